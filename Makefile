@@ -1,0 +1,73 @@
+# Everything is set up on first use: uv into .uv, the locked packages into .venv. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.PHONY: help setup run simulate test test-sqlite test-postgres journeys lint format types docs lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.11 …" >&2; exit 1; }
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(BIN)/.installed: requirements.lock | $(UV)
+	test -x $(BIN)/python || $(UV) venv --quiet --python "$$(command -v $(PYTHON))" .venv
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	touch $@
+
+setup: $(BIN)/.installed ## install the locked packages into .venv
+
+run: setup ## both sites: http://localhost:8000 and http://127.0.0.1:5000, Alice ready to connect
+	$(BIN)/python -m config.sites
+
+simulate: setup ## the nine steps of the guide over real HTTP, checked and printed
+	$(BIN)/python manage.py simulate $(ARGS)
+
+test: test-sqlite test-postgres ## every test, on SQLite and on a real PostgreSQL; the browser's too where there is one
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --include='oauth_service/*' --fail-under=95
+ifdef CI
+	@echo "The journeys (browser, third-party clients) are the next target: make journeys."
+else
+	@if $(BIN)/python -m tests.journeys.chromium; then $(MAKE) --no-print-directory journeys; \
+	else echo "LEFT OUT: the browser journeys. No chromium on this machine; install one and run: make journeys"; fi
+endif
+
+test-sqlite: setup
+	rm -f .coverage .coverage.*
+	COVERAGE_FILE=.coverage.sqlite TEST_DATABASE=sqlite $(PYTEST) -n 2 -q -m "not journey" --cov --cov-report= $(ARGS)
+
+test-postgres: setup
+	COVERAGE_FILE=.coverage.postgres TEST_DATABASE=postgres $(PYTEST) -n 2 -q -m "not journey" --cov --cov-report= $(ARGS)
+
+journeys: setup ## both sites and a real browser, axe-core on every page, clients we did not write
+	$(PYTEST) -q -m journey tests/journeys $(ARGS)
+
+lint: setup types ## ruff, mypy --strict, import contracts, djlint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/djlint --quiet --check --lint oauth_service prescription_manager_app
+
+types: setup
+	$(BIN)/mypy
+
+format: setup ## let ruff and djlint lay the code out
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
+	-$(BIN)/djlint --quiet --reformat oauth_service prescription_manager_app
+
+lock: $(UV) ## resolve pyproject.toml into requirements.lock again
+	$(UV) pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -o requirements.lock
+
+clean: ## remove what the other targets made (not the databases in var/)
+	rm -rf .venv .uv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,159 @@
+"""Both sites of this repository, started together: what `make run`, `make simulate` and the journeys use."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sites:
+    """Where the two sites answer; state_dir holds both embedded databases."""
+
+    server_port: int = 8000
+    client_port: int = 5000
+    state_dir: Path = ROOT / "var"
+
+    @property
+    def server_url(self) -> str:
+        return f"http://localhost:{self.server_port}"
+
+    @property
+    def client_url(self) -> str:
+        return f"http://127.0.0.1:{self.client_port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings under which the two sites find each other, over the caller's own environment."""
+        inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+        return inherited | {
+            "STATE_DIR": str(self.state_dir),
+            "OAUTH_SERVICE_ISSUER": self.server_url,
+            "OAUTH_SERVER_URL": self.server_url,
+            "OAUTH_REDIRECT_URI": f"{self.client_url}/callback",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+class SitesError(Exception):
+    """The sites could not be prepared or did not start; the message says which and why."""
+
+
+def is_listening(port: int) -> bool:
+    """Tell whether something on this machine answers on the port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def prepare(sites: Sites) -> None:
+    """
+    Bring both databases up to date and let Alice and the demo client be there.
+
+    Raises:
+        SitesError: a command failed; its output is in the message.
+    """
+    for site, command in [
+        ("server", ["migrate", "--verbosity=0"]),
+        ("server", ["seed_demo"]),
+        ("client", ["migrate", "--verbosity=0"]),
+    ]:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env=sites.environment | {"DJANGO_SETTINGS_MODULE": f"config.{site}.settings"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise SitesError(f"manage.py {' '.join(command)} of the {site} site failed:\n{done.stdout}{done.stderr}")
+
+
+@contextlib.contextmanager
+def running(sites: Sites, *, output: IO[str] | None = None, reload: bool = False) -> Iterator[None]:
+    """
+    Run both sites until the block ends; every process started here is ended here.
+
+    Args:
+        sites: ports and state directory; see prepare().
+        output: where both sites write their log; the caller's own standard output by default.
+        reload: restart a site when its code changes.
+
+    Raises:
+        SitesError: a port is taken, or a site ended or did not answer within START_SECONDS.
+    """
+    processes: list[subprocess.Popen[str]] = []
+    try:
+        for site, port, host in [
+            ("server", sites.server_port, "localhost"),
+            ("client", sites.client_port, "127.0.0.1"),
+        ]:
+            if is_listening(port):
+                raise SitesError(f"port {port} is in use: end what listens there, or is the {site} site running already?")
+            command = [sys.executable, "manage.py", "runserver", f"{host}:{port}", "--skip-checks"]
+            processes.append(
+                subprocess.Popen(
+                    command if reload else [*command, "--noreload"],
+                    cwd=ROOT,
+                    env=sites.environment | {"DJANGO_SETTINGS_MODULE": f"config.{site}.settings"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT if output else None,
+                    text=True,
+                    start_new_session=True,  # the reloader has a child: both end together, by group
+                )
+            )
+        deadline = time.monotonic() + START_SECONDS
+        for process, port in zip(processes, (sites.server_port, sites.client_port), strict=True):
+            while not is_listening(port):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise SitesError(f"the site on port {port} did not start; its log says why")
+                time.sleep(0.1)
+        yield
+    finally:
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+        for process in processes:
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def main() -> int:
+    """Set both sites up and run them until Ctrl-C; the exit status is 1 if they could not be started."""
+    sites = Sites()
+    try:
+        prepare(sites)
+        with running(sites, reload=True):
+            print(
+                f"\n  Prescriptions (the client)    {sites.client_url}"
+                f"\n  Authorization server          {sites.server_url}"
+                "\n  Sign in as                    alice / wonderland"
+                f"\n  Server administration         {sites.server_url}/admin/  (admin / admin)"
+                "\n\n  Ctrl-C stops both.\n",
+                flush=True,
+            )
+            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    except SitesError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    sys.exit(main())
