@@ -1,0 +1,91 @@
+"""One HTTP request and its response, as one of the nine steps of the lifecycle."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Self
+from urllib.parse import urljoin, urlsplit
+
+BROWSER = "Alice's Browser"
+BACKEND = "prescription_manager_app Server"
+SERVER = "oauth_service"
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Exchange:
+    """
+    A request and what came back.
+
+    Attributes:
+        step: step of the guide whose message the request is, 1-9; for the response see response_step.
+        title: what happens here, in a few words.
+        sender: who speaks: BROWSER or BACKEND.
+        receiver: who is spoken to.
+        url: absolute, with its query.
+        status: status code of the response; 0 if none was seen.
+        started_at: when the request was sent, aware.
+        elapsed: from sending the request to having read the response.
+    """
+
+    step: int
+    title: str
+    sender: str
+    receiver: str
+    method: str
+    url: str
+    request_headers: Headers
+    request_body: str
+    status: int
+    reason: str
+    response_headers: Headers
+    response_body: str
+    started_at: datetime
+    elapsed: timedelta
+
+    def __repr__(self) -> str:
+        # Headers, bodies and queries carry codes, tokens and passwords; none of them may reach a log or a traceback.
+        url = urlsplit(self.url)
+        return f"<Exchange step {self.step}: {self.method} {url.hostname}{url.path} -> {self.status}>"
+
+    @property
+    def response_step(self) -> int:
+        """
+        The step of the guide whose message the response is.
+
+        The guide counts the redirect that leaves the server (step 3) and the answer to the code exchange (step 5)
+        as steps of their own; every other response belongs to the step of its request.
+        """
+        if self.step == 4:
+            return 5
+        if self.step in {1, 2} and urlsplit(self.location).netloc not in {"", urlsplit(self.url).netloc}:
+            return 3
+        return self.step
+
+    @property
+    def location(self) -> str:
+        """Where the response sends the browser, absolute; "" if it does not."""
+        location = self.header("Location")
+        return urljoin(self.url, location) if location else ""
+
+    def header(self, name: str) -> str:
+        """The value of a response header, "" if it is missing; several of one name are joined by commas."""
+        return ", ".join(value for key, value in self.response_headers if key.lower() == name.lower())
+
+    def to_json(self) -> str:
+        """The whole exchange, secrets included, as one JSON object."""
+        return json.dumps(
+            asdict(self)
+            | {"started_at": self.started_at.isoformat(), "elapsed": self.elapsed // timedelta(microseconds=1)}
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The exchange that to_json() wrote."""
+        members = json.loads(text)
+        for headers in ("request_headers", "response_headers"):
+            members[headers] = tuple((name, value) for name, value in members[headers])
+        members["started_at"] = datetime.fromisoformat(members["started_at"])
+        members["elapsed"] = timedelta(microseconds=members["elapsed"])
+        return cls(**members)

@@ -1,0 +1,124 @@
+"""Hide what must not be shown: tokens and codes are shortened, secrets and cookies are left out."""
+
+import re
+from dataclasses import replace
+
+from prescription_manager_app.lifecycle.exchange import Exchange, Headers
+
+LEFT_OUT = "..."  # as the guide writes `Cookie: sessionid=...`
+
+SECRET = r"\w*(?:secret|password)\d*|csrf\w*|code_verifier|client_assertion"
+TOKEN = r"\w*token(?:_hint)?|(?:device_|user_)?code"
+NAME = rf"(?P<name>(?P<secret>{SECRET})|{TOKEN})"
+
+# What a value looks like depends on what it stands in. Each pattern is: what stays, then the value.
+JSON = re.compile(
+    rf"""(?P<kept>(?P<quote>"|&quot;|&\#34;){NAME}(?P=quote)\s*:\s*)
+    (?:(?P=quote)(?P<value>(?:\\.|(?!(?P=quote)).)*)|(?P<bare>[^\s"&,\[\]{{}}]+))""",
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
+)
+FORM = re.compile(rf"(?P<kept>(?<![\w-]){NAME}=)(?P<value>[^&\s\"<>#]*)", re.IGNORECASE)
+FORM_INSIDE_A_VALUE = re.compile(
+    rf"(?P<kept>(?:(?<![\w-])|(?<=%26)|(?<=%3F)){NAME}%3D)(?P<value>(?:(?!%26|%23)[^&\s\"<>#])*)", re.IGNORECASE
+)
+AUTHORIZATION = re.compile(
+    r"^(?P<kept>(?:proxy-)?authorization:[ \t]*(?:(?:Basic|(?P<bearer>Bearer|DPoP))[ \t]+)?)(?P<value>.+)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+COOKIES = re.compile(r"^(?P<kept>cookie:[ \t]*)(?P<value>.+)$", re.IGNORECASE | re.MULTILINE)
+SET_COOKIE = re.compile(r"^(?P<kept>set-cookie:[ \t]*[^=;\n]+=)(?P<value>[^;\n]*)", re.IGNORECASE | re.MULTILINE)
+CSRF_HEADER = re.compile(r"^(?P<kept>x-csrf-?token:[ \t]*)(?P<value>.+)$", re.IGNORECASE | re.MULTILINE)
+INPUT = re.compile(r"""<input\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE)
+INPUT_NAME = re.compile(rf"""(?<![\w-])name\s*=\s*(?P<quote>["']?){NAME}(?P=quote)(?=[\s/>])""", re.IGNORECASE)
+INPUT_VALUE = re.compile(
+    r"""(?P<kept>(?<![\w-])value\s*=\s*)(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s>"']+))""",
+    re.IGNORECASE,
+)
+# Wherever else it stands: our own tokens carry a prefix by which they are known.
+PREFIXED = re.compile(r"(?<![A-Za-z0-9])(?P<prefix>AT_|RT_|SPL__)(?P<rest>[A-Za-z0-9_.~-]{8,})")
+
+
+def mask(text: str) -> str:
+    """
+    Shorten every token and code and leave out every secret in JSON, form, query, header or HTML text.
+
+    Secrets are found by the name that goes with them (client_secret, password, csrfmiddlewaretoken, Cookie,
+    Authorization, ...); tokens and codes by theirs, and by their prefix wherever they stand.
+    """
+    text = AUTHORIZATION.sub(_masked_credentials, text)
+    text = COOKIES.sub(_masked_cookies, text)
+    text = SET_COOKIE.sub(rf"\g<kept>{LEFT_OUT}", text)
+    text = CSRF_HEADER.sub(rf"\g<kept>{LEFT_OUT}", text)
+    text = INPUT.sub(_masked_input, text)
+    text = JSON.sub(_masked_member, text)
+    text = FORM.sub(_masked_value, text)
+    text = FORM_INSIDE_A_VALUE.sub(_masked_value, text)
+    return PREFIXED.sub(lambda found: shorten(found[0]), text)
+
+
+def mask_header(name: str, value: str) -> str:
+    """The value of one header, as mask() shows it."""
+    return mask(f"{name}: {value}").removeprefix(f"{name}: ")
+
+
+def masked(exchange: Exchange) -> Exchange:
+    """The exchange as it may be shown or kept: mask() applied to each of its parts."""
+    return replace(
+        exchange,
+        url=mask(exchange.url),
+        request_headers=_masked_headers(exchange.request_headers),
+        request_body=mask(exchange.request_body),
+        response_headers=_masked_headers(exchange.response_headers),
+        response_body=mask(exchange.response_body),
+    )
+
+
+def shorten(token: str) -> str:
+    """A token or code by which a reader can tell it from others, and nobody can use: prefix, four characters, four."""
+    if LEFT_OUT in token:  # it was shortened before
+        return token
+    prefix = known[0] if (known := re.match(r"AT_|RT_|SPL__", token)) else ""
+    rest = token.removeprefix(prefix)
+    if len(rest) < 16 or not re.fullmatch(r"[\w.~-]+", rest, re.ASCII):
+        return prefix + LEFT_OUT
+    return f"{prefix}{rest[:4]}{LEFT_OUT}{rest[-4:]}"
+
+
+def _masked_value(found: re.Match[str]) -> str:
+    return found["kept"] + _shown(found, found["value"])
+
+
+def _masked_member(found: re.Match[str]) -> str:
+    if found["value"] is None:
+        quoted = f"{found['quote']}{LEFT_OUT}{found['quote']}"  # still JSON, as it was
+        return found["kept"] + (found["bare"] if found["bare"] in {"null", "true", "false"} else quoted)
+    return found["kept"] + found["quote"] + _shown(found, found["value"])
+
+
+def _shown(found: re.Match[str], value: str) -> str:
+    if not value:
+        return ""
+    return LEFT_OUT if found["secret"] else shorten(value)
+
+
+def _masked_credentials(found: re.Match[str]) -> str:
+    return found["kept"] + (shorten(found["value"]) if found["bearer"] else LEFT_OUT)
+
+
+def _masked_cookies(found: re.Match[str]) -> str:
+    names = (cookie.strip().partition("=")[0] for cookie in found["value"].split(";"))
+    return found["kept"] + "; ".join(f"{name}={LEFT_OUT}" for name in names)
+
+
+def _masked_input(found: re.Match[str]) -> str:
+    name = INPUT_NAME.search(found[0])
+    if name is None:
+        return found[0]
+    return INPUT_VALUE.sub(
+        lambda value: f'{value["kept"]}"{_shown(name, value["double"] or value["single"] or value["bare"] or "")}"',
+        found[0],
+    )
+
+
+def _masked_headers(headers: Headers) -> Headers:
+    return tuple((name, mask_header(name, value)) for name, value in headers)

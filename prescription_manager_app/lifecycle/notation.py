@@ -1,0 +1,77 @@
+"""An exchange written down as the lifecycle guide writes its messages."""
+
+import json
+import re
+from html import unescape
+from urllib.parse import urlsplit
+
+from prescription_manager_app.lifecycle.exchange import Exchange, Headers
+from prescription_manager_app.lifecycle.masking import mask
+
+__all__ = ["mask", "request_text", "response_text"]
+
+# What a reader of the lifecycle looks for; the rest (Accept-Encoding, Date, ...) is how HTTP keeps house.
+REQUEST_HEADERS = ("content-type", "authorization", "cookie")
+RESPONSE_HEADERS = (
+    "location",
+    "content-type",
+    "cache-control",
+    "www-authenticate",
+    "allow",
+    "retry-after",
+    "set-cookie",
+)
+
+
+def request_text(exchange: Exchange) -> str:
+    """The request in the guide's notation, secrets included; mask() hides them."""
+    url = urlsplit(exchange.url)
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    lines = [f"{exchange.method} {target} HTTP/1.1", f"Host: {url.netloc.rpartition('@')[2]}"]
+    lines += _header_lines(exchange.request_headers, REQUEST_HEADERS)
+    return _block(
+        exchange.sender, exchange.receiver, "REQUEST", lines, _body(exchange.request_headers, exchange.request_body)
+    )
+
+
+def response_text(exchange: Exchange) -> str:
+    """The response in the guide's notation, secrets included; mask() hides them."""
+    if not exchange.status:
+        return _block(exchange.receiver, exchange.sender, "RESPONSE", ["(no response was seen)"], "")
+    lines = [f"HTTP/1.1 {exchange.status} {exchange.reason}".rstrip()]
+    lines += _header_lines(exchange.response_headers, RESPONSE_HEADERS)
+    return _block(
+        exchange.receiver, exchange.sender, "RESPONSE", lines, _body(exchange.response_headers, exchange.response_body)
+    )
+
+
+def _block(sender: str, receiver: str, kind: str, lines: list[str], body: str) -> str:
+    opening = f"--- [{kind}] ---"
+    return "\n".join(
+        [f"[{sender}] ---> [{receiver}]", "", opening, *lines, *(["", body] if body else []), "-" * len(opening)]
+    )
+
+
+def _header_lines(headers: Headers, shown: tuple[str, ...]) -> list[str]:
+    return [f"{_spelled(name)}: {value}" for name, value in headers if name.lower() in shown]
+
+
+def _spelled(name: str) -> str:
+    """Header names as the standards spell them, whatever case they travelled in."""
+    return "WWW-Authenticate" if name.lower() == "www-authenticate" else name.title()
+
+
+def _body(headers: Headers, body: str) -> str:
+    """A body as a reader wants it: JSON indented as in the guide, a page by its title."""
+    content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type == "application/json":
+        try:
+            return json.dumps(json.loads(body), indent=4, ensure_ascii=False)
+        except ValueError:
+            return body  # what came is not JSON: show it as it came
+    if media_type == "text/html" and body:
+        title = re.search(r"<title[^>]*>(.*?)</title>", body, re.DOTALL | re.IGNORECASE)
+        name = " ".join(unescape(title[1]).split()) if title else "without a title"
+        return f"(a page of {len(body)} characters: {name})"
+    return body

@@ -1,0 +1,71 @@
+"""The nine steps of the lifecycle guide: their titles, what each proves, and where the standards say so."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of the guide; its number counts from 1."""
+
+    number: int
+    title: str
+    proves: str
+    rfc: str
+
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        number=1,
+        title="The User Initiates Authorization",
+        proves="The app sends Alice to the server with a request, and never asks for her password itself.",
+        rfc="RFC 6749 section 4.1.1",
+    ),
+    Step(
+        number=2,
+        title="User Authenticates and Grants Consent",
+        proves="Only the server learns who Alice is, and nothing is given away before she clicks Allow.",
+        rfc="RFC 6749 section 3.1",
+    ),
+    Step(
+        number=3,
+        title="Server Issues Authorization Code",
+        proves="Through the browser travels a short-lived code, not a token; state and iss say whose answer it is.",
+        rfc="RFC 6749 section 4.1.2, RFC 9207 section 2",
+    ),
+    Step(
+        number=4,
+        title="Client Exchanges Code for Tokens",
+        proves="A stolen code is not enough: the app proves who it is, server to server.",
+        rfc="RFC 6749 section 4.1.3",
+    ),
+    Step(
+        number=5,
+        title="Server Responds with Tokens",
+        proves="The code is spent, and the tokens say how long they live and what they allow; no cache keeps them.",
+        rfc="RFC 6749 section 5.1",
+    ),
+    Step(
+        number=6,
+        title="Client Accesses a Protected Resource",
+        proves="The access token alone opens what Alice allowed; without it the door stays shut.",
+        rfc="RFC 6750 section 2.1",
+    ),
+    Step(
+        number=7,
+        title="Client Refreshes the Access Token",
+        proves="The connection lives on without Alice, and each refresh token is replaced when it is used.",
+        rfc="RFC 6749 section 6, RFC 9700 section 4.14.2",
+    ),
+    Step(
+        number=8,
+        title="User Revokes Access",
+        proves="Alice can end the connection from either side: in the app, or on the server without the app's help.",
+        rfc="RFC 7009 section 1",
+    ),
+    Step(
+        number=9,
+        title="Revocation and Deauthorization Endpoints",
+        proves="What was revoked is refused at once: one access token, one connection, or everything the app had.",
+        rfc="RFC 7009 section 2",
+    ),
+)
