@@ -59,15 +59,23 @@ class Exchange:
         """
         if self.step == 4:
             return 5
-        if self.step in {1, 2} and urlsplit(self.location).netloc not in {"", urlsplit(self.url).netloc}:
-            return 3
-        return self.step
+        return 3 if self.step in {1, 2} and self.leaves else self.step
 
     @property
     def location(self) -> str:
         """Where the response sends the browser, absolute; "" if it does not."""
         location = self.header("Location")
         return urljoin(self.url, location) if location else ""
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the response sends the browser to another site."""
+        return urlsplit(self.location).netloc not in {"", urlsplit(self.url).netloc}
+
+    @property
+    def answer(self) -> str:
+        """The response in one line: its status, and where it redirects to."""
+        return " ".join(filter(None, [str(self.status), self.reason, self.header("Location")]))
 
     def header(self, name: str) -> str:
         """The value of a response header, "" if it is missing; several of one name are joined by commas."""

@@ -1,0 +1,153 @@
+"""What answers of the server must hold, wherever in the play they come."""
+
+import json
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+from prescription_manager_app.lifecycle.exchange import Exchange
+from prescription_manager_app.lifecycle.masking import shorten
+from prescription_manager_app.lifecycle.script import Script
+from prescription_manager_app.lifecycle.stage import Stage
+
+TOKEN_MEMBERS = {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
+TEXT_CLAIMS = ("sub", "username", "email", "name", "given_name", "family_name", "preferred_username")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """One pair of tokens, as it was issued."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+
+
+def answers(stage: Stage, step: int, exchange: Exchange, status: int, reason: str) -> None:
+    """The status code is what the guide says."""
+    came = f"{exchange.status} {exchange.reason}"
+    stage.hold(step, exchange.status == status, expected=f"{status} {reason}", came=came + _told_error(exchange))
+
+
+def redirects_with_a_code(stage: Stage, step: int, exchange: Exchange, script: Script) -> str:
+    """The redirect to the app carries code, state and iss, and nothing else (RFC 6749 4.1.2, RFC 9207 2); the code."""
+    answers(stage, step, exchange, 302, "Found")
+    target, _, answer = exchange.header("Location").partition("&" if "?" in script.redirect_uri else "?")
+    stage.hold(step, target == script.redirect_uri, expected=f"Location: {script.redirect_uri}?...", came=target)
+    pairs = parse_qsl(answer, keep_blank_values=True)
+    parameters = dict(pairs)
+    stage.hold(
+        step,
+        sorted(name for name, _ in pairs) == ["code", "iss", "state"],
+        expected="code, state and iss, once each",
+        came=", ".join(name for name, _ in pairs) or "no parameters",
+    )
+    state, issuer = parameters["state"], parameters["iss"]
+    stage.hold(step, state == script.state, expected=f"state is {script.state}, as it was sent", came=state)
+    stage.hold(step, issuer == script.server_url, expected=f"iss is {script.server_url}", came=issuer)
+    stage.hold(step, bool(parameters["code"]), expected="a code that is not empty", came="an empty code")
+    return parameters["code"]
+
+
+def issues_tokens(stage: Stage, step: int, exchange: Exchange, script: Script) -> Tokens:
+    """The token answer of the guide, to the letter (RFC 6749 section 5.1)."""
+    answers(stage, step, exchange, 200, "OK")
+    is_not_cached(stage, step, exchange)
+    members = json_object(stage, step, exchange)
+    stage.hold(
+        step,
+        set(members) == TOKEN_MEMBERS,
+        expected="exactly access_token, token_type, expires_in, refresh_token, scope",
+        came=", ".join(members) or "no members",
+    )
+    access_token = _token(stage, step, members, "access_token", "AT_")
+    refresh_token = _token(stage, step, members, "refresh_token", "RT_")
+    kind, seconds, scope = members["token_type"], members["expires_in"], members["scope"]
+    stage.hold(step, kind == "Bearer", expected='token_type is "Bearer"', came=json.dumps(kind))
+    whole = type(seconds) is int and seconds == 3600
+    stage.hold(step, whole, expected="expires_in is the number 3600", came=json.dumps(seconds))
+    stage.hold(step, scope == script.scope, expected=f'scope is "{script.scope}"', came=json.dumps(scope))
+    return Tokens(access_token=access_token, refresh_token=refresh_token)
+
+
+def tells_about_alice(stage: Stage, step: int, exchange: Exchange, script: Script) -> None:
+    """The claims that the scopes user and profile open."""
+    answers(stage, step, exchange, 200, "OK")
+    claims = json_object(stage, step, exchange)
+    for name in TEXT_CLAIMS:
+        text = claims.get(name)
+        stage.hold(step, isinstance(text, str), expected=f"{name} is a string", came=_kind(claims, name))
+    stage.hold(step, claims["sub"] != "", expected="sub is not empty", came='""')
+    updated_at = claims.get("updated_at")
+    stage.hold(
+        step,
+        isinstance(updated_at, int | float) and not isinstance(updated_at, bool),
+        expected="updated_at is a number of seconds",
+        came=_kind(claims, "updated_at"),
+    )
+    for name in ("username", "preferred_username"):
+        who = claims[name]
+        stage.hold(step, who == script.username, expected=f"{name} is {script.username}", came=who)
+
+
+def refuses_access(stage: Stage, step: int, exchange: Exchange, *, error: str) -> None:
+    """401 with a Bearer challenge, which names the error unless no token was sent (RFC 6750 section 3)."""
+    answers(stage, step, exchange, 401, "Unauthorized")
+    challenge = exchange.header("WWW-Authenticate")
+    named = f'error="{error}"' in challenge if error else "error=" not in challenge
+    expected = (
+        f'WWW-Authenticate: Bearer with error="{error}"' if error else "WWW-Authenticate: Bearer without an error"
+    )
+    stage.hold(step, challenge.split(" ")[0] == "Bearer" and named, expected=expected, came=challenge or "no challenge")
+
+
+def refuses_grant(stage: Stage, step: int, exchange: Exchange) -> None:
+    """400 invalid_grant, and nothing to cache (RFC 6749 section 5.2)."""
+    answers(stage, step, exchange, 400, "Bad Request")
+    is_not_cached(stage, step, exchange)
+    error = json_object(stage, step, exchange).get("error")
+    stage.hold(step, error == "invalid_grant", expected='error is "invalid_grant"', came=json.dumps(error))
+
+
+def is_not_cached(stage: Stage, step: int, exchange: Exchange) -> None:
+    """Cache-Control: no-store (RFC 6749 section 5.1)."""
+    cache_control = exchange.header("Cache-Control")
+    directives = {directive.strip().lower() for directive in cache_control.split(",")}
+    stage.hold(
+        step, "no-store" in directives, expected="Cache-Control: no-store", came=cache_control or "no Cache-Control"
+    )
+
+
+def json_object(stage: Stage, step: int, exchange: Exchange) -> dict[str, object]:
+    """The body is one JSON object and says so; the object."""
+    content_type = exchange.header("Content-Type")
+    is_json = content_type.partition(";")[0].strip().lower() == "application/json"
+    stage.hold(step, is_json, expected="Content-Type: application/json", came=content_type or "no Content-Type")
+    try:
+        body = json.loads(exchange.response_body)
+    except ValueError:
+        body = None
+    stage.hold(step, isinstance(body, dict), expected="the body is a JSON object", came=exchange.response_body[:80])
+    members: dict[str, object] = body
+    return members
+
+
+def _token(stage: Stage, step: int, members: dict[str, object], name: str, prefix: str) -> str:
+    token = members[name]
+    held = isinstance(token, str) and token.startswith(prefix) and len(token) > len(prefix)
+    came = f'"{shorten(token)}"' if isinstance(token, str) else _kind(members, name)
+    stage.hold(step, held, expected=f"{name} begins with {prefix}", came=came)
+    return str(token)
+
+
+def _kind(members: dict[str, object], name: str) -> str:
+    return f"{name} is a JSON {type(members[name]).__name__}" if name in members else f"no {name}"
+
+
+def _told_error(exchange: Exchange) -> str:
+    """What the server says about its refusal, to go behind the status code."""
+    try:
+        told = json.loads(exchange.response_body)
+    except ValueError:
+        return ""
+    if not isinstance(told, dict) or "error" not in told:
+        return ""
+    return f" ({told['error']}: {told.get('error_description', 'no description')})"

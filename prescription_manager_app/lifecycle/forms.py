@@ -1,0 +1,95 @@
+"""The forms of an HTML page, as a browser would send them; as much of HTML as sign-in and consent pages use."""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+
+@dataclass(slots=True, kw_only=True)
+class Button:
+    """A submit button: what it says, and what it adds to the form if it is the one clicked."""
+
+    name: str
+    value: str
+    text: str = ""
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        return ((self.name, self.value),) if self.name else ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Form:
+    """
+    A form as it stands on the page, not filled in yet.
+
+    Attributes:
+        action: where it goes, relative to the page; "" is the page itself.
+        kept: hidden inputs and ticked boxes, which are sent as they are.
+        blanks: names of the inputs to fill in, by their type (text, email, password, ...).
+    """
+
+    action: str
+    method: str
+    kept: list[tuple[str, str]] = field(default_factory=list)
+    blanks: dict[str, str] = field(default_factory=dict)
+    buttons: list[Button] = field(default_factory=list)
+
+    @property
+    def name_blank(self) -> str:
+        """The name of the input that asks who is there, "" if none does."""
+        return self.blanks.get("text") or self.blanks.get("email", "")
+
+    def button(self, text: str) -> Button | None:
+        """The button that says the text, whatever its case; longer labels that begin with it count."""
+        return next((button for button in self.buttons if button.text.strip().lower().startswith(text.lower())), None)
+
+
+class _FormReader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.forms: list[Form] = []
+        self.form: Form | None = None
+        self.button: Button | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.form = Form(action=attributes.get("action", ""), method=attributes.get("method", "get").lower())
+            self.forms.append(self.form)
+        elif self.form is not None and tag == "button" and attributes.get("type", "submit") == "submit":
+            self.button = Button(name=attributes.get("name", ""), value=attributes.get("value", ""))
+            self.form.buttons.append(self.button)
+        elif self.form is not None and tag == "input":
+            _add_input(self.form, attributes, ticked="checked" in attributes)
+
+    def handle_data(self, data: str) -> None:
+        if self.button is not None:
+            self.button.text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "button":
+            self.button = None
+        elif tag == "form":
+            self.form = None
+
+
+def _add_input(form: Form, attributes: dict[str, str], *, ticked: bool) -> None:
+    name, value = attributes.get("name", ""), attributes.get("value", "")
+    match attributes.get("type", "text").lower():
+        case "submit":
+            form.buttons.append(Button(name=name, value=value, text=value))
+        case "hidden":
+            form.kept.append((name, value))
+        case "checkbox" | "radio":
+            if ticked:
+                form.kept.append((name, value or "on"))
+        case kind:
+            form.blanks[kind] = name
+
+
+def forms_of(html: str) -> tuple[Form, ...]:
+    """Every form of the page, in its order."""
+    reader = _FormReader()
+    reader.feed(html)
+    reader.close()
+    return tuple(reader.forms)

@@ -1,0 +1,69 @@
+"""A run of the lifecycle as a Markdown document: a sequence diagram, then each message in the guide's notation."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import urlsplit
+
+from prescription_manager_app.lifecycle.exchange import Exchange
+from prescription_manager_app.lifecycle.notation import mask, request_text, response_text
+from prescription_manager_app.lifecycle.steps import STEPS
+
+
+def markdown(exchanges: Sequence[Exchange], *, reveal: bool = False) -> str:
+    """
+    The exchanges in the order in which they happened.
+
+    Args:
+        exchanges: a run, or what there is of it.
+        reveal: show tokens and secrets as they are.
+    """
+    lines = ["# The OAuth 2.0 lifecycle, as it happened", ""]
+    if exchanges:
+        lines += [f"{len(exchanges)} exchanges, from {exchanges[0].started_at:%Y-%m-%d %H:%M:%S %Z}.", ""]
+    lines += ["```mermaid", *_diagram(exchanges), "```", ""]
+    shown_step = 0
+    for number, heading, text in _messages(exchanges):
+        if number != shown_step:
+            step = STEPS[number - 1]
+            lines += [f"## Step {number}: {step.title}", "", f"{step.proves} ({step.rfc})", ""]
+            shown_step = number
+        if heading:
+            lines += [f"### {heading}", ""]
+        lines += [*_fenced(text if reveal else mask(text)), ""]
+    return "\n".join(lines)
+
+
+def _messages(exchanges: Iterable[Exchange]) -> Iterator[tuple[int, str, str]]:
+    """Every message with its step; the heading of a response is that of its request."""
+    for exchange in exchanges:
+        milliseconds = exchange.elapsed.total_seconds() * 1000
+        yield exchange.step, f"{exchange.title} ({milliseconds:.0f} ms)", request_text(exchange)
+        yield exchange.response_step, "", response_text(exchange)
+
+
+def _diagram(exchanges: Iterable[Exchange]) -> Iterator[str]:
+    yield "sequenceDiagram"
+    names: dict[str, str] = {}
+    arrows: list[str] = []
+    for exchange in exchanges:
+        sender, receiver = (
+            names.setdefault(party, f"P{len(names) + 1}") for party in (exchange.sender, exchange.receiver)
+        )
+        request = f"{exchange.step}. {exchange.method} {urlsplit(exchange.url).path or '/'}"
+        response = (
+            f"{exchange.response_step}. {exchange.status} {exchange.reason}" if exchange.status else "no response"
+        )
+        arrows += [f"{sender}->>{receiver}: {_label(request)}", f"{receiver}-->>{sender}: {_label(response)}"]
+    yield from (f"    participant {alias} as {_label(party)}" for party, alias in names.items())
+    yield from (f"    {arrow}" for arrow in arrows)
+
+
+def _label(text: str) -> str:
+    """Text in which Mermaid finds neither an entity nor the end of its line."""
+    return " ".join(text.translate({ord("#"): "#35;", ord(";"): "#59;"}).split())
+
+
+def _fenced(text: str) -> list[str]:
+    """A code block that nothing within can close."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return [f"{fence}http", text, fence]

@@ -1,0 +1,116 @@
+"""What Alice does on the server's pages: sign in, allow, look at her connected apps, cut one off."""
+
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+from prescription_manager_app.lifecycle import checks
+from prescription_manager_app.lifecycle.exchange import Exchange
+from prescription_manager_app.lifecycle.forms import Form, forms_of
+from prescription_manager_app.lifecycle.script import Script
+from prescription_manager_app.lifecycle.stage import Stage
+
+MOST_REDIRECTS = 5
+
+
+def follow(stage: Stage, step: int, title: str, exchange: Exchange) -> Exchange:
+    """Go where redirects lead, as long as they stay on the server; the last answer."""
+    for _ in range(MOST_REDIRECTS):
+        if not exchange.location or exchange.leaves:
+            return exchange
+        exchange = stage.browse(step, title, exchange.location)
+    stage.hold(step, False, expected=f"at most {MOST_REDIRECTS} redirects", came=f"one more to {exchange.location}")
+    return exchange
+
+
+def sign_in(script: Script, stage: Stage, step: int, page: Exchange) -> Exchange:
+    """Fill the sign-in page in; how the authorization request goes on: the consent page, or a redirect to the app."""
+    checks.answers(stage, step, page, 200, "OK")
+    forms = forms_of(page.response_body)
+    form = stage.find(
+        step,
+        next((form for form in forms if "password" in form.blanks and form.name_blank), None),
+        expected="a sign-in form with user name and password",
+        came=f"{len(forms)} other forms",
+    )
+    fields = (*form.kept, (form.name_blank, script.username), (form.blanks["password"], script.password))
+    signed_in = stage.submit(step, "Alice signs in", urljoin(page.url, form.action), fields, page=page.url)
+    stage.hold(
+        step, signed_in.status == 302, expected="302 Found: signed in", came=f"{signed_in.answer}: not signed in"
+    )
+    goes_on = follow(stage, step, "The same request goes on", signed_in)
+    stage.hold(
+        step,
+        parse_qsl(urlsplit(goes_on.url).query) == parse_qsl(urlsplit(script.authorise_url).query),
+        expected="the same authorization request goes on after signing in",
+        came=f"{goes_on.method} {goes_on.url}",
+    )
+    return goes_on
+
+
+def allow(script: Script, stage: Stage, step: int, page: Exchange) -> Exchange:
+    """Click Allow on the consent page; where the server sends the browser then."""
+    checks.answers(stage, step, page, 200, "OK")
+    form = stage.find(
+        step,
+        consent_form(page),
+        expected="a consent page: a form that posts to /authorise/, with a button Allow",
+        came=f"{len(forms_of(page.response_body))} other forms",
+    )
+    stage.hold(
+        step,
+        form.button("Deny") is not None,
+        expected="a button Deny beside it",
+        came=", ".join(button.text.strip() for button in form.buttons),
+    )
+    for name, value in script.request:
+        kept = [value for kept_name, value in form.kept if kept_name == name]
+        stage.hold(step, kept == [value], expected=f"the form keeps {name}={value}", came=kept)
+    # The guide's four fields in its order; behind them what a browser adds: the page's other fields, the button's own.
+    rest = (field for field in form.kept if field not in script.request)
+    clicked = form.button("Allow")
+    fields = (*script.request, *rest, *(clicked.fields if clicked else ()))
+    return stage.submit(step, "Alice clicks Allow", f"{script.server_url}/authorise/", fields, page=page.url)
+
+
+def consent_form(page: Exchange) -> Form | None:
+    """The form of a consent page; None if this is another page."""
+    return next((form for form in _forms_to(page, "/authorise/") if form.button("Allow")), None)
+
+
+def connected_apps(script: Script, stage: Stage, step: int) -> Exchange:
+    """Open Manage Connected Apps."""
+    page = stage.browse(step, "Alice opens Manage Connected Apps", f"{script.server_url}/manage-apps/")
+    checks.answers(stage, step, page, 200, "OK")
+    return page
+
+
+def revoke_form(script: Script, page: Exchange) -> Form | None:
+    """The form on the page of connected apps that cuts our app off; None if the app is not listed."""
+    ours = ("client_id", script.client_id)
+    return next((form for form in _forms_to(page, "/oauth/deauthorise/") if ours in form.kept), None)
+
+
+def deauthorise(script: Script, stage: Stage, step: int, page: Exchange) -> None:
+    """Click Revoke Access beside our app on the page of connected apps."""
+    form = stage.find(
+        step,
+        revoke_form(script, page),
+        expected=f"a form that posts client_id={script.client_id} to /oauth/deauthorise/",
+        came=f"{len(forms_of(page.response_body))} other forms",
+    )
+    ours = ("client_id", script.client_id)
+    fields = (ours, *(field for field in form.kept if field != ours), *(form.buttons[0].fields if form.buttons else ()))
+    url = f"{script.server_url}/oauth/deauthorise/"
+    done = stage.submit(step, "Alice clicks Revoke Access", url, fields, page=page.url)
+    checks.answers(stage, step, done, 302, "Found")
+    target = f"{urlsplit(script.server_url).path}/manage-apps/"
+    location = done.header("Location")
+    stage.hold(step, location == target, expected=f"Location: {target}", came=location)
+
+
+def _forms_to(page: Exchange, path: str) -> list[Form]:
+    """The forms of the page that post to a path of the server."""
+    return [
+        form
+        for form in forms_of(page.response_body)
+        if form.method == "post" and urlsplit(urljoin(page.url, form.action)).path.endswith(path)
+    ]

@@ -1,0 +1,149 @@
+"""Where the lifecycle is played: Alice's browser and the app's backend, over real HTTP, before an audience."""
+
+import json
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
+
+import httpx
+
+from prescription_manager_app.lifecycle.exchange import BACKEND, BROWSER, SERVER, Exchange
+from prescription_manager_app.lifecycle.masking import mask
+from prescription_manager_app.lifecycle.script import Fields, encoded
+from prescription_manager_app.lifecycle.steps import STEPS
+
+Found = TypeVar("Found")
+TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+
+
+class Deviation(Exception):
+    """A message is not what the contract says; the play ends here."""
+
+    def __init__(self, *, step: int, expected: str, came: str) -> None:
+        self.step = step
+        self.expected = expected
+        self.came = mask(came)
+        super().__init__(
+            f"Step {step}, {STEPS[step - 1].title}, deviates.\n  expected: {expected}\n  came:     {self.came}"
+        )
+
+
+class Audience(Protocol):
+    """Whoever watches the play, in the order in which it happens."""
+
+    def told(self, step: int, sentence: str) -> None:
+        """What happens now, out of sight of HTTP."""
+
+    def saw(self, exchange: Exchange) -> None:
+        """A request went out and its response, if any, came in."""
+
+    def held(self, step: int, sentence: str) -> None:
+        """A promise of the contract was checked and kept."""
+
+
+class Stage:
+    """Sends messages, keeps each exchange, and stops the play at the first promise that is not kept."""
+
+    def __init__(
+        self, audience: Audience, *, transport: httpx.BaseTransport | None = None, use_proxies: bool = False
+    ) -> None:
+        self.exchanges: list[Exchange] = []
+        self._audience = audience
+        # Two clients, because the browser's cookies are none of the backend's business.
+        self._browser = httpx.Client(transport=transport, timeout=TIMEOUT, trust_env=use_proxies)
+        self._backend = httpx.Client(transport=transport, timeout=TIMEOUT, trust_env=use_proxies)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._browser.close()
+        self._backend.close()
+
+    def tell(self, step: int, sentence: str) -> None:
+        """Say what happens without a message of its own."""
+        self._audience.told(step, sentence)
+
+    def hold(self, step: int, kept: bool, *, expected: str, came: object) -> None:
+        """
+        Hold what came against what the contract promises.
+
+        Args:
+            step: the step whose message is looked at.
+            kept: whether the promise is kept.
+            expected: the promise, in words that read well after a tick.
+            came: what came instead; it is masked before anybody sees it.
+
+        Raises:
+            Deviation: the promise is broken.
+        """
+        if not kept:
+            raise Deviation(step=step, expected=expected, came=str(came))
+        self._audience.held(step, expected)
+
+    def find(self, step: int, found: Found | None, *, expected: str, came: object) -> Found:
+        """Hold that something was found, as hold() does; what was found."""
+        self.hold(step, found is not None, expected=expected, came=came)
+        assert found is not None  # noqa: S101 - hold() has raised
+        return found
+
+    def browse(self, step: int, title: str, url: str, *, receiver: str = SERVER) -> Exchange:
+        """Let Alice's browser open a page; redirects are not followed."""
+        request = self._browser.build_request("GET", url, headers={"Accept": "text/html"})
+        return self._send(self._browser, request, step=step, title=title, sender=BROWSER, receiver=receiver)
+
+    def submit(self, step: int, title: str, url: str, fields: Fields, *, page: str) -> Exchange:
+        """Let Alice's browser submit a form that stands on a page."""
+        origin = str(httpx.URL(page).copy_with(raw_path=b"/")).rstrip("/")
+        headers = {
+            "Accept": "text/html",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Origin": origin,  # Django's CSRF check wants both on https
+            "Referer": page,
+        }
+        request = self._browser.build_request("POST", url, headers=headers, content=encoded(fields))
+        return self._send(self._browser, request, step=step, title=title, sender=BROWSER, receiver=SERVER)
+
+    def call(self, step: int, title: str, url: str, message: dict[str, str]) -> Exchange:
+        """Let the app's backend post a JSON object, laid out as in the guide."""
+        request = self._backend.build_request(
+            "POST", url, headers={"Content-Type": "application/json"}, content=json.dumps(message, indent=4)
+        )
+        return self._send(self._backend, request, step=step, title=title, sender=BACKEND, receiver=SERVER)
+
+    def fetch(self, step: int, title: str, url: str, *, access_token: str = "") -> Exchange:
+        """Let the app's backend get a resource, with an access token or without one."""
+        headers = {"Authorization": f"Bearer {access_token}"} if access_token else {}
+        request = self._backend.build_request("GET", url, headers=headers)
+        return self._send(self._backend, request, step=step, title=title, sender=BACKEND, receiver=SERVER)
+
+    def _send(
+        self, client: httpx.Client, request: httpx.Request, *, step: int, title: str, sender: str, receiver: str
+    ) -> Exchange:
+        started_at = datetime.now(UTC)
+        problem: Exception | None = None
+        try:
+            response = client.send(request, follow_redirects=False)
+        except httpx.HTTPError as error:
+            response, problem = httpx.Response(0), error
+        exchange = Exchange(
+            step=step,
+            title=title,
+            sender=sender,
+            receiver=receiver,
+            method=request.method,
+            url=str(request.url),
+            request_headers=tuple(request.headers.items()),
+            request_body=request.content.decode(),
+            status=response.status_code,
+            reason=response.reason_phrase,
+            response_headers=tuple(response.headers.multi_items()),
+            response_body=response.text,
+            started_at=started_at,
+            elapsed=datetime.now(UTC) - started_at,
+        )
+        self.exchanges.append(exchange)
+        self._audience.saw(exchange)
+        if problem is not None:
+            raise Deviation(step=step, expected="an answer", came=f"{type(problem).__name__}: {problem}") from problem
+        return exchange
