@@ -100,7 +100,9 @@ def running(sites: Sites, *, output: IO[str] | None = None, reload: bool = False
             ("client", sites.client_port, "127.0.0.1"),
         ]:
             if is_listening(port):
-                raise SitesError(f"port {port} is in use: end what listens there, or is the {site} site running already?")
+                raise SitesError(
+                    f"port {port} is in use: end what listens there, or is the {site} site running already?"
+                )
             command = [sys.executable, "manage.py", "runserver", f"{host}:{port}", "--skip-checks"]
             processes.append(
                 subprocess.Popen(

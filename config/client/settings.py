@@ -23,6 +23,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "prescription_manager_app.headers.SecurityHeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -41,6 +42,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.messages.context_processors.messages",
+                "prescription_manager_app.navigation.navigation",
             ],
         },
     },
@@ -62,7 +64,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SESSION_COOKIE_NAME = "prescriptions_sessionid"
 CSRF_COOKIE_NAME = "prescriptions_csrftoken"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not DEBUG
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Lax, not Strict: the server sends Alice back from its own site
+SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # they name medicines: not in a cookie
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -76,3 +83,15 @@ OAUTH_CLIENT_ID = os.environ.get("OAUTH_CLIENT_ID", "presc_man_123")
 OAUTH_CLIENT_SECRET = os.environ.get("OAUTH_CLIENT_SECRET", "ITS_A_VERY_SECRET_KEY" if DEBUG else "")
 OAUTH_REDIRECT_URI = os.environ.get("OAUTH_REDIRECT_URI", "http://127.0.0.1:5000/callback")
 OAUTH_SCOPE = "user profile"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"callback_query": {"()": "prescription_manager_app.redaction.CallbackQueryFilter"}},
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        "prescription_manager_app": {"handlers": ["console"], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": ["console"], "filters": ["callback_query"], "level": "INFO", "propagate": False},
+    },
+}

@@ -1,0 +1,37 @@
+"""manage.py seed_demo -- Alice, the administrator and presc_man_123, for development."""
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError
+
+from oauth_service.models import Client
+
+ALICE = {"email": "alice@example.com", "first_name": "Alice", "last_name": "Liddell"}
+
+
+class Command(BaseCommand):
+    """Make the guide's cast, as far as it is not there yet. What a person changed since stays as it is."""
+
+    help = "Make Alice, an administrator and the guide's client presc_man_123 (development only)."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEBUG:
+            raise CommandError("The demo's passwords are public: seed_demo runs with DEBUG only.")
+        if not User.objects.filter(username="alice").exists():
+            User.objects.create_user("alice", password="wonderland", **ALICE)
+        if not User.objects.filter(username="admin").exists():
+            User.objects.create_superuser("admin", email="admin@example.com", password="admin")
+        if not Client.objects.filter(client_id="presc_man_123").exists():
+            client = Client(
+                client_id="presc_man_123",
+                name="Prescription Manager",
+                operator="Wonderland Health",
+                client_uri="http://127.0.0.1:5000/",
+                redirect_uris=os.environ.get("OAUTH_REDIRECT_URI", "http://127.0.0.1:5000/callback"),
+                requires_pkce=False,  # the guide's request carries no code_challenge
+            )
+            client.choose_secret("ITS_A_VERY_SECRET_KEY")
+            client.save()

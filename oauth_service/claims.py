@@ -1,0 +1,33 @@
+"""What /userinfo/ tells about a user, by scope (OpenID Connect Core section 5.4)."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser
+
+
+def claims_of(user: AbstractBaseUser, scope: frozenset[str]) -> dict[str, object]:
+    """
+    The claims of a user; a project with more to tell names a function of its own in OAUTH_SERVICE_CLAIMS.
+
+    Args:
+        scope: what the access token may see.
+
+    Returns:
+        sub always; for `user` username and email; for `profile` the names and updated_at, in seconds since the epoch:
+        the user's own `updated_at` where the user model has one, else the day they joined.
+    """
+    claims: dict[str, object] = {"sub": str(user.pk)}
+    if "user" in scope:
+        claims |= {"username": user.get_username(), "email": getattr(user, user.get_email_field_name(), "")}
+    if "profile" in scope:
+        given_name, family_name = getattr(user, "first_name", ""), getattr(user, "last_name", "")
+        claims |= {
+            "name": f"{given_name} {family_name}".strip() or user.get_username(),
+            "given_name": given_name,
+            "family_name": family_name,
+            "preferred_username": user.get_username(),
+        }
+        updated_at = getattr(user, "updated_at", None) or getattr(user, "date_joined", None)
+        if isinstance(updated_at, datetime):
+            claims["updated_at"] = int(updated_at.timestamp())
+    return claims

@@ -1,0 +1,105 @@
+"""Every setting of this app: its name, its type, its default and what it is for. Safe with none of them set."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, TypeVar, cast
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.encoding import force_bytes
+from django.utils.translation import gettext_lazy as _
+
+PREFIX = "OAUTH_SERVICE_"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """One setting; calling it reads the value now in force."""
+
+    name: str
+    kind: type | tuple[type, ...]
+    default: T
+    purpose: str
+
+    def __call__(self) -> T:
+        return cast("T", getattr(settings, self.name, self.default))
+
+
+ISSUER = Setting(
+    "OAUTH_SERVICE_ISSUER",
+    str,
+    "",
+    "The issuer identifier: the https URL of this server, without a trailing slash. Set it in production; "
+    "without it the URL of each request is taken, which trusts `ALLOWED_HOSTS`.",
+)
+SERVICE_NAME = Setting("OAUTH_SERVICE_SERVICE_NAME", str, "OAuth Service", "The name that stands on every page.")
+SCOPES: Setting[Mapping[str, str]] = Setting(
+    "OAUTH_SERVICE_SCOPES",
+    Mapping,
+    {
+        "user": cast("str", _("Your username and e-mail address")),
+        "profile": cast("str", _("Your name and when your profile was last updated")),
+    },
+    "Scope → what it lets an app do, in words for the consent page.",
+)
+AUTHORIZATION_CODE_LIFETIME = Setting(
+    "OAUTH_SERVICE_AUTHORIZATION_CODE_LIFETIME",
+    timedelta,
+    timedelta(minutes=1),
+    "How long a code waits to be exchanged; ten minutes at most (RFC 6749 section 4.1.2).",
+)
+ACCESS_TOKEN_LIFETIME = Setting(
+    "OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME", timedelta, timedelta(hours=1), "How long an access token is good."
+)
+REFRESH_TOKEN_LIFETIME = Setting(
+    "OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME",
+    timedelta,
+    timedelta(days=30),
+    "How long a connection lives without being refreshed; every refresh starts it anew.",
+)
+REFRESH_RETRY_WINDOW = Setting(
+    "OAUTH_SERVICE_REFRESH_RETRY_WINDOW",
+    timedelta,
+    timedelta(minutes=2),
+    "How long a refresh token that was just replaced still gets the same successor, for answers lost on the way.",
+)
+TOKEN_KEY = Setting(
+    "OAUTH_SERVICE_TOKEN_KEY",
+    str,
+    "",
+    "The key that seals codes and tokens, 32 random characters or more; without it one is derived from `SECRET_KEY`.",
+)
+TOKEN_KEY_FALLBACKS: Setting[Sequence[str]] = Setting(
+    "OAUTH_SERVICE_TOKEN_KEY_FALLBACKS",
+    (list, tuple),
+    (),
+    "Keys that `OAUTH_SERVICE_TOKEN_KEY` replaced: what they sealed stays good. `SECRET_KEY_FALLBACKS` likewise.",
+)
+CLAIMS = Setting(
+    "OAUTH_SERVICE_CLAIMS",
+    str,
+    "oauth_service.claims.claims_of",
+    "Dotted path of the function `(user, scope) -> dict` that says what `/userinfo/` tells.",
+)
+REQUEST_BODY_LIMIT = Setting(
+    "OAUTH_SERVICE_REQUEST_BODY_LIMIT", int, 65_536, "The longest request body that is read, in bytes."
+)
+
+ALL: tuple[Setting[object], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
+
+
+def issuer(request: HttpRequest) -> str:
+    """The issuer identifier (RFC 8414 section 2), without a trailing slash."""
+    return ISSUER() or f"{request.scheme}://{request.get_host()}"
+
+
+def token_keys() -> tuple[bytes, ...]:
+    """The server's token keys, 32 bytes each: the one that seals now, then those that still open."""
+    own = [TOKEN_KEY(), *TOKEN_KEY_FALLBACKS()] if TOKEN_KEY() else []
+    # SECRET_KEY stays able to open, so that setting a token key of its own later ends no session.
+    keys = [force_bytes(key) for key in [*own, settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]]
+    return tuple(hmac.digest(b"oauth_service.token_key", key, hashlib.sha256) for key in keys)

@@ -1,0 +1,129 @@
+"""GET, POST /authorise/ -- the authorization endpoint (RFC 6749 section 3.1)."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csrf_token
+
+from .. import clients, conf, issue, signals
+from ..http import (
+    answers_in_html,
+    body_parameters,
+    protect_page,
+    query_parameters,
+    redirect_with_code,
+    redirect_with_error,
+    render_page,
+)
+from ..models import Client, Consent
+from ..protocol import authorization_request, redirect_uri
+from ..protocol.authorization_request import AuthorizationRequest, NextStep
+from ..protocol.errors import AccessDenied, OAuthError
+from ..protocol.parameters import Parameters
+from ..protocol.reply_to import ReplyTo
+
+
+@csrf_exempt  # an authorization request may be sent by POST from anywhere; the user's answer is checked in _answer
+@requires_csrf_token
+@answers_in_html("GET", "POST")
+def authorise(request: HttpRequest) -> HttpResponse:
+    """
+    Ask the user what a client may have, and answer the client.
+
+    A POST without response_type is the user's answer from our own page. One with it is an authorization request, as the GET
+    (OpenID Connect Core section 3.1.2.1).
+    """
+    parameters = body_parameters(request) if request.method == "POST" else query_parameters(request)
+    is_answer = request.method == "POST" and "response_type" not in parameters
+    client = clients.named(parameters)
+    reply_to = ReplyTo.verify(client, parameters, issuer=conf.issuer(request))
+    # Client and redirect_uri are verified: from here on errors travel to the client.
+    try:
+        asked = AuthorizationRequest.parse(parameters, client, is_answer=is_answer)
+        if is_answer:
+            return _answer(request, parameters, client, reply_to, asked)
+        return _ask(request, parameters, client, reply_to, asked)
+    except OAuthError as refusal:
+        return redirect_with_error(request, reply_to, refusal)
+
+
+def _ask(
+    request: HttpRequest, parameters: Parameters, client: Client, reply_to: ReplyTo, asked: AuthorizationRequest
+) -> HttpResponse:
+    user = request.user
+    consent = Consent.objects.filter(user_id=user.pk, client=client).first() if user.is_authenticated else None
+    match authorization_request.next_step(
+        asked,
+        is_signed_in=user.is_authenticated,
+        consented_scope=consent.scope if consent else "",
+        may_skip=client.may_skip_consent(reply_to.uri),
+    ):
+        case NextStep.LOGIN:
+            return _sign_in(request, parameters)
+        case NextStep.ANSWER if consent:
+            return _send_code(consent, client, reply_to, asked)
+        case _:
+            return _consent_page(request, parameters, client, reply_to, asked, consented=consent)
+
+
+@csrf_protect
+def _answer(
+    request: HttpRequest, parameters: Parameters, client: Client, reply_to: ReplyTo, asked: AuthorizationRequest
+) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return _sign_in(request, parameters)
+    if "deny" in parameters:
+        raise AccessDenied("the user did not allow it", detail=f"user {request.user.pk}, client {client.client_id}")
+    with transaction.atomic():
+        consent = Consent.objects.give(user_id=request.user.pk, client=client, scope=asked.scope, now=timezone.now())
+        signals.announce(signals.consent_given, user_id=request.user.pk, client_id=client.client_id, scope=asked.scope)
+        return _send_code(consent, client, reply_to, asked)
+
+
+def _send_code(consent: Consent, client: Client, reply_to: ReplyTo, asked: AuthorizationRequest) -> HttpResponse:
+    code = issue.code(consent, asked, reply_to, now=timezone.now())
+    signals.announce(signals.code_issued, user_id=consent.user_id, client_id=client.client_id, scope=asked.scope)
+    return redirect_with_code(reply_to, code)
+
+
+def _sign_in(request: HttpRequest, parameters: Parameters) -> HttpResponse:
+    # The request goes on after the login, whichever way it came.
+    query = urlencode({"response_type": "code", **_carried(parameters)})
+    return redirect_to_login(f"{request.path}?{query}", settings.LOGIN_URL)
+
+
+def _consent_page(
+    request: HttpRequest,
+    parameters: Parameters,
+    client: Client,
+    reply_to: ReplyTo,
+    asked: AuthorizationRequest,
+    *,
+    consented: Consent | None,
+) -> HttpResponse:
+    before = frozenset(consented.scope.split()) if consented else frozenset[str]()
+    words = conf.SCOPES()
+    context: dict[str, Any] = {
+        "client": client,
+        "redirect_host": reply_to.host,
+        "redirect_is_local": redirect_uri.is_local(reply_to.uri),
+        "scopes": [
+            {"name": name, "description": words.get(name, name), "is_new": bool(before) and name not in before}
+            for name in asked.scope.split()
+        ],
+        "is_reconsent": bool(before),
+        "parameters": list(_carried(parameters).items()),
+        "action": request.path,
+    }
+    response = render_page(request, "consent", context)
+    protect_page(response, reply_to=reply_to)
+    return response
+
+
+def _carried(parameters: Parameters) -> dict[str, str]:
+    return {name: value for name in authorization_request.CARRIED if (value := parameters.get(name))}

@@ -1,0 +1,32 @@
+"""POST /oauth/deauthorise/ -- a person cuts an app off, for good and at once."""
+
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from .. import signals
+from ..http import answers_in_html, body_parameters
+from ..models import Consent
+
+
+@answers_in_html("POST")
+def deauthorise(request: HttpRequest) -> HttpResponseBase:
+    """Delete the consent, every pending code and every grant of this user and the client named by client_id."""
+    connected_apps = reverse("oauth_service:manage_apps")
+    if not request.user.is_authenticated:
+        return redirect_to_login(connected_apps)
+    client_id = body_parameters(request).require("client_id")
+    consent = (
+        Consent.objects.filter(user_id=request.user.pk, client__client_id=client_id).select_related("client").first()
+    )
+    if consent:
+        Consent.objects.withdraw(consent)
+        signals.announce(signals.app_deauthorised, user_id=request.user.pk, client_id=client_id)
+        name = consent.client.name
+        messages.success(request, _("%(app)s no longer has access.") % {"app": name}, fail_silently=True)
+    else:
+        messages.info(request, _("This app was not connected."), fail_silently=True)
+    return redirect(connected_apps)

@@ -1,0 +1,33 @@
+"""GET /.well-known/oauth-authorization-server -- authorization server metadata (RFC 8414)."""
+
+from urllib.parse import urljoin
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+
+from .. import conf
+from ..grant_types import GRANT_TYPES
+from ..http import answers_in_json
+from ..protocol import metadata
+
+
+@answers_in_json("GET")
+def discovery(request: HttpRequest) -> HttpResponse:
+    """Describe exactly what works here."""
+    issuer = conf.issuer(request)
+
+    def url(name: str) -> str:
+        return urljoin(issuer, reverse(f"oauth_service:{name}"))
+
+    document = metadata.document(
+        issuer=issuer,
+        authorization_endpoint=url("authorise"),
+        token_endpoint=url("token"),
+        userinfo_endpoint=url("userinfo"),
+        revocation_endpoint=url("revoke"),
+        scopes=conf.SCOPES(),
+        grant_types=GRANT_TYPES,
+    )
+    response = JsonResponse(document)
+    response["Cache-Control"] = "public, max-age=300"
+    return response

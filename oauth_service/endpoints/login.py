@@ -1,0 +1,51 @@
+"""GET, POST /login/ -- sign in."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
+
+from .. import clients, conf
+from ..http import answers_in_html, protect_page
+from ..models import Client
+from ..protocol.errors import OAuthError
+from ..protocol.parameters import from_form
+from ..protocol.reply_to import ReplyTo
+
+
+class _Login(LoginView):
+    template_name = "oauth_service/login.html"
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        waiting = self._waiting()
+        return super().get_context_data(
+            service_name=conf.SERVICE_NAME(), client_name=waiting[0].name if waiting else "", **kwargs
+        )
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> Any:
+        response = super().render_to_response(context, **kwargs)
+        # Signing in may end at the client at once, where the user has allowed it before: form-action covers redirects.
+        waiting = self._waiting()
+        protect_page(response, reply_to=waiting[1] if waiting else None)
+        return response
+
+    def _waiting(self) -> tuple[Client, ReplyTo] | None:
+        """The client that sent the person here, if its request would be answered."""
+        target = urlsplit(self.get_redirect_url())
+        if target.path.rstrip("/") != reverse("oauth_service:authorise").rstrip("/"):
+            return None
+        try:
+            parameters = from_form(target.query.encode())
+            client = clients.named(parameters)
+            return client, ReplyTo.verify(client, parameters, issuer=conf.issuer(self.request))
+        except OAuthError:
+            return None  # the authorization endpoint says what is wrong, once the person is signed in
+
+
+@answers_in_html("GET", "POST")
+def login(request: HttpRequest) -> HttpResponseBase:
+    """Sign a person in and let the request that brought them here go on."""
+    return _Login.as_view()(request)

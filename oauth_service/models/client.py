@@ -1,0 +1,180 @@
+"""Client: an application that may ask (RFC 6749 section 2)."""
+
+import secrets
+
+from django.contrib.auth.hashers import make_password
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from ..protocol import client_authentication, redirect_uri, scope
+from ..protocol.errors import InvalidScope
+
+
+def new_client_id() -> str:
+    """A client_id of 128 random bits, lower-case hexadecimal."""
+    return secrets.token_hex(16)
+
+
+def validate_redirect_uris(text: str) -> None:
+    """
+    Hold every line of a list of redirect URIs against what may be registered.
+
+    Raises:
+        ValidationError: one message for each line that cannot be one.
+    """
+    faults = [(uri, redirect_uri.fault_of(uri)) for uri in text.split()]
+    if errors := [ValidationError(f"{uri} {fault}.") for uri, fault in faults if fault]:
+        raise ValidationError(errors)
+
+
+def validate_scope(text: str) -> None:
+    """
+    Hold a space-delimited scope against RFC 6749 section 3.3.
+
+    Raises:
+        ValidationError: a character that no scope may have.
+    """
+    try:
+        scope.parse(text)
+    except InvalidScope as fault:
+        raise ValidationError(str(fault)) from fault
+
+
+class ClientQuerySet(models.QuerySet["Client"]):
+    """Writes to clients."""
+
+    def rotate_secret(self, client: "Client") -> str:
+        """
+        Give a client a new secret; the one before stays good until the next rotation or end_previous_secret().
+
+        Returns:
+            the secret, which is shown now and never again.
+        """
+        secret = client_authentication.new_secret()
+        self.filter(pk=client.pk).update(
+            previous_secret_hash=models.F("secret_hash"), secret_hash=client_authentication.hash_of(secret)
+        )
+        client.refresh_from_db(fields=["secret_hash", "previous_secret_hash"])
+        return secret
+
+    def end_previous_secret(self, client: "Client") -> None:
+        """Let the newest secret be the only one."""
+        self.filter(pk=client.pk).update(previous_secret_hash="")
+        client.previous_secret_hash = ""
+
+
+class Client(models.Model):
+    """
+    An application that may ask for authorisation.
+
+    A confidential client has a secret; up to two are good at a time, so that it can be rotated without an outage.
+    """
+
+    class ClientType(models.TextChoices):
+        """Whether a client can keep a secret (RFC 6749 section 2.1)."""
+
+        CONFIDENTIAL = "confidential", _("Confidential: a server that keeps a secret")
+        PUBLIC = "public", _("Public: an app on a device or in a browser, without a secret")
+
+    class ApplicationType(models.TextChoices):
+        """Where a client runs (OpenID Connect Dynamic Client Registration section 2)."""
+
+        WEB = "web", _("Web")
+        NATIVE = "native", _("Native: on a device; the port of a loopback redirect URI is free")
+
+    client_id = models.CharField(_("client ID"), max_length=100, unique=True, default=new_client_id)
+    name = models.CharField(_("name"), max_length=100, help_text=_("What people see when it asks them."))
+    operator = models.CharField(_("run by"), max_length=100, blank=True, help_text=_("Who runs it, for people to see."))
+    client_uri = models.URLField(_("website"), blank=True)
+    policy_uri = models.URLField(_("privacy policy"), blank=True)
+    tos_uri = models.URLField(_("terms of service"), blank=True)
+    client_type = models.CharField(
+        _("client type"), max_length=12, choices=ClientType.choices, default=ClientType.CONFIDENTIAL
+    )
+    application_type = models.CharField(
+        _("application type"), max_length=6, choices=ApplicationType.choices, default=ApplicationType.WEB
+    )
+    redirect_uris = models.TextField(
+        _("redirect URIs"),
+        validators=[validate_redirect_uris],
+        help_text=_("One a line. Compared character by character."),
+    )
+    scope = models.CharField(
+        _("scope"),
+        max_length=1000,
+        default="user profile",
+        validators=[validate_scope],
+        help_text=_("All it may ask for, separated by spaces."),
+    )
+    grant_types = models.CharField(
+        _("grant types"),
+        max_length=200,
+        default="authorization_code refresh_token",
+        help_text=_("The ways it may get tokens, separated by spaces."),
+    )
+    requires_pkce = models.BooleanField(
+        _("requires PKCE"), default=True, help_text=_("Public clients always need it (RFC 7636).")
+    )
+    remembers_consent = models.BooleanField(
+        _("remembers consent"),
+        default=True,
+        help_text=_("People who have allowed all it asks for are not asked again."),
+    )
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Switch off to end all it has at once; nothing is lost if you return.")
+    )
+    secret_hash = models.CharField(max_length=255, blank=True, editable=False)
+    previous_secret_hash = models.CharField(max_length=255, blank=True, editable=False)
+    created_at = models.DateTimeField(_("registered"), auto_now_add=True)
+
+    objects = ClientQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("client")
+        verbose_name_plural = _("clients")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it has no secret to authenticate with (RFC 6749 section 2.1)."""
+        return self.client_type == self.ClientType.PUBLIC
+
+    @property
+    def must_use_pkce(self) -> bool:
+        """Whether its authorization requests need a code_challenge (RFC 9700 section 2.1.1)."""
+        return self.requires_pkce or self.is_public
+
+    @property
+    def is_native(self) -> bool:
+        """Whether it runs on the user's own device (RFC 8252)."""
+        return self.application_type == self.ApplicationType.NATIVE
+
+    @property
+    def redirect_uri_list(self) -> tuple[str, ...]:
+        """The registered redirect URIs."""
+        return tuple(self.redirect_uris.split())
+
+    @property
+    def secret_hashes(self) -> tuple[str, ...]:
+        """The hashes of the secrets that are good now, the newest first."""
+        return tuple(kept for kept in (self.secret_hash, self.previous_secret_hash) if kept)
+
+    def may_use(self, grant_type: str, /) -> bool:
+        """Tell whether it may get tokens this way."""
+        return grant_type in self.grant_types.split()
+
+    def may_skip_consent(self, uri: str) -> bool:
+        """
+        Tell whether a remembered consent is enough for an answer to this redirect URI.
+
+        Only where something proves that the answer reaches this very client: its secret, or an https address that is its
+        own (RFC 8252 section 8.6).
+        """
+        return self.remembers_consent and (not self.is_public or uri.startswith("https:"))
+
+    def choose_secret(self, secret: str) -> None:
+        """Set a secret that a person chose, kept by Django's password hasher. Not saved yet."""
+        self.secret_hash, self.previous_secret_hash = make_password(secret), ""

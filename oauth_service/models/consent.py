@@ -1,0 +1,87 @@
+"""Consent: what a user allowed a client. It outlives tokens, and without it none of them is alive."""
+
+import uuid
+from datetime import datetime
+from typing import Any, Self
+
+from django.conf import settings
+from django.db import IntegrityError, models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from ..protocol import scope as scopes
+from .client import Client
+
+
+class ConsentQuerySet(models.QuerySet["Consent"]):
+    """Writes to consents."""
+
+    def give(self, *, user_id: Any, client: Client, scope: str, now: datetime) -> "Consent":
+        """
+        Remember that a user allowed a client a scope, on top of what they allowed before.
+
+        Two tabs that are answered at once add up to one consent.
+        """
+        for _attempt in range(2):
+            with transaction.atomic():
+                consent = self.select_for_update().filter(user_id=user_id, client=client).first()
+                if consent:
+                    consent.scope = scopes.union(consent.scope, scope)
+                    consent.given_at = now
+                    consent.save(update_fields=["scope", "given_at"])
+                    return consent
+            try:
+                with transaction.atomic():
+                    return self.create(user_id=user_id, client=client, scope=scope, given_at=now)
+            except IntegrityError as cause:
+                lost_race = cause  # the other tab was first: add to what it made
+        raise lost_race
+
+    def withdraw(self, consent: "Consent") -> None:
+        """
+        Cut a client off from a user: the consent, every pending code and every grant.
+
+        Codes and grants are read joined with their consent only, so its deletion alone ends them, even those that a
+        request in flight is about to write; deleting their rows too keeps the tables small.
+        """
+        with transaction.atomic():
+            self.filter(pk=consent.pk)._raw_delete(self.db)
+            consent.authorizationcodes.all()._raw_delete(self.db)
+            consent.grants.all()._raw_delete(self.db)
+
+    def of_user(self, user_id: Any, *, now: datetime) -> Self:
+        """A user's connected apps, each with `connection_count` and `last_used_at` of its live grants."""
+        live = models.Q(grants__expires_at__gt=now)
+        return (
+            self.filter(user_id=user_id)
+            .select_related("client")
+            .annotate(
+                connection_count=models.Count("grants", filter=live),
+                last_used_at=models.Max("grants__refreshed_at", filter=live),
+            )
+            .order_by("client__name", "pk")
+        )
+
+
+class Consent(models.Model):
+    """What a user allowed a client. One a user and client; given anew after it was withdrawn, it is another row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="oauth_consents", verbose_name=_("user")
+    )
+    client = models.ForeignKey(Client, models.CASCADE, related_name="consents", verbose_name=_("client"))
+    scope = models.CharField(_("scope"), max_length=1000)
+    given_at = models.DateTimeField(_("given"))
+
+    connection_count: int  # of_user() fills these two in
+    last_used_at: datetime | None
+
+    objects = ConsentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("consent")
+        verbose_name_plural = _("consents")
+        constraints = [models.UniqueConstraint(fields=["user", "client"], name="oauth_service_one_consent")]
+
+    def __str__(self) -> str:
+        return f"user {self.user_id}, client {self.client_id}"

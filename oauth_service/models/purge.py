@@ -1,0 +1,55 @@
+"""The sweep: rows whose purge_at has passed, a bounded batch at a time, riding on ordinary requests."""
+
+import threading
+import time
+from datetime import datetime
+
+from django.db import connections, models, router, transaction
+
+from .authorization_code import AuthorizationCode
+from .grant import Grant
+from .revoked_token import RevokedToken
+
+BATCH = 500
+PAUSE_SECONDS = 60.0
+SWEPT: tuple[type[models.Model], ...] = (AuthorizationCode, Grant, RevokedToken)
+
+_turn = threading.Lock()
+_next_at = time.monotonic() + PAUSE_SECONDS
+
+
+def sweep(*, now: datetime, batch: int = BATCH) -> int:
+    """
+    Delete up to a batch of dead rows from each table.
+
+    Returns:
+        how many rows went.
+    """
+    return sum(_sweep_table(model, now=now, batch=batch) for model in SWEPT)
+
+
+def ride_along(*, now: datetime) -> None:
+    """
+    Sweep one batch if this process has not done so for PAUSE_SECONDS; without a pause while there is a backlog.
+
+    So the tables stay small wherever tokens are issued, and nobody has to schedule anything.
+    """
+    global _next_at
+    if time.monotonic() < _next_at or not _turn.acquire(blocking=False):
+        return
+    try:
+        _next_at = time.monotonic() + (0 if sweep(now=now) >= BATCH else PAUSE_SECONDS)
+    finally:
+        _turn.release()
+
+
+def _sweep_table(model: type[models.Model], *, now: datetime, batch: int) -> int:
+    database = router.db_for_write(model)
+    dead = model._default_manager.using(database).filter(purge_at__lte=now)
+    # Sweeps of several workers share the work instead of waiting for each other.
+    chosen = dead.order_by("purge_at").values_list("pk", flat=True)
+    if connections[database].features.has_select_for_update_skip_locked:
+        chosen = chosen.select_for_update(skip_locked=True)
+    # Asked again in the DELETE: a grant that was refreshed meanwhile is alive.
+    with transaction.atomic(using=database):
+        return dead.filter(pk__in=chosen[:batch])._raw_delete(database)

@@ -1,0 +1,160 @@
+"""
+Guard any Django view with an access token and a scope (RFC 6750).
+
+    @protect("profile")
+    def avatar(request): ...          # request.bearer, request.user
+
+    class Avatar(ProtectedMixin, View):
+        required_scope = "profile"
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from . import conf, issue
+from .http import query_parameters, refuse_in_json
+from .models import Grant
+from .protocol import bearer, lifecycle, scope, sealed
+from .protocol.errors import BearerError, InsufficientScope, InvalidRequest, InvalidToken, MalformedBearer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """
+    What an access token stands for, proven and alive.
+
+    scope is what this token may do now; expires_at is aware.
+    """
+
+    user: AbstractBaseUser
+    client_id: str
+    scope: frozenset[str]
+    grant_id: UUID
+    token_id: UUID
+    expires_at: datetime
+
+
+class ProtectedRequest(HttpRequest):
+    """The request that a protected view gets."""
+
+    bearer: Bearer
+
+
+def protect(*required_scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """
+    Let a view, sync or async, be called only with an access token that has every scope named.
+
+    The view finds `request.bearer`, and its user as `request.user`. It needs no CSRF token, as no cookie counts. Without a good
+    token the answer is 401, with too little scope 403, each with the WWW-Authenticate challenge of RFC 6750 section 3.
+    """
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        if iscoroutinefunction(view):
+
+            async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+                try:
+                    await sync_to_async(_admit)(request, required_scope)
+                except BearerError as refusal:
+                    return await sync_to_async(refuse_in_json)(request, refusal)
+                return cast("HttpResponseBase", await view(request, *args, **kwargs))
+
+            return csrf_exempt(markcoroutinefunction(wraps(view)(guarded_async)))
+
+        @csrf_exempt
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                _admit(request, required_scope)
+            except BearerError as refusal:
+                return refuse_in_json(request, refusal)
+            return cast("HttpResponseBase", view(request, *args, **kwargs))
+
+        return guarded
+
+    return decorate
+
+
+class ProtectedMixin:
+    """
+    protect() for class-based views: put it first among the bases.
+
+    required_scope is space-delimited, "" for any good token.
+    """
+
+    required_scope: ClassVar[str] = ""
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:
+        """The view, guarded."""
+        view = super().as_view(**initkwargs)  # type: ignore[misc]
+        return protect(*cls.required_scope.split())(view)
+
+
+def bearer_of(request: HttpRequest, *, now: datetime) -> Bearer:
+    """
+    Who a request comes from, by its access token: one statement.
+
+    Raises:
+        MissingToken, MalformedBearer, InvalidToken: as their names say (RFC 6750 section 3.1).
+    """
+    try:
+        query = frozenset(query_parameters(request))
+    except InvalidRequest as cause:
+        raise MalformedBearer(cause.description) from cause
+    text = bearer.token_of(request.headers.get("Authorization", ""), query=query)
+    try:
+        claim = sealed.read(sealed.AccessToken, text)
+        grant = Grant.objects.facts(claim.row_id, token_id=claim.payload.token_id)
+        if grant is None:
+            raise InvalidToken("the access token is not valid", detail=f"grant {claim.row_id}: unknown or ended")
+        token = claim.prove(conf.token_keys(), bytes(grant.secret))
+    except sealed.Unproven as cause:
+        raise InvalidToken("the access token is not valid", detail=cause.detail) from cause
+    expires_at = datetime.fromtimestamp(token.expires_at, UTC)
+    if expires_at <= now:
+        raise InvalidToken("the access token expired", detail=f"grant {grant.pk}: expired at {expires_at:%FT%TZ}")
+    if grant.token_is_revoked:
+        raise InvalidToken(
+            "the access token is not valid", detail=f"grant {grant.pk}: token {token.token_id} was revoked"
+        )
+    if fault := lifecycle.fault_of(grant, now=now):
+        raise InvalidToken("the access token is not valid", detail=f"grant {grant.pk}: {fault}")
+    client = grant.consent.client
+    return Bearer(
+        user=grant.consent.user,
+        client_id=client.client_id,
+        scope=frozenset(issue.scope_now(token.scope or grant.scope, client).split()),
+        grant_id=grant.pk,
+        token_id=token.token_id,
+        expires_at=expires_at,
+    )
+
+
+def refuse_less(bearer: Bearer, *required_scope: str) -> None:
+    """
+    Hold a token's scope against what a resource asks for.
+
+    Raises:
+        InsufficientScope: something is missing.
+    """
+    if not scope.covers(" ".join(bearer.scope), wanted := " ".join(required_scope)):
+        raise InsufficientScope(
+            "the access token does not cover this", scope=wanted, detail=f"grant {bearer.grant_id}: needs {wanted!r}"
+        )
+
+
+def _admit(request: HttpRequest, required_scope: tuple[str, ...]) -> None:
+    found = bearer_of(request, now=timezone.now())
+    refuse_less(found, *required_scope)
+    cast("ProtectedRequest", request).bearer = found
+    request.user = found.user  # type: ignore[assignment]

@@ -1,0 +1,1 @@
+"""The rules of the specifications, one file each: values in, value or exception out. Nothing here imports Django."""

@@ -1,0 +1,43 @@
+"""Bearer token usage (RFC 6750)."""
+
+import re
+
+from .errors import BearerError, InsufficientScope, MalformedBearer, MissingToken
+
+_CREDENTIALS = re.compile(r"Bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
+
+
+def token_of(authorization: str, *, query: frozenset[str]) -> str:
+    """
+    The token of a request.
+
+    Args:
+        authorization: the Authorization header, "" if absent.
+        query: names of the parameters in the URL.
+
+    Raises:
+        MissingToken: no Authorization header, or another scheme's.
+        MalformedBearer: not `Bearer` and one token, or a token in the URL, which is never read (section 2.3:
+            "SHOULD NOT be used"; OAuth 2.1 removed it).
+    """
+    if "access_token" in query:
+        raise MalformedBearer("the access token must be sent in the Authorization header, never in the URL")
+    if not authorization or authorization.split(" ")[0].lower() != "bearer":
+        raise MissingToken("an access token is required")
+    if not (credentials := _CREDENTIALS.fullmatch(authorization.strip())):
+        raise MalformedBearer("the Authorization header must be Bearer and one token")
+    return credentials[1]
+
+
+def challenge(refusal: BearerError, *, realm: str) -> str:
+    """The WWW-Authenticate header that goes with a refusal (section 3)."""
+    attributes = {"realm": realm}
+    if refusal.error:
+        attributes |= {"error": refusal.error, "error_description": refusal.description}
+    if isinstance(refusal, InsufficientScope):
+        attributes["scope"] = refusal.scope
+    return "Bearer " + ", ".join(f'{name}="{_quoted(value)}"' for name, value in attributes.items())
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

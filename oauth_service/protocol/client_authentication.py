@@ -1,0 +1,89 @@
+"""Client authentication (RFC 6749 section 2.3)."""
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+from .errors import InvalidClient, InvalidRequest
+from .parameters import Parameters
+
+METHODS = ("client_secret_basic", "client_secret_post", "none")
+_SERVER_MADE = "sha256$"
+_BASIC = re.compile(r"Basic +([A-Za-z0-9+/=]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Credentials:
+    """
+    Who a request says it comes from, and what it brings to prove it.
+
+    secrets holds every reading of the secret sent: none, one, or two where HTTP Basic's form encoding is ambiguous.
+    """
+
+    client_id: str
+    secrets: tuple[str, ...]
+
+
+def credentials(authorization: str, parameters: Parameters) -> Credentials:
+    """
+    Read client credentials from HTTP Basic or from the body, never from both.
+
+    Args:
+        authorization: the Authorization header, "" if absent.
+
+    Raises:
+        InvalidClient: none at all, or a header that is not well-formed Basic.
+        InvalidRequest: "The client MUST NOT use more than one authentication method in each request."
+    """
+    client_id, secret = parameters.get("client_id"), parameters.get("client_secret")
+    if not authorization:
+        if not client_id:
+            raise InvalidClient("client authentication is missing", detail="neither client_id nor HTTP Basic was sent")
+        return Credentials(client_id=client_id, secrets=(secret,) if secret else ())
+    basic_id, basic_secret = _basic(authorization)
+    if secret:
+        raise InvalidRequest("client credentials were sent twice: in the Authorization header and in the body")
+    identity = unquote_plus(basic_id)
+    if client_id and client_id not in (identity, basic_id):
+        raise InvalidRequest("client_id in the body differs from the one in the Authorization header")
+    # Section 2.3.1 has both parts form-encoded; many clients send them raw, and either reading is the holder's.
+    readings = dict.fromkeys([unquote_plus(basic_secret), basic_secret])
+    return Credentials(client_id=client_id or identity, secrets=tuple(reading for reading in readings if reading))
+
+
+def _basic(authorization: str) -> tuple[str, str]:
+    match = _BASIC.fullmatch(authorization.strip())
+    if not match:
+        raise InvalidClient("the Authorization header is not well-formed HTTP Basic", detail="not Basic credentials")
+    try:
+        text = base64.b64decode(match[1], validate=True).decode()
+    except ValueError as cause:
+        raise InvalidClient("the Authorization header is not well-formed HTTP Basic", detail="not base64") from cause
+    client_id, colon, secret = text.partition(":")
+    if not colon or not client_id or "\0" in text:
+        raise InvalidClient("the Authorization header is not well-formed HTTP Basic", detail="not client_id:secret")
+    return client_id, secret
+
+
+def new_secret() -> str:
+    """A client secret of 256 random bits, base64url; it is shown once."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_of(secret: str) -> str:
+    """How a secret made by new_secret() is kept: SHA-256 is enough for 256 random bits, and costs nothing to check."""
+    return _SERVER_MADE + hashlib.sha256(secret.encode()).hexdigest()
+
+
+def is_server_made(secret_hash: str) -> bool:
+    """Tell whether the secret behind a hash came from new_secret(); a person's secret has a password hasher's format."""
+    return secret_hash.startswith(_SERVER_MADE)
+
+
+def matches(secret: str, secret_hash: str) -> bool:
+    """Tell whether a secret is the one behind a hash_of()."""
+    return hmac.compare_digest(hash_of(secret), secret_hash)

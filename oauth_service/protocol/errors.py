@@ -1,0 +1,127 @@
+"""The errors of OAuth 2.0 (RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1)."""
+
+from typing import ClassVar
+
+
+class OAuthError(Exception):
+    """
+    A refusal with two voices.
+
+    Args:
+        description: for the client; a constant ASCII sentence without input, codes or tokens (RFC 6749 section 5.2).
+        detail: for the operator's log; the exact reason, ids but never secrets.
+    """
+
+    error: ClassVar[str]
+    status: ClassVar[int] = 400
+
+    def __init__(self, description: str, *, detail: str = "") -> None:
+        super().__init__(description)
+        self.description = description
+        self.detail = detail or description
+
+
+class InvalidRequest(OAuthError):
+    """A parameter is missing, repeated, malformed or contradicts another."""
+
+    error = "invalid_request"
+
+
+class RequestTooLarge(InvalidRequest):
+    """The body is longer than the server reads (RFC 9110 section 15.5.14)."""
+
+    status = 413
+
+
+class InvalidClient(OAuthError):
+    """Client authentication failed."""
+
+    error = "invalid_client"
+    status = 401
+
+
+class InvalidGrant(OAuthError):
+    """The code or refresh token is invalid, expired, revoked, or belongs to another client or redirect_uri."""
+
+    error = "invalid_grant"
+
+
+class UnauthorizedClient(OAuthError):
+    """The client may not use this grant type or response type."""
+
+    error = "unauthorized_client"
+
+
+class UnsupportedGrantType(OAuthError):
+    """No such grant type here."""
+
+    error = "unsupported_grant_type"
+
+
+class UnsupportedResponseType(OAuthError):
+    """No such response type here."""
+
+    error = "unsupported_response_type"
+
+
+class InvalidScope(OAuthError):
+    """The scope is unknown, malformed or wider than allowed."""
+
+    error = "invalid_scope"
+
+
+class AccessDenied(OAuthError):
+    """The resource owner said no."""
+
+    error = "access_denied"
+
+
+class ServerError(OAuthError):
+    """Something unexpected; the log has the traceback under the reference."""
+
+    error = "server_error"
+    status = 500
+
+
+class UnverifiedTarget(InvalidRequest):
+    """client_id or redirect_uri could not be verified: a page for the person, never a redirect (section 4.1.2.1)."""
+
+
+class BearerError(OAuthError):
+    """A protected resource's refusal; its answer carries a WWW-Authenticate challenge (RFC 6750 section 3)."""
+
+    error = "invalid_token"
+    status = 401
+
+
+class MissingToken(BearerError):
+    """No token at all: challenged without an error code (RFC 6750 section 3.1)."""
+
+    error = ""
+
+
+class MalformedBearer(BearerError):
+    """The token came in a way or shape that cannot be read."""
+
+    error = "invalid_request"
+    status = 400
+
+
+class InvalidToken(BearerError):
+    """Expired, revoked, malformed, or not ours."""
+
+
+class InsufficientScope(BearerError):
+    """
+    The token is good, but not for this.
+
+    Args:
+        scope: what the resource asks for, space-delimited; stands in the challenge.
+    """
+
+    error = "insufficient_scope"
+    status = 403
+
+    def __init__(self, description: str, *, scope: str, detail: str = "") -> None:
+        super().__init__(description, detail=detail)
+        self.scope = scope

@@ -1,0 +1,152 @@
+"""Request parameters, in form or JSON (RFC 6749 sections 3.1, 3.2 and Appendix B)."""
+
+import json
+from collections.abc import Iterable, Iterator
+from urllib.parse import parse_qsl
+
+from .errors import InvalidRequest
+
+MAX_PARAMETERS = 100
+
+# What must never stand in a URL, where logs, histories and Referer headers keep it (RFC 6749 section 2.3.1).
+NEVER_IN_A_QUERY = frozenset(
+    {"access_token", "client_assertion", "client_secret", "code", "code_verifier", "password", "refresh_token", "token"}
+)
+
+
+class Parameters:
+    """
+    The parameters of one request, each a str. An empty value counts as absent (RFC 6749 section 3.1).
+
+    The repr shows names only: values may be secrets.
+    """
+
+    __slots__ = ("_repeated", "_values")
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """
+        Args:
+            pairs: names and values in the order sent, repeats included.
+
+        Raises:
+            InvalidRequest: a NUL byte, or text that is not Unicode (lone surrogates).
+        """
+        self._values: dict[str, str] = {}
+        repeated: set[str] = set()
+        for name, value in pairs:
+            if "\0" in name or "\0" in value:
+                raise InvalidRequest("a parameter contains a NUL byte")
+            try:
+                (name + value).encode()
+            except UnicodeEncodeError as cause:
+                raise InvalidRequest("a parameter is not valid Unicode text") from cause
+            if name in self._values:
+                repeated.add(name)
+            self._values[name] = value
+        self._repeated = frozenset(repeated)
+
+    def get(self, name: str) -> str:
+        """
+        The value, or "" if absent.
+
+        Raises:
+            InvalidRequest: the parameter was sent more than once (RFC 6749 section 3.1).
+        """
+        if name in self._repeated:
+            raise InvalidRequest(f"{name} was sent more than once")
+        return self._values.get(name, "")
+
+    def require(self, name: str) -> str:
+        """
+        The value, which must be there.
+
+        Raises:
+            InvalidRequest: absent, empty or repeated.
+        """
+        value = self.get(name)
+        if not value:
+            raise InvalidRequest(f"{name} is missing")
+        return value
+
+    def refuse_repeats(self) -> None:
+        """
+        "Request and response parameters MUST NOT be included more than once" (RFC 6749 section 3.2).
+
+        Raises:
+            InvalidRequest: some parameter was.
+        """
+        if self._repeated:
+            raise InvalidRequest("a parameter was sent more than once", detail=f"repeated: {sorted(self._repeated)}")
+
+    def is_repeated(self, name: str) -> bool:
+        """Tell whether the parameter was sent more than once."""
+        return name in self._repeated
+
+    def __contains__(self, name: object) -> bool:
+        return bool(self._values.get(name)) if isinstance(name, str) else False
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Names and values, the last of a repeated one."""
+        return self._values.items()
+
+    def __repr__(self) -> str:
+        return f"Parameters({', '.join(sorted(self._values))})"
+
+
+def from_form(text: bytes) -> Parameters:
+    """
+    Read application/x-www-form-urlencoded, from a body or a query string.
+
+    Raises:
+        InvalidRequest: not UTF-8, too many parameters, or a NUL byte.
+
+    RFC 6749 Appendix B.
+    """
+    try:
+        return Parameters(
+            parse_qsl(text.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+        )
+    except UnicodeDecodeError as cause:
+        raise InvalidRequest("the parameters are not valid UTF-8") from cause
+    except ValueError as cause:
+        raise InvalidRequest("too many parameters") from cause
+
+
+def from_json(text: bytes) -> Parameters:
+    """
+    Read one flat JSON object of strings.
+
+    Raises:
+        InvalidRequest: malformed, not an object, a member that is not a string, or a repeated member.
+    """
+    try:
+        pairs = json.loads(text.decode(), object_pairs_hook=_Pairs)
+    except UnicodeDecodeError as cause:
+        raise InvalidRequest("the body is not valid UTF-8") from cause
+    except (ValueError, RecursionError) as cause:
+        raise InvalidRequest("the body is not valid JSON") from cause
+    if not isinstance(pairs, _Pairs):
+        raise InvalidRequest("the JSON body is not an object")
+    if len(pairs) > MAX_PARAMETERS:
+        raise InvalidRequest("too many parameters")
+    if not all(isinstance(value, str) for _, value in pairs):
+        raise InvalidRequest("every member of the JSON object must be a string")
+    return Parameters(pairs)
+
+
+class _Pairs(list[tuple[str, str]]):
+    """A JSON object as its pairs, so that repeated members are seen and objects differ from arrays."""
+
+
+def refuse_secrets(query: Parameters) -> None:
+    """
+    Hold a query string against what must never be in one.
+
+    Raises:
+        InvalidRequest: a secret-bearing parameter is in the URL; the sentence names it.
+    """
+    for name in sorted(NEVER_IN_A_QUERY.intersection(query)):
+        raise InvalidRequest(f"{name} must be sent in the body, never in the URL")

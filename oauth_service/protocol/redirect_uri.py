@@ -1,0 +1,101 @@
+"""The redirection endpoint (RFC 6749 section 3.1.2, RFC 8252 section 7, RFC 9700 section 2.1)."""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import SplitResult, urlsplit
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+_URI_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
+_PORT = re.compile(r":\d*$")
+_MAX_LENGTH = 2000
+
+
+def fault_of(uri: str) -> str:
+    """
+    Why a URI cannot be registered as a redirect URI; "" if it can.
+
+    https anywhere; http on loopback only; a private-use scheme only in reverse-domain form, with a dot
+    (RFC 8252 section 7.1), so that javascript:, data: and their kin can never be one.
+    """
+    if len(uri) > _MAX_LENGTH:
+        return f"is longer than {_MAX_LENGTH} characters"
+    if "#" in uri:
+        return "has a fragment, which RFC 6749 section 3.1.2 forbids"
+    if not _URI_CHARACTERS.fullmatch(uri):
+        return "is empty or has characters that no URI has"
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a valid URI"
+    if not parts.scheme:
+        return "is not absolute: it needs a scheme"
+    if parts.scheme in ("https", "http"):
+        if not host:
+            return "names no host"
+        if parts.username is not None:
+            return "carries user information"
+        if parts.scheme == "http" and host not in LOOPBACK_HOSTS:
+            return "is http outside this machine; only 127.0.0.1, [::1] and localhost may be"
+        return ""
+    if "." not in parts.scheme:
+        return "has a scheme that is neither https nor a reverse domain name such as com.example.app"
+    return ""
+
+
+def match(sent: str, registered: Iterable[str], *, is_native: bool) -> bool:
+    """
+    Tell whether a redirect_uri is one of the registered ones, by exact string comparison (RFC 9700 section 2.1).
+
+    Args:
+        sent: the redirect_uri parameter.
+        registered: the client's redirect URIs.
+        is_native: for native clients the port of a loopback address is free, as the app takes whichever the
+            system gives it (RFC 8252 section 7.3). Nothing else is.
+    """
+    if sent in (uris := tuple(registered)):
+        return True
+    if not is_native or fault_of(sent):
+        return False
+    return any(_same_but_for_port(urlsplit(sent), urlsplit(uri)) for uri in uris)
+
+
+def is_local(uri: str) -> bool:
+    """Tell whether a redirect URI leads to an app on the user's own device rather than to a host on the network."""
+    parts = urlsplit(uri)
+    return parts.scheme not in ("https", "http") or parts.hostname in LOOPBACK_HOSTS
+
+
+def difference(sent: str, registered: Iterable[str]) -> str:
+    """
+    In what a redirect_uri differs from the registered one nearest to it, for the operator's log.
+
+    Queries are not quoted: they may carry what is nobody's business.
+    """
+    if fault := fault_of(sent):
+        return f"redirect_uri {fault}"
+    ours = urlsplit(sent)
+    theirs = [urlsplit(uri) for uri in registered]
+    if not theirs:
+        return "the client has no redirect URI registered"
+    nearest = min(theirs, key=lambda uri: len(_differing(ours, uri)))
+    parts = _differing(ours, nearest)
+    shown = "; ".join(
+        f"{part}: sent {getattr(ours, part)[:100]!r}, registered {getattr(nearest, part)[:100]!r}"
+        for part in parts
+        if part != "query"
+    )
+    return f"redirect_uri differs in its {' and '.join(parts) or 'spelling'}{': ' if shown else ''}{shown}"
+
+
+def _differing(first: SplitResult, second: SplitResult) -> list[str]:
+    return [part for part in ("scheme", "netloc", "path", "query") if getattr(first, part) != getattr(second, part)]
+
+
+def _same_but_for_port(sent: SplitResult, registered: SplitResult) -> bool:
+    return (
+        sent.scheme == registered.scheme == "http"
+        and registered.hostname in LOOPBACK_HOSTS
+        and _PORT.sub("", sent.netloc) == _PORT.sub("", registered.netloc)
+        and (sent.path, sent.query) == (registered.path, registered.query)
+    )

@@ -1,0 +1,111 @@
+"""The authorization response (RFC 6749 section 4.1.2, RFC 9207)."""
+
+from typing import Protocol, Self
+from urllib.parse import urlencode, urlsplit
+
+from . import redirect_uri
+from .errors import OAuthError, UnverifiedTarget
+from .parameters import Parameters
+
+_SEAL = object()
+
+
+class RegisteredClient(Protocol):
+    """What the redirect target is held against."""
+
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def is_native(self) -> bool: ...
+    @property
+    def redirect_uri_list(self) -> tuple[str, ...]: ...
+
+
+class ReplyTo:
+    """
+    Where the answer to an authorization request goes: the proof that client and redirect_uri were verified.
+
+    Only verify() makes one, and only one of these makes a redirect.
+    """
+
+    __slots__ = ("_issuer", "_state", "sent_redirect_uri", "uri")
+
+    def __init__(self, seal: object, *, uri: str, sent_redirect_uri: str, state: str, issuer: str) -> None:
+        if seal is not _SEAL:
+            raise TypeError("a ReplyTo is made by ReplyTo.verify() alone")
+        self.uri = uri
+        self.sent_redirect_uri = sent_redirect_uri
+        self._state = state
+        self._issuer = issuer
+
+    @classmethod
+    def verify(cls, client: RegisteredClient, parameters: Parameters, *, issuer: str) -> Self:
+        """
+        Hold the redirect_uri of a request against those of its client.
+
+        Args:
+            client: whose client_id the request carries.
+            parameters: redirect_uri may be absent if the client has registered exactly one (section 3.1.2.3).
+            issuer: goes with every answer as iss (RFC 9207 section 2).
+
+        Raises:
+            UnverifiedTarget: absent, or not registered exactly so; whoever sent it gets no redirect.
+            InvalidRequest: repeated.
+        """
+        sent = parameters.get("redirect_uri")
+        registered = client.redirect_uri_list
+        if not sent and len(registered) != 1:
+            raise UnverifiedTarget(
+                "redirect_uri is missing",
+                detail=f"client {client.client_id} has {len(registered)} redirect URIs, so the request must name one",
+            )
+        uri = sent or registered[0]
+        if not redirect_uri.match(uri, registered, is_native=client.is_native):
+            raise UnverifiedTarget(
+                "redirect_uri is not registered for this client",
+                detail=f"client {client.client_id}: {redirect_uri.difference(uri, registered)}",
+            )
+        state = "" if parameters.is_repeated("state") else parameters.get("state")
+        return cls(_SEAL, uri=uri, sent_redirect_uri=sent, state=state, issuer=issuer)
+
+    def with_code(self, code: str) -> str:
+        """The URL that carries the code to the client (RFC 6749 section 4.1.2)."""
+        return self._with({"code": code})
+
+    def with_error(self, error: OAuthError) -> str:
+        """The URL that carries a refusal to the client (RFC 6749 section 4.1.2.1)."""
+        return self._with({"error": error.error, "error_description": error.description})
+
+    @property
+    def scheme(self) -> str:
+        """The scheme that the redirect has: https, http or a native app's own."""
+        return urlsplit(self.uri).scheme
+
+    @property
+    def host(self) -> str:
+        """Host and port where the browser goes next; a private-use scheme itself for a native app."""
+        parts = urlsplit(self.uri)
+        return parts.netloc or f"{parts.scheme}:"
+
+    @property
+    def csp_source(self) -> str:
+        """
+        The redirect target as a source expression for form-action (Content Security Policy Level 3 section 2.3.1).
+
+        Its grammar has no IPv6 addresses and no private-use hosts: there the scheme has to do.
+        """
+        parts = urlsplit(self.uri)
+        if parts.scheme in ("https", "http") and "[" not in parts.netloc:
+            return f"{parts.scheme}://{parts.netloc}"
+        return f"{parts.scheme}:"
+
+    def _with(self, answer: dict[str, str]) -> str:
+        if self._state:
+            answer["state"] = self._state
+        answer["iss"] = self._issuer
+        # "The endpoint URI MAY include a query component, which MUST be retained" (section 3.1.2).
+        separator = "&" if "?" in self.uri else "?"
+        return f"{self.uri}{separator}{urlencode(answer)}"
+
+    def __repr__(self) -> str:
+        return f"ReplyTo({self.host})"

@@ -1,0 +1,24 @@
+"""The token response (RFC 6749 section 5.1)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class TokenResponse:
+    """expires_in is in seconds; refresh_token is "" for none; scope is space-delimited."""
+
+    access_token: str
+    expires_in: int
+    refresh_token: str
+    scope: str
+
+    def members(self) -> dict[str, str | int]:
+        """The JSON object, its members in the order of the specification."""
+        members: dict[str, str | int] = {
+            "access_token": self.access_token,
+            "token_type": "Bearer",
+            "expires_in": self.expires_in,
+        }
+        if self.refresh_token:
+            members["refresh_token"] = self.refresh_token
+        return members | {"scope": self.scope}

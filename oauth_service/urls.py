@@ -1,0 +1,38 @@
+"""URLs: include them at the root of the site. Both forms answer, with and without the slash, from the same view."""
+
+from collections.abc import Callable, Iterator
+
+from django.http import HttpResponseBase
+from django.urls import URLPattern, path
+
+from .endpoints.authorise import authorise
+from .endpoints.deauthorise import deauthorise
+from .endpoints.discovery import discovery
+from .endpoints.login import login
+from .endpoints.logout import logout, signed_out
+from .endpoints.manage_apps import manage_apps
+from .endpoints.revoke import revoke
+from .endpoints.token import token
+from .endpoints.userinfo import userinfo
+
+app_name = "oauth_service"
+
+
+def _both(route: str, view: Callable[..., HttpResponseBase], name: str) -> Iterator[URLPattern]:
+    # The last pattern of a name is the one that reverse() takes.
+    yield path(route.rstrip("/"), view, name=name)
+    yield path(route, view, name=name)
+
+
+urlpatterns = [
+    *_both("authorise/", authorise, "authorise"),
+    *_both("token/", token, "token"),
+    *_both("userinfo/", userinfo, "userinfo"),
+    *_both("oauth/revoke/", revoke, "revoke"),
+    *_both("oauth/deauthorise/", deauthorise, "deauthorise"),
+    *_both("manage-apps/", manage_apps, "manage_apps"),
+    *_both("login/", login, "login"),
+    *_both("logout/", logout, "logout"),
+    *_both("signed-out/", signed_out, "signed_out"),
+    path(".well-known/oauth-authorization-server", discovery, name="discovery"),
+]
