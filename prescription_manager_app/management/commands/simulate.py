@@ -1,0 +1,118 @@
+"""manage.py simulate -- the nine steps of the lifecycle guide, played and checked over real HTTP."""
+
+import contextlib
+import os
+import signal
+import tempfile
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from config.sites import Sites, SitesError, is_listening, prepare, running
+from prescription_manager_app.lifecycle.har import har
+from prescription_manager_app.lifecycle.markdown import markdown
+from prescription_manager_app.lifecycle.masking import mask
+from prescription_manager_app.lifecycle.play import play
+from prescription_manager_app.lifecycle.script import Script
+from prescription_manager_app.lifecycle.stage import Deviation, Stage
+from prescription_manager_app.lifecycle.transcript import Transcript
+
+LOG_LINES = 20
+
+
+class Command(BaseCommand):
+    help = (
+        "Play the nine steps of the lifecycle guide over real HTTP, browser and all, and check every message. "
+        "Without --server-url both sites of this repository take part; they are started if they are not running. "
+        "The play ends with deauthorisation, which also ends the user's earlier connections with this client."
+    )
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--server-url", help="another authorization server: its issuer URL; nothing is started")
+        parser.add_argument("--client-id")
+        parser.add_argument("--client-secret", help="better in the environment: OAUTH_CLIENT_SECRET")
+        parser.add_argument("--redirect-uri", help="as the client has registered it; it is never opened")
+        parser.add_argument("--username", default="alice", help="who signs in (default: %(default)s)")
+        parser.add_argument("--password", help="better in the environment: SIMULATE_PASSWORD")
+        parser.add_argument("--markdown", dest="markdown_file", type=Path, metavar="FILE", help="write the run down")
+        parser.add_argument("--har", dest="har_file", type=Path, metavar="FILE", help="write it as an HTTP Archive")
+        parser.add_argument("--reveal", action="store_true", help="show tokens and secrets, in the files too")
+
+    def handle(
+        self,
+        *,
+        server_url: str | None,
+        client_id: str | None,
+        client_secret: str | None,
+        redirect_uri: str | None,
+        username: str,
+        password: str | None,
+        markdown_file: Path | None,
+        har_file: Path | None,
+        reveal: bool,
+        **options: object,
+    ) -> None:
+        sites = None if server_url else sites_of_settings()
+        script = Script(
+            server_url=(server_url or settings.OAUTH_SERVER_URL).rstrip("/"),
+            client_url=sites.client_url if sites else "",
+            client_id=client_id or settings.OAUTH_CLIENT_ID,
+            client_secret=client_secret or settings.OAUTH_CLIENT_SECRET,
+            redirect_uri=redirect_uri or settings.OAUTH_REDIRECT_URI,
+            username=username,
+            password=password or os.environ.get("SIMULATE_PASSWORD", "wonderland"),
+        )
+        transcript = Transcript(
+            self.stdout.write, reveal=reveal, heading=self.style.MIGRATE_HEADING, kept=self.style.SUCCESS
+        )
+        # A proxy would not know the way to this machine's own sites.
+        with at_hand(sites), Stage(transcript, use_proxies=sites is None) as stage:
+            try:
+                play(script, stage)
+            except Deviation as deviation:
+                raise CommandError(str(deviation)) from deviation
+            finally:
+                if markdown_file:
+                    markdown_file.write_text(markdown(stage.exchanges, reveal=reveal), encoding="utf-8")
+                if har_file:
+                    har_file.write_text(har(stage.exchanges, reveal=reveal), encoding="utf-8")
+        summary = f"{len(stage.exchanges)} requests, {transcript.promises_kept} promises kept"
+        self.stdout.write(self.style.SUCCESS(f"\nThe lifecycle is as the guide says: {summary}."))
+
+
+def sites_of_settings() -> Sites | None:
+    """The two sites of this repository, where the settings have them; None if the server is on another machine."""
+    server, client = urlsplit(settings.OAUTH_SERVER_URL), urlsplit(settings.OAUTH_REDIRECT_URI)
+    if server.hostname != "localhost" or client.hostname != "127.0.0.1":
+        return None
+    return Sites(server_port=server.port or 80, client_port=client.port or 80)
+
+
+@contextlib.contextmanager
+def at_hand(sites: Sites | None) -> Iterator[None]:
+    """
+    See to it that the sites run until the block ends: as they are, or new ones with databases of their own.
+
+    Raises:
+        CommandError: only one of the two runs, or they could not be started; it ends with the last lines of their log.
+    """
+    if sites is None or (is_listening(sites.server_port) and is_listening(sites.client_port)):
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends the sites, too, as Ctrl-C does
+    with tempfile.TemporaryDirectory(prefix="simulate-") as folder:
+        ours = Sites(server_port=sites.server_port, client_port=sites.client_port, state_dir=Path(folder))
+        log_file = Path(folder) / "sites.log"
+        try:
+            with log_file.open("w", encoding="utf-8") as log:
+                prepare(ours)
+                with running(ours, output=log):
+                    yield
+        except SitesError as problem:
+            last_lines = log_file.read_text(encoding="utf-8").splitlines()[-LOG_LINES:]
+            raise CommandError("\n".join([str(problem), *map(mask, last_lines)])) from problem
