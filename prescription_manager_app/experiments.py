@@ -1,0 +1,204 @@
+"""What must fail, tried against the real server: each experiment of /lifecycle/, and why it is refused."""
+
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import requests
+
+from prescription_manager_app.lifecycle.exchange import Exchange
+from prescription_manager_app.models import Connection
+from prescription_manager_app.oauth import TIMEOUT_SECONDS, AuthorizationServer
+from prescription_manager_app.outcomes import AccessTokenRefusedError, FailedError, Outcome
+from prescription_manager_app.renewal import renew
+
+NOT_REGISTERED = "http://127.0.0.1:5000/not-registered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What an experiment works with: the server, this session's connection if it has one, and what was recorded."""
+
+    server: AuthorizationServer
+    connection: Connection | None
+    recorded: list[Exchange]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """
+    One thing that must fail.
+
+    Attributes:
+        does: what is sent.
+        why: why it is refused.
+        warning: what it costs; "" if the connection survives it.
+        refused: whether the last answer is the refusal that the standards ask for.
+        run: sends it; a URL in return is where Alice's browser has to go for it.
+    """
+
+    slug: str
+    title: str
+    does: str
+    why: str
+    rfc: str
+    warning: str
+    refused: Callable[[Exchange], bool]
+    run: Callable[[Bench], str]
+
+
+class NothingToTryWithError(Exception):
+    """The experiment needs something that this browser session does not have; the message says what."""
+
+
+def replay_code(bench: Bench) -> str:
+    """Send the last code that was exchanged a second time, with everything that belongs to it."""
+    spent = next((exchange for exchange in reversed(bench.recorded) if exchange.step == 4), None)
+    if spent is None:
+        raise NothingToTryWithError("No code has been exchanged yet: connect first.")
+    sent = json.loads(spent.request_body)
+    with contextlib.suppress(FailedError):
+        bench.server.exchange(code=sent["code"], code_verifier=sent["code_verifier"], now=spent.started_at)
+    return ""
+
+
+def wrong_client_secret(bench: Bench) -> str:
+    """Refresh with a secret that is not this app's."""
+    stranger = replace(bench.server.registration, client_secret="not-the-secret-of-this-app")
+    connection = _connection(bench)
+    with contextlib.suppress(FailedError):
+        replace(bench.server, registration=stranger).refresh(
+            connection.tokens.refresh_token, now=bench.recorded[-1].started_at
+        )
+    return ""
+
+
+def tampered_state(bench: Bench) -> str:
+    """Send Alice's browser to our own callback with a state that it never had."""
+    departure = next((exchange for exchange in reversed(bench.recorded) if exchange.step == 1), None)
+    if departure is None:
+        raise NothingToTryWithError("No authorization has been requested yet: connect first.")
+    state = parse_qs(urlsplit(departure.url).query)["state"][0]
+    registration = bench.server.registration
+    parameters = {"code": "SPL__somebody-elses-code-0000", "state": f"{state}tampered", "iss": registration.issuer}
+    return f"{registration.redirect_uri}?{urlencode(parameters)}"
+
+
+def other_redirect_uri(bench: Bench) -> str:
+    """Ask for a code to be sent to an address that is not registered."""
+    elsewhere = replace(bench.server.registration, redirect_uri=NOT_REGISTERED)
+    url = replace(bench.server, registration=elsewhere).authorization_url(state="any", code_verifier="v" * 43)
+    with requests.Session() as session, contextlib.suppress(requests.RequestException):
+        session.trust_env = False
+        answer = session.get(url, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+        if bench.server.observe is not None:
+            bench.server.observe(1, answer)
+    return ""
+
+
+def old_refresh_token(bench: Bench) -> str:
+    """Refresh twice, then present the refresh token from before: its successor is in use, so this is a thief's."""
+    connection = _connection(bench)
+    old = connection.tokens.refresh_token
+    with contextlib.suppress(FailedError):
+        latest = renew(renew(connection, bench.server), bench.server)
+        bench.server.refresh(old, now=latest.expires_at or bench.recorded[-1].started_at)
+    return ""
+
+
+def revoked_access_token(bench: Bench) -> str:
+    """Revoke the access token in use, then use it."""
+    token = _connection(bench).tokens.access_token
+    with contextlib.suppress(FailedError, AccessTokenRefusedError):
+        bench.server.revoke(token)
+        bench.server.userinfo(token)
+    return ""
+
+
+def _connection(bench: Bench) -> Connection:
+    if bench.connection is None:
+        raise NothingToTryWithError("You are not connected: connect first.")
+    return bench.connection
+
+
+def _error_is(status: int, error: str) -> Callable[[Exchange], bool]:
+    return lambda exchange: exchange.status == status and f'"{error}"' in exchange.response_body
+
+
+ENDS_THE_CONNECTION = "This ends your connection, as it would end a thief's. You will have to connect again."
+
+EXPERIMENTS = (
+    Experiment(
+        slug="replay-code",
+        title="Replay the code",
+        does="Sends the code of Step 4 once more, with the right secret, redirect_uri and code_verifier.",
+        why="A code is good for one use. Whoever comes second with it may be a thief, or the first one was: the server "
+        "cannot tell, so it refuses the second and takes back what it gave to the first.",
+        rfc="RFC 6749 section 4.1.2",
+        warning=ENDS_THE_CONNECTION,
+        refused=_error_is(400, "invalid_grant"),
+        run=replay_code,
+    ),
+    Experiment(
+        slug="wrong-client-secret",
+        title="Wrong client secret",
+        does="Sends the refresh token with another app's secret.",
+        why="The tokens of an app are worth nothing to anyone who cannot prove to be that app. The refresh token "
+        "stays good: who has not proved anything must not be able to use it up, either.",
+        rfc="RFC 6749 section 3.2.1",
+        warning="",
+        refused=_error_is(401, "invalid_client"),
+        run=wrong_client_secret,
+    ),
+    Experiment(
+        slug="tampered-state",
+        title="Tampered state",
+        does="Sends your browser to our callback with a code and a state that this session never sent out.",
+        why="Somebody could send you a link that connects you to their account. The state ties every answer to the "
+        "browser that asked, so this app ignores it before it looks at the code.",
+        rfc="RFC 6749 section 10.12",
+        warning="",
+        refused=lambda exchange: exchange.location.endswith(f"/{Outcome.STATE_MISMATCH.slug}/"),
+        run=tampered_state,
+    ),
+    Experiment(
+        slug="other-redirect-uri",
+        title="Another redirect_uri",
+        does="Asks the server to send the code to an address that is not registered for this app.",
+        why="The server compares it character for character and tells the person on a page of its own. It never "
+        "redirects there, not even with an error: that would make it a relay to anywhere.",
+        rfc="RFC 9700 section 2.1",
+        warning="",
+        refused=lambda exchange: exchange.status == 400 and not exchange.location,
+        run=other_redirect_uri,
+    ),
+    Experiment(
+        slug="old-refresh-token",
+        title="Reuse an old refresh token",
+        does="Refreshes twice and then presents the refresh token from before the first.",
+        why="Each refresh token is replaced when it is used. One that comes back after its successor was used is in two "
+        "hands, and one of them is a thief's: the server ends the whole connection.",
+        rfc="RFC 9700 section 4.14.2",
+        warning=ENDS_THE_CONNECTION,
+        refused=_error_is(400, "invalid_grant"),
+        run=old_refresh_token,
+    ),
+    Experiment(
+        slug="revoked-access-token",
+        title="A revoked access token",
+        does="Revokes the access token in use and asks for your profile with it.",
+        why="Revocation takes effect at once, not when the token would have expired. The refresh token lives on: on "
+        "the next page this app notices the 401 and renews itself.",
+        rfc="RFC 7009 section 2.1",
+        warning="",
+        refused=lambda exchange: exchange.status == 401,
+        run=revoked_access_token,
+    ),
+)
+
+
+def find(slug: str) -> Experiment | None:
+    """The experiment of that slug; None if there is none."""
+    return next((experiment for experiment in EXPERIMENTS if experiment.slug == slug), None)

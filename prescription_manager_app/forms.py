@@ -1,0 +1,25 @@
+"""The one form Alice fills in."""
+
+from django import forms
+
+from prescription_manager_app.models import Prescription
+
+
+class PrescriptionForm(forms.ModelForm):
+    """A new prescription, as it is printed on its label."""
+
+    class Meta:
+        model = Prescription
+        fields = ["medicine", "dose", "schedule", "refills_left", "prescriber"]
+        labels = {"schedule": "When to take it", "refills_left": "Refills left", "prescriber": "Prescribed by"}
+        help_texts = {
+            "medicine": "The name on the label, such as Amoxicillin.",
+            "dose": "How much at a time, such as 500 mg.",
+            "schedule": "Such as: one capsule three times a day.",
+            "refills_left": "How often it can still be renewed, from 0 to 12.",
+            "prescriber": "Your doctor or clinic.",
+        }
+        widgets = {
+            name: forms.TextInput(attrs={"autocomplete": "off"})
+            for name in ("medicine", "dose", "schedule", "prescriber")
+        }

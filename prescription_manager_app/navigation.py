@@ -1,0 +1,14 @@
+"""What the frame of every page needs to know."""
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from prescription_manager_app import sessions
+
+
+def navigation(request: HttpRequest) -> dict[str, object]:
+    """Context processor: whether somebody is connected, and whether there is a lifecycle page to go to."""
+    return {
+        "is_connected": sessions.CONNECTION in request.session,
+        "has_lifecycle": settings.DEBUG,
+    }

@@ -1,0 +1,172 @@
+"""How a connection can end or fail, told to Alice in words, always with a way on."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class WayOn(Enum):
+    """What the page offers Alice to do next."""
+
+    CONNECT = "connect"
+    RETRY = "retry"
+    HOME = "home"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """
+    One outcome as a page says it.
+
+    Attributes:
+        status: HTTP status of the page.
+        manage_apps: whether the server's own Manage Connected Apps page helps; the page then links to it.
+    """
+
+    status: int
+    title: str
+    text: str
+    way_on: WayOn
+    manage_apps: bool = False
+
+
+class Outcome(Enum):
+    """Every outcome; the member's name in lower case is the last part of its page's URL."""
+
+    SIGNED_OUT = Words(
+        status=200,
+        title="You are signed out",
+        text="This app has given back its access. Your prescriptions stay here, closed, until you connect again.",
+        way_on=WayOn.CONNECT,
+    )
+    SIGNED_OUT_HERE_ONLY = Words(
+        status=200,
+        title="You are signed out here",
+        text="We could not reach the sign-in service to give back our access, or it did not confirm it. We have deleted "
+        "our copy of the access; to be certain that it has ended, cut this app off in Manage Connected Apps.",
+        way_on=WayOn.CONNECT,
+        manage_apps=True,
+    )
+    ACCESS_DENIED = Words(
+        status=403,
+        title="You chose not to connect",
+        text="The sign-in service has told us nothing about you. Without a connection this app cannot show your "
+        "prescriptions; you can connect whenever you like.",
+        way_on=WayOn.CONNECT,
+    )
+    CONNECTION_ENDED = Words(
+        status=403,
+        title="Your connection was ended",
+        text="The sign-in service no longer lets this app act for you: the connection was revoked or has run out. "
+        "Your prescriptions are still here; connect again to see them.",
+        way_on=WayOn.CONNECT,
+    )
+    CODE_REFUSED = Words(
+        status=400,
+        title="That sign-in took too long",
+        text="The sign-in service no longer accepts the answer it sent with your browser. It is good for one use "
+        "and a short time. Please connect again.",
+        way_on=WayOn.CONNECT,
+    )
+    STATE_MISMATCH = Words(
+        status=400,
+        title="This answer does not belong to your visit",
+        text="We did not ask for what has just arrived, or it was used before, so we have ignored it. That happens "
+        "when a page is reloaded or cookies are blocked; it also protects you from a link someone else prepared.",
+        way_on=WayOn.CONNECT,
+    )
+    ISSUER_MISMATCH = Words(
+        status=400,
+        title="This answer comes from somewhere else",
+        text="It does not carry the name of the sign-in service that we sent you to, so we have ignored it.",
+        way_on=WayOn.CONNECT,
+    )
+    REQUEST_REFUSED = Words(
+        status=502,
+        title="The sign-in service refused our request",
+        text="It did not accept what this app asked it for. You have done nothing wrong, and nothing has changed. "
+        "If connecting again does not help, tell the people who run this app.",
+        way_on=WayOn.CONNECT,
+    )
+    CLIENT_REFUSED = Words(
+        status=502,
+        title="The sign-in service does not recognise this app",
+        text="This app could not prove to it who it is. You have done nothing wrong, and trying again will not help "
+        "until the people who run this app have put its registration right.",
+        way_on=WayOn.HOME,
+    )
+    SERVER_UNREACHABLE = Words(
+        status=503,
+        title="We cannot reach the sign-in service",
+        text="It does not answer at all. Your prescriptions are safe; we show them only while it confirms that you are "
+        "connected. Please try again in a moment.",
+        way_on=WayOn.RETRY,
+    )
+    SERVER_TIMEOUT = Words(
+        status=504,
+        title="The sign-in service takes too long to answer",
+        text="It may be very busy. Nothing has changed; please try again in a moment.",
+        way_on=WayOn.RETRY,
+    )
+    SERVER_ERROR = Words(
+        status=502,
+        title="The sign-in service is in trouble",
+        text="It answered that something went wrong on its side. Nothing has changed; please try again in a moment.",
+        way_on=WayOn.RETRY,
+    )
+    MALFORMED_ANSWER = Words(
+        status=502,
+        title="We do not understand the sign-in service",
+        text="What it answered is not what was agreed, so we have not used it. Please try again; if it happens again, "
+        "tell the people who run this app.",
+        way_on=WayOn.RETRY,
+    )
+
+    @property
+    def slug(self) -> str:
+        return self.name.lower()
+
+    @classmethod
+    def of(cls, slug: str) -> "Outcome | None":
+        """The outcome of that slug; None if there is none."""
+        return next((outcome for outcome in cls if outcome.slug == slug), None)
+
+
+class FailedError(Exception):
+    """
+    Something between this app and the server failed.
+
+    Attributes:
+        outcome: what Alice is told.
+        detail: what the log is told: constant words or a registered error code, never a value that was sent.
+    """
+
+    def __init__(self, outcome: Outcome, detail: str) -> None:
+        super().__init__(detail)
+        self.outcome = outcome
+        self.detail = detail
+
+
+class AccessTokenRefusedError(Exception):
+    """The server answered 401: the access token has expired or was revoked (RFC 6750 section 3.1)."""
+
+
+# RFC 6749 sections 4.1.2.1 and 5.2: what the server may answer, at /authorise/ and at /token/.
+OUTCOME_OF_ERROR = {
+    "access_denied": Outcome.ACCESS_DENIED,
+    "invalid_client": Outcome.CLIENT_REFUSED,
+    "unauthorized_client": Outcome.CLIENT_REFUSED,
+    "invalid_grant": Outcome.CODE_REFUSED,
+    "invalid_request": Outcome.REQUEST_REFUSED,
+    "invalid_scope": Outcome.REQUEST_REFUSED,
+    "unsupported_grant_type": Outcome.REQUEST_REFUSED,
+    "unsupported_response_type": Outcome.REQUEST_REFUSED,
+    "server_error": Outcome.SERVER_ERROR,
+    "temporarily_unavailable": Outcome.SERVER_ERROR,
+}
+
+
+def failure_of(error: object) -> FailedError:
+    """The failure that an `error` of the server stands for; an unregistered one is never repeated."""
+    if isinstance(error, str) and error in OUTCOME_OF_ERROR:
+        return FailedError(OUTCOME_OF_ERROR[error], error)
+    return FailedError(Outcome.REQUEST_REFUSED, "an error that is not registered")

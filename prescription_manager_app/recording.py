@@ -1,0 +1,123 @@
+"""What a browser session says and hears, recorded for /lifecycle/; only while DEBUG is on."""
+
+import functools
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+import requests
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from prescription_manager_app import sessions
+from prescription_manager_app.lifecycle.exchange import BACKEND, BROWSER, SERVER, Exchange
+from prescription_manager_app.lifecycle.steps import STEPS
+from prescription_manager_app.models import RecordedExchange
+
+LONGEST_BODY = 20_000
+EXPERIMENT = "experiment"  # in the session: the experiment that sends the browser to us next
+
+View = Callable[[HttpRequest], HttpResponse]
+
+
+def observer(request: HttpRequest, *, experiment: str = "") -> Callable[[int, requests.Response], None] | None:
+    """What records the server's answers for this browser session; None when DEBUG is off."""
+    if not settings.DEBUG:
+        return None
+
+    def observe(step: int, response: requests.Response) -> None:
+        exchange = Exchange(
+            step=step,
+            title=STEPS[step - 1].title,
+            sender=BACKEND,
+            receiver=SERVER,
+            method=response.request.method or "",
+            url=response.request.url or "",
+            request_headers=tuple(response.request.headers.items()),
+            request_body=_text(response.request.body),
+            status=response.status_code,
+            reason=response.reason or "",
+            response_headers=tuple(response.headers.items()),
+            response_body=_text(response.content),
+            started_at=timezone.now() - response.elapsed,
+            elapsed=response.elapsed,
+        )
+        _record(request, exchange, experiment=experiment)
+
+    return observe
+
+
+def record_departure(request: HttpRequest, url: str) -> None:
+    """Record Step 1: the request on which we send Alice's browser to the server; its answer is not ours to see."""
+    if not settings.DEBUG:
+        return
+    exchange = Exchange(
+        step=1,
+        title=STEPS[0].title,
+        sender=BROWSER,
+        receiver=SERVER,
+        method="GET",
+        url=url,
+        request_headers=(),
+        request_body="",
+        status=0,
+        reason="",
+        response_headers=(),
+        response_body="",
+        started_at=timezone.now(),
+        elapsed=timedelta(),
+    )
+    _record(request, exchange, experiment="")
+
+
+def recorded(*, step: int) -> Callable[[View], View]:
+    """Record what Alice's browser asks of this view, and the answer, as one step."""
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def observed(request: HttpRequest) -> HttpResponse:
+            if not settings.DEBUG:
+                return view(request)
+            experiment = request.session.pop(EXPERIMENT, "")
+            started_at = timezone.now()
+            response = view(request)
+            exchange = Exchange(
+                step=step,
+                title=STEPS[step - 1].title,
+                sender=BROWSER,
+                receiver=BACKEND,
+                method=request.method or "",
+                url=request.build_absolute_uri(),
+                request_headers=tuple(request.headers.items()),
+                request_body=request.POST.urlencode(),
+                status=response.status_code,
+                reason=response.reason_phrase,
+                response_headers=tuple(response.items()),
+                response_body="",
+                started_at=started_at,
+                elapsed=timezone.now() - started_at,
+            )
+            _record(request, exchange, experiment=experiment)
+            return response
+
+        return observed
+
+    return decorate
+
+
+def journey(request: HttpRequest) -> str:
+    """What this browser session's recording is called; made on first use."""
+    found = request.session.get(sessions.JOURNEY)
+    if found is None:
+        found = request.session[sessions.JOURNEY] = str(uuid.uuid4())
+    return str(found)
+
+
+def _record(request: HttpRequest, exchange: Exchange, *, experiment: str) -> None:
+    RecordedExchange.objects.record(journey(request), exchange, experiment=experiment, now=timezone.now())
+
+
+def _text(body: bytes | str | None) -> str:
+    text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
+    return text[:LONGEST_BODY]

@@ -1,0 +1,1 @@
+"""One page or action, one file."""

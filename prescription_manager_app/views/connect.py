@@ -1,0 +1,20 @@
+"""POST /connect/ -- Step 1: send Alice's browser to the authorization server (RFC 6749 section 4.1.1)."""
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from prescription_manager_app import sessions
+from prescription_manager_app.recording import record_departure
+from prescription_manager_app.visits import server_for
+
+
+@require_POST
+def connect(request: HttpRequest) -> HttpResponse:
+    """Begin an authorization that only this browser session can end; by POST, so that no link can begin one."""
+    if sessions.CONNECTION in request.session:
+        return redirect("home")
+    begun = sessions.begin_authorization(request.session)
+    url = server_for(request).authorization_url(state=begun.state, code_verifier=begun.code_verifier)
+    record_departure(request, url)
+    return HttpResponseRedirect(url)

@@ -1,0 +1,154 @@
+"""GET /lifecycle/ -- the nine steps as they happened in this browser session; a page of development."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from prescription_manager_app import sessions
+from prescription_manager_app.conf import registration
+from prescription_manager_app.experiments import EXPERIMENTS, Experiment
+from prescription_manager_app.lifecycle.exchange import Exchange
+from prescription_manager_app.lifecycle.notation import mask, request_text, response_text
+from prescription_manager_app.lifecycle.steps import STEPS, Step
+from prescription_manager_app.models import RecordedExchange
+from prescription_manager_app.recording import journey
+
+REVEALED = "lifecycle_revealed"  # in the session
+SHOWN = 2  # of one step's messages; Step 9 has two at a time, the others are folded away
+
+# What this app cannot see, or has not seen yet.
+NOTES = {
+    1: "Only the request is ours: the answer goes to your browser.",
+    2: "This step is between you and the server: this app sees neither your password nor your answer.",
+    3: "The server sent your browser here with 302 Found; its Location was exactly this address.",
+}
+WAYS_TO_SEE = {
+    7: "The tokens have not been renewed yet. Try “A revoked access token” below and open your prescriptions.",
+    8: "Log out to see scenario A. Scenario B happens at the server, in Manage Connected Apps: this app hears of it when "
+    "its next request is refused.",
+    9: "Log out to see the revocation requests.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """
+    One message in the guide's notation.
+
+    Attributes:
+        milliseconds: how long the answer took; -1 on a request.
+    """
+
+    kind: str
+    sender: str
+    receiver: str
+    text: str
+    at: datetime
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """A step of the guide, and what was seen of it in this browser session."""
+
+    step: Step
+    note: str
+    way_to_see: str
+    messages: list[Message]
+    earlier: list[Message]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """An experiment, and what came of it when it was last tried."""
+
+    experiment: Experiment
+    messages: list[Message]
+    answered: bool
+    refused: bool
+
+
+@require_safe
+def lifecycle(request: HttpRequest) -> HttpResponse:
+    """Show what was recorded, masked unless this session has asked to see it."""
+    revealed = bool(request.session.get(REVEALED))
+    name = journey(request)
+    told = list(_told(RecordedExchange.objects.of(name, experiment=""), revealed=revealed))
+    context = {
+        "revealed": revealed,
+        "connected": sessions.CONNECTION in request.session,
+        "chapters": [_chapter(step, [message for number, message in told if number == step.number]) for step in STEPS],
+        "trials": [_trial(name, experiment, revealed=revealed) for experiment in EXPERIMENTS],
+        "manage_apps_url": registration().manage_apps_url,
+    }
+    return render(request, "prescription_manager_app/lifecycle.html", context)
+
+
+@require_POST
+def reveal(request: HttpRequest) -> HttpResponse:
+    """Show the values in full, or hide them again; by POST, so that no link can reveal them."""
+    request.session[REVEALED] = not request.session.get(REVEALED)
+    return redirect("lifecycle")
+
+
+@require_POST
+def forget(request: HttpRequest) -> HttpResponse:
+    """Delete this session's recording."""
+    RecordedExchange.objects.filter(journey=journey(request)).delete()
+    return redirect("lifecycle")
+
+
+def _chapter(step: Step, messages: list[Message]) -> Chapter:
+    return Chapter(
+        step=step,
+        note=NOTES.get(step.number, ""),
+        way_to_see=WAYS_TO_SEE.get(step.number, "Connect to see this step."),
+        messages=messages[-SHOWN * 2 :],
+        earlier=messages[: -SHOWN * 2],
+    )
+
+
+def _trial(name: str, experiment: Experiment, *, revealed: bool) -> Trial:
+    exchanges = RecordedExchange.objects.of(name, experiment=experiment.slug)
+    return Trial(
+        experiment=experiment,
+        messages=[message for _, message in _told(exchanges, revealed=revealed)],
+        answered=bool(exchanges),
+        refused=bool(exchanges) and experiment.refused(exchanges[-1]),
+    )
+
+
+def _told(exchanges: Iterable[Exchange], *, revealed: bool) -> Iterable[tuple[int, Message]]:
+    """The messages of the exchanges, each with the number of its step."""
+    for exchange in exchanges:
+        yield (
+            exchange.step,
+            Message(
+                kind="Request",
+                sender=exchange.sender,
+                receiver=exchange.receiver,
+                text=_shown(request_text(exchange), revealed=revealed),
+                at=exchange.started_at,
+                milliseconds=-1,
+            ),
+        )
+        if exchange.status:
+            yield (
+                exchange.response_step,
+                Message(
+                    kind="Response",
+                    sender=exchange.receiver,
+                    receiver=exchange.sender,
+                    text=_shown(response_text(exchange), revealed=revealed),
+                    at=exchange.started_at + exchange.elapsed,
+                    milliseconds=round(exchange.elapsed.total_seconds() * 1000),
+                ),
+            )
+
+
+def _shown(text: str, *, revealed: bool) -> str:
+    return text if revealed else mask(text)

@@ -1,0 +1,96 @@
+"""Who is there: every page that shows or changes prescriptions asks the server first, with the access token."""
+
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Concatenate, ParamSpec
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from prescription_manager_app import sessions
+from prescription_manager_app.conf import registration
+from prescription_manager_app.models import Connection, Patient
+from prescription_manager_app.oauth import AuthorizationServer, Profile
+from prescription_manager_app.outcome_page import outcome_page
+from prescription_manager_app.outcomes import AccessTokenRefusedError, FailedError, Outcome
+from prescription_manager_app.recording import observer
+from prescription_manager_app.renewal import renew
+from prescription_manager_app.sealing import UnreadableError
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A patient whose connection the server has just confirmed."""
+
+    patient: Patient
+    name: str
+
+
+def server_for(request: HttpRequest) -> AuthorizationServer:
+    """The authorization server; while DEBUG is on, what is said to it is recorded for this browser session."""
+    return AuthorizationServer(registration=registration(), observe=observer(request))
+
+
+def visit_of(request: HttpRequest) -> Visit | None:
+    """
+    Who is visiting; None if nobody is connected.
+
+    Raises:
+        FailedError: there is a connection, and it has ended or could not be confirmed.
+    """
+    pk = sessions.connection_id(request.session)
+    if pk is None:
+        return None
+    connection = Connection.objects.known_as(pk).first()
+    try:
+        if connection is None:
+            raise FailedError(Outcome.CONNECTION_ENDED, "no such connection")
+        profile = _confirm(connection, server_for(request))
+    except FailedError as failure:
+        logger.warning("connection %s could not be used: %s", pk, failure.detail)
+        if failure.outcome is Outcome.CONNECTION_ENDED:
+            sessions.end(request.session)
+        raise
+    return Visit(patient=connection.patient, name=profile.name)
+
+
+def connected(
+    view: Callable[Concatenate[HttpRequest, Visit, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Let a view run only for a confirmed visit, which it is given; everybody else gets the way to one."""
+
+    @functools.wraps(view)
+    def confirmed(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            visit = visit_of(request)
+        except FailedError as failure:
+            return outcome_page(request, failure.outcome)
+        return redirect("home") if visit is None else view(request, visit, *args, **kwargs)
+
+    return confirmed
+
+
+def _confirm(connection: Connection, server: AuthorizationServer) -> Profile:
+    """Ask the server about the owner of the tokens; renew them once, before they expire or when they are refused."""
+    try:
+        renewed = connection.is_expired(now=timezone.now())
+        current = renew(connection, server) if renewed else connection
+        try:
+            profile = server.userinfo(current.tokens.access_token)
+        except AccessTokenRefusedError:
+            if renewed:
+                raise
+            profile = server.userinfo(renew(current, server).tokens.access_token)
+    except (AccessTokenRefusedError, UnreadableError) as error:
+        connection.delete()
+        raise FailedError(Outcome.CONNECTION_ENDED, "tokens refused or unreadable") from error
+    if profile.sub != connection.patient.sub:
+        raise FailedError(Outcome.MALFORMED_ANSWER, "userinfo about somebody else")
+    return profile
