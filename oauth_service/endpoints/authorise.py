@@ -8,6 +8,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csrf_token
 
 from .. import clients, conf, issue, signals
@@ -21,7 +22,7 @@ from ..http import (
     render_page,
 )
 from ..models import Client, Consent
-from ..protocol import authorization_request, redirect_uri
+from ..protocol import authorization_request
 from ..protocol.authorization_request import AuthorizationRequest, NextStep
 from ..protocol.errors import AccessDenied, OAuthError
 from ..protocol.parameters import Parameters
@@ -110,8 +111,7 @@ def _consent_page(
     words = conf.SCOPES()
     context: dict[str, Any] = {
         "client": client,
-        "redirect_host": reply_to.host,
-        "redirect_is_local": redirect_uri.is_local(reply_to.uri),
+        "redirect_host": reply_to.host or _("%(scheme)s (an app on this device)") % {"scheme": reply_to.scheme},
         "scopes": [
             {"name": name, "description": words.get(name, name), "is_new": bool(before) and name not in before}
             for name in asked.scope.split()

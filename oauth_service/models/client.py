@@ -4,6 +4,7 @@ import secrets
 
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +15,10 @@ from ..protocol.errors import InvalidScope
 def new_client_id() -> str:
     """A client_id of 128 random bits, lower-case hexadecimal."""
     return secrets.token_hex(16)
+
+
+# The consent page links there.
+validate_web_address = URLValidator(schemes=["https", "http"])
 
 
 def validate_redirect_uris(text: str) -> None:
@@ -86,9 +91,9 @@ class Client(models.Model):
     client_id = models.CharField(_("client ID"), max_length=100, unique=True, default=new_client_id)
     name = models.CharField(_("name"), max_length=100, help_text=_("What people see when it asks them."))
     operator = models.CharField(_("run by"), max_length=100, blank=True, help_text=_("Who runs it, for people to see."))
-    client_uri = models.URLField(_("website"), blank=True)
-    policy_uri = models.URLField(_("privacy policy"), blank=True)
-    tos_uri = models.URLField(_("terms of service"), blank=True)
+    client_uri = models.URLField(_("website"), blank=True, validators=[validate_web_address])
+    policy_uri = models.URLField(_("privacy policy"), blank=True, validators=[validate_web_address])
+    tos_uri = models.URLField(_("terms of service"), blank=True, validators=[validate_web_address])
     client_type = models.CharField(
         _("client type"), max_length=12, choices=ClientType.choices, default=ClientType.CONFIDENTIAL
     )

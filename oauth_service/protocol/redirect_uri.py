@@ -60,12 +60,6 @@ def match(sent: str, registered: Iterable[str], *, is_native: bool) -> bool:
     return any(_same_but_for_port(urlsplit(sent), urlsplit(uri)) for uri in uris)
 
 
-def is_local(uri: str) -> bool:
-    """Tell whether a redirect URI leads to an app on the user's own device rather than to a host on the network."""
-    parts = urlsplit(uri)
-    return parts.scheme not in ("https", "http") or parts.hostname in LOOPBACK_HOSTS
-
-
 def difference(sent: str, registered: Iterable[str]) -> str:
     """
     In what a redirect_uri differs from the registered one nearest to it, for the operator's log.

@@ -83,9 +83,8 @@ class ReplyTo:
 
     @property
     def host(self) -> str:
-        """Host and port where the browser goes next; a private-use scheme itself for a native app."""
-        parts = urlsplit(self.uri)
-        return parts.netloc or f"{parts.scheme}:"
+        """Host and port where the browser goes next; "" for a private-use scheme without one."""
+        return urlsplit(self.uri).netloc
 
     @property
     def csp_source(self) -> str:
@@ -108,4 +107,4 @@ class ReplyTo:
         return f"{self.uri}{separator}{urlencode(answer)}"
 
     def __repr__(self) -> str:
-        return f"ReplyTo({self.host})"
+        return f"ReplyTo({self.scheme}, {self.host})"

@@ -1,0 +1,70 @@
+"""What every test of the server may ask for: the guide's cast, and the guide's messages."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+
+from oauth_service import clients
+from oauth_service.models import Client
+from tests.guide import Guide
+
+
+@pytest.fixture(autouse=True)
+def forget_secrets() -> Iterator[None]:
+    """No test profits from a secret that another has proven."""
+    clients._remembered.clear()
+    yield
+    clients._remembered.clear()
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """Alice, who has an account on the server."""
+    return User.objects.create_user("alice", "alice@example.com", "wonderland", first_name="Alice", last_name="Liddell")
+
+
+@pytest.fixture
+def presc_man(db: None) -> Client:
+    """The guide's client application: confidential, PKCE optional, a secret that a person chose."""
+    client = Client(
+        client_id="presc_man_123",
+        name="Prescription Manager",
+        operator="Wonderland Health",
+        redirect_uris="http://127.0.0.1:5000/callback",
+        requires_pkce=False,
+    )
+    client.choose_secret("ITS_A_VERY_SECRET_KEY")
+    client.save()
+    return client
+
+
+@pytest.fixture
+def public_app(db: None) -> Client:
+    """A native app without a secret (RFC 8252)."""
+    return Client.objects.create(
+        client_id="public_app",
+        name="Pill Reminder",
+        client_type=Client.ClientType.PUBLIC,
+        application_type=Client.ApplicationType.NATIVE,
+        redirect_uris="http://127.0.0.1/callback\ncom.example.pills:/callback",
+    )
+
+
+@pytest.fixture
+def guide(alice: User, presc_man: Client) -> Guide:
+    """The guide's messages, sent by Alice's browser and by the client's server."""
+    return Guide(alice=alice, client=presc_man)
+
+
+@pytest.fixture
+def browser() -> Browser:
+    """A browser that nobody has signed in with; it checks CSRF tokens as a real one would have to send them."""
+    return Browser(enforce_csrf_checks=True)
+
+
+@pytest.fixture
+def committed(django_capture_on_commit_callbacks: Callable[..., object]) -> Callable[..., object]:
+    """Run a block and then what it wanted to tell after its commit (signals, log lines), as outside of a test."""
+    return lambda: django_capture_on_commit_callbacks(execute=True)

