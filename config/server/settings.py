@@ -68,6 +68,7 @@ LOGIN_URL = "oauth_service:login"
 LOGIN_REDIRECT_URL = "oauth_service:manage_apps"
 LOGOUT_REDIRECT_URL = "oauth_service:signed_out"
 SESSION_COOKIE_NAME = "sessionid"
+CSRF_FAILURE_VIEW = "oauth_service.http.csrf_failure"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not DEBUG
 SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_REFERRER_POLICY = "same-origin"

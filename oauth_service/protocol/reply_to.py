@@ -84,7 +84,8 @@ class ReplyTo:
     @property
     def host(self) -> str:
         """Host and port where the browser goes next; "" for a private-use scheme without one."""
-        return urlsplit(self.uri).netloc
+        parts = urlsplit(self.uri)
+        return parts.netloc if parts.scheme in ("https", "http") else ""
 
     @property
     def csp_source(self) -> str:
