@@ -1,0 +1,90 @@
+"""A patient's browser, the server she connects to, and a database that two threads can share."""
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import clear_url_caches
+from pytest_django import Settings
+
+from tests.prescription_manager_app.fake_server import FakeServer, serving
+
+# One process has one site's settings: a run of the server's tests leaves this folder to a run of its own.
+collect_ignore_glob = [] if "prescription_manager_app" in django_settings.INSTALLED_APPS else ["test_*.py"]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A file, not memory: connections to SQLite's shared memory lock tables where a file would make them wait."""
+    name = str(tmp_path_factory.mktemp("database") / "client.sqlite3")
+    connection.settings_dict["TEST"]["NAME"] = name
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[FakeServer]:
+    """The authorization server, in the settings as ours."""
+    with serving(FakeServer()) as fake:
+        settings.OAUTH_SERVER_URL = fake.issuer
+        yield fake
+
+
+@dataclass
+class Browser:
+    """Alice's browser: what it does at this app, and at the server when it is sent there."""
+
+    client: Client
+    server: FakeServer
+
+    def depart(self) -> str:
+        """Click Connect; the address at the server it leads to."""
+        response = self.client.post("/connect/")
+        assert response.status_code == 302
+        return str(response["Location"])
+
+    def come_back(self, query: str) -> HttpResponse:
+        """Follow the server's redirect to the callback, and the app's from there."""
+        response: HttpResponse = self.client.get(f"/callback?{query}", follow=True)
+        return response
+
+    def connect(self) -> HttpResponse:
+        """Click Connect, sign in, click Allow."""
+        return self.come_back(self.server.allow(self.depart()))
+
+    def home(self) -> HttpResponse:
+        response: HttpResponse = self.client.get("/")
+        return response
+
+
+@pytest.fixture
+def browser(server: FakeServer, db: None) -> Browser:
+    return Browser(Client(), server)
+
+
+@pytest.fixture
+def alice(browser: Browser) -> Browser:
+    """Her browser, connected, with nothing on her list."""
+    browser.connect()
+    return browser
+
+
+@pytest.fixture
+def development(settings: Settings) -> Iterator[None]:
+    """DEBUG is on: the URLs are what they are when the site starts that way."""
+    settings.DEBUG = True
+    _reload_urls()
+    yield
+    settings.DEBUG = False
+    _reload_urls()
+
+
+def _reload_urls() -> None:
+    for name in ("prescription_manager_app.urls", "config.client.urls"):
+        module: ModuleType = importlib.import_module(name)
+        importlib.reload(module)
+    clear_url_caches()
