@@ -72,9 +72,13 @@ def tells_about_alice(stage: Stage, step: int, exchange: Exchange, script: Scrip
     """The claims that the scopes user and profile open."""
     answers(stage, step, exchange, 200, "OK")
     claims = json_object(stage, step, exchange)
-    for name in TEXT_CLAIMS:
-        text = claims.get(name)
-        stage.hold(step, isinstance(text, str), expected=f"{name} is a string", came=_kind(claims, name))
+    wrong = [name for name in TEXT_CLAIMS if not isinstance(claims.get(name), str)]
+    stage.hold(
+        step,
+        not wrong,
+        expected=f"{', '.join(TEXT_CLAIMS)} are strings",
+        came=", ".join(_kind(claims, n) for n in wrong),
+    )
     stage.hold(step, claims["sub"] != "", expected="sub is not empty", came='""')
     updated_at = claims.get("updated_at")
     stage.hold(

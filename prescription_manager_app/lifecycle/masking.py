@@ -21,21 +21,21 @@ FORM = re.compile(rf"(?P<kept>(?<![\w-]){NAME}=)(?P<value>[^&\s\"<>#]*)", re.IGN
 FORM_INSIDE_A_VALUE = re.compile(
     rf"(?P<kept>(?:(?<![\w-])|(?<=%26)|(?<=%3F)){NAME}%3D)(?P<value>(?:(?!%26|%23)[^&\s\"<>#])*)", re.IGNORECASE
 )
-AUTHORIZATION = re.compile(
-    r"^(?P<kept>(?:proxy-)?authorization:[ \t]*(?:(?:Basic|(?P<bearer>Bearer|DPoP))[ \t]+)?)(?P<value>.+)$",
+HEADER = re.compile(
+    r"^(?P<name>(?:proxy-)?authorization|cookie|set-cookie|x-csrf-?token):(?P<space>[ \t]*)(?P<value>.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-COOKIES = re.compile(r"^(?P<kept>cookie:[ \t]*)(?P<value>.+)$", re.IGNORECASE | re.MULTILINE)
-SET_COOKIE = re.compile(r"^(?P<kept>set-cookie:[ \t]*[^=;\n]+=)(?P<value>[^;\n]*)", re.IGNORECASE | re.MULTILINE)
-CSRF_HEADER = re.compile(r"^(?P<kept>x-csrf-?token:[ \t]*)(?P<value>.+)$", re.IGNORECASE | re.MULTILINE)
-INPUT = re.compile(r"""<input\b(?:[^>"']|"[^"]*"|'[^']*')*>""", re.IGNORECASE)
-INPUT_NAME = re.compile(rf"""(?<![\w-])name\s*=\s*(?P<quote>["']?){NAME}(?P=quote)(?=[\s/>])""", re.IGNORECASE)
+# What was cut off in the middle ends with the text, without its closing quote or bracket.
+INPUT = re.compile(r"""<input\b(?:[^>"']|"[^"]*"?|'[^']*'?)*>?""", re.IGNORECASE)
+INPUT_NAME = re.compile(rf"""(?<![\w-])name\s*=\s*(?P<quote>["']?){NAME}(?P=quote)(?=[\s/>]|$)""", re.IGNORECASE)
 INPUT_VALUE = re.compile(
-    r"""(?P<kept>(?<![\w-])value\s*=\s*)(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s>"']+))""",
+    r"""(?P<kept>(?<![\w-])value\s*=\s*)(?:"(?P<double>[^"]*)"?|'(?P<single>[^']*)'?|(?P<bare>[^\s>"']+))""",
     re.IGNORECASE,
 )
 # Wherever else it stands: our own tokens carry a prefix by which they are known.
-PREFIXED = re.compile(r"(?<![A-Za-z0-9])(?P<prefix>AT_|RT_|SPL__)(?P<rest>[A-Za-z0-9_.~-]{8,})")
+PREFIX = "AT_|RT_|SPL__"
+PREFIXED = re.compile(rf"(?<![A-Za-z0-9])(?:{PREFIX})[A-Za-z0-9_.~-]{{8,}}")
+SHORTENED = re.compile(rf"(?:{PREFIX})?[\w.~-]{{4}}\.{{3}}[\w.~-]{{4}}")
 
 
 def mask(text: str) -> str:
@@ -45,15 +45,11 @@ def mask(text: str) -> str:
     Secrets are found by the name that goes with them (client_secret, password, csrfmiddlewaretoken, Cookie,
     Authorization, ...); tokens and codes by theirs, and by their prefix wherever they stand.
     """
-    text = AUTHORIZATION.sub(_masked_credentials, text)
-    text = COOKIES.sub(_masked_cookies, text)
-    text = SET_COOKIE.sub(rf"\g<kept>{LEFT_OUT}", text)
-    text = CSRF_HEADER.sub(rf"\g<kept>{LEFT_OUT}", text)
-    text = INPUT.sub(_masked_input, text)
-    text = JSON.sub(_masked_member, text)
-    text = FORM.sub(_masked_value, text)
-    text = FORM_INSIDE_A_VALUE.sub(_masked_value, text)
-    return PREFIXED.sub(lambda found: shorten(found[0]), text)
+    shown, end = "", 0
+    for line in HEADER.finditer(text):
+        shown += _masked_body(text[end : line.start()]) + _masked_line(line)
+        end = line.end()
+    return shown + _masked_body(text[end:])
 
 
 def mask_header(name: str, value: str) -> str:
@@ -75,13 +71,41 @@ def masked(exchange: Exchange) -> Exchange:
 
 def shorten(token: str) -> str:
     """A token or code by which a reader can tell it from others, and nobody can use: prefix, four characters, four."""
-    if LEFT_OUT in token:  # it was shortened before
+    if SHORTENED.fullmatch(token):
         return token
-    prefix = known[0] if (known := re.match(r"AT_|RT_|SPL__", token)) else ""
+    prefix = known[0] if (known := re.match(PREFIX, token)) else ""
     rest = token.removeprefix(prefix)
     if len(rest) < 16 or not re.fullmatch(r"[\w.~-]+", rest, re.ASCII):
         return prefix + LEFT_OUT
     return f"{prefix}{rest[:4]}{LEFT_OUT}{rest[-4:]}"
+
+
+def _masked_line(line: re.Match[str]) -> str:
+    name, value = line["name"].lower(), line["value"]
+    scheme, space, credentials = value.partition(" ")
+    if name.endswith("authorization") and space:
+        shown = f"{scheme} {shorten(credentials) if scheme.lower() in {'bearer', 'dpop'} else LEFT_OUT}"
+    elif name == "cookie":
+        shown = "; ".join(_masked_cookie(cookie.strip()) for cookie in value.split(";"))
+    elif name == "set-cookie":
+        cookie, attributes, rest = value.partition(";")
+        shown = _masked_cookie(cookie) + attributes + rest
+    else:
+        shown = LEFT_OUT
+    return f"{line['name']}:{line['space']}{shown}"
+
+
+def _masked_cookie(cookie: str) -> str:
+    name, equals, _ = cookie.partition("=")
+    return f"{name}={LEFT_OUT}" if equals else LEFT_OUT
+
+
+def _masked_body(text: str) -> str:
+    text = INPUT.sub(_masked_input, text)
+    text = JSON.sub(_masked_member, text)
+    text = FORM.sub(_masked_value, text)
+    text = FORM_INSIDE_A_VALUE.sub(_masked_value, text)
+    return PREFIXED.sub(lambda found: shorten(found[0]), text)
 
 
 def _masked_value(found: re.Match[str]) -> str:
@@ -99,15 +123,6 @@ def _shown(found: re.Match[str], value: str) -> str:
     if not value:
         return ""
     return LEFT_OUT if found["secret"] else shorten(value)
-
-
-def _masked_credentials(found: re.Match[str]) -> str:
-    return found["kept"] + (shorten(found["value"]) if found["bearer"] else LEFT_OUT)
-
-
-def _masked_cookies(found: re.Match[str]) -> str:
-    names = (cookie.strip().partition("=")[0] for cookie in found["value"].split(";"))
-    return found["kept"] + "; ".join(f"{name}={LEFT_OUT}" for name in names)
 
 
 def _masked_input(found: re.Match[str]) -> str:

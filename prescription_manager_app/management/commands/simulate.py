@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from config.sites import Sites, SitesError, is_listening, prepare, running
+from prescription_manager_app.conf import Registration, registration
 from prescription_manager_app.lifecycle.har import har
 from prescription_manager_app.lifecycle.markdown import markdown
 from prescription_manager_app.lifecycle.masking import mask
@@ -57,13 +57,14 @@ class Command(BaseCommand):
         reveal: bool,
         **options: object,
     ) -> None:
-        sites = None if server_url else sites_of_settings()
+        registered = registration()
+        sites = None if server_url else sites_of(registered)
         script = Script(
-            server_url=(server_url or settings.OAUTH_SERVER_URL).rstrip("/"),
+            server_url=(server_url or registered.issuer).rstrip("/"),
             client_url=sites.client_url if sites else "",
-            client_id=client_id or settings.OAUTH_CLIENT_ID,
-            client_secret=client_secret or settings.OAUTH_CLIENT_SECRET,
-            redirect_uri=redirect_uri or settings.OAUTH_REDIRECT_URI,
+            client_id=client_id or registered.client_id,
+            client_secret=client_secret or registered.client_secret,
+            redirect_uri=redirect_uri or registered.redirect_uri,
             username=username,
             password=password or os.environ.get("SIMULATE_PASSWORD", "wonderland"),
         )
@@ -85,9 +86,9 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"\nThe lifecycle is as the guide says: {summary}."))
 
 
-def sites_of_settings() -> Sites | None:
+def sites_of(registered: Registration) -> Sites | None:
     """The two sites of this repository, where the settings have them; None if the server is on another machine."""
-    server, client = urlsplit(settings.OAUTH_SERVER_URL), urlsplit(settings.OAUTH_REDIRECT_URI)
+    server, client = urlsplit(registered.issuer), urlsplit(registered.redirect_uri)
     if server.hostname != "localhost" or client.hostname != "127.0.0.1":
         return None
     return Sites(server_port=server.port or 80, client_port=client.port or 80)
