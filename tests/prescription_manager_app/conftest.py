@@ -1,19 +1,22 @@
 """A patient's browser, the server she connects to, and a database that two threads can share."""
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import clear_url_caches
 from pytest_django import Settings
 
 from tests.prescription_manager_app.fake_server import FakeServer, serving
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse
 
 # One process has one site's settings: a run of the server's tests leaves this folder to a run of its own.
 collect_ignore_glob = [] if "prescription_manager_app" in django_settings.INSTALLED_APPS else ["test_*.py"]
@@ -34,6 +37,15 @@ def server(settings: Settings) -> Iterator[FakeServer]:
         yield fake
 
 
+@dataclass(frozen=True)
+class Page:
+    """Where the browser is after every redirect within this app."""
+
+    status_code: int
+    text: str
+    redirects: list[str]
+
+
 @dataclass
 class Browser:
     """Alice's browser: what it does at this app, and at the server when it is sent there."""
@@ -47,18 +59,24 @@ class Browser:
         assert response.status_code == 302
         return str(response["Location"])
 
-    def come_back(self, query: str) -> HttpResponse:
+    def come_back(self, query: str) -> Page:
         """Follow the server's redirect to the callback, and the app's from there."""
-        response: HttpResponse = self.client.get(f"/callback?{query}", follow=True)
-        return response
+        return _page(self.client.get(f"/callback?{query}", follow=True))
 
-    def connect(self) -> HttpResponse:
+    def connect(self) -> Page:
         """Click Connect, sign in, click Allow."""
         return self.come_back(self.server.allow(self.depart()))
 
-    def home(self) -> HttpResponse:
-        response: HttpResponse = self.client.get("/")
-        return response
+    def home(self) -> Page:
+        return _page(self.client.get("/", follow=True))
+
+    def press(self, path: str, data: Mapping[str, object] | None = None) -> Page:
+        """Submit one of the app's forms."""
+        return _page(self.client.post(path, data, follow=True))
+
+
+def _page(response: "_MonkeyPatchedWSGIResponse") -> Page:
+    return Page(response.status_code, response.content.decode(), [url for url, _ in response.redirect_chain])
 
 
 @pytest.fixture

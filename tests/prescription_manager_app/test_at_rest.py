@@ -71,7 +71,7 @@ def test_the_recording_is_sealed_too(browser: Browser) -> None:
 
 def test_the_browser_gets_no_token(alice: Browser) -> None:
     tokens = Connection.objects.get().tokens
-    sent = repr(alice.client.cookies) + alice.home().content.decode()
+    sent = repr(alice.client.cookies) + alice.home().text
     assert tokens.access_token not in sent
     assert tokens.refresh_token not in sent
 

@@ -61,7 +61,7 @@ USERINFO_ANSWERS = [
 def test_whatever_the_token_endpoint_answers(browser: Browser, answer: Answer, outcome: Outcome) -> None:
     browser.server.faults["/token/"] = lambda: answer
     response = browser.connect()
-    assert response.redirect_chain[-1][0] == f"/outcome/{outcome.slug}/"  # type: ignore[attr-defined]
+    assert response.redirects[-1] == f"/outcome/{outcome.slug}/"
     assert response.status_code == outcome.value.status
     assert (Connection.objects.count(), "connection" in browser.client.session) == (0, False)
 
@@ -71,17 +71,17 @@ def test_whatever_userinfo_answers(alice: Browser, answer: Answer, outcome: Outc
     alice.server.faults["/userinfo/"] = lambda: answer
     response = alice.home()
     assert response.status_code == outcome.value.status
-    assert outcome.value.title in response.content.decode()
+    assert outcome.value.title in response.text
     alice.server.faults.clear()
-    assert "Connected as Alice" in alice.home().content.decode(), "the connection outlives the trouble"
+    assert "Connected as Alice" in alice.home().text, "the connection outlives the trouble"
 
 
 def test_a_server_that_is_down(alice: Browser, settings: Settings) -> None:
     settings.OAUTH_SERVER_URL = "http://127.0.0.1:9"
     response = alice.home()
     assert response.status_code == 503
-    assert "We cannot reach the sign-in service" in response.content.decode()
-    assert '<a class="button primary" href="/">Try again</a>' in response.content.decode()
+    assert "We cannot reach the sign-in service" in response.text
+    assert '<a class="button primary" href="/">Try again</a>' in response.text
 
 
 def test_a_server_that_does_not_answer(alice: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,13 +93,13 @@ def test_a_server_that_does_not_answer(alice: Browser, monkeypatch: pytest.Monke
     alice.server.faults["/userinfo/"] = sleep
     response = alice.home()
     assert response.status_code == 504
-    assert "takes too long" in response.content.decode()
+    assert "takes too long" in response.text
 
 
 def test_tokens_that_cannot_be_unsealed_ask_to_connect_again(alice: Browser, settings: Settings) -> None:
     """SECRET_KEY was replaced without keeping the old one among the fallbacks."""
     Connection.objects.update(sealed_tokens=b"damaged")
-    assert "Your connection was ended" in alice.home().content.decode()
+    assert "Your connection was ended" in alice.home().text
     assert Connection.objects.count() == 0
 
 
@@ -126,8 +126,8 @@ def test_no_secret_reaches_a_log_or_a_page(
     query = alice.server.allow(newcomer.depart())
     alice.server.faults[path] = lambda: answer
     Connection.objects.update(expires_at=timezone.now())
-    pages = [newcomer.come_back(query), alice.home(), alice.client.post("/logout/", follow=True)]
-    told = caplog.text + "".join(page.content.decode() for page in pages)
+    pages = [newcomer.come_back(query), alice.home(), alice.press("/logout/")]
+    told = caplog.text + "".join(page.text for page in pages)
     assert "POST" in caplog.text
     for secret in (
         tokens.access_token,

@@ -15,7 +15,7 @@ development = pytest.mark.usefixtures("development")
 def page(browser: Browser) -> str:
     response = browser.client.get("/lifecycle/")
     assert response.status_code == 200
-    return str(response.content.decode())
+    return response.content.decode()
 
 
 def attempt(browser: Browser, slug: str) -> str:
@@ -28,7 +28,7 @@ def attempt(browser: Browser, slug: str) -> str:
 def test_in_production_there_is_no_such_page(alice: Browser, path: str) -> None:
     assert alice.client.get(f"/lifecycle/{path}").status_code == 404
     assert alice.client.post(f"/lifecycle/{path}").status_code == 404
-    assert "lifecycle" not in alice.home().content.decode()
+    assert "lifecycle" not in alice.home().text
 
 
 def test_in_production_nothing_is_recorded(alice: Browser) -> None:
@@ -113,7 +113,7 @@ def test_the_connection_survives_what_does_not_warn(alice: Browser, slug: str) -
     attempt(alice, slug)
     if slug == "replay-code":  # the real server takes back what the code gave; this small one has forgotten the code
         alice.server.deauthorise()
-    assert ("Connected as Alice" in alice.home().content.decode()) is not costs
+    assert ("Connected as Alice" in alice.home().text) is not costs
 
 
 @development
@@ -121,7 +121,7 @@ def test_the_connection_survives_what_does_not_warn(alice: Browser, slug: str) -
     "slug", [experiment.slug for experiment in EXPERIMENTS if experiment.slug != "other-redirect-uri"]
 )
 def test_without_a_connection_an_experiment_says_what_it_needs(browser: Browser, slug: str) -> None:
-    content = browser.client.post(f"/lifecycle/try/{slug}/", follow=True).content.decode()
+    content = browser.press(f"/lifecycle/try/{slug}/").text
     assert "connect first" in content
     assert browser.server.heard == []
 

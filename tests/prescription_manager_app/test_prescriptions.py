@@ -1,12 +1,11 @@
 """Add, renew, stop; only one's own, only while connected."""
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
 from prescription_manager_app.models import Patient, Prescription
-from tests.prescription_manager_app.conftest import Browser
+from tests.prescription_manager_app.conftest import Browser, Page
 
 FILLED_IN = {
     "medicine": "Amoxicillin",
@@ -31,15 +30,12 @@ def prescription(alice: Browser) -> Prescription:
     )
 
 
-def renew(alice: Browser, prescription: Prescription, *, shown: object) -> HttpResponse:
-    response: HttpResponse = alice.client.post(
-        f"/prescriptions/{prescription.pk}/renew/", {"refills_left": shown}, follow=True
-    )
-    return response
+def renew(alice: Browser, prescription: Prescription, *, shown: object) -> Page:
+    return alice.press(f"/prescriptions/{prescription.pk}/renew/", {"refills_left": shown})
 
 
 def test_what_she_adds_is_on_her_list(alice: Browser) -> None:
-    content = alice.client.post("/prescriptions/add/", FILLED_IN, follow=True).content.decode()
+    content = alice.press("/prescriptions/add/", FILLED_IN).text
     assert "Amoxicillin 500 mg was added." in content
     assert "One capsule three times a day" in content
 
@@ -54,7 +50,7 @@ def test_a_mistake_is_shown_at_its_field_and_adds_nothing(alice: Browser, name: 
 
 
 def test_renewing_uses_one_refill(alice: Browser, prescription: Prescription) -> None:
-    content = renew(alice, prescription, shown=1).content.decode()
+    content = renew(alice, prescription, shown=1).text
     prescription.refresh_from_db()
     assert prescription.refills_left == 0
     assert "was renewed. No refills left." in content
@@ -62,14 +58,14 @@ def test_renewing_uses_one_refill(alice: Browser, prescription: Prescription) ->
 
 def test_renewing_at_zero_is_refused_with_a_way_on(alice: Browser, prescription: Prescription) -> None:
     renew(alice, prescription, shown=1)
-    content = renew(alice, prescription, shown=0).content.decode()
+    content = renew(alice, prescription, shown=0).text
     assert "has no refills left. Please ask Dr Lund for a new prescription." in content
 
 
 def test_a_double_click_uses_one_refill(alice: Browser, prescription: Prescription) -> None:
     Prescription.objects.update(refills_left=5)
     renew(alice, prescription, shown=5)
-    assert "had changed in the meantime" in renew(alice, prescription, shown=5).content.decode()
+    assert "had changed in the meantime" in renew(alice, prescription, shown=5).text
     prescription.refresh_from_db()
     assert prescription.refills_left == 4
 
@@ -82,9 +78,9 @@ def test_a_renewal_that_says_nonsense_changes_nothing(alice: Browser, prescripti
 
 
 def test_a_stopped_prescription_is_kept_and_cannot_be_renewed(alice: Browser, prescription: Prescription) -> None:
-    content = alice.client.post(f"/prescriptions/{prescription.pk}/stop/", follow=True).content.decode()
+    content = alice.press(f"/prescriptions/{prescription.pk}/stop/").text
     assert "stopped on" in content
-    assert "was stopped and cannot be renewed" in renew(alice, prescription, shown=1).content.decode()
+    assert "was stopped and cannot be renewed" in renew(alice, prescription, shown=1).text
 
 
 def test_stopping_twice_keeps_the_first_date(alice: Browser, prescription: Prescription) -> None:
@@ -104,7 +100,7 @@ def test_another_patients_prescription_does_not_exist(alice: Browser, prescripti
     response = stranger.client.post(f"/prescriptions/{prescription.pk}/{action}/", {"refills_left": 1})
     prescription.refresh_from_db()
     assert (response.status_code, prescription.refills_left, prescription.stopped_at) == (404, 1, None)
-    assert "Salbutamol" not in stranger.home().content.decode()
+    assert "Salbutamol" not in stranger.home().text
 
 
 @pytest.mark.parametrize("path", ["add/", "1/renew/", "1/stop/"])
@@ -116,7 +112,7 @@ def test_whoever_is_not_connected_is_sent_to_the_start_page(browser: Browser, pa
 def test_once_the_server_has_cut_her_off_nothing_can_be_changed(alice: Browser, prescription: Prescription) -> None:
     """The session cookie alone opens nothing: the server is asked each time."""
     alice.server.deauthorise()
-    content = renew(alice, prescription, shown=1).content.decode()
+    content = renew(alice, prescription, shown=1).text
     prescription.refresh_from_db()
     assert prescription.refills_left == 1
     assert "Your connection was ended" in content

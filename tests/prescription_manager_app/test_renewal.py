@@ -35,7 +35,7 @@ def kill_access_tokens(browser: Browser) -> None:
 def test_an_access_token_about_to_expire_is_renewed_with_the_json_of_step_7(alice: Browser) -> None:
     before = Connection.objects.get().tokens
     expire()
-    assert "Connected as Alice" in alice.home().content.decode()
+    assert "Connected as Alice" in alice.home().text
     assert refreshes(alice) == [
         {
             "grant_type": "refresh_token",
@@ -49,7 +49,7 @@ def test_an_access_token_about_to_expire_is_renewed_with_the_json_of_step_7(alic
 
 def test_an_access_token_that_is_refused_is_renewed(alice: Browser) -> None:
     kill_access_tokens(alice)
-    assert "Connected as Alice" in alice.home().content.decode()
+    assert "Connected as Alice" in alice.home().text
     assert len(refreshes(alice)) == 1
 
 
@@ -62,7 +62,7 @@ def test_an_access_token_of_unknown_lifetime_is_used_until_it_is_refused(browser
     """expires_in is only RECOMMENDED (RFC 6749 section 5.1)."""
     browser.server.faults["/token/"] = lambda: Answer(200, {"access_token": "AT_x", "token_type": "bearer"})
     browser.server.faults["/userinfo/"] = lambda: Answer(200, browser.server.profile)
-    assert "Connected as Alice" in browser.connect().content.decode()
+    assert "Connected as Alice" in browser.connect().text
     assert Connection.objects.get().expires_at is None
 
 
@@ -81,14 +81,14 @@ def test_a_refused_refresh_ends_the_connection_in_words(alice: Browser) -> None:
     alice.server.deauthorise()
     response = alice.home()
     assert (response.status_code, Connection.objects.count()) == (403, 0)
-    assert "Your connection was ended" in response.content.decode()
-    assert "Connect to OAuth Service" in alice.home().content.decode()
+    assert "Your connection was ended" in response.text
+    assert "Connect to OAuth Service" in alice.home().text
 
 
 def test_a_renewed_token_that_is_refused_ends_the_connection(alice: Browser) -> None:
     """Once, not in circles."""
     alice.server.faults["/userinfo/"] = lambda: Answer(401, {"error": "invalid_token"})
-    assert "Your connection was ended" in alice.home().content.decode()
+    assert "Your connection was ended" in alice.home().text
     assert len(refreshes(alice)) == 1
 
 
@@ -96,9 +96,9 @@ def test_a_renewed_token_that_is_refused_ends_the_connection(alice: Browser) -> 
 def test_a_server_in_trouble_costs_nobody_the_connection(alice: Browser, status: int) -> None:
     expire()
     alice.server.faults["/token/"] = lambda: Answer(status, "<h1>no</h1>")
-    assert "is in trouble" in alice.home().content.decode()
+    assert "is in trouble" in alice.home().text
     alice.server.faults.clear()
-    assert "Connected as Alice" in alice.home().content.decode()
+    assert "Connected as Alice" in alice.home().text
 
 
 def at_once(count: int, work: Callable[[], None]) -> None:
@@ -131,7 +131,7 @@ def test_tabs_that_race_renew_once_and_use_the_same_tokens(alice: Browser, *, re
     def open_tab() -> None:
         tab = Browser(Client(), alice.server)
         tab.client.cookies = cookies
-        pages.append(tab.home().content.decode())
+        pages.append(tab.home().text)
 
     at_once(6, open_tab)
     assert [("Connected as Alice" in page) for page in pages] == [True] * 6
@@ -168,14 +168,14 @@ def test_when_the_winner_fails_the_next_one_tries(alice: Browser) -> None:
 def test_a_claim_left_by_a_killed_process_runs_out(alice: Browser) -> None:
     expire()
     Connection.objects.update(renewing_until=timezone.now() - timedelta(seconds=1))
-    assert "Connected as Alice" in alice.home().content.decode()
+    assert "Connected as Alice" in alice.home().text
 
 
 def test_whoever_waits_too_long_for_another_request_says_so(alice: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     expire()
     Connection.objects.update(renewing_until=timezone.now() + timedelta(seconds=60))
     monkeypatch.setattr(renewal, "CLAIM_LIFETIME", timedelta(seconds=0.2))
-    assert "takes too long" in alice.home().content.decode()
+    assert "takes too long" in alice.home().text
     assert refreshes(alice) == []
 
 
