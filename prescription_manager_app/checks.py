@@ -7,9 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
-from prescription_manager_app.conf import registration
-
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+from prescription_manager_app.conf import LOOPBACK, registration
 
 
 def check_registration(**_: Any) -> list[CheckMessage]:

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
+from django.utils import timezone
 
 from prescription_manager_app.lifecycle.exchange import Exchange
 from prescription_manager_app.models import Connection
 from prescription_manager_app.oauth import TIMEOUT_SECONDS, AuthorizationServer
 from prescription_manager_app.outcomes import AccessTokenRefusedError, FailedError, Outcome
 from prescription_manager_app.renewal import renew
-
-NOT_REGISTERED = "http://127.0.0.1:5000/not-registered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +59,7 @@ def replay_code(bench: Bench) -> str:
         raise NothingToTryWithError("No code has been exchanged yet: connect first.")
     sent = json.loads(spent.request_body)
     with contextlib.suppress(FailedError):
-        bench.server.exchange(code=sent["code"], code_verifier=sent["code_verifier"], now=spent.started_at)
+        bench.server.exchange(code=sent["code"], code_verifier=sent["code_verifier"], now=timezone.now())
     return ""
 
 
@@ -69,9 +68,7 @@ def wrong_client_secret(bench: Bench) -> str:
     stranger = replace(bench.server.registration, client_secret="not-the-secret-of-this-app")
     connection = _connection(bench)
     with contextlib.suppress(FailedError):
-        replace(bench.server, registration=stranger).refresh(
-            connection.tokens.refresh_token, now=bench.recorded[-1].started_at
-        )
+        replace(bench.server, registration=stranger).refresh(connection.tokens.refresh_token, now=timezone.now())
     return ""
 
 
@@ -88,7 +85,8 @@ def tampered_state(bench: Bench) -> str:
 
 def other_redirect_uri(bench: Bench) -> str:
     """Ask for a code to be sent to an address that is not registered."""
-    elsewhere = replace(bench.server.registration, redirect_uri=NOT_REGISTERED)
+    registration = bench.server.registration
+    elsewhere = replace(registration, redirect_uri=f"{registration.redirect_uri}-elsewhere")
     url = replace(bench.server, registration=elsewhere).authorization_url(state="any", code_verifier="v" * 43)
     with requests.Session() as session, contextlib.suppress(requests.RequestException):
         session.trust_env = False
@@ -103,8 +101,8 @@ def old_refresh_token(bench: Bench) -> str:
     connection = _connection(bench)
     old = connection.tokens.refresh_token
     with contextlib.suppress(FailedError):
-        latest = renew(renew(connection, bench.server), bench.server)
-        bench.server.refresh(old, now=latest.expires_at or bench.recorded[-1].started_at)
+        renew(renew(connection, bench.server), bench.server)
+        bench.server.refresh(old, now=timezone.now())
     return ""
 
 

@@ -18,8 +18,7 @@ import requests
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
 
-from prescription_manager_app.checks import LOOPBACK
-from prescription_manager_app.conf import Registration
+from prescription_manager_app.conf import LOOPBACK, Registration
 from prescription_manager_app.models.connection import Tokens
 from prescription_manager_app.outcomes import AccessTokenRefusedError, FailedError, Outcome, failure_of
 

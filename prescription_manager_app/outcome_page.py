@@ -8,14 +8,20 @@ from prescription_manager_app.conf import registration
 from prescription_manager_app.outcomes import Outcome, WayOn
 
 
-def outcome_page(request: HttpRequest, outcome: Outcome) -> HttpResponse:
-    """Render an outcome under its own HTTP status."""
+def outcome_page(request: HttpRequest, outcome: Outcome, *, retry_url: str = "") -> HttpResponse:
+    """
+    Render an outcome under its own HTTP status.
+
+    Args:
+        retry_url: the page Alice asked for, if asking for it again may help; "" where connecting again is the way on.
+    """
+    way_on = outcome.value.way_on
+    retry_url = retry_url if way_on is WayOn.RETRY else ""
     context = {
         "outcome": outcome.value,
         "good": outcome is Outcome.SIGNED_OUT,
-        "connect": outcome.value.way_on is WayOn.CONNECT and sessions.CONNECTION not in request.session,
-        # The page of a failed POST must not be requested again by its address: that takes a GET.
-        "retry_url": request.path if outcome.value.way_on is WayOn.RETRY and request.method == "GET" else "",
+        "retry_url": retry_url,
+        "connect": way_on is not WayOn.HOME and not retry_url and sessions.CONNECTION not in request.session,
         "manage_apps_url": registration().manage_apps_url if outcome.value.manage_apps else "",
     }
     return render(request, "prescription_manager_app/outcome.html", context, status=outcome.value.status)

@@ -71,7 +71,9 @@ def connected(
         try:
             visit = visit_of(request)
         except FailedError as failure:
-            return outcome_page(request, failure.outcome)
+            # The form of a failed POST is gone: its address is no page to ask for again.
+            retry_url = request.path if request.method == "GET" else ""
+            return outcome_page(request, failure.outcome, retry_url=retry_url)
         return redirect("home") if visit is None else view(request, visit, *args, **kwargs)
 
     return confirmed

@@ -6,8 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from prescription_manager_app.checks import LOOPBACK
-from prescription_manager_app.conf import registration
+from prescription_manager_app.conf import LOOPBACK, registration
 from prescription_manager_app.outcome_page import outcome_page
 from prescription_manager_app.outcomes import FailedError
 from prescription_manager_app.visits import visit_of
@@ -22,7 +21,7 @@ def home(request: HttpRequest) -> HttpResponse:
     try:
         visit = visit_of(request)
     except FailedError as failure:
-        return outcome_page(request, failure.outcome)
+        return outcome_page(request, failure.outcome, retry_url=request.path)
     if visit is None:
         return render(request, "prescription_manager_app/landing.html")
     prescriptions = visit.patient.prescriptions.all()

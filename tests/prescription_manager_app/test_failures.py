@@ -84,6 +84,24 @@ def test_a_server_that_is_down(alice: Browser, settings: Settings) -> None:
     assert '<a class="button primary" href="/">Try again</a>' in response.text
 
 
+def test_a_server_that_goes_down_before_she_is_connected(browser: Browser) -> None:
+    """Trying again means to connect again: the page she came back to has used up its answer."""
+    query = browser.server.allow(browser.depart())
+    browser.server.faults["/token/"] = lambda: Answer(503)
+    page = browser.come_back(query)
+    assert page.redirects == ["/outcome/server_error/"]
+    assert "Connect to OAuth Service" in page.text
+    assert "Try again" not in page.text
+
+
+def test_a_server_that_goes_down_before_a_form_is_sent(alice: Browser, settings: Settings) -> None:
+    settings.OAUTH_SERVER_URL = "http://127.0.0.1:9"
+    page = alice.press("/prescriptions/1/stop/")
+    assert page.status_code == 503
+    assert "Go to the start page" in page.text
+    assert "Try again" not in page.text
+
+
 def test_a_server_that_does_not_answer(alice: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     def sleep() -> Answer:
         time.sleep(0.5)

@@ -127,6 +127,13 @@ def test_without_a_connection_an_experiment_says_what_it_needs(browser: Browser,
 
 
 @development
+@pytest.mark.parametrize("slug", [experiment.slug for experiment in EXPERIMENTS])
+def test_an_experiment_after_the_recording_was_forgotten(alice: Browser, slug: str) -> None:
+    alice.press("/lifecycle/forget/")
+    assert alice.press(f"/lifecycle/try/{slug}/").status_code in {200, 400}
+
+
+@development
 def test_a_server_that_does_not_refuse_is_shown_up(alice: Browser) -> None:
     """The verdict is the server's answer, not ours."""
     alice.server.faults["/token/"] = lambda: Answer(200, {"access_token": "AT_x", "token_type": "Bearer"})
