@@ -40,10 +40,12 @@ class GuideServer:
 
     Args:
         spoil: may change or replace any answer before it goes out; nothing by default.
+        url: where it answers, which is its issuer.
     """
 
-    def __init__(self, spoil: Spoil = lambda request, response: response) -> None:
+    def __init__(self, spoil: Spoil = lambda request, response: response, *, url: str = URL) -> None:
         self.spoil = spoil
+        self.url = url
         self.requests: list[httpx.Request] = []
         self.session = ""
         self.consent = False
@@ -54,7 +56,7 @@ class GuideServer:
         self.requests.append(request)
         if str(request.url) == f"{APP_URL}/":
             return self.spoil(request, page("Prescriptions", ""))
-        assert str(request.url).startswith(URL), f"the play left the server: {request.url}"
+        assert str(request.url).startswith(self.url), f"the play left the server: {request.url}"
         answer = getattr(
             self, f"{request.method.lower()}_{request.url.path.strip('/').replace('/', '_').replace('-', '_')}"
         )
@@ -80,7 +82,7 @@ class GuideServer:
     def redirect_with_code(self) -> httpx.Response:
         code = f"SPL__{secrets.token_urlsafe(24)}"
         self.codes.add(code)
-        answer = {"code": code, "state": REQUEST["state"], "iss": URL}
+        answer = {"code": code, "state": REQUEST["state"], "iss": self.url}
         return redirect(f"{REQUEST['redirect_uri']}?{urlencode(answer)}")
 
     def get_login(self, request: httpx.Request) -> httpx.Response:
@@ -118,7 +120,7 @@ class GuideServer:
     def form_fields(self, request: httpx.Request) -> dict[str, str]:
         assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
         assert f"csrftoken={CSRF}" in request.headers["Cookie"]
-        assert request.headers["Origin"] == URL
+        assert request.headers["Origin"] == self.url
         fields = dict(parse_qsl(request.content.decode(), strict_parsing=True))
         assert fields.pop("csrfmiddlewaretoken") == CSRF
         return fields

@@ -105,7 +105,8 @@ def at_hand(sites: Sites | None) -> Iterator[None]:
     if sites is None or (is_listening(sites.server_port) and is_listening(sites.client_port)):
         yield
         return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends the sites, too, as Ctrl-C does
+    # `kill` ends the sites, too, as Ctrl-C does.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="simulate-") as folder:
         ours = Sites(server_port=sites.server_port, client_port=sites.client_port, state_dir=Path(folder))
         log_file = Path(folder) / "sites.log"
@@ -117,3 +118,5 @@ def at_hand(sites: Sites | None) -> Iterator[None]:
         except SitesError as problem:
             last_lines = log_file.read_text(encoding="utf-8").splitlines()[-LOG_LINES:]
             raise CommandError("\n".join([str(problem), *map(mask, last_lines)])) from problem
+        finally:
+            signal.signal(signal.SIGTERM, before)
