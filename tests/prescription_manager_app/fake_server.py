@@ -5,6 +5,7 @@ import hashlib
 import json
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -64,6 +65,7 @@ class FakeServer:
         self.faults: dict[str, Callable[[], Answer]] = {}
         self.profile: dict[str, object] = {"sub": "alice-1", "username": "alice", "name": "Alice Liddell"}
         self.expires_in: object = 3600
+        self.delay_seconds = 0.0
 
     def allow(self, authorization_url: str) -> str:
         """Alice signs in and clicks Allow: the query of the redirect that comes back."""
@@ -91,6 +93,7 @@ class FakeServer:
     def answer(self, heard: Heard) -> Answer:
         with self.lock:
             self.heard.append(heard)
+        time.sleep(self.delay_seconds)
         if heard.path in self.faults:
             return self.faults[heard.path]()
         with self.lock:

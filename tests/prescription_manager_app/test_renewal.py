@@ -126,6 +126,7 @@ def test_tabs_that_race_renew_once_and_use_the_same_tokens(alice: Browser, *, re
         kill_access_tokens(alice)
     else:
         expire()
+    alice.server.delay_seconds = 0.1  # so that every tab arrives while the first is at the server
     cookies, pages = alice.client.cookies, list[str]()
 
     def open_tab() -> None:
