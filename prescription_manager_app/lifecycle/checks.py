@@ -27,6 +27,22 @@ def answers(stage: Stage, step: int, exchange: Exchange, status: int, reason: st
     stage.hold(step, exchange.status == status, expected=f"{status} {reason}", came=came + _told_error(exchange))
 
 
+def asks_for_a_code(stage: Stage, step: int, exchange: Exchange, script: Script) -> None:
+    """The app's own request is the guide's, with a state of its own and PKCE (RFC 6749 4.1.1, RFC 7636 4.3)."""
+    answers(stage, step, exchange, 302, "Found")
+    target, _, query = exchange.header("Location").partition("?")
+    endpoint = f"{script.server_url}/authorise/"
+    stage.hold(step, target.rstrip("/") + "/" == endpoint, expected=f"Location: {endpoint}?...", came=target)
+    asked = dict(parse_qsl(query))
+    ours = {"response_type": "code", **dict(script.request), "code_challenge_method": "S256"}
+    for name in ("response_type", "client_id", "redirect_uri", "scope", "code_challenge_method"):
+        stage.hold(
+            step, asked.get(name) == ours[name], expected=f"the app asks with {name}={ours[name]}", came=asked.get(name)
+        )
+    for name in ("state", "code_challenge"):
+        stage.hold(step, name in asked, expected=f"the app sends a {name} of its own", came=f"no {name}")
+
+
 def redirects_with_a_code(stage: Stage, step: int, exchange: Exchange, script: Script) -> str:
     """The redirect to the app carries code, state and iss, and nothing else (RFC 6749 4.1.2, RFC 9207 2); the code."""
     answers(stage, step, exchange, 302, "Found")

@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 BROWSER = "Alice's Browser"
 BACKEND = "prescription_manager_app Server"
 SERVER = "oauth_service"
+APP = "prescription_manager_app"
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -59,7 +60,7 @@ class Exchange:
         """
         if self.step == 4:
             return 5
-        return 3 if self.step in {1, 2} and self.leaves else self.step
+        return 3 if self.receiver == SERVER and self.step in {1, 2} and self.leaves else self.step
 
     @property
     def location(self) -> str:

@@ -1,14 +1,30 @@
-"""What Alice does on the server's pages: sign in, allow, look at her connected apps, cut one off."""
+"""What Alice does on pages: connect in the app; on the server sign in, allow, look at her connected apps, cut one off."""
 
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from prescription_manager_app.lifecycle import checks
-from prescription_manager_app.lifecycle.exchange import Exchange
+from prescription_manager_app.lifecycle.exchange import APP, Exchange
 from prescription_manager_app.lifecycle.forms import Form, forms_of
 from prescription_manager_app.lifecycle.script import Script
 from prescription_manager_app.lifecycle.stage import Stage
 
 MOST_REDIRECTS = 5
+
+
+def connect(script: Script, stage: Stage, step: int) -> None:
+    """Open the app and click "Connect to OAuth Service": it asks the server for a code, as the guide does."""
+    home = stage.browse(step, "Alice opens the app", f"{script.client_url}/", receiver=APP)
+    checks.answers(stage, step, home, 200, "OK")
+    forms = forms_of(home.response_body)
+    form = stage.find(
+        step,
+        next((form for form in forms if form.method == "post" and form.button("Connect")), None),
+        expected='a button "Connect to OAuth Service"',
+        came=f"{len(forms)} other forms",
+    )
+    url = urljoin(home.url, form.action)
+    asks = stage.submit(step, "Alice clicks Connect", url, tuple(form.kept), page=home.url, receiver=APP)
+    checks.asks_for_a_code(stage, step, asks, script)
 
 
 def follow(stage: Stage, step: int, title: str, exchange: Exchange) -> Exchange:

@@ -92,7 +92,7 @@ class Stage:
         request = self._browser.build_request("GET", url, headers={"Accept": "text/html"})
         return self._send(self._browser, request, step=step, title=title, sender=BROWSER, receiver=receiver)
 
-    def submit(self, step: int, title: str, url: str, fields: Fields, *, page: str) -> Exchange:
+    def submit(self, step: int, title: str, url: str, fields: Fields, *, page: str, receiver: str = SERVER) -> Exchange:
         """Let Alice's browser submit a form that stands on a page."""
         origin = str(httpx.URL(page).copy_with(raw_path=b"/")).rstrip("/")
         headers = {
@@ -102,7 +102,7 @@ class Stage:
             "Referer": page,
         }
         request = self._browser.build_request("POST", url, headers=headers, content=encoded(fields))
-        return self._send(self._browser, request, step=step, title=title, sender=BROWSER, receiver=SERVER)
+        return self._send(self._browser, request, step=step, title=title, sender=BROWSER, receiver=receiver)
 
     def call(self, step: int, title: str, url: str, message: dict[str, str]) -> Exchange:
         """Let the app's backend post a JSON object, laid out as in the guide."""

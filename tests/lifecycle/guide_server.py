@@ -54,8 +54,8 @@ class GuideServer:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        if str(request.url) == f"{APP_URL}/":
-            return self.spoil(request, page("Prescriptions", ""))
+        if request.url.port == 5000:
+            return self.spoil(request, the_app(request))
         assert str(request.url).startswith(self.url), f"the play left the server: {request.url}"
         answer = getattr(
             self, f"{request.method.lower()}_{request.url.path.strip('/').replace('/', '_').replace('-', '_')}"
@@ -185,6 +185,20 @@ class GuideServer:
         assert message.pop("client_id") == REQUEST["client_id"]
         assert message.pop("client_secret") == SECRET
         return message
+
+
+def the_app(request: httpx.Request) -> httpx.Response:
+    """As much of the client application as the play sees: a button that begins, and nothing else."""
+    match request.method, str(request.url).removeprefix(APP_URL):
+        case "GET", "/":
+            form = '<form action="/connect/" method="post"><button>Connect to OAuth Service</button></form>'
+            return page("Prescriptions", form)
+        case "POST", "/connect/":
+            pkce = {"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "code_challenge_method": "S256"}
+            asked = {"response_type": "code", **REQUEST, "state": "of-the-app", **pkce}
+            return redirect(f"{URL}/authorise/?{urlencode(asked)}")
+        case other:
+            raise AssertionError(f"the play asked the app for {other}")
 
 
 def page(title: str, body: str, *, status: int = 200, cookies: list[str] | None = None) -> httpx.Response:

@@ -81,6 +81,7 @@ CALLBACK = "http://127.0.0.1:5000/callback"
 NO_CODE = f"{CALLBACK}?code=&state=xyzABC123&iss=http%3A%2F%2Flocalhost%3A8000"
 
 app = partial(spoiled, "GET", "/")
+connecting = partial(spoiled, "POST", "/connect/")
 asking = partial(spoiled, "GET", "/authorise/")
 consent_page = partial(spoiled, "GET", "/authorise/", status=200)
 sign_in_page = partial(spoiled, "GET", "/login/")
@@ -96,6 +97,12 @@ deauthorised = partial(spoiled, "POST", "/oauth/deauthorise/")
 
 DEVIANT_MESSAGES: dict[str, tuple[int, str, Spoil]] = {
     "the app is down": (1, "200 OK", app(with_status(503))),
+    "no way to connect": (1, "Connect to OAuth Service", app(with_text("Connect", "Start"))),
+    "the app asks another server": (1, "Location: ", connecting(with_header("Location", "localhost", "127.0.0.1"))),
+    "the app asks for a token": (1, "response_type=code", connecting(with_header("Location", "=code", "=token"))),
+    "the app asks for more": (1, "scope=user profile", connecting(with_header("Location", "profile", "everything"))),
+    "the app sends no state": (1, "a state", connecting(with_header("Location", "state=", "status="))),
+    "the app uses no PKCE": (1, "code_challenge_method=S256", connecting(with_header("Location", "S256", "plain"))),
     "a code without signing in": (1, "nobody is signed in", asking(with_redirect(f"{CALLBACK}?code=x"))),
     "the request is refused": (1, "nobody is signed in", asking(with_status(400))),
     "no sign-in form": (2, "sign-in form", sign_in_page(with_text('type="password"', ""))),

@@ -98,7 +98,7 @@ def test_har_has_every_member_that_har_1_2_asks_for(run: list[Exchange]) -> None
         assert {"method", "url", "queryString"} | message <= set(entry["request"])
         assert {"status", "statusText", "content", "redirectURL"} | message <= set(entry["response"])
         assert {"size", "mimeType", "text"} <= set(entry["response"]["content"])
-        assert ("postData" in entry["request"]) == (entry["request"]["method"] == "POST")
+        assert ("postData" in entry["request"]) == (entry["request"]["bodySize"] > 0)
 
 
 def test_har_takes_query_and_cookies_apart() -> None:

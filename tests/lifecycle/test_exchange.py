@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from prescription_manager_app.lifecycle.exchange import APP as APP_ITSELF
 from prescription_manager_app.lifecycle.exchange import Exchange
 from tests.lifecycle.test_notation import ALICE, APP
 
@@ -50,6 +51,12 @@ def test_the_guide_counts_some_responses_as_steps_of_their_own(
 ) -> None:
     """Step 3 is the redirect that leaves the server, whichever request it answers; step 5 is the answer to step 4."""
     assert replace(ALICE, step=step, response_headers=headers).response_step == response_step
+
+
+def test_the_apps_own_redirect_is_no_authorization_response() -> None:
+    """It leaves the app, not the server."""
+    exchange = replace(ALICE, receiver=APP_ITSELF, response_headers=(("Location", "http://localhost:9000/authorise/"),))
+    assert exchange.response_step == 1
 
 
 def test_a_header_is_found_whatever_its_case() -> None:

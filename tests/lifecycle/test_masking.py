@@ -97,6 +97,7 @@ def test_no_secret_survives_in_any_encoding(encode: Encoding, name: str, value: 
 )
 def test_no_credential_survives_in_a_header(wrap: Callable[[str], str], value: str) -> None:
     """Cookies and Authorization are worth as much as a password."""
+    assume(value not in wrap(""))  # it is what stands around it anyway
     assert value not in mask(wrap(value))
 
 

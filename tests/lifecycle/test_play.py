@@ -92,7 +92,8 @@ def test_the_browser_never_opens_the_redirect_uri() -> None:
     """The play stands in for the app's backend: a code delivered to the real app would be spent by it."""
     server = GuideServer()
     played_on(server)
-    assert [f"{APP_URL}/"] == [str(request.url) for request in server.requests if request.url.port == 5000]
+    opened = [request.url.path for request in server.requests if request.url.port == 5000]
+    assert opened == ["/", "/connect/"]
 
 
 def test_the_app_is_left_out_of_a_play_on_another_deployment() -> None:
@@ -108,7 +109,7 @@ def test_an_earlier_consent_is_withdrawn_so_that_the_consent_page_is_played() ->
     server.consent = True
     played_on(server)
     posted = [request.url.path for request in server.requests if request.method == "POST"]
-    assert posted[:4] == ["/login/", "/oauth/deauthorise/", "/authorise/", "/token/"]
+    assert posted[:5] == ["/connect/", "/login/", "/oauth/deauthorise/", "/authorise/", "/token/"]
 
 
 def test_nothing_is_left_after_the_play() -> None:

@@ -61,7 +61,8 @@ class Command(BaseCommand):
         sites = None if server_url else sites_of(registered)
         script = Script(
             server_url=(server_url or registered.issuer).rstrip("/"),
-            client_url=sites.client_url if sites else "",
+            # The app speaks for itself only: it knows nothing of another client's id and redirect_uri.
+            client_url=sites.client_url if sites and not (client_id or redirect_uri) else "",
             client_id=client_id or registered.client_id,
             client_secret=client_secret or registered.client_secret,
             redirect_uri=redirect_uri or registered.redirect_uri,
