@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
             name='Client',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client_id', models.CharField(default=oauth_service.models.client.new_client_id, max_length=100, unique=True, verbose_name='client ID')),
+                ('client_id', models.CharField(default=oauth_service.models.client.new_client_id, max_length=100, unique=True, validators=[oauth_service.models.client.validate_client_id], verbose_name='client ID')),
                 ('name', models.CharField(help_text='What people see when it asks them.', max_length=100, verbose_name='name')),
                 ('operator', models.CharField(blank=True, help_text='Who runs it, for people to see.', max_length=100, verbose_name='run by')),
                 ('client_uri', models.URLField(blank=True, validators=[django.core.validators.URLValidator(schemes=['https', 'http'])], verbose_name='website')),

@@ -84,4 +84,4 @@ class Consent(models.Model):
         constraints = [models.UniqueConstraint(fields=["user", "client"], name="oauth_service_one_consent")]
 
     def __str__(self) -> str:
-        return f"user {self.user_id}, client {self.client_id}"
+        return f"{self.client} · {self.user}"
