@@ -1,17 +1,66 @@
 """Forms of the admin."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from . import conf
+from .grant_types import GRANT_TYPES
 from .models import Client
+
+GRANT_TYPE_WORDS = {
+    "authorization_code": _("a person signs in and allows it (RFC 6749 section 4.1)"),
+    "refresh_token": _("it stays connected without asking the person again (RFC 6749 section 6)"),
+}
+
+
+class WordsField(forms.MultipleChoiceField):
+    """
+    A space-delimited list, ticked word by word. What is stored but not on offer any more stays visible and can be unticked.
+
+    Its cleaned value is space-delimited again.
+    """
+
+    widget = forms.CheckboxSelectMultiple(attrs={"class": "radiolist"})  # the admin's style for a list of choices
+
+    def offer(self, words: Mapping[str, Any], *, stored: str) -> None:
+        """
+        Set the choices.
+
+        Args:
+            words: on offer, each with what it means.
+            stored: space-delimited; what is in force now.
+        """
+        gone = {name: _("not offered by this server any more") for name in stored.split() if name not in words}
+        self.choices = [(name, f"{name}: {meaning}") for name, meaning in {**words, **gone}.items()]
+
+    def prepare_value(self, value: Any) -> Any:
+        return value.split() if isinstance(value, str) else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+    def clean(self, value: Any) -> Any:
+        return " ".join(super().clean(value))
+
+
+def _web_address(label: Any, help_text: Any = "") -> forms.URLField:
+    wide = forms.URLInput(attrs={"class": "vTextField"})
+    return forms.URLField(required=False, assume_scheme="https", label=label, help_text=help_text, widget=wide)
 
 
 class ClientForm(forms.ModelForm):
     """A client application; its scope and grant types are chosen from what this server has."""
 
-    client_uri = forms.URLField(required=False, assume_scheme="https", label="Website")
-    policy_uri = forms.URLField(required=False, assume_scheme="https", label="Privacy policy")
-    tos_uri = forms.URLField(required=False, assume_scheme="https", label="Terms of service")
+    client_uri = _web_address(_("Website"), _("http or https; people find it on the consent page."))
+    policy_uri = _web_address(_("Privacy policy"))
+    tos_uri = _web_address(_("Terms of service"))
+    scope = WordsField(
+        label=_("Scope"), help_text=_("All it may ask for. People are shown these words and may say no.")
+    )
+    grant_types = WordsField(label=_("Grant types"), help_text=_("The ways it may get tokens."))
 
     class Meta:
         model = Client
@@ -31,11 +80,56 @@ class ClientForm(forms.ModelForm):
             "requires_pkce",
             "remembers_consent",
         )
-        widgets = {"redirect_uris": forms.Textarea(attrs={"rows": 4, "cols": 80, "spellcheck": "false"})}
+        help_texts = {
+            "client_id": _("It cannot be changed later: the client sends it with every request."),
+            "redirect_uris": _(
+                "One a line; compared character by character. https, http on this machine only (127.0.0.1, [::1],"
+                " localhost), or an app's own scheme such as com.example.app:/callback."
+            ),
+        }
+        widgets = {
+            "redirect_uris": forms.Textarea(
+                attrs={"rows": 4, "cols": 80, "spellcheck": "false", "class": "vLargeTextField"}
+            )
+        }
 
-    def clean_scope(self) -> str:
-        """Only scopes that the consent page has words for."""
-        scope = str(self.cleaned_data["scope"])
-        if unknown := [name for name in scope.split() if name not in conf.SCOPES()]:
-            raise forms.ValidationError(f"{conf.SCOPES.name} has no such scope: {', '.join(unknown)}.")
-        return scope
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._offer("scope", conf.SCOPES())
+        self._offer("grant_types", {name: GRANT_TYPE_WORDS.get(name, name) for name in GRANT_TYPES})
+
+    def clean_redirect_uris(self) -> str:
+        """One URI a line; blank lines, spaces around one and repeats are dropped."""
+        lines = [line.strip() for line in str(self.cleaned_data["redirect_uris"]).splitlines()]
+        if crowded := [line for line in lines if len(line.split()) > 1]:
+            raise forms.ValidationError(
+                [
+                    forms.ValidationError(_("“%(line)s” has spaces: one URI a line."), params={"line": line})
+                    for line in crowded
+                ]
+            )
+        return "\n".join(_without_repeats(line for line in lines if line))
+
+    def clean_grant_types(self) -> str:
+        """Renewing needs something to renew."""
+        grant_types = str(self.cleaned_data["grant_types"])
+        if grant_types == "refresh_token":
+            raise forms.ValidationError(_("refresh_token only renews what another grant type gave: choose one more."))
+        return grant_types
+
+    def clean(self) -> dict[str, Any]:
+        """A public client has nothing but PKCE to prove that a code is its own (RFC 9700 section 2.1.1)."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if cleaned.get("client_type") == Client.ClientType.PUBLIC:
+            cleaned["requires_pkce"] = True
+        return cleaned
+
+    def _offer(self, name: str, words: Mapping[str, Any]) -> None:
+        if isinstance(field := self.fields.get(name), WordsField):  # not there for who may only look
+            stored = str(getattr(self.instance, name))
+            self.initial.setdefault(name, stored)
+            field.offer(words, stored=stored)
+
+
+def _without_repeats(lines: Iterable[str]) -> Iterable[str]:
+    return dict.fromkeys(lines)
