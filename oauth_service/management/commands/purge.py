@@ -1,8 +1,9 @@
 """manage.py purge -- delete all dead rows now; servers sweep by themselves, so nobody has to schedule this."""
 
+from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from oauth_service.models.purge import sweep
@@ -13,8 +14,13 @@ class Command(BaseCommand):
 
     help = "Delete expired codes, grants and revocations. The server does it by itself while it works."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--batch", type=int, default=5_000, help="rows of a table to delete in one transaction")
+
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["batch"] < 1:
+            raise CommandError("--batch must be one or more.")
         now, count = timezone.now(), 0
-        while deleted := sweep(now=now, batch=5_000):
+        while deleted := sweep(now=now, batch=options["batch"]):
             count += deleted
-        self.stdout.write(f"{count} rows deleted.")
+        self.stdout.write(f"{count} {'row' if count == 1 else 'rows'} deleted.")

@@ -6,10 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from oauth_service.models import Client
-
-ALICE = {"email": "alice@example.com", "first_name": "Alice", "last_name": "Liddell"}
 
 
 class Command(BaseCommand):
@@ -20,18 +19,40 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError("The demo's passwords are public: seed_demo runs with DEBUG only.")
-        if not User.objects.filter(username="alice").exists():
-            User.objects.create_user("alice", password="wonderland", **ALICE)
-        if not User.objects.filter(username="admin").exists():
-            User.objects.create_superuser("admin", email="admin@example.com", password="admin")
-        if not Client.objects.filter(client_id="presc_man_123").exists():
-            client = Client(
-                client_id="presc_man_123",
-                name="Prescription Manager",
-                operator="Wonderland Health",
-                client_uri="http://127.0.0.1:5000/",
-                redirect_uris=os.environ.get("OAUTH_REDIRECT_URI", "http://127.0.0.1:5000/callback"),
-                requires_pkce=False,  # the guide's request carries no code_challenge
-            )
-            client.choose_secret("ITS_A_VERY_SECRET_KEY")
-            client.save()
+        with transaction.atomic():
+            made = [name for name, make in CAST.items() if make()]
+        self.stdout.write(f"Made {', '.join(made)}." if made else "Everybody is there already.")
+
+
+def _alice() -> bool:
+    if User.objects.filter(username="alice").exists():
+        return False
+    User.objects.create_user("alice", "alice@example.com", "wonderland", first_name="Alice", last_name="Liddell")
+    return True
+
+
+def _admin() -> bool:
+    if User.objects.filter(username="admin").exists():
+        return False
+    User.objects.create_superuser("admin", "admin@example.com", "admin")
+    return True
+
+
+def _presc_man() -> bool:
+    if Client.objects.filter(client_id="presc_man_123").exists():
+        return False
+    client = Client(
+        client_id="presc_man_123",
+        name="Prescription Manager",
+        operator="Wonderland Health",
+        client_uri="http://127.0.0.1:5000/",
+        redirect_uris=os.environ.get("OAUTH_REDIRECT_URI", "http://127.0.0.1:5000/callback"),
+        requires_pkce=False,  # the guide's request carries no code_challenge
+    )
+    client.choose_secret("ITS_A_VERY_SECRET_KEY")
+    client.full_clean()
+    client.save(force_insert=True)
+    return True
+
+
+CAST = {"alice": _alice, "admin": _admin, "presc_man_123": _presc_man}
