@@ -1,6 +1,6 @@
 """System checks: unknown or unsafe settings stop the start; `check --deploy` adds what production needs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
@@ -9,9 +9,18 @@ from urllib.parse import urlsplit
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's own name
+from django.db import connections, router
+from django.http.request import split_domain_port, validate_host
+from django.shortcuts import resolve_url
+from django.template import TemplateDoesNotExist
+from django.template.backends.django import DjangoTemplates
+from django.template.loader import get_template
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
+from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
 from . import conf
+from .models import Client
 from .protocol import redirect_uri, scope
 from .protocol.errors import InvalidScope
 
@@ -20,13 +29,25 @@ LONGEST_SAFE_ACCESS_TOKEN_LIFETIME = timedelta(days=1)
 LONGEST_SAFE_RETRY_WINDOW = timedelta(minutes=10)
 SHORTEST_TOKEN_KEY = 32
 
+# Our pages sign people in, and their forms have no protection but Django's own.
+MIDDLEWARE = (
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+)
+CONTEXT_PROCESSORS = frozenset(
+    {"django.contrib.auth.context_processors.auth", "django.template.context_processors.request"}
+)
+
 Apps = Sequence[AppConfig] | None
+Finding = tuple[str, str, str]  # id, sentence, hint
 
 
 def register_all() -> None:
     """Register every check of this module with Django."""
     register(check_names, "security")
     register(check_values, "security")
+    register(check_surroundings, "security")
     register(check_deployment, "security", deploy=True)
 
 
@@ -34,122 +55,240 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
     """E001: a setting with our prefix that does not exist: a typing error must not switch a protection off."""
     known = {setting.name for setting in conf.ALL}
     unknown = sorted(name for name in dir(settings) if name.startswith(conf.PREFIX) and name not in known)
-    return [
-        Error(
-            f"{name} is not a setting of oauth_service.",
-            hint=f"Did you mean {close[0]}?"
-            if (close := get_close_matches(name, known, n=1))
-            else "See docs/settings.md.",
-            id="oauth_service.E001",
-        )
-        for name in unknown
-    ]
+    return [_error("E001", f"{name} is not a setting of oauth_service.", _nearest(name, known)) for name in unknown]
 
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E002-E009: values of the wrong type, or that no deployment may have."""
-    mistyped = [setting for setting in conf.ALL if not isinstance(setting(), setting.kind)]
-    if mistyped:
-        return [
-            Error(f"{setting.name} must be of type {_name_of(setting.kind)}.", id="oauth_service.E002")
-            for setting in mistyped
-        ]
-    lifetimes = (conf.AUTHORIZATION_CODE_LIFETIME, conf.ACCESS_TOKEN_LIFETIME, conf.REFRESH_TOKEN_LIFETIME)
-    found: list[CheckMessage] = [
-        Error(f"{lifetime.name} must be longer than zero.", id="oauth_service.E003")
-        for lifetime in lifetimes
-        if lifetime() <= timedelta(0)
-    ]
-    if conf.AUTHORIZATION_CODE_LIFETIME() > LONGEST_CODE_LIFETIME:
+    """E002-E011: values of the wrong type, or that no deployment may have."""
+    if mistyped := _mistyped():  # the other rules can only compare values of their types
+        return [_error("E002", f"{setting.name} must be {_words_for(setting.kind)}.", "") for setting in mistyped]
+    return [_error(*finding) for finding in (*_faults_of_lifetimes(), *_faults_of_values())]
+
+
+def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
+    """E012-E015, W006: what our pages need of the project around them."""
+    found: list[CheckMessage] = [_error(*finding) for finding in _faults_of_surroundings()]
+    if settings.SECURE_REFERRER_POLICY in ("no-referrer", ["no-referrer"], ("no-referrer",)):
         found.append(
-            Error(
-                f"{conf.AUTHORIZATION_CODE_LIFETIME.name} must be ten minutes at most (RFC 6749 section 4.1.2).",
-                id="oauth_service.E004",
+            _warning(
+                "W006",
+                'SECURE_REFERRER_POLICY is "no-referrer": browsers then send `Origin: null` with the forms of pages that are'
+                " not ours, and the CSRF check refuses them.",
+                'Leave it at "same-origin". Our own pages set their policy themselves.',
             )
         )
-    if not timedelta(0) <= conf.REFRESH_RETRY_WINDOW() <= LONGEST_SAFE_RETRY_WINDOW:
-        found.append(
-            Error(
-                f"{conf.REFRESH_RETRY_WINDOW.name} must be between zero and ten minutes:"
-                " for that long a stolen, just replaced refresh token still works.",
-                id="oauth_service.E005",
-            )
-        )
-    if fault := _fault_of_issuer(conf.ISSUER()):
-        found.append(Error(f"{conf.ISSUER.name} {fault} (RFC 8414 section 2).", id="oauth_service.E006"))
-    found += [
-        Error(f"{conf.SCOPES.name}: {name!r} is not a scope name (RFC 6749 section 3.3).", id="oauth_service.E007")
-        for name in conf.SCOPES()
-        if not _is_one_scope(name)
-    ]
-    if any(0 < len(key) < SHORTEST_TOKEN_KEY for key in (conf.TOKEN_KEY(), *conf.TOKEN_KEY_FALLBACKS())):
-        found.append(
-            Error(f"{conf.TOKEN_KEY.name} must have {SHORTEST_TOKEN_KEY} characters or more.", id="oauth_service.E008")
-        )
-    try:
-        import_string(conf.CLAIMS())
-    except ImportError as fault_of_import:
-        found.append(Error(f"{conf.CLAIMS.name}: {fault_of_import}.", id="oauth_service.E009"))
     return found
 
 
 def check_deployment(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """W001-W005: what a server on the open network needs besides."""
+    """W001-W005, W007-W009: what a server on the open network needs besides."""
+    return [] if _mistyped() else [_warning(*finding) for finding in _wants_of_deployment()]
+
+
+def _faults_of_lifetimes() -> Iterator[Finding]:
+    code, access, refresh = conf.AUTHORIZATION_CODE_LIFETIME, conf.ACCESS_TOKEN_LIFETIME, conf.REFRESH_TOKEN_LIFETIME
+    for lifetime in (code, access, refresh):
+        if lifetime() < timedelta(seconds=1):
+            yield "E003", f"{lifetime.name} must be a second or more.", ""
+    if code() > LONGEST_CODE_LIFETIME:
+        yield "E004", f"{code.name} must be ten minutes at most (RFC 6749 section 4.1.2).", ""
+    if not timedelta(0) <= conf.REFRESH_RETRY_WINDOW() <= LONGEST_SAFE_RETRY_WINDOW:
+        yield (
+            "E005",
+            f"{conf.REFRESH_RETRY_WINDOW.name} must be between zero and ten minutes.",
+            "For that long a stolen, just replaced refresh token still works.",
+        )
+    if access() > refresh():
+        yield (
+            "E010",
+            f"{access.name} is longer than {refresh.name}.",
+            "Access tokens end with their connection, sooner than the expires_in that clients were told.",
+        )
+
+
+def _faults_of_values() -> Iterator[Finding]:
+    if fault := _fault_of_issuer(conf.ISSUER()):
+        yield "E006", f"{conf.ISSUER.name} {fault} (RFC 8414 section 2).", ""
+    if not conf.SCOPES():
+        yield "E007", f"{conf.SCOPES.name} is empty: no client could ask for anything.", ""
+    for name in conf.SCOPES():
+        if not _is_one_scope(name):
+            yield "E007", f"{conf.SCOPES.name}: {name!r} is not a scope name (RFC 6749 section 3.3).", ""
+    own_keys = {
+        conf.TOKEN_KEY.name: [conf.TOKEN_KEY()] if conf.TOKEN_KEY() else [],
+        conf.TOKEN_KEY_FALLBACKS.name: conf.TOKEN_KEY_FALLBACKS(),
+    }
+    for name, keys in own_keys.items():
+        if any(len(key) < SHORTEST_TOKEN_KEY for key in keys):
+            yield "E008", f"{name}: a key must have {SHORTEST_TOKEN_KEY} characters or more.", ""
+    if fault := _fault_of_function(conf.CLAIMS()):
+        yield "E009", f"{conf.CLAIMS.name}: {fault}.", ""
+    # Django itself reads no more of a body; 0 and None mean that it does not limit.
+    most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or conf.REQUEST_BODY_LIMIT()
+    if not 1 <= conf.REQUEST_BODY_LIMIT() <= most:
+        yield "E011", f"{conf.REQUEST_BODY_LIMIT.name} must be between 1 and DATA_UPLOAD_MAX_MEMORY_SIZE.", ""
+
+
+def _faults_of_surroundings() -> Iterator[Finding]:
+    installed = [import_string(path) for path in settings.MIDDLEWARE]
+    classes = [middleware for middleware in installed if isinstance(middleware, type)]
+    for path in MIDDLEWARE:
+        if not any(issubclass(each, import_string(path)) for each in classes):
+            yield "E012", f"MIDDLEWARE lacks {path}.", "Sign-in and consent need it, or a subclass of it."
+    if not settings.USE_TZ:
+        yield "E013", "USE_TZ is off.", "Lifetimes are counted between aware moments, whatever TIME_ZONE is."
+    if fault := _fault_of_templates():
+        yield "E014", *fault
+    try:
+        reverse("oauth_service:authorise")
+    except NoReverseMatch:
+        yield (
+            "E015",
+            "The URLs of oauth_service are not included.",
+            'Add path("", include("oauth_service.urls")) to the root URLconf.',
+        )
+    else:
+        if _leads_nowhere(settings.LOGIN_URL):
+            yield "E015", f"LOGIN_URL {str(settings.LOGIN_URL)!r} leads nowhere.", 'Set it to "oauth_service:login".'
+
+
+def _wants_of_deployment() -> Iterator[Finding]:
     issuer = urlsplit(conf.ISSUER())
-    findings = [
-        (
-            not conf.ISSUER(),
+    if not conf.ISSUER():
+        yield (
+            "W001",
             f"{conf.ISSUER.name} is not set: the issuer is taken from each request's Host header.",
             "Set it to the https URL of this server.",
-            "oauth_service.W001",
-        ),
-        (
-            bool(conf.ISSUER()) and issuer.scheme != "https",
+        )
+    elif issuer.scheme != "https":
+        yield (
+            "W002",
             f"{conf.ISSUER.name} is not an https URL.",
             "Codes and tokens travel to it; RFC 6749 section 3.2 requires TLS.",
-            "oauth_service.W002",
-        ),
-        (
-            not (settings.SESSION_COOKIE_SECURE and settings.CSRF_COOKIE_SECURE),
+        )
+    if not (settings.SESSION_COOKIE_SECURE and settings.CSRF_COOKIE_SECURE):
+        yield (
+            "W003",
             "Session or CSRF cookies may travel without TLS.",
             "Set SESSION_COOKIE_SECURE and CSRF_COOKIE_SECURE.",
-            "oauth_service.W003",
-        ),
-        (
-            "*" in settings.ALLOWED_HOSTS,
-            "ALLOWED_HOSTS accepts any host.",
-            "Name the hosts of this server.",
-            "oauth_service.W004",
-        ),
-        (
-            conf.ACCESS_TOKEN_LIFETIME() > LONGEST_SAFE_ACCESS_TOKEN_LIFETIME,
+        )
+    if "*" in settings.ALLOWED_HOSTS:
+        yield "W004", "ALLOWED_HOSTS accepts any host.", "Name the hosts of this server."
+    elif issuer.netloc and not validate_host(split_domain_port(issuer.netloc)[0], settings.ALLOWED_HOSTS):
+        yield "W007", f"ALLOWED_HOSTS lacks {issuer.hostname}, the host of {conf.ISSUER.name}.", ""
+    if conf.ACCESS_TOKEN_LIFETIME() > LONGEST_SAFE_ACCESS_TOKEN_LIFETIME:
+        yield (
+            "W005",
             f"{conf.ACCESS_TOKEN_LIFETIME.name} is longer than a day.",
             "Refresh tokens are there to keep access tokens short-lived (RFC 9700 section 2.2).",
-            "oauth_service.W005",
-        ),
-    ]
-    return [Warning(message, hint=hint, id=number) for found, message, hint, number in findings if found]
+        )
+    if not settings.SECURE_SSL_REDIRECT:
+        yield (
+            "W008",
+            "Requests without TLS are answered instead of being sent to https.",
+            "Set SECURE_SSL_REDIRECT, or silence this where a proxy in front does it.",
+        )
+    connection = connections[router.db_for_write(Client)]
+    if connection.vendor == "sqlite" and connection.settings_dict["OPTIONS"].get("transaction_mode") != "IMMEDIATE":
+        yield (
+            "W009",
+            "SQLite begins its transactions as readers: two that both come to write fail with “database is locked”.",
+            'Set "transaction_mode": "IMMEDIATE" in the OPTIONS of the database.',
+        )
 
 
 def _fault_of_issuer(issuer: str) -> str:
     if not issuer:
         return ""
-    parts = urlsplit(issuer)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    try:
+        parts = urlsplit(issuer)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in ("https", "http") or not host or parts.username is not None:
         return "must be an absolute https URL"
-    if parts.scheme == "http" and parts.hostname not in redirect_uri.LOOPBACK_HOSTS:
+    if parts.scheme == "http" and host not in redirect_uri.LOOPBACK_HOSTS:
         return "must be https outside this machine"
     if parts.query or parts.fragment or issuer.endswith("/"):
         return "must have no query, no fragment and no trailing slash"
     return ""
 
 
+def _fault_of_function(path: str) -> str:
+    try:
+        return "" if callable(import_string(path)) else f"{path} is not a function"
+    except ImportError as fault:
+        return str(fault)
+
+
+def _fault_of_templates() -> tuple[str, str] | None:
+    try:
+        backend = getattr(get_template("oauth_service/login.html"), "backend", None)
+    except TemplateDoesNotExist:
+        return "The templates of oauth_service are not found.", 'Set "APP_DIRS": True in TEMPLATES.'
+    if isinstance(backend, DjangoTemplates) and (
+        missing := CONTEXT_PROCESSORS.difference(backend.engine.context_processors)
+    ):
+        return (
+            f"TEMPLATES lacks the context processors {', '.join(sorted(missing))}.",
+            "Our pages name who is signed in.",
+        )
+    return None
+
+
+def _leads_nowhere(url: Any) -> bool:
+    try:
+        target = resolve_url(url)
+    except NoReverseMatch:
+        return True
+    if target != str(url) or urlsplit(target).netloc:
+        return False  # the name of a view, or another server
+    path = "/" + urlsplit(target).path.removeprefix(get_script_prefix())
+    return not any(_is_served(each) for each in (path, f"{path}/"))
+
+
+def _is_served(path: str) -> bool:
+    try:
+        resolve(path)
+    except Resolver404:
+        return False
+    return True
+
+
 def _is_one_scope(name: str) -> bool:
     try:
-        return len(scope.parse(name)) == 1
+        return scope.parse(name) == (name,)
     except InvalidScope:
         return False
 
 
-def _name_of(kind: type | tuple[type, ...]) -> str:
-    return " or ".join(one.__name__ for one in kind) if isinstance(kind, tuple) else kind.__name__
+def _mistyped() -> list[conf.Setting[Any]]:
+    return [setting for setting in conf.ALL if not _is_of_kind(setting(), setting.kind)]
+
+
+def _is_of_kind(value: Any, kind: type | tuple[type, ...]) -> bool:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        return False
+    if isinstance(value, Mapping):
+        return all(isinstance(name, str) and isinstance(words, (str, Promise)) for name, words in value.items())
+    return not isinstance(value, (list, tuple)) or all(isinstance(member, str) for member in value)
+
+
+def _words_for(kind: type | tuple[type, ...]) -> str:
+    if kind is Mapping:
+        return "a dict of str to str"
+    return " or ".join(f"a {one.__name__} of str" for one in kind) if isinstance(kind, tuple) else f"a {kind.__name__}"
+
+
+def _nearest(name: str, known: set[str]) -> str:
+    # Without the prefix, which is alike in all of them.
+    close = get_close_matches(name.removeprefix(conf.PREFIX), [each.removeprefix(conf.PREFIX) for each in known], n=1)
+    return f"Did you mean {conf.PREFIX}{close[0]}?" if close else "docs/settings.md lists them all."
+
+
+def _error(number: str, sentence: str, hint: str) -> Error:
+    return Error(sentence, hint=hint or None, id=f"oauth_service.{number}")
+
+
+def _warning(number: str, sentence: str, hint: str) -> Warning:
+    return Warning(sentence, hint=hint or None, id=f"oauth_service.{number}")

@@ -1,0 +1,300 @@
+"""The system checks: each id is raised by what it is for, and by nothing else."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core import checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db import connection
+from django.middleware.csrf import CsrfViewMiddleware
+from django.urls import URLPattern
+from pytest_django import Settings
+
+from config.sites import ROOT
+from oauth_service.checks import check_deployment, check_names, check_surroundings, check_values
+
+SAFE = {
+    "OAUTH_SERVICE_ISSUER": "https://id.example",
+    "ALLOWED_HOSTS": ["id.example"],
+    "SESSION_COOKIE_SECURE": True,
+    "CSRF_COOKIE_SECURE": True,
+    "SECURE_SSL_REDIRECT": True,
+}
+
+
+urlpatterns: list[URLPattern] = []  # of a project that has forgotten ours
+
+
+class OwnCsrf(CsrfViewMiddleware):
+    """Somebody's own."""
+
+
+def ids(check: Callable[..., list[checks.CheckMessage]]) -> list[str]:
+    """What a check finds, without the prefix that all ids share."""
+    return [str(message.id).removeprefix("oauth_service.") for message in check(None)]
+
+
+@pytest.fixture
+def safe(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A server as it should be on the open network."""
+    for name, value in SAFE.items():
+        setattr(settings, name, value)
+    return settings
+
+
+@pytest.mark.parametrize("check", [check_names, check_values, check_surroundings])
+def test_nothing_is_found_where_nothing_is_set(check: Any, settings: Settings) -> None:
+    """Safe with no settings at all."""
+    del settings.OAUTH_SERVICE_ISSUER
+    assert check(None) == []
+
+
+def test_nothing_is_found_in_a_safe_deployment(safe: Settings) -> None:
+    """A warning that is always there is read by nobody."""
+    assert [ids(each) for each in (check_names, check_values, check_surroundings, check_deployment)] == [[], [], [], []]
+
+
+def test_an_unknown_setting_is_an_error_that_names_the_nearest_one(settings: Settings) -> None:
+    """A typing error must not switch a protection off in silence."""
+    settings.OAUTH_SERVICE_ACCES_TOKEN_LIFETIME = timedelta(minutes=5)
+    [message] = check_names(None)
+    assert (message.id, message.hint) == ("oauth_service.E001", "Did you mean OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME?")
+
+
+def test_an_unknown_setting_like_no_other_leads_to_the_list(settings: Settings) -> None:
+    """There is nothing near it to suggest."""
+    settings.OAUTH_SERVICE_XYZZY = 1
+    [message] = check_names(None)
+    assert message.hint == "docs/settings.md lists them all."
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("ISSUER", b"https://id.example", "a str"),
+        ("ISSUER", None, "a str"),
+        ("ACCESS_TOKEN_LIFETIME", 3600, "a timedelta"),
+        ("SCOPES", ["user"], "a dict of str to str"),
+        ("SCOPES", {"user": 1}, "a dict of str to str"),
+        ("SCOPES", {1: "user"}, "a dict of str to str"),
+        ("TOKEN_KEY", b"k" * 32, "a str"),
+        ("TOKEN_KEY_FALLBACKS", "k" * 32, "a list of str or a tuple of str"),
+        ("TOKEN_KEY_FALLBACKS", [b"k" * 32], "a list of str or a tuple of str"),
+        ("REQUEST_BODY_LIMIT", "65536", "a int"),
+        ("REQUEST_BODY_LIMIT", True, "a int"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_an_error(settings: Settings, name: str, value: Any, words: str) -> None:
+    """Found at the start, instead of by the first request that needs it."""
+    setattr(settings, f"OAUTH_SERVICE_{name}", value)
+    [message] = check_values(None)
+    assert (message.id, message.msg) == ("oauth_service.E002", f"OAUTH_SERVICE_{name} must be {words}.")
+
+
+@pytest.mark.parametrize(("name", "value"), [("ISSUER", None), ("ACCESS_TOKEN_LIFETIME", 3600)])
+def test_checking_a_deployment_survives_a_value_of_the_wrong_type(safe: Settings, name: str, value: Any) -> None:
+    """E002 says what is wrong; a traceback would hide it."""
+    setattr(safe, f"OAUTH_SERVICE_{name}", value)
+    assert ids(check_deployment) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("AUTHORIZATION_CODE_LIFETIME", timedelta(0), ["E003"]),
+        ("ACCESS_TOKEN_LIFETIME", timedelta(milliseconds=999), ["E003"]),
+        ("REFRESH_TOKEN_LIFETIME", timedelta(seconds=-1), ["E003", "E010"]),
+        ("AUTHORIZATION_CODE_LIFETIME", timedelta(minutes=10), []),
+        ("AUTHORIZATION_CODE_LIFETIME", timedelta(minutes=10, seconds=1), ["E004"]),
+        ("REFRESH_RETRY_WINDOW", timedelta(0), []),
+        ("REFRESH_RETRY_WINDOW", timedelta(seconds=-1), ["E005"]),
+        ("REFRESH_RETRY_WINDOW", timedelta(minutes=10), []),
+        ("REFRESH_RETRY_WINDOW", timedelta(minutes=11), ["E005"]),
+        ("ISSUER", "https://id.example/tenant", []),
+        ("ISSUER", "http://[::1]:8000", []),
+        ("ISSUER", "id.example", ["E006"]),
+        ("ISSUER", "https://", ["E006"]),
+        ("ISSUER", "https://id.example/", ["E006"]),
+        ("ISSUER", "https://id.example?tenant=1", ["E006"]),
+        ("ISSUER", "https://id.example#here", ["E006"]),
+        ("ISSUER", "https://someone@id.example", ["E006"]),
+        ("ISSUER", "http://id.example", ["E006"]),
+        ("ISSUER", "https://[id.example", ["E006"]),
+        ("ISSUER", "https://id.example:port", ["E006"]),
+        ("SCOPES", {}, ["E007"]),
+        ("SCOPES", {"two words": "…"}, ["E007"]),
+        ("SCOPES", {"": "…"}, ["E007"]),
+        ("SCOPES", {" user": "…"}, ["E007"]),
+        ("SCOPES", {'quo"ted': "…"}, ["E007"]),
+        ("TOKEN_KEY", "k" * 32, []),
+        ("TOKEN_KEY", "k" * 31, ["E008"]),
+        ("TOKEN_KEY_FALLBACKS", ["k" * 32, "k" * 31], ["E008"]),
+        ("TOKEN_KEY_FALLBACKS", [""], ["E008"]),
+        ("CLAIMS", "oauth_service.claims.nothing", ["E009"]),
+        ("CLAIMS", "oauth_service.conf.PREFIX", ["E009"]),
+        ("ACCESS_TOKEN_LIFETIME", timedelta(days=30), []),
+        ("ACCESS_TOKEN_LIFETIME", timedelta(days=31), ["E010"]),
+        ("REQUEST_BODY_LIMIT", 1, []),
+        ("REQUEST_BODY_LIMIT", 0, ["E011"]),
+        ("REQUEST_BODY_LIMIT", 2_621_440, []),
+        ("REQUEST_BODY_LIMIT", 2_621_441, ["E011"]),
+    ],
+)
+def test_a_value_that_no_deployment_may_have(settings: Settings, name: str, value: Any, expected: list[str]) -> None:
+    """Each rule on both sides of its limit."""
+    setattr(settings, f"OAUTH_SERVICE_{name}", value)
+    assert ids(check_values) == expected
+
+
+def test_the_body_may_be_of_any_length_where_django_does_not_limit_it(settings: Settings) -> None:
+    """None switches Django's own limit off."""
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = None
+    settings.OAUTH_SERVICE_REQUEST_BODY_LIMIT = 10_000_000
+    assert ids(check_values) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+    ],
+)
+def test_missing_middleware_is_an_error(settings: Settings, path: str) -> None:
+    """Without it nobody can sign in, or another site can press Revoke."""
+    settings.MIDDLEWARE = [each for each in django_settings.MIDDLEWARE if each != path]
+    assert [(message.id, message.msg) for message in check_surroundings(None)] == [
+        ("oauth_service.E012", f"MIDDLEWARE lacks {path}.")
+    ]
+
+
+def test_a_subclass_of_the_middleware_will_do(settings: Settings) -> None:
+    """Projects adapt Django's own."""
+    settings.MIDDLEWARE = [
+        f"{__name__}.OwnCsrf" if each.endswith("CsrfViewMiddleware") else each for each in django_settings.MIDDLEWARE
+    ]
+    assert ids(check_surroundings) == []
+
+
+def test_naive_moments_are_an_error(settings: Settings) -> None:
+    """They cannot be compared with the aware ones in tokens: every request would fail."""
+    settings.USE_TZ = False
+    assert ids(check_surroundings) == ["E013"]
+
+
+def test_templates_that_are_not_found_are_an_error(settings: Settings) -> None:
+    """APP_DIRS is easily forgotten."""
+    settings.TEMPLATES = [{**django_settings.TEMPLATES[0], "APP_DIRS": False}]
+    assert ids(check_surroundings) == ["E014"]
+
+
+@pytest.mark.parametrize(
+    "path", ["django.contrib.auth.context_processors.auth", "django.template.context_processors.request"]
+)
+def test_a_missing_context_processor_is_an_error(settings: Settings, path: str) -> None:
+    """The consent page must say in whose name it asks."""
+    templates: dict[str, Any] = dict(django_settings.TEMPLATES[0])
+    processors = [each for each in templates["OPTIONS"]["context_processors"] if each != path]
+    settings.TEMPLATES = [{**templates, "OPTIONS": {"context_processors": processors}}]
+    [message] = check_surroundings(None)
+    assert (message.id, message.msg) == ("oauth_service.E014", f"TEMPLATES lacks the context processors {path}.")
+
+
+def test_urls_that_are_not_included_are_an_error(settings: Settings) -> None:
+    """Installed, but not there."""
+    settings.ROOT_URLCONF = __name__
+    [message] = check_surroundings(None)
+    assert (message.id, message.msg) == ("oauth_service.E015", "The URLs of oauth_service are not included.")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("oauth_service:login", []),
+        ("/login/", []),
+        ("/admin/login", []),
+        ("/admin/login/?next=/", []),
+        ("https://login.example/", []),
+        ("oauth_service:sign_in", ["E015"]),
+        ("/accounts/login/", ["E015"]),
+    ],
+)
+def test_a_login_url_that_leads_nowhere_is_an_error(settings: Settings, url: str, expected: list[str]) -> None:
+    """Django's default, /accounts/login/, is a page that most projects do not have."""
+    settings.LOGIN_URL = url
+    assert ids(check_surroundings) == expected
+
+
+@pytest.mark.parametrize("policy", ["no-referrer", ["no-referrer"]])
+def test_a_referrer_policy_that_breaks_the_csrf_check_is_told(settings: Settings, policy: Any) -> None:
+    """Browsers send `Origin: null` under it, which Django refuses."""
+    settings.SECURE_REFERRER_POLICY = policy
+    assert ids(check_surroundings) == ["W006"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("OAUTH_SERVICE_ISSUER", "", ["W001"]),
+        ("OAUTH_SERVICE_ISSUER", "http://id.example", ["W002"]),
+        ("SESSION_COOKIE_SECURE", False, ["W003"]),
+        ("CSRF_COOKIE_SECURE", False, ["W003"]),
+        ("ALLOWED_HOSTS", ["*"], ["W004"]),
+        ("OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME", timedelta(days=1), []),
+        ("OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME", timedelta(days=1, seconds=1), ["W005"]),
+        ("ALLOWED_HOSTS", [".example"], []),
+        ("ALLOWED_HOSTS", ["www.example"], ["W007"]),
+        ("SECURE_SSL_REDIRECT", False, ["W008"]),
+    ],
+)
+def test_a_deployment_that_wants_something(safe: Settings, name: str, value: Any, expected: list[str]) -> None:
+    """One thing at a time, everything else as it should be."""
+    setattr(safe, name, value)
+    assert ids(check_deployment) == expected
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("IMMEDIATE", []), ("DEFERRED", ["W009"]), (None, ["W009"])])
+def test_sqlite_with_transactions_that_begin_as_readers(
+    safe: Settings, monkeypatch: pytest.MonkeyPatch, mode: str | None, expected: list[str]
+) -> None:
+    """Two consents at the same moment would fail with “database is locked”."""
+    monkeypatch.setattr(connection, "vendor", "sqlite")
+    monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"transaction_mode": mode})
+    assert ids(check_deployment) == expected
+
+
+def test_an_unknown_setting_stops_every_command(settings: Settings) -> None:
+    """Django runs the checks that the app has registered before migrate, runserver and the others."""
+    settings.OAUTH_SERVICE_ISUER = "https://id.example"
+    with pytest.raises(SystemCheckError, match=r"oauth_service\.E001"):
+        call_command("check")
+
+
+@pytest.mark.parametrize("deploy", [False, True])
+def test_what_production_needs_is_asked_of_a_deployment_only(settings: Settings, deploy: bool) -> None:
+    """On a developer's machine http is what there is."""
+    found = checks.run_checks(include_deployment_checks=deploy)
+    assert ("oauth_service.W002" in {message.id for message in found}) == deploy
+
+
+def test_the_servers_own_site_passes_as_a_deployment(tmp_path: Any) -> None:
+    """`check --deploy --fail-level WARNING` with nothing but its secrets and its name set."""
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "STATE_DIR": str(tmp_path),
+        "DEBUG": "0",
+        "SECRET_KEY": "not-a-secret-but-long-enough-0123456789-abcdefghijklmnop",
+        "ALLOWED_HOSTS": "id.example",
+        "OAUTH_SERVICE_ISSUER": "https://id.example",
+    }
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING", "--tag", "security"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    ours = [line for line in done.stderr.splitlines() if "oauth_service." in line]
+    assert (ours, "System check identified" in done.stdout + done.stderr) == ([], True)

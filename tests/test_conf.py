@@ -1,0 +1,104 @@
+"""The settings: their defaults, and what is derived from them."""
+
+import hashlib
+import hmac
+from datetime import timedelta
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import RequestFactory
+from pytest_django import Settings
+
+from oauth_service import conf
+from tests.guide import Guide
+
+
+def derived(key: str) -> bytes:
+    """The token key that comes of a setting."""
+    return hmac.digest(b"oauth_service.token_key", key.encode(), hashlib.sha256)
+
+
+def test_the_defaults() -> None:
+    """What holds in a project that sets nothing; the guide's hour among it."""
+    assert {setting.name.removeprefix(conf.PREFIX): setting.default for setting in conf.ALL} == {
+        "ISSUER": "",
+        "SERVICE_NAME": "OAuth Service",
+        "SCOPES": {
+            "user": "Your username and e-mail address",
+            "profile": "Your name and when your profile was last updated",
+        },
+        "AUTHORIZATION_CODE_LIFETIME": timedelta(minutes=1),
+        "ACCESS_TOKEN_LIFETIME": timedelta(hours=1),
+        "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
+        "REFRESH_RETRY_WINDOW": timedelta(minutes=2),
+        "TOKEN_KEY": "",
+        "TOKEN_KEY_FALLBACKS": (),
+        "CLAIMS": "oauth_service.claims.claims_of",
+        "REQUEST_BODY_LIMIT": 65_536,
+    }
+
+
+def test_a_setting_is_read_when_it_is_asked_for(settings: Settings) -> None:
+    """Tests and hosts override settings while the process runs."""
+    settings.OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
+    assert conf.ACCESS_TOKEN_LIFETIME() == timedelta(minutes=5)
+
+
+def test_the_issuer_that_is_set_is_the_issuer(settings: Settings) -> None:
+    """Whatever the Host header says."""
+    settings.OAUTH_SERVICE_ISSUER = "https://id.example/tenant"
+    assert conf.issuer(RequestFactory().get("/")) == "https://id.example/tenant"
+
+
+@pytest.mark.parametrize(("secure", "issuer"), [(False, "http://localhost"), (True, "https://localhost")])
+def test_without_one_the_issuer_is_where_the_request_went(settings: Settings, secure: bool, issuer: str) -> None:
+    """Safe with no settings at all: ALLOWED_HOSTS says which hosts there may be."""
+    settings.OAUTH_SERVICE_ISSUER = ""
+    assert conf.issuer(RequestFactory().get("/", secure=secure, headers={"Host": "localhost"})) == issuer
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({}, ["now", "before"]),
+        ({"TOKEN_KEY": "own"}, ["own", "now", "before"]),
+        ({"TOKEN_KEY": "own", "TOKEN_KEY_FALLBACKS": ["older"]}, ["own", "older", "now", "before"]),
+        ({"TOKEN_KEY_FALLBACKS": ["older"]}, ["now", "before"]),
+    ],
+    ids=["from SECRET_KEY", "of its own", "of its own, rotated", "fallbacks of nothing"],
+)
+def test_the_token_keys_in_their_order(settings: Settings, own: dict[str, object], expected: list[str]) -> None:
+    """The first seals; the others still open what they sealed."""
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "now", ["before"]
+    for name, value in own.items():
+        setattr(settings, f"OAUTH_SERVICE_{name}", value)
+    assert conf.token_keys() == tuple(derived(key) for key in expected)
+
+
+def test_the_token_key_is_not_the_secret_key_itself() -> None:
+    """Django signs other things with that one."""
+    key = str(django_settings.SECRET_KEY).encode()
+    assert [each for each in conf.token_keys() if each == key or len(each) != 32] == []
+
+
+ROTATIONS = {
+    "SECRET_KEY, the old one kept": {"SECRET_KEY": "n" * 50, "SECRET_KEY_FALLBACKS": [django_settings.SECRET_KEY]},
+    "a token key of its own": {"OAUTH_SERVICE_TOKEN_KEY": "t" * 32},
+}
+
+
+@pytest.mark.parametrize("changes", ROTATIONS.values(), ids=ROTATIONS.keys())
+def test_rotating_keys_ends_no_session(guide: Guide, settings: Settings, changes: dict[str, object]) -> None:
+    """Keys rotate as Django's do; tokens made before stay good."""
+    tokens = guide.tokens()
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    refreshed = guide.refresh(tokens["refresh_token"])
+    assert (guide.is_alive(tokens["access_token"]), refreshed.status_code) == (True, 200)
+
+
+def test_a_secret_key_replaced_without_a_fallback_ends_every_session(guide: Guide, settings: Settings) -> None:
+    """That is what it is replaced for after it was stolen."""
+    tokens = guide.tokens()
+    settings.SECRET_KEY = "n" * 50
+    assert guide.is_alive(tokens["access_token"]) is False
