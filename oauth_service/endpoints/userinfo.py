@@ -1,4 +1,4 @@
-"""GET /userinfo/ -- who the user is (OpenID Connect Core section 5.3)."""
+"""GET, POST /userinfo/ -- who the user is (OpenID Connect Core section 5.3)."""
 
 from collections.abc import Callable
 from typing import cast

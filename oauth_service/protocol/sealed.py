@@ -1,7 +1,7 @@
 """
-Codes and tokens that prove themselves: PREFIX_ + base64url(payload + MAC).
+Codes and tokens that prove themselves by HMAC (RFC 2104): PREFIX_ + base64url(payload + MAC).
 
-A MAC is HMAC-SHA-256 (RFC 2104) under a key that HMAC derives from the server's token key and a secret in the row that the
+A MAC is HMAC-SHA-256 under a key that HMAC derives from the server's token key and a secret in the row that the
 payload names. So a stolen database forges nothing, a stolen server key forges nothing, and without its row a token is void.
 What has been read is a claim only; prove() turns it into a fact.
 """

@@ -1,0 +1,74 @@
+"""Imports run one way: the contracts of pyproject.toml hold, and each is seen to break."""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from config.sites import ROOT
+
+PACKAGES = ("oauth_service", "prescription_manager_app", "config")
+
+# contract, file, the import that it must not have
+FORBIDDEN = [
+    ("layers", "oauth_service/protocol/pkce.py", "oauth_service.conf"),
+    ("layers", "oauth_service/signals.py", "oauth_service.models"),
+    ("layers", "oauth_service/conf.py", "oauth_service.signals"),
+    ("layers", "oauth_service/models/client.py", "oauth_service.issue"),
+    ("layers", "oauth_service/issue.py", "oauth_service.http"),
+    ("layers", "oauth_service/http.py", "oauth_service.issue"),
+    ("layers", "oauth_service/grant_types/refresh_token.py", "oauth_service.clients"),
+    ("layers", "oauth_service/protect.py", "oauth_service.endpoints.userinfo"),
+    ("layers", "oauth_service/endpoints/token.py", "oauth_service.urls"),
+    ("layers", "oauth_service/nowhere.py", "oauth_service.conf"),
+    ("endpoints", "oauth_service/endpoints/token.py", "oauth_service.endpoints.revoke"),
+    ("grant_types", "oauth_service/grant_types/refresh_token.py", "oauth_service.grant_types.authorization_code"),
+    ("pure", "oauth_service/protocol/pkce.py", "django.conf"),
+    ("reusable", "oauth_service/http.py", "authlib"),
+    ("reusable", "oauth_service/conf.py", "config.sites"),
+    ("strangers", "prescription_manager_app/oauth.py", "oauth_service.protocol.pkce"),
+    ("strangers", "oauth_service/http.py", "prescription_manager_app"),
+]
+
+
+def lint(root: Path, *arguments: str) -> tuple[bool, str]:
+    """Hold the packages under a folder against its contracts: whether they are kept, and what import-linter said."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo", *arguments]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    return done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The packages and the contracts, to be broken."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "static"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_the_contracts_are_kept() -> None:
+    """As `make lint` finds them."""
+    kept, said = lint(ROOT)
+    assert kept, said
+
+
+@pytest.mark.parametrize(
+    ("contract", "file", "imported"), FORBIDDEN, ids=[f"{contract}-{file}" for contract, file, _ in FORBIDDEN]
+)
+def test_a_forbidden_import_breaks_the_contract(copy: Path, contract: str, file: str, imported: str) -> None:
+    """A contract that nothing can break protects nothing."""
+    with (copy / file).open("a") as module:
+        module.write(f"\nimport {imported}\n")
+    kept, said = lint(copy, "--contract", contract)
+    assert (kept, "Contracts: 0 kept, 1 broken." in said) == (False, True), said
+
+
+def test_every_contract_is_seen_to_break() -> None:
+    """Whoever adds a contract adds an import that it forbids."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = {contract["id"] for contract in settings["tool"]["importlinter"]["contracts"]}
+    assert contracts == {contract for contract, _file, _imported in FORBIDDEN}

@@ -1,0 +1,116 @@
+"""How many statements each message of the guide may cost, BEGIN and COMMIT included. Warm, as in a running server."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from oauth_service.models import purge
+from tests.guide import Guide
+
+# In a test's own transaction BEGIN would be a SAVEPOINT.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def warm(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client's secret is remembered, statements are compiled, and the sweep has just been."""
+    tokens = guide.tokens()
+    guide.refresh(tokens["refresh_token"])
+    guide.userinfo(tokens["access_token"])
+    monkeypatch.setattr(purge, "_next_at", float("inf"))
+
+
+@contextmanager
+def at_most(budget: int) -> Iterator[None]:
+    """Count the statements of a block; too many are shown."""
+    with CaptureQueriesContext(connection) as statements:
+        yield
+    told = "\n".join(f"{number:3} {query['sql']}" for number, query in enumerate(statements.captured_queries, start=1))
+    assert len(statements) <= budget, f"{len(statements)} statements, {budget} allowed:\n{told}"
+
+
+def status(response: object) -> int:
+    """A budget counts only for a message that succeeds."""
+    return int(response.status_code)  # type: ignore[attr-defined]
+
+
+def test_begin_and_commit_are_counted() -> None:
+    """On both databases; otherwise the budgets below would be too generous by two for each transaction."""
+    with CaptureQueriesContext(connection) as statements, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    first_words = [query["sql"].split()[0] for query in statements.captured_queries]
+    assert first_words == ["BEGIN", "SELECT", "COMMIT"]
+
+
+def test_a_code_exchange_costs_six_at_most(guide: Guide) -> None:
+    """Client, code, BEGIN, DELETE, INSERT, COMMIT."""
+    code = guide.code()
+    with at_most(6):
+        assert status(guide.exchange(code)) == 200
+
+
+def test_a_refresh_costs_three_at_most(guide: Guide) -> None:
+    """Client, grant, UPDATE: one statement commits by itself."""
+    refresh_token = guide.tokens()["refresh_token"]
+    with at_most(3):
+        assert status(guide.refresh(refresh_token)) == 200
+
+
+def test_a_refresh_that_is_retried_costs_less(guide: Guide) -> None:
+    """The same successor again: nothing is written."""
+    refresh_token = guide.tokens()["refresh_token"]
+    guide.refresh(refresh_token)
+    with at_most(2):
+        assert status(guide.refresh(refresh_token)) == 200
+
+
+def test_userinfo_costs_one(guide: Guide) -> None:
+    """Grant, consent, user, client and the revocation check in one statement."""
+    access_token = guide.tokens()["access_token"]
+    with at_most(1):
+        assert status(guide.userinfo(access_token)) == 200
+
+
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+def test_a_revocation_costs_three_at_most(guide: Guide, kind: str) -> None:
+    """Client, grant, and one write."""
+    token = guide.tokens()[kind]
+    with at_most(3):
+        assert status(guide.revoke(token)) == 200
+
+
+def test_authorising_what_is_remembered_costs_six_at_most(guide: Guide) -> None:
+    """Session, user, client, consent, INSERT; the browser is signed in already."""
+    guide.ask()
+    with at_most(6):
+        assert status(guide.browser.get("/authorise/", guide.request())) == 302
+
+
+def test_discovery_costs_nothing(guide: Guide) -> None:
+    """Settings and URLs, no rows."""
+    with at_most(0):
+        assert status(guide.server.get("/.well-known/oauth-authorization-server")) == 200
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda guide: guide.userinfo("AT_nonsense"),
+        lambda guide: guide.server.get("/userinfo/"),
+        lambda guide: guide.post("/token/", {"grant_type": "authorization_code"}),
+    ],
+    ids=["a forged token", "no token", "no client"],
+)
+def test_what_can_be_refused_unread_costs_nothing(guide: Guide, refused: Callable[[Guide], object]) -> None:
+    """A flood of nonsense does not reach the database."""
+    with at_most(0):
+        assert status(refused(guide)) in (400, 401)
+
+
+def test_a_budget_that_is_exceeded_shows_the_statements() -> None:
+    """Who breaks one sees at once which statement is new."""
+    with pytest.raises(AssertionError, match="1 statements, 0 allowed:\n +1 SELECT 1"), at_most(0):
+        connection.cursor().execute("SELECT 1")
