@@ -66,6 +66,9 @@ format: setup ## let ruff and djlint lay the code out
 	$(BIN)/ruff format --quiet .
 	-$(BIN)/djlint --quiet --reformat oauth_service prescription_manager_app
 
+docs: setup ## write the pages of docs/ that are made from the code
+	$(BIN)/python -m tests.architecture.settings_page > docs/settings.md
+
 lock: $(UV) ## resolve pyproject.toml into requirements.lock again
 	$(UV) pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -o requirements.lock
 

@@ -112,5 +112,5 @@ def test_what_can_be_refused_unread_costs_nothing(guide: Guide, refused: Callabl
 
 def test_a_budget_that_is_exceeded_shows_the_statements() -> None:
     """Who breaks one sees at once which statement is new."""
-    with pytest.raises(AssertionError, match="1 statements, 0 allowed:\n +1 SELECT 1"), at_most(0):
+    with pytest.raises(AssertionError, match=r"1 statements, 0 allowed:\n +1 SELECT 1"), at_most(0):
         connection.cursor().execute("SELECT 1")

@@ -1,0 +1,193 @@
+"""The documentation matches the code: settings, errors, make targets, citations, migrations."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.test import Client as Browser
+from django.urls import resolve
+
+from config.sites import ROOT
+from oauth_service.protocol import errors
+from oauth_service.protocol.errors import OAuthError
+from tests.architecture import settings_page
+
+SERVER = ROOT / "oauth_service"
+RULES = sorted(path for path in (SERVER / "protocol").glob("*.py") if path.name != "__init__.py")
+ENDPOINTS = sorted(path for path in (SERVER / "endpoints").glob("*.py") if path.name != "__init__.py")
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+SPECIFICATION = re.compile(r"\bRFC \d{4}\b|\bOpenID Connect \w+|\bdraft-[a-z0-9-]+")
+ENDPOINT = re.compile(r"((?:GET|POST|PUT|DELETE)(?:, (?:GET|POST|PUT|DELETE))*) (/\S*) -- ")
+
+
+def first_line(path: Path) -> str:
+    """The first line of a module's docstring."""
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+
+
+def names(paths: list[Path]) -> list[str]:
+    """What pytest calls each of the modules."""
+    return [path.stem for path in paths]
+
+
+# -- settings ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_settings_is_what_conf_says() -> None:
+    """`make docs` writes it anew."""
+    assert (ROOT / "docs/settings.md").read_text() == settings_page.page()
+
+
+def test_the_page_of_settings_explains_every_check() -> None:
+    """Whoever is stopped by an id looks it up."""
+    raised = set(re.findall(r'"([EW]\d{3})"', (SERVER / "checks.py").read_text()))
+    explained = set(re.findall(r"`oauth_service\.([EW]\d{3})`", (ROOT / "docs/settings.md").read_text()))
+    assert (explained, len(raised)) == (raised, 24)
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+def all_errors(base: type[OAuthError] = OAuthError) -> Iterator[type[OAuthError]]:
+    """Every error of the server."""
+    for error in base.__subclasses__():
+        if error.__module__.startswith("oauth_service"):
+            yield error
+            yield from all_errors(error)
+
+
+def sentences() -> set[str]:
+    """Every sentence that the server may say to a client; “…” for what an f-string fills in."""
+    raised = {error.__name__ for error in all_errors()}
+    calls = [
+        node
+        for path in SERVER.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in raised and node.args
+    ]
+    return {said for call in calls if (said := sentence(call.args[0]))}
+
+
+def sentence(argument: ast.expr) -> str:
+    """The words of a string or f-string; "" for a sentence that is passed on."""
+    match argument:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.JoinedStr(values=parts):
+            return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in parts)
+        case _:
+            return ""
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """The rows of docs/errors.md: sentence, endpoints, what to do."""
+    rows = [
+        line.strip("| ").split(" | ") for line in (ROOT / "docs/errors.md").read_text().splitlines() if line[:1] == "|"
+    ]
+    return [(row[0], row[1], row[2]) for row in rows if row[0] not in ("sentence", "---")]
+
+
+def test_every_sentence_of_the_server_is_explained_and_no_other() -> None:
+    """A developer searches for the words that the server said."""
+    rows = {said for said, _where, _advice in documented()}
+    assert (sentences() - rows, rows - sentences()) == (set(), set())
+
+
+def test_the_sentences_are_found_in_the_code() -> None:
+    """The comparison above would hold for two empty sets."""
+    assert len(sentences()) > 50
+
+
+@pytest.mark.parametrize("error", sorted({error.error for error in all_errors() if getattr(error, "error", "")}))
+def test_every_error_code_has_its_heading(error: str) -> None:
+    """Also where its sentences are few."""
+    headings = re.findall(r"^## (.+)$", (ROOT / "docs/errors.md").read_text(), re.MULTILINE)
+    assert error in re.findall(r"[a-z]+_[a-z_]+", " ".join(headings))
+
+
+def test_every_row_says_what_to_do() -> None:
+    """An explanation without advice is half of one."""
+    assert [said for said, where, advice in documented() if not (where and advice.endswith("."))] == []
+
+
+def test_every_class_of_error_is_raised_somewhere() -> None:
+    """One that nothing raises documents what does not happen."""
+    source = "\n".join(path.read_text() for path in SERVER.rglob("*.py"))
+    bases = {errors.BearerError}
+    unused = [
+        error.__name__
+        for error in all_errors()
+        if error not in bases and f"{error.__name__}(" not in source.replace(f"class {error.__name__}(", "")
+    ]
+    assert unused == []
+
+
+# -- make --------------------------------------------------------------------------------------------------------------
+
+
+def targets() -> set[str]:
+    """What `make` can be asked for."""
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def asked_of_make(page: Path) -> set[str]:
+    """The targets of every `make …` in a page's code: between backticks, in fences, or indented."""
+    text = page.read_text()
+    fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    code = [*fenced, *re.findall(r"`([^`\n]+)`", text), *re.findall(r"^ {4}(.+)$", text, re.MULTILINE)]
+    return {word for line in code for words in re.findall(r"\bmake((?: [a-z-]+)+)", line) for word in words.split()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_make_command_in_the_documentation_is_a_target(page: Path) -> None:
+    """What a newcomer types must work."""
+    assert asked_of_make(page) - targets() == set()
+
+
+def test_the_readme_names_the_commands_that_everybody_needs() -> None:
+    """The two sites, the play, the tests."""
+    assert {"run", "simulate", "test"} - asked_of_make(ROOT / "README.md") == set()
+
+
+def test_every_phony_target_exists() -> None:
+    """`make docs` must not say that there is nothing to be done."""
+    [phony] = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(phony.split()) - targets() == set()
+
+
+# -- citations ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", RULES, ids=names(RULES))
+def test_a_rule_cites_its_specification_in_the_first_line(path: Path) -> None:
+    """One specification, one file: the first line says which."""
+    assert SPECIFICATION.search(first_line(path)), first_line(path)
+
+
+@pytest.mark.parametrize("path", ENDPOINTS, ids=names(ENDPOINTS))
+def test_an_endpoint_says_at_which_url_it_is(path: Path) -> None:
+    """The first line has the verbs and a URL, and that URL leads to this very module."""
+    stated = ENDPOINT.match(first_line(path))
+    assert stated, first_line(path)
+    assert resolve(stated[2]).func.__module__ == f"oauth_service.endpoints.{path.stem}"
+
+
+@pytest.mark.parametrize("path", ENDPOINTS, ids=names(ENDPOINTS))
+def test_an_endpoint_says_which_verbs_it_answers(path: Path) -> None:
+    """OPTIONS tells the same; HEAD comes with GET."""
+    stated = ENDPOINT.match(first_line(path))
+    assert stated
+    verbs = {*stated[1].split(", "), "OPTIONS", *({"HEAD"} if "GET" in stated[1] else ())}
+    assert set(Browser().options(stated[2])["Allow"].split(", ")) == verbs
+
+
+# -- migrations --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_migrations_are_complete() -> None:
+    """Else the first `make run` of a newcomer asks for one."""
+    call_command("makemigrations", "oauth_service", check_changes=True, dry_run=True, verbosity=0)

@@ -1,0 +1,52 @@
+"""What must not be found anywhere in the tree."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from config.sites import ROOT
+
+NAMELESS = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
+# Put together here, so that this file does not hold what it looks for.
+UNFINISHED = re.compile(r"\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK"]) + r")\b")
+
+
+def tracked() -> list[Path]:
+    """Every file that is committed, or would be with the next `git add`."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+@pytest.fixture(scope="module")
+def tree() -> list[Path]:
+    """The files; asked for once."""
+    return tracked()
+
+
+def test_no_module_is_named_as_a_drawer(tree: list[Path]) -> None:
+    """What goes into a drawer is not found again."""
+    drawers = [
+        str(path.relative_to(ROOT))
+        for path in tree
+        if path.suffix == ".py" and NAMELESS & {path.stem, path.parent.name}
+    ]
+    assert drawers == []
+
+
+def test_nothing_is_marked_as_unfinished(tree: list[Path]) -> None:
+    """What is left to do is an issue, not a comment."""
+    marked = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in tree
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1)
+        if UNFINISHED.search(line)
+    ]
+    assert marked == []
+
+
+def test_the_whole_tree_was_looked_at(tree: list[Path]) -> None:
+    """An empty list has no faults."""
+    assert {ROOT / "manage.py", ROOT / "oauth_service/urls.py", ROOT / "tests/conftest.py"} <= set(tree)
