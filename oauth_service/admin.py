@@ -168,7 +168,6 @@ class ClientAdmin(_CountsWhatGoes):
             raise PermissionDenied
         return client
 
-    @sensitive_variables()
     def _show_secret(self, request: HttpRequest, client: Client, secret: str) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
@@ -180,8 +179,8 @@ class ClientAdmin(_CountsWhatGoes):
             "secret_count": len(client.secret_hashes),
         }
         request.current_app = self.admin_site.name  # {% url %} reads it
-        # Rendered here, where sensitive_variables() keeps it out of error reports, and not lazily. Like every page of the
-        # admin it is sent with no-store.
+        # Rendered here and not lazily, so that the sensitive_variables() of our callers keeps it out of error reports. Like
+        # every page of the admin it is sent with no-store.
         return render(request, "admin/oauth_service/client/secret.html", context)
 
     def _switch(self, request: HttpRequest, clients: models.QuerySet[Client], *, is_active: bool) -> None:

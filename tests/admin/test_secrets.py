@@ -10,7 +10,7 @@ from django.views.debug import SafeExceptionReporterFilter
 
 from oauth_service.models import Client
 from oauth_service.protocol import client_authentication
-from tests.admin.test_clients import shown_secret
+from tests.admin.test_clients import ADD, form, shown_secret
 from tests.guide import SECRET, Guide
 
 
@@ -90,8 +90,9 @@ def test_the_history_says_who_rotated_without_the_secret(staff: Browser, presc_m
     assert list(messages) == ["Rotated the client secret.", "Ended the previous client secret."]
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["the first", "a rotated one"])
 def test_an_error_report_does_not_show_the_secret(
-    staff: Browser, presc_man: Client, monkeypatch: pytest.MonkeyPatch
+    staff: Browser, presc_man: Client, monkeypatch: pytest.MonkeyPatch, first: bool
 ) -> None:
     """A host's template that fails must not send the secret to ADMINS by mail."""
     made: list[str] = []
@@ -107,7 +108,7 @@ def test_an_error_report_does_not_show_the_secret(
     monkeypatch.setattr(Client.objects, "rotate_secret", remember)
     monkeypatch.setattr("oauth_service.admin.render", fail)
     with pytest.raises(ValueError, match="broken") as failure:
-        staff.post(url(presc_man, "rotate/"))
+        staff.post(*((ADD, form()) if first else (url(presc_man, "rotate/"), {})))
     reporter, request = SafeExceptionReporterFilter(), RequestFactory().get("/")
     frames = [frame for frame, _line in traceback.walk_tb(failure.tb) if "oauth_service" in frame.f_code.co_filename]
     shown = [repr(dict(reporter.get_traceback_frame_variables(request, frame))) for frame in frames]
