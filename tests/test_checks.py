@@ -13,9 +13,11 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connection
 from django.middleware.csrf import CsrfViewMiddleware
-from django.urls import URLPattern
+from django.urls import path
+from django.views.defaults import server_error
 from pytest_django import Settings
 
+from config.server.urls import urlpatterns as server_urls
 from config.sites import ROOT
 from oauth_service.checks import check_deployment, check_names, check_surroundings, check_values
 
@@ -26,9 +28,6 @@ SAFE = {
     "CSRF_COOKIE_SECURE": True,
     "SECURE_SSL_REDIRECT": True,
 }
-
-
-urlpatterns: list[URLPattern] = []  # of a project that has forgotten ours
 
 
 class OwnCsrf(CsrfViewMiddleware):
@@ -209,7 +208,7 @@ def test_a_missing_context_processor_is_an_error(settings: Settings, path: str) 
 
 def test_urls_that_are_not_included_are_an_error(settings: Settings) -> None:
     """Installed, but not there."""
-    settings.ROOT_URLCONF = __name__
+    settings.ROOT_URLCONF = ()
     [message] = check_surroundings(None)
     assert (message.id, message.msg) == ("oauth_service.E015", "The URLs of oauth_service are not included.")
 
@@ -232,6 +231,13 @@ def test_a_login_url_that_leads_nowhere_is_an_error(settings: Settings, url: str
     assert ids(check_surroundings) == expected
 
 
+def test_a_login_url_without_its_slash_leads_where_django_redirects(settings: Settings) -> None:
+    """APPEND_SLASH adds it."""
+    settings.ROOT_URLCONF = (*server_urls, path("accounts/login/", server_error))
+    settings.LOGIN_URL = "/accounts/login"
+    assert ids(check_surroundings) == []
+
+
 @pytest.mark.parametrize("policy", ["no-referrer", ["no-referrer"]])
 def test_a_referrer_policy_that_breaks_the_csrf_check_is_told(settings: Settings, policy: Any) -> None:
     """Browsers send `Origin: null` under it, which Django refuses."""
@@ -244,6 +250,7 @@ def test_a_referrer_policy_that_breaks_the_csrf_check_is_told(settings: Settings
     [
         ("OAUTH_SERVICE_ISSUER", "", ["W001"]),
         ("OAUTH_SERVICE_ISSUER", "http://id.example", ["W002"]),
+        ("OAUTH_SERVICE_ISSUER", "https://id.example:8443", []),
         ("SESSION_COOKIE_SECURE", False, ["W003"]),
         ("CSRF_COOKIE_SECURE", False, ["W003"]),
         ("ALLOWED_HOSTS", ["*"], ["W004"]),
@@ -270,10 +277,18 @@ def test_sqlite_with_transactions_that_begin_as_readers(
     assert ids(check_deployment) == expected
 
 
-def test_an_unknown_setting_stops_every_command(settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "number"),
+    [
+        ("OAUTH_SERVICE_ISUER", "https://id.example", "E001"),
+        ("OAUTH_SERVICE_ISSUER", "http://id.example", "E006"),
+        ("USE_TZ", False, "E013"),
+    ],
+)
+def test_an_error_stops_every_command(settings: Settings, name: str, value: Any, number: str) -> None:
     """Django runs the checks that the app has registered before migrate, runserver and the others."""
-    settings.OAUTH_SERVICE_ISUER = "https://id.example"
-    with pytest.raises(SystemCheckError, match=r"oauth_service\.E001"):
+    setattr(settings, name, value)
+    with pytest.raises(SystemCheckError, match=rf"oauth_service\.{number}"):
         call_command("check")
 
 
