@@ -6,7 +6,8 @@ from urllib.parse import SplitResult, urlsplit
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _URI_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
-_PORT = re.compile(r":\d*$")
+_LOOPBACK = re.compile(r"(?P<origin>http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::\d+)?(?P<rest>(?:[/?].*)?)")
+_HOST = re.compile(r"[a-z0-9\-._:]+")  # a colon stands in IPv6 addresses only
 _MAX_LENGTH = 2000
 
 
@@ -35,6 +36,8 @@ def fault_of(uri: str) -> str:
             return "names no host"
         if parts.username is not None:
             return "carries user information"
+        if not _HOST.fullmatch(host):  # it goes into the consent page's Content-Security-Policy
+            return "names a host that no browser could go to"
         if parts.scheme == "http" and host not in LOOPBACK_HOSTS:
             return "is http outside this machine; only 127.0.0.1, [::1] and localhost may be"
         return ""
@@ -57,7 +60,8 @@ def match(sent: str, registered: Iterable[str], *, is_native: bool) -> bool:
         return True
     if not is_native or fault_of(sent):
         return False
-    return any(_same_but_for_port(urlsplit(sent), urlsplit(uri)) for uri in uris)
+    ours = _without_port(sent)
+    return bool(ours) and any(_without_port(uri) == ours for uri in uris)
 
 
 def difference(sent: str, registered: Iterable[str]) -> str:
@@ -86,10 +90,7 @@ def _differing(first: SplitResult, second: SplitResult) -> list[str]:
     return [part for part in ("scheme", "netloc", "path", "query") if getattr(first, part) != getattr(second, part)]
 
 
-def _same_but_for_port(sent: SplitResult, registered: SplitResult) -> bool:
-    return (
-        sent.scheme == registered.scheme == "http"
-        and registered.hostname in LOOPBACK_HOSTS
-        and _PORT.sub("", sent.netloc) == _PORT.sub("", registered.netloc)
-        and (sent.path, sent.query) == (registered.path, registered.query)
-    )
+def _without_port(uri: str) -> str:
+    # Text, not parsed parts: urlsplit() forgets an empty query and the case of the scheme.
+    parts = _LOOPBACK.fullmatch(uri)
+    return parts["origin"] + parts["rest"] if parts else ""

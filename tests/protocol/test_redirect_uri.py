@@ -1,0 +1,293 @@
+"""The redirection endpoint: what may be registered, and what is the same as what was registered."""
+
+import re
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oauth_service.protocol import redirect_uri
+from tests.clauses import clause
+
+WEB = "https://app.example/callback?tenant=1"
+GUIDE = "http://127.0.0.1:5000/callback"
+URI_CHARACTERS = string.ascii_letters + string.digits + "-._~:/?[]@!$&'()*+,;=%#"
+
+# -- what may be registered ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        GUIDE,
+        WEB,
+        "https://app.example",
+        "https://app.example:8443/a/b;c=d?e=f",
+        "https://xn--bcher-kva.example/",
+        "https://192.0.2.1/callback",
+        "https://[2001:db8::1]:8443/callback",
+        "http://localhost/callback",
+        "http://[::1]/callback",
+        "http://[::1]:61023/callback",
+        "com.example.pills:/callback",
+        "com.example.pills://callback",
+    ],
+)
+def test_a_sound_uri_can_be_registered(uri: str) -> None:
+    """https anywhere, http on this machine, an app's own reverse-domain scheme."""
+    assert redirect_uri.fault_of(uri) == ""
+
+
+@pytest.mark.parametrize(
+    ("uri", "fault"),
+    [
+        ("", "is empty or has characters that no URI has"),
+        ("/callback", "is not absolute: it needs a scheme"),
+        ("//app.example/callback", "is not absolute: it needs a scheme"),
+        ("app.example/callback", "is not absolute: it needs a scheme"),
+        ("https:", "names no host"),
+        ("https:/callback", "names no host"),
+        ("https:///callback", "names no host"),
+        ("https://:443/callback", "names no host"),
+        ("http://app.example/callback", "is http outside this machine; only 127.0.0.1, [::1] and localhost may be"),
+        ("http://127.0.0.2/callback", "is http outside this machine; only 127.0.0.1, [::1] and localhost may be"),
+        ("http://127.0.0.1.example/cb", "is http outside this machine; only 127.0.0.1, [::1] and localhost may be"),
+        ("http://localhost.example/cb", "is http outside this machine; only 127.0.0.1, [::1] and localhost may be"),
+        ("http://2130706433/callback", "is http outside this machine; only 127.0.0.1, [::1] and localhost may be"),
+        ("http://0x7f.1/callback", "is http outside this machine; only 127.0.0.1, [::1] and localhost may be"),
+        ("http://127.1/callback", "is http outside this machine; only 127.0.0.1, [::1] and localhost may be"),
+        ("http://[::ffff:127.0.0.1]/", "is http outside this machine; only 127.0.0.1, [::1] and localhost may be"),
+        ("https://alice@app.example/callback", "carries user information"),
+        ("https://alice:pw@app.example/callback", "carries user information"),
+        ("https://@app.example/callback", "carries user information"),
+        ("http://127.0.0.1@evil.example/callback", "carries user information"),
+        ("https://app.example;script-src/", "names a host that no browser could go to"),
+        ("https://'none'/callback", "names a host that no browser could go to"),
+        ("https://a.example,b.example/callback", "names a host that no browser could go to"),
+        ("https://a%2eexample/callback", "names a host that no browser could go to"),
+        ("https://*.example/callback", "names a host that no browser could go to"),
+        ("https://app.example/callback#", "has a fragment, which RFC 6749 section 3.1.2 forbids"),
+        ("https://app.example/callback#top", "has a fragment, which RFC 6749 section 3.1.2 forbids"),
+        ("javascript:alert(1)", "has a scheme that is neither https nor a reverse domain name such as com.example.app"),
+        ("JavaScript:alert(1)", "has a scheme that is neither https nor a reverse domain name such as com.example.app"),
+        (
+            "data:text/html,hello",
+            "has a scheme that is neither https nor a reverse domain name such as com.example.app",
+        ),
+        ("vbscript:x", "has a scheme that is neither https nor a reverse domain name such as com.example.app"),
+        ("file:///etc/passwd", "has a scheme that is neither https nor a reverse domain name such as com.example.app"),
+        ("myapp:/callback", "has a scheme that is neither https nor a reverse domain name such as com.example.app"),
+        (
+            "blob:https://a.example/1",
+            "has a scheme that is neither https nor a reverse domain name such as com.example.app",
+        ),
+        ("https://app.example:port/", "is not a valid URI"),
+        ("https://app.example:65536/", "is not a valid URI"),
+        ("https://[::1/callback", "is not a valid URI"),
+        ("https://app.example/call back", "is empty or has characters that no URI has"),
+        ("https://app.example/\r\nSet-Cookie:a=b", "is empty or has characters that no URI has"),
+        ("https://app.example/\\evil.example", "is empty or has characters that no URI has"),
+        ("https://bücher.example/", "is empty or has characters that no URI has"),
+        ("java\tscript:alert(1)", "is empty or has characters that no URI has"),
+        (" https://app.example/", "is empty or has characters that no URI has"),
+        ("https://app.example/<script>", "is empty or has characters that no URI has"),
+        ("https://app.example/\0", "is empty or has characters that no URI has"),
+        ("https://app.example/" + "a" * 1981, "is longer than 2000 characters"),
+    ],
+)
+def test_what_cannot_be_registered_is_told_why(uri: str, fault: str) -> None:
+    """The words go to whoever registers a client, and to the log of a request that tried it."""
+    assert redirect_uri.fault_of(uri) == fault
+
+
+@given(uri=st.text(max_size=60) | st.text(URI_CHARACTERS, max_size=60) | st.text("htps:/[]1.@#a%", max_size=30))
+def test_no_text_breaks_the_check(uri: str) -> None:
+    """Any text is a URI or has a fault; neither is an exception."""
+    assert isinstance(redirect_uri.fault_of(uri), str)
+
+
+@given(
+    scheme=st.text(string.ascii_letters + string.digits + "+-", min_size=1, max_size=12), rest=st.text(URI_CHARACTERS)
+)
+def test_no_scheme_without_a_dot_but_https_and_http_passes(scheme: str, rest: str) -> None:
+    """RFC 8252 section 7.1; so that whatever browsers run or render themselves can never be a target."""
+    if scheme.lower() not in ("https", "http"):
+        assert redirect_uri.fault_of(f"{scheme}:{rest}") != ""
+
+
+# -- what is the same ------------------------------------------------------------------------------------------------
+
+
+@clause("RFC 9700", "2.1")
+@pytest.mark.parametrize("is_native", [False, True])
+@pytest.mark.parametrize("uri", [GUIDE, WEB, "com.example.pills:/callback"])
+def test_the_registered_uri_matches_itself(uri: str, is_native: bool) -> None:
+    """Character by character."""
+    assert redirect_uri.match(uri, ["https://other.example/", uri], is_native=is_native)
+
+
+@clause("RFC 9700", "2.1")
+@pytest.mark.parametrize("is_native", [False, True])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "",
+        "https://app.example/callback",
+        "https://app.example/callback?tenant=2",
+        "https://app.example/callback?tenant=1&more=1",
+        "https://app.example/callback/?tenant=1",
+        "https://app.example/callback/../callback?tenant=1",
+        "https://app.example/%63allback?tenant=1",
+        "https://app.example/Callback?tenant=1",
+        "https://APP.example/callback?tenant=1",
+        "HTTPS://app.example/callback?tenant=1",
+        "https://app.example:443/callback?tenant=1",
+        "https://app.example./callback?tenant=1",
+        "https://app.example/callback?tenant=1#",
+        "https://app.example/callback?tenant=1 ",
+        "https://app.example@evil.example/callback?tenant=1",
+        "https://evil.example/callback?tenant=1",
+        "https://app.example.evil.example/callback?tenant=1",
+        "http://app.example/callback?tenant=1",
+    ],
+)
+def test_a_web_address_matches_nothing_but_itself(sent: str, is_native: bool) -> None:
+    """ "Exact string matching": no normalisation, no prefixes, no patterns, for a native client neither."""
+    assert not redirect_uri.match(sent, [WEB], is_native=is_native)
+
+
+@clause("RFC 8252", "7.3")
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+@pytest.mark.parametrize("registered_port", ["", ":5000"])
+@pytest.mark.parametrize("port", ["", ":1", ":80", ":5001", ":61023", ":65535"])
+def test_the_port_of_a_native_apps_loopback_address_is_free(host: str, registered_port: str, port: str) -> None:
+    """ "The authorization server MUST allow any port to be specified at the time of the request." """
+    registered = f"http://{host}{registered_port}/callback?a=b"
+    assert redirect_uri.match(f"http://{host}{port}/callback?a=b", [registered], is_native=True)
+
+
+@clause("RFC 8252", "7.3")
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
+def test_a_web_clients_loopback_address_has_the_port_it_has(host: str) -> None:
+    """The rule is for apps that cannot know their port beforehand, and for nobody else."""
+    assert not redirect_uri.match(f"http://{host}:5001/callback", [f"http://{host}:5000/callback"], is_native=False)
+
+
+@clause("RFC 8252", "7.3")
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "http://127.0.0.1:5001/callback?",
+        "http://127.0.0.1:5001/callback?a=b",
+        "http://127.0.0.1:5001/callback/",
+        "http://127.0.0.1:5001/callback;a",
+        "http://127.0.0.1:5001/callback#",
+        "http://127.0.0.1:5001",
+        "http://127.0.0.1:65536/callback",
+        "http://127.0.0.1:-1/callback",
+        "http://127.0.0.1:/callback",
+        "http://127.0.0.1:5001:5001/callback",
+        "http://127.0.0.1:\u0665\u0660\u0660\u0660/callback",
+        "http://localhost:5001/callback",
+        "http://[::1]:5001/callback",
+        "http://127.0.0.2:5001/callback",
+        "http://127.1:5001/callback",
+        "http://127.0.0.1.:5001/callback",
+        "http://127.0.0.1.evil.example:5001/callback",
+        "http://127.0.0.1@evil.example:5001/callback",
+        "http://evil.example@127.0.0.1:5001/callback",
+        "http://127.0.0.1:5001@evil.example/callback",
+        "HTTP://127.0.0.1:5001/callback",
+        "https://127.0.0.1:5001/callback",
+        "http:/127.0.0.1:5001/callback",
+        "http:127.0.0.1:5001/callback",
+        "\thttp://127.0.0.1:5001/callback",
+        "http://127.0.0.1:5001/call\tback",
+        "http://127.0.0.1:5001/callback\n",
+    ],
+)
+def test_nothing_but_the_port_of_a_loopback_address_is_free(sent: str) -> None:
+    """Each of these differs from the registered one in more than its port."""
+    assert not redirect_uri.match(sent, [GUIDE], is_native=True)
+
+
+@clause("RFC 8252", "7.3")
+@pytest.mark.parametrize(
+    "registered",
+    ["https://127.0.0.1:1/callback", "https://app.example:1/callback", "com.example.app://127.0.0.1:1/callback"],
+)
+def test_a_port_elsewhere_is_not_free(registered: str) -> None:
+    """Only http on loopback: everywhere else another port may be another owner's."""
+    assert not redirect_uri.match(registered.replace(":1/", ":2/"), [registered], is_native=True)
+
+
+mutations = st.lists(
+    st.tuples(st.integers(0, 40), st.integers(0, 2), st.text(URI_CHARACTERS + " \t\n\\", max_size=3)), max_size=3
+)
+
+
+@settings(max_examples=500)
+@given(
+    registered=st.sampled_from(
+        [GUIDE, "http://[::1]/callback", "http://localhost/", WEB, "com.example.pills:/callback"]
+    ),
+    changes=mutations,
+    is_native=st.booleans(),
+)
+def test_whatever_matches_differs_in_nothing_but_a_loopback_port(
+    registered: str, changes: list[tuple[int, int, str]], is_native: bool
+) -> None:
+    """However a URI is bent: inserted, replaced or cut characters anywhere."""
+    sent = registered
+    for index, cut, text in changes:
+        sent = sent[:index] + text + sent[index + cut :]
+    if redirect_uri.match(sent, [registered], is_native=is_native):
+        assert sent == registered or (is_native and without_port(sent) == without_port(registered) != "")
+
+
+def without_port(uri: str) -> str:
+    """A loopback URI less its port; "" for any other."""
+    parts = re.fullmatch(r"(http://)(127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]*)?([/?].*)?", uri)
+    return f"{parts[1]}{parts[2]}{parts[3] or ''}" if parts else ""
+
+
+@given(sent=st.text(max_size=80), is_native=st.booleans())
+def test_no_text_breaks_the_match(sent: str, is_native: bool) -> None:
+    """It is called with what strangers send."""
+    assert redirect_uri.match(sent, [GUIDE], is_native=is_native) == (sent == GUIDE)
+
+
+# -- the operator's words --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (
+            "http://127.0.0.1:5000/other",
+            "redirect_uri differs in its path: path: sent '/other', registered '/callback'",
+        ),
+        (
+            "https://127.0.0.1:5000/other",
+            (
+                "redirect_uri differs in its scheme and path: "
+                "scheme: sent 'https', registered 'http'; path: sent '/other', registered '/callback'"
+            ),
+        ),
+        ("http://127.0.0.1:5000/callback?code=very-secret", "redirect_uri differs in its query"),
+        ("HTTP://127.0.0.1:5000/callback", "redirect_uri differs in its spelling"),
+        (
+            "javascript:alert(1)",
+            "redirect_uri has a scheme that is neither https nor a reverse domain name such as com.example.app",
+        ),
+    ],
+)
+def test_the_log_says_in_what_a_uri_differs(sent: str, words: str) -> None:
+    """One look is enough to mend a registration; a query is never quoted."""
+    assert redirect_uri.difference(sent, ["com.example.far://away", GUIDE]) == words
+
+
+def test_the_log_says_that_nothing_is_registered() -> None:
+    """There is no nearest one then."""
+    assert redirect_uri.difference(GUIDE, []) == "the client has no redirect URI registered"
