@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help setup run simulate test test-sqlite test-postgres journeys lint format types docs lock clean
+.PHONY: help setup run simulate test test-client test-sqlite test-postgres journeys lint format types docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -32,7 +32,7 @@ run: setup ## both sites: http://localhost:8000 and http://127.0.0.1:5000, Alice
 simulate: setup ## the nine steps of the guide over real HTTP, checked and printed
 	$(BIN)/python manage.py simulate $(ARGS)
 
-test: test-sqlite test-postgres ## every test, on SQLite and on a real PostgreSQL; the browser's too where there is one
+test: test-client test-sqlite test-postgres ## every test, on SQLite and on a real PostgreSQL; the browser's too where there is one
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='oauth_service/*' --fail-under=95
 ifdef CI
@@ -41,6 +41,9 @@ else
 	@if $(BIN)/python -m tests.journeys.chromium; then $(MAKE) --no-print-directory journeys; \
 	else echo "LEFT OUT: the browser journeys. No chromium on this machine; install one and run: make journeys"; fi
 endif
+
+test-client: setup
+	$(PYTEST) -q -n 2 --ds=config.client.settings --confcutdir=tests/prescription_manager_app tests/prescription_manager_app
 
 test-sqlite: setup
 	rm -f .coverage .coverage.*
