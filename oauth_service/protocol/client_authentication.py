@@ -52,7 +52,9 @@ def credentials(authorization: str, parameters: Parameters) -> Credentials:
         raise InvalidRequest("client_id in the body differs from the one in the Authorization header")
     # Section 2.3.1 has both parts form-encoded; many clients send them raw, and either reading is the holder's.
     readings = dict.fromkeys([unquote_plus(basic_secret), basic_secret])
-    return Credentials(client_id=client_id or identity, secrets=tuple(reading for reading in readings if reading))
+    # A NUL byte, which "%00" reads as, stands in no secret; some password hashers choke on it.
+    usable = tuple(reading for reading in readings if reading and "\0" not in reading)
+    return Credentials(client_id=client_id or identity, secrets=usable)
 
 
 def _basic(authorization: str) -> tuple[str, str]:
@@ -64,7 +66,7 @@ def _basic(authorization: str) -> tuple[str, str]:
     except ValueError as cause:
         raise InvalidClient("the Authorization header is not well-formed HTTP Basic", detail="not base64") from cause
     client_id, colon, secret = text.partition(":")
-    if not colon or not client_id or "\0" in text:
+    if not colon or not client_id or "\0" in text + unquote_plus(client_id):  # PostgreSQL takes no NUL bytes
         raise InvalidClient("the Authorization header is not well-formed HTTP Basic", detail="not client_id:secret")
     return client_id, secret
 

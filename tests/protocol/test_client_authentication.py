@@ -1,0 +1,209 @@
+"""Client authentication: HTTP Basic or the body, and one reading of what was sent."""
+
+import base64
+from urllib.parse import quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oauth_service.protocol import client_authentication
+from oauth_service.protocol.client_authentication import credentials
+from oauth_service.protocol.errors import InvalidClient, InvalidRequest
+from oauth_service.protocol.parameters import Parameters
+from tests.clauses import clause
+
+MALFORMED = "the Authorization header is not well-formed HTTP Basic"
+
+
+def basic(text: str | bytes) -> str:
+    """An Authorization header for exactly these characters."""
+    return "Basic " + base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
+
+
+def read(authorization: str = "", **body: str) -> tuple[str, tuple[str, ...]]:
+    """Who a request says it comes from, and every reading of its secret."""
+    found = credentials(authorization, Parameters(body.items()))
+    return found.client_id, found.secrets
+
+
+# -- what is read ----------------------------------------------------------------------------------------------------
+
+
+@clause("RFC 6749", "2.3.1")
+def test_the_rfcs_basic_example_verbatim() -> None:
+    """Section 2.3.1's header."""
+    assert read("Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW") == ("s6BhdRkqt3", ("gX1fBat3bV",))
+
+
+@clause("RFC 6749", "2.3.1")
+def test_the_rfcs_body_example_verbatim() -> None:
+    """Section 2.3.1's form."""
+    assert read(client_id="s6BhdRkqt3", client_secret="7Fjfp0ZBr1KtDRbnfVdmIw") == (
+        "s6BhdRkqt3",
+        ("7Fjfp0ZBr1KtDRbnfVdmIw",),
+    )
+
+
+@clause("RFC 6749", "2.3.1")
+@given(secret=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
+def test_a_form_encoded_secret_is_read_back(secret: str) -> None:
+    """ "Encoded using the application/x-www-form-urlencoded encoding algorithm": colons, percent signs, any script."""
+    assert secret in read(basic(f"s6BhdRkqt3:{quote_plus(secret)}"))[1]
+
+
+@given(secret=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
+def test_a_raw_secret_is_read_back(secret: str) -> None:
+    """Many clients do not encode; theirs is the other reading, and both are only ever compared."""
+    assert secret in read(basic(f"s6BhdRkqt3:{secret}"))[1]
+
+
+@pytest.mark.parametrize(
+    ("sent", "readings"),
+    [
+        ("plain", ("plain",)),
+        ("a+b", ("a b", "a+b")),
+        ("a%2Bb", ("a+b", "a%2Bb")),
+        ("a:b", ("a:b",)),
+        ("a%00b", ("a%00b",)),
+        ("", ()),
+    ],
+)
+def test_there_are_at_most_two_readings(sent: str, readings: tuple[str, ...]) -> None:
+    """The specification's first; an empty secret is none."""
+    assert read(basic(f"client:{sent}")) == ("client", readings)
+
+
+def test_the_clients_name_is_form_decoded_too() -> None:
+    """Section 2.3.1 encodes both."""
+    assert read(basic("my%20client:secret"))[0] == "my client"
+
+
+@pytest.mark.parametrize("authorization", ["basic YTpi", "BASIC YTpi", "Basic   YTpi", " Basic YTpi "])
+def test_the_schemes_name_is_case_insensitive(authorization: str) -> None:
+    """RFC 9110 section 11.1."""
+    assert read(authorization) == ("a", ("b",))
+
+
+@clause("RFC 6749", "3.2.1")
+def test_a_public_client_names_itself() -> None:
+    """Without a secret there is nothing to prove."""
+    assert read(client_id="public_app") == ("public_app", ())
+
+
+@clause("RFC 6749", "3.2.1")
+def test_the_same_client_id_may_stand_in_the_body_besides() -> None:
+    """client_id is no credential; many clients repeat it."""
+    assert read(basic("a:b"), client_id="a") == ("a", ("b",))
+
+
+# -- what is refused -------------------------------------------------------------------------------------------------
+
+
+def test_no_credentials_are_an_invalid_client() -> None:
+    """Section 5.2: "no client authentication included"."""
+    with pytest.raises(InvalidClient) as refusal:
+        read()
+    assert refusal.value.description == "client authentication is missing"
+
+
+def test_a_secret_without_a_client_id_is_an_invalid_client() -> None:
+    """It is nobody's."""
+    with pytest.raises(InvalidClient):
+        read(client_secret="b")
+
+
+@clause("RFC 6749", "2.3")
+def test_two_methods_are_an_invalid_request() -> None:
+    """ "The client MUST NOT use more than one authentication method in each request", the same secret twice included."""
+    with pytest.raises(InvalidRequest) as refusal:
+        read(basic("a:b"), client_id="a", client_secret="b")
+    assert (
+        refusal.value.description == "client credentials were sent twice: in the Authorization header and in the body"
+    )
+
+
+def test_two_names_are_an_invalid_request() -> None:
+    """Nobody gets to prove one client and be taken for another."""
+    with pytest.raises(InvalidRequest) as refusal:
+        read(basic("a:b"), client_id="c")
+    assert refusal.value.description == "client_id in the body differs from the one in the Authorization header"
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "Basic",
+        "Basic ",
+        "Basic ?",
+        "Basic YTpi YTpi",
+        "Basic YTp",
+        "Bearer YTpi",
+        "YTpi",
+        "Basic " + "é",
+        basic("no-colon"),
+        basic(":secret-only"),
+        basic(b"a:\xff"),
+        basic("a\0b:c"),
+        basic("a:b\0"),
+        basic("a%00b:c"),
+    ],
+)
+def test_a_malformed_header_is_an_invalid_client(authorization: str) -> None:
+    """It never falls back to the body: that would make two readings of one request. A NUL byte breaks databases."""
+    with pytest.raises(InvalidClient) as refusal:
+        read(authorization, client_id="a")
+    assert refusal.value.description == MALFORMED
+
+
+@given(authorization=st.text(min_size=1) | st.binary().map(basic) | st.text().map(basic))
+def test_no_header_breaks_the_reading(authorization: str) -> None:
+    """Read or refused; and what is read can be looked up in any database."""
+    try:
+        client_id, secrets = read(authorization)
+    except InvalidClient:
+        return
+    assert client_id
+    assert "\0" not in client_id + "".join(secrets)
+
+
+# -- secrets that the server makes -----------------------------------------------------------------------------------
+
+
+def test_a_new_secret_is_256_random_bits() -> None:
+    """Enough that no slow hash is needed; as base64url 43 characters."""
+    made = {client_authentication.new_secret() for _ in range(50)}
+    assert ({len(secret) for secret in made}, len(made)) == ({43}, 50)
+
+
+def test_a_hash_of_a_secret_is_its_sha256() -> None:
+    """FIPS 180-2's vector "abc"; a change of format would lock every client out."""
+    assert client_authentication.hash_of("abc") == (
+        "sha256$ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
+
+
+def test_a_secret_matches_its_own_hash_only() -> None:
+    """The one comparison that lets a client in."""
+    kept = client_authentication.hash_of("abc")
+    assert [client_authentication.matches(secret, kept) for secret in ("abc", "abd", "ABC", "", kept)] == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kept", "is_server_made"),
+    [("sha256$ba78", True), ("pbkdf2_sha256$1000000$salt$hash", False), ("md5$salt$hash", False), ("", False)],
+)
+def test_a_persons_secret_is_told_from_a_made_one(kept: str, is_server_made: bool) -> None:
+    """The one is hashed slowly, the other need not be."""
+    assert client_authentication.is_server_made(kept) == is_server_made
+
+
+def test_credentials_do_not_show_themselves() -> None:
+    """A repr ends up in tracebacks and logs."""
+    assert "gX1fBat3bV" not in repr(credentials("Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW", Parameters([])))

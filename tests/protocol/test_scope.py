@@ -1,0 +1,101 @@
+"""Scope: never more than allowed, in the order asked for."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oauth_service.protocol import scope
+from oauth_service.protocol.errors import InvalidScope
+from tests.clauses import clause
+
+tokens = st.text(st.sampled_from(string.ascii_lowercase[:4]), min_size=1, max_size=2)
+scopes = st.lists(tokens, max_size=6).map(" ".join)
+
+
+@clause("RFC 6749", "3.3")
+@pytest.mark.parametrize("character", [chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"\\'])
+def test_every_character_of_the_grammar_is_allowed(character: str) -> None:
+    """scope-token = 1*( %x21 / %x23-5B / %x5D-7E )."""
+    assert scope.parse(character) == (character,)
+
+
+@clause("RFC 6749", "3.3")
+@pytest.mark.parametrize("character", ['"', "\\", "\t", "\n", "\r", "\x00", "\x1f", "\x7f", "\xa0", "é", "\u2003"])
+def test_any_other_character_is_an_invalid_scope(character: str) -> None:
+    """Other white space too: what separates for one reader must not be part of a name for another."""
+    with pytest.raises(InvalidScope) as refusal:
+        scope.parse(f"user{character}profile")
+    assert refusal.value.description == "the scope contains a character that is not allowed"
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [("", ()), ("  ", ()), ("b a", ("b", "a")), (" a  b ", ("a", "b")), ("a b a", ("a", "b")), ("A a", ("A", "a"))],
+)
+def test_a_scope_is_a_list_without_repeats(text: str, parsed: tuple[str, ...]) -> None:
+    """In the order sent, case-sensitive; "their order does not matter"."""
+    assert scope.parse(text) == parsed
+
+
+def test_no_scope_asked_for_is_all_that_is_allowed() -> None:
+    """ "The authorization server MUST … process the request using a pre-defined default value" (section 3.3)."""
+    assert scope.requested("", allowed="user profile") == "user profile"
+
+
+def test_a_client_without_any_scope_gets_none() -> None:
+    """ "… or fail the request indicating an invalid scope" (section 3.3)."""
+    with pytest.raises(InvalidScope) as refusal:
+        scope.requested("", allowed="")
+    assert refusal.value.description == "no scope was asked for and the client has none by default"
+
+
+@pytest.mark.parametrize("asked", ["admin", "user admin", "user profile User", "userprofile", "user,profile"])
+def test_more_than_allowed_is_refused_not_trimmed(asked: str) -> None:
+    """A client that gets less than it asked for without a word fails later, where nobody looks for the reason."""
+    with pytest.raises(InvalidScope) as refusal:
+        scope.requested(asked, allowed="user profile")
+    assert refusal.value.description == "the scope is unknown or wider than allowed"
+
+
+def test_the_log_names_what_was_too_much() -> None:
+    """And no more than 200 characters of it."""
+    with pytest.raises(InvalidScope) as refusal:
+        scope.narrowed("user admin " + "x" * 300, within="user")
+    assert refusal.value.detail == f"not allowed: 'admin {'x' * 194}'"
+
+
+@given(asked=scopes, allowed=scopes)
+def test_what_is_given_was_asked_for_and_allowed(asked: str, allowed: str) -> None:
+    """The invariant: issued ⊆ asked for ⊆ allowed; or a refusal."""
+    wanted, limit = set(asked.split()), set(allowed.split())
+    try:
+        given_scope = scope.narrowed(asked, within=allowed)
+    except InvalidScope:
+        assert not wanted <= limit
+    else:
+        assert set(given_scope.split()) == (wanted & limit if wanted else limit)
+
+
+@given(first=scopes, second=scopes)
+def test_both_and_union_are_those_of_sets(first: str, second: str) -> None:
+    """Without repeats, each a scope again."""
+    one, two = set(first.split()), set(second.split())
+    union = scope.union(first, second).split()
+    assert set(scope.both(first, second).split()) == one & two
+    assert (set(union), len(union)) == (one | two, len(one | two))
+
+
+@given(granted=scopes, wanted=scopes)
+def test_a_scope_covers_its_subsets_and_nothing_else(granted: str, wanted: str) -> None:
+    """Names are compared whole: `user` does not cover `user.email`."""
+    assert scope.covers(granted, wanted) == (set(wanted.split()) <= set(granted.split()))
+
+
+def test_what_was_granted_first_stays_first() -> None:
+    """The guide's "user profile" is not "profile user" after a second consent."""
+    assert (scope.union("user profile", "email user"), scope.both("user profile", "profile user")) == (
+        "user profile email",
+        "user profile",
+    )
