@@ -1,0 +1,90 @@
+"""Calls that meet: many released by one barrier, and one that stops at a statement of its own until it is let go."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from django.db import connection, connections
+
+PATIENCE_SECONDS = 30
+WRITES = ("BEGIN", "INSERT", "UPDATE", "DELETE")
+T = TypeVar("T")
+
+
+def together(*calls: Callable[[], T]) -> list[T]:
+    """Make calls at the same moment, each in a thread with a database connection of its own; their results in order."""
+    barrier = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], T]) -> T:
+        try:
+            connection.ensure_connection()
+            barrier.wait(PATIENCE_SECONDS)
+            return call()
+        finally:
+            connections.close_all()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # threads meet in more places than by default
+    try:
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return [future.result(PATIENCE_SECONDS) for future in [pool.submit(run, call) for call in calls]]
+    finally:
+        sys.setswitchinterval(interval)
+
+
+@contextmanager
+def stopped(call: Callable[[], T], *, before: str | tuple[str, ...] = WRITES) -> Iterator["Future[T]"]:
+    """
+    Start a call in a thread and stop it before a statement; it goes on when the block ends.
+
+    Args:
+        before: how the statement starts. By default the first that writes: what decides has been read, nothing was said yet.
+    """
+    go, arrived = threading.Event(), threading.Event()
+
+    def stop(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not arrived.is_set() and sql.startswith(before):
+            arrived.set()
+            assert go.wait(PATIENCE_SECONDS)
+        return execute(sql, params, many, context)
+
+    def run() -> T:
+        try:
+            with connection.execute_wrapper(stop):
+                return call()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(run)
+        future.add_done_callback(lambda _: arrived.set())
+        try:
+            assert arrived.wait(PATIENCE_SECONDS)
+            if future.done():
+                raise AssertionError(f"the call ended without {before}: {future.result()}")
+            yield future
+        finally:
+            go.set()
+        future.exception(PATIENCE_SECONDS)
+
+
+def started(call: Callable[[], T]) -> "Future[T]":
+    """Start a call in a thread, and give it the time to get stuck where it must wait for another."""
+    future: Future[T] = Future()
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as failure:  # the test looks at it
+            future.set_exception(failure)
+        finally:
+            connections.close_all()
+            ended.set()
+
+    threading.Thread(target=run, daemon=True).start()
+    ended.wait(0.2)
+    return future
