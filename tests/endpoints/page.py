@@ -1,0 +1,103 @@
+"""A page as a person has it: its words, and what its buttons send."""
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlencode
+
+from django.test import Client as Browser
+
+from tests.guide import FORM
+
+
+@dataclass
+class Form:
+    """A form: where it goes and what it sends, whichever of its buttons is pressed."""
+
+    action: str
+    method: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Button:
+    """A button, with what it adds to its form."""
+
+    form: Form
+    fields: dict[str, str]
+    words: list[str] = field(default_factory=list)
+
+
+class Page(HTMLParser):
+    """An answer of the server, read as a browser without JavaScript reads it."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__()
+        self.status = response.status_code
+        self.path: str = response.request["PATH_INFO"]
+        self.text = ""
+        self.items: list[str] = []
+        self.links: dict[str, str] = {}
+        self._buttons: list[Button] = []
+        self._form: Form | None = None
+        self._words: list[str] = []
+        self._taking: list[list[str]] = []
+        self.feed(response.content.decode())
+        self.text = " ".join(" ".join(self._words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        match tag:
+            case "form":
+                self._form = Form(given.get("action") or self.path, given["method"])
+            case "input" if self._form:
+                self._form.fields[given["name"]] = given.get("value", "")
+            case "button":
+                assert self._form, "a button outside of a form does nothing"
+                sent = {given["name"]: given["value"]} if "name" in given else {}
+                self._buttons.append(Button(self._form, sent))
+                self._taking.append(self._buttons[-1].words)
+            case "li":
+                self._taking.append([])
+            case "a":
+                self._taking.append([given["href"]])
+
+    def handle_endtag(self, tag: str) -> None:
+        match tag:
+            case "form":
+                self._form = None
+            case "button":
+                self._taking.pop()
+            case "li":
+                self.items.append(" ".join(" ".join(self._taking.pop()).split()))
+            case "a":
+                href, *words = self._taking.pop()
+                self.links[" ".join(" ".join(words).split())] = href
+
+    def handle_data(self, data: str) -> None:
+        for words in (self._words, *self._taking):
+            words.append(data)
+
+    @property
+    def buttons(self) -> list[str]:
+        """What stands on its buttons."""
+        return [" ".join(" ".join(button.words).split()) for button in self._buttons]
+
+    def form_of(self, words: str) -> Form:
+        """The form behind the button with these words, with what the button itself adds."""
+        button = self._buttons[self.buttons.index(words)]
+        return Form(button.form.action, button.form.method, button.form.fields | button.fields)
+
+    def press(self, browser: Browser, words: str, **typed: str) -> Any:
+        """
+        Press the button with these words.
+
+        Args:
+            typed: what is filled in by hand.
+        """
+        form = self.form_of(words)
+        assert form.method == "post"
+        assert set(typed) <= set(form.fields)
+        # The Origin header that every browser sends with a form; Django's CSRF check compares it.
+        headers = {"Origin": "http://testserver"}
+        return browser.post(form.action, urlencode(form.fields | typed), content_type=FORM, headers=headers)
