@@ -117,7 +117,8 @@ def _consent_page(
             for name in asked.scope.split()
         ],
         "is_reconsent": bool(before),
-        "parameters": list(_carried(parameters).items()),
+        # The scope that is shown: a request that names none must not get more if the client may have more by then.
+        "parameters": list((_carried(parameters) | {"scope": asked.scope}).items()),
         "action": request.path,
     }
     response = render_page(request, "consent", context)

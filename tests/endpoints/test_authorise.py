@@ -316,6 +316,16 @@ def test_the_same_page_may_be_sent_twice(alices: Browser, guide: Guide) -> None:
 # -- what changes while the page is open -----------------------------------------------------------------------------
 
 
+def test_what_is_issued_is_never_more_than_what_was_shown(alices: Browser, guide: Guide) -> None:
+    """The request names no scope, the page shows what the client may have now; then the operator gives it more."""
+    Client.objects.update(scope="user")
+    page = asked(alices, guide, scope="")
+    Client.objects.update(scope="user profile")
+    code = query_of(page.press(alices, "Allow")["Location"])["code"]
+    assert guide.exchange(code).json()["scope"] == "user"
+    assert Consent.objects.get().scope == "user"
+
+
 def test_what_is_issued_is_never_more_than_the_client_may_have(alices: Browser, guide: Guide) -> None:
     """The operator took something back while the page was open: the client is told, and may ask again."""
     page = asked(alices, guide)
