@@ -50,6 +50,10 @@ def authorise(request: HttpRequest) -> HttpResponse:
             return _answer(request, parameters, client, reply_to, asked)
         return _ask(request, parameters, client, reply_to, asked)
     except OAuthError as refusal:
+        if not request.user.is_authenticated:
+            # Else a link with a mistake in it would lead whoever opens it straight to a target of the sender's choice:
+            # "The authorization server MUST always authenticate the user first" (RFC 9700 section 4.11.2).
+            return _sign_in(request, parameters, is_answer=is_answer)
         return redirect_with_error(request, reply_to, refusal)
 
 
@@ -65,7 +69,7 @@ def _ask(
         may_skip=client.may_skip_consent(reply_to.uri),
     ):
         case NextStep.LOGIN:
-            return _sign_in(request, parameters)
+            return _sign_in(request, parameters, is_answer=False)
         case NextStep.ANSWER if consent:
             return _send_code(consent, client, reply_to, asked)
         case _:
@@ -77,7 +81,7 @@ def _answer(
     request: HttpRequest, parameters: Parameters, client: Client, reply_to: ReplyTo, asked: AuthorizationRequest
 ) -> HttpResponse:
     if not request.user.is_authenticated:
-        return _sign_in(request, parameters)
+        return _sign_in(request, parameters, is_answer=True)
     if "deny" in parameters:
         raise AccessDenied("the user did not allow it", detail=f"user {request.user.pk}, client {client.client_id}")
     with transaction.atomic():
@@ -92,9 +96,12 @@ def _send_code(consent: Consent, client: Client, reply_to: ReplyTo, asked: Autho
     return redirect_with_code(reply_to, code)
 
 
-def _sign_in(request: HttpRequest, parameters: Parameters) -> HttpResponse:
-    # The request goes on after the login, whichever way it came.
-    query = urlencode({"response_type": "code", **_carried(parameters)})
+def _sign_in(request: HttpRequest, parameters: Parameters, *, is_answer: bool) -> HttpResponse:
+    # The request goes on after the login, whichever way it came and with whatever is wrong in it, repeats included.
+    if is_answer:
+        query = urlencode({"response_type": "code", **_carried(parameters)})
+    else:
+        query = urlencode([sent for sent in parameters.items() for _ in range(1 + parameters.is_repeated(sent[0]))])
     return redirect_to_login(f"{request.path}?{query}", settings.LOGIN_URL)
 
 
