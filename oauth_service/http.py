@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
@@ -258,6 +259,11 @@ def redirect_with_error(request: HttpRequest, reply_to: ReplyTo, refusal: OAuthE
     """Send the browser back to the client with a refusal (RFC 6749 section 4.1.2.1), and log its exact reason."""
     log_refusal(request, refusal)
     return _ClientRedirect(reply_to, reply_to.with_error(refusal))
+
+
+def leads_back(request: HttpRequest, url: str) -> bool:
+    """Tell whether a URL leads to the very page it was sent to, with or without the slash; going there never ends."""
+    return urlsplit(url).path.rstrip("/") == request.path.rstrip("/")
 
 
 # -- the operator's voice --------------------------------------------------------------------------------------------

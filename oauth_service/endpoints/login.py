@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from .. import clients, conf
-from ..http import answers_in_html, protect_page
+from ..http import answers_in_html, leads_back, protect_page
 from ..models import Client
 from ..protocol.errors import OAuthError
 from ..protocol.parameters import from_form
@@ -18,6 +18,10 @@ from ..protocol.reply_to import ReplyTo
 class _Login(LoginView):
     template_name = "oauth_service/login.html"
     redirect_authenticated_user = True
+
+    def get_success_url(self) -> str:
+        target: str = super().get_success_url()
+        return self.get_default_redirect_url() if leads_back(self.request, target) else target
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         waiting = self._waiting()

@@ -3,13 +3,21 @@
 from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponseBase
 
-from ..http import answers_in_html, render_page
+from ..http import answers_in_html, leads_back, render_page
+
+
+class _Logout(LogoutView):
+    next_page = "oauth_service:signed_out"
+
+    def get_success_url(self) -> str:
+        target: str = super().get_success_url()
+        return self.get_default_redirect_url() if leads_back(self.request, target) else target
 
 
 @answers_in_html("POST")
 def logout(request: HttpRequest) -> HttpResponseBase:
     """End the session on this server; connected apps stay connected."""
-    return LogoutView.as_view(next_page="oauth_service:signed_out")(request)
+    return _Logout.as_view()(request)
 
 
 @answers_in_html("GET")

@@ -1,0 +1,189 @@
+"""/login/: sign in, and go on where the request that brought the person here leads; nowhere else."""
+
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from pytest_django import Settings
+
+from oauth_service.models import Client
+from tests.endpoints.page import Page
+from tests.guide import REDIRECT_URI, Guide
+
+MALICE = [
+    "https://evil.example/",
+    "//evil.example/",
+    "///evil.example/",
+    "/\\evil.example/",
+    "\\\\evil.example/",
+    "http:evil.example",
+    "javascript:alert(1)",
+    "https://testserver@evil.example/",
+    "//[",
+    " //evil.example",
+]
+
+
+def login_page(browser: Browser, goes_on: str = "") -> Page:
+    """The login page, as it is when something waits behind it."""
+    return Page(browser.get("/login/", {"next": goes_on} if goes_on else {}))
+
+
+def request_of(guide: Guide, **changes: str) -> str:
+    """The URL of step 1."""
+    return f"/authorise/?{urlencode(guide.request(**changes))}"
+
+
+def form_action(response: Any) -> str:
+    """Where the page's Content-Security-Policy lets its forms lead."""
+    [directive] = [d for d in response["Content-Security-Policy"].split("; ") if d.startswith("form-action")]
+    return str(directive)
+
+
+# -- signing in ------------------------------------------------------------------------------------------------------
+
+
+def test_who_signs_in_goes_on_to_what_waits(browser: Browser, guide: Guide) -> None:
+    """The page says which app that is."""
+    page = login_page(browser, request_of(guide))
+    assert "Sign in to continue to Prescription Manager" in page.text
+    response = page.press(browser, "Sign in", username="alice", password="wonderland")
+    assert response["Location"] == request_of(guide)
+
+
+def test_who_just_signs_in_finds_the_connected_apps(browser: Browser, alice: User) -> None:
+    """There is nothing else here."""
+    page = login_page(browser)
+    assert "to continue to" not in page.text
+    assert page.press(browser, "Sign in", username="alice", password="wonderland")["Location"] == "/manage-apps/"
+
+
+@pytest.mark.parametrize(
+    ("username", "password"), [("alice", "Wonderland"), ("nobody", "wonderland")], ids=["password", "username"]
+)
+def test_a_refusal_does_not_tell_which_of_the_two_is_wrong(
+    browser: Browser, guide: Guide, username: str, password: str
+) -> None:
+    """And what waits is not lost over it, nor the name typed; the password is not sent back."""
+    response = login_page(browser, request_of(guide)).press(browser, "Sign in", username=username, password=password)
+    page = Page(response)
+    assert "Please enter a correct username and password." in page.text
+    assert page.form_of("Sign in").fields == {
+        "csrfmiddlewaretoken": page.form_of("Sign in").fields["csrfmiddlewaretoken"],
+        "next": request_of(guide),
+        "username": username,
+        "password": "",
+    }
+
+
+def test_who_was_deactivated_cannot_sign_in(browser: Browser, alice: User) -> None:
+    """Told as any other wrong password."""
+    User.objects.update(is_active=False)
+    page = Page(login_page(browser).press(browser, "Sign in", username="alice", password="wonderland"))
+    assert "Please enter a correct username and password." in page.text
+
+
+def test_a_login_without_our_page_is_refused(browser: Browser, alice: User) -> None:
+    """Login CSRF: Alice must not find herself in an attacker's account."""
+    response = browser.post("/login/", {"username": "alice", "password": "wonderland"})
+    assert (response.status_code, "sessionid" in response.cookies) == (403, False)
+
+
+def test_who_is_signed_in_goes_on_at_once(alices: Browser, guide: Guide) -> None:
+    """Another tab was faster."""
+    assert alices.get("/login/", {"next": request_of(guide)})["Location"] == request_of(guide)
+
+
+@pytest.mark.parametrize("goes_on", ["/login/", "/login", "/login/?next=/login/", "/login/?next=/manage-apps/"])
+@pytest.mark.parametrize("is_signed_in", [True, False], ids=["signed in", "not signed in"])
+def test_the_login_never_leads_to_itself(browser: Browser, alice: User, goes_on: str, is_signed_in: bool) -> None:
+    """Django calls it a redirection loop, and fails."""
+    if is_signed_in:
+        browser.force_login(alice)
+        response = browser.get("/login/", {"next": goes_on})
+    else:
+        page = login_page(browser, goes_on)
+        response = page.press(browser, "Sign in", username="alice", password="wonderland")
+    assert (response.status_code, response["Location"]) == (302, "/manage-apps/")
+
+
+def test_a_session_starts_anew_with_the_login(browser: Browser, alice: User) -> None:
+    """Who planted a session id before must not share what follows."""
+    browser.get("/login/")
+    browser.cookies["sessionid"] = "planted"
+    login_page(browser).press(browser, "Sign in", username="alice", password="wonderland")
+    assert browser.cookies["sessionid"].value != "planted"
+
+
+# -- nowhere else ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("goes_on", MALICE)
+def test_the_login_leads_to_no_other_site(browser: Browser, alice: User, goes_on: str) -> None:
+    """An open redirect on a login page is a gift to who phishes."""
+    page = login_page(browser, goes_on)
+    response = page.press(browser, "Sign in", username="alice", password="wonderland")
+    assert (response.status_code, response["Location"]) == (302, "/manage-apps/")
+
+
+@hypothesis_settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    goes_on=st.lists(st.sampled_from(["/", "\\", ":", "@", "evil.example", "http", " ", "\t", "?", "[", "login"]))
+    .map("".join)
+    .filter(bool)
+)
+def test_nothing_put_together_leads_to_another_site(alices: Browser, goes_on: str) -> None:
+    """Slashes of either kind, schemes, white space: what browsers read more generously than they should."""
+    target = alices.get("/login/", {"next": goes_on})["Location"]
+    as_browsers_read_it = re.sub(r"[\t\n\r]", "", target.strip()).replace("\\", "/")
+    assert not re.match(r"//+[^/?]|\w+:", as_browsers_read_it), target
+
+
+# -- the page's policy -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "source"),
+    [(REDIRECT_URI, "http://127.0.0.1:5000"), ("com.example.pills:/callback", "com.example.pills:")],
+)
+@pytest.mark.parametrize("path", ["/authorise/", "/authorise"])
+def test_the_form_may_end_at_the_client_that_waits(
+    browser: Browser, guide: Guide, path: str, redirect_uri: str, source: str
+) -> None:
+    """Who has allowed it before is sent there at once, and form-action is held against that redirect too."""
+    Client.objects.update(redirect_uris=redirect_uri)
+    goes_on = f"{path}?{urlencode(guide.request(redirect_uri=redirect_uri))}"
+    response = browser.get("/login/", {"next": goes_on})
+    assert form_action(response) == f"form-action 'self' {source}"
+    refused = Page(response).press(browser, "Sign in", username="alice", password="wrong")
+    assert form_action(refused) == f"form-action 'self' {source}"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"redirect_uri": "https://evil.example/"}, {"client_id": "nobody"}, {"client_id": ""}, {"state": "\0"}],
+    ids=["redirect_uri", "unknown client", "no client", "NUL byte"],
+)
+def test_a_target_that_is_not_verified_extends_nothing(browser: Browser, guide: Guide, changes: dict[str, str]) -> None:
+    """Neither the policy nor the words: the authorization endpoint says what is wrong afterwards."""
+    response = browser.get("/login/", {"next": request_of(guide, **changes)})
+    assert (response.status_code, form_action(response)) == (200, "form-action 'self'")
+    assert "Prescription Manager" not in Page(response).text
+
+
+@pytest.mark.parametrize("goes_on", ["", "/manage-apps/", "/authorise-not/?client_id=presc_man_123"])
+def test_without_a_waiting_client_the_policy_stays_as_it_is(browser: Browser, guide: Guide, goes_on: str) -> None:
+    """Exactly the validated target, or none."""
+    assert form_action(browser.get("/login/", {"next": goes_on})) == "form-action 'self'"
+
+
+def test_the_name_of_the_service_is_the_hosts(browser: Browser, db: None, settings: Settings) -> None:
+    """OAUTH_SERVICE_SERVICE_NAME."""
+    settings.OAUTH_SERVICE_SERVICE_NAME = "Wonderland ID"
+    assert "Wonderland ID never gives your password to an app." in login_page(browser).text

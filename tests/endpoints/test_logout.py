@@ -1,0 +1,63 @@
+"""/logout/ and /signed-out/: the session ends here, connected apps stay connected."""
+
+import pytest
+from django.test import Client as Browser
+
+from tests.endpoints.page import Page
+from tests.guide import Guide
+
+
+def test_signing_out_ends_the_session_and_says_so(alices: Browser) -> None:
+    """And what it does not end."""
+    response = Page(alices.get("/manage-apps/")).press(alices, "Sign out")
+    assert response["Location"] == "/signed-out/"
+    page = Page(alices.get("/signed-out/"))
+    assert "You are signed out" in page.text
+    assert "The apps you have connected stay connected." in page.text
+    assert alices.get("/manage-apps/").status_code == 302
+
+
+def test_connected_apps_stay_connected(guide: Guide) -> None:
+    """Signing out here is no withdrawal."""
+    tokens = guide.tokens()
+    guide.browser.post("/logout/")
+    assert guide.is_alive(tokens["access_token"])
+    assert guide.refresh(tokens["refresh_token"]).status_code == 200
+
+
+def test_a_link_signs_nobody_out(alices: Browser) -> None:
+    """An image on any page could otherwise."""
+    response = alices.get("/logout/")
+    assert (response.status_code, response["Allow"]) == (405, "POST, OPTIONS")
+    assert alices.get("/manage-apps/").status_code == 200
+
+
+def test_another_sites_form_signs_nobody_out(alices: Browser) -> None:
+    """It has no CSRF token."""
+    assert alices.post("/logout/").status_code == 403
+    assert alices.get("/manage-apps/").status_code == 200
+
+
+@pytest.mark.parametrize("goes_on", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x"])
+def test_signing_out_leads_to_no_other_site(guide: Guide, goes_on: str) -> None:
+    """No open redirect."""
+    guide.browser.force_login(guide.alice)
+    assert guide.browser.post("/logout/", {"next": goes_on})["Location"] == "/signed-out/"
+
+
+@pytest.mark.parametrize("goes_on", ["/logout/", "/logout"])
+def test_signing_out_never_leads_to_itself(guide: Guide, goes_on: str) -> None:
+    """Django would show a page that is not ours, or none."""
+    guide.browser.force_login(guide.alice)
+    response = guide.browser.post("/logout/", {"next": goes_on})
+    assert (response.status_code, response["Location"]) == (302, "/signed-out/")
+
+
+def test_who_was_not_signed_in_is_signed_out_too(guide: Guide) -> None:
+    """The session had ended by itself."""
+    assert guide.browser.post("/logout/")["Location"] == "/signed-out/"
+
+
+def test_the_way_back_in(browser: Browser, db: None) -> None:
+    """The page is no dead end."""
+    assert Page(browser.get("/signed-out/")).links["Sign in again"] == "/login/"
