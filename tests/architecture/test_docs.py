@@ -1,8 +1,10 @@
-"""The documentation matches the code: settings, errors, make targets, citations, migrations."""
+"""The documentation matches the code: settings, errors, make targets, what is named and linked, citations, migrations."""
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from config.sites import ROOT
 from oauth_service.protocol import errors
 from oauth_service.protocol.errors import OAuthError
 from tests.architecture import settings_page
+from tests.architecture.test_tree import tracked
 
 SERVER = ROOT / "oauth_service"
 RULES = sorted(path for path in (SERVER / "protocol").glob("*.py") if path.name != "__init__.py")
@@ -156,6 +159,116 @@ def test_every_phony_target_exists() -> None:
     """`make docs` must not say that there is nothing to be done."""
     [phony] = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(phony.split()) - targets() == set()
+
+
+# -- the README --------------------------------------------------------------------------------------------------------
+
+
+def table(page: str, heading: str) -> list[list[str]]:
+    """The rows of the table under a heading, cell by cell."""
+    section = (ROOT / page).read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
+    return [row for row in rows[1:] if row[0] != "---"]
+
+
+def test_the_readme_lists_every_endpoint_with_its_verbs() -> None:
+    """And none that does not exist."""
+    stated = {url: verbs for path in ENDPOINTS for verbs, url in ENDPOINT.findall(first_line(path))}
+    assert {url.strip("`"): verbs for verbs, url, *_rest in table("README.md", "Endpoints")} == stated
+
+
+def test_the_readme_has_a_reason_for_every_dependency() -> None:
+    """And for none that is gone: what stands in pyproject.toml, in every group."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = [settings["project"]["dependencies"], *settings["project"]["optional-dependencies"].values()]
+    groups += settings["dependency-groups"].values()
+    wanted = {re.split(r"[^\w-]", entry)[0].lower() for group in groups for entry in group if isinstance(entry, str)}
+    reasons = {
+        name.lower(): reason for names, reason in table("README.md", "Dependencies") for name in names.split(", ")
+    }
+    assert (set(reasons), [name for name, reason in reasons.items() if not reason]) == (wanted, [])
+
+
+# -- what a page names -------------------------------------------------------------------------------------------------
+
+OURS = re.compile(
+    r"(?:oauth_service|prescription_manager_app|config|tests|docs)/[\w./-]+|[\w-]+\.(?:toml|lock|md)|Makefile"
+)
+TEST = re.compile(r"(tests/[\w/]+\.py)::(\w+)")
+
+
+@cache
+def defined() -> frozenset[str]:
+    """The name of every function and class in the tree."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    sources = [path for path in tracked() if path.suffix == ".py"]
+    return frozenset(
+        node.name for path in sources for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)
+    )
+
+
+def code(page: Path) -> list[str]:
+    """What stands between backticks."""
+    return re.findall(r"`([^`\n]+)`", page.read_text())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    """A reader opens it."""
+    named = [word.rstrip("/") for word in code(page) if OURS.fullmatch(word)]
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_function_that_a_page_names_exists(page: Path) -> None:
+    """A reader searches for it: `redeem()`, `Grant.objects.rotate()`."""
+    named = [word.split(".")[-1] for text in code(page) for word in re.findall(r"^([A-Za-z_][\w.]*)\(\)$", text)]
+    assert [name for name in named if name not in defined()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    """It is the proof of what the page claims."""
+    named = [TEST.fullmatch(text) for text in code(page) if "::" in text]
+    assert all(named), [text for text in code(page) if "::" in text and not TEST.fullmatch(text)]
+    assert [test[0] for test in named if test and not is_test(ROOT / test[1], test[2])] == []
+
+
+@cache
+def found_in(path: Path) -> frozenset[str]:
+    """The names of a module's tests."""
+    tree = ast.parse(path.read_text()) if path.is_file() else ast.Module(body=[], type_ignores=[])
+    return frozenset(
+        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    )
+
+
+def is_test(path: Path, name: str) -> bool:
+    """Tell whether pytest finds a test of this name there."""
+    return name in found_in(path)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
+    """Pictures, too."""
+    links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text())
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+# -- decisions ---------------------------------------------------------------------------------------------------------
+
+DECISIONS = sorted((ROOT / "docs/adr").glob("*.md"))
+
+
+@pytest.mark.parametrize(("number", "decision"), list(enumerate(DECISIONS, start=1)), ids=names(DECISIONS))
+def test_a_decision_is_numbered_and_short(number: int, decision: Path) -> None:
+    """Who wants to change it reads it first: what forced it, what it is, what follows."""
+    text = decision.read_text()
+    headings = re.findall(r"^##? (.+)$", text, re.MULTILINE)
+    assert decision.name.startswith(f"{number:04}-")
+    assert headings[0].startswith(f"{number}. ")
+    assert headings[1:] == ["Context", "Decision", "Consequences"]
+    assert len(text.splitlines()) <= 40
 
 
 # -- citations ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,130 @@
+"""A project as `django-admin startproject` makes it, with what README.md says to add, in an environment of its own."""
+
+import contextlib
+import os
+import re
+import shlex
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from pathlib import Path
+
+from config.sites import ROOT
+
+UV = ROOT / ".uv/bin/uv"
+START_SECONDS = 30
+PASSWORD = "wonderland"
+PROTECTED = "api/prescriptions/"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language: str) -> list[str]:
+    """The code that README.md tells its reader to add or to run."""
+    return [code for written_in, code in BLOCK.findall((ROOT / "README.md").read_text()) if written_in == language]
+
+
+def lines_for(file: str) -> str:
+    """What the reader is to add to one file: the lines under its name."""
+    [code] = [code for block in blocks("python") for name, code in named_parts(block) if name == file]
+    return code
+
+
+def named_parts(block: str) -> Iterator[tuple[str, str]]:
+    """A block of code, taken apart at the comments that name a file."""
+    _before, *parts = re.split(r"^# (\w+\.py)\n", block, flags=re.MULTILINE)
+    yield from zip(parts[::2], parts[1::2], strict=True)
+
+
+def commands() -> list[list[str]]:
+    """What the reader is to type, word by word, without the `python` in front."""
+    return [shlex.split(line)[1:] for block in blocks("sh") for line in block.splitlines()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreshProject:
+    """Where it is, the interpreter that knows nothing but the wheel and what the wheel asks for, and what was printed."""
+
+    directory: Path
+    python: Path
+    said: dict[str, str]
+
+    def run(self, *arguments: str) -> str:
+        """Run the interpreter in the project; what it prints. A failure is shown."""
+        return run(self.python, *arguments, cwd=self.directory)
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[str]:
+        """Serve the project while the block runs; its URL."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        command = [str(self.python), "manage.py", "runserver", "--noreload", f"localhost:{port}"]
+        with (
+            (self.directory / "log").open("w") as log,
+            subprocess.Popen(command, cwd=self.directory, env=environment(), stdout=log, stderr=log) as server,
+        ):
+            try:
+                _wait_for(port, server)
+                yield f"http://localhost:{port}"
+            finally:
+                server.terminate()
+
+
+def follow_the_readme(wheel: Path, directory: Path) -> FreshProject:
+    """Install the wheel, start a project, and do what README.md says, in its order."""
+    python = new_environment(directory / "venv")
+    run(UV, "pip", "install", "--quiet", "--offline", "--python", python, wheel)
+    run(python, "-m", "django", "startproject", "mysite", directory)
+    for file in ("settings.py", "urls.py", "views.py"):
+        with (directory / "mysite" / file).open("a") as source:
+            source.write(lines_for(file))
+    with (directory / "mysite/urls.py").open("a") as source:
+        source.write("from mysite import views\n")
+        source.write(f'urlpatterns += [path("{PROTECTED}", views.prescriptions)]\n')
+    said = {arguments[1]: run(python, *arguments, cwd=directory) for arguments in commands()}
+    return FreshProject(directory=directory, python=python, said=said)
+
+
+def new_environment(directory: Path) -> Path:
+    """
+    A virtual environment with Django and what Django needs, nothing else, linked from this one: no network is asked.
+
+    Returns:
+        its interpreter.
+    """
+    run(UV, "venv", "--quiet", "--offline", directory)
+    [packages] = directory.glob("lib/python*/site-packages")
+    for name in ("django", "asgiref", "sqlparse"):
+        found = distribution(name)
+        for top in {file.parts[0] for file in found.files or () if file.parts[0] != ".."}:
+            (packages / top).symlink_to(Path(str(found.locate_file(top))))
+    return directory / "bin/python"
+
+
+def environment() -> dict[str, str]:
+    """The caller's environment without anything that would let this repository's own code and settings in."""
+    ours = {"DJANGO_SETTINGS_MODULE", "PYTHONPATH", "STATE_DIR", "VIRTUAL_ENV"}
+    return {name: value for name, value in os.environ.items() if name not in ours} | {
+        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    """Run a command outside of this repository; what it prints. A failure is shown."""
+    done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("the fresh project did not start; its log says why")

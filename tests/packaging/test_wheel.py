@@ -1,0 +1,168 @@
+"""The wheel in a project that is not ours: what README.md says is all that it takes."""
+
+import re
+import secrets
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin
+
+import httpx
+import pytest
+
+from config.sites import ROOT
+from oauth_service.protocol.pkce import challenge_of
+from prescription_manager_app.lifecycle.forms import forms_of
+from tests.architecture.test_tree import tracked
+from tests.guide import query_of
+from tests.packaging.fresh_project import PASSWORD, PROTECTED, FreshProject, commands, follow_the_readme, lines_for, run
+
+REDIRECT_URI = "https://app.example.com/callback"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built as a release would be."""
+    built = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(built), cwd=ROOT)
+    [wheel] = built.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def project(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> FreshProject:
+    """A fresh project, with what README.md says."""
+    return follow_the_readme(wheel, tmp_path_factory.mktemp("project"))
+
+
+# -- the wheel ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_wheel_is_the_package_no_more_and_no_less(wheel: Path) -> None:
+    """Templates, styles, migrations and py.typed travel with it; tests, the sites and the client application do not."""
+    package = {path.relative_to(ROOT).as_posix() for path in tracked() if path.is_relative_to(ROOT / "oauth_service")}
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert packed == package
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "py.typed",
+        "migrations/0001_initial.py",
+        "static/oauth_service/style.css",
+        "templates/admin/oauth_service/client/secret.html",
+        "templates/oauth_service/consent.html",
+    ],
+)
+def test_what_is_easily_forgotten_is_in_the_wheel(wheel: Path, file: str) -> None:
+    """Each kind of file that a wheel does not take along by nature; the comparison above holds for empty sets, too."""
+    assert f"oauth_service/{file}" in zipfile.ZipFile(wheel).namelist()
+
+
+def test_the_wheel_carries_its_license(wheel: Path) -> None:
+    """BSD-3-Clause: "Redistributions ... must reproduce the above copyright notice"."""
+    [carried] = [name for name in zipfile.ZipFile(wheel).namelist() if name.endswith("/LICENSE")]
+    assert zipfile.ZipFile(wheel).read(carried) == (ROOT / "LICENSE").read_bytes()
+
+
+# -- a fresh project ---------------------------------------------------------------------------------------------------
+
+
+def test_it_takes_five_lines() -> None:
+    """README.md says five, and counts them right."""
+    lines = [line for file in ("settings.py", "urls.py") for line in lines_for(file).splitlines() if line]
+    assert len(lines) == 5
+
+
+def test_the_readme_migrates_and_registers_a_client() -> None:
+    """Without either the five lines give a server that answers nobody."""
+    assert [arguments[:2] for arguments in commands()] == [["manage.py", "migrate"], ["manage.py", "create_client"]]
+
+
+def test_the_fresh_project_has_nothing_to_complain_of(project: FreshProject) -> None:
+    """Our system checks run, and find all they ask for."""
+    assert project.run("manage.py", "check", "--fail-level", "WARNING") == (
+        "System check identified no issues (0 silenced).\n"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """What an app has once Alice allowed it: the answer to its request, its tokens, and where it may ask with them."""
+
+    answer: dict[str, str]
+    tokens: dict[str, str]
+    site: str
+
+    def ask(self, path: str, *, access_token: str = "") -> httpx.Response:
+        """A request of the app, with an access token or without."""
+        headers = {"Authorization": f"Bearer {access_token}"} if access_token else {}
+        return httpx.get(f"{self.site}/{path}", headers=headers, trust_env=False)
+
+
+@pytest.fixture(scope="module")
+def connected(project: FreshProject) -> Iterator[Connected]:
+    """Alice signs in, reads the consent page and allows it, over HTTP, in the project that knows only the wheel."""
+    project.run("manage.py", "createsuperuser", "--noinput", "--username=alice", "--email=alice@example.com")
+    client_id, client_secret = re.findall(r"client_(?:id|secret) +(\S+)", project.said["create_client"])
+    verifier = secrets.token_urlsafe(32)
+    asked = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": REDIRECT_URI,
+        "scope": "user profile",
+        "state": "xyzABC123",
+        "code_challenge": challenge_of(verifier),
+        "code_challenge_method": "S256",
+    }
+    with project.serving() as site, httpx.Client(base_url=site, trust_env=False) as browser:
+        login_page = browser.get("/authorise/", params=asked, follow_redirects=True)
+        signed_in = submit(browser, login_page, "Sign in", username="alice", password=PASSWORD)
+        allowed = submit(browser, browser.get(signed_in.headers["Location"]), "Allow")
+        answer = query_of(allowed.headers["Location"])
+        exchange = {"grant_type": "authorization_code", "code": answer["code"], "redirect_uri": REDIRECT_URI}
+        tokens = httpx.post(
+            f"{site}/token/",
+            data=exchange | {"code_verifier": verifier},
+            auth=(client_id, client_secret),
+            trust_env=False,
+        )
+        yield Connected(answer=answer, tokens=tokens.json(), site=site)
+
+
+def test_the_app_is_answered_in_the_name_of_the_issuer(connected: Connected) -> None:
+    """The setting that README.md has stands in the answer (RFC 9207)."""
+    [issuer] = re.findall(r'OAUTH_SERVICE_ISSUER = "(.+)"', lines_for("settings.py"))
+    assert (connected.answer["state"], connected.answer["iss"]) == ("xyzABC123", issuer)
+
+
+def test_the_app_learns_who_connected_it(connected: Connected) -> None:
+    """Login, consent, code, tokens, userinfo: what one installs it for."""
+    told = connected.ask("userinfo/", access_token=connected.tokens["access_token"]).json()
+    assert (told["username"], told["email"]) == ("alice", "alice@example.com")
+
+
+def test_a_view_behind_protect_knows_user_and_app(connected: Connected) -> None:
+    """As README.md shows it."""
+    told = connected.ask(PROTECTED, access_token=connected.tokens["access_token"]).json()
+    assert (told["patient"], set(told)) == ("alice", {"patient", "asked_by"})
+
+
+def test_a_view_behind_protect_is_shut_without_a_token(connected: Connected) -> None:
+    """As README.md says it."""
+    assert connected.ask(PROTECTED).status_code == 401
+
+
+def test_the_pages_find_their_styles(connected: Connected) -> None:
+    """Static files of an installed app, found by Django's own finder."""
+    assert connected.ask("static/oauth_service/style.css").headers["Content-Type"] == "text/css"
+
+
+def submit(browser: httpx.Client, page: httpx.Response, label: str, **filled: str) -> httpx.Response:
+    """Fill in the form that has a button with this label, and click it."""
+    form, button = next((form, button) for form in forms_of(page.text) if (button := form.button(label)))
+    url = urljoin(str(page.url), form.action)
+    return browser.post(url, data=dict([*form.kept, *button.fields]) | filled, headers={"Referer": str(page.url)})
