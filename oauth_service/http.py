@@ -8,8 +8,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+    UnreadablePostError,
+)
+from django.http.request import RawPostDataException
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
@@ -61,9 +70,18 @@ def body_parameters(request: HttpRequest) -> Parameters:
     """
     refuse_secrets(query_parameters(request))
     limit = conf.REQUEST_BODY_LIMIT()
-    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+    if not (length := request.META.get("CONTENT_LENGTH") or "0").isdecimal():
+        raise InvalidRequest("the Content-Length is not a number")
+    if int(length) > limit:
         raise RequestTooLarge(f"the body is longer than {limit} bytes")
-    body = request.body
+    try:
+        body = request.body
+    except RequestDataTooBig as cause:
+        raise RequestTooLarge("the body is longer than DATA_UPLOAD_MAX_MEMORY_SIZE") from cause
+    except UnreadablePostError as cause:
+        raise InvalidRequest("the body could not be read", detail=f"it broke off: {cause}") from cause
+    except RawPostDataException as cause:  # Django's CSRF check has looked for its token in a multipart form
+        raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}") from cause
     charset = (request.content_params or {}).get("charset", "utf-8").lower()
     if request.content_type in (JSON, FORM) and charset not in ("utf-8", "utf8", "us-ascii"):
         raise InvalidRequest("the charset must be UTF-8")

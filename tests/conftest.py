@@ -65,6 +65,13 @@ def browser() -> Browser:
 
 
 @pytest.fixture
+def alices(browser: Browser, alice: User) -> Browser:
+    """Alice's browser: signed in, and every form has to carry its CSRF token as on the real site."""
+    browser.force_login(alice)
+    return browser
+
+
+@pytest.fixture
 def committed(django_capture_on_commit_callbacks: Callable[..., object]) -> Callable[..., object]:
     """Run a block and then what it wanted to tell after its commit (signals, log lines), as outside of a test."""
     return lambda: django_capture_on_commit_callbacks(execute=True)

@@ -1,19 +1,10 @@
-"""People at their browsers, and what the operator reads in the log."""
+"""What the operator reads in the log."""
 
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client as Browser
 
 Reasons = Callable[[], list[str]]
-
-
-@pytest.fixture
-def alices(browser: Browser, alice: User) -> Browser:
-    """Alice's browser: signed in, and every form has to carry its CSRF token as on the real site."""
-    browser.force_login(alice)
-    return browser
 
 
 @pytest.fixture

@@ -1,0 +1,305 @@
+"""What every endpoint has in common: methods, headers, failures; in JSON for programs, in HTML for people."""
+
+import io
+import re
+from typing import Any, NoReturn
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+from pytest_django import Settings
+
+from tests.endpoints.page import Page
+from tests.guide import FORM, JSON, Guide
+
+# -- methods ---------------------------------------------------------------------------------------------------------
+
+FOR_PROGRAMS = {
+    "/token/": "POST, OPTIONS",
+    "/userinfo/": "GET, POST, HEAD, OPTIONS",
+    "/oauth/revoke/": "POST, OPTIONS",
+    "/.well-known/oauth-authorization-server": "GET, HEAD, OPTIONS",
+}
+FOR_PEOPLE = {
+    "/authorise/": "GET, POST, HEAD, OPTIONS",
+    "/oauth/deauthorise/": "POST, OPTIONS",
+    "/manage-apps/": "GET, HEAD, OPTIONS",
+    "/login/": "GET, POST, HEAD, OPTIONS",
+    "/logout/": "POST, OPTIONS",
+    "/signed-out/": "GET, HEAD, OPTIONS",
+}
+ALL = FOR_PROGRAMS | FOR_PEOPLE
+
+
+def both(path: str) -> list[str]:
+    """With and without the slash; the well-known address has one form only."""
+    return [path, path.rstrip("/")] if path.endswith("/") else [path]
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_what_an_endpoint_does_not_answer_is_a_405_that_says_what_it_does(guide: Guide, path: str) -> None:
+    """On both forms of its address."""
+    methods = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - set(ALL[path].split(", "))
+    answers = [guide.browser.generic(method, form) for form in both(path) for method in methods]
+    assert {(answer.status_code, answer["Allow"], answer.content) for answer in answers} == {(405, ALL[path], b"")}
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_options_tells_the_methods(guide: Guide, path: str) -> None:
+    """And does nothing."""
+    answers = [guide.browser.options(form) for form in both(path)]
+    assert {(answer.status_code, answer["Allow"], answer.content) for answer in answers} == {(204, ALL[path], b"")}
+
+
+@pytest.mark.parametrize("path", [path for path, methods in ALL.items() if "GET" in methods])
+def test_head_is_a_get_without_its_body(alices: Browser, path: str) -> None:
+    """The same status and headers."""
+    get, head = alices.get(path), alices.head(path)
+    assert (head.status_code, head.content, list(head.headers)) == (get.status_code, b"", list(get.headers))
+
+
+@pytest.mark.parametrize("path", [path for path in ALL if path.endswith("/")])
+def test_without_the_slash_there_is_no_redirect(guide: Guide, path: str) -> None:
+    """It would lose the body of a POST."""
+    guide.browser.force_login(guide.alice)
+    method = ALL[path].partition(",")[0]
+    with_slash, without = (guide.browser.generic(method, form) for form in both(path))
+    assert (without.status_code, without.get("Location")) == (with_slash.status_code, with_slash.get("Location"))
+
+
+# -- answers for programs --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", FOR_PROGRAMS)
+def test_any_origin_may_ask(guide: Guide, path: str) -> None:
+    """Without credentials: what an endpoint does depends on what the request itself carries, never on a cookie."""
+    asked = guide.server.options(
+        path, headers={"Origin": "https://spa.example", "Access-Control-Request-Method": "POST"}
+    )
+    assert asked["Access-Control-Allow-Origin"] == "*"
+    assert asked["Access-Control-Allow-Methods"] == FOR_PROGRAMS[path]
+    assert asked["Access-Control-Allow-Headers"] == "Authorization, Content-Type"
+    assert asked["Access-Control-Max-Age"] == "86400"
+    assert "Access-Control-Allow-Credentials" not in asked
+
+
+@pytest.mark.parametrize("path", FOR_PROGRAMS)
+def test_a_page_elsewhere_can_read_every_answer(guide: Guide, path: str) -> None:
+    """Refusals too, with their challenge."""
+    for answer in (guide.server.get(path), guide.server.post(path)):
+        assert answer["Access-Control-Allow-Origin"] == "*"
+        assert answer["Access-Control-Expose-Headers"] == "WWW-Authenticate"
+
+
+@pytest.mark.parametrize("path", FOR_PEOPLE)
+def test_no_page_elsewhere_can_read_ours(alices: Browser, path: str) -> None:
+    """They are somebody's."""
+    assert not [name for name in alices.get(path).headers if name.startswith("Access-Control")]
+
+
+@pytest.mark.parametrize("path", ["/token/", "/oauth/revoke/"])
+@pytest.mark.parametrize(
+    ("body", "content_type", "description"),
+    [
+        ("{", JSON, "the body is not valid JSON"),
+        ("[]", JSON, "the JSON body is not an object"),
+        ('{"token": 1}', JSON, "every member of the JSON object must be a string"),
+        ('{"client_id": "a", "client_id": "a"}', JSON, "a parameter was sent more than once"),
+        ("token=%FF", FORM, "the parameters are not valid UTF-8"),
+        ("token=%00", FORM, "a parameter contains a NUL byte"),
+        ("<xml/>", "text/xml", f"the Content-Type must be {FORM} or {JSON}"),
+        ("token=a", f"{FORM}; charset=utf-16", "the charset must be UTF-8"),
+        ("{}", f"{JSON}; charset=latin-1", "the charset must be UTF-8"),
+        ("a=1&" * 101, FORM, "too many parameters"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_told_in_a_sentence(
+    guide: Guide, caplog: pytest.LogCaptureFixture, path: str, body: str, content_type: str, description: str
+) -> None:
+    """As JSON, with a reference under which the log has it."""
+    response = guide.server.post(path, body, content_type=content_type)
+    refusal = response.json()
+    assert (response.status_code, refusal["error"], refusal["error_description"]) == (
+        400,
+        "invalid_request",
+        description,
+    )
+    assert f"endpoint={path} reference={refusal['reference']}" in caplog.text
+    assert response["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "content_type", [f"{FORM};charset=UTF-8", f"{JSON}; charset=utf-8", f"{JSON};charset=us-ascii"]
+)
+def test_utf_8_may_be_named(guide: Guide, content_type: str) -> None:
+    """Many HTTP libraries add it."""
+    body = "token=a" if content_type.startswith(FORM) else '{"token": "a"}'
+    assert guide.server.post("/oauth/revoke/", body, content_type=content_type).json()["error"] == "invalid_client"
+
+
+def test_a_body_over_the_limit_is_not_read(guide: Guide, settings: Settings) -> None:
+    """OAUTH_SERVICE_REQUEST_BODY_LIMIT, in bytes; at the limit it still is."""
+    settings.OAUTH_SERVICE_REQUEST_BODY_LIMIT = 100
+    statuses = [guide.server.post("/token/", "a" * n, content_type=FORM).status_code for n in (100, 101)]
+    assert statuses == [400, 413]
+
+
+def test_django_s_own_limit_may_be_lower(guide: Guide, settings: Settings) -> None:
+    """DATA_UPLOAD_MAX_MEMORY_SIZE is the host project's; 413 as well, not a failure."""
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+    response = guide.server.post("/token/", "a" * 101, content_type=FORM)
+    assert (response.status_code, response.json()["error"]) == (413, "invalid_request")
+
+
+def test_a_body_that_breaks_off_is_the_senders_error(guide: Guide) -> None:
+    """The network failed, not the server: no traceback wakes the operator."""
+    environ: dict[str, Any] = {"wsgi.input": BrokenOff()}
+    response = guide.server.post("/token/", "grant_type=a", content_type=FORM, **environ)
+    assert (response.status_code, response.json()["error_description"]) == (400, "the body could not be read")
+
+
+@pytest.mark.parametrize("length", ["ten", "-1", "1.5"])
+@pytest.mark.parametrize("path", ["/token/", "/oauth/revoke/", "/authorise/"])
+def test_a_length_that_is_no_number_is_refused(guide: Guide, path: str, length: str) -> None:
+    """Some servers pass on whatever was sent."""
+    response = guide.server.post(path, "a=b", content_type=FORM, CONTENT_LENGTH=length)
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/token/", "/oauth/revoke/", "/authorise/", "/oauth/deauthorise/"])
+def test_a_multipart_form_is_refused(guide: Guide, path: str) -> None:
+    """Django's CSRF check reads it before we can; RFC 6749 Appendix B knows the other encoding only."""
+    guide.browser.force_login(guide.alice)
+    response = guide.browser.post(path, {"client_id": "presc_man_123"})
+    assert response.status_code == 400
+
+
+class BrokenOff(io.BytesIO):
+    """A connection that ends before the body does."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise ConnectionResetError("connection reset by peer")
+
+
+@pytest.mark.parametrize("name", ["client_secret", "code", "refresh_token", "token", "code_verifier"])
+def test_a_secret_in_the_url_is_refused(guide: Guide, name: str) -> None:
+    """Logs and histories keep URLs: the client must notice on its first try."""
+    refusal = guide.server.post(f"/token/?{name}=a", "grant_type=b", content_type=FORM).json()
+    assert refusal["error_description"] == f"{name} must be sent in the body, never in the URL"
+
+
+# -- failures --------------------------------------------------------------------------------------------------------
+
+
+def failing_claims(user: User, scope: frozenset[str]) -> NoReturn:
+    """A host project's function with a programming error, and something secret in its hands."""
+    hush = "local-secret"
+    raise RuntimeError("the claims failed" if hush else "")
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_failure_is_told_with_a_reference_and_nothing_else(
+    guide: Guide, settings: Settings, caplog: pytest.LogCaptureFixture, debug: bool
+) -> None:
+    """Django's own page would show local variables, tokens among them, and its mails would carry them away."""
+    access_token = guide.tokens()["access_token"]
+    settings.OAUTH_SERVICE_CLAIMS = "tests.test_http.failing_claims"
+    settings.DEBUG = debug
+    response = guide.userinfo(access_token)
+    said = response.json()
+    [line] = [record for record in caplog.records if record.levelname == "ERROR" and record.name.startswith("oauth")]
+    assert (response.status_code, response["Content-Type"], response["Cache-Control"]) == (500, JSON, "no-store")
+    assert (said["error"], set(said)) == ("server_error", {"error", "error_description", "reference"})
+    assert f"reference={said['reference']}" in line.getMessage()
+    assert "RuntimeError: the claims failed" in caplog.text
+    assert "local-secret" not in caplog.text + response.content.decode()
+    assert access_token not in caplog.text + response.content.decode()
+
+
+def test_a_test_suite_may_see_the_failure_itself(guide: Guide, settings: Settings) -> None:
+    """DEBUG_PROPAGATE_EXCEPTIONS is what Django has for that."""
+    access_token = guide.tokens()["access_token"]
+    settings.OAUTH_SERVICE_CLAIMS = "tests.test_http.failing_claims"
+    settings.DEBUG_PROPAGATE_EXCEPTIONS = True
+    with pytest.raises(RuntimeError, match="the claims failed"):
+        guide.userinfo(access_token)
+
+
+# -- pages -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", FOR_PEOPLE)
+def test_every_page_carries_a_strict_policy(alices: Browser, path: str) -> None:
+    """Refusals, redirects and empty answers too."""
+    for answer in (alices.get(path), alices.post(path), alices.put(path)):
+        assert answer["Content-Security-Policy"] == (
+            "default-src 'none'; style-src 'self'; img-src 'self'; "
+            "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        )
+        assert answer["X-Frame-Options"] == "DENY"
+        assert answer["Referrer-Policy"] == "same-origin"
+        assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.parametrize("path", ["/login/", "/logout/", "/oauth/deauthorise/"])
+def test_a_form_that_is_no_longer_good_is_explained(alices: Browser, alice: User, path: str) -> None:
+    """In the look of our pages, with a way on, and without blame."""
+    if path == "/login/":
+        alices.logout()
+    response = alices.post(path)
+    text = Page(response).text
+    assert response.status_code == 403
+    assert "This page can no longer be sent It was open too long" in text
+    assert "Nothing has changed. Go back, reload the page and try again." in text
+    assert "For the developer" not in text
+
+
+def test_the_log_says_why_under_the_reference(alices: Browser, caplog: pytest.LogCaptureFixture) -> None:
+    """Django's reason tells a missing cookie from a foreign origin."""
+    text = Page(alices.post("/oauth/deauthorise/")).text
+    [reference] = re.findall(r"\b[0-9a-f]{12}\b", text)
+    assert f"csrf endpoint=/oauth/deauthorise/ reference={reference} reason='CSRF cookie not set.'" in caplog.text
+
+
+def test_with_debug_the_page_says_why(alices: Browser, settings: Settings) -> None:
+    """For who builds a form of their own."""
+    settings.DEBUG = True
+    assert "For the developer CSRF cookie not set." in Page(alices.post("/oauth/deauthorise/")).text
+
+
+def test_a_form_from_another_origin_is_refused_although_its_token_is_good(alices: Browser, guide: Guide) -> None:
+    """A token may leak; the Origin header cannot be made up by a page."""
+    form = Page(alices.get("/manage-apps/")).form_of("Sign out")
+    headers = {"Origin": "https://evil.example"}
+    assert alices.post(form.action, form.fields, headers=headers).status_code == 403
+
+
+def test_a_refusal_on_a_page_is_not_for_programs(alices: Browser, db: None) -> None:
+    """Words and a way on, whatever the request said that it accepts."""
+    response = alices.get("/authorise/", headers={"Accept": JSON})
+    page = Page(response)
+    assert response["Content-Type"] == "text/html; charset=utf-8"
+    assert "Nothing has been shared." in page.text
+    assert page.links["See your connected apps"] == "/manage-apps/"
+
+
+def test_a_host_can_replace_a_template(alices: Browser, settings: Settings, tmp_path: Any) -> None:
+    """Under oauth_service/, in a directory that it looks into first."""
+    (tmp_path / "oauth_service").mkdir()
+    (tmp_path / "oauth_service" / "signed_out.html").write_text("Good bye from {{ service_name }}")
+    settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
+    assert alices.get("/signed-out/").content == b"Good bye from OAuth Service"
+
+
+def test_no_answer_for_programs_sets_a_cookie(guide: Guide) -> None:
+    """Not even where the request brought some."""
+    guide.browser.force_login(guide.alice)
+    tokens = guide.tokens()
+    for answer in (
+        guide.browser.post("/token/"),
+        guide.browser.get("/userinfo/", headers={"Authorization": f"Bearer {tokens['access_token']}"}),
+        guide.browser.post("/oauth/revoke/"),
+        guide.browser.get("/.well-known/oauth-authorization-server"),
+    ):
+        assert not answer.cookies
+        assert "Cookie" not in answer.get("Vary", "")
