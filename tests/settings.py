@@ -12,8 +12,9 @@ if "TEST_STATE_DIR" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["TEST_STATE_DIR"], ignore_errors=True)
 STATE_DIR = Path(os.environ["TEST_STATE_DIR"])
 
+from config.server.database import POSTGRES_OPTIONS, SQLITE_OPTIONS  # noqa: E402
 from config.server.settings import *  # noqa: E402, F403
-from config.server.settings import DATABASES, SQLITE_OPTIONS  # noqa: E402
+from config.server.settings import DATABASES  # noqa: E402
 
 if os.environ.get("TEST_DATABASE") == "postgres":
     if "TEST_POSTGRES_HOST" not in os.environ:
@@ -26,6 +27,7 @@ if os.environ.get("TEST_DATABASE") == "postgres":
         "HOST": os.environ["TEST_POSTGRES_HOST"],
         "NAME": "oauth_service",
         "USER": "postgres",
+        "OPTIONS": POSTGRES_OPTIONS,
     }
 else:
     DATABASES["default"] = {

@@ -1,17 +1,44 @@
-"""The authorization server's site, http://localhost:8000. Safe for production once DEBUG is off and its secrets are set."""
+"""
+The authorization server's site: http://localhost:8000, and with DEBUG=0 whatever OAUTH_SERVICE_ISSUER says.
+
+Everything that differs between deployments comes from the environment; docs/deploy.md lists it.
+"""
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from config.server import logs, proxies
+from config.server.database import database
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 STATE_DIR = Path(os.environ.get("STATE_DIR", BASE_DIR / "var"))
 STATE_DIR.mkdir(parents=True, exist_ok=True)
 
+
+def _list(name: str) -> list[str]:
+    return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
+
+
 DEBUG = os.environ.get("DEBUG", "1") == "1"
 SECRET_KEY = os.environ.get("SECRET_KEY", "insecure-development-key-of-the-authorization-server" if DEBUG else "")
-ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+SECRET_KEY_FALLBACKS = _list("SECRET_KEY_FALLBACKS")
+
+OAUTH_SERVICE_ISSUER = os.environ.get("OAUTH_SERVICE_ISSUER", "http://localhost:8000" if DEBUG else "")
+OAUTH_SERVICE_TOKEN_KEY = os.environ.get("OAUTH_SERVICE_TOKEN_KEY", "")
+OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = _list("OAUTH_SERVICE_TOKEN_KEY_FALLBACKS")
+OAUTH_SERVICE_SERVICE_NAME = os.environ.get("OAUTH_SERVICE_SERVICE_NAME", "OAuth Service")
+
+ISSUER = urlsplit(OAUTH_SERVICE_ISSUER)
+LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = _list("ALLOWED_HOSTS") or list(dict.fromkeys([*filter(None, [ISSUER.hostname]), *LOOPBACK]))
+CSRF_TRUSTED_ORIGINS = [f"{ISSUER.scheme}://{ISSUER.netloc}"] if ISSUER.netloc else []
+try:
+    TRUSTED_PROXIES = proxies.networks(os.environ.get("TRUSTED_PROXIES", ""))
+except ValueError as fault:
+    raise ImproperlyConfigured(f"TRUSTED_PROXIES: {fault}.") from fault
 
 INSTALLED_APPS = [
     "oauth_service",
@@ -51,17 +78,7 @@ TEMPLATES = [
     },
 ]
 
-# One writer at a time, waiting its turn, instead of "database is locked": WAL and immediate transactions.
-SQLITE_OPTIONS = {
-    "transaction_mode": "IMMEDIATE",
-    "timeout": 20,
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-}
-DATABASES = {
-    "default": dj_database_url.config(default=f"sqlite:///{STATE_DIR / 'server.sqlite3'}", conn_max_age=60),
-}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
+DATABASES = {"default": database(os.environ.get("DATABASE_URL") or f"sqlite:///{STATE_DIR / 'server.sqlite3'}")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LOGIN_URL = "oauth_service:login"
@@ -69,22 +86,26 @@ LOGIN_REDIRECT_URL = "oauth_service:manage_apps"
 LOGOUT_REDIRECT_URL = "oauth_service:signed_out"
 SESSION_COOKIE_NAME = "sessionid"
 CSRF_FAILURE_VIEW = "oauth_service.http.csrf_failure"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not DEBUG
-SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
+# An http issuer is allowed on this machine only (oauth_service.E006), for trials and measurements without TLS.
+HAS_TLS = not DEBUG and ISSUER.scheme != "http"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HAS_TLS
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)/?$"]  # asked from inside, beside the proxy that ends TLS
+SECURE_HSTS_SECONDS = int(os.environ.get("HSTS_SECONDS", "31536000")) if HAS_TLS else 0
 SECURE_REFERRER_POLICY = "same-origin"
+# Whether the other hosts of the domain speak https is not for this one to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = STATE_DIR / "static"
+if not DEBUG:
+    # Names with a hash of the content in them: kept by browsers for ever, and right again at once after an upgrade.
+    MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
 
-OAUTH_SERVICE_ISSUER = os.environ.get("OAUTH_SERVICE_ISSUER", "http://localhost:8000" if DEBUG else "")
-
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {"oauth_service": {"handlers": ["console"], "level": "INFO", "propagate": True}},
-}
+LOGGING = logs.as_text() if DEBUG else logs.as_json()

@@ -1,0 +1,43 @@
+"""How the server's site writes its log: text for the person at the terminal, or one JSON object a line for machines."""
+
+from typing import Any
+
+from pythonjsonlogger.core import RESERVED_ATTRS
+
+TEXT = {"format": "{asctime} {levelname} {name} {message}", "style": "{"}
+JSON = {
+    "()": "pythonjsonlogger.json.JsonFormatter",
+    "fmt": ["levelname", "name", "message"],
+    "rename_fields": {"levelname": "level", "name": "logger"},
+    "timestamp": "time",
+    # What Django adds for its own handlers: the repr of a request has the query in it.
+    "reserved_attrs": [*RESERVED_ATTRS, "request", "server_time"],
+}
+
+
+def as_text() -> dict[str, Any]:
+    """Django's LOGGING for development; Django's own loggers stay as they are."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": TEXT},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "loggers": {"oauth_service": {"handlers": ["console"], "level": "INFO", "propagate": True}},
+    }
+
+
+def as_json() -> dict[str, Any]:
+    """Django's LOGGING for production: everything on standard error, one object a line."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": JSON},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
+        "loggers": {
+            "oauth_service": {"level": "INFO"},
+            # Every 4xx again, under the path alone: what we refuse has its reason in a line of oauth_service already.
+            "django.request": {"level": "ERROR"},
+            "_granian": {"level": "INFO"},
+        },
+    }

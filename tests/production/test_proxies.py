@@ -1,0 +1,92 @@
+"""Whose word about a request is believed."""
+
+from typing import Any
+
+import pytest
+
+from config.server.proxies import behind_proxies, networks
+
+TRUSTED = networks("10.0.0.0/8, 127.0.0.1, ::1")
+
+
+def seen(peer: str, **headers: str) -> dict[str, Any]:
+    """The environ that the application gets from a peer that sends headers."""
+    environ: dict[str, Any] = {"REMOTE_ADDR": peer, "wsgi.url_scheme": "http", "HTTP_HOST": "inner:8000"}
+    got: dict[str, Any] = {}
+
+    def application(environ: dict[str, Any], start_response: object) -> list[bytes]:
+        got.update(environ)
+        return []
+
+    behind_proxies(application, TRUSTED)(environ | {f"HTTP_{name}": value for name, value in headers.items()}, print)
+    return got
+
+
+@pytest.mark.parametrize(
+    ("forwarded_for", "asker"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("198.51.100.1, 203.0.113.7", "203.0.113.7"),
+        ("198.51.100.1, 203.0.113.7, 10.1.2.3", "203.0.113.7"),
+        ("203.0.113.7,10.1.2.3,10.9.9.9", "203.0.113.7"),
+        ("10.1.2.3, 10.9.9.9", "10.1.2.3"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("203.0.113.7, unknown", "127.0.0.1"),
+        ("203.0.113.7, <script>, 10.1.2.3", "10.1.2.3"),
+        ("", "127.0.0.1"),
+        (",", "127.0.0.1"),
+    ],
+)
+def test_the_asker_is_the_first_stranger_from_the_right(forwarded_for: str, asker: str) -> None:
+    """What stands left of it the stranger wrote, to be taken for somebody else."""
+    assert seen("127.0.0.1", X_FORWARDED_FOR=forwarded_for)["REMOTE_ADDR"] == asker
+
+
+@pytest.mark.parametrize("peer", ["10.255.0.1", "127.0.0.1", "::1", "::ffff:10.0.0.1"])
+def test_our_own_proxies_are_believed(peer: str) -> None:
+    """By address or network, IPv4 also in the clothes of IPv6."""
+    got = seen(peer, X_FORWARDED_PROTO="https", X_FORWARDED_HOST="auth.example.com", X_REQUEST_ID="a1b2c3d4e5f6")
+    assert (got["wsgi.url_scheme"], got["HTTP_HOST"], got["HTTP_X_REQUEST_ID"]) == (
+        "https",
+        "auth.example.com",
+        "a1b2c3d4e5f6",
+    )
+
+
+@pytest.mark.parametrize("peer", ["203.0.113.7", "11.0.0.1", "2001:db8::7", "::ffff:11.0.0.1", "", "unix:"])
+def test_a_stranger_is_not_believed(peer: str) -> None:
+    """Otherwise anybody chooses their address, skips https, and writes ids into our log."""
+    got = seen(
+        peer,
+        X_FORWARDED_FOR="192.0.2.1",
+        X_FORWARDED_PROTO="https",
+        X_FORWARDED_HOST="evil.example",
+        X_REQUEST_ID="a1b2c3d4e5f6",
+    )
+    assert (got["REMOTE_ADDR"], got["wsgi.url_scheme"], got["HTTP_HOST"]) == (peer, "http", "inner:8000")
+    assert "HTTP_X_REQUEST_ID" not in got
+
+
+@pytest.mark.parametrize("scheme", ["https, http", "ftp", "javascript", "HTTPS/1.1", ""])
+def test_a_scheme_that_is_not_one_word_we_know_changes_nothing(scheme: str) -> None:
+    """A list was appended to: whose word the first is, nobody knows."""
+    assert seen("127.0.0.1", X_FORWARDED_PROTO=scheme)["wsgi.url_scheme"] == "http"
+
+
+def test_a_list_of_hosts_changes_nothing() -> None:
+    """The same."""
+    assert seen("127.0.0.1", X_FORWARDED_HOST="evil.example, auth.example.com")["HTTP_HOST"] == "inner:8000"
+
+
+@pytest.mark.parametrize("request_id", ["short", "x" * 65, "a b c d e f g h", "id\nforged line", '"}{"', ""])
+def test_a_malformed_request_id_is_dropped(request_id: str) -> None:
+    """It goes into logs and onto pages."""
+    assert "HTTP_X_REQUEST_ID" not in seen("127.0.0.1", X_REQUEST_ID=request_id)
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1/8", "proxy.internal", "10.0.0.0/33"])
+def test_what_is_no_network_is_not_taken_for_one(text: str) -> None:
+    """10.0.0.1/8 means either one host or sixteen million."""
+    with pytest.raises(ValueError, match=r"10\.0\.0|proxy\.internal"):
+        networks(text)
