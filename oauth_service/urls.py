@@ -8,9 +8,11 @@ from django.urls import URLPattern, path
 from .endpoints.authorise import authorise
 from .endpoints.deauthorise import deauthorise
 from .endpoints.discovery import discovery
+from .endpoints.healthz import healthz
 from .endpoints.login import login
 from .endpoints.logout import logout, signed_out
 from .endpoints.manage_apps import manage_apps
+from .endpoints.readyz import readyz
 from .endpoints.revoke import revoke
 from .endpoints.token import token
 from .endpoints.userinfo import userinfo
@@ -35,4 +37,6 @@ urlpatterns = [
     *_both("logout/", logout, "logout"),
     *_both("signed-out/", signed_out, "signed_out"),
     path(".well-known/oauth-authorization-server", discovery, name="discovery"),
+    *_both("healthz/", healthz, "healthz"),
+    *_both("readyz/", readyz, "readyz"),
 ]

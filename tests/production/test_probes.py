@@ -1,0 +1,92 @@
+"""/healthz and /readyz: what is missing is named, and nothing else is told."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.utils import OperationalError
+from django.test import Client as Browser
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from oauth_service import readiness
+
+
+@pytest.fixture(autouse=True)
+def as_just_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier request found out is not known yet."""
+    monkeypatch.setattr(readiness, "_is_migrated", threading.Event())
+
+
+@pytest.fixture
+def a_database_that_is_down() -> Iterator[None]:
+    """Whatever it is asked, it is not there."""
+
+    def refuse(*_: Any) -> None:
+        raise OperationalError('connection to server at "10.1.2.3", user "auth" failed')
+
+    with connection.execute_wrapper(refuse):
+        yield
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/healthz/"])
+def test_alive_without_a_database(browser: Browser, path: str) -> None:
+    """pytest-django forbids the database to a test that does not ask for it. A restart would not mend it either."""
+    assert browser.get(path).json() == {"status": "alive"}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/readyz", "/readyz/"])
+def test_ready(browser: Browser, path: str) -> None:
+    """Migrated, with keys."""
+    response = browser.get(path)
+    assert (response.status_code, response.json()) == (200, {"status": "ready"})
+
+
+@pytest.mark.django_db
+def test_neither_session_nor_cookie(browser: Browser) -> None:
+    """A probe comes every second, for ever."""
+    for path in ("/healthz", "/readyz"):
+        response = browser.get(path)
+        assert (response.cookies, response["Cache-Control"]) == ({}, "no-store")
+
+
+@pytest.mark.django_db
+def test_readiness_costs_one_statement(browser: Browser, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    """Once the migrations were found applied."""
+    browser.get("/readyz")
+    with django_assert_num_queries(1):
+        browser.get("/readyz")
+
+
+@pytest.mark.django_db
+def test_a_database_that_is_down_is_missing(browser: Browser, a_database_that_is_down: None) -> None:
+    """Its name, host and user are not for everybody."""
+    response = browser.get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"status": "unavailable", "missing": ["database"]})
+
+
+@pytest.mark.django_db
+def test_migrations_that_are_not_applied_are_missing(browser: Browser) -> None:
+    """New code on an old database fails at a request nobody thought of."""
+    MigrationRecorder(connection).record_unapplied("oauth_service", "0001_initial")
+    response = browser.get("/readyz")
+    assert (response.status_code, response.json()["missing"]) == (503, ["migrations"])
+
+
+@pytest.mark.django_db
+def test_it_is_ready_once_the_migrations_are_applied(browser: Browser) -> None:
+    """What was missing is asked again."""
+    MigrationRecorder(connection).record_unapplied("oauth_service", "0001_initial")
+    browser.get("/readyz")
+    MigrationRecorder(connection).record_applied("oauth_service", "0001_initial")
+    assert browser.get("/readyz").status_code == 200
+
+
+@pytest.mark.django_db
+def test_keys_that_are_not_set_are_missing(settings: Settings) -> None:
+    """Without one, nothing can be sealed."""
+    settings.SECRET_KEY = ""
+    assert readiness.missing() == ["keys"]
