@@ -9,7 +9,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help setup run simulate test test-client test-sqlite test-postgres journeys lint format types docs lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys production lint format types docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -29,6 +29,9 @@ setup: $(BIN)/.installed ## install the locked packages into .venv
 run: setup ## both sites: http://localhost:8000 and http://127.0.0.1:5000, Alice ready to connect
 	$(BIN)/python -m config.sites
 
+serve: setup ## the server site in production, settings from the environment: docs/deploy.md
+	$(BIN)/python -m config.serve
+
 simulate: setup ## the nine steps of the guide over real HTTP, checked and printed
 	$(BIN)/python manage.py simulate $(ARGS)
 
@@ -47,13 +50,16 @@ test-client: setup
 
 test-sqlite: setup
 	rm -f .coverage .coverage.*
-	COVERAGE_FILE=.coverage.sqlite TEST_DATABASE=sqlite $(PYTEST) -n 2 -q -m "not journey" --cov --cov-report= $(ARGS)
+	COVERAGE_FILE=.coverage.sqlite TEST_DATABASE=sqlite $(PYTEST) -n 2 -q -m "not journey and not production" --cov --cov-report= $(ARGS)
 
 test-postgres: setup
-	COVERAGE_FILE=.coverage.postgres TEST_DATABASE=postgres $(PYTEST) -n 2 -q -m "not journey" --cov --cov-report= $(ARGS)
+	COVERAGE_FILE=.coverage.postgres TEST_DATABASE=postgres $(PYTEST) -n 2 -q -m "not journey and not production" --cov --cov-report= $(ARGS)
 
 journeys: setup ## both sites and a real browser, axe-core on every page, clients we did not write
 	$(PYTEST) -q -m journey tests/journeys $(ARGS)
+
+production: setup ## the site as `make serve` serves it, on PostgreSQL and behind a real nginx
+	$(PYTEST) -q -n 2 -m production tests/production $(ARGS)
 
 lint: setup types ## ruff, mypy --strict, import contracts, djlint
 	$(BIN)/ruff check .

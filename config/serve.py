@@ -1,0 +1,141 @@
+"""
+The authorization server's site in production: `make serve`, or `python -m config.serve`.
+
+Settings come from the environment only (docs/deploy.md). What is missing is named, all of it at once, and nothing is started.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+
+from config.server import logs, proxies
+from config.sites import is_listening
+
+APPLICATION = "config.server.wsgi:application"
+# What granian would otherwise copy into the environ of every request, for anything that prints one to tell.
+SECRETS = (
+    "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
+    "OAUTH_SERVICE_TOKEN_KEY",
+    "OAUTH_SERVICE_TOKEN_KEY_FALLBACKS",
+    "DATABASE_URL",
+    "METRICS_SECRET",
+)
+LONGEST_IDLE_SECONDS = 600  # a thread that ends takes its database connection with it
+
+
+def number(name: str, default: int) -> int:
+    """
+    A number of one or more from the environment.
+
+    Raises:
+        ValueError: it is something else; the message says so.
+    """
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"{name} must be a whole number of 1 or more.")
+    return int(text)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def missing() -> list[str]:
+    """What stands in the way of serving, each with its remedy; the static files are collected in passing."""
+    if absent := list(_absent()):
+        return absent  # Django cannot be asked without them
+    os.environ["DEBUG"] = "0"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.server.settings"
+
+    import django
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import call_command
+    from django.core.management.base import CommandError
+    from django.db import connections
+
+    try:
+        django.setup()
+        call_command("check", deploy=True, fail_level="ERROR")
+        if unready := list(_unready()):
+            return unready
+        call_command("collectstatic", interactive=False, verbosity=0)
+    except (ImproperlyConfigured, CommandError, OSError) as fault:
+        return [str(fault)]
+    finally:
+        if django.apps.apps.ready:
+            connections.close_all()  # a connection must not be shared with the workers that are forked from here
+    return []
+
+
+def _absent() -> Iterator[str]:
+    if os.environ.get("DEBUG", "0") != "0":
+        yield "DEBUG is on: this command serves the open network. Unset it, or use `make run` for development."
+    if not os.environ.get("SECRET_KEY"):
+        yield "SECRET_KEY is not set: 50 random characters, the same for every worker and every start."
+    if not os.environ.get("OAUTH_SERVICE_ISSUER"):
+        yield "OAUTH_SERVICE_ISSUER is not set: the https URL under which this server is reached."
+    for name in ("SERVE_PORT", "SERVE_WORKERS", "SERVE_THREADS", "SERVE_STOP_SECONDS"):
+        try:
+            number(name, 1)
+        except ValueError as fault:
+            yield str(fault)
+
+
+def _unready() -> Iterator[str]:
+    from django.db.utils import Error
+
+    from oauth_service import readiness
+
+    try:
+        if unapplied := readiness.unapplied():
+            yield f"{len(unapplied)} migrations are not applied, {unapplied[0]} first: run `python manage.py migrate`."
+    except Error as fault:
+        yield f"The database cannot be reached (DATABASE_URL): {str(fault).strip()}"
+    # Workers share the port with whoever else asks for it to be shared: a second server would take half of the requests.
+    if is_listening(port := number("SERVE_PORT", 8000)):
+        yield f"Port {port} is in use: end what listens there, or set SERVE_PORT."
+
+
+def load(target: str) -> proxies.Application:
+    """What a worker answers requests with; its secrets are in its settings now, and nowhere else."""
+    from config.server.wsgi import application
+
+    for name in SECRETS:
+        os.environ.pop(name, None)
+    return application
+
+
+def serve() -> None:
+    """Serve until SIGTERM or SIGINT, then finish the requests under way, for SERVE_STOP_SECONDS at most."""
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+
+    Granian(
+        APPLICATION,
+        address=os.environ.get("SERVE_HOST") or "127.0.0.1",
+        port=number("SERVE_PORT", 8000),
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=number("SERVE_WORKERS", cores()),
+        blocking_threads=number("SERVE_THREADS", 4),
+        blocking_threads_idle_timeout=LONGEST_IDLE_SECONDS,
+        respawn_failed_workers=True,
+        workers_kill_timeout=number("SERVE_STOP_SECONDS", 30),
+        log_dictconfig=logs.as_json(),
+    ).serve(target_loader=load)
+
+
+def main() -> int:
+    """Serve, or say what is missing; the exit status is 1 then."""
+    if faults := missing():
+        print("The server is not started.", *(f"- {fault}" for fault in faults), sep="\n", file=sys.stderr)
+        return 1
+    serve()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

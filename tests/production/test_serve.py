@@ -1,0 +1,192 @@
+"""`make serve`: it starts with what it needs or says what is missing, and ends without cutting anybody off."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from config.serve import SECRETS
+from config.sites import ROOT
+from tests.production.deployment import Deployment, Served, eventually, free_port, refused, serving
+
+pytestmark = pytest.mark.production
+
+
+def token_request(deployment: Deployment) -> dict[str, str]:
+    """A token request that is refused, once the client has been found in the database and has proven itself."""
+    return {"grant_type": "none", "client_id": "presc_man_123", "client_secret": deployment.client_secret}
+
+
+# -- it does not start ---------------------------------------------------------------------------------------------------
+
+
+def test_everything_that_is_missing_is_named_at_once(on_sqlite: Deployment) -> None:
+    """An operator mends one list, not one line after the other."""
+    said = refused(on_sqlite.environment(SECRET_KEY="", OAUTH_SERVICE_ISSUER="", SERVE_THREADS="many"))
+    named = ["SECRET_KEY is not set", "OAUTH_SERVICE_ISSUER is not set", "SERVE_THREADS must be a whole number"]
+    assert [words for words in named if words not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"DEBUG": "1"}, "DEBUG is on"),
+        ({"SECRET_KEY": ""}, "SECRET_KEY is not set"),
+        ({"OAUTH_SERVICE_ISSUER": ""}, "OAUTH_SERVICE_ISSUER is not set"),
+        ({"OAUTH_SERVICE_ISSUER": "http://auth.example.com"}, "oauth_service.E006"),
+        ({"OAUTH_SERVICE_TOKEN_KEY": "short"}, "oauth_service.E008"),
+        ({"TRUSTED_PROXIES": "the-balancer"}, "TRUSTED_PROXIES"),
+        ({"DATABASE_URL": "postgresql://%%%"}, "DATABASE_URL is not a connection URI"),
+        ({"DATABASE_URL": "mongodb://localhost/name"}, "DATABASE_URL is not the URL of a database"),
+        ({"DATABASE_URL": "postgresql:///name", "DATABASE_POOL_SIZE": "-1"}, "DATABASE_POOL_SIZE must be"),
+        ({"DATABASE_URL": "postgresql://127.0.0.1:9/name"}, "The database cannot be reached (DATABASE_URL)"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else " ".join(value),
+)
+def test_it_refuses_to_start_and_says_why(on_sqlite: Deployment, settings: dict[str, str], words: str) -> None:
+    """A server that starts half would fail at its first request, in front of a person."""
+    assert words in refused(on_sqlite.environment(**settings))
+
+
+def test_a_password_in_the_url_is_not_told(on_sqlite: Deployment) -> None:
+    """What is said at the start ends in a log."""
+    for url in ("postgresql://u:hunter2%%%@h/n", "nonsense://u:hunter2@h:x/n", "postgresql://u:hunter2@127.0.0.1:9/n"):
+        assert "hunter2" not in refused(on_sqlite.environment(DATABASE_URL=url))
+
+
+def test_it_refuses_a_database_without_the_migrations(on_sqlite: Deployment, tmp_path: Path) -> None:
+    """It does not migrate by itself: several servers may start at the same moment."""
+    said = refused(replace(on_sqlite, database_url=f"sqlite:///{tmp_path / 'empty.sqlite3'}").environment())
+    assert "migrations are not applied, contenttypes.0001_initial first: run `python manage.py migrate`" in said
+
+
+def test_it_refuses_a_port_that_is_taken(on_sqlite: Deployment) -> None:
+    """The port could be shared, and two servers would answer by turns."""
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"Port {port} is in use" in refused(on_sqlite.environment(SERVE_PORT=port))
+
+
+# -- it serves -----------------------------------------------------------------------------------------------------------
+
+
+def test_make_serve_is_this_command() -> None:
+    """What the other tests start is what an operator starts."""
+    recipe = (ROOT / "Makefile").read_text().partition("\nserve: ")[2].splitlines()
+    assert recipe[1] == "\t$(BIN)/python -m config.serve"
+
+
+@pytest.mark.parametrize("database", ["on_sqlite", "on_postgres"])
+def test_it_is_ready(request: pytest.FixtureRequest, log_path: Path, database: str) -> None:
+    """On both databases."""
+    deployment: Deployment = request.getfixturevalue(database)
+    with serving(deployment.environment(), log_path=log_path) as served:
+        assert served.http.get("/readyz").json() == {"status": "ready"}
+
+
+def test_on_a_standby_it_is_not_ready(on_postgres: Deployment, log_path: Path) -> None:
+    """It would answer every question and take no token: the requests belong to a server that has the primary."""
+    url = f"{on_postgres.database_url}&options=-c%20default_transaction_read_only%3Don"
+    with serving(on_postgres.environment(DATABASE_URL=url), log_path=log_path) as served:
+        answer = served.http.get("/readyz")
+        assert (answer.status_code, answer.json()["missing"]) == (503, ["database"])
+
+
+def workers_of(served: Served) -> list[int]:
+    """The processes that answer requests."""
+    children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
+    return [int(word) for word in children.read_text().split()]
+
+
+@pytest.mark.parametrize(("setting", "expected"), [("", len(os.sched_getaffinity(0))), ("3", 3)])
+def test_a_worker_a_core_unless_told_otherwise(
+    on_sqlite: Deployment, log_path: Path, setting: str, expected: int
+) -> None:
+    """Python runs on one core a process."""
+    with serving(on_sqlite.environment(SERVE_WORKERS=setting), log_path=log_path) as served:
+        assert len(workers_of(served)) == expected
+
+
+def test_a_worker_answers_others_while_one_waits_for_the_database(
+    on_postgres: Deployment, postgres_host: str, log_path: Path
+) -> None:
+    """Three wait for a lock in one worker of four threads; the fourth thread answers."""
+    environment = on_postgres.environment(SERVE_WORKERS="1", SERVE_THREADS="4")
+    with (
+        serving(environment, log_path=log_path) as served,
+        psycopg.connect(f"host={postgres_host} user=postgres dbname=postgres") as holder,
+        ThreadPoolExecutor(3) as pool,
+    ):
+        holder.execute("LOCK TABLE oauth_service_client")
+        waiting = [pool.submit(served.http.post, "/token/", data=token_request(on_postgres)) for _ in range(3)]
+        assert served.http.get("/userinfo/", timeout=5).status_code == 401
+        assert [request.done() for request in waiting] == [False] * 3
+        holder.rollback()
+        assert [request.result().json()["error"] for request in waiting] == ["unsupported_grant_type"] * 3
+
+
+def test_a_worker_that_dies_is_replaced(served: Served) -> None:
+    """kill -9, out of memory: the others go on, and soon there are as many as before."""
+    before = workers_of(served)
+    os.kill(before[0], signal.SIGKILL)
+    eventually(lambda: len(set(workers_of(served)) - {before[0]}) == len(before))
+    assert {served.http.get("/readyz").status_code for _ in range(20)} == {200}
+
+
+def test_a_workers_environment_holds_no_secret_when_it_starts_to_answer(on_sqlite: Deployment) -> None:
+    """It is copied into what every view calls request.META; what prints one would tell."""
+    environment = on_sqlite.environment(METRICS_SECRET="m" * 32)
+    program = "import os; from config import serve; serve.load(serve.APPLICATION); print(dict(os.environ))"
+    command = [sys.executable, "-c", program]
+    printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    assert ([name for name in SECRETS if name in printed], "SERVE_PORT" in printed) == ([], True)
+
+
+# -- it ends -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_request_under_way_is_finished_before_the_end(
+    on_postgres: Deployment, postgres_host: str, served: Served
+) -> None:
+    """A deployment in the middle of the day must not cost anybody an answer."""
+    with (
+        psycopg.connect(f"host={postgres_host} user=postgres dbname=postgres") as holder,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        holder.execute("LOCK TABLE oauth_service_client")
+        slow = pool.submit(served.http.post, "/token/", data=token_request(on_postgres))
+        eventually(lambda: _is_waited_for(postgres_host))
+        ended = pool.submit(served.stop)
+        eventually(lambda: "Shutting down" in served.log)
+        assert (slow.done(), ended.done()) == (False, False)
+        holder.rollback()
+        assert slow.result().json()["error"] == "unsupported_grant_type"
+        assert ended.result() == 0
+
+
+def test_a_request_that_does_not_end_is_not_waited_for_for_ever(
+    on_postgres: Deployment, postgres_host: str, log_path: Path
+) -> None:
+    """Whoever stops the server gets it stopped, after SERVE_STOP_SECONDS."""
+    with (
+        psycopg.connect(f"host={postgres_host} user=postgres dbname=postgres") as holder,
+        serving(on_postgres.environment(SERVE_STOP_SECONDS="1"), log_path=log_path) as served,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        holder.execute("LOCK TABLE oauth_service_client")
+        stuck = pool.submit(served.http.post, "/token/", data=token_request(on_postgres))
+        eventually(lambda: _is_waited_for(postgres_host))
+        assert served.stop() == 0
+        assert isinstance(stuck.exception(), Exception)
+
+
+def _is_waited_for(postgres_host: str) -> bool:
+    with psycopg.connect(f"host={postgres_host} user=postgres dbname=postgres") as watcher:
+        return watcher.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is not None
