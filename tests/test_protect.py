@@ -1,0 +1,229 @@
+"""protect: any Django view behind an access token, sync or async, function or class."""
+
+import json
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync, iscoroutinefunction
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.test import AsyncClient
+from django.test import Client as Browser
+from django.urls import include, path
+from django.views import View
+
+from oauth_service.models import Client, Grant
+from oauth_service.protect import Bearer, ProtectedMixin, ProtectedRequest, protect
+from tests.guide import FORM, Guide
+
+pytestmark = pytest.mark.urls("tests.test_protect")
+
+
+def told(request: HttpRequest, **arguments: Any) -> JsonResponse:
+    """What a view of a host project finds on its request."""
+    assert hasattr(request, "bearer")
+    bearer: Bearer = request.bearer
+    assert request.user.is_authenticated
+    return JsonResponse(
+        {
+            "user": request.user.username,
+            "client_id": bearer.client_id,
+            "scope": sorted(bearer.scope),
+            "grant_id": str(bearer.grant_id),
+            "expires_at": bearer.expires_at.isoformat(),
+            **arguments,
+        }
+    )
+
+
+@protect("profile")
+def avatar(request: ProtectedRequest, size: int = 0) -> HttpResponse:
+    """A host project's function."""
+    return told(request, size=size)
+
+
+@protect("profile")
+async def async_avatar(request: ProtectedRequest, size: int = 0) -> HttpResponse:
+    """A host project's coroutine function."""
+    user = await request.auser()
+    return told(request, size=size, auser=user.get_username())
+
+
+@protect()
+def anything(request: ProtectedRequest) -> HttpResponse:
+    """Any good token will do."""
+    return told(request)
+
+
+@protect("user", "profile")
+def everything(request: ProtectedRequest) -> HttpResponse:
+    """Needs both."""
+    return told(request)
+
+
+class Avatar(ProtectedMixin, View):
+    """A host project's class."""
+
+    required_scope = "profile"
+    size = 0
+
+    def get(self, request: ProtectedRequest) -> HttpResponse:
+        return told(request, size=self.size)
+
+    def post(self, request: ProtectedRequest) -> HttpResponse:
+        return told(request, size=self.size)
+
+
+class AsyncAvatar(ProtectedMixin, View):
+    """A host project's async class."""
+
+    required_scope = "user profile"
+
+    async def get(self, request: ProtectedRequest) -> HttpResponse:
+        return told(request)
+
+
+class Anything(ProtectedMixin, View):
+    """Any good token will do."""
+
+    def get(self, request: ProtectedRequest) -> HttpResponse:
+        return told(request)
+
+
+urlpatterns = [
+    path("", include("oauth_service.urls")),
+    path("avatar/<int:size>/", avatar),
+    path("async-avatar/<int:size>/", async_avatar),
+    path("anything/", anything),
+    path("everything/", everything),
+    path("class/", Avatar.as_view(size=64)),
+    path("async-class/", AsyncAvatar.as_view()),
+    path("class-anything/", Anything.as_view()),
+]
+
+ALL = ["/avatar/32/", "/async-avatar/32/", "/everything/", "/class/", "/async-class/"]
+
+
+def bearing(token: str) -> dict[str, str]:
+    """The header of a request with a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize("url", [*ALL, "/anything/", "/class-anything/"])
+def test_a_good_token_opens_the_view_for_its_user(guide: Guide, url: str) -> None:
+    """The view finds whom and for whom on its request."""
+    response = guide.server.get(url, headers=bearing(guide.tokens()["access_token"]))
+    said = response.json()
+    assert (said["user"], said["client_id"], said["scope"]) == ("alice", "presc_man_123", ["profile", "user"])
+    assert said["grant_id"] == str(Grant.objects.get().pk)
+    assert said["expires_at"].endswith("+00:00")
+
+
+@pytest.mark.parametrize(("url", "size"), [("/avatar/32/", 32), ("/async-avatar/32/", 32), ("/class/", 64)])
+def test_the_views_own_arguments_arrive(guide: Guide, url: str, size: int) -> None:
+    """From the URL, and from as_view()."""
+    assert guide.server.get(url, headers=bearing(guide.tokens()["access_token"])).json()["size"] == size
+
+
+@pytest.mark.parametrize("url", [*ALL, "/anything/", "/class-anything/"])
+def test_without_a_token_the_view_is_not_called(guide: Guide, url: str) -> None:
+    """401, and the challenge names no error: nothing was wrong yet (RFC 6750 section 3.1)."""
+    response = guide.server.get(url)
+    assert (response.status_code, response["WWW-Authenticate"]) == (401, 'Bearer realm="oauth_service"')
+    assert response["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/", "/class/"])
+@pytest.mark.parametrize(
+    ("authorization", "status", "error"),
+    [
+        ("Bearer AT_nonsense", 401, "invalid_token"),
+        ("Bearer", 400, "invalid_request"),
+        ("Bearer a b", 400, "invalid_request"),
+        ("Basic YTpi", 401, None),
+    ],
+)
+def test_a_bad_token_is_told_what_is_wrong(
+    guide: Guide, url: str, authorization: str, status: int, error: str | None
+) -> None:
+    """The same for every kind of view."""
+    response = guide.server.get(url, headers={"Authorization": authorization})
+    assert (response.status_code, response.json().get("error")) == (status, error)
+    assert ("error=" in response["WWW-Authenticate"]) == bool(error)
+
+
+@pytest.mark.parametrize(("url", "scope"), [(ALL[0], "profile"), (ALL[1], "profile"), (ALL[2], "user profile")])
+def test_too_little_scope_is_told_what_is_needed(guide: Guide, url: str, scope: str) -> None:
+    """403; a client can ask for exactly that (RFC 6750 section 3)."""
+    response = guide.server.get(url, headers=bearing(guide.tokens(scope="user")["access_token"]))
+    assert (response.status_code, response.json()["error"]) == (403, "insufficient_scope")
+    assert response["WWW-Authenticate"].endswith(f'scope="{scope}"')
+
+
+@pytest.mark.parametrize("url", ["/anything/", "/class-anything/"])
+def test_without_a_scope_named_any_good_token_will_do(guide: Guide, url: str) -> None:
+    """Even one whose whole scope was taken from its client: who it is for is still true."""
+    access_token = guide.tokens(scope="user")["access_token"]
+    Client.objects.update(scope="calendar")
+    response = guide.server.get(url, headers=bearing(access_token))
+    assert (response.status_code, response.json()["scope"]) == (200, [])
+
+
+@pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/"])
+@pytest.mark.parametrize("name", ["access_token", "access%5Ftoken"])
+def test_a_token_in_the_url_is_refused(guide: Guide, url: str, name: str) -> None:
+    """Even beside a good one: it is in somebody's log now."""
+    token = guide.tokens()["access_token"]
+    response = guide.server.get(f"{url}?{name}={token}", headers=bearing(token))
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("query", ["a=%FF", "a=%00", "a=1&" * 101])
+def test_a_url_that_cannot_be_read_is_refused(guide: Guide, query: str) -> None:
+    """There is no telling whether a token is in it."""
+    response = guide.server.get("/avatar/32/", headers=bearing(guide.tokens()["access_token"]), QUERY_STRING=query)
+    assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("url", ["/class/"])
+def test_it_needs_no_csrf_token(browser: Browser, guide: Guide, url: str) -> None:
+    """No cookie counts, so no page can misuse one."""
+    tokens = guide.tokens()
+    response = browser.post(url, "", content_type=FORM, headers=bearing(tokens["access_token"]))
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/", "/class/"])
+def test_a_session_opens_nothing(alices: Browser, url: str) -> None:
+    """Otherwise a page elsewhere could use Alice's."""
+    assert alices.get(url).status_code == 401
+
+
+@pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/"])
+def test_the_user_is_the_tokens_whoever_has_the_session(guide: Guide, url: str) -> None:
+    """On request.user, and for async views on request.auser() too."""
+    guide.server.force_login(User.objects.create_user("dinah"))
+    said = guide.server.get(url, headers=bearing(guide.tokens()["access_token"])).json()
+    assert {said["user"], said.get("auser", "alice")} == {"alice"}
+
+
+def test_an_async_view_stays_one(guide: Guide) -> None:
+    """Django runs it in the event loop; served by ASGI it answers as by WSGI."""
+    assert iscoroutinefunction(async_avatar)
+    assert iscoroutinefunction(AsyncAvatar.as_view())
+    assert not iscoroutinefunction(avatar)
+    access_token = guide.tokens()["access_token"]
+
+    async def ask() -> tuple[int, dict[str, Any], int]:
+        client = AsyncClient()
+        good = await client.get("/async-avatar/32/", headers=bearing(access_token))
+        return good.status_code, json.loads(good.content), (await client.get("/async-avatar/32/")).status_code
+
+    status, said, refused = async_to_sync(ask)()
+    assert (status, said["user"], said["auser"], refused) == (200, "alice", "alice", 401)
+
+
+@pytest.mark.parametrize("view", [avatar, async_avatar])
+def test_a_view_keeps_its_name_and_words(view: Any) -> None:
+    """Django's debug page, admindocs and tracebacks name it."""
+    assert (view.__name__.removeprefix("async_"), view.__doc__[:14]) == ("avatar", "A host project")
