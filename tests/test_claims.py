@@ -1,0 +1,82 @@
+"""The claims about a user, whatever user model the host project has."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from oauth_service.claims import claims_of
+
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@dataclass
+class Person:
+    """As much of a user model as the claims need; a host project's may have no names, no e-mail, other fields."""
+
+    pk: object = 7
+    more: dict[str, Any] = field(default_factory=dict)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.more[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def get_username(self) -> str:
+        return "alice"
+
+    @classmethod
+    def get_email_field_name(cls) -> str:
+        return "mail"
+
+
+def told(scope: str, **more: Any) -> dict[str, object]:
+    """What a scope tells about a person with these fields besides."""
+    return claims_of(Person(more=more), frozenset(scope.split()))  # type: ignore[arg-type]
+
+
+def test_sub_is_told_always_and_is_text() -> None:
+    """ "A locally unique and never reassigned identifier" (OpenID Connect Core section 2); UUID keys too."""
+    assert told("") == {"sub": "7"}
+
+
+def test_the_email_field_is_the_models_own() -> None:
+    """Django lets a user model name it."""
+    assert told("user", mail="alice@example.com", email="wrong@example.com")["email"] == "alice@example.com"
+
+
+def test_a_user_without_email_has_an_empty_one() -> None:
+    """A client can rely on the member."""
+    assert told("user") == {"sub": "7", "username": "alice", "email": ""}
+
+
+@pytest.mark.parametrize(
+    ("names", "name"),
+    [
+        ({"first_name": "Alice", "last_name": "Liddell"}, "Alice Liddell"),
+        ({"first_name": "Alice", "last_name": ""}, "Alice"),
+        ({"first_name": "", "last_name": "Liddell"}, "Liddell"),
+        ({"first_name": "", "last_name": ""}, "alice"),
+        ({}, "alice"),
+    ],
+)
+def test_everybody_has_a_name(names: dict[str, str], name: str) -> None:
+    """At least the one they sign in with."""
+    assert told("profile", **names)["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("moments", "updated_at"),
+    [
+        ({"updated_at": MOMENT, "date_joined": datetime(2020, 1, 1, tzinfo=UTC)}, 1767323045),
+        ({"date_joined": MOMENT}, 1767323045),
+        ({"updated_at": None, "date_joined": MOMENT}, 1767323045),
+        ({"updated_at": "yesterday"}, None),
+        ({}, None),
+    ],
+)
+def test_updated_at_is_in_seconds_or_not_there(moments: dict[str, object], updated_at: int | None) -> None:
+    """ "Its value is a JSON number" (OpenID Connect Core section 5.1)."""
+    assert told("profile", **moments).get("updated_at") == updated_at

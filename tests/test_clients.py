@@ -1,0 +1,190 @@
+"""Client authentication: what a secret costs, how long it is good, and what the log learns of it."""
+
+import hashlib
+from collections.abc import Callable
+from hmac import compare_digest
+from typing import Any
+
+import pytest
+from django.contrib.auth import hashers
+
+from oauth_service import clients
+from oauth_service.models import Client
+from oauth_service.protocol import client_authentication
+from tests.guide import SECRET, Guide, basic
+
+Checked = list[str]
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> Checked:
+    """The hashes that the slow password hasher was asked about."""
+    asked: Checked = []
+
+    def check(secret: str, secret_hash: str) -> bool:
+        asked.append(secret_hash)
+        return hashers.check_password(secret, secret_hash)
+
+    monkeypatch.setattr(clients, "check_password", check)
+    return asked
+
+
+def is_proven(guide: Guide, secret: str, **kinds: Any) -> bool:
+    """Whether the client gets in with a secret; revoking nothing is the cheapest request that needs one."""
+    response = guide.revoke("nothing", client_secret=secret, **kinds)
+    assert response.status_code in (200, 401)
+    return bool(response.status_code == 200)
+
+
+# -- a secret that a person chose ------------------------------------------------------------------------------------
+
+
+def test_a_persons_secret_is_checked_slowly_once(guide: Guide, checked: Checked) -> None:
+    """Every later request of the process profits."""
+    assert [is_proven(guide, SECRET) for _ in range(3)] == [True, True, True]
+    assert len(checked) == 1
+
+
+def test_a_wrong_secret_is_never_remembered(guide: Guide, checked: Checked) -> None:
+    """Neither as right nor as wrong: it may become right."""
+    assert [is_proven(guide, "wrong") for _ in range(2)] == [False, False]
+    assert len(checked) == 2
+    guide.client.choose_secret("wrong")
+    guide.client.save()
+    assert is_proven(guide, "wrong")
+
+
+def test_a_secret_that_was_changed_is_not_remembered_any_more(guide: Guide) -> None:
+    """What is remembered is bound to the hash in the row."""
+    assert is_proven(guide, SECRET)
+    guide.client.choose_secret("another")
+    guide.client.save()
+    assert (is_proven(guide, SECRET), is_proven(guide, "another")) == (False, True)
+
+
+def test_a_secret_that_is_right_for_one_client_is_not_for_another(guide: Guide) -> None:
+    """The same words have another hash there, and perhaps none."""
+    assert is_proven(guide, SECRET)
+    other = Client(client_id="other", name="Other", redirect_uris="https://other.example/callback")
+    other.choose_secret("its own")
+    other.save()
+    guide.client = other
+    assert (is_proven(guide, SECRET), is_proven(guide, "its own")) == (False, True)
+
+
+def test_what_is_remembered_gives_no_secret_away(guide: Guide) -> None:
+    """A digest under a key that this process alone has: a memory dump without the key tests no guess."""
+    assert is_proven(guide, SECRET)
+    [remembered] = clients._remembered
+    unkeyed = hashlib.sha256(f"{guide.client.secret_hash}\0{SECRET}".encode()).digest()
+    assert (len(remembered), remembered != unkeyed) == (32, True)
+
+
+def test_what_is_remembered_does_not_grow_without_bounds(guide: Guide, checked: Checked) -> None:
+    """A server with many clients forgets them all and starts anew."""
+    clients._remembered.update(bytes([n % 256, n // 256]) for n in range(clients._MOST_REMEMBERED))
+    assert is_proven(guide, SECRET)
+    assert (len(clients._remembered), len(checked)) == (1, 1)
+
+
+# -- a secret that the server made -----------------------------------------------------------------------------------
+
+
+def test_a_made_secret_needs_no_slow_check_and_no_memory(guide: Guide, checked: Checked) -> None:
+    """It is 256 random bits: there is nothing to guess."""
+    secret = Client.objects.rotate_secret(guide.client)
+    Client.objects.end_previous_secret(guide.client)
+    assert (is_proven(guide, secret), is_proven(guide, secret[::-1])) == (True, False)
+    assert (checked, clients._remembered) == ([], set())
+
+
+def test_a_secret_is_compared_in_constant_time(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a wrong one takes tells nothing about the right one."""
+    secret = Client.objects.rotate_secret(guide.client)
+    compared: list[tuple[str, str]] = []
+
+    def compare(first: str, second: str) -> bool:
+        compared.append((first, second))
+        return compare_digest(first, second)
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    assert is_proven(guide, secret)
+    assert compared == [(client_authentication.hash_of(secret), Client.objects.get().secret_hash)]
+
+
+def test_two_secrets_are_good_while_one_replaces_the_other(guide: Guide) -> None:
+    """All of a client's servers get the new one before the old one ends: no outage."""
+    first = Client.objects.rotate_secret(guide.client)
+    second = Client.objects.rotate_secret(guide.client)
+    assert [is_proven(guide, secret) for secret in (SECRET, first, second)] == [False, True, True]
+    Client.objects.end_previous_secret(guide.client)
+    assert [is_proven(guide, secret) for secret in (first, second)] == [False, True]
+
+
+def test_a_persons_secret_stays_good_beside_a_made_one(guide: Guide) -> None:
+    """The first rotation is the one away from it."""
+    made = Client.objects.rotate_secret(guide.client)
+    assert [is_proven(guide, secret) for secret in (SECRET, made)] == [True, True]
+
+
+@pytest.mark.parametrize("secret", ["a:b", "a+b", "a%2Bb", "é ü", "100%"])
+def test_a_secret_with_odd_characters_works_by_basic_and_by_body(guide: Guide, secret: str) -> None:
+    """Clients that form-encode it (RFC 6749 section 2.3.1) and those that do not."""
+    guide.client.choose_secret(secret)
+    guide.client.save()
+    by_basic = guide.revoke(
+        "nothing", client_id="", client_secret="", authorization=basic(guide.client.client_id, secret)
+    )
+    assert (by_basic.status_code, is_proven(guide, secret), is_proven(guide, secret, as_form=True)) == (200, True, True)
+
+
+# -- who is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "secret", "reason"),
+    [
+        ({}, "wrong", "wrong secret"),
+        ({}, "", "it is confidential, but no secret was sent"),
+        ({"is_active": False}, SECRET, "it was deactivated"),
+        ({"client_type": "public"}, SECRET, "it is public and has no secret, but one was sent"),
+        ({"secret_hash": ""}, SECRET, "it is confidential, but no secret was ever set"),
+        ({"client_id": "another"}, SECRET, "no such client"),
+    ],
+)
+def test_the_log_has_the_reason_and_the_client_does_not(
+    guide: Guide, caplog: pytest.LogCaptureFixture, change: dict[str, Any], secret: str, reason: str
+) -> None:
+    """One answer for all: nobody finds out which clients exist, or which are switched off."""
+    Client.objects.update(**change)
+    response = guide.revoke("nothing", client_secret=secret)
+    refusal = response.json()
+    assert (response.status_code, refusal["error"]) == (401, "invalid_client")
+    assert refusal["error_description"] == "client authentication failed"
+    assert f"client 'presc_man_123': {reason}" in caplog.text
+    assert SECRET not in caplog.text
+
+
+def test_a_public_client_needs_no_secret(guide: Guide) -> None:
+    """It has none; its codes are bound by PKCE."""
+    Client.objects.update(client_type="public")
+    assert guide.revoke("nothing", client_secret="").status_code == 200
+
+
+def test_a_name_is_logged_up_to_a_length(guide: Guide, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody fills the operator's disk with it, or writes lines of their own."""
+    guide.revoke("nothing", client_id="x" * 500 + "\nforged line")
+    assert "x" * 100 in caplog.text
+    assert "x" * 101 not in caplog.text
+    guide.revoke("nothing", client_id="a\nforged line")
+    assert "\nforged line" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "request_of", [lambda guide: guide.exchange("SPL__x", client_secret="wrong"), lambda guide: guide.ask()]
+)
+def test_no_row_is_written_for_who_is_refused(guide: Guide, request_of: Callable[[Guide], Any]) -> None:
+    """A flood of wrong secrets costs no storage."""
+    before = Client.objects.values().get()
+    request_of(guide)
+    assert Client.objects.values().get() == before
