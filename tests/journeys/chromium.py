@@ -2,13 +2,39 @@
 
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+class NoBrowserError(Exception):
+    """There is no Chromium on this machine."""
 
 
 def path() -> str:
     """The path of a Chromium on this machine, "" if there is none."""
     return next((found for name in NAMES if (found := shutil.which(name))), "")
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """
+    A headless Chromium, ended with the block.
+
+    Raises:
+        NoBrowserError: a journey without a browser has shown nothing, so it must not pass.
+    """
+    found = path()
+    if not found:
+        raise NoBrowserError(f"the journeys need a browser: install one of {', '.join(NAMES)}")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 if __name__ == "__main__":

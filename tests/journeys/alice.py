@@ -1,0 +1,60 @@
+"""What Alice does in her browser, in the words that stand on the buttons."""
+
+from urllib.parse import urlencode
+
+from playwright.sync_api import Locator, Page
+
+from config.sites import Sites
+
+PASSWORD = "wonderland"
+OPENS_APP = "Connect to OAuth Service"
+
+
+def clicks_connect(page: Page, sites: Sites) -> None:
+    """From the app's landing page to wherever the server takes her."""
+    page.goto(sites.client_url)
+    page.get_by_role("button", name=OPENS_APP).click()
+
+
+def is_asked(page: Page, sites: Sites, **changes: str) -> None:
+    """An authorization request as the guide's, but for what is changed; nothing in the app has begun it."""
+    request = {
+        "response_type": "code",
+        "client_id": "presc_man_123",
+        "redirect_uri": f"{sites.client_url}/callback",
+        "scope": "user profile",
+        "state": "xyzABC123",
+    } | changes
+    page.goto(f"{sites.server_url}/authorise/?{urlencode(request)}")
+
+
+def signs_in(page: Page, password: str = PASSWORD, *, username: str = "alice") -> None:
+    """Fill in the server's sign-in page."""
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def connects(page: Page, sites: Sites) -> None:
+    """The whole way, as an Alice who has never been here and allows everything."""
+    clicks_connect(page, sites)
+    signs_in(page)
+    page.get_by_role("button", name="Allow").click()
+    page.wait_for_url(f"{sites.client_url}/")
+
+
+def opens_connected_apps(page: Page, sites: Sites) -> None:
+    """Manage Connected Apps, signing in first if the server asks for it."""
+    page.goto(f"{sites.server_url}/manage-apps/")
+    if page.get_by_role("heading", name="Sign in").is_visible():
+        signs_in(page)
+
+
+def card(page: Page, medicine: str) -> Locator:
+    """The prescription of a medicine on the list."""
+    return page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=medicine))
+
+
+def fact(page: Page, name: str) -> Locator:
+    """What stands beside a word like "Last used" on Manage Connected Apps."""
+    return page.locator("dl > div").filter(has_text=name).get_by_role("definition")

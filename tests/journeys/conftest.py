@@ -1,0 +1,54 @@
+"""Both sites once for all stories, one browser, and an Alice who has not connected anything yet."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from config.sites import Sites
+from tests.journeys import chromium
+from tests.journeys.look import DESKTOP, PHONE, SCHEMES
+from tests.journeys.stage import both_sites, forget_everybody
+from tests.journeys.watch import watched
+
+expect.set_options(timeout=15_000)  # a machine that is busy with other tests is slow, not wrong
+
+VIEWS = {
+    f"{device}-{scheme}": {"viewport": viewport, "color_scheme": scheme}
+    for device, viewport in (("phone", PHONE), ("desktop", DESKTOP))
+    for scheme in SCHEMES
+}
+
+
+@pytest.fixture(scope="session")
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    """Both sites, as `make run` starts them."""
+    with both_sites(tmp_path_factory.mktemp("sites")) as sites:
+        yield sites
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real browser; where there is none the stories fail."""
+    with chromium.launched() as browser:
+        yield browser
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_connected(sites: Sites) -> None:
+    """No story goes on where another one ended."""
+    forget_everybody(sites)
+
+
+@pytest.fixture(params=VIEWS)
+def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    """A session of its own on a phone and on a desktop, light and dark: for what is walked on each of them."""
+    with watched(browser, **VIEWS[request.param]) as page:
+        yield page
+
+
+@pytest.fixture
+def desk(browser: Browser) -> Iterator[Page]:
+    """A session of its own on one screen; look.check() shows each page on the others."""
+    with watched(browser, **VIEWS["desktop-light"]) as page:
+        yield page

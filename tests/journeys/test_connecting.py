@@ -1,0 +1,115 @@
+"""Alice connects the app: from its landing page through the server's sign-in and consent to her prescriptions."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from config.sites import Sites
+from tests.journeys import alice
+from tests.journeys.look import DESKTOP, PHONE, check
+
+pytestmark = pytest.mark.journey
+
+LOOK_OF_BUTTON = """button => {
+    const { width, height, bottom } = button.getBoundingClientRect(), look = getComputedStyle(button)
+    return { width, height, bottom, look: [look.color, look.backgroundColor, look.border, look.font] }
+}"""
+
+
+def test_alice_connects_the_app_and_sees_her_prescriptions(sites: Sites, desk: Page) -> None:
+    """The guide's steps 1 to 6, as a person meets them."""
+    desk.goto(sites.client_url)
+    check(desk)
+    alice.clicks_connect(desk, sites)
+    expect(desk.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(desk.get_by_text("to continue to Prescription Manager")).to_be_visible()
+    check(desk)
+    alice.signs_in(desk)
+    check(desk)
+    desk.get_by_role("button", name="Allow").click()
+    expect(desk).to_have_url(f"{sites.client_url}/")
+    expect(desk.get_by_text("Connected as Alice Liddell")).to_be_visible()
+    expect(alice.card(desk, "Lisinopril")).to_contain_text("3 refills left")
+    check(desk)
+
+
+def test_a_wrong_password_is_told_and_the_request_goes_on_after_the_right_one(sites: Sites, desk: Page) -> None:
+    """A slip at the keyboard costs nobody the way they came."""
+    alice.clicks_connect(desk, sites)
+    alice.signs_in(desk, "looking-glass")
+    expect(desk.get_by_role("alert")).to_contain_text("correct username and password")
+    expect(desk.get_by_label("Username")).to_have_value("alice")
+    expect(desk.get_by_label("Password")).to_be_focused()
+    check(desk)
+    alice.signs_in(desk)
+    expect(desk.get_by_role("heading", name="Allow Prescription Manager")).to_be_visible()
+
+
+def test_the_consent_page_says_who_asks_for_what_and_where_it_leads(sites: Sites, desk: Page) -> None:
+    """Nobody can decide about what is not said."""
+    alice.clicks_connect(desk, sites)
+    alice.signs_in(desk)
+    said = desk.get_by_role("main")
+    for words in (
+        "Allow Prescription Manager to see part of your account?",
+        "Run by Wonderland Health",
+        "Your username and e-mail address",
+        "Your name and when your profile was last updated",
+        f"Whichever you choose, your browser goes next to 127.0.0.1:{sites.client_port}",
+        "Signed in as alice",
+    ):
+        expect(said).to_contain_text(words)
+
+
+def test_allow_and_deny_are_offered_equally_and_on_the_first_screen(sites: Sites, desk: Page) -> None:
+    """A page that pushes towards Allow has not asked."""
+    alice.clicks_connect(desk, sites)
+    alice.signs_in(desk)
+    for viewport in (PHONE, DESKTOP):
+        desk.set_viewport_size(viewport)
+        allow, deny = (desk.get_by_role("button", name=name).evaluate(LOOK_OF_BUTTON) for name in ("Allow", "Deny"))
+        assert allow == deny
+        assert allow["bottom"] <= viewport["height"]
+
+
+def test_deny_is_told_in_words_and_leaves_a_way_on(sites: Sites, desk: Page) -> None:
+    """Saying no is a choice, not a failure."""
+    alice.clicks_connect(desk, sites)
+    alice.signs_in(desk)
+    desk.get_by_role("button", name="Deny").click()
+    expect(desk).to_have_url(f"{sites.client_url}/outcome/access_denied/")
+    expect(desk.get_by_role("heading", name="You chose not to connect")).to_be_visible()
+    check(desk)
+    desk.get_by_role("button", name=alice.OPENS_APP).click()
+    desk.get_by_role("button", name="Allow").click()
+    expect(desk.get_by_role("heading", name="Your prescriptions")).to_be_visible()
+
+
+def test_whoever_has_allowed_it_before_is_not_asked_again(sites: Sites, desk: Page) -> None:
+    """A question that was answered is not a question."""
+    alice.connects(desk, sites)
+    desk.get_by_role("button", name="Log out").click()
+    desk.get_by_role("button", name=alice.OPENS_APP).click()
+    expect(desk).to_have_url(f"{sites.client_url}/")
+    expect(desk.get_by_role("heading", name="Your prescriptions")).to_be_visible()
+
+
+def test_whoever_asks_for_more_asks_again_and_what_is_new_is_marked(sites: Sites, desk: Page) -> None:
+    """Consent to one thing is none to another (RFC 6749 section 3.3)."""
+    alice.is_asked(desk, sites, scope="user")
+    alice.signs_in(desk)
+    desk.get_by_role("button", name="Allow").click()
+    alice.is_asked(desk, sites, scope="user profile")
+    known, new = desk.get_by_role("main").get_by_role("region").get_by_role("listitem").all()
+    expect(known).to_have_text("Your username and e-mail address")
+    expect(new).to_have_text("Your name and when your profile was last updated New")
+    check(desk)
+
+
+def test_somebody_else_can_sign_in_and_is_asked_the_same(sites: Sites, desk: Page) -> None:
+    """On a shared computer the question would otherwise be answered for whoever sat there last."""
+    alice.clicks_connect(desk, sites)
+    alice.signs_in(desk)
+    desk.get_by_role("button", name="Not you? Sign out").click()
+    alice.signs_in(desk, "admin", username="admin")
+    expect(desk.get_by_role("heading", name="Allow Prescription Manager")).to_be_visible()
+    expect(desk.get_by_role("main")).to_contain_text("Signed in as admin")

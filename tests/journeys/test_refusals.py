@@ -1,0 +1,58 @@
+"""What Alice sees when something does not fit: words, a reference for support, and a way on."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from config.sites import Sites
+from tests.journeys import alice
+from tests.journeys.look import check
+
+pytestmark = pytest.mark.journey
+
+
+def test_another_redirect_uri_is_a_page_with_a_reference_and_never_a_redirect(sites: Sites, desk: Page) -> None:
+    """The reference is in the log, and the reason there beside it; nobody is sent to an address nobody registered."""
+    alice.is_asked(desk, sites, redirect_uri="https://thief.example/callback")
+    expect(desk.get_by_role("heading", name="This app cannot be connected")).to_be_visible()
+    assert desk.url.startswith(f"{sites.server_url}/authorise/")
+    reference = desk.locator(".reference code").inner_text()
+    assert re.fullmatch("[0-9a-f]{12}", reference)
+    assert f"reference={reference}" in (sites.state_dir / "log").read_text()
+    check(desk)
+    desk.get_by_role("link", name="See your connected apps").click()
+    expect(desk.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_form_without_its_csrf_cookie_changes_nothing_and_says_why(sites: Sites, desk: Page) -> None:
+    """Cookies are cleared, sessions change in other tabs: it happens to honest people."""
+    alice.connects(desk, sites)
+    alice.opens_connected_apps(desk, sites)
+    desk.context.clear_cookies(name="csrftoken")
+    desk.get_by_role("button", name="Revoke Access").click()
+    expect(desk.get_by_role("heading", name="This page can no longer be sent")).to_be_visible()
+    expect(desk.locator(".reference code")).to_have_text(re.compile("^[0-9a-f]{12}$"))
+    check(desk)
+    desk.get_by_role("link", name="See your connected apps").click()
+    expect(desk.get_by_role("heading", name="Prescription Manager")).to_be_visible()
+
+
+def test_the_app_says_so_too_when_its_form_has_lost_its_cookie(sites: Sites, desk: Page) -> None:
+    """Django's own page for it is written for developers."""
+    desk.goto(sites.client_url)
+    desk.context.clear_cookies(name="prescriptions_csrftoken")
+    desk.get_by_role("button", name=alice.OPENS_APP).click()
+    expect(desk.get_by_role("heading", name="Please try that again")).to_be_visible()
+    check(desk)
+    desk.get_by_role("link", name="Go to the start page").click()
+    desk.get_by_role("button", name=alice.OPENS_APP).click()
+    expect(desk.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize("slug", ["signed_out_here_only", "client_refused", "server_unreachable"])
+def test_every_failure_of_the_server_leaves_alice_a_way_on(sites: Sites, desk: Page, slug: str) -> None:
+    """The three kinds of page that the other stories do not meet: a link to the server, no second try, and a retry."""
+    desk.goto(f"{sites.client_url}/outcome/{slug}/")
+    expect(desk.get_by_role("main").get_by_role("link", name="Go to the start page")).to_be_visible()
+    check(desk)

@@ -1,0 +1,61 @@
+"""A browser session that is watched all the way: what its address bar shows, and what the browser complains of."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Frame, Page, Request
+
+from tests.journeys.alice import PASSWORD
+
+# Tokens by their prefix, and whatever is secret by its name or by its value.
+SECRET = re.compile(
+    rf"(?:AT|RT)_[\w-]{{8}}|{PASSWORD}|ITS_A_VERY_SECRET_KEY|(?:secret|token|password|verifier|sessionid)=",
+    re.IGNORECASE,
+)
+CODE = re.compile(r"SPL__|[?&]code=")
+
+
+@contextmanager
+def watched(browser: Browser, **options: Any) -> Iterator[Page]:
+    """
+    A page in a session of its own.
+
+    Args:
+        options: of Playwright's new_context().
+
+    Raises:
+        AssertionError: something secret was in an address, or the Content-Security-Policy had something to refuse.
+    """
+    context = browser.new_context(reduced_motion="reduce", **options)
+    complaints: list[str] = []
+    shown: list[str] = []
+    asked: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if "content security policy" in message.text.lower().replace("-", " "):
+            complaints.append(message.text)
+
+    def see(frame: Frame) -> None:
+        shown.append(frame.url)
+
+    def hear(request: Request) -> None:
+        if request.is_navigation_request():
+            asked.append(request.url)
+
+    context.on("console", listen)
+    context.on("request", hear)
+    page = context.new_page()
+    page.on("framenavigated", see)
+    try:
+        yield page
+    finally:
+        context.close()
+    assert complaints == [], complaints
+    leaked = [url for url in shown + asked if SECRET.search(url)]
+    # A code travels in one redirect, to the client's callback, and that redirects at once: it never stands still.
+    leaked += [url for url in shown if CODE.search(url)]
+    leaked += [url for url in asked if CODE.search(url) and urlsplit(url).path != "/callback"]
+    assert leaked == [], leaked
