@@ -8,6 +8,8 @@ UV := .uv/bin/uv
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE ?= 1
+# uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
+export UV_SYSTEM_CERTS ?= 1
 
 .PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys production lint format types docs lock clean
 
