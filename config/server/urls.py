@@ -2,8 +2,10 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="oauth_service:manage_apps")),  # the address that `make run` prints
     path("admin/", admin.site.urls),
     path("", include("oauth_service.urls")),
 ]
