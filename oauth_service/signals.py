@@ -14,9 +14,9 @@ from django.http import HttpRequest
 logger = logging.getLogger("oauth_service.events")
 
 login_refused = Signal()  # username
-client_refused = Signal()  # client_id, reason, reference
+client_refused = Signal()  # client_id, reason
 consent_given = Signal()  # user_id, client_id, scope
-code_issued = Signal()  # user_id, client_id, scope, grant_id
+code_issued = Signal()  # user_id, client_id, scope
 token_issued = Signal()  # user_id, client_id, scope, grant_id
 token_refreshed = Signal()  # user_id, client_id, scope, grant_id
 refresh_retried = Signal()  # user_id, client_id, scope, grant_id

@@ -1,0 +1,342 @@
+"""Events: told once what happened is committed, never when it is not, with ids and words alone."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth import authenticate
+from django.db import connection, transaction
+from django.dispatch import Signal
+from django.test import Client as Browser
+from django.utils import timezone
+
+from oauth_service import signals
+from oauth_service.models import Client, Grant
+from tests.guide import SECRET, Guide, query_of
+
+Told = list[tuple[str, dict[str, Any]]]
+Committed = Callable[[], AbstractContextManager[object]]
+EVENTS: dict[str, Signal] = {name: value for name, value in vars(signals).items() if isinstance(value, Signal)}
+LOGGER = "oauth_service.events"
+ANNOUNCED = {
+    "login_refused",
+    "client_refused",
+    "consent_given",
+    "code_issued",
+    "token_issued",
+    "token_refreshed",
+    "refresh_retried",
+    "code_replayed",
+    "refresh_replayed",
+    "token_revoked",
+    "app_deauthorised",
+}
+
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    """Every event so far, with its facts."""
+    heard: Told = []
+    receivers = {name: _listener(heard, name) for name in EVENTS.keys() & ANNOUNCED}
+    for name, receiver in receivers.items():
+        EVENTS[name].connect(receiver)
+    yield heard
+    for name, receiver in receivers.items():
+        EVENTS[name].disconnect(receiver)
+
+
+def _listener(heard: Told, name: str) -> Callable[..., None]:
+    def hear(sender: object, signal: Signal, **facts: object) -> None:
+        heard.append((name, facts))
+
+    return hear
+
+
+def play(guide: Guide) -> None:
+    """A lifecycle in which everything happens that there is an event for."""
+    authenticate(username="alice", password="wrong")
+    guide.exchange("SPL__x", client_secret="wrong")
+    code = guide.code()
+    tokens = guide.exchange(code).json()
+    guide.refresh(tokens["refresh_token"])
+    renewed = guide.refresh(tokens["refresh_token"]).json()
+    guide.revoke(renewed["access_token"])
+    guide.exchange(code)
+    again = guide.tokens()
+    newer = guide.refresh(again["refresh_token"]).json()
+    guide.refresh(newer["refresh_token"])
+    guide.refresh(again["refresh_token"])
+    guide.revoke(guide.tokens()["refresh_token"])
+    guide.deauthorise()
+
+
+# -- what is told ----------------------------------------------------------------------------------------------------
+
+
+def test_everything_that_happens_is_told_in_its_order(guide: Guide, committed: Committed, told: Told) -> None:
+    """Including what nobody did wrong: a retry, a second device."""
+    with committed():
+        play(guide)
+    assert [name for name, _ in told] == [
+        "login_refused",
+        "client_refused",
+        "consent_given",
+        "code_issued",
+        "token_issued",
+        "token_refreshed",
+        "refresh_retried",
+        "token_revoked",
+        "code_replayed",
+        "consent_given",
+        "code_issued",
+        "token_issued",
+        "token_refreshed",
+        "token_refreshed",
+        "refresh_replayed",
+        "consent_given",
+        "code_issued",
+        "token_issued",
+        "token_revoked",
+        "app_deauthorised",
+    ]
+    assert {name for name, _ in told} == ANNOUNCED
+
+
+def test_each_is_told_with_the_facts_that_stand_beside_its_signal(
+    guide: Guide, committed: Committed, told: Told
+) -> None:
+    """The comment there is all the documentation that a receiver's author has."""
+    documented = dict(re.findall(r"^(\w+) = Signal\(\)  # (.+)$", inspect.getsource(signals), re.MULTILINE))
+    with committed():
+        play(guide)
+    assert {name: ", ".join(facts) for name, facts in told} == {name: documented[name] for name in ANNOUNCED}
+
+
+def test_the_facts_are_the_right_ones(guide: Guide, committed: Committed, told: Told) -> None:
+    """A receiver can find every row by them."""
+    with committed():
+        guide.tokens(scope="profile")
+    grant = Grant.objects.get()
+    who = {"user_id": guide.alice.pk, "client_id": "presc_man_123"}
+    assert told == [
+        ("consent_given", who | {"scope": "profile"}),
+        ("code_issued", who | {"scope": "profile"}),
+        ("token_issued", who | {"scope": "profile", "grant_id": grant.pk}),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+def test_a_revocation_says_of_what(guide: Guide, committed: Committed, told: Told, kind: str) -> None:
+    """An access token alone, or the whole connection."""
+    tokens, grant_id = guide.tokens(), Grant.objects.get().pk
+    with committed():
+        guide.revoke(tokens[kind])
+    facts = {"user_id": guide.alice.pk, "client_id": "presc_man_123", "grant_id": grant_id, "token_type": kind}
+    assert told == [("token_revoked", facts)]
+
+
+@pytest.mark.parametrize("client_id", ["presc_man_123", "nobody", "x" * 200])
+def test_a_refused_client_is_told_with_the_reason(
+    guide: Guide, committed: Committed, told: Told, client_id: str
+) -> None:
+    """Whoever watches for it sees a flood, and of what."""
+    with committed():
+        guide.exchange("SPL__x", client_id=client_id, client_secret="wrong")
+    reason = "wrong secret" if client_id == "presc_man_123" else "no such client"
+    assert told == [("client_refused", {"client_id": client_id[:100], "reason": reason})]
+
+
+@pytest.mark.parametrize("username", ["alice", "nobody", "x" * 200])
+def test_a_refused_login_is_told_wherever_it_was_tried(
+    browser: Browser, guide: Guide, committed: Committed, told: Told, username: str
+) -> None:
+    """Django's own signal passed on: our page, the admin, a host project's page."""
+    browser.get("/login/")
+    form = {"username": username, "password": "hush", "csrfmiddlewaretoken": browser.cookies["csrftoken"].value}
+    with committed():
+        browser.post("/login/", form)
+        browser.post("/admin/login/", form)
+    assert told == [("login_refused", {"username": username[:150]})] * 2
+
+
+# -- what is not told ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda guide: guide.revoke("AT_nonsense"),
+        lambda guide: guide.exchange("SPL__nonsense"),
+        lambda guide: guide.refresh("RT_nonsense"),
+        lambda guide: guide.answer(deny="1"),
+        lambda guide: guide.ask(),
+        lambda guide: guide.ask(scope="admin"),
+        lambda guide: guide.deauthorise(),
+        lambda guide: guide.userinfo("AT_nonsense"),
+    ],
+)
+def test_what_changes_nothing_is_no_event(
+    guide: Guide, committed: Committed, told: Told, attempt: Callable[[Guide], object]
+) -> None:
+    """A refusal is in the log of refusals; events are what became true."""
+    with committed():
+        attempt(guide)
+    assert told == []
+
+
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+def test_a_second_revocation_is_no_event(guide: Guide, committed: Committed, told: Told, kind: str) -> None:
+    """It ended once."""
+    token = guide.tokens()[kind]
+    with committed():
+        guide.revoke(token)
+        guide.revoke(token)
+    assert len(told) == 1
+
+
+def test_a_second_replay_is_no_event(guide: Guide, committed: Committed, told: Told) -> None:
+    """There is nothing left to end: the alarm rings once."""
+    code = guide.code()
+    guide.exchange(code)
+    with committed():
+        guide.exchange(code)
+        guide.exchange(code)
+    assert [name for name, _ in told] == ["code_replayed"]
+
+
+def test_no_secret_is_ever_told(
+    guide: Guide, committed: Committed, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither to receivers nor to the log: nothing in them opens anything."""
+    caplog.set_level("DEBUG", logger="oauth_service")
+    with committed():
+        code = guide.code()
+        tokens = guide.exchange(code).json()
+        renewed = guide.refresh(tokens["refresh_token"]).json()
+        guide.exchange(code, client_secret="a-wrong-one")
+        authenticate(username="alice", password="mistyped")
+        play(guide)
+    everything = caplog.text + repr(told) + repr([vars(record) for record in caplog.records])
+    values = {code, SECRET, "a-wrong-one", "mistyped", "wonderland", *tokens.values(), *renewed.values()}
+    secrets = [value for value in values if isinstance(value, str) and value not in ("Bearer", "user profile")]
+    assert len(secrets) == 9
+    assert [secret for secret in secrets if secret in everything] == []
+
+
+# -- when ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_told_before_it_is_committed(guide: Guide, told: Told) -> None:
+    """A receiver that reads the database finds what it was told."""
+    seen: list[tuple[bool, int]] = []
+
+    def look(**_: object) -> None:
+        seen.append((connection.in_atomic_block, Grant.objects.count()))
+
+    signals.token_issued.connect(look)
+    try:
+        guide.tokens()
+    finally:
+        signals.token_issued.disconnect(look)
+    assert seen == [(False, 1)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_rolled_back_is_not_told(guide: Guide, told: Told) -> None:
+    """A host project's transaction around it failed: it never happened."""
+    with transaction.atomic():
+        signals.announce(signals.app_deauthorised, user_id=1, client_id="presc_man_123")
+        transaction.set_rollback(True)
+    assert told == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_consent_whose_code_cannot_be_stored_is_neither_kept_nor_told(
+    guide: Guide, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are one transaction: Alice presses Allow again and nothing is there twice."""
+    guide.browser.raise_request_exception = False
+
+    def fail(*_: object, **__: object) -> str:
+        raise RuntimeError("no code today")
+
+    monkeypatch.setattr("oauth_service.issue.code", fail)
+    assert guide.answer().status_code == 500
+    monkeypatch.undo()
+    assert (told, Client.objects.get().consents.count()) == ([], 0)
+    guide.answer()
+    assert [name for name, _ in told] == ["consent_given", "code_issued"]
+
+
+# -- receivers and log -----------------------------------------------------------------------------------------------
+
+
+def test_a_receiver_that_fails_hurts_nobody(
+    guide: Guide, committed: Committed, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the client's answer nor the receivers after it; the operator is told which one it was."""
+
+    def fail(**_: object) -> None:
+        raise RuntimeError("the host's receiver failed")
+
+    signals.token_issued.connect(fail)
+    try:
+        with committed():
+            tokens = guide.tokens()
+            guide.refresh(tokens["refresh_token"])
+    finally:
+        signals.token_issued.disconnect(fail)
+    assert [name for name, _ in told] == ["consent_given", "code_issued", "token_issued", "token_refreshed"]
+    assert guide.is_alive(tokens["access_token"])
+    [error] = [record for record in caplog.records if (record.levelname, record.name) == ("ERROR", LOGGER)]
+    assert re.search(r"receiver <function .*fail.*> of token_issued failed", error.getMessage())
+    assert "the host's receiver failed" in caplog.text
+
+
+def test_every_event_is_a_line_in_the_log(
+    guide: Guide, committed: Committed, told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the same facts, as text and as structure; what an operator should look at is a warning."""
+    caplog.set_level("INFO", logger=LOGGER)
+    with committed():
+        play(guide)
+    lines = [record for record in caplog.records if record.name == LOGGER]
+    assert [(vars(line)["event"], vars(line)["facts"]) for line in lines] == told
+    assert {vars(line)["event"] for line in lines if line.levelname == "WARNING"} == {
+        "login_refused",
+        "client_refused",
+        "code_replayed",
+        "refresh_replayed",
+    }
+    assert f"consent_given user_id='{guide.alice.pk}' client_id='presc_man_123' scope='user profile'" in caplog.text
+
+
+def test_a_line_cannot_be_forged(guide: Guide, committed: Committed, caplog: pytest.LogCaptureFixture) -> None:
+    """A name with a line feed stays one line."""
+    with committed():
+        authenticate(username="x\nINFO token_issued user_id='1'", password="y")
+    [line] = [record.getMessage() for record in caplog.records if record.name == LOGGER]
+    assert "\n" not in line
+
+
+def test_a_late_retry_is_told_as_the_replay_it_is(guide: Guide, committed: Committed, told: Told) -> None:
+    """After the window nobody can tell a lost answer from a thief."""
+    tokens = guide.tokens()
+    guide.refresh(tokens["refresh_token"])
+    with committed(), time_machine.travel(timezone.now() + timedelta(minutes=3)):
+        guide.refresh(tokens["refresh_token"])
+    assert [name for name, _ in told] == ["refresh_replayed"]
+
+
+def test_an_answer_from_memory_is_a_code_without_a_new_consent(guide: Guide, committed: Committed, told: Told) -> None:
+    """Nobody was asked, so nobody consented again."""
+    guide.answer()
+    with committed():
+        assert "code" in query_of(guide.ask()["Location"])
+    assert [name for name, _ in told] == ["code_issued"]
