@@ -6,12 +6,14 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 BIN := .venv/bin
+BENCH := benchmarks/.venv/bin
 PYTEST := $(BIN)/python -m pytest
 export PYTHONDONTWRITEBYTECODE ?= 1
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
 .PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys production lint format types docs lock clean
+.PHONY: bench-quick bench bench-setup bench-lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -77,6 +79,26 @@ format: setup ## let ruff and djlint lay the code out
 	$(BIN)/ruff format --quiet .
 	-$(BIN)/djlint --quiet --reformat oauth_service prescription_manager_app
 
+bench-quick: bench-setup ## ours beside a bare Django view and django-oauth-toolkit, in three minutes; see benchmarks/README.md
+	$(BENCH)/python -m benchmarks quick $(ARGS)
+
+bench: bench-setup ## ours beside all others
+	$(BENCH)/python -m benchmarks full $(ARGS)
+
+bench-setup: $(BENCH)/.installed
+
+$(BENCH)/.installed: benchmarks/requirements.lock $(BIN)/.installed | $(UV)
+	test -x $(BENCH)/python || $(UV) venv --quiet --python $(BIN)/python benchmarks/.venv
+	$(UV) pip sync --quiet --python $(BENCH)/python --require-hashes benchmarks/requirements.lock
+	@# The project's own packages are shared, so that every subject runs on the same ones.
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$($(BENCH)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	touch $@
+
+bench-lock: setup ## resolve benchmarks/requirements.in into its lock again, less what the project itself locks
+	$(UV) pip compile --quiet benchmarks/requirements.in -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -o benchmarks/requirements.lock \
+		$$(sed -nE 's/^([a-z0-9.-]+)==.*/--no-emit-package \1/p' requirements.lock)
+
 docs: setup ## write the pages of docs/ that are made from the code
 	$(BIN)/python -m tests.architecture.settings_page > docs/settings.md
 
@@ -84,4 +106,4 @@ lock: $(UV) ## resolve pyproject.toml into requirements.lock again
 	$(UV) pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -o requirements.lock
 
 clean: ## remove what the other targets made (not the databases in var/)
-	rm -rf .venv .uv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .uv benchmarks/.venv benchmarks/node/node_modules .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -1,0 +1,60 @@
+"""python -m benchmarks quick|full -- measure, and write a table and a picture into benchmarks/results/."""
+
+import argparse
+import dataclasses
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from . import measure, picture, report, surroundings
+from .subjects import BARE_DJANGO, BARE_WSGI, OURS, TOOLKIT, TOOLKIT_CHEAPEST, Subject
+
+RESULTS = Path(__file__).resolve().parent / "results"
+THIN = "oauth_service.wsgi:application"
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("run", choices=["quick", "full"])
+    parser.add_argument("--only", nargs="+", metavar="SUBJECT", help="leave the others out; nothing is written")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, help="no further round begins after that")
+    parser.add_argument("--window", type=int, default=200, help="requests in a window of the fastest subjects")
+    options = parser.parse_args()
+    is_quick = options.run == "quick"
+    subjects = _ours() + (
+        [BARE_DJANGO, TOOLKIT_CHEAPEST] if is_quick else [BARE_DJANGO, BARE_WSGI, TOOLKIT_CHEAPEST, TOOLKIT]
+    )
+    if options.only:
+        subjects = [subject for subject in subjects if subject.name in options.only]
+    seconds = options.seconds or (100 if is_quick else 900)
+    results, postgres = measure.run(subjects, window=options.window, rounds=options.rounds, seconds=seconds)
+    title = "Benchmark, quick" if is_quick else "Benchmark"
+    name = "quick" if is_quick else "full"
+    page = report.markdown(
+        title,
+        subjects,
+        results,
+        surroundings=surroundings.lines(subjects, postgres=postgres),
+        picture=f"{name}.svg",
+    )
+    print(page)
+    if not options.only:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{name}.md").write_text(page)
+        (RESULTS / f"{name}.svg").write_text(picture.svg("CPU a request", subjects, results))
+    return 0
+
+
+def _ours() -> list[Subject]:
+    ours = [OURS]
+    if find_spec(THIN.partition(":")[0]):
+        ours.append(
+            dataclasses.replace(OURS, name="ours-thin", title="oauth_service, thin WSGI entry", module="", app=THIN)
+        )
+    return ours
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""Start the subjects side by side and measure them in turns."""
+
+import contextlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import postgres
+from .load import Answer, Load, connected
+from .operations import OPERATIONS, Facts, Operation, Player
+from .postgres import Postgres
+from .processes import cpu_seconds, free_port, serving
+from .subjects import CONNECTIONS, ROOT, Subject
+
+FEWEST_ROUNDS = 5
+WARM_UP = 16  # requests before each window, not measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """One window of requests of one operation to one subject; CPU in seconds a request."""
+
+    server_cpu: float
+    database_cpu: float
+    per_second: float
+    latencies: tuple[float, ...]
+
+    @property
+    def cpu(self) -> float:
+        """Of server and database together."""
+        return self.server_cpu + self.database_cpu
+
+
+@dataclass(slots=True, kw_only=True)
+class Series:
+    """All windows of one operation to one subject; medians, so that a neighbour's burst of work counts for nothing."""
+
+    windows: list[Window] = field(default_factory=list)
+
+    @property
+    def server_ms(self) -> float:
+        """Milliseconds of CPU a request in the server's process tree."""
+        return 1000 * statistics.median(window.server_cpu for window in self.windows)
+
+    @property
+    def database_ms(self) -> float:
+        """Milliseconds of CPU a request in all of PostgreSQL's processes."""
+        return 1000 * statistics.median(window.database_cpu for window in self.windows)
+
+    @property
+    def cpu_ms(self) -> float:
+        """Both."""
+        return 1000 * statistics.median(window.cpu for window in self.windows)
+
+    @property
+    def per_second(self) -> float:
+        """Requests a second."""
+        return statistics.median(window.per_second for window in self.windows)
+
+    def latency_ms(self, share: float) -> float:
+        """The latency that this share of all requests stayed below, in milliseconds."""
+        latencies = sorted(latency for window in self.windows for latency in window.latencies)
+        return 1000 * latencies[min(len(latencies) - 1, int(share * len(latencies)))]
+
+    @property
+    def requests(self) -> int:
+        """How many were measured."""
+        return sum(len(window.latencies) for window in self.windows)
+
+
+Results = dict[str, dict[str, Series]]  # subject → operation → series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A subject that runs, and what is needed to play on it."""
+
+    subject: Subject
+    pid: int
+    player: Player
+    warm_up: int
+    window: int
+
+
+@contextlib.contextmanager
+def staged(server: Postgres, subjects: Sequence[Subject], *, window: int) -> Iterator[list[Stage]]:
+    """
+    Set every subject up and run them all until the block ends.
+
+    Args:
+        window: requests in a window of a subject of weight 1.
+    """
+    with contextlib.ExitStack() as running:
+        logs = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="benchmarks-logs-")))
+        yield [running.enter_context(_stage(server, subject, window=window, logs=logs)) for subject in subjects]
+
+
+@contextlib.contextmanager
+def _stage(server: Postgres, subject: Subject, *, window: int, logs: Path) -> Iterator[Stage]:
+    warm_up, own = (max(CONNECTIONS, round(count * subject.weight)) for count in (WARM_UP, window))
+    database = server.create(subject.name.replace("-", "_")) if subject.is_durable else {}
+    port = free_port()
+    env = subject.environment(database, port=port, state=logs / subject.name)
+    facts = _set_up(subject, env, users=warm_up + own)
+    with serving(subject.command(port), cwd=ROOT, env=env, port=port, log=logs / f"{subject.name}.log") as pid:
+        player = Player(name=subject.name, port=port, paths=subject.paths, facts=facts, extra=subject.extra)
+        yield Stage(subject=subject, pid=pid, player=player, warm_up=warm_up, window=own)
+
+
+def _set_up(subject: Subject, env: dict[str, str], *, users: int) -> Facts:
+    command = [sys.executable, "-m", subject.setup, str(users)]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{subject.name} could not be set up:\n{done.stdout}{done.stderr}")
+    return Facts.heard(done.stdout)
+
+
+def in_turns(server: Postgres, stages: Sequence[Stage], *, rounds: int, seconds: float) -> Results:
+    """
+    Measure every operation of every subject once a round: A B C, then B C A, ….
+
+    Args:
+        rounds: at most so many, after one that only warms up (imports, plans, caches).
+        seconds: no further round begins after that, once there are FEWEST_ROUNDS.
+
+    Raises:
+        Wrong, RuntimeError: an answer is not as it must be; a run with errors has no results.
+    """
+    results: Results = {stage.subject.name: {operation.name: Series() for operation in OPERATIONS} for stage in stages}
+    started_at = time.monotonic()
+    for number in range(rounds + 1):
+        if number > FEWEST_ROUNDS and time.monotonic() - started_at > seconds:
+            break
+        turn = number % len(stages)
+        for operation in OPERATIONS:
+            for stage in [*stages[turn:], *stages[:turn]]:
+                window = _measure(server, stage, operation)
+                if number:
+                    results[stage.subject.name][operation.name].windows.append(window)
+        print(f"round {number} of {rounds}, {time.monotonic() - started_at:.0f} s", file=sys.stderr, flush=True)
+    return results
+
+
+def _measure(server: Postgres, stage: Stage, operation: Operation) -> Window:
+    requests = operation.send(stage.player, stage.warm_up + stage.window)
+    with connected(stage.player.port, connections=CONNECTIONS) as load:
+        before, _ = load.send(requests[: stage.warm_up])
+        answers, window = _watched(server, stage, load, requests[stage.warm_up :])
+    operation.take(stage.player, [*before, *answers])
+    return window
+
+
+def _watched(server: Postgres, stage: Stage, load: Load, requests: list[bytes]) -> tuple[list[Answer], Window]:
+    server_before, database_before = cpu_seconds(stage.pid), cpu_seconds(server.pid)
+    answers, took = load.send(requests)
+    server_after, database_after = cpu_seconds(stage.pid), cpu_seconds(server.pid)
+    count = len(requests)
+    return answers, Window(
+        server_cpu=(server_after - server_before) / count,
+        database_cpu=(database_after - database_before) / count,
+        per_second=count / took,
+        latencies=tuple(answer.seconds for answer in answers),
+    )
+
+
+def run(subjects: Sequence[Subject], *, window: int, rounds: int, seconds: float) -> tuple[Results, str]:
+    """
+    A whole run on a PostgreSQL of its own.
+
+    Returns:
+        the results, and PostgreSQL's version.
+    """
+    with postgres.running() as server, staged(server, subjects, window=window) as stages:
+        return in_turns(server, stages, rounds=rounds, seconds=seconds), server.version

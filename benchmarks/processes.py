@@ -1,0 +1,95 @@
+"""Processes that a run starts, and the CPU time that trees of processes have used (Linux: /proc)."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+START_SECONDS = 60
+PROC = Path("/proc")
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(root: int) -> float:
+    """
+    User and system time of a process and all that descend from it, those that have ended included.
+
+    Of what runs it is read in nanoseconds, from the scheduler; of what ended, in the kernel's ticks.
+    """
+    children: dict[int, list[int]] = {}
+    reaped: dict[int, float] = {}
+    for entry in PROC.iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                # The name in brackets may hold anything; what follows it is numbers.
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                children.setdefault(int(fields[1]), []).append(int(entry.name))
+                reaped[int(entry.name)] = (int(fields[13]) + int(fields[14])) / TICKS
+    total, tree = 0.0, [root]
+    while tree:
+        pid = tree.pop()
+        tree += children.get(pid, [])
+        total += reaped.get(pid, 0.0)
+        for task in (PROC / str(pid) / "task").glob("*/schedstat"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                total += int(task.read_text().split()[0]) / 1e9
+    return total
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def serving(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], port: int, log: Path) -> Iterator[int]:
+    """
+    Run a server until the block ends.
+
+    Args:
+        log: where its standard output and error go.
+
+    Yields:
+        its process id, once it accepts connections.
+
+    Raises:
+        RuntimeError: it ended, or did not listen within START_SECONDS; the message has its log.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # workers end with their server, by group
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not _listens(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{' '.join(command)} did not start:\n{log.read_text(errors='replace')[-4000:]}")
+            time.sleep(0.1)
+        yield process.pid
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

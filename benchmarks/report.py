@@ -1,0 +1,107 @@
+"""A run in Markdown: CPU a request, ratios, throughput and latency, and the targets, met or not."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .measure import Results
+from .operations import OPERATIONS
+from .subjects import Subject
+
+SECRET_CHECKED = ("code", "refresh", "revoke")
+EVERY = tuple(operation.name for operation in OPERATIONS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """How the CPU of server and database together must compare: `other / ours >= at_least`."""
+
+    other: str
+    operations: tuple[str, ...]
+    at_least: float
+    words: str
+
+
+TARGETS = (
+    Target(other="toolkit-cheapest", operations=("code", "refresh"), at_least=12, words="12 times less"),
+    Target(other="toolkit-cheapest", operations=("bearer", "authorise"), at_least=6, words="6 times less"),
+    Target(other="toolkit-cheapest", operations=("revoke",), at_least=10, words="10 times less"),
+    Target(other="toolkit", operations=SECRET_CHECKED, at_least=400, words="400 times less"),
+    Target(other="node-postgres", operations=("code", "refresh"), at_least=2, words="2 times less"),
+    Target(other="node-memory", operations=EVERY, at_least=1, words="no more"),
+    Target(other="bare-django", operations=EVERY, at_least=1 / 1.6, words="no more than 1.6 times as much"),
+)
+
+
+def markdown(
+    title: str, subjects: Sequence[Subject], results: Results, *, surroundings: list[str], picture: str
+) -> str:
+    """The whole page."""
+    parts = [
+        f"# {title}",
+        "Written by `make`; [README.md](../README.md) says how it is measured and what it does not show.",
+        "\n".join([*surroundings, f"- {_rounds(results)} interleaved rounds, no errors; medians of the rounds"]),
+        f"![CPU a request]({picture})",
+        "## CPU a request, in ms: server + PostgreSQL",
+        _table(
+            subjects,
+            results,
+            lambda name, operation: f"{(series := results[name][operation]).server_ms:.2f} + {series.database_ms:.2f}",
+        ),
+        "## Times the CPU of ours (server and PostgreSQL together)",
+        _table(subjects, results, lambda name, operation: f"{_ratio(results, name, 'ours', operation):.2f}"),
+        "## Requests a second, p50 and p99 in ms",
+        _table(
+            subjects,
+            results,
+            lambda name, operation: (
+                f"{(series := results[name][operation]).per_second:.0f} · {series.latency_ms(0.5):.1f} · "
+                f"{series.latency_ms(0.99):.1f}"
+            ),
+        ),
+        "## Targets",
+        _targets(subjects, results),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(subjects: Sequence[Subject], results: Results, cell: Callable[[str, str], str]) -> str:
+    rows = [
+        "| | " + " | ".join(operation.title for operation in OPERATIONS) + " |",
+        "| --- |" + " ---: |" * len(OPERATIONS),
+    ]
+    for subject in subjects:
+        cells = (cell(subject.name, operation.name) for operation in OPERATIONS)
+        rows.append(f"| {subject.title} | " + " | ".join(cells) + " |")
+    return "\n".join(rows)
+
+
+def _targets(subjects: Sequence[Subject], results: Results) -> str:
+    titles = {subject.name: subject.title for subject in subjects}
+    ours = [subject.name for subject in subjects if subject.is_ours]
+    rows = [
+        "| CPU of ours, held against | operation | asked for | " + " | ".join(ours) + " |",
+        "| --- | --- | --- |" + " --- |" * len(ours),
+    ]
+    for target in TARGETS:
+        if target.other not in titles:
+            continue
+        for operation in target.operations:
+            found = [_verdict(_ratio(results, target.other, name, operation), target) for name in ours]
+            rows.append(f"| {titles[target.other]} | {operation} | {target.words} | " + " | ".join(found) + " |")
+    return "\n".join(rows)
+
+
+def _verdict(ratio: float, target: Target) -> str:
+    times = f"{ratio:.2f} times less" if ratio >= 1 else f"{1 / ratio:.2f} times as much"
+    return f"{'met' if ratio >= target.at_least else '**not met**'}: {times}"
+
+
+def _ratio(results: Results, name: str, to: str, operation: str) -> float:
+    # Round by round: what disturbed one subject in a round disturbed the other too.
+    pairs = zip(results[name][operation].windows, results[to][operation].windows, strict=True)
+    return statistics.median(window.cpu / other.cpu for window, other in pairs)
+
+
+def _rounds(results: Results) -> int:
+    return min(len(series.windows) for operations in results.values() for series in operations.values())

@@ -1,0 +1,117 @@
+"""Who is measured: how each subject is set up, started and asked. Every Python one runs under the same granian."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..operations import Paths
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NODE = ROOT / "benchmarks" / "node"
+
+# One thread a connection of the load: nobody waits for a thread, everybody for the database's commit.
+CONNECTIONS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """
+    A server to measure.
+
+    Args:
+        module: what serves it, where that is not granian with `app`.
+        app: the WSGI callable of a Python subject.
+        setup: module that fills the database and prints Facts.
+        weight: its share of a window's requests; the slow ones would take an hour otherwise.
+    """
+
+    name: str
+    title: str
+    paths: Paths
+    module: str = ""
+    app: str = ""
+    setup: str = ""
+    env: dict[str, str] = field(default_factory=dict)
+    extra: dict[str, str] = field(default_factory=dict)
+    weight: float = 1.0
+    is_durable: bool = True
+    is_ours: bool = False
+
+    def command(self, port: int) -> Sequence[str]:
+        """The command that serves it on a port."""
+        if self.module:
+            return [sys.executable, "-m", self.module]
+        return [
+            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
+            *("--http", "1", "--no-ws", "--workers", "1", "--blocking-threads", str(CONNECTIONS)),
+            # A thread that ends takes its database connection along: none does within a run.
+            *("--blocking-threads-idle-timeout", "600"),
+            self.app,
+        ]
+
+    def environment(self, database: dict[str, str], *, port: int, state: Path) -> dict[str, str]:
+        """The environment of its setup and of its server: the caller's, less what belongs to another Django."""
+        inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+        return inherited | database | {"SERVE_PORT": str(port), "STATE_DIR": str(state)} | self.env
+
+
+# The environment of docs/deploy.md, for one worker behind a proxy on this machine.
+_OURS = {
+    "DJANGO_SETTINGS_MODULE": "config.server.settings",
+    "DEBUG": "0",
+    "SECRET_KEY": "the-benchmark's-own-secret-key-of-fifty-characters-",
+    "OAUTH_SERVICE_ISSUER": "https://auth.example.com",
+    "ALLOWED_HOSTS": "127.0.0.1",
+    "TRUSTED_PROXIES": "127.0.0.1",
+    "SERVE_WORKERS": "1",
+    "SERVE_THREADS": str(CONNECTIONS),
+}
+_OUR_PATHS = Paths(authorise="/authorise/", token="/token/", bearer="/userinfo/", revoke="/oauth/revoke/")
+_BARE_PATHS = Paths(authorise="/authorise", token="/token", bearer="/userinfo", revoke="/revoke")
+_TOOLKIT_PATHS = Paths(authorise="/o/authorize/", token="/o/token/", bearer="/userinfo/", revoke="/o/revoke_token/")
+_NODE_PATHS = Paths(authorise="/auth", token="/token", bearer="/resource", revoke="/token/revocation")
+OURS = Subject(
+    name="ours",
+    title="oauth_service, as production runs it",
+    paths=_OUR_PATHS,
+    module="config.serve",
+    setup="benchmarks.subjects.ours",
+    env=_OURS,
+    is_ours=True,
+)
+BARE_DJANGO = Subject(
+    name="bare-django",
+    title="a bare Django view, least SQL",
+    paths=_BARE_PATHS,
+    app="benchmarks.subjects.bare_django:application",
+    setup="benchmarks.subjects.bare",
+)
+BARE_WSGI = Subject(
+    name="bare-wsgi",
+    title="a bare WSGI callable, least SQL",
+    paths=_BARE_PATHS,
+    app="benchmarks.subjects.bare_wsgi:application",
+    setup="benchmarks.subjects.bare",
+)
+TOOLKIT = Subject(
+    name="toolkit",
+    title="django-oauth-toolkit, defaults",
+    paths=_TOOLKIT_PATHS,
+    app="benchmarks.subjects.toolkit_wsgi:application",
+    setup="benchmarks.subjects.toolkit",
+    env={"DJANGO_SETTINGS_MODULE": "benchmarks.subjects.toolkit_settings"},
+    extra={"approval_prompt": "auto"},
+    weight=0.1,
+)
+TOOLKIT_CHEAPEST = Subject(
+    name="toolkit-cheapest",
+    title="django-oauth-toolkit, cheapest it permits",
+    paths=_TOOLKIT_PATHS,
+    app="benchmarks.subjects.toolkit_wsgi:application",
+    setup="benchmarks.subjects.toolkit",
+    env={"DJANGO_SETTINGS_MODULE": "benchmarks.subjects.toolkit_cheapest_settings", "HASH_CLIENT_SECRET": "0"},
+    extra={"approval_prompt": "auto"},
+    weight=0.5,
+)

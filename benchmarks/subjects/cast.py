@@ -1,0 +1,30 @@
+"""The users of a Django subject, each signed in."""
+
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore
+
+
+def users(count: int) -> list[User]:
+    """Make users who cannot sign in with a password; hashing that many would take minutes."""
+    return User.objects.bulk_create(
+        User(
+            username=f"user{number}",
+            email=f"user{number}@example.com",
+            first_name="Alice",
+            last_name="Liddell",
+            password="!",
+        )
+        for number in range(count)
+    )
+
+
+def session_cookie(user: User) -> str:
+    """Sign a user in, as django.contrib.auth.login() does; the Cookie header that goes with it."""
+    store = SessionStore()
+    store[SESSION_KEY] = str(user.pk)
+    store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    store.create()
+    store.save()
+    return f"sessionid={store.session_key}"

@@ -1,0 +1,45 @@
+"""Set django-oauth-toolkit up: a confidential application, users who are signed in and hold a token, which is its consent."""
+
+import os
+import secrets
+import sys
+from datetime import timedelta
+
+import django
+from django.core.management import call_command
+
+
+def main(count: int) -> None:
+    """Fill the database."""
+    django.setup()
+    call_command("migrate", verbosity=0)
+    from django.utils import timezone
+    from oauth2_provider.models import AccessToken, Application
+
+    from ..operations import REDIRECT_URI, SCOPE, Facts
+    from . import cast
+
+    application = Application(
+        name="Benchmark",
+        client_type=Application.CLIENT_CONFIDENTIAL,
+        authorization_grant_type=Application.GRANT_AUTHORIZATION_CODE,
+        redirect_uris=REDIRECT_URI,
+        hash_client_secret=os.environ.get("HASH_CLIENT_SECRET", "1") == "1",
+    )
+    secret = application.client_secret
+    application.save()
+    users = cast.users(count)
+    for user in users:
+        AccessToken.objects.create(
+            user=user,
+            application=application,
+            token=secrets.token_urlsafe(32),
+            scope=SCOPE,
+            expires=timezone.now() + timedelta(days=1),
+        )
+    cookies = tuple(cast.session_cookie(user) for user in users)
+    Facts(client_id=application.client_id, client_secret=secret, cookies=cookies).tell()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,44 @@
+"""What a figure depends on besides the code: the machine, the versions, the commit, the day."""
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from .subjects import ROOT, Subject
+
+
+def lines(subjects: list[Subject], *, postgres: str) -> list[str]:
+    """One Markdown list item each."""
+    packages = ["django", "granian", "psycopg"]
+    if any(subject.name.startswith("toolkit") for subject in subjects):
+        packages.append("django-oauth-toolkit")
+    versions = [f"Python {platform.python_version()}", *(f"{package} {version(package)}" for package in packages)]
+    return [
+        f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {_commit()}",
+        f"- {_processor()}, {os.cpu_count()} cores, {_memory()}, Linux {'.'.join(platform.release().split('.')[:2])}",
+        f"- {', '.join(versions)}, PostgreSQL {postgres} (fsync, synchronous_commit and full_page_writes on)",
+    ]
+
+
+def _commit() -> str:
+    changed = _said("git", "status", "--porcelain", "--untracked-files=no", "--", "oauth_service", "config")
+    return _said("git", "rev-parse", "--short", "HEAD") + (" and changes that are not committed" if changed else "")
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _memory() -> str:
+    kibibytes = int(Path("/proc/meminfo").read_text().split()[1])
+    return f"{kibibytes / 2**20:.0f} GiB"
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
