@@ -12,8 +12,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys production lint format types docs lock clean
-.PHONY: bench-quick bench bench-setup bench-lock
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys bench-quick bench bench-setup bench-lock production lint format types docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
