@@ -12,6 +12,7 @@ from .endpoints.healthz import healthz
 from .endpoints.login import login
 from .endpoints.logout import logout, signed_out
 from .endpoints.manage_apps import manage_apps
+from .endpoints.openapi import openapi
 from .endpoints.readyz import readyz
 from .endpoints.revoke import revoke
 from .endpoints.token import token
@@ -37,6 +38,7 @@ urlpatterns = [
     *_both("logout/", logout, "logout"),
     *_both("signed-out/", signed_out, "signed_out"),
     path(".well-known/oauth-authorization-server", discovery, name="discovery"),
+    path("openapi.json", openapi, name="openapi"),
     *_both("healthz/", healthz, "healthz"),
     *_both("readyz/", readyz, "readyz"),
 ]

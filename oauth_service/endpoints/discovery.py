@@ -30,4 +30,7 @@ def discovery(request: HttpRequest) -> HttpResponse:
     )
     response = JsonResponse(document)
     response["Cache-Control"] = "public, max-age=300"
+    # Not service_documentation: that is "a page containing human-readable information" (section 2). RFC 8631 has a link for
+    # descriptions that programs read.
+    response["Link"] = f'<{url("openapi")}>; rel="service-desc"; type="application/json"'
     return response

@@ -1,0 +1,117 @@
+"""Answers that endpoints share: refusals, pages, redirects, and what OPTIONS says."""
+
+from collections.abc import Mapping
+
+from .server import JsonObject
+
+JSON = "application/json"
+HTML = "text/html"
+
+
+def header(description: str, **schema: object) -> JsonObject:
+    """
+    A header that is always there.
+
+    Args:
+        schema: keywords of JSON Schema besides its type.
+    """
+    return {"description": description, "required": True, "schema": {"type": "string", **schema}}
+
+
+# Django adds directives of its own where a page is never to be cached.
+NOT_STORED = header("Nothing of the answer is kept.", pattern="no-store")
+ANY_ORIGIN = header("Any origin may call it: no cookie counts here.", const="*")
+ALLOW = header("The methods that it answers.")
+
+
+def in_json(
+    description: str, schema: str, *, headers: Mapping[str, JsonObject] | None = None, kept: bool = False
+) -> JsonObject:
+    """
+    An answer in JSON.
+
+    Args:
+        schema: its name in components/schemas.
+        headers: besides those that every answer for programs has.
+        kept: whether it may be cached.
+    """
+    usual = {"Access-Control-Allow-Origin": ANY_ORIGIN} | ({} if kept else {"Cache-Control": NOT_STORED})
+    return {
+        "description": description,
+        "headers": {**usual, **(headers or {})},
+        "content": {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
+    }
+
+
+def refusal(description: str, *errors: str, challenge: str = "") -> JsonObject:
+    """
+    A refusal in JSON (RFC 6749 section 5.2).
+
+    Args:
+        errors: every error code it may have.
+        challenge: the scheme of its WWW-Authenticate header, if it has one.
+    """
+    headers = {"WWW-Authenticate": header("How to authenticate.", pattern=f"^{challenge} ")} if challenge else {}
+    narrowed = {"$ref": "#/components/schemas/Refusal", "properties": {"error": {"enum": list(errors)}}}
+    return in_json(description, "Refusal", headers=headers) | {"content": {JSON: {"schema": narrowed}}}
+
+
+TOO_LONG = {"413": refusal("The body is longer than the server reads.", "invalid_request")}
+FAILURE = {"500": refusal("Something unexpected; the server's log has it under the reference.", "server_error")}
+
+
+def empty(description: str) -> JsonObject:
+    """An answer to a program that has no body."""
+    return {
+        "description": description,
+        "headers": {"Access-Control-Allow-Origin": ANY_ORIGIN, "Cache-Control": NOT_STORED},
+    }
+
+
+def page(description: str) -> JsonObject:
+    """A page of ours for a person."""
+    return {
+        "description": description,
+        "headers": {"Cache-Control": NOT_STORED, "Content-Security-Policy": header("All that the page may load.")},
+        "content": {HTML: {"schema": {"type": "string"}}},
+    }
+
+
+def redirect(description: str) -> JsonObject:
+    """A redirect."""
+    return {
+        "description": description,
+        "headers": {"Cache-Control": NOT_STORED, "Location": header("Where the browser goes next.")},
+    }
+
+
+# Django shows a page of its own where it refuses a request before it reaches a view.
+_ANY_PAGE: JsonObject = {"content": {HTML: {"schema": {"type": "string"}}}}
+UNREADABLE: Mapping[str, JsonObject] = {
+    "400": {"description": "A page with the reference under which the log has the reason.", **_ANY_PAGE},
+}
+UNREADABLE_BODY: Mapping[str, JsonObject] = {
+    **UNREADABLE,
+    "413": {"description": "A page: the body is longer than the server reads.", **_ANY_PAGE},
+}
+NOT_OUR_FORM: Mapping[str, JsonObject] = {
+    "403": {"description": "A page: no CSRF token, or not that of this browser.", **_ANY_PAGE},
+}
+
+
+def methods_for_programs() -> JsonObject:
+    """What OPTIONS answers where programs call, scripts of other origins among them."""
+    return {
+        "description": "No content.",
+        "headers": {
+            "Allow": ALLOW,
+            "Access-Control-Allow-Origin": ANY_ORIGIN,
+            "Access-Control-Allow-Methods": ALLOW,
+            "Access-Control-Allow-Headers": header("The headers that a script may send."),
+        },
+    }
+
+
+def methods_for_people() -> JsonObject:
+    """What OPTIONS answers where browsers come."""
+    return {"description": "No content.", "headers": {"Allow": ALLOW}}

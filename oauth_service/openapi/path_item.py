@@ -1,0 +1,110 @@
+"""Path items: the methods of one URL, each an operation. HEAD comes with GET, OPTIONS with all, as in http.py."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from . import answers
+from .server import JsonObject
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """
+    What one method of a URL takes and answers.
+
+    id is "" for a second way to the same operation; security lists the alternatives, () for none needed.
+    """
+
+    id: str = ""
+    summary: str
+    responses: Mapping[str, JsonObject]
+    parameters: tuple[JsonObject, ...] = ()
+    body: JsonObject = field(default_factory=dict)
+    security: tuple[JsonObject, ...] = ()
+
+    def named(self, operation_id: str) -> Self:
+        """The same under an id."""
+        return replace(self, id=operation_id)
+
+    def as_head(self) -> Self:
+        """The same by HEAD: what GET answers, without a body."""
+        bare = {
+            status: {name: value for name, value in response.items() if name != "content"}
+            for status, response in self.responses.items()
+        }
+        return replace(self, id="", responses=bare)
+
+    def members(self) -> JsonObject:
+        """The Operation Object."""
+        members: JsonObject = {"operationId": self.id} if self.id else {}
+        members |= {"summary": self.summary, "security": list(self.security)}
+        if self.parameters:
+            members["parameters"] = list(self.parameters)
+        if self.body:
+            members["requestBody"] = self.body
+        return members | {"responses": dict(self.responses)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathItem:
+    """The methods of one URL, in lower case."""
+
+    operations: Mapping[str, Operation]
+
+    @classmethod
+    def for_programs(cls, **operations: Operation) -> Self:
+        """The URL of an endpoint that programs call."""
+        return cls(operations=_with_head(operations) | {"options": _OPTIONS_FOR_PROGRAMS})
+
+    @classmethod
+    def for_people(cls, **operations: Operation) -> Self:
+        """The URL of a page."""
+        return cls(operations=_with_head(operations) | {"options": _OPTIONS_FOR_PEOPLE})
+
+    def unslashed(self) -> Self:
+        """The URL without its slash, which answers from the same view; an operationId names one operation only."""
+        return replace(self, operations={method: replace(each, id="") for method, each in self.operations.items()})
+
+    def members(self) -> JsonObject:
+        """The Path Item Object."""
+        return {method: operation.members() for method, operation in self.operations.items()}
+
+
+def body(schema: str) -> JsonObject:
+    """
+    A request body: a form (RFC 6749 Appendix B) or one flat JSON object of strings.
+
+    Args:
+        schema: its name in components/schemas.
+    """
+    media_type = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
+    return {"required": True, "content": {FORM: media_type, answers.JSON: media_type}}
+
+
+def form(schema: str) -> JsonObject:
+    """
+    A request body that the form of one of our own pages sends.
+
+    Args:
+        schema: its name in components/schemas.
+    """
+    return {"required": True, "content": {FORM: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
+
+
+def parameter(name: str, schema: JsonObject, description: str, *, required: bool = False) -> JsonObject:
+    """A parameter in the query."""
+    return {"name": name, "in": "query", "description": description, "required": required, "schema": schema}
+
+
+def _with_head(operations: Mapping[str, Operation]) -> dict[str, Operation]:
+    return dict(operations) | ({"head": operations["get"].as_head()} if "get" in operations else {})
+
+
+_OPTIONS_FOR_PROGRAMS = Operation(
+    summary="The methods it answers, and CORS without credentials.",
+    responses={"204": answers.methods_for_programs()},
+)
+_OPTIONS_FOR_PEOPLE = Operation(summary="The methods it answers.", responses={"204": answers.methods_for_people()})

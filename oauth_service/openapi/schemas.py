@@ -1,0 +1,238 @@
+"""What stands in components/schemas and components/securitySchemes."""
+
+from collections.abc import Mapping
+
+from ..protocol import authorization_request, pkce
+from .server import JsonObject, Server
+
+STRING: JsonObject = {"type": "string"}
+URL: JsonObject = {"type": "string", "format": "uri"}
+WORDS: JsonObject = {"type": "array", "items": STRING, "uniqueItems": True}
+CODE_VERIFIER: JsonObject = {"type": "string", "pattern": r"^[A-Za-z0-9\-._~]{43,128}$"}
+CODE_CHALLENGE: JsonObject = {"type": "string", "pattern": r"^[A-Za-z0-9\-_]{43}$"}
+
+CLIENT: dict[str, JsonObject] = {
+    "client_id": {"type": "string", "description": "Unless it stands in the Authorization header."},
+    "client_secret": {"type": "string", "description": "Of a confidential client that does not use HTTP Basic."},
+}
+
+
+def scope(server: Server) -> JsonObject:
+    """A scope parameter."""
+    words = "|".join(server.scopes)
+    lines = [f"- `{name}`: {meaning}" for name, meaning in server.scopes.items()]
+    return {
+        "type": "string",
+        "description": "\n".join(["Space-delimited; all that the client may have if it is left out.", *lines]),
+        "examples": [" ".join(server.scopes)],
+        "pattern": f"^({words})( ({words}))*$",
+    }
+
+
+def authorization_parameters(server: Server) -> dict[str, JsonObject]:
+    """The parameters of an authorization request (RFC 6749 section 4.1.1, RFC 7636 section 4.3)."""
+    return {
+        "response_type": {
+            "enum": list(authorization_request.RESPONSE_TYPES),
+            "description": "The implicit and hybrid flows are not there.",
+        },
+        "client_id": {"type": "string", "description": "Of the client that asks."},
+        "redirect_uri": {**URL, "description": "As it is registered, character by character."},
+        "scope": scope(server),
+        "state": {"type": "string", "description": "Comes back with the answer (RFC 6749 section 10.12)."},
+        "code_challenge": {
+            **CODE_CHALLENGE,
+            "description": "BASE64URL(SHA-256(code_verifier)); public clients always need one (RFC 7636).",
+        },
+        "code_challenge_method": {
+            "enum": list(pkce.METHODS),
+            "description": "Goes with code_challenge; plain is refused.",
+        },
+    }
+
+
+def components(server: Server) -> JsonObject:
+    """The Components Object."""
+    return {"schemas": _schemas(server), "securitySchemes": _security_schemes(server)}
+
+
+def _schemas(server: Server) -> JsonObject:
+    return {
+        "Refusal": _object(
+            "What went wrong, for the developer; docs/errors.md says what to do about each sentence.",
+            {
+                "error": {"type": "string", "description": "Absent where an access token is missing altogether."},
+                "error_description": {"type": "string", "description": "A constant sentence in ASCII."},
+                "reference": {"type": "string", "description": "The log of the server has the exact reason under it."},
+            },
+            required=("error_description", "reference"),
+        ),
+        **_requests(server),
+        "Tokens": _object(
+            "RFC 6749 section 5.1.",
+            {
+                "access_token": {"type": "string", "pattern": "^AT_"},
+                "token_type": {"const": "Bearer"},
+                "expires_in": {"type": "integer", "minimum": 1, "description": "In seconds."},
+                "refresh_token": {"type": "string", "pattern": "^RT_"},
+                "scope": {"type": "string", "minLength": 1},
+            },
+            required=("access_token", "token_type", "expires_in", "scope"),
+        ),
+        "Claims": _object(
+            "What the scope of the access token covers; a project can tell more.",
+            {
+                "sub": STRING,
+                "username": STRING,
+                "email": STRING,
+                "name": STRING,
+                "given_name": STRING,
+                "family_name": STRING,
+                "preferred_username": STRING,
+                "updated_at": {"type": "integer", "description": "Seconds since the epoch."},
+            },
+            required=("sub",),
+        ),
+        "Metadata": _object(
+            "RFC 8414 section 2.",
+            {
+                "issuer": URL,
+                "authorization_endpoint": URL,
+                "token_endpoint": URL,
+                "userinfo_endpoint": URL,
+                "revocation_endpoint": URL,
+                "scopes_supported": WORDS,
+                "response_types_supported": WORDS,
+                "response_modes_supported": WORDS,
+                "grant_types_supported": WORDS,
+                "token_endpoint_auth_methods_supported": WORDS,
+                "revocation_endpoint_auth_methods_supported": WORDS,
+                "code_challenge_methods_supported": WORDS,
+                "authorization_response_iss_parameter_supported": {"type": "boolean"},
+            },
+            required=("issuer", "authorization_endpoint", "token_endpoint", "response_types_supported"),
+        ),
+        "Health": _object(
+            "How it is, and what is missing if it is not well.",
+            {
+                "status": {"enum": ["alive", "ready", "unavailable"]},
+                "missing": {"type": "array", "items": {"enum": ["keys", "database", "migrations"]}},
+            },
+            required=("status",),
+        ),
+        "Description": _object(
+            "This document.", {"openapi": STRING, "info": {"type": "object"}}, required=("openapi", "info", "paths")
+        ),
+    }
+
+
+def _requests(server: Server) -> JsonObject:
+    grants = {name: _GRANTS[name] for name in server.grant_types if name in _GRANTS}
+    asked = authorization_parameters(server)
+    token: dict[str, JsonObject] = {
+        "csrfmiddlewaretoken": {"type": "string", "description": "Django's, from the page."}
+    }
+    return {
+        "TokenRequest": {"oneOf": [_token_request(name, server) for name in grants]},
+        "RevocationRequest": _object(
+            "RFC 7009 section 2.1.",
+            {"token": STRING, "token_type_hint": {"type": "string", "description": "Not needed."}, **CLIENT},
+            required=("token",),
+            values=STRING,
+        ),
+        "AuthorizationRequest": _object(
+            "With response_type an authorization request (OpenID Connect Core section 3.1.2.1); without it the answer "
+            "of the person, from our own page.",
+            {**asked, "deny": {"type": "string", "description": "There if the person said no."}, **token},
+            required=("client_id",),
+            values=STRING,
+        ),
+        "Deauthorisation": _object(
+            "The app to cut off.", {"client_id": STRING, **token}, required=("client_id",), values=STRING
+        ),
+        "SignIn": _object(
+            "Who signs in, and where the browser goes then.",
+            {"username": STRING, "password": STRING, "next": STRING, **token},
+            required=("username", "password"),
+            values=STRING,
+        ),
+        "SignOut": _object("Nothing but the proof that it is our own form.", token, values=STRING),
+    }
+
+
+_GRANTS: Mapping[str, tuple[str, dict[str, JsonObject], tuple[str, ...]]] = {
+    "authorization_code": (
+        "RFC 6749 section 4.1.3.",
+        {
+            "code": STRING,
+            "redirect_uri": {**URL, "description": "The same as in the authorization request, if it had one."},
+            "code_verifier": {**CODE_VERIFIER, "description": "If the authorization request had a code_challenge."},
+        },
+        ("code",),
+    ),
+    "refresh_token": ("RFC 6749 section 6.", {"refresh_token": STRING}, ("refresh_token",)),
+}
+
+
+def _token_request(grant_type: str, server: Server) -> JsonObject:
+    description, properties, required = _GRANTS[grant_type]
+    narrowing = {"scope": scope(server)} if grant_type == "refresh_token" else {}
+    return _object(
+        description,
+        {"grant_type": {"const": grant_type}, **properties, **narrowing, **CLIENT},
+        required=("grant_type", *required),
+        values=STRING,
+    )
+
+
+def _object(
+    description: str,
+    properties: Mapping[str, JsonObject],
+    *,
+    required: tuple[str, ...] = (),
+    values: JsonObject | None = None,
+) -> JsonObject:
+    """
+    A JSON object.
+
+    Args:
+        values: what members besides the properties may be; they are ignored.
+    """
+    members: JsonObject = {"type": "object", "description": description, "properties": dict(properties)}
+    if required:
+        members["required"] = list(required)
+    return members | ({"additionalProperties": values} if values else {})
+
+
+def _security_schemes(server: Server) -> JsonObject:
+    return {
+        "oauth2": {
+            "type": "oauth2",
+            "description": "An access token of this server (RFC 6750).",
+            "flows": {
+                "authorizationCode": {
+                    "authorizationUrl": f"{server.url}/authorise/",
+                    "tokenUrl": f"{server.url}/token/",
+                    "refreshUrl": f"{server.url}/token/",
+                    "scopes": dict(server.scopes),
+                }
+            },
+        },
+        "client_secret_basic": {
+            "type": "http",
+            "scheme": "basic",
+            "description": "The client's own credentials, each form-encoded (RFC 6749 section 2.3.1).",
+        },
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": server.session_cookie,
+            "description": "The person who is signed in.",
+        },
+        "csrf": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": server.csrf_cookie,
+            "description": "Proves with csrfmiddlewaretoken that a form is our own.",
+        },
+    }

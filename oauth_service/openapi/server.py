@@ -1,0 +1,23 @@
+"""What the description needs to know of the server that it describes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+JsonObject = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """
+    A server as its settings have made it.
+
+    url is absolute, without a trailing slash; scopes maps a scope to what it lets an app do; grant_types are those of
+    the token endpoint, in its order; the cookies are those of Django's session and CSRF protection.
+    """
+
+    url: str
+    name: str
+    scopes: Mapping[str, str]
+    grant_types: tuple[str, ...]
+    session_cookie: str
+    csrf_cookie: str

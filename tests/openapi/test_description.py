@@ -1,0 +1,138 @@
+"""GET /openapi.json: a valid description of every URL and method, and of no other."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.urls import URLPattern, include, path
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from pytest_django import Settings
+
+from oauth_service import openapi, urls
+from oauth_service.protocol.parameters import NEVER_IN_A_QUERY
+
+METHODS = frozenset({"get", "head", "post", "put", "patch", "delete", "options", "trace"})
+
+# The same URLs under a prefix, for one test below.
+urlpatterns = [path("id/", include("oauth_service.urls"))]
+
+
+@pytest.fixture
+def description() -> dict[str, Any]:
+    """The document, as a program gets it."""
+    document: dict[str, Any] = Browser().get("/openapi.json").json()
+    return document
+
+
+def described(document: dict[str, Any]) -> set[tuple[str, str]]:
+    """Every path and method of the document."""
+    return {(url, method) for url, item in document["paths"].items() for method in METHODS & item.keys()}
+
+
+def answered() -> Iterator[tuple[str, str]]:
+    """Every path and method of the URLconf, as OPTIONS tells."""
+    for pattern in urls.urlpatterns:
+        assert isinstance(pattern, URLPattern)
+        url = f"/{pattern.pattern}"
+        for method in Browser().options(url)["Allow"].lower().split(", "):
+            yield url, method
+
+
+def test_it_is_a_valid_openapi_3_1_description(description: dict[str, Any]) -> None:
+    """Generators of clients and documentation refuse any other."""
+    assert (description["openapi"], list(OpenAPIV31SpecValidator(description).iter_errors())) == ("3.1.0", [])
+
+
+def test_every_url_and_method_is_described_and_no_other(description: dict[str, Any]) -> None:
+    """Slashed and unslashed; an endpoint that is added has to be described."""
+    assert described(description) == set(answered())
+
+
+def test_every_url_of_the_app_has_no_converters() -> None:
+    """The comparison above takes a route as its path."""
+    assert [pattern for pattern in urls.urlpatterns if pattern.pattern.converters] == []
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_a_method_that_is_not_described_is_refused(method: str, description: dict[str, Any], db: None) -> None:
+    """405, and Allow says what is described."""
+    for url, item in description["paths"].items():
+        if method not in item:
+            response = Browser().generic(method.upper(), url)
+            assert (url, response.status_code) == (url, 405)
+            assert set(response["Allow"].lower().split(", ")) == METHODS & item.keys()
+
+
+def test_the_server_is_the_issuer(description: dict[str, Any], settings: Settings) -> None:
+    """Behind a proxy the Host header may say anything."""
+    assert description["servers"] == [{"url": settings.OAUTH_SERVICE_ISSUER}]
+
+
+@pytest.mark.urls(__name__)
+def test_a_prefix_belongs_to_the_server() -> None:
+    """A project may include the URLs below its root; the paths stay what they are."""
+    document = Browser().get("/id/openapi.json").json()
+    assert (document["servers"], "/token/" in document["paths"]) == ([{"url": "http://localhost:8000/id"}], True)
+
+
+def test_the_scopes_and_cookies_are_those_of_the_settings(settings: Settings) -> None:
+    """What is described is this server, not a server like it."""
+    settings.OAUTH_SERVICE_SCOPES = {"pills": "Your pills"}
+    settings.SESSION_COOKIE_NAME = "id_session"
+    schemes = Browser().get("/openapi.json").json()["components"]["securitySchemes"]
+    flow = schemes["oauth2"]["flows"]["authorizationCode"]
+    assert (flow["scopes"], schemes["session"]["name"]) == ({"pills": "Your pills"}, "id_session")
+
+
+def test_discovery_links_to_it() -> None:
+    """RFC 8631; RFC 8414's service_documentation is for people."""
+    link = Browser().get("/.well-known/oauth-authorization-server")["Link"]
+    assert link == '<http://localhost:8000/openapi.json>; rel="service-desc"; type="application/json"'
+
+
+def test_it_may_be_kept_for_a_while() -> None:
+    """It changes with a deployment only."""
+    assert Browser().get("/openapi.json")["Cache-Control"] == "public, max-age=300"
+
+
+def test_no_secret_is_described_as_part_of_a_url(description: dict[str, Any]) -> None:
+    """The server refuses them there."""
+    in_query = {
+        parameter["name"]
+        for item in description["paths"].values()
+        for operation in item.values()
+        for parameter in operation.get("parameters", ())
+    }
+    assert in_query & NEVER_IN_A_QUERY == set()
+
+
+def test_every_parameter_is_explained_or_named_by_its_values(description: dict[str, Any]) -> None:
+    """A name alone is no documentation."""
+    bare = [
+        (url, parameter["name"])
+        for url, item in description["paths"].items()
+        for operation in item.values()
+        for parameter in operation.get("parameters", ())
+        if not parameter["description"]
+    ]
+    assert bare == []
+
+
+def test_every_schema_is_used(description: dict[str, Any]) -> None:
+    """What nothing refers to describes nothing."""
+    text = json.dumps(description)
+    unused = [name for name in description["components"]["schemas"] if f'"#/components/schemas/{name}"' not in text]
+    assert unused == []
+
+
+def test_the_names_of_operations_are_unique(description: dict[str, Any]) -> None:
+    """A generator makes a function of each."""
+    names = [
+        operation["operationId"]
+        for item in description["paths"].values()
+        for operation in item.values()
+        if "operationId" in operation
+    ]
+    assert len(names) == len(set(names)) >= len(openapi.PATHS)
