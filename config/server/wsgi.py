@@ -4,9 +4,11 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.server.settings")
 
+import django
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 
+from config.server.handler import Handler
 from config.server.proxies import behind_proxies
 
-application = behind_proxies(get_wsgi_application(), settings.TRUSTED_PROXIES)
+django.setup(set_prefix=False)
+application = behind_proxies(Handler(), settings.TRUSTED_PROXIES)
