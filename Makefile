@@ -64,6 +64,10 @@ journeys: setup ## both sites and a real browser, axe-core on every page, client
 production: setup ## the site as `make serve` serves it, on PostgreSQL and behind a real nginx
 	$(PYTEST) -q -n 2 -m production tests/production $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup ## 50,000 requests made from /openapi.json, new ones each time, on a real PostgreSQL
+	FUZZ_REQUESTS=$${FUZZ_REQUESTS:-50000} TEST_DATABASE=postgres $(PYTEST) -n 2 -q tests/fuzz $(ARGS)
+
 lint: setup types ## ruff, mypy --strict, import contracts, djlint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

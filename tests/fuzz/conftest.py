@@ -1,0 +1,26 @@
+"""How many requests a run sends, and the count of those that were sent."""
+
+import pytest
+from django.contrib.auth.models import User
+
+from oauth_service.models import Client
+from tests.fuzz import live
+from tests.fuzz.live import Live
+
+SENT = "requests sent"
+
+
+@pytest.fixture
+def living(alice: User, presc_man: Client, public_app: Client) -> Live:
+    """Values that mean something to the server."""
+    return live.cast(alice, presc_man, public_app)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many there were, over all processes."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
+    sent = sum(
+        value for report in reports if report.when == "call" for name, value in report.user_properties if name == SENT
+    )
+    if sent:
+        terminalreporter.write_line(f"fuzz: {sent:,} requests sent")

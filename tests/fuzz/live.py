@@ -1,0 +1,112 @@
+"""Values that mean something to the server, so that random requests get past its first question."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+
+from oauth_service.models import Client
+from tests.guide import REDIRECT_URI, SECRET, Guide, basic
+
+CSRF = "c" * 32
+VERIFIER = "v" * 43
+
+
+@dataclass
+class Live:
+    """Alice, an app with a secret and one without, and what they hold at the moment."""
+
+    guide: Guide
+    public_app: Client
+    browser: Browser = field(default_factory=Browser)
+
+    def session(self) -> str:
+        """A session of Alice's."""
+        self.browser.force_login(self.guide.alice)
+        return self.browser.cookies["sessionid"].value
+
+    def refreshed(self) -> dict[str, Any]:
+        """Tokens, of which the refresh token has been used since."""
+        tokens = self.guide.tokens()
+        self.guide.refresh(tokens["refresh_token"])
+        return tokens
+
+    def revoked(self) -> str:
+        """An access token that was revoked."""
+        token = str(self.guide.tokens()["access_token"])
+        self.guide.revoke(token)
+        return token
+
+    def spent(self) -> str:
+        """A code that was exchanged."""
+        code = self.guide.code()
+        self.guide.exchange(code)
+        return code
+
+    @property
+    def values(self) -> dict[str, Callable[[], str]]:
+        """Name → how to get one. Made when it is asked for, as requests use them up."""
+        guide = self.guide
+        return {
+            "nothing": str,
+            "confidential": lambda: guide.client.client_id,
+            "public": lambda: self.public_app.client_id,
+            "secret": lambda: SECRET,
+            "redirect_uri": lambda: REDIRECT_URI,
+            "loopback": lambda: "http://127.0.0.1:49152/callback",
+            "scope": lambda: "user profile",
+            "narrow": lambda: "user",
+            "response_type": lambda: "code",
+            "code_grant": lambda: "authorization_code",
+            "refresh_grant": lambda: "refresh_token",
+            "code": guide.code,
+            "spent": self.spent,
+            "access": lambda: str(guide.tokens()["access_token"]),
+            "refresh": lambda: str(guide.tokens()["refresh_token"]),
+            "replaced": lambda: str(self.refreshed()["refresh_token"]),
+            "revoked": self.revoked,
+            "csrf": lambda: CSRF,
+            "username": lambda: guide.alice.get_username(),
+            "password": lambda: "wonderland",
+            "login": lambda: "/login/",
+            "authorise": lambda: "/authorise/?response_type=code&client_id=presc_man_123",
+            "deny": lambda: "1",
+            "challenge": lambda: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+            "S256": lambda: "S256",
+        }
+
+
+# Which of them a parameter may be.
+FITTING: dict[str, tuple[str, ...]] = {
+    "client_id": ("confidential", "public"),
+    "client_secret": ("secret", "nothing"),
+    "redirect_uri": ("redirect_uri", "loopback", "nothing"),
+    "scope": ("scope", "narrow", "nothing"),
+    "response_type": ("response_type", "nothing"),
+    "grant_type": ("code_grant", "refresh_grant"),
+    "code": ("code", "spent", "refresh"),
+    "refresh_token": ("refresh", "replaced", "access"),
+    "token": ("access", "refresh", "revoked", "code"),
+    "code_challenge": ("challenge", "nothing"),
+    "code_challenge_method": ("S256", "nothing"),
+    "csrfmiddlewaretoken": ("csrf",),
+    "username": ("username",),
+    "password": ("password",),
+    "next": ("login", "authorise", "nothing"),
+    "deny": ("deny", "nothing"),
+}
+AUTHORIZATIONS = ("as it is", "basic", "bearer", "revoked bearer")
+
+
+def authorization(live: Live, kind: str) -> str:
+    """An Authorization header of one of these kinds."""
+    if kind == "basic":
+        return basic(live.guide.client.client_id, SECRET)
+    return f"Bearer {live.values['access' if kind == 'bearer' else 'revoked']()}"
+
+
+def cast(alice: User, confidential: Client, public: Client) -> Live:
+    """The people and apps of a run."""
+    return Live(guide=Guide(alice=alice, client=confidential), public_app=public)
