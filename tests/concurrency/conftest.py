@@ -62,6 +62,15 @@ def rows() -> Rows:
     return Rows(Consent.objects.count(), AuthorizationCode.objects.count(), Grant.objects.count())
 
 
-def is_dead(guide: Guide, tokens: dict[str, Any]) -> bool:
-    """Whether neither token is good for anything."""
-    return not guide.is_alive(tokens["access_token"]) and guide.refresh(tokens["refresh_token"]).status_code == 400
+def is_dead(guide: Guide, *handed_out: dict[str, Any]) -> bool:
+    """Whether no token of all that were handed out is good for anything."""
+    # Access tokens first: an old refresh token would itself end what it hangs on.
+    alive = [guide.is_alive(tokens["access_token"]) for tokens in handed_out]
+    refreshed = {guide.refresh(tokens["refresh_token"]).status_code for tokens in handed_out}
+    return not any(alive) and refreshed <= {400}
+
+
+def won(*answers: Any) -> list[dict[str, Any]]:
+    """The tokens of those answers that carry some; all others must be refusals."""
+    assert {answer.status_code for answer in answers} <= {200, 400}
+    return [answer.json() for answer in answers if answer.status_code == 200]

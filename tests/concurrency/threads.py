@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from django.db import connection, connections
 
 PATIENCE_SECONDS = 30
-WRITES = ("BEGIN", "INSERT", "UPDATE", "DELETE")
+WRITES = ("BEGIN", "INSERT", "UPDATE", "DELETE", "WITH")
 T = TypeVar("T")
 
 
