@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys bench-quick bench bench-setup bench-lock production lint format types docs lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys bench-quick bench bench-setup bench-lock production fuzz lint format types docs lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -64,7 +64,6 @@ journeys: setup ## both sites and a real browser, axe-core on every page, client
 production: setup ## the site as `make serve` serves it, on PostgreSQL and behind a real nginx
 	$(PYTEST) -q -n 2 -m production tests/production $(ARGS)
 
-.PHONY: fuzz
 fuzz: setup ## 50,000 requests made from /openapi.json, new ones each time, on a real PostgreSQL
 	FUZZ_REQUESTS=$${FUZZ_REQUESTS:-50000} TEST_DATABASE=postgres $(PYTEST) -n 2 -q tests/fuzz $(ARGS)
 
