@@ -1,0 +1,217 @@
+"""grant_type=authorization_code: a code opens one grant, for whom and what it was made, and only while all still stand."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import Settings
+
+from oauth_service.models import AuthorizationCode, Client, Consent, Grant
+from oauth_service.protocol import pkce
+from tests.guide import REDIRECT_URI, Guide
+
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+PKCE = {"code_challenge": pkce.challenge_of(VERIFIER), "code_challenge_method": "S256"}
+
+
+def rows() -> tuple[int, int]:
+    """How many pending codes and grants there are."""
+    return AuthorizationCode.objects.count(), Grant.objects.count()
+
+
+def refused(response: object) -> str:
+    """The sentence of an invalid_grant."""
+    said: dict[str, str] = response.json()  # type: ignore[attr-defined]
+    assert (response.status_code, said["error"]) == (400, "invalid_grant")  # type: ignore[attr-defined]
+    return said["error_description"]
+
+
+# -- what it makes ---------------------------------------------------------------------------------------------------
+
+
+def test_the_grant_takes_the_place_of_the_code(guide: Guide) -> None:
+    """Under the same primary key, so that a replay finds what the first use made."""
+    code = guide.code(scope="profile")
+    pending = AuthorizationCode.objects.get()
+    guide.exchange(code)
+    grant = Grant.objects.get()
+    assert (rows(), grant.pk, grant.scope, grant.generation) == ((0, 1), pending.pk, "profile", 0)
+    assert grant.consent == Consent.objects.get()
+
+
+def test_a_grant_lives_as_long_as_the_settings_say(guide: Guide, settings: Settings) -> None:
+    """From its last use."""
+    settings.OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME = timedelta(days=3)
+    settings.OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
+    assert guide.tokens()["expires_in"] == 300
+    grant = Grant.objects.get()
+    assert grant.expires_at - grant.created_at == timedelta(days=3)
+    assert timedelta(0) < grant.purge_at - grant.expires_at <= timedelta(days=1)
+
+
+def test_a_client_that_cannot_refresh_gets_no_refresh_token(guide: Guide) -> None:
+    """And its grant lives no longer than the access token: nothing could use it then."""
+    Client.objects.update(grant_types="authorization_code")
+    tokens = guide.tokens()
+    grant = Grant.objects.get()
+    assert list(tokens) == ["access_token", "token_type", "expires_in", "scope"]
+    assert grant.expires_at - grant.created_at == timedelta(hours=1)
+
+
+def test_every_exchange_is_a_connection_of_its_own(guide: Guide) -> None:
+    """A telephone and a laptop: ending the one does not end the other."""
+    first, second = guide.tokens(), guide.tokens()
+    guide.revoke(first["refresh_token"])
+    assert [guide.is_alive(tokens["access_token"]) for tokens in (first, second)] == [False, True]
+
+
+def test_what_was_taken_from_the_client_meanwhile_is_not_issued(guide: Guide) -> None:
+    """The scope of the answer says so (RFC 6749 section 5.1)."""
+    code = guide.code()
+    Client.objects.update(scope="profile")
+    tokens = guide.exchange(code).json()
+    assert tokens["scope"] == "profile"
+    assert "email" not in guide.userinfo(tokens["access_token"]).json()
+
+
+def test_what_was_given_to_the_client_meanwhile_is_not_issued(guide: Guide) -> None:
+    """Nobody has seen it on the consent page."""
+    code = guide.code(scope="user")
+    Client.objects.update(scope="user profile calendar")
+    assert guide.exchange(code).json()["scope"] == "user"
+
+
+# -- what stops it ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda: User.objects.update(is_active=False), "the user was deactivated"),
+        (lambda: Client.objects.update(scope="calendar"), "the client may have none of its scope now"),
+        (lambda: Consent.objects.all()._raw_delete("default"), "unknown, expired or its grant ended"),
+        (lambda: AuthorizationCode.objects.all().delete(), "unknown, expired or its grant ended"),
+    ],
+    ids=["user off", "scope gone", "consent gone", "code gone"],
+)
+def test_a_code_is_void_without_what_it_hangs_on(
+    guide: Guide, caplog: pytest.LogCaptureFixture, change: Callable[[], object], reason: str
+) -> None:
+    """The client is not told which of them it was, the operator is."""
+    code = guide.code()
+    change()
+    assert refused(guide.exchange(code)) == "the code is not valid"
+    assert reason in caplog.text
+    assert Grant.objects.count() == 0
+
+
+def test_a_code_waits_a_minute_and_no_longer(guide: Guide, caplog: pytest.LogCaptureFixture) -> None:
+    """It is in a browser's history by then."""
+    start = timezone.now()
+    with time_machine.travel(start, tick=False):
+        early, late = guide.code(), guide.code()
+    with time_machine.travel(start + timedelta(seconds=59), tick=False):
+        assert guide.exchange(early).status_code == 200
+    with time_machine.travel(start + timedelta(seconds=60), tick=False):
+        assert refused(guide.exchange(late)) == "the code is not valid"
+    assert "expired at" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["nonsense", "SPL__", "SPL__AAAA", "AT_" + "A" * 66, "SPL__" + "A" * 5000, "SPL__é"])
+def test_what_is_no_code_is_refused_unread(guide: Guide, text: str) -> None:
+    """Another kind of token included."""
+    assert refused(guide.exchange(text)) == "the token is not genuine"
+
+
+def test_an_access_token_is_no_code(guide: Guide) -> None:
+    """Even with its prefix exchanged."""
+    tokens = guide.tokens()
+    for token in (tokens["access_token"], tokens["refresh_token"]):
+        refused(guide.exchange(token))
+        refused(guide.exchange("SPL__" + token.partition("_")[2]))
+    assert guide.is_alive(tokens["access_token"])
+
+
+# -- possession before punishment ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"redirect_uri": REDIRECT_URI + "/"},
+        {"redirect_uri": ""},
+        {"code_verifier": VERIFIER[::-1]},
+        {"code_verifier": "short"},
+    ],
+    ids=["another redirect_uri", "no redirect_uri", "unasked verifier", "malformed verifier"],
+)
+def test_who_proves_less_spends_nothing(guide: Guide, changes: dict[str, Any]) -> None:
+    """Before the exchange and after it: the code waits on, and the tokens live on."""
+    code = guide.code()
+    refused(guide.exchange(code, **changes))
+    assert rows() == (1, 0)
+    tokens = guide.exchange(code).json()
+    refused(guide.exchange(code, **changes))
+    assert guide.is_alive(tokens["access_token"])
+
+
+@pytest.mark.parametrize("verifier", ["", VERIFIER[::-1], "short"])
+def test_a_code_with_a_challenge_needs_its_verifier(guide: Guide, verifier: str) -> None:
+    """Whoever stole it from a redirect does not have it."""
+    code = guide.code(**PKCE)
+    refused(guide.exchange(code, code_verifier=verifier))
+    assert guide.exchange(code, code_verifier=VERIFIER).status_code == 200
+
+
+def test_a_verifier_stands_in_for_the_redirect_uri(guide: Guide) -> None:
+    """OAuth 2.1 clients do not send it again; a wrong one is refused all the same."""
+    code = guide.code(**PKCE)
+    refused(guide.exchange(code, code_verifier=VERIFIER, redirect_uri=REDIRECT_URI + "/"))
+    assert guide.exchange(code, code_verifier=VERIFIER, redirect_uri="").status_code == 200
+
+
+def test_another_client_spends_nothing(guide: Guide) -> None:
+    """Its own credentials are good, the code is not its own."""
+    stranger = Client(client_id="stranger", name="Stranger", redirect_uris=REDIRECT_URI)
+    stranger.choose_secret("its own")
+    stranger.save()
+    code = guide.code()
+    theirs: dict[str, Any] = {"client_id": "stranger", "client_secret": "its own"}
+    assert refused(guide.exchange(code, **theirs)) == "the code is not valid"
+    tokens = guide.exchange(code).json()
+    refused(guide.exchange(code, **theirs))
+    assert guide.is_alive(tokens["access_token"])
+
+
+def test_a_forged_code_spends_nothing(guide: Guide) -> None:
+    """Who knows a code's id does not know the code."""
+    code = guide.code()
+    forged = code[:-2] + ("AA" if not code.endswith("AA") else "QQ")
+    refused(guide.exchange(forged))
+    tokens = guide.exchange(code).json()
+    refused(guide.exchange(forged))
+    assert guide.is_alive(tokens["access_token"])
+
+
+def test_a_replay_ends_what_the_first_use_made(guide: Guide, caplog: pytest.LogCaptureFixture) -> None:
+    """One of the two is a thief; the other connections of this person stay."""
+    other, code = guide.tokens(), guide.code()
+    tokens = guide.exchange(code).json()
+    renewed = guide.refresh(tokens["refresh_token"]).json()
+    assert refused(guide.exchange(code)) == "the code was already used"
+    assert [guide.is_alive(t["access_token"]) for t in (tokens, renewed, other)] == [False, False, True]
+    assert "replayed: its grant was ended" in caplog.text
+    assert refused(guide.exchange(code)) == "the code is not valid"
+
+
+def test_a_replay_is_found_as_long_as_the_grant_lives(guide: Guide) -> None:
+    """Not only as long as the code would have."""
+    code = guide.code()
+    guide.exchange(code)
+    with time_machine.travel(timezone.now() + timedelta(days=20)):
+        assert refused(guide.exchange(code)) == "the code was already used"
+    assert rows() == (0, 0)

@@ -1,0 +1,218 @@
+"""grant_type=refresh_token: the connection goes on, for an honest client always, for a thief never."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import Settings
+
+from oauth_service.models import Client, Consent, Grant
+from tests.guide import REDIRECT_URI, Guide
+
+
+def refused(response: object, error: str = "invalid_grant") -> str:
+    """The sentence of a refusal."""
+    said: dict[str, str] = response.json()  # type: ignore[attr-defined]
+    assert (response.status_code, said["error"]) == (400, error)  # type: ignore[attr-defined]
+    return said["error_description"]
+
+
+# -- renewing --------------------------------------------------------------------------------------------------------
+
+
+def test_a_refresh_changes_one_row_and_adds_none(guide: Guide) -> None:
+    """However often: the connection is its grant."""
+    tokens = guide.tokens()
+    for _ in range(5):
+        tokens = guide.refresh(tokens["refresh_token"]).json()
+    grant = Grant.objects.get()
+    assert (grant.generation, Consent.objects.count()) == (5, 1)
+    assert guide.is_alive(tokens["access_token"])
+
+
+def test_access_tokens_from_before_live_their_time_out(guide: Guide) -> None:
+    """Requests under way with the old one must not fail."""
+    first = guide.tokens()
+    guide.refresh(first["refresh_token"])
+    assert guide.is_alive(first["access_token"])
+
+
+def test_every_refresh_starts_the_lifetime_anew(guide: Guide) -> None:
+    """Thirty days without one end it; a client that comes every month does not notice."""
+    start = timezone.now()
+    with time_machine.travel(start, tick=False):
+        tokens = guide.tokens()
+    with time_machine.travel(start + timedelta(days=29), tick=False):
+        tokens = guide.refresh(tokens["refresh_token"]).json()
+    with time_machine.travel(start + timedelta(days=58), tick=False):
+        tokens = guide.refresh(tokens["refresh_token"]).json()
+    with time_machine.travel(start + timedelta(days=88), tick=False):
+        assert refused(guide.refresh(tokens["refresh_token"])) == "the refresh token is not valid"
+
+
+def test_an_access_token_may_have_less(guide: Guide) -> None:
+    """The refresh token keeps the whole (RFC 6749 section 6)."""
+    narrow = guide.refresh(guide.tokens()["refresh_token"], scope="user").json()
+    assert narrow["scope"] == "user"
+    assert guide.refresh(narrow["refresh_token"]).json()["scope"] == "user profile"
+
+
+@pytest.mark.parametrize("scope", ["user profile calendar", "calendar", 'user "'])
+def test_it_may_not_have_more(guide: Guide, scope: str) -> None:
+    """And asking for it spends nothing."""
+    refresh_token = guide.tokens(scope="user profile")["refresh_token"]
+    Client.objects.update(scope="user profile calendar")
+    refused(guide.refresh(refresh_token, scope=scope), "invalid_scope")
+    assert Grant.objects.get().generation == 0
+
+
+# -- lost answers ----------------------------------------------------------------------------------------------------
+
+
+def test_a_lost_answer_is_given_again(guide: Guide) -> None:
+    """The same successor, with an access token of its own: nobody is logged out by a bad network."""
+    refresh_token = guide.tokens()["refresh_token"]
+    first, again = (guide.refresh(refresh_token).json() for _ in range(2))
+    assert first["refresh_token"] == again["refresh_token"]
+    assert first["access_token"] != again["access_token"]
+    assert [guide.is_alive(tokens["access_token"]) for tokens in (first, again)] == [True, True]
+    assert Grant.objects.get().generation == 1
+
+
+def test_a_retry_may_ask_for_less_too(guide: Guide) -> None:
+    """It is answered as the first try would have been."""
+    refresh_token = guide.tokens()["refresh_token"]
+    guide.refresh(refresh_token)
+    assert guide.refresh(refresh_token, scope="user").json()["scope"] == "user"
+
+
+@pytest.mark.parametrize(("seconds", "is_retry"), [(0, True), (119, True), (120, True), (121, False)])
+def test_a_retry_has_two_minutes(guide: Guide, seconds: int, is_retry: bool) -> None:
+    """Later it is a replay: the connection ends, whoever has the newer token."""
+    start = timezone.now()
+    with time_machine.travel(start, tick=False):
+        old = guide.tokens()["refresh_token"]
+        new = guide.refresh(old).json()
+    with time_machine.travel(start + timedelta(seconds=seconds), tick=False):
+        assert (guide.refresh(old).status_code == 200) == is_retry
+        assert (guide.refresh(new["refresh_token"]).status_code == 200) == is_retry
+
+
+def test_the_window_is_a_setting(guide: Guide, settings: Settings) -> None:
+    """Zero is strict rotation."""
+    settings.OAUTH_SERVICE_REFRESH_RETRY_WINDOW = timedelta(0)
+    start = timezone.now()
+    with time_machine.travel(start, tick=False):
+        old = guide.tokens()["refresh_token"]
+        guide.refresh(old)
+    with time_machine.travel(start + timedelta(milliseconds=1), tick=False):
+        assert refused(guide.refresh(old)) == "the refresh token was already used"
+
+
+def test_a_retry_ends_when_its_successor_was_used(guide: Guide) -> None:
+    """Then the answer had arrived: the old token is in other hands."""
+    old = guide.tokens()
+    new = guide.refresh(old["refresh_token"]).json()
+    newest = guide.refresh(new["refresh_token"]).json()
+    assert refused(guide.refresh(old["refresh_token"])) == "the refresh token was already used"
+    assert [guide.is_alive(tokens["access_token"]) for tokens in (old, new, newest)] == [False] * 3
+    refused(guide.refresh(newest["refresh_token"]))
+    assert Grant.objects.count() == 0
+
+
+# -- what stops it ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda: User.objects.update(is_active=False), "the user was deactivated"),
+        (lambda: Consent.objects.all()._raw_delete("default"), "unknown, revoked or expired"),
+        (lambda: Grant.objects.all().delete(), "unknown, revoked or expired"),
+        (lambda: User.objects.all().delete(), "unknown, revoked or expired"),
+    ],
+    ids=["user off", "consent gone", "grant gone", "user gone"],
+)
+def test_a_refresh_token_is_void_without_what_it_hangs_on(
+    guide: Guide, caplog: pytest.LogCaptureFixture, change: Callable[[], object], reason: str
+) -> None:
+    """The client is not told which of them it was, the operator is."""
+    refresh_token = guide.tokens()["refresh_token"]
+    change()
+    assert refused(guide.refresh(refresh_token)) == "the refresh token is not valid"
+    assert reason in caplog.text
+
+
+def test_who_was_deactivated_for_a_while_loses_nothing(guide: Guide) -> None:
+    """A refusal spends nothing."""
+    refresh_token = guide.tokens()["refresh_token"]
+    User.objects.update(is_active=False)
+    refused(guide.refresh(refresh_token))
+    User.objects.update(is_active=True)
+    assert guide.refresh(refresh_token).status_code == 200
+
+
+def test_what_was_taken_from_the_client_is_not_renewed(guide: Guide) -> None:
+    """The answer's scope says what is left; with nothing left there is no answer."""
+    tokens = guide.tokens()
+    Client.objects.update(scope="profile")
+    renewed = guide.refresh(tokens["refresh_token"]).json()
+    assert renewed["scope"] == "profile"
+    Client.objects.update(scope="calendar")
+    assert refused(guide.refresh(renewed["refresh_token"]), "invalid_scope") == "nothing is left of the scope"
+    Client.objects.update(scope="user profile")
+    assert guide.refresh(renewed["refresh_token"]).json()["scope"] == "user profile"
+
+
+def test_another_client_spends_nothing(guide: Guide) -> None:
+    """Its own credentials are good, the token is not its own."""
+    stranger = Client(client_id="stranger", name="Stranger", redirect_uris=REDIRECT_URI)
+    stranger.choose_secret("its own")
+    stranger.save()
+    old = guide.tokens()["refresh_token"]
+    new = guide.refresh(old).json()["refresh_token"]
+    newest = guide.refresh(new).json()
+    theirs: dict[str, Any] = {"client_id": "stranger", "client_secret": "its own"}
+    for token in (old, new, newest["refresh_token"]):
+        assert refused(guide.refresh(token, **theirs)) == "the refresh token is not valid"
+    assert guide.is_alive(newest["access_token"])
+    assert guide.refresh(newest["refresh_token"]).status_code == 200
+
+
+@pytest.mark.parametrize("text", ["nonsense", "RT_", "RT_AAAA", "SPL__" + "A" * 66, "RT_" + "A" * 5000])
+def test_what_is_no_refresh_token_is_refused_unread(guide: Guide, text: str) -> None:
+    """Another kind of token included."""
+    assert refused(guide.refresh(text)) == "the token is not genuine"
+
+
+def test_an_access_token_does_not_refresh(guide: Guide) -> None:
+    """Even with its prefix exchanged."""
+    access_token = guide.tokens()["access_token"]
+    refused(guide.refresh(access_token))
+    refused(guide.refresh("RT_" + access_token.removeprefix("AT_")))
+    assert guide.is_alive(access_token)
+
+
+def test_a_database_that_was_set_back_ends_nothing(guide: Guide, caplog: pytest.LogCaptureFixture) -> None:
+    """A genuine token from after the backup: no theft, but nothing it could be a successor of. The log asks about it."""
+    new = guide.refresh(guide.tokens()["refresh_token"]).json()["refresh_token"]
+    Grant.objects.update(generation=0)
+    assert refused(guide.refresh(new)) == "the refresh token is not valid"
+    assert "generation 1 was never issued; was the database set back?" in caplog.text
+    assert Grant.objects.count() == 1
+
+
+def test_setting_a_token_key_ends_no_session(guide: Guide, settings: Settings) -> None:
+    """What was sealed with the key before stays good, as with Django's SECRET_KEY_FALLBACKS."""
+    tokens = guide.tokens()
+    settings.OAUTH_SERVICE_TOKEN_KEY = "k" * 32
+    renewed = guide.refresh(tokens["refresh_token"]).json()
+    settings.OAUTH_SERVICE_TOKEN_KEY = "l" * 32
+    settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = ["k" * 32]
+    assert [guide.is_alive(pair["access_token"]) for pair in (tokens, renewed)] == [True, True]
+    settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = []
+    assert [guide.is_alive(pair["access_token"]) for pair in (tokens, renewed)] == [True, False]
