@@ -1,0 +1,142 @@
+"""Client: what may be registered, and what it may do."""
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from oauth_service.models import Client
+from oauth_service.protocol import client_authentication
+
+pytestmark = pytest.mark.django_db
+
+
+def faults(**changes: str) -> dict[str, list[str]]:
+    """What is wrong with a client of this kind, field by field."""
+    fields = {"name": "Rx", "redirect_uris": "https://rx.example/callback"} | changes
+    try:
+        Client(**fields).full_clean()
+    except ValidationError as refusal:
+        return refusal.message_dict
+    return {}
+
+
+def test_a_client_without_choices_is_a_safe_one() -> None:
+    """Confidential, PKCE required, no secret until one is made, an id that nobody guesses."""
+    first, second = (Client.objects.create(name="Rx", redirect_uris="https://rx.example/callback") for _ in range(2))
+    assert (first.is_public, first.must_use_pkce, first.is_native, first.is_active) == (False, True, False, True)
+    assert (first.secret_hashes, first.scope) == ((), "user profile")
+    assert (len(first.client_id), first.client_id != second.client_id) == (32, True)
+    assert str(first) == "Rx"
+
+
+@pytest.mark.parametrize("client_id", ["presc_man_123", "a-b.c_d~e", "A", "0"])
+def test_a_client_id_of_unreserved_characters_may_be(client_id: str) -> None:
+    """They are sent alike whether a client encodes them or not."""
+    assert faults(client_id=client_id) == {}
+
+
+@pytest.mark.parametrize("client_id", ["a:b", "a b", "a+b", "a%20b", "é", "a\n", "a/b"])
+def test_a_client_id_that_could_be_read_in_two_ways_may_not(client_id: str) -> None:
+    """HTTP Basic ends it at a colon, and form-encodes the rest, or not."""
+    assert faults(client_id=client_id) == {"client_id": ["Only letters, digits and - . _ ~ may stand in a client ID."]}
+
+
+def test_a_client_id_is_given_once() -> None:
+    """Two clients of one name would share their users' trust."""
+    Client.objects.create(client_id="rx", name="Rx", redirect_uris="https://rx.example/callback")
+    assert list(faults(client_id="rx")) == ["client_id"]
+
+
+def test_every_redirect_uri_that_cannot_be_one_is_named() -> None:
+    """All at once, each with its fault."""
+    found = faults(
+        redirect_uris="https://rx.example/callback\nhttp://rx.example/callback\njavascript:alert(1)\nhttps://rx.example/#x"
+    )
+    assert found == {
+        "redirect_uris": [
+            "http://rx.example/callback is http outside this machine; only 127.0.0.1, [::1] and localhost may be.",
+            "javascript:alert(1) has a scheme that is neither https nor a reverse domain name such as com.example.app.",
+            "https://rx.example/#x has a fragment, which RFC 6749 section 3.1.2 forbids.",
+        ]
+    }
+
+
+@pytest.mark.parametrize("scope", ["user", "user profile", "https://rx.example/read a:b"])
+def test_a_scope_of_allowed_characters_may_be(scope: str) -> None:
+    """RFC 6749 section 3.3."""
+    assert faults(scope=scope) == {}
+
+
+@pytest.mark.parametrize("scope", ['user "', "user\\", "é", "user\tprofile"])
+def test_a_scope_that_no_request_could_name_may_not(scope: str) -> None:
+    """It could never be asked for."""
+    assert faults(scope=scope) == {"scope": ["the scope contains a character that is not allowed"]}
+
+
+@pytest.mark.parametrize("field", ["client_uri", "policy_uri", "tos_uri"])
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "ftp://rx.example/", "rx.example"])
+def test_the_consent_page_links_to_web_pages_only(field: str, address: str) -> None:
+    """A link on our page is our recommendation."""
+    assert field in faults(**{field: address})
+
+
+@pytest.mark.parametrize(
+    ("client_type", "requires_pkce", "must_use_pkce"),
+    [("confidential", False, False), ("confidential", True, True), ("public", False, True), ("public", True, True)],
+)
+def test_public_clients_need_pkce_whatever_is_ticked(
+    client_type: str, requires_pkce: bool, must_use_pkce: bool
+) -> None:
+    """They have nothing else (RFC 9700 section 2.1.1)."""
+    assert Client(client_type=client_type, requires_pkce=requires_pkce).must_use_pkce == must_use_pkce
+
+
+@pytest.mark.parametrize(
+    ("client_type", "remembers", "uri", "may_skip"),
+    [
+        ("confidential", True, "http://127.0.0.1/callback", True),
+        ("confidential", False, "https://rx.example/callback", False),
+        ("public", True, "https://rx.example/callback", True),
+        ("public", True, "http://127.0.0.1/callback", False),
+        ("public", True, "com.example.rx:/callback", False),
+        ("public", False, "https://rx.example/callback", False),
+    ],
+)
+def test_consent_is_skipped_only_where_the_client_is_proven(
+    client_type: str, remembers: bool, uri: str, may_skip: bool
+) -> None:
+    """By its secret, or by an https address that is its own (RFC 8252 section 8.6)."""
+    client = Client(client_type=client_type, remembers_consent=remembers)
+    assert client.may_skip_consent(uri) == may_skip
+
+
+def test_a_grant_type_is_a_whole_word() -> None:
+    """Not a part of one."""
+    client = Client(grant_types="authorization_code refresh_token")
+    assert [client.may_use(name) for name in ("refresh_token", "refresh", "authorization_code refresh_token", "")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_a_rotation_keeps_one_secret_before_and_stores_neither() -> None:
+    """What is in the row opens nothing."""
+    client = Client.objects.create(name="Rx", redirect_uris="https://rx.example/callback")
+    first, second, third = (Client.objects.rotate_secret(client) for _ in range(3))
+    stored = Client.objects.get()
+    assert stored.secret_hashes == tuple(client_authentication.hash_of(secret) for secret in (third, second))
+    assert not {first, second, third} & {str(value) for value in vars(stored).values()}
+    Client.objects.end_previous_secret(client)
+    assert Client.objects.get().secret_hashes == client.secret_hashes == (client_authentication.hash_of(third),)
+
+
+def test_a_chosen_secret_replaces_all_before() -> None:
+    """A person who sets one means that one."""
+    client = Client.objects.create(name="Rx", redirect_uris="https://rx.example/callback")
+    Client.objects.rotate_secret(client)
+    Client.objects.rotate_secret(client)
+    client.choose_secret("chosen")
+    [kept] = client.secret_hashes
+    assert "chosen" not in kept
+    assert not client_authentication.is_server_made(kept)

@@ -1,0 +1,56 @@
+"""The rows behind it all: few, and worth nothing to who steals them."""
+
+import pytest
+from django.db import models
+
+from oauth_service.models import AuthorizationCode, Client, Consent, Grant, RevokedToken
+from tests.guide import SECRET, Guide
+
+MODELS: tuple[type[models.Model], ...] = (AuthorizationCode, Client, Consent, Grant, RevokedToken)
+
+
+def rows() -> dict[str, int]:
+    """How many rows there are of each."""
+    return {model.__name__: model._default_manager.count() for model in MODELS}
+
+
+def test_rows_do_not_grow_with_tokens_issued(guide: Guide) -> None:
+    """O(live grants): neither an access token nor a refresh leaves a row."""
+    tokens = guide.tokens()
+    before = rows()
+    for _ in range(10):
+        tokens = guide.refresh(tokens["refresh_token"]).json()
+        guide.refresh(tokens["refresh_token"], scope="user")
+        guide.userinfo(tokens["access_token"])
+        guide.exchange("SPL__nonsense")
+    assert rows() == before
+    assert before == {"AuthorizationCode": 0, "Client": 1, "Consent": 1, "Grant": 1, "RevokedToken": 0}
+
+
+def test_what_is_stored_opens_nothing(guide: Guide) -> None:
+    """A stolen database: no code, token or client secret stands in any column."""
+    code, tokens = guide.code(), guide.tokens()
+    guide.revoke(tokens["access_token"])
+    stored = [str(value) for model in MODELS for row in model._default_manager.values() for value in row.values()]
+    secrets = [code, tokens["access_token"], tokens["refresh_token"], SECRET]
+    assert len(stored) > 30
+    assert [secret for secret in secrets for value in stored if secret in value or secret.split("_")[-1] in value] == []
+
+
+@pytest.mark.parametrize("model", [AuthorizationCode, Client, Consent, Grant, RevokedToken])
+def test_no_row_shows_a_secret_of_its_own(guide: Guide, model: type[models.Model]) -> None:
+    """str() and repr() end up in logs, in the admin and in tracebacks."""
+    guide.code()
+    guide.revoke(guide.tokens()["access_token"])
+    row = model._default_manager.get()
+    own = [bytes(value).hex() for value in vars(row).values() if isinstance(value, bytes | memoryview)]
+    hashes = [value for name, value in vars(row).items() if name.endswith("_hash") and value]
+    shown = str(row) + repr(row)
+    assert [secret for secret in [*own, *hashes] if secret in shown] == []
+    assert str(row)
+
+
+def test_a_consent_names_both_its_ends(guide: Guide) -> None:
+    """For the admin's lists."""
+    guide.answer()
+    assert str(Consent.objects.get()) == "Prescription Manager · alice"
