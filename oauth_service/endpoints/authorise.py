@@ -101,7 +101,8 @@ def _sign_in(request: HttpRequest, parameters: Parameters, *, is_answer: bool) -
     if is_answer:
         query = urlencode({"response_type": "code", **_carried(parameters)})
     else:
-        query = urlencode([sent for sent in parameters.items() for _ in range(1 + parameters.is_repeated(sent[0]))])
+        sent = [(name, value) for name, value in parameters.items() if name in authorization_request.DECIDING]
+        query = urlencode([pair for pair in sent for _ in range(1 + parameters.is_repeated(pair[0]))])
     return redirect_to_login(f"{request.path}?{query}", settings.LOGIN_URL)
 
 

@@ -13,6 +13,9 @@ RESPONSE_TYPES = ("code",)
 # What the consent page carries from the request to the answer, so that nothing waits in the session.
 CARRIED = ("client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method")
 
+# What decides about a request, be it by being refused: it goes through the login with the person.
+DECIDING = ("response_type", *CARRIED, "request", "request_uri")
+
 
 class RequestingClient(Protocol):
     """What a client may ask for."""

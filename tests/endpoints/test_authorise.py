@@ -499,14 +499,11 @@ def test_who_is_not_signed_in_sees_the_refusal_without_signing_in(browser: Brows
         ({"request_uri": "https://rx.example/request"}, "invalid_request"),
     ],
 )
-@pytest.mark.parametrize("is_signed_in", [True, False], ids=["signed in", "not signed in"])
 def test_after_the_target_is_verified_the_client_is_told(
-    browser: Browser, guide: Guide, reasons: Reasons, changes: dict[str, str], error: str, is_signed_in: bool
+    alices: Browser, guide: Guide, reasons: Reasons, changes: dict[str, str], error: str
 ) -> None:
-    """It can do something about it, the person cannot; no login comes before."""
-    if is_signed_in:
-        browser.force_login(guide.alice)
-    location = browser.get("/authorise/", guide.request(**changes))["Location"]
+    """It can do something about it, the person cannot; who they are is known first (RFC 9700 section 4.11.2)."""
+    location = alices.get("/authorise/", guide.request(**changes))["Location"]
     answer = query_of(location)
     assert location.startswith(REDIRECT_URI + "?")
     assert (answer["error"], answer["state"], answer["iss"]) == (error, "xyzABC123", "http://localhost:8000")
