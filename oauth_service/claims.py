@@ -14,7 +14,7 @@ def claims_of(user: AbstractBaseUser, scope: frozenset[str]) -> dict[str, object
 
     Returns:
         sub always; for `user` username and email; for `profile` the names and updated_at, in seconds since the epoch:
-        the user's own `updated_at` where the user model has one, else the day they joined.
+        the user's own `updated_at` where the user model has one, else the day they joined. What is empty is left out.
     """
     claims: dict[str, object] = {"sub": str(user.pk)}
     if "user" in scope:
@@ -30,4 +30,5 @@ def claims_of(user: AbstractBaseUser, scope: frozenset[str]) -> dict[str, object
         updated_at = getattr(user, "updated_at", None) or getattr(user, "date_joined", None)
         if isinstance(updated_at, datetime):
             claims["updated_at"] = int(updated_at.timestamp())
-    return claims
+    # One that nobody filled in "SHOULD NOT be present with a null or empty string value" (section 5.3.2).
+    return {name: value for name, value in claims.items() if value != ""}
