@@ -37,6 +37,7 @@ urlpatterns = [
     *_both("login/", login, "login"),
     *_both("logout/", logout, "logout"),
     *_both("signed-out/", signed_out, "signed_out"),
+    path(".well-known/oauth-authorization-server/<path:issuer_path>", discovery),
     path(".well-known/oauth-authorization-server", discovery, name="discovery"),
     path("openapi.json", openapi, name="openapi"),
     *_both("healthz/", healthz, "healthz"),

@@ -1,6 +1,6 @@
 """GET /.well-known/oauth-authorization-server -- authorization server metadata (RFC 8414)."""
 
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
@@ -12,9 +12,16 @@ from ..protocol import metadata
 
 
 @answers_in_json("GET")
-def discovery(request: HttpRequest) -> HttpResponse:
-    """Describe exactly what works here."""
+def discovery(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
+    """
+    Describe exactly what works here.
+
+    Args:
+        issuer_path: an issuer with a path has its document where that path follows ours (RFC 8414 section 3.1).
+    """
     issuer = conf.issuer(request)
+    if issuer_path and urlsplit(issuer).path != f"/{issuer_path}":
+        return HttpResponse(status=404)
 
     def url(name: str) -> str:
         return urljoin(issuer, reverse(f"oauth_service:{name}"))

@@ -1,0 +1,232 @@
+"""RFC 8414, Authorization Server Metadata: the document says what works, and each thing that it says is tried."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from pytest_django import Settings
+
+from oauth_service.models import Client
+from tests.clauses import clause
+from tests.guide import REDIRECT_URI, SECRET, Guide, basic
+from tests.specs.answers import refusal_of, sent_back
+from tests.specs.appendix_b import CHALLENGE, CHALLENGED, VERIFIER
+from tests.specs.public import PublicGuide
+
+PATH = "/.well-known/oauth-authorization-server"
+METHODS = {"client_secret_basic", "client_secret_post", "none"}
+
+
+def metadata(guide: Guide) -> dict[str, Any]:
+    """The document."""
+    document: dict[str, Any] = guide.server.get(PATH).json()
+    return document
+
+
+def endpoint(guide: Guide, name: str) -> str:
+    """The path of an endpoint that the document names; it is at the issuer's own origin."""
+    url: str = metadata(guide)[name]
+    assert url.startswith("http://localhost:8000/")
+    return urlsplit(url).path
+
+
+@clause("RFC 8414", "2")
+def test_the_document_word_for_word(guide: Guide) -> None:
+    """What a client can rely on changes on purpose only. Endpoints without a rule of their own are not named."""
+    assert metadata(guide) == {
+        "issuer": "http://localhost:8000",
+        "authorization_endpoint": "http://localhost:8000/authorise/",
+        "token_endpoint": "http://localhost:8000/token/",
+        "userinfo_endpoint": "http://localhost:8000/userinfo/",
+        "revocation_endpoint": "http://localhost:8000/oauth/revoke/",
+        "scopes_supported": ["user", "profile"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+
+@clause("RFC 8414", "2")
+@pytest.mark.parametrize("issuer", ["https://id.example", "https://id.example:8443", "http://localhost:8000"])
+def test_the_issuer_is_a_url_without_query_or_fragment(guide: Guide, settings: Settings, issuer: str) -> None:
+    """
+    "The authorization server's issuer identifier, which is a URL that uses the "https" scheme and has no query or fragment
+    components." http is for this machine alone. Every endpoint is at the same origin.
+    """
+    settings.OAUTH_SERVICE_ISSUER = issuer
+    document = metadata(guide)
+    assert document["issuer"] == issuer
+    endpoints = [value for name, value in document.items() if name.endswith("_endpoint")]
+    assert [url for url in endpoints if not url.startswith(f"{issuer}/")] == []
+
+
+@clause("RFC 8414", "2")
+def test_every_scope_that_is_named_can_be_had(guide: Guide) -> None:
+    """scopes_supported."""
+    for scope in metadata(guide)["scopes_supported"]:
+        assert guide.tokens(scope=scope)["scope"] == scope
+
+
+@clause("RFC 8414", "2")
+@pytest.mark.parametrize("response_type", ["code", "token", "id_token", "none", "code token"])
+def test_a_response_type_works_if_it_is_named(guide: Guide, response_type: str) -> None:
+    """response_types_supported, and nothing besides."""
+    guide.tokens()
+    works = "code" in sent_back(guide.ask(response_type=response_type))
+    assert works == (response_type in metadata(guide)["response_types_supported"])
+
+
+@clause("RFC 8414", "2")
+def test_the_response_mode_that_is_named_is_the_one_used(guide: Guide) -> None:
+    """response_modes_supported: the query, never the fragment."""
+    assert metadata(guide)["response_modes_supported"] == ["query"]
+    location = urlsplit(guide.answer()["Location"])
+    assert ("code=" in location.query, location.fragment) == (True, "")
+
+
+@clause("RFC 8414", "2")
+@pytest.mark.parametrize(
+    "grant_type",
+    [
+        "authorization_code",
+        "refresh_token",
+        "implicit",
+        "password",
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
+    ],
+)
+def test_a_grant_type_works_if_it_is_named(guide: Guide, grant_type: str) -> None:
+    """grant_types_supported, and nothing besides; the client has been allowed whatever there is."""
+    guide.client.grant_types = f"authorization_code refresh_token {grant_type}"
+    guide.client.save()
+    body = {"grant_type": grant_type, "client_id": guide.client.client_id, "client_secret": SECRET}
+    if grant_type == "authorization_code":
+        body |= {"code": guide.code(), "redirect_uri": REDIRECT_URI}
+    elif grant_type == "refresh_token":
+        body |= {"refresh_token": guide.tokens()["refresh_token"]}
+    response = guide.post(endpoint(guide, "token_endpoint"), body)
+    if grant_type in metadata(guide)["grant_types_supported"]:
+        assert response.status_code == 200
+    else:
+        assert refusal_of(response) == (400, "unsupported_grant_type")
+
+
+def as_method(guide: Guide, method: str) -> tuple[dict[str, str], str]:
+    """The parameters in the body, and the Authorization header, of a client that authenticates so."""
+    match method:
+        case "client_secret_basic":
+            return {}, basic(guide.client.client_id, SECRET)
+        case "client_secret_post":
+            return {"client_id": guide.client.client_id, "client_secret": SECRET}, ""
+        case "none":
+            return {"client_id": guide.client.client_id}, ""
+        case _:
+            kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+            return {
+                "client_id": guide.client.client_id,
+                "client_assertion": "eyJhbGciOiJIUzI1NiJ9.e30.x",
+                "client_assertion_type": kind,
+            }, ""
+
+
+@clause("RFC 8414", "2")
+@pytest.mark.parametrize("method", [*sorted(METHODS), "client_secret_jwt", "private_key_jwt"])
+@pytest.mark.parametrize("name", ["token", "revocation"])
+def test_a_way_to_authenticate_works_if_it_is_named(guide: Guide, public: PublicGuide, name: str, method: str) -> None:
+    """token_endpoint_auth_methods_supported and revocation_endpoint_auth_methods_supported, and nothing besides."""
+    who = public if method == "none" else guide
+    token = who.tokens()["refresh_token"]
+    grant = {"grant_type": "refresh_token", "refresh_token": token} if name == "token" else {"token": token}
+    body, authorization = as_method(who, method)
+    response = guide.post(endpoint(guide, f"{name}_endpoint"), grant | body, authorization=authorization)
+    assert (response.status_code == 200) == (method in metadata(guide)[f"{name}_endpoint_auth_methods_supported"])
+
+
+@clause("RFC 8414", "2")
+@pytest.mark.parametrize("method", ["S256", "plain"])
+def test_a_code_challenge_method_works_if_it_is_named(guide: Guide, method: str) -> None:
+    """code_challenge_methods_supported, and nothing besides."""
+    challenge = {"S256": CHALLENGE, "plain": VERIFIER}[method]
+    answer = sent_back(guide.answer(**(CHALLENGED | {"code_challenge": challenge, "code_challenge_method": method})))
+    works = "code" in answer and guide.exchange(answer["code"], code_verifier=VERIFIER).status_code == 200
+    assert works == (method in metadata(guide)["code_challenge_methods_supported"])
+
+
+@clause("RFC 8414", "2")
+def test_userinfo_is_where_it_is_said_to_be(guide: Guide) -> None:
+    """userinfo_endpoint; and the authorization endpoint asks for consent where it is said to be."""
+    headers = {"Authorization": f"Bearer {guide.tokens()['access_token']}"}
+    assert guide.server.get(endpoint(guide, "userinfo_endpoint"), headers=headers).json()["username"] == "alice"
+    asked = guide.browser.get(endpoint(guide, "authorization_endpoint"), guide.request())
+    assert sent_back(asked)["code"]
+
+
+@clause("RFC 8414", "3")
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_document_is_at_its_well_known_place(guide: Guide, method: str) -> None:
+    """
+    "Authorization servers supporting metadata MUST make a JSON document containing metadata as specified in Section 2 available
+    at a path formed by inserting a well-known URI string into the authorization server's issuer identifier". To anybody.
+    """
+    response = guide.server.generic(method, PATH)
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+    assert response.cookies == {}
+
+
+@clause("RFC 8414", "3.1")
+@pytest.mark.parametrize(
+    ("path", "status"), [("/tenant", 200), ("/tenant/a", 404), ("/tenant/", 404), ("/other", 404), ("", 200)]
+)
+def test_an_issuer_with_a_path_has_its_document_behind_it(
+    guide: Guide, settings: Settings, path: str, status: int
+) -> None:
+    """
+    "If the issuer identifier value contains a path component, any terminating "/" MUST be removed before inserting
+    "/.well-known/" and the well-known URI suffix between the host component and the path component."
+    """
+    settings.OAUTH_SERVICE_ISSUER = "https://id.example/tenant"
+    response = guide.server.get(PATH + path)
+    assert response.status_code == status
+    if status == 200:
+        assert response.json()["issuer"] == "https://id.example/tenant"
+
+
+@clause("RFC 8414", "3.1")
+def test_an_issuer_without_a_path_has_one_document(guide: Guide) -> None:
+    """Nobody's document is at another's place."""
+    assert guide.server.get(f"{PATH}/tenant").status_code == 404
+
+
+@clause("RFC 8414", "3.2")
+def test_what_there_is_none_of_is_left_out(guide: Guide) -> None:
+    """
+    "Claims with multiple values are represented as JSON arrays. Claims with zero elements MUST be omitted from the response."
+    """
+    document = metadata(guide)
+    assert [name for name, value in document.items() if value in ([], "", None)] == []
+    several = [name for name in document if name.endswith("s_supported")]
+    assert (len(several), {type(document[name]) for name in several}) == (7, {list})
+
+
+@clause("RFC 8414", "3.3")
+def test_the_issuer_is_the_same_wherever_it_stands(guide: Guide, settings: Settings) -> None:
+    """
+    "The "issuer" value returned MUST be identical to the authorization server's issuer identifier value into which the
+    well-known URI string was inserted". The answers of the authorization endpoint carry the same, character by character.
+    """
+    for issuer in ("http://localhost:8000", "https://id.example"):
+        settings.OAUTH_SERVICE_ISSUER = issuer
+        assert metadata(guide)["issuer"] == sent_back(guide.answer())["iss"] == issuer
+
+
+@clause("RFC 8414", "2")
+def test_no_client_is_needed_to_read_it(guide: Guide) -> None:
+    """It is for those who have yet to configure themselves."""
+    Client.objects.all().delete()
+    assert guide.server.get(PATH).status_code == 200
