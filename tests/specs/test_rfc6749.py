@@ -1071,7 +1071,7 @@ def test_what_is_received_is_sanitised_where_it_is_shown(guide: Guide) -> None:
 @pytest.mark.parametrize("path", ["/authorise/", "/login/", "/logout/", "/oauth/deauthorise/"])
 @pytest.mark.parametrize("name", ["next", "redirect_uri", "state", "client_id"])
 def test_nothing_here_is_an_open_redirector(guide: Guide, path: str, name: str) -> None:
-    """ "[...] an attacker [could] use the authorization server as an open redirector", of whatever endpoint."""
+    """ "[...] can be improperly configured and operate as open redirectors": none of our endpoints is."""
     evil = "https://evil.example/"
     browser = Browser()
     browser.force_login(guide.alice)

@@ -215,7 +215,7 @@ def test_the_token_type_is_bearer(guide: Guide) -> None:
 
 @clause("RFC 6750", "5.2")
 def test_a_tokens_scope_is_what_it_may_do(guide: Guide) -> None:
-    """ "[...] it is RECOMMENDED that [...] the scope of tokens be [...] restrict[ed]": with one scope, one scope's claims."""
+    """ "Restricting the use of the token to a specific scope is also RECOMMENDED." One scope, one scope's claims."""
     assert set(guide.userinfo(guide.tokens(scope="user")["access_token"]).json()) == {"sub", "username", "email"}
     assert "username" not in guide.userinfo(guide.tokens(scope="profile")["access_token"]).json()
 
