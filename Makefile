@@ -84,7 +84,7 @@ format: setup ## let ruff and djlint lay the code out
 bench-quick: bench-setup ## ours beside a bare Django view and django-oauth-toolkit, in three minutes; see benchmarks/README.md
 	$(BENCH)/python -m benchmarks quick $(ARGS)
 
-bench: bench-setup ## ours beside all others
+bench: bench-setup benchmarks/node/node_modules/.package-lock.json ## ours beside all others (needs node and npm); half an hour
 	$(BENCH)/python -m benchmarks full $(ARGS)
 
 bench-setup: $(BENCH)/.installed
@@ -96,6 +96,9 @@ $(BENCH)/.installed: benchmarks/requirements.lock $(BIN)/.installed | $(UV)
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 		> "$$($(BENCH)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	touch $@
+
+benchmarks/node/node_modules/.package-lock.json: benchmarks/node/package-lock.json
+	cd benchmarks/node && npm ci --no-audit --no-fund
 
 bench-lock: setup ## resolve benchmarks/requirements.in into its lock again, less what the project itself locks
 	$(UV) pip compile --quiet benchmarks/requirements.in -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -o benchmarks/requirements.lock \

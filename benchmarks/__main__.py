@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from . import measure, picture, report, surroundings
-from .subjects import BARE_DJANGO, BARE_WSGI, OURS, TOOLKIT, TOOLKIT_CHEAPEST, Subject
+from .subjects import BARE_DJANGO, BARE_WSGI, NODE_MEMORY, NODE_POSTGRES, OURS, TOOLKIT, TOOLKIT_CHEAPEST, Subject
 
 RESULTS = Path(__file__).resolve().parent / "results"
 THIN = "oauth_service.wsgi:application"
@@ -24,7 +24,9 @@ def main() -> int:
     options = parser.parse_args()
     is_quick = options.run == "quick"
     subjects = _ours() + (
-        [BARE_DJANGO, TOOLKIT_CHEAPEST] if is_quick else [BARE_DJANGO, BARE_WSGI, TOOLKIT_CHEAPEST, TOOLKIT]
+        [BARE_DJANGO, TOOLKIT_CHEAPEST]
+        if is_quick
+        else [BARE_DJANGO, BARE_WSGI, NODE_MEMORY, NODE_POSTGRES, TOOLKIT_CHEAPEST, TOOLKIT]
     )
     if options.only:
         subjects = [subject for subject in subjects if subject.name in options.only]

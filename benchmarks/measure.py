@@ -105,19 +105,21 @@ def _stage(server: Postgres, subject: Subject, *, window: int, logs: Path) -> It
     warm_up, own = (max(CONNECTIONS, round(count * subject.weight)) for count in (WARM_UP, window))
     database = server.create(subject.name.replace("-", "_")) if subject.is_durable else {}
     port = free_port()
-    env = subject.environment(database, port=port, state=logs / subject.name)
-    facts = _set_up(subject, env, users=warm_up + own)
+    state = logs / subject.name
+    env = subject.environment(database, port=port, state=state, users=warm_up + own)
+    told = _set_up(subject, env) if subject.setup else ""
     with serving(subject.command(port), cwd=ROOT, env=env, port=port, log=logs / f"{subject.name}.log") as pid:
+        facts = Facts.heard(told or (state / "facts.json").read_text())
         player = Player(name=subject.name, port=port, paths=subject.paths, facts=facts, extra=subject.extra)
         yield Stage(subject=subject, pid=pid, player=player, warm_up=warm_up, window=own)
 
 
-def _set_up(subject: Subject, env: dict[str, str], *, users: int) -> Facts:
-    command = [sys.executable, "-m", subject.setup, str(users)]
+def _set_up(subject: Subject, env: dict[str, str]) -> str:
+    command = [sys.executable, "-m", subject.setup]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{subject.name} could not be set up:\n{done.stdout}{done.stderr}")
-    return Facts.heard(done.stdout)
+    return done.stdout
 
 
 def in_turns(server: Postgres, stages: Sequence[Stage], *, rounds: int, seconds: float) -> Results:

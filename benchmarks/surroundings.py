@@ -1,5 +1,6 @@
 """What a figure depends on besides the code: the machine, the versions, the commit, the day."""
 
+import json
 import os
 import platform
 import subprocess
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from .subjects import ROOT, Subject
+from .subjects import NODE, ROOT, Subject
 
 
 def lines(subjects: list[Subject], *, postgres: str) -> list[str]:
@@ -16,6 +17,8 @@ def lines(subjects: list[Subject], *, postgres: str) -> list[str]:
     if any(subject.name.startswith("toolkit") for subject in subjects):
         packages.append("django-oauth-toolkit")
     versions = [f"Python {platform.python_version()}", *(f"{package} {version(package)}" for package in packages)]
+    if any(subject.script for subject in subjects):
+        versions += [f"node {_said('node', '--version').removeprefix('v')}", *_node_packages()]
     return [
         f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {_commit()}",
         f"- {_processor()}, {os.cpu_count()} cores, {_memory()}, Linux {'.'.join(platform.release().split('.')[:2])}",
@@ -38,6 +41,11 @@ def _processor() -> str:
 def _memory() -> str:
     kibibytes = int(Path("/proc/meminfo").read_text().split()[1])
     return f"{kibibytes / 2**20:.0f} GiB"
+
+
+def _node_packages() -> list[str]:
+    locked = json.loads((NODE / "package-lock.json").read_text())["packages"]
+    return [f"{name} {locked[f'node_modules/{name}']['version']}" for name in locked[""]["dependencies"]]
 
 
 def _said(*command: str) -> str:

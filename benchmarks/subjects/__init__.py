@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..operations import Paths
+from ..operations import REDIRECT_URI, SCOPE, Paths
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NODE = ROOT / "benchmarks" / "node"
@@ -23,7 +23,8 @@ class Subject:
     Args:
         module: what serves it, where that is not granian with `app`.
         app: the WSGI callable of a Python subject.
-        setup: module that fills the database and prints Facts.
+        script: of a node one, and its argument.
+        setup: module that fills the database and prints Facts; a node subject does both itself before it listens.
         weight: its share of a window's requests; the slow ones would take an hour otherwise.
     """
 
@@ -32,6 +33,7 @@ class Subject:
     paths: Paths
     module: str = ""
     app: str = ""
+    script: tuple[str, ...] = ()
     setup: str = ""
     env: dict[str, str] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
@@ -41,6 +43,8 @@ class Subject:
 
     def command(self, port: int) -> Sequence[str]:
         """The command that serves it on a port."""
+        if self.script:
+            return ["node", str(NODE / self.script[0]), *self.script[1:]]
         if self.module:
             return [sys.executable, "-m", self.module]
         return [
@@ -51,10 +55,11 @@ class Subject:
             self.app,
         ]
 
-    def environment(self, database: dict[str, str], *, port: int, state: Path) -> dict[str, str]:
+    def environment(self, database: dict[str, str], *, port: int, state: Path, users: int) -> dict[str, str]:
         """The environment of its setup and of its server: the caller's, less what belongs to another Django."""
         inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-        return inherited | database | {"SERVE_PORT": str(port), "STATE_DIR": str(state)} | self.env
+        own = {"SERVE_PORT": str(port), "STATE_DIR": str(state), "USERS": str(users)}
+        return inherited | database | own | self.env
 
 
 # The environment of docs/deploy.md, for one worker behind a proxy on this machine.
@@ -114,4 +119,25 @@ TOOLKIT_CHEAPEST = Subject(
     env={"DJANGO_SETTINGS_MODULE": "benchmarks.subjects.toolkit_cheapest_settings", "HASH_CLIENT_SECRET": "0"},
     extra={"approval_prompt": "auto"},
     weight=0.5,
+)
+_NODE = {
+    "NODE_ENV": "production",
+    "SERVE_THREADS": str(CONNECTIONS),
+    "REDIRECT_URI": REDIRECT_URI,
+    "SCOPE": SCOPE,
+}
+NODE_MEMORY = Subject(
+    name="node-memory",
+    title="node-oidc-provider, in memory",
+    paths=_NODE_PATHS,
+    script=("server.mjs", "memory.mjs"),
+    env=_NODE,
+    is_durable=False,
+)
+NODE_POSTGRES = Subject(
+    name="node-postgres",
+    title="node-oidc-provider on PostgreSQL",
+    paths=_NODE_PATHS,
+    script=("server.mjs", "postgres.mjs"),
+    env=_NODE,
 )

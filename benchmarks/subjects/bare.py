@@ -7,9 +7,9 @@ No layers, no settings, no events, no words for what is wrong: a refusal is a ba
 import base64
 import hashlib
 import hmac
+import os
 import secrets
 import struct
-import sys
 import time
 import uuid
 from collections.abc import Mapping
@@ -165,4 +165,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(os.environ["USERS"]))

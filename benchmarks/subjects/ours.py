@@ -1,6 +1,6 @@
 """Set ours up: a client with a secret that the server made, users who are signed in and have consented."""
 
-import sys
+import os
 
 import django
 from django.core.management import call_command
@@ -28,4 +28,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(os.environ["USERS"]))

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import sys
 from datetime import timedelta
 
 import django
@@ -42,4 +41,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(os.environ["USERS"]))
