@@ -1,0 +1,77 @@
+"""OAuth clients that we did not write, unmodified, each in a process of its own, against the running server."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from config.sites import ROOT, Sites
+from tests.journeys.stage import manage
+
+pytestmark = pytest.mark.journey
+
+# What a library keeps about a token beside what the server said.
+OWN = {"expires_at"}
+
+
+def registered(sites: Sites, redirect_uri: str, *options: str) -> dict[str, str]:
+    """A new client application, as `manage.py create_client` says it."""
+    said = manage(sites, "create_client", "--name", "Stranger", "--redirect-uri", redirect_uri, *options)
+    told = dict(line.split() for line in said.splitlines() if line.startswith("client_"))
+    return {"issuer": sites.server_url, "redirect_uri": redirect_uri, **told}
+
+
+def played(sites: Sites, stranger: str, registration: dict[str, str]) -> dict[str, Any]:
+    """What a stranger says it was given."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"tests.journeys.strangers.{stranger}"],
+        cwd=ROOT,
+        env=sites.environment,
+        input=json.dumps(registration),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    given: dict[str, Any] = json.loads(done.stdout)
+    return given
+
+
+def assert_whole_lifecycle(given: dict[str, Any], *, scope: str) -> None:
+    """A pair, Alice, another pair, and after the revocation nothing."""
+    names = {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
+    for token in (given["token"], given["refreshed"]):
+        assert set(token) - OWN == names
+        assert token["token_type"] == "Bearer"
+        assert token["expires_in"] == 3600
+        granted = token["scope"]
+        assert (granted.split() if isinstance(granted, str) else granted) == scope.split()
+    assert given["token"]["refresh_token"] != given["refreshed"]["refresh_token"]
+    assert given["userinfo"]["username"] == "alice"
+    assert ("name" in given["userinfo"]) == ("profile" in scope)
+    assert given["revoked"] == 200
+    assert given["after"] == 401
+    assert given["refused"] == "invalid_grant"
+
+
+def test_authlib_with_basic_and_pkce(sites: Sites) -> None:
+    """What the metadata says is enough for it to find its way."""
+    given = played(sites, "with_authlib", registered(sites, "http://127.0.0.1:5001/callback"))
+    assert_whole_lifecycle(given, scope="user profile")
+
+
+def test_requests_oauthlib_with_its_secret_in_the_form(sites: Sites) -> None:
+    """It knows no PKCE unless it is asked for: registered as a client that cannot do it."""
+    given = played(sites, "with_requests_oauthlib", registered(sites, "http://127.0.0.1:5001/done", "--without-pkce"))
+    assert_whole_lifecycle(given, scope="user profile")
+
+
+def test_a_native_app_without_a_secret_on_another_port(sites: Sites) -> None:
+    """RFC 8252 section 7.3: the port is free, since nobody knows beforehand which one is."""
+    registration = registered(sites, "http://127.0.0.1/callback", "--public", "--native")
+    assert "client_secret" not in registration
+    given = played(sites, "native_app", registration)
+    assert_whole_lifecycle(given, scope="user")
