@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys bench-quick bench bench-setup bench-lock production fuzz lint format types docs lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys bench-quick bench bench-setup bench-lock production fuzz lint format types docs pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -106,6 +106,9 @@ bench-lock: setup ## resolve benchmarks/requirements.in into its lock again, les
 
 docs: setup ## write the pages of docs/ that are made from the code
 	$(BIN)/python -m tests.architecture.settings_page > docs/settings.md
+
+pictures: setup ## take the README's pictures again, from the running sites
+	$(BIN)/python -m tests.journeys.pictures
 
 lock: $(UV) ## resolve pyproject.toml into requirements.lock again
 	$(UV) pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -o requirements.lock
