@@ -59,7 +59,7 @@ test-postgres: setup
 	COVERAGE_FILE=.coverage.postgres TEST_DATABASE=postgres $(PYTEST) -n 2 -q -m "not journey and not production" --cov --cov-report= $(ARGS)
 
 journeys: setup ## both sites and a real browser, axe-core on every page, clients we did not write
-	$(PYTEST) -q -m journey tests/journeys $(ARGS)
+	$(PYTEST) -q -n 2 -m journey tests/journeys $(ARGS)
 
 production: setup ## the site as `make serve` serves it, on PostgreSQL and behind a real nginx
 	$(PYTEST) -q -n 2 -m production tests/production $(ARGS)
