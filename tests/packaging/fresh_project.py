@@ -6,11 +6,14 @@ import re
 import shlex
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import distribution
+from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from config.sites import ROOT
 
@@ -75,8 +78,7 @@ class FreshProject:
 
 def follow_the_readme(wheel: Path, directory: Path) -> FreshProject:
     """Install the wheel, start a project, and do what README.md says, in its order."""
-    python = new_environment(directory / "venv")
-    run(UV, "pip", "install", "--quiet", "--offline", "--python", python, wheel)
+    python = new_environment(wheel, directory / "venv")
     run(python, "-m", "django", "startproject", "mysite", directory)
     for file in ("settings.py", "urls.py", "views.py"):
         with (directory / "mysite" / file).open("a") as source:
@@ -88,20 +90,35 @@ def follow_the_readme(wheel: Path, directory: Path) -> FreshProject:
     return FreshProject(directory=directory, python=python, said=said)
 
 
-def new_environment(directory: Path) -> Path:
+def new_environment(wheel: Path, directory: Path) -> Path:
     """
-    A virtual environment with Django and what Django needs, nothing else, linked from this one: no network is asked.
+    A virtual environment with the wheel and what the wheel says it needs, nothing else. No network is asked: what is needed
+    is linked from the environment that runs the tests.
 
     Returns:
         its interpreter.
     """
-    run(UV, "venv", "--quiet", "--offline", directory)
+    run(UV, "venv", "--quiet", "--offline", "--python", sys.executable, directory)
+    python = directory / "bin/python"
+    run(UV, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", python, wheel)
     [packages] = directory.glob("lib/python*/site-packages")
-    for name in ("django", "asgiref", "sqlparse"):
-        found = distribution(name)
-        for top in {file.parts[0] for file in found.files or () if file.parts[0] != ".."}:
-            (packages / top).symlink_to(Path(str(found.locate_file(top))))
-    return directory / "bin/python"
+    [installed] = distributions(name="django-oauth-service", path=[str(packages)])
+    for needed in needs(installed):
+        for top in {file.parts[0] for file in needed.files or () if file.parts[0] != ".."}:
+            (packages / top).symlink_to(Path(str(needed.locate_file(top))))
+    return python
+
+
+def needs(package: Distribution) -> list[Distribution]:
+    """What a package needs without any of its extras, and what that needs, each once."""
+    wanted, found = [package], dict[str, Distribution]()
+    while wanted:
+        for requirement in map(Requirement, wanted.pop().requires or ()):
+            is_needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            if is_needed and requirement.name not in found:
+                found[requirement.name] = distribution(requirement.name)
+                wanted.append(found[requirement.name])
+    return list(found.values())
 
 
 def environment() -> dict[str, str]:
