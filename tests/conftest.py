@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client as Browser
@@ -9,6 +10,10 @@ from django.test import Client as Browser
 from oauth_service import clients
 from oauth_service.models import Client
 from tests.guide import Guide
+
+# A property is true or false, however busy the machine is.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
