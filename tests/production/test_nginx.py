@@ -1,0 +1,245 @@
+"""deploy/nginx.conf, run by a real nginx: TLS ends there, and the server behind it sees the request as it was sent."""
+
+import datetime
+import ipaddress
+import json
+import os
+import re
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from config.sites import ROOT, is_listening
+from tests.production import nginx
+from tests.production.deployment import PASSWORD, REDIRECT_URI, Deployment, Served, eventually, free_port, serving
+
+pytestmark = [pytest.mark.production, pytest.mark.nginx]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The server behind nginx; http speaks to nginx and knows its certificate."""
+
+    served: Served
+    folder: Path
+    certificate: Path
+    https_port: int
+    http_port: int
+    http: httpx.Client
+
+    @property
+    def issuer(self) -> str:
+        return f"https://localhost:{self.https_port}"
+
+    @property
+    def access_log(self) -> list[dict[str, str]]:
+        """What nginx has noted."""
+        return [json.loads(line) for line in (self.folder / "access.log").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def site(on_postgres: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """As docs/deploy.md sets it up, with ports of its own and a certificate made for the occasion."""
+    folder = tmp_path_factory.mktemp("nginx")
+    https_port, http_port = free_port(), free_port()
+    certificate = make_certificate(folder)
+    environment = on_postgres.environment(
+        OAUTH_SERVICE_ISSUER=f"https://localhost:{https_port}", TRUSTED_PROXIES="127.0.0.1"
+    )
+    with serving(environment, log_path=folder / "server.log") as served:
+        ports = {"8000": environment["SERVE_PORT"], "80": str(http_port), "443": str(https_port)}
+        process = subprocess.Popen([nginx.path(), "-e", "stderr", "-c", str(configuration(folder, ports))])
+        try:
+            eventually(lambda: process.poll() is not None or is_listening(https_port))
+            trust = ssl.create_default_context(cafile=str(certificate))
+            with httpx.Client(base_url=f"https://localhost:{https_port}", verify=trust, timeout=20) as http:
+                yield Site(
+                    served=served,
+                    folder=folder,
+                    certificate=certificate,
+                    https_port=https_port,
+                    http_port=http_port,
+                    http=http,
+                )
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture(autouse=True)
+def as_a_stranger(site: Site) -> None:
+    """Nobody is signed in because an earlier test was."""
+    site.http.cookies.clear()
+
+
+def configuration(folder: Path, ports: dict[str, str]) -> Path:
+    """The example within a main configuration that stays in its folder and on this machine's loopback."""
+    text = (ROOT / "deploy/nginx.conf").read_text()
+    text = re.sub(r"\n *listen \[::\].*", "", text)  # not every machine that runs the tests has IPv6
+    text = re.sub(r"listen (80|443)\b", lambda found: f"listen 127.0.0.1:{ports[found[1]]}", text)
+    for stated, here in {
+        "127.0.0.1:8000": f"127.0.0.1:{ports['8000']}",
+        "auth.example.com": "localhost",
+        "/etc/ssl/localhost": f"{folder}/localhost",
+        "/var/log/nginx/oauth.log": f"{folder}/access.log",
+    }.items():
+        assert stated in text
+        text = text.replace(stated, here)
+    temporary = "".join(
+        f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    user = "user root;\n" if os.geteuid() == 0 else ""  # else its workers could not enter the test's folder
+    path = folder / "nginx.conf"
+    path.write_text(f"{user}daemon off;\npid {folder}/pid;\nevents {{}}\nhttp {{\n{temporary}{text}}}\n")
+    return path
+
+
+def make_certificate(folder: Path) -> Path:
+    """A certificate for localhost, signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(minutes=5))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "localhost.key").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    path = folder / "localhost.crt"
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def test_the_whole_lifecycle(site: Site, on_postgres: Deployment) -> None:
+    """`manage.py simulate` holds every message against the guide, over https and through the proxy."""
+    command = [sys.executable, "manage.py", "simulate", "--server-url", site.issuer, "--redirect-uri", REDIRECT_URI]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "STATE_DIR": str(site.folder),
+        "SSL_CERT_FILE": str(site.certificate),
+        "OAUTH_CLIENT_ID": "presc_man_123",
+        "OAUTH_CLIENT_SECRET": on_postgres.client_secret,
+        "SIMULATE_PASSWORD": PASSWORD,
+    }
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:] + site.served.log[-3000:]
+
+
+def test_the_issuer_is_the_url_under_which_it_is_reached(site: Site) -> None:
+    """Whatever the server itself listens on."""
+    metadata = site.http.get("/.well-known/oauth-authorization-server").json()
+    assert metadata["issuer"] == site.issuer
+    endpoints = {url for name, url in metadata.items() if name.endswith("_endpoint")}
+    assert [url for url in endpoints if not url.startswith(f"{site.issuer}/")] == []
+
+
+def test_http_leads_to_https(site: Site) -> None:
+    """At the proxy, with path and query."""
+    answer = httpx.get(f"http://localhost:{site.http_port}/authorise/?state=a%20b")
+    assert (answer.status_code, answer.headers["location"]) == (301, "https://localhost/authorise/?state=a%20b")
+
+
+def test_a_request_that_says_it_was_https_is_not_believed(site: Site) -> None:
+    """Whoever reaches the server's own port from elsewhere says what they like."""
+    headers = {"X-Forwarded-Proto": "https", "Host": f"localhost:{site.https_port}"}
+    environment = site.served.environment | {"SERVE_PORT": str(free_port()), "TRUSTED_PROXIES": "192.0.2.1"}
+    with serving(environment, log_path=site.folder / "untrusting.log") as untrusting:
+        answer = untrusting.http.get("/login/", headers=headers)
+    assert (answer.status_code, answer.headers["location"]) == (301, f"{site.issuer}/login/")
+
+
+def test_cookies_travel_over_https_alone(site: Site) -> None:
+    """Both of them, and no script reads the session's."""
+    page = site.http.get("/login/")
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+    assert token
+    form = {"username": "alice", "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
+    signed_in = site.http.post("/login/", data=form, headers={"Referer": f"{site.issuer}/login/"})
+    cookies = [*page.headers.get_list("set-cookie"), *signed_in.headers.get_list("set-cookie")]
+    assert {cookie.strip().partition("=")[0] for cookie in cookies} == {"csrftoken", "sessionid"}
+    assert [cookie for cookie in cookies if "; Secure" not in cookie or "SameSite=Lax" not in cookie] == []
+    assert all("HttpOnly" in cookie for cookie in cookies if cookie.strip().startswith("sessionid="))
+
+
+def test_a_form_from_elsewhere_is_refused(site: Site) -> None:
+    """Over https Django asks where a form comes from: the issuer's origin is at home, no other."""
+    page = site.http.get("/login/")
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+    assert token
+    form = {"username": "alice", "password": PASSWORD, "csrfmiddlewaretoken": token[1]}
+    assert site.http.post("/login/", data=form, headers={"Origin": "https://evil.example"}).status_code == 403
+
+
+def test_browsers_are_told_to_stay_with_https(site: Site) -> None:
+    """For a year, on pages, on JSON and on files alike."""
+    for path in ("/login/", "/userinfo/", "/static/oauth_service/style.css"):
+        assert site.http.get(path).headers["strict-transport-security"] == "max-age=31536000", path
+
+
+@pytest.mark.parametrize("path", ["/token", "/userinfo", "/oauth/revoke", "/authorise", "/healthz"])
+def test_both_forms_of_a_path_answer_without_a_redirect(site: Site, path: str) -> None:
+    """A client that follows no redirect, or turns its POST into a GET, is served all the same."""
+    bare, slashed = site.http.options(path), site.http.options(f"{path}/")
+    assert (bare.status_code, slashed.status_code) == (204, 204)
+
+
+def test_a_body_that_is_too_long_does_not_reach_the_server(site: Site) -> None:
+    """nginx reads no more than the server would."""
+    before = site.served.log
+    answer = site.http.post("/token/", content=b"x=" + b"y" * 70_000, headers={"Content-Type": "text/plain"})
+    assert (answer.status_code, site.served.log) == (413, before)
+
+
+def test_a_long_authorization_request_gets_through(site: Site) -> None:
+    """State, PKCE and a long redirect_uri: three kilobytes of query are nothing unusual."""
+    assert site.http.get("/authorise/", params={"state": "s" * 3000}).status_code == 400
+
+
+def test_the_request_id_is_the_proxys(site: Site) -> None:
+    """One id from the access log to the answer; one that the client sends is not taken."""
+    answer = site.http.get("/healthz", headers={"X-Request-ID": "forged-by-client"})
+    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
+    assert answer.headers["x-request-id"] in {line["request_id"] for line in site.access_log}
+
+
+def test_what_is_for_the_operator_is_not_for_the_world(site: Site) -> None:
+    """They are asked on the server's own port."""
+    outside = {path: site.http.get(path).status_code for path in ("/readyz", "/readyz/", "/metrics", "/healthz")}
+    assert outside == {"/readyz": 404, "/readyz/": 404, "/metrics": 404, "/healthz": 200}
+    assert site.served.http.get("/readyz").status_code == 200
+
+
+def test_the_stylesheet_is_kept_for_ever_and_travels_compressed(site: Site) -> None:
+    """Its name changes with its content."""
+    page = site.http.get("/login/").text
+    found = re.search(r'rel="stylesheet" href="(/static/oauth_service/style\.[0-9a-f]{12}\.css)"', page)
+    assert found
+    answer = site.http.get(found[1], headers={"Accept-Encoding": "gzip"})
+    assert (answer.status_code, answer.headers["content-encoding"]) == (200, "gzip")
+    assert "immutable" in answer.headers["cache-control"]
+
+
+def test_no_query_is_in_the_access_log(site: Site) -> None:
+    """A code that somebody puts into a URL by mistake, a state: not for a file that is kept and shipped."""
+    site.http.get("/userinfo/", params={"access_token": "AT_misplaced"})
+    assert "AT_misplaced" not in (site.folder / "access.log").read_text()
