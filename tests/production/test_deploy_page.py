@@ -1,0 +1,23 @@
+"""docs/deploy.md names every variable that is read, and none that is not."""
+
+import re
+
+from config.sites import ROOT
+
+READ = re.compile(r"""(?:os\.environ\.get\(|_list\(|number\(|_number\()["']([A-Z_]+)["']""")
+# Django's and the command's own switch; the page tells of it in the first example.
+UNLISTED = {"DEBUG", "DJANGO_SETTINGS_MODULE"}
+
+
+def test_the_page_lists_what_is_read_from_the_environment() -> None:
+    """A variable that nobody knows of is never set; one that nobody reads is set in vain."""
+    sources = [ROOT / "config/serve.py", *sorted((ROOT / "config/server").glob("*.py"))]
+    read = {name for path in sources for name in READ.findall(path.read_text())}
+    table = (ROOT / "docs/deploy.md").read_text().partition("## The environment")[2]
+    listed = {
+        name
+        for line in table.splitlines()
+        if line[:1] == "|"
+        for name in re.findall(r"`([A-Z_]+)`", line.split("|")[1])
+    }
+    assert (listed - read, read - listed - UNLISTED) == (set(), set())
