@@ -53,7 +53,7 @@ def test_a_request_by_post_has_its_parameters_in_the_body(guide: Guide) -> None:
 def test_a_mistake_in_a_request_by_post_travels_to_the_client(
     guide: Guide, changes: dict[str, str], error: str
 ) -> None:
-    """As one by GET does."""
+    """Its errors are those of RFC 6749 section 4.1.2.1, as for one by GET."""
     guide.browser.force_login(guide.alice)
     response = guide.browser.post("/authorise/", urlencode(guide.request(**changes)), content_type=FORM)
     assert sent_back(response)["error"] == error

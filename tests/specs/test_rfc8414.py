@@ -66,7 +66,7 @@ def test_the_issuer_is_a_url_without_query_or_fragment(guide: Guide, settings: S
 
 @clause("RFC 8414", "2")
 def test_every_scope_that_is_named_can_be_had(guide: Guide) -> None:
-    """scopes_supported."""
+    """scopes_supported: by this client, which may have them all."""
     for scope in metadata(guide)["scopes_supported"]:
         assert guide.tokens(scope=scope)["scope"] == scope
 
