@@ -1,0 +1,83 @@
+"""Every test of a specification says which clause it proves, and every specification has its tests."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.sites import ROOT
+
+SPECS = ROOT / "tests/specs"
+# The lifecycle guide and its bad input are promises of our own; a clause is welcome there, and not asked for.
+OURS = {"test_lifecycle_guide", "test_bad_input"}
+LISTED = (
+    "RFC 6749",
+    "RFC 6750",
+    "RFC 7009",
+    "RFC 7636",
+    "RFC 8252",
+    "RFC 8414",
+    "RFC 9207",
+    "RFC 9700",
+    "OpenID Connect Core",
+)
+FILES = sorted(path for path in SPECS.glob("test_*.py") if path.stem not in OURS)
+SECTION = re.compile(r"\d+(?:\.\d+)*|[A-Z]")
+
+
+def proofs_in(path: Path) -> Iterator[ast.FunctionDef]:
+    """The test functions of a module."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield node
+
+
+def clauses_of(test: ast.FunctionDef) -> list[tuple[str, str]]:
+    """Specification and section of each @clause on a test."""
+    return [
+        (str(ast.literal_eval(call.args[0])), str(ast.literal_eval(call.args[1])))
+        for call in test.decorator_list
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "clause"
+    ]
+
+
+def file_of(spec: str) -> Path:
+    """Where the tests of a specification are: "RFC 6749" in test_rfc6749.py."""
+    return SPECS / f"test_{spec.lower().replace('rfc ', 'rfc').replace(' ', '_')}.py"
+
+
+@pytest.mark.parametrize("spec", LISTED)
+def test_every_specification_has_its_file(spec: str) -> None:
+    """Named by the specification, citing it in its first line."""
+    path = file_of(spec)
+    assert (ast.get_docstring(ast.parse(path.read_text())) or "").startswith(spec)
+    assert len(list(proofs_in(path))) >= 5
+
+
+def test_every_file_is_of_a_specification() -> None:
+    """A test that belongs to none of them has its place elsewhere."""
+    assert {path.name for path in FILES} == {file_of(spec).name for spec in LISTED}
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_every_test_names_a_clause_of_the_files_specification(path: Path) -> None:
+    """A reader comes from a clause to its tests, and from a failing test to its clause."""
+    astray = [
+        (test.name, clauses_of(test))
+        for test in proofs_in(path)
+        if not any(file_of(spec) == path and SECTION.fullmatch(section) for spec, section in clauses_of(test))
+    ]
+    assert astray == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_every_test_says_what_the_clause_asks_for(path: Path) -> None:
+    """A section number alone explains nothing."""
+    assert [test.name for test in proofs_in(path) if len(ast.get_docstring(test) or "") < 20] == []
+
+
+def test_the_files_were_read() -> None:
+    """A list that came out empty has no faults."""
+    assert sum(len(list(proofs_in(path))) for path in FILES) > 150
