@@ -297,7 +297,7 @@ class GrantAdmin(_ReadOnly, admin.ModelAdmin):
     def _end(self, grant: Grant) -> None:
         if Grant.objects.end(grant.pk):
             client_id = grant.consent.client.client_id
-            facts = {"user_id": grant.user_id, "client_id": client_id, "grant_id": grant.pk}
+            facts = {"user_id": grant.consent.user_id, "client_id": client_id, "grant_id": grant.pk}
             signals.announce(signals.token_revoked, **facts, token_type="refresh_token")
 
 

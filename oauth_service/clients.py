@@ -4,12 +4,12 @@ import hashlib
 import hmac
 import secrets
 import threading
+from typing import Any
 
 from django.contrib.auth.hashers import check_password
-from django.http import HttpRequest
 
 from . import signals
-from .models import Client
+from .models import Client, ClientRow, Consent, Standing
 from .protocol import client_authentication
 from .protocol.client_authentication import Credentials
 from .protocol.errors import InvalidClient, UnverifiedTarget
@@ -21,26 +21,30 @@ _remembered: set[bytes] = set()
 _remembering = threading.Lock()
 
 
-def authenticate(request: HttpRequest, parameters: Parameters) -> Client:
+def authenticate(credentials: Credentials, *, loaded: ClientRow | None = None) -> ClientRow:
     """
     The client that a request comes from, proven.
 
+    Args:
+        credentials: what the request brings.
+        loaded: the client of the code or token in the request, read with it; it counts only if it is the one that the
+            credentials name, and saves a statement then.
+
     Raises:
         InvalidClient: unknown, inactive, or its secret is wrong or missing; the log has which.
-        InvalidRequest: credentials sent twice.
     """
-    credentials = client_authentication.credentials(request.headers.get("Authorization", ""), parameters)
-    client = Client.objects.filter(client_id=credentials.client_id).first()
+    client_id = credentials.client_id
+    client = loaded if loaded and loaded.client_id == client_id else Client.objects.row(client_id)
     if client and not (reason := _fault_of(client, credentials)):
         return client
     reason = reason if client else "no such client"
-    signals.announce(signals.client_refused, client_id=credentials.client_id[:100], reason=reason)
-    raise InvalidClient("client authentication failed", detail=f"client {credentials.client_id[:100]!r}: {reason}")
+    signals.announce(signals.client_refused, client_id=client_id[:100], reason=reason)
+    raise InvalidClient("client authentication failed", detail=f"client {client_id[:100]!r}: {reason}")
 
 
-def named(parameters: Parameters) -> Client:
+def standing(parameters: Parameters, *, user_id: Any = None) -> Standing:
     """
-    The client that an authorization request names; nothing is proven yet.
+    The client that an authorization request names, and what this user has allowed it; nothing is proven yet.
 
     Raises:
         UnverifiedTarget: client_id is missing, or no active client has it.
@@ -49,15 +53,15 @@ def named(parameters: Parameters) -> Client:
     client_id = parameters.get("client_id")
     if not client_id:
         raise UnverifiedTarget("client_id is missing")
-    client = Client.objects.filter(client_id=client_id).first()
-    if not client:
+    standing = Consent.objects.standing(client_id=client_id, user_id=user_id)
+    if not standing:
         raise UnverifiedTarget("client_id is unknown", detail=f"no client {client_id[:100]!r}")
-    if not client.is_active:
-        raise UnverifiedTarget("client_id is not active", detail=f"client {client.client_id} was deactivated")
-    return client
+    if not standing.client.is_active:
+        raise UnverifiedTarget("client_id is not active", detail=f"client {client_id} was deactivated")
+    return standing
 
 
-def _fault_of(client: Client, credentials: Credentials) -> str:
+def _fault_of(client: ClientRow, credentials: Credentials) -> str:
     if not client.is_active:
         return "it was deactivated"
     if client.is_public:

@@ -2,17 +2,24 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.encoding import force_bytes
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
 PREFIX = "OAUTH_SERVICE_"
+_in_force: dict[str, object] = {}
 T = TypeVar("T")
 
 
@@ -26,7 +33,11 @@ class Setting(Generic[T]):
     purpose: str
 
     def __call__(self) -> T:
-        return cast("T", getattr(settings, self.name, self.default))
+        # Kept, as a name that settings do not have costs an exception each time it is asked for.
+        try:
+            return cast("T", _in_force[self.name])
+        except KeyError:
+            return cast("T", _in_force.setdefault(self.name, getattr(settings, self.name, self.default)))
 
 
 ISSUER = Setting(
@@ -89,6 +100,14 @@ REQUEST_BODY_LIMIT = Setting(
     "OAUTH_SERVICE_REQUEST_BODY_LIMIT", int, 65_536, "The longest request body that is read, in bytes."
 )
 
+REQUEST_ID_HEADER = Setting(
+    "OAUTH_SERVICE_REQUEST_ID_HEADER",
+    str,
+    "",
+    "The header in which a trusted proxy sends its id of a request, such as `X-Request-ID`: it becomes the reference on "
+    "error pages and in the log. Set it only where the proxy replaces what clients send.",
+)
+
 ALL: tuple[Setting[object], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
 
 
@@ -99,7 +118,35 @@ def issuer(request: HttpRequest) -> str:
 
 def token_keys() -> tuple[bytes, ...]:
     """The server's token keys, 32 bytes each: the one that seals now, then those that still open."""
-    own = [TOKEN_KEY(), *TOKEN_KEY_FALLBACKS()] if TOKEN_KEY() else []
-    # SECRET_KEY stays able to open, so that setting a token key of its own later ends no session.
-    keys = [force_bytes(key) for key in [*own, settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]]
-    return tuple(hmac.digest(b"oauth_service.token_key", key, hashlib.sha256) for key in keys)
+    try:
+        return cast("tuple[bytes, ...]", _in_force["token_keys"])
+    except KeyError:
+        own = [TOKEN_KEY(), *TOKEN_KEY_FALLBACKS()] if TOKEN_KEY() else []
+        # SECRET_KEY stays able to open, so that setting a token key of its own later ends no session.
+        keys = [force_bytes(key) for key in [*own, settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]]
+        derived = tuple(hmac.digest(b"oauth_service.token_key", key, hashlib.sha256) for key in keys)
+        return cast("tuple[bytes, ...]", _in_force.setdefault("token_keys", derived))
+
+
+def claims_function() -> "Callable[[AbstractBaseUser, frozenset[str]], dict[str, object]]":
+    """The function that CLAIMS names."""
+    try:
+        found = _in_force["claims_function"]
+    except KeyError:
+        found = _in_force.setdefault("claims_function", import_string(CLAIMS()))
+    return cast("Callable[[AbstractBaseUser, frozenset[str]], dict[str, object]]", found)
+
+
+def request_id_key() -> str:
+    """REQUEST_ID_HEADER as a WSGI environ spells it; no header has the key "HTTP_"."""
+    try:
+        return cast("str", _in_force["request_id_key"])
+    except KeyError:
+        key = "HTTP_" + REQUEST_ID_HEADER().upper().replace("-", "_")
+        return cast("str", _in_force.setdefault("request_id_key", key))
+
+
+@receiver(setting_changed, dispatch_uid="oauth_service.conf")
+def _forget(**_: object) -> None:
+    """Settings change in tests only, and Django tells of it."""
+    _in_force.clear()

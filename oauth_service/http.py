@@ -1,29 +1,24 @@
 """Django's HTTP <-> OAuth's: reading parameters, answers in JSON, answers in HTML, redirects to verified targets only."""
 
 import logging
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.db import transaction
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseBase,
-    HttpResponseRedirect,
-    JsonResponse,
-    UnreadablePostError,
-)
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import InterfaceError, OperationalError, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, UnreadablePostError
 from django.http.request import RawPostDataException
 from django.shortcuts import render
+from django.utils.http import parse_header_parameters
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from . import conf
+from . import conf, signals
 from .protocol import bearer
 from .protocol.errors import (
     BearerError,
@@ -32,6 +27,7 @@ from .protocol.errors import (
     OAuthError,
     RequestTooLarge,
     ServerError,
+    TemporarilyUnavailable,
     UnverifiedTarget,
 )
 from .protocol.parameters import Parameters, from_form, from_json, refuse_secrets
@@ -45,22 +41,64 @@ FORM = "application/x-www-form-urlencoded"
 PREFLIGHT_SECONDS = 86_400
 
 View = Callable[..., HttpResponseBase]
+Headers = tuple[tuple[str, str], ...]
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
 
 
-def query_parameters(request: HttpRequest) -> Parameters:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Call:
+    """
+    One request, as far as an endpoint for programs looks at it, whichever way it came in.
+
+    Header values are "" where a header is absent; address is the peer's.
+    """
+
+    method: str
+    path: str
+    query_string: str = ""
+    authorization: str = ""
+    content_type: str = ""
+    content_length: str = ""
+    address: str = ""
+    request_id: str = ""
+    read: Callable[[], bytes] = bytes
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> "Call":
+        """The call that a request of Django's makes."""
+        return cls.from_environ(request.META, path=request.path, read=lambda: request.body)
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, Any], *, path: str, read: Callable[[], bytes]) -> "Call":
+        """The call that a WSGI environ makes (PEP 3333)."""
+        get = environ.get
+        return cls(
+            method=get("REQUEST_METHOD", ""),
+            path=path,
+            query_string=get("QUERY_STRING", ""),
+            authorization=get("HTTP_AUTHORIZATION", ""),
+            content_type=get("CONTENT_TYPE", ""),
+            content_length=get("CONTENT_LENGTH", ""),
+            address=get("REMOTE_ADDR", ""),
+            request_id=get(conf.request_id_key(), ""),
+            read=read,
+        )
+
+
+def query_parameters(call: Call | HttpRequest) -> Parameters:
     """
     The parameters in the URL.
 
     Raises:
         InvalidRequest: not UTF-8, a NUL byte, or too many.
     """
-    return from_form(request.META.get("QUERY_STRING", "").encode("latin-1"))
+    text = call.query_string if isinstance(call, Call) else call.META.get("QUERY_STRING", "")
+    return from_form(text.encode("latin-1"))
 
 
-def body_parameters(request: HttpRequest) -> Parameters:
+def body_parameters(call: Call) -> Parameters:
     """
     The parameters in the body: a form (RFC 6749 Appendix B) or one flat JSON object of strings.
 
@@ -68,68 +106,142 @@ def body_parameters(request: HttpRequest) -> Parameters:
         RequestTooLarge: longer than OAUTH_SERVICE_REQUEST_BODY_LIMIT.
         InvalidRequest: another content type, malformed, or a secret in the URL.
     """
-    refuse_secrets(query_parameters(request))
+    if call.query_string:
+        refuse_secrets(query_parameters(call))
     limit = conf.REQUEST_BODY_LIMIT()
-    if not (length := request.META.get("CONTENT_LENGTH") or "0").isdecimal():
+    if not (length := call.content_length or "0").isdecimal():
         raise InvalidRequest("the Content-Length is not a number")
     if int(length) > limit:
         raise RequestTooLarge(f"the body is longer than {limit} bytes")
     try:
-        body = request.body
+        body = call.read()
     except RequestDataTooBig as cause:
         raise RequestTooLarge("the body is longer than DATA_UPLOAD_MAX_MEMORY_SIZE") from cause
     except UnreadablePostError as cause:
         raise InvalidRequest("the body could not be read", detail=f"it broke off: {cause}") from cause
     except RawPostDataException as cause:  # Django's CSRF check has looked for its token in a multipart form
         raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}") from cause
-    charset = (request.content_params or {}).get("charset", "utf-8").lower()
-    if request.content_type in (JSON, FORM) and charset not in ("utf-8", "utf8", "us-ascii"):
+    content_type, options = call.content_type, dict[str, str]()
+    if content_type not in (JSON, FORM):
+        content_type, options = parse_header_parameters(content_type)
+    if content_type in (JSON, FORM) and options.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
         raise InvalidRequest("the charset must be UTF-8")
-    if request.content_type == JSON:
+    if content_type == JSON:
         return from_json(body)
-    if request.content_type == FORM or not body:
+    if content_type == FORM or not body:
         return from_form(body)
-    raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}", detail=f"{(request.content_type or '')[:100]!r}")
+    raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}", detail=f"{content_type[:100]!r}")
 
 
 # -- answers in JSON -------------------------------------------------------------------------------------------------
 
 
-def answers_in_json(*methods: str) -> Callable[[View], View]:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an endpoint for programs says; every answer is JSON or empty. The repr shows no body: it may hold tokens."""
+
+    status: int = 200
+    body: bytes = field(default=b"", repr=False)
+    headers: Headers = ()
+
+    @classmethod
+    def of(cls, members: Mapping[str, object], *, status: int = 200, headers: Headers = ()) -> "Answer":
+        """An answer that is one JSON object."""
+        return cls(status, _encode(members).encode(), (*_IS_JSON, *headers))
+
+    def for_django(self) -> HttpResponse:
+        """The same, for Django to send."""
+        response = HttpResponse(self.body, status=self.status)
+        for name, value in self.headers:
+            response.headers[name] = value
+        return response
+
+
+_encode = DjangoJSONEncoder().encode  # claims of a host project may hold dates and lazy texts
+_IS_JSON: Headers = (("Content-Type", JSON),)
+_NOT_KEPT: Headers = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
+
+Core = Callable[[Call], Answer]
+
+
+class Endpoint(Protocol):
+    """A view of Django's, and as `answer` the same without Django around it."""
+
+    __name__: str
+    answer: Core
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase: ...
+
+
+def answers_calls(*methods: str) -> Callable[[Core], Endpoint]:
     """
-    Make a view an endpoint for programs: no cookie, no session, no CSRF, errors as JSON, nothing cached.
+    Make a function of a Call an endpoint for programs: errors as JSON, nothing cached; no cookie, session or CSRF.
 
     Any origin may call it (CORS without credentials): what it does depends on what the request itself carries.
 
     Args:
         methods: HTTP methods it answers; OPTIONS comes with them, and HEAD with GET.
     """
-    allowed = (*methods, "HEAD", "OPTIONS") if "GET" in methods else (*methods, "OPTIONS")
+    allowed, shared = _allowed(methods), _for_programs(methods)
+
+    def decorate(core: Core) -> Endpoint:
+        def decide(call: Call) -> Answer:
+            if call.method not in allowed or call.method == "OPTIONS":
+                return _without_body(call.method, allowed)
+            try:
+                return core(call)
+            except OAuthError as refusal:
+                return refuse_in_json(call.path, refusal)
+            except Exception as failure:
+                return _fail_in_json(call.path, failure)
+
+        def answer(call: Call) -> Answer:
+            with signals.serving(core.__name__, call.method, call.address, call.request_id) as served:
+                said = decide(call)
+                served.status = said.status
+            return Answer(said.status, said.body, (*said.headers, *shared, *_NOT_KEPT))
+
+        @csrf_exempt
+        @transaction.non_atomic_requests
+        @wraps(core)
+        def view(request: HttpRequest) -> HttpResponseBase:
+            return answer(Call.of(request)).for_django()
+
+        endpoint = cast("Endpoint", view)
+        endpoint.answer = answer
+        return endpoint
+
+    return decorate
+
+
+def answers_in_json(*methods: str) -> Callable[[View], View]:
+    """
+    As answers_calls(), for a view that needs more of Django's request and may say itself how long its answer is kept.
+
+    Args:
+        methods: HTTP methods it answers; OPTIONS comes with them, and HEAD with GET.
+    """
+    allowed, shared = _allowed(methods), _for_programs(methods)
 
     def decorate(view: View) -> View:
         @csrf_exempt
         @transaction.non_atomic_requests
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if request.method == "OPTIONS":
-                response: HttpResponseBase = _preflight()
-            elif request.method not in allowed:
-                response = HttpResponse(status=405)
-            else:
-                try:
-                    response = view(request, *args, **kwargs)
-                except OAuthError as refusal:
-                    response = refuse_in_json(request, refusal)
-                except Exception as failure:
-                    response = _fail_in_json(request, failure)
-            if response.status_code in (204, 405):
-                response["Allow"] = ", ".join(allowed)
-            response["Access-Control-Allow-Origin"] = "*"
-            response["Access-Control-Allow-Methods"] = ", ".join(allowed)
-            response["Access-Control-Expose-Headers"] = "WWW-Authenticate"
-            if not response.has_header("Cache-Control"):
-                response["Cache-Control"] = "no-store"
-                response["Pragma"] = "no-cache"
+            call = Call.of(request)
+            with signals.serving(view.__name__, call.method, call.address, call.request_id) as served:
+                if call.method not in allowed or call.method == "OPTIONS":
+                    response: HttpResponseBase = _without_body(call.method, allowed).for_django()
+                else:
+                    try:
+                        response = view(request, *args, **kwargs)
+                    except OAuthError as refusal:
+                        response = refuse_in_json(request.path, refusal).for_django()
+                    except Exception as failure:
+                        response = _fail_in_json(request.path, failure).for_django()
+                served.status = response.status_code
+            for name, value in (*shared, *(() if response.has_header("Cache-Control") else _NOT_KEPT)):
+                response.headers[name] = value
             return response
 
         return answer
@@ -137,36 +249,62 @@ def answers_in_json(*methods: str) -> Callable[[View], View]:
     return decorate
 
 
-def refuse_in_json(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
+def refuse_in_json(path: str, refusal: OAuthError) -> Answer:
     """Render a refusal for a program, and log its exact reason under the reference that the answer carries."""
-    reference = log_refusal(request, refusal)
-    members = {"error": refusal.error, "error_description": refusal.description, "reference": reference}
-    response = JsonResponse({name: value for name, value in members.items() if value}, status=refusal.status)
-    response["Cache-Control"] = "no-store"
-    response["Pragma"] = "no-cache"
+    reference = log_refusal(path, refusal)
+    headers: Headers = _NOT_KEPT
     if isinstance(refusal, BearerError):
-        response["WWW-Authenticate"] = bearer.challenge(refusal, realm=REALM)
+        headers = (*headers, ("WWW-Authenticate", bearer.challenge(refusal, realm=REALM)))
     elif isinstance(refusal, InvalidClient):
-        response["WWW-Authenticate"] = f'Basic realm="{REALM}", charset="UTF-8"'
-    return response
+        headers = (*headers, ("WWW-Authenticate", f'Basic realm="{REALM}", charset="UTF-8"'))
+    if refusal.retry_after:
+        headers = (*headers, ("Retry-After", str(refusal.retry_after)))
+    members = {"error": refusal.error, "error_description": refusal.description, "reference": reference}
+    return Answer.of({name: value for name, value in members.items() if value}, status=refusal.status, headers=headers)
 
 
-def _fail_in_json(request: HttpRequest, failure: Exception) -> HttpResponse:
+def _fail_in_json(path: str, failure: Exception) -> Answer:
+    if isinstance(failure, (OperationalError, InterfaceError)):
+        return refuse_in_json(path, _unavailable(failure))
     if settings.DEBUG_PROPAGATE_EXCEPTIONS:
         raise failure
     # Not left to Django: its debug page and error mails would show the local variables, tokens among them.
-    reference = new_reference()
-    logger.error("failure endpoint=%s reference=%s", request.path, reference, exc_info=failure)
+    served = signals.now_serving()
+    served.error = ServerError.error
+    logger.error("failure endpoint=%s reference=%s", path, served.reference, exc_info=failure)
     refusal = ServerError("the server met an unexpected condition")
-    members = {"error": refusal.error, "error_description": refusal.description, "reference": reference}
-    return JsonResponse(members, status=refusal.status)
+    members = {"error": refusal.error, "error_description": refusal.description, "reference": served.reference}
+    return Answer.of(members, status=refusal.status, headers=_NOT_KEPT)
 
 
-def _preflight() -> HttpResponse:
-    response = HttpResponse(status=204)
-    response["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
-    response["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
-    return response
+def _unavailable(failure: Exception) -> TemporarilyUnavailable:
+    # The driver's words name hosts and statements; they are the operator's.
+    return TemporarilyUnavailable(
+        "the server cannot reach its database at the moment", detail=f"{type(failure).__name__}: {failure}"
+    )
+
+
+def _allowed(methods: tuple[str, ...]) -> tuple[str, ...]:
+    return (*methods, "HEAD", "OPTIONS") if "GET" in methods else (*methods, "OPTIONS")
+
+
+def _for_programs(methods: tuple[str, ...]) -> Headers:
+    return (
+        ("Access-Control-Allow-Origin", "*"),
+        ("Access-Control-Allow-Methods", ", ".join(_allowed(methods))),
+        ("Access-Control-Expose-Headers", "WWW-Authenticate"),
+    )
+
+
+def _without_body(method: str, allowed: tuple[str, ...]) -> Answer:
+    allow = ("Allow", ", ".join(allowed))
+    if method != "OPTIONS":
+        return Answer(405, headers=(allow,))
+    preflight = (
+        ("Access-Control-Allow-Headers", "Authorization, Content-Type"),
+        ("Access-Control-Max-Age", str(PREFLIGHT_SECONDS)),
+    )
+    return Answer(204, headers=(allow, *preflight))
 
 
 # -- answers in HTML -------------------------------------------------------------------------------------------------
@@ -179,20 +317,25 @@ def answers_in_html(*methods: str) -> Callable[[View], View]:
     Args:
         methods: HTTP methods it answers; OPTIONS comes with them, and HEAD with GET.
     """
-    allowed = (*methods, "HEAD", "OPTIONS") if "GET" in methods else (*methods, "OPTIONS")
+    allowed = _allowed(methods)
 
     def decorate(view: View) -> View:
         @transaction.non_atomic_requests
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if request.method not in allowed or request.method == "OPTIONS":
-                response: HttpResponseBase = HttpResponse(status=204 if request.method == "OPTIONS" else 405)
-                response["Allow"] = ", ".join(allowed)
-            else:
-                try:
-                    response = view(request, *args, **kwargs)
-                except OAuthError as refusal:
-                    response = refuse_in_html(request, refusal)
+            call = Call.of(request)
+            with signals.serving(view.__name__, call.method, call.address, call.request_id) as served:
+                if call.method not in allowed or call.method == "OPTIONS":
+                    response: HttpResponseBase = HttpResponse(status=204 if call.method == "OPTIONS" else 405)
+                    response["Allow"] = ", ".join(allowed)
+                else:
+                    try:
+                        response = view(request, *args, **kwargs)
+                    except OAuthError as refusal:
+                        response = refuse_in_html(request, refusal)
+                    except (OperationalError, InterfaceError) as failure:
+                        response = refuse_in_html(request, _unavailable(failure))
+                served.status = response.status_code
             protect_page(response)
             return response
 
@@ -224,8 +367,11 @@ def protect_page(response: HttpResponseBase, *, reply_to: ReplyTo | None = None)
 
 def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
     """Render a refusal for a person; never a redirect. The exact reason is in the log, and with DEBUG on the page."""
-    reference = log_refusal(request, refusal)
-    if isinstance(refusal, UnverifiedTarget):
+    reference = log_refusal(request.path, refusal)
+    if isinstance(refusal, TemporarilyUnavailable):
+        title = _("We cannot answer at the moment")
+        sentence = _("Something on our side is being restarted. Nothing is lost: please try again in a moment.")
+    elif isinstance(refusal, UnverifiedTarget):
         title = _("This app cannot be connected")
         sentence = _("The link that brought you here does not match what the app has registered with us.")
     else:
@@ -237,12 +383,15 @@ def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
         "reference": reference,
         "detail": f"{refusal.error}: {refusal.detail}" if settings.DEBUG else "",
     }
-    return render_page(request, "error", context, status=refusal.status)
+    response = render_page(request, "error", context, status=refusal.status)
+    if refusal.retry_after:
+        response["Retry-After"] = str(refusal.retry_after)
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW in the look of our pages."""
-    reference = new_reference()
+    reference = signals.now_serving().reference
     logger.warning("csrf endpoint=%s reference=%s reason=%r", request.path, reference, reason)
     context = {"reference": reference, "detail": reason if settings.DEBUG else ""}
     response = render_page(request, "csrf_failure", context, status=403)
@@ -275,7 +424,7 @@ def redirect_with_code(reply_to: ReplyTo, code: str) -> HttpResponse:
 
 def redirect_with_error(request: HttpRequest, reply_to: ReplyTo, refusal: OAuthError) -> HttpResponse:
     """Send the browser back to the client with a refusal (RFC 6749 section 4.1.2.1), and log its exact reason."""
-    log_refusal(request, refusal)
+    log_refusal(request.path, refusal)
     return _ClientRedirect(reply_to, reply_to.with_error(refusal))
 
 
@@ -287,27 +436,23 @@ def leads_back(request: HttpRequest, url: str) -> bool:
 # -- the operator's voice --------------------------------------------------------------------------------------------
 
 
-def new_reference() -> str:
-    """An id that an answer and its log line share: 12 hexadecimal digits."""
-    return secrets.token_hex(6)
-
-
-def log_refusal(request: HttpRequest, refusal: OAuthError) -> str:
+def log_refusal(path: str, refusal: OAuthError) -> str:
     """
     Write the exact reason of a refusal to the log.
 
     Returns:
         the reference under which it stands there.
     """
-    reference = new_reference()
+    served = signals.now_serving()
+    served.error = refusal.error or "no_token"
     level = logging.INFO if isinstance(refusal, BearerError) else logging.WARNING
     logger.log(
         level,
         "refused error=%s endpoint=%s reference=%s detail=%r",
-        refusal.error or "no_token",
-        request.path,
-        reference,
+        served.error,
+        path,
+        served.reference,
         refusal.detail,
-        extra={"reference": reference, "error": refusal.error, "detail": refusal.detail},
+        extra={"reference": served.reference, "error": refusal.error, "detail": refusal.detail},
     )
-    return reference
+    return served.reference

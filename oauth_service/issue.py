@@ -2,11 +2,11 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Protocol
+from uuid import UUID
 
 from . import conf
-from .models import AuthorizationCode, Consent, Grant
-from .models.client import Client
+from .models import AuthorizationCode, ClientRow
 from .protocol import scope as scopes
 from .protocol import sealed
 from .protocol.authorization_request import AuthorizationRequest
@@ -14,26 +14,35 @@ from .protocol.reply_to import ReplyTo
 from .protocol.token_response import TokenResponse
 
 
-def code(consent: Consent, request: AuthorizationRequest, reply_to: ReplyTo, *, now: datetime) -> str:
+class Sealing(Protocol):
+    """A grant, or the code that it takes the place of: they have the same id, secret and scope."""
+
+    @property
+    def pk(self) -> UUID: ...
+    @property
+    def secret(self) -> bytes: ...
+    @property
+    def scope(self) -> str: ...
+
+
+def code(consent_id: UUID, request: AuthorizationRequest, reply_to: ReplyTo, *, now: datetime) -> str:
     """
     Make an authorization code for a request that the user allowed.
 
     Returns:
         the code, SPL__ and 66 characters.
     """
-    expires_at = now + conf.AUTHORIZATION_CODE_LIFETIME()
-    pending = AuthorizationCode.objects.create(
-        consent=consent,
+    code_id, secret = AuthorizationCode.objects.give(
+        consent_id=consent_id,
         scope=request.scope,
         redirect_uri=reply_to.sent_redirect_uri,
         code_challenge=request.code_challenge,
-        expires_at=expires_at,
-        purge_at=expires_at,
+        expires_at=now + conf.AUTHORIZATION_CODE_LIFETIME(),
     )
-    return _seal(sealed.AuthorizationCode(code_id=pending.pk), pending.secret)
+    return _seal(sealed.AuthorizationCode(code_id=code_id), secret)
 
 
-def tokens(grant: Grant, client: Client, *, generation: int, scope: str, now: datetime) -> TokenResponse:
+def tokens(grant: Sealing, client: ClientRow, *, generation: int, scope: str, now: datetime) -> TokenResponse:
     """
     Make the tokens of a grant.
 
@@ -57,15 +66,15 @@ def tokens(grant: Grant, client: Client, *, generation: int, scope: str, now: da
     )
 
 
-def grant_lifetime(client: Client) -> timedelta:
+def grant_lifetime(client: ClientRow) -> timedelta:
     """How long a grant lives from its last refresh; only as long as its access token if it cannot be refreshed."""
     return conf.REFRESH_TOKEN_LIFETIME() if client.may_use("refresh_token") else conf.ACCESS_TOKEN_LIFETIME()
 
 
-def scope_now(granted: str, client: Client) -> str:
+def scope_now(granted: str, client: ClientRow) -> str:
     """What is left of a scope: what was taken from the client since is no longer given."""
     return scopes.both(granted, client.scope)
 
 
-def _seal(payload: sealed.Payload, secret: Any) -> str:
-    return sealed.seal(payload, conf.token_keys()[0], bytes(secret))
+def _seal(payload: sealed.Payload, secret: bytes) -> str:
+    return sealed.seal(payload, conf.token_keys()[0], secret)

@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from . import conf, issue
-from .http import query_parameters, refuse_in_json
+from .http import Call, query_parameters, refuse_in_json
 from .models import Grant
 from .protocol import bearer, lifecycle, scope, sealed
 from .protocol.errors import BearerError, InsufficientScope, InvalidRequest, InvalidToken, MalformedBearer
@@ -66,7 +66,7 @@ def protect(*required_scope: str) -> Callable[[Callable[..., Any]], Callable[...
                 try:
                     await sync_to_async(_admit)(request, required_scope)
                 except BearerError as refusal:
-                    return await sync_to_async(refuse_in_json)(request, refusal)
+                    return (await sync_to_async(refuse_in_json)(request.path, refusal)).for_django()
                 return cast("HttpResponseBase", await view(request, *args, **kwargs))
 
             return csrf_exempt(markcoroutinefunction(wraps(view)(guarded_async)))
@@ -77,7 +77,7 @@ def protect(*required_scope: str) -> Callable[[Callable[..., Any]], Callable[...
             try:
                 _admit(request, required_scope)
             except BearerError as refusal:
-                return refuse_in_json(request, refusal)
+                return refuse_in_json(request.path, refusal).for_django()
             return cast("HttpResponseBase", view(request, *args, **kwargs))
 
         return guarded
@@ -101,7 +101,7 @@ class ProtectedMixin:
         return protect(*cls.required_scope.split())(view)
 
 
-def bearer_of(request: HttpRequest, *, now: datetime) -> Bearer:
+def bearer_of(call: Call, *, now: datetime) -> Bearer:
     """
     Who a request comes from, by its access token: one statement.
 
@@ -109,35 +109,33 @@ def bearer_of(request: HttpRequest, *, now: datetime) -> Bearer:
         MissingToken, MalformedBearer, InvalidToken: as their names say (RFC 6750 section 3.1).
     """
     try:
-        query = frozenset(query_parameters(request))
+        query = frozenset(query_parameters(call)) if call.query_string else frozenset[str]()
     except InvalidRequest as cause:
         raise MalformedBearer(cause.description) from cause
-    text = bearer.token_of(request.headers.get("Authorization", ""), query=query)
+    text = bearer.token_of(call.authorization, query=query)
     try:
         claim = sealed.read(sealed.AccessToken, text)
-        grant = Grant.objects.facts(claim.row_id, token_id=claim.payload.token_id)
+        grant = Grant.objects.facts_of_token(claim.row_id, claim.payload.token_id)
         if grant is None:
             raise InvalidToken("the access token is not valid", detail=f"grant {claim.row_id}: unknown or ended")
-        token = claim.prove(conf.token_keys(), bytes(grant.secret))
+        token = claim.prove(conf.token_keys(), grant.secret)
     except sealed.Unproven as cause:
         raise InvalidToken("the access token is not valid", detail=cause.detail) from cause
-    expires_at = datetime.fromtimestamp(token.expires_at, UTC)
-    if expires_at <= now:
-        raise InvalidToken("the access token expired", detail=f"grant {grant.pk}: expired at {expires_at:%FT%TZ}")
+    if token.expires_at <= now.timestamp():
+        raise InvalidToken("the access token expired", detail=f"grant {grant.pk}: expired at {token.expires_at}")
     if grant.token_is_revoked:
         raise InvalidToken(
             "the access token is not valid", detail=f"grant {grant.pk}: token {token.token_id} was revoked"
         )
     if fault := lifecycle.fault_of(grant, now=now):
         raise InvalidToken("the access token is not valid", detail=f"grant {grant.pk}: {fault}")
-    client = grant.consent.client
     return Bearer(
-        user=grant.consent.user,
-        client_id=client.client_id,
-        scope=frozenset(issue.scope_now(token.scope or grant.scope, client).split()),
+        user=grant.user,
+        client_id=grant.client.client_id,
+        scope=frozenset(issue.scope_now(token.scope or grant.scope, grant.client).split()),
         grant_id=grant.pk,
         token_id=token.token_id,
-        expires_at=expires_at,
+        expires_at=datetime.fromtimestamp(token.expires_at, UTC),
     )
 
 
@@ -155,7 +153,7 @@ def refuse_less(bearer: Bearer, *required_scope: str) -> None:
 
 
 def _admit(request: HttpRequest, required_scope: tuple[str, ...]) -> None:
-    found = bearer_of(request, now=timezone.now())
+    found = bearer_of(Call.of(request), now=timezone.now())
     refuse_less(found, *required_scope)
     cast("ProtectedRequest", request).bearer = found
     request.user = found.user  # type: ignore[assignment]

@@ -6,6 +6,12 @@ Receivers cannot change a decision: it has been taken and stored.
 """
 
 import logging
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from django.db import transaction
 from django.dispatch import Signal
@@ -25,7 +31,62 @@ refresh_replayed = Signal()  # user_id, client_id, grant_id
 token_revoked = Signal()  # user_id, client_id, grant_id, token_type
 app_deauthorised = Signal()  # user_id, client_id
 
+# Not an event but a measurement: sent after every answer, and never logged here.
+request_answered = Signal()  # endpoint, method, status, error, seconds
+
 _NAMES = {signal: name for name, signal in list(globals().items()) if isinstance(signal, Signal)}
+
+
+class Served:
+    """
+    The request that is being answered.
+
+    Attributes:
+        endpoint: the name of the view; address: of who sent it; status, error: of the answer, once there is one.
+    """
+
+    __slots__ = ("_reference", "address", "endpoint", "error", "status")
+
+    def __init__(self, endpoint: str = "", address: str = "", request_id: str = "") -> None:
+        self.endpoint = endpoint
+        self.address = address
+        self.status = 0
+        self.error = ""
+        self._reference = request_id if _REQUEST_ID.fullmatch(request_id) else ""
+
+    @property
+    def reference(self) -> str:
+        """The id that an answer and its log lines share: the trusted proxy's, or else 12 hexadecimal digits."""
+        if not self._reference:
+            self._reference = secrets.token_hex(6)
+        return self._reference
+
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9\-._]{8,64}")
+_served: ContextVar[Served | None] = ContextVar("served", default=None)
+
+
+def now_serving() -> Served:
+    """The request that is being answered; outside of one, a new one that nobody sent."""
+    return _served.get() or Served()
+
+
+@contextmanager
+def serving(endpoint: str, method: str, address: str, request_id: str) -> Iterator[Served]:
+    """Answer a request within the block, and tell how long it took."""
+    served = Served(endpoint, address, request_id)
+    token = _served.set(served)
+    started = time.perf_counter()
+    try:
+        yield served
+    finally:
+        if request_answered.receivers:
+            seconds = time.perf_counter() - started
+            facts = {"endpoint": endpoint, "method": method, "status": served.status, "error": served.error}
+            request_answered.send_robust(sender=None, **facts, seconds=seconds)
+        _served.reset(token)
+
+
 _WARNINGS = {login_refused, client_refused, code_replayed, refresh_replayed}
 
 
@@ -40,8 +101,9 @@ def announce(signal: Signal, **facts: object) -> None:
     def tell() -> None:
         level = logging.WARNING if signal in _WARNINGS else logging.INFO
         name = _NAMES[signal]
-        words = " ".join(f"{key}={str(value)!r}" for key, value in facts.items())
-        logger.log(level, "%s %s", name, words, extra={"event": name, "facts": facts})
+        if logger.isEnabledFor(level):
+            words = " ".join(f"{key}={str(value)!r}" for key, value in facts.items())
+            logger.log(level, "%s %s", name, words, extra={"event": name, "facts": facts})
         # A host's receiver that fails is the host's to mend; the client's answer is already true.
         for receiver, outcome in signal.send_robust(sender=None, **facts):
             if isinstance(outcome, Exception):

@@ -35,6 +35,7 @@ def test_the_defaults() -> None:
         "TOKEN_KEY_FALLBACKS": (),
         "CLAIMS": "oauth_service.claims.claims_of",
         "REQUEST_BODY_LIMIT": 65_536,
+        "REQUEST_ID_HEADER": "",
     }
 
 

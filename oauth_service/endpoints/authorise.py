@@ -2,17 +2,20 @@
 
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csrf_token
 
 from .. import clients, conf, issue, signals
 from ..http import (
+    Call,
     answers_in_html,
     body_parameters,
     protect_page,
@@ -21,7 +24,7 @@ from ..http import (
     redirect_with_error,
     render_page,
 )
-from ..models import Client, Consent
+from ..models import Client, ClientRow, Consent, Standing
 from ..protocol import authorization_request
 from ..protocol.authorization_request import AuthorizationRequest, NextStep
 from ..protocol.errors import AccessDenied, OAuthError
@@ -39,16 +42,16 @@ def authorise(request: HttpRequest) -> HttpResponse:
     A POST without response_type is the user's answer from our own page. One with it is an authorization request, as the GET
     (OpenID Connect Core section 3.1.2.1).
     """
-    parameters = body_parameters(request) if request.method == "POST" else query_parameters(request)
+    parameters = body_parameters(Call.of(request)) if request.method == "POST" else query_parameters(request)
     is_answer = request.method == "POST" and "response_type" not in parameters
-    client = clients.named(parameters)
-    reply_to = ReplyTo.verify(client, parameters, issuer=conf.issuer(request))
+    standing = clients.standing(parameters, user_id=request.user.pk)
+    reply_to = ReplyTo.verify(standing.client, parameters, issuer=conf.issuer(request))
     # Client and redirect_uri are verified: from here on errors travel to the client.
     try:
-        asked = AuthorizationRequest.parse(parameters, client, is_answer=is_answer)
+        asked = AuthorizationRequest.parse(parameters, standing.client, is_answer=is_answer)
         if is_answer:
-            return _answer(request, parameters, client, reply_to, asked)
-        return _ask(request, parameters, client, reply_to, asked)
+            return _answer(request, parameters, standing.client, reply_to, asked)
+        return _ask(request, parameters, standing, reply_to, asked)
     except OAuthError as refusal:
         if not request.user.is_authenticated:
             # Else a link with a mistake in it would lead whoever opens it straight to a target of the sender's choice:
@@ -58,41 +61,42 @@ def authorise(request: HttpRequest) -> HttpResponse:
 
 
 def _ask(
-    request: HttpRequest, parameters: Parameters, client: Client, reply_to: ReplyTo, asked: AuthorizationRequest
+    request: HttpRequest, parameters: Parameters, standing: Standing, reply_to: ReplyTo, asked: AuthorizationRequest
 ) -> HttpResponse:
-    user = request.user
-    consent = Consent.objects.filter(user_id=user.pk, client=client).first() if user.is_authenticated else None
     match authorization_request.next_step(
         asked,
-        is_signed_in=user.is_authenticated,
-        consented_scope=consent.scope if consent else "",
-        may_skip=client.may_skip_consent(reply_to.uri),
+        is_signed_in=request.user.is_authenticated,
+        consented_scope=standing.scope,
+        may_skip=standing.client.may_skip_consent(reply_to.uri),
     ):
         case NextStep.LOGIN:
             return _sign_in(request, parameters, is_answer=False)
-        case NextStep.ANSWER if consent:
-            return _send_code(consent, client, reply_to, asked)
+        case NextStep.ANSWER if standing.consent_id:
+            return _send_code(request, standing.consent_id, standing.client, reply_to, asked)
         case _:
-            return _consent_page(request, parameters, client, reply_to, asked, consented=consent)
+            return _consent_page(request, parameters, standing, reply_to, asked)
 
 
 @csrf_protect
 def _answer(
-    request: HttpRequest, parameters: Parameters, client: Client, reply_to: ReplyTo, asked: AuthorizationRequest
+    request: HttpRequest, parameters: Parameters, client: ClientRow, reply_to: ReplyTo, asked: AuthorizationRequest
 ) -> HttpResponse:
     if not request.user.is_authenticated:
         return _sign_in(request, parameters, is_answer=True)
     if "deny" in parameters:
         raise AccessDenied("the user did not allow it", detail=f"user {request.user.pk}, client {client.client_id}")
     with transaction.atomic():
-        consent = Consent.objects.give(user_id=request.user.pk, client=client, scope=asked.scope, now=timezone.now())
+        now = timezone.now()
+        consent = Consent.objects.give(user_id=request.user.pk, client_pk=client.pk, scope=asked.scope, now=now)
         signals.announce(signals.consent_given, user_id=request.user.pk, client_id=client.client_id, scope=asked.scope)
-        return _send_code(consent, client, reply_to, asked)
+        return _send_code(request, consent.pk, client, reply_to, asked)
 
 
-def _send_code(consent: Consent, client: Client, reply_to: ReplyTo, asked: AuthorizationRequest) -> HttpResponse:
-    code = issue.code(consent, asked, reply_to, now=timezone.now())
-    signals.announce(signals.code_issued, user_id=consent.user_id, client_id=client.client_id, scope=asked.scope)
+def _send_code(
+    request: HttpRequest, consent_id: UUID, client: ClientRow, reply_to: ReplyTo, asked: AuthorizationRequest
+) -> HttpResponse:
+    code = issue.code(consent_id, asked, reply_to, now=timezone.now())
+    signals.announce(signals.code_issued, user_id=request.user.pk, client_id=client.client_id, scope=asked.scope)
     return redirect_with_code(reply_to, code)
 
 
@@ -109,16 +113,14 @@ def _sign_in(request: HttpRequest, parameters: Parameters, *, is_answer: bool) -
 def _consent_page(
     request: HttpRequest,
     parameters: Parameters,
-    client: Client,
+    standing: Standing,
     reply_to: ReplyTo,
     asked: AuthorizationRequest,
-    *,
-    consented: Consent | None,
 ) -> HttpResponse:
-    before = frozenset(consented.scope.split()) if consented else frozenset[str]()
+    before = frozenset(standing.scope.split())
     words = conf.SCOPES()
     context: dict[str, Any] = {
-        "client": client,
+        "client": get_object_or_404(Client, pk=standing.client.pk),
         "redirect_host": reply_to.host or _("%(scheme)s (an app on this device)") % {"scheme": reply_to.scheme},
         "scopes": [
             {"name": name, "description": words.get(name, name), "is_new": bool(before) and name not in before}

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from .. import signals
-from ..http import answers_in_html, body_parameters
+from ..http import Call, answers_in_html, body_parameters
 from ..models import Consent
 
 
@@ -18,7 +18,7 @@ def deauthorise(request: HttpRequest) -> HttpResponseBase:
     connected_apps = reverse("oauth_service:manage_apps")
     if not request.user.is_authenticated:
         return redirect_to_login(connected_apps)
-    client_id = body_parameters(request).require("client_id")
+    client_id = body_parameters(Call.of(request)).require("client_id")
     consent = (
         Consent.objects.filter(user_id=request.user.pk, client__client_id=client_id).select_related("client").first()
     )

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from .. import clients, conf
 from ..http import answers_in_html, leads_back, protect_page
-from ..models import Client
+from ..models import ClientRow
 from ..protocol.errors import OAuthError
 from ..protocol.parameters import from_form
 from ..protocol.reply_to import ReplyTo
@@ -44,14 +44,14 @@ class _Login(LoginView):
         protect_page(response, reply_to=waiting[1] if waiting else None)
         return response
 
-    def _waiting(self) -> tuple[Client, ReplyTo] | None:
+    def _waiting(self) -> tuple[ClientRow, ReplyTo] | None:
         """The client that sent the person here, if its request would be answered."""
         target = urlsplit(self.get_redirect_url())
         if target.path.rstrip("/") != reverse("oauth_service:authorise").rstrip("/"):
             return None
         try:
             parameters = from_form(target.query.encode())
-            client = clients.named(parameters)
+            client = clients.standing(parameters).client
             return client, ReplyTo.verify(client, parameters, issuer=conf.issuer(self.request))
         except OAuthError:
             return None  # the authorization endpoint says what is wrong, once the person is signed in

@@ -1,40 +1,34 @@
 """POST /oauth/revoke/ -- token revocation (RFC 7009)."""
 
-from django.http import HttpRequest, HttpResponse
-
 from .. import clients, conf, signals
-from ..http import answers_in_json, body_parameters
-from ..models import Client, Grant, RevokedToken
-from ..protocol import sealed
+from ..http import Answer, Call, answers_calls, body_parameters
+from ..models import Grant, RevokedToken
+from ..presented import Presented, present
+from ..protocol import client_authentication, sealed
 
 
-@answers_in_json("POST")
-def revoke(request: HttpRequest) -> HttpResponse:
+@answers_calls("POST")
+def revoke(call: Call) -> Answer:
     """
     End one access token alone, or with a refresh token its whole grant; 200 also for what is unknown or another's.
 
     token_type_hint is not needed: a token says by its prefix what it is (RFC 7009 section 2.1).
     """
-    parameters = body_parameters(request)
+    parameters = body_parameters(call)
     parameters.refuse_repeats()
-    client = clients.authenticate(request, parameters)
-    token = parameters.require("token")
-    if token.startswith(sealed.RefreshToken.prefix):
-        _revoke(sealed.RefreshToken, token, client)
-    else:
-        _revoke(sealed.AccessToken, token, client)
-    return HttpResponse()
-
-
-def _revoke(kind: type[sealed.RefreshToken] | type[sealed.AccessToken], text: str, client: Client) -> None:
+    credentials = client_authentication.credentials(call.authorization, parameters)
+    text = parameters.get("token")
+    kind = sealed.RefreshToken if text.startswith(sealed.RefreshToken.prefix) else sealed.AccessToken
+    presented: Presented[sealed.RefreshToken | sealed.AccessToken] = present(kind, text, Grant.objects.facts)
+    client = clients.authenticate(credentials, loaded=presented.client)
+    parameters.require("token")
+    claim, grant = presented.claim, presented.facts
+    if claim is None or grant is None or grant.client_pk != client.pk:
+        return Answer()
     try:
-        claim = sealed.read(kind, text)
-        grant = Grant.objects.facts(claim.row_id)
-        if grant is None or grant.client_pk != client.pk:
-            return
-        token = claim.prove(conf.token_keys(), bytes(grant.secret))
+        token = claim.prove(conf.token_keys(), grant.secret)
     except sealed.Unproven:
-        return
+        return Answer()
     if isinstance(token, sealed.RefreshToken):
         ended, token_type = Grant.objects.end(grant.pk), "refresh_token"
     else:
@@ -47,3 +41,4 @@ def _revoke(kind: type[sealed.RefreshToken] | type[sealed.AccessToken], text: st
             grant_id=grant.pk,
             token_type=token_type,
         )
+    return Answer()

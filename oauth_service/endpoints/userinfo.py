@@ -1,28 +1,21 @@
 """GET, POST /userinfo/ -- who the user is (OpenID Connect Core section 5.3)."""
 
-from collections.abc import Callable
-from typing import cast
-
-from django.contrib.auth.models import AbstractBaseUser
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils.module_loading import import_string
+from django.utils import timezone
 
 from .. import conf
-from ..http import answers_in_json
-from ..protect import ProtectedRequest, protect
+from ..http import Answer, Call, answers_calls
+from ..protect import bearer_of
 from ..protocol.errors import InsufficientScope
 
 SCOPES = frozenset({"user", "profile"})
 
 
-@answers_in_json("GET", "POST")
-@protect()
-def userinfo(request: HttpRequest) -> HttpResponse:
+@answers_calls("GET", "POST")
+def userinfo(call: Call) -> Answer:
     """Tell about the user what the token's scope covers: `user`, `profile`, or both."""
-    bearer = cast("ProtectedRequest", request).bearer
+    bearer = bearer_of(call, now=timezone.now())
     if not bearer.scope & SCOPES:
         raise InsufficientScope(
             "the access token does not cover this", scope="user", detail=f"grant {bearer.grant_id}: neither scope"
         )
-    claims_of = cast("Callable[[AbstractBaseUser, frozenset[str]], dict[str, object]]", import_string(conf.CLAIMS()))
-    return JsonResponse(claims_of(bearer.user, bearer.scope))
+    return Answer.of(conf.claims_function()(bearer.user, bearer.scope))

@@ -2,21 +2,28 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from ..models import Client
+from ..models import ClientRow
+from ..presented import Presented
 from ..protocol.parameters import Parameters
 from ..protocol.token_response import TokenResponse
 from . import authorization_code, refresh_token
 
 
-class Exchange(Protocol):
-    """Hold a token request of an authenticated client against the rules of its grant type, and answer it."""
+class GrantType(Protocol):
+    """What a module of this package has."""
 
-    def __call__(self, parameters: Parameters, client: Client, *, now: datetime) -> TokenResponse: ...
+    def present(self, parameters: Parameters, /) -> Presented[Any]:
+        """Read what the request presents, and with it its client; decide nothing."""
+        ...
+
+    def exchange(self, presented: Any, parameters: Parameters, client: ClientRow, /, *, now: datetime) -> TokenResponse:
+        """Hold a token request of an authenticated client against the rules of its grant type, and answer it."""
+        ...
 
 
-GRANT_TYPES: Mapping[str, Exchange] = {
-    "authorization_code": authorization_code.exchange,
-    "refresh_token": refresh_token.exchange,
+GRANT_TYPES: Mapping[str, GrantType] = {
+    "authorization_code": authorization_code,
+    "refresh_token": refresh_token,
 }

@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import NoReturn
 
-from django.db import transaction
+from django.dispatch import Signal
 
 from .. import conf, issue, signals
-from ..models import AuthorizationCode, Client, Grant
+from ..models import AuthorizationCode, ClientRow, Facts, Grant
+from ..presented import Presented
+from ..presented import present as present_kind
 from ..protocol import lifecycle, sealed
 from ..protocol.authorization_code import check_possession
 from ..protocol.errors import InvalidGrant
@@ -15,7 +17,14 @@ from ..protocol.sealed import Claim
 from ..protocol.token_response import TokenResponse
 
 
-def exchange(parameters: Parameters, client: Client, *, now: datetime) -> TokenResponse:
+def present(parameters: Parameters) -> Presented[sealed.AuthorizationCode]:
+    """The code of a request and what it was issued for; decides nothing."""
+    return present_kind(sealed.AuthorizationCode, parameters.get("code"), AuthorizationCode.objects.facts)
+
+
+def exchange(
+    presented: Presented[sealed.AuthorizationCode], parameters: Parameters, client: ClientRow, *, now: datetime
+) -> TokenResponse:
     """
     Redeem a code for the first tokens of a grant.
 
@@ -28,41 +37,34 @@ def exchange(parameters: Parameters, client: Client, *, now: datetime) -> TokenR
             of a used code ends what its first use made (RFC 6749 section 4.1.2); one that proves less changes nothing.
         InvalidRequest: a parameter is missing.
     """
-    claim = sealed.read(sealed.AuthorizationCode, parameters.require("code"))
-
-    code = AuthorizationCode.objects.facts(claim.row_id)
+    claim = presented.claim or sealed.read(sealed.AuthorizationCode, parameters.require("code"))
+    code = presented.facts
     if code is None:
         _refuse_replay(claim, parameters, client)
-    claim.prove(conf.token_keys(), bytes(code.secret))
+    claim.prove(conf.token_keys(), code.secret)
     check_possession(code, parameters, client_pk=client.pk)
     if fault := lifecycle.fault_of(code, now=now):
         raise InvalidGrant("the code is not valid", detail=f"code {code.pk}: {fault}")
     if not (scope := issue.scope_now(code.scope, client)):
         raise InvalidGrant("the code is not valid", detail=f"code {code.pk}: the client may have none of its scope now")
 
-    with transaction.atomic():
-        grant = _redeem(code, client, now=now)
-    if grant is None:
+    if not Grant.objects.redeem(code, now=now, expires_at=now + issue.grant_lifetime(client)):
         _refuse_replay(claim, parameters, client)
-    signals.announce(
-        signals.token_issued, user_id=code.user_id, client_id=client.client_id, scope=scope, grant_id=grant.pk
-    )
-    return issue.tokens(grant, client, generation=0, scope=scope, now=now)
+    _announce(signals.token_issued, code, client, scope=scope)
+    return issue.tokens(code, client, generation=0, scope=scope, now=now)
 
 
-def _redeem(code: AuthorizationCode, client: Client, *, now: datetime) -> Grant | None:
-    if not AuthorizationCode.objects.redeem(code.pk):
-        return None
-    return Grant.objects.from_code(code, now=now, expires_at=now + issue.grant_lifetime(client))
-
-
-def _refuse_replay(claim: Claim[sealed.AuthorizationCode], parameters: Parameters, client: Client) -> NoReturn:
+def _refuse_replay(claim: Claim[sealed.AuthorizationCode], parameters: Parameters, client: ClientRow) -> NoReturn:
     grant = Grant.objects.facts(claim.row_id)
     if grant is None:
         raise InvalidGrant("the code is not valid", detail=f"code {claim.row_id}: unknown, expired or its grant ended")
     # Possession before punishment: a stranger who holds a stolen code must not be able to end the owner's session.
-    claim.prove(conf.token_keys(), bytes(grant.secret))
+    claim.prove(conf.token_keys(), grant.secret)
     check_possession(grant, parameters, client_pk=client.pk)
     if Grant.objects.end(grant.pk):
-        signals.announce(signals.code_replayed, user_id=grant.user_id, client_id=client.client_id, grant_id=grant.pk)
+        _announce(signals.code_replayed, grant, client)
     raise InvalidGrant("the code was already used", detail=f"code {grant.pk} replayed: its grant was ended")
+
+
+def _announce(event: Signal, grant: Facts, client: ClientRow, **facts: str) -> None:
+    signals.announce(event, user_id=grant.user_id, client_id=client.client_id, **facts, grant_id=grant.pk)

@@ -5,7 +5,9 @@ from typing import NoReturn
 from uuid import UUID
 
 from .. import conf, issue, signals
-from ..models import Client, Grant
+from ..models import ClientRow, Facts, Grant
+from ..presented import Presented
+from ..presented import present as present_kind
 from ..protocol import lifecycle, sealed
 from ..protocol import scope as scopes
 from ..protocol.errors import InvalidGrant, InvalidScope
@@ -14,7 +16,14 @@ from ..protocol.refresh_token import Verdict, judge
 from ..protocol.token_response import TokenResponse
 
 
-def exchange(parameters: Parameters, client: Client, *, now: datetime) -> TokenResponse:
+def present(parameters: Parameters) -> Presented[sealed.RefreshToken]:
+    """The refresh token of a request and its grant; decides nothing."""
+    return present_kind(sealed.RefreshToken, parameters.get("refresh_token"), Grant.objects.facts)
+
+
+def exchange(
+    presented: Presented[sealed.RefreshToken], parameters: Parameters, client: ClientRow, *, now: datetime
+) -> TokenResponse:
     """
     Renew an access token and rotate the refresh token.
 
@@ -27,10 +36,9 @@ def exchange(parameters: Parameters, client: Client, *, now: datetime) -> TokenR
         InvalidScope: wider than granted.
         InvalidRequest: a parameter is missing.
     """
-    claim = sealed.read(sealed.RefreshToken, parameters.require("refresh_token"))
-
-    grant = _facts(claim.row_id)
-    token = claim.prove(conf.token_keys(), bytes(grant.secret))
+    claim = presented.claim or sealed.read(sealed.RefreshToken, parameters.require("refresh_token"))
+    grant = presented.facts or _refuse_unknown(claim.row_id)
+    token = claim.prove(conf.token_keys(), grant.secret)
     if grant.client_pk != client.pk:
         raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant.pk} is another client's")
     if fault := lifecycle.fault_of(grant, now=now):
@@ -46,7 +54,7 @@ def exchange(parameters: Parameters, client: Client, *, now: datetime) -> TokenR
         grant, now=now, expires_at=now + issue.grant_lifetime(client)
     ):
         # Somebody else with the same token was faster: this is their retry, or the grant has ended.
-        grant = _facts(grant.pk)
+        grant = Grant.objects.facts(grant.pk) or _refuse_unknown(grant.pk)
         verdict = _judge(grant, token.generation, now=now)
     if verdict is Verdict.REPLAY:
         _refuse_replay(grant, client, token.generation)
@@ -60,18 +68,15 @@ def exchange(parameters: Parameters, client: Client, *, now: datetime) -> TokenR
     return issue.tokens(grant, client, generation=token.generation + 1, scope=scope, now=now)
 
 
-def _facts(grant_id: UUID) -> Grant:
-    grant = Grant.objects.facts(grant_id)
-    if grant is None:
-        raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant_id}: unknown, revoked or expired")
-    return grant
+def _refuse_unknown(grant_id: UUID) -> NoReturn:
+    raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant_id}: unknown, revoked or expired")
 
 
-def _judge(grant: Grant, generation: int, *, now: datetime) -> Verdict:
+def _judge(grant: Facts, generation: int, *, now: datetime) -> Verdict:
     return judge(grant, generation, retry_window=conf.REFRESH_RETRY_WINDOW(), now=now)
 
 
-def _refuse_replay(grant: Grant, client: Client, generation: int) -> NoReturn:
+def _refuse_replay(grant: Facts, client: ClientRow, generation: int) -> NoReturn:
     if Grant.objects.end(grant.pk):
         signals.announce(signals.refresh_replayed, user_id=grant.user_id, client_id=client.client_id, grant_id=grant.pk)
     raise InvalidGrant(

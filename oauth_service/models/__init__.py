@@ -1,9 +1,19 @@
 """What the server stores: one noun, one file. Tokens have no rows."""
 
+from .authorisation import Facts
 from .authorization_code import AuthorizationCode
-from .client import Client
-from .consent import Consent
+from .client import Client, ClientRow
+from .consent import Consent, Standing
 from .grant import Grant
 from .revoked_token import RevokedToken
 
-__all__ = ["AuthorizationCode", "Client", "Consent", "Grant", "RevokedToken"]
+__all__ = [
+    "AuthorizationCode",
+    "Client",
+    "ClientRow",
+    "Consent",
+    "Facts",
+    "Grant",
+    "RevokedToken",
+    "Standing",
+]

@@ -1,35 +1,61 @@
 """AuthorizationCode: pending, deleted when it is exchanged (RFC 6749 section 4.1.2)."""
 
-from typing import Self
+import uuid
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .authorisation import Authorisation
+from .authorisation import Authorisation, Facts, facts, new_secret
+from .statement import Write, insert
 
 
-class AuthorizationCodeQuerySet(models.QuerySet["AuthorizationCode"]):
+class AuthorizationCodeManager(models.Manager["AuthorizationCode"]):
     """Reads and writes of codes."""
 
-    def facts(self, code_id: UUID) -> "AuthorizationCode | None":
+    def facts(self, code_id: UUID) -> Facts | None:
         """A pending code with its consent, user and client, in one statement; None if there is none."""
-        return self.with_owner().filter(pk=code_id).first()
+        return _facts.one(pk=code_id)
 
-    def with_owner(self) -> Self:
-        """Joined with consent, user and client: a code whose consent was withdrawn is not found."""
-        return self.select_related("consent__user", "consent__client")
+    def give(
+        self, *, consent_id: Any, scope: str, redirect_uri: str, code_challenge: str, expires_at: datetime
+    ) -> tuple[UUID, bytes]:
+        """
+        Store a new pending code.
 
-    def redeem(self, code_id: UUID) -> bool:
-        """Delete a pending code; True for exactly one of all who try."""
-        return self.filter(pk=code_id)._raw_delete(self.db) == 1
+        Returns:
+            its id, and the secret that seals it.
+        """
+        code_id, secret = uuid.uuid4(), new_secret()
+        _insert.run(
+            id=code_id,
+            consent_id=consent_id,
+            secret=secret,
+            scope=scope,
+            redirect_uri=redirect_uri,
+            code_challenge=code_challenge,
+            expires_at=expires_at,
+            purge_at=expires_at,
+        )
+        return code_id, secret
 
 
 class AuthorizationCode(Authorisation):
     """A code that waits for its exchange."""
 
-    objects = AuthorizationCodeQuerySet.as_manager()
+    objects = AuthorizationCodeManager()
 
     class Meta:
         verbose_name = _("authorization code")
         verbose_name_plural = _("authorization codes")
+
+
+_facts = facts(
+    lambda: AuthorizationCode,
+    generation=models.Value(0),
+    refreshed_at=models.F("expires_at"),
+    revoked=models.Value(False),
+)
+_insert = Write(lambda: AuthorizationCode, lambda: insert(AuthorizationCode))

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from typing import Any, NamedTuple, Self
 
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..protocol import client_authentication, redirect_uri, scope
 from ..protocol.errors import InvalidScope
+from .statement import Given, Select
 
 
 def new_client_id() -> str:
@@ -61,8 +63,112 @@ def validate_scope(text: str) -> None:
         raise ValidationError(str(fault)) from fault
 
 
-class ClientQuerySet(models.QuerySet["Client"]):
-    """Writes to clients."""
+class ClientType(models.TextChoices):
+    """Whether a client can keep a secret (RFC 6749 section 2.1)."""
+
+    CONFIDENTIAL = "confidential", _("Confidential: a server that keeps a secret")
+    PUBLIC = "public", _("Public: an app on a device or in a browser, without a secret")
+
+
+class ApplicationType(models.TextChoices):
+    """Where a client runs (OpenID Connect Dynamic Client Registration section 2)."""
+
+    WEB = "web", _("Web")
+    NATIVE = "native", _("Native: on a device; the port of a loopback redirect URI is free")
+
+
+class ClientRules:
+    """What follows from a client's columns; true of the model and of the row that a token request reads."""
+
+    __slots__ = ()
+
+    client_type: Any
+    application_type: Any
+    redirect_uris: Any
+    grant_types: Any
+    requires_pkce: Any
+    remembers_consent: Any
+    secret_hash: Any
+    previous_secret_hash: Any
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it has no secret to authenticate with (RFC 6749 section 2.1)."""
+        return bool(self.client_type == ClientType.PUBLIC)
+
+    @property
+    def must_use_pkce(self) -> bool:
+        """Whether its authorization requests need a code_challenge (RFC 9700 section 2.1.1)."""
+        return bool(self.requires_pkce) or self.is_public
+
+    @property
+    def is_native(self) -> bool:
+        """Whether it runs on the user's own device (RFC 8252)."""
+        return bool(self.application_type == ApplicationType.NATIVE)
+
+    @property
+    def redirect_uri_list(self) -> tuple[str, ...]:
+        """The registered redirect URIs."""
+        return tuple(self.redirect_uris.split())
+
+    @property
+    def secret_hashes(self) -> tuple[str, ...]:
+        """The hashes of the secrets that are good now, the newest first."""
+        return tuple(kept for kept in (self.secret_hash, self.previous_secret_hash) if kept)
+
+    def may_use(self, grant_type: str, /) -> bool:
+        """Tell whether it may get tokens this way."""
+        return grant_type in self.grant_types.split()
+
+    def may_skip_consent(self, uri: str) -> bool:
+        """
+        Tell whether a remembered consent is enough for an answer to this redirect URI.
+
+        Only where something proves that the answer reaches this very client: its secret, or an https address that is its
+        own (RFC 8252 section 8.6).
+        """
+        return bool(self.remembers_consent) and (not self.is_public or uri.startswith("https:"))
+
+
+class _Columns(NamedTuple):
+    pk: int
+    client_id: str
+    name: str
+    client_type: str
+    application_type: str
+    redirect_uris: str
+    scope: str
+    grant_types: str
+    requires_pkce: bool
+    remembers_consent: bool
+    is_active: bool
+    secret_hash: str
+    previous_secret_hash: str
+
+
+class ClientRow(ClientRules, _Columns):
+    """What the rules ask of a client, as a statement reads it; the hashes are not for a repr."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, columns: tuple[Any, ...]) -> Self:
+        """The row of these columns, in the order of COLUMNS."""
+        return cls._make(columns)
+
+    def __repr__(self) -> str:
+        return f"ClientRow({self.client_id})"
+
+
+COLUMNS = _Columns._fields
+
+
+class ClientManager(models.Manager["Client"]):
+    """Reads and writes of clients."""
+
+    def row(self, client_id: str) -> ClientRow | None:
+        """What the rules ask of a client, in one statement; None if there is none."""
+        return _row.one(client_id=client_id)
 
     def rotate_secret(self, client: "Client") -> str:
         """
@@ -84,24 +190,15 @@ class ClientQuerySet(models.QuerySet["Client"]):
         client.previous_secret_hash = ""
 
 
-class Client(models.Model):
+class Client(ClientRules, models.Model):
     """
     An application that may ask for authorisation.
 
     A confidential client has a secret; up to two are good at a time, so that it can be rotated without an outage.
     """
 
-    class ClientType(models.TextChoices):
-        """Whether a client can keep a secret (RFC 6749 section 2.1)."""
-
-        CONFIDENTIAL = "confidential", _("Confidential: a server that keeps a secret")
-        PUBLIC = "public", _("Public: an app on a device or in a browser, without a secret")
-
-    class ApplicationType(models.TextChoices):
-        """Where a client runs (OpenID Connect Dynamic Client Registration section 2)."""
-
-        WEB = "web", _("Web")
-        NATIVE = "native", _("Native: on a device; the port of a loopback redirect URI is free")
+    ClientType = ClientType
+    ApplicationType = ApplicationType
 
     client_id = models.CharField(
         _("client ID"), max_length=100, unique=True, default=new_client_id, validators=[validate_client_id]
@@ -150,7 +247,7 @@ class Client(models.Model):
     previous_secret_hash = models.CharField(max_length=255, blank=True, editable=False)
     created_at = models.DateTimeField(_("registered"), auto_now_add=True)
 
-    objects = ClientQuerySet.as_manager()
+    objects = ClientManager()
 
     class Meta:
         verbose_name = _("client")
@@ -159,44 +256,13 @@ class Client(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def is_public(self) -> bool:
-        """Whether it has no secret to authenticate with (RFC 6749 section 2.1)."""
-        return self.client_type == self.ClientType.PUBLIC
-
-    @property
-    def must_use_pkce(self) -> bool:
-        """Whether its authorization requests need a code_challenge (RFC 9700 section 2.1.1)."""
-        return self.requires_pkce or self.is_public
-
-    @property
-    def is_native(self) -> bool:
-        """Whether it runs on the user's own device (RFC 8252)."""
-        return self.application_type == self.ApplicationType.NATIVE
-
-    @property
-    def redirect_uri_list(self) -> tuple[str, ...]:
-        """The registered redirect URIs."""
-        return tuple(self.redirect_uris.split())
-
-    @property
-    def secret_hashes(self) -> tuple[str, ...]:
-        """The hashes of the secrets that are good now, the newest first."""
-        return tuple(kept for kept in (self.secret_hash, self.previous_secret_hash) if kept)
-
-    def may_use(self, grant_type: str, /) -> bool:
-        """Tell whether it may get tokens this way."""
-        return grant_type in self.grant_types.split()
-
-    def may_skip_consent(self, uri: str) -> bool:
-        """
-        Tell whether a remembered consent is enough for an answer to this redirect URI.
-
-        Only where something proves that the answer reaches this very client: its secret, or an https address that is its
-        own (RFC 8252 section 8.6).
-        """
-        return self.remembers_consent and (not self.is_public or uri.startswith("https:"))
-
     def choose_secret(self, secret: str) -> None:
         """Set a secret that a person chose, kept by Django's password hasher. Not saved yet."""
         self.secret_hash, self.previous_secret_hash = make_password(secret), ""
+
+
+_row = Select(
+    lambda: Client,
+    lambda: Client.objects.filter(client_id=Given("client_id", models.CharField())).values_list(*COLUMNS),
+    ClientRow.of,
+)

@@ -1,21 +1,48 @@
 """Consent: what a user allowed a client. It outlives tokens, and without it none of them is alive."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from ..protocol import scope as scopes
-from .client import Client
+from .client import COLUMNS, Client, ClientRow
+from .statement import Given, Select
 
 
-class ConsentQuerySet(models.QuerySet["Consent"]):
-    """Writes to consents."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A client, and what one user has allowed it: consent_id is None and scope "" for nothing."""
 
-    def give(self, *, user_id: Any, client: Client, scope: str, now: datetime) -> "Consent":
+    client: ClientRow
+    consent_id: uuid.UUID | None
+    scope: str
+
+    @classmethod
+    def of(cls, columns: tuple[Any, ...]) -> "Standing":
+        """The row of these columns: the client's, then the consent's id and scope."""
+        *client, consent_id, scope = columns
+        return cls(client=ClientRow.of(tuple(client)), consent_id=consent_id, scope=scope or "")
+
+
+class ConsentManager(models.Manager["Consent"]):
+    """Reads and writes of consents."""
+
+    def standing(self, *, client_id: str, user_id: Any) -> Standing | None:
+        """
+        A client and what a user has allowed it, in one statement; None if there is no such client.
+
+        Args:
+            user_id: None for nobody.
+        """
+        return _standing.one(client_id=client_id, user_id=user_id)
+
+    def give(self, *, user_id: Any, client_pk: int, scope: str, now: datetime) -> "Consent":
         """
         Remember that a user allowed a client a scope, on top of what they allowed before.
 
@@ -23,7 +50,7 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
         """
         for _attempt in range(2):
             with transaction.atomic():
-                consent = self.select_for_update().filter(user_id=user_id, client=client).first()
+                consent = self.select_for_update().filter(user_id=user_id, client_id=client_pk).first()
                 if consent:
                     consent.scope = scopes.union(consent.scope, scope)
                     consent.given_at = now
@@ -31,7 +58,7 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
                     return consent
             try:
                 with transaction.atomic():
-                    return self.create(user_id=user_id, client=client, scope=scope, given_at=now)
+                    return self.create(user_id=user_id, client_id=client_pk, scope=scope, given_at=now)
             except IntegrityError as cause:
                 lost_race = cause  # the other tab was first: add to what it made
         raise lost_race
@@ -48,18 +75,15 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
             consent.authorizationcodes.all()._raw_delete(self.db)
             consent.grants.all()._raw_delete(self.db)
 
-    def of_user(self, user_id: Any, *, now: datetime) -> Self:
+    def of_user(self, user_id: Any, *, now: datetime) -> "models.QuerySet[Consent]":
         """A user's connected apps, each with `connection_count` and `last_used_at` of its live grants."""
         live = models.Q(grants__expires_at__gt=now)
-        return (
-            self.filter(user_id=user_id)
-            .select_related("client")
-            .annotate(
-                connection_count=models.Count("grants", filter=live),
-                last_used_at=models.Max("grants__refreshed_at", filter=live),
-            )
-            .order_by("client__name", "pk")
-        )
+        counted: dict[str, Any] = {
+            "connection_count": models.Count("grants", filter=live),
+            "last_used_at": models.Max("grants__refreshed_at", filter=live),
+        }
+        mine = self.filter(user_id=user_id).select_related("client").annotate(**counted)
+        return mine.order_by("client__name", "pk")
 
 
 class Consent(models.Model):
@@ -76,7 +100,7 @@ class Consent(models.Model):
     connection_count: int  # of_user() fills these two in
     last_used_at: datetime | None
 
-    objects = ConsentQuerySet.as_manager()
+    objects = ConsentManager()
 
     class Meta:
         verbose_name = _("consent")
@@ -85,3 +109,13 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client} · {self.user}"
+
+
+def _client_with_consent() -> "models.QuerySet[Any, Any]":
+    user_id = Given("user_id", get_user_model()._meta.pk)
+    of_user = models.FilteredRelation("consents", condition=models.Q(consents__user=user_id))
+    clients = Client.objects.annotate(of_user=of_user).filter(client_id=Given("client_id", models.CharField()))
+    return clients.values_list(*COLUMNS, "of_user__pk", "of_user__scope")
+
+
+_standing = Select(lambda: Client, _client_with_consent, Standing.of)

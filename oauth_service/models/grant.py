@@ -1,58 +1,62 @@
 """Grant: one live authorisation of one user, one client, one device. Every token hangs on one."""
 
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .authorisation import Authorisation, purge_time
+from .authorisation import Authorisation, Facts, facts, purge_time
 from .authorization_code import AuthorizationCode
 from .revoked_token import RevokedToken
+from .statement import Given, Move, Write, delete, given, insert, update
+
+if TYPE_CHECKING:
+    from django.db.models.sql import Query
 
 
-class GrantQuerySet(models.QuerySet["Grant"]):
+class GrantManager(models.Manager["Grant"]):
     """Reads and writes of grants."""
 
-    def with_owner(self) -> Self:
+    def with_owner(self) -> "models.QuerySet[Grant]":
         """Joined with consent, user and client: a grant whose consent was withdrawn is not found."""
         return self.select_related("consent__user", "consent__client")
 
-    def facts(self, grant_id: UUID, *, token_id: UUID | None = None) -> "Grant | None":
-        """
-        A grant with its consent, user and client, in one statement; None if there is none.
+    def facts(self, grant_id: UUID) -> Facts | None:
+        """A grant with its consent, user and client, in one statement; None if there is none."""
+        return _facts.one(pk=grant_id)
 
-        Args:
-            token_id: an access token of it that is used; `token_is_revoked` then tells whether it was.
-        """
-        grants = self.with_owner().filter(pk=grant_id)
-        if token_id:
-            grants = grants.annotate(revoked=models.Exists(RevokedToken.objects.filter(pk=token_id)))
-        return grants.first()
+    def facts_of_token(self, grant_id: UUID, token_id: UUID) -> Facts | None:
+        """As facts(), and whether this access token of it was revoked, in the same statement."""
+        return _facts_of_token.one(pk=grant_id, token_id=token_id)
 
-    def from_code(self, code: AuthorizationCode, *, now: datetime, expires_at: datetime) -> "Grant":
+    def redeem(self, code: Facts, *, now: datetime, expires_at: datetime) -> bool:
         """
-        Make the grant of a redeemed code, under the same primary key.
+        Put the grant of a pending code in its place, under the same primary key; True for exactly one of all who try.
 
         It keeps what the code proved, so that a replay of the code finds it and can be told from a guess.
         """
-        return self.create(
+        return _redeem.run(
+            pk=code.pk,
             id=code.pk,
-            consent=code.consent,
+            consent_id=code.consent_id,
             secret=code.secret,
             scope=code.scope,
             redirect_uri=code.redirect_uri,
             code_challenge=code.code_challenge,
+            generation=0,
             created_at=now,
             refreshed_at=now,
             expires_at=expires_at,
             purge_at=purge_time(expires_at),
         )
 
-    def rotate(self, grant: "Grant", *, now: datetime, expires_at: datetime) -> bool:
+    def rotate(self, grant: Facts, *, now: datetime, expires_at: datetime) -> bool:
         """Move on to the next generation of refresh tokens; True for exactly one of all who try from this one."""
-        rotated = self.filter(pk=grant.pk, generation=grant.generation).update(
+        rotated = _rotate.run(
+            pk=grant.pk,
+            current=grant.generation,
             generation=grant.generation + 1,
             refreshed_at=now,
             expires_at=expires_at,
@@ -62,7 +66,7 @@ class GrantQuerySet(models.QuerySet["Grant"]):
 
     def end(self, grant_id: UUID) -> bool:
         """End a grant and with it every token ever made from it; False if it had ended before."""
-        return self.filter(pk=grant_id)._raw_delete(self.db) == 1
+        return _end.run(pk=grant_id) == 1
 
 
 class Grant(Authorisation):
@@ -72,13 +76,26 @@ class Grant(Authorisation):
     created_at = models.DateTimeField(_("connected"))
     refreshed_at = models.DateTimeField(_("last used"))
 
-    objects = GrantQuerySet.as_manager()
+    objects = GrantManager()
 
     class Meta:
         verbose_name = _("connection")
         verbose_name_plural = _("connections")
 
-    @property
-    def token_is_revoked(self) -> bool:
-        """Whether the access token named to facts() was revoked."""
-        return bool(getattr(self, "revoked", False))
+
+def _update_generation() -> "Query":
+    current = Given("current", models.PositiveBigIntegerField())
+    rows = Grant.objects.filter(pk=Given("pk", models.UUIDField()), generation=current)
+    return update(rows, **given(Grant, "generation", "refreshed_at", "expires_at", "purge_at"))
+
+
+_revoked = models.Exists(RevokedToken.objects.filter(pk=Given("token_id", models.UUIDField())))
+_facts = facts(lambda: Grant, revoked=models.Value(False))
+_facts_of_token = facts(lambda: Grant, revoked=_revoked)
+_redeem = Move(
+    lambda: Grant,
+    delete=lambda: delete(AuthorizationCode.objects.filter(pk=Given("pk", models.UUIDField()))),
+    insert=lambda: insert(Grant),
+)
+_rotate = Write(lambda: Grant, _update_generation)
+_end = Write(lambda: Grant, lambda: delete(Grant.objects.filter(pk=Given("pk", models.UUIDField()))))

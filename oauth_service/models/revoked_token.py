@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.db import IntegrityError, models, transaction
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .statement import Write, insert
 
-class RevokedTokenQuerySet(models.QuerySet["RevokedToken"]):
+
+class RevokedTokenManager(models.Manager["RevokedToken"]):
     """Writes to revoked tokens."""
 
     def add(self, token_id: UUID, *, expires_at: int) -> bool:
@@ -17,16 +19,7 @@ class RevokedTokenQuerySet(models.QuerySet["RevokedToken"]):
         Args:
             expires_at: seconds since the epoch.
         """
-        row = RevokedToken(token_id=token_id, purge_at=datetime.fromtimestamp(expires_at, UTC))
-        try:
-            if transaction.get_connection(self.db).in_atomic_block:
-                with transaction.atomic(self.db):
-                    row.save(force_insert=True)
-            else:
-                row.save(force_insert=True)
-        except IntegrityError:
-            return False
-        return True
+        return _insert.run(token_id=token_id, purge_at=datetime.fromtimestamp(expires_at, UTC)) == 1
 
 
 class RevokedToken(models.Model):
@@ -35,7 +28,7 @@ class RevokedToken(models.Model):
     token_id = models.UUIDField(primary_key=True, editable=False)
     purge_at = models.DateTimeField(db_index=True, editable=False)
 
-    objects = RevokedTokenQuerySet.as_manager()
+    objects = RevokedTokenManager()
 
     class Meta:
         verbose_name = _("revoked access token")
@@ -43,3 +36,6 @@ class RevokedToken(models.Model):
 
     def __str__(self) -> str:
         return str(self.token_id)
+
+
+_insert = Write(lambda: RevokedToken, lambda: insert(RevokedToken, ignore_conflicts=True))

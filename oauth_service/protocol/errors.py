@@ -14,6 +14,8 @@ class OAuthError(Exception):
 
     error: ClassVar[str]
     status: ClassVar[int] = 400
+    retry_after: int = 0
+    """Seconds after which to try again; 0 for: it would not help."""
 
     def __init__(self, description: str, *, detail: str = "") -> None:
         super().__init__(description)
@@ -81,6 +83,14 @@ class ServerError(OAuthError):
 
     error = "server_error"
     status = 500
+
+
+class TemporarilyUnavailable(OAuthError):
+    """Not now, but soon (RFC 6749 section 4.1.2.1; RFC 9110 section 15.6.4): nothing was changed."""
+
+    error = "temporarily_unavailable"
+    status = 503
+    retry_after = 2
 
 
 class UnverifiedTarget(InvalidRequest):

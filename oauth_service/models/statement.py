@@ -1,0 +1,304 @@
+"""
+Statements that the ORM writes once and that run many times: what a token request asks of the database.
+
+The ORM takes longer to write a statement than the database takes to run it. Here it does so once for a process and a
+database; from then on only the values change. Everything runs on Django's own connection, and through Django's own
+cursor wherever somebody listens (a transaction, an instrument, a test that counts); otherwise it goes to the driver
+directly, as a prepared statement.
+"""
+
+from collections.abc import Callable, Sequence
+from threading import local
+from types import SimpleNamespace
+from typing import Any, Generic, NamedTuple, TypeVar, cast
+
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, models, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import sql
+from django.db.models.constants import OnConflict
+from django.db.models.expressions import Value
+
+R = TypeVar("R")
+T = TypeVar("T")
+Adapt = Callable[[Any], Any]
+
+# What psycopg takes as it is; anything else, and everything on other databases, is prepared by its field.
+_AS_THEY_ARE = (
+    models.UUIDField,
+    models.DateTimeField,
+    models.CharField,
+    models.TextField,
+    models.BigIntegerField,
+    models.PositiveBigIntegerField,
+    models.IntegerField,
+    models.BigAutoField,
+    models.AutoField,
+    models.BooleanField,
+)
+
+
+class Given(Value):
+    """A value that is given each time a statement runs, by name; in a filter, an update or an insert."""
+
+    def __init__(self, name: str, output_field: "models.Field[Any, Any]") -> None:
+        super().__init__(None, output_field=output_field)
+        self.name = name
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:
+        return "%s", [self]
+
+    @property
+    def field(self) -> "models.Field[Any, Any]":
+        """What the value is for."""
+        return self.output_field
+
+    def adapt(self, connection: BaseDatabaseWrapper) -> Adapt | None:
+        """How the database of a connection takes the value; None for: as it is."""
+        if connection.vendor == "postgresql" and type(self.field) in _AS_THEY_ARE:
+            return None
+        prepare = self.field.get_db_prep_save if self.for_save else self.field.get_db_prep_value
+        return lambda value: prepare(value, connection)
+
+
+def given(model: type[models.Model], *names: str) -> dict[str, Given]:
+    """A value to be given for each field named, by the field's attname."""
+    fields = [model._meta.get_field(name) for name in names]
+    return {field.attname: Given(field.attname, _of_its_own_type(field)) for field in fields if field.concrete}
+
+
+class _Compiled(NamedTuple):
+    """
+    A statement in the words of one database.
+
+    parameters holds, in the statement's order, the name of each given value and how it is adapted; ("", constant)
+    for a value that never changes.
+    """
+
+    sql: str
+    parameters: Sequence[tuple[str, Any]]
+    converters: Sequence[tuple[int, Callable[[Any], Any]]] = ()
+
+    def bind(self, values: dict[str, Any]) -> list[Any]:
+        return [(adapt(values[name]) if adapt else values[name]) if name else adapt for name, adapt in self.parameters]
+
+
+class _Statement:
+    """Compiled at its first run on a database: the app registry is ready by then."""
+
+    def __init__(self, model: Callable[[], type[models.Model]]) -> None:
+        self._model = model
+        self._compiled: dict[str, _Compiled] = {}
+
+    def _connection(self) -> BaseDatabaseWrapper:
+        # Always where writes go: a replica may not know yet that a token was revoked.
+        alias = router.db_for_write(self._model()) if _routers() else DEFAULT_DB_ALIAS
+        return connections[alias]
+
+    def _on(self, connection: BaseDatabaseWrapper) -> _Compiled:
+        try:
+            return self._compiled[connection.alias]
+        except KeyError:
+            return self._compiled.setdefault(connection.alias, self._compile(connection))
+
+    def _compile(self, connection: BaseDatabaseWrapper) -> _Compiled:
+        raise NotImplementedError
+
+
+class Select(_Statement, Generic[R]):
+    """
+    A query whose rows are made into small typed ones.
+
+    Args:
+        model: whose database it is asked of.
+        rows: a queryset of values_list(), with Given values in its filters.
+        into: makes a row of the tuple that the database answers.
+    """
+
+    def __init__(
+        self,
+        model: Callable[[], type[models.Model]],
+        rows: Callable[[], "models.QuerySet[Any, Any]"],
+        into: Callable[[tuple[Any, ...]], R],
+    ) -> None:
+        super().__init__(model)
+        self._rows = rows
+        self._into = into
+
+    def one(self, **values: Any) -> R | None:
+        """The one row, None if there is none."""
+        connection = self._connection()
+        compiled = self._on(connection)
+        row = _run_again(connection, compiled.sql, compiled.bind(values), _first)
+        if row is None:
+            return None
+        if compiled.converters:
+            converted = list(row)
+            for position, convert in compiled.converters:
+                converted[position] = convert(converted[position])
+            row = tuple(converted)
+        return self._into(row)
+
+    def _compile(self, connection: BaseDatabaseWrapper) -> _Compiled:
+        query = self._rows().query
+        compiler = query.get_compiler(connection.alias)
+        text, parameters = compiler.as_sql()
+        expressions = [column[0] for column in compiler.select]
+        found = compiler.get_converters(expressions)
+        converters = [(at, _chain(steps, expression, connection)) for at, (steps, expression) in found.items()]
+        return _Compiled(text, _bindings(parameters, connection), converters)
+
+
+class Write(_Statement):
+    """
+    An INSERT, UPDATE or DELETE.
+
+    Args:
+        model: whose database it writes to.
+        query: makes the query that the ORM compiles; see insert(), update() and delete().
+    """
+
+    def __init__(self, model: Callable[[], type[models.Model]], query: Callable[[], sql.Query]) -> None:
+        super().__init__(model)
+        self._query = query
+
+    def run(self, **values: Any) -> int:
+        """Write; how many rows it was."""
+        connection = self._connection()
+        compiled = self._on(connection)
+        return _run(connection, compiled.sql, compiled.bind(values), _count)
+
+    def _compile(self, connection: BaseDatabaseWrapper) -> _Compiled:
+        written = self._query().get_compiler(connection.alias).as_sql()
+        text, parameters = written[0] if isinstance(written, list) else written
+        return _Compiled(text, _bindings(parameters, connection))
+
+
+class Move(_Statement):
+    """
+    Delete a row and insert another in its place, both or neither: one statement where the database can, else a transaction.
+
+    Args:
+        model: whose database it writes to.
+        delete, insert: as for Write.
+    """
+
+    def __init__(
+        self,
+        model: Callable[[], type[models.Model]],
+        *,
+        delete: Callable[[], sql.Query],
+        insert: Callable[[], sql.Query],
+    ) -> None:
+        super().__init__(model)
+        self._delete, self._insert = Write(model, delete), Write(model, insert)
+
+    def run(self, **values: Any) -> bool:
+        """True for exactly one of all who try: the one whose DELETE found the row."""
+        connection = self._connection()
+        if connection.vendor == "postgresql":
+            compiled = self._on(connection)
+            return _run(connection, compiled.sql, compiled.bind(values), _count) == 1
+        with transaction.atomic(using=connection.alias):
+            return self._delete.run(**values) == 1 and self._insert.run(**values) == 1
+
+    def _compile(self, connection: BaseDatabaseWrapper) -> _Compiled:
+        delete, insert = self._delete._on(connection), self._insert._on(connection)
+        head, _, row = insert.sql.partition(" VALUES ")
+        row = row.removeprefix("(").removesuffix(")")
+        text = f"WITH moved AS ({delete.sql} RETURNING 1) {head} SELECT {row} FROM moved"  # noqa: S608 - two texts of the compiler
+        return _Compiled(text, [*delete.parameters, *insert.parameters])
+
+
+def insert(model: type[models.Model], *, ignore_conflicts: bool = False) -> sql.Query:
+    """An INSERT of one row, every column given by its field's attname."""
+    fields = [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
+    query = sql.InsertQuery(model, on_conflict=OnConflict.IGNORE if ignore_conflicts else None)
+    row: Any = SimpleNamespace(**given(model, *[field.name for field in fields]))
+    query.insert_values(fields, [row], raw=True)
+    return query
+
+
+def update(rows: "models.QuerySet[Any]", **values: Any) -> sql.Query:
+    """An UPDATE of the rows of a queryset."""
+    query = cast("sql.UpdateQuery", rows.query.chain(sql.UpdateQuery))
+    query.add_update_values(values)
+    return query
+
+
+def delete(rows: "models.QuerySet[Any]") -> sql.Query:
+    """A DELETE of the rows of a queryset, without looking for what hangs on them."""
+    query = rows.query.clone()
+    query.__class__ = sql.DeleteQuery
+    return query
+
+
+class _Kept(local):
+    """The driver's connection of this thread, and a cursor on it that is used again."""
+
+    driver: Any = None
+    cursor: Any = None
+
+
+_kept = _Kept()
+
+
+def _run(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T]) -> T:
+    if (
+        connection.vendor != "postgresql"
+        or not hasattr(connection.Database, "Cursor")  # psycopg 3 has one, its predecessor has not
+        or connection.in_atomic_block
+        or connection.execute_wrappers
+        or connection.queries_logged
+    ):
+        with connection.cursor() as cursor:
+            cursor.execute(text, parameters)
+            return take(cursor)
+    if connection.connection is None:
+        connection.ensure_connection()
+    driver, kept = connection.connection, _kept
+    if kept.driver is not driver:
+        kept.driver, kept.cursor = driver, connection.Database.Cursor(driver)
+    with connection.wrap_database_errors:
+        kept.cursor.execute(text, parameters, prepare=driver.prepare_threshold is not None)
+        return take(kept.cursor)
+
+
+def _run_again(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T]) -> T:
+    """Run what only reads; once more on a new connection if this one turns out to have died while nobody used it."""
+    try:
+        return _run(connection, text, parameters, take)
+    except (InterfaceError, OperationalError):
+        if connection.in_atomic_block or connection.connection is None or connection.is_usable():
+            raise
+        connection.close()
+        return _run(connection, text, parameters, take)
+
+
+def _first(cursor: Any) -> tuple[Any, ...] | None:
+    return cast("tuple[Any, ...] | None", cursor.fetchone())
+
+
+def _count(cursor: Any) -> int:
+    return int(cursor.rowcount)
+
+
+def _bindings(parameters: Sequence[Any], connection: BaseDatabaseWrapper) -> list[tuple[str, Any]]:
+    return [(each.name, each.adapt(connection)) if isinstance(each, Given) else ("", each) for each in parameters]
+
+
+def _chain(steps: Sequence[Any], expression: Any, connection: BaseDatabaseWrapper) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        for step in steps:
+            value = step(value, expression, connection)
+        return value
+
+    return convert
+
+
+def _of_its_own_type(field: Any) -> Any:
+    # The value of a foreign key is of the type of the key it refers to.
+    return field.target_field if field.is_relation else field
+
+
+def _routers() -> list[Any]:
+    return router.routers
