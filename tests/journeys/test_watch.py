@@ -4,10 +4,18 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from config.sites import Sites
+from tests.journeys import chromium
 from tests.journeys.look import assert_that_it_fits, check
 from tests.journeys.watch import watched
 
 pytestmark = pytest.mark.journey
+
+
+def test_without_a_browser_the_journeys_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stories that nobody walked must not look like stories that went well."""
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(chromium.NoBrowserError, match="install one of chromium"), chromium.launched():
+        pass
 
 
 def test_an_inline_style_is_noticed(sites: Sites, browser: Browser) -> None:
