@@ -47,9 +47,10 @@ def test_the_email_field_is_the_models_own() -> None:
     assert told("user", mail="alice@example.com", email="wrong@example.com")["email"] == "alice@example.com"
 
 
-def test_a_user_without_email_has_an_empty_one() -> None:
-    """A client can rely on the member."""
-    assert told("user") == {"sub": "7", "username": "alice", "email": ""}
+@pytest.mark.parametrize("more", [{}, {"mail": ""}], ids=["no such field", "not filled in"])
+def test_a_user_without_email_has_no_such_claim(more: dict[str, str]) -> None:
+    """Nor an empty one (OpenID Connect Core section 5.3.2)."""
+    assert told("user", **more) == {"sub": "7", "username": "alice"}
 
 
 @pytest.mark.parametrize(
