@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys bench-quick bench bench-setup bench-lock production fuzz lint format types docs pictures lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys bench-quick bench bench-scale bench-setup bench-lock production fuzz lint format types docs pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -90,8 +90,13 @@ format: setup ## let ruff and djlint lay the code out
 bench-quick: bench-setup ## ours beside a bare Django view and django-oauth-toolkit, in three minutes; see benchmarks/README.md
 	$(BENCH)/python -m benchmarks quick $(ARGS)
 
-bench: bench-setup benchmarks/node/node_modules/.package-lock.json ## ours beside all others (needs node and npm); half an hour
+bench: bench-setup benchmarks/node/node_modules/.package-lock.json ## ours beside all others (needs node and npm); twenty minutes
 	$(BENCH)/python -m benchmarks full $(ARGS)
+
+bench-scale: SIZES ?= 10000,1000000,10000000
+bench-scale: REFRESHES ?= 1000000
+bench-scale: bench-setup ## ours with up to ten million live grants (15 GB of disk); SIZES=10000,1000000 for less
+	$(BENCH)/python -m benchmarks scale --sizes $(SIZES) --refreshes $(REFRESHES) $(ARGS)
 
 bench-setup: $(BENCH)/.installed
 

@@ -1,4 +1,4 @@
-"""python -m benchmarks quick|full -- measure, and write a table and a picture into benchmarks/results/."""
+"""python -m benchmarks quick|full|scale -- measure, and write tables and a picture into benchmarks/results/."""
 
 import argparse
 import dataclasses
@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from . import measure, picture, report, surroundings
+from . import measure, picture, report, scale, surroundings
 from .subjects import BARE_DJANGO, BARE_WSGI, NODE_MEMORY, NODE_POSTGRES, OURS, TOOLKIT, TOOLKIT_CHEAPEST, Subject
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -16,12 +16,20 @@ THIN = "oauth_service.wsgi:application"
 def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("run", choices=["quick", "full"])
+    parser.add_argument("run", choices=["quick", "full", "scale"])
     parser.add_argument("--only", nargs="+", metavar="SUBJECT", help="leave the others out; nothing is written")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, help="no further round begins after that")
     parser.add_argument("--window", type=int, default=200, help="requests in a window of the fastest subjects")
+    parser.add_argument("--sizes", type=_numbers, default="10000,1000000,10000000", help="live grants, of scale")
+    parser.add_argument("--refreshes", type=int, default=1_000_000, help="of scale")
     options = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    (_scale if options.run == "scale" else _side_by_side)(options)
+    return 0
+
+
+def _side_by_side(options: argparse.Namespace) -> None:
     is_quick = options.run == "quick"
     subjects = _ours() + (
         [BARE_DJANGO, TOOLKIT_CHEAPEST]
@@ -43,10 +51,25 @@ def main() -> int:
     )
     print(page)
     if not options.only:
-        RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{name}.md").write_text(page)
         (RESULTS / f"{name}.svg").write_text(picture.svg("CPU a request", subjects, results))
-    return 0
+
+
+def _scale(options: argparse.Namespace) -> None:
+    parts, postgres = scale.run(
+        sizes=options.sizes,
+        refreshes=options.refreshes,
+        window=options.window,
+        rounds=options.rounds,
+        seconds=options.seconds or 600,
+    )
+    page = report.page("Ours at scale", surroundings.lines([OURS], postgres=postgres), parts)
+    print(page)
+    (RESULTS / "scale.md").write_text(page)
+
+
+def _numbers(text: str) -> list[int]:
+    return sorted(int(word) for word in text.split(","))
 
 
 def _ours() -> list[Subject]:

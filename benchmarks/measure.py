@@ -82,6 +82,7 @@ class Stage:
 
     subject: Subject
     pid: int
+    env: dict[str, str]
     player: Player
     warm_up: int
     window: int
@@ -111,7 +112,7 @@ def _stage(server: Postgres, subject: Subject, *, window: int, logs: Path) -> It
     with serving(subject.command(port), cwd=ROOT, env=env, port=port, log=logs / f"{subject.name}.log") as pid:
         facts = Facts.heard(told or (state / "facts.json").read_text())
         player = Player(name=subject.name, port=port, paths=subject.paths, facts=facts, extra=subject.extra)
-        yield Stage(subject=subject, pid=pid, player=player, warm_up=warm_up, window=own)
+        yield Stage(subject=subject, pid=pid, env=env, player=player, warm_up=warm_up, window=own)
 
 
 def _set_up(subject: Subject, env: dict[str, str]) -> str:
@@ -122,7 +123,14 @@ def _set_up(subject: Subject, env: dict[str, str]) -> str:
     return done.stdout
 
 
-def in_turns(server: Postgres, stages: Sequence[Stage], *, rounds: int, seconds: float) -> Results:
+def in_turns(
+    server: Postgres,
+    stages: Sequence[Stage],
+    *,
+    rounds: int,
+    seconds: float,
+    operations: Sequence[Operation] = OPERATIONS,
+) -> Results:
     """
     Measure every operation of every subject once a round: A B C, then B C A, ….
 
@@ -133,13 +141,13 @@ def in_turns(server: Postgres, stages: Sequence[Stage], *, rounds: int, seconds:
     Raises:
         Wrong, RuntimeError: an answer is not as it must be; a run with errors has no results.
     """
-    results: Results = {stage.subject.name: {operation.name: Series() for operation in OPERATIONS} for stage in stages}
+    results: Results = {stage.subject.name: {operation.name: Series() for operation in operations} for stage in stages}
     started_at = time.monotonic()
     for number in range(rounds + 1):
         if number > FEWEST_ROUNDS and time.monotonic() - started_at > seconds:
             break
         turn = number % len(stages)
-        for operation in OPERATIONS:
+        for operation in operations:
             for stage in [*stages[turn:], *stages[:turn]]:
                 window = _measure(server, stage, operation)
                 if number:

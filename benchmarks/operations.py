@@ -27,11 +27,16 @@ class Paths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a subject tells of itself once it is set up: its client, and a session cookie for each signed-in user."""
+    """
+    What a subject tells of itself once it is set up: its client, and a session cookie for each signed-in user.
+
+    stock has tokens of connections that were there before: access token, refresh token.
+    """
 
     client_id: str
     client_secret: str
     cookies: tuple[str, ...]
+    stock: tuple[tuple[str, str], ...] = ()
 
     def tell(self) -> None:
         """Print them for the process that asked."""
@@ -41,7 +46,8 @@ class Facts:
     def heard(cls, text: str) -> Self:
         """What tell() printed; it is the last line, whatever else was said before."""
         members = json.loads(text.splitlines()[-1])
-        return cls(**members | {"cookies": tuple(members["cookies"])})
+        stock = tuple((access, refresh) for access, refresh in members.get("stock", ()))
+        return cls(**members | {"cookies": tuple(members["cookies"]), "stock": stock})
 
 
 class Wrong(Exception):
@@ -66,7 +72,7 @@ class Player:
         """GET with a session cookie, each user once; they have allowed it before."""
         self.codes = [("", secrets.token_urlsafe(48)) for _ in range(count)]
         return [
-            self._get(f"{self.paths.authorise}?{urlencode(self._authorization_request(verifier))}", f"Cookie: {cookie}")
+            self._get(f"{self.paths.authorise}?{urlencode(self.authorization_request(verifier))}", f"Cookie: {cookie}")
             for (_, verifier), cookie in zip(self.codes, self.facts.cookies, strict=False)
         ]
 
@@ -147,7 +153,7 @@ class Player:
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
-    def _authorization_request(self, verifier: str) -> dict[str, str]:
+    def authorization_request(self, verifier: str) -> dict[str, str]:
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         return {
             "response_type": "code",

@@ -36,11 +36,8 @@ TARGETS = (
 def markdown(
     title: str, subjects: Sequence[Subject], results: Results, *, surroundings: list[str], picture: str
 ) -> str:
-    """The whole page."""
+    """The page of a run of several subjects."""
     parts = [
-        f"# {title}",
-        "Written by `make`; [README.md](../README.md) says how it is measured and what it does not show.",
-        "\n".join([*surroundings, f"- {_rounds(results)} interleaved rounds, no errors; medians of the rounds"]),
         f"![CPU a request]({picture})",
         "## CPU a request, in ms: server + PostgreSQL",
         _table(
@@ -49,7 +46,7 @@ def markdown(
             lambda name, operation: f"{(series := results[name][operation]).server_ms:.2f} + {series.database_ms:.2f}",
         ),
         "## Times the CPU of ours (server and PostgreSQL together)",
-        _table(subjects, results, lambda name, operation: f"{_ratio(results, name, 'ours', operation):.2f}"),
+        _table(subjects, results, lambda name, operation: f"{paired_ratio(results, name, 'ours', operation):.2f}"),
         "## Requests a second, p50 and p99 in ms",
         _table(
             subjects,
@@ -62,7 +59,14 @@ def markdown(
         "## Targets",
         _targets(subjects, results),
     ]
-    return "\n\n".join(parts) + "\n"
+    rounds = f"- {_rounds(results)} interleaved rounds, no errors; medians of the rounds"
+    return page(title, [*surroundings, rounds], parts)
+
+
+def page(title: str, surroundings: list[str], parts: list[str]) -> str:
+    """A page of results."""
+    words = "Written by `make`; [README.md](../README.md) says how it is measured and what it does not show."
+    return "\n\n".join([f"# {title}", words, "\n".join(surroundings), *parts]) + "\n"
 
 
 def _table(subjects: Sequence[Subject], results: Results, cell: Callable[[str, str], str]) -> str:
@@ -87,7 +91,7 @@ def _targets(subjects: Sequence[Subject], results: Results) -> str:
         if target.other not in titles:
             continue
         for operation in target.operations:
-            found = [_verdict(_ratio(results, target.other, name, operation), target) for name in ours]
+            found = [_verdict(paired_ratio(results, target.other, name, operation), target) for name in ours]
             rows.append(f"| {titles[target.other]} | {operation} | {target.words} | " + " | ".join(found) + " |")
     return "\n".join(rows)
 
@@ -97,8 +101,12 @@ def _verdict(ratio: float, target: Target) -> str:
     return f"{'met' if ratio >= target.at_least else '**not met**'}: {times}"
 
 
-def _ratio(results: Results, name: str, to: str, operation: str) -> float:
-    # Round by round: what disturbed one subject in a round disturbed the other too.
+def paired_ratio(results: Results, name: str, to: str, operation: str) -> float:
+    """
+    How many times the CPU of `to` it needs, server and database together.
+
+    Round by round: what disturbed one subject in a round disturbed the other too.
+    """
     pairs = zip(results[name][operation].windows, results[to][operation].windows, strict=True)
     return statistics.median(window.cpu / other.cpu for window, other in pairs)
 

@@ -5,8 +5,10 @@ import os
 import django
 from django.core.management import call_command
 
+from ..operations import REDIRECT_URI, SCOPE, Facts
 
-def main(count: int) -> None:
+
+def prepare(count: int) -> Facts:
     """Fill the database that DATABASE_URL names."""
     django.setup()
     call_command("migrate", verbosity=0)
@@ -14,7 +16,6 @@ def main(count: int) -> None:
 
     from oauth_service.models import Client, Consent
 
-    from ..operations import REDIRECT_URI, SCOPE, Facts
     from . import cast
 
     client = Client.objects.create(name="Benchmark", redirect_uris=REDIRECT_URI)
@@ -24,8 +25,8 @@ def main(count: int) -> None:
         Consent(user=user, client=client, scope=SCOPE, given_at=timezone.now()) for user in users
     )
     cookies = tuple(cast.session_cookie(user) for user in users)
-    Facts(client_id=client.client_id, client_secret=secret, cookies=cookies).tell()
+    return Facts(client_id=client.client_id, client_secret=secret, cookies=cookies)
 
 
 if __name__ == "__main__":
-    main(int(os.environ["USERS"]))
+    prepare(int(os.environ["USERS"])).tell()
