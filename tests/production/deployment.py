@@ -138,6 +138,8 @@ def furnish(state_dir: Path, database_url: str) -> Deployment:
     environment = bare.environment(DJANGO_SUPERUSER_PASSWORD=PASSWORD)
     manage(environment, "migrate", "--verbosity=0")
     manage(environment, "createsuperuser", "--noinput", "--username=alice", "--email=alice@example.com")
+    named = "User.objects.filter(username='alice').update(first_name='Alice', last_name='Liddell')"
+    manage(environment, "shell", "--no-imports", "-c", f"from django.contrib.auth.models import User; {named}")
     options = ["--client-id=presc_man_123", "--name=Prescription Manager", f"--redirect-uri={REDIRECT_URI}"]
     said = manage(environment, "create_client", *options, "--without-pkce")
     secret = said.partition("client_secret")[2].split()[0]
