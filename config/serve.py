@@ -4,12 +4,17 @@ The authorization server's site in production: `make serve`, or `python -m confi
 Settings come from the environment only (docs/deploy.md). What is missing is named, all of it at once, and nothing is started.
 """
 
+import logging
 import os
+import shutil
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from config.server import logs, proxies
-from config.sites import is_listening
+from config.sites import ROOT, is_listening
+
+logger = logging.getLogger("config.serve")
 
 APPLICATION = "config.server.wsgi:application"
 # What granian would otherwise copy into the environ of every request, for anything that prints one to tell.
@@ -48,6 +53,10 @@ def missing() -> list[str]:
         return absent  # Django cannot be asked without them
     os.environ["DEBUG"] = "0"
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.server.settings"
+    counters = _empty_folder(
+        Path(os.environ.get("STATE_DIR") or ROOT / "var") / f"metrics-{os.environ.get('SERVE_PORT', 8000)}"
+    )
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counters)  # read by prometheus_client when it is imported
 
     import django
     from django.core.exceptions import ImproperlyConfigured
@@ -57,8 +66,7 @@ def missing() -> list[str]:
 
     try:
         django.setup()
-        call_command("check", deploy=True, fail_level="ERROR")
-        if unready := list(_unready()):
+        if unready := list(_faults()) or list(_unready()):
             return unready
         call_command("collectstatic", interactive=False, verbosity=0)
     except (ImproperlyConfigured, CommandError, OSError) as fault:
@@ -67,6 +75,12 @@ def missing() -> list[str]:
         if django.apps.apps.ready:
             connections.close_all()  # a connection must not be shared with the workers that are forked from here
     return []
+
+
+def _empty_folder(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)  # what an earlier run has counted
+    folder.mkdir(parents=True)
+    return folder
 
 
 def _absent() -> Iterator[str]:
@@ -81,6 +95,16 @@ def _absent() -> Iterator[str]:
             number(name, 1)
         except ValueError as fault:
             yield str(fault)
+
+
+def _faults() -> Iterator[str]:
+    from django.core import checks
+
+    for found in checks.run_checks(include_deployment_checks=True):
+        if found.is_serious(checks.ERROR):
+            yield str(found)
+        elif not found.is_silenced():
+            logger.warning("%s", found)
 
 
 def _unready() -> Iterator[str]:

@@ -1,8 +1,23 @@
 """How the server's site writes its log: text for the person at the terminal, or one JSON object a line for machines."""
 
+import logging
 from typing import Any
 
 from pythonjsonlogger.core import RESERVED_ATTRS
+
+
+class ReferenceFilter(logging.Filter):
+    """Puts the reference of the request being answered into every record, whoever writes it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let the record pass, with `reference` where there is a request."""
+        from oauth_service import signals  # Django is not set up yet when logging is
+
+        served = signals.now_serving()
+        if served.endpoint and not hasattr(record, "reference"):
+            record.reference = served.reference
+        return True
+
 
 TEXT = {"format": "{asctime} {levelname} {name} {message}", "style": "{"}
 JSON = {
@@ -31,8 +46,9 @@ def as_json() -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
+        "filters": {"reference": {"()": ReferenceFilter}},
         "formatters": {"json": JSON},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["reference"]}},
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "oauth_service": {"level": "INFO"},

@@ -222,6 +222,17 @@ def test_the_request_id_is_the_proxys(site: Site) -> None:
     assert answer.headers["x-request-id"] in {line["request_id"] for line in site.access_log}
 
 
+def test_it_is_the_reference_of_the_answer_and_of_its_log_lines(site: Site) -> None:
+    """A person reads it out, and support finds the line."""
+    refused = site.http.get("/userinfo/")
+    page = site.http.get("/authorise/", params={"client_id": "nobody"})
+    references = [refused.headers["x-request-id"], page.headers["x-request-id"]]
+    assert refused.json()["reference"] == references[0]
+    assert f"<code>{references[1]}</code>" in page.text
+    logged = {line.get("reference") for line in map(json.loads, site.served.log.splitlines())}
+    assert set(references) <= logged
+
+
 def test_what_is_for_the_operator_is_not_for_the_world(site: Site) -> None:
     """They are asked on the server's own port."""
     outside = {path: site.http.get(path).status_code for path in ("/readyz", "/readyz/", "/metrics", "/healthz")}

@@ -1,5 +1,6 @@
 """`make serve`: it starts with what it needs or says what is missing, and ends without cutting anybody off."""
 
+import json
 import os
 import signal
 import socket
@@ -147,6 +148,17 @@ def test_a_workers_environment_holds_no_secret_when_it_starts_to_answer(on_sqlit
     command = [sys.executable, "-c", program]
     printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
     assert ([name for name in SECRETS if name in printed], "SERVE_PORT" in printed) == ([], True)
+
+
+def test_its_log_is_one_json_object_a_line(on_postgres: Deployment, log_path: Path) -> None:
+    """From the first line to the last, what the framework and the server below it say included."""
+    with serving(on_postgres.environment(), log_path=log_path) as served:
+        answer = served.http.get("/userinfo/", headers={"X-Request-ID": "of-a-stranger-12"})
+        assert served.stop() == 0
+    lines = [json.loads(line) for line in served.log.splitlines()]
+    assert [line for line in lines if not {"time", "level", "logger", "message"} <= set(line)] == []
+    [refused] = [line for line in lines if line["logger"] == "oauth_service.refused"]
+    assert refused["reference"] == answer.json()["reference"] != "of-a-stranger-12"
 
 
 # -- it ends -------------------------------------------------------------------------------------------------------------
