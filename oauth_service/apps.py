@@ -13,7 +13,11 @@ class OAuthServiceConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_login_failed
 
-        from . import checks, signals
+        from . import checks, conf, signals
 
         checks.register_all()
         user_login_failed.connect(signals.announce_login_refused, dispatch_uid="oauth_service.login_refused")
+        if conf.counts() and not checks.fault_of_metrics():  # else the checks say why nothing is counted
+            from . import metrics
+
+            metrics.connect()

@@ -1,8 +1,10 @@
 """System checks: unknown or unsafe settings stop the start; `check --deploy` adds what production needs."""
 
+import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,7 +61,7 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E002-E011: values of the wrong type, or that no deployment may have."""
+    """E002-E011, E016: values of the wrong type, or that no deployment may have."""
     if mistyped := _mistyped():  # the other rules can only compare values of their types
         return [_error("E002", f"{setting.name} must be {_words_for(setting.kind)}.", "") for setting in mistyped]
     return [_error(*finding) for finding in (*_faults_of_lifetimes(), *_faults_of_values())]
@@ -127,6 +129,24 @@ def _faults_of_values() -> Iterator[Finding]:
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or conf.REQUEST_BODY_LIMIT()
     if not 1 <= conf.REQUEST_BODY_LIMIT() <= most:
         yield "E011", f"{conf.REQUEST_BODY_LIMIT.name} must be between 1 and DATA_UPLOAD_MAX_MEMORY_SIZE.", ""
+    if found := fault_of_metrics():
+        yield "E016", *found
+
+
+def fault_of_metrics() -> tuple[str, str] | None:
+    """Why metrics that are wanted cannot be counted or safely shown: sentence and hint."""
+    if not conf.counts():
+        return None
+    if find_spec("prometheus_client") is None:
+        return "Metrics are wanted, but prometheus_client is not installed.", "Install the extra: metrics."
+    if conf.METRICS_SECRET() and len(conf.METRICS_SECRET()) < SHORTEST_TOKEN_KEY:
+        return f"{conf.METRICS_SECRET.name} must have {SHORTEST_TOKEN_KEY} characters or more.", ""
+    for network in conf.METRICS_ADDRESSES():
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as fault:
+            return f"{conf.METRICS_ADDRESSES.name}: {fault}.", ""
+    return None
 
 
 def _faults_of_surroundings() -> Iterator[Finding]:

@@ -108,6 +108,20 @@ REQUEST_ID_HEADER = Setting(
     "error pages and in the log. Set it only where the proxy replaces what clients send.",
 )
 
+METRICS_ADDRESSES: Setting[Sequence[str]] = Setting(
+    "OAUTH_SERVICE_METRICS_ADDRESSES",
+    (list, tuple),
+    (),
+    "Addresses and networks that may read `/metrics/`, such as `127.0.0.1` (extra `metrics`). Nothing is counted unless this "
+    "or the secret is set.",
+)
+METRICS_SECRET = Setting(
+    "OAUTH_SERVICE_METRICS_SECRET",
+    str,
+    "",
+    "Whoever sends it as a bearer token may read `/metrics/`, from anywhere; 32 random characters or more.",
+)
+
 ALL: tuple[Setting[object], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
 
 
@@ -135,6 +149,11 @@ def claims_function() -> "Callable[[AbstractBaseUser, frozenset[str]], dict[str,
     except KeyError:
         found = _in_force.setdefault("claims_function", import_string(CLAIMS()))
     return cast("Callable[[AbstractBaseUser, frozenset[str]], dict[str, object]]", found)
+
+
+def counts() -> bool:
+    """Whether anybody may read metrics, and so whether they are counted."""
+    return bool(METRICS_ADDRESSES() or METRICS_SECRET())
 
 
 def request_id_key() -> str:

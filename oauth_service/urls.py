@@ -12,6 +12,7 @@ from .endpoints.healthz import healthz
 from .endpoints.login import login
 from .endpoints.logout import logout, signed_out
 from .endpoints.manage_apps import manage_apps
+from .endpoints.metrics import metrics
 from .endpoints.openapi import openapi
 from .endpoints.readyz import readyz
 from .endpoints.revoke import revoke
@@ -42,4 +43,5 @@ urlpatterns = [
     path("openapi.json", openapi, name="openapi"),
     *_both("healthz/", healthz, "healthz"),
     *_both("readyz/", readyz, "readyz"),
+    *_both("metrics/", metrics, "metrics"),
 ]

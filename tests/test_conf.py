@@ -36,6 +36,8 @@ def test_the_defaults() -> None:
         "CLAIMS": "oauth_service.claims.claims_of",
         "REQUEST_BODY_LIMIT": 65_536,
         "REQUEST_ID_HEADER": "",
+        "METRICS_ADDRESSES": (),
+        "METRICS_SECRET": "",
     }
 
 

@@ -1,0 +1,48 @@
+"""GET /metrics -- what this server counts, for Prometheus and for whom the settings let in."""
+
+import hmac
+import ipaddress
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.views import View
+
+from .. import conf
+
+
+class _Metrics(View):
+    http_method_names = ["get", "head", "options"]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if _has_secret(request) or _is_from_inside(request):
+            from ..metrics import CONTENT_TYPE, exposition
+
+            return HttpResponse(exposition(), content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+        if conf.METRICS_SECRET():
+            return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+        return HttpResponse(status=404)
+
+
+def metrics(request: HttpRequest) -> HttpResponseBase:
+    """
+    Show the counters; 404 unless OAUTH_SERVICE_METRICS_SECRET or OAUTH_SERVICE_METRICS_ADDRESSES lets somebody in.
+
+    Not one of the endpoints that any origin may call: a page in an operator's browser must not read them.
+    """
+    return _Metrics.as_view()(request)
+
+
+def _has_secret(request: HttpRequest) -> bool:
+    scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
+    secret = conf.METRICS_SECRET()
+    return bool(secret) and scheme == "Bearer" and hmac.compare_digest(sent.encode(), secret.encode())
+
+
+def _is_from_inside(request: HttpRequest) -> bool:
+    # A proxy that nobody told us of speaks from inside for the whole world.
+    if "HTTP_X_FORWARDED_FOR" in request.META or "HTTP_FORWARDED" in request.META:
+        return False
+    try:
+        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return False
+    return any(address in ipaddress.ip_network(network) for network in conf.METRICS_ADDRESSES())

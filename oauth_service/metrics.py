@@ -1,0 +1,135 @@
+"""
+What this server counts for Prometheus: fed by its signals, so that nothing is counted where nobody looks.
+
+Needs prometheus_client (extra `metrics`) and is imported only where metrics are wanted. Several processes count together where
+PROMETHEUS_MULTIPROC_DIR names a folder that was empty at their start.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+
+from django.db import models
+from django.dispatch import Signal
+from django.utils import timezone
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from . import signals
+from .models import purge
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+MOST_BACKLOG = 10_000  # counted no further: what matters is that it grows
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+_registry = CollectorRegistry()
+# No label holds what a client chose: every value is one of ours, and there are few.
+_requests = Counter(
+    "oauth_service_requests", "Requests, by outcome.", ["endpoint", "status", "error"], registry=_registry
+)
+_seconds = Histogram(
+    "oauth_service_request_seconds", "Time to answer.", ["endpoint"], buckets=SECONDS, registry=_registry
+)
+_issued = Counter("oauth_service_tokens_issued", "Access tokens issued.", ["grant_type"], registry=_registry)
+_retries = Counter(
+    "oauth_service_refresh_retries", "Refreshes answered with the same tokens again.", registry=_registry
+)
+_replays = Counter(
+    "oauth_service_replays", "Used codes and refresh tokens that came again.", ["token_type"], registry=_registry
+)
+_refusals = Counter(
+    "oauth_service_refusals",
+    "Clients and people who did not prove who they are.",
+    ["who", "reason"],
+    registry=_registry,
+)
+_endings = Counter("oauth_service_endings", "What was revoked or deauthorised.", ["what"], registry=_registry)
+
+
+class _Backlog(Collector):
+    """Dead rows that the sweep has not reached yet, as they are when somebody asks."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "oauth_service_sweep_backlog", f"Dead rows that wait to be swept, {MOST_BACKLOG} at most.", labels=["table"]
+        )
+        for model in purge.SWEPT:
+            family.add_metric([model._meta.model_name or ""], _dead(model))
+        yield family
+
+
+def exposition() -> bytes:
+    """All that was counted, by every process, in Prometheus's text format."""
+    if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        everybodys = CollectorRegistry()
+        MultiProcessCollector(everybodys, path=folder)  # type: ignore[no-untyped-call]
+    else:
+        everybodys = _registry
+    backlog = CollectorRegistry()
+    backlog.register(_Backlog())
+    return generate_latest(everybodys) + generate_latest(backlog)
+
+
+def connect() -> None:
+    """Begin to count."""
+    receivers: dict[Signal, Callable[..., None]] = {
+        signals.request_answered: _count_request,
+        signals.token_issued: _count_issued,
+        signals.token_refreshed: _count_refreshed,
+        signals.refresh_retried: _count_retry,
+        signals.code_replayed: _count_replayed_code,
+        signals.refresh_replayed: _count_replayed_refresh_token,
+        signals.client_refused: _count_refused_client,
+        signals.login_refused: _count_refused_login,
+        signals.token_revoked: _count_revoked,
+        signals.app_deauthorised: _count_deauthorised,
+    }
+    for signal, receiver in receivers.items():
+        signal.connect(receiver, dispatch_uid="oauth_service.metrics")
+
+
+def _dead(model: type[models.Model]) -> int:
+    dead = model._default_manager.filter(purge_at__lte=timezone.now())
+    return dead.order_by()[:MOST_BACKLOG].count()
+
+
+def _count_request(*, endpoint: str, status: int, error: str, seconds: float, **_: object) -> None:
+    _requests.labels(endpoint, str(status), error).inc()
+    _seconds.labels(endpoint).observe(seconds)
+
+
+def _count_issued(**_: object) -> None:
+    _issued.labels("authorization_code").inc()
+
+
+def _count_refreshed(**_: object) -> None:
+    _issued.labels("refresh_token").inc()
+
+
+def _count_retry(**_: object) -> None:
+    _retries.inc()
+
+
+def _count_replayed_code(**_: object) -> None:
+    _replays.labels("authorization_code").inc()
+
+
+def _count_replayed_refresh_token(**_: object) -> None:
+    _replays.labels("refresh_token").inc()
+
+
+def _count_refused_client(*, reason: str, **_: object) -> None:
+    _refusals.labels("client", reason).inc()
+
+
+def _count_refused_login(**_: object) -> None:
+    _refusals.labels("user", "wrong username or password").inc()
+
+
+def _count_revoked(*, token_type: str, **_: object) -> None:
+    _endings.labels(token_type).inc()
+
+
+def _count_deauthorised(**_: object) -> None:
+    _endings.labels("app").inc()
