@@ -29,6 +29,7 @@ FORBIDDEN = [
     ("grant_types", "oauth_service/grant_types/refresh_token.py", "oauth_service.grant_types.authorization_code"),
     ("pure", "oauth_service/protocol/pkce.py", "django.conf"),
     ("pure", "oauth_service/openapi/token.py", "django.conf"),
+    ("pure", "oauth_service/doctor/outside.py", "django.conf"),
     ("reusable", "oauth_service/http.py", "authlib"),
     ("reusable", "oauth_service/conf.py", "config.sites"),
     ("strangers", "prescription_manager_app/oauth.py", "oauth_service.protocol.pkce"),

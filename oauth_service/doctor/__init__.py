@@ -1,0 +1,1 @@
+"""What may be wrong with a deployment: facts are gathered, pure rules judge them, and each finding says what to do."""

@@ -1,0 +1,100 @@
+"""The facts that the rules judge, gathered from settings and database. Nothing is written."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.core import checks
+from django.db import connections, models, router
+from django.utils import timezone
+
+from .. import conf, readiness
+from ..models import Client, Consent
+from ..models.purge import SWEPT
+from ..protocol import client_authentication
+from .finding import Finding, Level, error
+from .inside import LARGEST_BACKLOG, Inside
+from .registration import Registration
+
+
+def of_system_checks() -> Iterator[Finding]:
+    """What Django's system checks say, ours among them, those of a deployment included; what was silenced is not said."""
+    for message in checks.run_checks(include_deployment_checks=True):
+        if not message.is_silenced():
+            yield Finding(
+                level=Level.ERROR if message.is_serious() else Level.WARNING,
+                id=str(message.id),
+                what=str(message.msg),
+                why="docs/settings.md says what it protects."
+                if str(message.id).startswith("oauth_service.")
+                else "Django's own check; its documentation says what it protects.",
+                remedy=str(message.hint or f"Mend it, or silence {message.id} if it does not fit this project."),
+            )
+
+
+def of_inside(*, now: datetime) -> Inside:
+    """
+    What this process knows of the deployment.
+
+    Raises:
+        django.db.utils.Error: the database does not answer.
+    """
+    return Inside(
+        has_own_token_key=bool(conf.TOKEN_KEY()),
+        keys=len(conf.token_keys()),
+        session_cookie_is_http_only=bool(settings.SESSION_COOKIE_HTTPONLY),
+        session_cookie_same_site=str(settings.SESSION_COOKIE_SAMESITE or ""),
+        database_skew=_skew(),
+        backlog=sum(_overdue(model, now=now) for model in SWEPT),
+        unapplied=tuple(readiness.unapplied()),
+    )
+
+
+def of_clients() -> Iterator[Registration]:
+    """Every client as it is registered."""
+    connected = set(Consent.objects.values_list("client_id", flat=True).distinct())
+    for client in Client.objects.order_by("client_id").iterator():
+        newest = client.secret_hash
+        yield Registration(
+            client_id=client.client_id,
+            is_public=client.is_public,
+            is_native=client.is_native,
+            is_active=client.is_active,
+            requires_pkce=client.requires_pkce,
+            redirect_uris=client.redirect_uri_list,
+            scope=tuple(client.scope.split()),
+            grant_types=tuple(client.grant_types.split()),
+            has_secret=bool(newest),
+            has_chosen_secret=bool(newest) and not client_authentication.is_server_made(newest),
+            has_previous_secret=bool(client.previous_secret_hash),
+            has_consents=client.pk in connected,
+            created_at=client.created_at,
+        )
+
+
+def no_database(fault: Exception) -> Finding:
+    """The database cannot be asked."""
+    return error(
+        "no-database",
+        f"The database does not answer: {' '.join(str(fault).split())}.",
+        why="Without it no code is issued and no token accepted.",
+        remedy="See that it runs, and that DATABASES names it rightly.",
+    )
+
+
+def _skew() -> timedelta:
+    connection = connections[router.db_for_write(Client)]
+    with connection.cursor() as cursor:
+        asked_at = timezone.now()
+        cursor.execute("SELECT CURRENT_TIMESTAMP")
+        [said] = cursor.fetchone()
+    theirs = datetime.fromisoformat(said) if isinstance(said, str) else said  # SQLite has no type for moments
+    theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
+    skew: timedelta = theirs - asked_at
+    return skew if abs(skew) > timedelta(seconds=1) else timedelta(0)
+
+
+def _overdue(model: type[models.Model], *, now: datetime) -> int:
+    # Counting on would cost more than the number is worth.
+    overdue = model._default_manager.filter(purge_at__lte=now - timedelta(days=1))
+    return len(overdue.values_list("pk", flat=True)[: LARGEST_BACKLOG + 1])

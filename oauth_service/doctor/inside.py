@@ -1,0 +1,104 @@
+"""The deployment as it sees itself: keys, cookies, clock, migrations, backlog."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .finding import Finding, error, note, warning
+
+SMALL_SKEW = timedelta(seconds=5)
+GREAT_SKEW = timedelta(seconds=60)
+LARGEST_BACKLOG = 10_000
+MOST_KEYS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """
+    What a process of the deployment knows of it.
+
+    database_skew is the database's clock minus ours; backlog counts rows that should have been swept a day ago;
+    unapplied names migrations; keys counts those that open tokens.
+    """
+
+    has_own_token_key: bool
+    keys: int
+    session_cookie_is_http_only: bool
+    session_cookie_same_site: str
+    database_skew: timedelta
+    backlog: int
+    unapplied: tuple[str, ...]
+
+
+def findings(inside: Inside) -> Iterator[Finding]:
+    """Judge the inside."""
+    yield from _of_keys(inside)
+    yield from _of_cookies(inside)
+    yield from _of_database(inside)
+
+
+def _of_keys(inside: Inside) -> Iterator[Finding]:
+    if not inside.has_own_token_key:
+        yield note(
+            "no-token-key",
+            "OAUTH_SERVICE_TOKEN_KEY is not set: tokens are sealed by a key derived from SECRET_KEY.",
+            why="Rotating SECRET_KEY, which everything else in the project uses too, then concerns every connection.",
+            remedy="Set it to 32 random characters or more; what SECRET_KEY sealed stays good.",
+        )
+    if inside.keys > MOST_KEYS:
+        yield warning(
+            "many-keys",
+            f"{inside.keys} keys open tokens.",
+            why="A key that was replaced because it leaked is still a key, and each makes a forged token dearer to refuse.",
+            remedy="Remove the fallbacks that are older than OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME.",
+        )
+
+
+def _of_cookies(inside: Inside) -> Iterator[Finding]:
+    if not inside.session_cookie_is_http_only:
+        yield warning(
+            "session-cookie-readable",
+            "SESSION_COOKIE_HTTPONLY is off.",
+            why="A script that gets onto any page of this host can take a person's session.",
+            remedy="Leave it on.",
+        )
+    if inside.session_cookie_same_site.lower() not in ("lax", "strict"):
+        yield warning(
+            "session-cookie-everywhere",
+            "SESSION_COOKIE_SAMESITE lets other sites send the session along.",
+            why="Their forms arrive as the person; only the CSRF check stands between.",
+            remedy='Set it to "Lax": the way back from an app needs no more.',
+        )
+    elif inside.session_cookie_same_site.lower() == "strict":
+        yield warning(
+            "session-cookie-nowhere",
+            'SESSION_COOKIE_SAMESITE is "Strict".',
+            why="Who comes from an app to /authorise/ looks signed out, and signs in again each time.",
+            remedy='Set it to "Lax".',
+        )
+
+
+def _of_database(inside: Inside) -> Iterator[Finding]:
+    if inside.unapplied:
+        yield error(
+            "migrations-unapplied",
+            f"Migrations are not applied: {', '.join(inside.unapplied)}.",
+            why="The tables are not those that the code expects.",
+            remedy="Run manage.py migrate.",
+        )
+    skew = abs(inside.database_skew)
+    if skew > SMALL_SKEW:
+        found = error if skew > GREAT_SKEW else warning
+        yield found(
+            "database-clock",
+            f"The clocks of this machine and the database are {skew.total_seconds():.0f} seconds apart.",
+            why="Another worker may be off by as much: codes expire early, and retries look like thefts.",
+            remedy="Let both machines keep time by NTP.",
+        )
+    if inside.backlog > LARGEST_BACKLOG:
+        yield warning(
+            "backlog",
+            f"{inside.backlog} rows should have been swept a day ago.",
+            why="Servers sweep while they answer token requests; none has, or not enough.",
+            remedy="Run manage.py purge once, and see in the log why no request has swept.",
+        )

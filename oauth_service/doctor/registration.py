@@ -1,0 +1,158 @@
+"""How a client is registered, and what about it is unsafe or cannot work (RFC 9700 section 2)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from ..protocol import redirect_uri
+from .finding import Finding, note, warning
+
+UNUSED_FOR = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """
+    A client as it is registered.
+
+    has_chosen_secret says that a person chose it; scope and grant_types are those that the server knows too or not.
+    """
+
+    client_id: str
+    is_public: bool
+    is_native: bool
+    is_active: bool
+    requires_pkce: bool
+    redirect_uris: tuple[str, ...]
+    scope: tuple[str, ...]
+    grant_types: tuple[str, ...]
+    has_secret: bool
+    has_chosen_secret: bool
+    has_previous_secret: bool
+    has_consents: bool
+    created_at: datetime
+
+
+def findings(
+    client: Registration, *, scopes: frozenset[str], grant_types: frozenset[str], is_production: bool, now: datetime
+) -> Iterator[Finding]:
+    """
+    Judge one registration. One that was switched off harms nobody.
+
+    Args:
+        scopes: that this server has; grant_types likewise.
+        is_production: whether DEBUG is off: what only development needs stands out then.
+    """
+    if client.is_active:
+        yield from _of_pkce(client)
+        yield from _of_secrets(client)
+        yield from _of_redirect_uris(client, is_production=is_production)
+        yield from _of_words(client, scopes, grant_types)
+        yield from _of_use(client, now=now)
+
+
+def _of_pkce(client: Registration) -> Iterator[Finding]:
+    if not client.requires_pkce and not client.is_public:
+        yield warning(
+            "client-without-pkce",
+            "It may ask without PKCE.",
+            why="A code that was stolen and put into another browser's session is not noticed (RFC 9700 section 2.1.1).",
+            remedy="Let the app send a code_challenge, then tick “requires PKCE” in the admin.",
+            about=client.client_id,
+        )
+
+
+def _of_secrets(client: Registration) -> Iterator[Finding]:
+    if client.is_public:
+        return
+    if not client.has_secret:
+        yield warning(
+            "client-without-secret",
+            "It is confidential, but has no secret.",
+            why="Every token request of it is refused.",
+            remedy="Give it a secret in the admin, or make it public if it runs where no secret can be kept.",
+            about=client.client_id,
+        )
+    if client.has_chosen_secret:
+        yield warning(
+            "client-with-chosen-secret",
+            "Its secret was chosen by a person.",
+            why="It can be guessed, and checking it costs a password hash in each new process.",
+            remedy="Rotate it in the admin; the old one stays good until the app has the new one.",
+            about=client.client_id,
+        )
+    if client.has_previous_secret:
+        yield note(
+            "client-with-two-secrets",
+            "Its previous secret is still good.",
+            why="A secret is rotated because the old one may be known.",
+            remedy="End the previous one in the admin once the app uses the new one.",
+            about=client.client_id,
+        )
+
+
+def _of_redirect_uris(client: Registration, *, is_production: bool) -> Iterator[Finding]:
+    if "authorization_code" in client.grant_types and not client.redirect_uris:
+        yield warning(
+            "client-without-redirect-uri",
+            "It has no redirect URI.",
+            why="No answer can reach it.",
+            remedy="Register where it waits for answers, or take authorization_code from its grant types.",
+            about=client.client_id,
+        )
+    for uri in client.redirect_uris:
+        if fault := redirect_uri.fault_of(uri):
+            yield warning(
+                "redirect-uri-not-allowed",
+                f"Its redirect URI {uri} {fault}.",
+                why="It could not be registered today: codes sent there may be read on the way, or never arrive.",
+                remedy="Replace it in the admin.",
+                about=client.client_id,
+            )
+        elif "*" in uri:
+            yield warning(
+                "redirect-uri-with-asterisk",
+                f"Its redirect URI {uri} has an asterisk.",
+                why="There are no wildcards: the asterisk matches itself and nothing else.",
+                remedy="Register each redirect URI in full.",
+                about=client.client_id,
+            )
+        elif is_production and not client.is_native and urlsplit(uri).scheme == "http":
+            yield warning(
+                "redirect-uri-of-development",
+                f"Its redirect URI {uri} leads to the user's own machine.",
+                why="Whatever listens there gets the codes of a web application.",
+                remedy="Remove it from the production registration; a native app is registered as one.",
+                about=client.client_id,
+            )
+
+
+def _of_words(client: Registration, scopes: frozenset[str], grant_types: frozenset[str]) -> Iterator[Finding]:
+    if unknown := sorted(set(client.scope) - scopes):
+        yield warning(
+            "client-with-unknown-scope",
+            f"Its scope has {', '.join(unknown)}, which OAUTH_SERVICE_SCOPES has not.",
+            why="The consent page shows people the bare name instead of words.",
+            remedy="Add it to the setting, or untick it in the admin.",
+            about=client.client_id,
+        )
+    if unknown := sorted(set(client.grant_types) - grant_types):
+        yield warning(
+            "client-with-unknown-grant-type",
+            f"Its grant types have {', '.join(unknown)}, which this server has not.",
+            why="A request with it is refused.",
+            remedy="Untick it in the admin.",
+            about=client.client_id,
+        )
+
+
+def _of_use(client: Registration, *, now: datetime) -> Iterator[Finding]:
+    if not client.has_consents and now - client.created_at > UNUSED_FOR:
+        yield note(
+            "client-never-used",
+            "Nobody has ever connected it, or everybody has left.",
+            why="A registration that nobody misses is one more that can be abused.",
+            remedy="Deactivate it in the admin; it can come back.",
+            about=client.client_id,
+        )

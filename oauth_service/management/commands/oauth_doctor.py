@@ -1,0 +1,69 @@
+"""manage.py oauth_doctor -- what is wrong with this deployment, why it matters, and what to do; see docs/doctor.md."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db.utils import Error
+from django.shortcuts import resolve_url
+from django.utils import timezone
+
+from oauth_service import conf
+from oauth_service.doctor import facts, inside, outside, registration, report
+from oauth_service.doctor.finding import Finding
+from oauth_service.doctor.survey import survey
+from oauth_service.grant_types import GRANT_TYPES
+
+
+class Command(BaseCommand):
+    """Look at the deployment from inside and, with --url, from outside."""
+
+    help = "Check this deployment from inside and, with --url, from outside. Ends with 2 for errors, 1 for --strict warnings."
+    requires_system_checks = []  # they are part of the report
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--url", default="", help="where apps and people reach it: its issuer")
+        parser.add_argument("--json", action="store_true", help="for programs")
+        parser.add_argument("--strict", action="store_true", help="warnings count too")
+        parser.add_argument("--timeout", type=float, default=10.0, help="seconds for each request")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        groups = {"Settings": list(facts.of_system_checks()), **_inside()}
+        if options["url"]:
+            groups["From outside"] = _outside(options["url"], timeout=options["timeout"])
+        text = json.dumps(report.in_json(groups), indent=2) if options["json"] else report.in_words(groups)
+        self.stdout.write(text)
+        if status := report.exit_status(groups, strict=options["strict"]):
+            sys.exit(status)
+
+
+def _inside() -> dict[str, list[Finding]]:
+    now = timezone.now()
+    try:
+        server = list(inside.findings(facts.of_inside(now=now)))
+        clients = [
+            finding
+            for client in facts.of_clients()
+            for finding in registration.findings(
+                client,
+                scopes=frozenset(conf.SCOPES()),
+                grant_types=frozenset(GRANT_TYPES),
+                is_production=not settings.DEBUG,
+                now=now,
+            )
+        ]
+    except Error as fault:
+        return {"Server": [facts.no_database(fault)]}
+    return {"Server": server, "Clients": clients}
+
+
+def _outside(url: str, *, timeout: float) -> list[Finding]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise CommandError("--url must be an http or https URL.")
+    login_url = resolve_url(settings.LOGIN_URL)
+    return list(outside.findings(survey(url.rstrip("/"), issuer=conf.ISSUER(), login_url=login_url, timeout=timeout)))

@@ -1,0 +1,139 @@
+"""manage.py oauth_doctor, against a real server on this machine and against none."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.utils import OperationalError
+from django.utils import timezone
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from oauth_service.doctor import facts
+from oauth_service.models import AuthorizationCode, Client
+from tests.guide import Guide
+
+# What the settings of these tests are not made for; the tests of the checks look after them.
+SILENCED = [
+    *("security.W004", "security.W008", "security.W012", "security.W016", "security.W009", "security.W018"),
+    *("oauth_service.W001", "oauth_service.W002", "oauth_service.W003", "oauth_service.W007", "oauth_service.W008"),
+]
+
+
+@pytest.fixture
+def in_order(settings: Settings, db: None) -> Settings:
+    """A deployment with nothing to find."""
+    settings.SILENCED_SYSTEM_CHECKS = SILENCED
+    settings.OAUTH_SERVICE_TOKEN_KEY = "a token key of thirty-two characters"
+    return settings
+
+
+def doctor(*arguments: str) -> tuple[int, str]:
+    """Run the command: its exit status, and what it said."""
+    output = StringIO()
+    try:
+        call_command("oauth_doctor", *arguments, stdout=output)
+    except SystemExit as ended:
+        return int(str(ended.code)), output.getvalue()
+    return 0, output.getvalue()
+
+
+def found(*arguments: str) -> dict[str, Any]:
+    """The report for programs."""
+    report: dict[str, Any] = json.loads(doctor("--json", *arguments)[1])
+    return report
+
+
+@contextmanager
+def no_database() -> Iterator[None]:
+    """A database that is down."""
+
+    def refuse(*_: Any) -> None:
+        raise OperationalError("connection refused")
+
+    with connection.execute_wrapper(refuse):
+        yield
+
+
+def test_a_deployment_in_order_ends_well(in_order: Settings) -> None:
+    """Each group says so."""
+    status, said = doctor("--strict")
+    assert (status, said.count("in order"), said.splitlines()[-1]) == (0, 3, "0 errors, 0 warnings, 0 notes.")
+
+
+def test_warnings_count_if_they_are_to(in_order: Settings, presc_man: Client) -> None:
+    """In CI of those who want it so; the guide's client is as unsafe as the guide."""
+    assert (doctor()[0], doctor("--strict")[0]) == (0, 1)
+
+
+def test_errors_end_with_two(in_order: Settings) -> None:
+    """Whether warnings count or not."""
+    in_order.OAUTH_SERVICE_AUTHORIZATION_CODE = 1
+    assert (doctor()[0], doctor("--strict")[0]) == (2, 2)
+
+
+def test_a_finding_says_what_why_and_what_to_do(in_order: Settings, presc_man: Client) -> None:
+    """In words for people, by id for programs."""
+    report = found()
+    words = " ".join(doctor()[1].split())
+    assert (report["warnings"], report["errors"]) == (3, 0)
+    for finding in report["findings"]:
+        assert (
+            f"{finding['about']}: {finding['what']} {finding['why']} → {finding['remedy']} [{finding['id']}]" in words
+        )
+
+
+def test_a_database_that_is_down_is_one_finding(in_order: Settings) -> None:
+    """And no traceback."""
+    with no_database():
+        assert [finding["id"] for finding in found()["findings"] if finding["group"] == "Server"] == ["no-database"]
+
+
+def test_no_secret_stands_in_the_report(in_order: Settings, presc_man: Client) -> None:
+    """It may be pasted into a ticket."""
+    in_order.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = ["an old key of thirty-two characters"] * 6
+    said = doctor()[1] + doctor("--json")[1]
+    secrets = [in_order.SECRET_KEY, in_order.OAUTH_SERVICE_TOKEN_KEY, "an old key", presc_man.secret_hash]
+    assert [secret for secret in secrets if secret in said] == []
+
+
+@pytest.mark.parametrize("url", ["id.example", "ftp://id.example", "https://"])
+def test_a_url_that_is_none_is_refused(in_order: Settings, url: str) -> None:
+    """Before anything is asked."""
+    with pytest.raises(CommandError, match="--url must be"):
+        doctor("--url", url)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_real_server_is_in_order(in_order: Settings, live_server: LiveServer) -> None:
+    """Every rule meets the answers that the server really gives; by http some have nothing to look at."""
+    in_order.OAUTH_SERVICE_ISSUER = live_server.url
+    outside = [finding["id"] for finding in found("--url", f"{live_server.url}/")["findings"]]
+    assert outside == ["http-at-home"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_real_server_with_another_issuer_is_not(in_order: Settings, live_server: LiveServer) -> None:
+    """Whoever moves a server forgets this first."""
+    in_order.OAUTH_SERVICE_ISSUER = "http://localhost:8000"
+    errors = [finding["id"] for finding in found("--url", live_server.url)["findings"] if finding["level"] == "error"]
+    assert errors == ["issuer-differs"]
+
+
+def test_where_nothing_listens_is_one_finding(in_order: Settings) -> None:
+    """Port 9 is nobody's."""
+    report = found("--url", "https://127.0.0.1:9", "--timeout", "2")
+    assert [finding["id"] for finding in report["findings"]] == ["unreachable"]
+
+
+def test_rows_that_nobody_swept_are_counted(in_order: Settings, guide: Guide) -> None:
+    """A day is time enough for any server that gets a request."""
+    guide.code()
+    AuthorizationCode.objects.update(purge_at=timezone.now() - timedelta(days=2))
+    assert facts.of_inside(now=timezone.now()).backlog == 1

@@ -1,0 +1,50 @@
+"""The deployment as it sees itself."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from oauth_service.doctor.finding import Level
+from oauth_service.doctor.inside import LARGEST_BACKLOG, Inside, findings
+
+GOOD = Inside(
+    has_own_token_key=True,
+    keys=2,
+    session_cookie_is_http_only=True,
+    session_cookie_same_site="Lax",
+    database_skew=timedelta(seconds=-1),
+    backlog=LARGEST_BACKLOG,
+    unapplied=(),
+)
+
+
+def found(**changes: Any) -> list[tuple[str, Level]]:
+    """What is found in a deployment that differs from the good one."""
+    return [(finding.id, finding.level) for finding in findings(replace(GOOD, **changes))]
+
+
+def test_nothing_is_found_in_a_good_one() -> None:
+    """Not even at the limits."""
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "id_", "level"),
+    [
+        ({"has_own_token_key": False}, "no-token-key", Level.NOTE),
+        ({"keys": 5}, "many-keys", Level.WARNING),
+        ({"session_cookie_is_http_only": False}, "session-cookie-readable", Level.WARNING),
+        ({"session_cookie_same_site": "None"}, "session-cookie-everywhere", Level.WARNING),
+        ({"session_cookie_same_site": ""}, "session-cookie-everywhere", Level.WARNING),
+        ({"session_cookie_same_site": "Strict"}, "session-cookie-nowhere", Level.WARNING),
+        ({"database_skew": timedelta(seconds=6)}, "database-clock", Level.WARNING),
+        ({"database_skew": timedelta(seconds=-61)}, "database-clock", Level.ERROR),
+        ({"backlog": LARGEST_BACKLOG + 1}, "backlog", Level.WARNING),
+        ({"unapplied": ("oauth_service.0002",)}, "migrations-unapplied", Level.ERROR),
+    ],
+)
+def test_each_fault_has_a_finding(changes: dict[str, Any], id_: str, level: Level) -> None:
+    """Exactly one, as grave as it is."""
+    assert found(**changes) == [(id_, level)]

@@ -1,0 +1,176 @@
+"""The deployment as the network sees it: what a good one answers, and one broken answer at a time."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from config.sites import ROOT
+from oauth_service.doctor.answer import Answer
+from oauth_service.doctor.outside import Outside, findings
+
+URL = "https://id.example"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DATE = ("Date", "Sun, 01 Mar 2026 12:00:00 GMT")
+JSON = ("Content-Type", "application/json")
+HTML = ("Content-Type", "text/html; charset=utf-8")
+NO_STORE = ("Cache-Control", "no-store")
+CSP = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+HSTS = ("Strict-Transport-Security", "max-age=31536000")
+COOKIE = ("Set-Cookie", "csrftoken=x; Path=/; SameSite=Lax; Secure")
+REFUSAL = json.dumps({"error": "invalid_request", "error_description": "grant_type is missing"}).encode()
+
+Change = Callable[[Outside], Outside]
+
+
+def answer(path: str, status: int, *headers: tuple[str, str], body: bytes = b"", method: str = "GET") -> Answer:
+    """An answer of the good deployment."""
+    return Answer(method=method, url=URL + path, at=NOW, status=status, headers=headers, body=body)
+
+
+def metadata(**members: str) -> bytes:
+    """The metadata of the good deployment, less or more."""
+    said = {"issuer": URL, "token_endpoint": f"{URL}/token/", "authorization_endpoint": f"{URL}/authorise/"}
+    return json.dumps({**said, **members}).encode()
+
+
+def pair(path: str, status: int, *headers: tuple[str, str], body: bytes = REFUSAL) -> tuple[Answer, Answer]:
+    """The same answer at both forms of a URL."""
+    return answer(path, status, *headers, body=body), answer(path.rstrip("/"), status, *headers, body=body)
+
+
+GOOD = Outside(
+    url=URL,
+    issuer=URL,
+    metadata=answer("/.well-known/oauth-authorization-server", 200, JSON, DATE, body=metadata()),
+    pairs={
+        "/token/": pair("/token/", 400, JSON, NO_STORE),
+        "/authorise/": pair("/authorise/", 400, HTML, CSP, body=b"<html>"),
+    },
+    bearer=answer("/userinfo/", 401, JSON, ("WWW-Authenticate", 'Bearer error="invalid_token"')),
+    login=answer("/login/", 200, HTML, CSP, HSTS, COOKIE),
+    sign_in=answer("/login/", 200, HTML),
+    plain=Answer(method="GET", url="http://id.example/login/", at=NOW, status=301, headers=(("Location", f"{URL}/"),)),
+    readiness=answer("/readyz", 200, JSON),
+)
+
+
+def ids(outside: Outside) -> list[str]:
+    """What is found."""
+    return [finding.id for finding in findings(outside)]
+
+
+def said(body: bytes, *, status: int = 200, headers: tuple[tuple[str, str], ...] = (JSON, DATE)) -> Change:
+    """Other metadata."""
+    return lambda good: replace(good, metadata=replace(good.metadata, status=status, headers=headers, body=body))
+
+
+def login(*headers: tuple[str, str], status: int = 200) -> Change:
+    """Another login page."""
+    return lambda good: replace(good, login=answer("/login/", status, *headers))
+
+
+def token(first: Answer, second: Answer | None = None) -> Change:
+    """Other answers of the token endpoint."""
+    return lambda good: replace(good, pairs={"/token/": (first, second or replace(first, url=f"{URL}/token"))})
+
+
+def changed(**parts: object) -> Change:
+    """Another part."""
+    return lambda good: replace(good, **parts)  # type: ignore[arg-type]
+
+
+BROKEN: dict[str, tuple[str, Change]] = {
+    "nothing answers": ("unreachable", changed(metadata=replace(GOOD.metadata, status=0, fault="refused"))),
+    "no metadata": ("no-metadata", said(b"<html>", status=404)),
+    "metadata without an issuer": ("no-metadata", said(b"{}")),
+    "another issuer": (
+        "issuer-differs",
+        lambda good: replace(said(json.dumps({"issuer": "https://other.example"}).encode())(good), issuer=""),
+    ),
+    "another deployment": ("another-deployment", changed(issuer="https://other.example")),
+    "endpoints elsewhere": ("endpoints-elsewhere", said(metadata(token_endpoint="http://10.0.0.1/token/"))),
+    "a page that redirects to itself": ("https-unseen", login(("Location", f"{URL}/login/"), status=301)),
+    "its own form is refused": ("https-unseen", changed(sign_in=answer("/login/", 403, HTML))),
+    "no HSTS": ("no-hsts", login(HTML, CSP, COOKIE)),
+    "a short HSTS": ("no-hsts", login(HTML, CSP, COOKIE, ("Strict-Transport-Security", "max-age=60"))),
+    "http answers": ("http-answered", changed(plain=replace(GOOD.login, url="http://id.example/login/"))),
+    "http redirects to http": (
+        "http-answered",
+        changed(plain=answer("/login/", 301, ("Location", "http://id.example/"))),
+    ),
+    "the slash is added": (
+        "endpoint-redirects",
+        token(answer("/token/", 400, JSON, NO_STORE, body=REFUSAL), answer("/token", 301, ("Location", "/token/"))),
+    ),
+    "only one form is routed": (
+        "slash-matters",
+        token(answer("/token/", 400, JSON, NO_STORE, body=REFUSAL), answer("/token", 404, HTML)),
+    ),
+    "the server fails": ("server-fails", token(answer("/token/", 502, HTML))),
+    "the proxy's own error page": ("refusal-replaced", token(answer("/token/", 400, HTML))),
+    "a refusal without words": ("refusal-replaced", token(answer("/token/", 400, JSON, NO_STORE, body=b"{}"))),
+    "answers may be kept": ("answers-cached", token(answer("/token/", 400, JSON, body=REFUSAL))),
+    "no challenge": ("challenge-lost", changed(bearer=answer("/userinfo/", 401, JSON))),
+    "no Authorization header": (
+        "authorization-lost",
+        changed(bearer=answer("/userinfo/", 401, JSON, ("WWW-Authenticate", 'Bearer realm="x"'))),
+    ),
+    "no login page": ("no-login", login(HTML, HSTS, status=404)),
+    "no policy": ("csp-missing", login(HTML, HSTS, COOKIE)),
+    "a weak policy": ("csp-weak", login(HTML, HSTS, COOKIE, (CSP[0], CSP[1] + "; script-src 'unsafe-inline'"))),
+    "a cookie without Secure": ("cookie-insecure", login(HTML, CSP, HSTS, ("Set-Cookie", "a=b; SameSite=Lax"))),
+    "a cookie without SameSite": ("cookie-everywhere", login(HTML, CSP, HSTS, ("Set-Cookie", "a=b; Secure"))),
+    "a clock": ("clock", said(metadata(), headers=(JSON, ("Date", "Sun, 01 Mar 2026 12:00:11 GMT")))),
+    "not ready": ("not-ready", changed(readiness=answer("/readyz", 503, JSON, body=b'{"missing": ["database"]}'))),
+    "not ready, in other words": ("not-ready", changed(readiness=answer("/readyz", 503, HTML, body=b"<html>"))),
+}
+
+
+def test_nothing_is_found_in_a_good_deployment() -> None:
+    """A report that always says something is read by nobody."""
+    assert ids(GOOD) == []
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_each_broken_deployment_has_its_finding(broken: str) -> None:
+    """Exactly one kind, so that the cause is not buried under its consequences."""
+    expected, change = BROKEN[broken]
+    assert set(ids(change(GOOD))) == {expected}
+
+
+def test_every_rule_is_seen_to_bite() -> None:
+    """A rule that nothing can break tells nothing."""
+    source = (ROOT / "oauth_service/doctor/outside.py").read_text()
+    rules = set(re.findall(r'\b(?:error|warning|note|found)\(\s*"([a-z-]+)"', source))
+    assert rules - {expected for expected, _change in BROKEN.values()} == {"http-at-home", "no-https"}  # see below
+
+
+@pytest.mark.parametrize(
+    ("url", "found"), [("http://127.0.0.1:8000", "http-at-home"), ("http://id.example", "no-https")]
+)
+def test_http_is_for_this_machine_only(url: str, found: str) -> None:
+    """A developer is told what was not looked at, a deployment that it is not safe."""
+    at_home = replace(
+        GOOD,
+        url=url,
+        issuer=url,
+        plain=None,
+        metadata=replace(GOOD.metadata, body=json.dumps({"issuer": url}).encode()),
+    )
+    assert ids(at_home) == [found]
+
+
+def test_a_clock_that_is_minutes_off_is_an_error() -> None:
+    """Codes live for a minute."""
+    late = replace(GOOD, metadata=replace(GOOD.metadata, at=NOW + timedelta(minutes=2)))
+    [finding] = findings(late)
+    assert (finding.id, finding.level.name) == ("clock", "ERROR")
+
+
+def test_an_answer_without_a_date_is_not_held_against_a_clock() -> None:
+    """There is nothing to compare."""
+    assert ids(said(metadata(), headers=(JSON,))(GOOD)) == []

@@ -1,0 +1,81 @@
+"""Registrations of clients: a good one is in order, and each fault has a finding of its own."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from oauth_service.doctor.registration import Registration, findings
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+GOOD = Registration(
+    client_id="pharmacy",
+    is_public=False,
+    is_native=False,
+    is_active=True,
+    requires_pkce=True,
+    redirect_uris=("https://pharmacy.example/callback",),
+    scope=("user",),
+    grant_types=("authorization_code", "refresh_token"),
+    has_secret=True,
+    has_chosen_secret=False,
+    has_previous_secret=False,
+    has_consents=True,
+    created_at=NOW - timedelta(days=400),
+)
+
+
+def ids(*, is_production: bool = True, **changes: Any) -> list[str]:
+    """What is found about a registration that differs from the good one."""
+    found = findings(
+        replace(GOOD, **changes),
+        scopes=frozenset({"user", "profile"}),
+        grant_types=frozenset({"authorization_code", "refresh_token"}),
+        is_production=is_production,
+        now=NOW,
+    )
+    return [finding.id for finding in found]
+
+
+def test_nothing_is_found_about_a_good_one() -> None:
+    """A report that always says something is read by nobody."""
+    assert ids() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"requires_pkce": False}, "client-without-pkce"),
+        ({"has_secret": False}, "client-without-secret"),
+        ({"has_chosen_secret": True}, "client-with-chosen-secret"),
+        ({"has_previous_secret": True}, "client-with-two-secrets"),
+        ({"redirect_uris": ()}, "client-without-redirect-uri"),
+        ({"redirect_uris": ("http://pharmacy.example/callback",)}, "redirect-uri-not-allowed"),
+        ({"redirect_uris": ("https://*.pharmacy.example/callback",)}, "redirect-uri-not-allowed"),
+        ({"redirect_uris": ("https://pharmacy.example/*",)}, "redirect-uri-with-asterisk"),
+        ({"redirect_uris": ("http://127.0.0.1:5000/callback",)}, "redirect-uri-of-development"),
+        ({"scope": ("user", "pills")}, "client-with-unknown-scope"),
+        ({"grant_types": ("authorization_code", "password")}, "client-with-unknown-grant-type"),
+        ({"has_consents": False}, "client-never-used"),
+    ],
+)
+def test_each_fault_has_a_finding(changes: dict[str, Any], found: str) -> None:
+    """Exactly one: the next would hide behind it otherwise."""
+    assert ids(**changes) == [found]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"is_public": True, "requires_pkce": False, "has_secret": False},  # the server asks it for PKCE all the same
+        {"is_native": True, "redirect_uris": ("http://127.0.0.1/callback",)},
+        {"is_production": False, "redirect_uris": ("http://127.0.0.1:5000/callback",)},
+        {"has_consents": False, "created_at": NOW - timedelta(days=89)},
+        {"is_active": False, "requires_pkce": False, "has_chosen_secret": True},
+        {"redirect_uris": (), "grant_types": ("refresh_token",)},
+    ],
+)
+def test_what_is_as_it_should_be_is_not_found(changes: dict[str, Any]) -> None:
+    """A native app, a development machine, a new client, one that was switched off."""
+    assert ids(**changes) == []
