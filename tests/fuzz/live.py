@@ -10,6 +10,7 @@ from django.test import Client as Browser
 from oauth_service.models import Client
 from tests.guide import REDIRECT_URI, SECRET, Guide, basic
 
+USES = 4
 CSRF = "c" * 32
 VERIFIER = "v" * 43
 
@@ -21,9 +22,18 @@ class Live:
     guide: Guide
     public_app: Client
     browser: Browser = field(default_factory=Browser)
+    held: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    def value(self, kind: str) -> str:
+        """A value of a kind, made anew now and then: one that was used up meanwhile means something too."""
+        text, left = self.held.get(kind, ("", 0))
+        if not left:
+            text, left = self.values[kind](), USES
+        self.held[kind] = text, left - 1
+        return text
 
     def session(self) -> str:
-        """A session of Alice's."""
+        """A new session of Alice's."""
         self.browser.force_login(self.guide.alice)
         return self.browser.cookies["sessionid"].value
 
@@ -47,10 +57,11 @@ class Live:
 
     @property
     def values(self) -> dict[str, Callable[[], str]]:
-        """Name → how to get one. Made when it is asked for, as requests use them up."""
+        """Name → how to make one."""
         guide = self.guide
         return {
             "nothing": str,
+            "session": self.session,
             "confidential": lambda: guide.client.client_id,
             "public": lambda: self.public_app.client_id,
             "secret": lambda: SECRET,
@@ -104,7 +115,7 @@ def authorization(live: Live, kind: str) -> str:
     """An Authorization header of one of these kinds."""
     if kind == "basic":
         return basic(live.guide.client.client_id, SECRET)
-    return f"Bearer {live.values['access' if kind == 'bearer' else 'revoked']()}"
+    return f"Bearer {live.value('access' if kind == 'bearer' else 'revoked')}"
 
 
 def cast(alice: User, confidential: Client, public: Client) -> Live:

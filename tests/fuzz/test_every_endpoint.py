@@ -47,6 +47,16 @@ def operations() -> list[Operation]:
 
 OPERATIONS = operations()
 POSTS = [operation for operation in OPERATIONS if operation.method == "post"]
+NAMES = {
+    "/authorise": frozenset(FITTING) - {"token", "code", "next"},
+    "/token": frozenset(
+        {"grant_type", "code", "redirect_uri", "client_id", "client_secret", "refresh_token", "scope", "code_verifier"}
+    ),
+    "/oauth/revoke": frozenset({"token", "client_id", "client_secret"}),
+    "/oauth/deauthorise": frozenset({"client_id", "csrfmiddlewaretoken"}),
+    "/login": frozenset({"username", "password", "next", "csrfmiddlewaretoken"}),
+    "/logout": frozenset({"next", "csrfmiddlewaretoken"}),
+}
 # The description's requests in both modes, and the others.
 EXAMPLES = math.ceil(REQUESTS / (len(OPERATIONS) + len(POSTS)))
 
@@ -87,18 +97,23 @@ def seasonings(draw: st.DrawFn) -> dict[str, Any]:
 
 def season(case: Request, seasoning: dict[str, Any], live: Live) -> None:
     """Put the values in, where the request has such a parameter or could have it."""
-    known = {parameter.name for parameter in case.operation.query}
+    in_query = {parameter.name for parameter in case.operation.query}
     for name, kind in seasoning["parameters"].items():
-        if isinstance(case.body, dict):
-            case.body[name] = live.values[kind]()
-        elif name in known:
-            case.query[name] = live.values[kind]()
+        if isinstance(case.body, dict) and name in names_in(case.operation):
+            case.body[name] = live.value(kind)
+        elif name in in_query:
+            case.query[name] = live.value(kind)
     if seasoning["authorization"] != "as it is":
         case.headers["Authorization"] = authorization(live, seasoning["authorization"])
     if seasoning["signed in"]:
-        case.cookies["sessionid"] = live.session()
+        case.cookies["sessionid"] = live.value("session")
     if seasoning["csrf"]:
         case.cookies["csrftoken"] = CSRF
+
+
+def names_in(operation: Operation) -> frozenset[str]:
+    """The members that its body may have."""
+    return NAMES.get(operation.path.rstrip("/"), frozenset())
 
 
 @pytest.mark.django_db
