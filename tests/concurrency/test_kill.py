@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -79,17 +79,19 @@ class Server:
 
     def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed, no transaction is finished. Its database connections go with it."""
-        connection.close()  # so that it was the last who had an SQLite file open, and the next to open it must recover it
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            connection.close()  # then it was the last that had the file open, and the next must recover it
+        with connection.cursor() if connection.vendor == "postgresql" else nullcontext() as cursor:
+            if self.process:
+                self.process.kill()
+            if cursor:
                 # As when the whole machine stops: a statement that PostgreSQL is busy with is not finished either.
                 cursor.execute(
-                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
+            if self.process:
+                self.process.wait()
 
 
 def database_url() -> str:
@@ -116,7 +118,7 @@ PAUSE = {
         CREATE TRIGGER pause BEFORE INSERT ON oauth_service_grant BEGIN SELECT count(*) FROM pause; END
     """,
     "postgresql": """
-        CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END'
+        CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END'
         ---
         CREATE TRIGGER pause BEFORE INSERT ON oauth_service_grant FOR EACH ROW EXECUTE FUNCTION pause()
     """,
@@ -129,7 +131,7 @@ NO_PAUSE = {
 
 @pytest.fixture
 def slow_grants(transactional_db: None) -> Iterator[None]:
-    """The moment in which a code is deleted and its grant is not there yet lasts 20 ms, so that kills fall into it."""
+    """The moment in which a code is deleted and its grant is not there yet is stretched, so that kills fall into it."""
 
     def run(statements: str) -> None:
         with connection.cursor() as cursor:
