@@ -16,9 +16,9 @@ from tests.guide import Guide, query_of
 NOTHING = Rows(consents=0, codes=0, grants=0)
 ROUNDS = range(4)
 STEPS_OF_DEAUTHORISE = [
-    'DELETE FROM "oauth_service_consent"',
-    'DELETE FROM "oauth_service_authorizationcode"',
-    'DELETE FROM "oauth_service_grant"',
+    pytest.param('DELETE FROM "oauth_service_consent"', id="consent"),
+    pytest.param('DELETE FROM "oauth_service_authorizationcode"', id="codes"),
+    pytest.param('DELETE FROM "oauth_service_grant"', id="grants"),
 ]
 
 
