@@ -233,6 +233,15 @@ def test_it_is_the_reference_of_the_answer_and_of_its_log_lines(site: Site) -> N
     assert set(references) <= logged
 
 
+@pytest.mark.parametrize("dash", ["-", "_"])
+def test_what_the_proxy_says_cannot_be_forged(site: Site, dash: str) -> None:
+    """Neither under the name of its headers, nor under one that WSGI takes for the same."""
+    forged = {"X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example", "X-Request-ID": "chosen-by-client"}
+    answer = site.http.get("/userinfo/", headers={name.replace("-", dash): value for name, value in forged.items()})
+    # Believed, they would lead to https, be refused as an unknown host, and come back as the reference.
+    assert (answer.status_code, answer.json()["reference"]) == (401, answer.headers["x-request-id"])
+
+
 def test_what_is_for_the_operator_is_not_for_the_world(site: Site) -> None:
     """They are asked on the server's own port."""
     outside = {path: site.http.get(path).status_code for path in ("/readyz", "/readyz/", "/metrics", "/healthz")}
