@@ -11,6 +11,7 @@ from . import (
     login,
     logout,
     manage_apps,
+    metrics,
     readyz,
     revoke,
     schemas,
@@ -35,8 +36,10 @@ PATHS: Mapping[str, Callable[[Server], PathItem]] = {
     "/logout/": logout.path_item,
     "/signed-out/": signed_out.path_item,
     "/.well-known/oauth-authorization-server": discovery.path_item,
+    "/.well-known/oauth-authorization-server/{issuer_path}": discovery.path_item_of_issuer,
     "/healthz/": healthz.path_item,
     "/readyz/": readyz.path_item,
+    "/metrics/": metrics.path_item,
     "/openapi.json": description.path_item,
 }
 

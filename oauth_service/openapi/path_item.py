@@ -29,6 +29,10 @@ class Operation:
         """The same under an id."""
         return replace(self, id=operation_id)
 
+    def answering(self, responses: Mapping[str, JsonObject]) -> Self:
+        """The same with more answers."""
+        return replace(self, responses={**self.responses, **responses})
+
     def as_head(self) -> Self:
         """The same by HEAD: what GET answers, without a body."""
         bare = {
@@ -50,9 +54,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathItem:
-    """The methods of one URL, in lower case."""
+    """The methods of one URL, in lower case, and the parameters in its path."""
 
     operations: Mapping[str, Operation]
+    parameters: tuple[JsonObject, ...] = ()
 
     @classmethod
     def for_programs(cls, **operations: Operation) -> Self:
@@ -64,13 +69,20 @@ class PathItem:
         """The URL of a page."""
         return cls(operations=_with_head(operations) | {"options": _OPTIONS_FOR_PEOPLE})
 
+    def below(self, name: str, description: str) -> Self:
+        """The same with a parameter in the path."""
+        schema: JsonObject = {"type": "string", "minLength": 1}
+        parameter: JsonObject = {"name": name, "in": "path", "description": description, "required": True}
+        return replace(self, parameters=({**parameter, "schema": schema},))
+
     def unslashed(self) -> Self:
         """The URL without its slash, which answers from the same view; an operationId names one operation only."""
         return replace(self, operations={method: replace(each, id="") for method, each in self.operations.items()})
 
     def members(self) -> JsonObject:
         """The Path Item Object."""
-        return {method: operation.members() for method, operation in self.operations.items()}
+        members: JsonObject = {method: operation.members() for method, operation in self.operations.items()}
+        return members | ({"parameters": list(self.parameters)} if self.parameters else {})
 
 
 def body(schema: str) -> JsonObject:

@@ -223,6 +223,7 @@ def _security_schemes(server: Server) -> JsonObject:
             "scheme": "basic",
             "description": "The client's own credentials, each form-encoded (RFC 6749 section 2.3.1).",
         },
+        "metrics_secret": {"type": "http", "scheme": "bearer", "description": "Of whoever collects the counters."},
         "session": {
             "type": "apiKey",
             "in": "cookie",
