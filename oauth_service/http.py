@@ -391,7 +391,9 @@ def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW in the look of our pages."""
-    reference = signals.now_serving().reference
+    # Django's middleware may ask for it before there is an endpoint.
+    served = signals.now_serving()
+    reference = (served if served.endpoint else signals.Served(request_id=Call.of(request).request_id)).reference
     logger.warning("csrf endpoint=%s reference=%s reason=%r", request.path, reference, reason)
     context = {"reference": reference, "detail": reason if settings.DEBUG else ""}
     response = render_page(request, "csrf_failure", context, status=403)

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.http import HttpRequest
 from pythonjsonlogger.core import RESERVED_ATTRS
 
 
@@ -16,6 +17,10 @@ class ReferenceFilter(logging.Filter):
         served = signals.now_serving()
         if served.endpoint and not hasattr(record, "reference"):
             record.reference = served.reference
+        elif isinstance(
+            request := getattr(record, "request", None), HttpRequest
+        ):  # Django's own, outside of our endpoints
+            record.reference = request.META.get("HTTP_X_REQUEST_ID", "")
         return True
 
 

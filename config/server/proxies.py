@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -29,7 +30,7 @@ def behind_proxies(application: Application, trusted: Sequence[Network]) -> Appl
 
     X-Forwarded-For gives REMOTE_ADDR: from the right, the first address that is not one of ours. X-Forwarded-Proto and
     X-Forwarded-Host give scheme and Host if each is one value: a list was appended to, and whose word it is cannot be told.
-    X-Request-ID stays if it is well-formed. From anybody else these headers are worth nothing.
+    X-Request-ID stays if it is well-formed. From anybody else these headers are worth nothing. A request without an id gets one.
 
     Args:
         trusted: where our proxies are.
@@ -38,7 +39,7 @@ def behind_proxies(application: Application, trusted: Sequence[Network]) -> Appl
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         peer = _address(environ.get("REMOTE_ADDR", ""))
         if peer is None or not _is_in(trusted, peer):
-            environ.pop("HTTP_X_REQUEST_ID", None)
+            environ["HTTP_X_REQUEST_ID"] = secrets.token_hex(6)
             return application(environ, start_response)
         if forwarded_for := environ.pop("HTTP_X_FORWARDED_FOR", ""):
             environ["REMOTE_ADDR"] = str(_asker(forwarded_for, peer, trusted))
@@ -47,7 +48,7 @@ def behind_proxies(application: Application, trusted: Sequence[Network]) -> Appl
         if (host := environ.pop("HTTP_X_FORWARDED_HOST", "").strip()) and "," not in host:
             environ["HTTP_HOST"] = host
         if not REQUEST_ID.fullmatch(environ.get("HTTP_X_REQUEST_ID", "")):
-            environ.pop("HTTP_X_REQUEST_ID", None)
+            environ["HTTP_X_REQUEST_ID"] = secrets.token_hex(6)
         return application(environ, start_response)
 
     return answer

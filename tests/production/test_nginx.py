@@ -226,9 +226,12 @@ def test_it_is_the_reference_of_the_answer_and_of_its_log_lines(site: Site) -> N
     """A person reads it out, and support finds the line."""
     refused = site.http.get("/userinfo/")
     page = site.http.get("/authorise/", params={"client_id": "nobody"})
-    references = [refused.headers["x-request-id"], page.headers["x-request-id"]]
+    forged = site.http.post("/login/", data={"username": "alice"})  # refused by Django, before there is an endpoint
+    broken = site.http.get("/admin/", headers={"Host": "evil.example"})  # never gets as far as that
+    references = [answer.headers["x-request-id"] for answer in (refused, page, forged, broken)]
     assert refused.json()["reference"] == references[0]
     assert f"<code>{references[1]}</code>" in page.text
+    assert f"<code>{references[2]}</code>" in forged.text
     logged = {line.get("reference") for line in map(json.loads, site.served.log.splitlines())}
     assert set(references) <= logged
 

@@ -1,11 +1,13 @@
 """Whose word about a request is believed."""
 
+import re
 from typing import Any
 
 import pytest
 
 from config.server.proxies import behind_proxies, networks
 
+MADE = re.compile("[0-9a-f]{12}")
 TRUSTED = networks("10.0.0.0/8, 127.0.0.1, ::1")
 
 
@@ -65,7 +67,7 @@ def test_a_stranger_is_not_believed(peer: str) -> None:
         X_REQUEST_ID="a1b2c3d4e5f6",
     )
     assert (got["REMOTE_ADDR"], got["wsgi.url_scheme"], got["HTTP_HOST"]) == (peer, "http", "inner:8000")
-    assert "HTTP_X_REQUEST_ID" not in got
+    assert MADE.fullmatch(got["HTTP_X_REQUEST_ID"])
 
 
 @pytest.mark.parametrize("scheme", ["https, http", "ftp", "javascript", "HTTPS/1.1", ""])
@@ -80,9 +82,15 @@ def test_a_list_of_hosts_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("request_id", ["short", "x" * 65, "a b c d e f g h", "id\nforged line", '"}{"', ""])
-def test_a_malformed_request_id_is_dropped(request_id: str) -> None:
+def test_a_malformed_request_id_is_replaced(request_id: str) -> None:
     """It goes into logs and onto pages."""
-    assert "HTTP_X_REQUEST_ID" not in seen("127.0.0.1", X_REQUEST_ID=request_id)
+    assert MADE.fullmatch(seen("127.0.0.1", X_REQUEST_ID=request_id)["HTTP_X_REQUEST_ID"])
+
+
+def test_a_request_without_an_id_gets_one_of_its_own() -> None:
+    """Two requests are never mixed up."""
+    ids = {seen(peer)["HTTP_X_REQUEST_ID"] for peer in ("127.0.0.1", "127.0.0.1", "203.0.113.7", "203.0.113.7")}
+    assert len(ids) == 4
 
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "proxy.internal", "10.0.0.0/33"])
