@@ -17,7 +17,10 @@ def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("run", choices=["quick", "full", "scale"])
-    parser.add_argument("--only", nargs="+", metavar="SUBJECT", help="leave the others out; nothing is written")
+    parser.add_argument("--thin", default=THIN, metavar="APP", help="another WSGI entry of ours, measured if it exists")
+    parser.add_argument(
+        "--only", nargs="+", metavar="SUBJECT", help="leave the others out, but for ours; nothing is written"
+    )
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, help="no further round begins after that")
     parser.add_argument("--window", type=int, default=200, help="requests in a window of the fastest subjects")
@@ -31,13 +34,13 @@ def main() -> int:
 
 def _side_by_side(options: argparse.Namespace) -> None:
     is_quick = options.run == "quick"
-    subjects = _ours() + (
+    subjects = _ours(options.thin) + (
         [BARE_DJANGO, TOOLKIT_CHEAPEST]
         if is_quick
         else [BARE_DJANGO, BARE_WSGI, NODE_MEMORY, NODE_POSTGRES, TOOLKIT_CHEAPEST, TOOLKIT]
     )
     if options.only:
-        subjects = [subject for subject in subjects if subject.name in options.only]
+        subjects = [subject for subject in subjects if subject is OURS or subject.name in options.only]
     seconds = options.seconds or (100 if is_quick else 900)
     results, postgres = measure.run(subjects, window=options.window, rounds=options.rounds, seconds=seconds)
     title = "Benchmark, quick" if is_quick else "Benchmark"
@@ -72,11 +75,11 @@ def _numbers(text: str) -> list[int]:
     return sorted(int(word) for word in text.split(","))
 
 
-def _ours() -> list[Subject]:
+def _ours(thin: str) -> list[Subject]:
     ours = [OURS]
-    if find_spec(THIN.partition(":")[0]):
+    if find_spec(thin.partition(":")[0]):
         ours.append(
-            dataclasses.replace(OURS, name="ours-thin", title="oauth_service, thin WSGI entry", module="", app=THIN)
+            dataclasses.replace(OURS, name="ours-thin", title="oauth_service, thin WSGI entry", module="", app=thin)
         )
     return ours
 
