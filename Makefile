@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys bench-quick bench bench-scale bench-setup bench-lock production fuzz lint format types docs pictures lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys bench-quick bench bench-scale bench-setup bench-lock production fuzz stateful lint format types docs pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -72,6 +72,9 @@ endif
 
 fuzz: setup ## 50,000 requests made from /openapi.json, new ones each time, on a real PostgreSQL
 	FUZZ_REQUESTS=$${FUZZ_REQUESTS:-50000} TEST_DATABASE=postgres $(PYTEST) -n 2 -q tests/fuzz $(ARGS)
+
+stateful: setup ## random sequences of everything that may happen, against the model, until 500 of them have ended well
+	STATEFUL_EXAMPLES=$${STATEFUL_EXAMPLES:-500} STATEFUL_STEPS=50 $(PYTEST) -q tests/stateful $(ARGS)
 
 lint: setup types ## ruff, mypy --strict, import contracts, djlint
 	$(BIN)/ruff check .

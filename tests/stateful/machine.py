@@ -1,0 +1,414 @@
+"""The real endpoints, driven in random sequences and held against the model after every step."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from io import StringIO
+from typing import Any
+
+import time_machine
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import transaction
+from django.test import Client as Browser
+from django.test import override_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
+
+from oauth_service.models import AuthorizationCode, Client, Consent, Grant, RevokedToken
+from oauth_service.protocol import pkce
+from tests.guide import REDIRECT_URI, SECRET, Guide, query_of
+from tests.stateful.model import RETRY_WINDOW, Access, App, Code, Person, Refresh, Scope, World
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+VERIFIER = "stateful-verifier-of-at-least-forty-three-characters"
+LOOPBACK = "http://127.0.0.1/callback"
+WORDS = ("user", "profile")
+DAY = 86_400
+# Around every lifetime there is.
+SPANS = (1, 59, 60, 61, 119, 120, 121)
+LONG_SPANS = (1_800, 3_599, 3_600, DAY, 29 * DAY, 30 * DAY - 1, 30 * DAY, 32 * DAY)
+CLAIMS = {"user": "username", "profile": "given_name"}  # what each scope, and nothing else, shows
+
+names = st.sampled_from([("user", "profile"), ("user",), ("profile",)])
+
+
+class Lifecycle(RuleBasedStateMachine):
+    """Two people, an app with a secret and an app with PKCE, and everything that may happen to them."""
+
+    codes: Bundle[Code] = Bundle("codes")
+    answers: Bundle[tuple[Access, Refresh]] = Bundle("answers")
+    accesses = answers.map(lambda answer: answer[0])
+    refreshes = answers.map(lambda answer: answer[1])
+
+    people = st.sampled_from([0, 1])
+    apps = st.sampled_from([0, 1])
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = transaction.atomic()
+        self.block.__enter__()
+        self.clock = time_machine.travel(START, tick=False)
+        self.travelled = self.clock.start()
+        self.overridden: list[override_settings] = []
+        self.made_keys = 0
+        self.world = World(now=int(START.timestamp()))
+        self.set_keys()
+        self.persons = [Person("alice"), Person("bob")]
+        self.users = [
+            User.objects.create_user(person.name, f"{person.name}@example.com", "wonderland", first_name=person.name)
+            for person in self.persons
+        ]
+        self.with_secret = App("with_secret", REDIRECT_URI, WORDS, [SECRET])
+        self.with_pkce = App("with_pkce", LOOPBACK, WORDS)
+        self.all_apps = [self.with_secret, self.with_pkce]
+        confidential = Client(
+            client_id="with_secret",
+            name="Secret",
+            redirect_uris=REDIRECT_URI,
+            requires_pkce=False,
+            scope=" ".join(WORDS),
+        )
+        confidential.choose_secret(SECRET)
+        confidential.save()
+        public = Client.objects.create(
+            client_id="with_pkce",
+            name="PKCE",
+            redirect_uris=LOOPBACK,
+            client_type=Client.ClientType.PUBLIC,
+            scope=" ".join(WORDS),
+        )
+        self.rows = [confidential, public]
+        self.stale_secrets: list[str] = []
+
+    def teardown(self) -> None:
+        """In the end everybody comes back, nothing of theirs is lost, and each refresh token is tried, the newest first."""
+        try:
+            for number in (0, 1):
+                if not self.persons[number].is_active:
+                    self.switch_person(number)
+                if not self.all_apps[number].is_active:
+                    self.switch_app(number)
+            self.tokens_live_as_long_as_they_should()
+            for token in reversed(self.world.refreshes):
+                self.present(token, token.grant.consent.app)
+            self.tokens_live_as_long_as_they_should()
+        finally:
+            transaction.set_rollback(True)
+            self.block.__exit__(None, None, None)
+            for each in reversed(self.overridden):
+                each.disable()
+            self.clock.stop()
+
+    @initialize(target=answers)
+    def connect_all(self) -> Any:
+        """At first everybody has connected everything."""
+        return multiple(*(self.connect(person, app, WORDS) for person in (0, 1) for app in (0, 1)))
+
+    # -- people --------------------------------------------------------------------------------------------------------
+
+    @rule(target=codes, person=people, app=apps, scope=names, challenged=st.booleans())
+    def allow(self, person: int, app: int, scope: Scope, challenged: bool) -> Any:
+        """The person presses Allow."""
+        return self.allowed(person, app, scope, challenged=challenged)
+
+    @rule(target=answers, person=people, app=apps, scope=names)
+    def connects(self, person: int, app: int, scope: Scope) -> Any:
+        """Allow, and the exchange at once: another device."""
+        return self.connect(person, app, scope)
+
+    @rule(person=people, app=apps, scope=names)
+    def deny(self, person: int, app: int, scope: Scope) -> None:
+        """The person presses Deny: no code, no consent."""
+        response = self.guide(person, app).answer(deny="1", **self.request(self.all_apps[app], scope, True))
+        assert "code=" not in response.get("Location", "")
+
+    @rule(target=codes, person=people, app=apps, scope=names)
+    def ask(self, person: int, app: int, scope: Scope) -> Any:
+        """The app sends the person, who may have allowed it before."""
+        asked = self.all_apps[app]
+        code = self.world.ask(self.persons[person], asked, scope, has_challenge=asked.is_public)
+        response = self.guide(person, app).ask(**self.request(asked, scope, asked.is_public))
+        return self.code_in(response, code)
+
+    @rule(person=people, app=apps)
+    def deauthorise(self, person: int, app: int) -> None:
+        """The person cuts the app off."""
+        self.world.deauthorise(self.persons[person], self.all_apps[app])
+        assert self.guide(person, app).deauthorise().status_code == 302
+
+    # -- apps ----------------------------------------------------------------------------------------------------------
+
+    @rule(target=answers, code=codes)
+    def exchange(self, code: Code) -> Any:
+        """A code is exchanged, perhaps not for the first time."""
+        return self.redeem(code)
+
+    @rule(code=codes, fault=st.sampled_from(["redirect_uri", "code_verifier", "app"]))
+    def exchange_without_proof(self, code: Code, fault: str) -> None:
+        """Whoever proves less than everything changes nothing."""
+        app = code.consent.app
+        other = self.all_apps[1 - self.all_apps.index(app)]
+        changes = {
+            "redirect_uri": {"redirect_uri": app.redirect_uri + "/x"},
+            "code_verifier": {"code_verifier": "x" * 43},
+            "app": {},
+        }[fault]
+        sender = other if fault == "app" else app
+        assert self.world.exchange(code, sender, proves_all=False) is None
+        answer = self.send(sender, "exchange", code.text, **({**self.proof(code), **changes}))
+        assert answer.status_code in (400, 401)
+
+    @rule(target=answers, token=refreshes, scope=st.just(()) | names)
+    def refresh(self, token: Refresh, scope: Scope) -> Any:
+        """A refresh token is used: the newest, one just replaced, or an old one."""
+        if token.generation != token.grant.generation:
+            scope = ()  # a wider scope and a theft at once: which of them is said is not laid down
+        return self.present(token, token.grant.consent.app, scope)
+
+    @rule(target=answers, grant=refreshes)
+    def refresh_the_newest(self, grant: Refresh) -> Any:
+        """The honest client: the newest refresh token of a grant."""
+        return self.present(self.newest_of(grant), grant.grant.consent.app)
+
+    @rule(target=answers, lost=refreshes, after=st.sampled_from([0, 1, RETRY_WINDOW, RETRY_WINDOW + 1]))
+    def retry(self, lost: Refresh, after: int) -> Any:
+        """A refresh, whose answer is lost, and the same again after a while."""
+        newest = self.newest_of(lost)
+        self.present(newest, newest.grant.consent.app)
+        self.shift(after)
+        return self.present(newest, newest.grant.consent.app)
+
+    @rule(answer=answers)
+    def use_as_another(self, answer: tuple[Access, Refresh]) -> None:
+        """Another app's tokens are good for nothing, and nothing happens to them."""
+        access, refresh = answer
+        other = self.all_apps[1 - self.all_apps.index(refresh.grant.consent.app)]
+        assert self.world.refresh(refresh, other) is None
+        assert self.send(other, "refresh", refresh.text).status_code in (400, 401)
+        self.revoke(refresh, other)
+        self.revoke(access, other)
+
+    @rule(token=accesses)
+    def revoke_access(self, token: Access) -> None:
+        """An access token dies alone."""
+        self.revoke(token, token.grant.consent.app)
+
+    @rule(token=refreshes)
+    def revoke_refresh(self, token: Refresh) -> None:
+        """A refresh token takes all of its grant with it."""
+        self.revoke(token, token.grant.consent.app)
+
+    @precondition(lambda self: self.stale_secrets)
+    @rule(token=accesses | refreshes, data=st.data())
+    def use_a_stale_secret(self, token: Access | Refresh, data: st.DataObject) -> None:
+        """A secret that was rotated away authenticates nothing."""
+        secret = data.draw(st.sampled_from(self.stale_secrets))
+        guide = self.guide(0, 0)
+        assert guide.revoke(token.text, client_secret=secret).status_code == 401
+        assert guide.refresh(token.text, client_secret=secret).status_code == 401
+
+    # -- operators -----------------------------------------------------------------------------------------------------
+
+    @rule(number=st.sampled_from([0, 1]), is_app=st.booleans())
+    def switch(self, number: int, is_app: bool) -> None:
+        """A user or a client is deactivated, or comes back."""
+        (self.switch_app if is_app else self.switch_person)(number)
+
+    @rule(app=apps, scope=names | st.just(WORDS))
+    def change_scope(self, app: int, scope: Scope) -> None:
+        """A client is given less, or more again."""
+        self.all_apps[app].scope = scope
+        Client.objects.filter(client_id=self.all_apps[app].client_id).update(scope=" ".join(scope))
+
+    @rule(rotates=st.booleans())
+    def change_secret(self, rotates: bool) -> None:
+        """The client's secret is rotated, and two are good at a time; or the previous one is ended."""
+        row = Client.objects.get(client_id="with_secret")
+        newest, previous = self.with_secret.secrets[0], self.with_secret.secrets[1:]
+        self.stale_secrets += previous
+        if rotates:
+            self.with_secret.secrets = [Client.objects.rotate_secret(row), newest]
+        else:
+            Client.objects.end_previous_secret(row)
+            self.with_secret.secrets = [newest]
+
+    @rule(name=st.sampled_from(["token_key", "secret_key"]), keeps=st.sampled_from([True, True, False]))
+    def rotate_key(self, name: str, keeps: bool) -> None:
+        """OAUTH_SERVICE_TOKEN_KEY or SECRET_KEY is replaced; the old one stays among the fallbacks, or all of those go."""
+        old = getattr(self.world, name)
+        setattr(self.world, name, self.new_key())
+        self.world.fallbacks = [*self.world.fallbacks, old] if keeps and old else self.world.fallbacks if keeps else []
+        self.set_keys()
+
+    @rule(seconds=st.sampled_from(SPANS))
+    def pass_time(self, seconds: int) -> None:
+        """A little time passes."""
+        self.shift(seconds)
+
+    @rule(seconds=st.sampled_from(LONG_SPANS))
+    def pass_much_time(self, seconds: int) -> None:
+        """Much time passes."""
+        self.shift(seconds)
+
+    @rule()
+    def purge(self) -> None:
+        """What can never live again has no row."""
+        call_command("purge", verbosity=0, stdout=StringIO())
+        world = self.world
+        assert AuthorizationCode.objects.count() == world.waiting_codes(unexpired=True)
+        assert Grant.objects.count() <= world.standing_grants(expired_for=DAY)
+        assert RevokedToken.objects.count() <= world.revoked_tokens(unexpired=True)
+
+    # -- what is always true -------------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_newest_tokens_live_as_long_as_they_should(self) -> None:
+        """After each step; all of them are looked at now and then, and in the end."""
+        self.look_at(self.world.accesses[-3:])
+
+    @rule()
+    def tokens_live_as_long_as_they_should(self) -> None:
+        """Every access token there is, with the scope that it has now."""
+        self.look_at(self.world.accesses)
+
+    def look_at(self, tokens: Sequence[Access]) -> None:
+        """Use access tokens."""
+        for token in tokens:
+            response = Browser().get("/userinfo/", headers={"Authorization": f"Bearer {token.text}"})
+            scope = self.world.scope_of(token)
+            expected = 401 if not self.world.admits(token) else 200 if scope else 403
+            assert response.status_code == expected, (token, response.content)
+            if response.status_code == 200:
+                claims = response.json()
+                assert {name for name, claim in CLAIMS.items() if claim in claims} == set(scope)
+                assert claims["sub"] == str(self.users[self.persons.index(token.grant.consent.person)].pk)
+
+    @invariant()
+    def rows_are_as_many_as_what_lives(self) -> None:
+        """Tokens, refreshes and retries add none."""
+        world = self.world
+        assert Consent.objects.count() == sum(not consent.is_withdrawn for consent in world.consents)
+        codes = AuthorizationCode.objects.count()
+        assert world.waiting_codes(unexpired=True) <= codes <= world.waiting_codes(unexpired=False)
+        grants = Grant.objects.count()
+        assert world.standing_grants(expired_for=0) <= grants <= world.standing_grants(expired_for=float("inf"))
+        assert RevokedToken.objects.count() <= world.revoked_tokens(unexpired=False)
+
+    # -- how it is done ------------------------------------------------------------------------------------------------
+
+    def connect(self, person: int, app: int, scope: Scope) -> Any:
+        """Allow and exchange."""
+        code = self.allowed(person, app, scope, challenged=False)
+        return self.redeem(code) if isinstance(code, Code) else multiple()
+
+    def allowed(self, person: int, app: int, scope: Scope, *, challenged: bool) -> Any:
+        """The person presses Allow."""
+        asked = self.all_apps[app]
+        challenged = challenged or asked.is_public
+        code = self.world.allow(self.persons[person], asked, scope, has_challenge=challenged)
+        response = self.guide(person, app).answer(**self.request(asked, scope, challenged))
+        return self.code_in(response, code)
+
+    def switch_person(self, number: int) -> None:
+        """Deactivate a user, or bring them back."""
+        person = self.persons[number]
+        person.is_active = not person.is_active
+        User.objects.filter(pk=self.users[number].pk).update(is_active=person.is_active)
+
+    def switch_app(self, number: int) -> None:
+        """Deactivate a client, or bring it back."""
+        app = self.all_apps[number]
+        app.is_active = not app.is_active
+        Client.objects.filter(client_id=app.client_id).update(is_active=app.is_active)
+
+    def shift(self, seconds: int) -> None:
+        """Let time pass, in the model and for the server."""
+        self.world.now += seconds
+        self.travelled.shift(seconds)
+
+    def guide(self, person: int, app: int) -> Guide:
+        """The messages of one person and one app."""
+        return Guide(alice=self.users[person], client=self.rows[app])
+
+    def request(self, app: App, scope: Scope, challenged: bool) -> dict[str, str]:
+        """An authorization request."""
+        challenge = {"code_challenge": pkce.challenge_of(VERIFIER), "code_challenge_method": "S256"}
+        return {"redirect_uri": app.redirect_uri, "scope": " ".join(scope), **(challenge if challenged else {})}
+
+    def code_in(self, response: Any, code: Code | None) -> Any:
+        """Hold the answer to an authorization request against the model's."""
+        location = response.get("Location", "")
+        answer = query_of(location) if location.startswith(("http://127.0.0.1:5000/", LOOPBACK)) else {}
+        assert ("code" in answer) == bool(code), (response.status_code, location)
+        if code is None:
+            return multiple()
+        code.text = answer["code"]
+        return code
+
+    def proof(self, code: Code) -> dict[str, str]:
+        """All that a token request has to prove."""
+        return {
+            "redirect_uri": code.consent.app.redirect_uri,
+            "code_verifier": VERIFIER if code.has_challenge else "",
+        }
+
+    def send(self, app: App, message: str, text: str, **changes: str) -> Any:
+        """A message of an app, with the oldest of its secrets that is still good."""
+        guide = self.guide(0, self.all_apps.index(app))
+        secret = app.secrets[-1] if app.secrets else ""
+        return getattr(guide, message)(text, client_secret=secret, **changes)
+
+    def redeem(self, code: Code) -> Any:
+        """Exchange a code, proving everything."""
+        app = code.consent.app
+        expected = self.world.exchange(code, app, proves_all=True)
+        return self.tokens_in(self.send(app, "exchange", code.text, **self.proof(code)), expected, app)
+
+    def present(self, token: Refresh, app: App, scope: Scope = ()) -> Any:
+        """Use a refresh token."""
+        expected = self.world.refresh(token, app, scope)
+        changes = {"scope": " ".join(scope)} if scope else {}
+        return self.tokens_in(self.send(app, "refresh", token.text, **changes), expected, app)
+
+    def tokens_in(self, response: Any, expected: tuple[Access, Refresh] | None, app: App) -> Any:
+        """Hold the answer of the token endpoint against the model's."""
+        if expected is None:
+            assert response.status_code == (400 if app.is_active else 401), response.content
+            return multiple()
+        assert response.status_code == 200, response.content
+        access, refresh = expected
+        tokens = response.json()
+        assert tokens["scope"].split() == list(access.scope)
+        access.text, refresh.text = tokens["access_token"], tokens["refresh_token"]
+        # A retry gets the same successor, to the letter as long as the key is the same.
+        known = refresh.grant.refresh_texts.setdefault((refresh.generation, refresh.key), refresh.text)
+        assert refresh.text == known
+        return expected
+
+    def revoke(self, token: Access | Refresh, app: App) -> None:
+        """Revoke a token."""
+        self.world.revoke(token, app)
+        assert self.send(app, "revoke", token.text).status_code == (200 if app.is_active else 401)
+
+    def newest_of(self, token: Refresh) -> Refresh:
+        """The newest refresh token of the same grant."""
+        return [each for each in self.world.refreshes if each.grant is token.grant][-1]
+
+    def new_key(self) -> str:
+        """A key that was never used."""
+        self.made_keys += 1
+        return f"key {self.made_keys} of the stateful test, long enough"
+
+    def set_keys(self) -> None:
+        """The settings as the model has them; either list of fallbacks opens."""
+        own, others = self.world.fallbacks[::2], self.world.fallbacks[1::2]
+        if not self.world.token_key:
+            own, others = [], self.world.fallbacks
+        override = override_settings(
+            SECRET_KEY=self.world.secret_key,
+            SECRET_KEY_FALLBACKS=others,
+            OAUTH_SERVICE_TOKEN_KEY=self.world.token_key,
+            OAUTH_SERVICE_TOKEN_KEY_FALLBACKS=own,
+        )
+        override.enable()
+        self.overridden.append(override)

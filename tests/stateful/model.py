@@ -1,0 +1,259 @@
+"""
+What must be true of codes, grants and tokens, in plain Python.
+
+Written from the storage design and its invariants, not from the server: no sealing, no rows, no statements. Time is in seconds.
+"""
+
+from dataclasses import dataclass, field
+
+CODE_LIFETIME = 60
+ACCESS_LIFETIME = 3_600
+REFRESH_LIFETIME = 30 * 86_400
+RETRY_WINDOW = 120
+
+Scope = tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Person:
+    """A user."""
+
+    name: str
+    is_active: bool = True
+
+
+@dataclass(eq=False)
+class App:
+    """A client; its secrets are those that are good now, the newest first, none for a public one."""
+
+    client_id: str
+    redirect_uri: str
+    scope: Scope
+    secrets: list[str] = field(default_factory=list)
+    is_active: bool = True
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it has nothing to authenticate with."""
+        return not self.secrets
+
+
+@dataclass(eq=False)
+class Consent:
+    """What a person allowed an app."""
+
+    person: Person
+    app: App
+    scope: Scope = ()
+    is_withdrawn: bool = False
+
+
+@dataclass(eq=False)
+class Grant:
+    """One live authorisation. It is alive as long as everything that it hangs on is."""
+
+    consent: Consent
+    scope: Scope
+    expires_at: int
+    rotated_at: int
+    generation: int = 0
+    has_ended: bool = False
+    refresh_texts: dict[tuple[int, str], str] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Code:
+    """A code; grant is what its first use made."""
+
+    consent: Consent
+    scope: Scope
+    expires_at: int
+    has_challenge: bool
+    key: str
+    text: str = ""
+    grant: Grant | None = None
+
+
+@dataclass(eq=False)
+class Access:
+    """An access token."""
+
+    grant: Grant
+    scope: Scope
+    expires_at: int
+    key: str
+    text: str = ""
+    is_revoked: bool = False
+
+
+@dataclass(eq=False)
+class Refresh:
+    """A refresh token."""
+
+    grant: Grant
+    generation: int
+    key: str
+    text: str = ""
+
+
+@dataclass(eq=False)
+class World:
+    """All there is. Each method does what the message of its name must do, and returns what it must answer."""
+
+    now: int
+    secret_key: str = "secret 0"
+    token_key: str = ""
+    fallbacks: list[str] = field(default_factory=list)
+    consents: list[Consent] = field(default_factory=list)
+    codes: list[Code] = field(default_factory=list)
+    grants: list[Grant] = field(default_factory=list)
+    accesses: list[Access] = field(default_factory=list)
+    refreshes: list[Refresh] = field(default_factory=list)
+
+    # -- keys ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def sealing_key(self) -> str:
+        """The key that seals what is made now."""
+        return self.token_key or self.secret_key
+
+    def opens(self, key: str) -> bool:
+        """Whether what a key sealed is still good."""
+        return key in (self.token_key, self.secret_key, *self.fallbacks)
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    def may_live(self, consent: Consent, expires_at: int) -> bool:
+        """The lifecycle: user and client active, consent not withdrawn, not expired."""
+        return consent.person.is_active and consent.app.is_active and not consent.is_withdrawn and self.now < expires_at
+
+    def is_alive(self, grant: Grant) -> bool:
+        """Whether anything made from a grant may still be accepted."""
+        return not grant.has_ended and self.may_live(grant.consent, grant.expires_at)
+
+    def admits(self, token: Access) -> bool:
+        """Whether an access token is accepted."""
+        return (
+            self.opens(token.key)
+            and self.now < token.expires_at
+            and not token.is_revoked
+            and self.is_alive(token.grant)
+        )
+
+    def scope_of(self, token: Access) -> Scope:
+        """What an access token may do now: what was taken from the client since is no longer given."""
+        return _both(token.scope, token.grant.consent.app.scope)
+
+    # -- messages ------------------------------------------------------------------------------------------------------
+
+    def consent_of(self, person: Person, app: App) -> Consent | None:
+        """What a person allows an app now."""
+        for consent in self.consents:
+            if (consent.person, consent.app, consent.is_withdrawn) == (person, app, False):
+                return consent
+        return None
+
+    def allow(self, person: Person, app: App, scope: Scope, *, has_challenge: bool) -> Code | None:
+        """The person presses Allow."""
+        if not (person.is_active and app.is_active and set(scope) <= set(app.scope)):
+            return None
+        if not (consent := self.consent_of(person, app)):
+            consent = Consent(person, app)
+            self.consents.append(consent)
+        consent.scope = tuple(dict.fromkeys([*consent.scope, *scope]))
+        return self._issue(consent, scope, has_challenge=has_challenge)
+
+    def ask(self, person: Person, app: App, scope: Scope, *, has_challenge: bool) -> Code | None:
+        """The app sends the person; answered at once only where they have allowed all of it and the app is proven."""
+        consent = self.consent_of(person, app)
+        if not (person.is_active and app.is_active and set(scope) <= set(app.scope)):
+            return None
+        if not consent or app.is_public or not set(scope) <= set(consent.scope):
+            return None
+        return self._issue(consent, scope, has_challenge=has_challenge)
+
+    def exchange(self, code: Code, app: App, *, proves_all: bool) -> tuple[Access, Refresh] | None:
+        """A code is presented by an authenticated app."""
+        # Possession before punishment.
+        if not (self.opens(code.key) and app is code.consent.app and app.is_active and proves_all):
+            return None
+        if code.grant:
+            code.grant.has_ended = True
+            return None
+        scope = _both(code.scope, app.scope)
+        if not (self.may_live(code.consent, code.expires_at) and scope):
+            return None
+        code.grant = Grant(code.consent, code.scope, self.now + REFRESH_LIFETIME, rotated_at=self.now)
+        self.grants.append(code.grant)
+        return self._tokens(code.grant, 0, scope)
+
+    def refresh(self, token: Refresh, app: App, scope: Scope = ()) -> tuple[Access, Refresh] | None:
+        """
+        A refresh token is presented by an authenticated app.
+
+        Args:
+            scope: asked for; () for the whole.
+        """
+        grant = token.grant
+        granted = _both(grant.scope, app.scope)
+        if not (self.opens(token.key) and app is grant.consent.app and self.is_alive(grant)):
+            return None
+        if not granted or not set(scope) <= set(granted):
+            return None
+        if token.generation == grant.generation:
+            grant.generation, grant.rotated_at = grant.generation + 1, self.now
+            grant.expires_at = self.now + REFRESH_LIFETIME
+        elif token.generation != grant.generation - 1 or self.now - grant.rotated_at > RETRY_WINDOW:
+            grant.has_ended = True  # theft
+            return None
+        return self._tokens(grant, token.generation + 1, scope or granted)
+
+    def revoke(self, token: Access | Refresh, app: App) -> None:
+        """A token is revoked by an authenticated app; another's is untouched."""
+        if not (self.opens(token.key) and app.is_active and app is token.grant.consent.app):
+            return
+        if isinstance(token, Access):
+            token.is_revoked = True
+        else:
+            token.grant.has_ended = True
+
+    def deauthorise(self, person: Person, app: App) -> None:
+        """The person cuts the app off."""
+        if person.is_active and (consent := self.consent_of(person, app)):
+            consent.is_withdrawn = True
+
+    # -- rows ----------------------------------------------------------------------------------------------------------
+
+    def waiting_codes(self, *, unexpired: bool) -> int:
+        """How many codes wait for their exchange."""
+        return sum(
+            not code.grant and not code.consent.is_withdrawn and (self.now < code.expires_at or not unexpired)
+            for code in self.codes
+        )
+
+    def standing_grants(self, *, expired_for: float) -> int:
+        """How many grants have not been ended, nor been expired for longer than that."""
+        return sum(
+            not grant.has_ended and not grant.consent.is_withdrawn and self.now < grant.expires_at + expired_for
+            for grant in self.grants
+        )
+
+    def revoked_tokens(self, *, unexpired: bool) -> int:
+        """How many access tokens were revoked one by one."""
+        return sum(token.is_revoked and (self.now < token.expires_at or not unexpired) for token in self.accesses)
+
+    def _issue(self, consent: Consent, scope: Scope, *, has_challenge: bool) -> Code:
+        code = Code(consent, scope, self.now + CODE_LIFETIME, has_challenge, self.sealing_key)
+        self.codes.append(code)
+        return code
+
+    def _tokens(self, grant: Grant, generation: int, scope: Scope) -> tuple[Access, Refresh]:
+        access = Access(grant, scope, self.now + ACCESS_LIFETIME, self.sealing_key)
+        refresh = Refresh(grant, generation, self.sealing_key)
+        self.accesses.append(access)
+        self.refreshes.append(refresh)
+        return access, refresh
+
+
+def _both(first: Scope, second: Scope) -> Scope:
+    return tuple(name for name in first if name in second)

@@ -1,0 +1,175 @@
+"""Short sequences, run each time: between them they find every fault that was put into the server to see whether they would."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.stateful.machine import WORDS, Lifecycle
+from tests.stateful.model import ACCESS_LIFETIME, RETRY_WINDOW, Refresh
+
+
+@pytest.fixture
+def state(db: None) -> Iterator[Lifecycle]:
+    """Two people and two apps, everybody connected; in the end each token is tried once more."""
+    state = Lifecycle()
+    try:
+        state.connect_all()
+        yield state
+    finally:
+        state.teardown()
+
+
+def of_alice(state: Lifecycle) -> Refresh:
+    """The first refresh token of Alice and the app with a secret."""
+    return state.world.refreshes[0]
+
+
+def replay_a_code(state: Lifecycle) -> None:
+    """The second use of a code ends what the first one made."""
+    state.redeem(state.world.codes[0])
+
+
+def lose_an_answer(state: Lifecycle) -> None:
+    """The same refresh token again, at once and at the last moment: the same successor."""
+    for after in (0, RETRY_WINDOW):
+        state.retry(of_alice(state), after)
+
+
+def retry_too_late(state: Lifecycle) -> None:
+    """A second after the window the same is a theft."""
+    state.retry(of_alice(state), RETRY_WINDOW + 1)
+
+
+def use_an_old_refresh_token(state: Lifecycle) -> None:
+    """The one before the last ends everything, within the window too."""
+    state.present(of_alice(state), state.with_secret)
+    state.present(state.newest_of(of_alice(state)), state.with_secret)
+    state.present(of_alice(state), state.with_secret)
+
+
+def refresh_while_deactivated(state: Lifecycle) -> None:
+    """Neither a person's nor an app's tokens can be renewed until they are back."""
+    for is_app in (False, True):
+        state.switch(0, is_app)
+        state.present(state.newest_of(of_alice(state)), state.with_secret)
+        state.switch(0, is_app)
+
+
+def use_a_token_while_deactivated(state: Lifecycle) -> None:
+    """It is void until they are back, and good again then."""
+    for is_app in (False, True):
+        state.switch(0, is_app)
+        state.look_at(state.world.accesses)
+        state.switch(0, is_app)
+        state.look_at(state.world.accesses)
+
+
+def use_a_token_too_late(state: Lifecycle) -> None:
+    """It lives for an hour, to the second."""
+    for seconds in (ACCESS_LIFETIME - 1, 1):
+        state.pass_much_time(seconds)
+        state.look_at(state.world.accesses)
+
+
+def exchange_while_deactivated(state: Lifecycle) -> None:
+    """A code waits no longer than it would have."""
+    code = state.allowed(0, 0, WORDS, challenged=True)
+    state.switch(0, False)
+    state.redeem(code)
+    state.switch(0, False)
+    state.redeem(code)
+
+
+def revoke_an_access_token(state: Lifecycle) -> None:
+    """It alone is dead, at once and after its successor was made."""
+    state.revoke(state.world.accesses[0], state.with_secret)
+    state.look_at(state.world.accesses)
+    state.refresh_the_newest(of_alice(state))
+
+
+def revoke_as_another(state: Lifecycle) -> None:
+    """Nothing happens."""
+    state.use_as_another((state.world.accesses[0], of_alice(state)))
+
+
+def take_a_scope_away(state: Lifecycle) -> None:
+    """From tokens that are there, from those that are made meanwhile, and back again."""
+    state.change_scope(0, ("profile",))
+    state.look_at(state.world.accesses)
+    state.refresh_the_newest(of_alice(state))
+    state.change_scope(0, WORDS)
+
+
+def ask_for_a_scope_that_was_taken_away(state: Lifecycle) -> None:
+    """It was granted once, but is not the client's to have now."""
+    state.change_scope(0, ("profile",))
+    state.present(of_alice(state), state.with_secret, ("user",))
+
+
+def deauthorise_and_connect_again(state: Lifecycle) -> None:
+    """A new consent does not bring back what hung on the old one."""
+    waiting = state.allowed(0, 0, WORDS, challenged=False)
+    state.deauthorise(0, 0)
+    state.connect(0, 0, WORDS)
+    state.redeem(waiting)
+
+
+def prove_less(state: Lifecycle) -> None:
+    """A used code in a stranger's hands harms nobody."""
+    for fault in ("redirect_uri", "code_verifier", "app"):
+        state.exchange_without_proof(state.world.codes[1], fault)
+
+
+def rotate_keys(state: Lifecycle) -> None:
+    """What a replaced key sealed is good until the key is dropped, and a refresh moves on to the new one."""
+    state.rotate_key("secret_key", True)
+    state.rotate_key("token_key", True)
+    state.retry(of_alice(state), 0)
+    state.rotate_key("token_key", True)
+    state.look_at(state.world.accesses)
+    state.rotate_key("secret_key", False)
+
+
+def rotate_the_secret(state: Lifecycle) -> None:
+    """Two are good at a time, and the one before is good for nothing after the next rotation."""
+    for _time in range(3):
+        state.change_secret(True)
+        state.refresh_the_newest(of_alice(state))
+    state.change_secret(False)
+
+
+def wait_for_everything_to_end(state: Lifecycle) -> None:
+    """A day after the last lifetime no row of it is left."""
+    state.revoke(state.world.accesses[0], state.with_secret)
+    state.allowed(0, 0, WORDS, challenged=False)
+    state.pass_much_time(32 * 86_400)
+    state.purge()
+
+
+SEQUENCES = [
+    replay_a_code,
+    lose_an_answer,
+    retry_too_late,
+    use_an_old_refresh_token,
+    refresh_while_deactivated,
+    use_a_token_while_deactivated,
+    use_a_token_too_late,
+    exchange_while_deactivated,
+    revoke_an_access_token,
+    revoke_as_another,
+    take_a_scope_away,
+    ask_for_a_scope_that_was_taken_away,
+    deauthorise_and_connect_again,
+    prove_less,
+    rotate_keys,
+    rotate_the_secret,
+    wait_for_everything_to_end,
+]
+
+
+@pytest.mark.parametrize("sequence", SEQUENCES, ids=[sequence.__name__ for sequence in SEQUENCES])
+def test_a_sequence_ends_as_the_model_says(state: Lifecycle, sequence: Callable[[Lifecycle], None]) -> None:
+    """Every step is held against the model, and all that there is at the end."""
+    sequence(state)
+    state.tokens_live_as_long_as_they_should()
+    state.rows_are_as_many_as_what_lives()
