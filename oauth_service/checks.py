@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.core.cache import InvalidCacheBackendError, caches
+from django.core.cache.backends.dummy import DummyCache
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's own name
 from django.db import connections, router
 from django.http.request import split_domain_port, validate_host
@@ -30,6 +32,8 @@ LONGEST_CODE_LIFETIME = timedelta(minutes=10)
 LONGEST_SAFE_ACCESS_TOKEN_LIFETIME = timedelta(days=1)
 LONGEST_SAFE_RETRY_WINDOW = timedelta(minutes=10)
 SHORTEST_TOKEN_KEY = 32
+MOST_FAILURES = 1000
+LONGEST_FAILURE_WINDOW = timedelta(days=1)
 
 # Our pages sign people in, and their forms have no protection but Django's own.
 MIDDLEWARE = (
@@ -61,10 +65,10 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E002-E011, E016: values of the wrong type, or that no deployment may have."""
+    """E002-E011, E016-E018: values of the wrong type, or that no deployment may have."""
     if mistyped := _mistyped():  # the other rules can only compare values of their types
         return [_error("E002", f"{setting.name} must be {_words_for(setting.kind)}.", "") for setting in mistyped]
-    return [_error(*finding) for finding in (*_faults_of_lifetimes(), *_faults_of_values())]
+    return [_error(*finding) for finding in (*_faults_of_lifetimes(), *_faults_of_values(), *_faults_of_throttle())]
 
 
 def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
@@ -147,6 +151,24 @@ def fault_of_metrics() -> tuple[str, str] | None:
         except ValueError as fault:
             return f"{conf.METRICS_ADDRESSES.name}: {fault}.", ""
     return None
+
+
+def _faults_of_throttle() -> Iterator[Finding]:
+    if not 1 <= conf.FAILURE_LIMIT() <= MOST_FAILURES:
+        yield "E017", f"{conf.FAILURE_LIMIT.name} must be between 1 and {MOST_FAILURES}.", ""
+    if not timedelta(seconds=1) <= conf.FAILURE_WINDOW() <= LONGEST_FAILURE_WINDOW:
+        yield "E017", f"{conf.FAILURE_WINDOW.name} must be between a second and a day.", ""
+    try:
+        counts = caches[conf.THROTTLE_CACHE()]
+    except InvalidCacheBackendError:
+        yield "E018", f"{conf.THROTTLE_CACHE.name}: CACHES has no {conf.THROTTLE_CACHE()!r}.", ""
+    else:
+        if isinstance(counts, DummyCache):
+            yield (
+                "E018",
+                f"{conf.THROTTLE_CACHE.name}: {conf.THROTTLE_CACHE()!r} keeps nothing, so that nothing is counted.",
+                "Name another cache; one in memory will do.",
+            )
 
 
 def _faults_of_surroundings() -> Iterator[Finding]:

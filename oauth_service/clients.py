@@ -4,20 +4,23 @@ import hashlib
 import hmac
 import secrets
 import threading
+from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.hashers import check_password
 
-from . import signals
+from . import signals, throttle
 from .models import Client, ClientRow, Consent, Standing
 from .protocol import client_authentication
 from .protocol.client_authentication import Credentials
-from .protocol.errors import InvalidClient, UnverifiedTarget
+from .protocol.errors import InvalidClient, TooManyFailures, UnverifiedTarget
 from .protocol.parameters import Parameters
 
 _MOST_REMEMBERED = 1024
 _process_key = secrets.token_bytes(32)
 _remembered: set[bytes] = set()
+_refuted: OrderedDict[bytes, None] = OrderedDict()
 _remembering = threading.Lock()
 
 
@@ -32,11 +35,19 @@ def authenticate(credentials: Credentials, *, loaded: ClientRow | None = None) -
 
     Raises:
         InvalidClient: unknown, inactive, or its secret is wrong or missing; the log has which.
+        TooManyFailures: that happened too often from this address, whether the client exists or not. A secret that is
+            cheap to prove, being the server's own or proven before, is good all the same: who floods from behind the same
+            address must not lock the client out.
     """
     client_id = credentials.client_id
     client = loaded if loaded and loaded.client_id == client_id else Client.objects.row(client_id)
-    if client and not (reason := _fault_of(client, credentials)):
-        return client
+    try:
+        if client and not (reason := _fault_of(client, credentials)):
+            return client
+        throttle.CLIENTS.count(client_id)
+    except TooManyFailures:
+        signals.announce(signals.client_refused, client_id=client_id[:100], reason="throttled")
+        raise
     reason = reason if client else "no such client"
     signals.announce(signals.client_refused, client_id=client_id[:100], reason=reason)
     raise InvalidClient("client authentication failed", detail=f"client {client_id[:100]!r}: {reason}")
@@ -70,23 +81,56 @@ def _fault_of(client: ClientRow, credentials: Credentials) -> str:
         return "it is confidential, but no secret was sent"
     if not client.secret_hashes:
         return "it is confidential, but no secret was ever set"
-    if any(_is_secret(secret, kept) for secret in credentials.secrets for kept in client.secret_hashes):
-        return ""
-    return "wrong secret"
+    return "" if _is_proven(client, credentials.secrets) else "wrong secret"
 
 
-def _is_secret(secret: str, secret_hash: str) -> bool:
-    if client_authentication.is_server_made(secret_hash):
-        return client_authentication.matches(secret, secret_hash)
-    # A person's secret is slow to check on purpose. Only the first request of a process pays for it: what was right once
-    # is remembered under a digest that only this process can make.
-    digest = hmac.digest(_process_key, f"{secret_hash}\0{secret}".encode(), hashlib.sha256)
-    if digest in _remembered:
-        return True
-    if not check_password(secret, secret_hash):
-        return False
+def _is_proven(client: ClientRow, secrets: Iterable[str]) -> bool:
+    doubtful = []
+    for secret in secrets:
+        for kept in client.secret_hashes:
+            if client_authentication.is_server_made(kept):
+                if client_authentication.matches(secret, kept):
+                    return True
+                continue
+            # A person's secret is slow to check on purpose. Only the first request of a process pays for it: what was right
+            # or wrong once is remembered under a digest that only this process can make.
+            digest = hmac.digest(_process_key, f"{kept}\0{secret}".encode(), hashlib.sha256)
+            if digest in _remembered:
+                return True
+            if not _is_refuted(digest):
+                doubtful.append((digest, secret, kept))
+    return bool(doubtful) and _is_proven_slowly(client, doubtful)
+
+
+def _is_proven_slowly(client: ClientRow, doubtful: Iterable[tuple[bytes, str, str]]) -> bool:
+    with throttle.CLIENTS.slow_check(client.client_id):
+        for digest, secret, kept in doubtful:
+            # Another thread may have proven it while this one waited for its turn.
+            if digest in _remembered or check_password(secret, kept):
+                _remember(digest)
+                return True
+            _refute(digest)
+        throttle.CLIENTS.was_in_vain()
+    return False
+
+
+def _remember(digest: bytes) -> None:
     with _remembering:
         if len(_remembered) >= _MOST_REMEMBERED:
             _remembered.clear()
         _remembered.add(digest)
-    return True
+
+
+def _refute(digest: bytes) -> None:
+    with _remembering:
+        _refuted[digest] = None
+        if len(_refuted) > _MOST_REMEMBERED:
+            _refuted.popitem(last=False)
+
+
+def _is_refuted(digest: bytes) -> bool:
+    with _remembering:
+        if digest in _refuted:
+            _refuted.move_to_end(digest)
+            return True
+    return False

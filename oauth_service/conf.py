@@ -99,6 +99,23 @@ CLAIMS = Setting(
 REQUEST_BODY_LIMIT = Setting(
     "OAUTH_SERVICE_REQUEST_BODY_LIMIT", int, 65_536, "The longest request body that is read, in bytes."
 )
+FAILURE_LIMIT = Setting(
+    "OAUTH_SERVICE_FAILURE_LIMIT",
+    int,
+    10,
+    "How many logins of one account, or authentications of one client, may fail from one address within "
+    "`OAUTH_SERVICE_FAILURE_WINDOW` before it is told to wait (429).",
+)
+FAILURE_WINDOW = Setting(
+    "OAUTH_SERVICE_FAILURE_WINDOW", timedelta, timedelta(minutes=5), "The span of time that failures are counted in."
+)
+THROTTLE_CACHE = Setting(
+    "OAUTH_SERVICE_THROTTLE_CACHE",
+    str,
+    "default",
+    "The name in `CACHES` of the cache that failures are counted in. One in memory (`LocMemCache`) counts for each process "
+    "by itself.",
+)
 
 REQUEST_ID_HEADER = Setting(
     "OAUTH_SERVICE_REQUEST_ID_HEADER",

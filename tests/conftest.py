@@ -1,13 +1,13 @@
 """What every test of the server may ask for: the guide's cast, and the guide's messages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import hypothesis
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 
-from oauth_service import clients
+from oauth_service import clients, failure_counts, throttle
 from oauth_service.models import Client
 from tests.guide import Guide
 
@@ -17,11 +17,13 @@ hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
-def forget_secrets() -> Iterator[None]:
-    """No test profits from a secret that another has proven."""
+def forget_secrets() -> None:
+    """No test profits from a secret that another has proven or refuted, nor pays for what failed in it."""
     clients._remembered.clear()
-    yield
-    clients._remembered.clear()
+    clients._refuted.clear()
+    failure_counts.forget_all()
+    for each in (throttle.LOGINS, throttle.CLIENTS):
+        each.calm_down()
 
 
 @pytest.fixture

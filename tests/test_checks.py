@@ -103,6 +103,12 @@ def test_checking_a_deployment_survives_a_value_of_the_wrong_type(safe: Settings
     assert ids(check_deployment) == []
 
 
+def test_a_cache_that_keeps_nothing_counts_nothing(settings: Settings) -> None:
+    """Django's own for development; a limit that is not there must not go unnoticed."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    assert ids(check_values) == ["E018"]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -143,6 +149,15 @@ def test_checking_a_deployment_survives_a_value_of_the_wrong_type(safe: Settings
         ("REQUEST_BODY_LIMIT", 0, ["E011"]),
         ("REQUEST_BODY_LIMIT", 2_621_440, []),
         ("REQUEST_BODY_LIMIT", 2_621_441, ["E011"]),
+        ("FAILURE_LIMIT", 1, []),
+        ("FAILURE_LIMIT", 0, ["E017"]),
+        ("FAILURE_LIMIT", 1000, []),
+        ("FAILURE_LIMIT", 1001, ["E017"]),
+        ("FAILURE_WINDOW", timedelta(seconds=1), []),
+        ("FAILURE_WINDOW", timedelta(milliseconds=999), ["E017"]),
+        ("FAILURE_WINDOW", timedelta(days=1), []),
+        ("FAILURE_WINDOW", timedelta(days=1, seconds=1), ["E017"]),
+        ("THROTTLE_CACHE", "nowhere", ["E018"]),
     ],
 )
 def test_a_value_that_no_deployment_may_have(settings: Settings, name: str, value: Any, expected: list[str]) -> None:

@@ -45,13 +45,39 @@ def test_a_persons_secret_is_checked_slowly_once(guide: Guide, checked: Checked)
     assert len(checked) == 1
 
 
-def test_a_wrong_secret_is_never_remembered(guide: Guide, checked: Checked) -> None:
-    """Neither as right nor as wrong: it may become right."""
-    assert [is_proven(guide, "wrong") for _ in range(2)] == [False, False]
-    assert len(checked) == 2
+def test_a_wrong_secret_is_checked_slowly_once(guide: Guide, checked: Checked) -> None:
+    """A client that was set up with a wrong one, and tries on and on, must not keep a worker busy."""
+    assert [is_proven(guide, "wrong") for _ in range(3)] == [False, False, False]
+    assert len(checked) == 1
+
+
+def test_a_wrong_secret_may_become_right(guide: Guide) -> None:
+    """What is remembered is bound to the hash in the row."""
+    assert not is_proven(guide, "wrong")
     guide.client.choose_secret("wrong")
     guide.client.save()
     assert is_proven(guide, "wrong")
+
+
+def test_wrong_secrets_do_not_fill_the_memory(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one that comes again and again stays, of the others the oldest go."""
+    monkeypatch.setattr(clients, "_MOST_REMEMBERED", 2)
+    for secret in ("wrong", "first", "wrong", "second"):
+        is_proven(guide, secret)
+    assert len(clients._refuted) == 2
+    digests = set(clients._refuted)
+    is_proven(guide, "wrong")
+    assert set(clients._refuted) == digests
+
+
+def test_wrong_secrets_push_no_right_one_out(guide: Guide, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a flood would make every honest request pay."""
+    monkeypatch.setattr(clients, "_MOST_REMEMBERED", 2)
+    assert is_proven(guide, SECRET)
+    for n in range(4):
+        is_proven(guide, f"wrong {n}")
+    checked.clear()
+    assert (is_proven(guide, SECRET), checked) == (True, [])
 
 
 def test_a_secret_that_was_changed_is_not_remembered_any_more(guide: Guide) -> None:

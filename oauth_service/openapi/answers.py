@@ -43,21 +43,31 @@ def in_json(
     }
 
 
-def refusal(description: str, *errors: str, challenge: str = "") -> JsonObject:
+def refusal(
+    description: str, *errors: str, challenge: str = "", headers: Mapping[str, JsonObject] | None = None
+) -> JsonObject:
     """
     A refusal in JSON (RFC 6749 section 5.2).
 
     Args:
         errors: every error code it may have.
         challenge: the scheme of its WWW-Authenticate header, if it has one.
+        headers: besides.
     """
-    headers = {"WWW-Authenticate": header("How to authenticate.", pattern=f"^{challenge} ")} if challenge else {}
+    challenged = {"WWW-Authenticate": header("How to authenticate.", pattern=f"^{challenge} ")} if challenge else {}
+    headers = {**challenged, **(headers or {})}
     narrowed = {"$ref": "#/components/schemas/Refusal", "properties": {"error": {"enum": list(errors)}}}
     return in_json(description, "Refusal", headers=headers) | {"content": {JSON: {"schema": narrowed}}}
 
 
 TOO_LONG = {"413": refusal("The body is longer than the server reads.", "invalid_request")}
 FAILURE = {"500": refusal("Something unexpected; the server's log has it under the reference.", "server_error")}
+
+
+RETRY_AFTER = header("The seconds to wait.", pattern="^[1-9][0-9]*$")
+TOO_MANY_FAILURES = {
+    "429": refusal("Too many attempts failed.", "temporarily_unavailable", headers={"Retry-After": RETRY_AFTER})
+}
 
 
 def empty(description: str) -> JsonObject:
@@ -68,11 +78,17 @@ def empty(description: str) -> JsonObject:
     }
 
 
-def page(description: str) -> JsonObject:
-    """A page of ours for a person."""
+def page(description: str, *, headers: Mapping[str, JsonObject] | None = None) -> JsonObject:
+    """
+    A page of ours for a person.
+
+    Args:
+        headers: besides those that every page has.
+    """
+    usual = {"Cache-Control": NOT_STORED, "Content-Security-Policy": header("All that the page may load.")}
     return {
         "description": description,
-        "headers": {"Cache-Control": NOT_STORED, "Content-Security-Policy": header("All that the page may load.")},
+        "headers": {**usual, **(headers or {})},
         "content": {HTML: {"schema": {"type": "string"}}},
     }
 

@@ -24,6 +24,7 @@ def path_item(_: Server) -> PathItem:
                 ),
                 "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
                 **answers.TOO_LONG,
+                **answers.TOO_MANY_FAILURES,
                 **answers.FAILURE,
             },
             security=({"client_secret_basic": []}, {}),

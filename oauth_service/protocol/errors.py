@@ -93,6 +93,23 @@ class TemporarilyUnavailable(OAuthError):
     retry_after = 2
 
 
+class TooManyFailures(TemporarilyUnavailable):
+    """
+    Refused without a look at the secret, as too many before it were wrong (RFC 6585 section 4).
+
+    Not invalid_client: nothing is said about the credentials, and clients that take that for the end must not.
+
+    Args:
+        retry_after: seconds, 1 or more.
+    """
+
+    status = 429
+
+    def __init__(self, description: str, *, retry_after: int, detail: str = "") -> None:
+        super().__init__(description, detail=detail)
+        self.retry_after = retry_after
+
+
 class UnverifiedTarget(InvalidRequest):
     """client_id or redirect_uri could not be verified: a page for the person, never a redirect (section 4.1.2.1)."""
 

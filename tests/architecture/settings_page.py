@@ -41,6 +41,8 @@ not fit a project is silenced by its id in `SILENCED_SYSTEM_CHECKS`.
 | `oauth_service.E014` | our templates are not found, or lack a context processor |
 | `oauth_service.E015` | our URLs are not included, or `LOGIN_URL` leads nowhere |
 | `oauth_service.E016` | metrics are wanted, but the library is missing, the secret is too short, or a network is none |
+| `oauth_service.E017` | a limit on failures that stops everybody, or nobody |
+| `oauth_service.E018` | failures are counted in a cache that does not exist, or keeps nothing |
 | `oauth_service.W001` | production: no issuer is set |
 | `oauth_service.W002` | production: the issuer is not https |
 | `oauth_service.W003` | production: cookies that travel without TLS |

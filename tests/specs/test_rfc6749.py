@@ -97,6 +97,25 @@ def test_credentials_in_the_url_are_refused(guide: Guide) -> None:
     assert guide.exchange(code).status_code == 200
 
 
+@clause("RFC 6749", "2.3.1")
+@pytest.mark.parametrize("endpoint", ["/token/", "/oauth/revoke/"])
+@pytest.mark.parametrize("by_basic", [True, False], ids=["Basic", "body"])
+def test_secrets_cannot_be_guessed_by_brute_force(guide: Guide, endpoint: str, by_basic: bool) -> None:
+    """ "the authorization server MUST protect any endpoint utilizing it against brute force attacks" """
+
+    def guess(secret: str) -> Any:
+        body = {"grant_type": "refresh_token", "refresh_token": "RT_x", "token": "RT_x"}
+        if by_basic:
+            return guide.post(endpoint, body, authorization=basic(guide.client.client_id, secret))
+        return guide.post(endpoint, body | {"client_id": guide.client.client_id, "client_secret": secret})
+
+    for n in range(10):
+        assert refusal_of(guess(f"guess {n}")) == (401, "invalid_client")
+    throttled = guess(SECRET)
+    assert refusal_of(throttled) == (429, "temporarily_unavailable")
+    assert int(throttled["Retry-After"]) > 0
+
+
 # -- 3.1 authorization endpoint --------------------------------------------------------------------------------------
 
 

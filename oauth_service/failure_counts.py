@@ -1,0 +1,107 @@
+"""Counts of what failed lately, kept where `limits` asks for them: in a cache of Django's."""
+
+import time
+from math import floor
+
+from django.core.cache import BaseCache, caches
+from django.core.cache.backends.locmem import LocMemCache
+from limits.storage import Storage
+from limits.storage.base import SlidingWindowCounterSupport, TimestampedSlidingWindow
+
+from . import conf
+
+MOST_IN_MEMORY = 10_000
+
+# A project that has set no cache has one in memory, for 300 values of all kinds: a flood of names would push the counts out,
+# and what the project keeps there, too. This one is ours.
+_in_memory = LocMemCache("oauth_service.failure_counts", {"OPTIONS": {"MAX_ENTRIES": MOST_IN_MEMORY}})
+
+
+class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindow):
+    """
+    A storage of `limits` over the cache that OAUTH_SERVICE_THROTTLE_CACHE names.
+
+    The key of a counter has the span of time in it, so that nothing depends on how long a cache really keeps it.
+    Where a cache fails, every method raises limits.errors.StorageError.
+    """
+
+    STORAGE_SCHEME = None
+
+    def __init__(self) -> None:
+        super().__init__(wrap_exceptions=True)
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """Each cache has a driver of its own, with errors of its own."""
+        return Exception
+
+    def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """
+        Count, unless that would be over the limit.
+
+        Args:
+            expiry: the length of the window, in seconds.
+        """
+        now = time.time()
+        before, before_seconds, current, _ = self._windows(key, expiry, now)
+        if floor(before * before_seconds / expiry + current) + amount > limit:
+            return False
+        self.incr(self.sliding_window_keys(key, expiry, now)[1], 2 * expiry, amount)
+        return True
+
+    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+        """Count and seconds left of the window before this one, then of this one, which counts for another one after it."""
+        return self._windows(key, expiry, time.time())
+
+    def clear_sliding_window(self, key: str, expiry: int) -> None:
+        """Forget one key."""
+        _cache().delete_many(self.sliding_window_keys(key, expiry, time.time()))
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Add to a counter, which lives for expiry seconds from its first; what it is then."""
+        cache = _cache()
+        if cache.add(key, amount, expiry):
+            return amount
+        try:
+            return int(cache.incr(key, amount))
+        except ValueError:  # it ended, or was pushed out, in between
+            cache.set(key, amount, expiry)
+            return amount
+
+    def get(self, key: str) -> int:
+        """A counter, 0 for none."""
+        return int(_cache().get(key, 0))
+
+    def clear(self, key: str) -> None:
+        """Forget a counter."""
+        _cache().delete(key)
+
+    def check(self) -> bool:
+        """Tell whether the cache answers."""
+        self.get("oauth_service")
+        return True
+
+    def get_expiry(self, key: str) -> float:
+        """Not known: a cache of Django's does not tell when a value ends. A sliding window needs no such answer."""
+        raise NotImplementedError
+
+    def reset(self) -> int | None:
+        """Not possible: the cache is the whole project's, and cannot be emptied by half."""
+        raise NotImplementedError
+
+    def _windows(self, key: str, expiry: int, now: float) -> tuple[int, float, int, float]:
+        keys = self.sliding_window_keys(key, expiry, now)
+        found = _cache().get_many(keys)
+        before, current = (int(found.get(each, 0)) for each in keys)
+        left = expiry - now % expiry
+        return before, left if before else 0.0, current, left + expiry
+
+
+def forget_all() -> None:
+    """Forget what was counted in this process's own memory."""
+    _in_memory.clear()
+
+
+def _cache() -> BaseCache:
+    chosen = caches[conf.THROTTLE_CACHE()]
+    return _in_memory if type(chosen) is LocMemCache else chosen

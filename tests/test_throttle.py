@@ -1,0 +1,395 @@
+"""The limit on failures of client authentication: whom it stops, whom it must not stop, and what it costs."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
+from limits.errors import StorageError
+from pytest_django import Settings
+
+from oauth_service import clients, failure_counts, signals, throttle
+from oauth_service.failure_counts import CacheStorage
+from oauth_service.models import Client
+from oauth_service.protocol import client_authentication
+from oauth_service.protocol.errors import TooManyFailures
+from oauth_service.throttle import Throttle
+from tests.concurrency.threads import PATIENCE_SECONDS, started
+from tests.guide import SECRET, Guide, basic
+
+HERE = "198.51.100.7"
+ELSEWHERE = "203.0.113.9"
+
+
+class BrokenCache(LocMemCache):
+    """A cache whose server is gone."""
+
+    def get_many(self, *_: Any, **__: Any) -> Any:
+        raise ConnectionError("the cache is gone")
+
+
+class SharedCache(LocMemCache):
+    """A cache that is not this process's alone, as far as a test can have one."""
+
+
+def try_secret(guide: Guide, secret: str, *, address: str = HERE, client_id: str = "presc_man_123") -> Any:
+    """The cheapest request that needs a secret: revoke nothing."""
+    guide.server.defaults["REMOTE_ADDR"] = address
+    return guide.revoke("nothing", client_id=client_id, client_secret=secret)
+
+
+def fail(guide: Guide, *, times: int = 10, **where: str) -> list[int]:
+    """Be wrong, each time with another secret; the statuses."""
+    return [try_secret(guide, f"wrong {n}", **where).status_code for n in range(times)]
+
+
+def with_cache(settings: Settings, backend: type[LocMemCache]) -> None:
+    """Count in a cache of this kind."""
+    path = f"{backend.__module__}.{backend.__qualname__}"
+    settings.CACHES = {**settings.CACHES, "counts": {"BACKEND": path, "LOCATION": backend.__name__}}
+    settings.OAUTH_SERVICE_THROTTLE_CACHE = "counts"
+
+
+# -- who is stopped --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("client_id", ["presc_man_123", "nobody"])
+def test_after_the_limit_the_answer_is_to_wait(guide: Guide, client_id: str) -> None:
+    """Ten within five minutes, unless a setting says otherwise."""
+    assert fail(guide, client_id=client_id) == [401] * 10
+    refused = try_secret(guide, "wrong again", client_id=client_id)
+    assert (refused.status_code, refused.json()["error"]) == (429, "temporarily_unavailable")
+    assert refused.json()["error_description"] == "too many attempts failed: wait for the seconds in Retry-After"
+    assert 1 <= int(refused["Retry-After"]) <= 300
+
+
+def test_no_answer_tells_whether_the_client_exists(guide: Guide, public_app: Client) -> None:
+    """Whatever the reason: the same statuses, bodies and headers, before the limit and after it."""
+    made = Client.objects.create(client_id="made", redirect_uris="https://made.example/")
+    Client.objects.rotate_secret(made)
+
+    def answers(client_id: str) -> list[Any]:
+        said = [try_secret(guide, f"wrong {n}", client_id=client_id) for n in range(12)]
+        return [
+            (each.status_code, {**each.json(), "reference": ""}, {**each.headers, "Content-Length": ""})
+            for each in said
+        ]
+
+    with time_machine.travel("2026-01-01T00:00:30Z", tick=False):
+        nobodys = answers("nobody")
+        assert [answers(client_id) for client_id in ("presc_man_123", "public_app", "made")] == [nobodys] * 3
+
+
+def test_over_the_limit_no_secret_is_looked_at(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would be no limit: the eleventh guess may be the right one."""
+    fail(guide)
+
+    def check(*_: str) -> bool:
+        raise AssertionError("a password hash was paid for")
+
+    monkeypatch.setattr(clients, "check_password", check)
+    assert try_secret(guide, SECRET).status_code == 429
+
+
+def test_the_limit_and_its_window_are_settings(guide: Guide, settings: Settings) -> None:
+    """Flat and typed."""
+    settings.OAUTH_SERVICE_FAILURE_LIMIT = 2
+    settings.OAUTH_SERVICE_FAILURE_WINDOW = timedelta(hours=1)
+    with time_machine.travel("2026-01-01T00:00:30Z", tick=False):
+        assert fail(guide, times=3) == [401, 401, 429]
+        assert int(try_secret(guide, "wrong")["Retry-After"]) == 3571
+
+
+def test_who_waits_as_told_is_heard_again(guide: Guide) -> None:
+    """Retry-After is the truth: a second before it the answer stays, after it the secret counts."""
+    with time_machine.travel("2026-01-01T00:01:00Z", tick=False) as clock:
+        fail(guide)
+        seconds = int(try_secret(guide, SECRET)["Retry-After"])
+        clock.shift(seconds - 2)
+        assert try_secret(guide, SECRET).status_code == 429
+        clock.shift(2)
+        assert try_secret(guide, SECRET).status_code == 200
+
+
+def test_who_has_failed_spread_out_waits_for_the_oldest_to_be_forgotten(guide: Guide) -> None:
+    """A window that slides: not all at once, and still as told."""
+    with time_machine.travel("2026-01-01T00:00:00Z", tick=False) as clock:
+        fail(guide, times=6)
+        clock.shift(310)
+        statuses = fail(guide, times=8)
+        assert set(statuses) == {401, 429}
+        clock.shift(int(try_secret(guide, "wrong")["Retry-After"]))
+        assert try_secret(guide, SECRET).status_code == 200
+
+
+def test_each_refusal_is_announced(
+    guide: Guide, committed: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever watches sees the flood go on; the secret is not in it."""
+    fail(guide)
+    told: list[tuple[str, str]] = []
+
+    def hear(*, client_id: str, reason: str, **_: Any) -> None:
+        told.append((client_id, reason))
+
+    signals.client_refused.connect(hear)
+    try:
+        with caplog.at_level("INFO"), committed():
+            try_secret(guide, "wrong again")
+            try_secret(guide, SECRET)
+    finally:
+        signals.client_refused.disconnect(hear)
+    assert told == [("presc_man_123", "throttled")] * 2
+    assert "client 'presc_man_123': too many failures from one address" in caplog.text
+    assert "wrong again" not in caplog.text
+
+
+# -- who is not stopped ----------------------------------------------------------------------------------------------
+
+
+def test_the_right_secret_from_elsewhere_is_good_at_once(guide: Guide) -> None:
+    """Who fails on purpose must not lock the client out."""
+    fail(guide)
+    assert try_secret(guide, SECRET, address=ELSEWHERE).status_code == 200
+
+
+def test_another_client_at_the_same_address_is_good_at_once(guide: Guide) -> None:
+    """Many honest ones share one address."""
+    other = Client(client_id="other", name="Other", redirect_uris="https://other.example/callback")
+    other.choose_secret("its own")
+    other.save()
+    fail(guide)
+    assert try_secret(guide, "its own", client_id="other").status_code == 200
+
+
+def test_a_flood_from_the_same_address_does_not_lock_out_who_is_proven(guide: Guide) -> None:
+    """What this process has proven before costs nothing to prove again, and cannot be guessed that way."""
+    assert try_secret(guide, SECRET).status_code == 200
+    assert fail(guide, times=12) == [401] * 10 + [429] * 2
+    assert try_secret(guide, SECRET).status_code == 200
+
+
+def test_a_made_secret_is_good_at_a_throttled_address(guide: Guide) -> None:
+    """256 random bits are not guessed, throttled or not."""
+    secret = Client.objects.rotate_secret(guide.client)
+    assert fail(guide, times=12) == [401] * 10 + [429] * 2
+    assert try_secret(guide, secret).status_code == 200
+
+
+@pytest.mark.parametrize("is_made", [True, False], ids=["made", "proven before"])
+def test_who_is_proven_cheaply_asks_no_cache(guide: Guide, settings: Settings, is_made: bool) -> None:
+    """The hot path pays nothing for the limit, and needs nothing of it."""
+    secret = SECRET
+    if is_made:
+        secret = Client.objects.rotate_secret(guide.client)
+        Client.objects.end_previous_secret(guide.client)
+    try_secret(guide, secret)
+    settings.OAUTH_SERVICE_THROTTLE_CACHE = "there is none of this name"
+    assert try_secret(guide, secret).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "neighbour", "is_the_same"),
+    [
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff::9", True),
+        ("2001:db8:0:1::1", "2001:db8:0:2::1", False),
+        ("198.51.100.7", "198.51.100.8", False),
+        ("198.51.100.7", "::ffff:198.51.100.7", True),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("unix:", "unix:", True),
+        ("", "unix:", False),
+    ],
+)
+def test_a_subscriber_counts_as_one(guide: Guide, address: str, neighbour: str, is_the_same: bool) -> None:
+    """An IPv6 subscriber has 2**64 addresses to fail from."""
+    fail(guide, address=address)
+    assert try_secret(guide, "wrong", address=neighbour).status_code == (429 if is_the_same else 401)
+
+
+# -- slow checks -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def one_at_a_time() -> Throttle:
+    """A limit that nothing else uses."""
+    return Throttle("test", at_once=1)
+
+
+def flooded(limit: Throttle) -> Throttle:
+    """The same after several slow checks were in vain."""
+    for _ in range(throttle.FLOOD):
+        limit.was_in_vain()
+    return limit
+
+
+def test_in_a_flood_nobody_waits_for_a_slow_check(one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From any number of addresses: it finds a closed door, not a queue."""
+    monkeypatch.setattr(throttle, "PATIENCE_SECONDS", None)  # for ever
+    flooded(one_at_a_time)
+    with one_at_a_time.slow_check("a"), pytest.raises(TooManyFailures) as refusal, one_at_a_time.slow_check("b"):
+        pass
+    assert (refusal.value.status, refusal.value.retry_after) == (429, 1)
+
+
+def test_in_calm_those_who_come_together_wait_a_while(one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But not for ever."""
+    monkeypatch.setattr(throttle, "PATIENCE_SECONDS", 0.01)
+    with one_at_a_time.slow_check("a"), pytest.raises(TooManyFailures), one_at_a_time.slow_check("b"):
+        pass
+    with one_at_a_time.slow_check("b"):
+        pass
+
+
+def test_a_failure_gives_its_place_back(one_at_a_time: Throttle) -> None:
+    """Whatever a check ends with."""
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError), one_at_a_time.slow_check("a"):
+            raise ZeroDivisionError
+
+
+def test_who_waits_while_it_becomes_a_flood_is_sent_away(
+    one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each of the first who came would have a hash, one after the other, with a worker waiting for it."""
+    monkeypatch.setattr(throttle, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+
+    def wait() -> None:
+        with one_at_a_time.slow_check("b"):
+            raise AssertionError("the waiting one was let in")
+
+    with one_at_a_time.slow_check("a"):
+        waiting = started(wait)
+        flooded(one_at_a_time)
+    assert isinstance(waiting.exception(PATIENCE_SECONDS), TooManyFailures)
+    one_at_a_time.calm_down()
+    with one_at_a_time.slow_check("c"):
+        pass
+
+
+def test_two_typing_errors_are_no_flood(one_at_a_time: Throttle) -> None:
+    """People mistype; that must not make the server curt."""
+    for _ in range(throttle.FLOOD - 1):
+        one_at_a_time.was_in_vain()
+    assert one_at_a_time._is_calm()
+
+
+def test_after_a_while_it_is_calm_again(one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The flood is over."""
+    assert not flooded(one_at_a_time)._is_calm()
+    monkeypatch.setattr(throttle, "FLOOD_SECONDS", 0)
+    assert one_at_a_time._is_calm()
+
+
+def test_a_slow_check_that_must_wait_is_told_to_the_client(guide: Guide) -> None:
+    """As the limit itself: 429 and when to come back."""
+    with flooded(throttle.CLIENTS).slow_check("somebody"):
+        refused = try_secret(guide, SECRET)
+    assert (refused.status_code, refused["Retry-After"]) == (429, "1")
+    assert refused.json()["error_description"] == "too many secrets are being checked: try again in a moment"
+    assert try_secret(guide, SECRET).status_code == 200
+
+
+def test_both_kinds_together_leave_a_thread() -> None:
+    """A worker has four by default (SERVE_THREADS)."""
+    assert throttle.LOGINS._slots._value + throttle.CLIENTS._slots._value < 4
+
+
+# -- where it is counted ---------------------------------------------------------------------------------------------
+
+
+def test_a_shared_cache_is_used_as_it_is(guide: Guide, settings: Settings) -> None:
+    """Several workers count together then. Neither name nor address stands in it."""
+    with_cache(settings, SharedCache)
+    assert fail(guide, times=11)[-2:] == [401, 429]
+    failure_counts.forget_all()
+    assert try_secret(guide, "wrong").status_code == 429
+    keys = " ".join(caches["counts"]._cache)  # type: ignore[attr-defined]
+    assert (HERE in keys, "presc_man_123" in keys, "oauth_service/" in keys) == (False, False, True)
+    caches["counts"].clear()
+
+
+def test_a_flood_of_names_leaves_the_projects_cache_alone(guide: Guide) -> None:
+    """Django's default cache keeps 300 values of any kind."""
+    caches["default"].set("of-the-project", 1)
+    fail(guide, times=9)
+    for n in range(400):
+        throttle.CLIENTS.count(f"name {n}")
+    assert caches["default"].get("of-the-project") == 1
+    guide.server.defaults["REMOTE_ADDR"] = HERE
+    assert fail(guide, times=2) == [401, 429]
+
+
+def test_a_cache_that_fails_stops_nobody(guide: Guide, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    """Its outage must not become ours; the operator reads of it."""
+    with_cache(settings, BrokenCache)
+    assert fail(guide, times=11) == [401] * 11
+    assert try_secret(guide, SECRET).status_code == 200
+    assert "failures are not counted: the cache does not answer" in caplog.text
+
+
+# -- the storage, as `limits` knows it -------------------------------------------------------------------------------
+
+
+def test_a_counter_counts_and_is_forgotten() -> None:
+    """What every storage of `limits` can do."""
+    storage = CacheStorage()
+    assert [storage.get("a"), storage.incr("a", 60), storage.incr("a", 60, 2), storage.get("a")] == [0, 1, 3, 3]
+    storage.clear("a")
+    assert (storage.get("a"), storage.check()) == (0, True)
+
+
+def test_a_window_is_forgotten() -> None:
+    """This one and the one before it."""
+    storage = CacheStorage()
+    with time_machine.travel("2026-01-01T00:00:00Z", tick=False) as clock:
+        for _ in range(2):
+            assert storage.acquire_sliding_window_entry("a", 10, 60)
+            clock.shift(60)
+        clock.shift(-60)
+        assert storage.get_sliding_window("a", 60)[::2] == (1, 1)
+        storage.clear_sliding_window("a", 60)
+        assert storage.get_sliding_window("a", 60)[::2] == (0, 0)
+
+
+def test_more_than_the_limit_at_once_is_not_counted() -> None:
+    """Nor is half of it."""
+    storage = CacheStorage()
+    assert not storage.acquire_sliding_window_entry("a", 2, 60, amount=3)
+    assert storage.acquire_sliding_window_entry("a", 2, 60, amount=2)
+
+
+def test_a_counter_that_ends_while_it_is_added_to_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache may push a value out at any moment."""
+    storage = CacheStorage()
+    storage.incr("a", 60)
+    add: Callable[..., bool] = LocMemCache.add
+
+    def add_and_lose(self: LocMemCache, *args: Any, **kwargs: Any) -> bool:
+        added = add(self, *args, **kwargs)
+        self.clear()
+        return added
+
+    monkeypatch.setattr(LocMemCache, "add", add_and_lose)
+    assert (storage.incr("a", 60, 2), storage.get("a")) == (2, 2)
+
+
+def test_what_a_cache_of_djangos_cannot_do_is_not_pretended() -> None:
+    """Nor may the project's whole cache be emptied. `limits` wraps what goes wrong."""
+    storage = CacheStorage()
+    for ask in (lambda: storage.get_expiry("a"), storage.reset):
+        with pytest.raises(StorageError) as told:
+            ask()
+        assert isinstance(told.value.__cause__, NotImplementedError)
+
+
+def test_the_made_secret_of_a_client_is_compared_before_any_slow_check(guide: Guide) -> None:
+    """While a person's secret is being replaced by a made one, the made one costs nothing."""
+    made = Client.objects.rotate_secret(guide.client)
+    row = Client.objects.get()
+    assert [client_authentication.is_server_made(kept) for kept in row.secret_hashes] == [True, False]
+    with flooded(throttle.CLIENTS).slow_check("somebody"):
+        by_basic = guide.revoke("x", client_id="", client_secret="", authorization=basic("presc_man_123", made))
+    assert by_basic.status_code == 200
