@@ -19,7 +19,7 @@ from django.http import HttpRequest
 
 logger = logging.getLogger("oauth_service.events")
 
-login_refused = Signal()  # username
+login_refused = Signal()  # username, reason
 client_refused = Signal()  # client_id, reason
 consent_given = Signal()  # user_id, client_id, scope
 code_issued = Signal()  # user_id, client_id, scope
@@ -116,4 +116,5 @@ def announce_login_refused(
     sender: object, credentials: dict[str, object], request: HttpRequest | None = None, **_: object
 ) -> None:
     """Pass Django's own signal of a refused login on as an event of ours."""
-    announce(login_refused, username=str(credentials.get("username", ""))[:150])
+    username = str(credentials.get("username", ""))[:150]
+    announce(login_refused, username=username, reason="wrong username or password")

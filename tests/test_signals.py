@@ -161,7 +161,8 @@ def test_a_refused_login_is_told_wherever_it_was_tried(
     with committed():
         browser.post("/login/", form)
         browser.post("/admin/login/", form)
-    assert told == [("login_refused", {"username": username[:150]})] * 2
+    facts = {"username": username[:150], "reason": "wrong username or password"}
+    assert told == [("login_refused", facts)] * 2
 
 
 # -- what is not told ------------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@ ANSWERS: dict[str, JsonObject] = {
     "302": answers.redirect("Signed in: on to `next`."),
 }
 
+TOO_MANY = answers.page("The login page again: too many attempts failed.", headers={"Retry-After": answers.RETRY_AFTER})
+
 
 def path_item(_: Server) -> PathItem:
     """Sign in."""
@@ -27,7 +29,7 @@ def path_item(_: Server) -> PathItem:
             summary="Sign in.",
             parameters=(onward,),
             body=form("SignIn"),
-            responses={**ANSWERS, **answers.UNREADABLE, **answers.NOT_OUR_FORM},
+            responses={**ANSWERS, "429": TOO_MANY, **answers.UNREADABLE, **answers.NOT_OUR_FORM},
             security=({"csrf": []},),
         ),
     )

@@ -1,0 +1,154 @@
+"""Floods of wrong secrets and passwords, each request from another address: the honest are answered, and soon."""
+
+import itertools
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.contrib.auth import hashers
+from django.db import connections
+from django.test import Client as Browser
+from pytest_django import Settings
+
+from oauth_service.models import Client
+from tests.concurrency.threads import PATIENCE_SECONDS
+from tests.guide import SECRET, Guide
+
+FLOODERS = 20
+HASH_SECONDS = 0.4
+ADDRESSES = itertools.count(1)
+
+
+class SlowHasher(hashers.MD5PasswordHasher):
+    """As long as Django's own takes, without the load; it counts how many run at once."""
+
+    algorithm = "slow"
+    running = 0
+    most = 0
+    counting = threading.Lock()
+
+    def verify(self, password: str, encoded: str) -> bool:
+        with self.counting:
+            type(self).running += 1
+            type(self).most = max(self.most, self.running)
+        time.sleep(HASH_SECONDS)
+        with self.counting:
+            type(self).running -= 1
+        return super().verify(password, encoded)
+
+
+@pytest.fixture(autouse=True)
+def slow_hashing(warm: None, guide: Guide, settings: Settings) -> None:
+    """The guide's client and Alice are kept as by Django's default hasher, and the client was proven once."""
+    settings.PASSWORD_HASHERS = [f"{__name__}.SlowHasher"]
+    guide.client.choose_secret(SECRET)
+    guide.client.save()
+    guide.alice.set_password("wonderland")
+    guide.alice.save()
+    assert guide.revoke("AT_unknown").status_code == 200
+    SlowHasher.most = 0
+
+
+def new_address() -> str:
+    """An address that nobody has come from."""
+    return f"10.{(n := next(ADDRESSES)) >> 16}.{n >> 8 & 255}.{n & 255}"
+
+
+@contextmanager
+def flood(attack: Callable[[int], int]) -> Iterator[Counter[int]]:
+    """Attack in twenty threads while the block runs; how often each status was answered."""
+    over, numbers = threading.Event(), itertools.count()
+    statuses: Counter[int] = Counter()
+
+    def attack_on() -> None:
+        try:
+            while not over.is_set():
+                statuses[attack(next(numbers))] += 1
+                time.sleep(0.02)  # the other side of the network; twenty threads of one process would starve the test
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(FLOODERS) as pool:
+        attackers = [pool.submit(attack_on) for _ in range(FLOODERS)]
+        try:
+            time.sleep(2 * HASH_SECONDS)  # it is under way
+            yield statuses
+        finally:
+            over.set()
+        for attacker in attackers:
+            attacker.result(PATIENCE_SECONDS)
+
+
+def guess_the_secret(guide: Guide) -> Callable[[int], int]:
+    """A wrong secret for the guide's client, another one each time."""
+    return lambda n: int(
+        Guide(guide.alice, guide.client, server=Browser(REMOTE_ADDR=new_address()))
+        .revoke("AT_unknown", client_secret=f"wrong {n}")
+        .status_code
+    )
+
+
+def timed(request: Callable[[], Any]) -> tuple[int, float]:
+    """The status, and how long it took in seconds."""
+    started = time.monotonic()
+    status = int(request().status_code)
+    return status, time.monotonic() - started
+
+
+def test_a_flood_of_wrong_secrets_leaves_room_for_the_honest(guide: Guide) -> None:
+    """The same client, proven before, and another with a secret that the server made: none of them waits for a hash."""
+    other = Client.objects.create(client_id="other", name="Other", redirect_uris="https://other.example/callback")
+    secret = Client.objects.rotate_secret(other)
+    with flood(guess_the_secret(guide)) as statuses:
+        same = [timed(lambda: guide.revoke("AT_unknown")) for _ in range(10)]
+        others = [timed(lambda: guide.revoke("AT_unknown", client_id="other", client_secret=secret)) for _ in range(10)]
+        tokens = guide.tokens()
+    assert {status for status, _ in same + others} == {200}
+    assert sorted(seconds for _, seconds in same + others)[10] < HASH_SECONDS
+    assert guide.is_alive(tokens["access_token"])
+    assert set(statuses) == {401, 429}
+    assert statuses[429] > statuses[401]
+
+
+def test_a_flood_of_wrong_secrets_runs_one_hash_at_a_time(guide: Guide) -> None:
+    """Whatever the number of threads and addresses."""
+    with flood(guess_the_secret(guide)):
+        time.sleep(3 * HASH_SECONDS)
+    assert SlowHasher.most == 1
+
+
+def test_a_flood_of_wrong_passwords_runs_two_hashes_at_a_time(guide: Guide) -> None:
+    """And programs are answered meanwhile."""
+
+    def guess(n: int) -> int:
+        form = {"username": f"alice {n}", "password": "wrong"}
+        return int(Browser(REMOTE_ADDR=new_address()).post("/login/", form).status_code)
+
+    with flood(guess) as statuses:
+        answers = [timed(lambda: guide.revoke("AT_unknown")) for _ in range(10)]
+    assert {status for status, _ in answers} == {200}
+    assert sorted(seconds for _, seconds in answers)[5] < HASH_SECONDS
+    assert set(statuses) == {200, 429}
+    assert SlowHasher.most <= 2
+
+
+def test_the_honest_who_come_together_take_turns(guide: Guide) -> None:
+    """Right after a start nothing is proven yet: all are answered, and one hash is enough for all."""
+    guide.client.choose_secret("new")
+    guide.client.save()
+    with ThreadPoolExecutor(8) as pool:
+
+        def prove() -> int:
+            try:
+                return int(Guide(guide.alice, guide.client).revoke("AT_unknown", client_secret="new").status_code)
+            finally:
+                connections.close_all()
+
+        answers = [pool.submit(prove) for _ in range(8)]
+        assert [answer.result(PATIENCE_SECONDS) for answer in answers] == [200] * 8
+    assert SlowHasher.most == 1
