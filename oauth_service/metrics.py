@@ -123,8 +123,8 @@ def _count_refused_client(*, reason: str, **_: object) -> None:
     _refusals.labels("client", reason).inc()
 
 
-def _count_refused_login(**_: object) -> None:
-    _refusals.labels("user", "wrong username or password").inc()
+def _count_refused_login(*, reason: str, **_: object) -> None:
+    _refusals.labels("user", reason).inc()
 
 
 def _count_revoked(*, token_type: str, **_: object) -> None:

@@ -147,7 +147,7 @@ def test_what_happens_to_tokens_is_counted(counting: Served, on_postgres: Deploy
         'oauth_service_replays_total{token_type="refresh_token"}': 1,
         'oauth_service_replays_total{token_type="authorization_code"}': 1,
         'oauth_service_refusals_total{who="client",reason="wrong secret"}': 1,
-        'oauth_service_refusals_total{who="user"}': 1,
+        'oauth_service_refusals_total{who="user",reason="wrong username or password"}': 1,
         'oauth_service_endings_total{what="access_token"}': 1,
         'oauth_service_endings_total{what="app"}': 1,
     }
