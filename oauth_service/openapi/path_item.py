@@ -70,8 +70,9 @@ class PathItem:
         return cls(operations=_with_head(operations) | {"options": _OPTIONS_FOR_PEOPLE})
 
     def below(self, name: str, description: str) -> Self:
-        """The same with a parameter in the path."""
-        schema: JsonObject = {"type": "string", "minLength": 1}
+        """The same with a path as parameter."""
+        segment = "[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
+        schema: JsonObject = {"type": "string", "pattern": f"^{segment}(/{segment})*$"}
         parameter: JsonObject = {"name": name, "in": "path", "description": description, "required": True}
         return replace(self, parameters=({**parameter, "schema": schema},))
 
