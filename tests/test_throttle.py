@@ -269,6 +269,15 @@ def test_who_waits_while_it_becomes_a_flood_is_sent_away(
         pass
 
 
+@pytest.mark.parametrize(("client_id", "is_calm"), [("presc_man_123", False), ("nobody", True)])
+def test_only_what_costs_a_hash_is_a_flood(guide: Guide, client_id: str, is_calm: bool) -> None:
+    """A wrong secret that is seen at once takes no turn from anybody."""
+    for n in range(throttle.FLOOD):
+        assert throttle.CLIENTS._is_calm()
+        try_secret(guide, f"wrong {n}", client_id=client_id, address=f"10.0.0.{n}")
+    assert throttle.CLIENTS._is_calm() == is_calm
+
+
 def test_two_typing_errors_are_no_flood(one_at_a_time: Throttle) -> None:
     """People mistype; that must not make the server curt."""
     for _ in range(throttle.FLOOD - 1):

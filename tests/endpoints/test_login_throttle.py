@@ -132,6 +132,14 @@ def test_while_too_many_are_being_checked_the_page_asks_for_a_moment(browser: Br
     assert sign_in(browser, "wonderland").status_code == 302
 
 
+def test_what_fails_here_is_a_flood_to_come(browser: Browser, alice: User) -> None:
+    """After a few of them, from any addresses, nobody waits for a hash any more."""
+    for n in range(throttle.FLOOD):
+        assert throttle.LOGINS._is_calm()
+        sign_in(browser, "wrong", address=f"10.0.0.{n}")
+    assert (throttle.LOGINS._is_calm(), throttle.CLIENTS._is_calm()) == (False, True)
+
+
 def test_a_minute_is_one_minute(browser: Browser, alice: User, settings: Settings) -> None:
     """Words for a person."""
     settings.OAUTH_SERVICE_FAILURE_WINDOW = timedelta(minutes=1)
