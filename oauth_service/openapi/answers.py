@@ -61,10 +61,15 @@ def refusal(
 
 
 TOO_LONG = {"413": refusal("The body is longer than the server reads.", "invalid_request")}
-FAILURE = {"500": refusal("Something unexpected; the server's log has it under the reference.", "server_error")}
-
-
 RETRY_AFTER = header("The seconds to wait.", pattern="^[1-9][0-9]*$")
+FAILURE = {
+    "500": refusal("Something unexpected; the server's log has it under the reference.", "server_error"),
+    "503": refusal(
+        "No database for a moment; nothing was changed.",
+        "temporarily_unavailable",
+        headers={"Retry-After": RETRY_AFTER},
+    ),
+}
 TOO_MANY_FAILURES = {
     "429": refusal("Too many attempts failed.", "temporarily_unavailable", headers={"Retry-After": RETRY_AFTER})
 }
@@ -105,6 +110,11 @@ def redirect(description: str) -> JsonObject:
 _ANY_PAGE: JsonObject = {"content": {HTML: {"schema": {"type": "string"}}}}
 UNREADABLE: Mapping[str, JsonObject] = {
     "400": {"description": "A page with the reference under which the log has the reason.", **_ANY_PAGE},
+    "503": {
+        "description": "A page: no database for a moment; nothing was changed.",
+        "headers": {"Retry-After": RETRY_AFTER},
+        **_ANY_PAGE,
+    },
 }
 UNREADABLE_BODY: Mapping[str, JsonObject] = {
     **UNREADABLE,

@@ -12,9 +12,9 @@ def path_item(_: Server) -> PathItem:
             id="readyz",
             summary="This process can do its work: database, migrations and keys are there.",
             responses={
+                **answers.FAILURE,
                 "200": answers.in_json("It can.", "Health"),
                 "503": answers.in_json("Something is missing.", "Health"),
-                **answers.FAILURE,
             },
         )
     )
