@@ -98,18 +98,29 @@ def announce(signal: Signal, **facts: object) -> None:
         facts: ids and words, as listed beside the signal.
     """
 
+    served = _served.get()
+
     def tell() -> None:
-        level = logging.WARNING if signal in _WARNINGS else logging.INFO
-        name = _NAMES[signal]
-        if logger.isEnabledFor(level):
-            words = " ".join(f"{key}={str(value)!r}" for key, value in facts.items())
-            logger.log(level, "%s %s", name, words, extra={"event": name, "facts": facts})
-        # A host's receiver that fails is the host's to mend; the client's answer is already true.
-        for receiver, outcome in signal.send_robust(sender=None, **facts):
-            if isinstance(outcome, Exception):
-                logger.error("receiver %r of %s failed", receiver, name, exc_info=outcome)
+        # A host's transaction around the request may end only after it: then, too, it is this request's event.
+        token = _served.set(served)
+        try:
+            _tell(signal, facts)
+        finally:
+            _served.reset(token)
 
     transaction.on_commit(tell, robust=True)
+
+
+def _tell(signal: Signal, facts: dict[str, object]) -> None:
+    level = logging.WARNING if signal in _WARNINGS else logging.INFO
+    name = _NAMES[signal]
+    if logger.isEnabledFor(level):
+        words = " ".join(f"{key}={str(value)!r}" for key, value in facts.items())
+        logger.log(level, "%s %s", name, words, extra={"event": name, "facts": facts})
+    # A host's receiver that fails is the host's to mend; the client's answer is already true.
+    for receiver, outcome in signal.send_robust(sender=None, **facts):
+        if isinstance(outcome, Exception):
+            logger.error("receiver %r of %s failed", receiver, name, exc_info=outcome)
 
 
 def announce_login_refused(
@@ -117,4 +128,10 @@ def announce_login_refused(
 ) -> None:
     """Pass Django's own signal of a refused login on as an event of ours."""
     username = str(credentials.get("username", ""))[:150]
-    announce(login_refused, username=username, reason="wrong username or password")
+    # On a page that is not ours, the admin's or the host project's, nothing but this request tells from where.
+    served = _served.get() or Served(address=request.META.get("REMOTE_ADDR", "") if request else "")
+    token = _served.set(served)
+    try:
+        announce(login_refused, username=username, reason="wrong username or password")
+    finally:
+        _served.reset(token)

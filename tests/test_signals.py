@@ -275,6 +275,23 @@ def test_a_consent_whose_code_cannot_be_stored_is_neither_kept_nor_told(
     assert [name for name, _ in told] == ["consent_given", "code_issued"]
 
 
+def test_an_event_belongs_to_its_request_however_late_it_is_told(guide: Guide, committed: Committed) -> None:
+    """A host's transaction around the request commits after it: who asks from where it came is told all the same."""
+    served: list[tuple[str, str]] = []
+
+    def look(**_: object) -> None:
+        served.append((signals.now_serving().endpoint, signals.now_serving().address))
+
+    signals.token_issued.connect(look)
+    guide.server.defaults["REMOTE_ADDR"] = "203.0.113.7"
+    try:
+        with committed():
+            guide.tokens()
+    finally:
+        signals.token_issued.disconnect(look)
+    assert (served, signals.now_serving().endpoint) == ([("token", "203.0.113.7")], "")
+
+
 # -- receivers and log -----------------------------------------------------------------------------------------------
 
 
