@@ -38,6 +38,9 @@ def test_the_defaults() -> None:
         "REQUEST_ID_HEADER": "",
         "METRICS_ADDRESSES": (),
         "METRICS_SECRET": "",
+        "FAILURE_LIMIT": 10,
+        "FAILURE_WINDOW": timedelta(minutes=5),
+        "THROTTLE_CACHE": "default",
     }
 
 
