@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class OAuthServiceConfig(AppConfig):
-    """The authorization server, ready once its checks and its one receiver are connected."""
+    """The authorization server, ready once its checks and receivers are connected."""
 
     name = "oauth_service"
     verbose_name = "OAuth service"
@@ -13,10 +13,11 @@ class OAuthServiceConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_login_failed
 
-        from . import checks, conf, signals
+        from . import audit, checks, conf, signals
 
         checks.register_all()
         user_login_failed.connect(signals.announce_login_refused, dispatch_uid="oauth_service.login_refused")
+        audit.connect()
         if conf.counts() and not checks.fault_of_metrics():  # else the checks say why nothing is counted
             from . import metrics
 

@@ -96,6 +96,8 @@ def _faults_of_lifetimes() -> Iterator[Finding]:
     for lifetime in (code, access, refresh):
         if lifetime() < timedelta(seconds=1):
             yield "E003", f"{lifetime.name} must be a second or more.", ""
+    if conf.AUDIT_LIFETIME() < timedelta(0):
+        yield "E003", f"{conf.AUDIT_LIFETIME.name} must be zero or more.", ""
     if code() > LONGEST_CODE_LIFETIME:
         yield "E004", f"{code.name} must be ten minutes at most (RFC 6749 section 4.1.2).", ""
     if not timedelta(0) <= conf.REFRESH_RETRY_WINDOW() <= LONGEST_SAFE_RETRY_WINDOW:

@@ -96,6 +96,12 @@ CLAIMS = Setting(
     "oauth_service.claims.claims_of",
     "Dotted path of the function `(user, scope) -> dict` that says what `/userinfo/` tells.",
 )
+AUDIT_LIFETIME = Setting(
+    "OAUTH_SERVICE_AUDIT_LIFETIME",
+    timedelta,
+    timedelta(days=90),
+    "How long the audit trail keeps an event; `timedelta(0)` keeps no trail.",
+)
 REQUEST_BODY_LIMIT = Setting(
     "OAUTH_SERVICE_REQUEST_BODY_LIMIT", int, 65_536, "The longest request body that is read, in bytes."
 )

@@ -1,13 +1,13 @@
 """What every test of the server may ask for: the guide's cast, and the guide's messages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import hypothesis
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 
-from oauth_service import clients, failure_counts, throttle
+from oauth_service import audit, clients, failure_counts, throttle
 from oauth_service.models import Client
 from tests.guide import Guide
 
@@ -24,6 +24,15 @@ def forget_secrets() -> None:
     failure_counts.forget_all()
     for each in (throttle.LOGINS, throttle.CLIENTS):
         each.calm_down()
+
+
+@pytest.fixture(autouse=True)
+def forget_what_waits() -> Iterator[None]:
+    """No thread writes to a test's database behind its back: what waits for the audit trail waits for audit.flush()."""
+    with pytest.MonkeyPatch.context() as patch:  # one of its own, which no test undoes
+        patch.setattr(audit, "_trail", audit._Trail())
+        patch.setattr(audit._Trail, "start", lambda trail: None)
+        yield
 
 
 @pytest.fixture

@@ -115,6 +115,8 @@ def test_a_cache_that_keeps_nothing_counts_nothing(settings: Settings) -> None:
         ("AUTHORIZATION_CODE_LIFETIME", timedelta(0), ["E003"]),
         ("ACCESS_TOKEN_LIFETIME", timedelta(milliseconds=999), ["E003"]),
         ("REFRESH_TOKEN_LIFETIME", timedelta(seconds=-1), ["E003", "E010"]),
+        ("AUDIT_LIFETIME", timedelta(0), []),
+        ("AUDIT_LIFETIME", timedelta(microseconds=-1), ["E003"]),
         ("AUTHORIZATION_CODE_LIFETIME", timedelta(minutes=10), []),
         ("AUTHORIZATION_CODE_LIFETIME", timedelta(minutes=10, seconds=1), ["E004"]),
         ("REFRESH_RETRY_WINDOW", timedelta(0), []),

@@ -31,6 +31,7 @@ def test_the_defaults() -> None:
         "ACCESS_TOKEN_LIFETIME": timedelta(hours=1),
         "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
         "REFRESH_RETRY_WINDOW": timedelta(minutes=2),
+        "AUDIT_LIFETIME": timedelta(days=90),
         "TOKEN_KEY": "",
         "TOKEN_KEY_FALLBACKS": (),
         "CLAIMS": "oauth_service.claims.claims_of",

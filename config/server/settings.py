@@ -5,6 +5,7 @@ Everything that differs between deployments comes from the environment; docs/dep
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,6 +33,7 @@ OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = _list("OAUTH_SERVICE_TOKEN_KEY_FALLBACKS")
 OAUTH_SERVICE_METRICS_ADDRESSES = _list("METRICS_ADDRESSES")
 OAUTH_SERVICE_METRICS_SECRET = os.environ.get("METRICS_SECRET", "")
 OAUTH_SERVICE_REQUEST_ID_HEADER = "X-Request-ID"  # proxies.py lets it through from our own alone
+OAUTH_SERVICE_AUDIT_LIFETIME = timedelta(days=int(os.environ.get("AUDIT_DAYS", "90")))
 OAUTH_SERVICE_SERVICE_NAME = os.environ.get("OAUTH_SERVICE_SERVICE_NAME", "OAuth Service")
 
 ISSUER = urlsplit(OAUTH_SERVICE_ISSUER)

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from django.db import connections, models, router, transaction
 
+from .audit_event import AuditEvent
 from .authorization_code import AuthorizationCode
 from .grant import Grant
 from .revoked_token import RevokedToken
 
 BATCH = 500
 PAUSE_SECONDS = 60.0
-SWEPT: tuple[type[models.Model], ...] = (AuthorizationCode, Grant, RevokedToken)
+SWEPT: tuple[type[models.Model], ...] = (AuthorizationCode, Grant, RevokedToken, AuditEvent)
 
 _turn = threading.Lock()
 _next_at = time.monotonic() + PAUSE_SECONDS

@@ -27,7 +27,7 @@ not fit a project is silenced by its id in `SILENCED_SYSTEM_CHECKS`.
 | --- | --- |
 | `oauth_service.E001` | a setting with our prefix that does not exist |
 | `oauth_service.E002` | a value of the wrong type |
-| `oauth_service.E003` | a lifetime shorter than a second |
+| `oauth_service.E003` | a lifetime shorter than a second, or an audit trail kept for less than no time |
 | `oauth_service.E004` | codes that live longer than ten minutes |
 | `oauth_service.E005` | a retry window below zero or over ten minutes |
 | `oauth_service.E006` | an issuer that RFC 8414 does not allow |

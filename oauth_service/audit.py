@@ -1,0 +1,264 @@
+"""
+The audit trail: every event of signals.py becomes a row, and no request waits for the routine ones (ADR 11).
+
+What ends or grants access is written before its answer is sent. Everything else waits in memory, for a second or for a batch,
+until a thread of this process writes it; a process that is killed loses that much. The queue is bounded: what does not fit is
+counted, and the log tells how many were lost.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from multiprocessing.util import Finalize
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DataError, Error, InterfaceError, OperationalError, close_old_connections, connections
+from django.db.models.signals import post_delete
+from django.dispatch import Signal
+from django.utils import timezone
+
+from . import conf, signals
+from .models import AuditEvent, Client
+from .models.audit_event import Entry, Event, Outcome
+
+logger = logging.getLogger("oauth_service.audit")
+
+BATCH = 500
+PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0  # between attempts while the database is away
+IDLE_SECONDS = 10.0  # after which the writer's database connection is closed
+MOST_WAITING = 10_000
+EXIT_SECONDS = 5.0
+
+_USED_AGAIN = "it was used again, and its connection was ended"
+_EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
+    signals.login_refused: (Event.LOGIN_REFUSED, Outcome.REFUSED, ""),
+    signals.client_refused: (Event.CLIENT_REFUSED, Outcome.REFUSED, ""),
+    signals.consent_given: (Event.CONSENT_GIVEN, Outcome.DONE, ""),
+    signals.code_issued: (Event.CODE_ISSUED, Outcome.DONE, ""),
+    signals.token_issued: (Event.TOKEN_ISSUED, Outcome.DONE, ""),
+    signals.token_refreshed: (Event.TOKEN_REFRESHED, Outcome.DONE, ""),
+    signals.refresh_retried: (Event.REFRESH_RETRIED, Outcome.DONE, ""),
+    signals.code_replayed: (Event.CODE_REPLAYED, Outcome.REFUSED, _USED_AGAIN),
+    signals.refresh_replayed: (Event.REFRESH_REPLAYED, Outcome.REFUSED, _USED_AGAIN),
+    signals.token_revoked: (Event.TOKEN_REVOKED, Outcome.DONE, ""),
+    signals.app_deauthorised: (Event.APP_DEAUTHORISED, Outcome.DONE, ""),
+}
+# Each of them happens once to what it happens to, so that nobody can make this server write by asking again and again.
+_AT_ONCE = {
+    signals.consent_given,
+    signals.code_replayed,
+    signals.refresh_replayed,
+    signals.token_revoked,
+    signals.app_deauthorised,
+}
+
+
+class _Claimed(str):
+    """
+    What somebody who proved nothing called themselves.
+
+    It may be a password in the wrong field. It is stored as what it names, an account or a client, or not at all.
+    """
+
+    __slots__ = ()
+
+
+def connect() -> None:
+    """Hear of every event, and of every user that is deleted."""
+    for signal in _EVENTS:
+        signal.connect(_record, dispatch_uid="oauth_service.audit")
+    post_delete.connect(_forget, sender=get_user_model(), dispatch_uid="oauth_service.audit")
+
+
+def flush() -> bool:
+    """Write what waits, now and on the caller's own connection; False if the database cannot be reached."""
+    return _trail.flush()
+
+
+def _record(
+    signal: Signal,
+    *,
+    user_id: Any = None,
+    client_id: str = "",
+    grant_id: Any = None,
+    scope: str = "",
+    reason: str = "",
+    token_type: str = "",
+    username: str = "",
+    **_: object,
+) -> None:
+    if not (lifetime := conf.AUDIT_LIFETIME()):
+        return
+    event, outcome, why = _EVENTS[signal]
+    served = signals.now_serving()
+    now = timezone.now()
+    entry = Entry(
+        at=now,
+        event=event.value,
+        outcome=outcome.value,
+        user_id=_Claimed(username) if username else user_id,
+        client_id=_Claimed(client_id) if signal is signals.client_refused else client_id,
+        grant_id=grant_id,
+        scope=scope,
+        reason=reason or why or token_type,
+        address=served.address[:45],
+        reference=served.reference if served.endpoint else "",
+        purge_at=now + lifetime,
+    )
+    if signal in _AT_ONCE:
+        try:
+            AuditEvent.objects.add(entry)
+        except Error:
+            # What it tells of is true already; the writer has more time than this request.
+            logger.warning("audit: %s could not be written at once, and waits", entry.event, exc_info=True)
+        else:
+            return
+    _trail.put(entry)
+
+
+def _forget(instance: Any, **_: object) -> None:
+    AuditEvent.objects.forget(instance.pk)
+
+
+class _Trail:
+    """What waits to be written in this process, and the thread that writes it."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Entry] = deque()
+        self.lost = 0
+        self._started = False
+        self._something = threading.Event()
+        self._enough = threading.Event()
+        self._writing = threading.Lock()
+        self._counting = threading.Lock()
+
+    def put(self, entry: Entry) -> None:
+        """Let an entry wait for the writer, which is started by the first; too many are counted instead."""
+        count = len(self.waiting)
+        if count >= MOST_WAITING:
+            self._lose(1)
+            return
+        self.waiting.append(entry)
+        if not self._started:
+            self.start()
+        if not self._something.is_set():
+            self._something.set()
+        if count >= BATCH and not self._enough.is_set():
+            self._enough.set()
+
+    def start(self) -> None:
+        """Start the writer, once a process; and see to it that what waits at its end is written."""
+        with self._counting:
+            if self._started:
+                return
+            self._started = True
+        # Unlike atexit's, it is also run by the children of multiprocessing, which some servers' workers are.
+        Finalize(None, self.finish, exitpriority=100)
+        threading.Thread(target=self._write_on, name="oauth_service.audit", daemon=True).start()
+
+    def flush(self, *, patience: float = -1) -> bool:
+        """
+        Write what waits.
+
+        Args:
+            patience: for how many seconds to wait for somebody else who is writing; -1 for as long as it takes.
+
+        Returns:
+            whether the database could be reached.
+        """
+        if not self._writing.acquire(timeout=patience):
+            return False
+        try:
+            while batch := self._next():
+                try:
+                    AuditEvent.objects.add_all(_identified(batch))
+                except (OperationalError, InterfaceError) as fault:
+                    self.waiting.extendleft(reversed(batch))
+                    logger.warning("audit: %d events wait for the database: %s", len(self.waiting), fault)
+                    return False
+                except Exception:  # whatever it is, the next batch must have its turn
+                    logger.exception("audit: a batch could not be written")
+                    self._lose(len(batch))
+        finally:
+            self._writing.release()
+        with self._counting:
+            lost, self.lost = self.lost, 0
+        if lost:
+            logger.error("audit: %d events were lost", lost)
+        return True
+
+    def finish(self) -> None:
+        """Write what waits at the end of the process, if that takes no more than a moment."""
+        if not self.flush(patience=EXIT_SECONDS):
+            logger.error("audit: %d events were lost, the process ends", len(self.waiting))
+        connections.close_all()
+
+    def _next(self) -> list[Entry]:
+        batch: list[Entry] = []
+        while self.waiting and len(batch) < BATCH:
+            batch.append(self.waiting.popleft())
+        return batch
+
+    def _lose(self, count: int) -> None:
+        with self._counting:
+            self.lost += count
+
+    def _write_on(self) -> None:
+        pause = PAUSE_SECONDS
+        while True:
+            if not self._something.wait(IDLE_SECONDS):
+                connections.close_all()
+                self._something.wait()
+            self._enough.wait(PAUSE_SECONDS)
+            self._something.clear()
+            self._enough.clear()
+            close_old_connections()
+            if self.flush():
+                pause = PAUSE_SECONDS
+                close_old_connections()  # those that the project does not keep; behind a pool, others need them
+            else:
+                connections.close_all()
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+                self._something.set()
+
+
+def _identified(batch: Sequence[Entry]) -> list[Entry]:
+    accounts = {name: _account_of(name) for entry in batch if isinstance(name := entry.user_id, _Claimed)}
+    claimed = {entry.client_id for entry in batch if isinstance(entry.client_id, _Claimed)}
+    clients = set(Client.objects.filter(client_id__in=claimed).values_list("client_id", flat=True)) if claimed else ()
+
+    def identified(entry: Entry) -> Entry:
+        if isinstance(entry.user_id, _Claimed):
+            entry = entry._replace(user_id=accounts[entry.user_id])
+        if isinstance(entry.client_id, _Claimed):
+            entry = entry._replace(client_id=str(entry.client_id) if entry.client_id in clients else "")
+        return entry
+
+    return [identified(entry) for entry in batch]
+
+
+def _account_of(name: str) -> Any:
+    users: Any = get_user_model()._default_manager
+    try:
+        return users.get_by_natural_key(name).pk
+    except (ObjectDoesNotExist, DataError, ValueError):
+        return None
+
+
+_trail = _Trail()
+
+
+def _start_afresh() -> None:
+    global _trail
+    _trail = _Trail()  # what waits in the parent is the parent's to write, and its thread is not in the child
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh)

@@ -1,0 +1,416 @@
+"""The audit trail: every event has its row, routine ones cost no request a statement, a failure breaks nothing."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
+from django.db import DataError, OperationalError, connections
+from django.test import Client as Browser
+from pytest_django import Settings
+
+from oauth_service import audit, signals
+from oauth_service.models import AuditEvent, Grant, audit_event, purge
+from tests.guide import SECRET, Guide
+from tests.test_signals import ANNOUNCED, EVENTS, play
+
+Committed = Callable[[], AbstractContextManager[object]]
+START = audit._Trail.start  # before tests/conftest.py takes it away
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+AT_ONCE = ["consent_given", "token_revoked", "code_replayed", "refresh_replayed", "app_deauthorised"]
+
+
+def written(*fields: str) -> list[Any]:
+    """These columns of every row, in the order of what happened; one column alone without its tuple."""
+    rows = AuditEvent.objects.order_by("at", "pk")
+    return list(rows.values_list(*fields, flat=True) if len(fields) == 1 else rows.values_list(*fields))
+
+
+@pytest.fixture
+def played(guide: Guide, committed: Committed) -> Guide:
+    """A lifecycle in which everything happens that there is an event for, and its rows."""
+    with committed():
+        play(guide)
+    assert audit.flush()
+    return guide
+
+
+# -- what is written ---------------------------------------------------------------------------------------------------
+
+
+def test_every_event_has_its_row(played: Guide) -> None:
+    """Whatever signals.py can tell, with how it ended and why."""
+    assert written("event", "outcome", "reason") == [
+        ("login_refused", "refused", "wrong username or password"),
+        ("client_refused", "refused", "wrong secret"),
+        ("consent_given", "done", ""),
+        ("code_issued", "done", ""),
+        ("token_issued", "done", ""),
+        ("token_refreshed", "done", ""),
+        ("refresh_retried", "done", ""),
+        ("token_revoked", "done", "access_token"),
+        ("code_replayed", "refused", "it was used again, and its connection was ended"),
+        ("consent_given", "done", ""),
+        ("code_issued", "done", ""),
+        ("token_issued", "done", ""),
+        ("token_refreshed", "done", ""),
+        ("token_refreshed", "done", ""),
+        ("refresh_replayed", "refused", "it was used again, and its connection was ended"),
+        ("consent_given", "done", ""),
+        ("code_issued", "done", ""),
+        ("token_issued", "done", ""),
+        ("token_revoked", "done", "refresh_token"),
+        ("app_deauthorised", "done", ""),
+    ]
+
+
+def test_no_event_is_left_out(played: Guide) -> None:
+    """Whoever adds one to signals.py says here what becomes of it."""
+    assert set(audit._EVENTS) == {EVENTS[name] for name in EVENTS if name != "request_answered"}
+    assert set(written("event")) == set(audit_event.Event.values) == ANNOUNCED
+
+
+def test_a_row_says_who_which_client_and_which_connection(played: Guide) -> None:
+    """The login by its account, the refused client by its name alone."""
+    who = {event: (user, client) for event, user, client in written("event", "user_id", "client_id")}
+    alice = played.alice.pk
+    assert who == dict.fromkeys(ANNOUNCED, (alice, "presc_man_123")) | {
+        "login_refused": (alice, ""),
+        "client_refused": (None, "presc_man_123"),
+    }
+    with_grant = {event for event, grant in written("event", "grant_id") if grant}
+    without = {"login_refused", "client_refused", "consent_given", "code_issued", "app_deauthorised"}
+    assert with_grant == ANNOUNCED - without
+
+
+def test_a_row_has_the_facts_of_its_event(guide: Guide, committed: Committed) -> None:
+    """Each in its own column, through the queue or not."""
+    with time_machine.travel(NOON, tick=False), committed():
+        tokens = guide.tokens(scope="profile")
+        grant = Grant.objects.get().pk
+        guide.revoke(tokens["refresh_token"])
+    audit.flush()
+    columns = ("at", "event", "user_id", "client_id", "grant_id", "scope", "reason", "purge_at")
+    row = {"at": NOON, "user": guide.alice.pk, "client": "presc_man_123", "until": NOON + timedelta(days=90)}
+    expected = [
+        ("consent_given", None, "profile", ""),
+        ("code_issued", None, "profile", ""),
+        ("token_issued", grant, "profile", ""),
+        ("token_revoked", grant, "", "refresh_token"),
+    ]
+    assert sorted(written(*columns), key=str) == sorted(
+        [
+            (row["at"], event, row["user"], row["client"], grant_id, scope, reason, row["until"])
+            for event, grant_id, scope, reason in expected
+        ],
+        key=str,
+    )
+
+
+def test_a_row_says_from_where_and_under_which_reference(guide: Guide, committed: Committed) -> None:
+    """The reference is the one that the answer carries: what a person reads out on the telephone finds the row."""
+    guide.server.defaults["REMOTE_ADDR"] = "2001:db8:0:0:1:2:3:4"
+    with committed():
+        answer = guide.exchange("SPL__x", client_secret="wrong")
+    audit.flush()
+    assert written("address", "reference") == [("2001:db8:0:0:1:2:3:4", answer.json()["reference"])]
+
+
+def test_a_sign_in_that_another_page_refused_has_an_address_too(
+    committed: Committed, browser: Browser, db: None
+) -> None:
+    """The admin's or the host project's: its errors carry no reference."""
+    browser.get("/admin/login/")
+    form = {"username": "alice", "password": "x", "csrfmiddlewaretoken": browser.cookies["csrftoken"].value}
+    with committed():
+        browser.post("/admin/login/", form, REMOTE_ADDR="203.0.113.7")
+    audit.flush()
+    assert written("event", "address", "reference") == [("login_refused", "203.0.113.7", "")]
+
+
+def test_what_happens_outside_of_a_request_has_neither(guide: Guide, committed: Committed) -> None:
+    """A command or a host's own page: an invented reference would be looked for in vain."""
+    with committed():
+        signals.announce(signals.app_deauthorised, user_id=guide.alice.pk, client_id="presc_man_123")
+    assert written("address", "reference") == [("", "")]
+
+
+@pytest.mark.parametrize(
+    ("username", "known"), [("alice", True), ("nobody", False), ("hunter2-in-the-wrong-field", False)]
+)
+def test_a_refused_sign_in_is_its_accounts_or_nobodys(
+    guide: Guide, committed: Committed, username: str, known: bool
+) -> None:
+    """What was typed is not kept: people type their password there."""
+    with committed():
+        authenticate(username=username, password="wrong")
+    audit.flush()
+    assert written("user_id", "reason") == [(guide.alice.pk if known else None, "wrong username or password")]
+    assert username not in repr(list(AuditEvent.objects.values()))
+
+
+@pytest.mark.parametrize("reason", ["no such client", "throttled"])
+def test_a_client_id_that_no_client_has_is_not_kept(guide: Guide, committed: Committed, reason: str) -> None:
+    """It is whatever somebody sent, a secret in the wrong field perhaps; whoever is refused unseen included."""
+    with committed():
+        for client_id in (SECRET, "presc_man_123"):
+            signals.announce(signals.client_refused, client_id=client_id, reason=reason)
+    audit.flush()
+    assert written("client_id", "reason") == [("", reason), ("presc_man_123", reason)]
+
+
+def test_nothing_in_a_row_opens_anything(guide: Guide, committed: Committed) -> None:
+    """Neither what was sent nor what was answered stands in any column."""
+    with committed():
+        code = guide.code()
+        tokens = guide.exchange(code).json()
+        renewed = guide.refresh(tokens["refresh_token"]).json()
+        guide.exchange(code, client_secret="a-wrong-one")
+        guide.exchange(code)
+        authenticate(username="alice", password="mistyped")
+        play(guide)
+    audit.flush()
+    rows = repr(list(AuditEvent.objects.values()))
+    values = [code, tokens["access_token"], tokens["refresh_token"], renewed["access_token"], renewed["refresh_token"]]
+    secrets = [*values, *(value[-43:] for value in values), SECRET, "a-wrong-one", "mistyped", guide.alice.email]
+    assert len(written("event")) > 20
+    assert [secret for secret in secrets if secret in rows] == []
+
+
+# -- when it is written ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_grants_or_ends_access_is_written_before_the_answer(guide: Guide) -> None:
+    """A process that is killed loses none of these once somebody was told."""
+    play(guide)
+    assert sorted(written("event")) == sorted(
+        [*AT_ONCE, "consent_given", "consent_given", "token_revoked"],
+    )
+
+
+def test_the_rest_waits(guide: Guide, committed: Committed) -> None:
+    """It is written in one go."""
+    with committed():
+        guide.tokens()
+    assert written("event") == ["consent_given"]
+    audit.flush()
+    assert written("event") == ["consent_given", "code_issued", "token_issued"]
+
+
+def test_what_was_rolled_back_leaves_no_row(guide: Guide, committed: Committed) -> None:
+    """It never happened: neither written nor waiting."""
+    guide.code()  # in a transaction that does not end here
+    assert (audit.flush(), written("event")) == (True, [])
+
+
+def test_a_batch_is_one_statement_where_the_database_allows(
+    guide: Guide, committed: Committed, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    """The cost of a row is that of its values."""
+    with committed():
+        refresh_token = guide.tokens()["refresh_token"]
+        for _ in range(50):
+            refresh_token = guide.refresh(refresh_token).json()["refresh_token"]
+    with django_assert_num_queries(3):  # SAVEPOINT, INSERT, RELEASE
+        audit.flush()
+    assert len(written("event")) == 53
+
+
+def test_more_than_a_statement_takes_are_several(guide: Guide) -> None:
+    """SQLite takes 999 values in one: rows arrive all the same, each with its own."""
+    entry = audit_event.Entry(
+        NOON, "token_refreshed", "done", guide.alice.pk, "", None, "", "", "", "", NOON + timedelta(days=1)
+    )
+    AuditEvent.objects.add_all([entry._replace(reference=str(number)) for number in range(audit.BATCH)])
+    assert sorted(map(int, written("reference"))) == list(range(audit.BATCH))
+
+
+# -- for how long ------------------------------------------------------------------------------------------------------
+
+
+def test_rows_go_in_their_time(guide: Guide, committed: Committed, settings: Settings) -> None:
+    """Kept for the time that was set when they were written, and swept with everything else."""
+    settings.OAUTH_SERVICE_AUDIT_LIFETIME = timedelta(days=7)
+    with time_machine.travel(NOON, tick=False), committed():
+        guide.tokens()
+    audit.flush()
+    week = NOON + timedelta(days=7)
+    left = []
+    for moment in (week - timedelta(seconds=1), week):
+        purge.sweep(now=moment)
+        left.append(len(written("event")))
+    assert left == [3, 0]
+
+
+def test_a_lifetime_of_zero_keeps_no_trail(played: Guide, committed: Committed, settings: Settings) -> None:
+    """What is there stays until its time is over; nothing is added, neither at once nor later."""
+    before = len(written("event"))
+    settings.OAUTH_SERVICE_AUDIT_LIFETIME = timedelta(0)
+    with committed():
+        play(played)
+    audit.flush()
+    assert (len(written("event")), before) == (before, 20)
+
+
+def test_the_trail_of_a_user_goes_with_the_user(played: Guide) -> None:
+    """A person who leaves takes all of it along; of nobody, and of others, it stays."""
+    other = User.objects.create_user("dinah")
+    AuditEvent.objects.filter(event="code_issued").update(user=other)
+    played.alice.delete()
+    assert set(written("event", "user_id")) == {("client_refused", None), ("code_issued", other.pk)}
+
+
+def test_an_event_of_somebody_who_was_deleted_meanwhile_can_be_written(guide: Guide, committed: Committed) -> None:
+    """It waited while its user went; the rows beside it must not suffer."""
+    with committed():
+        guide.tokens()
+        User.objects.all().delete()
+    assert (audit.flush(), written("event")[-1]) == (True, "token_issued")
+
+
+def test_the_trail_of_a_client_outlives_it(played: Guide) -> None:
+    """What it did is asked for after it was thrown out."""
+    played.client.delete()
+    assert len(written("event")) == 20
+
+
+# -- when it cannot be written -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fault(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
+    """Whatever is put here is raised by every write to the trail."""
+    raised: list[Exception] = []
+
+    def failing(write: Callable[..., None]) -> Callable[..., None]:
+        def attempt(*arguments: Any, **values: Any) -> None:
+            if raised:
+                raise raised[0]
+            write(*arguments, **values)
+
+        return attempt
+
+    for name in ("run", "run_all"):
+        monkeypatch.setattr(audit_event._insert, name, failing(getattr(audit_event._insert, name)), raising=False)
+    return raised  # type: ignore[return-value]
+
+
+def test_while_the_database_is_away_events_wait(
+    guide: Guide, committed: Committed, fault: list[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    """In their order, those that are written at once too; nobody's request fails for it."""
+    fault.append(OperationalError("server closed the connection"))
+    with committed():
+        tokens = guide.tokens()
+        assert guide.revoke(tokens["refresh_token"]).status_code == 200
+    assert (audit.flush(), audit.flush(), written("event")) == (False, False, [])
+    assert "4 events wait for the database: server closed the connection" in caplog.text
+    fault.clear()
+    assert audit.flush()
+    assert written("event") == ["consent_given", "code_issued", "token_issued", "token_revoked"]
+
+
+def test_a_batch_that_the_database_refuses_does_not_stop_the_next(
+    guide: Guide, committed: Committed, fault: list[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Trying it again would find the same fault for ever; the loss is told."""
+    fault.append(DataError("value too long"))
+    with committed():
+        guide.exchange("SPL__x", client_secret="wrong")
+    assert audit.flush()
+    fault.clear()
+    with committed():
+        guide.exchange("SPL__x", client_secret="wrong")
+    assert (audit.flush(), written("event")) == (True, ["client_refused"])
+    assert "audit: 1 events were lost" in caplog.text
+
+
+def test_more_than_memory_is_given_are_counted_instead(
+    guide: Guide, committed: Committed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A flood of refusals, or a database that stays away: the process does not grow, and says what is missing."""
+    monkeypatch.setattr(audit, "MOST_WAITING", 3)
+    with committed():
+        for _ in range(5):
+            guide.exchange("SPL__x", client_secret="wrong")
+    assert (audit.flush(), len(written("event"))) == (True, 3)
+    assert "audit: 2 events were lost" in caplog.text
+    caplog.clear()
+    audit.flush()
+    assert caplog.text == ""
+
+
+# -- the writer --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def writer(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[audit._Trail]:
+    """A process with its writer, in a hurry; its connection is closed before the test's database goes."""
+    monkeypatch.setattr(audit._Trail, "start", START)
+    for name, seconds in {"PAUSE_SECONDS": 0.05, "IDLE_SECONDS": 0.2, "LONGEST_PAUSE_SECONDS": 0.1}.items():
+        monkeypatch.setattr(audit, name, seconds)
+    monkeypatch.setattr(audit, "_trail", trail := audit._Trail())
+    closed = threading.Event()
+    close_all = connections.close_all
+
+    def close() -> None:
+        close_all()
+        if threading.current_thread().name == "oauth_service.audit":
+            closed.set()
+
+    monkeypatch.setattr(connections, "close_all", close)
+    yield trail
+    closed.clear()
+    assert closed.wait(20), "the writer has not closed its connection"
+
+
+def eventually(events: int) -> bool:
+    """Whether there are so many rows within a while."""
+    deadline = time.monotonic() + 20
+    while AuditEvent.objects.count() < events and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return AuditEvent.objects.count() == events
+
+
+def test_a_thread_of_its_own_writes(writer: audit._Trail, guide: Guide) -> None:
+    """The first event starts it; a second lot finds it again, after it has closed its connection."""
+    names = [thread.name for thread in threading.enumerate()]
+    guide.tokens()
+    assert eventually(3)
+    time.sleep(3 * audit.IDLE_SECONDS)
+    guide.tokens()
+    assert eventually(6)
+    started = [thread.name for thread in threading.enumerate()]
+    assert started.count("oauth_service.audit") - names.count("oauth_service.audit") == 1
+
+
+def test_it_writes_when_the_database_is_back(writer: audit._Trail, guide: Guide, fault: list[Exception]) -> None:
+    """By itself."""
+    fault.append(OperationalError("no route to host"))
+    guide.tokens()
+    time.sleep(0.5)
+    assert AuditEvent.objects.count() == 0
+    fault.clear()
+    assert eventually(3)
+
+
+def test_a_child_begins_with_nothing(guide: Guide, committed: Committed) -> None:
+    """What waits in the parent is written once, by the parent."""
+    with committed():
+        guide.tokens()
+    waiting = len(audit._trail.waiting)
+    child = os.fork()
+    if not child:
+        os._exit(len(audit._trail.waiting) + 10 * audit._trail._started)
+    _, status = os.waitpid(child, 0)
+    assert (waiting, os.waitstatus_to_exitcode(status), len(audit._trail.waiting)) == (2, 0, 2)
