@@ -19,7 +19,9 @@ from django.views.decorators.http import require_POST
 
 from . import signals
 from .forms import ClientForm
-from .models import Client, Consent, Grant
+from .models import AuditEvent, Client, Consent, Grant
+
+MOST_FOUND = 100  # users, and clients, whose events one search shows
 
 
 class _ReadOnly:
@@ -301,6 +303,52 @@ class GrantAdmin(_ReadOnly, admin.ModelAdmin):
             signals.announce(signals.token_revoked, **facts, token_type="refresh_token")
 
 
+@admin.register(AuditEvent)
+class AuditEventAdmin(_ReadOnly, admin.ModelAdmin):
+    """What happened. Nobody edits it and nobody deletes from it: it goes in its time, or with its user."""
+
+    list_display = ("at", "event", "outcome", "user", "client_id", "address", "reason", "reference")
+    list_filter = ("event", "outcome")
+    list_select_related = ("user",)
+    search_fields = ("client_id",)  # so that there is a field to search with; get_search_results() says how
+    search_help_text = _("User, the app's name or client ID, or the reference of an error page")
+    fields = (*list_display, "scope", "grant_id")
+    date_hierarchy = "at"
+    ordering = ("-pk",)  # as they were written: the key's own index serves it, however many there are
+    show_full_result_count = False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[AuditEvent]:
+        # Joined: a user who was deleted meanwhile is then nobody, instead of an error.
+        events: models.QuerySet[AuditEvent] = super().get_queryset(request)
+        return events.select_related("user")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[AuditEvent], search_term: str
+    ) -> tuple[models.QuerySet[AuditEvent], bool]:
+        """Find users and clients first, and their events by their ids: the trail is long, and has indexes for these."""
+        for word in search_term.split():
+            users = list(_users_called(word)[:MOST_FOUND])
+            clients = list(_clients_called(word)[:MOST_FOUND])
+            if users or clients:
+                queryset = queryset.filter(models.Q(user_id__in=users) | models.Q(client_id__in=clients))
+            else:
+                queryset = queryset.filter(reference=word)
+        return queryset, False
+
+
+def _users_called(word: str) -> models.QuerySet[Any, Any]:
+    named = models.Q(*[(f"{name}__icontains", word) for name in _user_names()], _connector=models.Q.OR)
+    return get_user_model()._default_manager.filter(named).order_by("pk").values_list("pk", flat=True)
+
+
+def _clients_called(word: str) -> models.QuerySet[Any, Any]:
+    named = models.Q(name__icontains=word) | models.Q(client_id__icontains=word)
+    return Client.objects.filter(named).order_by("pk").values_list("client_id", flat=True)
+
+
 def _live_grants(path: str) -> models.QuerySet[Grant]:
     live = {path: models.OuterRef("pk"), "expires_at__gt": timezone.now()}
     return Grant.objects.filter(**live).order_by()
@@ -317,7 +365,10 @@ def _live_grants_of(objs: Any) -> int:
 
 
 def _user_fields(path: str) -> tuple[str, ...]:
+    return tuple(f"{path}__{name}" for name in _user_names())
+
+
+def _user_names() -> list[str]:
     user = get_user_model()
     known = {field.name for field in user._meta.get_fields()}
-    names = dict.fromkeys([user.USERNAME_FIELD, user.get_email_field_name()])
-    return tuple(f"{path}__{name}" for name in names if name in known)
+    return [name for name in dict.fromkeys([user.USERNAME_FIELD, user.get_email_field_name()]) if name in known]

@@ -1,0 +1,123 @@
+"""The audit trail in the admin: found by user and client, changed by nobody."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from oauth_service.models import AuditEvent, Client
+from oauth_service.models.audit_event import Entry
+
+TRAIL = "/admin/oauth_service/auditevent/"
+
+
+@pytest.fixture
+def trail(alice: User, presc_man: Client, public_app: Client) -> list[AuditEvent]:
+    """An event of Alice and presc_man_123, one of Dinah and public_app, and one of nobody that is known."""
+    now = timezone.now()
+    nobody = Entry(
+        at=now,
+        event="login_refused",
+        outcome="refused",
+        user_id=None,
+        client_id="",
+        grant_id=None,
+        scope="",
+        reason="no account has this name",
+        address="203.0.113.7",
+        reference="0123456789ab",
+        purge_at=now + timedelta(days=90),
+    )
+    of_alice = nobody._replace(
+        event="token_refreshed", outcome="done", user_id=alice.pk, client_id="presc_man_123", reference="aaaaaaaaaaaa"
+    )
+    dinah = User.objects.create_user("dinah", "dinah@example.org")
+    of_dinah = of_alice._replace(user_id=dinah.pk, client_id="public_app", reference="bbbbbbbbbbbb")
+    AuditEvent.objects.add_all([of_alice, of_dinah, nobody])
+    return list(AuditEvent.objects.order_by("pk"))
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("", [2, 1, 0]),
+        ("alice", [0]),
+        ("ALICE@example.com", [0]),
+        ("presc_man_123", [0]),
+        ("Reminder", [1]),
+        ("dinah public_app", [1]),
+        ("dinah presc_man_123", []),
+        ("example", [1, 0]),
+        ("0123456789ab", [2]),
+        ("nobody", []),
+    ],
+)
+def test_events_are_found_by_user_client_and_reference(
+    staff: Browser, trail: list[AuditEvent], words: str, found: list[int]
+) -> None:
+    """What a person on the telephone says about it; several words narrow it down."""
+    assert list(staff.get(TRAIL, {"q": words}).context["cl"].result_list) == [trail[number] for number in found]
+
+
+def test_a_search_goes_by_the_indexes(staff: Browser, trail: list[AuditEvent]) -> None:
+    """The trail is the longest table there is: it is asked for ids, not for words somewhere in a join."""
+    with CaptureQueriesContext(connection) as statements:
+        staff.get(TRAIL, {"q": "alice"})
+    asked = [query["sql"] for query in statements.captured_queries if '"oauth_service_auditevent"' in query["sql"]]
+    by_id = f'"oauth_service_auditevent"."user_id" IN ({trail[0].user_id})'
+    searching = [sql for sql in asked if "WHERE" in sql]
+    assert searching
+    assert [sql for sql in searching if by_id not in sql or "LIKE" in sql] == []
+
+
+def test_the_list_costs_the_same_however_long_it_is(
+    staff: Browser, trail: list[AuditEvent], django_assert_max_num_queries: Callable[..., object]
+) -> None:
+    """Session, user, count, rows with their users, and the hierarchy of dates."""
+    entries = [Entry(*row) for row in AuditEvent.objects.values_list(*Entry._fields)]
+    AuditEvent.objects.add_all(entries * 5)
+    with django_assert_max_num_queries(7):  # type: ignore[attr-defined]
+        staff.get(TRAIL)
+
+
+def test_a_row_shows_all_that_is_known(staff: Browser, trail: list[AuditEvent]) -> None:
+    """In the list and on its own page."""
+    page = staff.get(f"{TRAIL}{trail[0].pk}/change/").content.decode()
+    words = ("access renewed", "done", "alice", "presc_man_123", "203.0.113.7", "aaaaaaaaaaaa")
+    assert [word for word in words if word not in page] == []
+    page = staff.get(TRAIL).content.decode()
+    assert [word for word in words if word not in page] == []
+
+
+def test_an_event_of_a_user_who_is_gone_is_nobodys(staff: Browser, trail: list[AuditEvent]) -> None:
+    """It was written a moment after the user was deleted."""
+    User.objects.filter(username="dinah")._raw_delete("default")
+    statuses = [staff.get(url).status_code for url in (TRAIL, f"{TRAIL}{trail[1].pk}/change/")]
+    assert statuses == [200, 200]
+
+
+def test_nobody_writes_edits_or_deletes(staff: Browser, trail: list[AuditEvent]) -> None:
+    """Not even an administrator: a trail that can be tidied proves nothing."""
+    row = f"{TRAIL}{trail[0].pk}/"
+    selected = {"action": "delete_selected", "_selected_action": str(trail[0].pk), "post": "yes"}
+    answers = [
+        staff.get(f"{TRAIL}add/"),
+        staff.post(f"{row}change/", {"reason": "x"}),
+        staff.post(f"{row}delete/", {"post": "yes"}),
+    ]
+    staff.post(TRAIL, selected)
+    assert ([answer.status_code for answer in answers], AuditEvent.objects.count()) == ([403] * 3, 3)
+
+
+def test_a_user_can_be_deleted_here_with_their_trail(staff: Browser, trail: list[AuditEvent], alice: User) -> None:
+    """Django's admin asks for the right to delete what hangs on a user; the trail is not in the way."""
+    staff.post(f"/admin/auth/user/{alice.pk}/delete/", {"post": "yes"})
+    assert (User.objects.filter(pk=alice.pk).exists(), AuditEvent.objects.filter(user_id=alice.pk).exists()) == (
+        False,
+        False,
+    )
