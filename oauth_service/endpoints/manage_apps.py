@@ -1,12 +1,55 @@
-"""GET /manage-apps/ -- the apps that a person has connected, each with a way to cut it off."""
+"""GET /manage-apps/ -- the apps that a person has connected, each with a way to cut it off, and what happened lately."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from .. import conf
 from ..http import answers_in_html, render_page
-from ..models import Consent
+from ..models import AuditEvent, Client, Consent
+from ..models.audit_event import Event
+
+RECENT = 20
+READ = 200  # events that are looked at for them: an app that renews its access every hour is one line a day
+
+# What means something to a person; codes and repeated renewals do not.
+_SENTENCES = {
+    Event.LOGIN_REFUSED: gettext_lazy("Somebody tried to sign in as you and was refused"),
+    Event.CONSENT_GIVEN: gettext_lazy("You allowed %(app)s to see something of your account"),
+    Event.TOKEN_ISSUED: gettext_lazy("%(app)s was connected"),
+    Event.TOKEN_REFRESHED: gettext_lazy("%(app)s renewed its access"),
+    Event.CODE_REPLAYED: gettext_lazy("%(app)s was disconnected, because what it connects with was used twice"),
+    Event.REFRESH_REPLAYED: gettext_lazy("%(app)s was disconnected, because what it connects with was used twice"),
+    Event.TOKEN_REVOKED: gettext_lazy("One connection of %(app)s was ended"),
+    Event.APP_DEAUTHORISED: gettext_lazy("%(app)s was disconnected"),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Activity:
+    """One line of what happened; at is the last time, count how often on that day."""
+
+    event: Event
+    app: str
+    address: str
+    at: datetime
+    count: int = 1
+
+    @property
+    def sentence(self) -> str:
+        """In plain words."""
+        if self.count > 1:
+            said = ngettext(
+                "%(app)s renewed its access %(count)d time", "%(app)s renewed its access %(count)d times", self.count
+            )
+            return said % {"app": self.app, "count": self.count}
+        return str(_SENTENCES[self.event] % {"app": self.app})
 
 
 @answers_in_html("GET")
@@ -27,4 +70,25 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
         }
         for consent in Consent.objects.of_user(request.user.pk, now=timezone.now())
     ]
-    return render_page(request, "manage_apps", {"connections": connections})
+    return render_page(
+        request, "manage_apps", {"connections": connections, "activities": _activities_of(request.user.pk)}
+    )
+
+
+def _activities_of(user_id: Any) -> list[Activity]:
+    told = AuditEvent.objects.of_user(user_id).filter(event__in=_SENTENCES)
+    # An app that hands back a token it no longer needs is still connected.
+    events = list(told.exclude(event=Event.TOKEN_REVOKED, reason="access_token")[:READ])
+    names = dict(
+        Client.objects.filter(client_id__in={event.client_id for event in events}).values_list("client_id", "name")
+    )
+    lines: dict[Any, Activity] = {}
+    for each in events:
+        day = timezone.localdate(each.at)
+        line = (each.client_id, each.address, day) if each.event == Event.TOKEN_REFRESHED else each.pk
+        if line in lines:
+            lines[line].count += 1
+        elif len(lines) < RECENT:
+            app = names.get(each.client_id) or _("An app that is no longer here")
+            lines[line] = Activity(event=Event(each.event), app=app, address=each.address, at=each.at)
+    return list(lines.values())

@@ -1,6 +1,8 @@
 """/manage-apps/: what a person has connected, and the way to cut it off."""
 
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,10 +10,12 @@ import time_machine
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 
+from oauth_service import audit
 from oauth_service.models import Client, Consent
 from tests.endpoints.page import Page
 from tests.guide import Guide
 
+Committed = Callable[[], AbstractContextManager[object]]
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
@@ -129,3 +133,133 @@ def test_the_page_is_neither_framed_nor_kept(alices: Browser, path: str) -> None
     headers = alices.get(path).headers
     assert (headers["X-Frame-Options"], headers["Cache-Control"]) == ("DENY", "no-store")
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+# -- recent activity ---------------------------------------------------------------------------------------------------
+
+
+def activity(page: Page) -> list[str]:
+    """The lines under "Recent activity"."""
+    return [item for item in page.items if re.search(r" \d{4}, .+ UTC", item)]
+
+
+def test_it_tells_what_happened_lately_in_plain_words(guide: Guide, committed: Committed) -> None:
+    """The latest first, each with when and from where; no ids."""
+    guide.server.defaults["REMOTE_ADDR"] = "198.51.100.4"
+    guide.browser.defaults["REMOTE_ADDR"] = "203.0.113.7"
+    with time_machine.travel(NOON, tick=False), committed():
+        code = guide.code()
+    with time_machine.travel(NOON + timedelta(seconds=30), tick=False), committed():
+        tokens = guide.exchange(code).json()
+    with time_machine.travel(NOON + timedelta(hours=2), tick=False), committed():
+        tokens = guide.refresh(tokens["refresh_token"]).json()
+        guide.revoke(tokens["access_token"])
+    with time_machine.travel(NOON + timedelta(hours=3), tick=False), committed():
+        guide.revoke(tokens["refresh_token"])
+    with time_machine.travel(NOON + timedelta(hours=4), tick=False), committed():
+        guide.deauthorise()
+    with time_machine.travel(NOON + timedelta(hours=5, minutes=30), tick=False), committed():
+        sign_in(guide.browser, password="wrong")
+    audit.flush()
+    page = page_of(guide)
+    assert activity(page) == [
+        "Somebody tried to sign in as you and was refused 1 Mar 2026, 5:30 p.m. UTC from 203.0.113.7",
+        "Prescription Manager was disconnected 1 Mar 2026, 4 p.m. UTC from 203.0.113.7",
+        "One connection of Prescription Manager was ended 1 Mar 2026, 3 p.m. UTC from 198.51.100.4",
+        "Prescription Manager renewed its access 1 Mar 2026, 2 p.m. UTC from 198.51.100.4",
+        "Prescription Manager was connected 1 Mar 2026, noon UTC from 198.51.100.4",
+        "You allowed Prescription Manager to see something of your account 1 Mar 2026, noon UTC from 203.0.113.7",
+    ]
+    assert "presc_man_123" not in page.text
+
+
+@pytest.mark.parametrize("replay", ["code", "refresh_token"])
+def test_it_tells_of_a_theft_without_the_words_of_the_trade(guide: Guide, committed: Committed, replay: str) -> None:
+    """Why an app has to be connected anew."""
+    with committed():
+        code = guide.code()
+        old = guide.exchange(code).json()["refresh_token"]
+        if replay == "code":
+            guide.exchange(code)
+        else:
+            guide.refresh(guide.refresh(old).json()["refresh_token"])
+            guide.refresh(old)
+    audit.flush()
+    assert activity(page_of(guide))[0].startswith(
+        "Prescription Manager was disconnected, because what it connects with was used twice"
+    )
+
+
+def test_renewals_of_a_day_are_one_line(guide: Guide, committed: Committed) -> None:
+    """An app that renews its access every hour would leave room for nothing else."""
+    with time_machine.travel(NOON, tick=False), committed():
+        token = guide.tokens()["refresh_token"]
+    for hour in range(1, 15):
+        with time_machine.travel(NOON + timedelta(hours=hour), tick=False), committed():
+            token = guide.refresh(token).json()["refresh_token"]
+    audit.flush()
+    assert [line.partition(" from")[0] for line in activity(page_of(guide))] == [
+        "Prescription Manager renewed its access 3 times 2 Mar 2026, 2 a.m. UTC",
+        "Prescription Manager renewed its access 11 times 1 Mar 2026, 11 p.m. UTC",
+        "Prescription Manager was connected 1 Mar 2026, noon UTC",
+        "You allowed Prescription Manager to see something of your account 1 Mar 2026, noon UTC",
+    ]
+
+
+def test_it_tells_the_last_twenty(guide: Guide, committed: Committed) -> None:
+    """Enough to see what is odd."""
+    for minute in range(25):
+        with time_machine.travel(NOON + timedelta(minutes=minute), tick=False), committed():
+            sign_in(guide.browser, password="wrong")
+    audit.flush()
+    shown = activity(page_of(guide))
+    assert (len(shown), "12:24 p.m." in shown[0], "12:05 p.m." in shown[-1]) == (20, True, True)
+
+
+def test_another_persons_activity_is_not_shown(guide: Guide, committed: Committed) -> None:
+    """Neither Alice's to Dinah, nor what belongs to nobody."""
+    with committed():
+        guide.tokens()
+        sign_in(guide.browser, password="wrong")
+        sign_in(guide.browser, username="stranger", password="wrong")
+    audit.flush()
+    guide.alice = User.objects.create_user("dinah")
+    page = page_of(guide)
+    assert (activity(page), "Recent activity" in page.text) == ([], False)
+
+
+def test_a_name_is_text_whatever_stands_in_it(guide: Guide, committed: Committed) -> None:
+    """The app's, and the address that the web server says."""
+    Client.objects.update(name="<b>%(app)s & co</b>")
+    guide.server.defaults["REMOTE_ADDR"] = "<i>nowhere</i>"
+    with committed():
+        guide.tokens()
+    audit.flush()
+    page = page_of(guide)
+    assert activity(page)[0].startswith("<b>%(app)s & co</b> was connected")
+    assert activity(page)[0].endswith("from <i>nowhere</i>")
+
+
+def test_an_app_that_is_gone_has_no_name(guide: Guide, committed: Committed) -> None:
+    """What it did stays told."""
+    with committed():
+        guide.tokens()
+    audit.flush()
+    Client.objects.all().delete()
+    assert activity(page_of(guide))[0].startswith("An app that is no longer here was connected")
+
+
+def test_the_list_is_found_by_its_heading(guide: Guide, committed: Committed) -> None:
+    """A screen reader lists regions and headings."""
+    with committed():
+        guide.tokens()
+    guide.browser.force_login(guide.alice)
+    html = guide.browser.get("/manage-apps/").content.decode()
+    assert 'aria-labelledby="recent-activity"' in html
+    assert '<h2 id="recent-activity">Recent activity</h2>' in html
+
+
+def sign_in(browser: Browser, *, password: str, username: str = "alice") -> None:
+    """POST /login/, by a browser that nobody has signed in with yet."""
+    browser.logout()
+    browser.post("/login/", {"username": username, "password": password})
