@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -85,11 +85,18 @@ def _answer(
         return _sign_in(request, parameters, is_answer=True)
     if "deny" in parameters:
         raise AccessDenied("the user did not allow it", detail=f"user {request.user.pk}, client {client.client_id}")
-    with transaction.atomic():
-        now = timezone.now()
-        consent = Consent.objects.give(user_id=request.user.pk, client_pk=client.pk, scope=asked.scope, now=now)
-        signals.announce(signals.consent_given, user_id=request.user.pk, client_id=client.client_id, scope=asked.scope)
-        return _send_code(request, consent.pk, client, reply_to, asked)
+    try:
+        with transaction.atomic():
+            now = timezone.now()
+            consent = Consent.objects.give(user_id=request.user.pk, client_pk=client.pk, scope=asked.scope, now=now)
+            facts = {"user_id": request.user.pk, "client_id": client.client_id, "scope": asked.scope}
+            signals.announce(signals.consent_given, **facts)
+            return _send_code(request, consent.pk, client, reply_to, asked)
+    except IntegrityError as cause:
+        # Their consent refers to both, and one of them is gone at the COMMIT.
+        raise AccessDenied(
+            "the account or the app was removed meanwhile", detail=f"user {request.user.pk}, client {client.client_id}"
+        ) from cause
 
 
 def _send_code(

@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
+from oauth_service import issue
 from oauth_service.models import AuthorizationCode, Client, Consent
 from oauth_service.protocol import pkce
 from tests.endpoints.conftest import Reasons
@@ -222,6 +223,23 @@ def test_deny_tells_the_client_and_leaves_nothing(alices: Browser, guide: Guide,
     }
     assert (Consent.objects.count(), AuthorizationCode.objects.count()) == (0, 0)
     assert "error=access_denied" in reasons()[-1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_app_that_is_removed_before_the_answer_is_stored_gets_no_code(
+    alices: Browser, guide: Guide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database refuses the consent at the COMMIT; that is an answer to the client, not a failure of ours."""
+    page = asked(alices, guide)
+    make = issue.code
+
+    def removed_meanwhile(*args: Any, **kwargs: Any) -> str:
+        Client.objects.all()._raw_delete("default")
+        return make(*args, **kwargs)
+
+    monkeypatch.setattr(issue, "code", removed_meanwhile)
+    answer = query_of(page.press(alices, "Allow")["Location"])
+    assert (answer["error"], Consent.objects.count(), AuthorizationCode.objects.count()) == ("access_denied", 0, 0)
 
 
 def test_denying_more_takes_nothing_back(alices: Browser, guide: Guide) -> None:
