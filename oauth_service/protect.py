@@ -115,7 +115,7 @@ def bearer_of(call: Call, *, now: datetime) -> Bearer:
     text = bearer.token_of(call.authorization, query=query)
     try:
         claim = sealed.read(sealed.AccessToken, text)
-        grant = Grant.objects.facts_of_token(claim.row_id, claim.payload.token_id)
+        grant = Grant.objects.in_use(claim.row_id, token_id=claim.payload.token_id)
         if grant is None:
             raise InvalidToken("the access token is not valid", detail=f"grant {claim.row_id}: unknown or ended")
         token = claim.prove(conf.token_keys(), grant.secret)

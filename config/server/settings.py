@@ -89,6 +89,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "oauth_service:login"
 LOGIN_REDIRECT_URL = "oauth_service:manage_apps"
 LOGOUT_REDIRECT_URL = "oauth_service:signed_out"
+SESSION_ENGINE = "oauth_service.sessions"
+AUTHENTICATION_BACKENDS = ["oauth_service.sessions.Backend"]
 SESSION_COOKIE_NAME = "sessionid"
 CSRF_FAILURE_VIEW = "oauth_service.http.csrf_failure"
 # An http issuer is allowed on this machine only (oauth_service.E006), for trials and measurements without TLS.

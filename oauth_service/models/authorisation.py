@@ -6,15 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from ..protocol.sealed import SECRET_BYTES
 from . import client as clients
+from . import user as users
 from .client import ClientRow
 from .consent import Consent
 from .statement import Given, Select
@@ -54,7 +53,7 @@ class Facts:
     """
     A pending code or a grant with its consent, user and client, as one statement reads them.
 
-    generation and refreshed_at are a grant's; token_is_revoked tells of the access token that was asked about.
+    generation and refreshed_at are a grant's.
     """
 
     pk: uuid.UUID
@@ -67,15 +66,15 @@ class Facts:
     expires_at: datetime
     generation: int
     refreshed_at: datetime
-    token_is_revoked: bool
     client: ClientRow
-    _user: tuple[Any, ...]
+    user_is_active: bool
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> "Facts":
         """The facts in these columns, in the order of facts()."""
-        own, client, user = columns[: len(_OWN)], columns[len(_OWN) : _CLIENT_ENDS], columns[_CLIENT_ENDS:]
-        values: Any = (*own[:3], bytes(own[3]), *own[4:], ClientRow.of(client), user)
+        own, client, user = _split(columns)
+        is_active = user[0] if _has_is_active() else users.made_of(user).is_active
+        values: Any = (*own[:3], bytes(own[3]), *own[4:], client, is_active)
         return cls(*values)
 
     @property
@@ -88,23 +87,11 @@ class Facts:
         """Whether the client may still act."""
         return self.client.is_active
 
-    @property
-    def user(self) -> AbstractBaseUser:
-        """The user, made anew each time."""
-        names = [field.attname for field in _user_fields()]
-        return cast("AbstractBaseUser", get_user_model().from_db(Consent.objects.db, names, self._user))
-
-    @property
-    def user_is_active(self) -> bool:
-        """Whether the user may still act."""
-        at = _where_is_active()
-        return bool(self.user.is_active if at is None else self._user[at])
-
     def __repr__(self) -> str:
         return f"Facts({self.pk})"
 
 
-_OWN = (
+OWN = (
     "pk",
     "consent_id",
     "consent__user_id",
@@ -115,9 +102,9 @@ _OWN = (
     "expires_at",
     "generation",
     "refreshed_at",
-    "revoked",
 )
-_CLIENT_ENDS = len(_OWN) + len(clients.COLUMNS)
+OF_CLIENT = tuple(f"consent__client__{name}" for name in clients.COLUMNS)
+_CLIENT_ENDS = len(OWN) + len(OF_CLIENT)
 
 
 def facts(model: Callable[[], type[Authorisation]], **annotations: Any) -> Select[Facts]:
@@ -126,27 +113,25 @@ def facts(model: Callable[[], type[Authorisation]], **annotations: Any) -> Selec
     consent it is not found.
 
     Args:
-        annotations: an expression for each of _OWN that the model has no column for.
+        annotations: an expression for each of OWN that the model has no column for.
     """
 
     def rows() -> "models.QuerySet[Any, Any]":
         found = model()._default_manager.filter(pk=Given("pk", models.UUIDField())).annotate(**annotations)
-        of_client = [f"consent__client__{name}" for name in clients.COLUMNS]
-        return found.values_list(*_OWN, *of_client, *[f"consent__user__{field.name}" for field in _user_fields()])
+        of_user = ["is_active"] if _has_is_active() else users.columns()
+        return found.values_list(*OWN, *OF_CLIENT, *[f"consent__user__{name}" for name in of_user])
 
-    return Select(model, rows, Facts.of)
+    return Select(model, rows, Facts.of, is_plain=True)
+
+
+def _split(columns: tuple[Any, ...]) -> tuple[tuple[Any, ...], ClientRow, tuple[Any, ...]]:
+    return columns[: len(OWN)], ClientRow.of(columns[len(OWN) : _CLIENT_ENDS]), columns[_CLIENT_ENDS:]
 
 
 @cache
-def _user_fields() -> "list[models.Field[Any, Any]]":
-    return list(get_user_model()._meta.concrete_fields)
-
-
-@cache
-def _where_is_active() -> int | None:
-    """The user model's column of that name; None where it is computed."""
-    names = [field.attname for field in _user_fields()]
-    return names.index("is_active") if "is_active" in names else None
+def _has_is_active() -> bool:
+    """Whether it is a column of the user model; some compute it, and Django's base class says yes to all."""
+    return "is_active" in users.columns()
 
 
 def purge_time(expires_at: datetime) -> datetime:

@@ -56,6 +56,5 @@ _facts = facts(
     lambda: AuthorizationCode,
     generation=models.Value(0),
     refreshed_at=models.F("expires_at"),
-    revoked=models.Value(False),
 )
 _insert = Write(lambda: AuthorizationCode, lambda: insert(AuthorizationCode))

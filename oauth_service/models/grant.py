@@ -1,16 +1,20 @@
 """Grant: one live authorisation of one user, one client, one device. Every token hangs on one."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .authorisation import Authorisation, Facts, facts, purge_time
+from . import user as users
+from .authorisation import OF_CLIENT, Authorisation, Facts, facts, purge_time
 from .authorization_code import AuthorizationCode
+from .client import COLUMNS, ClientRow
 from .revoked_token import RevokedToken
-from .statement import Given, Move, Write, delete, given, insert, update
+from .statement import Given, Move, Select, Write, delete, given, insert, update
 
 if TYPE_CHECKING:
     from django.db.models.sql import Query
@@ -27,9 +31,9 @@ class GrantManager(models.Manager["Grant"]):
         """A grant with its consent, user and client, in one statement; None if there is none."""
         return _facts.one(pk=grant_id)
 
-    def facts_of_token(self, grant_id: UUID, token_id: UUID) -> Facts | None:
-        """As facts(), and whether this access token of it was revoked, in the same statement."""
-        return _facts_of_token.one(pk=grant_id, token_id=token_id)
+    def in_use(self, grant_id: UUID, *, token_id: UUID) -> "InUse | None":
+        """A grant whose access token is used, in one statement; None if there is none."""
+        return _in_use.one(pk=grant_id, token_id=token_id)
 
     def redeem(self, code: Facts, *, now: datetime, expires_at: datetime) -> bool:
         """
@@ -83,15 +87,54 @@ class Grant(Authorisation):
         verbose_name_plural = _("connections")
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class InUse:
+    """What the use of an access token needs to know: its grant with user and client, and whether it was revoked itself."""
+
+    pk: UUID
+    secret: bytes
+    scope: str
+    expires_at: datetime
+    token_is_revoked: bool
+    client: ClientRow
+    user: AbstractBaseUser
+
+    @classmethod
+    def of(cls, columns: tuple[Any, ...]) -> "InUse":
+        """The row of these columns: five of its own, the client's, the user's."""
+        pk, secret, scope, expires_at, is_revoked = columns[:5]
+        client, user = columns[5 : 5 + len(COLUMNS)], columns[5 + len(COLUMNS) :]
+        return cls(pk, bytes(secret), scope, expires_at, is_revoked, ClientRow.of(client), users.made_of(user))
+
+    @property
+    def user_is_active(self) -> bool:
+        """Whether the user may still act."""
+        return bool(self.user.is_active)
+
+    @property
+    def client_is_active(self) -> bool:
+        """Whether the client may still act."""
+        return self.client.is_active
+
+    def __repr__(self) -> str:
+        return f"InUse({self.pk})"
+
+
+def _in_use_rows() -> "models.QuerySet[Any, Any]":
+    revoked = models.Exists(RevokedToken.objects.filter(pk=Given("token_id", models.UUIDField())))
+    grants = Grant.objects.filter(pk=Given("pk", models.UUIDField())).annotate(is_revoked=revoked)
+    of_user = [f"consent__user__{name}" for name in users.columns()]
+    return grants.values_list("pk", "secret", "scope", "expires_at", "is_revoked", *OF_CLIENT, *of_user)
+
+
 def _update_generation() -> "Query":
     current = Given("current", models.PositiveBigIntegerField())
     rows = Grant.objects.filter(pk=Given("pk", models.UUIDField()), generation=current)
     return update(rows, **given(Grant, "generation", "refreshed_at", "expires_at", "purge_at"))
 
 
-_revoked = models.Exists(RevokedToken.objects.filter(pk=Given("token_id", models.UUIDField())))
-_facts = facts(lambda: Grant, revoked=models.Value(False))
-_facts_of_token = facts(lambda: Grant, revoked=_revoked)
+_facts = facts(lambda: Grant)
+_in_use = Select(lambda: Grant, _in_use_rows, InUse.of)
 _redeem = Move(
     lambda: Grant,
     delete=lambda: delete(AuthorizationCode.objects.filter(pk=Given("pk", models.UUIDField()))),

@@ -112,6 +112,8 @@ class Select(_Statement, Generic[R]):
         model: whose database it is asked of.
         rows: a queryset of values_list(), with Given values in its filters.
         into: makes a row of the tuple that the database answers.
+        is_plain: every column is of a type that Django and the driver read alike (not so JSON, or what a host project's user
+            model may have): PostgreSQL then sends it in its own binary form, which costs less to write and to read.
     """
 
     def __init__(
@@ -119,16 +121,19 @@ class Select(_Statement, Generic[R]):
         model: Callable[[], type[models.Model]],
         rows: Callable[[], "models.QuerySet[Any, Any]"],
         into: Callable[[tuple[Any, ...]], R],
+        *,
+        is_plain: bool = False,
     ) -> None:
         super().__init__(model)
         self._rows = rows
         self._into = into
+        self._is_plain = is_plain
 
     def one(self, **values: Any) -> R | None:
         """The one row, None if there is none."""
         connection = self._connection()
         compiled = self._on(connection)
-        row = _run_again(connection, compiled.sql, compiled.bind(values), _first)
+        row = _run_again(connection, compiled.sql, compiled.bind(values), _first, binary=self._is_plain)
         if row is None:
             return None
         if compiled.converters:
@@ -242,7 +247,7 @@ class _Kept(local):
 _kept = _Kept()
 
 
-def _run(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T]) -> T:
+def _run(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T], *, binary: bool = False) -> T:
     if (
         connection.vendor != "postgresql"
         or not hasattr(connection.Database, "Cursor")  # psycopg 3 has one, its predecessor has not
@@ -259,19 +264,19 @@ def _run(connection: Any, text: str, parameters: list[Any], take: Callable[[Any]
     if kept.driver is not driver:
         kept.driver, kept.cursor = driver, connection.Database.Cursor(driver)
     with connection.wrap_database_errors:
-        kept.cursor.execute(text, parameters, prepare=driver.prepare_threshold is not None)
+        kept.cursor.execute(text, parameters, prepare=driver.prepare_threshold is not None, binary=binary)
         return take(kept.cursor)
 
 
-def _run_again(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T]) -> T:
+def _run_again(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T], *, binary: bool) -> T:
     """Run what only reads; once more on a new connection if this one turns out to have died while nobody used it."""
     try:
-        return _run(connection, text, parameters, take)
+        return _run(connection, text, parameters, take, binary=binary)
     except (InterfaceError, OperationalError):
         if connection.in_atomic_block or connection.connection is None or connection.is_usable():
             raise
         connection.close()
-        return _run(connection, text, parameters, take)
+        return _run(connection, text, parameters, take, binary=binary)
 
 
 def _first(cursor: Any) -> tuple[Any, ...] | None:

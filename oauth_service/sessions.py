@@ -1,0 +1,53 @@
+"""
+Django's database sessions and its password backend, each read by a statement that the ORM writes once.
+
+    SESSION_ENGINE = "oauth_service.sessions"
+    AUTHENTICATION_BACKENDS = ["oauth_service.sessions.Backend"]
+
+Rows, cookies and rules are Django's own, so that a project can go to and fro: only the reading at each request costs less,
+which is most of what an authorization request of somebody who is signed in costs.
+"""
+
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.sessions.backends import db
+from django.contrib.sessions.models import Session
+from django.db import models
+from django.utils import timezone
+
+from .models import user
+from .models.statement import Given, Select
+
+
+class SessionStore(db.SessionStore):
+    """Sessions in the database."""
+
+    def _get_session_from_db(self) -> Session | None:
+        session = _alive.one(session_key=self.session_key, now=timezone.now())
+        if session is None:
+            self._session_key = None
+        return session
+
+
+class Backend(ModelBackend):
+    """Users by name and password."""
+
+    def get_user(self, user_id: Any) -> Any:
+        found: Any = user.by_pk(user_id)
+        return found if found is not None and self.user_can_authenticate(found) else None
+
+
+def _alive_rows() -> "models.QuerySet[Any, Any]":
+    now = Given("now", models.DateTimeField())
+    key = Given("session_key", models.CharField())
+    alive = Session.objects.filter(session_key=key, expire_date__gt=now)
+    return alive.values_list("session_key", "session_data", "expire_date")
+
+
+def _session(columns: tuple[Any, ...]) -> Session:
+    session_key, session_data, expire_date = columns
+    return Session(session_key=session_key, session_data=session_data, expire_date=expire_date)
+
+
+_alive = Select(lambda: Session, _alive_rows, _session, is_plain=True)

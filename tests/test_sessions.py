@@ -1,0 +1,90 @@
+"""Sessions and users read by statements of ours: rows, cookies and rules are Django's."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.conf import LazySettings
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.db import SessionStore as DjangosStore
+from django.contrib.sessions.models import Session
+from django.test import Client as Browser
+from django.utils import timezone
+
+from oauth_service.sessions import Backend, SessionStore
+
+pytestmark = pytest.mark.django_db
+
+
+def stored() -> str:
+    """The key of a session that Django has stored."""
+    store = DjangosStore()
+    store["colour"] = "blue"
+    store.save()
+    return str(store.session_key)
+
+
+def test_a_session_of_djangos_is_read() -> None:
+    """A project changes SESSION_ENGINE without signing anybody out."""
+    assert SessionStore(stored())["colour"] == "blue"
+
+
+def test_a_session_of_ours_is_djangos() -> None:
+    """And can change back."""
+    store = SessionStore()
+    store["colour"] = "red"
+    store.save()
+    assert DjangosStore(store.session_key)["colour"] == "red"
+
+
+def test_an_unknown_session_is_empty_and_gets_another_key() -> None:
+    """A key that a visitor chose must never become that of a session (fixation)."""
+    store = SessionStore("chosen-by-somebody-else")
+    assert (store.get("colour"), store.session_key) == (None, None)
+
+
+def test_an_expired_session_is_none() -> None:
+    """Also before clearsessions has deleted its row."""
+    key = stored()
+    with time_machine.travel(timezone.now() + timedelta(days=15)):
+        assert SessionStore(key).get("colour") is None
+    assert Session.objects.filter(pk=key).exists()
+
+
+def test_a_session_that_was_ended_is_none_at_once() -> None:
+    """Nothing is cached."""
+    key = stored()
+    SessionStore(key).flush()
+    assert SessionStore(key).get("colour") is None
+
+
+def test_the_user_is_the_orms(alice: User) -> None:
+    """Every column, so that whoever saves it loses nothing."""
+    found = Backend().get_user(alice.pk)
+    fresh = User.objects.get(pk=alice.pk)
+    columns = [field.attname for field in User._meta.concrete_fields]
+    assert {name: getattr(found, name) for name in columns} == {name: getattr(fresh, name) for name in columns}
+    assert (type(found), found._state.adding, found._state.db) == (User, False, "default")
+
+
+def test_nobody_is_nobody() -> None:
+    """A user who was deleted is signed out."""
+    assert Backend().get_user(4711) is None
+
+
+def test_a_deactivated_user_is_nobody(alice: User) -> None:
+    """Django's own rule."""
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert Backend().get_user(alice.pk) is None
+
+
+def test_a_changed_password_signs_other_browsers_out(alice: User, settings: LazySettings) -> None:
+    """Django's session hash is checked as ever, against the row as it is now."""
+    settings.SESSION_ENGINE = "oauth_service.sessions"
+    settings.AUTHENTICATION_BACKENDS = ["oauth_service.sessions.Backend"]
+    browser = Browser()
+    assert browser.login(username="alice", password="wonderland")
+    before = browser.get("/manage-apps/").status_code
+    alice.set_password("another")
+    alice.save()
+    assert (before, browser.get("/manage-apps/").status_code) == (200, 302)
