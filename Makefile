@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys bench-quick bench bench-scale bench-setup bench-lock production fuzz stateful lint format types docs pictures lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres test-direct journeys bench-quick bench bench-scale bench-setup bench-lock production fuzz stateful lint format types docs pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -38,7 +38,7 @@ serve: setup ## the server site in production, settings from the environment: do
 simulate: setup ## the nine steps of the guide over real HTTP, checked and printed
 	$(BIN)/python manage.py simulate $(ARGS)
 
-test: test-client test-sqlite test-postgres ## every test, on SQLite and on a real PostgreSQL; the browser's too where there is one
+test: test-client test-sqlite test-postgres test-direct ## every test, on SQLite and on a real PostgreSQL; the browser's too where there is one
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='oauth_service/*' --fail-under=95
 ifdef CI
@@ -57,6 +57,9 @@ test-sqlite: setup
 
 test-postgres: setup
 	COVERAGE_FILE=.coverage.postgres TEST_DATABASE=postgres $(PYTEST) -n 2 -q -m "not journey and not production" --cov --cov-report= $(ARGS)
+
+test-direct: setup
+	TEST_ENTRY=direct TEST_DATABASE=postgres $(PYTEST) -n 2 -q tests/specs tests/endpoints tests/grant_types $(ARGS)
 
 journeys: setup ## both sites and a real browser, axe-core on every page, clients we did not write
 	$(PYTEST) -q -n 2 -m journey tests/journeys $(ARGS)

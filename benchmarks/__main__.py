@@ -3,21 +3,18 @@
 import argparse
 import dataclasses
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 from . import measure, picture, report, scale, surroundings
 from .subjects import BARE_DJANGO, BARE_WSGI, NODE_MEMORY, NODE_POSTGRES, OURS, TOOLKIT, TOOLKIT_CHEAPEST, Subject
 
 RESULTS = Path(__file__).resolve().parent / "results"
-THIN = "oauth_service.wsgi:application"
 
 
 def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("run", choices=["quick", "full", "scale"])
-    parser.add_argument("--thin", default=THIN, metavar="APP", help="another WSGI entry of ours, measured if it exists")
     parser.add_argument(
         "--only", nargs="+", metavar="SUBJECT", help="leave the others out, but for ours; nothing is written"
     )
@@ -34,7 +31,7 @@ def main() -> int:
 
 def _side_by_side(options: argparse.Namespace) -> None:
     is_quick = options.run == "quick"
-    subjects = _ours(options.thin) + (
+    subjects = _ours() + (
         [BARE_DJANGO, TOOLKIT_CHEAPEST]
         if is_quick
         else [BARE_DJANGO, BARE_WSGI, NODE_MEMORY, NODE_POSTGRES, TOOLKIT_CHEAPEST, TOOLKIT]
@@ -75,13 +72,11 @@ def _numbers(text: str) -> list[int]:
     return sorted(int(word) for word in text.split(","))
 
 
-def _ours(thin: str) -> list[Subject]:
-    ours = [OURS]
-    if find_spec(thin.partition(":")[0]):
-        ours.append(
-            dataclasses.replace(OURS, name="ours-thin", title="oauth_service, thin WSGI entry", module="", app=thin)
-        )
-    return ours
+def _ours() -> list[Subject]:
+    direct = dataclasses.replace(
+        OURS, name="ours-direct", title="oauth_service, direct entry", env=OURS.env | {"SERVE_DIRECT": "1"}
+    )
+    return [OURS, direct]
 
 
 if __name__ == "__main__":

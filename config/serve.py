@@ -11,12 +11,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.utils.module_loading import import_string
+
 from config.server import logs, proxies
 from config.sites import ROOT, is_listening
 
 logger = logging.getLogger("config.serve")
 
 APPLICATION = "config.server.wsgi:application"
+DIRECT = "config.server.wsgi_direct:application"
 # What granian would otherwise copy into the environ of every request, for anything that prints one to tell.
 SECRETS = (
     "SECRET_KEY",
@@ -124,8 +127,7 @@ def _unready() -> Iterator[str]:
 
 def load(target: str) -> proxies.Application:
     """What a worker answers requests with; its secrets are in its settings now, and nowhere else."""
-    from config.server.wsgi import application
-
+    application: proxies.Application = import_string(target.replace(":", "."))
     for name in SECRETS:
         os.environ.pop(name, None)
     return application
@@ -133,11 +135,13 @@ def load(target: str) -> proxies.Application:
 
 def serve() -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way, for SERVE_STOP_SECONDS at most."""
+    is_direct = os.environ.get("SERVE_DIRECT", "0") == "1"
+
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
 
     Granian(
-        APPLICATION,
+        DIRECT if is_direct else APPLICATION,
         address=os.environ.get("SERVE_HOST") or "127.0.0.1",
         port=number("SERVE_PORT", 8000),
         interface=Interfaces.WSGI,

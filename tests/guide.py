@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -10,6 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 
 from oauth_service.models import Client
+from tests.entry import Program
 
 REDIRECT_URI = "http://127.0.0.1:5000/callback"
 SECRET = "ITS_A_VERY_SECRET_KEY"
@@ -27,6 +29,11 @@ def basic(client_id: str, secret: str) -> str:
     return "Basic " + base64.b64encode(f"{client_id}:{secret}".encode()).decode()
 
 
+def program() -> Browser:
+    """What a client's server sends with; with TEST_ENTRY=direct through oauth_service.wsgi, as SERVE_DIRECT=1 does."""
+    return Program() if os.environ.get("TEST_ENTRY") == "direct" else Browser()
+
+
 @dataclass
 class Guide:
     """Alice's browser and the client's server, sending what the guide says; anything can be overridden by name."""
@@ -34,7 +41,7 @@ class Guide:
     alice: User
     client: Client
     browser: Browser = field(default_factory=Browser)
-    server: Browser = field(default_factory=Browser)
+    server: Browser = field(default_factory=program)
 
     def request(self, **changes: str) -> dict[str, str]:
         """The parameters of step 1; a parameter changed to "" is left out."""

@@ -1,0 +1,58 @@
+"""The direct way in (oauth_service.wsgi), for tests that know a client of Django's."""
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from io import BytesIO
+from typing import Any
+
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpResponse
+from django.test import Client as Browser
+from django.test.client import ClientHandler
+
+from oauth_service.wsgi import Direct, Environ
+
+
+class _ForDjango(Exception):
+    """The direct way in leaves this request to Django."""
+
+
+def _leave(_environ: Environ, _start_response: Callable[..., Any]) -> Iterable[bytes]:
+    raise _ForDjango
+
+
+class _WithinATest(Direct):
+    def give_back_connections(self) -> None:
+        """Not here: the test's own transaction is on it. Django's handler for tests leaves this out, too."""
+
+
+class Handler(ClientHandler):
+    """Answers directly what can be; the rest as Django's own handler for tests."""
+
+    def __init__(self, *, enforce_csrf_checks: bool = True) -> None:
+        super().__init__(enforce_csrf_checks)
+        self.direct = _WithinATest(_leave)
+
+    def __call__(self, environ: Environ) -> Any:
+        head: list[Any] = []
+        try:
+            body = b"".join(self.direct(environ, lambda status, headers: head.extend([status, headers])))
+        except _ForDjango:
+            return super().__call__(environ)
+        status, headers = head
+        code, _, reason = status.partition(" ")
+        assert reason == HTTPStatus(int(code)).phrase
+        response: Any = HttpResponse(body, status=int(code), headers=dict(headers))
+        if "Content-Type" not in dict(headers):
+            del response.headers["Content-Type"]
+        response.request = environ
+        response.wsgi_request = WSGIRequest(environ | {"wsgi.input": BytesIO()})
+        return response
+
+
+class Program(Browser):
+    """A client of Django's for tests whose requests come in directly."""
+
+    def __init__(self, **defaults: Any) -> None:
+        super().__init__(**defaults)
+        self.handler = Handler(enforce_csrf_checks=False)

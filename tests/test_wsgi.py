@@ -1,0 +1,197 @@
+"""The direct way in: the same answers as through Django, and nothing let in that Django would turn away."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.conf import LazySettings
+from django.core.handlers.wsgi import WSGIRequest
+from django.db import connections
+from django.test import Client as Browser
+
+from oauth_service import wsgi
+from oauth_service.wsgi import Direct
+from tests.entry import Handler, Program
+from tests.guide import FORM, JSON, SECRET, Guide
+
+CREDENTIALS = {"client_id": "presc_man_123", "client_secret": SECRET}
+MIDDLEWARE_HEADERS = {
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+DIFFERENT_EACH_TIME = ("access_token", "refresh_token", "reference")
+
+Send = Callable[[Browser, dict[str, Any]], Any]
+
+
+def post(path: str, **form: str) -> Send:
+    """A POST of a form; a value in braces names a token."""
+    return lambda program, tokens: program.post(
+        path, urlencode({name: value.format(**tokens) for name, value in form.items()}), content_type=FORM
+    )
+
+
+REQUESTS: dict[str, Send] = {
+    "refresh": post("/token/", grant_type="refresh_token", refresh_token="{refresh_token}", **CREDENTIALS),
+    "refresh, no slash": post("/token", grant_type="refresh_token", refresh_token="{refresh_token}", **CREDENTIALS),
+    "wrong secret": post("/token/", grant_type="refresh_token", client_id="presc_man_123", client_secret="wrong"),
+    "no grant type": post("/token/", **CREDENTIALS),
+    "in JSON": lambda program, tokens: program.post("/token/", json.dumps(CREDENTIALS), content_type=JSON),
+    "not JSON": lambda program, tokens: program.post("/token/", "{", content_type=JSON),
+    "another type": lambda program, tokens: program.post("/token/", "x", content_type="text/plain"),
+    "too long": lambda program, tokens: program.post("/token/", "x" * 70_000, content_type=FORM),
+    "a secret in the URL": lambda program, tokens: program.post("/token/?client_secret=x", "", content_type=FORM),
+    "GET of the token endpoint": lambda program, tokens: program.get("/token/"),
+    "preflight": lambda program, tokens: program.options("/token/"),
+    "userinfo": lambda program, tokens: program.get(
+        "/userinfo/", headers={"Authorization": f"Bearer {tokens['access_token']}"}
+    ),
+    "userinfo, no slash": lambda program, tokens: program.get(
+        "/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"}
+    ),
+    "userinfo, no token": lambda program, tokens: program.get("/userinfo/"),
+    "userinfo, HEAD": lambda program, tokens: program.head(
+        "/userinfo/", headers={"Authorization": f"Bearer {tokens['access_token']}"}
+    ),
+    "revoke": post("/oauth/revoke/", token="{access_token}", **CREDENTIALS),
+    "revoke, unknown": post("/oauth/revoke/", token="AT_unknown", **CREDENTIALS),
+}
+
+
+def told(response: Any) -> dict[str, Any]:
+    """An answer, less what differs from one to the next."""
+    body = json.loads(response.content) if response.content else {}
+    for name in DIFFERENT_EACH_TIME:
+        if name in body:
+            body[name] = type(body[name])
+    headers = {name: value for name, value in response.headers.items() if name not in ("Vary", "Content-Length")}
+    return {"status": response.status_code, "headers": headers, "body": body}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_the_answer_is_the_same(guide: Guide, name: str) -> None:
+    """Status, headers and body: no client can tell, and what Django's security middleware adds is there too."""
+    answers = [told(REQUESTS[name](program, guide.tokens())) for program in (Browser(), Program())]
+    through_django, directly = answers
+    # An empty answer has no type; Django gives every one.
+    if not directly["body"]:
+        through_django["headers"].pop("Content-Type", None)
+        directly["headers"].pop("Content-Type", None)
+    assert directly == through_django
+
+
+def test_the_middleware_of_the_project_has_its_headers(guide: Guide) -> None:
+    """Asked of the middleware itself, so that a setting of Django's changes both ways in."""
+    headers = Program().post("/token/", "", content_type=FORM).headers
+    assert {name: headers.get(name) for name in MIDDLEWARE_HEADERS} == MIDDLEWARE_HEADERS
+
+
+def test_hsts_is_added_to_what_came_by_tls_only(guide: Guide, settings: LazySettings) -> None:
+    """ "An HSTS Host MUST NOT include the STS header field in HTTP responses conveyed over non-secure transport"."""
+    settings.SECURE_HSTS_SECONDS = 60
+    program = Program()
+    sent = [
+        program.get("/userinfo/", secure=secure).headers.get("Strict-Transport-Security") for secure in (True, False)
+    ]
+    assert sent == ["max-age=60", None]
+
+
+def test_what_came_without_tls_is_sent_to_tls(guide: Guide, settings: LazySettings) -> None:
+    """Django's SecurityMiddleware does it: such a request is left to Django."""
+    settings.SECURE_SSL_REDIRECT = True
+    response = Program().post("/token/", "", content_type=FORM)
+    assert (response.status_code, response["Location"]) == (301, "https://testserver/token/")
+
+
+def test_a_proxy_that_ended_tls_is_believed_where_the_project_says_so(guide: Guide, settings: LazySettings) -> None:
+    """The rule is Django's SECURE_PROXY_SSL_HEADER."""
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    answers = [
+        Program().post("/token/", "", content_type=FORM, headers={"X-Forwarded-Proto": sent}).status_code
+        for sent in ("https", "http", "https, http")
+    ]
+    assert answers == [400, 301, 400]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "testserver:80:80"])
+def test_another_host_is_turned_away_by_django(guide: Guide, host: str) -> None:
+    """ALLOWED_HOSTS protects every URL that is made of the Host header, ours among them."""
+    response = Program().post("/token/", "", content_type=FORM, headers={"Host": host})
+    assert (response.status_code, response["Content-Type"].partition(";")[0]) == (400, "text/html")
+
+
+def test_a_good_host_is_asked_for_once(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checking a host costs more than the rest of this way in; which ones are good does not change while a server runs."""
+    asked: list[str] = []
+    get_host = WSGIRequest.get_host
+
+    def asking(request: WSGIRequest) -> str:
+        asked.append(request.path)
+        return get_host(request)
+
+    monkeypatch.setattr(WSGIRequest, "get_host", asking)
+    program = Program()
+    for _ in range(3):
+        program.get("/userinfo/", headers={"Host": "testserver"})
+    assert asked == ["/userinfo/"]
+
+
+def test_hosts_that_were_not_good_are_not_remembered(guide: Guide, settings: LazySettings) -> None:
+    """Nor does a flood of good ones grow the memory of a server without end."""
+    settings.ALLOWED_HOSTS = [".example"]
+    program = Program()
+    for number in range(wsgi.MOST_HOSTS + 20):
+        assert program.get("/userinfo/", headers={"Host": f"h{number}.example"}).status_code == 401
+        assert program.get("/userinfo/", headers={"Host": f"h{number}.evil"}).status_code == 400
+    assert isinstance(program.handler, Handler)
+    assert len(program.handler.direct.good_hosts) == wsgi.MOST_HOSTS
+
+
+@pytest.mark.parametrize("path", ["/login/", "/.well-known/oauth-authorization-server", "/token/more", "/nowhere/"])
+def test_everything_else_is_djangos(guide: Guide, path: str) -> None:
+    """Three paths and their forms without the slash are direct, nothing besides."""
+    assert Program().get(path).status_code == Browser().get(path).status_code
+
+
+def test_a_site_below_a_path_is_left_to_django(guide: Guide) -> None:
+    """SCRIPT_NAME is Django's to understand."""
+    response = Program().get("/userinfo/", SCRIPT_NAME="/below")
+    assert response.wsgi_request.META["SCRIPT_NAME"] == "/below"
+
+
+def test_a_connection_is_given_back_after_each_request(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that broke, grew too old or belongs to a pool must not stay with the thread."""
+    given_back: list[str] = []
+    monkeypatch.setattr(
+        type(connections["default"]), "close_if_unusable_or_obsolete", lambda self: given_back.append(self.alias)
+    )
+    wsgi.direct(lambda environ, start_response: []).give_back_connections()
+    assert given_back == ["default"]
+
+
+def test_it_is_given_back_after_a_failure_too(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then more than ever."""
+    given_back: list[bool] = []
+    monkeypatch.setattr(Direct, "give_back_connections", lambda self: given_back.append(True))
+    entry = wsgi.direct(lambda environ, start_response: [])
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/token/", "HTTP_HOST": "testserver", "wsgi.url_scheme": "http"}
+    statuses: list[str] = []
+    entry(environ, lambda status, headers: statuses.append(status))
+    assert (statuses, given_back) == (["500 Internal Server Error"], [True])
+
+
+def test_a_body_that_breaks_off_is_the_senders_error(guide: Guide) -> None:
+    """The same sentence as through Django."""
+
+    class Broken:
+        def read(self, _size: int) -> bytes:
+            raise OSError("connection reset")
+
+    broken: dict[str, Any] = {"wsgi.input": Broken()}
+    response = Program().post("/token/", "x=y", content_type=FORM, **broken)
+    assert (response.status_code, response.json()["error_description"]) == (400, "the body could not be read")
