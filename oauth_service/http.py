@@ -1,7 +1,8 @@
 """Django's HTTP <-> OAuth's: reading parameters, answers in JSON, answers in HTML, redirects to verified targets only."""
 
 import logging
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Protocol, cast
@@ -10,12 +11,13 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import Error, InterfaceError, InternalError, OperationalError, connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, UnreadablePostError
 from django.http.request import RawPostDataException
 from django.shortcuts import render
 from django.utils.http import parse_header_parameters
 from django.utils.translation import gettext as _
+from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
 from . import conf, signals
@@ -39,6 +41,7 @@ REALM = "oauth_service"
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 PREFLIGHT_SECONDS = 86_400
+READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction: a standby, or a primary that was told to stop
 
 View = Callable[..., HttpResponseBase]
 Headers = tuple[tuple[str, str], ...]
@@ -264,20 +267,29 @@ def refuse_in_json(path: str, refusal: OAuthError) -> Answer:
 
 
 def _fail_in_json(path: str, failure: Exception) -> Answer:
-    if isinstance(failure, (OperationalError, InterfaceError)):
-        return refuse_in_json(path, _unavailable(failure))
+    if refusal := _unavailable(failure):
+        return refuse_in_json(path, refusal)
     if settings.DEBUG_PROPAGATE_EXCEPTIONS:
         raise failure
     # Not left to Django: its debug page and error mails would show the local variables, tokens among them.
     served = signals.now_serving()
     served.error = ServerError.error
     logger.error("failure endpoint=%s reference=%s", path, served.reference, exc_info=failure)
-    refusal = ServerError("the server met an unexpected condition")
-    members = {"error": refusal.error, "error_description": refusal.description, "reference": served.reference}
-    return Answer.of(members, status=refusal.status, headers=_NOT_KEPT)
+    error = ServerError("the server met an unexpected condition")
+    members = {"error": error.error, "error_description": error.description, "reference": served.reference}
+    return Answer.of(members, status=error.status, headers=_NOT_KEPT)
 
 
-def _unavailable(failure: Exception) -> TemporarilyUnavailable:
+def _unavailable(failure: Exception) -> TemporarilyUnavailable | None:
+    """What to say if a failure is the database's being away, or its taking no writes; None for any other."""
+    takes_no_writes = isinstance(failure, InternalError) and getattr(failure.__cause__, "sqlstate", "") == READ_ONLY
+    if not takes_no_writes and not isinstance(failure, (OperationalError, InterfaceError)):
+        return None
+    if takes_no_writes:
+        # The connection is as good as new, but leads to a server that is not the primary any more.
+        for connection in connections.all(initialized_only=True):
+            if not connection.in_atomic_block:
+                connection.close()
     # The driver's words name hosts and statements; they are the operator's.
     return TemporarilyUnavailable(
         "the server cannot reach its database at the moment", detail=f"{type(failure).__name__}: {failure}"
@@ -333,8 +345,10 @@ def answers_in_html(*methods: str) -> Callable[[View], View]:
                         response = view(request, *args, **kwargs)
                     except OAuthError as refusal:
                         response = refuse_in_html(request, refusal)
-                    except (OperationalError, InterfaceError) as failure:
-                        response = refuse_in_html(request, _unavailable(failure))
+                    except Error as failure:
+                        if not (unavailable := _unavailable(failure)):
+                            raise
+                        response = refuse_in_html(request, unavailable)
                 served.status = response.status_code
             protect_page(response)
             return response
@@ -383,7 +397,9 @@ def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
         "reference": reference,
         "detail": f"{refusal.error}: {refusal.detail}" if settings.DEBUG else "",
     }
-    response = render_page(request, "error", context, status=refusal.status)
+    # Without the request the page asks nobody who is signed in: the database is what is away.
+    about = None if isinstance(refusal, TemporarilyUnavailable) else request
+    response = render_page(about, "error", context, status=refusal.status)
     if refusal.retry_after:
         response["Retry-After"] = str(refusal.retry_after)
     return response
@@ -401,7 +417,35 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return response
 
 
-def render_page(request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+def failed(request: HttpRequest) -> HttpResponseBase:
+    """Django's handler500: a database that is away is a 503 outside of our views, too (sessions, the admin)."""
+    return _refuse_outside(request, sys.exc_info()[1]) or defaults.server_error(request)
+
+
+def refused(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's handler400: it takes a session that cannot be stored for one that somebody has deleted meanwhile."""
+    return _refuse_outside(request, exception) or defaults.bad_request(request, exception)
+
+
+def _refuse_outside(request: HttpRequest, failure: BaseException | None) -> HttpResponseBase | None:
+    refusal = next(filter(None, map(_unavailable, _causes(failure))), None)
+    if not refusal:
+        return None
+    call = Call.of(request)
+    with signals.serving("outside", call.method, call.address, call.request_id) as served:
+        response = refuse_in_html(request, refusal)
+        served.status = response.status_code
+    protect_page(response)
+    return response
+
+
+def _causes(failure: BaseException | None) -> Iterator[Exception]:
+    while isinstance(failure, Exception):
+        yield failure
+        failure = failure.__cause__ or failure.__context__
+
+
+def render_page(request: HttpRequest | None, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """Render one of our templates, which a host project can override under oauth_service/."""
     return render(
         request, f"oauth_service/{name}.html", {"service_name": conf.SERVICE_NAME(), **context}, status=status

@@ -9,3 +9,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("oauth_service.urls")),
 ]
+
+handler400 = "oauth_service.http.refused"
+handler500 = "oauth_service.http.failed"

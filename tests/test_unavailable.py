@@ -1,0 +1,110 @@
+"""The database is away: who asks is told to come back, on whatever path the failure comes to light."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connection
+from django.test import Client as Browser
+from psycopg import errors
+
+from tests.guide import FORM, Guide
+
+
+def read_only() -> Exception:
+    """What Django makes of psycopg's error on a standby, or on a primary that was told to take no more writes."""
+    failure = InternalError("cannot execute UPDATE in a read-only transaction")
+    failure.__cause__ = errors.ReadOnlySqlTransaction(*failure.args)
+    return failure
+
+
+AWAY = {
+    "it is down": lambda: OperationalError('connection to server at "10.1.2.3", user "auth" failed'),
+    "the connection is closed": lambda: InterfaceError("connection already closed"),
+    "it takes no writes": read_only,
+}
+
+
+@contextlib.contextmanager
+def failing(failure: Exception, *, at: str = "") -> Iterator[None]:
+    """A database that fails at each statement with these words in it."""
+
+    def fail(execute: Callable[..., Any], statement: str, *rest: Any) -> Any:
+        if at in statement:
+            raise failure
+        return execute(statement, *rest)
+
+    with connection.execute_wrapper(fail):
+        yield
+
+
+@pytest.mark.parametrize("away", AWAY)
+def test_a_database_that_is_away_is_a_503_for_programs(guide: Guide, away: str) -> None:
+    """With the seconds after which to try again, and without the driver's words: they name hosts and statements."""
+    tokens = guide.tokens()
+    calls = {
+        "exchange": partial(guide.exchange, guide.code()),
+        "refresh": partial(guide.refresh, tokens["refresh_token"]),
+        "userinfo": partial(guide.userinfo, tokens["access_token"]),
+        "revoke": partial(guide.revoke, tokens["access_token"]),
+    }
+    for name, call in calls.items():
+        with failing(AWAY[away]()):
+            answer = call()
+        said = answer.json()
+        assert (name, answer.status_code, answer["Retry-After"]) == (name, 503, "2")
+        assert (said["error"], set(said)) == (
+            "temporarily_unavailable",
+            {"error", "error_description", "reference"},
+        )
+        assert said["error_description"] == "the server cannot reach its database at the moment"
+        assert call().status_code == 200
+
+
+@pytest.mark.parametrize("away", AWAY)
+def test_a_database_that_is_away_is_a_503_for_people(guide: Guide, away: str) -> None:
+    """The page itself needs no database, although every other page tells who is signed in."""
+    alices = Browser(raise_request_exception=False)
+    alices.force_login(guide.alice)
+    calls = {
+        "authorise": partial(alices.get, "/authorise/", guide.request()),
+        "manage apps": partial(alices.get, "/manage-apps/"),
+        "login": partial(alices.get, "/login/"),
+        "sign in": partial(Browser().post, "/login/", {"username": "alice", "password": "wonderland"}),
+        "deauthorise": partial(alices.post, "/oauth/deauthorise/", "client_id=presc_man_123", content_type=FORM),
+        "admin": partial(alices.get, "/admin/"),
+    }
+    for name, call in calls.items():
+        with failing(AWAY[away]()):
+            answer = call()
+        assert (name, answer.status_code, answer.get("Retry-After")) == (name, 503, "2")
+        assert "We cannot answer at the moment" in answer.content.decode()
+        assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("away", AWAY)
+def test_a_session_that_cannot_be_stored_is_a_503(alice: User, caplog: pytest.LogCaptureFixture, away: str) -> None:
+    """Django stores it after the view has answered, where none of our views can see the failure."""
+    browser = Browser(raise_request_exception=False)
+    with failing(AWAY[away](), at='UPDATE "django_session"'):
+        answer = browser.post(
+            "/login/", {"username": "alice", "password": "wonderland"}, headers={"X-Request-ID": "of-the-proxy-1"}
+        )
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    assert "<code>of-the-proxy-1</code>" in answer.content.decode()
+    assert "refused error=temporarily_unavailable endpoint=/login/ reference=of-the-proxy-1" in caplog.text
+
+
+def test_any_other_failure_outside_of_our_views_stays_one(alice: User) -> None:
+    """It would not pass by itself, and must not look as if it did; a session that cannot be stored is a 400 of Django's."""
+    browser = Browser(raise_request_exception=False)
+    with failing(ProgrammingError("no such column"), at='UPDATE "django_session"'):
+        stored = browser.post("/login/", {"username": "alice", "password": "wonderland"})
+    browser.force_login(alice)
+    with failing(ProgrammingError("no such column"), at='FROM "django_session"'):
+        read = browser.get("/admin/")
+    assert (stored.status_code, read.status_code) == (400, 500)
+    assert [answer.has_header("Retry-After") for answer in (stored, read)] == [False, False]
