@@ -1,0 +1,19 @@
+"""The audit trail of a served site: nothing that waited is lost when the server is asked to stop."""
+
+import pytest
+
+from tests.production.deployment import Deployment, Served, manage
+
+pytestmark = pytest.mark.production
+
+
+def test_what_waits_is_written_when_the_server_stops(served: Served, on_postgres: Deployment) -> None:
+    """A deployment every day must not cost a second of the trail every day: workers write what they have, then end."""
+    refused = {"grant_type": "none", "client_id": "presc_man_123", "client_secret": "wrong"}
+    references = {served.http.post("/token/", data=refused).json()["reference"] for _ in range(5)}
+    assert served.stop() == 0
+    program = (
+        "from oauth_service.models import AuditEvent; print(*AuditEvent.objects.values_list('reference', flat=True))"
+    )
+    told = manage(served.environment, "shell", "--no-imports", "-c", program).split()
+    assert references <= set(told)
