@@ -4,8 +4,9 @@ Django's database sessions and its password backend, each read by a statement th
     SESSION_ENGINE = "oauth_service.sessions"
     AUTHENTICATION_BACKENDS = ["oauth_service.sessions.Backend"]
 
-Rows, cookies and rules are Django's own, so that a project can go to and fro: only the reading at each request costs less,
-which is most of what an authorization request of somebody who is signed in costs.
+Rows, cookies and rules are Django's own: only the reading at each request costs less, which is most of what an authorization
+request of somebody who is signed in costs. A session names the backend that signed its user in: after a change of backend
+people sign in once more.
 """
 
 from typing import Any
