@@ -352,9 +352,7 @@ def test_more_than_memory_is_given_are_counted_instead(
 
 
 @pytest.fixture
-def writer(
-    transactional_db: None, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[audit._Trail]:
+def writer(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[audit._Trail]:
     """A process with its writer, in a hurry; its connection is closed before the test's database goes."""
     monkeypatch.setattr(audit._Trail, "start", START)
     for name, seconds in {"PAUSE_SECONDS": 0.05, "IDLE_SECONDS": 0.2, "LONGEST_PAUSE_SECONDS": 0.1}.items():
