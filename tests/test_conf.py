@@ -42,9 +42,6 @@ def test_the_defaults() -> None:
         "THROTTLE_CACHE": "default",
         "METRICS_ADDRESSES": (),
         "METRICS_SECRET": "",
-        "FAILURE_LIMIT": 10,
-        "FAILURE_WINDOW": timedelta(minutes=5),
-        "THROTTLE_CACHE": "default",
     }
 
 
