@@ -70,10 +70,10 @@ def unswept(connection: psycopg.Connection) -> int:
     return _number(connection, f"SELECT count(*) FROM {GRANTS} WHERE purge_at <= now()")
 
 
-def rows(connection: psycopg.Connection) -> int:
-    """How many rows all tables of the server hold together, its users' sessions included."""
-    tables = connection.execute("SELECT relid::regclass::text FROM pg_stat_user_tables").fetchall()
-    return sum(_number(connection, f"SELECT count(*) FROM {table}") for (table,) in tables)
+def rows(connection: psycopg.Connection) -> dict[str, int]:
+    """How many rows each table of the server holds."""
+    tables = connection.execute("SELECT relid::regclass::text FROM pg_stat_user_tables ORDER BY 1").fetchall()
+    return {table: _number(connection, f"SELECT count(*) FROM {table}") for (table,) in tables}
 
 
 def size(connection: psycopg.Connection, *, kind: str = "total_relation") -> int:

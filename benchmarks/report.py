@@ -59,7 +59,7 @@ def markdown(
         "## Targets",
         _targets(subjects, results),
     ]
-    rounds = f"- {_rounds(results)} interleaved rounds, no errors; medians of the rounds"
+    rounds = f"- {completed_rounds(results)} interleaved rounds, no errors; medians of the rounds"
     return page(title, [*surroundings, rounds], parts)
 
 
@@ -111,5 +111,6 @@ def paired_ratio(results: Results, name: str, to: str, operation: str) -> float:
     return statistics.median(window.cpu / other.cpu for window, other in pairs)
 
 
-def _rounds(results: Results) -> int:
+def completed_rounds(results: Results) -> int:
+    """How many rounds every figure has behind it."""
     return min(len(series.windows) for operations in results.values() for series in operations.values())

@@ -13,7 +13,7 @@ from .load import Answer, connected
 from .measure import WARM_UP, Results, Stage, in_turns, staged
 from .operations import OPERATIONS, Operation, Player
 from .postgres import Postgres
-from .report import paired_ratio
+from .report import completed_rounds, paired_ratio
 from .subjects import CONNECTIONS, OURS, ROOT, Subject
 
 FLATNESS = 1.3
@@ -36,12 +36,13 @@ def run(*, sizes: Sequence[int], refreshes: int, window: int, rounds: int, secon
     subjects = [_at(size, stock) for size in sizes]
     # A load of gigabytes would otherwise be checkpointed all the time, also while others are measured.
     with postgres.running(max_wal_size="16GB") as server, staged(server, subjects, window=window) as stages:
+        loaded = _bytes(server, stages, sizes)
         results = in_turns(server, stages, rounds=rounds, seconds=seconds, operations=_operations())
         parts = [
             "## Cost of an operation",
             _costs(sizes, results),
             "## Bytes a grant",
-            _bytes(server, stages, sizes),
+            loaded,
             "## What refreshes leave behind",
             _refreshes(server, stages[0], refreshes, size=sizes[0]),
             "## Sweeping",
@@ -80,7 +81,10 @@ def _draw(player: Player, count: int) -> None:
 def _costs(sizes: Sequence[int], results: Results) -> str:
     first, last = (f"ours-{size}" for size in (sizes[0], sizes[-1]))
     lines = [
-        "CPU in ms, server + PostgreSQL · p50 · p99 in ms.",
+        (
+            f"CPU in ms, server + PostgreSQL, medians of {completed_rounds(results)} interleaved rounds without errors "
+            "· p50 · p99 in ms over all of them."
+        ),
         "",
         "| | "
         + " | ".join(f"{size:,} grants" for size in sizes)
@@ -131,10 +135,12 @@ def _refreshes(server: Postgres, stage: Stage, refreshes: int, *, size: int) -> 
                 if not halfway and 2 * sent >= refreshes:
                     halfway = bulk.size(connection)
         took = time.monotonic() - started_at
-        added, after = bulk.rows(connection) - rows, bulk.size(connection)
+        after = bulk.size(connection)
         updates, hot = (now - then for now, then in zip(bulk.updates(connection), updates_before, strict=True))
+        added = {table: count - rows[table] for table, count in bulk.rows(connection).items() if count != rows[table]}
+    growth = ", ".join(f"{count:+,} in {table}" for table, count in added.items()) or "none in any table"
     return (
-        f"{sent:,} refreshes of {count:,} of {size:,} connections, in {took:,.0f} s: **{added:,} rows added**.\n"
+        f"{sent:,} refreshes of {count:,} of {size:,} connections, in {took:,.0f} s. Rows added: **{growth}**.\n"
         f"Table and indexes of the grants grew by {_kib(halfway - before)} in the first half and by {_kib(after - halfway)} in "
         f"the second, from {_kib(before)}; {100 * hot / max(updates, 1):.1f} % of the updates touched no index (HOT)."
     )
