@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres test-direct journeys bench-quick bench bench-scale bench-setup bench-lock production fuzz stateful lint format types docs pictures lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres test-direct journeys bench-quick bench bench-scale bench-setup bench-lock production faults fuzz stateful lint format types docs pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -53,10 +53,10 @@ test-client: setup
 
 test-sqlite: setup
 	rm -f .coverage .coverage.*
-	COVERAGE_FILE=.coverage.sqlite TEST_DATABASE=sqlite $(PYTEST) -n 2 -q -m "not journey and not production" --cov --cov-report= $(ARGS)
+	COVERAGE_FILE=.coverage.sqlite TEST_DATABASE=sqlite $(PYTEST) -n 2 -q -m "not journey and not production and not fault" --cov --cov-report= $(ARGS)
 
 test-postgres: setup
-	COVERAGE_FILE=.coverage.postgres TEST_DATABASE=postgres $(PYTEST) -n 2 -q -m "not journey and not production" --cov --cov-report= $(ARGS)
+	COVERAGE_FILE=.coverage.postgres TEST_DATABASE=postgres $(PYTEST) -n 2 -q -m "not journey and not production and not fault" --cov --cov-report= $(ARGS)
 
 test-direct: setup
 	TEST_ENTRY=direct TEST_DATABASE=postgres $(PYTEST) -n 2 -q tests/specs tests/endpoints tests/grant_types $(ARGS)
@@ -72,6 +72,9 @@ else
 	else $(PYTEST) -q -n 2 -m "production and not nginx" tests/production $(ARGS); \
 	echo "LEFT OUT: the tests behind nginx. No nginx on this machine; install one (Debian: nginx-light) and run: make production"; fi
 endif
+
+faults: setup ## the database and the server's own processes stopped and killed under load, a standby promoted
+	$(PYTEST) -q -m fault --log-cli-level=WARNING tests/faults $(ARGS)
 
 fuzz: setup ## 50,000 requests made from /openapi.json, new ones each time, on a real PostgreSQL
 	FUZZ_REQUESTS=$${FUZZ_REQUESTS:-50000} TEST_DATABASE=postgres $(PYTEST) -n 2 -q tests/fuzz $(ARGS)

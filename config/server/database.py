@@ -76,7 +76,9 @@ def _postgres(url: str) -> dict[str, Any]:
         settings["OPTIONS"]["prepare_threshold"] = None
     if pool_size := _number("DATABASE_POOL_SIZE"):
         return settings | {"OPTIONS": settings["OPTIONS"] | {"pool": {"min_size": 1, "max_size": pool_size}}}
-    return settings | {"CONN_MAX_AGE": CONNECTION_SECONDS}
+    # What died while nobody used it costs nobody an error: Django asks before the ORM's first statement of a request. The
+    # statements of token requests do not wait for that, and are asked again by themselves.
+    return settings | {"CONN_MAX_AGE": CONNECTION_SECONDS, "CONN_HEALTH_CHECKS": True}
 
 
 def _number(name: str) -> int:

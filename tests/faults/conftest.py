@@ -1,0 +1,29 @@
+"""A PostgreSQL that may be broken, and the site served on it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.node import Node
+from tests.production.deployment import Deployment, furnish
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """The database; whoever breaks it mends it."""
+    node = Node.create(tmp_path_factory.mktemp("node") / "data")
+    yield node
+    node.remove()
+
+
+@pytest.fixture(scope="session")
+def deployment(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """A deployment on it."""
+    return furnish(tmp_path_factory.mktemp("state"), node.url)
+
+
+@pytest.fixture
+def log_path(tmp_path: Path) -> Path:
+    """Where the server of a test writes its log."""
+    return tmp_path / "log"

