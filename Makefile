@@ -8,11 +8,12 @@ UV := .uv/bin/uv
 BIN := .venv/bin
 BENCH := benchmarks/.venv/bin
 PYTEST := $(BIN)/python -m pytest
+IN_PARALLEL := -n 3 --dist worksteal
 export PYTHONDONTWRITEBYTECODE ?= 1
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres test-direct journeys bench-quick bench bench-scale bench-setup bench-lock production faults fuzz stateful lint format types docs pictures lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys bench-quick bench bench-scale bench-setup bench-lock production faults fuzz stateful lint format types docs pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -38,8 +39,7 @@ serve: setup ## the server site in production, settings from the environment: do
 simulate: setup ## the nine steps of the guide over real HTTP, checked and printed
 	$(BIN)/python manage.py simulate $(ARGS)
 
-test: test-client test-sqlite test-postgres test-direct ## every test, on SQLite and on a real PostgreSQL; the browser's too where there is one
-	$(BIN)/coverage combine --quiet
+test: test-client test-sqlite test-postgres ## every test, on SQLite and on a real PostgreSQL; the browser's too where there is one
 	$(BIN)/coverage report --include='oauth_service/*' --fail-under=95
 ifdef CI
 	@echo "The journeys (browser, third-party clients) are the next target: make journeys."
@@ -53,13 +53,12 @@ test-client: setup
 
 test-sqlite: setup
 	rm -f .coverage .coverage.*
-	COVERAGE_FILE=.coverage.sqlite TEST_DATABASE=sqlite $(PYTEST) -n 2 -q -m "not journey and not production and not fault" --cov --cov-report= $(ARGS)
+	TEST_DATABASE=sqlite $(PYTEST) $(IN_PARALLEL) -q -m "not journey and not production and not fault" --cov --cov-report= $(ARGS)
 
+# Through the direct way in, as SQLite's run goes through Django. What touches no database has had its turn.
 test-postgres: setup
-	COVERAGE_FILE=.coverage.postgres TEST_DATABASE=postgres $(PYTEST) -n 2 -q -m "not journey and not production and not fault" --cov --cov-report= $(ARGS)
-
-test-direct: setup
-	TEST_ENTRY=direct TEST_DATABASE=postgres $(PYTEST) -n 2 -q tests/specs tests/endpoints tests/grant_types $(ARGS)
+	TEST_ENTRY=direct TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m "not journey and not production and not fault" \
+		$(addprefix --ignore tests/,protocol lifecycle packaging openapi fuzz) $(ARGS)
 
 journeys: setup ## both sites and a real browser, axe-core on every page, clients we did not write
 	$(PYTEST) -q -n 2 -m journey tests/journeys $(ARGS)

@@ -14,7 +14,7 @@ from io import BytesIO
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import connections
 from django.http import HttpResponse, UnreadablePostError
@@ -104,8 +104,11 @@ def _cores() -> Iterator[tuple[str, Core]]:
 
 def _call(environ: Mapping[str, Any]) -> Call:
     def read() -> bytes:
+        length, most = int(environ.get("CONTENT_LENGTH") or 0), settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if most is not None and length > most:
+            raise RequestDataTooBig
         try:
-            body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            body: bytes = environ["wsgi.input"].read(length)
         except OSError as cause:
             raise UnreadablePostError(*cause.args) from cause
         return body
