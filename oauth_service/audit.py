@@ -1,7 +1,7 @@
 """
 The audit trail: every event of signals.py becomes a row, and no request waits for the routine ones (ADR 11).
 
-What ends or grants access is written before its answer is sent. Everything else waits in memory, for a second or for a batch,
+What a person decided and what a thief was caught at is written before its answer is sent. Everything else waits in memory, for a second or for a batch,
 until a thread of this process writes it; a process that is killed loses that much. The queue is bounded: what does not fit is
 counted, and the log tells how many were lost.
 """
@@ -54,7 +54,6 @@ _AT_ONCE = {
     signals.consent_given,
     signals.code_replayed,
     signals.refresh_replayed,
-    signals.token_revoked,
     signals.app_deauthorised,
 }
 

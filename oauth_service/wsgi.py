@@ -104,7 +104,8 @@ def _cores() -> Iterator[tuple[str, Core]]:
 
 def _call(environ: Mapping[str, Any]) -> Call:
     def read() -> bytes:
-        length, most = int(environ.get("CONTENT_LENGTH") or 0), settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        most: Any = settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # None for no limit
         if most is not None and length > most:
             raise RequestDataTooBig
         try:
