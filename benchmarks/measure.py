@@ -168,6 +168,7 @@ def _measure(server: Postgres, stage: Stage, operation: Operation) -> Window:
 def _watched(server: Postgres, stage: Stage, load: Load, requests: list[bytes]) -> tuple[list[Answer], Window]:
     server_before, database_before = cpu_seconds(stage.pid), cpu_seconds(server.pid)
     answers, took = load.send(requests)
+    time.sleep(stage.subject.defers_seconds)  # what is put off is not for free
     server_after, database_after = cpu_seconds(stage.pid), cpu_seconds(server.pid)
     count = len(requests)
     return answers, Window(
