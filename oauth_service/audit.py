@@ -1,9 +1,9 @@
 """
 The audit trail: every event of signals.py becomes a row, and no request waits for the routine ones (ADR 11).
 
-What a person decided and what a thief was caught at is written before its answer is sent. Everything else waits in memory, for a second or for a batch,
-until a thread of this process writes it; a process that is killed loses that much. The queue is bounded: what does not fit is
-counted, and the log tells how many were lost.
+What a person decided and what a thief was caught at is written before its answer is sent. Everything else waits in memory, for
+a second or for a batch, until a thread of this process writes it; a process that is killed loses that much. The queue is
+bounded: what does not fit is counted, and the log tells how many were lost.
 """
 
 import logging

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from config.sites import ROOT
 from oauth_service import readiness
 
-NEWEST = sorted(path.stem for path in (ROOT / "oauth_service/migrations").glob("0*.py"))[-1]
+NEWEST = max(path.stem for path in (ROOT / "oauth_service/migrations").glob("0*.py"))
 
 
 @pytest.fixture(autouse=True)
