@@ -65,7 +65,6 @@ def missing() -> list[str]:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import call_command
     from django.core.management.base import CommandError
-    from django.db import connections
 
     try:
         django.setup()
@@ -76,8 +75,19 @@ def missing() -> list[str]:
         return [str(fault)]
     finally:
         if django.apps.apps.ready:
-            connections.close_all()  # a connection must not be shared with the workers that are forked from here
+            _close_connections()
     return []
+
+
+def _close_connections() -> None:
+    from django.db import connections
+
+    # The workers are forked from here: on a connection of their parent's one would read another's answers, and the threads of
+    # a pool, which replace what died, do not come along.
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        if hasattr(connection, "close_pool"):
+            connection.close_pool()
 
 
 def _empty_folder(folder: Path) -> Path:

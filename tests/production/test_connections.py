@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.production.deployment import Deployment, Served, serving
+from tests.production.deployment import Deployment, Served, eventually, serving
 from tests.production.visit import Visit
 
 pytestmark = pytest.mark.production
@@ -49,6 +49,18 @@ def connections_of(database: psycopg.Connection) -> int:
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     ).fetchone()
     return int(row[0]) if row else 0
+
+
+@pytest.mark.parametrize("settings", [{}, {"DATABASE_POOL_SIZE": "2"}], ids=["by default", "pool"])
+def test_workers_inherit_no_connection(
+    on_postgres: Deployment, postgres_host: str, log_path: Path, settings: dict[str, str]
+) -> None:
+    """Two processes on one connection read each other's answers: what was opened before they were forked is closed."""
+    with (
+        psycopg.connect(f"host={postgres_host} user=postgres dbname=postgres", autocommit=True) as database,
+        serving(on_postgres.environment(**settings), log_path=log_path),
+    ):
+        eventually(lambda: connections_of(database) == 0, seconds=5)
 
 
 def test_a_thread_keeps_its_connection(on_postgres: Deployment, postgres_host: str, log_path: Path) -> None:
