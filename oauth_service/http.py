@@ -114,7 +114,7 @@ def body_parameters(call: Call) -> Parameters:
     limit = conf.REQUEST_BODY_LIMIT()
     if not (length := call.content_length or "0").isdecimal():
         raise InvalidRequest("the Content-Length is not a number")
-    if int(length) > limit:
+    if len(length) > len(str(limit)) or int(length) > limit:  # int() refuses thousands of digits
         raise RequestTooLarge(f"the body is longer than {limit} bytes")
     try:
         body = call.read()
@@ -126,7 +126,10 @@ def body_parameters(call: Call) -> Parameters:
         raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}") from cause
     content_type, options = call.content_type, dict[str, str]()
     if content_type not in (JSON, FORM):
-        content_type, options = parse_header_parameters(content_type)
+        try:
+            content_type, options = parse_header_parameters(content_type)
+        except ValueError as cause:
+            raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}", detail=str(cause)) from cause
     if content_type in (JSON, FORM) and options.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
         raise InvalidRequest("the charset must be UTF-8")
     if content_type == JSON:

@@ -11,11 +11,15 @@ class Request(WSGIRequest):
     Django's request, with UTF-8 for the charset of every query and form, whatever Content-Type says.
 
     Django itself would decode the query with a charset that the body is said to have, and end in a 500 for one that it cannot
-    decode text with ("hex"), or for a form that is not UTF-8 and carries a CSRF cookie. The endpoints refuse such bodies.
+    decode text with ("hex"), or for a form that is not UTF-8 and carries a CSRF cookie; a Content-Type that it cannot read
+    (RFC 2231, of an encoding that does not exist) would not even come to a view. The endpoints refuse such bodies.
     """
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
-        self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+        try:
+            self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
+        except ValueError:
+            self.content_type, self.content_params = "", {}
 
 
 class Handler(WSGIHandler):

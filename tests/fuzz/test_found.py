@@ -22,6 +22,23 @@ def test_a_charset_that_decodes_no_text_does_not_matter_where_no_body_is_read() 
     assert Site().post("/login/", b"", **environ) == 200
 
 
+UNREADABLE = "application/json; charset*=nonsense'en'utf-8"  # RFC 2231, of an encoding that does not exist
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/token/", "/oauth/revoke/", "/authorise/"])
+def test_a_content_type_that_cannot_be_read_is_refused(path: str) -> None:
+    """Django fails while it makes its request, outside of all that turns failures into answers."""
+    assert Site().post(path, b"{}", CONTENT_TYPE=UNREADABLE) == 400
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/login/", "/healthz/"])
+def test_a_content_type_that_cannot_be_read_does_not_matter_where_no_body_is_read(path: str) -> None:
+    """The page is shown, the probe answered."""
+    assert Site().post(path, b"", REQUEST_METHOD="GET", CONTENT_TYPE=UNREADABLE) == 200
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/login/", "/logout/", "/oauth/deauthorise/", "/authorise/"])
 def test_a_form_in_another_charset_is_answered(path: str) -> None:

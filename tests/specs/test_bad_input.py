@@ -199,6 +199,16 @@ def test_a_content_length_that_is_no_number_breaks_nothing(guide: Guide, length:
     assert spoilt_request.is_unspent()
 
 
+def test_a_content_length_of_thousands_of_digits_breaks_nothing(guide: Guide) -> None:
+    """Python reads no number of that length; it is too much in any case."""
+    spoilt_request = Request(guide, "code")
+    response = guide.server.generic(
+        "POST", "/token/", json.dumps(spoilt_request.body), content_type=JSON, CONTENT_LENGTH="9" * 5_000
+    )
+    assert refusal_of(response) == (413, "invalid_request")
+    assert spoilt_request.is_unspent()
+
+
 @clause("RFC 6749", "2.3")
 def test_credentials_that_come_twice_are_refused(request_: Request) -> None:
     """By Basic and in the body, though both are right."""
