@@ -1,15 +1,18 @@
 """The sweep: rows whose purge_at has passed, a bounded batch at a time, riding on ordinary requests."""
 
+import logging
 import threading
 import time
 from datetime import datetime
 
-from django.db import connections, models, router, transaction
+from django.db import Error, connections, models, router, transaction
 
 from .audit_event import AuditEvent
 from .authorization_code import AuthorizationCode
 from .grant import Grant
 from .revoked_token import RevokedToken
+
+logger = logging.getLogger("oauth_service.purge")
 
 BATCH = 500
 PAUSE_SECONDS = 60.0
@@ -39,7 +42,13 @@ def ride_along(*, now: datetime) -> None:
     if time.monotonic() < _next_at or not _turn.acquire(blocking=False):
         return
     try:
-        _next_at = time.monotonic() + (0 if sweep(now=now) >= BATCH else PAUSE_SECONDS)
+        _next_at = time.monotonic() + PAUSE_SECONDS
+        if sweep(now=now) >= BATCH:
+            _next_at = time.monotonic()
+    except Error:
+        # The tokens of the request it rides on are issued already. Without its answer the client would send its code again,
+        # and that is a replay.
+        logger.warning("the sweep failed, and will be tried again in %d seconds", PAUSE_SECONDS, exc_info=True)
     finally:
         _turn.release()
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import time_machine
-from django.db import models
+from django.db import OperationalError, models
 from django.utils import timezone
 
 from oauth_service.models import AuthorizationCode, Consent, Grant, RevokedToken, purge
@@ -104,3 +104,19 @@ def test_only_one_thread_sweeps_at_a_time(riding: Riding) -> None:
     with purge._turn:
         assert riding.requests([1]) == []
     assert riding.requests([1]) == [2]
+
+
+def test_a_sweep_that_fails_costs_nobody_their_answer(
+    guide: Guide, riding: Riding, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The code is spent by then: a client that gets no answer sends it again, and that ends its connection."""
+
+    def deadlock(*, now: datetime) -> int:
+        riding.sweeps.append(riding.seconds)
+        raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr(purge, "sweep", deadlock)
+    tokens = guide.tokens()
+    assert guide.is_alive(tokens["access_token"])
+    assert "the sweep failed" in caplog.text
+    assert riding.requests([0] * 100) == [0, 60]
