@@ -199,7 +199,7 @@ def answers_calls(*methods: str) -> Callable[[Core], Endpoint]:
             except OAuthError as refusal:
                 return refuse_in_json(call.path, refusal)
             except Exception as failure:
-                return _fail_in_json(call.path, failure)
+                return fail_in_json(call.path, failure)
 
         def answer(call: Call) -> Answer:
             with signals.serving(core.__name__, call.method, call.address, call.request_id) as served:
@@ -244,7 +244,7 @@ def answers_in_json(*methods: str) -> Callable[[View], View]:
                     except OAuthError as refusal:
                         response = refuse_in_json(request.path, refusal).for_django()
                     except Exception as failure:
-                        response = _fail_in_json(request.path, failure).for_django()
+                        response = fail_in_json(request.path, failure).for_django()
                 served.status = response.status_code
             for name, value in (*shared, *(() if response.has_header("Cache-Control") else _NOT_KEPT)):
                 response.headers[name] = value
@@ -269,7 +269,8 @@ def refuse_in_json(path: str, refusal: OAuthError) -> Answer:
     return Answer.of({name: value for name, value in members.items() if value}, status=refusal.status, headers=headers)
 
 
-def _fail_in_json(path: str, failure: Exception) -> Answer:
+def fail_in_json(path: str, failure: Exception) -> Answer:
+    """Tell a program of a failure: 503 where the database is away, else 500 with the traceback in the log."""
     if refusal := _unavailable(failure):
         return refuse_in_json(path, refusal)
     if settings.DEBUG_PROPAGATE_EXCEPTIONS:

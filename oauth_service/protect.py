@@ -17,12 +17,12 @@ from uuid import UUID
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.contrib.auth.models import AbstractBaseUser
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from . import conf, issue
-from .http import Call, query_parameters, refuse_in_json
+from .http import Call, fail_in_json, query_parameters, refuse_in_json
 from .models import Grant
 from .protocol import bearer, lifecycle, scope, sealed
 from .protocol.errors import BearerError, InsufficientScope, InvalidRequest, InvalidToken, MalformedBearer
@@ -56,17 +56,15 @@ def protect(*required_scope: str) -> Callable[[Callable[..., Any]], Callable[...
 
     The view finds `request.bearer`, and its user as `request.user` and from `request.auser()`. It needs no CSRF token, as no
     cookie counts. Without a good token the answer is 401, with too little scope 403, each with the WWW-Authenticate
-    challenge of RFC 6750 section 3.
+    challenge of RFC 6750 section 3; if the token cannot be looked up, 503 or 500. What the view itself does is not caught.
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         if iscoroutinefunction(view):
 
             async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-                try:
-                    await sync_to_async(_admit)(request, required_scope)
-                except BearerError as refusal:
-                    return (await sync_to_async(refuse_in_json)(request.path, refusal)).for_django()
+                if refusal := await sync_to_async(_admit)(request, required_scope):
+                    return refusal
                 return cast("HttpResponseBase", await view(request, *args, **kwargs))
 
             return csrf_exempt(markcoroutinefunction(wraps(view)(guarded_async)))
@@ -74,10 +72,8 @@ def protect(*required_scope: str) -> Callable[[Callable[..., Any]], Callable[...
         @csrf_exempt
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            try:
-                _admit(request, required_scope)
-            except BearerError as refusal:
-                return refuse_in_json(request.path, refusal).for_django()
+            if refusal := _admit(request, required_scope):
+                return refusal
             return cast("HttpResponseBase", view(request, *args, **kwargs))
 
         return guarded
@@ -152,9 +148,15 @@ def refuse_less(bearer: Bearer, *required_scope: str) -> None:
         )
 
 
-def _admit(request: HttpRequest, required_scope: tuple[str, ...]) -> None:
-    found = bearer_of(Call.of(request), now=timezone.now())
-    refuse_less(found, *required_scope)
+def _admit(request: HttpRequest, required_scope: tuple[str, ...]) -> HttpResponse | None:
+    """Put the token's owner onto a request; what to answer instead if it brings no good token."""
+    try:
+        found = bearer_of(Call.of(request), now=timezone.now())
+        refuse_less(found, *required_scope)
+    except BearerError as refusal:
+        return refuse_in_json(request.path, refusal).for_django()
+    except Exception as failure:
+        return fail_in_json(request.path, failure).for_django()
     cast("ProtectedRequest", request).bearer = found
     request.user = found.user  # type: ignore[assignment]
 
@@ -163,3 +165,4 @@ def _admit(request: HttpRequest, required_scope: tuple[str, ...]) -> None:
         return found.user
 
     request.auser = auser  # type: ignore[assignment]
+    return None

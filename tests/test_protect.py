@@ -6,15 +6,18 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.contrib.auth.models import User
+from django.db import OperationalError, ProgrammingError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test import AsyncClient
 from django.test import Client as Browser
 from django.urls import include, path
 from django.views import View
+from pytest_django import Settings
 
 from oauth_service.models import Client, Grant
 from oauth_service.protect import Bearer, ProtectedMixin, ProtectedRequest, protect
 from tests.guide import FORM, Guide
+from tests.test_unavailable import failing
 
 pytestmark = pytest.mark.urls("tests.test_protect")
 
@@ -158,6 +161,27 @@ def test_too_little_scope_is_told_what_is_needed(guide: Guide, url: str, scope: 
     response = guide.server.get(url, headers=bearing(guide.tokens(scope="user")["access_token"]))
     assert (response.status_code, response.json()["error"]) == (403, "insufficient_scope")
     assert response["WWW-Authenticate"].endswith(f'scope="{scope}"')
+
+
+@pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/", "/class/"])
+def test_a_database_that_is_away_is_a_503(guide: Guide, url: str) -> None:
+    """As at our own endpoints: the client comes back, instead of taking its token for dead."""
+    access_token = guide.tokens()["access_token"]
+    with failing(OperationalError("connection refused")):
+        response = guide.server.get(url, headers=bearing(access_token))
+    assert (response.status_code, response["Retry-After"]) == (503, "2")
+    assert response.json()["error"] == "temporarily_unavailable"
+
+
+@pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/"])
+def test_a_failure_shows_no_token(guide: Guide, settings: Settings, caplog: pytest.LogCaptureFixture, url: str) -> None:
+    """Left to Django, its debug page and error mails would show the local variables, the token among them."""
+    settings.DEBUG = True
+    access_token = guide.tokens()["access_token"]
+    with failing(ProgrammingError("no such table")):
+        response = guide.server.get(url, headers=bearing(access_token))
+    assert (response.status_code, response.json()["error"]) == (500, "server_error")
+    assert access_token not in response.content.decode() + caplog.text
 
 
 @pytest.mark.parametrize("url", ["/anything/", "/class-anything/"])
