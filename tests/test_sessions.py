@@ -43,6 +43,13 @@ def test_an_unknown_session_is_empty_and_gets_another_key() -> None:
     assert (store.get("colour"), store.session_key) == (None, None)
 
 
+def test_a_key_with_a_nul_byte_is_none(settings: LazySettings) -> None:
+    """A cookie's quotes let one in, and PostgreSQL refuses the statement: every page was a 500."""
+    settings.SESSION_ENGINE = "oauth_service.sessions"
+    answer = Browser().get("/manage-apps/", headers={"Cookie": r'sessionid="\000chosen-by-somebody"'})
+    assert (answer.status_code, answer["Location"]) == (302, "/login/?next=/manage-apps/")
+
+
 def test_an_expired_session_is_none() -> None:
     """Also before clearsessions has deleted its row."""
     key = stored()
