@@ -9,10 +9,10 @@ from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import Error, InterfaceError, InternalError, OperationalError, connections, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, UnreadablePostError
+from django.db import InterfaceError, InternalError, OperationalError, connections, transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, UnreadablePostError
 from django.http.request import RawPostDataException
 from django.shortcuts import render
 from django.utils.http import parse_header_parameters
@@ -243,6 +243,9 @@ def answers_in_json(*methods: str) -> Callable[[View], View]:
                         response = view(request, *args, **kwargs)
                     except OAuthError as refusal:
                         response = refuse_in_json(request.path, refusal).for_django()
+                    except SuspiciousOperation:
+                        served.status = 400
+                        raise  # Django's to turn away: a Host that is not ours, where no middleware has looked before
                     except Exception as failure:
                         response = fail_in_json(request.path, failure).for_django()
                 served.status = response.status_code
@@ -349,8 +352,9 @@ def answers_in_html(*methods: str) -> Callable[[View], View]:
                         response = view(request, *args, **kwargs)
                     except OAuthError as refusal:
                         response = refuse_in_html(request, refusal)
-                    except Error as failure:
+                    except Exception as failure:
                         if not (unavailable := _unavailable(failure)):
+                            served.status = _status_of(failure)
                             raise
                         response = refuse_in_html(request, unavailable)
                 served.status = response.status_code
@@ -360,6 +364,19 @@ def answers_in_html(*methods: str) -> Callable[[View], View]:
         return answer
 
     return decorate
+
+
+def _status_of(failure: Exception) -> int:
+    """With what Django answers a failure that is left to it."""
+    match failure:
+        case Http404():
+            return 404
+        case PermissionDenied():
+            return 403
+        case SuspiciousOperation():
+            return 400
+        case _:
+            return 500
 
 
 def protect_page(response: HttpResponseBase, *, reply_to: ReplyTo | None = None) -> None:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 from pytest_django import Settings
 
+from oauth_service import signals
 from tests.endpoints.page import Page
 from tests.guide import FORM, JSON, Guide
 
@@ -223,6 +224,37 @@ def test_a_test_suite_may_see_the_failure_itself(guide: Guide, settings: Setting
     settings.DEBUG_PROPAGATE_EXCEPTIONS = True
     with pytest.raises(RuntimeError, match="the claims failed"):
         guide.userinfo(access_token)
+
+
+@pytest.mark.parametrize("path", ["/.well-known/oauth-authorization-server", "/openapi.json"])
+def test_another_host_is_djangos_to_turn_away(guide: Guide, settings: Settings, path: str) -> None:
+    """Without an issuer the Host header is asked; a project need not have the middleware that looks at it before."""
+    settings.OAUTH_SERVICE_ISSUER = ""
+    settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if not each.endswith("CommonMiddleware")]
+    assert guide.browser.get(path, headers={"Host": "evil.example"}).status_code == 400
+
+
+def failing_words(user_id: Any) -> NoReturn:
+    """A programming error in a page."""
+    raise RuntimeError("the page failed")
+
+
+def test_a_page_that_fails_is_counted_as_what_django_answers(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who watches for 5xx must see it, although the answer is made further out."""
+    counted = []
+
+    def count(*, endpoint: str, status: int, **_: object) -> None:
+        counted.append((endpoint, status))
+
+    signals.request_answered.connect(count)
+    monkeypatch.setattr("oauth_service.endpoints.manage_apps._activities_of", failing_words)
+    browser = Browser(raise_request_exception=False)
+    browser.force_login(guide.alice)
+    try:
+        assert browser.get("/manage-apps/").status_code == 500
+    finally:
+        signals.request_answered.disconnect(count)
+    assert counted == [("manage_apps", 500)]
 
 
 # -- pages -----------------------------------------------------------------------------------------------------------
