@@ -272,7 +272,9 @@ class GrantAdmin(_ReadOnly, admin.ModelAdmin):
         return (*_user_fields("consent__user"), "consent__client__name", "consent__client__client_id")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Grant]:
-        return Grant.objects.with_owner().filter(expires_at__gt=timezone.now()).defer("secret").order_by(*self.ordering)
+        # Asked for its consent's user, as a count would leave out a join that is for reading alone.
+        live = Grant.objects.with_owner().filter(expires_at__gt=timezone.now(), consent__user__isnull=False)
+        return live.defer("secret").order_by(*self.ordering)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         names = [f"{self.client(grant)} · {self.user(grant)} · {grant.created_at:%Y-%m-%d %H:%M}" for grant in objs]

@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
                 ('code_challenge', models.CharField(blank=True, editable=False, max_length=43)),
                 ('expires_at', models.DateTimeField(verbose_name='expires')),
                 ('purge_at', models.DateTimeField(db_index=True, editable=False)),
-                ('consent', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='oauth_service.consent')),
+                ('consent', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='oauth_service.consent')),
             ],
             options={
                 'verbose_name': 'authorization code',
@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                 ('generation', models.PositiveBigIntegerField(default=0, editable=False)),
                 ('created_at', models.DateTimeField(verbose_name='connected')),
                 ('refreshed_at', models.DateTimeField(verbose_name='last used')),
-                ('consent', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='oauth_service.consent')),
+                ('consent', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='%(class)ss', to='oauth_service.consent')),
             ],
             options={
                 'verbose_name': 'connection',

@@ -29,11 +29,13 @@ class Authorisation(models.Model):
     A user's authorisation of a client.
 
     Its consent is a reference without a constraint in the database: an exchange and a withdrawal that cross each other
-    neither wait nor deadlock, as a row without its consent is void by itself (see ConsentManager.withdraw).
+    neither wait nor deadlock, as a row without its consent is void by itself (see ConsentManager.withdraw). Nor does the
+    deletion of a user or client go further than their consents: Django would take what hangs on them first, and cross a
+    withdrawal, which takes it last.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    consent = models.ForeignKey(Consent, models.CASCADE, db_constraint=False, related_name="%(class)ss")
+    consent = models.ForeignKey(Consent, models.DO_NOTHING, db_constraint=False, related_name="%(class)ss")
     secret = models.BinaryField(max_length=SECRET_BYTES, default=new_secret, editable=False)
     scope = models.CharField(_("scope"), max_length=1000)
     redirect_uri = models.CharField(max_length=2000, blank=True, editable=False)

@@ -111,6 +111,16 @@ class Consent(models.Model):
         return f"{self.client} · {self.user}"
 
 
+def hold_owner(sender: type[models.Model], instance: models.Model, using: str, **_: object) -> None:
+    """
+    Keep a user or client that is about to be deleted from being given a consent meanwhile (pre_delete).
+
+    A consent refers to both. The deletion finds each that is there by now; one that comes later waits for the end of the
+    deletion, and fails itself.
+    """
+    list(sender._base_manager.using(using).select_for_update().filter(pk=instance.pk).values_list("pk"))
+
+
 def _client_with_consent() -> "models.QuerySet[Any, Any]":
     user_id = Given("user_id", get_user_model()._meta.pk)
     of_user = models.FilteredRelation("consents", condition=models.Q(consents__user=user_id))

@@ -7,8 +7,9 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from oauth_service.models import Client
+from oauth_service.models import Client, Consent
 from oauth_service.protocol import client_authentication
+from tests.guide import Guide
 
 ADD = "/admin/oauth_service/client/add/"
 FORM = {
@@ -265,10 +266,11 @@ def test_deleting_a_client_tells_how_many_connections_end(staff: Browser, consen
     assert "<li>Connections: 2</li>" in page
 
 
-def test_deleting_a_client_deletes_what_hangs_on_it(staff: Browser, consent: Any) -> None:
+def test_deleting_a_client_ends_what_hangs_on_it(staff: Browser, guide: Guide) -> None:
     """A client that comes back under the same name starts from nothing."""
-    staff.post(f"/admin/oauth_service/client/{consent.client_id}/delete/", {"post": "yes"})
-    assert (Client.objects.count(), type(consent).objects.count(), consent.grants.count()) == (0, 0, 0)
+    access_token = guide.tokens()["access_token"]
+    staff.post(f"/admin/oauth_service/client/{guide.client.pk}/delete/", {"post": "yes"})
+    assert (Client.objects.count(), Consent.objects.count(), guide.is_alive(access_token)) == (0, 0, False)
 
 
 def test_who_may_only_look_sees_a_client_without_any_field_to_fill_in(onlooker: Browser, presc_man: Client) -> None:

@@ -63,6 +63,14 @@ def test_a_search_leaves_out_what_does_not_match(staff: Browser, consent: Consen
     assert len(staff.get(url, {"q": "nobody"}).context["cl"].result_list) == 0
 
 
+@pytest.mark.parametrize("owner", ["user", "client"])
+def test_connections_of_nobody_are_not_counted(staff: Browser, consent: Consent, owner: str) -> None:
+    """Rows that a deletion left behind are void, and wait for the sweep; they are nobody's to see."""
+    getattr(consent, owner).delete()
+    found = staff.get(GRANTS).context["cl"]
+    assert (len(found.result_list), found.result_count, found.full_result_count) == (0, 0, 0)
+
+
 def test_a_client_leads_to_who_has_connected_it(staff: Browser, consent: Consent, public_app: object) -> None:
     """The list behind the link holds its consents only."""
     link = f"{CONSENTS}?client__id__exact={consent.client_id}"

@@ -1,0 +1,160 @@
+"""Users and clients are deleted while something of theirs is in flight: no deadlock, no deletion that fails, nothing alive."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+
+from oauth_service.models import Client, Consent
+from tests.concurrency.conftest import Tabs
+from tests.concurrency.threads import PATIENCE_SECONDS, started, stopped, together
+from tests.guide import Guide, query_of
+
+Delete = Callable[[Guide], object]
+
+
+def delete_user(guide: Guide) -> object:
+    return User.objects.get(pk=guide.alice.pk).delete()
+
+
+def delete_client(guide: Guide) -> object:
+    return Client.objects.get(pk=guide.client.pk).delete()
+
+
+def delete_users(guide: Guide) -> object:
+    return User.objects.all().delete()
+
+
+def delete_clients(guide: Guide) -> object:
+    return Client.objects.all().delete()
+
+
+DELETIONS = [delete_user, delete_client, delete_users, delete_clients]
+STEPS_OF_DEAUTHORISE = [
+    pytest.param('DELETE FROM "oauth_service_consent"', id="consent"),
+    pytest.param('DELETE FROM "oauth_service_authorizationcode"', id="codes"),
+    pytest.param('DELETE FROM "oauth_service_grant"', id="grants"),
+]
+STEPS_OF_ALLOW = [
+    pytest.param('INSERT INTO "oauth_service_consent"', id="consent"),
+    pytest.param('INSERT INTO "oauth_service_authorizationcode"', id="code"),
+]
+
+
+def last_step(delete: Delete) -> str:
+    """How the last statement of a deletion starts."""
+    return 'DELETE FROM "auth_user"' if delete in (delete_user, delete_users) else 'DELETE FROM "oauth_service_client"'
+
+
+@pytest.mark.parametrize("delete", DELETIONS)
+@pytest.mark.parametrize("step", STEPS_OF_DEAUTHORISE)
+def test_a_deletion_waits_for_deauthorise_at_any_of_its_steps(
+    guide: Guide, tabs: Tabs, delete: Delete, step: str
+) -> None:
+    """Both take the consent first, and only one of them what hangs on it: there is no order that they could cross in."""
+    before = guide.tokens()
+    guide.code()
+    with stopped(tabs.deauthorise, before=step) as ending:
+        deletion = started(partial(delete, guide))
+    assert ending.result().status_code == 302
+    deletion.result(PATIENCE_SECONDS)
+    assert ({guide.is_alive(before["access_token"])}, Consent.objects.count()) == ({False}, 0)
+
+
+@pytest.mark.parametrize("delete", DELETIONS)
+def test_deauthorise_waits_for_a_deletion(guide: Guide, tabs: Tabs, delete: Delete) -> None:
+    """It finds nothing left to cut off, and says so."""
+    before = guide.tokens()
+    with stopped(partial(delete, guide), before=last_step(delete)) as deletion:
+        ending = started(tabs.deauthorise)
+    deletion.result()
+    assert ending.result(PATIENCE_SECONDS).status_code == 302
+    assert ({guide.is_alive(before["access_token"])}, Consent.objects.count()) == ({False}, 0)
+
+
+@pytest.mark.parametrize("delete", DELETIONS)
+def test_deletions_that_meet_everything_else_fail_nobody(guide: Guide, tabs: Tabs, delete: Delete) -> None:
+    """Tabs with a Revoke button, refreshes and exchanges: whoever is late is refused, and no answer is an error of ours."""
+    before = [guide.tokens() for _ in range(3)]
+    codes = [guide.code() for _ in range(3)]
+    answers: list[Any] = together(
+        partial(delete, guide),
+        *[tabs.deauthorise] * 2,
+        *[partial(guide.refresh, tokens["refresh_token"]) for tokens in before],
+        *[partial(guide.exchange, code) for code in codes],
+    )
+    assert {answer.status_code for answer in answers[1:3]} == {302}
+    assert {answer.status_code for answer in answers[3:]} <= {200, 400, 401}
+    handed_out = [*before, *(answer.json() for answer in answers[3:] if answer.status_code == 200)]
+    assert ({guide.is_alive(each["access_token"]) for each in handed_out}, Consent.objects.count()) == ({False}, 0)
+
+
+# -- a first consent, which refers to both ---------------------------------------------------------------------------
+
+
+def was_answered(answer: Any) -> bool:
+    """Whether Allow was answered at all: with a code, with a refusal, or by a server that knows neither her nor the app."""
+    if answer.status_code == 302:
+        query = query_of(answer["Location"])
+        return "code" in query or query.get("error") == "access_denied" or "next" in query
+    return bool(answer.status_code == 400)
+
+
+@pytest.mark.parametrize("delete", DELETIONS)
+@pytest.mark.parametrize("step", STEPS_OF_ALLOW)
+def test_a_deletion_takes_a_first_consent_that_is_being_given(
+    guide: Guide, tabs: Tabs, delete: Delete, step: str
+) -> None:
+    """Or makes it fail; the deletion itself succeeds, whichever comes first."""
+    with stopped(tabs.allow, before=step) as answer:
+        deletion = started(partial(delete, guide))
+    deletion.result(PATIENCE_SECONDS)
+    assert (was_answered(answer.result()), Consent.objects.count()) == (True, 0)
+
+
+@pytest.mark.parametrize("delete", DELETIONS)
+@pytest.mark.parametrize("before", ["first", "last"])
+def test_a_first_consent_does_not_come_between_the_steps_of_a_deletion(
+    guide: Guide, tabs: Tabs, delete: Delete, before: str
+) -> None:
+    """A consent that is written after the deletion has looked for consents would make it fail at its end."""
+    steps = {"first": ("BEGIN", "SELECT", "DELETE"), "last": (last_step(delete),)}[before]
+    with stopped(partial(delete, guide), before=steps) as deletion:
+        answer = started(tabs.allow)
+    deletion.result()
+    assert (was_answered(answer.result(PATIENCE_SECONDS)), Consent.objects.count()) == (True, 0)
+
+
+@pytest.mark.parametrize("delete", DELETIONS)
+def test_first_consents_that_meet_a_deletion_never_fail_it(guide: Guide, tabs: Tabs, delete: Delete) -> None:
+    """Alice's tabs say yes while her account or the app is removed."""
+    deletion, *answers = together(partial(delete, guide), *[tabs.allow] * 3)
+    assert ([was_answered(answer) for answer in answers], Consent.objects.count()) == ([True] * 3, 0)
+    assert deletion
+
+
+@pytest.fixture
+def staff(db: None) -> Browser:
+    """A browser of an administrator who may do everything."""
+    browser = Browser()
+    browser.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
+    return browser
+
+
+@pytest.mark.parametrize("what", ["auth/user", "oauth_service/client"])
+@pytest.mark.parametrize("selected", [False, True], ids=["page", "action"])
+@pytest.mark.parametrize("step", STEPS_OF_ALLOW)
+def test_a_deletion_in_the_admin_takes_a_first_consent_that_is_being_given(
+    guide: Guide, tabs: Tabs, staff: Browser, what: str, selected: bool, step: str
+) -> None:
+    """On the page of one, and by the action for those that are ticked: the person is told that it is done."""
+    pk = guide.alice.pk if what == "auth/user" else guide.client.pk
+    url = f"/admin/{what}/" if selected else f"/admin/{what}/{pk}/delete/"
+    form = {"post": "yes", "action": "delete_selected", "_selected_action": pk} if selected else {"post": "yes"}
+    with stopped(tabs.allow, before=step) as answer:
+        deletion = started(partial(staff.post, url, form, follow=True))
+    told = [message.level_tag for message in deletion.result(PATIENCE_SECONDS).context["messages"]]
+    assert (told, was_answered(answer.result()), Consent.objects.count()) == (["success"], True, 0)
