@@ -9,6 +9,7 @@ from django.db import Error, connections, models, router, transaction
 
 from .audit_event import AuditEvent
 from .authorization_code import AuthorizationCode
+from .consent import Consent
 from .grant import Grant
 from .revoked_token import RevokedToken
 
@@ -32,6 +33,18 @@ def sweep(*, now: datetime, batch: int = BATCH) -> int:
     return sum(_sweep_table(model, now=now, batch=batch) for model in SWEPT)
 
 
+def sweep_void(*, batch: int = BATCH) -> int:
+    """
+    Delete up to a batch of codes and of grants whose consent is gone, whenever their time would come.
+
+    It looks at every row there is, which no request should wait for.
+
+    Returns:
+        how many rows went.
+    """
+    return sum(_sweep_void(model, batch=batch) for model in (AuthorizationCode, Grant))
+
+
 def ride_along(*, now: datetime) -> None:
     """
     Sweep one batch if this process has not done so for PAUSE_SECONDS; without a pause while there is a backlog.
@@ -51,6 +64,14 @@ def ride_along(*, now: datetime) -> None:
         logger.warning("the sweep failed, and will be tried again in %d seconds", PAUSE_SECONDS, exc_info=True)
     finally:
         _turn.release()
+
+
+def _sweep_void(model: type[models.Model], *, batch: int) -> int:
+    database = router.db_for_write(model)
+    rows = model._default_manager.using(database)
+    # A consent is written with the first code that hangs on it, and its key never comes again: what has none never will.
+    void = rows.filter(~models.Exists(Consent.objects.filter(pk=models.OuterRef("consent_id"))))
+    return rows.filter(pk__in=void.values_list("pk", flat=True)[:batch])._raw_delete(database)
 
 
 def _sweep_table(model: type[models.Model], *, now: datetime, batch: int) -> int:

@@ -56,6 +56,14 @@ def test_more_rows_than_a_batch_go_all_the_same(rows: datetime) -> None:
     assert (purge("--batch", "2"), RevokedToken.objects.count()) == ("8 rows deleted.\n", 1)
 
 
+@pytest.mark.parametrize("owner", ["alice", "presc_man"])
+def test_what_a_deletion_left_behind_goes_at_once(rows: datetime, owner: str, request: pytest.FixtureRequest) -> None:
+    """Their codes and grants are void without a consent, and would otherwise wait for their time."""
+    request.getfixturevalue(owner).delete()
+    assert purge() == "5 rows deleted.\n"  # the dead code, grant and revocation, and the void code and grant
+    assert (AuthorizationCode.objects.count(), Grant.objects.count(), RevokedToken.objects.count()) == (0, 0, 1)
+
+
 @pytest.mark.django_db
 def test_one_row_is_one_row() -> None:
     """Grammar."""

@@ -6,13 +6,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from oauth_service.models.purge import sweep
+from oauth_service.models.purge import sweep, sweep_void
 
 
 class Command(BaseCommand):
-    """Delete every row whose time is over, in batches."""
+    """Delete every row whose time is over or whose consent is gone, in batches."""
 
-    help = "Delete expired codes, grants and revocations. The server does it by itself while it works."
+    help = "Delete expired and orphaned codes and grants, and expired revocations. The server does it by itself while it works."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--batch", type=int, default=5_000, help="rows of a table to delete in one transaction")
@@ -21,6 +21,6 @@ class Command(BaseCommand):
         if options["batch"] < 1:
             raise CommandError("--batch must be one or more.")
         now, count = timezone.now(), 0
-        while deleted := sweep(now=now, batch=options["batch"]):
+        while deleted := sweep(now=now, batch=options["batch"]) + sweep_void(batch=options["batch"]):
             count += deleted
         self.stdout.write(f"{count} {'row' if count == 1 else 'rows'} deleted.")
