@@ -311,7 +311,7 @@ def _for_programs(methods: tuple[str, ...]) -> Headers:
     return (
         ("Access-Control-Allow-Origin", "*"),
         ("Access-Control-Allow-Methods", ", ".join(_allowed(methods))),
-        ("Access-Control-Expose-Headers", "WWW-Authenticate"),
+        ("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After"),
     )
 
 

@@ -86,10 +86,10 @@ def test_any_origin_may_ask(guide: Guide, path: str) -> None:
 
 @pytest.mark.parametrize("path", FOR_PROGRAMS)
 def test_a_page_elsewhere_can_read_every_answer(guide: Guide, path: str) -> None:
-    """Refusals too, with their challenge."""
+    """Refusals too, with their challenge, and with how long to wait."""
     for answer in (guide.server.get(path), guide.server.post(path)):
         assert answer["Access-Control-Allow-Origin"] == "*"
-        assert answer["Access-Control-Expose-Headers"] == "WWW-Authenticate"
+        assert answer["Access-Control-Expose-Headers"] == "WWW-Authenticate, Retry-After"
 
 
 @pytest.mark.parametrize("path", FOR_PEOPLE)
