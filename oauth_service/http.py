@@ -281,7 +281,7 @@ def fail_in_json(path: str, failure: Exception) -> Answer:
     # Not left to Django: its debug page and error mails would show the local variables, tokens among them.
     served = signals.now_serving()
     served.error = ServerError.error
-    logger.error("failure endpoint=%s reference=%s", path, served.reference, exc_info=failure)
+    logger.error("failure endpoint=%s reference=%s", _on_one_line(path), served.reference, exc_info=failure)
     error = ServerError("the server met an unexpected condition")
     members = {"error": error.error, "error_description": error.description, "reference": served.reference}
     return Answer.of(members, status=error.status, headers=_NOT_KEPT)
@@ -431,7 +431,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     # Django's middleware may ask for it before there is an endpoint.
     served = signals.now_serving()
     reference = (served if served.endpoint else signals.Served(request_id=Call.of(request).request_id)).reference
-    logger.warning("csrf endpoint=%s reference=%s reason=%r", request.path, reference, reason)
+    logger.warning("csrf endpoint=%s reference=%s reason=%r", _on_one_line(request.path), reference, reason)
     context = {"reference": reference, "detail": reason if settings.DEBUG else ""}
     response = render_page(request, "csrf_failure", context, status=403)
     protect_page(response)
@@ -517,9 +517,14 @@ def log_refusal(path: str, refusal: OAuthError) -> str:
         level,
         "refused error=%s endpoint=%s reference=%s detail=%r",
         served.error,
-        path,
+        _on_one_line(path),
         served.reference,
         refusal.detail,
         extra={"reference": served.reference, "error": refusal.error, "detail": refusal.detail},
     )
     return served.reference
+
+
+def _on_one_line(path: str) -> str:
+    """A path as it can stand in a log: outside of our own endpoints it is whatever somebody asked for."""
+    return path.encode("unicode_escape").decode("ascii")

@@ -293,6 +293,12 @@ def test_the_log_says_why_under_the_reference(alices: Browser, caplog: pytest.Lo
     assert f"csrf endpoint=/oauth/deauthorise/ reference={reference} reason='CSRF cookie not set.'" in caplog.text
 
 
+def test_no_path_forges_a_line_of_the_log(alices: Browser, caplog: pytest.LogCaptureFixture) -> None:
+    """The page is shown for every form of the project, and some have addresses with room for what moves the cursor."""
+    alices.post("/admin/oauth_service/client/1%0Dforged%1B/change/")
+    assert r"csrf endpoint=/admin/oauth_service/client/1\rforged\x1b/change/ reference=" in caplog.text
+
+
 def test_with_debug_the_page_says_why(alices: Browser, settings: Settings) -> None:
     """For who builds a form of their own."""
     settings.DEBUG = True
