@@ -52,13 +52,11 @@ def cores() -> int:
 
 def missing() -> list[str]:
     """What stands in the way of serving, each with its remedy; the static files are collected in passing."""
-    if absent := list(_absent()):
-        return absent  # Django cannot be asked without them
+    if faults := list(_absent()) or list(_taken()):
+        return faults  # Django cannot be asked without them, nor what is below be emptied under a server that runs
     os.environ["DEBUG"] = "0"
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.server.settings"
-    counters = _empty_folder(
-        Path(os.environ.get("STATE_DIR") or ROOT / "var") / f"metrics-{os.environ.get('SERVE_PORT', 8000)}"
-    )
+    counters = Path(os.environ.get("STATE_DIR") or ROOT / "var") / f"metrics-{number('SERVE_PORT', 8000)}"
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counters)  # read by prometheus_client when it is imported
 
     import django
@@ -67,6 +65,7 @@ def missing() -> list[str]:
     from django.core.management.base import CommandError
 
     try:
+        _empty(counters)
         django.setup()
         if unready := list(_faults()) or list(_unready()):
             return unready
@@ -90,10 +89,9 @@ def _close_connections() -> None:
             connection.close_pool()
 
 
-def _empty_folder(folder: Path) -> Path:
+def _empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)  # what an earlier run has counted
     folder.mkdir(parents=True)
-    return folder
 
 
 def _absent() -> Iterator[str]:
@@ -108,6 +106,12 @@ def _absent() -> Iterator[str]:
             number(name, 1)
         except ValueError as fault:
             yield str(fault)
+
+
+def _taken() -> Iterator[str]:
+    # Workers share the port with whoever else asks for it to be shared: a second server would take half of the requests.
+    if is_listening(port := number("SERVE_PORT", 8000)):
+        yield f"Port {port} is in use: end what listens there, or set SERVE_PORT."
 
 
 def _faults() -> Iterator[str]:
@@ -130,9 +134,6 @@ def _unready() -> Iterator[str]:
             yield f"{len(unapplied)} migrations are not applied, {unapplied[0]} first: run `python manage.py migrate`."
     except Error as fault:
         yield f"The database cannot be reached (DATABASE_URL): {str(fault).strip()}"
-    # Workers share the port with whoever else asks for it to be shared: a second server would take half of the requests.
-    if is_listening(port := number("SERVE_PORT", 8000)):
-        yield f"Port {port} is in use: end what listens there, or set SERVE_PORT."
 
 
 def load(target: str) -> proxies.Application:

@@ -23,6 +23,13 @@ def _list(name: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
 
 
+def _whole_number(name: str, default: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal():
+        raise ImproperlyConfigured(f"{name} must be a whole number.")
+    return int(text)
+
+
 DEBUG = os.environ.get("DEBUG", "1") == "1"
 SECRET_KEY = os.environ.get("SECRET_KEY", "insecure-development-key-of-the-authorization-server" if DEBUG else "")
 SECRET_KEY_FALLBACKS = _list("SECRET_KEY_FALLBACKS")
@@ -33,7 +40,7 @@ OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = _list("OAUTH_SERVICE_TOKEN_KEY_FALLBACKS")
 OAUTH_SERVICE_METRICS_ADDRESSES = _list("METRICS_ADDRESSES")
 OAUTH_SERVICE_METRICS_SECRET = os.environ.get("METRICS_SECRET", "")
 OAUTH_SERVICE_REQUEST_ID_HEADER = "X-Request-ID"  # proxies.py lets it through from our own alone
-OAUTH_SERVICE_AUDIT_LIFETIME = timedelta(days=int(os.environ.get("AUDIT_DAYS", "90")))
+OAUTH_SERVICE_AUDIT_LIFETIME = timedelta(days=_whole_number("AUDIT_DAYS", 90))
 OAUTH_SERVICE_SERVICE_NAME = os.environ.get("OAUTH_SERVICE_SERVICE_NAME", "OAuth Service")
 
 ISSUER = urlsplit(OAUTH_SERVICE_ISSUER)
@@ -97,7 +104,7 @@ CSRF_FAILURE_VIEW = "oauth_service.http.csrf_failure"
 HAS_TLS = not DEBUG and ISSUER.scheme != "http"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HAS_TLS
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)/?$"]  # asked from inside, beside the proxy that ends TLS
-SECURE_HSTS_SECONDS = int(os.environ.get("HSTS_SECONDS", "31536000")) if HAS_TLS else 0
+SECURE_HSTS_SECONDS = _whole_number("HSTS_SECONDS", 31_536_000) if HAS_TLS else 0
 SECURE_REFERRER_POLICY = "same-origin"
 # Whether the other hosts of the domain speak https is not for this one to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

@@ -44,6 +44,9 @@ def test_everything_that_is_missing_is_named_at_once(on_sqlite: Deployment) -> N
         ({"OAUTH_SERVICE_ISSUER": "http://auth.example.com"}, "oauth_service.E006"),
         ({"OAUTH_SERVICE_TOKEN_KEY": "short"}, "oauth_service.E008"),
         ({"TRUSTED_PROXIES": "the-balancer"}, "TRUSTED_PROXIES"),
+        ({"AUDIT_DAYS": "ninety"}, "- AUDIT_DAYS must be a whole number"),
+        ({"OAUTH_SERVICE_ISSUER": "https://auth.example.com", "HSTS_SECONDS": "-1"}, "- HSTS_SECONDS must be"),
+        ({"STATE_DIR": "/dev/null/state"}, "- [Errno 20] Not a directory"),
         ({"DATABASE_URL": "postgresql://%%%"}, "DATABASE_URL is not a connection URI"),
         ({"DATABASE_URL": "mongodb://localhost/name"}, "DATABASE_URL is not the URL of a database"),
         ({"DATABASE_URL": "postgresql:///name", "DATABASE_POOL_SIZE": "-1"}, "DATABASE_POOL_SIZE must be"),
@@ -73,6 +76,17 @@ def test_it_refuses_a_port_that_is_taken(on_sqlite: Deployment) -> None:
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = str(taken.getsockname()[1])
         assert f"Port {port} is in use" in refused(on_sqlite.environment(SERVE_PORT=port))
+
+
+def test_a_start_that_is_refused_takes_nothing_from_the_server_that_runs(on_sqlite: Deployment) -> None:
+    """What its workers have counted lies in a folder that a start empties."""
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        port = str(taken.getsockname()[1])
+        counted = on_sqlite.state_dir / f"metrics-{port}" / "counter_1.db"
+        counted.parent.mkdir()
+        counted.touch()
+        refused(on_sqlite.environment(SERVE_PORT=port))
+    assert counted.exists()
 
 
 # -- it serves -----------------------------------------------------------------------------------------------------------
