@@ -1,9 +1,23 @@
 """The server's own site, around the app that any project can install."""
 
+import runpy
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client as Browser
+
+from config.sites import ROOT
 
 
 def test_the_address_that_make_run_prints_leads_to_the_connected_apps() -> None:
     """Who opens it should not be met by a page that was not found."""
     response = Browser().get("/")
     assert (response.status_code, response["Location"]) == (302, "/manage-apps/")
+
+
+def test_with_debug_it_is_for_this_machine_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who forgets DEBUG=0 on a server would sign sessions with a key that stands in this repository."""
+    monkeypatch.setenv("DEBUG", "1")
+    monkeypatch.setenv("OAUTH_SERVICE_ISSUER", "https://auth.example.com")
+    with pytest.raises(ImproperlyConfigured, match="set DEBUG=0"):
+        runpy.run_path(str(ROOT / "config/server/settings.py"))

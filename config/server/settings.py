@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.server import logs, proxies
 from config.server.database import database
+from oauth_service.protocol.redirect_uri import LOOPBACK_HOSTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 STATE_DIR = Path(os.environ.get("STATE_DIR", BASE_DIR / "var"))
@@ -44,6 +45,9 @@ OAUTH_SERVICE_AUDIT_LIFETIME = timedelta(days=_whole_number("AUDIT_DAYS", 90))
 OAUTH_SERVICE_SERVICE_NAME = os.environ.get("OAUTH_SERVICE_SERVICE_NAME", "OAuth Service")
 
 ISSUER = urlsplit(OAUTH_SERVICE_ISSUER)
+if DEBUG and ISSUER.hostname and ISSUER.hostname not in LOOPBACK_HOSTS:
+    # DEBUG is the default; its key stands above for everybody to read, and its error pages show what nobody else may see.
+    raise ImproperlyConfigured("OAUTH_SERVICE_ISSUER is not on this machine: set DEBUG=0.")
 LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = _list("ALLOWED_HOSTS") or list(dict.fromkeys([*filter(None, [ISSUER.hostname]), *LOOPBACK]))
 CSRF_TRUSTED_ORIGINS = [f"{ISSUER.scheme}://{ISSUER.netloc}"] if ISSUER.netloc else []
