@@ -129,6 +129,12 @@ def _faults_of_values() -> Iterator[Finding]:
     for name, keys in own_keys.items():
         if any(len(key) < SHORTEST_TOKEN_KEY for key in keys):
             yield "E008", f"{name}: a key must have {SHORTEST_TOKEN_KEY} characters or more.", ""
+    if conf.TOKEN_KEY_FALLBACKS() and not conf.TOKEN_KEY():
+        yield (
+            "E008",
+            f"{conf.TOKEN_KEY_FALLBACKS.name} is set, but {conf.TOKEN_KEY.name} is not: they open nothing.",
+            "A key is replaced by another; without one every connection that the earlier ones sealed has ended.",
+        )
     if fault := _fault_of_function(conf.CLAIMS()):
         yield "E009", f"{conf.CLAIMS.name}: {fault}.", ""
     # Django itself reads no more of a body; 0 and None mean that it does not limit.

@@ -141,8 +141,9 @@ def test_a_cache_that_keeps_nothing_counts_nothing(settings: Settings) -> None:
         ("SCOPES", {'quo"ted': "…"}, ["E007"]),
         ("TOKEN_KEY", "k" * 32, []),
         ("TOKEN_KEY", "k" * 31, ["E008"]),
-        ("TOKEN_KEY_FALLBACKS", ["k" * 32, "k" * 31], ["E008"]),
-        ("TOKEN_KEY_FALLBACKS", [""], ["E008"]),
+        ("TOKEN_KEY_FALLBACKS", ["k" * 32], ["E008"]),  # of a key that is not there
+        ("TOKEN_KEY_FALLBACKS", ["k" * 32, "k" * 31], ["E008", "E008"]),
+        ("TOKEN_KEY_FALLBACKS", [""], ["E008", "E008"]),
         ("CLAIMS", "oauth_service.claims.nothing", ["E009"]),
         ("CLAIMS", "oauth_service.conf.PREFIX", ["E009"]),
         ("ACCESS_TOKEN_LIFETIME", timedelta(days=30), []),

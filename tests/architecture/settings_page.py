@@ -32,7 +32,7 @@ not fit a project is silenced by its id in `SILENCED_SYSTEM_CHECKS`.
 | `oauth_service.E005` | a retry window below zero or over ten minutes |
 | `oauth_service.E006` | an issuer that RFC 8414 does not allow |
 | `oauth_service.E007` | no scopes, or a name that is none |
-| `oauth_service.E008` | a token key that is too short |
+| `oauth_service.E008` | a token key that is too short, or earlier ones without the one that replaced them |
 | `oauth_service.E009` | a claims function that cannot be imported or called |
 | `oauth_service.E010` | access tokens that outlive their connection |
 | `oauth_service.E011` | a body limit below one byte, or over Django's own |
