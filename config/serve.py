@@ -27,6 +27,7 @@ SECRETS = (
     "OAUTH_SERVICE_TOKEN_KEY",
     "OAUTH_SERVICE_TOKEN_KEY_FALLBACKS",
     "DATABASE_URL",
+    "CACHE_URL",
     "METRICS_SECRET",
 )
 LONGEST_IDLE_SECONDS = 600  # a thread that ends takes its database connection with it
@@ -125,13 +126,17 @@ def _faults() -> Iterator[str]:
 
 
 def _unready() -> Iterator[str]:
+    from django.core.cache import caches
     from django.db.utils import Error
 
+    from config.server.cache import absent_table
     from oauth_service import readiness
 
     try:
         if unapplied := readiness.unapplied():
             yield f"{len(unapplied)} migrations are not applied, {unapplied[0]} first: run `python manage.py migrate`."
+        elif table := absent_table(caches["default"]):
+            yield f"The table {table} is not there (CACHE_URL): run `python manage.py createcachetable`."
     except Error as fault:
         yield f"The database cannot be reached (DATABASE_URL): {str(fault).strip()}"
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from config.server import logs, proxies
+from config.server.cache import cache
 from config.server.database import database
 from oauth_service.protocol.redirect_uri import LOOPBACK_HOSTS
 
@@ -95,6 +96,7 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": database(os.environ.get("DATABASE_URL") or f"sqlite:///{STATE_DIR / 'server.sqlite3'}")}
+CACHES = {"default": cache(os.environ.get("CACHE_URL", ""))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LOGIN_URL = "oauth_service:login"

@@ -1,0 +1,91 @@
+"""CACHE_URL as Django's CACHES wants it: where failed logins and client authentications are counted."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.cache import BaseCache
+from django.core.cache.backends.db import DatabaseCache
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, router, transaction
+
+MOST_VALUES = 100_000
+KEPT_SECONDS = 3600  # longer than two windows of OAUTH_SERVICE_FAILURE_WINDOW, which is as long as a count is asked for
+# A cache that is away must not keep anybody waiting: nothing is counted then.
+REDIS_OPTIONS: dict[str, Any] = {"socket_connect_timeout": 1, "socket_timeout": 1}
+TABLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+
+
+def cache(url: str) -> dict[str, Any]:
+    """
+    One entry of CACHES.
+
+    Args:
+        url: redis://host:6379/0 or rediss://…, database://table, or "" for the memory of each process.
+
+    Raises:
+        ImproperlyConfigured: no such URL, or redis is not installed.
+    """
+    if not url:
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    try:
+        found = urlsplit(url)
+        host = found.hostname if found.port != 0 else None
+    except ValueError:
+        host = None
+    if host and found.scheme in ("redis", "rediss"):
+        return _redis(url)
+    if host and found.scheme == "database" and TABLE.fullmatch(url.removeprefix("database://")):
+        return {
+            "BACKEND": "config.server.cache.TableCache",
+            "LOCATION": host,
+            "TIMEOUT": KEPT_SECONDS,
+            "OPTIONS": {"MAX_ENTRIES": MOST_VALUES},
+        }
+    # Not quoted: it may hold a password.
+    raise ImproperlyConfigured(
+        "CACHE_URL is not the URL of a cache: redis://host:6379/0, rediss://… or database://table."
+    )
+
+
+def _redis(url: str) -> dict[str, Any]:
+    try:
+        import redis
+    except ImportError:
+        raise ImproperlyConfigured("CACHE_URL names a Redis, but the package redis is not installed.") from None
+    try:
+        redis.ConnectionPool.from_url(url)
+    except ValueError:
+        raise ImproperlyConfigured("CACHE_URL is not the URL of a Redis: redis://:password@host:6379/0.") from None
+    backend = "django.core.cache.backends.redis.RedisCache"
+    return {"BACKEND": backend, "LOCATION": url, "TIMEOUT": KEPT_SECONDS, "OPTIONS": REDIS_OPTIONS}
+
+
+class TableCache(DatabaseCache):
+    """
+    Django's cache in a table of the database, with an incr() that counts everybody.
+
+    Django's own reads, adds and writes: of two processes that count at once, one would not be counted.
+    """
+
+    def __init__(self, table: str, params: dict[str, Any]) -> None:
+        super().__init__(table, params)
+        self.table = table
+
+    def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
+        database = router.db_for_write(self.cache_model_class)
+        connection = connections[database]
+        with transaction.atomic(using=database), connection.cursor() as cursor:
+            if connection.features.has_select_for_update:  # else a transaction that writes is alone
+                table, column = map(connection.ops.quote_name, (self.table, "cache_key"))
+                text = f"SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE"  # noqa: S608 - names, and those quoted
+                cursor.execute(text, [self.make_and_validate_key(key, version=version)])
+            return int(super().incr(key, delta, version))
+
+
+def absent_table(chosen: BaseCache) -> str:
+    """The name of the table that a cache is to be kept in if it is not there; "" where all is well."""
+    if not isinstance(chosen, TableCache):
+        return ""
+    connection = connections[router.db_for_read(chosen.cache_model_class)]
+    return "" if chosen.table in connection.introspection.table_names() else chosen.table
