@@ -55,4 +55,4 @@ def _session(columns: tuple[Any, ...]) -> Session:
     return Session(session_key=session_key, session_data=session_data, expire_date=expire_date)
 
 
-_alive = Select(lambda: Session, _alive_rows, _session, is_plain=True)
+_alive = Select(lambda: Session, _alive_rows, _session)

@@ -123,7 +123,7 @@ def facts(model: Callable[[], type[Authorisation]], **annotations: Any) -> Selec
         of_user = ["is_active"] if _has_is_active() else users.columns()
         return found.values_list(*OWN, *OF_CLIENT, *[f"consent__user__{name}" for name in of_user])
 
-    return Select(model, rows, Facts.of, is_plain=True)
+    return Select(model, rows, Facts.of)
 
 
 def _split(columns: tuple[Any, ...]) -> tuple[tuple[Any, ...], ClientRow, tuple[Any, ...]]:

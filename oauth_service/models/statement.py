@@ -27,6 +27,7 @@ _AS_THEY_ARE = (
     models.UUIDField,
     models.DateTimeField,
     models.CharField,
+    models.EmailField,
     models.TextField,
     models.BigIntegerField,
     models.PositiveBigIntegerField,
@@ -35,6 +36,8 @@ _AS_THEY_ARE = (
     models.AutoField,
     models.BooleanField,
 )
+# What Django and psycopg read alike whichever form it is sent in.
+_READ_ALIKE = (*_AS_THEY_ARE, models.BinaryField)
 
 
 class Given(Value):
@@ -71,12 +74,14 @@ class _Compiled(NamedTuple):
     A statement in the words of one database.
 
     parameters holds, in the statement's order, the name of each given value and how it is adapted; ("", constant)
-    for a value that never changes.
+    for a value that never changes. Rows that are_plain hold nothing (no JSON, nothing of a host project's own making) that
+    reads differently in PostgreSQL's binary form, which costs less to write and to read.
     """
 
     sql: str
     parameters: Sequence[tuple[str, Any]]
     converters: Sequence[tuple[int, Callable[[Any], Any]]] = ()
+    are_plain: bool = False
 
     def bind(self, values: dict[str, Any]) -> list[Any]:
         return [(adapt(values[name]) if adapt else values[name]) if name else adapt for name, adapt in self.parameters]
@@ -112,8 +117,6 @@ class Select(_Statement, Generic[R]):
         model: whose database it is asked of.
         rows: a queryset of values_list(), with Given values in its filters.
         into: makes a row of the tuple that the database answers.
-        is_plain: every column is of a type that Django and the driver read alike (not so JSON, or what a host project's user
-            model may have): PostgreSQL then sends it in its own binary form, which costs less to write and to read.
     """
 
     def __init__(
@@ -121,19 +124,16 @@ class Select(_Statement, Generic[R]):
         model: Callable[[], type[models.Model]],
         rows: Callable[[], "models.QuerySet[Any, Any]"],
         into: Callable[[tuple[Any, ...]], R],
-        *,
-        is_plain: bool = False,
     ) -> None:
         super().__init__(model)
         self._rows = rows
         self._into = into
-        self._is_plain = is_plain
 
     def one(self, **values: Any) -> R | None:
         """The one row, None if there is none."""
         connection = self._connection()
         compiled = self._on(connection)
-        row = _run_again(connection, compiled.sql, compiled.bind(values), _first, binary=self._is_plain)
+        row = _run_again(connection, compiled.sql, compiled.bind(values), _first, binary=compiled.are_plain)
         if row is None:
             return None
         if compiled.converters:
@@ -150,7 +150,8 @@ class Select(_Statement, Generic[R]):
         expressions = [column[0] for column in compiler.select]
         found = compiler.get_converters(expressions)
         converters = [(at, _chain(steps, expression, connection)) for at, (steps, expression) in found.items()]
-        return _Compiled(text, _bindings(parameters, connection), converters)
+        are_plain = all(type(_of_its_own_type(column.output_field)) in _READ_ALIKE for column in expressions)
+        return _Compiled(text, _bindings(parameters, connection), converters, are_plain)
 
 
 class Write(_Statement):

@@ -1,0 +1,68 @@
+"""What a statement of ours reads is what the ORM reads, whatever a host project's columns are made of."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection, models
+from django.db.models.functions import Cast
+
+from oauth_service.models import Client
+from oauth_service.models.statement import Given, Select
+
+PLAIN = [
+    Cast(models.Value("3f2504e0-4f89-41d3-9a0c-0305e82c3301"), models.UUIDField()),
+    Cast(models.Value("2026-03-01 12:00:00.000001+00:00"), models.DateTimeField()),
+    Cast(models.Value(2**40), models.BigIntegerField()),
+    Cast(models.Value("alice@example.com"), models.EmailField()),
+    models.Value(b"\x00\xff", models.BinaryField()),
+    models.Value(True),
+]
+OTHERS = [
+    Cast(models.Value('{"theme": ["dark"]}'), models.JSONField()),
+    Cast(models.Value("203.0.113.7"), models.GenericIPAddressField()),
+    Cast(models.Value("1.50"), models.DecimalField(max_digits=5, decimal_places=2)),
+    Cast(models.Value("2026-03-01"), models.DateField()),
+    Cast(models.Value(1.5), models.FloatField()),
+    models.Value(timedelta(hours=1), models.DurationField()),
+]
+
+
+def kind(expression: Any) -> str:
+    return type(expression.output_field).__name__
+
+
+def read_both_ways(expression: Any) -> tuple[Any, Any, Select[tuple[Any, ...]]]:
+    def rows() -> models.QuerySet[Any, Any]:
+        found = Client.objects.filter(client_id=Given("client_id", models.CharField()))
+        return found.annotate(found=expression).values_list("client_id", "found")
+
+    statement = Select(lambda: Client, rows, tuple)
+    Client.objects.create(client_id="a")
+    ours = statement.one(client_id="a")
+    return ours, Client.objects.annotate(found=expression).values_list("client_id", "found").get(), statement
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("expression", [*PLAIN, *OTHERS], ids=kind)
+def test_it_reads_what_the_orm_reads(expression: Any) -> None:
+    """The same value of the same type."""
+    ours, orms, _ = read_both_ways(expression)
+    assert [(type(value), value) for value in map(_comparable, ours)] == [
+        (type(value), value) for value in map(_comparable, orms)
+    ]
+    assert isinstance(ours[1], (UUID, datetime, int, str, bytes, dict, Decimal, date, float, timedelta, memoryview))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("expression", [*PLAIN, *OTHERS], ids=kind)
+def test_only_rows_of_plain_columns_are_sent_in_binary(expression: Any) -> None:
+    """Django's own loaders, for JSON and addresses among others, are for text."""
+    _, _, statement = read_both_ways(expression)
+    assert statement._on(connection).are_plain is (expression in PLAIN)
+
+
+def _comparable(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
