@@ -1,6 +1,7 @@
 """
 The audit trail: every event of signals.py becomes a row, and no request waits for the routine ones (ADR 11).
 
+Of a connection that is renewed again and again only the first time of a day becomes one: its use must not make a table grow.
 What a person decided and what a thief was caught at is written before its answer is sent. Everything else waits in memory, for
 a second or for a batch, until a thread of this process writes it; a process that is killed loses that much. The queue is
 bounded: what does not fit is counted, and the log tells how many were lost.
@@ -12,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from datetime import datetime
 from multiprocessing.util import Finalize
 from typing import Any
 
@@ -90,13 +92,16 @@ def _record(
     reason: str = "",
     token_type: str = "",
     username: str = "",
+    last_used_at: datetime | None = None,
     **_: object,
 ) -> None:
     if not (lifetime := conf.AUDIT_LIFETIME()):
         return
+    now = timezone.now()
+    if last_used_at and last_used_at.date() == now.date():
+        return
     event, outcome, why = _EVENTS[signal]
     served = signals.now_serving()
-    now = timezone.now()
     entry = Entry(
         at=now,
         event=event.value,

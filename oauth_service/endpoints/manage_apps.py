@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from .. import conf
 from ..http import answers_in_html, render_page
@@ -16,7 +16,7 @@ from ..models import AuditEvent, Client, Consent
 from ..models.audit_event import Event
 
 RECENT = 20
-READ = 200  # events that are looked at for them: an app that renews its access every hour is one line a day
+READ = 200  # events that are looked at for them: an app that renews the access of many connections is one line a day
 
 # What means something to a person; codes and repeated renewals do not.
 _SENTENCES = {
@@ -31,24 +31,18 @@ _SENTENCES = {
 }
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """One line of what happened; at is the last time, count how often on that day."""
+    """One line of what happened."""
 
     event: Event
     app: str
     address: str
     at: datetime
-    count: int = 1
 
     @property
     def sentence(self) -> str:
         """In plain words."""
-        if self.count > 1:
-            said = ngettext(
-                "%(app)s renewed its access %(count)d time", "%(app)s renewed its access %(count)d times", self.count
-            )
-            return said % {"app": self.app, "count": self.count}
         return str(_SENTENCES[self.event] % {"app": self.app})
 
 
@@ -86,9 +80,7 @@ def _activities_of(user_id: Any) -> list[Activity]:
     for each in events:
         day = timezone.localdate(each.at)
         line = (each.client_id, each.address, day) if each.event == Event.TOKEN_REFRESHED else each.pk
-        if line in lines:
-            lines[line].count += 1
-        elif len(lines) < RECENT:
+        if line not in lines and len(lines) < RECENT:
             app = names.get(each.client_id) or _("An app that is no longer here")
             lines[line] = Activity(event=Event(each.event), app=app, address=each.address, at=each.at)
     return list(lines.values())

@@ -63,8 +63,11 @@ def exchange(
             "the refresh token is not valid",
             detail=f"grant {grant.pk}: generation {token.generation} was never issued; was the database set back?",
         )
-    event = signals.token_refreshed if verdict is Verdict.ROTATE else signals.refresh_retried
-    signals.announce(event, user_id=grant.user_id, client_id=client.client_id, scope=scope, grant_id=grant.pk)
+    facts = {"user_id": grant.user_id, "client_id": client.client_id, "scope": scope, "grant_id": grant.pk}
+    if verdict is Verdict.ROTATE:
+        signals.announce(signals.token_refreshed, **facts, last_used_at=grant.refreshed_at)
+    else:
+        signals.announce(signals.refresh_retried, **facts)
     return issue.tokens(grant, client, generation=token.generation + 1, scope=scope, now=now)
 
 
