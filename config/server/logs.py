@@ -1,10 +1,12 @@
 """How the server's site writes its log: text for the person at the terminal, or one JSON object a line for machines."""
 
+import json
 import logging
 from typing import Any
 
 from django.http import HttpRequest
 from pythonjsonlogger.core import RESERVED_ATTRS
+from pythonjsonlogger.orjson import OrjsonFormatter
 
 
 class ReferenceFilter(logging.Filter):
@@ -24,9 +26,20 @@ class ReferenceFilter(logging.Filter):
         return True
 
 
+class JsonFormatter(OrjsonFormatter):
+    """One object a line, and no line lost: orjson takes no lone surrogate and no number of more than 64 bits."""
+
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        """The text of one record."""
+        try:
+            return super().jsonify_log_record(log_data)
+        except TypeError:
+            return json.dumps(log_data, default=str)
+
+
 TEXT = {"format": "{asctime} {levelname} {name} {message}", "style": "{"}
 JSON = {
-    "()": "pythonjsonlogger.json.JsonFormatter",
+    "()": JsonFormatter,
     "fmt": ["levelname", "name", "message"],
     "rename_fields": {"levelname": "level", "name": "logger"},
     "timestamp": "time",

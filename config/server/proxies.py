@@ -4,6 +4,7 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -71,6 +72,7 @@ def _is_in(trusted: Sequence[Network], address: Address) -> bool:
     return any(address in network for network in trusted)
 
 
+@lru_cache(maxsize=1024)  # the proxy itself asks each time, and who asks once asks again
 def _address(text: str) -> Address | None:
     try:
         address = ipaddress.ip_address(text)
