@@ -428,9 +428,7 @@ def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's CSRF_FAILURE_VIEW in the look of our pages."""
-    # Django's middleware may ask for it before there is an endpoint.
-    served = signals.now_serving()
-    reference = (served if served.endpoint else signals.Served(request_id=Call.of(request).request_id)).reference
+    reference = _reference_of(request)
     logger.warning("csrf endpoint=%s reference=%s reason=%r", _on_one_line(request.path), reference, reason)
     context = {"reference": reference, "detail": reason if settings.DEBUG else ""}
     response = render_page(request, "csrf_failure", context, status=403)
@@ -439,8 +437,31 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def failed(request: HttpRequest) -> HttpResponseBase:
-    """Django's handler500: a database that is away is a 503 outside of our views, too (sessions, the admin)."""
-    return _refuse_outside(request, sys.exc_info()[1]) or defaults.server_error(request)
+    """
+    Django's handler500, in the look of our pages: what failed is in Django's log, and the page's reference beside it.
+
+    A database that is away is a 503 outside of our views, too (sessions, the admin).
+    """
+    failure = sys.exc_info()[1]
+    if unavailable := _refuse_outside(request, failure):
+        return unavailable
+    reference = _reference_of(request)
+    logger.error("failure endpoint=%s reference=%s", _on_one_line(request.path), reference)
+    try:
+        # Without the request the page asks nobody who is signed in: that may be what fails.
+        response: HttpResponseBase = render_page(None, "failure", {"reference": reference}, status=500)
+    except Exception:
+        logger.exception("the page for failures failed reference=%s", reference)
+        response = defaults.server_error(request)
+    protect_page(response)
+    return response
+
+
+def missing(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's handler404, in the look of our pages."""
+    response = render_page(request, "missing", {}, status=404)
+    protect_page(response)
+    return response
 
 
 def refused(request: HttpRequest, exception: Exception) -> HttpResponseBase:
@@ -458,6 +479,12 @@ def _refuse_outside(request: HttpRequest, failure: BaseException | None) -> Http
         served.status = response.status_code
     protect_page(response)
     return response
+
+
+def _reference_of(request: HttpRequest) -> str:
+    # Django asks for a page of its own after our endpoint is done with the request, or before it has begun.
+    served = signals.now_serving()
+    return (served if served.endpoint else signals.Served(request_id=Call.of(request).request_id)).reference
 
 
 def _causes(failure: BaseException | None) -> Iterator[Exception]:

@@ -234,7 +234,7 @@ def test_another_host_is_djangos_to_turn_away(guide: Guide, settings: Settings, 
     assert guide.browser.get(path, headers={"Host": "evil.example"}).status_code == 400
 
 
-def failing_words(user_id: Any) -> NoReturn:
+def failing_words(*_: Any, **__: Any) -> NoReturn:
     """A programming error in a page."""
     raise RuntimeError("the page failed")
 
@@ -255,6 +255,45 @@ def test_a_page_that_fails_is_counted_as_what_django_answers(guide: Guide, monke
     finally:
         signals.request_answered.disconnect(count)
     assert counted == [("manage_apps", 500)]
+
+
+def test_a_page_that_fails_says_so_in_plain_words(
+    guide: Guide, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What it says is nothing of the failure, but for the reference under which the operator finds it."""
+    monkeypatch.setattr("oauth_service.endpoints.manage_apps._activities_of", failing_words)
+    browser = Browser(raise_request_exception=False)
+    browser.force_login(guide.alice)
+    response = browser.get("/manage-apps/")
+    text = Page(response).text
+    assert "Something went wrong The mistake is ours" in text
+    assert "the page failed" not in text
+    assert "frame-ancestors 'none'" in response["Content-Security-Policy"]
+    [reference] = re.findall(r"\b[0-9a-f]{12}\b", text)
+    assert f"failure endpoint=/manage-apps/ reference={reference}" in caplog.text
+    assert "RuntimeError: the page failed" in caplog.text
+
+
+def test_a_failure_of_the_page_for_failures_is_an_answer_still(
+    guide: Guide, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A host project's own template may be what is broken."""
+    monkeypatch.setattr("oauth_service.http.render", failing_words)
+    browser = Browser(raise_request_exception=False)
+    browser.force_login(guide.alice)
+    response = browser.get("/manage-apps/")
+    assert (response.status_code, "Server Error (500)" in response.content.decode()) == (500, True)
+    assert "the page for failures failed" in caplog.text
+
+
+def test_an_address_where_nothing_is_looks_like_ours(alices: Browser) -> None:
+    """With a way on, and not a word of what was asked for."""
+    response = alices.get("/nowhere/%3Cscript%3E")
+    text = Page(response).text
+    assert response.status_code == 404
+    assert "There is nothing here The address is mistyped, or what was here has moved. See your connected apps" in text
+    assert "script" not in response.content.decode()
+    assert "frame-ancestors 'none'" in response["Content-Security-Policy"]
 
 
 # -- pages -----------------------------------------------------------------------------------------------------------

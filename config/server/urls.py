@@ -11,4 +11,5 @@ urlpatterns = [
 ]
 
 handler400 = "oauth_service.http.refused"
+handler404 = "oauth_service.http.missing"
 handler500 = "oauth_service.http.failed"
