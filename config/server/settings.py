@@ -60,7 +60,7 @@ except ValueError as fault:
 INSTALLED_APPS = [
     "oauth_service",
     "config.demo",
-    "django.contrib.admin",
+    "config.server.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -5,46 +5,21 @@ from urllib.parse import urlsplit
 
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from .. import clients, conf, signals, throttle
-from ..http import answers_in_html, leads_back, log_refusal, protect_page
+from .. import clients, conf
+from ..http import answers_in_html, leads_back, protect_page
 from ..models import ClientRow
-from ..protocol.errors import OAuthError, TooManyFailures
+from ..protocol.errors import OAuthError
 from ..protocol.parameters import from_form
 from ..protocol.reply_to import ReplyTo
-
-
-class _SignIn(AuthenticationForm):
-    """Django's form, with a limit on failures. refusal is there once the limit was met."""
-
-    refusal: TooManyFailures | None = None
-
-    def clean(self) -> dict[str, Any]:
-        username = str(self.cleaned_data.get("username", ""))
-        # Whether there is such an account is looked at by nobody before, so that no answer depends on it.
-        name = username.casefold()
-        try:
-            with throttle.LOGINS.slow_check(name):
-                try:
-                    return super().clean()
-                except ValidationError:
-                    throttle.LOGINS.was_in_vain()
-                    throttle.LOGINS.count(name)
-                    raise
-        except TooManyFailures as refusal:
-            signals.announce(signals.login_refused, username=username[:150], reason="throttled")
-            self.refusal = refusal
-            raise ValidationError(_wait_for(refusal.retry_after), code="throttled") from refusal
+from ..sign_in import LimitedForm, say_to_wait
 
 
 class _Login(LoginView):
     template_name = "oauth_service/login.html"
-    authentication_form = _SignIn
+    authentication_form = LimitedForm
     redirect_authenticated_user = True
 
     def get_redirect_url(self, *args: Any, **kwargs: Any) -> str:
@@ -61,10 +36,7 @@ class _Login(LoginView):
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_invalid(form)
-        if isinstance(form, _SignIn) and (refusal := form.refusal):
-            log_refusal(self.request.path, refusal)
-            response.status_code = refusal.status
-            response["Retry-After"] = str(refusal.retry_after)
+        say_to_wait(response, form, path=self.request.path)
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -91,17 +63,6 @@ class _Login(LoginView):
             return client, ReplyTo.verify(client, parameters, issuer=conf.issuer(self.request))
         except OAuthError:
             return None  # the authorization endpoint says what is wrong, once the person is signed in
-
-
-def _wait_for(seconds: int) -> str:
-    if seconds < 60:
-        return _("There were too many attempts to sign in. Please wait a moment, then try again.")
-    minutes = -(-seconds // 60)
-    return ngettext(
-        "There were too many attempts to sign in. Please try again in %(minutes)d minute.",
-        "There were too many attempts to sign in. Please try again in %(minutes)d minutes.",
-        minutes,
-    ) % {"minutes": minutes}
 
 
 @answers_in_html("GET", "POST")

@@ -1,0 +1,40 @@
+"""
+Django's admin with our limit on failed sign-ins, for a project that puts it in the place of Django's own:
+
+    class AdminConfig(django.contrib.admin.apps.AdminConfig):
+        default_site = "oauth_service.admin_site.LimitedAdminSite"
+
+and names that class in INSTALLED_APPS instead of "django.contrib.admin".
+"""
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+
+from . import signals
+from .http import Call
+from .sign_in import LimitedForm, say_to_wait
+
+
+class _SignIn(LimitedForm, AdminAuthenticationForm):
+    """The admin's form: staff only. Counted together with our own page's, as the passwords are the same."""
+
+
+class LimitedAdminSite(AdminSite):
+    """Whose login page answers 429 where ours would."""
+
+    login_form = _SignIn
+
+    @method_decorator(login_not_required)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        call = Call.of(request)
+        with signals.serving("admin_login", call.method, call.address, call.request_id) as served:
+            served.status = 500  # unless it is answered
+            response = super().login(request, extra_context)
+            say_to_wait(response, (getattr(response, "context_data", None) or {}).get("form"), path=call.path)
+            served.status = response.status_code
+        return response

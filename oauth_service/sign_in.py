@@ -1,0 +1,55 @@
+"""Django's form for signing in, with the limit on failures (ADR 10); for our login page and for the admin's."""
+
+from typing import Any
+
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from . import signals, throttle
+from .http import log_refusal
+from .protocol.errors import TooManyFailures
+
+
+class LimitedForm(AuthenticationForm):
+    """Django's form, with a limit on failures. refusal is there once the limit was met."""
+
+    refusal: TooManyFailures | None = None
+
+    def clean(self) -> dict[str, Any]:
+        username = str(self.cleaned_data.get("username", ""))
+        # Whether there is such an account is looked at by nobody before, so that no answer depends on it.
+        name = username.casefold()
+        try:
+            with throttle.LOGINS.slow_check(name):
+                try:
+                    return super().clean()
+                except ValidationError:
+                    throttle.LOGINS.was_in_vain()
+                    throttle.LOGINS.count(name)
+                    raise
+        except TooManyFailures as refusal:
+            signals.announce(signals.login_refused, username=username[:150], reason="throttled")
+            self.refusal = refusal
+            raise ValidationError(_wait_for(refusal.retry_after), code="throttled") from refusal
+
+
+def say_to_wait(response: HttpResponse, form: object, *, path: str) -> None:
+    """Make a page that shows a form again the answer 429, if that form has met the limit."""
+    if isinstance(form, LimitedForm) and (refusal := form.refusal):
+        log_refusal(path, refusal)
+        response.status_code = refusal.status
+        response["Retry-After"] = str(refusal.retry_after)
+
+
+def _wait_for(seconds: int) -> str:
+    if seconds < 60:
+        return _("There were too many attempts to sign in. Please wait a moment, then try again.")
+    minutes = -(-seconds // 60)
+    return ngettext(
+        "There were too many attempts to sign in. Please try again in %(minutes)d minute.",
+        "There were too many attempts to sign in. Please try again in %(minutes)d minutes.",
+        minutes,
+    ) % {"minutes": minutes}
