@@ -295,7 +295,8 @@ def _unavailable(failure: Exception) -> TemporarilyUnavailable | None:
     if takes_no_writes:
         # The connection is as good as new, but leads to a server that is not the primary any more.
         for connection in connections.all(initialized_only=True):
-            if not connection.in_atomic_block:
+            if not connection.in_atomic_block and connection.connection is not None:
+                connection.connection.close()  # Django's own close() gives it back to a pool, for the next request
                 connection.close()
     # The driver's words name hosts and statements; they are the operator's.
     return TemporarilyUnavailable(
