@@ -1,11 +1,14 @@
 """DATABASE_URL as Django's DATABASES wants it; whatever libpq understands in a URL reaches libpq."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from psycopg_pool import ConnectionPool
 
 # One writer at a time, waiting its turn, instead of "database is locked": WAL and immediate transactions.
 SQLITE_OPTIONS: dict[str, Any] = {
@@ -27,6 +30,11 @@ POSTGRES_OPTIONS: dict[str, Any] = {
 }
 POSTGRES_SCHEMES = ("postgres", "postgresql")
 CONNECTION_SECONDS = 600
+
+# A pool that cannot connect forgets it at once and tries again for the next request: left to itself it would try after 1, 2, 4,
+# 8 … seconds, and be away for as long again as the database was. The timeout leaves time to pass over one host that cannot
+# be reached (connect_timeout). Connections that a minute had no use for are given back to PostgreSQL one by one.
+POOL_OPTIONS: dict[str, Any] = {"min_size": 1, "timeout": 4.0, "reconnect_timeout": 0.0, "max_idle": 60.0}
 
 
 def database(url: str) -> dict[str, Any]:
@@ -74,11 +82,33 @@ def _postgres(url: str) -> dict[str, Any]:
     }
     if os.environ.get("DATABASE_PREPARE", "1") == "0":
         settings["OPTIONS"]["prepare_threshold"] = None
+    # What died while nobody used it costs nobody an error: a pool asks each connection before it gives it away; without one,
+    # Django asks before the ORM's first statement of a request. The statements of token requests do not wait for that, and are
+    # asked again by themselves.
+    settings["CONN_HEALTH_CHECKS"] = True
     if pool_size := _number("DATABASE_POOL_SIZE"):
-        return settings | {"OPTIONS": settings["OPTIONS"] | {"pool": {"min_size": 1, "max_size": pool_size}}}
-    # What died while nobody used it costs nobody an error: Django asks before the ORM's first statement of a request. The
-    # statements of token requests do not wait for that, and are asked again by themselves.
-    return settings | {"CONN_MAX_AGE": CONNECTION_SECONDS, "CONN_HEALTH_CHECKS": True}
+        settings["OPTIONS"]["pool"] = POOL_OPTIONS | {"max_size": pool_size, "reconnect_failed": _turn_away}
+    else:
+        settings["CONN_MAX_AGE"] = CONNECTION_SECONDS
+    return settings
+
+
+def _turn_away(pool: "ConnectionPool[Any]") -> None:
+    """
+    A connection could not be made: unless there are others, whoever waits for one is told so now, not when the timeout ends.
+
+    The pool has no public word for it. Without one each request of an outage would occupy a thread for seconds, until none is
+    left that could answer.
+    """
+    from psycopg import OperationalError
+
+    if pool.get_stats()["pool_size"]:
+        return
+    with pool._lock:
+        waiting = list(pool._waiting)
+        pool._waiting.clear()
+    for each in waiting:
+        each.fail(OperationalError("no connection can be made"))
 
 
 def _number(name: str) -> int:

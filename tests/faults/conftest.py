@@ -23,6 +23,17 @@ def deployment(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Deployme
     return furnish(tmp_path_factory.mktemp("state"), node.url)
 
 
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"DATABASE_POOL_SIZE": "2"}],
+    ids=["a connection a thread", "a pool smaller than threads"],
+)
+def way(request: pytest.FixtureRequest) -> dict[str, str]:
+    """How the server holds its connections: the settings for it."""
+    settings: dict[str, str] = request.param
+    return settings
+
+
 @pytest.fixture
 def log_path(tmp_path: Path) -> Path:
     """Where the server of a test writes its log."""

@@ -20,6 +20,9 @@ pytestmark = pytest.mark.fault
 
 logger = logging.getLogger(__name__)  # what was measured; `make faults` shows it
 
+OUTAGE_SECONDS = 4  # whoever tries to reconnect after 1, 2, 4, 8 … seconds has missed its end by three
+RECOVERY_SECONDS = 2
+
 AUTHORISE = {
     "response_type": "code",
     "client_id": "presc_man_123",
@@ -31,9 +34,9 @@ Call = Callable[[], httpx.Response]
 
 
 @pytest.fixture(scope="module")
-def served(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(deployment: Deployment, way: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One server for all tests of this page: none of them may do it harm."""
-    with serving(deployment.environment(), log_path=tmp_path_factory.mktemp("served") / "log") as served:
+    with serving(deployment.environment(**way), log_path=tmp_path_factory.mktemp("served") / "log") as served:
         workers = workers_of(served)
         yield served
         assert workers_of(served) == workers
@@ -114,22 +117,29 @@ def test_while_it_is_down_everybody_is_told_to_come_back(node: Node, served: Ser
     tokens = visit.exchange(visit.code()).json()
     calls = for_programs(visit, tokens) | for_people(visit)
     with down(node):
-        for _ in range(2 * 4):  # each thread of each worker, about
-            started = time.monotonic()
-            assert problems({name: call() for name, call in calls.items()}) == {}
-            assert time.monotonic() - started < 5 * len(calls)
+        gone = time.monotonic()
+        slowest = 0.0
+        while time.monotonic() - gone < OUTAGE_SECONDS:
+            for name, call in calls.items():
+                asked = time.monotonic()
+                assert problems({name: call()}) == {}
+                slowest = max(slowest, time.monotonic() - asked)
+        assert slowest < 3
         assert [served.http.get(path).status_code for path in ("/healthz", "/readyz")] == [200, 503]
     returned = time.monotonic()
-    eventually(lambda: visit.userinfo(tokens["access_token"]).status_code == 200, seconds=5)
-    logger.warning("%s", f"recovered {time.monotonic() - returned:.3f} s after the database's return")
+    eventually(lambda: visit.userinfo(tokens["access_token"]).status_code == 200, seconds=RECOVERY_SECONDS)
+    recovered = time.monotonic() - returned
+    logger.warning("%s", f"told so within {slowest:.3f} s, recovered {recovered:.3f} s after the database's return")
     assert served.http.get("/readyz").status_code == 200
     assert visit.refresh(tokens["refresh_token"]).status_code == 200
 
 
-def test_a_restart_while_nobody_asks_costs_nobody_an_error(node: Node, deployment: Deployment, log_path: Path) -> None:
-    """Every thread holds a connection that is dead now: a program's next request does not notice, nor does a person's."""
+def test_a_restart_while_nobody_asks_costs_nobody_an_error(
+    node: Node, deployment: Deployment, way: dict[str, str], log_path: Path
+) -> None:
+    """Every connection is dead now: a program's next request does not notice, nor does a person's."""
     with (
-        serving(deployment.environment(SERVE_WORKERS="1"), log_path=log_path) as served,
+        serving(deployment.environment(SERVE_WORKERS="1", **way), log_path=log_path) as served,
         Visit(base_url=served.url, client_secret=deployment.client_secret) as visit,
         ThreadPoolExecutor(8) as pool,
     ):
@@ -142,6 +152,11 @@ def test_a_restart_while_nobody_asks_costs_nobody_an_error(node: Node, deploymen
             node.start()
             after = [answer.status_code for answer in pool.map(lambda call: call(), calls * 6)]
             assert after == before == [200, 302, 200, 302, 200] * 6
+        node.stop()
+        node.start()
+        with Visit(base_url=served.url, client_secret=deployment.client_secret) as newcomer:
+            # Without a session the first to ask is Django's ORM, which does not ask again.
+            assert newcomer.sign_in().status_code == 302
 
 
 def test_a_database_that_takes_no_writes_is_as_good_as_none(node: Node, served: Served, visit: Visit) -> None:
@@ -170,6 +185,19 @@ def test_too_many_connections_is_a_503(node: Node, visit: Visit) -> None:
         cut_off(node)
         assert problems({name: call() for name, call in calls.items()}) == {}
     assert visit.refresh(tokens["refresh_token"]).status_code == 200
+
+
+def test_a_pool_that_may_not_grow_serves_everybody_with_what_it_has(
+    node: Node, deployment: Deployment, log_path: Path
+) -> None:
+    """Only if there is no connection at all is whoever waits for one turned away."""
+    settings = deployment.environment(SERVE_WORKERS="1", DATABASE_POOL_SIZE="3")
+    with serving(settings, log_path=log_path) as served, ThreadPoolExecutor(4) as pool:
+        assert served.http.get("/readyz").status_code == 200
+        with setting(node, f"ALTER ROLE {NAME} CONNECTION LIMIT 0", f"ALTER ROLE {NAME} CONNECTION LIMIT -1"):
+            statuses = list(pool.map(lambda _: served.http.get("/readyz").status_code, range(100)))
+    assert statuses == [200] * 100
+    assert "too many connections for role" in served.log
 
 
 @pytest.mark.parametrize("what", ["exchange", "refresh", "revoke", "revoke one"])
