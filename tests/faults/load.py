@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -34,6 +34,10 @@ def look_at(answer: httpx.Response) -> None:
     if answer.status_code == 503:
         raise Away("503")
     assert answer.status_code < 500, answer.read().decode()[:500]
+
+
+class Lies(AssertionError):
+    """Somebody was told what is not true."""
 
 
 @dataclass
@@ -164,9 +168,21 @@ def register(deployment: Deployment) -> list[str]:
 
 @dataclass
 class Load:
-    """People at work."""
+    """People at work, until they rest."""
 
     people: list[Person]
+    at_work: list[Future[None]]
+    end: threading.Event
+
+    def rest(self) -> None:
+        """Let everybody be answered what they have asked, and ask nothing more."""
+        self.end.set()
+        for each in self.at_work:
+            each.result(PATIENCE_SECONDS)
+
+    def lies(self) -> list[str]:
+        """What is not as anybody was told."""
+        return [lie for person in self.people for lie in person.lies()]
 
     def goes_on(self, *, answers: int = 8) -> float:
         """Wait until each of them was answered so often; when the first answer to any of them came."""
@@ -189,7 +205,12 @@ class Load:
 
 @contextmanager
 def load(served: Served, deployment: Deployment, names: list[str]) -> Iterator[Load]:
-    """People at work during a block, who have been answered when it ends; none of them was told anything but the truth."""
+    """
+    People at work during a block, who have been answered when it ends.
+
+    Raises:
+        Lies: at its end, if anything is not as one of them was told.
+    """
     end = threading.Event()
     with ExitStack() as stack, ThreadPoolExecutor(PEOPLE) as pool:
         visits = [Visit(base_url=served.url, client_secret=deployment.client_secret) for _ in names]
@@ -197,10 +218,11 @@ def load(served: Served, deployment: Deployment, names: list[str]) -> Iterator[L
         for person in people:
             person.sign_in()
         at_work = [pool.submit(person.live, end) for person in people]
+        under_way = Load(people, at_work, end)
         try:
-            yield Load(people)
+            yield under_way
         finally:
             end.set()
-        for each in at_work:
-            each.result(PATIENCE_SECONDS)
-        assert [lie for person in people for lie in person.lies()] == []
+        under_way.rest()
+        if lies := under_way.lies():
+            raise Lies(lies)

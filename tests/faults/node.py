@@ -34,8 +34,8 @@ class Node:
         node.sql(f"CREATE DATABASE {NAME} OWNER {NAME}", database="postgres")
         return node
 
-    def follow(self, folder: Path) -> "Node":
-        """A standby of this one, that runs and without whose word nothing is acknowledged from now on."""
+    def follow(self, folder: Path, *, synchronous: bool = True) -> "Node":
+        """A standby of this one, that runs; nothing is acknowledged from now on without its word, if it is synchronous."""
         standby = Node(_files(folder))
         if standby.files.system_user:
             os.chown(folder, *_ids(standby.files.system_user))
@@ -43,10 +43,17 @@ class Node:
         source = f"host=127.0.0.1 port={self.port} user=postgres"
         self._run("pg_basebackup", "-d", source, "-D", str(folder), "-X", "stream", "-c", "fast", "-R")
         standby.start()
-        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{'*' if synchronous else ''}'")
         self.sql("SELECT pg_reload_conf()")
-        eventually(lambda: self.sql("SELECT sync_state FROM pg_stat_replication") == [("sync",)])
+        state = "sync" if synchronous else "async"
+        eventually(lambda: self.sql("SELECT sync_state FROM pg_stat_replication") == [(state,)])
         return standby
+
+    def fall_behind(self) -> None:
+        """From now on a standby hears nothing of its primary."""
+        self.sql("ALTER SYSTEM SET primary_conninfo = ''")
+        self.sql("SELECT pg_reload_conf()")
+        eventually(lambda: self.sql("SELECT pid FROM pg_stat_wal_receiver") == [])
 
     @property
     def address(self) -> str:

@@ -2,13 +2,16 @@
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.faults.load import load, register
+from tests.faults.load import Lies, load, register
 from tests.faults.node import NAME, Node
-from tests.production.deployment import furnish, serving
+from tests.production.deployment import Deployment, Served, furnish, serving
 from tests.production.test_serve import workers_of
 
 pytestmark = pytest.mark.fault
@@ -16,37 +19,78 @@ pytestmark = pytest.mark.fault
 logger = logging.getLogger(__name__)  # what was measured; `make faults` shows it
 
 
-def test_a_failover_loses_nothing_and_brings_nothing_back(tmp_path: Path, log_path: Path) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A primary, its standby, and the site served on whichever takes writes, with people who may use it."""
+
+    primary: Node
+    standby: Node
+    deployment: Deployment
+    served: Served
+    names: list[str]
+
+
+@contextmanager
+def pair(folder: Path, *, synchronous: bool = True, way: dict[str, str]) -> Iterator[Pair]:
+    """Two nodes during a block."""
+    nodes = [primary := Node.create(folder / "first")]
+    try:
+        deployment = furnish(folder / "state", primary.url)
+        names = register(deployment)
+        nodes.append(standby := primary.follow(folder / "second", synchronous=synchronous))
+        url = f"postgresql://{NAME}@{primary.address},{standby.address}/{NAME}?target_session_attrs=read-write"
+        with serving(deployment.environment(DATABASE_URL=url, **way), log_path=folder / "log") as served:
+            yield Pair(primary=primary, standby=standby, deployment=deployment, served=served, names=names)
+    finally:
+        for node in nodes:
+            node.remove()
+
+
+def test_a_failover_loses_nothing_and_brings_nothing_back(tmp_path: Path, way: dict[str, str]) -> None:
     """
     Four people connect, refresh, revoke and deauthorise, and are told nothing but 503 until the standby takes writes.
 
     Then every refresh token that was acknowledged is good, also if its answer got lost and it had to be sent again, and no
     token that was ended is.
     """
-    nodes = [Node.create(tmp_path / "first")]
-    try:
-        primary = nodes[0]
-        deployment = furnish(tmp_path / "state", primary.url)
-        names = register(deployment)
-        nodes.append(standby := primary.follow(tmp_path / "second"))
-        url = f"postgresql://{NAME}@{primary.address},{standby.address}/{NAME}?target_session_attrs=read-write"
-        with serving(deployment.environment(DATABASE_URL=url), log_path=log_path) as served:
-            workers = workers_of(served)
-            with load(served, deployment, names) as under_way:
-                under_way.goes_on(answers=12)
-                killed = time.monotonic()
-                primary.kill()
-                time.sleep(0.5)
-                standby.promote()
-                promoted = time.monotonic()
-                recovered = under_way.goes_on()
-                logger.warning(
-                    "%s",
-                    f"answered {recovered - promoted:.2f} s after the promotion, {recovered - killed:.2f} s after the kill",
-                )
-            logger.warning("%s", under_way)
-            assert recovered - promoted < 5
-            assert workers_of(served) == workers
-    finally:
-        for node in nodes:
-            node.remove()
+    with pair(tmp_path, way=way) as two:
+        workers = workers_of(two.served)
+        with load(two.served, two.deployment, two.names) as under_way:
+            under_way.goes_on(answers=12)
+            killed = time.monotonic()
+            two.primary.kill()
+            time.sleep(0.5)
+            two.standby.promote()
+            promoted = time.monotonic()
+            recovered = under_way.goes_on()
+            logger.warning(
+                "%s",
+                f"answered {recovered - promoted:.2f} s after the promotion, {recovered - killed:.2f} s after the kill",
+            )
+        logger.warning("%s", under_way)
+        assert recovered - promoted < 5
+        assert workers_of(two.served) == workers
+
+
+def test_what_a_standby_has_not_heard_of_is_noticed(tmp_path: Path) -> None:
+    """
+    The same people, held against a standby that nobody waited for, tell what was lost and what lives again.
+
+    So the test above can fail: its bookkeeping knows a loss when there is one.
+    """
+    with pair(tmp_path, synchronous=False, way={}) as two:
+        with pytest.raises(Lies) as told:
+            _lose_what_a_standby_has_not_heard_of(two)
+        [lies] = told.value.args
+    logger.warning("%s", f"{len(lies)} lies, the first of them: {lies[0]}")
+    assert {lie.partition(":")[0] for lie in lies} == {"lost", "alive again"}
+
+
+def _lose_what_a_standby_has_not_heard_of(two: Pair) -> None:
+    with load(two.served, two.deployment, two.names) as under_way:
+        under_way.goes_on()
+        two.standby.fall_behind()
+        under_way.goes_on(answers=20)
+        under_way.rest()
+        two.primary.kill()
+        two.standby.promote()
