@@ -15,7 +15,8 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, UnreadablePostError
 from django.http.request import RawPostDataException
 from django.shortcuts import render
-from django.utils.http import parse_header_parameters
+from django.urls import reverse
+from django.utils.http import MAX_URL_REDIRECT_LENGTH, parse_header_parameters
 from django.utils.translation import gettext as _
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
@@ -526,6 +527,20 @@ def redirect_with_error(request: HttpRequest, reply_to: ReplyTo, refusal: OAuthE
 def leads_back(request: HttpRequest, url: str) -> bool:
     """Tell whether a URL leads to the very page it was sent to, with or without the slash; going there never ends."""
     return urlsplit(url).path.rstrip("/") == request.path.rstrip("/")
+
+
+def request_to_go_on_with(request: HttpRequest) -> str:
+    """
+    The authorization request in `next` that waits for somebody to sign in, or to sign in as somebody else; "" for none.
+
+    Django forgets an address longer than 2048 characters, and with it a request whose state is long. One that starts as the
+    authorization endpoint's cannot lead off this server, however long it is. Longer ones than a redirect may be are given up.
+    """
+    wanted: str = request.POST.get("next", request.GET.get("next", ""))
+    path = reverse("oauth_service:authorise").rstrip("/")
+    if wanted.partition("?")[0].rstrip("/") != path or len(wanted) > MAX_URL_REDIRECT_LENGTH:
+        return ""
+    return wanted
 
 
 # -- the operator's voice --------------------------------------------------------------------------------------------

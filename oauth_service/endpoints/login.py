@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 
 from .. import clients, conf
-from ..http import answers_in_html, leads_back, protect_page
+from ..http import answers_in_html, leads_back, protect_page, request_to_go_on_with
 from ..models import ClientRow
 from ..protocol.errors import OAuthError
 from ..protocol.parameters import from_form
@@ -23,12 +23,7 @@ class _Login(LoginView):
     redirect_authenticated_user = True
 
     def get_redirect_url(self, *args: Any, **kwargs: Any) -> str:
-        # Django forgets an address longer than 2048 characters, and with it a request whose state is long. One that starts
-        # as the authorization endpoint's cannot lead off this server, however long it is.
-        wanted: str = self.request.POST.get("next", self.request.GET.get("next", ""))
-        if wanted.partition("?")[0].rstrip("/") == reverse("oauth_service:authorise").rstrip("/"):
-            return wanted
-        return super().get_redirect_url(*args, **kwargs)
+        return request_to_go_on_with(self.request) or super().get_redirect_url(*args, **kwargs)
 
     def get_success_url(self) -> str:
         target: str = super().get_success_url()

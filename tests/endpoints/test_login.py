@@ -121,6 +121,24 @@ def test_a_session_starts_anew_with_the_login(browser: Browser, alice: User) -> 
     assert browser.cookies["sessionid"].value != "planted"
 
 
+@pytest.mark.parametrize("is_signed_in", [True, False], ids=["signed in", "not signed in"])
+def test_a_request_goes_on_however_long_its_state_is(guide: Guide, alices: Browser, is_signed_in: bool) -> None:
+    """Django forgets what is longer than 2048 characters; some clients keep all they know in their state."""
+    goes_on = request_of(guide, state="x" * 4000)
+    if is_signed_in:
+        response = alices.get("/login/", {"next": goes_on})
+    else:
+        alices.logout()
+        response = login_page(alices, goes_on).press(alices, "Sign in", username="alice", password="wonderland")
+    assert response["Location"] == goes_on
+
+
+def test_a_request_longer_than_a_redirect_may_be_is_given_up(alices: Browser, guide: Guide) -> None:
+    """Who signs in is signed in, and gets no error; the authorization endpoint would not have sent them here."""
+    response = alices.get("/login/", {"next": request_of(guide, state="x" * 20_000)})
+    assert (response.status_code, response["Location"]) == (302, "/manage-apps/")
+
+
 # -- nowhere else ----------------------------------------------------------------------------------------------------
 
 

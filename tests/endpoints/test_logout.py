@@ -1,5 +1,7 @@
 """/logout/ and /signed-out/: the session ends here, connected apps stay connected."""
 
+from urllib.parse import urlencode
+
 import pytest
 from django.test import Client as Browser
 
@@ -43,6 +45,25 @@ def test_signing_out_leads_to_no_other_site(guide: Guide, goes_on: str) -> None:
     """No open redirect."""
     guide.browser.force_login(guide.alice)
     assert guide.browser.post("/logout/", {"next": goes_on})["Location"] == "/signed-out/"
+
+
+def test_signing_out_goes_on_with_a_request_however_long_its_state_is(guide: Guide) -> None:
+    """ "Not you?" on the consent page: Django forgets what is longer than 2048 characters, and the app's question with it."""
+    guide.browser.force_login(guide.alice)
+    goes_on = f"/authorise/?{urlencode(guide.request(state='x' * 4000))}"
+    assert guide.browser.post("/logout/", {"next": goes_on})["Location"] == goes_on
+
+
+@pytest.mark.parametrize(
+    "goes_on",
+    ["/manage-apps/?" + "x" * 4000, "/authorise/?state=" + "x" * 20_000, "//authorise/?" + "x" * 4000],
+    ids=["a page of ours", "longer than a redirect may be", "another site"],
+)
+def test_signing_out_gives_up_any_other_long_address(guide: Guide, goes_on: str) -> None:
+    """Nobody waits behind it; the person is told that they are signed out, and gets no error."""
+    guide.browser.force_login(guide.alice)
+    response = guide.browser.post("/logout/", {"next": goes_on})
+    assert (response.status_code, response["Location"]) == (302, "/signed-out/")
 
 
 @pytest.mark.parametrize("goes_on", ["/logout/", "/logout"])
