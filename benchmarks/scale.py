@@ -1,6 +1,7 @@
 """Ours with few, many and very many live grants, side by side; what refreshes leave behind; and how fast the dead are swept."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 import time
@@ -34,8 +35,14 @@ def run(*, sizes: Sequence[int], refreshes: int, window: int, rounds: int, secon
     """
     stock = (rounds + 1) * (window + WARM_UP) + REFRESHED
     subjects = [_at(size, stock) for size in sizes]
-    # A load of gigabytes would otherwise be checkpointed all the time, also while others are measured.
-    with postgres.running(max_wal_size="16GB") as server, staged(server, subjects, window=window) as stages:
+    # A load of gigabytes would otherwise be checkpointed all the time, also while others are measured. And what is asked for
+    # fits into PostgreSQL's own memory, as whoever has that many connections sees to: a third of this machine's.
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    buffers = f"{memory // 3 // 2**20}MB"
+    with (
+        postgres.running(max_wal_size="16GB", shared_buffers=buffers) as server,
+        staged(server, subjects, window=window) as stages,
+    ):
         loaded = _bytes(server, stages, sizes)
         results = in_turns(server, stages, rounds=rounds, seconds=seconds, operations=_operations())
         parts = [

@@ -239,6 +239,13 @@ def failing_words(*_: Any, **__: Any) -> NoReturn:
     raise RuntimeError("the page failed")
 
 
+def forbearing(user: User) -> Browser:
+    """A browser of somebody who is signed in; it shows the page of a failure, instead of raising it."""
+    browser = Browser(raise_request_exception=False)
+    browser.force_login(user)
+    return browser
+
+
 def test_a_page_that_fails_is_counted_as_what_django_answers(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who watches for 5xx must see it, although the answer is made further out."""
     counted = []
@@ -248,10 +255,8 @@ def test_a_page_that_fails_is_counted_as_what_django_answers(guide: Guide, monke
 
     signals.request_answered.connect(count)
     monkeypatch.setattr("oauth_service.endpoints.manage_apps._activities_of", failing_words)
-    browser = Browser(raise_request_exception=False)
-    browser.force_login(guide.alice)
     try:
-        assert browser.get("/manage-apps/").status_code == 500
+        assert forbearing(guide.alice).get("/manage-apps/").status_code == 500
     finally:
         signals.request_answered.disconnect(count)
     assert counted == [("manage_apps", 500)]
@@ -262,9 +267,7 @@ def test_a_page_that_fails_says_so_in_plain_words(
 ) -> None:
     """What it says is nothing of the failure, but for the reference under which the operator finds it."""
     monkeypatch.setattr("oauth_service.endpoints.manage_apps._activities_of", failing_words)
-    browser = Browser(raise_request_exception=False)
-    browser.force_login(guide.alice)
-    response = browser.get("/manage-apps/")
+    response = forbearing(guide.alice).get("/manage-apps/")
     text = Page(response).text
     assert "Something went wrong The mistake is ours" in text
     assert "the page failed" not in text
@@ -279,9 +282,7 @@ def test_a_failure_of_the_page_for_failures_is_an_answer_still(
 ) -> None:
     """A host project's own template may be what is broken."""
     monkeypatch.setattr("oauth_service.http.render", failing_words)
-    browser = Browser(raise_request_exception=False)
-    browser.force_login(guide.alice)
-    response = browser.get("/manage-apps/")
+    response = forbearing(guide.alice).get("/manage-apps/")
     assert (response.status_code, "Server Error (500)" in response.content.decode()) == (500, True)
     assert "the page for failures failed" in caplog.text
 
