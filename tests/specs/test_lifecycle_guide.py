@@ -9,67 +9,25 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 
 from oauth_service.models import AuthorizationCode, Client, Consent, Grant
+from tests import messages
 from tests.clauses import clause
 from tests.guide import Guide, query_of
+from tests.messages import said
 
 CODE = "SPL__a-Random-UrlSafe-String-1234"
 ACCESS_TOKEN = "AT_ANOTHER_RANDOM_SECURE_TOKEN_STRING"
 REFRESH_TOKEN = "RT_A_DIFFERENT_RANDOM_SECURE_TOKEN_STRING"
+REVOKED_TOKEN = "AT_THE_CURRENT_ACTIVE_ACCESS_TOKEN"
 
-STEP_1 = (
-    "GET /authorise/?response_type=code&client_id=presc_man_123&redirect_uri=http%3A%2F%2F127.0.0.1%3A5000%2Fcallback"
-    "&scope=user%20profile&state=xyzABC123 HTTP/1.1\nHost: localhost:8000\n"
-)
-STEP_2 = (
-    "POST /authorise/ HTTP/1.1\nHost: localhost:8000\nContent-Type: application/x-www-form-urlencoded\n\n"
-    "client_id=presc_man_123&redirect_uri=http%3A%2F%2F127.0.0.1%3A5000%2Fcallback&scope=user%20profile&state=xyzABC123"
-)
-STEP_3 = "http://127.0.0.1:5000/callback?code=SPL__a-Random-UrlSafe-String-1234&state=xyzABC123"
-STEP_4 = """POST /token/ HTTP/1.1
-Host: localhost:8000
-Content-Type: application/json
-
-{
-    "grant_type": "authorization_code",
-    "code": "SPL__a-Random-UrlSafe-String-1234",
-    "redirect_uri": "http://127.0.0.1:5000/callback",
-    "client_id": "presc_man_123",
-    "client_secret": "ITS_A_VERY_SECRET_KEY"
-}"""
-STEP_5 = """{
-    "access_token": "AT_ANOTHER_RANDOM_SECURE_TOKEN_STRING",
-    "token_type": "Bearer",
-    "expires_in": 3600,
-    "refresh_token": "RT_A_DIFFERENT_RANDOM_SECURE_TOKEN_STRING",
-    "scope": "user profile"
-}"""
-STEP_6 = """GET /userinfo/ HTTP/1.1
-Host: localhost:8000
-Authorization: Bearer AT_ANOTHER_RANDOM_SECURE_TOKEN_STRING
-"""
-STEP_7 = """POST /token/ HTTP/1.1
-Host: localhost:8000
-Content-Type: application/json
-
-{
-    "grant_type": "refresh_token",
-    "refresh_token": "RT_A_DIFFERENT_RANDOM_SECURE_TOKEN_STRING",
-    "client_id": "presc_man_123",
-    "client_secret": "ITS_A_VERY_SECRET_KEY"
-}"""
-STEP_9_REVOKE = """POST /oauth/revoke/ HTTP/1.1
-Host: localhost:8000
-Content-Type: application/json
-
-{
-    "token": "AT_THE_CURRENT_ACTIVE_ACCESS_TOKEN",
-    "client_id": "presc_man_123",
-    "client_secret": "ITS_A_VERY_SECRET_KEY"
-}"""
-STEP_9_DEAUTHORISE = (
-    "POST /oauth/deauthorise/ HTTP/1.1\nHost: localhost:8000\nContent-Type: application/x-www-form-urlencoded\n\n"
-    "client_id=presc_man_123"
-)
+STEP_1 = said(messages.STEP_1)
+STEP_2 = said(messages.STEP_2)
+STEP_3 = said(messages.STEP_3).partition("Location: ")[2]
+STEP_4 = said(messages.STEP_4)
+STEP_5 = said(messages.STEP_5).partition("\n\n")[2]
+STEP_6 = said(messages.STEP_6)
+STEP_7 = said(messages.STEP_7)
+STEP_9_REVOCATION = said(messages.STEP_9_REVOCATION)
+STEP_9_DEAUTHORISATION = said(messages.STEP_9_DEAUTHORISATION)
 
 
 def send(message: str, *, by: Browser | None = None, unslashed: bool = False) -> Any:
@@ -80,6 +38,7 @@ def send(message: str, *, by: Browser | None = None, unslashed: bool = False) ->
     assert version == "HTTP/1.1"
     path, mark, query = target.partition("?")
     headers = dict(line.split(": ", 1) for line in lines)
+    headers.pop("Cookie", "")  # the browser's own session is meant
     content_type = headers.pop("Content-Type", "")
     path = path.rstrip("/") if unslashed else path
     return (by or Browser()).generic(method, path + mark + query, body, content_type=content_type, headers=headers)
@@ -219,7 +178,7 @@ def test_step_7_gives_a_new_pair(signed_in: Browser, unslashed: bool) -> None:
 def test_step_9_revokes_an_access_token(signed_in: Browser, unslashed: bool) -> None:
     """200 OK with nothing in it; the token dies, and alone."""
     tokens = tokens_for(signed_in)
-    message = STEP_9_REVOKE.replace("AT_THE_CURRENT_ACTIVE_ACCESS_TOKEN", tokens["access_token"])
+    message = STEP_9_REVOCATION.replace(REVOKED_TOKEN, tokens["access_token"])
     response = send(message, unslashed=unslashed)
     assert (response.status_code, response.reason_phrase, response.content) == (200, "OK", b"")
     assert send(STEP_6.replace(ACCESS_TOKEN, tokens["access_token"])).status_code == 401
@@ -229,7 +188,7 @@ def test_step_9_revokes_an_access_token(signed_in: Browser, unslashed: bool) -> 
 def test_step_9_with_a_refresh_token_takes_its_access_tokens_too(signed_in: Browser) -> None:
     """ "If a refresh token is revoked, its corresponding access tokens are also revoked." """
     tokens = tokens_for(signed_in)
-    send(STEP_9_REVOKE.replace("AT_THE_CURRENT_ACTIVE_ACCESS_TOKEN", tokens["refresh_token"]))
+    send(STEP_9_REVOCATION.replace(REVOKED_TOKEN, tokens["refresh_token"]))
     assert send(STEP_6.replace(ACCESS_TOKEN, tokens["access_token"])).status_code == 401
     assert send(STEP_7.replace(REFRESH_TOKEN, tokens["refresh_token"])).status_code == 400
 
@@ -238,7 +197,7 @@ def test_step_9_with_a_refresh_token_takes_its_access_tokens_too(signed_in: Brow
 def test_step_9_deauthorises(signed_in: Browser, unslashed: bool) -> None:
     """ "ALL access and refresh tokens associated with that user's ID AND the provided client_id", and codes not yet used."""
     first, second, pending = tokens_for(signed_in), tokens_for(signed_in), code_for(signed_in)
-    response = send(STEP_9_DEAUTHORISE, by=signed_in, unslashed=unslashed)
+    response = send(STEP_9_DEAUTHORISATION, by=signed_in, unslashed=unslashed)
     assert (response.status_code, response.reason_phrase, response["Location"]) == (302, "Found", "/manage-apps/")
     for tokens in (first, second):
         assert send(STEP_6.replace(ACCESS_TOKEN, tokens["access_token"])).status_code == 401
@@ -254,7 +213,7 @@ def test_step_9_cuts_off_one_person_and_one_client(signed_in: Browser, rival: Gu
     bob = Browser()
     bob.force_login(User.objects.create_user("bob"))
     other_person, own = tokens_for(bob), tokens_for(signed_in)
-    send(STEP_9_DEAUTHORISE, by=signed_in)
+    send(STEP_9_DEAUTHORISATION, by=signed_in)
     alive = [send(STEP_6.replace(ACCESS_TOKEN, made["access_token"])) for made in (other_app, other_person, own)]
     assert [response.status_code for response in alive] == [200, 200, 401]
 
