@@ -9,7 +9,9 @@ BIN := .venv/bin
 BENCH := benchmarks/.venv/bin
 PYTEST := $(BIN)/python -m pytest
 IN_PARALLEL := -n 3 --dist worksteal
-export PYTHONDONTWRITEBYTECODE ?= 1
+# Compiled once for all processes, tests with their rewritten asserts included, and beside the tree instead of all over it.
+export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.pycache
+unexport PYTHONDONTWRITEBYTECODE
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
@@ -55,10 +57,12 @@ test-sqlite: setup
 	rm -f .coverage .coverage.*
 	TEST_DATABASE=sqlite $(PYTEST) $(IN_PARALLEL) -q -m "not journey and not production and not fault" --cov --cov-report= $(ARGS)
 
-# Through the direct way in, as SQLite's run goes through Django. What touches no database has had its turn.
+# What has had its turn with SQLite.
+WITHOUT_A_DATABASE := protocol lifecycle packaging openapi fuzz $(addprefix architecture/test_,clauses.py docs.py imports.py tree.py)
+# Through the direct way in, as SQLite's run goes through Django.
 test-postgres: setup
 	TEST_ENTRY=direct TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m "not journey and not production and not fault" \
-		$(addprefix --ignore tests/,protocol lifecycle packaging openapi fuzz) $(ARGS)
+		$(addprefix --ignore tests/,$(WITHOUT_A_DATABASE)) $(ARGS)
 
 journeys: setup ## both sites and a real browser, axe-core on every page, clients we did not write
 	$(PYTEST) -q -n 2 -m journey tests/journeys $(ARGS)
@@ -133,4 +137,4 @@ lock: $(UV) ## resolve pyproject.toml into requirements.lock again
 	$(UV) pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -o requirements.lock
 
 clean: ## remove what the other targets made (not the databases in var/)
-	rm -rf .venv .uv benchmarks/.venv benchmarks/node/node_modules .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .uv .pycache benchmarks/.venv benchmarks/node/node_modules .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

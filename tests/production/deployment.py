@@ -36,9 +36,9 @@ class Deployment:
     def environment(self, **settings: str) -> dict[str, str]:
         """What an operator would set, and nothing of what this test run has in its own environment; "" unsets."""
         port = free_port()
-        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        kept = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPYCACHEPREFIX")
+        inherited = {name: os.environ[name] for name in kept if name in os.environ}
         stated = {
-            "PYTHONDONTWRITEBYTECODE": "1",
             "DEBUG": "0",
             "SECRET_KEY": SECRET_KEY,
             "OAUTH_SERVICE_TOKEN_KEY": TOKEN_KEY,
