@@ -1,8 +1,9 @@
 """How a client is registered, and what about it is unsafe or cannot work (RFC 9700 section 2)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from urllib.parse import urlsplit
 
 from ..protocol import redirect_uri
@@ -45,11 +46,14 @@ def findings(
         is_production: whether DEBUG is off: what only development needs stands out then.
     """
     if client.is_active:
-        yield from _of_pkce(client)
-        yield from _of_secrets(client)
-        yield from _of_redirect_uris(client, is_production=is_production)
-        yield from _of_words(client, scopes, grant_types)
-        yield from _of_use(client, now=now)
+        found = chain(
+            _of_pkce(client),
+            _of_secrets(client),
+            _of_redirect_uris(client, is_production=is_production),
+            _of_words(client, scopes, grant_types),
+            _of_use(client, now=now),
+        )
+        yield from (replace(finding, about=client.client_id) for finding in found)
 
 
 def _of_pkce(client: Registration) -> Iterator[Finding]:
@@ -59,7 +63,6 @@ def _of_pkce(client: Registration) -> Iterator[Finding]:
             "It may ask without PKCE.",
             why="A code that was stolen and put into another browser's session is not noticed (RFC 9700 section 2.1.1).",
             remedy="Let the app send a code_challenge, then tick “requires PKCE” in the admin.",
-            about=client.client_id,
         )
 
 
@@ -72,7 +75,6 @@ def _of_secrets(client: Registration) -> Iterator[Finding]:
             "It is confidential, but has no secret.",
             why="Every token request of it is refused.",
             remedy="Give it a secret in the admin, or make it public if it runs where no secret can be kept.",
-            about=client.client_id,
         )
     if client.has_chosen_secret:
         yield warning(
@@ -80,7 +82,6 @@ def _of_secrets(client: Registration) -> Iterator[Finding]:
             "Its secret was chosen by a person.",
             why="It can be guessed, and checking it costs a password hash in each new process.",
             remedy="Rotate it in the admin; the old one stays good until the app has the new one.",
-            about=client.client_id,
         )
     if client.has_previous_secret:
         yield note(
@@ -88,7 +89,6 @@ def _of_secrets(client: Registration) -> Iterator[Finding]:
             "Its previous secret is still good.",
             why="A secret is rotated because the old one may be known.",
             remedy="End the previous one in the admin once the app uses the new one.",
-            about=client.client_id,
         )
 
 
@@ -99,7 +99,6 @@ def _of_redirect_uris(client: Registration, *, is_production: bool) -> Iterator[
             "It has no redirect URI.",
             why="No answer can reach it.",
             remedy="Register where it waits for answers, or take authorization_code from its grant types.",
-            about=client.client_id,
         )
     for uri in client.redirect_uris:
         if fault := redirect_uri.fault_of(uri):
@@ -108,7 +107,6 @@ def _of_redirect_uris(client: Registration, *, is_production: bool) -> Iterator[
                 f"Its redirect URI {uri} {fault}.",
                 why="It could not be registered today: codes sent there may be read on the way, or never arrive.",
                 remedy="Replace it in the admin.",
-                about=client.client_id,
             )
         elif "*" in uri:
             yield warning(
@@ -116,7 +114,6 @@ def _of_redirect_uris(client: Registration, *, is_production: bool) -> Iterator[
                 f"Its redirect URI {uri} has an asterisk.",
                 why="There are no wildcards: the asterisk matches itself and nothing else.",
                 remedy="Register each redirect URI in full.",
-                about=client.client_id,
             )
         elif is_production and not client.is_native and urlsplit(uri).scheme == "http":
             yield warning(
@@ -124,7 +121,6 @@ def _of_redirect_uris(client: Registration, *, is_production: bool) -> Iterator[
                 f"Its redirect URI {uri} leads to the user's own machine.",
                 why="Whatever listens there gets the codes of a web application.",
                 remedy="Remove it from the production registration; a native app is registered as one.",
-                about=client.client_id,
             )
 
 
@@ -135,7 +131,6 @@ def _of_words(client: Registration, scopes: frozenset[str], grant_types: frozens
             f"Its scope has {', '.join(unknown)}, which OAUTH_SERVICE_SCOPES has not.",
             why="The consent page shows people the bare name instead of words.",
             remedy="Add it to the setting, or untick it in the admin.",
-            about=client.client_id,
         )
     if unknown := sorted(set(client.grant_types) - grant_types):
         yield warning(
@@ -143,7 +138,6 @@ def _of_words(client: Registration, scopes: frozenset[str], grant_types: frozens
             f"Its grant types have {', '.join(unknown)}, which this server has not.",
             why="A request with it is refused.",
             remedy="Untick it in the admin.",
-            about=client.client_id,
         )
 
 
@@ -154,5 +148,4 @@ def _of_use(client: Registration, *, now: datetime) -> Iterator[Finding]:
             "Nobody has ever connected it, or everybody has left.",
             why="A registration that nobody misses is one more that can be abused.",
             remedy="Deactivate it in the admin; it can come back.",
-            about=client.client_id,
         )
