@@ -155,7 +155,7 @@ class World:
 
     def allow(self, person: Person, app: App, scope: Scope, *, has_challenge: bool) -> Code | None:
         """The person presses Allow."""
-        if not (person.is_active and app.is_active and set(scope) <= set(app.scope)):
+        if not _may_ask(person, app, scope):
             return None
         if not (consent := self.consent_of(person, app)):
             consent = Consent(person, app)
@@ -166,9 +166,7 @@ class World:
     def ask(self, person: Person, app: App, scope: Scope, *, has_challenge: bool) -> Code | None:
         """The app sends the person; answered at once only where they have allowed all of it and the app is proven."""
         consent = self.consent_of(person, app)
-        if not (person.is_active and app.is_active and set(scope) <= set(app.scope)):
-            return None
-        if not consent or app.is_public or not set(scope) <= set(consent.scope):
+        if not (_may_ask(person, app, scope) and consent and set(scope) <= set(consent.scope)) or app.is_public:
             return None
         return self._issue(consent, scope, has_challenge=has_challenge)
 
@@ -253,6 +251,10 @@ class World:
         self.accesses.append(access)
         self.refreshes.append(refresh)
         return access, refresh
+
+
+def _may_ask(person: Person, app: App, scope: Scope) -> bool:
+    return person.is_active and app.is_active and set(scope) <= set(app.scope)
 
 
 def _both(first: Scope, second: Scope) -> Scope:
