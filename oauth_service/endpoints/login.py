@@ -1,5 +1,6 @@
 """GET, POST /login/ -- sign in."""
 
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,18 +36,16 @@ class _Login(LoginView):
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        waiting = self._waiting()
-        return super().get_context_data(
-            service_name=conf.SERVICE_NAME(), client_name=waiting[0].name if waiting else "", **kwargs
-        )
+        client_name = self._waiting[0].name if self._waiting else ""
+        return super().get_context_data(service_name=conf.SERVICE_NAME(), client_name=client_name, **kwargs)
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> Any:
         response = super().render_to_response(context, **kwargs)
         # Signing in may end at the client at once, where the user has allowed it before: form-action covers redirects.
-        waiting = self._waiting()
-        protect_page(response, reply_to=waiting[1] if waiting else None)
+        protect_page(response, reply_to=self._waiting[1] if self._waiting else None)
         return response
 
+    @cached_property
     def _waiting(self) -> tuple[ClientRow, ReplyTo] | None:
         """The client that sent the person here, if its request would be answered."""
         target = urlsplit(self.get_redirect_url())

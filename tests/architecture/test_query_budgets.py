@@ -89,6 +89,13 @@ def test_authorising_what_is_remembered_costs_four_at_most(guide: Guide) -> None
         assert status(guide.browser.get("/authorise/", guide.request())) == 302
 
 
+def test_the_login_page_costs_one(guide: Guide) -> None:
+    """Whose request waits: its name stands on the page, its address in the header."""
+    page = guide.server.get("/authorise/", guide.request())["Location"]
+    with at_most(1):
+        assert status(guide.server.get(page)) == 200
+
+
 def test_discovery_costs_nothing(guide: Guide) -> None:
     """Settings and URLs, no rows."""
     with at_most(0):
