@@ -103,7 +103,7 @@ class ReplyTo:
         if self._state:
             answer["state"] = self._state
         answer["iss"] = self._issuer
-        # "The endpoint URI MAY include a query component, which MUST be retained" (section 3.1.2).
+        # "The endpoint URI MAY include an [...] query component [...], which MUST be retained" (section 3.1.2).
         separator = "&" if "?" in self.uri else "?"
         return f"{self.uri}{separator}{urlencode(answer)}"
 

@@ -60,7 +60,7 @@ def test_an_unregistered_target_gets_no_reply(uri: str) -> None:
 @clause("RFC 6749", "3.1.2.3")
 @pytest.mark.parametrize("registered", [(), (GUIDE, "https://app.example/callback")])
 def test_redirect_uri_is_needed_unless_exactly_one_is_registered(registered: tuple[str, ...]) -> None:
-    """ "The client MUST include a redirection URI with the authorization request." """
+    """ "[...] the client MUST include a redirection URI with the authorization request"."""
     with pytest.raises(UnverifiedTarget) as refusal:
         ReplyTo.verify(Registered(registered), Parameters([]), issuer=ISSUER)
     assert refusal.value.description == "redirect_uri is missing"

@@ -69,7 +69,7 @@ def test_http_basic_is_supported(guide: Guide, as_form: bool, client_id: str) ->
 @clause("RFC 6749", "2.3.1")
 @pytest.mark.parametrize("secret", ["a b+c", "100%:safe", "k=v&x=y", "Schlüssel/日本", 'quo"te\\'])
 def test_http_basic_carries_any_secret_form_encoded(guide: Guide, secret: str) -> None:
-    """ "The client password is encoded using the same algorithm and used as the password." """
+    """ "[...] the client password is encoded using the same algorithm and used as the password." """
     guide.client.choose_secret(secret)
     guide.client.save()
     authorization = basic(quote_plus(guide.client.client_id), quote_plus(secret))
