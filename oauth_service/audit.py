@@ -1,7 +1,8 @@
 """
 The audit trail: every event of signals.py becomes a row, and no request waits for the routine ones (ADR 11).
 
-Of a connection that is renewed again and again only the first time of a day becomes one: its use must not make a table grow.
+Of a connection that is renewed again and again only the first time of a day becomes one: its use must not make a table grow. Nor
+must whoever is refused and tries again: refusals alike are one row a minute.
 What a person decided and what a thief was caught at is written before its answer is sent. Everything else waits in memory, for
 a second or for a batch, until a thread of this process writes it; a process that is killed loses that much. The queue is
 bounded: what does not fit is counted, and the log tells how many were lost.
@@ -15,7 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from multiprocessing.util import Finalize
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
@@ -51,6 +52,8 @@ _EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
     signals.token_revoked: (Event.TOKEN_REVOKED, Outcome.DONE, ""),
     signals.app_deauthorised: (Event.APP_DEAUTHORISED, Outcome.DONE, ""),
 }
+# Anybody can be refused, as often as they like.
+_ONE_A_MINUTE = {Event.LOGIN_REFUSED.value, Event.CLIENT_REFUSED.value}
 # Each of them happens once to what it happens to, so that nobody can make this server write by asking again and again.
 _AT_ONCE = {
     signals.consent_given,
@@ -68,6 +71,25 @@ class _Claimed(str):
     """
 
     __slots__ = ()
+
+
+class _Alike(NamedTuple):
+    """What two refusals have in common if one row tells of both."""
+
+    minute: datetime
+    event: str
+    user_id: Any
+    client_id: str
+    reason: str
+    address: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> "_Alike | None":
+        """None for an event that always has a row of its own."""
+        if entry.event not in _ONE_A_MINUTE:
+            return None
+        minute = entry.at.replace(second=0, microsecond=0)
+        return cls(minute, entry.event, entry.user_id, entry.client_id, entry.reason, entry.address)
 
 
 def connect() -> None:
@@ -136,6 +158,7 @@ class _Trail:
     def __init__(self) -> None:
         self.waiting: deque[Entry] = deque()
         self.lost = 0
+        self._told: set[_Alike] = set()
         self._started = False
         self._something = threading.Event()
         self._enough = threading.Event()
@@ -181,7 +204,7 @@ class _Trail:
         try:
             while batch := self._next():
                 try:
-                    AuditEvent.objects.add_all(_identified(batch))
+                    self._write(_identified(batch))
                 except (OperationalError, InterfaceError) as fault:
                     self.waiting.extendleft(reversed(batch))
                     logger.warning("audit: %d events wait for the database: %s", len(self.waiting), fault)
@@ -202,6 +225,20 @@ class _Trail:
         if not self.flush(patience=EXIT_SECONDS):
             logger.error("audit: %d events were lost, the process ends", len(self.waiting))
         connections.close_all()
+
+    def _write(self, entries: Sequence[Entry]) -> None:
+        told, news = set(self._told), []
+        for entry in entries:
+            alike = _Alike.of(entry)
+            if alike is None or alike not in told:
+                news.append(entry)
+            if alike:
+                told.add(alike)
+        if news:
+            AuditEvent.objects.add_all(news)
+        # Only now: what could not be written is not told yet.
+        latest = max((alike.minute for alike in told), default=None)
+        self._told = {alike for alike in told if alike.minute == latest} if len(told) < MOST_WAITING else set()
 
     def _next(self) -> list[Entry]:
         batch: list[Entry] = []

@@ -91,6 +91,46 @@ def test_a_connection_in_use_is_one_row_a_day(guide: Guide, committed: Committed
     ]
 
 
+def test_refusals_alike_are_one_row_a_minute(guide: Guide, committed: Committed) -> None:
+    """Anybody can be refused as often as they like, for a client that does not exist under a new name each time."""
+    for second in range(90):
+        with time_machine.travel(NOON + timedelta(seconds=second), tick=False), committed():
+            guide.exchange("SPL__x", client_id=f"random-{second}")
+            authenticate(username="alice", password="wrong")
+            authenticate(username=f"stranger-{second}", password="wrong")
+        audit.flush()
+    refused = [("client_refused", None), ("login_refused", guide.alice.pk), ("login_refused", None)]
+    minutes = (NOON, NOON + timedelta(minutes=1))
+    assert written("at", "event", "user_id") == [(minute, *each) for minute in minutes for each in refused]
+
+
+def test_refusals_that_differ_have_their_rows(guide: Guide, committed: Committed) -> None:
+    """By whom, as whom, from where, or why."""
+    with time_machine.travel(NOON, tick=False), committed():
+        for address in ("203.0.113.1", "203.0.113.2"):
+            guide.server.defaults["REMOTE_ADDR"] = address
+            for _again in range(2):
+                guide.exchange("SPL__x", client_secret="wrong")
+                guide.exchange("SPL__x", client_id="nobody")
+    audit.flush()
+    refused = [("presc_man_123", "wrong secret"), ("", "no such client")]
+    assert written("client_id", "reason", "address") == [
+        (*each, address) for address in ("203.0.113.1", "203.0.113.2") for each in refused
+    ]
+
+
+def test_a_refusal_that_could_not_be_written_is_not_told_yet(
+    guide: Guide, committed: Committed, fault: list[Exception]
+) -> None:
+    """The row that waits for the database is not taken for its own repetition."""
+    fault.append(OperationalError("no route to host"))
+    with time_machine.travel(NOON, tick=False), committed():
+        guide.exchange("SPL__x", client_secret="wrong")
+    assert not audit.flush()
+    fault.clear()
+    assert (audit.flush(), written("event")) == (True, ["client_refused"])
+
+
 def test_no_event_is_left_out(played: Guide) -> None:
     """Whoever adds one to signals.py says here what becomes of it."""
     assert set(audit._EVENTS) == {EVENTS[name] for name in EVENTS if name != "request_answered"}
@@ -356,7 +396,8 @@ def test_more_than_memory_is_given_are_counted_instead(
     """A flood of refusals, or a database that stays away: the process does not grow, and says what is missing."""
     monkeypatch.setattr(audit, "MOST_WAITING", 3)
     with committed():
-        for _ in range(5):
+        for number in range(5):
+            guide.server.defaults["REMOTE_ADDR"] = f"203.0.113.{number}"
             guide.exchange("SPL__x", client_secret="wrong")
     assert (audit.flush(), len(written("event"))) == (True, 3)
     assert "audit: 2 events were lost" in caplog.text

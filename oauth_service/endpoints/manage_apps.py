@@ -16,7 +16,7 @@ from ..models import AuditEvent, Client, Consent
 from ..models.audit_event import Event
 
 RECENT = 20
-READ = 200  # events that are looked at for them: an app that renews the access of many connections is one line a day
+READ = 200  # events that are looked at for them: what happens again and again is one line a day
 
 # What means something to a person; codes and repeated renewals do not.
 _SENTENCES = {
@@ -70,17 +70,28 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
 
 
 def _activities_of(user_id: Any) -> list[Activity]:
-    told = AuditEvent.objects.of_user(user_id).filter(event__in=_SENTENCES)
     # An app that hands back a token it no longer needs is still connected.
-    events = list(told.exclude(event=Event.TOKEN_REVOKED, reason="access_token")[:READ])
+    events = AuditEvent.objects.of_user(user_id).exclude(event=Event.TOKEN_REVOKED, reason="access_token")
+    # Anybody can be refused as somebody, as often as they like; what they do must not push out what matters.
+    refusals = events.filter(event=Event.LOGIN_REFUSED)[:READ]
+    others = events.filter(event__in=_SENTENCES.keys() - {Event.LOGIN_REFUSED})[:READ]
+    told = sorted([*refusals, *others], key=lambda event: (event.at, event.pk), reverse=True)
     names = dict(
-        Client.objects.filter(client_id__in={event.client_id for event in events}).values_list("client_id", "name")
+        Client.objects.filter(client_id__in={event.client_id for event in told}).values_list("client_id", "name")
     )
     lines: dict[Any, Activity] = {}
-    for each in events:
-        day = timezone.localdate(each.at)
-        line = (each.client_id, each.address, day) if each.event == Event.TOKEN_REFRESHED else each.pk
-        if line not in lines and len(lines) < RECENT:
-            app = names.get(each.client_id) or _("An app that is no longer here")
-            lines[line] = Activity(event=Event(each.event), app=app, address=each.address, at=each.at)
-    return list(lines.values())
+    for each in told:
+        app = names.get(each.client_id) or _("An app that is no longer here")
+        lines.setdefault(_line_of(each), Activity(event=Event(each.event), app=app, address=each.address, at=each.at))
+    return list(lines.values())[:RECENT]
+
+
+def _line_of(event: AuditEvent) -> Any:
+    day = timezone.localdate(event.at)
+    match event.event:
+        case Event.LOGIN_REFUSED:
+            return event.event, day
+        case Event.TOKEN_REFRESHED:
+            return event.event, day, event.client_id, event.address
+        case _:
+            return event.pk

@@ -210,10 +210,26 @@ def test_it_tells_the_last_twenty(guide: Guide, committed: Committed) -> None:
     """Enough to see what is odd."""
     for minute in range(25):
         with time_machine.travel(NOON + timedelta(minutes=minute), tick=False), committed():
-            sign_in(guide.browser, password="wrong")
+            guide.tokens()
     audit.flush()
     shown = activity(page_of(guide))
-    assert (len(shown), "12:24 p.m." in shown[0], "12:05 p.m." in shown[-1]) == (20, True, True)
+    assert (len(shown), "12:24 p.m." in shown[0], "12:15 p.m." in shown[-1]) == (20, True, True)
+
+
+def test_a_stranger_who_keeps_trying_hides_nothing(guide: Guide, committed: Committed) -> None:
+    """However often somebody is refused as Alice in a day, it is one line."""
+    with time_machine.travel(NOON, tick=False), committed():
+        guide.tokens()
+    for minute in range(1, 40):
+        guide.browser.defaults["REMOTE_ADDR"] = f"203.0.113.{minute}"
+        with time_machine.travel(NOON + timedelta(minutes=minute), tick=False), committed():
+            sign_in(guide.browser, password="wrong")
+    audit.flush()
+    assert activity(page_of(guide)) == [
+        "Somebody tried to sign in as you and was refused 1 Mar 2026, 12:39 p.m. UTC from 203.0.113.39",
+        "Prescription Manager was connected 1 Mar 2026, noon UTC from 127.0.0.1",
+        "You allowed Prescription Manager to see something of your account 1 Mar 2026, noon UTC from 127.0.0.1",
+    ]
 
 
 def test_another_persons_activity_is_not_shown(guide: Guide, committed: Committed) -> None:
