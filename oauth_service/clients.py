@@ -44,7 +44,8 @@ def authenticate(credentials: Credentials, *, loaded: ClientRow | None = None) -
     try:
         if client and not (reason := _fault_of(client, credentials)):
             return client
-        throttle.CLIENTS.count(client_id)
+        limit = throttle.CLIENTS if client and _has_chosen_secret(client) else throttle.UNGUESSABLE
+        limit.count(client_id)
     except TooManyFailures:
         signals.announce(signals.client_refused, client_id=client_id[:100], reason="throttled")
         raise
@@ -82,6 +83,10 @@ def _fault_of(client: ClientRow, credentials: Credentials) -> str:
     if not client.secret_hashes:
         return "it is confidential, but no secret was ever set"
     return "" if _is_proven(client, credentials.secrets) else "wrong secret"
+
+
+def _has_chosen_secret(client: ClientRow) -> bool:
+    return not all(map(client_authentication.is_server_made, client.secret_hashes))
 
 
 def _is_proven(client: ClientRow, secrets: Iterable[str]) -> bool:

@@ -12,9 +12,7 @@ from . import conf
 
 MOST_IN_MEMORY = 10_000
 
-# A project that has set no cache has one in memory, for 300 values of all kinds: a flood of names would push the counts out,
-# and what the project keeps there, too. This one is ours.
-_in_memory = LocMemCache("oauth_service.failure_counts", {"OPTIONS": {"MAX_ENTRIES": MOST_IN_MEMORY}})
+_in_memory: dict[str, LocMemCache] = {}
 
 
 class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindow):
@@ -23,12 +21,20 @@ class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindo
 
     The key of a counter has the span of time in it, so that nothing depends on how long a cache really keeps it.
     Where a cache fails, every method raises limits.errors.StorageError.
+
+    Args:
+        memory: the name of what is counted here while the project has set no cache.
     """
 
     STORAGE_SCHEME = None
 
-    def __init__(self) -> None:
+    def __init__(self, memory: str) -> None:
         super().__init__(wrap_exceptions=True)
+        # Django's cache in memory is for 300 values of all kinds: a flood of names would push the counts out, and what the
+        # project keeps there, too. These are ours, and apart: names that cost nothing push out nothing but each other.
+        name = f"oauth_service.failure_counts.{memory}"
+        options = {"OPTIONS": {"MAX_ENTRIES": MOST_IN_MEMORY}}
+        self._in_memory = _in_memory.setdefault(memory, LocMemCache(name, options))
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -55,11 +61,11 @@ class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindo
 
     def clear_sliding_window(self, key: str, expiry: int) -> None:
         """Forget one key."""
-        _cache().delete_many(self.sliding_window_keys(key, expiry, time.time()))
+        self._cache().delete_many(self.sliding_window_keys(key, expiry, time.time()))
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Add to a counter, which lives for expiry seconds from its first; what it is then."""
-        cache = _cache()
+        cache = self._cache()
         if cache.add(key, amount, expiry):
             return amount
         try:
@@ -70,11 +76,11 @@ class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindo
 
     def get(self, key: str) -> int:
         """A counter, 0 for none."""
-        return int(_cache().get(key, 0))
+        return int(self._cache().get(key, 0))
 
     def clear(self, key: str) -> None:
         """Forget a counter."""
-        _cache().delete(key)
+        self._cache().delete(key)
 
     def check(self) -> bool:
         """Tell whether the cache answers."""
@@ -91,17 +97,17 @@ class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindo
 
     def _windows(self, key: str, expiry: int, now: float) -> tuple[int, float, int, float]:
         keys = self.sliding_window_keys(key, expiry, now)
-        found = _cache().get_many(keys)
+        found = self._cache().get_many(keys)
         before, current = (int(found.get(each, 0)) for each in keys)
         left = expiry - now % expiry
         return before, left if before else 0.0, current, left + expiry
 
+    def _cache(self) -> BaseCache:
+        chosen = caches[conf.THROTTLE_CACHE()]
+        return self._in_memory if type(chosen) is LocMemCache else chosen
+
 
 def forget_all() -> None:
     """Forget what was counted in this process's own memory."""
-    _in_memory.clear()
-
-
-def _cache() -> BaseCache:
-    chosen = caches[conf.THROTTLE_CACHE()]
-    return _in_memory if type(chosen) is LocMemCache else chosen
+    for each in _in_memory.values():
+        each.clear()

@@ -31,8 +31,6 @@ PATIENCE_SECONDS = 1
 BUSY_SECONDS = 1
 IPV6_NETWORK_BITS = 64
 
-_limiter = SlidingWindowCounterRateLimiter(CacheStorage())
-
 
 class Throttle:
     """
@@ -41,10 +39,12 @@ class Throttle:
     Args:
         kind: sets its counts apart from those of the other kinds.
         at_once: how many slow checks may run at a time in this process.
+        memory: keeps its counts apart in the memory of this process; its kind if not said.
     """
 
-    def __init__(self, kind: str, *, at_once: int) -> None:
+    def __init__(self, kind: str, *, at_once: int, memory: str = "") -> None:
         self._kind = kind
+        self._limiter = SlidingWindowCounterRateLimiter(CacheStorage(memory or kind))
         self._slots = threading.BoundedSemaphore(at_once)
         self._in_vain_at: deque[float] = deque(maxlen=FLOOD)
 
@@ -55,7 +55,7 @@ class Throttle:
         Raises:
             TooManyFailures: there was none left.
         """
-        self._refuse_unless(_limiter.hit, name)
+        self._refuse_unless(self._limiter.hit, name)
 
     @contextmanager
     def slow_check(self, name: str) -> Iterator[None]:
@@ -65,7 +65,7 @@ class Throttle:
         Raises:
             TooManyFailures: from this address too many have failed for this name, or too many are being checked.
         """
-        self._refuse_unless(_limiter.test, name)
+        self._refuse_unless(self._limiter.test, name)
         self._take_slot(name)
         try:
             yield
@@ -85,7 +85,7 @@ class Throttle:
         try:
             if is_within(limit, key):
                 return
-            free_at = _limiter.get_window_stats(limit, key).reset_time
+            free_at = self._limiter.get_window_stats(limit, key).reset_time
         except StorageError:
             # To refuse everybody would be an outage made of a cache's. The slots still bound what guessing costs us.
             logger.exception("failures are not counted: the cache does not answer")
@@ -124,6 +124,9 @@ class Throttle:
 # Fewer together than a worker has threads (SERVE_THREADS), so that one is always left for what needs no hash.
 LOGINS = Throttle("login", at_once=2)
 CLIENTS = Throttle("client", at_once=1)
+# Of clients that have no secret to guess, and of names that no client has: to fail costs nothing, so anybody can fail under
+# any number of names. They are counted as the others are, but must not push those out of the memory.
+UNGUESSABLE = Throttle("client", at_once=0, memory="unguessable")
 
 
 def _limit() -> RateLimitItem:

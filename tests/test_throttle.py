@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
+from django.test import Client as Browser
 from limits.errors import StorageError
 from pytest_django import Settings
 
@@ -331,6 +332,21 @@ def test_a_flood_of_names_leaves_the_projects_cache_alone(guide: Guide) -> None:
     assert fail(guide, times=2) == [401, 429]
 
 
+def test_a_flood_of_names_that_no_client_has_pushes_no_count_out(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To fail under one costs nothing: else whoever guesses a password or a secret would have the limit forgotten first."""
+
+    def sign_in() -> int:
+        typed = {"username": "alice", "password": "wrong"}
+        return Browser(REMOTE_ADDR=HERE).post("/login/", typed).status_code
+
+    for memory in failure_counts._in_memory.values():
+        monkeypatch.setattr(memory, "_max_entries", 30)
+    assert fail(guide, times=11)[-1] == 429
+    assert [sign_in() for _ in range(11)][-1] == 429
+    assert {try_secret(guide, "x", client_id=f"name {n}").status_code for n in range(60)} == {401}
+    assert (try_secret(guide, "wrong").status_code, sign_in()) == (429, 429)
+
+
 def test_a_cache_that_fails_stops_nobody(guide: Guide, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     """Its outage must not become ours; the operator reads of it."""
     with_cache(settings, BrokenCache)
@@ -344,7 +360,7 @@ def test_a_cache_that_fails_stops_nobody(guide: Guide, settings: Settings, caplo
 
 def test_a_counter_counts_and_is_forgotten() -> None:
     """What every storage of `limits` can do."""
-    storage = CacheStorage()
+    storage = CacheStorage("test")
     assert [storage.get("a"), storage.incr("a", 60), storage.incr("a", 60, 2), storage.get("a")] == [0, 1, 3, 3]
     storage.clear("a")
     assert (storage.get("a"), storage.check()) == (0, True)
@@ -352,7 +368,7 @@ def test_a_counter_counts_and_is_forgotten() -> None:
 
 def test_a_window_is_forgotten() -> None:
     """This one and the one before it."""
-    storage = CacheStorage()
+    storage = CacheStorage("test")
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False) as clock:
         for _ in range(2):
             assert storage.acquire_sliding_window_entry("a", 10, 60)
@@ -365,14 +381,14 @@ def test_a_window_is_forgotten() -> None:
 
 def test_more_than_the_limit_at_once_is_not_counted() -> None:
     """Nor is half of it."""
-    storage = CacheStorage()
+    storage = CacheStorage("test")
     assert not storage.acquire_sliding_window_entry("a", 2, 60, amount=3)
     assert storage.acquire_sliding_window_entry("a", 2, 60, amount=2)
 
 
 def test_a_counter_that_ends_while_it_is_added_to_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache may push a value out at any moment."""
-    storage = CacheStorage()
+    storage = CacheStorage("test")
     storage.incr("a", 60)
     add: Callable[..., bool] = LocMemCache.add
 
@@ -387,7 +403,7 @@ def test_a_counter_that_ends_while_it_is_added_to_starts_anew(monkeypatch: pytes
 
 def test_what_a_cache_of_djangos_cannot_do_is_not_pretended() -> None:
     """Nor may the project's whole cache be emptied. `limits` wraps what goes wrong."""
-    storage = CacheStorage()
+    storage = CacheStorage("test")
     for ask in (lambda: storage.get_expiry("a"), storage.reset):
         with pytest.raises(StorageError) as told:
             ask()
