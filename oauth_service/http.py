@@ -311,6 +311,10 @@ def _allowed(methods: tuple[str, ...]) -> tuple[str, ...]:
 
 def _for_programs(methods: tuple[str, ...]) -> Headers:
     return (
+        (
+            "X-Content-Type-Options",
+            "nosniff",
+        ),  # not left to Django's SecurityMiddleware: a host project need not have it
         ("Access-Control-Allow-Origin", "*"),
         ("Access-Control-Allow-Methods", ", ".join(_allowed(methods))),
         ("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After"),
@@ -398,6 +402,7 @@ def protect_page(response: HttpResponseBase, *, reply_to: ReplyTo | None = None)
         # no-referrer would make browsers send `Origin: null`, and the CSRF check would refuse our own form.
         "Referrer-Policy": "same-origin",
         "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
     }.items():
         response.headers.setdefault(name, value)
 

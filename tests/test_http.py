@@ -68,6 +68,14 @@ def test_without_the_slash_there_is_no_redirect(guide: Guide, path: str) -> None
     assert (without.status_code, without.get("Location")) == (with_slash.status_code, with_slash.get("Location"))
 
 
+@pytest.mark.parametrize("path", ALL)
+def test_no_answer_is_taken_for_another_type(alices: Browser, settings: Settings, path: str) -> None:
+    """Nor in a host project that has no SecurityMiddleware of Django's, which says so otherwise."""
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith(".SecurityMiddleware")]
+    for answer in (alices.get(path), alices.post(path), alices.options(path)):
+        assert answer.headers.get("X-Content-Type-Options") == "nosniff"
+
+
 # -- answers for programs --------------------------------------------------------------------------------------------
 
 

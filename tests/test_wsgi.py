@@ -90,6 +90,17 @@ def test_the_middleware_of_the_project_has_its_headers(guide: Guide) -> None:
     assert {name: headers.get(name) for name in MIDDLEWARE_HEADERS} == MIDDLEWARE_HEADERS
 
 
+@pytest.mark.parametrize("lacks", [[], ["django.middleware.security.SecurityMiddleware"]], ids=["with it", "without"])
+def test_no_answer_is_sniffed_and_each_says_so_once(guide: Guide, settings: LazySettings, lacks: list[str]) -> None:
+    """A host project need not have Django's SecurityMiddleware; where it has, it does not say so again."""
+    settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if path not in lacks]
+    entry = wsgi.direct(lambda environ, start_response: [])
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/token/", "HTTP_HOST": "testserver", "wsgi.url_scheme": "http"}
+    sent: list[tuple[str, str]] = []
+    entry(environ, lambda status, headers: sent.extend(headers))
+    assert [value for name, value in sent if name == "X-Content-Type-Options"] == ["nosniff"]
+
+
 def test_hsts_is_added_to_what_came_by_tls_only(guide: Guide, settings: LazySettings) -> None:
     """ "An HSTS Host MUST NOT include the STS header field in HTTP responses conveyed over non-secure transport"."""
     settings.SECURE_HSTS_SECONDS = 60

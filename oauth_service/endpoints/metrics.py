@@ -16,7 +16,8 @@ class _Metrics(View):
         if _has_secret(request) or _is_from_inside(request):
             from ..metrics import CONTENT_TYPE, exposition
 
-            return HttpResponse(exposition(), content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+            headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+            return HttpResponse(exposition(), content_type=CONTENT_TYPE, headers=headers)
         if conf.METRICS_SECRET():
             return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
         return HttpResponse(status=404)
