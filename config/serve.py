@@ -12,9 +12,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from config.server import logs, proxies
+from config.server.environment import number
 from config.sites import ROOT, is_listening
 
 logger = logging.getLogger("config.serve")
@@ -34,17 +36,24 @@ SECRETS = (
 LONGEST_IDLE_SECONDS = 600  # a thread that ends takes its database connection with it
 
 
-def number(name: str, default: int) -> int:
-    """
-    A number of one or more from the environment.
+def port() -> int:
+    """Where it listens."""
+    return number("SERVE_PORT", 8000, least=1, most=65_535)
 
-    Raises:
-        ValueError: it is something else; the message says so.
-    """
-    text = os.environ.get(name) or str(default)
-    if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"{name} must be a whole number of 1 or more.")
-    return int(text)
+
+def workers() -> int:
+    """Processes."""
+    return number("SERVE_WORKERS", cores(), least=1)
+
+
+def threads() -> int:
+    """Threads a process."""
+    return number("SERVE_THREADS", 4, least=1)
+
+
+def stop_seconds() -> int:
+    """How long requests under way may take once it is asked to stop."""
+    return number("SERVE_STOP_SECONDS", 30, least=1)
 
 
 def cores() -> int:
@@ -58,11 +67,10 @@ def missing() -> list[str]:
         return faults  # Django cannot be asked without them, nor what is below be emptied under a server that runs
     os.environ["DEBUG"] = "0"
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.server.settings"
-    counters = Path(os.environ.get("STATE_DIR") or ROOT / "var") / f"metrics-{number('SERVE_PORT', 8000)}"
+    counters = Path(os.environ.get("STATE_DIR") or ROOT / "var") / f"metrics-{port()}"
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counters)  # read by prometheus_client when it is imported
 
     import django
-    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import call_command
     from django.core.management.base import CommandError
 
@@ -103,17 +111,17 @@ def _absent() -> Iterator[str]:
         yield "SECRET_KEY is not set: 50 random characters, the same for every worker and every start."
     if not os.environ.get("OAUTH_SERVICE_ISSUER"):
         yield "OAUTH_SERVICE_ISSUER is not set: the https URL under which this server is reached."
-    for name in ("SERVE_PORT", "SERVE_WORKERS", "SERVE_THREADS", "SERVE_STOP_SECONDS"):
+    for asked in (port, workers, threads, stop_seconds):
         try:
-            number(name, 1)
-        except ValueError as fault:
+            asked()
+        except ImproperlyConfigured as fault:
             yield str(fault)
 
 
 def _taken() -> Iterator[str]:
     # Workers share the port with whoever else asks for it to be shared: a second server would take half of the requests.
-    if is_listening(port := number("SERVE_PORT", 8000)):
-        yield f"Port {port} is in use: end what listens there, or set SERVE_PORT."
+    if is_listening(port()):
+        yield f"Port {port()} is in use: end what listens there, or set SERVE_PORT."
 
 
 def _faults() -> Iterator[str]:
@@ -163,15 +171,15 @@ def serve() -> None:
     Granian(
         DIRECT if is_direct else APPLICATION,
         address=os.environ.get("SERVE_HOST") or "127.0.0.1",
-        port=number("SERVE_PORT", 8000),
+        port=port(),
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
         websockets=False,
-        workers=number("SERVE_WORKERS", cores()),
-        blocking_threads=number("SERVE_THREADS", 4),
+        workers=workers(),
+        blocking_threads=threads(),
         blocking_threads_idle_timeout=LONGEST_IDLE_SECONDS,
         respawn_failed_workers=True,
-        workers_kill_timeout=number("SERVE_STOP_SECONDS", 30),
+        workers_kill_timeout=stop_seconds(),
         log_dictconfig=logs.as_json(),
     ).serve(target_loader=load)
 

@@ -21,3 +21,15 @@ def test_with_debug_it_is_for_this_machine_only(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("OAUTH_SERVICE_ISSUER", "https://auth.example.com")
     with pytest.raises(ImproperlyConfigured, match="set DEBUG=0"):
         runpy.run_path(str(ROOT / "config/server/settings.py"))
+
+
+@pytest.mark.parametrize(
+    ("issuer", "host"),
+    [("https://[2001:db8::1]:8443", "[2001:db8::1]"), ("https://Auth.example.com:8443", "auth.example.com")],
+)
+def test_the_host_of_the_issuer_is_allowed(monkeypatch: pytest.MonkeyPatch, issuer: str, host: str) -> None:
+    """As it stands in a Host header: an IPv6 address in brackets (RFC 9110 section 7.2)."""
+    monkeypatch.setenv("DEBUG", "0")
+    monkeypatch.setenv("OAUTH_SERVICE_ISSUER", issuer)
+    allowed = runpy.run_path(str(ROOT / "config/server/settings.py"))["ALLOWED_HOSTS"]
+    assert allowed == [host, "localhost", "127.0.0.1", "[::1]"]

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
+from config.server.environment import number
+
 if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
 
@@ -86,7 +88,7 @@ def _postgres(url: str) -> dict[str, Any]:
     # Django asks before the ORM's first statement of a request. The statements of token requests do not wait for that, and are
     # asked again by themselves.
     settings["CONN_HEALTH_CHECKS"] = True
-    if pool_size := _number("DATABASE_POOL_SIZE"):
+    if pool_size := number("DATABASE_POOL_SIZE", 0):
         settings["OPTIONS"]["pool"] = POOL_OPTIONS | {"max_size": pool_size, "reconnect_failed": _turn_away}
     else:
         settings["CONN_MAX_AGE"] = CONNECTION_SECONDS
@@ -109,10 +111,3 @@ def _turn_away(pool: "ConnectionPool[Any]") -> None:
         pool._waiting.clear()
     for each in waiting:
         each.fail(OperationalError("no connection can be made"))
-
-
-def _number(name: str) -> int:
-    text = os.environ.get(name, "") or "0"
-    if not text.isdecimal():
-        raise ImproperlyConfigured(f"{name} must be a whole number.")
-    return int(text)

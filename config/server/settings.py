@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config.server import logs, proxies
 from config.server.cache import cache
 from config.server.database import database
+from config.server.environment import number
 from oauth_service.protocol.redirect_uri import LOOPBACK_HOSTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -23,13 +24,6 @@ STATE_DIR.mkdir(parents=True, exist_ok=True)
 
 def _list(name: str) -> list[str]:
     return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
-
-
-def _whole_number(name: str, default: int) -> int:
-    text = os.environ.get(name) or str(default)
-    if not text.isdecimal():
-        raise ImproperlyConfigured(f"{name} must be a whole number.")
-    return int(text)
 
 
 DEBUG = os.environ.get("DEBUG", "1") == "1"
@@ -42,15 +36,19 @@ OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = _list("OAUTH_SERVICE_TOKEN_KEY_FALLBACKS")
 OAUTH_SERVICE_METRICS_ADDRESSES = _list("METRICS_ADDRESSES")
 OAUTH_SERVICE_METRICS_SECRET = os.environ.get("METRICS_SECRET", "")
 OAUTH_SERVICE_REQUEST_ID_HEADER = "X-Request-ID"  # proxies.py lets it through from our own alone
-OAUTH_SERVICE_AUDIT_LIFETIME = timedelta(days=_whole_number("AUDIT_DAYS", 90))
+OAUTH_SERVICE_AUDIT_LIFETIME = timedelta(days=number("AUDIT_DAYS", 90, most=36_500))
 OAUTH_SERVICE_SERVICE_NAME = os.environ.get("OAUTH_SERVICE_SERVICE_NAME", "OAuth Service")
 
-ISSUER = urlsplit(OAUTH_SERVICE_ISSUER)
+try:
+    ISSUER = urlsplit(OAUTH_SERVICE_ISSUER)
+except ValueError as fault:
+    raise ImproperlyConfigured(f"OAUTH_SERVICE_ISSUER is not a URL: {fault}.") from fault
 if DEBUG and ISSUER.hostname and ISSUER.hostname not in LOOPBACK_HOSTS:
     # DEBUG is the default; its key stands above for everybody to read, and its error pages show what nobody else may see.
     raise ImproperlyConfigured("OAUTH_SERVICE_ISSUER is not on this machine: set DEBUG=0.")
+ISSUER_HOST = f"[{ISSUER.hostname}]" if ":" in (ISSUER.hostname or "") else ISSUER.hostname
 LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
-ALLOWED_HOSTS = _list("ALLOWED_HOSTS") or list(dict.fromkeys([*filter(None, [ISSUER.hostname]), *LOOPBACK]))
+ALLOWED_HOSTS = _list("ALLOWED_HOSTS") or list(dict.fromkeys([*filter(None, [ISSUER_HOST]), *LOOPBACK]))
 CSRF_TRUSTED_ORIGINS = [f"{ISSUER.scheme}://{ISSUER.netloc}"] if ISSUER.netloc else []
 try:
     TRUSTED_PROXIES = proxies.networks(os.environ.get("TRUSTED_PROXIES", ""))
@@ -110,7 +108,7 @@ CSRF_FAILURE_VIEW = "oauth_service.http.csrf_failure"
 HAS_TLS = not DEBUG and ISSUER.scheme != "http"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HAS_TLS
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)/?$"]  # asked from inside, beside the proxy that ends TLS
-SECURE_HSTS_SECONDS = _whole_number("HSTS_SECONDS", 31_536_000) if HAS_TLS else 0
+SECURE_HSTS_SECONDS = number("HSTS_SECONDS", 31_536_000) if HAS_TLS else 0
 SECURE_REFERRER_POLICY = "same-origin"
 # Whether the other hosts of the domain speak https is not for this one to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]

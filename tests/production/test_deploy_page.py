@@ -4,7 +4,7 @@ import re
 
 from config.sites import ROOT
 
-READ = re.compile(r"""(?:os\.environ\.get\(|_list\(|number\(|_number\()["']([A-Z_]+)["']""")
+READ = re.compile(r"""(?:os\.environ\.get\(|_list\(|number\()["']([A-Z_]+)["']""")
 # Django's and the command's own switch; the page tells of it in the first example.
 UNLISTED = {"DEBUG", "DJANGO_SETTINGS_MODULE"}
 
