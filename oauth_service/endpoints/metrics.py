@@ -35,7 +35,7 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
 def _has_secret(request: HttpRequest) -> bool:
     scheme, _, sent = request.headers.get("Authorization", "").partition(" ")
     secret = conf.METRICS_SECRET()
-    return bool(secret) and scheme == "Bearer" and hmac.compare_digest(sent.encode(), secret.encode())
+    return bool(secret) and scheme.lower() == "bearer" and hmac.compare_digest(sent.encode(), secret.encode())
 
 
 def _is_from_inside(request: HttpRequest) -> bool:

@@ -47,6 +47,7 @@ def test_an_address_that_is_let_in_sees_it(browser: Browser, settings: Settings)
     ("authorization", "status"),
     [
         (f"Bearer {SECRET}", 200),
+        (f"bearer {SECRET}", 200),
         (f"Bearer {SECRET[:-1]}", 401),
         (f"Basic {SECRET}", 401),
         ("Bearer é", 401),
@@ -55,7 +56,7 @@ def test_an_address_that_is_let_in_sees_it(browser: Browser, settings: Settings)
     ],
 )
 def test_who_has_the_secret_sees_it(browser: Browser, settings: Settings, authorization: str, status: int) -> None:
-    """From anywhere."""
+    """From anywhere; the case of the scheme's name says nothing (RFC 9110 section 11.1)."""
     settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
     assert browser.get("/metrics", headers={"Authorization": authorization}).status_code == status
 
