@@ -92,11 +92,11 @@ class ReplyTo:
         """
         The redirect target as a source expression for form-action (Content Security Policy Level 3 section 2.3.1).
 
-        Its grammar has no IPv6 addresses and no private-use hosts: there the scheme has to do.
+        Its grammar has no IPv6 addresses, no private-use hosts and no empty port: for the first two the scheme has to do.
         """
         parts = urlsplit(self.uri)
         if parts.scheme in ("https", "http") and "[" not in parts.netloc:
-            return f"{parts.scheme}://{parts.netloc}"
+            return f"{parts.scheme}://{parts.netloc.removesuffix(':')}"
         return f"{parts.scheme}:"
 
     def _with(self, answer: dict[str, str]) -> str:

@@ -172,6 +172,7 @@ def test_a_query_of_the_target_is_retained(uri: str, url: str) -> None:
     [
         (GUIDE, "http", "127.0.0.1:5000", "http://127.0.0.1:5000"),
         ("https://app.example/cb?a=b", "https", "app.example", "https://app.example"),
+        ("https://app.example:/cb", "https", "app.example:", "https://app.example"),
         ("http://[::1]:61023/cb", "http", "[::1]:61023", "http:"),
         ("com.example.pills:/cb", "com.example.pills", "", "com.example.pills:"),
         ("com.example.pills://host/cb", "com.example.pills", "", "com.example.pills:"),
