@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import pytest
@@ -254,20 +255,35 @@ def forbearing(user: User) -> Browser:
     return browser
 
 
-def test_a_page_that_fails_is_counted_as_what_django_answers(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who watches for 5xx must see it, although the answer is made further out."""
-    counted = []
+@pytest.fixture
+def counted() -> Iterator[list[tuple[str, int]]]:
+    """Endpoint and status of each answer."""
+    found: list[tuple[str, int]] = []
 
     def count(*, endpoint: str, status: int, **_: object) -> None:
-        counted.append((endpoint, status))
+        found.append((endpoint, status))
 
     signals.request_answered.connect(count)
+    yield found
+    signals.request_answered.disconnect(count)
+
+
+def test_a_page_that_fails_is_counted_as_what_django_answers(
+    guide: Guide, counted: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who watches for 5xx must see it, although the answer is made further out."""
     monkeypatch.setattr("oauth_service.endpoints.manage_apps._activities_of", failing_words)
-    try:
-        assert forbearing(guide.alice).get("/manage-apps/").status_code == 500
-    finally:
-        signals.request_answered.disconnect(count)
+    assert forbearing(guide.alice).get("/manage-apps/").status_code == 500
     assert counted == [("manage_apps", 500)]
+
+
+def test_a_login_page_that_fails_is_counted_as_such(
+    guide: Guide, counted: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django's own view leaves its template to be rendered once the view has answered."""
+    monkeypatch.setattr("oauth_service.endpoints.login._Login.template_name", "nowhere.html")
+    assert Browser(raise_request_exception=False).get("/login/").status_code == 500
+    assert counted == [("login", 500)]
 
 
 def test_a_page_that_fails_says_so_in_plain_words(
