@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from django.conf import settings
 from django.core import checks
@@ -47,6 +48,7 @@ def of_inside(*, now: datetime) -> Inside:
         database_skew=_skew(),
         backlog=sum(_overdue(model, now=now) for model in SWEPT),
         unapplied=tuple(readiness.unapplied()),
+        proxies_let_in=tuple(_proxies_let_in()),
     )
 
 
@@ -92,6 +94,20 @@ def _skew() -> timedelta:
     theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
     skew: timedelta = theirs - asked_at
     return skew if abs(skew) > timedelta(seconds=1) else timedelta(0)
+
+
+def _proxies_let_in() -> Iterator[str]:
+    # TRUSTED_PROXIES is a setting of the shipped site; another project's of that name may hold anything.
+    proxies = [
+        each for each in getattr(settings, "TRUSTED_PROXIES", ()) if isinstance(each, (IPv4Network, IPv6Network))
+    ]
+    try:
+        let_in = {text: ip_network(text) for text in conf.METRICS_ADDRESSES()}
+    except ValueError:
+        return  # E016 tells of it
+    for text, network in let_in.items():
+        if any(map(network.overlaps, proxies)):
+            yield text
 
 
 def _overdue(model: type[models.Model], *, now: datetime) -> int:

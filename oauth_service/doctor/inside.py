@@ -18,7 +18,8 @@ class Inside:
     What a process of the deployment knows of it.
 
     database_skew is the database's clock minus ours; backlog counts rows that should have been swept a day ago;
-    unapplied names migrations; keys counts those that open tokens.
+    unapplied names migrations; keys counts those that open tokens; proxies_let_in are those of METRICS_ADDRESSES where trusted
+    proxies are, too.
     """
 
     has_own_token_key: bool
@@ -28,6 +29,7 @@ class Inside:
     database_skew: timedelta
     backlog: int
     unapplied: tuple[str, ...]
+    proxies_let_in: tuple[str, ...]
 
 
 def findings(inside: Inside) -> Iterator[Finding]:
@@ -35,6 +37,7 @@ def findings(inside: Inside) -> Iterator[Finding]:
     yield from _of_keys(inside)
     yield from _of_cookies(inside)
     yield from _of_database(inside)
+    yield from _of_metrics(inside)
 
 
 def _of_keys(inside: Inside) -> Iterator[Finding]:
@@ -101,4 +104,14 @@ def _of_database(inside: Inside) -> Iterator[Finding]:
             f"{inside.backlog} rows should have been swept a day ago.",
             why="Servers sweep while they answer token requests; none has, or not enough.",
             remedy="Run manage.py purge once, and see in the log why no request has swept.",
+        )
+
+
+def _of_metrics(inside: Inside) -> Iterator[Finding]:
+    if inside.proxies_let_in:
+        yield note(
+            "metrics-for-proxies",
+            f"METRICS_ADDRESSES lets in where TRUSTED_PROXIES are: {', '.join(inside.proxies_let_in)}.",
+            why="A proxy that sends no X-Forwarded-For lends its own address to everybody, and so shows /metrics/ to everybody.",
+            remedy="Set METRICS_SECRET instead, or see with --url, from elsewhere, that the proxy shows nothing.",
         )

@@ -27,6 +27,7 @@ class Outside:
         bearer: of /userinfo/, to a token that is none.
         sign_in: of the login page's own form, sent back empty as a browser would.
         plain: of the same host by http; None if the url is http itself.
+        metrics: of /metrics/, to somebody without its secret.
     """
 
     url: str
@@ -38,6 +39,7 @@ class Outside:
     sign_in: Answer
     plain: Answer | None
     readiness: Answer
+    metrics: Answer
 
     @property
     def is_https(self) -> bool:
@@ -63,6 +65,7 @@ def findings(outside: Outside) -> Iterator[Finding]:
     yield from _of_pages(outside)
     yield from _of_clock(outside)
     yield from _of_readiness(outside)
+    yield from _of_metrics(outside)
 
 
 def _of_identity(outside: Outside) -> Iterator[Finding]:
@@ -308,6 +311,18 @@ def _of_readiness(outside: Outside) -> Iterator[Finding]:
             why="It answers, but cannot do its work.",
             remedy="Mend what it names; /readyz turns to 200 by itself.",
             about=outside.readiness.url,
+        )
+
+
+def _of_metrics(outside: Outside) -> Iterator[Finding]:
+    if outside.metrics.status == 200 and b"oauth_service_" in outside.metrics.body:
+        yield warning(
+            "metrics-open",
+            "Its metrics are shown to this machine, without a secret.",
+            why="They tell how many sign in, fail and replay. A proxy that sends no X-Forwarded-For shows them to everybody.",
+            remedy="Unless METRICS_ADDRESSES means this machine: set METRICS_SECRET instead, let the proxy send "
+            "X-Forwarded-For, or let it not pass /metrics/ on.",
+            about=outside.metrics.url,
         )
 
 

@@ -40,6 +40,7 @@ def survey(url: str, *, issuer: str, login_url: str, timeout: float) -> Outside:
         sign_in=_sign_in(login, timeout=timeout),
         plain=_plain(login.url, timeout=timeout) if url.startswith("https:") else None,
         readiness=ask("GET", "/readyz"),
+        metrics=ask("GET", "/metrics/"),
     )
 
 

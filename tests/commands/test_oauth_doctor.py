@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from io import StringIO
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -124,6 +125,30 @@ def test_a_real_server_with_another_issuer_is_not(in_order: Settings, live_serve
     in_order.OAUTH_SERVICE_ISSUER = "http://localhost:8000"
     errors = [finding["id"] for finding in found("--url", live_server.url)["findings"] if finding["level"] == "error"]
     assert errors == ["issuer-differs"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_metrics_that_a_proxy_would_show_to_everybody_are_noticed(in_order: Settings, live_server: LiveServer) -> None:
+    """From inside, where its address is let in, and from outside, where it sends no X-Forwarded-For."""
+    in_order.OAUTH_SERVICE_ISSUER = live_server.url
+    in_order.OAUTH_SERVICE_METRICS_ADDRESSES = ["127.0.0.0/8", "192.0.2.0/24", "::1"]
+    in_order.TRUSTED_PROXIES = [ip_network("127.0.0.1"), ip_network("2001:db8::/32")]
+    report = found("--url", live_server.url)
+    ids = [finding["id"] for finding in report["findings"]]
+    assert ids == ["metrics-for-proxies", "metrics-open", "http-at-home"]
+    assert "TRUSTED_PROXIES are: 127.0.0.0/8." in report["findings"][0]["what"]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "proxies"), [(["inside"], [ip_network("127.0.0.1")]), (["127.0.0.1"], ["the balancer", 1])]
+)
+def test_settings_that_are_no_networks_stop_no_report(
+    in_order: Settings, addresses: list[str], proxies: list[object]
+) -> None:
+    """A check tells of the first; the second is another project's, and may mean anything."""
+    in_order.OAUTH_SERVICE_METRICS_ADDRESSES = addresses
+    in_order.TRUSTED_PROXIES = proxies
+    assert facts.of_inside(now=timezone.now()).proxies_let_in == ()
 
 
 def test_where_nothing_listens_is_one_finding(in_order: Settings) -> None:

@@ -17,6 +17,7 @@ GOOD = Inside(
     database_skew=timedelta(seconds=-1),
     backlog=LARGEST_BACKLOG,
     unapplied=(),
+    proxies_let_in=(),
 )
 
 
@@ -43,6 +44,7 @@ def test_nothing_is_found_in_a_good_one() -> None:
         ({"database_skew": timedelta(seconds=-61)}, "database-clock", Level.ERROR),
         ({"backlog": LARGEST_BACKLOG + 1}, "backlog", Level.WARNING),
         ({"unapplied": ("oauth_service.0002",)}, "migrations-unapplied", Level.ERROR),
+        ({"proxies_let_in": ("127.0.0.1",)}, "metrics-for-proxies", Level.NOTE),
     ],
 )
 def test_each_fault_has_a_finding(changes: dict[str, Any], id_: str, level: Level) -> None:

@@ -55,6 +55,7 @@ GOOD = Outside(
     sign_in=answer("/login/", 200, HTML),
     plain=Answer(method="GET", url="http://id.example/login/", at=NOW, status=301, headers=(("Location", f"{URL}/"),)),
     readiness=answer("/readyz", 200, JSON),
+    metrics=answer("/metrics/", 404),
 )
 
 
@@ -126,6 +127,10 @@ BROKEN: dict[str, tuple[str, Change]] = {
     "a cookie without SameSite": ("cookie-everywhere", login(HTML, CSP, HSTS, ("Set-Cookie", "a=b; Secure"))),
     "a clock": ("clock", said(metadata(), headers=(JSON, ("Date", "Sun, 01 Mar 2026 12:00:11 GMT")))),
     "not ready": ("not-ready", changed(readiness=answer("/readyz", 503, JSON, body=b'{"missing": ["database"]}'))),
+    "metrics for everybody": (
+        "metrics-open",
+        changed(metrics=answer("/metrics/", 200, body=b"# HELP oauth_service_requests_total")),
+    ),
     "not ready, in other words": ("not-ready", changed(readiness=answer("/readyz", 503, HTML, body=b"<html>"))),
 }
 
@@ -169,6 +174,11 @@ def test_a_clock_that_is_minutes_off_is_an_error() -> None:
     late = replace(GOOD, metadata=replace(GOOD.metadata, at=NOW + timedelta(minutes=2)))
     [finding] = findings(late)
     assert (finding.id, finding.level.name) == ("clock", "ERROR")
+
+
+def test_another_page_at_the_address_of_the_metrics_is_none() -> None:
+    """A project may have one of its own there."""
+    assert ids(replace(GOOD, metrics=answer("/metrics/", 200, HTML, body=b"<html>Our metrics"))) == []
 
 
 def test_an_answer_without_a_date_is_not_held_against_a_clock() -> None:
