@@ -311,10 +311,8 @@ def _allowed(methods: tuple[str, ...]) -> tuple[str, ...]:
 
 def _for_programs(methods: tuple[str, ...]) -> Headers:
     return (
-        (
-            "X-Content-Type-Options",
-            "nosniff",
-        ),  # not left to Django's SecurityMiddleware: a host project need not have it
+        # Not left to Django's SecurityMiddleware: a host project need not have it.
+        ("X-Content-Type-Options", "nosniff"),
         ("Access-Control-Allow-Origin", "*"),
         ("Access-Control-Allow-Methods", ", ".join(_allowed(methods))),
         ("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After"),
