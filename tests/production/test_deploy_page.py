@@ -21,3 +21,12 @@ def test_the_page_lists_what_is_read_from_the_environment() -> None:
         for name in re.findall(r"`([A-Z_]+)`", line.split("|")[1])
     }
     assert (listed - read, read - listed - UNLISTED) == (set(), set())
+
+
+def test_the_page_names_every_logger_of_the_server() -> None:
+    """Who filters logs by name must not miss one that only speaks when something is wrong."""
+    sources = [path.read_text() for path in (ROOT / "oauth_service").rglob("*.py")]
+    loggers = {name for source in sources for name in re.findall(r'getLogger\("([a-z_.]+)"\)', source)}
+    page = (ROOT / "docs/deploy.md").read_text()
+    assert loggers
+    assert {name for name in loggers if f"`{name}`" not in page} == set()
