@@ -20,11 +20,13 @@ from django.template import TemplateDoesNotExist
 from django.template.backends.django import DjangoTemplates
 from django.template.loader import get_template
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
+from django.utils.encoding import force_bytes
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
 from . import conf
 from .models import Client
+from .protect import required_scopes
 from .protocol import redirect_uri, scope
 from .protocol.errors import InvalidScope
 
@@ -72,8 +74,16 @@ def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E012-E015, W006: what our pages need of the project around them."""
+    """E012-E015, W006, W010: what our pages need of the project around them, and its guarded views of our settings."""
     found: list[CheckMessage] = [_error(*finding) for finding in _faults_of_surroundings()]
+    if not _mistyped() and (uncovered := required_scopes.difference(conf.SCOPES())):
+        found.append(
+            _warning(
+                "W010",
+                f"A view is guarded by scope that {conf.SCOPES.name} has not: {' '.join(sorted(uncovered))}.",
+                "No client can be given it, so the view refuses every token. Add it to the setting.",
+            )
+        )
     if settings.SECURE_REFERRER_POLICY in ("no-referrer", ["no-referrer"], ("no-referrer",)):
         found.append(
             _warning(
@@ -87,8 +97,19 @@ def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_deployment(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """W001-W005, W007-W009: what a server on the open network needs besides."""
-    return [] if _mistyped() else [_warning(*finding) for finding in _wants_of_deployment()]
+    """E019, W001-W005, W007-W009: what a server on the open network needs besides."""
+    if _mistyped():
+        return []
+    found: list[CheckMessage] = [_warning(*finding) for finding in _wants_of_deployment()]
+    if not conf.TOKEN_KEY() and len(force_bytes(settings.SECRET_KEY)) < SHORTEST_TOKEN_KEY:
+        found.append(
+            _error(
+                "E019",
+                f"SECRET_KEY, which seals codes and tokens, has fewer than {SHORTEST_TOKEN_KEY} characters.",
+                f"Set 50 random ones, or {conf.TOKEN_KEY.name}.",
+            )
+        )
+    return found
 
 
 def _faults_of_lifetimes() -> Iterator[Finding]:
@@ -150,7 +171,10 @@ def fault_of_metrics() -> tuple[str, str] | None:
     if not conf.counts():
         return None
     if find_spec("prometheus_client") is None:
-        return "Metrics are wanted, but prometheus_client is not installed.", "Install the extra: metrics."
+        return (
+            "Metrics are wanted, but prometheus_client is not installed.",
+            "Install it: the extra `metrics` of this package.",
+        )
     if conf.METRICS_SECRET() and len(conf.METRICS_SECRET()) < SHORTEST_TOKEN_KEY:
         return f"{conf.METRICS_SECRET.name} must have {SHORTEST_TOKEN_KEY} characters or more.", ""
     for network in conf.METRICS_ADDRESSES():
@@ -225,7 +249,7 @@ def _wants_of_deployment() -> Iterator[Finding]:
     if "*" in settings.ALLOWED_HOSTS:
         yield "W004", "ALLOWED_HOSTS accepts any host.", "Name the hosts of this server."
     elif issuer.netloc and not validate_host(split_domain_port(issuer.netloc)[0], settings.ALLOWED_HOSTS):
-        yield "W007", f"ALLOWED_HOSTS lacks {issuer.hostname}, the host of {conf.ISSUER.name}.", ""
+        yield "W007", f"ALLOWED_HOSTS lacks {issuer.hostname}, the host of {conf.ISSUER.name}.", "Add it there."
     if conf.ACCESS_TOKEN_LIFETIME() > LONGEST_SAFE_ACCESS_TOKEN_LIFETIME:
         yield (
             "W005",

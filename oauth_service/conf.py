@@ -55,7 +55,8 @@ SCOPES: Setting[Mapping[str, str]] = Setting(
         "user": cast("str", _("Your username and e-mail address")),
         "profile": cast("str", _("Your name and when your profile was last updated")),
     },
-    "Scope → what it lets an app do, in words for the consent page.",
+    "Scope → what it lets an app do, in words for the consent page. Yours replace the default: `/userinfo/` needs `user` or "
+    "`profile` among them.",
 )
 AUTHORIZATION_CODE_LIFETIME = Setting(
     "OAUTH_SERVICE_AUTHORIZATION_CODE_LIFETIME",

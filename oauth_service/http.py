@@ -12,10 +12,11 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import InterfaceError, InternalError, OperationalError, connections, transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 from django.http.request import RawPostDataException
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.encoding import iri_to_uri
 from django.utils.http import MAX_URL_REDIRECT_LENGTH, parse_header_parameters
 from django.utils.translation import gettext as _
 from django.views import defaults
@@ -508,23 +509,21 @@ def render_page(request: HttpRequest | None, name: str, context: dict[str, Any],
 # -- redirects -------------------------------------------------------------------------------------------------------
 
 
-class _ClientRedirect(HttpResponseRedirect):
-    """A redirect to a client; its scheme is whatever was registered, a native app's own included (RFC 8252 section 7.1)."""
-
-    def __init__(self, reply_to: ReplyTo, url: str) -> None:
-        self.allowed_schemes = [reply_to.scheme]
-        super().__init__(url)
-
-
 def redirect_with_code(reply_to: ReplyTo, code: str) -> HttpResponse:
     """Send the browser back to the client with a code (RFC 6749 section 4.1.2)."""
-    return _ClientRedirect(reply_to, reply_to.with_code(code))
+    return _to_client(reply_to.with_code(code))
 
 
 def redirect_with_error(request: HttpRequest, reply_to: ReplyTo, refusal: OAuthError) -> HttpResponse:
     """Send the browser back to the client with a refusal (RFC 6749 section 4.1.2.1), and log its exact reason."""
     log_refusal(request.path, refusal)
-    return _ClientRedirect(reply_to, reply_to.with_error(refusal))
+    return _to_client(reply_to.with_error(refusal))
+
+
+def _to_client(url: str) -> HttpResponse:
+    # Django's own class would look for a scheme it knows. This one is whatever was registered and compared, a native app's own
+    # included (RFC 8252 section 7.1).
+    return HttpResponse(status=302, headers={"Location": iri_to_uri(url)})
 
 
 def leads_back(request: HttpRequest, url: str) -> bool:

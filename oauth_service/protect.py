@@ -17,6 +17,7 @@ from uuid import UUID
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -26,6 +27,9 @@ from .http import Call, fail_in_json, query_parameters, refuse_in_json
 from .models import Grant
 from .protocol import bearer, lifecycle, scope, sealed
 from .protocol.errors import BearerError, InsufficientScope, InvalidRequest, InvalidToken, MalformedBearer
+
+# Every scope that a view asks for, as far as views have been imported: a system check holds them against the settings.
+required_scopes: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,8 @@ def protect(*required_scope: str) -> Callable[[Callable[..., Any]], Callable[...
     challenge of RFC 6750 section 3; if the token cannot be looked up, 503 or 500. What the view itself does is not caught.
     """
 
+    required_scopes.update(required_scope)
+
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         if iscoroutinefunction(view):
 
@@ -88,11 +94,18 @@ class ProtectedMixin:
     required_scope is space-delimited, "" for any good token.
     """
 
-    required_scope: ClassVar[str] = ""
+    required_scope: ClassVar[str]
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:
-        """The view, guarded."""
+        """
+        The view, guarded.
+
+        Raises:
+            ImproperlyConfigured: it does not say by which scope; a misspelt attribute must not open it to every token.
+        """
+        if not hasattr(cls, "required_scope"):
+            raise ImproperlyConfigured(f'{cls.__name__} must say its required_scope, "" for any good token.')
         view = super().as_view(**initkwargs)  # type: ignore[misc]
         return protect(*cls.required_scope.split())(view)
 

@@ -277,12 +277,28 @@ def test_a_referrer_policy_that_breaks_the_csrf_check_is_told(settings: Settings
         ("ALLOWED_HOSTS", [".example"], []),
         ("ALLOWED_HOSTS", ["www.example"], ["W007"]),
         ("SECURE_SSL_REDIRECT", False, ["W008"]),
+        ("SECRET_KEY", "k" * 31, ["E019"]),
+        ("SECRET_KEY", "k" * 32, []),
     ],
 )
 def test_a_deployment_that_wants_something(safe: Settings, name: str, value: Any, expected: list[str]) -> None:
     """One thing at a time, everything else as it should be."""
     setattr(safe, name, value)
     assert ids(check_deployment) == expected
+
+
+def test_a_short_secret_key_that_seals_nothing_is_djangos_to_judge(safe: Settings) -> None:
+    """A token key of its own is what codes and tokens hang on."""
+    safe.SECRET_KEY = "k" * 31
+    safe.OAUTH_SERVICE_TOKEN_KEY = "t" * 32
+    assert ids(check_deployment) == []
+
+
+def test_a_view_that_no_token_can_ever_open(safe: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scope that was forgotten in the setting, or misspelt in the view."""
+    monkeypatch.setattr("oauth_service.checks.required_scopes", {"profile", "prescripitons"})
+    [message] = check_surroundings(None)
+    assert (message.id, "has not: prescripitons." in message.msg) == ("oauth_service.W010", True)
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("IMMEDIATE", []), ("DEFERRED", ["W009"]), (None, ["W009"])])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, ProgrammingError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.test import AsyncClient
@@ -15,7 +16,7 @@ from django.views import View
 from pytest_django import Settings
 
 from oauth_service.models import Client, Grant
-from oauth_service.protect import Bearer, ProtectedMixin, ProtectedRequest, protect
+from oauth_service.protect import Bearer, ProtectedMixin, ProtectedRequest, protect, required_scopes
 from tests.guide import FORM, Guide
 from tests.test_unavailable import failing
 
@@ -89,6 +90,8 @@ class AsyncAvatar(ProtectedMixin, View):
 class Anything(ProtectedMixin, View):
     """Any good token will do."""
 
+    required_scope = ""
+
     def get(self, request: ProtectedRequest) -> HttpResponse:
         return told(request)
 
@@ -110,6 +113,21 @@ ALL = ["/avatar/32/", "/async-avatar/32/", "/everything/", "/class/", "/async-cl
 def bearing(token: str) -> dict[str, str]:
     """The header of a request with a token."""
     return {"Authorization": f"Bearer {token}"}
+
+
+def test_a_class_that_does_not_say_its_scope_guards_nothing() -> None:
+    """A misspelt attribute must not open it to every token."""
+
+    class Misspelt(ProtectedMixin, View):
+        scope = "profile"
+
+    with pytest.raises(ImproperlyConfigured, match="Misspelt must say its required_scope"):
+        Misspelt.as_view()
+
+
+def test_what_views_ask_for_is_known() -> None:
+    """So that a check can hold it against what there is to have."""
+    assert {"user", "profile"} <= required_scopes
 
 
 @pytest.mark.parametrize("url", [*ALL, "/anything/", "/class-anything/"])

@@ -98,7 +98,6 @@ CACHES = {"default": cache(os.environ.get("CACHE_URL", ""))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LOGIN_URL = "oauth_service:login"
-LOGIN_REDIRECT_URL = "oauth_service:manage_apps"
 LOGOUT_REDIRECT_URL = "oauth_service:signed_out"
 SESSION_ENGINE = "oauth_service.sessions"
 AUTHENTICATION_BACKENDS = ["oauth_service.sessions.Backend"]

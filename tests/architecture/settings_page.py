@@ -43,6 +43,7 @@ not fit a project is silenced by its id in `SILENCED_SYSTEM_CHECKS`.
 | `oauth_service.E016` | metrics are wanted, but the library is missing, the secret is too short, or a network is none |
 | `oauth_service.E017` | a limit on failures that stops everybody, or nobody |
 | `oauth_service.E018` | failures are counted in a cache that does not exist, or keeps nothing |
+| `oauth_service.E019` | production: a `SECRET_KEY` of fewer than 32 characters seals codes and tokens |
 | `oauth_service.W001` | production: no issuer is set |
 | `oauth_service.W002` | production: the issuer is not https |
 | `oauth_service.W003` | production: cookies that travel without TLS |
@@ -52,6 +53,7 @@ not fit a project is silenced by its id in `SILENCED_SYSTEM_CHECKS`.
 | `oauth_service.W007` | production: `ALLOWED_HOSTS` refuses the issuer's own host |
 | `oauth_service.W008` | production: requests without TLS are answered |
 | `oauth_service.W009` | production: SQLite without immediate transactions |
+| `oauth_service.W010` | a view of yours asks for scope that `OAUTH_SERVICE_SCOPES` has not, and so refuses everybody |
 """
 
 UNITS = (

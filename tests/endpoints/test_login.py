@@ -64,6 +64,13 @@ def test_who_just_signs_in_finds_the_connected_apps(browser: Browser, alice: Use
     assert page.press(browser, "Sign in", username="alice", password="wonderland")["Location"] == "/manage-apps/"
 
 
+def test_a_project_may_send_them_elsewhere(browser: Browser, alice: User, settings: Settings) -> None:
+    """Django's own setting, where it is set."""
+    settings.LOGIN_REDIRECT_URL = "/elsewhere/"
+    page = login_page(browser)
+    assert page.press(browser, "Sign in", username="alice", password="wonderland")["Location"] == "/elsewhere/"
+
+
 @pytest.mark.parametrize(
     ("username", "password"), [("alice", "Wonderland"), ("nobody", "wonderland")], ids=["password", "username"]
 )
