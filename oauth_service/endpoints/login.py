@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
+from django.conf import global_settings, settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -30,8 +30,9 @@ class _Login(LoginView):
 
     def get_default_redirect_url(self) -> str:
         # Django's own default is an address that nobody has.
-        is_chosen = settings.is_overridden("LOGIN_REDIRECT_URL")
-        return str(super().get_default_redirect_url() if is_chosen else reverse("oauth_service:manage_apps"))
+        if settings.LOGIN_REDIRECT_URL == global_settings.LOGIN_REDIRECT_URL:
+            return reverse("oauth_service:manage_apps")
+        return str(super().get_default_redirect_url())
 
     def get_success_url(self) -> str:
         target: str = super().get_success_url()
