@@ -23,37 +23,64 @@ TAIL = """
 Errors stop the start; warnings are said by `manage.py check`, those of production by `manage.py check --deploy`. One that does
 not fit a project is silenced by its id in `SILENCED_SYSTEM_CHECKS`.
 
-| id | it means |
-| --- | --- |
-| `oauth_service.E001` | a setting with our prefix that does not exist |
-| `oauth_service.E002` | a value of the wrong type |
-| `oauth_service.E003` | a lifetime shorter than a second, or an audit trail kept for less than no time |
-| `oauth_service.E004` | codes that live longer than ten minutes |
-| `oauth_service.E005` | a retry window below zero or over ten minutes |
-| `oauth_service.E006` | an issuer that RFC 8414 does not allow |
-| `oauth_service.E007` | no scopes, or a name that is none |
-| `oauth_service.E008` | a token key that is too short, or earlier ones without the one that replaced them |
-| `oauth_service.E009` | a claims function that cannot be imported or called |
-| `oauth_service.E010` | access tokens that outlive their connection |
-| `oauth_service.E011` | a body limit below one byte, or over Django's own |
-| `oauth_service.E012` | sessions, sign-in or the CSRF check are missing from `MIDDLEWARE` |
-| `oauth_service.E013` | `USE_TZ` is off |
-| `oauth_service.E014` | our templates are not found, or lack a context processor |
-| `oauth_service.E015` | our URLs are not included, or `LOGIN_URL` leads nowhere |
-| `oauth_service.E016` | metrics are wanted, but the library is missing, the secret is too short, or a network is none |
-| `oauth_service.E017` | a limit on failures that stops everybody, or nobody |
-| `oauth_service.E018` | failures are counted in a cache that does not exist, or keeps nothing |
-| `oauth_service.E019` | production: a `SECRET_KEY` of fewer than 32 characters seals codes and tokens |
-| `oauth_service.W001` | production: no issuer is set |
-| `oauth_service.W002` | production: the issuer is not https |
-| `oauth_service.W003` | production: cookies that travel without TLS |
-| `oauth_service.W004` | production: any host is accepted |
-| `oauth_service.W005` | production: access tokens that live longer than a day |
-| `oauth_service.W006` | a referrer policy under which browsers send `Origin: null`, which the CSRF check refuses |
-| `oauth_service.W007` | production: `ALLOWED_HOSTS` refuses the issuer's own host |
-| `oauth_service.W008` | production: requests without TLS are answered |
-| `oauth_service.W009` | production: SQLite without immediate transactions |
-| `oauth_service.W010` | a view of yours asks for scope that `OAUTH_SERVICE_SCOPES` has not, and so refuses everybody |
+Errors:
+
+- `oauth_service.E001`: a setting with our prefix that does not exist. A typing error must not switch a protection off: mend the
+  name, or remove the line.
+- `oauth_service.E002`: a value of the wrong type. Nothing else can be checked until it has the type that stands above.
+- `oauth_service.E003`: a lifetime shorter than a second, or an audit trail kept for less than no time. Nothing could be used
+  before it ends: give a longer one; `timedelta(0)` keeps no trail.
+- `oauth_service.E004`: codes that live longer than ten minutes. A code that leaks is to be worthless soon: ten minutes at most.
+- `oauth_service.E005`: a retry window below zero or over ten minutes. For that long a stolen refresh token that was just
+  replaced still works: choose one between.
+- `oauth_service.E006`: an issuer that RFC 8414 does not allow. Clients compare it as text, and send codes and secrets to it: an
+  https URL (http on this machine only), without query, fragment or trailing slash.
+- `oauth_service.E007`: no scopes, or a name that is none. Clients could not ask for it: visible ASCII without spaces, `"` and
+  `\\`, one scope at least.
+- `oauth_service.E008`: a token key that is too short, or earlier ones without the one that replaced them. A short key can be
+  guessed, and earlier ones alone open nothing: 32 random characters or more, and `OAUTH_SERVICE_TOKEN_KEY` beside its fallbacks.
+- `oauth_service.E009`: a claims function that cannot be imported or called. `/userinfo/` would fail: mend the dotted path.
+- `oauth_service.E010`: access tokens that outlive their connection. They end with it, sooner than clients were told: shorten
+  them, or lengthen `OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME`.
+- `oauth_service.E011`: a body limit below one byte, or over Django's own. Django stops reading at its own: lower ours, or raise
+  `DATA_UPLOAD_MAX_MEMORY_SIZE`.
+- `oauth_service.E012`: sessions, sign-in or the CSRF check are missing from `MIDDLEWARE`. Without them nobody can sign in, or
+  another site can consent for somebody who has: add what the message names.
+- `oauth_service.E013`: `USE_TZ` is off. Lifetimes are counted between aware moments: set it to `True`, whatever `TIME_ZONE` is.
+- `oauth_service.E014`: our templates are not found, or lack a context processor. People could not sign in or consent: set
+  `"APP_DIRS": True` in `TEMPLATES`, and add the processors that the message names.
+- `oauth_service.E015`: our URLs are not included, or `LOGIN_URL` leads nowhere. Who is not signed in would end on an error page:
+  include `oauth_service.urls`, and set `LOGIN_URL` to `"oauth_service:login"`.
+- `oauth_service.E016`: metrics are wanted, but the library is missing, the secret is too short, or a network is none. Either
+  nothing is counted or strangers can read it: install the extra `metrics`, or mend the value that the message names.
+- `oauth_service.E017`: a limit on failures that stops everybody, or nobody. It is what slows down the guessing of passwords: 1
+  to 1000 failures, within a second to a day.
+- `oauth_service.E018`: failures are counted in a cache that does not exist, or keeps nothing. Passwords could be guessed without
+  limit: name another one of `CACHES`.
+- `oauth_service.E019`: production: a `SECRET_KEY` of fewer than 32 characters seals codes and tokens. It could be guessed: set
+  50 random ones, or `OAUTH_SERVICE_TOKEN_KEY`.
+
+Warnings; all but W006 and W010 are of production:
+
+- `oauth_service.W001`: no issuer is set. It is then taken from each request's `Host`, which whoever asks may choose among
+  `ALLOWED_HOSTS`: set `OAUTH_SERVICE_ISSUER`.
+- `oauth_service.W002`: the issuer is not https. Codes and tokens travel to it for everybody on the way to read: use TLS.
+- `oauth_service.W003`: cookies that travel without TLS. Whoever reads one is signed in as somebody else: set
+  `SESSION_COOKIE_SECURE` and `CSRF_COOKIE_SECURE`.
+- `oauth_service.W004`: any host is accepted. A forged `Host` then gets into the URLs that Django builds: name the server's own in
+  `ALLOWED_HOSTS`.
+- `oauth_service.W005`: access tokens that live longer than a day. Who steals one keeps it as long: shorten
+  `OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME`; refreshing is cheap.
+- `oauth_service.W006`: a referrer policy under which browsers send `Origin: null`, which the CSRF check refuses. Forms of the
+  project's own pages then fail: leave `SECURE_REFERRER_POLICY` at `"same-origin"`.
+- `oauth_service.W007`: `ALLOWED_HOSTS` refuses the issuer's own host. Every request to the URL that clients know is answered
+  400: add that host.
+- `oauth_service.W008`: requests without TLS are answered. Secrets sent so have been read on the way: set `SECURE_SSL_REDIRECT`,
+  or silence this where a proxy in front does it.
+- `oauth_service.W009`: SQLite without immediate transactions. Of two requests that both come to write, one fails with “database is
+  locked”: set `"transaction_mode": "IMMEDIATE"` in the `OPTIONS` of the database.
+- `oauth_service.W010`: a view of yours asks for scope that `OAUTH_SERVICE_SCOPES` has not, and so refuses everybody. Add the
+  scope to the setting, which replaces the default ones, or mend its name at the view.
 """
 
 UNITS = (
