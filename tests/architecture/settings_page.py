@@ -77,8 +77,8 @@ Warnings; all but W006 and W010 are of production:
   400: add that host.
 - `oauth_service.W008`: requests without TLS are answered. Secrets sent so have been read on the way: set `SECURE_SSL_REDIRECT`,
   or silence this where a proxy in front does it.
-- `oauth_service.W009`: SQLite without immediate transactions. Of two requests that both come to write, one fails with “database is
-  locked”: set `"transaction_mode": "IMMEDIATE"` in the `OPTIONS` of the database.
+- `oauth_service.W009`: SQLite without immediate transactions. Of two requests that both come to write, one fails with “database
+  is locked”: set `"transaction_mode": "IMMEDIATE"` in the `OPTIONS` of the database.
 - `oauth_service.W010`: a view of yours asks for scope that `OAUTH_SERVICE_SCOPES` has not, and so refuses everybody. Add the
   scope to the setting, which replaces the default ones, or mend its name at the view.
 """
