@@ -21,6 +21,8 @@ class Command(BaseCommand):
         if options["batch"] < 1:
             raise CommandError("--batch must be one or more.")
         now, count = timezone.now(), 0
-        while deleted := sweep(now=now, batch=options["batch"]) + sweep_void(batch=options["batch"]):
+        while deleted := sweep(now=now, batch=options["batch"]):
+            count += deleted
+        while deleted := sweep_void(batch=options["batch"]):  # at the end, as it looks at all that is left
             count += deleted
         self.stdout.write(f"{count} {'row' if count == 1 else 'rows'} deleted.")
