@@ -24,6 +24,7 @@ def test_alice_connects_the_app_and_sees_her_prescriptions(sites: Sites, desk: P
     expect(desk.get_by_text("to continue to Prescription Manager")).to_be_visible()
     check(desk)
     alice.signs_in(desk)
+    expect(desk.get_by_role("button", name="Allow")).to_be_visible()
     check(desk)
     desk.get_by_role("button", name="Allow").click()
     expect(desk).to_have_url(f"{sites.client_url}/")

@@ -80,6 +80,7 @@ def test_signing_out_of_the_server_is_confirmed_and_leaves_apps_connected(sites:
     expect(desk.get_by_role("heading", name="Your prescriptions", exact=True)).to_be_visible()
     desk.goto(f"{sites.server_url}/signed-out/")
     desk.get_by_role("link", name="Sign in again").click()
+    expect(desk.get_by_role("heading", name="Sign in")).to_be_visible()
     check(desk)
     alice.signs_in(desk)
     expect(desk.get_by_role("heading", name="Manage Connected Apps")).to_be_visible()

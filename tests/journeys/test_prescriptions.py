@@ -14,6 +14,7 @@ def test_a_prescription_is_added_renewed_and_stopped(sites: Sites, desk: Page) -
     """A connection that leads to nothing useful would prove nothing."""
     alice.connects(desk, sites)
     desk.get_by_role("link", name="Add a prescription").click()
+    expect(desk.get_by_label("Medicine")).to_be_visible()
     check(desk)
     for label, value in (
         ("Medicine", "Ibuprofen"),
