@@ -76,14 +76,18 @@ def _activities_of(user_id: Any) -> list[Activity]:
     refusals = events.filter(event=Event.LOGIN_REFUSED)[:READ]
     others = events.filter(event__in=_SENTENCES.keys() - {Event.LOGIN_REFUSED})[:READ]
     told = sorted([*refusals, *others], key=lambda event: (event.at, event.pk), reverse=True)
-    names = dict(
-        Client.objects.filter(client_id__in={event.client_id for event in told}).values_list("client_id", "name")
-    )
-    lines: dict[Any, Activity] = {}
+    lines: dict[Any, AuditEvent] = {}
     for each in told:
-        app = names.get(each.client_id) or _("An app that is no longer here")
-        lines.setdefault(_line_of(each), Activity(event=Event(each.event), app=app, address=each.address, at=each.at))
-    return list(lines.values())[:RECENT]
+        lines.setdefault(_line_of(each), each)
+    shown = list(lines.values())[:RECENT]
+    names = dict(
+        Client.objects.filter(client_id__in={event.client_id for event in shown}).values_list("client_id", "name")
+    )
+    gone = _("An app that is no longer here")
+    return [
+        Activity(event=Event(each.event), app=names.get(each.client_id) or gone, address=each.address, at=each.at)
+        for each in shown
+    ]
 
 
 def _line_of(event: AuditEvent) -> Any:
