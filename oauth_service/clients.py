@@ -17,11 +17,17 @@ from .protocol.client_authentication import Credentials
 from .protocol.errors import InvalidClient, TooManyFailures, UnverifiedTarget
 from .protocol.parameters import Parameters
 
+WRONG_SECRET = "wrong secret"
+
 _MOST_REMEMBERED = 1024
 _process_key = secrets.token_bytes(32)
 _remembered: set[bytes] = set()
 _refuted: OrderedDict[bytes, None] = OrderedDict()
 _remembering = threading.Lock()
+
+
+class _RefutedSlowly(Exception):
+    """The secret is wrong, and was counted as a failure when that was found."""
 
 
 def authenticate(credentials: Credentials, *, loaded: ClientRow | None = None) -> ClientRow:
@@ -41,15 +47,17 @@ def authenticate(credentials: Credentials, *, loaded: ClientRow | None = None) -
     """
     client_id = credentials.client_id
     client = loaded if loaded and loaded.client_id == client_id else Client.objects.row(client_id)
+    reason = "no such client"
     try:
         if client and not (reason := _fault_of(client, credentials)):
             return client
         limit = throttle.CLIENTS if client and _has_chosen_secret(client) else throttle.UNGUESSABLE
         limit.count(client_id)
+    except _RefutedSlowly:
+        reason = WRONG_SECRET
     except TooManyFailures:
         signals.announce(signals.client_refused, client_id=client_id[:100], reason="throttled")
         raise
-    reason = reason if client else "no such client"
     signals.announce(signals.client_refused, client_id=client_id[:100], reason=reason)
     raise InvalidClient("client authentication failed", detail=f"client {client_id[:100]!r}: {reason}")
 
@@ -82,7 +90,7 @@ def _fault_of(client: ClientRow, credentials: Credentials) -> str:
         return "it is confidential, but no secret was sent"
     if not client.secret_hashes:
         return "it is confidential, but no secret was ever set"
-    return "" if _is_proven(client, credentials.secrets) else "wrong secret"
+    return "" if _is_proven(client, credentials.secrets) else WRONG_SECRET
 
 
 def _has_chosen_secret(client: ClientRow) -> bool:
@@ -104,19 +112,25 @@ def _is_proven(client: ClientRow, secrets: Iterable[str]) -> bool:
                 return True
             if not _is_refuted(digest):
                 doubtful.append((digest, secret, kept))
-    return bool(doubtful) and _is_proven_slowly(client, doubtful)
+    if not doubtful:
+        return False
+    _prove_slowly(client, doubtful)
+    return True
 
 
-def _is_proven_slowly(client: ClientRow, doubtful: Iterable[tuple[bytes, str, str]]) -> bool:
+def _prove_slowly(client: ClientRow, doubtful: Iterable[tuple[bytes, str, str]]) -> None:
+    """Return if one of these is right, else raise _RefutedSlowly."""
     with throttle.CLIENTS.slow_check(client.client_id):
         for digest, secret, kept in doubtful:
             # Another thread may have proven it while this one waited for its turn.
             if digest in _remembered or check_password(secret, kept):
                 _remember(digest)
-                return True
+                return
             _refute(digest)
         throttle.CLIENTS.was_in_vain()
-    return False
+        # Here, not where all failures are counted: whose turn comes next must see it.
+        throttle.CLIENTS.count(client.client_id)
+    raise _RefutedSlowly
 
 
 def _remember(digest: bytes) -> None:

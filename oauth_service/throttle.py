@@ -60,7 +60,7 @@ class Throttle:
     @contextmanager
     def slow_check(self, name: str) -> Iterator[None]:
         """
-        A block that may cost a password hash.
+        A block that may cost a password hash, and counts what fails before it ends.
 
         Raises:
             TooManyFailures: from this address too many have failed for this name, or too many are being checked.
@@ -68,6 +68,9 @@ class Throttle:
         self._refuse_unless(self._limiter.test, name)
         self._take_slot(name)
         try:
+            # The limit may have been met meanwhile. As failures are counted within the block, no more guesses can pass it
+            # together than there are slots.
+            self._refuse_unless(self._limiter.test, name)
             yield
         finally:
             self._slots.release()

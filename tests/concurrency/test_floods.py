@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from django.test import Client as Browser
 from pytest_django import Settings
 
 from oauth_service.models import Client
-from tests.concurrency.threads import PATIENCE_SECONDS
+from tests.concurrency.threads import PATIENCE_SECONDS, together
 from tests.guide import SECRET, Guide
 
 FLOODERS = 20
@@ -25,15 +26,17 @@ ADDRESSES = itertools.count(1)
 
 
 class SlowHasher(hashers.MD5PasswordHasher):
-    """As long as Django's own takes, without the load; it counts how many run at once."""
+    """As long as Django's own takes, without the load; it counts them, and how many run at once."""
 
     algorithm = "slow"
+    paid_for = 0
     running = 0
     most = 0
     counting = threading.Lock()
 
     def verify(self, password: str, encoded: str) -> bool:
         with self.counting:
+            type(self).paid_for += 1
             type(self).running += 1
             type(self).most = max(self.most, self.running)
         time.sleep(HASH_SECONDS)
@@ -51,7 +54,7 @@ def slow_hashing(warm: None, guide: Guide, settings: Settings) -> None:
     guide.alice.set_password("wonderland")
     guide.alice.save()
     assert guide.revoke("AT_unknown").status_code == 200
-    SlowHasher.most = 0
+    SlowHasher.most = SlowHasher.paid_for = 0
 
 
 def new_address() -> str:
@@ -152,3 +155,34 @@ def test_the_honest_who_come_together_take_turns(guide: Guide) -> None:
         answers = [pool.submit(prove) for _ in range(8)]
         assert [answer.result(PATIENCE_SECONDS) for answer in answers] == [200] * 8
     assert SlowHasher.most == 1
+
+
+# -- the limit itself, met by many at once ---------------------------------------------------------------------------
+
+
+def test_guesses_of_the_same_moment_are_no_more_than_one_after_the_other(guide: Guide, settings: Settings) -> None:
+    """Who waits for a turn passed the limit before it was met: it is looked at again once the turn has come."""
+    settings.OAUTH_SERVICE_FAILURE_LIMIT = 1
+    address = new_address()
+
+    def guess(n: int) -> int:
+        server = Browser(REMOTE_ADDR=address)
+        return int(Guide(guide.alice, guide.client, server).revoke("x", client_secret=f"wrong {n}").status_code)
+
+    statuses = together(*[partial(guess, n) for n in range(8)])
+    assert (SlowHasher.paid_for, Counter(statuses)) == (1, {401: 1, 429: 7})
+
+
+def test_passwords_of_the_same_moment_are_no_more_than_the_turns_besides(guide: Guide, settings: Settings) -> None:
+    """Two are looked at together, so that the second may be one too many; no third is."""
+    settings.OAUTH_SERVICE_FAILURE_LIMIT = 1
+    address = new_address()
+
+    def guess(n: int) -> int:
+        form = {"username": "alice", "password": f"wrong {n}"}
+        return int(Browser(REMOTE_ADDR=address).post("/login/", form).status_code)
+
+    statuses = together(*[partial(guess, n) for n in range(8)])
+    assert 1 <= SlowHasher.paid_for <= 2
+    assert statuses.count(200) + statuses.count(429) == 8
+    assert 1 <= statuses.count(200) <= SlowHasher.paid_for
