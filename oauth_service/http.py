@@ -168,6 +168,8 @@ class Answer:
 _encode = DjangoJSONEncoder().encode  # claims of a host project may hold dates and lazy texts
 _IS_JSON: Headers = (("Content-Type", JSON),)
 _NOT_KEPT: Headers = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
+# Not left to Django's SecurityMiddleware: a host project need not have it.
+NOT_SNIFFED = ("X-Content-Type-Options", "nosniff")
 
 Core = Callable[[Call], Answer]
 
@@ -312,8 +314,7 @@ def _allowed(methods: tuple[str, ...]) -> tuple[str, ...]:
 
 def _for_programs(methods: tuple[str, ...]) -> Headers:
     return (
-        # Not left to Django's SecurityMiddleware: a host project need not have it.
-        ("X-Content-Type-Options", "nosniff"),
+        NOT_SNIFFED,
         ("Access-Control-Allow-Origin", "*"),
         ("Access-Control-Allow-Methods", ", ".join(_allowed(methods))),
         ("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After"),

@@ -23,7 +23,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from . import conf, issue
-from .http import Call, fail_in_json, query_parameters, refuse_in_json
+from .http import NOT_SNIFFED, Answer, Call, fail_in_json, query_parameters, refuse_in_json
 from .models import Grant
 from .protocol import bearer, lifecycle, scope, sealed
 from .protocol.errors import BearerError, InsufficientScope, InvalidRequest, InvalidToken, MalformedBearer
@@ -167,9 +167,9 @@ def _admit(request: HttpRequest, required_scope: tuple[str, ...]) -> HttpRespons
         found = bearer_of(Call.of(request), now=timezone.now())
         refuse_less(found, *required_scope)
     except BearerError as refusal:
-        return refuse_in_json(request.path, refusal).for_django()
+        return _instead(refuse_in_json(request.path, refusal))
     except Exception as failure:
-        return fail_in_json(request.path, failure).for_django()
+        return _instead(fail_in_json(request.path, failure))
     cast("ProtectedRequest", request).bearer = found
     request.user = found.user  # type: ignore[assignment]
 
@@ -179,3 +179,10 @@ def _admit(request: HttpRequest, required_scope: tuple[str, ...]) -> HttpRespons
 
     request.auser = auser  # type: ignore[assignment]
     return None
+
+
+def _instead(answer: Answer) -> HttpResponse:
+    response = answer.for_django()
+    name, value = NOT_SNIFFED
+    response.headers[name] = value
+    return response

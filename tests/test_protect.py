@@ -173,6 +173,21 @@ def test_a_bad_token_is_told_what_is_wrong(
     assert ("error=" in response["WWW-Authenticate"]) == bool(error)
 
 
+@pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/", "/class/"])
+def test_no_refusal_is_taken_for_another_type(guide: Guide, settings: Settings, url: str) -> None:
+    """A host project need not have Django's SecurityMiddleware; a failure counts as one."""
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith(".SecurityMiddleware")]
+    headers = bearing(guide.tokens(scope="user")["access_token"])
+    answers = [guide.server.get(url), guide.server.get(url, headers=headers)]
+    with failing(ProgrammingError("no such table")):
+        answers.append(guide.server.get(url, headers=headers))
+    assert [(answer.status_code, answer.headers.get("X-Content-Type-Options")) for answer in answers] == [
+        (401, "nosniff"),
+        (403, "nosniff"),
+        (500, "nosniff"),
+    ]
+
+
 @pytest.mark.parametrize(("url", "scope"), [(ALL[0], "profile"), (ALL[1], "profile"), (ALL[2], "user profile")])
 def test_too_little_scope_is_told_what_is_needed(guide: Guide, url: str, scope: str) -> None:
     """403; a client can ask for exactly that (RFC 6750 section 3)."""

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views import View
 
 from .. import conf
+from ..http import NOT_SNIFFED
 
 
 class _Metrics(View):
@@ -16,8 +17,7 @@ class _Metrics(View):
         if _has_secret(request) or _is_from_inside(request):
             from ..metrics import CONTENT_TYPE, exposition
 
-            headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-            return HttpResponse(exposition(), content_type=CONTENT_TYPE, headers=headers)
+            return HttpResponse(exposition(), content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
         if conf.METRICS_SECRET():
             return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
         return HttpResponse(status=404)
@@ -29,7 +29,10 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
 
     Not one of the endpoints that any origin may call: a page in an operator's browser must not read them.
     """
-    return _Metrics.as_view()(request)
+    response = _Metrics.as_view()(request)
+    name, value = NOT_SNIFFED
+    response.headers[name] = value
+    return response
 
 
 def _has_secret(request: HttpRequest) -> bool:

@@ -29,6 +29,25 @@ def test_it_is_off_unless_somebody_is_let_in(browser: Browser, path: str) -> Non
 
 
 @pytest.mark.django_db
+def test_no_answer_is_taken_for_another_type(browser: Browser, settings: Settings) -> None:
+    """Refusals like the rest, where a host project has no SecurityMiddleware of Django's, too."""
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith(".SecurityMiddleware")]
+    answers = [browser.get("/metrics/")]
+    settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
+    answers += [
+        browser.get("/metrics/"),
+        browser.options("/metrics/"),
+        browser.get("/metrics/", headers={"Authorization": f"Bearer {SECRET}"}),
+    ]
+    assert [(answer.status_code, answer.headers.get("X-Content-Type-Options")) for answer in answers] == [
+        (404, "nosniff"),
+        (401, "nosniff"),
+        (200, "nosniff"),
+        (200, "nosniff"),
+    ]
+
+
+@pytest.mark.django_db
 def test_an_address_that_is_let_in_sees_it(browser: Browser, settings: Settings) -> None:
     """And no other; where a proxy passes for the whole world, an address says nothing."""
     settings.OAUTH_SERVICE_METRICS_ADDRESSES = ["192.0.2.0/24"]
