@@ -4,8 +4,8 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import Any, Protocol, cast
+from functools import partial, wraps
+from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 from django.http.request import RawPostDataException
 from django.shortcuts import render
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.encoding import iri_to_uri
 from django.utils.http import MAX_URL_REDIRECT_LENGTH, parse_header_parameters
@@ -46,6 +47,7 @@ PREFLIGHT_SECONDS = 86_400
 READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction: a standby, or a primary that was told to stop
 
 View = Callable[..., HttpResponseBase]
+Page = TypeVar("Page", bound=HttpResponseBase)
 Headers = tuple[tuple[str, str], ...]
 
 
@@ -354,15 +356,7 @@ def answers_in_html(*methods: str) -> Callable[[View], View]:
                     response: HttpResponseBase = HttpResponse(status=204 if call.method == "OPTIONS" else 405)
                     response["Allow"] = ", ".join(allowed)
                 else:
-                    try:
-                        response = view(request, *args, **kwargs)
-                    except OAuthError as refusal:
-                        response = refuse_in_html(request, refusal)
-                    except Exception as failure:
-                        if not (unavailable := _unavailable(failure)):
-                            served.status = _status_of(failure)
-                            raise
-                        response = refuse_in_html(request, unavailable)
+                    response = page_or_refusal(request, served, partial(view, request, *args, **kwargs))
                 served.status = response.status_code
             protect_page(response)
             return response
@@ -370,6 +364,26 @@ def answers_in_html(*methods: str) -> Callable[[View], View]:
         return answer
 
     return decorate
+
+
+def page_or_refusal(request: HttpRequest, served: signals.Served, page: Callable[[], Page]) -> Page | HttpResponse:
+    """
+    A page, rendered now and not by Django later, or the error page that tells of a refusal or of a database that is away.
+
+    Any other failure goes on to Django, once it is noted with what status Django answers it.
+    """
+    try:
+        response = page()
+        if isinstance(response, TemplateResponse):
+            response.render()
+        return response
+    except OAuthError as refusal:
+        return refuse_in_html(request, refusal)
+    except Exception as failure:
+        if not (unavailable := _unavailable(failure)):
+            served.status = _status_of(failure)
+            raise
+        return refuse_in_html(request, unavailable)
 
 
 def _status_of(failure: Exception) -> int:
@@ -430,6 +444,7 @@ def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
     response = render_page(about, "error", context, status=refusal.status)
     if refusal.retry_after:
         response["Retry-After"] = str(refusal.retry_after)
+    protect_page(response)
     return response
 
 
@@ -484,7 +499,6 @@ def _refuse_outside(request: HttpRequest, failure: BaseException | None) -> Http
     with signals.serving("outside", call.method, call.address, call.request_id) as served:
         response = refuse_in_html(request, refusal)
         served.status = response.status_code
-    protect_page(response)
     return response
 
 

@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import User
+from django.db import OperationalError
+from django.template import TemplateDoesNotExist
 from django.test import Client as Browser
 
 from oauth_service import audit, signals
+from oauth_service.admin_site import LimitedAdminSite
 from oauth_service.models import AuditEvent
+from tests.test_unavailable import failing
 
 HERE = "198.51.100.7"
 ELSEWHERE = "203.0.113.9"
@@ -115,6 +119,27 @@ def test_a_page_that_fails_is_measured_as_failed(
     with pytest.raises(LookupError):
         browser.get(LOGIN)
     assert answered == [{"endpoint": "admin_login", "status": 500, "error": ""}]
+
+
+def test_a_page_that_fails_while_it_is_rendered_is_measured_as_failed(
+    browser: Browser, db: None, answered: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Django's own view leaves its template to be rendered once the view has answered."""
+    monkeypatch.setattr(LimitedAdminSite, "login_template", "nowhere.html")
+    with pytest.raises(TemplateDoesNotExist):
+        browser.get(LOGIN)
+    assert answered == [{"endpoint": "admin_login", "status": 500, "error": ""}]
+
+
+def test_while_the_database_is_away_the_page_says_so_and_is_measured_once(
+    browser: Browser, root: User, answered: Told
+) -> None:
+    """As ours does, whatever the host project answers failures with."""
+    with failing(OperationalError("connection refused"), at='FROM "auth_user"'):
+        answer = sign_in(browser, "off with their heads")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    assert "frame-ancestors 'none'" in answer["Content-Security-Policy"]
+    assert answered[1:] == [{"endpoint": "admin_login", "status": 503, "error": "temporarily_unavailable"}]
 
 
 def test_who_is_signed_in_goes_on(staff: Browser) -> None:
