@@ -63,53 +63,24 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
     """E001: a setting with our prefix that does not exist: a typing error must not switch a protection off."""
     known = {setting.name for setting in conf.ALL}
     unknown = sorted(name for name in dir(settings) if name.startswith(conf.PREFIX) and name not in known)
-    return [_error("E001", f"{name} is not a setting of oauth_service.", _nearest(name, known)) for name in unknown]
+    return [_message("E001", f"{name} is not a setting of oauth_service.", _nearest(name, known)) for name in unknown]
 
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
     """E002-E011, E016-E018: values of the wrong type, or that no deployment may have."""
     if mistyped := _mistyped():  # the other rules can only compare values of their types
-        return [_error("E002", f"{setting.name} must be {_words_for(setting.kind)}.", "") for setting in mistyped]
-    return [_error(*finding) for finding in (*_faults_of_lifetimes(), *_faults_of_values(), *_faults_of_throttle())]
+        return [_message("E002", f"{setting.name} must be {_words_for(setting.kind)}.", "") for setting in mistyped]
+    return [_message(*finding) for finding in (*_faults_of_lifetimes(), *_faults_of_values(), *_faults_of_throttle())]
 
 
 def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
     """E012-E015, W006, W010: what our pages need of the project around them, and its guarded views of our settings."""
-    found: list[CheckMessage] = [_error(*finding) for finding in _faults_of_surroundings()]
-    if not _mistyped() and (uncovered := required_scopes.difference(conf.SCOPES())):
-        found.append(
-            _warning(
-                "W010",
-                f"A view is guarded by scope that {conf.SCOPES.name} has not: {' '.join(sorted(uncovered))}.",
-                "No client can be given it, so the view refuses every token. Add it to the setting.",
-            )
-        )
-    if settings.SECURE_REFERRER_POLICY in ("no-referrer", ["no-referrer"], ("no-referrer",)):
-        found.append(
-            _warning(
-                "W006",
-                'SECURE_REFERRER_POLICY is "no-referrer": browsers then send `Origin: null` with the forms of pages that are'
-                " not ours, and the CSRF check refuses them.",
-                'Leave it at "same-origin". Our own pages set their policy themselves.',
-            )
-        )
-    return found
+    return [_message(*finding) for finding in _faults_of_surroundings()]
 
 
 def check_deployment(app_configs: Apps, **_: Any) -> list[CheckMessage]:
     """E019, W001-W005, W007-W009: what a server on the open network needs besides."""
-    if _mistyped():
-        return []
-    found: list[CheckMessage] = [_warning(*finding) for finding in _wants_of_deployment()]
-    if not conf.TOKEN_KEY() and len(force_bytes(settings.SECRET_KEY)) < SHORTEST_TOKEN_KEY:
-        found.append(
-            _error(
-                "E019",
-                f"SECRET_KEY, which seals codes and tokens, has fewer than {SHORTEST_TOKEN_KEY} characters.",
-                f"Set 50 random ones, or {conf.TOKEN_KEY.name}.",
-            )
-        )
-    return found
+    return [] if _mistyped() else [_message(*finding) for finding in _wants_of_deployment()]
 
 
 def _faults_of_lifetimes() -> Iterator[Finding]:
@@ -224,9 +195,27 @@ def _faults_of_surroundings() -> Iterator[Finding]:
     else:
         if _leads_nowhere(settings.LOGIN_URL):
             yield "E015", f"LOGIN_URL {str(settings.LOGIN_URL)!r} leads nowhere.", 'Set it to "oauth_service:login".'
+    if settings.SECURE_REFERRER_POLICY in ("no-referrer", ["no-referrer"], ("no-referrer",)):
+        yield (
+            "W006",
+            'SECURE_REFERRER_POLICY is "no-referrer": with forms of pages not ours, CSRF checks refuse its `Origin: null`.',
+            'Leave it at "same-origin". Our own pages set their policy themselves.',
+        )
+    if not _mistyped() and (uncovered := required_scopes.difference(conf.SCOPES())):
+        yield (
+            "W010",
+            f"A view is guarded by scope that {conf.SCOPES.name} has not: {' '.join(sorted(uncovered))}.",
+            "No client can be given it, so the view refuses every token. Add it to the setting.",
+        )
 
 
 def _wants_of_deployment() -> Iterator[Finding]:
+    if not conf.TOKEN_KEY() and len(force_bytes(settings.SECRET_KEY)) < SHORTEST_TOKEN_KEY:
+        yield (
+            "E019",
+            f"SECRET_KEY, which seals codes and tokens, has fewer than {SHORTEST_TOKEN_KEY} characters.",
+            f"Set 50 random ones, or {conf.TOKEN_KEY.name}.",
+        )
     issuer = urlsplit(conf.ISSUER())
     if not conf.ISSUER():
         yield (
@@ -360,9 +349,6 @@ def _nearest(name: str, known: set[str]) -> str:
     return f"Did you mean {conf.PREFIX}{close[0]}?" if close else "docs/settings.md lists them all."
 
 
-def _error(number: str, sentence: str, hint: str) -> Error:
-    return Error(sentence, hint=hint or None, id=f"oauth_service.{number}")
-
-
-def _warning(number: str, sentence: str, hint: str) -> Warning:
-    return Warning(sentence, hint=hint or None, id=f"oauth_service.{number}")
+def _message(number: str, sentence: str, hint: str) -> CheckMessage:
+    kind = Error if number.startswith("E") else Warning
+    return kind(sentence, hint=hint or None, id=f"oauth_service.{number}")
