@@ -104,8 +104,9 @@ def test_one_device_is_logged_out_and_not_the_other(guide: Guide) -> None:
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_another_clients_token_is_untouched(guide: Guide, rival: Guide, kind: str) -> None:
     """
-    "[...] verifies whether the token was issued to the client making the revocation request." If not, the answer is the one for
-    a token that does not exist (section 2.2), so that nobody learns from it which tokens do.
+    "[...] verifies whether the token was issued to the client making the revocation request." The section would have "the
+    client [...] informed of the error"; here it gets the answer of section 2.2 for an invalid token, so that nobody learns
+    which tokens there are.
     """
     tokens = guide.tokens()
     response = rival.revoke(tokens[kind])

@@ -40,7 +40,8 @@ def test_a_claimed_https_scheme_is_a_target_like_any_other(public: PublicGuide) 
 def test_any_port_of_a_loopback_address_is_allowed(public: PublicGuide, host: str, port: str) -> None:
     """
     "The authorization server MUST allow any port to be specified at the time of the request for loopback IP redirect URIs, to
-    accommodate clients that obtain an available ephemeral port from the operating system at the time of the request."
+    accommodate clients that obtain an available ephemeral port from the operating system at the time of the request." Of
+    localhost too (RFC 9700 section 4.1.3).
     """
     registered(public, f"http://{host}/oauth2redirect/example-provider")
     uri = f"http://{host}{port}/oauth2redirect/example-provider"
@@ -160,9 +161,9 @@ def test_state_comes_back_to_an_app_too(public: PublicGuide) -> None:
     assert answer["state"] == "a b&c=d#e"
 
 
-@clause("RFC 8252", "8.12")
-def test_the_pages_show_the_person_where_they_are(public: PublicGuide) -> None:
-    """An embedded browser hides the address; the page at least says which app gets the answer, and that it is one."""
+@clause("RFC 8252", "8.6")
+def test_the_page_says_which_app_gets_the_answer(public: PublicGuide) -> None:
+    """Nothing proves who asks; the person decides by the app's name and by the scheme that the answer goes to."""
     page = public.ask(redirect_uri="com.example.pills:/callback").content.decode()
     assert "com.example.pills" in page
     assert Client.objects.get(client_id="public_app").name in page

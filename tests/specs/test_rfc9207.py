@@ -81,16 +81,19 @@ def test_the_metadata_says_that_it_is_there(guide: Guide) -> None:
     assert document["authorization_response_iss_parameter_supported"] is True
 
 
-@clause("RFC 9207", "1")
+@clause("RFC 9207", "2")
 @pytest.mark.parametrize("deny", ["", "1"])
 def test_a_request_cannot_make_the_answer_name_another_issuer(guide: Guide, deny: str) -> None:
-    """A mix-up needs an honest answer that looks like the attacker's; iss and error of a request are ignored."""
+    """
+    The issuer is that "of the authorization server that created the authorization response": a mix-up needs an honest answer
+    that looks like the attacker's, so iss and error of a request are ignored.
+    """
     location = guide.answer(iss="https://evil.example", error="x", code="x", deny=deny)["Location"]
     assert [value for name, value in parse_qsl(urlsplit(location).query) if name == "iss"] == [ISSUER]
     assert "evil" not in location
 
 
-@clause("RFC 9207", "4")
+@clause("RFC 9207", "2")
 def test_a_page_that_leads_nowhere_has_nothing_to_identify(guide: Guide) -> None:
-    """Without a verified client there is no authorization response, and so nobody to be mixed up."""
+    """ "In authorization responses to the client": without a verified client there is none, and so nobody to be mixed up."""
     assert is_page(guide.ask(client_id="nobody"))
