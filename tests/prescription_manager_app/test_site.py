@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.contrib.sessions.backends.base import SessionBase
 from django.core.checks import run_checks
+from django.db import OperationalError
 from django.template import engines
 from django.template.backends.django import DjangoTemplates
 from pytest_django import Settings
@@ -26,6 +28,21 @@ def test_every_page_carries_a_strict_policy(browser: Browser) -> None:
         )
         assert (headers["X-Frame-Options"], headers["Referrer-Policy"]) == ("DENY", "same-origin")
         assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_failure_has_a_page_in_our_look_with_a_way_on(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks neither the session nor the database, as either may be what fails."""
+
+    def fails(session: SessionBase, key: str) -> bool:
+        raise OperationalError
+
+    monkeypatch.setattr(SessionBase, "__contains__", fails)
+    browser.client.raise_request_exception = False
+    response = browser.client.get("/")
+    assert (response.status_code, response["Cache-Control"]) == (500, "no-store")
+    said = response.content.decode()
+    assert "The mistake is ours" in said
+    assert 'href="/">Go to the start page' in said
 
 
 def test_no_template_needs_what_the_policy_forbids() -> None:
