@@ -128,6 +128,15 @@ def test_every_outcome_has_a_page_with_a_way_on(browser: Browser, outcome: Outco
     assert "Go to the start page" in response.content.decode()
 
 
+def test_the_only_way_on_looks_like_one(browser: Browser) -> None:
+    """Beside another one the way to the start page steps back; alone it does not."""
+    beside, alone = (
+        browser.client.get(f"/outcome/{outcome.slug}/").content.decode()
+        for outcome in (Outcome.ACCESS_DENIED, Outcome.CLIENT_REFUSED)
+    )
+    assert [page.count('class="button quiet"') for page in (beside, alone)] == [1, 0]
+
+
 def test_an_outcome_that_is_none_is_not_found(browser: Browser) -> None:
     assert browser.client.get("/outcome/you-have-won/").status_code == 404
 
