@@ -51,6 +51,14 @@ def test_after_too_many_failures_the_page_says_to_wait(browser: Browser, alice: 
     assert "sessionid" not in browser.cookies
 
 
+def test_the_fields_are_not_called_wrong_where_only_waiting_helps(browser: Browser, alice: User) -> None:
+    """A red field says: type something else. Why the form was refused is still read out with it."""
+    fail(browser, times=9)
+    wrong, early = (sign_in(browser, "wrong").content.decode() for _ in range(2))
+    assert [page.count('aria-invalid="true"') for page in (wrong, early)] == [2, 0]
+    assert [page.count('aria-describedby="login-error"') for page in (wrong, early)] == [2, 2]
+
+
 def test_no_page_tells_whether_the_account_exists(browser: Browser, alice: User) -> None:
     """Neither before the limit nor after it."""
     with time_machine.travel("2026-01-01T00:00:30Z", tick=False):
