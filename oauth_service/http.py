@@ -546,6 +546,16 @@ def leads_back(request: HttpRequest, url: str) -> bool:
     return urlsplit(url).path.rstrip("/") == request.path.rstrip("/")
 
 
+def in_plain_characters(url: str) -> str:
+    """
+    A URL, or "" if it has a tab, line end or other control character in it.
+
+    Django holds it against our host without them, and browsers go to it without them, but only browsers take three slashes that
+    are left then for another site.
+    """
+    return url if url.isprintable() else ""
+
+
 def request_to_go_on_with(request: HttpRequest) -> str:
     """
     The authorization request in `next` that waits for somebody to sign in, or to sign in as somebody else; "" for none.

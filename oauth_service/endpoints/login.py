@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 
 from .. import clients, conf
-from ..http import answers_in_html, leads_back, protect_page, request_to_go_on_with
+from ..http import answers_in_html, in_plain_characters, leads_back, protect_page, request_to_go_on_with
 from ..models import ClientRow
 from ..protocol.errors import OAuthError
 from ..protocol.parameters import from_form
@@ -25,7 +25,8 @@ class _Login(LoginView):
     redirect_authenticated_user = True
 
     def get_redirect_url(self, *args: Any, **kwargs: Any) -> str:
-        return request_to_go_on_with(self.request) or super().get_redirect_url(*args, **kwargs)
+        wanted = super().get_redirect_url(*args, **kwargs)
+        return request_to_go_on_with(self.request) or in_plain_characters(wanted)
 
     def get_default_redirect_url(self) -> str:
         # Django's own default is an address that nobody has.

@@ -5,14 +5,15 @@ from typing import Any
 from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponseBase
 
-from ..http import answers_in_html, leads_back, render_page, request_to_go_on_with
+from ..http import answers_in_html, in_plain_characters, leads_back, render_page, request_to_go_on_with
 
 
 class _Logout(LogoutView):
     next_page = "oauth_service:signed_out"
 
     def get_redirect_url(self, *args: Any, **kwargs: Any) -> str:
-        return request_to_go_on_with(self.request) or super().get_redirect_url(*args, **kwargs)
+        wanted = super().get_redirect_url(*args, **kwargs)
+        return request_to_go_on_with(self.request) or in_plain_characters(wanted)
 
     def get_success_url(self) -> str:
         target: str = super().get_success_url()

@@ -27,6 +27,8 @@ MALICE = [
     "https://testserver@evil.example/",
     "//[",
     " //evil.example",
+    "//\t/evil.example",
+    "/\n/evil.example",
 ]
 
 

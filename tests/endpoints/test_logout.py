@@ -40,7 +40,10 @@ def test_another_sites_form_signs_nobody_out(alices: Browser) -> None:
     assert alices.get("/manage-apps/").status_code == 200
 
 
-@pytest.mark.parametrize("goes_on", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x"])
+@pytest.mark.parametrize(
+    "goes_on",
+    ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x", "//\t/evil.example"],
+)
 def test_signing_out_leads_to_no_other_site(guide: Guide, goes_on: str) -> None:
     """No open redirect."""
     guide.browser.force_login(guide.alice)
