@@ -32,8 +32,12 @@ def forget_everybody(sites: Sites) -> None:
 
 def expire_access_tokens(sites: Sites) -> None:
     """Let an hour have passed for every access token that the client application holds."""
-    with closing(sqlite3.connect(sites.state_dir / "client.sqlite3", timeout=20)) as database, database:
-        database.execute("UPDATE prescription_manager_app_connection SET expires_at = '2000-01-01 00:00:00'")
+    _let_tokens_end(sites, "2000-01-01 00:00:00")
+
+
+def forget_how_long_tokens_last(sites: Sites) -> None:
+    """Let the client application not have been told when its access tokens end."""
+    _let_tokens_end(sites, None)
 
 
 def manage(sites: Sites, *command: str) -> str:
@@ -44,6 +48,11 @@ def manage(sites: Sites, *command: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def _let_tokens_end(sites: Sites, expires_at: str | None) -> None:
+    with closing(sqlite3.connect(sites.state_dir / "client.sqlite3", timeout=20)) as database, database:
+        database.execute("UPDATE prescription_manager_app_connection SET expires_at = ?", [expires_at])
 
 
 def _free_port() -> int:

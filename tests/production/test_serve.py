@@ -47,6 +47,7 @@ def test_everything_that_is_missing_is_named_at_once(on_sqlite: Deployment) -> N
         ({"SERVE_WORKERS": "9" * 5000}, "- SERVE_WORKERS must be a whole number from 1 to"),
         ({"OAUTH_SERVICE_TOKEN_KEY": "short"}, "oauth_service.E008"),
         ({"TRUSTED_PROXIES": "the-balancer"}, "TRUSTED_PROXIES"),
+        ({"ACCESS_TOKEN_SECONDS": "0"}, "- ACCESS_TOKEN_SECONDS must be a whole number from 1 to 86400."),
         ({"AUDIT_DAYS": "ninety"}, "- AUDIT_DAYS must be a whole number"),
         ({"AUDIT_DAYS": "999999999"}, "- AUDIT_DAYS must be a whole number from 0 to 36500."),
         ({"OAUTH_SERVICE_ISSUER": "https://auth.example.com", "HSTS_SECONDS": "-1"}, "- HSTS_SECONDS must be"),
