@@ -25,6 +25,17 @@ def test_another_redirect_uri_is_a_page_with_a_reference_and_never_a_redirect(si
     expect(desk.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+def test_who_was_wrong_too_often_is_told_to_wait_on_the_page_they_know(sites: Sites, desk: Page) -> None:
+    """What was typed as a name stays; nothing is marked as wrong that only time mends. Nobody has this name, so nobody waits."""
+    desk.goto(f"{sites.server_url}/login/")
+    for _ in range(11):
+        alice.signs_in(desk, "looking-glass", username="humpty")
+    expect(desk.get_by_role("alert")).to_contain_text("There were too many attempts to sign in.")
+    expect(desk.get_by_label("Username")).to_have_value("humpty")
+    expect(desk.get_by_label("Username")).not_to_have_attribute("aria-invalid", "true")
+    check(desk)
+
+
 def test_a_form_without_its_csrf_cookie_changes_nothing_and_says_why(sites: Sites, desk: Page) -> None:
     """Cookies are cleared, sessions change in other tabs: it happens to honest people."""
     alice.connects(desk, sites)
