@@ -162,7 +162,7 @@ def test_a_web_address_matches_nothing_but_itself(sent: str, is_native: bool) ->
 @pytest.mark.parametrize("registered_port", ["", ":5000"])
 @pytest.mark.parametrize("port", ["", ":1", ":80", ":5001", ":61023", ":65535"])
 def test_the_port_of_a_native_apps_loopback_address_is_free(host: str, registered_port: str, port: str) -> None:
-    """ "The authorization server MUST allow any port to be specified at the time of the request." """
+    """ "The authorization server MUST allow any port to be specified at the time of the request"."""
     registered = f"http://{host}{registered_port}/callback?a=b"
     assert redirect_uri.match(f"http://{host}{port}/callback?a=b", [registered], is_native=True)
 

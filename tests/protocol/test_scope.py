@@ -40,7 +40,7 @@ def test_a_scope_is_a_list_without_repeats(text: str, parsed: tuple[str, ...]) -
 
 
 def test_no_scope_asked_for_is_all_that_is_allowed() -> None:
-    """ "The authorization server MUST … process the request using a pre-defined default value" (section 3.3)."""
+    """ "[...] the authorization server MUST either process the request using a pre-defined default value" (section 3.3)."""
     assert scope.requested("", allowed="user profile") == "user profile"
 
 
