@@ -20,12 +20,12 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import DataError, Error, InterfaceError, OperationalError, close_old_connections, connections
+from django.db import DataError, Error, close_old_connections, connections
 from django.db.models.signals import post_delete
 from django.dispatch import Signal
 from django.utils import timezone
 
-from . import conf, signals
+from . import conf, outage, signals
 from .models import AuditEvent, Client
 from .models.audit_event import Entry, Event, Outcome
 
@@ -205,12 +205,12 @@ class _Trail:
             while batch := self._next():
                 try:
                     self._write(_identified(batch))
-                except (OperationalError, InterfaceError) as fault:
-                    self.waiting.extendleft(reversed(batch))
-                    logger.warning("audit: %d events wait for the database: %s", len(self.waiting), fault)
-                    return False
-                except Exception:  # whatever it is, the next batch must have its turn
-                    logger.exception("audit: a batch could not be written")
+                except Exception as fault:
+                    if outage.explains(fault):
+                        self.waiting.extendleft(reversed(batch))
+                        logger.warning("audit: %d events wait for the database: %s", len(self.waiting), fault)
+                        return False
+                    logger.exception("audit: a batch could not be written")  # and the next must have its turn
                     self._lose(len(batch))
         finally:
             self._writing.release()

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import InterfaceError, InternalError, OperationalError, connections, transaction
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 from django.http.request import RawPostDataException
 from django.shortcuts import render
@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
-from . import conf, signals
+from . import conf, outage, signals
 from .protocol import bearer
 from .protocol.errors import (
     BearerError,
@@ -44,7 +44,6 @@ REALM = "oauth_service"
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 PREFLIGHT_SECONDS = 86_400
-READ_ONLY = "25006"  # PostgreSQL's read_only_sql_transaction: a standby, or a primary that was told to stop
 
 View = Callable[..., HttpResponseBase]
 Page = TypeVar("Page", bound=HttpResponseBase)
@@ -295,15 +294,8 @@ def fail_in_json(path: str, failure: Exception) -> Answer:
 
 def _unavailable(failure: Exception) -> TemporarilyUnavailable | None:
     """What to say if a failure is the database's being away, or its taking no writes; None for any other."""
-    takes_no_writes = isinstance(failure, InternalError) and getattr(failure.__cause__, "sqlstate", "") == READ_ONLY
-    if not takes_no_writes and not isinstance(failure, (OperationalError, InterfaceError)):
+    if not outage.explains(failure):
         return None
-    if takes_no_writes:
-        # The connection is as good as new, but leads to a server that is not the primary any more.
-        for connection in connections.all(initialized_only=True):
-            if not connection.in_atomic_block and connection.connection is not None:
-                connection.connection.close()  # Django's own close() gives it back to a pool, for the next request
-                connection.close()
     # The driver's words name hosts and statements; they are the operator's.
     return TemporarilyUnavailable(
         "the server cannot reach its database at the moment", detail=f"{type(failure).__name__}: {failure}"

@@ -20,6 +20,7 @@ from oauth_service import audit, signals
 from oauth_service.models import AuditEvent, Grant, audit_event, purge
 from tests.guide import SECRET, Guide
 from tests.test_signals import ANNOUNCED, EVENTS, play
+from tests.test_unavailable import AWAY
 
 Committed = Callable[[], AbstractContextManager[object]]
 START = audit._Trail.start  # before tests/conftest.py takes it away
@@ -360,16 +361,17 @@ def fault(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
     return raised  # type: ignore[return-value]
 
 
+@pytest.mark.parametrize("away", AWAY)
 def test_while_the_database_is_away_events_wait(
-    guide: Guide, committed: Committed, fault: list[Exception], caplog: pytest.LogCaptureFixture
+    guide: Guide, committed: Committed, fault: list[Exception], caplog: pytest.LogCaptureFixture, away: str
 ) -> None:
     """In their order, those that are written at once too; nobody's request fails for it."""
-    fault.append(OperationalError("server closed the connection"))
+    fault.append(AWAY[away]())
     with committed():
         tokens = guide.tokens()
         assert guide.revoke(tokens["refresh_token"]).status_code == 200
     assert (audit.flush(), audit.flush(), written("event")) == (False, False, [])
-    assert "4 events wait for the database: server closed the connection" in caplog.text
+    assert f"4 events wait for the database: {fault[0]}" in caplog.text
     fault.clear()
     assert audit.flush()
     assert written("event") == ["consent_given", "code_issued", "token_issued", "token_revoked"]
