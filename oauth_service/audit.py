@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from multiprocessing.util import Finalize
 from typing import Any, NamedTuple
 
@@ -120,7 +120,8 @@ def _record(
     if not (lifetime := conf.AUDIT_LIFETIME()):
         return
     now = timezone.now()
-    if last_used_at and last_used_at.date() == now.date():
+    # A database connection may have a TIME_ZONE of its own, and so what is read from it.
+    if last_used_at and last_used_at.astimezone(UTC).date() == now.date():
         return
     event, outcome, why = _EVENTS[signal]
     served = signals.now_serving()

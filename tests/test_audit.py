@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -90,6 +91,16 @@ def test_a_connection_in_use_is_one_row_a_day(guide: Guide, committed: Committed
         NOON + timedelta(hours=36),
         NOON + timedelta(hours=60),
     ]
+
+
+def test_a_day_begins_at_the_same_moment_in_every_time_zone(guide: Guide, committed: Committed) -> None:
+    """A database may answer in a TIME_ZONE of its own: there it was tomorrow already when the connection was last used."""
+    last_used_at = datetime(2026, 3, 2, 0, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    facts = {"user_id": guide.alice.pk, "client_id": guide.client.client_id, "last_used_at": last_used_at}
+    with time_machine.travel(last_used_at + timedelta(hours=1), tick=False), committed():
+        signals.announce(signals.token_refreshed, **facts)
+    audit.flush()
+    assert written("event", "at") == [("token_refreshed", datetime(2026, 3, 2, 0, 30, tzinfo=UTC))]
 
 
 def test_refusals_alike_are_one_row_a_minute(guide: Guide, committed: Committed) -> None:
