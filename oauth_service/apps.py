@@ -1,6 +1,11 @@
 """The app."""
 
-from django.apps import AppConfig
+from typing import TYPE_CHECKING
+
+from django.apps import AppConfig, apps
+
+if TYPE_CHECKING:
+    from django.db.models import Model
 
 
 class OAuthServiceConfig(AppConfig):
@@ -21,10 +26,16 @@ class OAuthServiceConfig(AppConfig):
 
         checks.register_all()
         user_login_failed.connect(signals.announce_login_refused, dispatch_uid="oauth_service.login_refused")
-        for owner in (get_user_model(), Client):
+        users, clients = _by_every_name(get_user_model()), _by_every_name(Client)
+        for owner in (*users, *clients):
             pre_delete.connect(hold_owner, sender=owner, dispatch_uid="oauth_service.hold_owner")
-        audit.connect()
+        audit.connect(users)
         if conf.counts() and not checks.fault_of_metrics():  # else the checks say why nothing is counted
             from . import metrics
 
             metrics.connect()
+
+
+def _by_every_name(model: "type[Model]") -> "list[type[Model]]":
+    """A model and its proxies: Django tells of a deletion under the name that it was asked for by."""
+    return [each for each in apps.get_models() if each._meta.concrete_model is model._meta.concrete_model]

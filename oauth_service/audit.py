@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from multiprocessing.util import Finalize
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DataError, Error, close_old_connections, connections
+from django.db.models import Model
 from django.db.models.signals import post_delete
 from django.dispatch import Signal
 from django.utils import timezone
@@ -92,11 +93,17 @@ class _Alike(NamedTuple):
         return cls(minute, entry.event, entry.user_id, entry.client_id, entry.reason, entry.address)
 
 
-def connect() -> None:
-    """Hear of every event, and of every user that is deleted."""
+def connect(users: Iterable[type[Model]]) -> None:
+    """
+    Hear of every event, and of every user that is deleted.
+
+    Args:
+        users: the user model and its proxies.
+    """
     for signal in _EVENTS:
         signal.connect(_record, dispatch_uid="oauth_service.audit")
-    post_delete.connect(_forget, sender=get_user_model(), dispatch_uid="oauth_service.audit")
+    for user in users:
+        post_delete.connect(_forget, sender=user, dispatch_uid="oauth_service.audit")
 
 
 def flush() -> bool:

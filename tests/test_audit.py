@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.db import DataError, OperationalError, connections
@@ -335,6 +336,23 @@ def test_the_trail_of_a_user_goes_with_the_user(played: Guide) -> None:
     AuditEvent.objects.filter(event="code_issued").update(user=other)
     played.alice.delete()
     assert set(written("event", "user_id")) == {("client_refused", None), ("code_issued", other.pk)}
+
+
+@pytest.fixture
+def staff() -> Iterator[type[User]]:
+    """A project's own name for some of its users: a proxy, as Django calls it, that is there when the app gets ready."""
+    meta = type("Meta", (), {"proxy": True, "app_label": "oauth_service"})
+    proxy = type("Staff", (User,), {"__module__": __name__, "Meta": meta})
+    apps.get_app_config("oauth_service").ready()
+    yield proxy
+    del apps.all_models["oauth_service"]["staff"]
+    apps.clear_cache()
+
+
+def test_it_goes_by_whatever_name_the_user_is_deleted(played: Guide, staff: type[User]) -> None:
+    """Django tells of a deletion as one of that name alone, and not as one of a user."""
+    staff._default_manager.get(pk=played.alice.pk).delete()
+    assert set(written("event", "user_id")) == {("client_refused", None)}
 
 
 def test_an_event_of_somebody_who_was_deleted_meanwhile_can_be_written(guide: Guide, committed: Committed) -> None:
