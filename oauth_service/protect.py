@@ -107,7 +107,9 @@ class ProtectedMixin:
         if not hasattr(cls, "required_scope"):
             raise ImproperlyConfigured(f'{cls.__name__} must say its required_scope, "" for any good token.')
         view = super().as_view(**initkwargs)  # type: ignore[misc]
-        return protect(*cls.required_scope.split())(view)
+        # as_view(required_scope=...) sets it for this URL alone, as it does any attribute of Django's views.
+        required_scope: str = initkwargs.get("required_scope", cls.required_scope)
+        return protect(*required_scope.split())(view)
 
 
 def bearer_of(call: Call, *, now: datetime) -> Bearer:

@@ -105,6 +105,7 @@ urlpatterns = [
     path("class/", Avatar.as_view(size=64)),
     path("async-class/", AsyncAvatar.as_view()),
     path("class-anything/", Anything.as_view()),
+    path("class-with-scope/", Anything.as_view(required_scope="profile")),
 ]
 
 ALL = ["/avatar/32/", "/async-avatar/32/", "/everything/", "/class/", "/async-class/"]
@@ -194,6 +195,15 @@ def test_too_little_scope_is_told_what_is_needed(guide: Guide, url: str, scope: 
     response = guide.server.get(url, headers=bearing(guide.tokens(scope="user")["access_token"]))
     assert (response.status_code, response.json()["error"]) == (403, "insufficient_scope")
     assert response["WWW-Authenticate"].endswith(f'scope="{scope}"')
+
+
+def test_a_scope_that_a_url_names_is_asked_for(guide: Guide) -> None:
+    """as_view() takes the attributes of a Django view; one that is taken and not obeyed would open the view."""
+    answers = [
+        guide.server.get("/class-with-scope/", headers=bearing(guide.tokens(scope=scope)["access_token"]))
+        for scope in ("user", "profile")
+    ]
+    assert [answer.status_code for answer in answers] == [403, 200]
 
 
 @pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/", "/class/"])
