@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, connections, models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from ..protocol import scope as scopes
@@ -118,7 +118,20 @@ def hold_owner(sender: type[models.Model], instance: models.Model, using: str, *
     A consent refers to both. The deletion finds each that is there by now; one that comes later waits for the end of the
     deletion, and fails itself.
     """
+    _one_kind_at_a_time(connections[using], alone=sender is Client)
     list(sender._base_manager.using(using).select_for_update().filter(pk=instance.pk).values_list("pk"))
+
+
+def _one_kind_at_a_time(connection: Any, *, alone: bool) -> None:
+    """
+    Let deletions of users and of clients not cross each other in the consents that they share, found in different orders.
+
+    Those of users, who have none in common, go on beside each other; one of clients, which is rare, goes alone.
+    """
+    if connection.vendor == "postgresql":
+        lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {lock}(hashtext(%s))", [Consent._meta.db_table])
 
 
 def _client_with_consent() -> "models.QuerySet[Any, Any]":

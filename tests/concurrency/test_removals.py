@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection, transaction
 from django.test import Client as Browser
+from django.utils import timezone
 
 from oauth_service.models import Client, Consent
 from tests.concurrency.conftest import Tabs
@@ -158,3 +160,46 @@ def test_a_deletion_in_the_admin_takes_a_first_consent_that_is_being_given(
         deletion = started(partial(staff.post, url, form, follow=True))
     told = [message.level_tag for message in deletion.result(PATIENCE_SECONDS).context["messages"]]
     assert (told, was_answered(answer.result()), Consent.objects.count()) == (["success"], True, 0)
+
+
+# -- deletions of many that meet each other --------------------------------------------------------------------------
+
+
+def by_the_index() -> None:
+    """Let PostgreSQL find the rows of a deletion as it does in a large table: users' in one order, clients' in another."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+
+
+@pytest.mark.parametrize("first", [delete_users, delete_clients])
+def test_a_deletion_of_users_and_one_of_clients_do_not_deadlock(guide: Guide, first: Delete) -> None:
+    """Each would delete the consent that it finds first, and then wait for the other's: one kind goes after the other."""
+    users = [guide.alice, *(User.objects.create(username=name) for name in ("dinah", "edith"))]
+    clients = [guide.client, *(Client.objects.create(client_id=name, name=name) for name in ("second", "third"))]
+    now = timezone.now()
+    pairs = zip(users, reversed(clients), strict=True)
+    consents = [Consent.objects.create(user=user, client=client, scope="user", given_at=now) for user, client in pairs]
+
+    def delete(delete: Delete) -> object:
+        by_the_index()
+        return delete(guide)
+
+    second = delete_users if first is delete_clients else delete_clients
+    with transaction.atomic():
+        # Both have deleted one end of the diagonal by the time they come to its middle.
+        Consent.objects.select_for_update().get(pk=consents[1].pk)
+        deletions = [started(partial(delete, each)) for each in (first, second)]
+    for deletion in deletions:
+        deletion.result(PATIENCE_SECONDS)
+    assert (User.objects.count(), Client.objects.count(), Consent.objects.count()) == (0, 0, 0)
+
+
+def test_deletions_of_the_same_kind_do_not_wait_for_each_other(guide: Guide) -> None:
+    """No two users have a consent in common; who deletes a thousand of them must not hold up who deletes one."""
+    dinah = User.objects.create(username="dinah")
+    with stopped(partial(delete_user, guide), before='DELETE FROM "auth_user"'):
+        other = started(dinah.delete)
+        was_done = other.done() or connection.vendor == "sqlite"  # which has one writer at a time, whoever it is
+    other.result(PATIENCE_SECONDS)
+    assert was_done
