@@ -8,6 +8,7 @@ directly, as a prepared statement.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from threading import local
 from types import SimpleNamespace
 from typing import Any, Generic, NamedTuple, TypeVar, cast
@@ -36,6 +37,7 @@ _AS_THEY_ARE = (
     models.AutoField,
     models.BooleanField,
 )
+_MAKING_A_CURSOR = ("cursor", "_cursor", "create_cursor")
 # What Django and psycopg read alike whichever form it is sent in.
 _READ_ALIKE = (*_AS_THEY_ARE, models.BinaryField)
 
@@ -239,7 +241,7 @@ def delete(rows: "models.QuerySet[Any]") -> sql.Query:
 
 
 class _Kept(local):
-    """The driver's connection of this thread, and a cursor on it that is used again."""
+    """The driver's connection of this thread, and a cursor on it that is used again; None for Django's own, each time."""
 
     driver: Any = None
     cursor: Any = None
@@ -256,17 +258,38 @@ def _run(connection: Any, text: str, parameters: list[Any], take: Callable[[Any]
         or connection.execute_wrappers
         or connection.queries_logged
     ):
-        with connection.cursor() as cursor:
-            cursor.execute(text, parameters)
-            return take(cursor)
+        return _run_through_django(connection, text, parameters, take)
     if connection.connection is None:
         connection.ensure_connection()
     driver, kept = connection.connection, _kept
     if kept.driver is not driver:
-        kept.driver, kept.cursor = driver, connection.Database.Cursor(driver)
+        kept.driver = driver
+        kept.cursor = None if _is_instrumented(connection) else connection.Database.Cursor(driver)
+    if kept.cursor is None:
+        return _run_through_django(connection, text, parameters, take)
     with connection.wrap_database_errors:
         kept.cursor.execute(text, parameters, prepare=driver.prepare_threshold is not None, binary=binary)
         return take(kept.cursor)
+
+
+def _run_through_django(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T]) -> T:
+    with connection.cursor() as cursor:
+        cursor.execute(text, parameters)
+        return take(cursor)
+
+
+def _is_instrumented(connection: Any) -> bool:
+    # A backend or a cursor that is not Django's has something to do at each statement: count it, or choose a tenant's schema.
+    return _makes_cursors_of_its_own(connection.__class__) or not _is_djangos(connection.connection.cursor_factory)
+
+
+@cache
+def _makes_cursors_of_its_own(backend: type) -> bool:
+    return any(name in vars(kind) and not _is_djangos(kind) for kind in backend.__mro__ for name in _MAKING_A_CURSOR)
+
+
+def _is_djangos(kind: Any) -> bool:
+    return bool(kind.__module__.startswith("django."))
 
 
 def _run_again(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T], *, binary: bool) -> T:

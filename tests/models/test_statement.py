@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, models
+from django.db import connection, connections, models
 from django.db.models.functions import Cast
 
 from oauth_service.models import Client
@@ -66,3 +66,23 @@ def test_only_rows_of_plain_columns_are_sent_in_binary(expression: Any) -> None:
 
 def _comparable(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["_cursor", "create_cursor"])
+def test_a_backend_of_a_projects_own_is_asked_for_each_cursor(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """It counts statements, or chooses a tenant's schema: past it, one tenant's request would be answered of another's rows."""
+    backend = connections["default"]
+    heard: list[str] = []
+
+    def cursor(self: Any, *arguments: Any) -> Any:
+        heard.append(name)
+        return getattr(type(backend).__base__, name)(self, *arguments)
+
+    monkeypatch.setattr(backend, "__class__", type("Tenants", (type(backend),), {name: cursor}))
+    backend.close()
+    Client.objects.row("a")
+    heard.clear()
+    Client.objects.row("a")
+    backend.close()
+    assert heard == [name]
