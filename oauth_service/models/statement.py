@@ -13,7 +13,16 @@ from threading import local
 from types import SimpleNamespace
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, models, router, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    connections,
+    models,
+    router,
+    transaction,
+)
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import sql
 from django.db.models.constants import OnConflict
@@ -37,6 +46,7 @@ _AS_THEY_ARE = (
     models.AutoField,
     models.BooleanField,
 )
+_RESULT_TYPE_CHANGED = "0A000"  # PostgreSQL's feature_not_supported, as "cached plan must not change result type"
 _MAKING_A_CURSOR = ("cursor", "_cursor", "create_cursor")
 # What Django and psycopg read alike whichever form it is sent in.
 _READ_ALIKE = (*_AS_THEY_ARE, models.BinaryField)
@@ -293,14 +303,22 @@ def _is_djangos(kind: Any) -> bool:
 
 
 def _run_again(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T], *, binary: bool) -> T:
-    """Run what only reads; once more on a new connection if this one turns out to have died while nobody used it."""
+    """
+    Run what only reads; once more on a new connection if this one turns out to have died while nobody used it, or to hold
+    the statement as it was prepared before a migration.
+    """
     try:
         return _run(connection, text, parameters, take, binary=binary)
     except (InterfaceError, OperationalError):
         if connection.in_atomic_block or connection.connection is None or connection.is_usable():
             raise
         connection.close()
-        return _run(connection, text, parameters, take, binary=binary)
+    except NotSupportedError as failure:
+        if connection.in_atomic_block or getattr(failure.__cause__, "sqlstate", "") != _RESULT_TYPE_CHANGED:
+            raise
+        connection.connection.close()  # else a pool would give it to the next request
+        connection.close()
+    return _run(connection, text, parameters, take, binary=binary)
 
 
 def _first(cursor: Any) -> tuple[Any, ...] | None:

@@ -1,5 +1,6 @@
 """What a statement of ours reads is what the ORM reads, whatever a host project's columns are made of."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -86,3 +87,31 @@ def test_a_backend_of_a_projects_own_is_asked_for_each_cursor(monkeypatch: pytes
     Client.objects.row("a")
     backend.close()
     assert heard == [name]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_migration_beside_it_costs_no_request_an_error() -> None:
+    """PostgreSQL runs no statement that was prepared when a column had another type, for as long as a connection lives."""
+    Client.objects.create(client_id="a", name="before")
+    assert [row.name for _ in range(3) if (row := Client.objects.row("a"))] == ["before"] * 3
+    now, wider = Client._meta.get_field("name"), models.CharField(max_length=200)
+    wider.set_attributes_from_name("name")
+    alter(now, wider)
+    try:
+        found = Client.objects.row("a")
+    finally:
+        alter(wider, now)
+    assert found
+    assert found.name == "before"
+
+
+def alter(before: Any, after: Any) -> None:
+    """What a migration does, on a connection that it has to itself."""
+
+    def migrate() -> None:
+        with connection.schema_editor() as editor:
+            editor.alter_field(Client, before, after)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(migrate).result()
