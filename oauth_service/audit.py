@@ -168,6 +168,7 @@ class _Trail:
         self.lost = 0
         self._told: set[_Alike] = set()
         self._started = False
+        self._finalizer: Finalize | None = None
         self._something = threading.Event()
         self._enough = threading.Event()
         self._writing = threading.Lock()
@@ -194,8 +195,12 @@ class _Trail:
                 return
             self._started = True
         # Unlike atexit's, it is also run by the children of multiprocessing, which some servers' workers are.
-        Finalize(None, self.finish, exitpriority=100)
-        threading.Thread(target=self._write_on, name="oauth_service.audit", daemon=True).start()
+        self._finalizer = self._finalizer or Finalize(None, self.finish, exitpriority=100)
+        try:
+            threading.Thread(target=self._write_on, name="oauth_service.audit", daemon=True).start()
+        except RuntimeError:  # no thread is to be had at the moment; the next event asks again
+            self._started = False
+            logger.warning("audit: the writer could not be started", exc_info=True)
 
     def flush(self, *, patience: float = -1) -> bool:
         """

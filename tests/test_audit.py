@@ -481,6 +481,22 @@ def test_a_thread_of_its_own_writes(writer: audit._Trail, guide: Guide) -> None:
     assert started.count("oauth_service.audit") - names.count("oauth_service.audit") == 1
 
 
+def test_a_writer_that_could_not_be_started_is_by_the_next_event(
+    writer: audit._Trail, guide: Guide, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process at its limit of threads for a moment would otherwise keep all that happens until it ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _no_thread)
+        guide.answer()
+    assert "the writer could not be started" in caplog.text
+    guide.tokens()
+    assert eventually(5)
+
+
+def _no_thread(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 def test_it_writes_when_the_database_is_back(writer: audit._Trail, guide: Guide, fault: list[Exception]) -> None:
     """By itself."""
     fault.append(OperationalError("no route to host"))
