@@ -36,8 +36,13 @@ SECRETS = (
 LONGEST_IDLE_SECONDS = 600  # a thread that ends takes its database connection with it
 
 
+def host() -> str:
+    """The address on which it listens."""
+    return os.environ.get("SERVE_HOST") or "127.0.0.1"
+
+
 def port() -> int:
-    """Where it listens."""
+    """Where it listens there."""
     return number("SERVE_PORT", 8000, least=1, most=65_535)
 
 
@@ -120,7 +125,7 @@ def _absent() -> Iterator[str]:
 
 def _taken() -> Iterator[str]:
     # Workers share the port with whoever else asks for it to be shared: a second server would take half of the requests.
-    if is_listening(port()):
+    if is_listening(port(), host=host()):
         yield f"Port {port()} is in use: end what listens there, or set SERVE_PORT."
 
 
@@ -170,7 +175,7 @@ def serve() -> None:
 
     Granian(
         DIRECT if is_direct else APPLICATION,
-        address=os.environ.get("SERVE_HOST") or "127.0.0.1",
+        address=host(),
         port=port(),
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,

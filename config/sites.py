@@ -49,11 +49,13 @@ class SitesError(Exception):
     """The sites could not be prepared or did not start; the message says which and why."""
 
 
-def is_listening(port: int) -> bool:
-    """Tell whether something on this machine answers on the port."""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def is_listening(port: int, *, host: str = "127.0.0.1") -> bool:
+    """Tell whether something on this machine answers on the port of an address."""
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def prepare(sites: Sites) -> None:

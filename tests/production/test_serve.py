@@ -76,11 +76,12 @@ def test_it_refuses_a_database_without_the_migrations(on_sqlite: Deployment, tmp
     assert "migrations are not applied, contenttypes.0001_initial first: run `python manage.py migrate`" in said
 
 
-def test_it_refuses_a_port_that_is_taken(on_sqlite: Deployment) -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
+def test_it_refuses_a_port_that_is_taken(on_sqlite: Deployment, host: str) -> None:
     """The port could be shared, and two servers would answer by turns."""
-    with socket.create_server(("127.0.0.1", free_port())) as taken:
+    with socket.create_server((host, free_port())) as taken:
         port = str(taken.getsockname()[1])
-        assert f"Port {port} is in use" in refused(on_sqlite.environment(SERVE_PORT=port))
+        assert f"Port {port} is in use" in refused(on_sqlite.environment(SERVE_HOST=host, SERVE_PORT=port))
 
 
 def test_a_start_that_is_refused_takes_nothing_from_the_server_that_runs(on_sqlite: Deployment) -> None:
