@@ -5,10 +5,11 @@ Needs prometheus_client (extra `metrics`) and is imported only where metrics are
 PROMETHEUS_MULTIPROC_DIR names a folder that was empty at their start.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 
-from django.db import models
+from django.db import Error, models
 from django.dispatch import Signal
 from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -18,6 +19,8 @@ from prometheus_client.registry import Collector
 
 from . import signals
 from .models import purge
+
+logger = logging.getLogger("oauth_service.metrics")
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 MOST_BACKLOG = 10_000  # counted no further: what matters is that it grows
@@ -54,8 +57,13 @@ class _Backlog(Collector):
         family = GaugeMetricFamily(
             "oauth_service_sweep_backlog", f"Dead rows that wait to be swept, {MOST_BACKLOG} at most.", labels=["table"]
         )
-        for model in purge.SWEPT:
-            family.add_metric([model._meta.model_name or ""], _dead(model))
+        try:
+            for model in purge.SWEPT:
+                family.add_metric([model._meta.model_name or ""], _dead(model))
+        except Error:
+            # What was counted is in this machine's memory, and is wanted most while the database is away.
+            logger.warning("the backlog of the sweep cannot be counted", exc_info=True)
+            return
         yield family
 
 

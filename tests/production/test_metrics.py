@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from django.db import OperationalError
 from django.test import Client as Browser
 from django.utils import timezone
 from pytest_django import Settings
@@ -15,6 +16,7 @@ from oauth_service import checks
 from oauth_service.models import RevokedToken
 from tests.production.deployment import Deployment, Served, eventually, serving
 from tests.production.visit import Visit
+from tests.test_unavailable import failing
 
 SECRET = "metrics-secret-of-the-production-tests"
 
@@ -123,6 +125,20 @@ def test_the_backlog_of_the_sweep_is_counted_when_somebody_asks(browser: Browser
     text = browser.get("/metrics", headers={"Authorization": f"Bearer {SECRET}"}).text
     assert 'oauth_service_sweep_backlog{table="revokedtoken"} 2.0' in text
     assert 'oauth_service_sweep_backlog{table="grant"} 0.0' in text
+
+
+@pytest.mark.django_db
+def test_while_the_database_is_away_it_tells_what_was_counted(browser: Browser, settings: Settings) -> None:
+    """An outage is when somebody looks; only the backlog, which the database would have to count, is left out."""
+    settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
+    with failing(OperationalError("connection refused")):
+        answer = browser.get("/metrics", headers={"Authorization": f"Bearer {SECRET}"})
+    told = {line.split()[2] for line in answer.text.splitlines() if line.startswith("# TYPE")}
+    assert (answer.status_code, "oauth_service_requests_total" in told, "oauth_service_sweep_backlog" in told) == (
+        200,
+        True,
+        False,
+    )
 
 
 # -- what is counted -----------------------------------------------------------------------------------------------------
