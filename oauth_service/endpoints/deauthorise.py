@@ -19,9 +19,8 @@ def deauthorise(request: HttpRequest) -> HttpResponseBase:
     if not request.user.is_authenticated:
         return redirect_to_login(connected_apps)
     client_id = body_parameters(Call.of(request)).require("client_id")
-    consent = (
-        Consent.objects.filter(user_id=request.user.pk, client__client_id=client_id).select_related("client").first()
-    )
+    mine = Consent.objects.current().filter(user_id=request.user.pk)
+    consent = mine.filter(client__client_id=client_id).select_related("client").first()
     if consent:
         Consent.objects.withdraw(consent)
         signals.announce(signals.app_deauthorised, user_id=request.user.pk, client_id=client_id)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
 from .statement import Write, insert
@@ -72,7 +72,8 @@ class AuditEventManager(models.Manager["AuditEvent"]):
 
     def forget(self, user_id: Any) -> None:
         """Delete all that is known of a user."""
-        self.filter(user_id=user_id)._raw_delete(self.db)
+        database = router.db_for_write(self.model)
+        self.using(database).filter(user_id=user_id)._raw_delete(database)
 
 
 class AuditEvent(models.Model):

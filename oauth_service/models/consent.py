@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, connections, models, transaction
+from django.db import IntegrityError, connections, models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
 from ..protocol import scope as scopes
@@ -63,6 +63,10 @@ class ConsentManager(models.Manager["Consent"]):
                 lost_race = cause  # the other tab was first: add to what it made
         raise lost_race
 
+    def current(self) -> "models.QuerySet[Consent]":
+        """Consents as they were last written: a replica may not know yet what was allowed a moment ago."""
+        return self.using(router.db_for_write(self.model))
+
     def withdraw(self, consent: "Consent") -> None:
         """
         Cut a client off from a user: the consent, every pending code and every grant.
@@ -70,10 +74,11 @@ class ConsentManager(models.Manager["Consent"]):
         Codes and grants are read joined with their consent only, so its deletion alone ends them, even those that a
         request in flight is about to write; deleting their rows too keeps the tables small.
         """
-        with transaction.atomic():
-            self.filter(pk=consent.pk)._raw_delete(self.db)
-            consent.authorizationcodes.all()._raw_delete(self.db)
-            consent.grants.all()._raw_delete(self.db)
+        database = router.db_for_write(self.model)
+        with transaction.atomic(using=database):
+            self.using(database).filter(pk=consent.pk)._raw_delete(database)
+            consent.authorizationcodes.db_manager(database).all()._raw_delete(database)
+            consent.grants.db_manager(database).all()._raw_delete(database)
 
     def of_user(self, user_id: Any, *, now: datetime) -> "models.QuerySet[Consent]":
         """A user's connected apps, each with `connection_count` and `last_used_at` of its live grants."""
