@@ -14,7 +14,7 @@ import httpx
 from tests.production.deployment import PASSWORD, Deployment, Served, eventually, manage
 from tests.production.visit import Visit
 
-PATIENCE_SECONDS = 40
+PATIENCE_SECONDS = 120
 PAUSE_SECONDS = 0.1
 PEOPLE = 4
 T = TypeVar("T")

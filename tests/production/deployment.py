@@ -153,7 +153,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(happened: Callable[[], T], *, seconds: float = 20) -> T:
+def eventually(happened: Callable[[], T], *, seconds: float = 60) -> T:
     """Ask until the answer is true, at most for so long; the answer."""
     deadline = time.monotonic() + seconds
     while not (answer := happened()) and time.monotonic() < deadline:
