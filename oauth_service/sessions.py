@@ -9,7 +9,7 @@ request of somebody who is signed in costs. A session names the backend that sig
 people sign in once more.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.sessions.backends import db
@@ -28,11 +28,11 @@ class SessionStore(db.SessionStore):
         # A cookie can hold a NUL byte, as "\000" in quotes. PostgreSQL takes none, and every page would be a 500.
         return bool(super()._validate_session_key(key)) and "\0" not in str(key)  # type: ignore[misc]
 
-    def _get_session_from_db(self) -> Session | None:
-        session = _alive.one(session_key=self.session_key, now=timezone.now())
-        if session is None:
+    def _get_session_from_db(self) -> "_Row | None":
+        row = _alive.one(session_key=self.session_key, now=timezone.now())
+        if row is None:
             self._session_key = None
-        return session
+        return row
 
 
 class Backend(ModelBackend):
@@ -47,12 +47,13 @@ def _alive_rows() -> "models.QuerySet[Any, Any]":
     now = Given("now", models.DateTimeField())
     key = Given("session_key", models.CharField())
     alive = Session.objects.filter(session_key=key, expire_date__gt=now)
-    return alive.values_list("session_key", "session_data", "expire_date")
+    return alive.values_list("session_data")
 
 
-def _session(columns: tuple[Any, ...]) -> Session:
-    session_key, session_data, expire_date = columns
-    return Session(session_key=session_key, session_data=session_data, expire_date=expire_date)
+class _Row(NamedTuple):
+    """What Django's store reads of a session."""
+
+    session_data: str
 
 
-_alive = Select(lambda: Session, _alive_rows, _session)
+_alive = Select(lambda: Session, _alive_rows, _Row._make)
