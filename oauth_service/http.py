@@ -168,7 +168,7 @@ class Answer:
 
 _encode = DjangoJSONEncoder().encode  # claims of a host project may hold dates and lazy texts
 _IS_JSON: Headers = (("Content-Type", JSON),)
-_NOT_KEPT: Headers = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
+NOT_KEPT: Headers = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
 # Not left to Django's SecurityMiddleware: a host project need not have it.
 NOT_SNIFFED = ("X-Content-Type-Options", "nosniff")
 
@@ -210,7 +210,7 @@ def answers_calls(*methods: str) -> Callable[[Core], Endpoint]:
             with signals.serving(core.__name__, call.method, call.address, call.request_id) as served:
                 said = decide(call)
                 served.status = said.status
-            return Answer(said.status, said.body, (*said.headers, *shared, *_NOT_KEPT))
+            return Answer(said.status, said.body, (*said.headers, *shared, *NOT_KEPT))
 
         @csrf_exempt
         @transaction.non_atomic_requests
@@ -254,7 +254,7 @@ def answers_in_json(*methods: str) -> Callable[[View], View]:
                     except Exception as failure:
                         response = fail_in_json(request.path, failure).for_django()
                 served.status = response.status_code
-            for name, value in (*shared, *(() if response.has_header("Cache-Control") else _NOT_KEPT)):
+            for name, value in (*shared, *(() if response.has_header("Cache-Control") else NOT_KEPT)):
                 response.headers[name] = value
             return response
 
@@ -266,7 +266,7 @@ def answers_in_json(*methods: str) -> Callable[[View], View]:
 def refuse_in_json(path: str, refusal: OAuthError) -> Answer:
     """Render a refusal for a program, and log its exact reason under the reference that the answer carries."""
     reference = log_refusal(path, refusal)
-    headers: Headers = _NOT_KEPT
+    headers: Headers = ()
     if isinstance(refusal, BearerError):
         headers = (*headers, ("WWW-Authenticate", bearer.challenge(refusal, realm=REALM)))
     elif isinstance(refusal, InvalidClient):
@@ -289,7 +289,7 @@ def fail_in_json(path: str, failure: Exception) -> Answer:
     logger.error("failure endpoint=%s reference=%s", _on_one_line(path), served.reference, exc_info=failure)
     error = ServerError("the server met an unexpected condition")
     members = {"error": error.error, "error_description": error.description, "reference": served.reference}
-    return Answer.of(members, status=error.status, headers=_NOT_KEPT)
+    return Answer.of(members, status=error.status)
 
 
 def _unavailable(failure: Exception) -> TemporarilyUnavailable | None:

@@ -23,7 +23,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from . import conf, issue
-from .http import NOT_SNIFFED, Answer, Call, fail_in_json, query_parameters, refuse_in_json
+from .http import NOT_KEPT, NOT_SNIFFED, Answer, Call, fail_in_json, query_parameters, refuse_in_json
 from .models import Grant
 from .protocol import bearer, lifecycle, scope, sealed
 from .protocol.errors import BearerError, InsufficientScope, InvalidRequest, InvalidToken, MalformedBearer
@@ -185,6 +185,6 @@ def _admit(request: HttpRequest, required_scope: tuple[str, ...]) -> HttpRespons
 
 def _instead(answer: Answer) -> HttpResponse:
     response = answer.for_django()
-    name, value = NOT_SNIFFED
-    response.headers[name] = value
+    for name, value in (NOT_SNIFFED, *NOT_KEPT):
+        response.headers[name] = value
     return response

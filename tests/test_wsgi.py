@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
@@ -82,6 +83,16 @@ def test_the_answer_is_the_same(guide: Guide, name: str) -> None:
         through_django["headers"].pop("Content-Type", None)
         directly["headers"].pop("Content-Type", None)
     assert directly == through_django
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/token/"), ("GET", "/userinfo/"), ("PUT", "/token/")])
+def test_a_refusal_says_nothing_twice(guide: Guide, method: str, path: str) -> None:
+    """Who gets two Cache-Control headers has to put them together (RFC 9110 section 5.3)."""
+    entry = wsgi.direct(lambda environ, start_response: [])
+    environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_HOST": "testserver", "wsgi.input": BytesIO()}
+    sent: list[str] = []
+    entry(environ, lambda status, headers: sent.extend(name for name, _ in headers))
+    assert sorted(sent) == sorted(set(sent))
 
 
 def test_the_middleware_of_the_project_has_its_headers(guide: Guide) -> None:
