@@ -398,19 +398,28 @@ def protect_page(response: HttpResponseBase, *, reply_to: ReplyTo | None = None)
     Args:
         reply_to: a form on the page ends in a redirect there, which form-action must allow, exactly.
     """
-    form_action = f"'self' {reply_to.csp_source}" if reply_to else "'self'"
-    for name, value in {
-        "Content-Security-Policy": (
-            "default-src 'none'; style-src 'self'; img-src 'self'; "
-            f"form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
-        ),
-        "X-Frame-Options": "DENY",
-        # no-referrer would make browsers send `Origin: null`, and the CSRF check would refuse our own form.
-        "Referrer-Policy": "same-origin",
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-    }.items():
+    for name, value in _of_a_page(f"'self' {reply_to.csp_source}") if reply_to else _OF_A_PAGE:
         response.headers.setdefault(name, value)
+
+
+def _of_a_page(form_action: str) -> Headers:
+    return (
+        (
+            "Content-Security-Policy",
+            (
+                "default-src 'none'; style-src 'self'; img-src 'self'; "
+                f"form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
+            ),
+        ),
+        ("X-Frame-Options", "DENY"),
+        # no-referrer would make browsers send `Origin: null`, and the CSRF check would refuse our own form.
+        ("Referrer-Policy", "same-origin"),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+
+
+_OF_A_PAGE = _of_a_page("'self'")
 
 
 def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
@@ -519,6 +528,12 @@ def render_page(request: HttpRequest | None, name: str, context: dict[str, Any],
 def redirect_with_code(reply_to: ReplyTo, code: str) -> HttpResponse:
     """Send the browser back to the client with a code (RFC 6749 section 4.1.2)."""
     return _to_client(reply_to.with_code(code))
+
+
+def answer_with_code(reply_to: ReplyTo, code: str) -> Answer:
+    """The same, with the headers of a page, for a way in beside Django's handler."""
+    headers = (("Content-Type", "text/html; charset=utf-8"), ("Location", iri_to_uri(reply_to.with_code(code))))
+    return Answer(302, headers=(*headers, ("Vary", "Cookie"), *_OF_A_PAGE))
 
 
 def redirect_with_error(request: HttpRequest, reply_to: ReplyTo, refusal: OAuthError) -> HttpResponse:

@@ -43,15 +43,17 @@ class Served:
 
     Attributes:
         endpoint: the name of the view; address: of who sent it; status, error: of the answer, once there is one.
+        is_left: it is not answered here after all, and whoever does tells of it.
     """
 
-    __slots__ = ("_reference", "address", "endpoint", "error", "status")
+    __slots__ = ("_reference", "address", "endpoint", "error", "is_left", "status")
 
     def __init__(self, endpoint: str = "", address: str = "", request_id: str = "") -> None:
         self.endpoint = endpoint
         self.address = address
         self.status = 0
         self.error = ""
+        self.is_left = False
         self._reference = request_id if _REQUEST_ID.fullmatch(request_id) else ""
 
     @property
@@ -80,7 +82,7 @@ def serving(endpoint: str, method: str, address: str, request_id: str) -> Iterat
     try:
         yield served
     finally:
-        if request_answered.receivers:
+        if request_answered.receivers and not served.is_left:
             seconds = time.perf_counter() - started
             facts = {"endpoint": endpoint, "method": method, "status": served.status, "error": served.error}
             request_answered.send_robust(sender=None, **facts, seconds=seconds)

@@ -1,35 +1,61 @@
 """
-A way in beside Django's handler (PEP 3333): /token/, /userinfo/ and /oauth/revoke/ without middleware and URL resolving.
+A way in beside Django's handler (PEP 3333): /token/, /userinfo/ and /oauth/revoke/ without middleware and URL resolving, and of
+GET /authorise/ what is answered at once, because this user has allowed it before.
 
     application = direct(get_wsgi_application())
 
 For who serves so many tokens that Django's own cost counts. Everything else, and every request that Django would turn away
-before it comes to a view (another host, no TLS), goes to Django as before. The endpoints are the same functions; what the
-project's SecurityMiddleware and XFrameOptionsMiddleware add to an answer is added here too, other middleware is passed by.
+before it comes to a view (another host, no TLS), goes to Django as before. The endpoints decide by the same functions; what the
+project's SecurityMiddleware and XFrameOptionsMiddleware add to an answer is added here too. Other middleware is passed by, but
+not where people are concerned: a project's own may be what asks them for a second factor. GET /authorise/ is answered here in
+projects that have none but what WITHOUT_A_SAY names.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from http.client import responses
+from importlib import import_module
 from io import BytesIO
+from types import SimpleNamespace
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import connections
-from django.http import HttpResponse, UnreadablePostError
+from django.http import HttpResponse, UnreadablePostError, parse_cookie
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.urls import reverse
 from django.utils.module_loading import import_string
 
+from . import conf, signals
 from .http import Answer, Call, Core, Headers
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
+Way = Callable[[Environ], Answer | None]
+
 MOST_HOSTS = 100
+
+SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
+USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
+# Middleware that lets every GET of somebody who is signed in pass, and adds nothing to a redirect but what is added here.
+WITHOUT_A_SAY = frozenset(
+    {
+        SESSIONS,
+        USERS,
+        "django.contrib.messages.middleware.MessageMiddleware",
+        "django.middleware.clickjacking.XFrameOptionsMiddleware",
+        "django.middleware.common.CommonMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.middleware.security.SecurityMiddleware",
+        "whitenoise.middleware.WhiteNoiseMiddleware",
+    }
+)
 
 
 def direct(django: Application) -> "Direct":
@@ -52,24 +78,26 @@ class Direct:
 
     def __init__(self, django: Application) -> None:
         self._django = django
-        self._cores = dict(_cores())
+        self._ways = dict(_ways())
         self._added = {is_secure: _added_by_middleware(is_secure=is_secure) for is_secure in (False, True)}
         self.good_hosts: set[str] = set()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        core = self._cores.get(environ.get("PATH_INFO", ""))
-        if core is None or environ.get("SCRIPT_NAME"):
+        way = self._ways.get(environ.get("PATH_INFO", ""))
+        if way is None or environ.get("SCRIPT_NAME"):
             return self._django(environ, start_response)
         is_secure = _is_secure(environ)
         if not self._is_good_host(environ) or (settings.SECURE_SSL_REDIRECT and not is_secure):
             return self._django(environ, start_response)
         try:
-            said = core(_call(environ))
+            said = way(environ)
         finally:
             self.give_back_connections()
-        start_response(
-            _status_line(said), [*said.headers, *self._added[is_secure], ("Content-Length", str(len(said.body)))]
-        )
+        if said is None:
+            return self._django(environ, start_response)
+        has = {name for name, _ in said.headers}
+        added = [(name, value) for name, value in self._added[is_secure] if name not in has]
+        start_response(_status_line(said), [*said.headers, *added, ("Content-Length", str(len(said.body)))])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [said.body]
 
     def give_back_connections(self) -> None:
@@ -90,16 +118,53 @@ class Direct:
         return True
 
 
-def _cores() -> Iterator[tuple[str, Core]]:
+def _ways() -> Iterator[tuple[str, Way]]:
     # Not above: they need the app registry, and a WSGI module imports this one before it is ready.
+    from .endpoints.authorise import answer_at_once
     from .endpoints.revoke import revoke
     from .endpoints.token import token
     from .endpoints.userinfo import userinfo
 
     for endpoint in (token, userinfo, revoke):
-        path = reverse(f"oauth_service:{endpoint.__name__}")
-        yield path, endpoint.answer
-        yield path.rstrip("/"), endpoint.answer
+        yield from _both(endpoint.__name__, partial(_program, endpoint.answer))
+    if _no_middleware_has_a_say() and conf.ISSUER():
+        store = import_module(settings.SESSION_ENGINE).SessionStore
+        yield from _both("authorise", partial(_person, answer_at_once, store))
+
+
+def _both(name: str, way: Way) -> Iterator[tuple[str, Way]]:
+    path = reverse(f"oauth_service:{name}")
+    yield path, way
+    yield path.rstrip("/"), way
+
+
+def _no_middleware_has_a_say() -> bool:
+    # SECRET_KEY_FALLBACKS: a session that an older key has signed is signed anew, and its cookie is another one then.
+    needs_django = (
+        *(settings.PREPEND_WWW, settings.DISALLOWED_USER_AGENTS),
+        *(settings.SESSION_SAVE_EVERY_REQUEST, settings.SECRET_KEY_FALLBACKS),
+    )
+    return not any(needs_django) and {SESSIONS, USERS} <= set(settings.MIDDLEWARE) <= WITHOUT_A_SAY
+
+
+def _program(core: Core, environ: Environ) -> Answer:
+    return core(_call(environ))
+
+
+def _person(core: Callable[[Call, Any], Answer | None], store: Any, environ: Environ) -> Answer | None:
+    cookie = parse_cookie(environ.get("HTTP_COOKIE", "")).get(settings.SESSION_COOKIE_NAME)
+    if not cookie or environ["REQUEST_METHOD"] != "GET":
+        return None
+    call = _call(environ)
+    with signals.serving("authorise", call.method, call.address, call.request_id) as served:
+        try:
+            request: Any = SimpleNamespace(session=store(cookie))  # all that get_user() looks at
+            user: Any = get_user(request)
+            said = core(call, user) if user.is_authenticated else None
+        except Exception:
+            said = None  # Django meets it again, and has a page for it
+        served.status, served.is_left = (said.status, False) if said else (0, True)
+    return said
 
 
 def _call(environ: Mapping[str, Any]) -> Call:

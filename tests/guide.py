@@ -29,8 +29,8 @@ def basic(client_id: str, secret: str) -> str:
     return "Basic " + base64.b64encode(f"{client_id}:{secret}".encode()).decode()
 
 
-def program() -> Browser:
-    """What a client's server sends with; with TEST_ENTRY=direct through oauth_service.wsgi, as SERVE_DIRECT=1 does."""
+def through_the_entry() -> Browser:
+    """What a test sends with; with TEST_ENTRY=direct through oauth_service.wsgi, as SERVE_DIRECT=1 does."""
     return Program() if os.environ.get("TEST_ENTRY") == "direct" else Browser()
 
 
@@ -40,8 +40,8 @@ class Guide:
 
     alice: User
     client: Client
-    browser: Browser = field(default_factory=Browser)
-    server: Browser = field(default_factory=program)
+    browser: Browser = field(default_factory=through_the_entry)
+    server: Browser = field(default_factory=through_the_entry)
 
     def request(self, **changes: str) -> dict[str, str]:
         """The parameters of step 1; a parameter changed to "" is left out."""

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.views import redirect_to_login
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +16,9 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csr
 
 from .. import clients, conf, issue, signals
 from ..http import (
+    Answer,
     Call,
+    answer_with_code,
     answers_in_html,
     body_parameters,
     protect_page,
@@ -60,21 +63,46 @@ def authorise(request: HttpRequest) -> HttpResponse:
         return redirect_with_error(request, reply_to, refusal)
 
 
+def answer_at_once(call: Call, user: AbstractBaseUser) -> Answer | None:
+    """
+    The answer to a GET of somebody who is signed in and has allowed all of it before: by the same rules, but no page.
+
+    Returns:
+        None where there is something to show, to ask or to refuse, and nothing has happened yet: authorise() does that.
+    """
+    try:
+        parameters = query_parameters(call)
+        standing = clients.standing(parameters, user_id=user.pk)
+        reply_to = ReplyTo.verify(standing.client, parameters, issuer=conf.ISSUER())
+        asked = AuthorizationRequest.parse(parameters, standing.client, is_answer=False)
+    except OAuthError:
+        return None
+    step = _next_step(standing, reply_to, asked, is_signed_in=True)
+    if step is not NextStep.ANSWER or not standing.consent_id:
+        return None
+    return answer_with_code(reply_to, _code(standing.consent_id, standing.client, reply_to, asked, user_id=user.pk))
+
+
 def _ask(
     request: HttpRequest, parameters: Parameters, standing: Standing, reply_to: ReplyTo, asked: AuthorizationRequest
 ) -> HttpResponse:
-    match authorization_request.next_step(
-        asked,
-        is_signed_in=request.user.is_authenticated,
-        consented_scope=standing.scope,
-        may_skip=standing.client.may_skip_consent(reply_to.uri),
-    ):
+    match _next_step(standing, reply_to, asked, is_signed_in=request.user.is_authenticated):
         case NextStep.LOGIN:
             return _sign_in(request, parameters, is_answer=False)
         case NextStep.ANSWER if standing.consent_id:
-            return _send_code(request, standing.consent_id, standing.client, reply_to, asked)
+            code = _code(standing.consent_id, standing.client, reply_to, asked, user_id=request.user.pk)
+            return redirect_with_code(reply_to, code)
         case _:
             return _consent_page(request, parameters, standing, reply_to, asked)
+
+
+def _next_step(standing: Standing, reply_to: ReplyTo, asked: AuthorizationRequest, *, is_signed_in: bool) -> NextStep:
+    return authorization_request.next_step(
+        asked,
+        is_signed_in=is_signed_in,
+        consented_scope=standing.scope,
+        may_skip=standing.client.may_skip_consent(reply_to.uri),
+    )
 
 
 @csrf_protect
@@ -91,7 +119,7 @@ def _answer(
             consent = Consent.objects.give(user_id=request.user.pk, client_pk=client.pk, scope=asked.scope, now=now)
             facts = {"user_id": request.user.pk, "client_id": client.client_id, "scope": asked.scope}
             signals.announce(signals.consent_given, **facts)
-            return _send_code(request, consent.pk, client, reply_to, asked)
+            return redirect_with_code(reply_to, _code(consent.pk, client, reply_to, asked, user_id=request.user.pk))
     except IntegrityError as cause:
         # Their consent refers to both, and one of them is gone at the COMMIT.
         raise AccessDenied(
@@ -99,12 +127,10 @@ def _answer(
         ) from cause
 
 
-def _send_code(
-    request: HttpRequest, consent_id: UUID, client: ClientRow, reply_to: ReplyTo, asked: AuthorizationRequest
-) -> HttpResponse:
+def _code(consent_id: UUID, client: ClientRow, reply_to: ReplyTo, asked: AuthorizationRequest, *, user_id: Any) -> str:
     code = issue.code(consent_id, asked, reply_to, now=timezone.now())
-    signals.announce(signals.code_issued, user_id=request.user.pk, client_id=client.client_id, scope=asked.scope)
-    return redirect_with_code(reply_to, code)
+    signals.announce(signals.code_issued, user_id=user_id, client_id=client.client_id, scope=asked.scope)
+    return code
 
 
 def _sign_in(request: HttpRequest, parameters: Parameters, *, is_answer: bool) -> HttpResponse:

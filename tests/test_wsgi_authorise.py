@@ -1,0 +1,237 @@
+"""GET /authorise/ beside Django's handler: what needs no page is answered at once, everything else is Django's."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.conf import LazySettings
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.db import OperationalError
+from django.test import Client as Browser
+
+from oauth_service import issue, signals, wsgi
+from oauth_service.models import AuthorizationCode, Client, Consent
+from tests.guide import REDIRECT_URI, Guide, query_of
+
+CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"  # RFC 7636 Appendix B
+
+
+class Left(Exception):
+    """The request was left to Django."""
+
+
+def leave(_environ: dict[str, Any], _start_response: Callable[..., Any]) -> list[bytes]:
+    raise Left
+
+
+def ask(guide: Guide, *, cookie: str = "", method: str = "GET", **changes: str) -> tuple[str, list[tuple[str, str]]]:
+    """The head of the answer to Alice's browser, where Django is not asked."""
+    environ = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": "/authorise/",
+        "QUERY_STRING": urlencode(guide.request(**changes)),
+        "HTTP_HOST": "testserver",
+        "HTTP_COOKIE": cookie or f"sessionid={guide.browser.cookies['sessionid'].value}",
+        "REMOTE_ADDR": "192.0.2.7",
+        "wsgi.url_scheme": "http",
+    }
+    head: list[Any] = []
+    entry = wsgi.direct(leave)
+    entry.give_back_connections = lambda: None  # type: ignore[method-assign]  # the test's transaction is on it
+    entry(environ, lambda status, headers: head.extend([status, headers]))
+    status, headers = head
+    return status, headers
+
+
+@pytest.fixture
+def allowed(guide: Guide) -> Guide:
+    """Alice is signed in and has allowed the client all of it before."""
+    guide.answer()
+    AuthorizationCode.objects.all().delete()
+    return guide
+
+
+@pytest.fixture
+def told() -> Iterator[list[dict[str, Any]]]:
+    """What is told of requests that were answered."""
+    heard: list[dict[str, Any]] = []
+
+    def hear(**facts: Any) -> None:
+        heard.append(facts)
+
+    signals.request_answered.connect(hear)
+    yield heard
+    signals.request_answered.disconnect(hear)
+
+
+def test_the_client_gets_its_code(allowed: Guide) -> None:
+    """One that can be exchanged, with the state and the issuer."""
+    status, headers = ask(allowed)
+    answer = query_of(dict(headers)["Location"])
+    assert (status, answer["state"], answer["iss"]) == ("302 Found", "xyzABC123", "http://localhost:8000")
+    assert allowed.exchange(answer["code"]).status_code == 200
+
+
+def test_pkce_and_the_narrower_scope_go_with_the_code(allowed: Guide) -> None:
+    """What was asked for, not what was allowed once."""
+    ask(allowed, scope="profile", code_challenge=CODE_CHALLENGE, code_challenge_method="S256")
+    code = AuthorizationCode.objects.get()
+    assert (code.scope, code.code_challenge, code.redirect_uri) == ("profile", CODE_CHALLENGE, REDIRECT_URI)
+
+
+def test_the_answer_is_djangos(allowed: Guide) -> None:
+    """Header for header, each once, but for the code in it."""
+    browser = Browser()
+    browser.cookies = allowed.browser.cookies
+    through_django = browser.get("/authorise/", allowed.request())
+    _, headers = ask(allowed)
+    assert len({name for name, _ in headers}) == len(headers)
+    expected = {name: value for name, value in through_django.items() if name != "Location"}
+    assert {name: value for name, value in headers if name != "Location"} == expected
+
+
+def test_both_forms_of_the_url_answer(allowed: Guide) -> None:
+    """As everywhere."""
+    assert {"/authorise", "/authorise/"} <= set(wsgi.direct(leave)._ways)
+
+
+def test_it_is_told_once(allowed: Guide, told: list[dict[str, Any]]) -> None:
+    """Under the name that Django's way in has for it."""
+    ask(allowed)
+    assert [(each["endpoint"], each["method"], each["status"]) for each in told] == [("authorise", "GET", 302)]
+
+
+def test_an_event_is_told_with_the_address(allowed: Guide, django_capture_on_commit_callbacks: Any) -> None:
+    """A code that was issued is in the trail like any other."""
+    heard: list[tuple[object, str]] = []
+
+    def hear(user_id: object, **_: object) -> None:
+        heard.append((user_id, signals.now_serving().address))
+
+    signals.code_issued.connect(hear)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            ask(allowed)
+    finally:
+        signals.code_issued.disconnect(hear)
+    assert heard == [(allowed.alice.pk, "192.0.2.7")]
+
+
+# -- what is left to Django ------------------------------------------------------------------------------------------
+
+
+def deactivate_alice(_guide: Guide) -> None:
+    User.objects.update(is_active=False)
+
+
+def change_the_password(guide: Guide) -> None:
+    guide.alice.set_password("another")
+    guide.alice.save()
+
+
+def end_the_session(_guide: Guide) -> None:
+    Session.objects.all().delete()
+
+
+def withdraw(_guide: Guide) -> None:
+    Consent.objects.all().delete()
+
+
+def deactivate_the_client(_guide: Guide) -> None:
+    Client.objects.update(is_active=False)
+
+
+def ask_each_time(_guide: Guide) -> None:
+    Client.objects.update(remembers_consent=False)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [deactivate_alice, change_the_password, end_the_session, withdraw, deactivate_the_client, ask_each_time],
+)
+def test_nobody_gets_a_code_who_may_not(
+    allowed: Guide, told: list[dict[str, Any]], happens: Callable[[Guide], None]
+) -> None:
+    """Django's way in says why; until then nothing has happened, and nothing is told."""
+    happens(allowed)
+    with pytest.raises(Left):
+        ask(allowed)
+    assert (AuthorizationCode.objects.count(), told) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_id": "nobody"},
+        {"client_id": ""},
+        {"redirect_uri": "https://evil.example/"},
+        {"response_type": "token"},
+        {"response_type": ""},
+        {"scope": "user profile more"},
+        {"code_challenge": "short", "code_challenge_method": "S256"},
+        {"request": "eyJ"},
+        {"cookie": "sessionid=unknown"},
+        {"cookie": "other=1"},
+        {"cookie": 'sessionid="\\000"'},
+        {"method": "HEAD"},
+        {"method": "POST"},
+    ],
+    ids=str,
+)
+def test_whatever_is_wrong_is_djangos_to_say(
+    allowed: Guide, told: list[dict[str, Any]], changes: dict[str, str]
+) -> None:
+    """A page, a redirect with an error, the login: none of them is made here."""
+    with pytest.raises(Left):
+        ask(allowed, **changes)
+    assert (AuthorizationCode.objects.count(), told) == (0, [])
+
+
+def test_a_failure_is_djangos_to_answer(
+    allowed: Guide, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has a page for a database that is away."""
+
+    def fail(*_: Any, **__: Any) -> str:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(issue, "code", fail)
+    with pytest.raises(Left):
+        ask(allowed)
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PREPEND_WWW", True),
+        ("DISALLOWED_USER_AGENTS", ["x"]),
+        ("SESSION_SAVE_EVERY_REQUEST", True),
+        ("SECRET_KEY_FALLBACKS", ["an older key"]),
+        ("OAUTH_SERVICE_ISSUER", ""),
+    ],
+)
+def test_settings_that_need_djangos_middleware_are_heard(
+    allowed: Guide, settings: LazySettings, name: str, value: object
+) -> None:
+    """They turn a request away, or change the cookie with the answer."""
+    setattr(settings, name, value)
+    with pytest.raises(Left):
+        ask(allowed)
+
+
+def test_a_projects_own_middleware_sees_every_person(allowed: Guide, settings: LazySettings) -> None:
+    """It may be what asks for a second factor."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
+    with pytest.raises(Left):
+        ask(allowed)
+
+
+@pytest.mark.parametrize("lacks", [wsgi.SESSIONS, wsgi.USERS])
+def test_a_project_that_knows_people_otherwise_is_asked(allowed: Guide, settings: LazySettings, lacks: str) -> None:
+    """Without Django's own two there is no telling who somebody is."""
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if name != lacks]
+    with pytest.raises(Left):
+        ask(allowed)
