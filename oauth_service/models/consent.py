@@ -99,7 +99,7 @@ class Consent(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="oauth_consents", verbose_name=_("user")
     )
     client = models.ForeignKey(Client, models.CASCADE, related_name="consents", verbose_name=_("client"))
-    scope = models.CharField(_("scope"), max_length=1000)
+    scope = models.TextField(_("scope"))  # of all that the client could ask for over the years
     given_at = models.DateTimeField(_("given"))
 
     connection_count: int  # of_user() fills these two in

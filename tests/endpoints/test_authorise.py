@@ -134,6 +134,16 @@ def test_nothing_is_marked_as_new_the_first_time(alices: Browser, guide: Guide) 
     assert [item for item in page.items if item.endswith(" New")] == []
 
 
+def test_what_was_allowed_before_has_room_beside_the_new(alices: Browser, guide: Guide) -> None:
+    """However often an operator gives a client another scope: what a user allows adds up."""
+    for letter in "ab":
+        scope = " ".join(f"{letter}{number:03}{'x' * 40}" for number in range(20))
+        Client.objects.update(scope=scope)
+        answered = asked(alices, guide, scope="").press(alices, "Allow")
+        assert "code" in query_of(answered["Location"])
+    assert len(Consent.objects.get().scope.split()) == 40
+
+
 def test_what_is_new_since_last_time_is_marked(alices: Browser, guide: Guide) -> None:
     """A person who has read it once need not compare."""
     asked(alices, guide, scope="user").press(alices, "Allow")
