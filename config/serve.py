@@ -160,6 +160,10 @@ def load(target: str) -> proxies.Application:
     application: proxies.Application = import_string(target.replace(":", "."))
     for name in SECRETS:
         os.environ.pop(name, None)
+    # No line of the log says which thread and process wrote it, and from where in the code: nobody needs to find out
+    # (https://docs.python.org/3/howto/logging.html#optimization).
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # What was imported stays until the end: no collection needs to look at it again.
     gc.collect()
     gc.freeze()
