@@ -24,6 +24,7 @@ MIDDLEWARE_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+UNREADABLE = "text/plain; x*=nothing'en'%41"  # RFC 2231, of an encoding that does not exist
 DIFFERENT_EACH_TIME = ("access_token", "refresh_token", "reference")
 
 Send = Callable[[Browser, dict[str, Any]], Any]
@@ -217,3 +218,18 @@ def test_a_body_that_breaks_off_is_the_senders_error(guide: Guide) -> None:
     broken: dict[str, Any] = {"wsgi.input": Broken()}
     response = Program().post("/token/", "x=y", content_type=FORM, **broken)
     assert (response.status_code, response.json()["error_description"]) == (400, "the body could not be read")
+
+
+def test_a_content_type_that_cannot_be_read_is_the_endpoints_to_refuse(guide: Guide) -> None:
+    """Not the Host's fault: for that alone no request is made of it."""
+    entry = wsgi.direct(lambda environ, start_response: [])
+    environ: dict[str, Any] = {"REQUEST_METHOD": "POST", "PATH_INFO": "/token/", "HTTP_HOST": "testserver"}
+    environ |= {
+        "CONTENT_TYPE": UNREADABLE,
+        "CONTENT_LENGTH": "1",
+        "wsgi.input": BytesIO(b"x"),
+        "wsgi.url_scheme": "http",
+    }
+    statuses: list[str] = []
+    entry(environ, lambda status, headers: statuses.append(status))
+    assert statuses == ["400 Bad Request"]
