@@ -22,7 +22,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
-from django.core.handlers.wsgi import WSGIRequest
+from django.core.handlers.wsgi import WSGIRequest, get_str_from_wsgi
 from django.db import connections
 from django.http import HttpResponse, UnreadablePostError, parse_cookie
 from django.middleware.clickjacking import XFrameOptionsMiddleware
@@ -153,7 +153,7 @@ def _program(core: Core, environ: Environ) -> Answer:
 
 
 def _person(core: Callable[[Call, Any], Answer | None], store: Any, environ: Environ) -> Answer | None:
-    cookie = parse_cookie(environ.get("HTTP_COOKIE", "")).get(settings.SESSION_COOKIE_NAME)
+    cookie = parse_cookie(get_str_from_wsgi(environ, "HTTP_COOKIE", "")).get(settings.SESSION_COOKIE_NAME)
     if not cookie or environ["REQUEST_METHOD"] != "GET":
         return None
     call = _call(environ)

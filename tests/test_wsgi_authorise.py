@@ -1,6 +1,7 @@
 """GET /authorise/ beside Django's handler: what needs no page is answered at once, everything else is Django's."""
 
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,6 +9,7 @@ import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.core.handlers.wsgi import WSGIRequest
 from django.db import OperationalError
 from django.test import Client as Browser
 
@@ -235,3 +237,20 @@ def test_a_project_that_knows_people_otherwise_is_asked(allowed: Guide, settings
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if name != lacks]
     with pytest.raises(Left):
         ask(allowed)
+
+
+# -- what Django would do besides answering --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sent", ["{key}\xa0", "{key}; \xa0sessionid=unknown"], ids=ascii)
+def test_cookies_are_read_as_django_reads_them(allowed: Guide, sent: str) -> None:
+    """As UTF-8: in another charset another byte is a space, which is stripped from a cookie's name and value."""
+    key = allowed.browser.cookies["sessionid"].value
+    environ = {"HTTP_COOKIE": "sessionid=" + sent.format(key=key)}
+    reads = WSGIRequest({"REQUEST_METHOD": "GET", "wsgi.input": BytesIO()} | environ).COOKIES["sessionid"] == key
+    gets = True
+    try:
+        ask(allowed, cookie=environ["HTTP_COOKIE"])
+    except Left:
+        gets = False
+    assert gets == reads
