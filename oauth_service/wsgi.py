@@ -159,13 +159,29 @@ def _person(core: Callable[[Call, Any], Answer | None], store: Any, environ: Env
     call = _call(environ)
     with signals.serving("authorise", call.method, call.address, call.request_id) as served:
         try:
-            request: Any = SimpleNamespace(session=store(cookie))  # all that get_user() looks at
+            session = _only_read(store(cookie))
+            request: Any = SimpleNamespace(session=session)  # all that get_user() looks at
             user: Any = get_user(request)
-            said = core(call, user) if user.is_authenticated else None
+            # One that its engine changed as it was read is stored by Django, and its cookie sent anew.
+            said = core(call, user) if user.is_authenticated and not session.modified else None
         except Exception:
             said = None  # Django meets it again, and has a page for it
         served.status, served.is_left = (said.status, False) if said else (0, True)
     return said
+
+
+class _Writes(Exception):
+    """The session is to be ended, renewed or begun: Django does that, and sends the cookie with it."""
+
+
+def _only_read(session: Any) -> Any:
+    """A session that get_user(), or an engine that finds it expired, cannot change in the store."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise _Writes
+
+    session.create = session.save = session.delete = session.flush = session.cycle_key = refuse
+    return session
 
 
 def _call(environ: Mapping[str, Any]) -> Call:

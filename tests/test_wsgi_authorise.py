@@ -15,6 +15,7 @@ from django.test import Client as Browser
 
 from oauth_service import issue, signals, wsgi
 from oauth_service.models import AuthorizationCode, Client, Consent
+from oauth_service.sessions import SessionStore
 from tests.guide import REDIRECT_URI, Guide, query_of
 
 CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"  # RFC 7636 Appendix B
@@ -240,6 +241,39 @@ def test_a_project_that_knows_people_otherwise_is_asked(allowed: Guide, settings
 
 
 # -- what Django would do besides answering --------------------------------------------------------------------------
+
+
+def test_a_session_that_django_ends_is_not_ended_here(allowed: Guide) -> None:
+    """get_user() flushes one whose user has another password by now: that is Django's to do, with the answer to it."""
+    change_the_password(allowed)
+    with pytest.raises(Left):
+        ask(allowed)
+    assert Session.objects.count() == 1
+
+
+def test_a_session_that_django_renews_keeps_its_key(allowed: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user model may know older hashes of its own: get_user() gives such a session a new key, and the cookie is Django's."""
+    session = allowed.browser.session
+    session["_auth_user_hash"] = "an older hash"
+    session.save()
+    monkeypatch.setattr(User, "get_session_auth_fallback_hash", lambda user: ["an older hash"])
+    with pytest.raises(Left):
+        ask(allowed)
+    assert (Session.objects.get().session_key, AuthorizationCode.objects.count()) == (session.session_key, 0)
+
+
+def test_a_session_that_changes_as_it_is_read_is_djangos(allowed: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine may prolong what is used: Django stores that and sends the cookie anew."""
+    load = SessionStore.load
+
+    def prolong(session: SessionStore) -> Any:
+        session.modified = True
+        return load(session)
+
+    monkeypatch.setattr(SessionStore, "load", prolong)
+    with pytest.raises(Left):
+        ask(allowed)
+    assert AuthorizationCode.objects.count() == 0
 
 
 @pytest.mark.parametrize("sent", ["{key}\xa0", "{key}; \xa0sessionid=unknown"], ids=ascii)
