@@ -11,6 +11,7 @@ not where people are concerned: a project's own may be what asks them for a seco
 projects that have none but what WITHOUT_A_SAY names.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from http.client import responses
@@ -26,6 +27,7 @@ from django.core.handlers.wsgi import WSGIRequest, get_str_from_wsgi
 from django.db import connections
 from django.http import HttpResponse, UnreadablePostError, parse_cookie
 from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.csrf import CSRF_ALLOWED_CHARS, CSRF_SECRET_LENGTH, CSRF_TOKEN_LENGTH
 from django.middleware.security import SecurityMiddleware
 from django.urls import reverse
 from django.utils.module_loading import import_string
@@ -40,6 +42,11 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 Way = Callable[[Environ], Answer | None]
 
 MOST_HOSTS = 100
+
+# Masked or not.
+_CSRF_SECRET = re.compile(
+    "|".join(f"[{CSRF_ALLOWED_CHARS}]{{{each}}}" for each in (CSRF_SECRET_LENGTH, CSRF_TOKEN_LENGTH))
+)
 
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
@@ -153,9 +160,13 @@ def _program(core: Core, environ: Environ) -> Answer:
 
 
 def _person(core: Callable[[Call, Any], Answer | None], store: Any, environ: Environ) -> Answer | None:
-    cookie = parse_cookie(get_str_from_wsgi(environ, "HTTP_COOKIE", "")).get(settings.SESSION_COOKIE_NAME)
+    cookies = parse_cookie(get_str_from_wsgi(environ, "HTTP_COOKIE", ""))
+    cookie = cookies.get(settings.SESSION_COOKIE_NAME)
     if not cookie or environ["REQUEST_METHOD"] != "GET":
         return None
+    secret = cookies.get(settings.CSRF_COOKIE_NAME)
+    if secret is not None and not _CSRF_SECRET.fullmatch(secret):
+        return None  # Django sends another with whatever answer
     call = _call(environ)
     with signals.serving("authorise", call.method, call.address, call.request_id) as served:
         try:

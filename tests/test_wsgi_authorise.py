@@ -288,3 +288,18 @@ def test_cookies_are_read_as_django_reads_them(allowed: Guide, sent: str) -> Non
     except Left:
         gets = False
     assert gets == reads
+
+
+@pytest.mark.parametrize("secret", ["", "short", "!" * 32])
+def test_a_csrf_cookie_that_django_replaces_is_left_to_it(allowed: Guide, secret: str) -> None:
+    """It does so with whatever answer."""
+    key = allowed.browser.cookies["sessionid"].value
+    with pytest.raises(Left):
+        ask(allowed, cookie=f"sessionid={key}; csrftoken={secret}")
+
+
+@pytest.mark.parametrize("secret", ["a" * 32, "a" * 64])
+def test_a_csrf_cookie_that_django_keeps_is_no_hindrance(allowed: Guide, secret: str) -> None:
+    """Everybody who has seen a page of ours has one."""
+    key = allowed.browser.cookies["sessionid"].value
+    assert ask(allowed, cookie=f"sessionid={key}; csrftoken={secret}")[0] == "302 Found"
