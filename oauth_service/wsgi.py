@@ -8,11 +8,12 @@ For who serves so many tokens that Django's own cost counts. Everything else, an
 before it comes to a view (another host, no TLS), goes to Django as before. The endpoints decide by the same functions; what the
 project's SecurityMiddleware and XFrameOptionsMiddleware add to an answer is added here too. Other middleware is passed by, but
 not where people are concerned: a project's own may be what asks them for a second factor. GET /authorise/ is answered here in
-projects that have none but what WITHOUT_A_SAY names.
+projects that have none but what WITHOUT_A_SAY names. A URL at which a project has put a view of its own is that view's.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from http.client import responses
 from importlib import import_module
@@ -29,7 +30,7 @@ from django.http import HttpResponse, UnreadablePostError, parse_cookie
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.csrf import CSRF_ALLOWED_CHARS, CSRF_SECRET_LENGTH, CSRF_TOKEN_LENGTH
 from django.middleware.security import SecurityMiddleware
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils.module_loading import import_string
 
 from . import conf, signals
@@ -128,22 +129,25 @@ class Direct:
 
 def _ways() -> Iterator[tuple[str, Way]]:
     # Not above: they need the app registry, and a WSGI module imports this one before it is ready.
-    from .endpoints.authorise import answer_at_once
+    from .endpoints.authorise import answer_at_once, authorise
     from .endpoints.revoke import revoke
     from .endpoints.token import token
     from .endpoints.userinfo import userinfo
 
     for endpoint in (token, userinfo, revoke):
-        yield from _both(endpoint.__name__, partial(_program, endpoint.answer))
+        yield from _both(endpoint, partial(_program, endpoint.answer))
     if _no_middleware_has_a_say() and conf.ISSUER():
         store = import_module(settings.SESSION_ENGINE).SessionStore
-        yield from _both("authorise", partial(_person, answer_at_once, store))
+        yield from _both(authorise, partial(_person, answer_at_once, store))
 
 
-def _both(name: str, way: Way) -> Iterator[tuple[str, Way]]:
-    path = reverse(f"oauth_service:{name}")
-    yield path, way
-    yield path.rstrip("/"), way
+def _both(view: Any, way: Way) -> Iterator[tuple[str, Way]]:
+    path = reverse(f"oauth_service:{view.__name__}")
+    for form in (path, path.rstrip("/")):
+        # A project may have put a view of its own before ours: ours, say, in a decorator that asks for a second factor.
+        with suppress(Resolver404):
+            if resolve(form).func is view:
+                yield form, way
 
 
 def _no_middleware_has_a_say() -> bool:

@@ -12,8 +12,11 @@ from django.contrib.sessions.models import Session
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import OperationalError
 from django.test import Client as Browser
+from django.urls import include, path
 
 from oauth_service import issue, signals, wsgi
+from oauth_service.endpoints.authorise import authorise
+from oauth_service.endpoints.token import token
 from oauth_service.models import AuthorizationCode, Client, Consent
 from oauth_service.sessions import SessionStore
 from tests.guide import REDIRECT_URI, Guide, query_of
@@ -303,3 +306,14 @@ def test_a_csrf_cookie_that_django_keeps_is_no_hindrance(allowed: Guide, secret:
     """Everybody who has seen a page of ours has one."""
     key = allowed.browser.cookies["sessionid"].value
     assert ask(allowed, cookie=f"sessionid={key}; csrftoken={secret}")[0] == "302 Found"
+
+
+def test_a_view_that_the_project_has_put_before_ours_is_asked(allowed: Guide, settings: LazySettings) -> None:
+    """It may be ours in a decorator that asks for a second factor; the name of the URL is ours all the same."""
+    settings.ROOT_URLCONF = (
+        path("authorise/", lambda request: authorise(request)),
+        path("token", lambda request: token(request)),
+        path("", include("oauth_service.urls")),
+    )
+    ways = set(wsgi.direct(leave)._ways)
+    assert {"/authorise", "/authorise/", "/token", "/token/"} & ways == {"/authorise", "/token/"}
