@@ -532,7 +532,8 @@ def redirect_with_code(reply_to: ReplyTo, code: str) -> HttpResponse:
 
 def answer_with_code(reply_to: ReplyTo, code: str) -> Answer:
     """The same, with the headers of a page, for a way in beside Django's handler."""
-    headers = (("Content-Type", "text/html; charset=utf-8"), ("Location", iri_to_uri(reply_to.with_code(code))))
+    content_type = f"text/html; charset={settings.DEFAULT_CHARSET}"
+    headers = (("Content-Type", content_type), ("Location", iri_to_uri(reply_to.with_code(code))))
     return Answer(302, headers=(*headers, ("Vary", "Cookie"), *_OF_A_PAGE))
 
 

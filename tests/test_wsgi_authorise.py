@@ -317,3 +317,9 @@ def test_a_view_that_the_project_has_put_before_ours_is_asked(allowed: Guide, se
     )
     ways = set(wsgi.direct(leave)._ways)
     assert {"/authorise", "/authorise/", "/token", "/token/"} & ways == {"/authorise", "/token/"}
+
+
+def test_the_charset_is_the_projects(allowed: Guide, settings: LazySettings) -> None:
+    """Of an answer without a word in it, but Django says so."""
+    settings.DEFAULT_CHARSET = "iso-8859-1"
+    assert dict(ask(allowed)[1])["Content-Type"] == "text/html; charset=iso-8859-1"
