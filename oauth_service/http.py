@@ -44,6 +44,8 @@ REALM = "oauth_service"
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 PREFLIGHT_SECONDS = 86_400
+# In a WSGI environ: the failure of a database that this request has waited for already.
+FAILED_BEFORE = "oauth_service.failed_before"
 
 View = Callable[..., HttpResponseBase]
 Page = TypeVar("Page", bound=HttpResponseBase)

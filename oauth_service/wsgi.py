@@ -33,8 +33,8 @@ from django.middleware.security import SecurityMiddleware
 from django.urls import Resolver404, resolve, reverse
 from django.utils.module_loading import import_string
 
-from . import conf, signals
-from .http import Answer, Call, Core, Headers
+from . import conf, outage, signals
+from .http import FAILED_BEFORE, Answer, Call, Core, Headers
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -179,8 +179,10 @@ def _person(core: Callable[[Call, Any], Answer | None], store: Any, environ: Env
             user: Any = get_user(request)
             # One that its engine changed as it was read is stored by Django, and its cookie sent anew.
             said = core(call, user) if user.is_authenticated and not session.modified else None
-        except Exception:
+        except Exception as failure:
             said = None  # Django meets it again, and has a page for it
+            if outage.explains(failure):
+                environ[FAILED_BEFORE] = failure
         served.status, served.is_left = (said.status, False) if said else (0, True)
     return said
 

@@ -19,6 +19,7 @@ from oauth_service.endpoints.authorise import authorise
 from oauth_service.endpoints.token import token
 from oauth_service.models import AuthorizationCode, Client, Consent
 from oauth_service.sessions import SessionStore
+from tests.entry import Program
 from tests.guide import REDIRECT_URI, Guide, query_of
 
 CODE_CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"  # RFC 7636 Appendix B
@@ -207,6 +208,27 @@ def test_a_failure_is_djangos_to_answer(
     with pytest.raises(Left):
         ask(allowed)
     assert told == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "tried", "status"),
+    [(OperationalError("the database is away"), 1, 503), (LookupError("another"), 2, 500)],
+)
+def test_what_was_waited_for_in_vain_is_not_waited_for_again(
+    allowed: Guide, monkeypatch: pytest.MonkeyPatch, failure: Exception, tried: int, status: int
+) -> None:
+    """A database that does not answer holds a thread until the timeout: once a request, as without this way in."""
+    attempts: list[bool] = []
+
+    def fail(*_: Any) -> None:
+        attempts.append(True)
+        raise failure
+
+    monkeypatch.setattr(SessionStore, "load", fail)
+    browser = Program(raise_request_exception=False)
+    browser.cookies = allowed.browser.cookies
+    answer = browser.get("/authorise/", allowed.request())
+    assert (answer.status_code, len(attempts)) == (status, tried)
 
 
 @pytest.mark.parametrize(

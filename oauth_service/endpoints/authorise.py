@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csr
 
 from .. import clients, conf, issue, signals
 from ..http import (
+    FAILED_BEFORE,
     Answer,
     Call,
     answer_with_code,
@@ -45,6 +46,8 @@ def authorise(request: HttpRequest) -> HttpResponse:
     A POST without response_type is the user's answer from our own page. One with it is an authorization request, as the GET
     (OpenID Connect Core section 3.1.2.1).
     """
+    if failure := request.META.get(FAILED_BEFORE):
+        raise failure  # to wait for it once more would hold this thread for as long again
     parameters = body_parameters(Call.of(request)) if request.method == "POST" else query_parameters(request)
     is_answer = request.method == "POST" and "response_type" not in parameters
     standing = clients.standing(parameters, user_id=request.user.pk)
