@@ -2,7 +2,6 @@
 
 import os
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
@@ -53,7 +52,8 @@ def database(url: str) -> dict[str, Any]:
     Raises:
         ImproperlyConfigured: not such a URL, or not such a number.
     """
-    if urlsplit(url).scheme in POSTGRES_SCHEMES:
+    # The scheme alone: what several hosts look like is libpq's, and Python's own reading of a URL may refuse it.
+    if url.partition("://")[0].lower() in POSTGRES_SCHEMES:
         return _postgres(url)
     try:
         settings: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=CONNECTION_SECONDS))
