@@ -71,7 +71,8 @@ def direct(django: Application) -> "Direct":
     Put the direct way in before a WSGI application of Django's.
 
     Args:
-        django: what get_wsgi_application() makes; the app registry must be ready.
+        django: what get_wsgi_application() makes; the app registry must be ready. What wraps it on the inside does not see
+            the requests that are answered here: put it around the outcome.
     """
     return Direct(django)
 
