@@ -400,7 +400,7 @@ def protect_page(response: HttpResponseBase, *, reply_to: ReplyTo | None = None)
     Args:
         reply_to: a form on the page ends in a redirect there, which form-action must allow, exactly.
     """
-    for name, value in _of_a_page(f"'self' {reply_to.csp_source}") if reply_to else _OF_A_PAGE:
+    for name, value in _of_a_page(f"'self' {reply_to.csp_source}") if reply_to else OF_A_PAGE:
         response.headers.setdefault(name, value)
 
 
@@ -421,7 +421,7 @@ def _of_a_page(form_action: str) -> Headers:
     )
 
 
-_OF_A_PAGE = _of_a_page("'self'")
+OF_A_PAGE = _of_a_page("'self'")
 
 
 def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
@@ -536,7 +536,7 @@ def answer_with_code(reply_to: ReplyTo, code: str) -> Answer:
     """The same, with the headers of a page, for a way in beside Django's handler."""
     content_type = f"text/html; charset={settings.DEFAULT_CHARSET}"
     headers = (("Content-Type", content_type), ("Location", iri_to_uri(reply_to.with_code(code))))
-    return Answer(302, headers=(*headers, ("Vary", "Cookie"), *_OF_A_PAGE))
+    return Answer(302, headers=(*headers, ("Vary", "Cookie"), *OF_A_PAGE))
 
 
 def redirect_with_error(request: HttpRequest, reply_to: ReplyTo, refusal: OAuthError) -> HttpResponse:

@@ -19,7 +19,7 @@ from http.client import responses
 from importlib import import_module
 from io import BytesIO
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import get_user
@@ -34,13 +34,22 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils.module_loading import import_string
 
 from . import conf, outage, signals
-from .http import FAILED_BEFORE, Answer, Call, Core, Headers
+from .http import FAILED_BEFORE, OF_A_PAGE, Answer, Call, Core, Headers
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-Way = Callable[[Environ], Answer | None]
+
+class Way(NamedTuple):
+    """What answers at a path, or leaves it to Django; and the names of the headers that each of its answers has."""
+
+    answer: Callable[[Environ], Answer | None]
+    has: frozenset[str]
+
+
+OF_PROGRAMS = frozenset({"Content-Type", "X-Content-Type-Options"})
+OF_PEOPLE = frozenset({"Content-Type", *(name for name, _ in OF_A_PAGE)})
 
 MOST_HOSTS = 100
 
@@ -88,7 +97,11 @@ class Direct:
     def __init__(self, django: Application) -> None:
         self._django = django
         self._ways = dict(_ways())
-        self._added = {is_secure: _added_by_middleware(is_secure=is_secure) for is_secure in (False, True)}
+        self._added = {
+            (has, is_secure): _added_by_middleware(has, is_secure=is_secure)
+            for has in (OF_PROGRAMS, OF_PEOPLE)
+            for is_secure in (False, True)
+        }
         self.good_hosts: set[str] = set()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -99,13 +112,12 @@ class Direct:
         if not self._is_good_host(environ) or (settings.SECURE_SSL_REDIRECT and not is_secure):
             return self._django(environ, start_response)
         try:
-            said = way(environ)
+            said = way.answer(environ)
         finally:
             self.give_back_connections()
         if said is None:
             return self._django(environ, start_response)
-        has = {name for name, _ in said.headers}
-        added = [(name, value) for name, value in self._added[is_secure] if name not in has]
+        added = self._added[way.has, is_secure]
         start_response(_status_line(said), [*said.headers, *added, ("Content-Length", str(len(said.body)))])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [said.body]
 
@@ -136,10 +148,10 @@ def _ways() -> Iterator[tuple[str, Way]]:
     from .endpoints.userinfo import userinfo
 
     for endpoint in (token, userinfo, revoke):
-        yield from _both(endpoint, partial(_program, endpoint.answer))
+        yield from _both(endpoint, Way(partial(_program, endpoint.answer), OF_PROGRAMS))
     if _no_middleware_has_a_say() and conf.ISSUER():
         store = import_module(settings.SESSION_ENGINE).SessionStore
-        yield from _both(authorise, partial(_person, answer_at_once, store))
+        yield from _both(authorise, Way(partial(_person, answer_at_once, store), OF_PEOPLE))
 
 
 def _both(view: Any, way: Way) -> Iterator[tuple[str, Way]]:
@@ -226,8 +238,8 @@ def _is_secure(environ: Mapping[str, Any]) -> bool:
     return bool(environ.get("wsgi.url_scheme") == "https")
 
 
-def _added_by_middleware(*, is_secure: bool) -> Headers:
-    """What the project's own middleware of Django adds to any answer, less what every one of ours has; asked once."""
+def _added_by_middleware(has: frozenset[str], *, is_secure: bool) -> Headers:
+    """What the project's own middleware of Django adds to any answer, less what every one of these has; asked once."""
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.input": BytesIO()}
     request = WSGIRequest(environ | {"wsgi.url_scheme": "https" if is_secure else "http"})
     request.is_secure = lambda: is_secure  # type: ignore[method-assign]
@@ -235,9 +247,7 @@ def _added_by_middleware(*, is_secure: bool) -> Headers:
     for middleware in map(import_string, settings.MIDDLEWARE):
         if isinstance(middleware, type) and issubclass(middleware, (SecurityMiddleware, XFrameOptionsMiddleware)):
             response = middleware(lambda _request: HttpResponse()).process_response(request, response)
-    return tuple(
-        (name, value) for name, value in response.items() if name not in ("Content-Type", "X-Content-Type-Options")
-    )
+    return tuple((name, value) for name, value in response.items() if name not in has)
 
 
 def _status_line(said: Answer) -> str:
