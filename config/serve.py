@@ -144,7 +144,7 @@ def _unready() -> Iterator[str]:
     from django.db.utils import Error
 
     from config.server.cache import absent_table
-    from oauth_service import readiness
+    from oauth_service.watch import readiness
 
     try:
         if unapplied := readiness.unapplied():

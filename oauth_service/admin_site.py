@@ -16,8 +16,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 
 from . import signals
-from .http import Call, page_or_refusal
-from .sign_in import LimitedForm, say_to_wait
+from .people.sign_in import LimitedForm, say_to_wait
+from .web.pages import page_or_refusal
+from .web.requests import ProgramRequest
 
 
 class _SignIn(LimitedForm, AdminAuthenticationForm):
@@ -31,14 +32,14 @@ class LimitedAdminSite(AdminSite):
 
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        call, page = Call.of(request), super().login
+        call, page = ProgramRequest.of(request), super().login
 
         def answer() -> HttpResponse:
             response = page(request, extra_context)
             say_to_wait(response, (getattr(response, "context_data", None) or {}).get("form"), path=call.path)
             return response
 
-        with signals.serving("admin_login", call.method, call.address, call.request_id) as served:
-            response = page_or_refusal(request, served, answer)
-            served.status = response.status_code
+        with signals.request_context("admin_login", call.method, call.address, call.request_id) as context:
+            response = page_or_refusal(request, context, answer)
+            context.status = response.status_code
         return response

@@ -20,18 +20,19 @@ class OAuthServiceConfig(AppConfig):
         from django.contrib.auth.signals import user_login_failed
         from django.db.models.signals import pre_delete
 
-        from . import audit, checks, conf, signals
+        from . import checks, conf, signals
         from .models.client import Client
-        from .models.consent import hold_owner
+        from .models.consent import lock_owner_before_delete
+        from .watch import audit
 
         checks.register_all()
         user_login_failed.connect(signals.announce_login_refused, dispatch_uid="oauth_service.login_refused")
         users, clients = _by_every_name(get_user_model()), _by_every_name(Client)
         for owner in (*users, *clients):
-            pre_delete.connect(hold_owner, sender=owner, dispatch_uid="oauth_service.hold_owner")
+            pre_delete.connect(lock_owner_before_delete, sender=owner, dispatch_uid="oauth_service.hold_owner")
         audit.connect(users)
         if conf.counts() and not checks.fault_of_metrics():  # else the checks say why nothing is counted
-            from . import metrics
+            from .watch import metrics
 
             metrics.connect()
 

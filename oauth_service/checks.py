@@ -26,9 +26,9 @@ from django.utils.module_loading import import_string
 
 from . import conf
 from .models import Client
-from .protect import required_scopes
 from .protocol import redirect_uri, scope
 from .protocol.errors import InvalidScope
+from .resources.protect import required_scopes
 
 LONGEST_CODE_LIFETIME = timedelta(minutes=10)
 LONGEST_SAFE_ACCESS_TOKEN_LIFETIME = timedelta(days=1)

@@ -5,12 +5,11 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
 
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
-from django.http import HttpRequest
 from django.utils.encoding import force_bytes
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
@@ -149,7 +148,16 @@ METRICS_SECRET = Setting(
 ALL: tuple[Setting[object], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
 
 
-def issuer(request: HttpRequest) -> str:
+class Arrival(Protocol):
+    """What a request says about where it arrived; Django's request and a ProgramRequest both fit."""
+
+    @property
+    def scheme(self) -> str | None: ...
+    @property
+    def get_host(self) -> Callable[[], str]: ...
+
+
+def issuer_of(request: Arrival) -> str:
     """The issuer identifier (RFC 8414 section 2), without a trailing slash."""
     return ISSUER() or f"{request.scheme}://{request.get_host()}"
 

@@ -17,8 +17,8 @@ from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
 
+from .compiled.statement import Placeholder, Select
 from .models import user
-from .models.statement import Given, Select
 
 
 class SessionStore(db.SessionStore):
@@ -44,8 +44,8 @@ class Backend(ModelBackend):
 
 
 def _alive_rows() -> "models.QuerySet[Any, Any]":
-    now = Given("now", models.DateTimeField())
-    key = Given("session_key", models.CharField())
+    now = Placeholder("now", models.DateTimeField())
+    key = Placeholder("session_key", models.CharField())
     alive = Session.objects.filter(session_key=key, expire_date__gt=now)
     return alive.values_list("session_data")
 

@@ -37,13 +37,15 @@ request_answered = Signal()  # endpoint, method, status, error, seconds
 _NAMES = {signal: name for name, signal in list(globals().items()) if isinstance(signal, Signal)}
 
 
-class Served:
+class RequestContext:
     """
     The request that is being answered.
 
     Attributes:
-        endpoint: the name of the view; address: of who sent it; status, error: of the answer, once there is one.
-        is_left: it is not answered here after all, and whoever does tells of it.
+        endpoint: name of the view.
+        address: of the client.
+        status, error: of the answer, once there is one.
+        is_left: True if Django answers instead and reports the request.
     """
 
     __slots__ = ("_reference", "address", "endpoint", "error", "is_left", "status")
@@ -65,28 +67,28 @@ class Served:
 
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9\-._]{8,64}")
-_served: ContextVar[Served | None] = ContextVar("served", default=None)
+_current: ContextVar[RequestContext | None] = ContextVar("context", default=None)
 
 
-def now_serving() -> Served:
+def current_request() -> RequestContext:
     """The request that is being answered; outside of one, a new one that nobody sent."""
-    return _served.get() or Served()
+    return _current.get() or RequestContext()
 
 
 @contextmanager
-def serving(endpoint: str, method: str, address: str, request_id: str) -> Iterator[Served]:
+def request_context(endpoint: str, method: str, address: str, request_id: str) -> Iterator[RequestContext]:
     """Answer a request within the block, and tell how long it took."""
-    served = Served(endpoint, address, request_id)
-    token = _served.set(served)
+    context = RequestContext(endpoint, address, request_id)
+    token = _current.set(context)
     started = time.perf_counter()
     try:
-        yield served
+        yield context
     finally:
-        if request_answered.receivers and not served.is_left:
+        if request_answered.receivers and not context.is_left:
             seconds = time.perf_counter() - started
-            facts = {"endpoint": endpoint, "method": method, "status": served.status, "error": served.error}
+            facts = {"endpoint": endpoint, "method": method, "status": context.status, "error": context.error}
             request_answered.send_robust(sender=None, **facts, seconds=seconds)
-        _served.reset(token)
+        _current.reset(token)
 
 
 _WARNINGS = {login_refused, client_refused, code_replayed, refresh_replayed}
@@ -100,15 +102,15 @@ def announce(signal: Signal, **facts: object) -> None:
         facts: ids and words, as listed beside the signal.
     """
 
-    served = _served.get()
+    context = _current.get()
 
     def tell() -> None:
         # A host's transaction around the request may end only after it: then, too, it is this request's event.
-        token = _served.set(served)
+        token = _current.set(context)
         try:
             _tell(signal, facts)
         finally:
-            _served.reset(token)
+            _current.reset(token)
 
     transaction.on_commit(tell, robust=True)
 
@@ -129,9 +131,9 @@ def announce_login_refused(
     """Pass Django's own signal of a refused login on as an event of ours."""
     username = str(credentials.get("username", ""))[:150]
     # On a page that is not ours, the admin's or the host project's, nothing but this request tells from where.
-    served = _served.get() or Served(address=request.META.get("REMOTE_ADDR", "") if request else "")
-    token = _served.set(served)
+    context = _current.get() or RequestContext(address=request.META.get("REMOTE_ADDR", "") if request else "")
+    token = _current.set(context)
     try:
         announce(login_refused, username=username, reason="wrong username or password")
     finally:
-        _served.reset(token)
+        _current.reset(token)

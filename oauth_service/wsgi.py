@@ -33,23 +33,26 @@ from django.middleware.security import SecurityMiddleware
 from django.urls import Resolver404, resolve, reverse
 from django.utils.module_loading import import_string
 
-from . import conf, outage, signals
-from .http import FAILED_BEFORE, OF_A_PAGE, Answer, Call, Core, Headers
+from . import conf, signals
+from .guard import outage
+from .web.pages import PAGE_HEADERS
+from .web.programs import Headers, ProgramResponse, ProgramView
+from .web.requests import FAILED_BEFORE, ProgramRequest
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
-class Way(NamedTuple):
+class Route(NamedTuple):
     """What answers at a path, or leaves it to Django; and the names of the headers that each of its answers has."""
 
-    answer: Callable[[Environ], Answer | None]
+    answer: Callable[[Environ], ProgramResponse | None]
     has: frozenset[str]
 
 
 OF_PROGRAMS = frozenset({"Content-Type", "X-Content-Type-Options"})
-OF_PEOPLE = frozenset({"Content-Type", *(name for name, _ in OF_A_PAGE)})
+OF_PEOPLE = frozenset({"Content-Type", *(name for name, _ in PAGE_HEADERS)})
 
 MOST_HOSTS = 100
 
@@ -61,7 +64,7 @@ _CSRF_SECRET = re.compile(
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
 # Middleware that lets every GET of somebody who is signed in pass, and adds nothing to a redirect but what is added here.
-WITHOUT_A_SAY = frozenset(
+PASSIVE_MIDDLEWARE = frozenset(
     {
         SESSIONS,
         USERS,
@@ -140,7 +143,7 @@ class Direct:
         return True
 
 
-def _ways() -> Iterator[tuple[str, Way]]:
+def _ways() -> Iterator[tuple[str, Route]]:
     # Not above: they need the app registry, and a WSGI module imports this one before it is ready.
     from .endpoints.authorise import answer_at_once, authorise
     from .endpoints.revoke import revoke
@@ -148,13 +151,13 @@ def _ways() -> Iterator[tuple[str, Way]]:
     from .endpoints.userinfo import userinfo
 
     for endpoint in (token, userinfo, revoke):
-        yield from _both(endpoint, Way(partial(_program, endpoint.answer), OF_PROGRAMS))
+        yield from _both(endpoint, Route(partial(_program, endpoint.answer), OF_PROGRAMS))
     if _no_middleware_has_a_say() and conf.ISSUER():
         store = import_module(settings.SESSION_ENGINE).SessionStore
-        yield from _both(authorise, Way(partial(_person, answer_at_once, store), OF_PEOPLE))
+        yield from _both(authorise, Route(partial(_person, answer_at_once, store), OF_PEOPLE))
 
 
-def _both(view: Any, way: Way) -> Iterator[tuple[str, Way]]:
+def _both(view: Any, way: Route) -> Iterator[tuple[str, Route]]:
     path = reverse(f"oauth_service:{view.__name__}")
     for form in (path, path.rstrip("/")):
         # A project may have put a view of its own before ours: ours, say, in a decorator that asks for a second factor.
@@ -169,14 +172,16 @@ def _no_middleware_has_a_say() -> bool:
         *(settings.PREPEND_WWW, settings.DISALLOWED_USER_AGENTS),
         *(settings.SESSION_SAVE_EVERY_REQUEST, settings.SECRET_KEY_FALLBACKS),
     )
-    return not any(needs_django) and {SESSIONS, USERS} <= set(settings.MIDDLEWARE) <= WITHOUT_A_SAY
+    return not any(needs_django) and {SESSIONS, USERS} <= set(settings.MIDDLEWARE) <= PASSIVE_MIDDLEWARE
 
 
-def _program(core: Core, environ: Environ) -> Answer:
+def _program(core: ProgramView, environ: Environ) -> ProgramResponse:
     return core(_call(environ))
 
 
-def _person(core: Callable[[Call, Any], Answer | None], store: Any, environ: Environ) -> Answer | None:
+def _person(
+    core: Callable[[ProgramRequest, Any], ProgramResponse | None], store: Any, environ: Environ
+) -> ProgramResponse | None:
     cookies = parse_cookie(get_str_from_wsgi(environ, "HTTP_COOKIE", ""))
     cookie = cookies.get(settings.SESSION_COOKIE_NAME)
     if not cookie or environ["REQUEST_METHOD"] != "GET":
@@ -185,7 +190,7 @@ def _person(core: Callable[[Call, Any], Answer | None], store: Any, environ: Env
     if secret is not None and not _CSRF_SECRET.fullmatch(secret):
         return None  # Django sends another with whatever answer
     call = _call(environ)
-    with signals.serving("authorise", call.method, call.address, call.request_id) as served:
+    with signals.request_context("authorise", call.method, call.address, call.request_id) as context:
         try:
             session = _only_read(store(cookie))
             request: Any = SimpleNamespace(session=session)  # all that get_user() looks at
@@ -194,9 +199,9 @@ def _person(core: Callable[[Call, Any], Answer | None], store: Any, environ: Env
             said = core(call, user) if user.is_authenticated and not session.modified else None
         except Exception as failure:
             said = None  # Django meets it again, and has a page for it
-            if outage.explains(failure):
+            if outage.is_outage(failure):
                 environ[FAILED_BEFORE] = failure
-        served.status, served.is_left = (said.status, False) if said else (0, True)
+        context.status, context.is_left = (said.status, False) if said else (0, True)
     return said
 
 
@@ -214,7 +219,7 @@ def _only_read(session: Any) -> Any:
     return session
 
 
-def _call(environ: Mapping[str, Any]) -> Call:
+def _call(environ: Mapping[str, Any]) -> ProgramRequest:
     def read() -> bytes:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         most: Any = settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # None for no limit
@@ -226,7 +231,7 @@ def _call(environ: Mapping[str, Any]) -> Call:
             raise UnreadablePostError(*cause.args) from cause
         return body
 
-    return Call.from_environ(environ, path=environ["PATH_INFO"], read=read)
+    return ProgramRequest.from_environ(environ, path=environ["PATH_INFO"], read=read)
 
 
 def _is_secure(environ: Mapping[str, Any]) -> bool:
@@ -250,5 +255,5 @@ def _added_by_middleware(has: frozenset[str], *, is_secure: bool) -> Headers:
     return tuple((name, value) for name, value in response.items() if name not in has)
 
 
-def _status_line(said: Answer) -> str:
+def _status_line(said: ProgramResponse) -> str:
     return f"{said.status} {responses.get(said.status, '')}"

@@ -7,8 +7,10 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 
-from oauth_service import audit, clients, failure_counts, throttle
+from oauth_service.clients import authentication
+from oauth_service.guard import failure_counts, throttle
 from oauth_service.models import Client
+from oauth_service.watch import audit
 from tests.guide import Guide
 
 # A property is true or false, however busy the machine is.
@@ -19,8 +21,8 @@ hypothesis.settings.load_profile("unhurried")
 @pytest.fixture(autouse=True)
 def forget_secrets() -> None:
     """No test profits from a secret that another has proven or refuted, nor pays for what failed in it."""
-    clients._remembered.clear()
-    clients._refuted.clear()
+    authentication._remembered.clear()
+    authentication._refuted.clear()
     failure_counts.forget_all()
     for each in (throttle.LOGINS, throttle.CLIENTS):
         each.calm_down()

@@ -18,8 +18,9 @@ from django.db import DataError, OperationalError, connections
 from django.test import RequestFactory
 from pytest_django import Settings
 
-from oauth_service import audit, signals
+from oauth_service import signals
 from oauth_service.models import AuditEvent, Grant, audit_event, purge
+from oauth_service.watch import audit
 from tests.guide import SECRET, Guide
 from tests.test_signals import ANNOUNCED, EVENTS, play
 from tests.test_unavailable import AWAY

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import hashers
 
-from oauth_service import clients
+from oauth_service.clients import authentication
 from oauth_service.models import Client
 from oauth_service.protocol import client_authentication
 from tests.guide import SECRET, Guide, basic
@@ -25,7 +25,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> Checked:
         asked.append(secret_hash)
         return hashers.check_password(secret, secret_hash)
 
-    monkeypatch.setattr(clients, "check_password", check)
+    monkeypatch.setattr(authentication, "check_password", check)
     return asked
 
 
@@ -61,18 +61,18 @@ def test_a_wrong_secret_may_become_right(guide: Guide) -> None:
 
 def test_wrong_secrets_do_not_fill_the_memory(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one that comes again and again stays, of the others the oldest go."""
-    monkeypatch.setattr(clients, "_MOST_REMEMBERED", 2)
+    monkeypatch.setattr(authentication, "_MOST_REMEMBERED", 2)
     for secret in ("wrong", "first", "wrong", "second"):
         is_proven(guide, secret)
-    assert len(clients._refuted) == 2
-    digests = set(clients._refuted)
+    assert len(authentication._refuted) == 2
+    digests = set(authentication._refuted)
     is_proven(guide, "wrong")
-    assert set(clients._refuted) == digests
+    assert set(authentication._refuted) == digests
 
 
 def test_wrong_secrets_push_no_right_one_out(guide: Guide, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a flood would make every honest request pay."""
-    monkeypatch.setattr(clients, "_MOST_REMEMBERED", 2)
+    monkeypatch.setattr(authentication, "_MOST_REMEMBERED", 2)
     assert is_proven(guide, SECRET)
     for n in range(4):
         is_proven(guide, f"wrong {n}")
@@ -101,16 +101,16 @@ def test_a_secret_that_is_right_for_one_client_is_not_for_another(guide: Guide) 
 def test_what_is_remembered_gives_no_secret_away(guide: Guide) -> None:
     """A digest under a key that this process alone has: a memory dump without the key tests no guess."""
     assert is_proven(guide, SECRET)
-    [remembered] = clients._remembered
+    [remembered] = authentication._remembered
     unkeyed = hashlib.sha256(f"{guide.client.secret_hash}\0{SECRET}".encode()).digest()
     assert (len(remembered), remembered != unkeyed) == (32, True)
 
 
 def test_what_is_remembered_does_not_grow_without_bounds(guide: Guide, checked: Checked) -> None:
     """A server with many clients forgets them all and starts anew."""
-    clients._remembered.update(bytes([n % 256, n // 256]) for n in range(clients._MOST_REMEMBERED))
+    authentication._remembered.update(bytes([n % 256, n // 256]) for n in range(authentication._MOST_REMEMBERED))
     assert is_proven(guide, SECRET)
-    assert (len(clients._remembered), len(checked)) == (1, 1)
+    assert (len(authentication._remembered), len(checked)) == (1, 1)
 
 
 # -- a secret that the server made -----------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def test_a_made_secret_needs_no_slow_check_and_no_memory(guide: Guide, checked: 
     secret = Client.objects.rotate_secret(guide.client)
     Client.objects.end_previous_secret(guide.client)
     assert (is_proven(guide, secret), is_proven(guide, secret[::-1])) == (True, False)
-    assert (checked, clients._remembered) == ([], set())
+    assert (checked, authentication._remembered) == ([], set())
 
 
 def test_a_secret_is_compared_in_constant_time(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:

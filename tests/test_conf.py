@@ -54,14 +54,14 @@ def test_a_setting_is_read_when_it_is_asked_for(settings: Settings) -> None:
 def test_the_issuer_that_is_set_is_the_issuer(settings: Settings) -> None:
     """Whatever the Host header says."""
     settings.OAUTH_SERVICE_ISSUER = "https://id.example/tenant"
-    assert conf.issuer(RequestFactory().get("/")) == "https://id.example/tenant"
+    assert conf.issuer_of(RequestFactory().get("/")) == "https://id.example/tenant"
 
 
 @pytest.mark.parametrize(("secure", "issuer"), [(False, "http://localhost"), (True, "https://localhost")])
 def test_without_one_the_issuer_is_where_the_request_went(settings: Settings, secure: bool, issuer: str) -> None:
     """Safe with no settings at all: ALLOWED_HOSTS says which hosts there may be."""
     settings.OAUTH_SERVICE_ISSUER = ""
-    assert conf.issuer(RequestFactory().get("/", secure=secure, headers={"Host": "localhost"})) == issuer
+    assert conf.issuer_of(RequestFactory().get("/", secure=secure, headers={"Host": "localhost"})) == issuer
 
 
 @pytest.mark.parametrize(

@@ -305,7 +305,7 @@ def test_a_failure_of_the_page_for_failures_is_an_answer_still(
     guide: Guide, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A host project's own template may be what is broken."""
-    monkeypatch.setattr("oauth_service.http.render", failing_words)
+    monkeypatch.setattr("oauth_service.web.pages.render", failing_words)
     response = forbearing(guide.alice).get("/manage-apps/")
     assert (response.status_code, "Server Error (500)" in response.content.decode()) == (500, True)
     assert "the page for failures failed" in caplog.text

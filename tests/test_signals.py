@@ -267,7 +267,7 @@ def test_a_consent_whose_code_cannot_be_stored_is_neither_kept_nor_told(
     def fail(*_: object, **__: object) -> str:
         raise RuntimeError("no code today")
 
-    monkeypatch.setattr("oauth_service.issue.code", fail)
+    monkeypatch.setattr("oauth_service.tokens.issue.code", fail)
     assert guide.answer().status_code == 500
     monkeypatch.undo()
     assert (told, Client.objects.get().consents.count()) == ([], 0)
@@ -280,7 +280,7 @@ def test_an_event_belongs_to_its_request_however_late_it_is_told(guide: Guide, c
     served: list[tuple[str, str]] = []
 
     def look(**_: object) -> None:
-        served.append((signals.now_serving().endpoint, signals.now_serving().address))
+        served.append((signals.current_request().endpoint, signals.current_request().address))
 
     signals.token_issued.connect(look)
     guide.server.defaults["REMOTE_ADDR"] = "203.0.113.7"
@@ -289,7 +289,7 @@ def test_an_event_belongs_to_its_request_however_late_it_is_told(guide: Guide, c
             guide.tokens()
     finally:
         signals.token_issued.disconnect(look)
-    assert (served, signals.now_serving().endpoint) == ([("token", "203.0.113.7")], "")
+    assert (served, signals.current_request().endpoint) == ([("token", "203.0.113.7")], "")
 
 
 # -- receivers and log -----------------------------------------------------------------------------------------------

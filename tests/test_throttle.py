@@ -12,12 +12,14 @@ from django.test import Client as Browser
 from limits.errors import StorageError
 from pytest_django import Settings
 
-from oauth_service import clients, failure_counts, signals, throttle
-from oauth_service.failure_counts import CacheStorage
+from oauth_service import signals
+from oauth_service.clients import authentication
+from oauth_service.guard import failure_counts, throttle
+from oauth_service.guard.failure_counts import CacheStorage
+from oauth_service.guard.throttle import Throttle
 from oauth_service.models import Client
 from oauth_service.protocol import client_authentication
 from oauth_service.protocol.errors import TooManyFailures
-from oauth_service.throttle import Throttle
 from tests.concurrency.threads import PATIENCE_SECONDS, started
 from tests.guide import SECRET, Guide, basic
 
@@ -91,7 +93,7 @@ def test_over_the_limit_no_secret_is_looked_at(guide: Guide, monkeypatch: pytest
     def check(*_: str) -> bool:
         raise AssertionError("a password hash was paid for")
 
-    monkeypatch.setattr(clients, "check_password", check)
+    monkeypatch.setattr(authentication, "check_password", check)
     assert try_secret(guide, SECRET).status_code == 429
 
 

@@ -14,11 +14,12 @@ from django.db import OperationalError
 from django.test import Client as Browser
 from django.urls import include, path
 
-from oauth_service import issue, signals, wsgi
+from oauth_service import signals, wsgi
 from oauth_service.endpoints.authorise import authorise
 from oauth_service.endpoints.token import token
 from oauth_service.models import AuthorizationCode, Client, Consent
 from oauth_service.sessions import SessionStore
+from oauth_service.tokens import issue
 from tests.entry import Program
 from tests.guide import REDIRECT_URI, Guide, query_of
 
@@ -115,7 +116,7 @@ def test_an_event_is_told_with_the_address(allowed: Guide, django_capture_on_com
     heard: list[tuple[object, str]] = []
 
     def hear(user_id: object, **_: object) -> None:
-        heard.append((user_id, signals.now_serving().address))
+        heard.append((user_id, signals.current_request().address))
 
     signals.code_issued.connect(hear)
     try:

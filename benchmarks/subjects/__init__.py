@@ -86,7 +86,7 @@ OURS = Subject(
     module="config.serve",
     setup="benchmarks.subjects.ours",
     env=_OURS,
-    defers_seconds=1.3,  # oauth_service.audit: a second, and the time to write
+    defers_seconds=1.3,  # oauth_service.watch.audit: a second, and the time to write
     is_ours=True,
 )
 BARE_DJANGO = Subject(

@@ -14,9 +14,9 @@ class ReferenceFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let the record pass, with `reference` where there is a request."""
-        from oauth_service import signals  # Django is not set up yet when logging is
+        from oauth_service import signals
 
-        served = signals.now_serving()
+        served = signals.current_request()
         if served.endpoint and not hasattr(record, "reference"):
             record.reference = served.reference
         elif isinstance(

@@ -10,6 +10,6 @@ urlpatterns = [
     path("", include("oauth_service.urls")),
 ]
 
-handler400 = "oauth_service.http.refused"
-handler404 = "oauth_service.http.missing"
-handler500 = "oauth_service.http.failed"
+handler400 = "oauth_service.http.bad_request"
+handler404 = "oauth_service.http.page_not_found"
+handler500 = "oauth_service.http.server_error"

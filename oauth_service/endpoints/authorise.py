@@ -14,31 +14,24 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csrf_token
 
-from .. import clients, conf, issue, signals
-from ..http import (
-    FAILED_BEFORE,
-    Answer,
-    Call,
-    answer_with_code,
-    answers_in_html,
-    body_parameters,
-    protect_page,
-    query_parameters,
-    redirect_with_code,
-    redirect_with_error,
-    render_page,
-)
-from ..models import Client, ClientRow, Consent, Standing
+from .. import conf, signals
+from ..clients import authentication
+from ..models import Client, ClientRow, ClientWithConsent, Consent
 from ..protocol import authorization_request
 from ..protocol.authorization_request import AuthorizationRequest, NextStep
 from ..protocol.errors import AccessDenied, OAuthError
 from ..protocol.parameters import Parameters
 from ..protocol.reply_to import ReplyTo
+from ..tokens import issue
+from ..web.pages import page_endpoint, protect_page, render_page
+from ..web.programs import ProgramResponse
+from ..web.redirects import redirect_with_code, redirect_with_error, respond_with_code
+from ..web.requests import FAILED_BEFORE, ProgramRequest, body_parameters, query_parameters
 
 
 @csrf_exempt  # an authorization request may be sent by POST from anywhere; the user's answer is checked in _answer
 @requires_csrf_token
-@answers_in_html("GET", "POST")
+@page_endpoint("GET", "POST")
 def authorise(request: HttpRequest) -> HttpResponse:
     """
     Ask the user what a client may have, and answer the client.
@@ -48,10 +41,10 @@ def authorise(request: HttpRequest) -> HttpResponse:
     """
     if failure := request.META.get(FAILED_BEFORE):
         raise failure  # to wait for it once more would hold this thread for as long again
-    parameters = body_parameters(Call.of(request)) if request.method == "POST" else query_parameters(request)
+    parameters = body_parameters(ProgramRequest.of(request)) if request.method == "POST" else query_parameters(request)
     is_answer = request.method == "POST" and "response_type" not in parameters
-    standing = clients.standing(parameters, user_id=request.user.pk)
-    reply_to = ReplyTo.verify(standing.client, parameters, issuer=conf.issuer(request))
+    standing = authentication.standing(parameters, user_id=request.user.pk)
+    reply_to = ReplyTo.verify(standing.client, parameters, issuer=conf.issuer_of(request))
     # Client and redirect_uri are verified: from here on errors travel to the client.
     try:
         asked = AuthorizationRequest.parse(parameters, standing.client, is_answer=is_answer)
@@ -66,7 +59,7 @@ def authorise(request: HttpRequest) -> HttpResponse:
         return redirect_with_error(request, reply_to, refusal)
 
 
-def answer_at_once(call: Call, user: AbstractBaseUser) -> Answer | None:
+def answer_at_once(call: ProgramRequest, user: AbstractBaseUser) -> ProgramResponse | None:
     """
     The answer to a GET of somebody who is signed in and has allowed all of it before: by the same rules, but no page.
 
@@ -75,7 +68,7 @@ def answer_at_once(call: Call, user: AbstractBaseUser) -> Answer | None:
     """
     try:
         parameters = query_parameters(call)
-        standing = clients.standing(parameters, user_id=user.pk)
+        standing = authentication.standing(parameters, user_id=user.pk)
         reply_to = ReplyTo.verify(standing.client, parameters, issuer=conf.ISSUER())
         asked = AuthorizationRequest.parse(parameters, standing.client, is_answer=False)
     except OAuthError:
@@ -83,11 +76,15 @@ def answer_at_once(call: Call, user: AbstractBaseUser) -> Answer | None:
     step = _next_step(standing, reply_to, asked, is_signed_in=True)
     if step is not NextStep.ANSWER or not standing.consent_id:
         return None
-    return answer_with_code(reply_to, _code(standing.consent_id, standing.client, reply_to, asked, user_id=user.pk))
+    return respond_with_code(reply_to, _code(standing.consent_id, standing.client, reply_to, asked, user_id=user.pk))
 
 
 def _ask(
-    request: HttpRequest, parameters: Parameters, standing: Standing, reply_to: ReplyTo, asked: AuthorizationRequest
+    request: HttpRequest,
+    parameters: Parameters,
+    standing: ClientWithConsent,
+    reply_to: ReplyTo,
+    asked: AuthorizationRequest,
 ) -> HttpResponse:
     match _next_step(standing, reply_to, asked, is_signed_in=request.user.is_authenticated):
         case NextStep.LOGIN:
@@ -99,7 +96,9 @@ def _ask(
             return _consent_page(request, parameters, standing, reply_to, asked)
 
 
-def _next_step(standing: Standing, reply_to: ReplyTo, asked: AuthorizationRequest, *, is_signed_in: bool) -> NextStep:
+def _next_step(
+    standing: ClientWithConsent, reply_to: ReplyTo, asked: AuthorizationRequest, *, is_signed_in: bool
+) -> NextStep:
     return authorization_request.next_step(
         asked,
         is_signed_in=is_signed_in,
@@ -149,7 +148,7 @@ def _sign_in(request: HttpRequest, parameters: Parameters, *, is_answer: bool) -
 def _consent_page(
     request: HttpRequest,
     parameters: Parameters,
-    standing: Standing,
+    standing: ClientWithConsent,
     reply_to: ReplyTo,
     asked: AuthorizationRequest,
 ) -> HttpResponse:

@@ -8,17 +8,18 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from .. import signals
-from ..http import Call, answers_in_html, body_parameters
 from ..models import Consent
+from ..web.pages import page_endpoint
+from ..web.requests import ProgramRequest, body_parameters
 
 
-@answers_in_html("POST")
+@page_endpoint("POST")
 def deauthorise(request: HttpRequest) -> HttpResponseBase:
     """Delete the consent, every pending code and every grant of this user and the client named by client_id."""
     connected_apps = reverse("oauth_service:manage_apps")
     if not request.user.is_authenticated:
         return redirect_to_login(connected_apps)
-    client_id = body_parameters(Call.of(request)).require("client_id")
+    client_id = body_parameters(ProgramRequest.of(request)).require("client_id")
     mine = Consent.objects.current().filter(user_id=request.user.pk)
     consent = mine.filter(client__client_id=client_id).select_related("client").first()
     if consent:

@@ -2,26 +2,26 @@
 
 from urllib.parse import urljoin, urlsplit
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 
 from .. import conf
 from ..grant_types import GRANT_TYPES
-from ..http import answers_in_json
 from ..protocol import metadata
+from ..web.programs import ProgramResponse, program_endpoint
+from ..web.requests import ProgramRequest
 
 
-@answers_in_json("GET")
-def discovery(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
+@program_endpoint("GET")
+def discovery(request: ProgramRequest, issuer_path: str = "") -> ProgramResponse:
     """
     Describe exactly what works here.
 
     Args:
         issuer_path: an issuer with a path has its document where that path follows ours (RFC 8414 section 3.1).
     """
-    issuer = conf.issuer(request)
+    issuer = conf.issuer_of(request)
     if issuer_path and urlsplit(issuer).path != f"/{issuer_path}":
-        return HttpResponse(status=404)
+        return ProgramResponse(404)
 
     def url(name: str) -> str:
         return urljoin(issuer, reverse(f"oauth_service:{name}"))
@@ -35,9 +35,7 @@ def discovery(request: HttpRequest, issuer_path: str = "") -> HttpResponse:
         scopes=conf.SCOPES(),
         grant_types=GRANT_TYPES,
     )
-    response = JsonResponse(document)
-    response["Cache-Control"] = "public, max-age=300"
     # Not service_documentation: that is "a page containing human-readable information" (section 2). RFC 8631 has a link for
     # descriptions that programs read.
-    response["Link"] = f'<{url("openapi")}>; rel="service-desc"; type="application/json"'
-    return response
+    described_by = f'<{url("openapi")}>; rel="service-desc"; type="application/json"'
+    return ProgramResponse.of(document, headers=(("Cache-Control", "public, max-age=300"), ("Link", described_by)))

@@ -1,11 +1,10 @@
-"""GET /healthz -- this process is alive; what it depends on is not asked."""
+"""GET /healthz -- this process is alive; its dependencies are not asked."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from ..web.programs import ProgramResponse, program_endpoint
+from ..web.requests import ProgramRequest
 
-from ..http import answers_in_json
 
-
-@answers_in_json("GET")
-def healthz(request: HttpRequest) -> HttpResponse:
-    """Answer. A process that does not is to be replaced; a database that is down is no reason to."""
-    return JsonResponse({"status": "alive"})
+@program_endpoint("GET")
+def healthz(request: ProgramRequest) -> ProgramResponse:
+    """Answer 200. A process that does not answer must be replaced; a database that is down is no reason to."""
+    return ProgramResponse.of({"status": "alive"})

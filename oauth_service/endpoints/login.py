@@ -10,13 +10,15 @@ from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 
-from .. import clients, conf
-from ..http import answers_in_html, in_plain_characters, leads_back, protect_page, request_to_go_on_with
+from .. import conf
+from ..clients import authentication
 from ..models import ClientRow
+from ..people.sign_in import LimitedForm, say_to_wait
 from ..protocol.errors import OAuthError
 from ..protocol.parameters import from_form
 from ..protocol.reply_to import ReplyTo
-from ..sign_in import LimitedForm, say_to_wait
+from ..web.pages import page_endpoint, protect_page
+from ..web.redirects import in_plain_characters, pending_authorization_url, points_to_itself
 
 
 class _Login(LoginView):
@@ -26,7 +28,7 @@ class _Login(LoginView):
 
     def get_redirect_url(self, *args: Any, **kwargs: Any) -> str:
         wanted = super().get_redirect_url(*args, **kwargs)
-        return request_to_go_on_with(self.request) or in_plain_characters(wanted)
+        return pending_authorization_url(self.request) or in_plain_characters(wanted)
 
     def get_default_redirect_url(self) -> str:
         # Django's own default is an address that nobody has.
@@ -36,7 +38,7 @@ class _Login(LoginView):
 
     def get_success_url(self) -> str:
         target: str = super().get_success_url()
-        return self.get_default_redirect_url() if leads_back(self.request, target) else target
+        return self.get_default_redirect_url() if points_to_itself(self.request, target) else target
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_invalid(form)
@@ -61,13 +63,13 @@ class _Login(LoginView):
             return None
         try:
             parameters = from_form(target.query.encode())
-            client = clients.standing(parameters).client
-            return client, ReplyTo.verify(client, parameters, issuer=conf.issuer(self.request))
+            client = authentication.standing(parameters).client
+            return client, ReplyTo.verify(client, parameters, issuer=conf.issuer_of(self.request))
         except OAuthError:
             return None  # the authorization endpoint says what is wrong, once the person is signed in
 
 
-@answers_in_html("GET", "POST")
+@page_endpoint("GET", "POST")
 def login(request: HttpRequest) -> HttpResponseBase:
     """Sign a person in and let the request that brought them here go on."""
     return _Login.as_view()(request)

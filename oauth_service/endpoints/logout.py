@@ -5,7 +5,8 @@ from typing import Any
 from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponseBase
 
-from ..http import answers_in_html, in_plain_characters, leads_back, render_page, request_to_go_on_with
+from ..web.pages import page_endpoint, render_page
+from ..web.redirects import in_plain_characters, pending_authorization_url, points_to_itself
 
 
 class _Logout(LogoutView):
@@ -13,20 +14,20 @@ class _Logout(LogoutView):
 
     def get_redirect_url(self, *args: Any, **kwargs: Any) -> str:
         wanted = super().get_redirect_url(*args, **kwargs)
-        return request_to_go_on_with(self.request) or in_plain_characters(wanted)
+        return pending_authorization_url(self.request) or in_plain_characters(wanted)
 
     def get_success_url(self) -> str:
         target: str = super().get_success_url()
-        return self.get_default_redirect_url() if leads_back(self.request, target) else target
+        return self.get_default_redirect_url() if points_to_itself(self.request, target) else target
 
 
-@answers_in_html("POST")
+@page_endpoint("POST")
 def logout(request: HttpRequest) -> HttpResponseBase:
     """End the session on this server; connected apps stay connected."""
     return _Logout.as_view()(request)
 
 
-@answers_in_html("GET")
+@page_endpoint("GET")
 def signed_out(request: HttpRequest) -> HttpResponseBase:
     """Say that the session has ended."""
     return render_page(request, "signed_out", {})

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import conf
-from ..http import answers_in_html, render_page
 from ..models import AuditEvent, Client, Consent
 from ..models.audit_event import Event
+from ..web.pages import page_endpoint, render_page
 
 RECENT = 20
 READ = 200  # events that are looked at for them: what happens again and again is one line a day
@@ -46,7 +46,7 @@ class Activity:
         return str(_SENTENCES[self.event] % {"app": self.app})
 
 
-@answers_in_html("GET")
+@page_endpoint("GET")
 @login_required
 def manage_apps(request: HttpRequest) -> HttpResponseBase:
     """List what each app may see in words, since when, when it was last used and from how many connections."""

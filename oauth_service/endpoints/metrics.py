@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views import View
 
 from .. import conf
-from ..http import NOT_SNIFFED
+from ..web.programs import NOT_SNIFFED
 
 
 class _Metrics(View):
@@ -15,7 +15,7 @@ class _Metrics(View):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if _has_secret(request) or _is_from_inside(request):
-            from ..metrics import CONTENT_TYPE, exposition
+            from ..watch.metrics import CONTENT_TYPE, exposition
 
             return HttpResponse(exposition(), content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
         if conf.METRICS_SECRET():

@@ -1,14 +1,13 @@
 """GET /readyz -- this process can do its work: database, migrations and keys are there."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from ..watch import readiness
+from ..web.programs import ProgramResponse, program_endpoint
+from ..web.requests import ProgramRequest
 
-from .. import readiness
-from ..http import answers_in_json
 
-
-@answers_in_json("GET")
-def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer 200, or 503 with the names of what is missing. Whoever distributes requests leaves this process out then."""
+@program_endpoint("GET")
+def readyz(request: ProgramRequest) -> ProgramResponse:
+    """Answer 200, or 503 with the names of what is missing: the load balancer then leaves this process out."""
     if missing := readiness.missing():
-        return JsonResponse({"status": "unavailable", "missing": missing}, status=503)
-    return JsonResponse({"status": "ready"})
+        return ProgramResponse.of({"status": "unavailable", "missing": missing}, status=503)
+    return ProgramResponse.of({"status": "ready"})

@@ -1,34 +1,36 @@
 """POST /oauth/revoke/ -- token revocation (RFC 7009)."""
 
-from .. import clients, conf, signals
-from ..http import Answer, Call, answers_calls, body_parameters
+from .. import conf, signals
+from ..clients import authentication
 from ..models import Grant, RevokedToken
-from ..presented import Presented, present
 from ..protocol import client_authentication, sealed
+from ..tokens.presented import PresentedToken, present
+from ..web.programs import ProgramResponse, program_endpoint
+from ..web.requests import ProgramRequest, body_parameters
 
 
-@answers_calls("POST")
-def revoke(call: Call) -> Answer:
+@program_endpoint("POST")
+def revoke(request: ProgramRequest) -> ProgramResponse:
     """
     End one access token alone, or with a refresh token its whole grant; 200 also for what is unknown or another's.
 
     token_type_hint is not needed: a token says by its prefix what it is (RFC 7009 section 2.1).
     """
-    parameters = body_parameters(call)
+    parameters = body_parameters(request)
     parameters.refuse_repeats()
-    credentials = client_authentication.credentials(call.authorization, parameters)
+    credentials = client_authentication.credentials(request.authorization, parameters)
     text = parameters.get("token")
     kind = sealed.RefreshToken if text.startswith(sealed.RefreshToken.prefix) else sealed.AccessToken
-    presented: Presented[sealed.RefreshToken | sealed.AccessToken] = present(kind, text, Grant.objects.facts)
-    client = clients.authenticate(credentials, loaded=presented.client)
+    presented: PresentedToken[sealed.RefreshToken | sealed.AccessToken] = present(kind, text, Grant.objects.row)
+    client = authentication.authenticate(credentials, loaded=presented.client)
     parameters.require("token")
-    claim, grant = presented.claim, presented.facts
+    claim, grant = presented.claim, presented.row
     if claim is None or grant is None or grant.client_pk != client.pk:
-        return Answer()
+        return ProgramResponse()
     try:
-        token = claim.prove(conf.token_keys(), grant.secret)
+        token = claim.verify(conf.token_keys(), grant.secret)
     except sealed.Unproven:
-        return Answer()
+        return ProgramResponse()
     if isinstance(token, sealed.RefreshToken):
         ended, token_type = Grant.objects.end(grant.pk), "refresh_token"
     else:
@@ -41,4 +43,4 @@ def revoke(call: Call) -> Answer:
             grant_id=grant.pk,
             token_type=token_type,
         )
-    return Answer()
+    return ProgramResponse()

@@ -2,30 +2,31 @@
 
 from django.utils import timezone
 
-from .. import clients
+from ..clients import authentication
 from ..grant_types import GRANT_TYPES
-from ..http import Answer, Call, answers_calls, body_parameters
 from ..models import purge
 from ..protocol import client_authentication
 from ..protocol.errors import UnauthorizedClient, UnsupportedGrantType
+from ..web.programs import ProgramResponse, program_endpoint
+from ..web.requests import ProgramRequest, body_parameters
 
 
-@answers_calls("POST")
-def token(call: Call) -> Answer:
+@program_endpoint("POST")
+def token(request: ProgramRequest) -> ProgramResponse:
     """Authenticate the client, let its grant type decide, answer with tokens (RFC 6749 section 5)."""
     now = timezone.now()
-    parameters = body_parameters(call)
+    parameters = body_parameters(request)
     parameters.refuse_repeats()
     grant_type = parameters.require("grant_type")
-    credentials = client_authentication.credentials(call.authorization, parameters)
+    credentials = client_authentication.credentials(request.authorization, parameters)
     exchange = GRANT_TYPES.get(grant_type)
     # What the request presents is read together with its client, in one statement. Nothing is decided by it yet.
     presented = exchange.present(parameters) if exchange else None
-    client = clients.authenticate(credentials, loaded=presented.client if presented else None)
+    client = authentication.authenticate(credentials, loaded=presented.client if presented else None)
     if not exchange or not presented:
         raise UnsupportedGrantType("grant_type is not supported", detail=f"grant_type {grant_type[:100]!r}")
     if not client.may_use(grant_type):
         raise UnauthorizedClient("this client may not use this grant type", detail=f"client {client.client_id}")
     answer = exchange.exchange(presented, parameters, client, now=now)
     purge.ride_along(now=now)
-    return Answer.of(answer.members())
+    return ProgramResponse.of(answer.members())

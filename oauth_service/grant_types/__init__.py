@@ -5,16 +5,16 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ..models import ClientRow
-from ..presented import Presented
 from ..protocol.parameters import Parameters
 from ..protocol.token_response import TokenResponse
+from ..tokens.presented import PresentedToken
 from . import authorization_code, refresh_token
 
 
 class GrantType(Protocol):
     """What a module of this package has."""
 
-    def present(self, parameters: Parameters, /) -> Presented[Any]:
+    def present(self, parameters: Parameters, /) -> PresentedToken[Any]:
         """Read what the request presents, and with it its client; decide nothing."""
         ...
 

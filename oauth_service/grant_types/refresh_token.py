@@ -4,25 +4,26 @@ from datetime import datetime
 from typing import NoReturn
 from uuid import UUID
 
-from .. import conf, issue, signals
-from ..models import ClientRow, Facts, Grant
-from ..presented import Presented
-from ..presented import present as present_kind
+from .. import conf, signals
+from ..models import AuthorisationRow, ClientRow, Grant
 from ..protocol import lifecycle, sealed
 from ..protocol import scope as scopes
 from ..protocol.errors import InvalidGrant, InvalidScope
 from ..protocol.parameters import Parameters
 from ..protocol.refresh_token import Verdict, judge
 from ..protocol.token_response import TokenResponse
+from ..tokens import issue
+from ..tokens.presented import PresentedToken
+from ..tokens.presented import present as present_kind
 
 
-def present(parameters: Parameters) -> Presented[sealed.RefreshToken]:
+def present(parameters: Parameters) -> PresentedToken[sealed.RefreshToken]:
     """The refresh token of a request and its grant; decides nothing."""
-    return present_kind(sealed.RefreshToken, parameters.get("refresh_token"), Grant.objects.facts)
+    return present_kind(sealed.RefreshToken, parameters.get("refresh_token"), Grant.objects.row)
 
 
 def exchange(
-    presented: Presented[sealed.RefreshToken], parameters: Parameters, client: ClientRow, *, now: datetime
+    presented: PresentedToken[sealed.RefreshToken], parameters: Parameters, client: ClientRow, *, now: datetime
 ) -> TokenResponse:
     """
     Renew an access token and rotate the refresh token.
@@ -37,13 +38,13 @@ def exchange(
         InvalidRequest: a parameter is missing.
     """
     claim = presented.claim or sealed.read(sealed.RefreshToken, parameters.require("refresh_token"))
-    grant = presented.facts or _refuse_unknown(claim.row_id)
-    token = claim.prove(conf.token_keys(), grant.secret)
+    grant = presented.row or _refuse_unknown(claim.row_id)
+    token = claim.verify(conf.token_keys(), grant.secret)
     if grant.client_pk != client.pk:
         raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant.pk} is another client's")
     if fault := lifecycle.fault_of(grant, now=now):
         raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant.pk}: {fault}")
-    if not (granted := issue.scope_now(grant.scope, client)):
+    if not (granted := issue.current_scope(grant.scope, client)):
         raise InvalidScope(
             "nothing is left of the scope", detail=f"grant {grant.pk}: the client may have none of it now"
         )
@@ -54,7 +55,7 @@ def exchange(
         grant, now=now, expires_at=now + issue.grant_lifetime(client)
     ):
         # Somebody else with the same token was faster: this is their retry, or the grant has ended.
-        grant = Grant.objects.facts(grant.pk) or _refuse_unknown(grant.pk)
+        grant = Grant.objects.row(grant.pk) or _refuse_unknown(grant.pk)
         verdict = _judge(grant, token.generation, now=now)
     if verdict is Verdict.REPLAY:
         _refuse_replay(grant, client, token.generation)
@@ -75,11 +76,11 @@ def _refuse_unknown(grant_id: UUID) -> NoReturn:
     raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant_id}: unknown, revoked or expired")
 
 
-def _judge(grant: Facts, generation: int, *, now: datetime) -> Verdict:
+def _judge(grant: AuthorisationRow, generation: int, *, now: datetime) -> Verdict:
     return judge(grant, generation, retry_window=conf.REFRESH_RETRY_WINDOW(), now=now)
 
 
-def _refuse_replay(grant: Facts, client: ClientRow, generation: int) -> NoReturn:
+def _refuse_replay(grant: AuthorisationRow, client: ClientRow, generation: int) -> NoReturn:
     if Grant.objects.end(grant.pk):
         signals.announce(signals.refresh_replayed, user_id=grant.user_id, client_id=client.client_id, grant_id=grant.pk)
     raise InvalidGrant(

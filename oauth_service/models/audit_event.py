@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
-from .statement import Write, insert
+from ..compiled.statement import Write, insert
 
 _MOST_PARAMETERS = 32_767  # of a statement, where the database names no limit
 

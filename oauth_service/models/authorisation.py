@@ -11,12 +11,12 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ..compiled.statement import Placeholder, Select
 from ..protocol.sealed import SECRET_BYTES
 from . import client as clients
 from . import user as users
 from .client import ClientRow
 from .consent import Consent
-from .statement import Given, Select
 
 
 def new_secret() -> bytes:
@@ -51,7 +51,7 @@ class Authorisation(models.Model):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Facts:
+class AuthorisationRow:
     """
     A pending code or a grant with its consent, user and client, as one statement reads them.
 
@@ -72,8 +72,8 @@ class Facts:
     user_is_active: bool
 
     @classmethod
-    def of(cls, columns: tuple[Any, ...]) -> "Facts":
-        """The facts in these columns, in the order of facts()."""
+    def of(cls, columns: tuple[Any, ...]) -> "AuthorisationRow":
+        """The row of these columns, in the order of select_row()."""
         own, client, user = _split(columns)
         is_active = user[0] if _has_is_active() else users.made_of(user).is_active
         values: Any = (*own[:3], bytes(own[3]), *own[4:], client, is_active)
@@ -90,7 +90,7 @@ class Facts:
         return self.client.is_active
 
     def __repr__(self) -> str:
-        return f"Facts({self.pk})"
+        return f"AuthorisationRow({self.pk})"
 
 
 OWN = (
@@ -109,9 +109,9 @@ OF_CLIENT = tuple(f"consent__client__{name}" for name in clients.COLUMNS)
 _CLIENT_ENDS = len(OWN) + len(OF_CLIENT)
 
 
-def facts(model: Callable[[], type[Authorisation]], **annotations: Any) -> Select[Facts]:
+def select_row(model: Callable[[], type[Authorisation]], **annotations: Any) -> Select[AuthorisationRow]:
     """
-    The statement that reads the facts of a code or a grant by its id, joined with consent, user and client: without its
+    The statement that reads a code or a grant by its id, joined with consent, user and client: without its
     consent it is not found.
 
     Args:
@@ -119,11 +119,11 @@ def facts(model: Callable[[], type[Authorisation]], **annotations: Any) -> Selec
     """
 
     def rows() -> "models.QuerySet[Any, Any]":
-        found = model()._default_manager.filter(pk=Given("pk", models.UUIDField())).annotate(**annotations)
+        found = model()._default_manager.filter(pk=Placeholder("pk", models.UUIDField())).annotate(**annotations)
         of_user = ["is_active"] if _has_is_active() else users.columns()
         return found.values_list(*OWN, *OF_CLIENT, *[f"consent__user__{name}" for name in of_user])
 
-    return Select(model, rows, Facts.of)
+    return Select(model, rows, AuthorisationRow.of)
 
 
 def _split(columns: tuple[Any, ...]) -> tuple[tuple[Any, ...], ClientRow, tuple[Any, ...]]:

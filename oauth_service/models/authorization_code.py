@@ -8,16 +8,16 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .authorisation import Authorisation, Facts, facts, new_secret
-from .statement import Write, insert
+from ..compiled.statement import Write, insert
+from .authorisation import Authorisation, AuthorisationRow, new_secret, select_row
 
 
 class AuthorizationCodeManager(models.Manager["AuthorizationCode"]):
     """Reads and writes of codes."""
 
-    def facts(self, code_id: UUID) -> Facts | None:
+    def row(self, code_id: UUID) -> AuthorisationRow | None:
         """A pending code with its consent, user and client, in one statement; None if there is none."""
-        return _facts.one(pk=code_id)
+        return _row.one(pk=code_id)
 
     def give(
         self, *, consent_id: Any, scope: str, redirect_uri: str, code_challenge: str, expires_at: datetime
@@ -52,7 +52,7 @@ class AuthorizationCode(Authorisation):
         verbose_name_plural = _("authorization codes")
 
 
-_facts = facts(
+_row = select_row(
     lambda: AuthorizationCode,
     generation=models.Value(0),
     refreshed_at=models.F("expires_at"),

@@ -10,9 +10,9 @@ from django.core.validators import URLValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ..compiled.statement import Placeholder, Select
 from ..protocol import client_authentication, redirect_uri, scope
 from ..protocol.errors import InvalidScope
-from .statement import Given, Select
 
 
 def new_client_id() -> str:
@@ -263,6 +263,6 @@ class Client(ClientRules, models.Model):
 
 _row = Select(
     lambda: Client,
-    lambda: Client.objects.filter(client_id=Given("client_id", models.CharField())).values_list(*COLUMNS),
+    lambda: Client.objects.filter(client_id=Placeholder("client_id", models.CharField())).values_list(*COLUMNS),
     ClientRow.of,
 )

@@ -10,13 +10,13 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connections, models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
+from ..compiled.statement import Placeholder, Select
 from ..protocol import scope as scopes
 from .client import COLUMNS, Client, ClientRow
-from .statement import Given, Select
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ClientWithConsent:
     """A client, and what one user has allowed it: consent_id is None and scope "" for nothing."""
 
     client: ClientRow
@@ -24,7 +24,7 @@ class Standing:
     scope: str
 
     @classmethod
-    def of(cls, columns: tuple[Any, ...]) -> "Standing":
+    def of(cls, columns: tuple[Any, ...]) -> "ClientWithConsent":
         """The row of these columns: the client's, then the consent's id and scope."""
         *client, consent_id, scope = columns
         return cls(client=ClientRow.of(tuple(client)), consent_id=consent_id, scope=scope or "")
@@ -33,7 +33,7 @@ class Standing:
 class ConsentManager(models.Manager["Consent"]):
     """Reads and writes of consents."""
 
-    def standing(self, *, client_id: str, user_id: Any) -> Standing | None:
+    def standing(self, *, client_id: str, user_id: Any) -> ClientWithConsent | None:
         """
         A client and what a user has allowed it, in one statement; None if there is no such client.
 
@@ -116,18 +116,18 @@ class Consent(models.Model):
         return f"{self.client} · {self.user}"
 
 
-def hold_owner(sender: type[models.Model], instance: models.Model, using: str, **_: object) -> None:
+def lock_owner_before_delete(sender: type[models.Model], instance: models.Model, using: str, **_: object) -> None:
     """
     Keep a user or client that is about to be deleted from being given a consent meanwhile (pre_delete).
 
     A consent refers to both. The deletion finds each that is there by now; one that comes later waits for the end of the
     deletion, and fails itself.
     """
-    _one_kind_at_a_time(connections[using], alone=sender is Client)
+    _serialise_client_deletions(connections[using], alone=sender is Client)
     list(sender._base_manager.using(using).select_for_update().filter(pk=instance.pk).values_list("pk"))
 
 
-def _one_kind_at_a_time(connection: Any, *, alone: bool) -> None:
+def _serialise_client_deletions(connection: Any, *, alone: bool) -> None:
     """
     Let deletions of users and of clients not cross each other in the consents that they share, found in different orders.
 
@@ -140,10 +140,10 @@ def _one_kind_at_a_time(connection: Any, *, alone: bool) -> None:
 
 
 def _client_with_consent() -> "models.QuerySet[Any, Any]":
-    user_id = Given("user_id", get_user_model()._meta.pk)
+    user_id = Placeholder("user_id", get_user_model()._meta.pk)
     of_user = models.FilteredRelation("consents", condition=models.Q(consents__user=user_id))
-    clients = Client.objects.annotate(of_user=of_user).filter(client_id=Given("client_id", models.CharField()))
+    clients = Client.objects.annotate(of_user=of_user).filter(client_id=Placeholder("client_id", models.CharField()))
     return clients.values_list(*COLUMNS, "of_user__pk", "of_user__scope")
 
 
-_standing = Select(lambda: Client, _client_with_consent, Standing.of)
+_standing = Select(lambda: Client, _client_with_consent, ClientWithConsent.of)

@@ -9,12 +9,12 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ..compiled.statement import Placeholder, ReplaceRow, Select, Write, delete, given, insert, update
 from . import user as users
-from .authorisation import OF_CLIENT, Authorisation, Facts, facts, purge_time
+from .authorisation import OF_CLIENT, Authorisation, AuthorisationRow, purge_time, select_row
 from .authorization_code import AuthorizationCode
 from .client import COLUMNS, ClientRow
 from .revoked_token import RevokedToken
-from .statement import Given, Move, Select, Write, delete, given, insert, update
 
 if TYPE_CHECKING:
     from django.db.models.sql import Query
@@ -27,15 +27,15 @@ class GrantManager(models.Manager["Grant"]):
         """Joined with consent, user and client: a grant whose consent was withdrawn is not found."""
         return self.select_related("consent__user", "consent__client")
 
-    def facts(self, grant_id: UUID) -> Facts | None:
+    def row(self, grant_id: UUID) -> AuthorisationRow | None:
         """A grant with its consent, user and client, in one statement; None if there is none."""
-        return _facts.one(pk=grant_id)
+        return _row.one(pk=grant_id)
 
-    def in_use(self, grant_id: UUID, *, token_id: UUID) -> "InUse | None":
+    def in_use(self, grant_id: UUID, *, token_id: UUID) -> "TokenGrant | None":
         """A grant whose access token is used, in one statement; None if there is none."""
         return _in_use.one(pk=grant_id, token_id=token_id)
 
-    def redeem(self, code: Facts, *, now: datetime, expires_at: datetime) -> bool:
+    def redeem(self, code: AuthorisationRow, *, now: datetime, expires_at: datetime) -> bool:
         """
         Put the grant of a pending code in its place, under the same primary key; True for exactly one of all who try.
 
@@ -56,7 +56,7 @@ class GrantManager(models.Manager["Grant"]):
             purge_at=purge_time(expires_at),
         )
 
-    def rotate(self, grant: Facts, *, now: datetime, expires_at: datetime) -> bool:
+    def rotate(self, grant: AuthorisationRow, *, now: datetime, expires_at: datetime) -> bool:
         """Move on to the next generation of refresh tokens; True for exactly one of all who try from this one."""
         rotated = _rotate.run(
             pk=grant.pk,
@@ -88,7 +88,7 @@ class Grant(Authorisation):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class InUse:
+class TokenGrant:
     """What the use of an access token needs to know: its grant with user and client, and whether it was revoked itself."""
 
     pk: UUID
@@ -100,7 +100,7 @@ class InUse:
     user: AbstractBaseUser
 
     @classmethod
-    def of(cls, columns: tuple[Any, ...]) -> "InUse":
+    def of(cls, columns: tuple[Any, ...]) -> "TokenGrant":
         """The row of these columns: five of its own, the client's, the user's."""
         pk, secret, scope, expires_at, is_revoked = columns[:5]
         client, user = columns[5 : 5 + len(COLUMNS)], columns[5 + len(COLUMNS) :]
@@ -117,28 +117,28 @@ class InUse:
         return self.client.is_active
 
     def __repr__(self) -> str:
-        return f"InUse({self.pk})"
+        return f"TokenGrant({self.pk})"
 
 
 def _in_use_rows() -> "models.QuerySet[Any, Any]":
-    revoked = models.Exists(RevokedToken.objects.filter(pk=Given("token_id", models.UUIDField())))
-    grants = Grant.objects.filter(pk=Given("pk", models.UUIDField())).annotate(is_revoked=revoked)
+    revoked = models.Exists(RevokedToken.objects.filter(pk=Placeholder("token_id", models.UUIDField())))
+    grants = Grant.objects.filter(pk=Placeholder("pk", models.UUIDField())).annotate(is_revoked=revoked)
     of_user = [f"consent__user__{name}" for name in users.columns()]
     return grants.values_list("pk", "secret", "scope", "expires_at", "is_revoked", *OF_CLIENT, *of_user)
 
 
 def _update_generation() -> "Query":
-    current = Given("current", models.PositiveBigIntegerField())
-    rows = Grant.objects.filter(pk=Given("pk", models.UUIDField()), generation=current)
+    current = Placeholder("current", models.PositiveBigIntegerField())
+    rows = Grant.objects.filter(pk=Placeholder("pk", models.UUIDField()), generation=current)
     return update(rows, **given(Grant, "generation", "refreshed_at", "expires_at", "purge_at"))
 
 
-_facts = facts(lambda: Grant)
-_in_use = Select(lambda: Grant, _in_use_rows, InUse.of)
-_redeem = Move(
+_row = select_row(lambda: Grant)
+_in_use = Select(lambda: Grant, _in_use_rows, TokenGrant.of)
+_redeem = ReplaceRow(
     lambda: Grant,
-    delete=lambda: delete(AuthorizationCode.objects.filter(pk=Given("pk", models.UUIDField()))),
+    delete=lambda: delete(AuthorizationCode.objects.filter(pk=Placeholder("pk", models.UUIDField()))),
     insert=lambda: insert(Grant),
 )
 _rotate = Write(lambda: Grant, _update_generation)
-_end = Write(lambda: Grant, lambda: delete(Grant.objects.filter(pk=Given("pk", models.UUIDField()))))
+_end = Write(lambda: Grant, lambda: delete(Grant.objects.filter(pk=Placeholder("pk", models.UUIDField()))))

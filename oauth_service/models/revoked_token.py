@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .statement import Write, insert
+from ..compiled.statement import Write, insert
 
 
 class RevokedTokenManager(models.Manager["RevokedToken"]):

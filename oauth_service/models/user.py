@@ -6,7 +6,7 @@ from typing import Any, cast
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 
-from .statement import Given, Select
+from ..compiled.statement import Placeholder, Select
 
 
 @cache
@@ -33,6 +33,10 @@ def by_pk(pk: Any) -> AbstractBaseUser | None:
 
 _by_pk = Select(
     get_user_model,
-    lambda: get_user_model()._default_manager.filter(pk=Given("pk", get_user_model()._meta.pk)).values_list(*columns()),
+    lambda: (
+        get_user_model()
+        ._default_manager.filter(pk=Placeholder("pk", get_user_model()._meta.pk))
+        .values_list(*columns())
+    ),
     made_of,
 )

@@ -55,7 +55,7 @@ def narrowed(text: str, *, within: str) -> str:
     return " ".join(tokens or allowed)
 
 
-def both(first: str, second: str) -> str:
+def intersection(first: str, second: str) -> str:
     """What stands in both scopes, in the order of the first."""
     kept = set(second.split())
     return " ".join(token for token in first.split() if token in kept)

@@ -129,7 +129,7 @@ P = TypeVar("P", bound=Payload)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Claim(Generic[P]):
+class Unverified(Generic[P]):
     """What a code or token claims to be, until prove() has held it against its row's secret."""
 
     _payload: P
@@ -146,7 +146,7 @@ class Claim(Generic[P]):
         """What is claimed, to look things up by; it is worth nothing before prove()."""
         return self._payload
 
-    def prove(self, keys: Sequence[bytes], secret: bytes) -> P:
+    def verify(self, keys: Sequence[bytes], secret: bytes) -> P:
         """
         Hold the claim against its row.
 
@@ -176,7 +176,7 @@ def seal(payload: Payload, key: bytes, secret: bytes) -> str:
     return payload.prefix + base64.urlsafe_b64encode(signed + mac).rstrip(b"=").decode()
 
 
-def read(kind: type[P], text: str) -> Claim[P]:
+def read(kind: type[P], text: str) -> Unverified[P]:
     """
     Read a code or token, without believing it yet.
 
@@ -196,7 +196,7 @@ def read(kind: type[P], text: str) -> Claim[P]:
         signed, mac = sealed[:-_MAC_BYTES], sealed[-_MAC_BYTES:]
         if signed[:1] != _VERSION:
             raise ValueError("unknown version")
-        return Claim(kind.unpack(signed[1:]), signed, mac)
+        return Unverified(kind.unpack(signed[1:]), signed, mac)
     except (ValueError, struct.error, binascii.Error) as cause:
         raise Unproven("the token is not genuine", detail=f"malformed {kind.prefix} token") from cause
 

@@ -106,7 +106,7 @@ def test_an_error_report_does_not_show_the_secret(
         raise ValueError("the template is broken")
 
     monkeypatch.setattr(Client.objects, "rotate_secret", remember)
-    monkeypatch.setattr("oauth_service.admin.render", fail)
+    monkeypatch.setattr("oauth_service.admin.clients.render", fail)
     with pytest.raises(ValueError, match="broken") as failure:
         staff.post(*((ADD, form()) if first else (url(presc_man, "rotate/"), {})))
     reporter, request = SafeExceptionReporterFilter(), RequestFactory().get("/")

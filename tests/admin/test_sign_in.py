@@ -10,9 +10,10 @@ from django.db import OperationalError
 from django.template import TemplateDoesNotExist
 from django.test import Client as Browser
 
-from oauth_service import audit, signals
+from oauth_service import signals
 from oauth_service.admin_site import LimitedAdminSite
 from oauth_service.models import AuditEvent
+from oauth_service.watch import audit
 from tests.test_unavailable import failing
 
 HERE = "198.51.100.7"

@@ -16,8 +16,8 @@ from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from oauth_service.doctor import facts
 from oauth_service.models import AuthorizationCode, Client
+from oauth_service.watch.doctor import facts
 from tests.guide import Guide
 
 # What the settings of these tests are not made for; the tests of the checks look after them.

@@ -14,7 +14,8 @@ from tests.concurrency.test_kill import database_url
 PROGRAM = """
 import multiprocessing, os, signal, django
 django.setup()
-from oauth_service import audit, signals
+from oauth_service import signals
+from oauth_service.watch import audit
 audit.PAUSE_SECONDS = 600
 def work():
     signals.announce(signals.code_issued, user_id=1, client_id="presc_man_123", scope="user")

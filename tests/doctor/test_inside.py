@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from oauth_service.doctor.finding import Level
-from oauth_service.doctor.inside import LARGEST_BACKLOG, Inside, findings
+from oauth_service.watch.doctor.finding import Level
+from oauth_service.watch.doctor.inside import LARGEST_BACKLOG, Inside, findings
 
 GOOD = Inside(
     has_own_token_key=True,

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config.sites import ROOT
-from oauth_service.doctor.answer import Answer
-from oauth_service.doctor.outside import Outside, findings
+from oauth_service.watch.doctor.answer import Answer
+from oauth_service.watch.doctor.outside import Outside, findings
 
 URL = "https://id.example"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -149,7 +149,7 @@ def test_each_broken_deployment_has_its_finding(broken: str) -> None:
 
 def test_every_rule_is_seen_to_bite() -> None:
     """A rule that nothing can break tells nothing."""
-    source = (ROOT / "oauth_service/doctor/outside.py").read_text()
+    source = (ROOT / "oauth_service/watch/doctor/outside.py").read_text()
     rules = set(re.findall(r'\b(?:error|warning|note|found)\(\s*"([a-z-]+)"', source))
     assert rules - {expected for expected, _change in BROKEN.values()} == {"http-at-home", "no-https"}  # see below
 

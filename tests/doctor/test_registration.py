@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from oauth_service.doctor.registration import Registration, findings
+from oauth_service.watch.doctor.registration import Registration, findings
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 GOOD = Registration(

@@ -12,9 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from oauth_service import issue
 from oauth_service.models import AuthorizationCode, Client, Consent
 from oauth_service.protocol import pkce
+from oauth_service.tokens import issue
 from tests.endpoints.conftest import Reasons
 from tests.endpoints.page import Page
 from tests.guide import FORM, REDIRECT_URI, Guide, query_of

@@ -11,7 +11,8 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 from pytest_django import Settings
 
-from oauth_service import signals, throttle
+from oauth_service import signals
+from oauth_service.guard import throttle
 from tests.endpoints.conftest import Reasons
 from tests.endpoints.page import Page
 from tests.guide import Guide

@@ -10,8 +10,8 @@ import time_machine
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 
-from oauth_service import audit
 from oauth_service.models import Client, Consent
+from oauth_service.watch import audit
 from tests.endpoints.page import Page
 from tests.guide import Guide
 

@@ -10,8 +10,8 @@ import pytest
 from django.db import connection, connections, models
 from django.db.models.functions import Cast
 
+from oauth_service.compiled.statement import Placeholder, Select
 from oauth_service.models import Client
-from oauth_service.models.statement import Given, Select
 
 PLAIN = [
     Cast(models.Value("3f2504e0-4f89-41d3-9a0c-0305e82c3301"), models.UUIDField()),
@@ -37,7 +37,7 @@ def kind(expression: Any) -> str:
 
 def read_both_ways(expression: Any) -> tuple[Any, Any, Select[tuple[Any, ...]]]:
     def rows() -> models.QuerySet[Any, Any]:
-        found = Client.objects.filter(client_id=Given("client_id", models.CharField()))
+        found = Client.objects.filter(client_id=Placeholder("client_id", models.CharField()))
         return found.annotate(found=expression).values_list("client_id", "found")
 
     statement = Select(lambda: Client, rows, tuple)

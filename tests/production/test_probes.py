@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from config.sites import ROOT
-from oauth_service import readiness
+from oauth_service.watch import readiness
 
 NEWEST = max(path.stem for path in (ROOT / "oauth_service/migrations").glob("0*.py"))
 

@@ -83,7 +83,7 @@ def test_both_and_union_are_those_of_sets(first: str, second: str) -> None:
     """Without repeats, each a scope again."""
     one, two = set(first.split()), set(second.split())
     union = scope.union(first, second).split()
-    assert set(scope.both(first, second).split()) == one & two
+    assert set(scope.intersection(first, second).split()) == one & two
     assert (set(union), len(union)) == (one | two, len(one | two))
 
 
@@ -95,7 +95,7 @@ def test_a_scope_covers_its_subsets_and_nothing_else(granted: str, wanted: str) 
 
 def test_what_was_granted_first_stays_first() -> None:
     """The guide's "user profile" is not "profile user" after a second consent."""
-    assert (scope.union("user profile", "email user"), scope.both("user profile", "profile user")) == (
+    assert (scope.union("user profile", "email user"), scope.intersection("user profile", "profile user")) == (
         "user profile email",
         "user profile",
     )

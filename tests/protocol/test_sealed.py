@@ -33,7 +33,7 @@ STRANGE = "=+/. \n\0é"
 def opens(kind: type[Payload], text: str, *, keys: Iterable[bytes] = (KEY,), secret: bytes = SECRET) -> bool:
     """Whether a text is a genuine code or token of a kind."""
     try:
-        sealed.read(kind, text).prove(tuple(keys), secret)
+        sealed.read(kind, text).verify(tuple(keys), secret)
     except Unproven:
         return False
     return True
@@ -76,7 +76,7 @@ def test_what_was_sealed_opens_again(payload: Payload, key: bytes, secret: bytes
     """Whatever a payload holds, it comes back unchanged."""
     text = sealed.seal(payload, key, secret)
     claim = sealed.read(type(payload), text)
-    assert (claim.row_id, claim.prove([key], secret)) == (payload.row_id, payload)
+    assert (claim.row_id, claim.verify([key], secret)) == (payload.row_id, payload)
 
 
 @given(payload=payloads)
@@ -281,5 +281,5 @@ def test_a_refusal_tells_neither_the_token_nor_the_reason(payload: Payload) -> N
     """The client hears one sentence for all; the log gets the row's id, never the text."""
     text = sealed.seal(payload, OTHER_KEY, SECRET)
     with pytest.raises(Unproven) as refusal:
-        sealed.read(type(payload), text).prove([KEY], SECRET)
+        sealed.read(type(payload), text).verify([KEY], SECRET)
     assert (refusal.value.description, refusal.value.detail) == ("the token is not genuine", f"wrong MAC for {ROW}")

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
 from oauth_service.models import Grant
-from oauth_service.protect import protect
+from oauth_service.resources.protect import protect
 from tests.clauses import clause
 from tests.guide import FORM, Guide
 from tests.specs.answers import refusal_of

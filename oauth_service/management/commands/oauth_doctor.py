@@ -13,10 +13,10 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 
 from oauth_service import conf
-from oauth_service.doctor import facts, inside, outside, registration, report
-from oauth_service.doctor.finding import Finding
-from oauth_service.doctor.survey import survey
 from oauth_service.grant_types import GRANT_TYPES
+from oauth_service.watch.doctor import facts, inside, outside, registration, report
+from oauth_service.watch.doctor.finding import Finding
+from oauth_service.watch.doctor.survey import survey
 
 
 class Command(BaseCommand):

@@ -19,9 +19,9 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.errors import StorageError
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from . import conf, signals
+from .. import conf, signals
+from ..protocol.errors import TooManyFailures
 from .failure_counts import CacheStorage
-from .protocol.errors import TooManyFailures
 
 logger = logging.getLogger("oauth_service.throttle")
 
@@ -120,7 +120,7 @@ class Throttle:
 
     def _key(self, name: str) -> str:
         # A digest: the cache need not know who signs in from where, and some take neither spaces nor long keys.
-        words = f"{self._kind}\0{_network(signals.now_serving().address)}\0{name}"
+        words = f"{self._kind}\0{_network(signals.current_request().address)}\0{name}"
         return hashlib.sha256(words.encode(errors="replace")).hexdigest()
 
 

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from . import conf
-from .models import AuthorizationCode, ClientRow
-from .protocol import scope as scopes
-from .protocol import sealed
-from .protocol.authorization_request import AuthorizationRequest
-from .protocol.reply_to import ReplyTo
-from .protocol.token_response import TokenResponse
+from .. import conf
+from ..models import AuthorizationCode, ClientRow
+from ..protocol import scope as scopes
+from ..protocol import sealed
+from ..protocol.authorization_request import AuthorizationRequest
+from ..protocol.reply_to import ReplyTo
+from ..protocol.token_response import TokenResponse
 
 
 class Sealing(Protocol):
@@ -71,9 +71,9 @@ def grant_lifetime(client: ClientRow) -> timedelta:
     return conf.REFRESH_TOKEN_LIFETIME() if client.may_use("refresh_token") else conf.ACCESS_TOKEN_LIFETIME()
 
 
-def scope_now(granted: str, client: ClientRow) -> str:
+def current_scope(granted: str, client: ClientRow) -> str:
     """What is left of a scope: what was taken from the client since is no longer given."""
-    return scopes.both(granted, client.scope)
+    return scopes.intersection(granted, client.scope)
 
 
 def _seal(payload: sealed.Payload, secret: bytes) -> str:

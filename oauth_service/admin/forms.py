@@ -6,9 +6,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from . import conf
-from .grant_types import GRANT_TYPES
-from .models import Client
+from .. import conf
+from ..grant_types import GRANT_TYPES
+from ..models import Client
 
 GRANT_TYPE_WORDS = {
     "authorization_code": _("a person signs in and allows it (RFC 6749 section 4.1)"),

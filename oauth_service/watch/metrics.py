@@ -17,8 +17,8 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from . import signals
-from .models import purge
+from .. import signals
+from ..models import purge
 
 logger = logging.getLogger("oauth_service.metrics")
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from urllib.parse import urlsplit
 
-from ..protocol import redirect_uri
+from ...protocol import redirect_uri
 from .finding import Finding, note, warning
 
 UNUSED_FOR = timedelta(days=90)

@@ -26,9 +26,10 @@ from django.db.models.signals import post_delete
 from django.dispatch import Signal
 from django.utils import timezone
 
-from . import conf, outage, signals
-from .models import AuditEvent, Client
-from .models.audit_event import Entry, Event, Outcome
+from .. import conf, signals
+from ..guard import outage
+from ..models import AuditEvent, Client
+from ..models.audit_event import Entry, Event, Outcome
 
 logger = logging.getLogger("oauth_service.audit")
 
@@ -131,7 +132,7 @@ def _record(
     if last_used_at and last_used_at.astimezone(UTC).date() == now.date():
         return
     event, outcome, why = _EVENTS[signal]
-    served = signals.now_serving()
+    context = signals.current_request()
     entry = Entry(
         at=now,
         event=event.value,
@@ -141,8 +142,8 @@ def _record(
         grant_id=grant_id,
         scope=scope,
         reason=reason or why or token_type,
-        address=served.address[:45],
-        reference=served.reference if served.endpoint else "",
+        address=context.address[:45],
+        reference=context.reference if context.endpoint else "",
         purge_at=now + lifetime,
     )
     if signal in _AT_ONCE:
@@ -219,7 +220,7 @@ class _Trail:
                 try:
                     self._write(_identified(batch))
                 except Exception as fault:
-                    if outage.explains(fault):
+                    if outage.is_outage(fault):
                         self.waiting.extendleft(reversed(batch))
                         logger.warning("audit: %d events wait for the database: %s", len(self.waiting), fault)
                         return False

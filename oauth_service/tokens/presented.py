@@ -5,40 +5,40 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from .models import ClientRow, Facts
-from .protocol import sealed
-from .protocol.sealed import Claim, Payload
+from ..models import AuthorisationRow, ClientRow
+from ..protocol import sealed
+from ..protocol.sealed import Payload, Unverified
 
 P = TypeVar("P", bound=Payload)
 
 
 @dataclass(frozen=True, slots=True)
-class Presented(Generic[P]):
+class PresentedToken(Generic[P]):
     """
     A code or token before anything about it was decided; the client that sent it is not proven yet either.
 
-    claim is None for a text that cannot be read, facts is None for one whose row does not exist.
+    claim is None for a text that cannot be read, row is None for one whose row does not exist.
     """
 
-    claim: Claim[P] | None
-    facts: Facts | None
+    claim: Unverified[P] | None
+    row: AuthorisationRow | None
 
     @property
     def client(self) -> ClientRow | None:
         """Whose it is."""
-        return self.facts.client if self.facts else None
+        return self.row.client if self.row else None
 
 
-def present(kind: type[P], text: str, facts: Callable[[UUID], Facts | None]) -> Presented[P]:
+def present(kind: type[P], text: str, row: Callable[[UUID], AuthorisationRow | None]) -> PresentedToken[P]:
     """
     Read a code or token and what it stands for.
 
     Args:
         text: as sent, "" for none.
-        facts: finds the row that it names.
+        row: finds the row that it names.
     """
     try:
         claim = sealed.read(kind, text)
     except sealed.Unproven:
-        return Presented(None, None)  # said once the client is known
-    return Presented(claim, facts(claim.row_id))
+        return PresentedToken(None, None)  # said once the client is known
+    return PresentedToken(claim, row(claim.row_id))

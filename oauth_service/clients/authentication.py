@@ -10,12 +10,13 @@ from typing import Any
 
 from django.contrib.auth.hashers import check_password
 
-from . import signals, throttle
-from .models import Client, ClientRow, Consent, Standing
-from .protocol import client_authentication
-from .protocol.client_authentication import Credentials
-from .protocol.errors import InvalidClient, TooManyFailures, UnverifiedTarget
-from .protocol.parameters import Parameters
+from .. import signals
+from ..guard import throttle
+from ..models import Client, ClientRow, ClientWithConsent, Consent
+from ..protocol import client_authentication
+from ..protocol.client_authentication import Credentials
+from ..protocol.errors import InvalidClient, TooManyFailures, UnverifiedTarget
+from ..protocol.parameters import Parameters
 
 WRONG_SECRET = "wrong secret"
 
@@ -62,7 +63,7 @@ def authenticate(credentials: Credentials, *, loaded: ClientRow | None = None) -
     raise InvalidClient("client authentication failed", detail=f"client {client_id[:100]!r}: {reason}")
 
 
-def standing(parameters: Parameters, *, user_id: Any = None) -> Standing:
+def standing(parameters: Parameters, *, user_id: Any = None) -> ClientWithConsent:
     """
     The client that an authorization request names, and what this user has allowed it; nothing is proven yet.
 

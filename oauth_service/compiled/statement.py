@@ -2,22 +2,15 @@
 Statements that the ORM writes once and that run many times: what a token request asks of the database.
 
 The ORM takes longer to write a statement than the database takes to run it. Here it does so once for a process and a
-database; from then on only the values change. Everything runs on Django's own connection, and through Django's own
-cursor wherever somebody listens (a transaction, an instrument, a test that counts); otherwise it goes to the driver
-directly, as a prepared statement.
+database; from then on only the values change. driver.py runs them.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from threading import local
 from types import SimpleNamespace
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from django.db import (
     DEFAULT_DB_ALIAS,
-    InterfaceError,
-    NotSupportedError,
-    OperationalError,
     connections,
     models,
     router,
@@ -27,6 +20,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import sql
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import Value
+
+from . import driver
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -46,13 +41,11 @@ _AS_THEY_ARE = (
     models.AutoField,
     models.BooleanField,
 )
-_RESULT_TYPE_CHANGED = "0A000"  # PostgreSQL's feature_not_supported, as "cached plan must not change result type"
-_MAKING_A_CURSOR = ("cursor", "_cursor", "create_cursor")
 # What Django and psycopg read alike whichever form it is sent in.
 _READ_ALIKE = (*_AS_THEY_ARE, models.BinaryField)
 
 
-class Given(Value):
+class Placeholder(Value):
     """A value that is given each time a statement runs, by name; in a filter, an update or an insert."""
 
     def __init__(self, name: str, output_field: "models.Field[Any, Any]") -> None:
@@ -75,10 +68,10 @@ class Given(Value):
         return lambda value: prepare(value, connection)
 
 
-def given(model: type[models.Model], *names: str) -> dict[str, Given]:
+def given(model: type[models.Model], *names: str) -> dict[str, Placeholder]:
     """A value to be given for each field named, by the field's attname."""
     fields = [model._meta.get_field(name) for name in names]
-    return {field.attname: Given(field.attname, _of_its_own_type(field)) for field in fields if field.concrete}
+    return {field.attname: Placeholder(field.attname, _of_its_own_type(field)) for field in fields if field.concrete}
 
 
 class _Compiled(NamedTuple):
@@ -145,7 +138,7 @@ class Select(_Statement, Generic[R]):
         """The one row, None if there is none."""
         connection = self._connection()
         compiled = self._on(connection)
-        row = _run_again(connection, compiled.sql, compiled.bind(values), _first, binary=compiled.are_plain)
+        row = driver.run_again(connection, compiled.sql, compiled.bind(values), driver.first, binary=compiled.are_plain)
         if row is None:
             return None
         if compiled.converters:
@@ -183,7 +176,7 @@ class Write(_Statement):
         """Write; how many rows it was."""
         connection = self._connection()
         compiled = self._on(connection)
-        return _run(connection, compiled.sql, compiled.bind(values), _count)
+        return driver.run(connection, compiled.sql, compiled.bind(values), driver.count)
 
     def _compile(self, connection: BaseDatabaseWrapper) -> _Compiled:
         written = self._query().get_compiler(connection.alias).as_sql()
@@ -191,7 +184,7 @@ class Write(_Statement):
         return _Compiled(text, _bindings(parameters, connection))
 
 
-class Move(_Statement):
+class ReplaceRow(_Statement):
     """
     Delete a row and insert another in its place, both or neither: one statement where the database can, else a transaction.
 
@@ -215,7 +208,7 @@ class Move(_Statement):
         connection = self._connection()
         if connection.vendor == "postgresql":
             compiled = self._on(connection)
-            return _run(connection, compiled.sql, compiled.bind(values), _count) == 1
+            return driver.run(connection, compiled.sql, compiled.bind(values), driver.count) == 1
         with transaction.atomic(using=connection.alias):
             return self._delete.run(**values) == 1 and self._insert.run(**values) == 1
 
@@ -250,87 +243,8 @@ def delete(rows: "models.QuerySet[Any]") -> sql.Query:
     return query
 
 
-class _Kept(local):
-    """The driver's connection of this thread, and a cursor on it that is used again; None for Django's own, each time."""
-
-    driver: Any = None
-    cursor: Any = None
-
-
-_kept = _Kept()
-
-
-def _run(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T], *, binary: bool = False) -> T:
-    if (
-        connection.vendor != "postgresql"
-        or not hasattr(connection.Database, "Cursor")  # psycopg 3 has one, its predecessor has not
-        or connection.in_atomic_block
-        or connection.execute_wrappers
-        or connection.queries_logged
-    ):
-        return _run_through_django(connection, text, parameters, take)
-    if connection.connection is None:
-        connection.ensure_connection()
-    driver, kept = connection.connection, _kept
-    if kept.driver is not driver:
-        kept.driver = driver
-        kept.cursor = None if _is_instrumented(connection) else connection.Database.Cursor(driver)
-    if kept.cursor is None:
-        return _run_through_django(connection, text, parameters, take)
-    with connection.wrap_database_errors:
-        kept.cursor.execute(text, parameters, prepare=driver.prepare_threshold is not None, binary=binary)
-        return take(kept.cursor)
-
-
-def _run_through_django(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T]) -> T:
-    with connection.cursor() as cursor:
-        cursor.execute(text, parameters)
-        return take(cursor)
-
-
-def _is_instrumented(connection: Any) -> bool:
-    # A backend or a cursor that is not Django's has something to do at each statement: count it, or choose a tenant's schema.
-    return _makes_cursors_of_its_own(connection.__class__) or not _is_djangos(connection.connection.cursor_factory)
-
-
-@cache
-def _makes_cursors_of_its_own(backend: type) -> bool:
-    return any(name in vars(kind) and not _is_djangos(kind) for kind in backend.__mro__ for name in _MAKING_A_CURSOR)
-
-
-def _is_djangos(kind: Any) -> bool:
-    return bool(kind.__module__.startswith("django."))
-
-
-def _run_again(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T], *, binary: bool) -> T:
-    """
-    Run what only reads; once more on a new connection if this one turns out to have died while nobody used it, or to hold
-    the statement as it was prepared before a migration.
-    """
-    try:
-        return _run(connection, text, parameters, take, binary=binary)
-    except (InterfaceError, OperationalError):
-        if connection.in_atomic_block or connection.connection is None or connection.is_usable():
-            raise
-        connection.close()
-    except NotSupportedError as failure:
-        if connection.in_atomic_block or getattr(failure.__cause__, "sqlstate", "") != _RESULT_TYPE_CHANGED:
-            raise
-        connection.connection.close()  # else a pool would give it to the next request
-        connection.close()
-    return _run(connection, text, parameters, take, binary=binary)
-
-
-def _first(cursor: Any) -> tuple[Any, ...] | None:
-    return cast("tuple[Any, ...] | None", cursor.fetchone())
-
-
-def _count(cursor: Any) -> int:
-    return int(cursor.rowcount)
-
-
 def _bindings(parameters: Sequence[Any], connection: BaseDatabaseWrapper) -> list[tuple[str, Any]]:
-    return [(each.name, each.adapt(connection)) if isinstance(each, Given) else ("", each) for each in parameters]
+    return [(each.name, each.adapt(connection)) if isinstance(each, Placeholder) else ("", each) for each in parameters]
 
 
 def _chain(steps: Sequence[Any], expression: Any, connection: BaseDatabaseWrapper) -> Callable[[Any], Any]:

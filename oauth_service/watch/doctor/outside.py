@@ -7,7 +7,7 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from ..protocol.redirect_uri import LOOPBACK_HOSTS
+from ...protocol.redirect_uri import LOOPBACK_HOSTS
 from .answer import Answer
 from .finding import Finding, error, note, warning
 

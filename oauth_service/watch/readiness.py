@@ -8,8 +8,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error
 
-from . import conf
-from .models import Client
+from .. import conf
+from ..models import Client
 
 _is_migrated = threading.Event()
 

@@ -8,7 +8,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from limits.storage import Storage
 from limits.storage.base import SlidingWindowCounterSupport, TimestampedSlidingWindow
 
-from . import conf
+from .. import conf
 
 MOST_IN_MEMORY = 10_000
 

@@ -9,10 +9,11 @@ from django.core import checks
 from django.db import connections, models, router
 from django.utils import timezone
 
-from .. import conf, readiness
-from ..models import Client, Consent
-from ..models.purge import SWEPT
-from ..protocol import client_authentication
+from ... import conf
+from ...models import Client, Consent
+from ...models.purge import SWEPT
+from ...protocol import client_authentication
+from .. import readiness
 from .finding import Finding, Level, error
 from .inside import LARGEST_BACKLOG, Inside
 from .registration import Registration

@@ -8,9 +8,10 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from . import signals, throttle
-from .http import log_refusal
-from .protocol.errors import TooManyFailures
+from .. import signals
+from ..guard import throttle
+from ..protocol.errors import TooManyFailures
+from ..web.refusals import log_refusal
 
 
 class LimitedForm(AuthenticationForm):

@@ -1,0 +1,175 @@
+"""Client applications in the admin. A secret is shown once, then never again."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import models, transaction
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_POST
+
+from ..models import Client
+from .forms import ClientForm
+from .live_grants import CountedDeletion, count_of_live
+
+
+@admin.register(Client)
+class ClientAdmin(CountedDeletion):
+    """Client applications."""
+
+    form = ClientForm
+    list_display = ("name", "kind", "connections", "is_active", "client_id")
+    list_filter = ("is_active", "client_type", "application_type")
+    search_fields = ("name", "client_id", "operator", "redirect_uris")
+    search_help_text = _("Name, client ID, operator or redirect URI")
+    readonly_fields = ("secret_status", "created_at")
+    ordering = ("name", "pk")
+    actions = ("activate", "deactivate")
+    fieldsets = (
+        (_("What people see"), {"fields": ("name", "operator", "client_uri", "policy_uri", "tos_uri")}),
+        (_("Who it is"), {"fields": ("client_id", "client_type", "application_type", "secret_status", "is_active")}),
+        (
+            _("What it may do"),
+            {"fields": ("redirect_uris", "scope", "grant_types", "requires_pkce", "remembers_consent")},
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Client]:
+        clients: models.QuerySet[Client] = super().get_queryset(request)
+        return clients.annotate(live_grants=count_of_live("consent__client"))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple[str, ...]:
+        # The client is configured with it, and sends it with every request: it stays what it is.
+        return (*self.readonly_fields, "client_id") if obj else self.readonly_fields
+
+    def get_fieldsets(self, request: HttpRequest, obj: Client | None = None) -> Any:
+        return (*self.fieldsets, (None, {"fields": ("created_at",)})) if obj else self.fieldsets
+
+    @admin.display(description=_("kind"), ordering="client_type")
+    def kind(self, client: Client) -> str:
+        """Its type in few words; the choices explain themselves at length."""
+        kind = _("Public") if client.is_public else _("Confidential")
+        return f"{kind}, {_('native')}" if client.is_native else str(kind)
+
+    @admin.display(description=_("connections"))
+    def connections(self, client: Client) -> int:
+        """Live grants."""
+        return int(getattr(client, "live_grants", 0))
+
+    @admin.display(description=_("client secret"))
+    def secret_status(self, client: Client) -> str:
+        """What is known of the secret; never the secret."""
+        if not client.pk:
+            return str(_("A confidential client gets one when you save; it is shown once, then never again."))
+        if client.is_public:
+            return str(_("Public clients have none."))
+        match len(client.secret_hashes):
+            case 0:
+                return str(_("None: it cannot get tokens until it has one."))
+            case 1:
+                return str(_("Set. Only its hash is kept."))
+            case _many:
+                return str(_("Two are good: the new one, and the one before until you end it."))
+
+    def save_model(self, request: HttpRequest, obj: Client, form: ModelForm, change: bool) -> None:
+        secrets: tuple[str, ...] = ()
+        if obj.is_public:
+            obj.secret_hash = obj.previous_secret_hash = ""
+            secrets = ("secret_hash", "previous_secret_hash")
+        # Only what stands in the form: saving it must not undo a rotation of the secret meanwhile.
+        obj.save(update_fields=[*form.cleaned_data, *secrets] if change else None)
+
+    @sensitive_variables()
+    def response_add(self, request: HttpRequest, obj: Client, post_url_continue: str | None = None) -> HttpResponse:
+        """Answer with the new secret itself: a redirect would have to keep it somewhere on the way."""
+        if obj.is_public:
+            return super().response_add(request, obj, post_url_continue)
+        return self._show_secret(request, obj, Client.objects.rotate_secret(obj))
+
+    @sensitive_variables()
+    def response_change(self, request: HttpRequest, obj: Client) -> HttpResponse:
+        """Give a client that has become confidential its first secret."""
+        if obj.is_public or obj.secret_hashes:
+            return super().response_change(request, obj)
+        return self._show_secret(request, obj, Client.objects.rotate_secret(obj))
+
+    @admin.action(description=_("Activate selected clients"), permissions=["change"])
+    def activate(self, request: HttpRequest, clients: models.QuerySet[Client]) -> None:
+        """Let clients act again."""
+        self._switch(request, clients, is_active=True)
+
+    @admin.action(description=_("Deactivate selected clients"), permissions=["change"])
+    def deactivate(self, request: HttpRequest, clients: models.QuerySet[Client]) -> None:
+        """Stop clients and all their tokens at once; activating them again brings all of it back."""
+        self._switch(request, clients, is_active=False)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        rotate, end = view(require_POST(self.rotate_secret)), view(require_POST(self.end_previous))
+        return [
+            path("<int:pk>/secret/", view(self.secret_page), name="oauth_service_client_secret"),
+            path("<int:pk>/secret/rotate/", rotate, name="oauth_service_client_rotate"),
+            path("<int:pk>/secret/end-previous/", end, name="oauth_service_client_end"),
+            *super().get_urls(),
+        ]
+
+    def secret_page(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Offer a new secret, and the end of the old one."""
+        return self._show_secret(request, self._changeable(request, pk), "")
+
+    @sensitive_variables()
+    def rotate_secret(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Make a new secret and show it this once; the one before stays good until it is ended."""
+        client = self._changeable(request, pk)
+        with transaction.atomic():
+            secret = Client.objects.rotate_secret(client)
+            self.log_change(request, client, "Rotated the client secret.")
+        return self._show_secret(request, client, secret)
+
+    def end_previous(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Let the newest secret be the only good one."""
+        client = self._changeable(request, pk)
+        with transaction.atomic():
+            Client.objects.end_previous_secret(client)
+            self.log_change(request, client, "Ended the previous client secret.")
+        messages.success(request, _("The previous secret is no longer accepted."))
+        return redirect(reverse("admin:oauth_service_client_change", args=[pk], current_app=self.admin_site.name))
+
+    def _changeable(self, request: HttpRequest, pk: int) -> Client:
+        client = get_object_or_404(Client, pk=pk, client_type=Client.ClientType.CONFIDENTIAL)
+        if not self.has_change_permission(request, client):
+            raise PermissionDenied
+        return client
+
+    def _show_secret(self, request: HttpRequest, client: Client, secret: str) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Client secret"),
+            "subtitle": str(client),
+            "opts": self.opts,
+            "client": client,
+            "secret": secret,
+            "secret_count": len(client.secret_hashes),
+        }
+        request.current_app = self.admin_site.name  # {% url %} reads it
+        # Rendered here and not lazily, so that the sensitive_variables() of our callers keeps it out of error reports. Like
+        # every page of the admin it is sent with no-store.
+        return render(request, "admin/oauth_service/client/secret.html", context)
+
+    def _switch(self, request: HttpRequest, clients: models.QuerySet[Client], *, is_active: bool) -> None:
+        with transaction.atomic():
+            changed = list(clients.exclude(is_active=is_active))
+            for client in changed:
+                Client.objects.filter(pk=client.pk).update(is_active=is_active)
+                self.log_change(request, client, "Activated." if is_active else "Deactivated.")
+        if is_active:
+            sentence = ngettext("%d client is active again.", "%d clients are active again.", len(changed))
+        else:
+            sentence = ngettext("%d client was deactivated.", "%d clients were deactivated.", len(changed))
+        messages.success(request, sentence % len(changed))

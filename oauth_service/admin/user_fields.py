@@ -1,0 +1,13 @@
+"""The columns by which staff look for a user, whatever the project's user model is."""
+
+from django.contrib.auth import get_user_model
+
+
+def user_fields(path: str) -> tuple[str, ...]:
+    return tuple(f"{path}__{name}" for name in user_names())
+
+
+def user_names() -> list[str]:
+    user = get_user_model()
+    known = {field.name for field in user._meta.get_fields()}
+    return [name for name in dict.fromkeys([user.USERNAME_FIELD, user.get_email_field_name()]) if name in known]

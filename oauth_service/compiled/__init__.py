@@ -1,0 +1,1 @@
+"""Statements that the ORM writes once, and the driver that runs them."""

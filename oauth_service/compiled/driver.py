@@ -1,0 +1,97 @@
+"""
+How a compiled statement reaches the database: through Django's cursor if somebody listens, else through psycopg's directly.
+
+Everything runs on Django's own connection. Django's cursor is used inside a transaction, under an instrument, or in a test that
+counts statements. Otherwise psycopg prepares the statement and keeps one cursor a thread.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from threading import local
+from typing import Any, TypeVar, cast
+
+from django.db import InterfaceError, NotSupportedError, OperationalError
+
+T = TypeVar("T")
+
+_RESULT_TYPE_CHANGED = "0A000"  # PostgreSQL's feature_not_supported, as "cached plan must not change result type"
+_MAKING_A_CURSOR = ("cursor", "_cursor", "create_cursor")
+
+
+class _Kept(local):
+    """The driver's connection of this thread, and a cursor on it that is used again; None for Django's own, each time."""
+
+    driver: Any = None
+    cursor: Any = None
+
+
+_kept = _Kept()
+
+
+def run(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T], *, binary: bool = False) -> T:
+    if (
+        connection.vendor != "postgresql"
+        or not hasattr(connection.Database, "Cursor")  # psycopg 3 has one, its predecessor has not
+        or connection.in_atomic_block
+        or connection.execute_wrappers
+        or connection.queries_logged
+    ):
+        return _run_through_django(connection, text, parameters, take)
+    if connection.connection is None:
+        connection.ensure_connection()
+    driver, kept = connection.connection, _kept
+    if kept.driver is not driver:
+        kept.driver = driver
+        kept.cursor = None if _is_instrumented(connection) else connection.Database.Cursor(driver)
+    if kept.cursor is None:
+        return _run_through_django(connection, text, parameters, take)
+    with connection.wrap_database_errors:
+        kept.cursor.execute(text, parameters, prepare=driver.prepare_threshold is not None, binary=binary)
+        return take(kept.cursor)
+
+
+def _run_through_django(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T]) -> T:
+    with connection.cursor() as cursor:
+        cursor.execute(text, parameters)
+        return take(cursor)
+
+
+def _is_instrumented(connection: Any) -> bool:
+    # A backend or a cursor that is not Django's has something to do at each statement: count it, or choose a tenant's schema.
+    return _makes_cursors_of_its_own(connection.__class__) or not _is_djangos(connection.connection.cursor_factory)
+
+
+@cache
+def _makes_cursors_of_its_own(backend: type) -> bool:
+    return any(name in vars(kind) and not _is_djangos(kind) for kind in backend.__mro__ for name in _MAKING_A_CURSOR)
+
+
+def _is_djangos(kind: Any) -> bool:
+    return bool(kind.__module__.startswith("django."))
+
+
+def run_again(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T], *, binary: bool) -> T:
+    """
+    Run what only reads; once more on a new connection if this one turns out to have died while nobody used it, or to hold
+    the statement as it was prepared before a migration.
+    """
+    try:
+        return run(connection, text, parameters, take, binary=binary)
+    except (InterfaceError, OperationalError):
+        if connection.in_atomic_block or connection.connection is None or connection.is_usable():
+            raise
+        connection.close()
+    except NotSupportedError as failure:
+        if connection.in_atomic_block or getattr(failure.__cause__, "sqlstate", "") != _RESULT_TYPE_CHANGED:
+            raise
+        connection.connection.close()  # else a pool would give it to the next request
+        connection.close()
+    return run(connection, text, parameters, take, binary=binary)
+
+
+def first(cursor: Any) -> tuple[Any, ...] | None:
+    return cast("tuple[Any, ...] | None", cursor.fetchone())
+
+
+def count(cursor: Any) -> int:
+    return int(cursor.rowcount)

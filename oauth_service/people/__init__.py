@@ -1,0 +1,1 @@
+"""Who allows: people and how they sign in."""

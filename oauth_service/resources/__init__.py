@@ -1,0 +1,1 @@
+"""Who is asked with an access token: guards for the views of a host project."""

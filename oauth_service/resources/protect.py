@@ -1,0 +1,192 @@
+"""
+Guard any Django view with an access token and a scope (RFC 6750).
+
+    @protect("profile")
+    def avatar(request): ...          # request.bearer, request.user
+
+    class Avatar(ProtectedMixin, View):
+        required_scope = "profile"
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from .. import conf
+from ..models import Grant
+from ..protocol import bearer, lifecycle, scope, sealed
+from ..protocol.errors import BearerError, InsufficientScope, InvalidRequest, InvalidToken, MalformedBearer
+from ..tokens import issue
+from ..web.programs import NO_STORE, NOT_SNIFFED, ProgramResponse, fail_in_json, refuse_in_json
+from ..web.requests import ProgramRequest, query_parameters
+
+# Every scope that a view asks for, as far as views have been imported: a system check holds them against the settings.
+required_scopes: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bearer:
+    """
+    What an access token stands for, proven and alive.
+
+    scope is what this token may do now; expires_at is aware.
+    """
+
+    user: AbstractBaseUser
+    client_id: str
+    scope: frozenset[str]
+    grant_id: UUID
+    token_id: UUID
+    expires_at: datetime
+
+
+class ProtectedRequest(HttpRequest):
+    """The request that a protected view gets."""
+
+    bearer: Bearer
+
+
+def protect(*required_scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """
+    Let a view, sync or async, be called only with an access token that has every scope named.
+
+    The view finds `request.bearer`, and its user as `request.user` and from `request.auser()`. It needs no CSRF token, as no
+    cookie counts. Without a good token the answer is 401, with too little scope 403, each with the WWW-Authenticate
+    challenge of RFC 6750 section 3; if the token cannot be looked up, 503 or 500. What the view itself does is not caught.
+    """
+
+    required_scopes.update(required_scope)
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        if iscoroutinefunction(view):
+
+            async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+                if refusal := await sync_to_async(_admit)(request, required_scope):
+                    return refusal
+                return cast("HttpResponseBase", await view(request, *args, **kwargs))
+
+            return csrf_exempt(markcoroutinefunction(wraps(view)(guarded_async)))
+
+        @csrf_exempt
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if refusal := _admit(request, required_scope):
+                return refusal
+            return cast("HttpResponseBase", view(request, *args, **kwargs))
+
+        return guarded
+
+    return decorate
+
+
+class ProtectedMixin:
+    """
+    protect() for class-based views: put it first among the bases.
+
+    required_scope is space-delimited, "" for any good token.
+    """
+
+    required_scope: ClassVar[str]
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:
+        """
+        The view, guarded.
+
+        Raises:
+            ImproperlyConfigured: it does not say by which scope; a misspelt attribute must not open it to every token.
+        """
+        if not hasattr(cls, "required_scope"):
+            raise ImproperlyConfigured(f'{cls.__name__} must say its required_scope, "" for any good token.')
+        view = super().as_view(**initkwargs)  # type: ignore[misc]
+        # as_view(required_scope=...) sets it for this URL alone, as it does any attribute of Django's views.
+        required_scope: str = initkwargs.get("required_scope", cls.required_scope)
+        return protect(*required_scope.split())(view)
+
+
+def bearer_of(call: ProgramRequest, *, now: datetime) -> Bearer:
+    """
+    Who a request comes from, by its access token: one statement.
+
+    Raises:
+        MissingToken, MalformedBearer, InvalidToken: as their names say (RFC 6750 section 3.1).
+    """
+    try:
+        query = frozenset(query_parameters(call)) if call.query_string else frozenset[str]()
+    except InvalidRequest as cause:
+        raise MalformedBearer(cause.description) from cause
+    text = bearer.token_of(call.authorization, query=query)
+    try:
+        claim = sealed.read(sealed.AccessToken, text)
+        grant = Grant.objects.in_use(claim.row_id, token_id=claim.payload.token_id)
+        if grant is None:
+            raise InvalidToken("the access token is not valid", detail=f"grant {claim.row_id}: unknown or ended")
+        token = claim.verify(conf.token_keys(), grant.secret)
+    except sealed.Unproven as cause:
+        raise InvalidToken("the access token is not valid", detail=cause.detail) from cause
+    if token.expires_at <= now.timestamp():
+        raise InvalidToken("the access token expired", detail=f"grant {grant.pk}: expired at {token.expires_at}")
+    if grant.token_is_revoked:
+        raise InvalidToken(
+            "the access token is not valid", detail=f"grant {grant.pk}: token {token.token_id} was revoked"
+        )
+    if fault := lifecycle.fault_of(grant, now=now):
+        raise InvalidToken("the access token is not valid", detail=f"grant {grant.pk}: {fault}")
+    return Bearer(
+        user=grant.user,
+        client_id=grant.client.client_id,
+        scope=frozenset(issue.current_scope(token.scope or grant.scope, grant.client).split()),
+        grant_id=grant.pk,
+        token_id=token.token_id,
+        expires_at=datetime.fromtimestamp(token.expires_at, UTC),
+    )
+
+
+def refuse_less(bearer: Bearer, *required_scope: str) -> None:
+    """
+    Hold a token's scope against what a resource asks for.
+
+    Raises:
+        InsufficientScope: something is missing.
+    """
+    if not scope.covers(" ".join(bearer.scope), wanted := " ".join(required_scope)):
+        raise InsufficientScope(
+            "the access token does not cover this", scope=wanted, detail=f"grant {bearer.grant_id}: needs {wanted!r}"
+        )
+
+
+def _admit(request: HttpRequest, required_scope: tuple[str, ...]) -> HttpResponse | None:
+    """Put the token's owner onto a request; what to answer instead if it brings no good token."""
+    try:
+        found = bearer_of(ProgramRequest.of(request), now=timezone.now())
+        refuse_less(found, *required_scope)
+    except BearerError as refusal:
+        return _instead(refuse_in_json(request.path, refusal))
+    except Exception as failure:
+        return _instead(fail_in_json(request.path, failure))
+    cast("ProtectedRequest", request).bearer = found
+    request.user = found.user  # type: ignore[assignment]
+
+    # An async view asks this way; Django's own would tell whose the session is, which counts for nothing here.
+    async def auser() -> AbstractBaseUser:
+        return found.user
+
+    request.auser = auser  # type: ignore[assignment]
+    return None
+
+
+def _instead(answer: ProgramResponse) -> HttpResponse:
+    response = answer.for_django()
+    for name, value in (NOT_SNIFFED, *NO_STORE):
+        response.headers[name] = value
+    return response

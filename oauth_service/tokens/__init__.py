@@ -1,0 +1,1 @@
+"""What is issued, and how it is verified: codes, access tokens, refresh tokens."""

@@ -1,0 +1,1 @@
+"""Beside the path of a request: audit trail, metrics, readiness, doctor."""

@@ -1,0 +1,152 @@
+"""Pages for people: how they are rendered and protected, and how they show a refusal."""
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+
+from .. import conf, signals
+from ..protocol.errors import OAuthError, TemporarilyUnavailable, UnverifiedTarget
+from ..protocol.reply_to import ReplyTo
+from .programs import Headers, allowed_methods
+from .refusals import log_refusal, unavailable
+from .requests import ProgramRequest
+
+View = Callable[..., HttpResponseBase]
+Page = TypeVar("Page", bound=HttpResponseBase)
+
+
+def page_endpoint(*methods: str) -> Callable[[View], View]:
+    """
+    Make a view a page for people: refusals as an error page, a strict Content-Security-Policy, no framing, no caching.
+
+    Args:
+        methods: HTTP methods it answers; OPTIONS comes with them, and HEAD with GET.
+    """
+    allowed = allowed_methods(methods)
+
+    def decorate(view: View) -> View:
+        @transaction.non_atomic_requests
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            call = ProgramRequest.of(request)
+            with signals.request_context(view.__name__, call.method, call.address, call.request_id) as context:
+                if call.method not in allowed or call.method == "OPTIONS":
+                    response: HttpResponseBase = HttpResponse(status=204 if call.method == "OPTIONS" else 405)
+                    response["Allow"] = ", ".join(allowed)
+                else:
+                    response = page_or_refusal(request, context, partial(view, request, *args, **kwargs))
+                context.status = response.status_code
+            protect_page(response)
+            return response
+
+        return answer
+
+    return decorate
+
+
+def page_or_refusal(
+    request: HttpRequest, context: signals.RequestContext, page: Callable[[], Page]
+) -> Page | HttpResponse:
+    """
+    A page, rendered now and not by Django later, or the error page that tells of a refusal or of a database that is away.
+
+    Any other failure goes on to Django, once it is noted with what status Django answers it.
+    """
+    try:
+        response = page()
+        if isinstance(response, TemplateResponse):
+            response.render()
+        return response
+    except OAuthError as refusal:
+        return refuse_in_html(request, refusal)
+    except Exception as failure:
+        if not (outage := unavailable(failure)):
+            context.status = _status_of(failure)
+            raise
+        return refuse_in_html(request, outage)
+
+
+def _status_of(failure: Exception) -> int:
+    """With what Django answers a failure that is left to it."""
+    match failure:
+        case Http404():
+            return 404
+        case PermissionDenied():
+            return 403
+        case SuspiciousOperation():
+            return 400
+        case _:
+            return 500
+
+
+def protect_page(response: HttpResponseBase, *, reply_to: ReplyTo | None = None) -> None:
+    """
+    Give a page the headers that keep it ours; what an inner call has set is kept.
+
+    Args:
+        reply_to: a form on the page ends in a redirect there, which form-action must allow, exactly.
+    """
+    for name, value in _page_headers(f"'self' {reply_to.csp_source}") if reply_to else PAGE_HEADERS:
+        response.headers.setdefault(name, value)
+
+
+def _page_headers(form_action: str) -> Headers:
+    return (
+        (
+            "Content-Security-Policy",
+            (
+                "default-src 'none'; style-src 'self'; img-src 'self'; "
+                f"form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
+            ),
+        ),
+        ("X-Frame-Options", "DENY"),
+        # no-referrer would make browsers send `Origin: null`, and the CSRF check would refuse our own form.
+        ("Referrer-Policy", "same-origin"),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+
+
+PAGE_HEADERS = _page_headers("'self'")
+
+
+def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
+    """Render a refusal for a person; never a redirect. The exact reason is in the log, and with DEBUG on the page."""
+    reference = log_refusal(request.path, refusal)
+    if isinstance(refusal, TemporarilyUnavailable):
+        title = _("We cannot answer at the moment")
+        sentence = _("Something on our side is being restarted. Nothing is lost: please try again in a moment.")
+    elif isinstance(refusal, UnverifiedTarget):
+        title = _("This app cannot be connected")
+        sentence = _("The link that brought you here does not match what the app has registered with us.")
+    else:
+        title = _("This request cannot be answered")
+        sentence = _("Something in it was missing or not as it should be. Go back to the app and try again.")
+    context = {
+        "title": title,
+        "sentence": sentence,
+        "reference": reference,
+        "detail": f"{refusal.error}: {refusal.detail}" if settings.DEBUG else "",
+    }
+    # Without the request the page asks nobody who is signed in: the database is what is away.
+    about = None if isinstance(refusal, TemporarilyUnavailable) else request
+    response = render_page(about, "error", context, status=refusal.status)
+    if refusal.retry_after:
+        response["Retry-After"] = str(refusal.retry_after)
+    protect_page(response)
+    return response
+
+
+def render_page(request: HttpRequest | None, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    """Render one of our templates, which a host project can override under oauth_service/."""
+    return render(
+        request, f"oauth_service/{name}.html", {"service_name": conf.SERVICE_NAME(), **context}, status=status
+    )

@@ -1,0 +1,169 @@
+"""Endpoints for programs: what they answer, and what every answer has in common."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, Protocol, cast
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from .. import signals
+from ..protocol import bearer
+from ..protocol.errors import BearerError, InvalidClient, OAuthError, ServerError
+from .refusals import log_refusal, logger, on_one_line, unavailable
+from .requests import JSON, ProgramRequest
+
+REALM = "oauth_service"
+PREFLIGHT_SECONDS = 86_400
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramResponse:
+    """The answer of an endpoint for programs: JSON, or empty. The repr shows no body: it may hold tokens."""
+
+    status: int = 200
+    body: bytes = field(default=b"", repr=False)
+    headers: Headers = ()
+
+    @classmethod
+    def of(cls, members: Mapping[str, object], *, status: int = 200, headers: Headers = ()) -> "ProgramResponse":
+        """An answer that is one JSON object."""
+        return cls(status, _encode(members).encode(), (*_IS_JSON, *headers))
+
+    def has_header(self, name: str) -> bool:
+        """Tell whether the answer has a header."""
+        return any(each == name for each, _ in self.headers)
+
+    def for_django(self) -> HttpResponse:
+        """The same answer, for Django to send."""
+        response = HttpResponse(self.body, status=self.status)
+        for name, value in self.headers:
+            response.headers[name] = value
+        return response
+
+
+_encode = DjangoJSONEncoder().encode  # claims of a host project may hold dates and lazy texts
+_IS_JSON: Headers = (("Content-Type", JSON),)
+NO_STORE: Headers = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
+# Not left to Django's SecurityMiddleware: a host project need not have it.
+NOT_SNIFFED = ("X-Content-Type-Options", "nosniff")
+
+ProgramView = Callable[..., ProgramResponse]
+
+
+class Endpoint(Protocol):
+    """A Django view; `answer` is the same endpoint without Django around it."""
+
+    __name__: str
+    answer: ProgramView
+
+    def __call__(self, request: HttpRequest, /, **kwargs: Any) -> HttpResponseBase: ...
+
+
+def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
+    """
+    Make a function of a ProgramRequest an endpoint: errors as JSON; no cookie, session or CSRF check.
+
+    Any origin may call it (CORS without credentials), because it acts only on what the request itself carries. Nothing is
+    cached unless the answer has a Cache-Control header of its own.
+
+    Args:
+        methods: HTTP methods it answers; OPTIONS comes with them, and HEAD with GET.
+    """
+    allowed, shared = allowed_methods(methods), _shared_headers(methods)
+
+    def decorate(core: ProgramView) -> Endpoint:
+        def decide(request: ProgramRequest, context: signals.RequestContext, **kwargs: Any) -> ProgramResponse:
+            if request.method not in allowed or request.method == "OPTIONS":
+                return _without_body(request.method, allowed)
+            try:
+                return core(request, **kwargs)
+            except OAuthError as refusal:
+                return refuse_in_json(request.path, refusal)
+            except DisallowedHost:
+                context.status = 400
+                raise  # Django answers: the Host is not ours, and no middleware has looked before
+            except Exception as failure:
+                return fail_in_json(request.path, failure)
+
+        def answer(request: ProgramRequest, **kwargs: Any) -> ProgramResponse:
+            with signals.request_context(core.__name__, request.method, request.address, request.request_id) as context:
+                response = decide(request, context, **kwargs)
+                context.status = response.status
+            no_store = () if response.has_header("Cache-Control") else NO_STORE
+            return ProgramResponse(response.status, response.body, (*response.headers, *shared, *no_store))
+
+        @csrf_exempt
+        @transaction.non_atomic_requests
+        @wraps(core)
+        def view(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+            return answer(ProgramRequest.of(request), **kwargs).for_django()
+
+        endpoint = cast("Endpoint", view)
+        endpoint.answer = answer
+        return endpoint
+
+    return decorate
+
+
+def refuse_in_json(path: str, refusal: OAuthError) -> ProgramResponse:
+    """Render a refusal for a program, and log its exact reason under the reference that the answer carries."""
+    reference = log_refusal(path, refusal)
+    headers: Headers = ()
+    if isinstance(refusal, BearerError):
+        headers = (*headers, ("WWW-Authenticate", bearer.challenge(refusal, realm=REALM)))
+    elif isinstance(refusal, InvalidClient):
+        headers = (*headers, ("WWW-Authenticate", f'Basic realm="{REALM}", charset="UTF-8"'))
+    if refusal.retry_after:
+        headers = (*headers, ("Retry-After", str(refusal.retry_after)))
+    members = {"error": refusal.error, "error_description": refusal.description, "reference": reference}
+    return ProgramResponse.of(
+        {name: value for name, value in members.items() if value}, status=refusal.status, headers=headers
+    )
+
+
+def fail_in_json(path: str, failure: Exception) -> ProgramResponse:
+    """Answer a failure: 503 if the database is away, else 500 with the traceback in the log."""
+    if refusal := unavailable(failure):
+        return refuse_in_json(path, refusal)
+    if settings.DEBUG_PROPAGATE_EXCEPTIONS:
+        raise failure
+    # Not left to Django: its debug page and error mails would show the local variables, tokens among them.
+    context = signals.current_request()
+    context.error = ServerError.error
+    logger.error("failure endpoint=%s reference=%s", on_one_line(path), context.reference, exc_info=failure)
+    error = ServerError("the server met an unexpected condition")
+    members = {"error": error.error, "error_description": error.description, "reference": context.reference}
+    return ProgramResponse.of(members, status=error.status)
+
+
+def allowed_methods(methods: tuple[str, ...]) -> tuple[str, ...]:
+    """The methods of an endpoint with those that come along: OPTIONS, and HEAD with GET."""
+    return (*methods, "HEAD", "OPTIONS") if "GET" in methods else (*methods, "OPTIONS")
+
+
+def _shared_headers(methods: tuple[str, ...]) -> Headers:
+    return (
+        NOT_SNIFFED,
+        ("Access-Control-Allow-Origin", "*"),
+        ("Access-Control-Allow-Methods", ", ".join(allowed_methods(methods))),
+        ("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After"),
+    )
+
+
+def _without_body(method: str, allowed: tuple[str, ...]) -> ProgramResponse:
+    allow = ("Allow", ", ".join(allowed))
+    if method != "OPTIONS":
+        return ProgramResponse(405, headers=(allow,))
+    preflight = (
+        ("Access-Control-Allow-Headers", "Authorization, Content-Type"),
+        ("Access-Control-Max-Age", str(PREFLIGHT_SECONDS)),
+    )
+    return ProgramResponse(204, headers=(allow, *preflight))

@@ -1,0 +1,68 @@
+"""Redirects: back to a client at its verified address, and on to our own pages."""
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.encoding import iri_to_uri
+from django.utils.http import MAX_URL_REDIRECT_LENGTH
+
+from ..protocol.errors import OAuthError
+from ..protocol.reply_to import ReplyTo
+from .pages import PAGE_HEADERS
+from .programs import ProgramResponse
+from .refusals import log_refusal
+
+
+def redirect_with_code(reply_to: ReplyTo, code: str) -> HttpResponse:
+    """Send the browser back to the client with a code (RFC 6749 section 4.1.2)."""
+    return _to_client(reply_to.with_code(code))
+
+
+def respond_with_code(reply_to: ReplyTo, code: str) -> ProgramResponse:
+    """The same, with the headers of a page, for a way in beside Django's handler."""
+    content_type = f"text/html; charset={settings.DEFAULT_CHARSET}"
+    headers = (("Content-Type", content_type), ("Location", iri_to_uri(reply_to.with_code(code))))
+    return ProgramResponse(302, headers=(*headers, ("Vary", "Cookie"), *PAGE_HEADERS))
+
+
+def redirect_with_error(request: HttpRequest, reply_to: ReplyTo, refusal: OAuthError) -> HttpResponse:
+    """Send the browser back to the client with a refusal (RFC 6749 section 4.1.2.1), and log its exact reason."""
+    log_refusal(request.path, refusal)
+    return _to_client(reply_to.with_error(refusal))
+
+
+def _to_client(url: str) -> HttpResponse:
+    # Django's own class would look for a scheme it knows. This one is whatever was registered and compared, a native app's own
+    # included (RFC 8252 section 7.1).
+    return HttpResponse(status=302, headers={"Location": iri_to_uri(url)})
+
+
+def points_to_itself(request: HttpRequest, url: str) -> bool:
+    """Tell whether a URL leads to the very page it was sent to, with or without the slash; going there never ends."""
+    return urlsplit(url).path.rstrip("/") == request.path.rstrip("/")
+
+
+def in_plain_characters(url: str) -> str:
+    """
+    A URL, or "" if it has a tab, line end or other control character in it.
+
+    Django holds it against our host without them, and browsers go to it without them, but only browsers take three slashes that
+    are left then for another site.
+    """
+    return url if url.isprintable() else ""
+
+
+def pending_authorization_url(request: HttpRequest) -> str:
+    """
+    The authorization request in `next` that waits for somebody to sign in, or to sign in as somebody else; "" for none.
+
+    Django forgets an address longer than 2048 characters, and with it a request whose state is long. One that starts as the
+    authorization endpoint's cannot lead off this server, however long it is. Longer ones than a redirect may be are given up.
+    """
+    wanted: str = request.POST.get("next", request.GET.get("next", ""))
+    path = reverse("oauth_service:authorise").rstrip("/")
+    if wanted.partition("?")[0].rstrip("/") != path or len(wanted) > MAX_URL_REDIRECT_LENGTH:
+        return ""
+    return wanted

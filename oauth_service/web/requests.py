@@ -1,0 +1,130 @@
+"""A request of a program, and its parameters (RFC 6749 sections 3.1, 3.2 and Appendix B)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, UnreadablePostError
+from django.http.request import RawPostDataException
+from django.utils.http import parse_header_parameters
+
+from .. import conf
+from ..protocol.errors import InvalidRequest, RequestTooLarge
+from ..protocol.parameters import Parameters, from_form, from_json, refuse_secrets
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+# In a WSGI environ: the failure of a database that this request has waited for already.
+FAILED_BEFORE = "oauth_service.failed_before"
+
+
+def _no_host() -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ProgramRequest:
+    """
+    One request, as far as an endpoint for programs looks at it, from Django's handler or from the direct way.
+
+    Header values are "" if a header is absent; address is the peer's. get_host may raise DisallowedHost.
+    """
+
+    method: str
+    path: str
+    query_string: str = ""
+    authorization: str = ""
+    content_type: str = ""
+    content_length: str = ""
+    address: str = ""
+    request_id: str = ""
+    scheme: str = ""
+    get_host: Callable[[], str] = _no_host
+    read: Callable[[], bytes] = bytes
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> "ProgramRequest":
+        """Take what an endpoint needs from Django's request."""
+        return cls.from_environ(
+            request.META,
+            path=request.path,
+            scheme=request.scheme or "",
+            get_host=request.get_host,
+            read=lambda: request.body,
+        )
+
+    @classmethod
+    def from_environ(
+        cls,
+        environ: Mapping[str, Any],
+        *,
+        path: str,
+        read: Callable[[], bytes],
+        scheme: str = "",
+        get_host: Callable[[], str] = _no_host,
+    ) -> "ProgramRequest":
+        """Take what an endpoint needs from a WSGI environ (PEP 3333)."""
+        get = environ.get
+        return cls(
+            method=get("REQUEST_METHOD", ""),
+            path=path,
+            query_string=get("QUERY_STRING", ""),
+            authorization=get("HTTP_AUTHORIZATION", ""),
+            content_type=get("CONTENT_TYPE", ""),
+            content_length=get("CONTENT_LENGTH", ""),
+            address=get("REMOTE_ADDR", ""),
+            request_id=get(conf.request_id_key(), ""),
+            scheme=scheme,
+            get_host=get_host,
+            read=read,
+        )
+
+
+def query_parameters(request: ProgramRequest | HttpRequest) -> Parameters:
+    """
+    The parameters in the URL.
+
+    Raises:
+        InvalidRequest: not UTF-8, a NUL byte, or too many.
+    """
+    text = request.query_string if isinstance(request, ProgramRequest) else request.META.get("QUERY_STRING", "")
+    return from_form(text.encode("latin-1"))
+
+
+def body_parameters(request: ProgramRequest) -> Parameters:
+    """
+    The parameters in the body: a form (RFC 6749 Appendix B) or one flat JSON object of strings.
+
+    Raises:
+        RequestTooLarge: longer than OAUTH_SERVICE_REQUEST_BODY_LIMIT.
+        InvalidRequest: another content type, malformed, or a secret in the URL.
+    """
+    if request.query_string:
+        refuse_secrets(query_parameters(request))
+    limit = conf.REQUEST_BODY_LIMIT()
+    if not (length := request.content_length or "0").isdecimal():
+        raise InvalidRequest("the Content-Length is not a number")
+    if len(length) > len(str(limit)) or int(length) > limit:  # int() refuses thousands of digits
+        raise RequestTooLarge(f"the body is longer than {limit} bytes")
+    try:
+        body = request.read()
+    except RequestDataTooBig as cause:
+        raise RequestTooLarge("the body is longer than DATA_UPLOAD_MAX_MEMORY_SIZE") from cause
+    except UnreadablePostError as cause:
+        raise InvalidRequest("the body could not be read", detail=f"it broke off: {cause}") from cause
+    except RawPostDataException as cause:  # Django's CSRF check has looked for its token in a multipart form
+        raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}") from cause
+    content_type, options = request.content_type, dict[str, str]()
+    if content_type not in (JSON, FORM):
+        try:
+            content_type, options = parse_header_parameters(content_type)
+        except ValueError as cause:
+            raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}", detail=str(cause)) from cause
+    if content_type in (JSON, FORM) and options.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise InvalidRequest("the charset must be UTF-8")
+    if content_type == JSON:
+        return from_json(body)
+    if content_type == FORM or not body:
+        return from_form(body)
+    raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}", detail=f"{content_type[:100]!r}")
