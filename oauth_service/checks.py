@@ -24,7 +24,7 @@ from django.utils.encoding import force_bytes
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
-from . import conf
+from . import conf, host_checks
 from .models import Client
 from .protocol import redirect_uri, scope
 from .protocol.errors import InvalidScope
@@ -74,8 +74,8 @@ def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E012-E015, W006, W010: what our pages need of the project around them, and its guarded views of our settings."""
-    return [_message(*finding) for finding in _faults_of_surroundings()]
+    """E012-E015, E020, W006, W010-W012: what our pages need of the project around them, and its guarded views of our settings."""
+    return [_message(*finding) for finding in (*_faults_of_surroundings(), *host_checks.findings())]
 
 
 def check_deployment(app_configs: Apps, **_: Any) -> list[CheckMessage]:

@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views import View
 
@@ -23,6 +24,7 @@ class _Metrics(View):
         return HttpResponse(status=404)
 
 
+@login_not_required
 def metrics(request: HttpRequest) -> HttpResponseBase:
     """
     Show the counters; 404 unless OAUTH_SERVICE_METRICS_SECRET or OAUTH_SERVICE_METRICS_ADDRESSES lets somebody in.

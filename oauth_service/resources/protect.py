@@ -16,6 +16,7 @@ from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -75,8 +76,9 @@ def protect(*required_scope: str) -> Callable[[Callable[..., Any]], Callable[...
                     return refusal
                 return cast("HttpResponseBase", await view(request, *args, **kwargs))
 
-            return csrf_exempt(markcoroutinefunction(wraps(view)(guarded_async)))
+            return login_not_required(csrf_exempt(markcoroutinefunction(wraps(view)(guarded_async))))
 
+        @login_not_required  # the token is the sign-in
         @csrf_exempt
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -5,6 +5,7 @@ from functools import partial, wraps
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -33,6 +34,7 @@ def page_endpoint(*methods: str) -> Callable[[View], View]:
     allowed = allowed_methods(methods)
 
     def decorate(view: View) -> View:
+        @login_not_required  # a page that needs somebody signed in asks for it itself
         @transaction.non_atomic_requests
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -6,6 +6,7 @@ from functools import wraps
 from typing import Any, Protocol, cast
 
 from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import DisallowedHost
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
@@ -100,6 +101,7 @@ def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
             no_store = () if response.has_header("Cache-Control") else NO_STORE
             return ProgramResponse(response.status, response.body, (*response.headers, *shared, *no_store))
 
+        @login_not_required  # Django's LoginRequiredMiddleware asks for a session, and programs have none
         @csrf_exempt
         @transaction.non_atomic_requests
         @wraps(core)

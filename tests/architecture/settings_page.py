@@ -44,8 +44,8 @@ Errors:
   them, or lengthen `OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME`.
 - `oauth_service.E011`: a body limit below one byte, or over Django's own. Django stops reading at its own: lower ours, or raise
   `DATA_UPLOAD_MAX_MEMORY_SIZE`.
-- `oauth_service.E012`: sessions, sign-in or the CSRF check are missing from `MIDDLEWARE`. Without them nobody can sign in, or
-  another site can consent for somebody who has: add what the message names.
+- `oauth_service.E012`: sessions, sign-in or the CSRF check are missing from `MIDDLEWARE`, or stand before what they need. Without
+  them nobody can sign in, or another site can consent for somebody who has: add or move what the message names.
 - `oauth_service.E013`: `USE_TZ` is off. Lifetimes are counted between aware moments: set it to `True`, whatever `TIME_ZONE` is.
 - `oauth_service.E014`: our templates are not found, or lack a context processor. People could not sign in or consent: set
   `"APP_DIRS": True` in `TEMPLATES`, and add the processors that the message names.
@@ -59,8 +59,10 @@ Errors:
   limit: name another one of `CACHES`.
 - `oauth_service.E019`: production: a `SECRET_KEY` of fewer than 32 characters seals codes and tokens. It could be guessed: set
   50 random ones, or `OAUTH_SERVICE_TOKEN_KEY`.
+- `oauth_service.E020`: `LOGIN_URL` leads to a view that asks for a sign-in itself, under Django's `LoginRequiredMiddleware`.
+  Browsers would go round in circles: put `login_not_required` on that view, or set `LOGIN_URL` to `"oauth_service:login"`.
 
-Warnings; all but W006 and W010 are of production:
+Warnings; all but W006 and W010 to W012 are of production:
 
 - `oauth_service.W001`: no issuer is set. It is then taken from each request's `Host`, which whoever asks may choose among
   `ALLOWED_HOSTS`: set `OAUTH_SERVICE_ISSUER`.
@@ -81,6 +83,12 @@ Warnings; all but W006 and W010 are of production:
   is locked”: set `"transaction_mode": "IMMEDIATE"` in the `OPTIONS` of the database.
 - `oauth_service.W010`: a view of yours asks for scope that `OAUTH_SERVICE_SCOPES` has not, and so refuses everybody. Add the
   scope to the setting, which replaces the default ones, or mend its name at the view.
+- `oauth_service.W011`: middleware of another package answers in the place of our endpoints: django-stronghold asks programs for a
+  session, django-cors-headers refuses apps that run in a browser. Set what the message names. Django's own
+  `LoginRequiredMiddleware` needs nothing.
+- `oauth_service.W012`: a setting of Django's under which sign-in or the endpoints fail: cookies with a path or domain that leave
+  them out, or with `SameSite=Strict`; `PREPEND_WWW`; a `DEFAULT_CHARSET` other than UTF-8. The message says which, and what to
+  set.
 """
 
 UNITS = (

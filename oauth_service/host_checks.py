@@ -1,0 +1,151 @@
+"""System checks of the project around this app: middleware and settings of its own that would break our endpoints."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware, LoginRequiredMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.middleware.csrf import CsrfViewMiddleware
+from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
+from django.utils.module_loading import import_string
+
+from . import conf
+
+Finding = tuple[str, str, str]  # id, sentence, hint
+
+# Each needs what the one beside it puts on the request.
+AFTER: tuple[tuple[type, type], ...] = (
+    (AuthenticationMiddleware, SessionMiddleware),
+    (MessageMiddleware, SessionMiddleware),
+    (LoginRequiredMiddleware, AuthenticationMiddleware),
+)
+# All that our pages send a form to, or that looks at who is signed in.
+PAGES = ("authorise", "deauthorise", "login", "logout", "manage_apps", "signed_out")
+FOR_BROWSER_APPS = ("token", "userinfo", "revoke", "discovery")
+
+CORS = "corsheaders.middleware.CorsMiddleware"
+STRONGHOLD = "stronghold.middleware.LoginRequiredMiddleware"
+
+
+def findings() -> Iterator[Finding]:
+    """Everything that is found, E012 first."""
+    yield from _faults_of_order()
+    try:
+        paths = {name: reverse(f"oauth_service:{name}") for name in (*PAGES, *FOR_BROWSER_APPS)}
+    except NoReverseMatch:
+        return  # E015 says so
+    yield from _faults_of_login_view()
+    yield from _faults_of_others_middleware(paths)
+    yield from _faults_of_cookies(paths)
+    yield from _faults_of_settings()
+
+
+def _installed() -> list[tuple[str, Any]]:
+    return [(path, import_string(path)) for path in settings.MIDDLEWARE]
+
+
+def _position(wanted: type) -> int | None:
+    for position, (_path, middleware) in enumerate(_installed()):
+        if isinstance(middleware, type) and issubclass(middleware, wanted):
+            return position
+    return None
+
+
+def _faults_of_order() -> Iterator[Finding]:
+    after = list(AFTER)
+    if settings.CSRF_USE_SESSIONS:
+        after.append((CsrfViewMiddleware, SessionMiddleware))
+    for later, earlier in after:
+        here, there = _position(later), _position(earlier)
+        if here is not None and there is not None and here < there:
+            yield (
+                "E012",
+                f"MIDDLEWARE has {settings.MIDDLEWARE[here]} before {settings.MIDDLEWARE[there]}, which it needs.",
+                "Change their order.",
+            )
+
+
+def _faults_of_login_view() -> Iterator[Finding]:
+    if _position(LoginRequiredMiddleware) is None:
+        return
+    try:
+        target = urlsplit(resolve_url(settings.LOGIN_URL))
+        view: Any = resolve("/" + target.path.removeprefix(get_script_prefix())).func
+    except (NoReverseMatch, Resolver404):
+        return  # E015 says so
+    if not target.netloc and getattr(view, "login_required", True):
+        yield (
+            "E020",
+            f"LOGIN_URL {str(settings.LOGIN_URL)!r} leads to a view that asks for a sign-in itself.",
+            'Put login_not_required on that view, or set LOGIN_URL to "oauth_service:login".',
+        )
+
+
+def _faults_of_others_middleware(paths: dict[str, str]) -> Iterator[Finding]:
+    names = [path for path, _middleware in _installed()]
+    if STRONGHOLD in names:
+        public = getattr(settings, "STRONGHOLD_PUBLIC_URLS", ())
+        if closed := [path for path in paths.values() if not any(re.match(each, path) for each in public)]:
+            yield (
+                "W011",
+                f"{STRONGHOLD} asks for a sign-in at {', '.join(closed)}.",
+                "Name them in STRONGHOLD_PUBLIC_URLS; programs have no session, and our pages ask for a sign-in themselves.",
+            )
+    if CORS in names and not getattr(settings, "CORS_ALLOW_ALL_ORIGINS", False):
+        regex = getattr(settings, "CORS_URLS_REGEX", r"^.*$")
+        if taken := [paths[name] for name in FOR_BROWSER_APPS if re.match(regex, paths[name])]:
+            yield (
+                "W011",
+                f"{CORS} answers preflight requests to {', '.join(taken)} in our place.",
+                "Set CORS_URLS_REGEX to your own URLs. Ours let any origin ask, and look at no cookie.",
+            )
+
+
+def _faults_of_cookies(paths: dict[str, str]) -> Iterator[Finding]:
+    host = urlsplit(conf.ISSUER()).hostname if isinstance(conf.ISSUER(), str) else None
+    for kind in ("SESSION", "CSRF"):
+        path, domain = getattr(settings, f"{kind}_COOKIE_PATH"), getattr(settings, f"{kind}_COOKIE_DOMAIN")
+        if outside := [paths[name] for name in PAGES if not _is_within(paths[name], path)]:
+            yield (
+                "W012",
+                f"{kind}_COOKIE_PATH {path!r} leaves out {', '.join(outside)}.",
+                "Our pages share one session: set it to a path that all of them are under.",
+            )
+        if host and domain and not f".{host}".endswith(f".{domain.removeprefix('.')}"):
+            yield (
+                "W012",
+                f"{kind}_COOKIE_DOMAIN {domain!r} does not cover {host}, the host of {conf.ISSUER.name}.",
+                "Browsers drop such a cookie, and nobody can sign in.",
+            )
+    if settings.SESSION_COOKIE_SAMESITE == "Strict":
+        yield (
+            "W012",
+            'SESSION_COOKIE_SAMESITE is "Strict": who comes from an app\'s site arrives without the session.',
+            'Leave it at "Lax". Otherwise people sign in again for every app, and every time.',
+        )
+
+
+def _is_within(path: str, cookie_path: str) -> bool:
+    # RFC 6265 section 5.1.4
+    return path == cookie_path or path.startswith(f"{cookie_path.rstrip('/')}/")
+
+
+def _faults_of_settings() -> Iterator[Finding]:
+    host = urlsplit(conf.ISSUER()).hostname if isinstance(conf.ISSUER(), str) else None
+    if settings.PREPEND_WWW and host and not host.startswith("www."):
+        yield (
+            "W012",
+            f"PREPEND_WWW sends every request away from {host}, the host of {conf.ISSUER.name}.",
+            "A POST loses its body on the way: give the issuer the www., or turn PREPEND_WWW off.",
+        )
+    if settings.DEFAULT_CHARSET.lower() not in ("utf-8", "utf8"):
+        yield (
+            "W012",
+            f"DEFAULT_CHARSET is {settings.DEFAULT_CHARSET!r}: browsers send the forms of our pages in it.",
+            'OAuth parameters are UTF-8 (RFC 6749 Appendix B). Leave it at "utf-8".',
+        )

@@ -1,0 +1,1 @@
+"""Host projects as they are found: their middleware, caches, frameworks and prefixes."""

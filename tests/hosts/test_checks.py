@@ -1,0 +1,157 @@
+"""The system checks name middleware and settings of a project that would break us, one at a time."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import LoginView
+from django.urls import include, path
+from django.views.defaults import server_error
+from pytest_django import Settings
+
+from oauth_service import host_checks
+from oauth_service.checks import check_surroundings
+from tests.hosts.test_login_required import AUTHENTICATION, LOGIN_REQUIRED, with_login_required
+
+SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
+MESSAGES = "django.contrib.messages.middleware.MessageMiddleware"
+CSRF = "django.middleware.csrf.CsrfViewMiddleware"
+
+
+class Corsheaders:
+    """In the place of django-cors-headers."""
+
+
+class Own(LoginRequiredMiddleware):
+    """A project's own."""
+
+
+urlpatterns = [
+    path("", include("oauth_service.urls")),
+    path("closed/", server_error),
+    path("open/", login_not_required(partial(server_error))),
+    path("djangos/", LoginView.as_view()),
+]
+
+
+def found() -> list[tuple[str, str]]:
+    """Id and sentence of each finding."""
+    return [(str(each.id).removeprefix("oauth_service."), each.msg) for each in check_surroundings(None)]
+
+
+@pytest.mark.parametrize(
+    ("later", "earlier"), [(AUTHENTICATION, SESSIONS), (MESSAGES, SESSIONS), (LOGIN_REQUIRED, AUTHENTICATION)]
+)
+def test_middleware_before_what_it_needs_is_an_error(settings: Settings, later: str, earlier: str) -> None:
+    """Every request would be a 500."""
+    middleware = with_login_required(settings.MIDDLEWARE)
+    middleware.remove(later)
+    middleware.insert(middleware.index(earlier), later)
+    settings.MIDDLEWARE = middleware
+    assert ("E012", f"MIDDLEWARE has {later} before {earlier}, which it needs.") in found()
+
+
+def test_a_csrf_check_that_needs_sessions_comes_after_them(settings: Settings) -> None:
+    """Only where it keeps its secret there."""
+    settings.MIDDLEWARE = [CSRF, *(each for each in settings.MIDDLEWARE if each != CSRF)]
+    assert found() == []
+    settings.CSRF_USE_SESSIONS = True
+    assert found() == [("E012", f"MIDDLEWARE has {CSRF} before {SESSIONS}, which it needs.")]
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("/closed/", ["E020"]),
+        ("/open/", []),
+        ("/djangos/", []),
+        ("oauth_service:login", []),
+        ("https://id.example/", []),
+    ],
+)
+@pytest.mark.parametrize("middleware", [LOGIN_REQUIRED, f"{__name__}.Own"])
+def test_a_sign_in_page_that_asks_for_a_sign_in_is_an_error(
+    settings: Settings, url: str, expected: list[str], middleware: str
+) -> None:
+    """It sends whoever comes to itself, for ever."""
+    settings.LOGIN_URL = url
+    settings.MIDDLEWARE = [
+        middleware if each == LOGIN_REQUIRED else each for each in with_login_required(settings.MIDDLEWARE)
+    ]
+    assert [number for number, _sentence in found()] == expected
+
+
+@pytest.mark.urls(__name__)
+def test_without_the_middleware_any_sign_in_page_will_do(settings: Settings) -> None:
+    """Nobody asks there."""
+    settings.LOGIN_URL = "/closed/"
+    assert found() == []
+
+
+def test_a_login_required_of_another_package_is_told_of_our_addresses(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It knows nothing of Django's own mark."""
+    monkeypatch.setattr(host_checks, "STRONGHOLD", f"{__name__}.Corsheaders")
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.Corsheaders"]
+    [(number, sentence)] = found()
+    assert (number, "/token/" in sentence, "/login/" in sentence) == ("W011", True, True)
+    settings.STRONGHOLD_PUBLIC_URLS = [r"^/(?!admin/)"]
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("CORS_ALLOWED_ORIGINS", ["https://app.example"], ["W011"]),
+        ("CORS_URLS_REGEX", r"^/api/.*$", []),
+        ("CORS_ALLOW_ALL_ORIGINS", True, []),
+    ],
+)
+def test_a_cors_middleware_that_answers_for_us_is_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str, value: Any, expected: list[str]
+) -> None:
+    """A single-page app of another origin could not get its tokens."""
+    monkeypatch.setattr(host_checks, "CORS", f"{__name__}.Corsheaders")
+    settings.MIDDLEWARE = [f"{__name__}.Corsheaders", *settings.MIDDLEWARE]
+    setattr(settings, name, value)
+    assert [number for number, _sentence in found()] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("SESSION_COOKIE_PATH", "/app/", "SESSION_COOKIE_PATH '/app/' leaves out /authorise/"),
+        ("CSRF_COOKIE_PATH", "/login", "CSRF_COOKIE_PATH '/login' leaves out /authorise/"),
+        ("SESSION_COOKIE_DOMAIN", "other.example", "does not cover localhost"),
+        ("CSRF_COOKIE_DOMAIN", ".host", "does not cover localhost"),
+        ("SESSION_COOKIE_SAMESITE", "Strict", "SESSION_COOKIE_SAMESITE"),
+        ("PREPEND_WWW", True, "PREPEND_WWW"),
+        ("DEFAULT_CHARSET", "latin-1", "DEFAULT_CHARSET"),
+    ],
+)
+def test_a_setting_that_breaks_us_is_told(settings: Settings, name: str, value: Any, words: str) -> None:
+    """Each by its name, with what follows from it."""
+    setattr(settings, name, value)
+    [(number, sentence)] = found()
+    assert (number, words in sentence) == ("W012", True), sentence
+
+
+@pytest.mark.parametrize(
+    ("issuer", "name", "value"),
+    [
+        ("https://auth.example.com", "SESSION_COOKIE_DOMAIN", ".example.com"),
+        ("https://auth.example.com", "CSRF_COOKIE_DOMAIN", "example.com"),
+        ("https://www.example.com", "PREPEND_WWW", True),
+        ("", "PREPEND_WWW", True),
+        ("https://auth.example.com", "DEFAULT_CHARSET", "UTF-8"),
+    ],
+)
+def test_a_setting_that_fits_is_not_mentioned(settings: Settings, issuer: str, name: str, value: Any) -> None:
+    """A warning that is always there is read by nobody."""
+    settings.OAUTH_SERVICE_ISSUER = issuer
+    setattr(settings, name, value)
+    assert found() == []

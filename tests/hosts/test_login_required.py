@@ -1,0 +1,79 @@
+"""Under Django's LoginRequiredMiddleware everything answers as without it."""
+
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from pytest_django import Settings
+
+from tests.guide import Guide
+from tests.hosts.urls import guarded
+from tests.hosts.walk import OURS, addresses, views
+
+pytestmark = [pytest.mark.urls("tests.hosts.urls"), pytest.mark.django_db]
+
+AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+GUARDED = list(addresses(guarded, "/api/"))
+
+
+def with_login_required(middleware: list[str]) -> list[str]:
+    """The middleware of a project in which every view asks for a sign-in, unless it says otherwise."""
+    here = middleware.index(AUTHENTICATION) + 1
+    return [*middleware[:here], LOGIN_REQUIRED, *middleware[here:]]
+
+
+def said(answer: Any) -> tuple[int, str | None, str | None]:
+    """An answer, without what differs each time."""
+    return answer.status_code, answer.get("Location"), answer.get("Content-Type")
+
+
+@pytest.mark.parametrize("path", [*OURS, *GUARDED])
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+def test_every_address_answers_somebody_unknown_as_without_it(settings: Settings, path: str, method: str) -> None:
+    """Programs have no session, and the page for signing in must not ask for one."""
+    without = said(Browser().generic(method, path))
+    settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
+    assert said(Browser().generic(method, path)) == without
+
+
+@pytest.mark.parametrize("path", GUARDED)
+def test_a_good_token_opens_a_guarded_view(guide: Guide, settings: Settings, path: str) -> None:
+    """The token is the sign-in."""
+    headers = {"Authorization": f"Bearer {guide.tokens()['access_token']}"}
+    settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
+    answer = Browser().get(path, headers=headers)
+    assert (answer.status_code, answer.json()["user"]) == (200, "alice")
+
+
+def test_the_whole_story_is_told_under_it(guide: Guide, settings: Settings) -> None:
+    """From the consent to the end of the connection."""
+    settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
+    tokens = guide.tokens()
+    renewed = guide.refresh(tokens["refresh_token"]).json()
+    assert guide.userinfo(renewed["access_token"]).json()["username"] == "alice"
+    assert guide.revoke(renewed["access_token"]).status_code == 200
+    assert guide.deauthorise()["Location"] == "/manage-apps/"
+
+
+@pytest.mark.parametrize("path", ["/manage-apps/", "/oauth/deauthorise/", "/authorise/"])
+def test_a_page_that_is_somebodys_asks_who_it_is_itself(guide: Guide, settings: Settings, path: str) -> None:
+    """What is exempt from the middleware is not open."""
+    settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
+    answer = Browser().generic(
+        "POST" if path == "/oauth/deauthorise/" else "GET", path, QUERY_STRING=guide_query(guide)
+    )
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/login/")
+
+
+def guide_query(guide: Guide) -> str:
+    """The query of a good authorization request; the other pages do not look at it."""
+    return "&".join(f"{name}={value}" for name, value in guide.request(scope="profile").items())
+
+
+def test_every_view_is_exempt() -> None:
+    """By its own word, so that it holds for a project's subclass of the middleware, too."""
+    from oauth_service.urls import urlpatterns
+
+    found = [*views(urlpatterns), *views(guarded)]
+    assert [view for view in found if getattr(view, "login_required", True)] == []

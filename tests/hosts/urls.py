@@ -1,0 +1,58 @@
+"""The URLs of a host project: the OAuth service, and guarded views of each kind."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+from django.utils.decorators import method_decorator
+from django.views import View
+
+from oauth_service.protect import ProtectedMixin, ProtectedRequest, protect
+
+
+def told(request: HttpRequest) -> JsonResponse:
+    """What a guarded view finds on its request."""
+    bearer = getattr(request, "bearer", None)
+    return JsonResponse({"user": request.user.get_username(), "client_id": bearer and bearer.client_id})
+
+
+@protect("profile")
+def plain(request: ProtectedRequest) -> HttpResponse:
+    """A function."""
+    return told(request)
+
+
+@protect("profile")
+async def coroutine(request: ProtectedRequest) -> HttpResponse:
+    """A coroutine function."""
+    return told(request)
+
+
+class ByMixin(ProtectedMixin, View):
+    """A class, guarded by its base."""
+
+    required_scope = "profile"
+
+    def get(self, request: ProtectedRequest) -> HttpResponse:
+        return told(request)
+
+    def post(self, request: ProtectedRequest) -> HttpResponse:
+        return told(request)
+
+
+@method_decorator(protect("profile"), name="dispatch")
+class ByDispatch(View):
+    """A class, guarded as Django's documentation says for any decorator."""
+
+    def get(self, request: ProtectedRequest) -> HttpResponse:
+        return told(request)
+
+    def post(self, request: ProtectedRequest) -> HttpResponse:
+        return told(request)
+
+
+guarded = [
+    path("plain/", plain),
+    path("coroutine/", coroutine),
+    path("by-mixin/", ByMixin.as_view()),
+    path("by-dispatch/", ByDispatch.as_view()),
+]
+urlpatterns = [path("api/", include(guarded)), path("", include("oauth_service.urls"))]
