@@ -6,9 +6,10 @@ import ipaddress
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views import View
+from django.views.decorators.csrf import csrf_exempt
 
 from .. import conf
-from ..web.programs import NOT_SNIFFED
+from ..web.programs import IS_JSON, NOT_SNIFFED
 
 
 class _Metrics(View):
@@ -25,6 +26,7 @@ class _Metrics(View):
 
 
 @login_not_required
+@csrf_exempt  # a POST is a 405 for a program, not a page for a person
 def metrics(request: HttpRequest) -> HttpResponseBase:
     """
     Show the counters; 404 unless OAUTH_SERVICE_METRICS_SECRET or OAUTH_SERVICE_METRICS_ADDRESSES lets somebody in.
@@ -32,8 +34,10 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
     Not one of the endpoints that any origin may call: a page in an operator's browser must not read them.
     """
     response = _Metrics.as_view()(request)
-    name, value = NOT_SNIFFED
-    response.headers[name] = value
+    # The counters have the format of Prometheus; everything else is what any program gets, and empty.
+    is_exposition = response.status_code == 200 and request.method != "OPTIONS"
+    for name, value in (NOT_SNIFFED, *(() if is_exposition else IS_JSON)):
+        response.headers[name] = value
     return response
 
 

@@ -36,6 +36,10 @@ def authorization_parameters(server: Server) -> dict[str, JsonObject]:
             "enum": list(authorization_request.RESPONSE_TYPES),
             "description": "The implicit and hybrid flows are not there.",
         },
+        "response_mode": {
+            "enum": list(authorization_request.RESPONSE_MODES),
+            "description": "How the answer travels; any other is refused.",
+        },
         "client_id": {"type": "string", "description": "Of the client that asks."},
         "redirect_uri": {**URL, "description": "As it is registered, character by character."},
         "scope": scope(server),

@@ -10,8 +10,11 @@ from .parameters import Parameters
 
 RESPONSE_TYPES = ("code",)
 
+# How the answer travels (OAuth 2.0 Multiple Response Type Encoding Practices section 2.1); the first is the default.
+RESPONSE_MODES = ("query",)
+
 # What the consent page carries from the request to the answer, so that nothing waits in the session.
-CARRIED = ("client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method")
+CARRIED = ("client_id", "redirect_uri", "response_mode", "scope", "state", "code_challenge", "code_challenge_method")
 
 # What decides about a request, be it by being refused: it goes through the login with the person.
 DECIDING = ("response_type", *CARRIED, "request", "request_uri")
@@ -53,6 +56,9 @@ class AuthorizationRequest:
         parameters.refuse_repeats()
         if not is_answer and (response_type := parameters.require("response_type")) not in RESPONSE_TYPES:
             raise UnsupportedResponseType("response_type must be code", detail=f"response_type {response_type[:100]!r}")
+        # Not ignored: a client that looks for the answer elsewhere does not find it, and asks again for ever.
+        if (response_mode := parameters.get("response_mode")) and response_mode not in RESPONSE_MODES:
+            raise InvalidRequest("response_mode is not supported", detail=f"response_mode {response_mode[:100]!r}")
         if not client.may_use("authorization_code"):
             raise UnauthorizedClient("this client may not use the authorization code grant")
         for name in ("request", "request_uri"):

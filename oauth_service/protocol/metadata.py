@@ -30,7 +30,7 @@ def document(
         "revocation_endpoint": revocation_endpoint,
         "scopes_supported": list(scopes),
         "response_types_supported": list(authorization_request.RESPONSE_TYPES),
-        "response_modes_supported": ["query"],
+        "response_modes_supported": list(authorization_request.RESPONSE_MODES),
         "grant_types_supported": list(grant_types),
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,

@@ -27,7 +27,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class ProgramResponse:
-    """The answer of an endpoint for programs: JSON, or empty. The repr shows no body: it may hold tokens."""
+    """The answer of an endpoint for programs: JSON, or empty and of that type. The repr shows no body: it may hold tokens."""
 
     status: int = 200
     body: bytes = field(default=b"", repr=False)
@@ -36,7 +36,7 @@ class ProgramResponse:
     @classmethod
     def of(cls, members: Mapping[str, object], *, status: int = 200, headers: Headers = ()) -> "ProgramResponse":
         """An answer that is one JSON object."""
-        return cls(status, _encode(members).encode(), (*_IS_JSON, *headers))
+        return cls(status, _encode(members).encode(), (*IS_JSON, *headers))
 
     def has_header(self, name: str) -> bool:
         """Tell whether the answer has a header."""
@@ -51,7 +51,7 @@ class ProgramResponse:
 
 
 _encode = DjangoJSONEncoder().encode  # claims of a host project may hold dates and lazy texts
-_IS_JSON: Headers = (("Content-Type", JSON),)
+IS_JSON: Headers = (("Content-Type", JSON),)
 NO_STORE: Headers = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
 # Not left to Django's SecurityMiddleware: a host project need not have it.
 NOT_SNIFFED = ("X-Content-Type-Options", "nosniff")
@@ -98,8 +98,12 @@ def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
             with signals.request_context(core.__name__, request.method, request.address, request.request_id) as context:
                 response = decide(request, context, **kwargs)
                 context.status = response.status
+            # An empty answer too: clients look at its type before its status.
+            content_type = () if response.has_header("Content-Type") else IS_JSON
             no_store = () if response.has_header("Cache-Control") else NO_STORE
-            return ProgramResponse(response.status, response.body, (*response.headers, *shared, *no_store))
+            return ProgramResponse(
+                response.status, response.body, (*response.headers, *content_type, *shared, *no_store)
+            )
 
         @login_not_required  # Django's LoginRequiredMiddleware asks for a session, and programs have none
         @csrf_exempt

@@ -523,6 +523,7 @@ def test_who_is_not_signed_in_sees_the_refusal_without_signing_in(browser: Brows
         ({"scope": "user admin"}, "invalid_scope"),
         ({"scope": 'user "'}, "invalid_scope"),
         ({"code_challenge": CHALLENGE, "code_challenge_method": "plain"}, "invalid_request"),
+        ({"response_mode": "web_message"}, "invalid_request"),
         ({"request": "eyJ"}, "invalid_request"),
         ({"request_uri": "https://rx.example/request"}, "invalid_request"),
     ],
@@ -536,6 +537,20 @@ def test_after_the_target_is_verified_the_client_is_told(
     assert location.startswith(REDIRECT_URI + "?")
     assert (answer["error"], answer["state"], answer["iss"]) == (error, "xyzABC123", "http://localhost:8000")
     assert f"error={error} endpoint=/authorise/ reference=" in reasons()[-1]
+
+
+@pytest.mark.parametrize("mode", ["query", "web_message"])
+def test_how_the_answer_is_to_travel_goes_through_the_login(browser: Browser, guide: Guide, mode: str) -> None:
+    """It is obeyed or refused, never forgotten on the way: the client would look for its answer where none is."""
+    login = browser.get("/authorise/", guide.request(response_mode=mode))["Location"]
+    assert query_of(query_of(login)["next"])["response_mode"] == mode
+
+
+def test_how_the_answer_is_to_travel_stays_with_the_consent_page(alices: Browser, guide: Guide) -> None:
+    """The request is read again with the person's answer."""
+    assert asked(alices, guide, response_mode="query").form_of("Allow").fields["response_mode"] == "query"
+    refused = guide.answer(response_mode="web_message")
+    assert query_of(refused["Location"])["error"] == "invalid_request"
 
 
 def test_a_client_without_the_grant_type_is_told(alices: Browser, guide: Guide) -> None:

@@ -43,7 +43,10 @@ def test_a_request_without_scope_wants_all_it_may_have() -> None:
 def test_an_answer_carries_everything_but_the_response_type() -> None:
     """Its absence is what makes it an answer; state and redirect_uri go by way of ReplyTo."""
     assert parsed(is_answer=True, scope="user").scope == "user"
-    assert set(CARRIED) == {"client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method"}
+    assert set(CARRIED) == {
+        *("client_id", "redirect_uri", "response_mode"),
+        *("scope", "state", "code_challenge", "code_challenge_method"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,12 @@ def test_an_answer_carries_everything_but_the_response_type() -> None:
         (Asking(), {}, InvalidRequest, "response_type is missing"),
         (Asking(), {"response_type": "token"}, UnsupportedResponseType, "response_type must be code"),
         (Asking(), {"response_type": "code id_token"}, UnsupportedResponseType, "response_type must be code"),
+        (
+            Asking(),
+            {"response_type": "code", "response_mode": "carrier pigeon"},
+            InvalidRequest,
+            "response_mode is not supported",
+        ),
         (
             Asking(grant_types="refresh_token"),
             {"response_type": "code"},
