@@ -16,7 +16,8 @@ from django.views import View
 from pytest_django import Settings
 
 from oauth_service.models import Client, Grant
-from oauth_service.resources.protect import Bearer, ProtectedMixin, ProtectedRequest, protect, required_scopes
+from oauth_service.protect import Bearer
+from oauth_service.resources.protect import ProtectedMixin, ProtectedRequest, protect, required_scopes
 from tests.guide import FORM, Guide
 from tests.test_unavailable import failing
 

@@ -126,7 +126,7 @@ def test_the_facts_are_the_right_ones(guide: Guide, committed: Committed, told: 
     assert told == [
         ("consent_given", who | {"scope": "profile"}),
         ("code_issued", who | {"scope": "profile"}),
-        ("token_issued", who | {"scope": "profile", "grant_id": grant.pk}),
+        ("token_issued", who | {"scope": "profile", "grant_type": "authorization_code", "grant_id": grant.pk}),
     ]
 
 

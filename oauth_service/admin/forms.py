@@ -10,11 +10,6 @@ from .. import conf
 from ..grant_types import GRANT_TYPES
 from ..models import Client
 
-GRANT_TYPE_WORDS = {
-    "authorization_code": _("a person signs in and allows it (RFC 6749 section 4.1)"),
-    "refresh_token": _("it stays connected without asking the person again (RFC 6749 section 6)"),
-}
-
 
 class WordsField(forms.MultipleChoiceField):
     """
@@ -96,7 +91,7 @@ class ClientForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._offer("scope", conf.SCOPES())
-        self._offer("grant_types", {name: GRANT_TYPE_WORDS.get(name, name) for name in GRANT_TYPES})
+        self._offer("grant_types", {name: each.DESCRIPTION.meaning for name, each in GRANT_TYPES.items()})
 
     def clean_redirect_uris(self) -> str:
         """One URI a line; blank lines, spaces around one and repeats are dropped."""
@@ -113,7 +108,8 @@ class ClientForm(forms.ModelForm):
     def clean_grant_types(self) -> str:
         """Renewing needs something to renew."""
         grant_types = str(self.cleaned_data["grant_types"])
-        if grant_types == "refresh_token":
+        chosen = [GRANT_TYPES[name].DESCRIPTION for name in grant_types.split() if name in GRANT_TYPES]
+        if chosen and all(each.renews for each in chosen):
             raise forms.ValidationError(_("refresh_token only renews what another grant type gave: choose one more."))
         return grant_types
 

@@ -20,7 +20,7 @@ def openapi(request: ProgramRequest) -> ProgramResponse:
         url=here.removesuffix("/openapi.json"),
         name=conf.SERVICE_NAME(),
         scopes={name: str(meaning) for name, meaning in conf.SCOPES().items()},
-        grant_types=tuple(GRANT_TYPES),
+        grant_types=tuple(each.DESCRIPTION for each in GRANT_TYPES.values()),
         session_cookie=settings.SESSION_COOKIE_NAME,
         csrf_cookie=settings.CSRF_COOKIE_NAME,
     )

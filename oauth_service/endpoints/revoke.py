@@ -21,14 +21,16 @@ def revoke(request: ProgramRequest) -> ProgramResponse:
     credentials = client_authentication.credentials(request.authorization, parameters)
     text = parameters.get("token")
     kind = sealed.RefreshToken if text.startswith(sealed.RefreshToken.prefix) else sealed.AccessToken
-    presented: PresentedToken[sealed.RefreshToken | sealed.AccessToken] = present(kind, text, Grant.objects.row)
+    presented: PresentedToken[sealed.RefreshToken | sealed.AccessToken] = present(
+        kind, parameters, "token", Grant.objects.row
+    )
     client = authentication.authenticate(credentials, loaded=presented.client)
     parameters.require("token")
-    claim, grant = presented.claim, presented.row
-    if claim is None or grant is None or grant.client_pk != client.pk:
+    grant = presented.row
+    if grant is None or grant.client_pk != client.pk:
         return ProgramResponse()
     try:
-        token = claim.verify(conf.token_keys(), grant.secret)
+        token = presented.unverified.verify(conf.token_keys(), grant.secret)
     except sealed.Unproven:
         return ProgramResponse()
     if isinstance(token, sealed.RefreshToken):

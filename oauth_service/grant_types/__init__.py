@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ..models import ClientRow
+from ..protocol.grant_type import GrantTypeDescription
 from ..protocol.parameters import Parameters
 from ..protocol.token_response import TokenResponse
 from ..tokens.presented import PresentedToken
@@ -13,6 +14,8 @@ from . import authorization_code, refresh_token
 
 class GrantType(Protocol):
     """What a module of this package has."""
+
+    DESCRIPTION: GrantTypeDescription
 
     def present(self, parameters: Parameters, /) -> PresentedToken[Any]:
         """Read what the request presents, and with it its client; decide nothing."""
@@ -24,6 +27,5 @@ class GrantType(Protocol):
 
 
 GRANT_TYPES: Mapping[str, GrantType] = {
-    "authorization_code": authorization_code,
-    "refresh_token": refresh_token,
+    module.DESCRIPTION.name: module for module in (authorization_code, refresh_token)
 }

@@ -1,15 +1,17 @@
 """grant_type=authorization_code (RFC 6749 section 4.1.3)."""
 
 from datetime import datetime
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from django.dispatch import Signal
+from django.utils.translation import gettext_lazy as _
 
 from .. import conf, signals
 from ..models import AuthorisationRow, AuthorizationCode, ClientRow, Grant
 from ..protocol import lifecycle, sealed
 from ..protocol.authorization_code import check_possession
 from ..protocol.errors import InvalidGrant
+from ..protocol.grant_type import GrantTypeDescription
 from ..protocol.parameters import Parameters
 from ..protocol.sealed import Unverified
 from ..protocol.token_response import TokenResponse
@@ -17,10 +19,18 @@ from ..tokens import issue
 from ..tokens.presented import PresentedToken
 from ..tokens.presented import present as present_kind
 
+DESCRIPTION = GrantTypeDescription(
+    name="authorization_code",
+    clause="RFC 6749 section 4.1.3",
+    meaning=cast("str", _("a person signs in and allows it (RFC 6749 section 4.1)")),
+    required=("code",),
+    optional=("redirect_uri", "code_verifier"),
+)
+
 
 def present(parameters: Parameters) -> PresentedToken[sealed.AuthorizationCode]:
     """The code of a request and what it was issued for; decides nothing."""
-    return present_kind(sealed.AuthorizationCode, parameters.get("code"), AuthorizationCode.objects.row)
+    return present_kind(sealed.AuthorizationCode, parameters, "code", AuthorizationCode.objects.row)
 
 
 def exchange(
@@ -38,11 +48,11 @@ def exchange(
             of a used code ends what its first use made (RFC 6749 section 4.1.2); one that proves less changes nothing.
         InvalidRequest: a parameter is missing.
     """
-    claim = presented.claim or sealed.read(sealed.AuthorizationCode, parameters.require("code"))
+    unverified = presented.unverified
     code = presented.row
     if code is None:
-        _refuse_replay(claim, parameters, client)
-    claim.verify(conf.token_keys(), code.secret)
+        _refuse_replay(unverified, parameters, client)
+    unverified.verify(conf.token_keys(), code.secret)
     check_possession(code, parameters, client_pk=client.pk)
     if fault := lifecycle.fault_of(code, now=now):
         raise InvalidGrant("the code is not valid", detail=f"code {code.pk}: {fault}")
@@ -50,17 +60,21 @@ def exchange(
         raise InvalidGrant("the code is not valid", detail=f"code {code.pk}: the client may have none of its scope now")
 
     if not Grant.objects.redeem(code, now=now, expires_at=now + issue.grant_lifetime(client)):
-        _refuse_replay(claim, parameters, client)
-    _announce(signals.token_issued, code, client, scope=scope)
+        _refuse_replay(unverified, parameters, client)
+    _announce(signals.token_issued, code, client, scope=scope, grant_type=DESCRIPTION.name)
     return issue.tokens(code, client, generation=0, scope=scope, now=now)
 
 
-def _refuse_replay(claim: Unverified[sealed.AuthorizationCode], parameters: Parameters, client: ClientRow) -> NoReturn:
-    grant = Grant.objects.row(claim.row_id)
+def _refuse_replay(
+    unverified: Unverified[sealed.AuthorizationCode], parameters: Parameters, client: ClientRow
+) -> NoReturn:
+    grant = Grant.objects.row(unverified.row_id)
     if grant is None:
-        raise InvalidGrant("the code is not valid", detail=f"code {claim.row_id}: unknown, expired or its grant ended")
+        raise InvalidGrant(
+            "the code is not valid", detail=f"code {unverified.row_id}: unknown, expired or its grant ended"
+        )
     # Possession before punishment: a stranger who holds a stolen code must not be able to end the owner's session.
-    claim.verify(conf.token_keys(), grant.secret)
+    unverified.verify(conf.token_keys(), grant.secret)
     check_possession(grant, parameters, client_pk=client.pk)
     if Grant.objects.end(grant.pk):
         _announce(signals.code_replayed, grant, client)

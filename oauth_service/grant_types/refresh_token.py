@@ -1,14 +1,17 @@
 """grant_type=refresh_token (RFC 6749 section 6, RFC 9700 section 4.14.2)."""
 
 from datetime import datetime
-from typing import NoReturn
+from typing import NoReturn, cast
 from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
 
 from .. import conf, signals
 from ..models import AuthorisationRow, ClientRow, Grant
 from ..protocol import lifecycle, sealed
 from ..protocol import scope as scopes
 from ..protocol.errors import InvalidGrant, InvalidScope
+from ..protocol.grant_type import GrantTypeDescription
 from ..protocol.parameters import Parameters
 from ..protocol.refresh_token import Verdict, judge
 from ..protocol.token_response import TokenResponse
@@ -16,10 +19,19 @@ from ..tokens import issue
 from ..tokens.presented import PresentedToken
 from ..tokens.presented import present as present_kind
 
+DESCRIPTION = GrantTypeDescription(
+    name="refresh_token",
+    clause="RFC 6749 section 6",
+    meaning=cast("str", _("it stays connected without asking the person again (RFC 6749 section 6)")),
+    required=("refresh_token",),
+    optional=("scope",),
+    renews=True,
+)
+
 
 def present(parameters: Parameters) -> PresentedToken[sealed.RefreshToken]:
     """The refresh token of a request and its grant; decides nothing."""
-    return present_kind(sealed.RefreshToken, parameters.get("refresh_token"), Grant.objects.row)
+    return present_kind(sealed.RefreshToken, parameters, "refresh_token", Grant.objects.row)
 
 
 def exchange(
@@ -37,9 +49,9 @@ def exchange(
         InvalidScope: wider than granted.
         InvalidRequest: a parameter is missing.
     """
-    claim = presented.claim or sealed.read(sealed.RefreshToken, parameters.require("refresh_token"))
-    grant = presented.row or _refuse_unknown(claim.row_id)
-    token = claim.verify(conf.token_keys(), grant.secret)
+    unverified = presented.unverified
+    grant = presented.row or _refuse_unknown(unverified.row_id)
+    token = unverified.verify(conf.token_keys(), grant.secret)
     if grant.client_pk != client.pk:
         raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant.pk} is another client's")
     if fault := lifecycle.fault_of(grant, now=now):
@@ -66,7 +78,8 @@ def exchange(
         )
     facts = {"user_id": grant.user_id, "client_id": client.client_id, "scope": scope, "grant_id": grant.pk}
     if verdict is Verdict.ROTATE:
-        signals.announce(signals.token_refreshed, **facts, last_used_at=grant.refreshed_at)
+        used = {"grant_type": DESCRIPTION.name, "last_used_at": grant.refreshed_at}
+        signals.announce(signals.token_refreshed, **facts, **used)
     else:
         signals.announce(signals.refresh_retried, **facts)
     return issue.tokens(grant, client, generation=token.generation + 1, scope=scope, now=now)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ..protocol import authorization_request, pkce
+from ..protocol.grant_type import GrantTypeDescription
 from .server import JsonObject, Server
 
 STRING: JsonObject = {"type": "string"}
@@ -131,13 +132,12 @@ def _schemas(server: Server) -> JsonObject:
 
 
 def _requests(server: Server) -> JsonObject:
-    grants = {name: _GRANTS[name] for name in server.grant_types if name in _GRANTS}
     asked = authorization_parameters(server)
     token: dict[str, JsonObject] = {
         "csrfmiddlewaretoken": {"type": "string", "description": "Django's, from the page."}
     }
     return {
-        "TokenRequest": {"oneOf": [_token_request(name, server) for name in grants]},
+        "TokenRequest": {"oneOf": [_token_request(each, server) for each in server.grant_types]},
         "RevocationRequest": _object(
             "RFC 7009 section 2.1.",
             {"token": STRING, "token_type_hint": {"type": "string", "description": "Not needed."}, **CLIENT},
@@ -164,27 +164,23 @@ def _requests(server: Server) -> JsonObject:
     }
 
 
-_GRANTS: Mapping[str, tuple[str, dict[str, JsonObject], tuple[str, ...]]] = {
-    "authorization_code": (
-        "RFC 6749 section 4.1.3.",
-        {
-            "code": STRING,
-            "redirect_uri": {**URL, "description": "The same as in the authorization request, if it had one."},
-            "code_verifier": {**CODE_VERIFIER, "description": "If the authorization request had a code_challenge."},
-        },
-        ("code",),
-    ),
-    "refresh_token": ("RFC 6749 section 6.", {"refresh_token": STRING}, ("refresh_token",)),
+# Parameters of token requests that are more than a string.
+_PARAMETERS: Mapping[str, JsonObject] = {
+    "redirect_uri": {**URL, "description": "The same as in the authorization request, if it had one."},
+    "code_verifier": {**CODE_VERIFIER, "description": "If the authorization request had a code_challenge."},
 }
 
 
-def _token_request(grant_type: str, server: Server) -> JsonObject:
-    description, properties, required = _GRANTS[grant_type]
-    narrowing = {"scope": scope(server)} if grant_type == "refresh_token" else {}
+def _token_request(grant_type: GrantTypeDescription, server: Server) -> JsonObject:
+    shapes = {**_PARAMETERS, "scope": scope(server)}
     return _object(
-        description,
-        {"grant_type": {"const": grant_type}, **properties, **narrowing, **CLIENT},
-        required=("grant_type", *required),
+        f"{grant_type.clause}.",
+        {
+            "grant_type": {"const": grant_type.name},
+            **{name: shapes.get(name, STRING) for name in (*grant_type.required, *grant_type.optional)},
+            **CLIENT,
+        },
+        required=("grant_type", *grant_type.required),
         values=STRING,
     )
 

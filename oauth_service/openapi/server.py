@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..protocol.grant_type import GrantTypeDescription
+
 JsonObject = dict[str, object]
 
 
@@ -18,6 +20,6 @@ class Server:
     url: str
     name: str
     scopes: Mapping[str, str]
-    grant_types: tuple[str, ...]
+    grant_types: tuple[GrantTypeDescription, ...]
     session_cookie: str
     csrf_cookie: str

@@ -32,7 +32,7 @@ class Parameters:
             InvalidRequest: a NUL byte, or text that is not Unicode (lone surrogates).
         """
         self._values: dict[str, str] = {}
-        repeated: set[str] = set()
+        repeated: dict[str, list[str]] = {}
         for name, value in pairs:
             if "\0" in name or "\0" in value:
                 raise InvalidRequest("a parameter contains a NUL byte")
@@ -41,9 +41,9 @@ class Parameters:
             except UnicodeEncodeError as cause:
                 raise InvalidRequest("a parameter is not valid Unicode text") from cause
             if name in self._values:
-                repeated.add(name)
+                repeated.setdefault(name, [self._values[name]]).append(value)
             self._values[name] = value
-        self._repeated = frozenset(repeated)
+        self._repeated = repeated
 
     def get(self, name: str) -> str:
         """
@@ -68,15 +68,23 @@ class Parameters:
             raise InvalidRequest(f"{name} is missing")
         return value
 
-    def refuse_repeats(self) -> None:
+    def get_all(self, name: str) -> tuple[str, ...]:
+        """Every value of a parameter that a specification lets a client repeat, in the order sent; empty ones left out."""
+        values = self._repeated.get(name) or [self._values.get(name, "")]
+        return tuple(value for value in values if value)
+
+    def refuse_repeats(self, *, allowed: frozenset[str] = frozenset()) -> None:
         """
         "Request and response parameters MUST NOT be included more than once" (RFC 6749 section 3.2).
 
+        Args:
+            allowed: names that a specification lets a client repeat.
+
         Raises:
-            InvalidRequest: some parameter was.
+            InvalidRequest: another parameter was repeated.
         """
-        if self._repeated:
-            raise InvalidRequest("a parameter was sent more than once", detail=f"repeated: {sorted(self._repeated)}")
+        if repeated := sorted(self._repeated.keys() - allowed):
+            raise InvalidRequest("a parameter was sent more than once", detail=f"repeated: {repeated}")
 
     def is_repeated(self, name: str) -> bool:
         """Tell whether the parameter was sent more than once."""

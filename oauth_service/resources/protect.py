@@ -9,11 +9,9 @@ Guard any Django view with an access token and a scope (RFC 6750).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import wraps
 from typing import Any, ClassVar, cast
-from uuid import UUID
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.contrib.auth.decorators import login_not_required
@@ -23,32 +21,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from .. import conf
-from ..models import Grant
-from ..protocol import bearer, lifecycle, scope, sealed
-from ..protocol.errors import BearerError, InsufficientScope, InvalidRequest, InvalidToken, MalformedBearer
-from ..tokens import issue
+from ..protocol import bearer, scope
+from ..protocol.errors import BearerError, InsufficientScope, InvalidRequest, MalformedBearer
+from ..tokens import access_token
+from ..tokens.access_token import Bearer
 from ..web.programs import NO_STORE, NOT_SNIFFED, ProgramResponse, fail_in_json, refuse_in_json
 from ..web.requests import ProgramRequest, query_parameters
 
 # Every scope that a view asks for, as far as views have been imported: a system check holds them against the settings.
 required_scopes: set[str] = set()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bearer:
-    """
-    What an access token stands for, proven and alive.
-
-    scope is what this token may do now; expires_at is aware.
-    """
-
-    user: AbstractBaseUser
-    client_id: str
-    scope: frozenset[str]
-    grant_id: UUID
-    token_id: UUID
-    expires_at: datetime
 
 
 class ProtectedRequest(HttpRequest):
@@ -116,42 +97,18 @@ class ProtectedMixin:
         return protect(*required_scope.split())(view)
 
 
-def bearer_of(call: ProgramRequest, *, now: datetime) -> Bearer:
+def bearer_of(request: ProgramRequest, *, now: datetime) -> Bearer:
     """
-    Who a request comes from, by its access token: one statement.
+    Verify the access token of a request: one statement.
 
     Raises:
         MissingToken, MalformedBearer, InvalidToken: as their names say (RFC 6750 section 3.1).
     """
     try:
-        query = frozenset(query_parameters(call)) if call.query_string else frozenset[str]()
+        query = frozenset(query_parameters(request)) if request.query_string else frozenset[str]()
     except InvalidRequest as cause:
         raise MalformedBearer(cause.description) from cause
-    text = bearer.token_of(call.authorization, query=query)
-    try:
-        claim = sealed.read(sealed.AccessToken, text)
-        grant = Grant.objects.in_use(claim.row_id, token_id=claim.payload.token_id)
-        if grant is None:
-            raise InvalidToken("the access token is not valid", detail=f"grant {claim.row_id}: unknown or ended")
-        token = claim.verify(conf.token_keys(), grant.secret)
-    except sealed.Unproven as cause:
-        raise InvalidToken("the access token is not valid", detail=cause.detail) from cause
-    if token.expires_at <= now.timestamp():
-        raise InvalidToken("the access token expired", detail=f"grant {grant.pk}: expired at {token.expires_at}")
-    if grant.token_is_revoked:
-        raise InvalidToken(
-            "the access token is not valid", detail=f"grant {grant.pk}: token {token.token_id} was revoked"
-        )
-    if fault := lifecycle.fault_of(grant, now=now):
-        raise InvalidToken("the access token is not valid", detail=f"grant {grant.pk}: {fault}")
-    return Bearer(
-        user=grant.user,
-        client_id=grant.client.client_id,
-        scope=frozenset(issue.current_scope(token.scope or grant.scope, grant.client).split()),
-        grant_id=grant.pk,
-        token_id=token.token_id,
-        expires_at=datetime.fromtimestamp(token.expires_at, UTC),
-    )
+    return access_token.verify(bearer.token_of(request.authorization, query=query), now=now)
 
 
 def refuse_less(bearer: Bearer, *required_scope: str) -> None:

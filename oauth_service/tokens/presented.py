@@ -1,4 +1,4 @@
-"""What a request presents: a code or token as it claims to be, read together with what it stands for in one statement."""
+"""The code or token that a request presents, read together with its row in one statement."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,38 +7,55 @@ from uuid import UUID
 
 from ..models import AuthorisationRow, ClientRow
 from ..protocol import sealed
+from ..protocol.errors import InvalidRequest
+from ..protocol.parameters import Parameters
 from ..protocol.sealed import Payload, Unverified
 
 P = TypeVar("P", bound=Payload)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PresentedToken(Generic[P]):
     """
-    A code or token before anything about it was decided; the client that sent it is not proven yet either.
+    A code or token before anything about it was decided; the client that sent it is not authenticated yet either.
 
-    claim is None for a text that cannot be read, row is None for one whose row does not exist.
+    row is None if the text cannot be read or its row does not exist.
     """
 
-    claim: Unverified[P] | None
     row: AuthorisationRow | None
+    _read: Unverified[P] | InvalidRequest | sealed.Unproven
 
     @property
     def client(self) -> ClientRow | None:
-        """Whose it is."""
+        """The client that it was issued to."""
         return self.row.client if self.row else None
 
+    @property
+    def unverified(self) -> Unverified[P]:
+        """
+        What it claims to be.
 
-def present(kind: type[P], text: str, row: Callable[[UUID], AuthorisationRow | None]) -> PresentedToken[P]:
+        Raises:
+            InvalidRequest: the parameter is missing.
+            Unproven: the text cannot be read.
+        """
+        if isinstance(self._read, Unverified):
+            return self._read
+        raise self._read
+
+
+def present(
+    kind: type[P], parameters: Parameters, name: str, row: Callable[[UUID], AuthorisationRow | None]
+) -> PresentedToken[P]:
     """
-    Read a code or token and what it stands for.
+    Read a code or token and its row. What is wrong with the text is raised later, once the client is known.
 
     Args:
-        text: as sent, "" for none.
-        row: finds the row that it names.
+        name: of the parameter that has the text.
+        row: finds the row by its id.
     """
     try:
-        claim = sealed.read(kind, text)
-    except sealed.Unproven:
-        return PresentedToken(None, None)  # said once the client is known
-    return PresentedToken(claim, row(claim.row_id))
+        unverified = sealed.read(kind, parameters.require(name))
+    except (InvalidRequest, sealed.Unproven) as fault:
+        return PresentedToken(None, fault)
+    return PresentedToken(row(unverified.row_id), unverified)

@@ -84,7 +84,7 @@ def connect() -> None:
     receivers: dict[Signal, Callable[..., None]] = {
         signals.request_answered: _count_request,
         signals.token_issued: _count_issued,
-        signals.token_refreshed: _count_refreshed,
+        signals.token_refreshed: _count_issued,
         signals.refresh_retried: _count_retry,
         signals.code_replayed: _count_replayed_code,
         signals.refresh_replayed: _count_replayed_refresh_token,
@@ -107,12 +107,8 @@ def _count_request(*, endpoint: str, status: int, error: str, seconds: float, **
     _seconds.labels(endpoint).observe(seconds)
 
 
-def _count_issued(**_: object) -> None:
-    _issued.labels("authorization_code").inc()
-
-
-def _count_refreshed(**_: object) -> None:
-    _issued.labels("refresh_token").inc()
+def _count_issued(*, grant_type: str, **_: object) -> None:
+    _issued.labels(grant_type).inc()
 
 
 def _count_retry(**_: object) -> None:

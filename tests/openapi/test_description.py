@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from pytest_django import Settings
 
 from oauth_service import openapi, urls
+from oauth_service.grant_types import GRANT_TYPES
 from oauth_service.protocol.parameters import NEVER_IN_A_QUERY
 
 METHODS = frozenset({"get", "head", "post", "put", "patch", "delete", "options", "trace"})
@@ -142,3 +143,9 @@ def test_the_names_of_operations_are_unique(description: dict[str, Any]) -> None
         if "operationId" in operation
     ]
     assert len(names) == len(set(names)) >= len(openapi.PATHS)
+
+
+def test_every_grant_type_is_described(description: dict[str, Any]) -> None:
+    """Each describes itself; a table that somebody has to remember would forget the next one."""
+    requests = description["components"]["schemas"]["TokenRequest"]["oneOf"]
+    assert [each["properties"]["grant_type"]["const"] for each in requests] == list(GRANT_TYPES)

@@ -272,3 +272,16 @@ def test_a_refusal_does_not_repeat_what_was_sent(read: Reader, text: bytes) -> N
     with pytest.raises(InvalidRequest) as refusal:
         read(text)
     assert "very-secret" not in f"{refusal.value.description} {refusal.value.detail}"
+
+
+def test_a_parameter_that_may_be_repeated_has_all_its_values() -> None:
+    """`resource` repeats by right (RFC 8707 section 2); everything else is refused all the same."""
+    parameters = Parameters([("resource", "a"), ("resource", ""), ("resource", "b"), ("scope", "x")])
+    parameters.refuse_repeats(allowed=frozenset({"resource"}))
+    assert (parameters.get_all("resource"), parameters.get_all("scope"), parameters.get_all("none")) == (
+        ("a", "b"),
+        ("x",),
+        (),
+    )
+    with pytest.raises(InvalidRequest):
+        parameters.refuse_repeats()

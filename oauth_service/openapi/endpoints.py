@@ -1,0 +1,308 @@
+"""Every endpoint as OpenAPI describes it, and the one table of them."""
+
+from collections.abc import Callable, Mapping
+
+from . import answers, schemas
+from .path_item import Operation, PathItem, body, form, parameter
+from .schemas import STRING
+from .server import JsonObject, Server
+
+_AUTHORISE_ANSWERS: dict[str, JsonObject] = {
+    "200": answers.page("The consent page."),
+    "302": answers.redirect(
+        "To the login page; or to the client, with `code` or `error`, `state` and `iss` (RFC 6749 section 4.1.2, RFC 9207)."
+    ),
+}
+
+
+def authorise(server: Server) -> PathItem:
+    """The authorization endpoint (RFC 6749 section 3.1)."""
+    asked = schemas.authorization_parameters(server)
+    return PathItem.for_people(
+        get=Operation(
+            id="authorise",
+            summary="An authorization request (RFC 6749 section 4.1.1).",
+            parameters=tuple(
+                parameter(name, schema, str(schema.get("description", "")), required=name in _AUTHORISE_REQUIRED)
+                for name, schema in asked.items()
+            ),
+            responses={**_AUTHORISE_ANSWERS, **answers.UNREADABLE},
+            security=({"session": []}, {}),
+        ),
+        post=Operation(
+            id="authorise_by_post",
+            summary="The person's answer; or, with response_type, an authorization request.",
+            body=body("AuthorizationRequest"),
+            responses={**_AUTHORISE_ANSWERS, **answers.UNREADABLE_BODY, **answers.NOT_OUR_FORM},
+            security=({"session": [], "csrf": []}, {}),
+        ),
+    )
+
+
+_AUTHORISE_REQUIRED = frozenset({"response_type", "client_id"})
+
+
+def token(_: Server) -> PathItem:
+    """The token endpoint (RFC 6749 section 3.2)."""
+    return PathItem.for_programs(
+        post=Operation(
+            id="token",
+            summary="Exchange a code, or refresh (RFC 6749 sections 4.1.3 and 6).",
+            body=body("TokenRequest"),
+            responses={
+                "200": answers.in_json("Tokens.", "Tokens"),
+                "400": answers.refusal(
+                    "Refused (RFC 6749 section 5.2).",
+                    "invalid_request",
+                    "invalid_grant",
+                    "invalid_scope",
+                    "unauthorized_client",
+                    "unsupported_grant_type",
+                ),
+                "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
+                **answers.TOO_LONG,
+                **answers.TOO_MANY_FAILURES,
+                **answers.FAILURE,
+            },
+            security=({"client_secret_basic": []}, {}),
+        )
+    )
+
+
+# Without a token there is no error code either (RFC 6750 section 3.1).
+_USERINFO_REFUSALS = {
+    "400": answers.refusal("The token came in a way that cannot be read.", "invalid_request", challenge="Bearer"),
+    "401": answers.refusal("No access token, or none that is alive.", "invalid_token", challenge="Bearer"),
+    "403": answers.refusal("The token covers neither scope.", "insufficient_scope", challenge="Bearer"),
+}
+
+
+def userinfo(_: Server) -> PathItem:
+    """Who the user is (OpenID Connect Core section 5.3)."""
+    claims = Operation(
+        summary="What the access token may know about its user.",
+        responses={"200": answers.in_json("The claims.", "Claims"), **_USERINFO_REFUSALS, **answers.FAILURE},
+        security=({"oauth2": []},),
+    )
+    return PathItem.for_programs(get=claims.named("userinfo"), post=claims.named("userinfo_by_post"))
+
+
+def revoke(_: Server) -> PathItem:
+    """Token revocation (RFC 7009)."""
+    return PathItem.for_programs(
+        post=Operation(
+            id="revoke",
+            summary="End an access token alone, or with a refresh token all of its connection.",
+            body=body("RevocationRequest"),
+            responses={
+                "200": answers.empty("It is not valid any more, if it ever was (RFC 7009 section 2.2)."),
+                "400": answers.refusal("Refused.", "invalid_request"),
+                "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
+                **answers.TOO_LONG,
+                **answers.TOO_MANY_FAILURES,
+                **answers.FAILURE,
+            },
+            security=({"client_secret_basic": []}, {}),
+        )
+    )
+
+
+def deauthorise(_: Server) -> PathItem:
+    """A person cuts an app off."""
+    return PathItem.for_people(
+        post=Operation(
+            id="deauthorise",
+            summary="End the consent, every pending code and every connection of this person and app.",
+            body=body("Deauthorisation"),
+            responses={
+                "302": answers.redirect("To the connected apps, or to the login page first."),
+                **answers.UNREADABLE_BODY,
+                **answers.NOT_OUR_FORM,
+            },
+            security=({"session": [], "csrf": []},),
+        )
+    )
+
+
+def manage_apps(_: Server) -> PathItem:
+    """The apps that a person has connected."""
+    return PathItem.for_people(
+        get=Operation(
+            id="manage_apps",
+            summary="The connected apps, each with a way to cut it off.",
+            responses={
+                "200": answers.page("The connected apps."),
+                "302": answers.redirect("To the login page."),
+                **answers.UNREADABLE,
+            },
+            security=({"session": []},),
+        )
+    )
+
+
+_LOGIN_ANSWERS: dict[str, JsonObject] = {
+    "200": answers.page("The login page, with what was wrong if a form was sent."),
+    "302": answers.redirect("Signed in: on to `next`."),
+}
+
+_LOGIN_TOO_MANY = answers.page(
+    "The login page again: too many attempts failed.", headers={"Retry-After": answers.RETRY_AFTER}
+)
+
+
+def login(_: Server) -> PathItem:
+    """Sign in."""
+    onward = parameter("next", STRING, "Where to go then: a URL of this server.")
+    return PathItem.for_people(
+        get=Operation(
+            id="login",
+            summary="The login page.",
+            parameters=(onward,),
+            responses={**_LOGIN_ANSWERS, **answers.UNREADABLE},
+            security=({"session": []}, {}),
+        ),
+        post=Operation(
+            id="login_by_form",
+            summary="Sign in.",
+            parameters=(onward,),
+            body=form("SignIn"),
+            responses={**_LOGIN_ANSWERS, "429": _LOGIN_TOO_MANY, **answers.UNREADABLE, **answers.NOT_OUR_FORM},
+            security=({"csrf": []},),
+        ),
+    )
+
+
+def logout(_: Server) -> PathItem:
+    """Sign out."""
+    return PathItem.for_people(
+        post=Operation(
+            id="logout",
+            summary="End the session on this server; connected apps stay connected.",
+            body=form("SignOut"),
+            responses={
+                "302": answers.redirect("To the page that says so."),
+                **answers.UNREADABLE,
+                **answers.NOT_OUR_FORM,
+            },
+            security=({"session": [], "csrf": []}, {"csrf": []}),
+        )
+    )
+
+
+def signed_out(_: Server) -> PathItem:
+    """The end of a session."""
+    return PathItem.for_people(
+        get=Operation(
+            id="signed_out",
+            summary="Says that the session has ended.",
+            responses={"200": answers.page("The page."), **answers.UNREADABLE},
+        )
+    )
+
+
+_METADATA = Operation(
+    summary="What this server does, for clients that configure themselves.",
+    responses={
+        "200": answers.in_json(
+            "The metadata.",
+            "Metadata",
+            headers={"Link": answers.header("Where this description is (RFC 8631).", pattern='rel="service-desc"')},
+            kept=True,
+        ),
+        **answers.FAILURE,
+    },
+)
+
+
+def discovery(_: Server) -> PathItem:
+    """Authorization server metadata (RFC 8414)."""
+    return PathItem.for_programs(get=_METADATA.named("discovery"))
+
+
+def discovery_of_issuer(_: Server) -> PathItem:
+    """The same where an issuer with a path has it (RFC 8414 section 3.1)."""
+    answered = _METADATA.answering({"404": answers.empty("No issuer here has this path.")})
+    return PathItem.for_programs(get=answered.named("discovery_of_issuer")).below(
+        "issuer_path", "The path of the issuer, slashes and all."
+    )
+
+
+def healthz(_: Server) -> PathItem:
+    """Whether the process is alive."""
+    return PathItem.for_programs(
+        get=Operation(
+            id="healthz",
+            summary="This process is alive; what it depends on is not asked.",
+            responses={"200": answers.in_json("It is.", "Health"), **answers.FAILURE},
+        )
+    )
+
+
+def readyz(_: Server) -> PathItem:
+    """Whether the process can do its work."""
+    return PathItem.for_programs(
+        get=Operation(
+            id="readyz",
+            summary="This process can do its work: database, migrations and keys are there.",
+            responses={
+                **answers.FAILURE,
+                "200": answers.in_json("It can.", "Health"),
+                "503": answers.in_json("Something is missing.", "Health"),
+            },
+        )
+    )
+
+
+def metrics(_: Server) -> PathItem:
+    """The counters, for those whom the settings let in."""
+    counters = Operation(
+        summary="What this server counts, for Prometheus.",
+        responses={
+            "200": {
+                "description": "The counters.",
+                "headers": {"Cache-Control": answers.NOT_STORED},
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+            },
+            "401": {
+                "description": "OAUTH_SERVICE_METRICS_SECRET was not sent.",
+                "headers": {"WWW-Authenticate": answers.header("How to authenticate.", const="Bearer")},
+            },
+            "404": {"description": "Nobody is let in, or not from here."},
+        },
+        security=({"metrics_secret": []}, {}),
+    )
+    options = Operation(
+        summary="The methods it answers.",
+        responses={"200": {"description": "No content.", "headers": {"Allow": answers.ALLOW}}},
+    )
+    return PathItem(operations={"get": counters.named("metrics"), "head": counters.as_head(), "options": options})
+
+
+def openapi(_: Server) -> PathItem:
+    """This document."""
+    return PathItem.for_programs(
+        get=Operation(
+            id="openapi",
+            summary="This description.",
+            responses={"200": answers.in_json("The description.", "Description", kept=True), **answers.FAILURE},
+        )
+    )
+
+
+PATHS: Mapping[str, Callable[[Server], PathItem]] = {
+    "/authorise/": authorise,
+    "/token/": token,
+    "/userinfo/": userinfo,
+    "/oauth/revoke/": revoke,
+    "/oauth/deauthorise/": deauthorise,
+    "/manage-apps/": manage_apps,
+    "/login/": login,
+    "/logout/": logout,
+    "/signed-out/": signed_out,
+    "/.well-known/oauth-authorization-server": discovery,
+    "/.well-known/oauth-authorization-server/{issuer_path}": discovery_of_issuer,
+    "/healthz/": healthz,
+    "/readyz/": readyz,
+    "/metrics/": metrics,
+    "/openapi.json": openapi,
+}
