@@ -32,25 +32,25 @@ class Person:
         return "mail"
 
 
-def told(scope: str, **more: Any) -> dict[str, object]:
+def claims_for(scope: str, **more: Any) -> dict[str, object]:
     """What a scope tells about a person with these fields besides."""
     return claims_of(Person(more=more), frozenset(scope.split()))  # type: ignore[arg-type]
 
 
 def test_sub_is_told_always_and_is_text() -> None:
     """ "A locally unique and never reassigned identifier" (OpenID Connect Core section 2); UUID keys too."""
-    assert told("") == {"sub": "7"}
+    assert claims_for("") == {"sub": "7"}
 
 
 def test_the_email_field_is_the_models_own() -> None:
     """Django lets a user model name it."""
-    assert told("user", mail="alice@example.com", email="wrong@example.com")["email"] == "alice@example.com"
+    assert claims_for("user", mail="alice@example.com", email="wrong@example.com")["email"] == "alice@example.com"
 
 
 @pytest.mark.parametrize("more", [{}, {"mail": ""}], ids=["no such field", "not filled in"])
 def test_a_user_without_email_has_no_such_claim(more: dict[str, str]) -> None:
     """Nor an empty one (OpenID Connect Core section 5.3.2)."""
-    assert told("user", **more) == {"sub": "7", "username": "alice"}
+    assert claims_for("user", **more) == {"sub": "7", "username": "alice"}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_user_without_email_has_no_such_claim(more: dict[str, str]) -> None:
 )
 def test_everybody_has_a_name(names: dict[str, str], name: str) -> None:
     """At least the one they sign in with."""
-    assert told("profile", **names)["name"] == name
+    assert claims_for("profile", **names)["name"] == name
 
 
 @pytest.mark.parametrize(
@@ -80,4 +80,4 @@ def test_everybody_has_a_name(names: dict[str, str], name: str) -> None:
 )
 def test_updated_at_is_in_seconds_or_not_there(moments: dict[str, object], updated_at: int | None) -> None:
     """ "Its value is a JSON number" (OpenID Connect Core section 5.1)."""
-    assert told("profile", **moments).get("updated_at") == updated_at
+    assert claims_for("profile", **moments).get("updated_at") == updated_at

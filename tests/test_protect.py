@@ -24,7 +24,7 @@ from tests.test_unavailable import failing
 pytestmark = pytest.mark.urls("tests.test_protect")
 
 
-def told(request: HttpRequest, **arguments: Any) -> JsonResponse:
+def report(request: HttpRequest, **arguments: Any) -> JsonResponse:
     """What a view of a host project finds on its request."""
     assert hasattr(request, "bearer")
     bearer: Bearer = request.bearer
@@ -44,26 +44,26 @@ def told(request: HttpRequest, **arguments: Any) -> JsonResponse:
 @protect("profile")
 def avatar(request: ProtectedRequest, size: int = 0) -> HttpResponse:
     """A host project's function."""
-    return told(request, size=size)
+    return report(request, size=size)
 
 
 @protect("profile")
 async def async_avatar(request: ProtectedRequest, size: int = 0) -> HttpResponse:
     """A host project's coroutine function."""
     user = await request.auser()
-    return told(request, size=size, auser=user.get_username())
+    return report(request, size=size, auser=user.get_username())
 
 
 @protect()
 def anything(request: ProtectedRequest) -> HttpResponse:
     """Any good token will do."""
-    return told(request)
+    return report(request)
 
 
 @protect("user", "profile")
 def everything(request: ProtectedRequest) -> HttpResponse:
     """Needs both."""
-    return told(request)
+    return report(request)
 
 
 class Avatar(ProtectedMixin, View):
@@ -73,10 +73,10 @@ class Avatar(ProtectedMixin, View):
     size = 0
 
     def get(self, request: ProtectedRequest) -> HttpResponse:
-        return told(request, size=self.size)
+        return report(request, size=self.size)
 
     def post(self, request: ProtectedRequest) -> HttpResponse:
-        return told(request, size=self.size)
+        return report(request, size=self.size)
 
 
 class AsyncAvatar(ProtectedMixin, View):
@@ -85,7 +85,7 @@ class AsyncAvatar(ProtectedMixin, View):
     required_scope = "user profile"
 
     async def get(self, request: ProtectedRequest) -> HttpResponse:
-        return told(request)
+        return report(request)
 
 
 class Anything(ProtectedMixin, View):
@@ -94,7 +94,7 @@ class Anything(ProtectedMixin, View):
     required_scope = ""
 
     def get(self, request: ProtectedRequest) -> HttpResponse:
-        return told(request)
+        return report(request)
 
 
 urlpatterns = [

@@ -19,7 +19,7 @@ from oauth_service import signals
 from oauth_service.models import Client, Grant
 from tests.guide import SECRET, Guide, query_of
 
-Told = list[tuple[str, dict[str, Any]]]
+Events = list[tuple[str, dict[str, Any]]]
 Committed = Callable[[], AbstractContextManager[object]]
 EVENTS: dict[str, Signal] = {name: value for name, value in vars(signals).items() if isinstance(value, Signal)}
 LOGGER = "oauth_service.events"
@@ -39,9 +39,9 @@ ANNOUNCED = {
 
 
 @pytest.fixture
-def told() -> Iterator[Told]:
+def events() -> Iterator[Events]:
     """Every event so far, with its facts."""
-    heard: Told = []
+    heard: Events = []
     receivers = {name: _listener(heard, name) for name in EVENTS.keys() & ANNOUNCED}
     for name, receiver in receivers.items():
         EVENTS[name].connect(receiver)
@@ -50,7 +50,7 @@ def told() -> Iterator[Told]:
         EVENTS[name].disconnect(receiver)
 
 
-def _listener(heard: Told, name: str) -> Callable[..., None]:
+def _listener(heard: Events, name: str) -> Callable[..., None]:
     def hear(sender: object, signal: Signal, **facts: object) -> None:
         heard.append((name, facts))
 
@@ -78,11 +78,11 @@ def play(guide: Guide) -> None:
 # -- what is told ----------------------------------------------------------------------------------------------------
 
 
-def test_everything_that_happens_is_told_in_its_order(guide: Guide, committed: Committed, told: Told) -> None:
+def test_everything_that_happens_is_told_in_its_order(guide: Guide, committed: Committed, events: Events) -> None:
     """Including what nobody did wrong: a retry, a second device."""
     with committed():
         play(guide)
-    assert [name for name, _ in told] == [
+    assert [name for name, _ in events] == [
         "login_refused",
         "client_refused",
         "consent_given",
@@ -104,26 +104,26 @@ def test_everything_that_happens_is_told_in_its_order(guide: Guide, committed: C
         "token_revoked",
         "app_deauthorised",
     ]
-    assert {name for name, _ in told} == ANNOUNCED
+    assert {name for name, _ in events} == ANNOUNCED
 
 
 def test_each_is_told_with_the_facts_that_stand_beside_its_signal(
-    guide: Guide, committed: Committed, told: Told
+    guide: Guide, committed: Committed, events: Events
 ) -> None:
     """The comment there is all the documentation that a receiver's author has."""
     documented = dict(re.findall(r"^(\w+) = Signal\(\)  # (.+)$", inspect.getsource(signals), re.MULTILINE))
     with committed():
         play(guide)
-    assert {name: ", ".join(facts) for name, facts in told} == {name: documented[name] for name in ANNOUNCED}
+    assert {name: ", ".join(facts) for name, facts in events} == {name: documented[name] for name in ANNOUNCED}
 
 
-def test_the_facts_are_the_right_ones(guide: Guide, committed: Committed, told: Told) -> None:
+def test_the_facts_are_the_right_ones(guide: Guide, committed: Committed, events: Events) -> None:
     """A receiver can find every row by them."""
     with committed():
         guide.tokens(scope="profile")
     grant = Grant.objects.get()
     who = {"user_id": guide.alice.pk, "client_id": "presc_man_123"}
-    assert told == [
+    assert events == [
         ("consent_given", who | {"scope": "profile"}),
         ("code_issued", who | {"scope": "profile"}),
         ("token_issued", who | {"scope": "profile", "grant_type": "authorization_code", "grant_id": grant.pk}),
@@ -131,29 +131,29 @@ def test_the_facts_are_the_right_ones(guide: Guide, committed: Committed, told: 
 
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
-def test_a_revocation_says_of_what(guide: Guide, committed: Committed, told: Told, kind: str) -> None:
+def test_a_revocation_says_of_what(guide: Guide, committed: Committed, events: Events, kind: str) -> None:
     """An access token alone, or the whole connection."""
     tokens, grant_id = guide.tokens(), Grant.objects.get().pk
     with committed():
         guide.revoke(tokens[kind])
     facts = {"user_id": guide.alice.pk, "client_id": "presc_man_123", "grant_id": grant_id, "token_type": kind}
-    assert told == [("token_revoked", facts)]
+    assert events == [("token_revoked", facts)]
 
 
 @pytest.mark.parametrize("client_id", ["presc_man_123", "nobody", "x" * 200])
 def test_a_refused_client_is_told_with_the_reason(
-    guide: Guide, committed: Committed, told: Told, client_id: str
+    guide: Guide, committed: Committed, events: Events, client_id: str
 ) -> None:
     """Whoever watches for it sees a flood, and of what."""
     with committed():
         guide.exchange("SPL__x", client_id=client_id, client_secret="wrong")
     reason = "wrong secret" if client_id == "presc_man_123" else "no such client"
-    assert told == [("client_refused", {"client_id": client_id[:100], "reason": reason})]
+    assert events == [("client_refused", {"client_id": client_id[:100], "reason": reason})]
 
 
 @pytest.mark.parametrize("username", ["alice", "nobody", "x" * 200])
 def test_a_refused_login_is_told_wherever_it_was_tried(
-    browser: Browser, guide: Guide, committed: Committed, told: Told, username: str
+    browser: Browser, guide: Guide, committed: Committed, events: Events, username: str
 ) -> None:
     """Django's own signal passed on: our page, the admin, a host project's page."""
     browser.get("/login/")
@@ -162,7 +162,7 @@ def test_a_refused_login_is_told_wherever_it_was_tried(
         browser.post("/login/", form)
         browser.post("/admin/login/", form)
     facts = {"username": username[:150], "reason": "wrong username or password"}
-    assert told == [("login_refused", facts)] * 2
+    assert events == [("login_refused", facts)] * 2
 
 
 # -- what is not told ------------------------------------------------------------------------------------------------
@@ -182,36 +182,36 @@ def test_a_refused_login_is_told_wherever_it_was_tried(
     ],
 )
 def test_what_changes_nothing_is_no_event(
-    guide: Guide, committed: Committed, told: Told, attempt: Callable[[Guide], object]
+    guide: Guide, committed: Committed, events: Events, attempt: Callable[[Guide], object]
 ) -> None:
     """A refusal is in the log of refusals; events are what became true."""
     with committed():
         attempt(guide)
-    assert told == []
+    assert events == []
 
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
-def test_a_second_revocation_is_no_event(guide: Guide, committed: Committed, told: Told, kind: str) -> None:
+def test_a_second_revocation_is_no_event(guide: Guide, committed: Committed, events: Events, kind: str) -> None:
     """It ended once."""
     token = guide.tokens()[kind]
     with committed():
         guide.revoke(token)
         guide.revoke(token)
-    assert len(told) == 1
+    assert len(events) == 1
 
 
-def test_a_second_replay_is_no_event(guide: Guide, committed: Committed, told: Told) -> None:
+def test_a_second_replay_is_no_event(guide: Guide, committed: Committed, events: Events) -> None:
     """There is nothing left to end: the alarm rings once."""
     code = guide.code()
     guide.exchange(code)
     with committed():
         guide.exchange(code)
         guide.exchange(code)
-    assert [name for name, _ in told] == ["code_replayed"]
+    assert [name for name, _ in events] == ["code_replayed"]
 
 
 def test_no_secret_is_ever_told(
-    guide: Guide, committed: Committed, told: Told, caplog: pytest.LogCaptureFixture
+    guide: Guide, committed: Committed, events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither to receivers nor to the log: nothing in them opens anything."""
     caplog.set_level("DEBUG", logger="oauth_service")
@@ -222,7 +222,7 @@ def test_no_secret_is_ever_told(
         guide.exchange(code, client_secret="a-wrong-one")
         authenticate(username="alice", password="mistyped")
         play(guide)
-    everything = caplog.text + repr(told) + repr([vars(record) for record in caplog.records])
+    everything = caplog.text + repr(events) + repr([vars(record) for record in caplog.records])
     values = {code, SECRET, "a-wrong-one", "mistyped", "wonderland", *tokens.values(), *renewed.values()}
     secrets = [value for value in values if isinstance(value, str) and value not in ("Bearer", "user profile")]
     assert len(secrets) == 9
@@ -233,7 +233,7 @@ def test_no_secret_is_ever_told(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_is_told_before_it_is_committed(guide: Guide, told: Told) -> None:
+def test_nothing_is_told_before_it_is_committed(guide: Guide, events: Events) -> None:
     """A receiver that reads the database finds what it was told."""
     seen: list[tuple[bool, int]] = []
 
@@ -249,17 +249,17 @@ def test_nothing_is_told_before_it_is_committed(guide: Guide, told: Told) -> Non
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_rolled_back_is_not_told(guide: Guide, told: Told) -> None:
+def test_what_is_rolled_back_is_not_told(guide: Guide, events: Events) -> None:
     """A host project's transaction around it failed: it never happened."""
     with transaction.atomic():
         signals.announce(signals.app_deauthorised, user_id=1, client_id="presc_man_123")
         transaction.set_rollback(True)
-    assert told == []
+    assert events == []
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_consent_whose_code_cannot_be_stored_is_neither_kept_nor_told(
-    guide: Guide, told: Told, monkeypatch: pytest.MonkeyPatch
+    guide: Guide, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both are one transaction: Alice presses Allow again and nothing is there twice."""
     guide.browser.raise_request_exception = False
@@ -270,9 +270,9 @@ def test_a_consent_whose_code_cannot_be_stored_is_neither_kept_nor_told(
     monkeypatch.setattr("oauth_service.tokens.issue.code", fail)
     assert guide.answer().status_code == 500
     monkeypatch.undo()
-    assert (told, Client.objects.get().consents.count()) == ([], 0)
+    assert (events, Client.objects.get().consents.count()) == ([], 0)
     guide.answer()
-    assert [name for name, _ in told] == ["consent_given", "code_issued"]
+    assert [name for name, _ in events] == ["consent_given", "code_issued"]
 
 
 def test_an_event_belongs_to_its_request_however_late_it_is_told(guide: Guide, committed: Committed) -> None:
@@ -296,7 +296,7 @@ def test_an_event_belongs_to_its_request_however_late_it_is_told(guide: Guide, c
 
 
 def test_a_receiver_that_fails_hurts_nobody(
-    guide: Guide, committed: Committed, told: Told, caplog: pytest.LogCaptureFixture
+    guide: Guide, committed: Committed, events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither the client's answer nor the receivers after it; the operator is told once which one it was."""
 
@@ -310,7 +310,7 @@ def test_a_receiver_that_fails_hurts_nobody(
             guide.refresh(tokens["refresh_token"])
     finally:
         signals.token_issued.disconnect(fail)
-    assert [name for name, _ in told] == ["consent_given", "code_issued", "token_issued", "token_refreshed"]
+    assert [name for name, _ in events] == ["consent_given", "code_issued", "token_issued", "token_refreshed"]
     assert guide.is_alive(tokens["access_token"])
     [error] = [record for record in caplog.records if record.levelname == "ERROR"]
     assert re.search(r"Error calling .*\.fail in .* \(the host's receiver failed\)", error.getMessage())
@@ -318,14 +318,14 @@ def test_a_receiver_that_fails_hurts_nobody(
 
 
 def test_every_event_is_a_line_in_the_log(
-    guide: Guide, committed: Committed, told: Told, caplog: pytest.LogCaptureFixture
+    guide: Guide, committed: Committed, events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With the same facts, as text and as structure; what an operator should look at is a warning."""
     caplog.set_level("INFO", logger=LOGGER)
     with committed():
         play(guide)
     lines = [record for record in caplog.records if record.name == LOGGER]
-    assert [(vars(line)["event"], vars(line)["facts"]) for line in lines] == told
+    assert [(vars(line)["event"], vars(line)["facts"]) for line in lines] == events
     assert {vars(line)["event"] for line in lines if line.levelname == "WARNING"} == {
         "login_refused",
         "client_refused",
@@ -343,18 +343,20 @@ def test_a_line_cannot_be_forged(guide: Guide, committed: Committed, caplog: pyt
     assert "\n" not in line
 
 
-def test_a_late_retry_is_told_as_the_replay_it_is(guide: Guide, committed: Committed, told: Told) -> None:
+def test_a_late_retry_is_told_as_the_replay_it_is(guide: Guide, committed: Committed, events: Events) -> None:
     """After the window nobody can tell a lost answer from a thief."""
     tokens = guide.tokens()
     guide.refresh(tokens["refresh_token"])
     with committed(), time_machine.travel(timezone.now() + timedelta(minutes=3)):
         guide.refresh(tokens["refresh_token"])
-    assert [name for name, _ in told] == ["refresh_replayed"]
+    assert [name for name, _ in events] == ["refresh_replayed"]
 
 
-def test_an_answer_from_memory_is_a_code_without_a_new_consent(guide: Guide, committed: Committed, told: Told) -> None:
+def test_an_answer_from_memory_is_a_code_without_a_new_consent(
+    guide: Guide, committed: Committed, events: Events
+) -> None:
     """Nobody was asked, so nobody consented again."""
     guide.answer()
     with committed():
         assert "code" in query_of(guide.ask()["Location"])
-    assert [name for name, _ in told] == ["code_issued"]
+    assert [name for name, _ in events] == ["code_issued"]

@@ -64,7 +64,7 @@ REQUESTS: dict[str, Send] = {
 }
 
 
-def told(response: Any) -> dict[str, Any]:
+def comparable(response: Any) -> dict[str, Any]:
     """An answer, less what differs from one to the next."""
     body = json.loads(response.content) if response.content else {}
     for name in DIFFERENT_EACH_TIME:
@@ -77,7 +77,7 @@ def told(response: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_answer_is_the_same(guide: Guide, name: str) -> None:
     """Status, headers and body: no client can tell, and what Django's security middleware adds is there too."""
-    answers = [told(REQUESTS[name](program, guide.tokens())) for program in (Browser(), Program())]
+    answers = [comparable(REQUESTS[name](program, guide.tokens())) for program in (Browser(), Program())]
     through_django, directly = answers
     assert directly == through_django
 

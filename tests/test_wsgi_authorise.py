@@ -62,8 +62,8 @@ def allowed(guide: Guide) -> Guide:
 
 
 @pytest.fixture
-def told() -> Iterator[list[dict[str, Any]]]:
-    """What is told of requests that were answered."""
+def answered() -> Iterator[list[dict[str, Any]]]:
+    """The requests that were announced as answered."""
     heard: list[dict[str, Any]] = []
 
     def hear(**facts: Any) -> None:
@@ -105,10 +105,10 @@ def test_both_forms_of_the_url_answer(allowed: Guide) -> None:
     assert {"/authorise", "/authorise/"} <= set(wsgi.direct(leave)._ways)
 
 
-def test_it_is_told_once(allowed: Guide, told: list[dict[str, Any]]) -> None:
+def test_it_is_told_once(allowed: Guide, answered: list[dict[str, Any]]) -> None:
     """Under the name that Django's way in has for it."""
     ask(allowed)
-    assert [(each["endpoint"], each["method"], each["status"]) for each in told] == [("authorise", "GET", 302)]
+    assert [(each["endpoint"], each["method"], each["status"]) for each in answered] == [("authorise", "GET", 302)]
 
 
 def test_an_event_is_told_with_the_address(allowed: Guide, django_capture_on_commit_callbacks: Any) -> None:
@@ -160,13 +160,13 @@ def ask_each_time(_guide: Guide) -> None:
     [deactivate_alice, change_the_password, end_the_session, withdraw, deactivate_the_client, ask_each_time],
 )
 def test_nobody_gets_a_code_who_may_not(
-    allowed: Guide, told: list[dict[str, Any]], happens: Callable[[Guide], None]
+    allowed: Guide, answered: list[dict[str, Any]], happens: Callable[[Guide], None]
 ) -> None:
     """Django's way in says why; until then nothing has happened, and nothing is told."""
     happens(allowed)
     with pytest.raises(Left):
         ask(allowed)
-    assert (AuthorizationCode.objects.count(), told) == (0, [])
+    assert (AuthorizationCode.objects.count(), answered) == (0, [])
 
 
 @pytest.mark.parametrize(
@@ -189,16 +189,16 @@ def test_nobody_gets_a_code_who_may_not(
     ids=str,
 )
 def test_whatever_is_wrong_is_djangos_to_say(
-    allowed: Guide, told: list[dict[str, Any]], changes: dict[str, str]
+    allowed: Guide, answered: list[dict[str, Any]], changes: dict[str, str]
 ) -> None:
     """A page, a redirect with an error, the login: none of them is made here."""
     with pytest.raises(Left):
         ask(allowed, **changes)
-    assert (AuthorizationCode.objects.count(), told) == (0, [])
+    assert (AuthorizationCode.objects.count(), answered) == (0, [])
 
 
 def test_a_failure_is_djangos_to_answer(
-    allowed: Guide, told: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    allowed: Guide, answered: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has a page for a database that is away."""
 
@@ -208,7 +208,7 @@ def test_a_failure_is_djangos_to_answer(
     monkeypatch.setattr(issue, "code", fail)
     with pytest.raises(Left):
         ask(allowed)
-    assert told == []
+    assert answered == []
 
 
 @pytest.mark.parametrize(

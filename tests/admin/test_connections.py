@@ -12,13 +12,13 @@ from tests.guide import Guide
 
 CONSENTS = "/admin/oauth_service/consent/"
 GRANTS = "/admin/oauth_service/grant/"
-Told = list[dict[str, object]]
+Events = list[dict[str, object]]
 
 
 @pytest.fixture
-def told() -> Iterator[Told]:
+def events() -> Iterator[Events]:
     """The facts of every connection that was announced to have ended."""
-    heard: Told = []
+    heard: Events = []
 
     def deauthorised(**facts: object) -> None:
         heard.append({"event": "app_deauthorised", **facts})
@@ -95,14 +95,14 @@ def test_no_page_shows_what_seals_the_tokens(staff: Browser, consent: Consent) -
 
 
 def test_deleting_a_consent_cuts_the_app_off(
-    staff: Browser, guide: Guide, committed: Callable[..., object], told: Told
+    staff: Browser, guide: Guide, committed: Callable[..., object], events: Events
 ) -> None:
     """It does what its owner's Revoke button does: consent, codes and tokens end, and an event says so."""
     access_token, code = guide.tokens()["access_token"], guide.code()
     consent = Consent.objects.get()
     with committed():  # type: ignore[attr-defined]
         staff.post(f"{CONSENTS}{consent.pk}/delete/", {"post": "yes"})
-    [event] = told
+    [event] = events
     assert (guide.is_alive(access_token), guide.exchange(code).status_code) == (False, 400)
     assert (event["event"], event["user_id"], event["client_id"]) == (
         "app_deauthorised",
@@ -112,19 +112,19 @@ def test_deleting_a_consent_cuts_the_app_off(
 
 
 def test_deleting_consents_from_the_list_cuts_off_each(
-    staff: Browser, guide: Guide, committed: Callable[..., object], told: Told
+    staff: Browser, guide: Guide, committed: Callable[..., object], events: Events
 ) -> None:
     """Django's own bulk deletion would tell nobody."""
     access_token = guide.tokens()["access_token"]
     data = {"action": "delete_selected", "_selected_action": [str(Consent.objects.get().pk)], "post": "yes"}
     with committed():  # type: ignore[attr-defined]
         staff.post(CONSENTS, data)
-    assert (guide.is_alive(access_token), [event["event"] for event in told]) == (False, ["app_deauthorised"])
+    assert (guide.is_alive(access_token), [event["event"] for event in events]) == (False, ["app_deauthorised"])
 
 
 @pytest.mark.parametrize("from_list", [False, True], ids=["from its page", "from the list"])
 def test_ending_one_connection_leaves_the_others(
-    staff: Browser, guide: Guide, committed: Callable[..., object], told: Told, from_list: bool
+    staff: Browser, guide: Guide, committed: Callable[..., object], events: Events, from_list: bool
 ) -> None:
     """A stolen phone: that device goes, the consent and the other device stay."""
     stolen, kept = guide.tokens(), guide.tokens()
@@ -134,7 +134,7 @@ def test_ending_one_connection_leaves_the_others(
         url, data = GRANTS, {"action": "delete_selected", "_selected_action": str(grant.pk), "post": "yes"}
     with committed():  # type: ignore[attr-defined]
         staff.post(url, data)
-    [event] = told
+    [event] = events
     assert (guide.is_alive(stolen["access_token"]), guide.is_alive(kept["access_token"])) == (False, True)
     assert (event["event"], event["grant_id"], event["token_type"]) == ("token_revoked", grant.pk, "refresh_token")
 

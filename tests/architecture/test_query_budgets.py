@@ -103,7 +103,7 @@ def test_discovery_costs_nothing(guide: Guide) -> None:
 
 
 @pytest.mark.parametrize(
-    "refused",
+    "attempt",
     [
         lambda guide: guide.userinfo("AT_nonsense"),
         lambda guide: guide.server.get("/userinfo/"),
@@ -111,10 +111,10 @@ def test_discovery_costs_nothing(guide: Guide) -> None:
     ],
     ids=["a forged token", "no token", "no client"],
 )
-def test_what_can_be_refused_unread_costs_nothing(guide: Guide, refused: Callable[[Guide], object]) -> None:
+def test_what_can_be_refused_unread_costs_nothing(guide: Guide, attempt: Callable[[Guide], object]) -> None:
     """A flood of nonsense does not reach the database."""
     with at_most(0):
-        assert status(refused(guide)) in (400, 401)
+        assert status(attempt(guide)) in (400, 401)
 
 
 def test_a_budget_that_is_exceeded_shows_the_statements() -> None:

@@ -20,8 +20,8 @@ def purge(*arguments: str) -> str:
 
 
 @pytest.fixture
-def rows(alice: User, presc_man: Client) -> datetime:
-    """A live and a dead row in each table that is swept."""
+def now(alice: User, presc_man: Client) -> datetime:
+    """Now, with a live and a dead row in each table that is swept."""
     now = timezone.now()
     consent = Consent.objects.create(user=alice, client=presc_man, scope="user", given_at=now)
     for moment in (now - timedelta(seconds=1), now + timedelta(hours=1)):
@@ -32,11 +32,11 @@ def rows(alice: User, presc_man: Client) -> datetime:
     return now.astimezone(UTC)
 
 
-def test_dead_rows_go_and_live_ones_stay(rows: datetime) -> None:
+def test_dead_rows_go_and_live_ones_stay(now: datetime) -> None:
     """One of each was dead; a consent never dies by itself."""
     purge()
     left = {
-        model.__name__: [row.purge_at > rows for row in model.objects.all()]
+        model.__name__: [row.purge_at > now for row in model.objects.all()]
         for model in (AuthorizationCode, Grant, RevokedToken)
     }
     assert (left, Consent.objects.count()) == (
@@ -45,19 +45,19 @@ def test_dead_rows_go_and_live_ones_stay(rows: datetime) -> None:
     )
 
 
-def test_it_says_how_many_rows_went(rows: datetime) -> None:
+def test_it_says_how_many_rows_went(now: datetime) -> None:
     """The second run finds nothing left to do."""
     assert [purge(), purge()] == ["3 rows deleted.\n", "0 rows deleted.\n"]
 
 
-def test_more_rows_than_a_batch_go_all_the_same(rows: datetime) -> None:
+def test_more_rows_than_a_batch_go_all_the_same(now: datetime) -> None:
     """Batches keep the transactions short; the command goes on until nothing is left."""
-    RevokedToken.objects.bulk_create(RevokedToken(token_id=uuid4(), purge_at=rows) for _ in range(5))
+    RevokedToken.objects.bulk_create(RevokedToken(token_id=uuid4(), purge_at=now) for _ in range(5))
     assert (purge("--batch", "2"), RevokedToken.objects.count()) == ("8 rows deleted.\n", 1)
 
 
 @pytest.mark.parametrize("owner", ["alice", "presc_man"])
-def test_what_a_deletion_left_behind_goes_at_once(rows: datetime, owner: str, request: pytest.FixtureRequest) -> None:
+def test_what_a_deletion_left_behind_goes_at_once(now: datetime, owner: str, request: pytest.FixtureRequest) -> None:
     """Their codes and grants are void without a consent, and would otherwise wait for their time."""
     request.getfixturevalue(owner).delete()
     assert purge() == "5 rows deleted.\n"  # the dead code, grant and revocation, and the void code and grant

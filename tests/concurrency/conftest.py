@@ -49,7 +49,7 @@ def warm(transactional_db: None, guide: Guide) -> None:
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowCounts:
     """How many rows there are."""
 
     consents: int
@@ -57,9 +57,9 @@ class Rows:
     grants: int
 
 
-def rows() -> Rows:
+def row_counts() -> RowCounts:
     """How many rows there are now."""
-    return Rows(Consent.objects.count(), AuthorizationCode.objects.count(), Grant.objects.count())
+    return RowCounts(Consent.objects.count(), AuthorizationCode.objects.count(), Grant.objects.count())
 
 
 def is_dead(guide: Guide, *handed_out: dict[str, Any]) -> bool:

@@ -9,11 +9,11 @@ from django.contrib.auth.models import User
 
 from oauth_service.models import Client, Consent, Grant, RevokedToken
 from tests.clauses import clause
-from tests.concurrency.conftest import Rows, Tabs, is_dead, rows, won
+from tests.concurrency.conftest import RowCounts, Tabs, is_dead, row_counts, won
 from tests.concurrency.threads import PATIENCE_SECONDS, started, stopped, together
 from tests.guide import Guide, query_of
 
-NOTHING = Rows(consents=0, codes=0, grants=0)
+NOTHING = RowCounts(consents=0, codes=0, grants=0)
 ROUNDS = range(4)
 STEPS_OF_DEAUTHORISE = [
     pytest.param('DELETE FROM "oauth_service_consent"', id="consent"),
@@ -32,7 +32,7 @@ def test_a_refresh_in_flight_gets_nothing_from_a_token_that_is_revoked_meanwhile
     with stopped(partial(guide.refresh, tokens["refresh_token"])) as refresh:
         assert guide.revoke(tokens["refresh_token"]).status_code == 200
     assert refresh.result().json()["error"] == "invalid_grant"
-    assert (is_dead(guide, tokens), rows().grants) == (True, 0)
+    assert (is_dead(guide, tokens), row_counts().grants) == (True, 0)
 
 
 @clause("RFC 7009", "2")
@@ -41,7 +41,7 @@ def test_a_revocation_takes_the_tokens_of_the_refresh_that_overtook_it(guide: Gu
     tokens = guide.tokens()
     with stopped(partial(guide.revoke, tokens["refresh_token"])) as revocation:
         [newest] = won(guide.refresh(tokens["refresh_token"]))
-    assert (revocation.result().status_code, is_dead(guide, tokens, newest), rows().grants) == (200, True, 0)
+    assert (revocation.result().status_code, is_dead(guide, tokens, newest), row_counts().grants) == (200, True, 0)
 
 
 @clause("RFC 7009", "2")
@@ -52,7 +52,7 @@ def test_refreshes_that_meet_a_revocation_hand_out_nothing_that_outlives_it(guid
         refreshes = [partial(guide.refresh, tokens["refresh_token"])] * 7
         revocation, *answers = together(partial(guide.revoke, tokens["refresh_token"]), *refreshes)
         assert revocation.status_code == 200
-        assert (is_dead(guide, tokens, *won(*answers)), rows().grants) == (True, 0)
+        assert (is_dead(guide, tokens, *won(*answers)), row_counts().grants) == (True, 0)
 
 
 @clause("RFC 7009", "2")
@@ -64,7 +64,7 @@ def test_retries_that_meet_a_revocation_hand_out_nothing_that_outlives_it(guide:
         retries = [partial(guide.refresh, tokens["refresh_token"])] * 7
         revocation, *answers = together(partial(guide.revoke, newest["refresh_token"]), *retries)
         assert revocation.status_code == 200
-        assert (is_dead(guide, newest, *won(*answers)), rows().grants) == (True, 0)
+        assert (is_dead(guide, newest, *won(*answers)), row_counts().grants) == (True, 0)
 
 
 # -- an access token's end against its use -----------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def test_an_exchange_in_flight_gets_nothing_once_the_app_was_deauthorised(guide:
     code = guide.code()
     with stopped(partial(guide.exchange, code)) as exchange:
         assert tabs.deauthorise().status_code == 302
-    assert (exchange.result().json()["error"], rows()) == ("invalid_grant", NOTHING)
+    assert (exchange.result().json()["error"], row_counts()) == ("invalid_grant", NOTHING)
 
 
 @pytest.mark.parametrize("step", STEPS_OF_DEAUTHORISE)
@@ -118,7 +118,7 @@ def test_deauthorise_takes_the_grant_of_an_exchange_at_any_of_its_steps(guide: G
         exchange = started(partial(guide.exchange, code))
     assert ending.result().status_code == 302
     handed_out = won(exchange.result(PATIENCE_SECONDS))
-    assert (is_dead(guide, *handed_out), rows()) == (True, NOTHING)
+    assert (is_dead(guide, *handed_out), row_counts()) == (True, NOTHING)
 
 
 def test_deauthorise_waits_for_the_exchange_that_has_taken_the_code(guide: Guide, tabs: Tabs) -> None:
@@ -127,7 +127,7 @@ def test_deauthorise_waits_for_the_exchange_that_has_taken_the_code(guide: Guide
     with stopped(partial(guide.exchange, code), before=('INSERT INTO "oauth_service_grant"', "WITH")) as exchange:
         ending = started(tabs.deauthorise)
     assert ending.result(PATIENCE_SECONDS).status_code == 302
-    assert (is_dead(guide, *won(exchange.result())), rows()) == (True, NOTHING)
+    assert (is_dead(guide, *won(exchange.result())), row_counts()) == (True, NOTHING)
 
 
 def test_exchanges_that_meet_deauthorise_hand_out_nothing_that_outlives_it(guide: Guide, tabs: Tabs) -> None:
@@ -137,7 +137,7 @@ def test_exchanges_that_meet_deauthorise_hand_out_nothing_that_outlives_it(guide
         exchanges = [partial(guide.exchange, code) for code in codes]
         ending, *answers = together(tabs.deauthorise, *exchanges)
         assert ending.status_code == 302
-        assert (is_dead(guide, *won(*answers)), rows()) == (True, NOTHING)
+        assert (is_dead(guide, *won(*answers)), row_counts()) == (True, NOTHING)
 
 
 # -- refresh against deauthorise ---------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def test_a_refresh_in_flight_gets_nothing_once_the_app_was_deauthorised(guide: G
     tokens = guide.tokens()
     with stopped(partial(guide.refresh, tokens["refresh_token"])) as refresh:
         assert tabs.deauthorise().status_code == 302
-    assert (refresh.result().json()["error"], is_dead(guide, tokens), rows()) == ("invalid_grant", True, NOTHING)
+    assert (refresh.result().json()["error"], is_dead(guide, tokens), row_counts()) == ("invalid_grant", True, NOTHING)
 
 
 @pytest.mark.parametrize("step", STEPS_OF_DEAUTHORISE)
@@ -158,7 +158,7 @@ def test_deauthorise_takes_what_was_refreshed_at_any_of_its_steps(guide: Guide, 
     with stopped(tabs.deauthorise, before=step) as ending:
         refresh = started(partial(guide.refresh, tokens["refresh_token"]))
     assert ending.result().status_code == 302
-    assert (is_dead(guide, tokens, *won(refresh.result(PATIENCE_SECONDS))), rows()) == (True, NOTHING)
+    assert (is_dead(guide, tokens, *won(refresh.result(PATIENCE_SECONDS))), row_counts()) == (True, NOTHING)
 
 
 def test_refreshes_that_meet_deauthorise_hand_out_nothing_that_outlives_it(guide: Guide, tabs: Tabs) -> None:
@@ -168,7 +168,7 @@ def test_refreshes_that_meet_deauthorise_hand_out_nothing_that_outlives_it(guide
         refreshes = [partial(guide.refresh, tokens["refresh_token"]) for tokens in before]
         ending, *answers = together(tabs.deauthorise, *refreshes)
         assert ending.status_code == 302
-        assert (is_dead(guide, *before, *won(*answers)), rows()) == (True, NOTHING)
+        assert (is_dead(guide, *before, *won(*answers)), row_counts()) == (True, NOTHING)
 
 
 # -- consent against deauthorise ---------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ def agree(guide: Guide, answer: Any, before: dict[str, Any]) -> bool:
     """After Allow and Revoke met: whether the new code is good exactly if there is a consent, and the old tokens are dead."""
     code = query_of(answer["Location"])["code"]
     consents = Consent.objects.count()
-    return (len(won(guide.exchange(code))), rows().grants) == (consents, consents) and is_dead(guide, before)
+    return (len(won(guide.exchange(code))), row_counts().grants) == (consents, consents) and is_dead(guide, before)
 
 
 def test_allow_after_revoke_is_a_new_consent(guide: Guide, tabs: Tabs) -> None:
@@ -244,7 +244,7 @@ def test_everything_at_once_leaves_nothing(guide: Guide, tabs: Tabs) -> None:
             partial(guide.refresh, first["refresh_token"]),
         )
         assert [answer.status_code for answer in answers[:6]] == [302] * 3 + [200] * 3
-        assert (is_dead(guide, first, second, *won(*answers[6:])), rows()) == (True, NOTHING)
+        assert (is_dead(guide, first, second, *won(*answers[6:])), row_counts()) == (True, NOTHING)
 
 
 def test_every_ending_at_the_same_moment(guide: Guide, tabs: Tabs) -> None:
@@ -259,7 +259,7 @@ def test_every_ending_at_the_same_moment(guide: Guide, tabs: Tabs) -> None:
             *[partial(guide.exchange, code)] * 3,
         )
         assert [answer.status_code for answer in answers] == [302] * 3 + [200] * 6 + [400] * 3
-        assert (is_dead(guide, tokens), rows()) == (True, NOTHING)
+        assert (is_dead(guide, tokens), row_counts()) == (True, NOTHING)
 
 
 # -- who or what it was about, goes ------------------------------------------------------------------------------------

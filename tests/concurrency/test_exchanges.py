@@ -7,7 +7,7 @@ import pytest
 from oauth_service.models import Client
 from oauth_service.protocol import pkce
 from tests.clauses import clause
-from tests.concurrency.conftest import Rows, is_dead, rows
+from tests.concurrency.conftest import RowCounts, is_dead, row_counts
 from tests.concurrency.threads import PATIENCE_SECONDS, started, stopped, together
 from tests.guide import Guide
 
@@ -29,7 +29,7 @@ def test_of_twenty_exchanges_nothing_is_alive_at_the_end(guide: Guide) -> None:
         code = guide.code()
         answers = together(*[lambda code=code: guide.exchange(code)] * 20)
         [won] = [answer.json() for answer in answers if answer.status_code == 200]
-        assert (is_dead(guide, won), rows()) == (True, Rows(consents=1, codes=0, grants=0))
+        assert (is_dead(guide, won), row_counts()) == (True, RowCounts(consents=1, codes=0, grants=0))
 
 
 def test_an_exchange_that_was_overtaken_is_a_replay(guide: Guide) -> None:
@@ -82,4 +82,4 @@ def test_different_codes_do_not_stand_in_each_others_way(guide: Guide) -> None:
     codes = [guide.code() for _ in range(8)]
     answers = together(*[lambda code=code: guide.exchange(code) for code in codes])
     assert [answer.status_code for answer in answers] == [200] * 8
-    assert rows() == Rows(consents=1, codes=0, grants=8)
+    assert row_counts() == RowCounts(consents=1, codes=0, grants=8)

@@ -11,11 +11,11 @@ from django.utils import timezone
 from oauth_service import conf
 from oauth_service.models import Client, Grant
 from tests.clauses import clause
-from tests.concurrency.conftest import Rows, Tabs, is_dead, rows, won
+from tests.concurrency.conftest import RowCounts, Tabs, is_dead, row_counts, won
 from tests.concurrency.threads import stopped, together
 from tests.guide import SECRET, Guide, query_of
 
-ONE_GRANT = Rows(consents=1, codes=0, grants=1)
+ONE_GRANT = RowCounts(consents=1, codes=0, grants=1)
 
 
 def refreshed(guide: Guide, refresh_token: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def test_fifty_refreshes_of_one_token_get_one_successor(guide: Guide) -> None:
     old = guide.tokens()["refresh_token"]
     answers = together(*[partial(guide.refresh, old)] * 50)
     [successor] = successors(answers)
-    assert (rows(), Grant.objects.get().generation) == (ONE_GRANT, 1)
+    assert (row_counts(), Grant.objects.get().generation) == (ONE_GRANT, 1)
     assert refreshed(guide, successor)["refresh_token"] not in {old, successor}
 
 
@@ -55,7 +55,7 @@ def test_a_family_that_many_refresh_for_many_rounds_stays_one_line(guide: Guide)
     token = guide.tokens()["refresh_token"]
     for _ in range(6):
         [token] = successors(together(*[partial(guide.refresh, token)] * 8))
-    assert (rows(), Grant.objects.get().generation) == (ONE_GRANT, 6)
+    assert (row_counts(), Grant.objects.get().generation) == (ONE_GRANT, 6)
 
 
 def test_each_gets_the_scope_that_it_asked_for(guide: Guide) -> None:
@@ -92,7 +92,7 @@ def test_an_old_token_ends_the_refresh_that_is_under_way(guide: Guide) -> None:
     with stopped(partial(guide.refresh, newest["refresh_token"])) as under_way:
         assert guide.refresh(oldest).status_code == 400
     assert under_way.result().json()["error"] == "invalid_grant"
-    assert (is_dead(guide, newest), rows().grants) == (True, 0)
+    assert (is_dead(guide, newest), row_counts().grants) == (True, 0)
 
 
 @clause("RFC 9700", "4.14.2")
@@ -102,7 +102,7 @@ def test_a_refresh_cannot_outrun_the_old_token_that_ends_it(guide: Guide) -> Non
     middle = refreshed(guide, refreshed(guide, oldest)["refresh_token"])
     with stopped(partial(guide.refresh, oldest)) as replay:
         newest = refreshed(guide, middle["refresh_token"])
-    assert (replay.result().status_code, is_dead(guide, middle, newest), rows().grants) == (400, True, 0)
+    assert (replay.result().status_code, is_dead(guide, middle, newest), row_counts().grants) == (400, True, 0)
 
 
 def test_old_and_new_tokens_that_meet_leave_nothing_alive(guide: Guide) -> None:
@@ -114,7 +114,7 @@ def test_old_and_new_tokens_that_meet_leave_nothing_alive(guide: Guide) -> None:
         rotations = [partial(guide.refresh, newest["refresh_token"])] * 4
         answers = together(*replays, *rotations)
         assert [answer.status_code for answer in answers[:4]] == [400] * 4
-        assert (is_dead(guide, newest, *won(*answers)), rows().grants) == (True, 0)
+        assert (is_dead(guide, newest, *won(*answers)), row_counts().grants) == (True, 0)
 
 
 def test_a_late_answer_is_a_retry_until_the_window_closes(guide: Guide) -> None:
@@ -134,7 +134,7 @@ def test_after_the_window_every_refresh_with_the_old_token_is_theft(guide: Guide
         clock.shift(conf.REFRESH_RETRY_WINDOW() + timedelta(seconds=1))
         answers = together(*[partial(guide.refresh, old)] * 8)
         assert {answer.json()["error"] for answer in answers} == {"invalid_grant"}
-        assert (is_dead(guide, newest), rows().grants) == (True, 0)
+        assert (is_dead(guide, newest), row_counts().grants) == (True, 0)
 
 
 def test_a_rotation_that_waited_for_longer_than_the_window_logs_nobody_out(guide: Guide) -> None:
@@ -164,7 +164,7 @@ def test_another_client_takes_nothing_from_the_owner(guide: Guide, stranger: dic
     thefts = [partial(guide.refresh, old, **stranger)] * 7
     owner, *others = together(partial(guide.refresh, old), *thefts)
     assert [owner.status_code, *{other.status_code for other in others}] == [200, 400]
-    assert (rows(), Grant.objects.get().generation) == (ONE_GRANT, 1)
+    assert (row_counts(), Grant.objects.get().generation) == (ONE_GRANT, 1)
     refreshed(guide, owner.json()["refresh_token"])
 
 

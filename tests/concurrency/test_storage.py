@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from oauth_service.models import AuthorizationCode, Consent, Grant, RevokedToken, purge
-from tests.concurrency.conftest import Rows, Tabs, rows, won
+from tests.concurrency.conftest import RowCounts, Tabs, row_counts, won
 from tests.concurrency.threads import PATIENCE_SECONDS, started, stopped, together
 from tests.guide import Guide, query_of
 
@@ -63,11 +63,11 @@ def test_two_hundred_refreshes_change_one_row(guide: Guide) -> None:
 def test_refreshes_and_retries_of_many_connections_make_no_rows(guide: Guide) -> None:
     """Eight devices, each refreshing from two processes at once."""
     tokens = [guide.tokens()["refresh_token"] for _ in range(8)]
-    before = rows()
+    before = row_counts()
     for _ in range(5):
         answers = together(*[partial(guide.refresh, token) for token in tokens * 2])
         tokens = [new["refresh_token"] for new in won(*answers)[:8]]
-    assert (rows(), RevokedToken.objects.count()) == (before, 0)
+    assert (row_counts(), RevokedToken.objects.count()) == (before, 0)
     assert [grant.generation for grant in Grant.objects.all()] == [5] * 8
 
 
@@ -118,7 +118,11 @@ def graveyard(guide: Guide) -> datetime:
 def test_sweeps_that_race_share_the_work(guide: Guide, graveyard: datetime) -> None:
     """Each row is deleted once and counted once, by whichever of four processes comes to it; what lives stays."""
     counts = together(*[partial(swept, "--batch", "10")] * 4)
-    assert (sum(counts), rows(), RevokedToken.objects.count()) == (3 * DEAD, Rows(consents=1, codes=0, grants=1), 0)
+    assert (sum(counts), row_counts(), RevokedToken.objects.count()) == (
+        3 * DEAD,
+        RowCounts(consents=1, codes=0, grants=1),
+        0,
+    )
 
 
 def test_the_sweep_rides_on_ordinary_requests(
@@ -128,13 +132,17 @@ def test_the_sweep_rides_on_ordinary_requests(
     tokens = [guide.tokens()["refresh_token"] for _ in range(8)]
     monkeypatch.setattr(purge, "_next_at", 0.0)
     won_tokens = won(*together(*[partial(guide.refresh, token) for token in tokens]))
-    assert (len(won_tokens), rows(), RevokedToken.objects.count()) == (8, Rows(consents=1, codes=0, grants=9), 0)
+    assert (len(won_tokens), row_counts(), RevokedToken.objects.count()) == (
+        8,
+        RowCounts(consents=1, codes=0, grants=9),
+        0,
+    )
 
 
 def test_sweeps_and_deauthorise_do_not_lock_each_other_up(guide: Guide, tabs: Tabs, graveyard: datetime) -> None:
     """Both delete many rows of the same tables, in whatever order they find them."""
     ending, *_ = together(tabs.deauthorise, *[partial(swept, "--batch", "10")] * 4)
-    assert (ending.status_code, rows()) == (302, Rows(consents=0, codes=0, grants=0))
+    assert (ending.status_code, row_counts()) == (302, RowCounts(consents=0, codes=0, grants=0))
 
 
 def test_a_grant_that_is_being_refreshed_outlives_the_sweep(guide: Guide) -> None:
@@ -166,7 +174,7 @@ def test_a_refresh_that_the_sweep_overtook_is_refused(guide: Guide) -> None:
         with stopped(partial(guide.refresh, tokens["refresh_token"])) as refresh:
             clock.shift(timedelta(days=1, seconds=2))
             assert swept() == 1
-        assert (refresh.result().json()["error"], rows().grants) == ("invalid_grant", 0)
+        assert (refresh.result().json()["error"], row_counts().grants) == ("invalid_grant", 0)
 
 
 # -- many writers ------------------------------------------------------------------------------------------------------
@@ -203,5 +211,5 @@ def test_eight_writers_of_everything_wait_their_turn(guide: Guide, tabs: Tabs) -
     scopes = ["user", "profile", "user profile", "profile user"] * 2
     stories: list[Callable[[], list[int]]] = [partial(story, scope) for scope in scopes]
     assert together(*stories) == [[302, 200, 200, 200, 200, 400, 200] * 6] * 8
-    assert rows() == Rows(consents=1, codes=1 + 8 * 6, grants=8 * 6)
+    assert row_counts() == RowCounts(consents=1, codes=1 + 8 * 6, grants=8 * 6)
     assert (Consent.objects.count(), RevokedToken.objects.count()) == (1, 8 * 6)

@@ -11,7 +11,7 @@ from tests.endpoints.page import Page
 from tests.guide import FORM, JSON, Guide
 
 
-def rows() -> tuple[int, int, int]:
+def row_counts() -> tuple[int, int, int]:
     """How many consents, pending codes and grants there are."""
     return Consent.objects.count(), AuthorizationCode.objects.count(), Grant.objects.count()
 
@@ -20,7 +20,7 @@ def test_everything_between_the_two_ends(guide: Guide) -> None:
     """The consent, a code that waits, and every device."""
     first, second, code = guide.tokens(), guide.tokens(), guide.code()
     response = guide.deauthorise()
-    assert (response.status_code, response["Location"], rows()) == (302, "/manage-apps/", (0, 0, 0))
+    assert (response.status_code, response["Location"], row_counts()) == (302, "/manage-apps/", (0, 0, 0))
     assert [guide.is_alive(tokens["access_token"]) for tokens in (first, second)] == [False, False]
     assert guide.refresh(first["refresh_token"]).json()["error"] == "invalid_grant"
     assert guide.exchange(code).json()["error"] == "invalid_grant"
@@ -33,7 +33,7 @@ def test_another_persons_connection_to_the_same_app_stays(guide: Guide) -> None:
     guide.tokens()
     guide.deauthorise()
     assert dinah.is_alive(theirs["access_token"])
-    assert rows() == (1, 0, 1)
+    assert row_counts() == (1, 0, 1)
 
 
 def test_the_same_persons_other_apps_stay(guide: Guide) -> None:
@@ -105,7 +105,7 @@ def test_json_will_do_too(guide: Guide) -> None:
     """A host project's own page may send it."""
     guide.tokens()
     guide.browser.post("/oauth/deauthorise/", json.dumps({"client_id": "presc_man_123"}), content_type=JSON)
-    assert rows() == (0, 0, 0)
+    assert row_counts() == (0, 0, 0)
 
 
 def test_connecting_again_afterwards_brings_nothing_back(guide: Guide) -> None:

@@ -14,7 +14,7 @@ USER = {"username": "alice", "email": "alice@example.com"}
 NAMES = {"name": "Alice Liddell", "given_name": "Alice", "family_name": "Liddell", "preferred_username": "alice"}
 
 
-def told(guide: Guide, scope: str) -> dict[str, Any]:
+def userinfo_claims(guide: Guide, scope: str) -> dict[str, Any]:
     """What a token with this scope gets to know."""
     claims: dict[str, Any] = guide.userinfo(guide.tokens(scope=scope)["access_token"]).json()
     return claims
@@ -22,18 +22,18 @@ def told(guide: Guide, scope: str) -> dict[str, Any]:
 
 def test_user_tells_the_account(guide: Guide) -> None:
     """The guide's first scope."""
-    assert told(guide, "user") == {"sub": str(guide.alice.pk), **USER}
+    assert userinfo_claims(guide, "user") == {"sub": str(guide.alice.pk), **USER}
 
 
 def test_profile_tells_the_names(guide: Guide) -> None:
     """The guide's second."""
     joined = int(guide.alice.date_joined.timestamp())
-    assert told(guide, "profile") == {"sub": str(guide.alice.pk), **NAMES, "updated_at": joined}
+    assert userinfo_claims(guide, "profile") == {"sub": str(guide.alice.pk), **NAMES, "updated_at": joined}
 
 
 def test_both_tell_both(guide: Guide) -> None:
     """Nothing more."""
-    assert set(told(guide, "user profile")) == {"sub", "updated_at", *USER, *NAMES}
+    assert set(userinfo_claims(guide, "user profile")) == {"sub", "updated_at", *USER, *NAMES}
 
 
 def test_a_narrower_token_of_the_same_grant_tells_less(guide: Guide) -> None:
@@ -79,7 +79,7 @@ def test_a_session_is_no_token(guide: Guide) -> None:
 def test_the_host_may_tell_more(guide: Guide, settings: Settings) -> None:
     """OAUTH_SERVICE_CLAIMS names its function."""
     settings.OAUTH_SERVICE_CLAIMS = "tests.endpoints.test_userinfo.hat_size_of"
-    assert told(guide, "user") == {"sub": "alice", "hat_size": 7, "for": ["user"]}
+    assert userinfo_claims(guide, "user") == {"sub": "alice", "hat_size": 7, "for": ["user"]}
 
 
 def hat_size_of(user: User, scope: frozenset[str]) -> dict[str, object]:

@@ -18,12 +18,12 @@ VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 PKCE = {"code_challenge": pkce.challenge_of(VERIFIER), "code_challenge_method": "S256"}
 
 
-def rows() -> tuple[int, int]:
+def row_counts() -> tuple[int, int]:
     """How many pending codes and grants there are."""
     return AuthorizationCode.objects.count(), Grant.objects.count()
 
 
-def refused(response: object) -> str:
+def refusal_of(response: object) -> str:
     """The sentence of an invalid_grant."""
     said: dict[str, str] = response.json()  # type: ignore[attr-defined]
     assert (response.status_code, said["error"]) == (400, "invalid_grant")  # type: ignore[attr-defined]
@@ -39,7 +39,7 @@ def test_the_grant_takes_the_place_of_the_code(guide: Guide) -> None:
     pending = AuthorizationCode.objects.get()
     guide.exchange(code)
     grant = Grant.objects.get()
-    assert (rows(), grant.pk, grant.scope, grant.generation) == ((0, 1), pending.pk, "profile", 0)
+    assert (row_counts(), grant.pk, grant.scope, grant.generation) == ((0, 1), pending.pk, "profile", 0)
     assert grant.consent == Consent.objects.get()
 
 
@@ -104,7 +104,7 @@ def test_a_code_is_void_without_what_it_hangs_on(
     """The client is not told which of them it was, the operator is."""
     code = guide.code()
     change()
-    assert refused(guide.exchange(code)) == "the code is not valid"
+    assert refusal_of(guide.exchange(code)) == "the code is not valid"
     assert reason in caplog.text
     assert Grant.objects.count() == 0
 
@@ -117,22 +117,22 @@ def test_a_code_waits_a_minute_and_no_longer(guide: Guide, caplog: pytest.LogCap
     with time_machine.travel(start + timedelta(seconds=59), tick=False):
         assert guide.exchange(early).status_code == 200
     with time_machine.travel(start + timedelta(seconds=60), tick=False):
-        assert refused(guide.exchange(late)) == "the code is not valid"
+        assert refusal_of(guide.exchange(late)) == "the code is not valid"
     assert "expired at" in caplog.text
 
 
 @pytest.mark.parametrize("text", ["nonsense", "SPL__", "SPL__AAAA", "AT_" + "A" * 66, "SPL__" + "A" * 5000, "SPL__é"])
 def test_what_is_no_code_is_refused_unread(guide: Guide, text: str) -> None:
     """Another kind of token included."""
-    assert refused(guide.exchange(text)) == "the token is not genuine"
+    assert refusal_of(guide.exchange(text)) == "the token is not genuine"
 
 
 def test_an_access_token_is_no_code(guide: Guide) -> None:
     """Even with its prefix exchanged."""
     tokens = guide.tokens()
     for token in (tokens["access_token"], tokens["refresh_token"]):
-        refused(guide.exchange(token))
-        refused(guide.exchange("SPL__" + token.partition("_")[2]))
+        refusal_of(guide.exchange(token))
+        refusal_of(guide.exchange("SPL__" + token.partition("_")[2]))
     assert guide.is_alive(tokens["access_token"])
 
 
@@ -152,10 +152,10 @@ def test_an_access_token_is_no_code(guide: Guide) -> None:
 def test_who_proves_less_spends_nothing(guide: Guide, changes: dict[str, Any]) -> None:
     """Before the exchange and after it: the code waits on, and the tokens live on."""
     code = guide.code()
-    refused(guide.exchange(code, **changes))
-    assert rows() == (1, 0)
+    refusal_of(guide.exchange(code, **changes))
+    assert row_counts() == (1, 0)
     tokens = guide.exchange(code).json()
-    refused(guide.exchange(code, **changes))
+    refusal_of(guide.exchange(code, **changes))
     assert guide.is_alive(tokens["access_token"])
 
 
@@ -163,14 +163,14 @@ def test_who_proves_less_spends_nothing(guide: Guide, changes: dict[str, Any]) -
 def test_a_code_with_a_challenge_needs_its_verifier(guide: Guide, verifier: str) -> None:
     """Whoever stole it from a redirect does not have it."""
     code = guide.code(**PKCE)
-    refused(guide.exchange(code, code_verifier=verifier))
+    refusal_of(guide.exchange(code, code_verifier=verifier))
     assert guide.exchange(code, code_verifier=VERIFIER).status_code == 200
 
 
 def test_a_verifier_stands_in_for_the_redirect_uri(guide: Guide) -> None:
     """OAuth 2.1 clients do not send it again; a wrong one is refused all the same."""
     code = guide.code(**PKCE)
-    refused(guide.exchange(code, code_verifier=VERIFIER, redirect_uri=REDIRECT_URI + "/"))
+    refusal_of(guide.exchange(code, code_verifier=VERIFIER, redirect_uri=REDIRECT_URI + "/"))
     assert guide.exchange(code, code_verifier=VERIFIER, redirect_uri="").status_code == 200
 
 
@@ -181,9 +181,9 @@ def test_another_client_spends_nothing(guide: Guide) -> None:
     stranger.save()
     code = guide.code()
     theirs: dict[str, Any] = {"client_id": "stranger", "client_secret": "its own"}
-    assert refused(guide.exchange(code, **theirs)) == "the code is not valid"
+    assert refusal_of(guide.exchange(code, **theirs)) == "the code is not valid"
     tokens = guide.exchange(code).json()
-    refused(guide.exchange(code, **theirs))
+    refusal_of(guide.exchange(code, **theirs))
     assert guide.is_alive(tokens["access_token"])
 
 
@@ -191,9 +191,9 @@ def test_a_forged_code_spends_nothing(guide: Guide) -> None:
     """Who knows a code's id does not know the code."""
     code = guide.code()
     forged = code[:-2] + ("AA" if not code.endswith("AA") else "QQ")
-    refused(guide.exchange(forged))
+    refusal_of(guide.exchange(forged))
     tokens = guide.exchange(code).json()
-    refused(guide.exchange(forged))
+    refusal_of(guide.exchange(forged))
     assert guide.is_alive(tokens["access_token"])
 
 
@@ -202,10 +202,10 @@ def test_a_replay_ends_what_the_first_use_made(guide: Guide, caplog: pytest.LogC
     other, code = guide.tokens(), guide.code()
     tokens = guide.exchange(code).json()
     renewed = guide.refresh(tokens["refresh_token"]).json()
-    assert refused(guide.exchange(code)) == "the code was already used"
+    assert refusal_of(guide.exchange(code)) == "the code was already used"
     assert [guide.is_alive(t["access_token"]) for t in (tokens, renewed, other)] == [False, False, True]
     assert "replayed: its grant was ended" in caplog.text
-    assert refused(guide.exchange(code)) == "the code is not valid"
+    assert refusal_of(guide.exchange(code)) == "the code is not valid"
 
 
 def test_a_replay_is_found_as_long_as_the_grant_lives(guide: Guide) -> None:
@@ -213,5 +213,5 @@ def test_a_replay_is_found_as_long_as_the_grant_lives(guide: Guide) -> None:
     code = guide.code()
     guide.exchange(code)
     with time_machine.travel(timezone.now() + timedelta(days=20)):
-        assert refused(guide.exchange(code)) == "the code was already used"
-    assert rows() == (0, 0)
+        assert refusal_of(guide.exchange(code)) == "the code was already used"
+    assert row_counts() == (0, 0)

@@ -14,7 +14,7 @@ from oauth_service.models import Client, Consent, Grant
 from tests.guide import REDIRECT_URI, Guide
 
 
-def refused(response: object, error: str = "invalid_grant") -> str:
+def refusal_of(response: object, error: str = "invalid_grant") -> str:
     """The sentence of a refusal."""
     said: dict[str, str] = response.json()  # type: ignore[attr-defined]
     assert (response.status_code, said["error"]) == (400, error)  # type: ignore[attr-defined]
@@ -51,7 +51,7 @@ def test_every_refresh_starts_the_lifetime_anew(guide: Guide) -> None:
     with time_machine.travel(start + timedelta(days=58), tick=False):
         tokens = guide.refresh(tokens["refresh_token"]).json()
     with time_machine.travel(start + timedelta(days=88), tick=False):
-        assert refused(guide.refresh(tokens["refresh_token"])) == "the refresh token is not valid"
+        assert refusal_of(guide.refresh(tokens["refresh_token"])) == "the refresh token is not valid"
 
 
 def test_an_access_token_may_have_less(guide: Guide) -> None:
@@ -66,7 +66,7 @@ def test_it_may_not_have_more(guide: Guide, scope: str) -> None:
     """And asking for it spends nothing."""
     refresh_token = guide.tokens(scope="user profile")["refresh_token"]
     Client.objects.update(scope="user profile calendar")
-    refused(guide.refresh(refresh_token, scope=scope), "invalid_scope")
+    refusal_of(guide.refresh(refresh_token, scope=scope), "invalid_scope")
     assert Grant.objects.get().generation == 0
 
 
@@ -110,7 +110,7 @@ def test_the_window_is_a_setting(guide: Guide, settings: Settings) -> None:
         old = guide.tokens()["refresh_token"]
         guide.refresh(old)
     with time_machine.travel(start + timedelta(milliseconds=1), tick=False):
-        assert refused(guide.refresh(old)) == "the refresh token was already used"
+        assert refusal_of(guide.refresh(old)) == "the refresh token was already used"
 
 
 def test_a_retry_ends_when_its_successor_was_used(guide: Guide) -> None:
@@ -118,9 +118,9 @@ def test_a_retry_ends_when_its_successor_was_used(guide: Guide) -> None:
     old = guide.tokens()
     new = guide.refresh(old["refresh_token"]).json()
     newest = guide.refresh(new["refresh_token"]).json()
-    assert refused(guide.refresh(old["refresh_token"])) == "the refresh token was already used"
+    assert refusal_of(guide.refresh(old["refresh_token"])) == "the refresh token was already used"
     assert [guide.is_alive(tokens["access_token"]) for tokens in (old, new, newest)] == [False] * 3
-    refused(guide.refresh(newest["refresh_token"]))
+    refusal_of(guide.refresh(newest["refresh_token"]))
     assert Grant.objects.count() == 0
 
 
@@ -143,7 +143,7 @@ def test_a_refresh_token_is_void_without_what_it_hangs_on(
     """The client is not told which of them it was, the operator is."""
     refresh_token = guide.tokens()["refresh_token"]
     change()
-    assert refused(guide.refresh(refresh_token)) == "the refresh token is not valid"
+    assert refusal_of(guide.refresh(refresh_token)) == "the refresh token is not valid"
     assert reason in caplog.text
 
 
@@ -151,7 +151,7 @@ def test_who_was_deactivated_for_a_while_loses_nothing(guide: Guide) -> None:
     """A refusal spends nothing."""
     refresh_token = guide.tokens()["refresh_token"]
     User.objects.update(is_active=False)
-    refused(guide.refresh(refresh_token))
+    refusal_of(guide.refresh(refresh_token))
     User.objects.update(is_active=True)
     assert guide.refresh(refresh_token).status_code == 200
 
@@ -163,7 +163,7 @@ def test_what_was_taken_from_the_client_is_not_renewed(guide: Guide) -> None:
     renewed = guide.refresh(tokens["refresh_token"]).json()
     assert renewed["scope"] == "profile"
     Client.objects.update(scope="calendar")
-    assert refused(guide.refresh(renewed["refresh_token"]), "invalid_scope") == "nothing is left of the scope"
+    assert refusal_of(guide.refresh(renewed["refresh_token"]), "invalid_scope") == "nothing is left of the scope"
     Client.objects.update(scope="user profile")
     assert guide.refresh(renewed["refresh_token"]).json()["scope"] == "user profile"
 
@@ -178,7 +178,7 @@ def test_another_client_spends_nothing(guide: Guide) -> None:
     newest = guide.refresh(new).json()
     theirs: dict[str, Any] = {"client_id": "stranger", "client_secret": "its own"}
     for token in (old, new, newest["refresh_token"]):
-        assert refused(guide.refresh(token, **theirs)) == "the refresh token is not valid"
+        assert refusal_of(guide.refresh(token, **theirs)) == "the refresh token is not valid"
     assert guide.is_alive(newest["access_token"])
     assert guide.refresh(newest["refresh_token"]).status_code == 200
 
@@ -186,14 +186,14 @@ def test_another_client_spends_nothing(guide: Guide) -> None:
 @pytest.mark.parametrize("text", ["nonsense", "RT_", "RT_AAAA", "SPL__" + "A" * 66, "RT_" + "A" * 5000])
 def test_what_is_no_refresh_token_is_refused_unread(guide: Guide, text: str) -> None:
     """Another kind of token included."""
-    assert refused(guide.refresh(text)) == "the token is not genuine"
+    assert refusal_of(guide.refresh(text)) == "the token is not genuine"
 
 
 def test_an_access_token_does_not_refresh(guide: Guide) -> None:
     """Even with its prefix exchanged."""
     access_token = guide.tokens()["access_token"]
-    refused(guide.refresh(access_token))
-    refused(guide.refresh("RT_" + access_token.removeprefix("AT_")))
+    refusal_of(guide.refresh(access_token))
+    refusal_of(guide.refresh("RT_" + access_token.removeprefix("AT_")))
     assert guide.is_alive(access_token)
 
 
@@ -201,7 +201,7 @@ def test_a_database_that_was_set_back_ends_nothing(guide: Guide, caplog: pytest.
     """A genuine token from after the backup: no theft, but nothing it could be a successor of. The log asks about it."""
     new = guide.refresh(guide.tokens()["refresh_token"]).json()["refresh_token"]
     Grant.objects.update(generation=0)
-    assert refused(guide.refresh(new)) == "the refresh token is not valid"
+    assert refusal_of(guide.refresh(new)) == "the refresh token is not valid"
     assert "generation 1 was never issued; was the database set back?" in caplog.text
     assert Grant.objects.count() == 1
 

@@ -36,11 +36,11 @@ def kind(expression: Any) -> str:
 
 
 def read_both_ways(expression: Any) -> tuple[Any, Any, Select[tuple[Any, ...]]]:
-    def rows() -> models.QuerySet[Any, Any]:
+    def queryset() -> models.QuerySet[Any, Any]:
         found = Client.objects.filter(client_id=Placeholder("client_id", models.CharField()))
         return found.annotate(found=expression).values_list("client_id", "found")
 
-    statement = Select(lambda: Client, rows, tuple)
+    statement = Select(lambda: Client, queryset, tuple)
     Client.objects.create(client_id="a")
     ours = statement.one(client_id="a")
     return ours, Client.objects.annotate(found=expression).values_list("client_id", "found").get(), statement

@@ -9,7 +9,7 @@ from tests.guide import SECRET, Guide
 MODELS: tuple[type[models.Model], ...] = (AuthorizationCode, Client, Consent, Grant, RevokedToken)
 
 
-def rows() -> dict[str, int]:
+def row_counts() -> dict[str, int]:
     """How many rows there are of each."""
     return {model.__name__: model._default_manager.count() for model in MODELS}
 
@@ -17,13 +17,13 @@ def rows() -> dict[str, int]:
 def test_rows_do_not_grow_with_tokens_issued(guide: Guide) -> None:
     """O(live grants): neither an access token nor a refresh leaves a row."""
     tokens = guide.tokens()
-    before = rows()
+    before = row_counts()
     for _ in range(10):
         tokens = guide.refresh(tokens["refresh_token"]).json()
         guide.refresh(tokens["refresh_token"], scope="user")
         guide.userinfo(tokens["access_token"])
         guide.exchange("SPL__nonsense")
-    assert rows() == before
+    assert row_counts() == before
     assert before == {"AuthorizationCode": 0, "Client": 1, "Consent": 1, "Grant": 1, "RevokedToken": 0}
 
 

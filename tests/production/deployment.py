@@ -112,7 +112,7 @@ def start(environment: dict[str, str], *, output: IO[bytes] | int) -> subprocess
     )
 
 
-def refused(environment: dict[str, str]) -> str:
+def refusal_to_start(environment: dict[str, str]) -> str:
     """What the command says when it must not start."""
     process = start(environment, output=subprocess.PIPE)
     try:

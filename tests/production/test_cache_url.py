@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from config.server.cache import REDIS_OPTIONS, absent_table, cache
 from tests.concurrency.threads import together
-from tests.production.deployment import Deployment, Served, manage, refused, serving
+from tests.production.deployment import Deployment, Served, manage, refusal_to_start, serving
 
 TABLE_URL = "database://failures"
 
@@ -137,7 +137,7 @@ def test_two_servers_count_in_one_table(deployment: str, tmp_path: Path, request
     """Ten failures are ten, whichever of them they reach."""
     deployed: Deployment = request.getfixturevalue(deployment)
     settings = {"CACHE_URL": TABLE_URL, "SERVE_WORKERS": "1"}
-    assert "The table failures is not there (CACHE_URL): run" in refused(deployed.environment(**settings))
+    assert "The table failures is not there (CACHE_URL): run" in refusal_to_start(deployed.environment(**settings))
     manage(deployed.environment(**settings), "createcachetable")
     with (
         serving(deployed.environment(**settings), log_path=tmp_path / "a") as first,
@@ -179,5 +179,5 @@ def test_a_redis_that_is_away_costs_nobody_an_answer(on_sqlite: Deployment, log_
 @pytest.mark.production
 def test_a_url_that_is_none_stops_the_start(on_sqlite: Deployment) -> None:
     """Instead of a limit that is not there."""
-    said = refused(on_sqlite.environment(CACHE_URL="memcached://hunter2@h"))
+    said = refusal_to_start(on_sqlite.environment(CACHE_URL="memcached://hunter2@h"))
     assert ("CACHE_URL is not the URL of a cache" in said, "hunter2" in said) == (True, False)

@@ -15,7 +15,7 @@ import pytest
 
 from config.serve import SECRETS
 from config.sites import ROOT
-from tests.production.deployment import Deployment, Served, eventually, free_port, refused, serving
+from tests.production.deployment import Deployment, Served, eventually, free_port, refusal_to_start, serving
 
 pytestmark = pytest.mark.production
 
@@ -30,7 +30,7 @@ def token_request(deployment: Deployment) -> dict[str, str]:
 
 def test_everything_that_is_missing_is_named_at_once(on_sqlite: Deployment) -> None:
     """An operator mends one list, not one line after the other."""
-    said = refused(on_sqlite.environment(SECRET_KEY="", OAUTH_SERVICE_ISSUER="", SERVE_THREADS="many"))
+    said = refusal_to_start(on_sqlite.environment(SECRET_KEY="", OAUTH_SERVICE_ISSUER="", SERVE_THREADS="many"))
     named = ["SECRET_KEY is not set", "OAUTH_SERVICE_ISSUER is not set", "SERVE_THREADS must be a whole number"]
     assert [words for words in named if words not in said] == []
 
@@ -61,18 +61,18 @@ def test_everything_that_is_missing_is_named_at_once(on_sqlite: Deployment) -> N
 )
 def test_it_refuses_to_start_and_says_why(on_sqlite: Deployment, settings: dict[str, str], words: str) -> None:
     """A server that starts half would fail at its first request, in front of a person."""
-    assert words in refused(on_sqlite.environment(**settings))
+    assert words in refusal_to_start(on_sqlite.environment(**settings))
 
 
 def test_a_password_in_the_url_is_not_told(on_sqlite: Deployment) -> None:
     """What is said at the start ends in a log."""
     for url in ("postgresql://u:hunter2%%%@h/n", "nonsense://u:hunter2@h:x/n", "postgresql://u:hunter2@127.0.0.1:9/n"):
-        assert "hunter2" not in refused(on_sqlite.environment(DATABASE_URL=url))
+        assert "hunter2" not in refusal_to_start(on_sqlite.environment(DATABASE_URL=url))
 
 
 def test_it_refuses_a_database_without_the_migrations(on_sqlite: Deployment, tmp_path: Path) -> None:
     """It does not migrate by itself: several servers may start at the same moment."""
-    said = refused(replace(on_sqlite, database_url=f"sqlite:///{tmp_path / 'empty.sqlite3'}").environment())
+    said = refusal_to_start(replace(on_sqlite, database_url=f"sqlite:///{tmp_path / 'empty.sqlite3'}").environment())
     assert "migrations are not applied, contenttypes.0001_initial first: run `python manage.py migrate`" in said
 
 
@@ -81,7 +81,7 @@ def test_it_refuses_a_port_that_is_taken(on_sqlite: Deployment, host: str) -> No
     """The port could be shared, and two servers would answer by turns."""
     with socket.create_server((host, free_port())) as taken:
         port = str(taken.getsockname()[1])
-        assert f"Port {port} is in use" in refused(on_sqlite.environment(SERVE_HOST=host, SERVE_PORT=port))
+        assert f"Port {port} is in use" in refusal_to_start(on_sqlite.environment(SERVE_HOST=host, SERVE_PORT=port))
 
 
 def test_a_start_that_is_refused_takes_nothing_from_the_server_that_runs(on_sqlite: Deployment) -> None:
@@ -91,7 +91,7 @@ def test_a_start_that_is_refused_takes_nothing_from_the_server_that_runs(on_sqli
         counted = on_sqlite.state_dir / f"metrics-{port}" / "counter_1.db"
         counted.parent.mkdir()
         counted.touch()
-        refused(on_sqlite.environment(SERVE_PORT=port))
+        refusal_to_start(on_sqlite.environment(SERVE_PORT=port))
     assert counted.exists()
 
 
