@@ -58,7 +58,7 @@ test-sqlite: setup
 	TEST_DATABASE=sqlite $(PYTEST) $(IN_PARALLEL) -q -m "not journey and not production and not fault" --cov --cov-report= $(ARGS)
 
 # What has had its turn with SQLite.
-WITHOUT_A_DATABASE := protocol lifecycle packaging openapi fuzz benchmarks $(addprefix architecture/test_,clauses.py docs.py imports.py tree.py)
+WITHOUT_A_DATABASE := protocol simulation packaging openapi fuzz benchmarks $(addprefix architecture/test_,clauses.py docs.py imports.py tree.py)
 # Through the direct way in, as SQLite's run goes through Django.
 test-postgres: setup
 	TEST_ENTRY=direct TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m "not journey and not production and not fault" \

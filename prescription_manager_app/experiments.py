@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import requests
 from django.utils import timezone
 
-from prescription_manager_app.lifecycle.exchange import Exchange
 from prescription_manager_app.models import Connection
 from prescription_manager_app.oauth import TIMEOUT_SECONDS, AuthorizationServer
 from prescription_manager_app.outcomes import AccessTokenRefusedError, FailedError, Outcome
 from prescription_manager_app.renewal import renew
+from simulation.exchange import Exchange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from prescription_manager_app import sessions
-from prescription_manager_app.lifecycle.exchange import BACKEND, BROWSER, SERVER, Exchange
-from prescription_manager_app.lifecycle.steps import STEPS
 from prescription_manager_app.models import RecordedExchange
+from simulation.exchange import BACKEND, BROWSER, SERVER, Exchange
+from simulation.steps import STEPS
 
 LONGEST_BODY = 20_000
 EXPERIMENT = "experiment"  # in the session: the experiment that sends the browser to us next

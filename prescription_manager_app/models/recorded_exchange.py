@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from django.db import models
 
-from prescription_manager_app.lifecycle.exchange import Exchange
 from prescription_manager_app.sealing import UnreadableError, seal, unseal
+from simulation.exchange import Exchange
 
 KEPT_PER_STEP = 6
 KEPT_FOR = timedelta(hours=12)

@@ -11,11 +11,11 @@ from django.views.decorators.http import require_POST, require_safe
 from prescription_manager_app import sessions
 from prescription_manager_app.conf import registration
 from prescription_manager_app.experiments import EXPERIMENTS, Experiment
-from prescription_manager_app.lifecycle.exchange import Exchange
-from prescription_manager_app.lifecycle.notation import mask, request_text, response_text
-from prescription_manager_app.lifecycle.steps import STEPS, Step
 from prescription_manager_app.models import RecordedExchange
 from prescription_manager_app.recording import journey
+from simulation.exchange import Exchange
+from simulation.notation import mask, request_text, response_text
+from simulation.steps import STEPS, Step
 
 REVEALED = "lifecycle_revealed"  # in the session
 SHOWN = 2  # of one step's messages; Step 9 has two at a time, the others are folded away

@@ -193,7 +193,7 @@ def test_the_readme_has_a_reason_for_every_dependency() -> None:
 # -- what a page names -------------------------------------------------------------------------------------------------
 
 OURS = re.compile(
-    r"(?:oauth_service|prescription_manager_app|config|tests|docs)/[\w./-]+|[\w-]+\.(?:toml|lock|md)|Makefile"
+    r"(?:oauth_service|prescription_manager_app|config|simulation|tests|docs)/[\w./-]+|[\w-]+\.(?:toml|lock|md)|Makefile"
 )
 TEST = re.compile(r"(tests/[\w/]+\.py)::(\w+)")
 

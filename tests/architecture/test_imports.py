@@ -11,7 +11,7 @@ import pytest
 
 from config.sites import ROOT
 
-PACKAGES = ("oauth_service", "prescription_manager_app", "config")
+PACKAGES = ("oauth_service", "prescription_manager_app", "simulation", "config")
 
 # contract, file, the import that it must not have
 FORBIDDEN = [
@@ -42,6 +42,8 @@ FORBIDDEN = [
     ("reusable", "oauth_service/conf.py", "config.sites"),
     ("strangers", "prescription_manager_app/oauth.py", "oauth_service.protocol.pkce"),
     ("strangers", "oauth_service/http.py", "prescription_manager_app"),
+    ("simulation", "simulation/play.py", "django.conf"),
+    ("simulation", "simulation/exchange.py", "prescription_manager_app.conf"),
 ]
 
 # Rooms whose flows take and return values. import-linter cannot name a subpackage of another package.

@@ -14,7 +14,7 @@ import pytest
 
 from config.sites import ROOT
 from oauth_service.protocol.pkce import challenge_of
-from prescription_manager_app.lifecycle.forms import forms_of
+from simulation.forms import forms_of
 from tests.architecture.test_tree import tracked
 from tests.guide import query_of
 from tests.packaging.fresh_project import PASSWORD, PROTECTED, FreshProject, commands, follow_the_readme, lines_for, run

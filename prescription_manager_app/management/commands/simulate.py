@@ -13,13 +13,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config.sites import Sites, SitesError, is_listening, prepare, running
 from prescription_manager_app.conf import Registration, registration
-from prescription_manager_app.lifecycle.har import har
-from prescription_manager_app.lifecycle.markdown import markdown
-from prescription_manager_app.lifecycle.masking import mask
-from prescription_manager_app.lifecycle.play import play
-from prescription_manager_app.lifecycle.script import Script
-from prescription_manager_app.lifecycle.stage import Deviation, Stage
-from prescription_manager_app.lifecycle.transcript import Transcript
+from simulation.har import har
+from simulation.markdown import markdown
+from simulation.masking import mask
+from simulation.play import play
+from simulation.script import Script
+from simulation.stage import Deviation, Stage
+from simulation.transcript import Transcript
 
 LOG_LINES = 20
 

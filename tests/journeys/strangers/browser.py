@@ -4,7 +4,7 @@ from urllib.parse import urljoin
 
 import requests
 
-from prescription_manager_app.lifecycle.forms import forms_of
+from simulation.forms import forms_of
 
 MOST_PAGES = 10
 

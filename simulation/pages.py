@@ -2,11 +2,11 @@
 
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from prescription_manager_app.lifecycle import checks
-from prescription_manager_app.lifecycle.exchange import APP, Exchange
-from prescription_manager_app.lifecycle.forms import Form, forms_of
-from prescription_manager_app.lifecycle.script import Script
-from prescription_manager_app.lifecycle.stage import Stage
+from simulation import checks
+from simulation.exchange import APP, Exchange
+from simulation.forms import Form, forms_of
+from simulation.script import Script
+from simulation.stage import Stage
 
 MOST_REDIRECTS = 5
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from prescription_manager_app.lifecycle.masking import mask, mask_header, masked, shorten
-from prescription_manager_app.lifecycle.notation import request_text, response_text
-from tests.lifecycle.test_notation import APP
+from simulation.masking import mask, mask_header, masked, shorten
+from simulation.notation import request_text, response_text
+from tests.simulation.test_notation import APP
 
 Encoding = Callable[[str, str], str]
 

@@ -6,13 +6,13 @@ from datetime import datetime
 
 import pytest
 
-from prescription_manager_app.lifecycle.exchange import Exchange
-from prescription_manager_app.lifecycle.har import har
-from prescription_manager_app.lifecycle.markdown import markdown
-from prescription_manager_app.lifecycle.steps import STEPS
-from tests.lifecycle.guide_server import CSRF, PASSWORD, SECRET, GuideServer
-from tests.lifecycle.test_notation import ALICE, APP
-from tests.lifecycle.test_play import played_on
+from simulation.exchange import Exchange
+from simulation.har import har
+from simulation.markdown import markdown
+from simulation.steps import STEPS
+from tests.simulation.guide_server import CSRF, PASSWORD, SECRET, GuideServer
+from tests.simulation.test_notation import ALICE, APP
+from tests.simulation.test_play import played_on
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
-from prescription_manager_app.lifecycle.exchange import Exchange
-from prescription_manager_app.lifecycle.notation import mask, request_text, response_text
-from prescription_manager_app.lifecycle.steps import STEPS
+from simulation.exchange import Exchange
+from simulation.notation import mask, request_text, response_text
+from simulation.steps import STEPS
 
 
 def markdown(exchanges: Sequence[Exchange], *, reveal: bool = False) -> str:

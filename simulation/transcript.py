@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from prescription_manager_app.lifecycle.exchange import Exchange
-from prescription_manager_app.lifecycle.notation import mask, request_text, response_text
-from prescription_manager_app.lifecycle.steps import STEPS
+from simulation.exchange import Exchange
+from simulation.notation import mask, request_text, response_text
+from simulation.steps import STEPS
 
 RULE = "*" * 80
 Style = Callable[[str], str]

@@ -5,8 +5,8 @@ import re
 from html import unescape
 from urllib.parse import urlsplit
 
-from prescription_manager_app.lifecycle.exchange import Exchange, Headers
-from prescription_manager_app.lifecycle.masking import mask
+from simulation.exchange import Exchange, Headers
+from simulation.masking import mask
 
 __all__ = ["mask", "request_text", "response_text"]
 

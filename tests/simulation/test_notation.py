@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from prescription_manager_app.lifecycle.exchange import BACKEND, BROWSER, SERVER, Exchange
-from prescription_manager_app.lifecycle.notation import request_text, response_text
+from simulation.exchange import BACKEND, BROWSER, SERVER, Exchange
+from simulation.notation import request_text, response_text
 from tests.messages import (
     STEP_1,
     STEP_2,

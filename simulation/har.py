@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
-from prescription_manager_app.lifecycle.exchange import Exchange, Headers
-from prescription_manager_app.lifecycle.masking import masked
+from simulation.exchange import Exchange, Headers
+from simulation.masking import masked
 
 Json: TypeAlias = "str | int | float | list[Json] | dict[str, Json]"
 

@@ -7,10 +7,10 @@ from typing import Protocol, Self, TypeVar
 
 import httpx
 
-from prescription_manager_app.lifecycle.exchange import BACKEND, BROWSER, SERVER, Exchange
-from prescription_manager_app.lifecycle.masking import mask
-from prescription_manager_app.lifecycle.script import Fields, encoded
-from prescription_manager_app.lifecycle.steps import STEPS
+from simulation.exchange import BACKEND, BROWSER, SERVER, Exchange
+from simulation.masking import mask
+from simulation.script import Fields, encoded
+from simulation.steps import STEPS
 
 Found = TypeVar("Found")
 TIMEOUT = httpx.Timeout(15.0, connect=5.0)

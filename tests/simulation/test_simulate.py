@@ -16,8 +16,8 @@ from django.core.management import CommandError, call_command
 from config.sites import Sites, SitesError
 from prescription_manager_app.conf import Registration
 from prescription_manager_app.management.commands import simulate
-from tests.lifecycle.guide_server import PASSWORD, REQUEST, SECRET, GuideServer
-from tests.lifecycle.test_deviations import RevokesNothing
+from tests.simulation.guide_server import PASSWORD, REQUEST, SECRET, GuideServer
+from tests.simulation.test_deviations import RevokesNothing
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Forms are read as a browser would send them."""
 
-from prescription_manager_app.lifecycle.forms import forms_of
+from simulation.forms import forms_of
 
 PAGE = """
 <form method="POST" action="/authorise/?a=1&amp;b=2">

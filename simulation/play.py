@@ -1,10 +1,10 @@
 """The nine steps of the lifecycle guide, played over HTTP by Alice's browser and the app's backend."""
 
-from prescription_manager_app.lifecycle import checks, pages
-from prescription_manager_app.lifecycle.checks import Tokens
-from prescription_manager_app.lifecycle.exchange import Exchange
-from prescription_manager_app.lifecycle.script import Script
-from prescription_manager_app.lifecycle.stage import Stage
+from simulation import checks, pages
+from simulation.checks import Tokens
+from simulation.exchange import Exchange
+from simulation.script import Script
+from simulation.stage import Stage
 
 
 def play(script: Script, stage: Stage) -> None:

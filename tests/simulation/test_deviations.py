@@ -8,11 +8,11 @@ from functools import partial
 import httpx
 import pytest
 
-from prescription_manager_app.lifecycle.script import Script
-from prescription_manager_app.lifecycle.stage import Deviation
-from tests.lifecycle import guide_server
-from tests.lifecycle.guide_server import GuideServer, Handler, Spoil
-from tests.lifecycle.test_play import SCRIPT, played_on
+from simulation.script import Script
+from simulation.stage import Deviation
+from tests.simulation import guide_server
+from tests.simulation.guide_server import GuideServer, Handler, Spoil
+from tests.simulation.test_play import SCRIPT, played_on
 
 
 def deviation_of(server: Handler, script: Script = SCRIPT) -> Deviation:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import httpx
 
-from prescription_manager_app.lifecycle.exchange import Exchange
-from prescription_manager_app.lifecycle.play import play
-from prescription_manager_app.lifecycle.script import Script
-from prescription_manager_app.lifecycle.stage import Stage
-from tests.lifecycle.guide_server import APP_URL, CSRF, PASSWORD, REQUEST, SECRET, URL, GuideServer, Handler
+from simulation.exchange import Exchange
+from simulation.play import play
+from simulation.script import Script
+from simulation.stage import Stage
+from tests.simulation.guide_server import APP_URL, CSRF, PASSWORD, REQUEST, SECRET, URL, GuideServer, Handler
 
 SCRIPT = Script(
     server_url=URL,

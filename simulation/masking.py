@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from prescription_manager_app.lifecycle.exchange import Exchange, Headers
+from simulation.exchange import Exchange, Headers
 
 LEFT_OUT = "..."  # as the guide writes `Cookie: sessionid=...`
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from prescription_manager_app.lifecycle.exchange import APP as APP_ITSELF
-from prescription_manager_app.lifecycle.exchange import Exchange
-from tests.lifecycle.test_notation import ALICE, APP
+from simulation.exchange import APP as APP_ITSELF
+from simulation.exchange import Exchange
+from tests.simulation.test_notation import ALICE, APP
 
 TO_THE_APP = (("Location", "http://127.0.0.1:5000/callback?code=SPL__a-Random-UrlSafe-String-1234"),)
 TO_SIGN_IN = (("Location", "/login/?next=/authorise/"),)

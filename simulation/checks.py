@@ -4,10 +4,10 @@ import json
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-from prescription_manager_app.lifecycle.exchange import Exchange
-from prescription_manager_app.lifecycle.masking import shorten
-from prescription_manager_app.lifecycle.script import Script
-from prescription_manager_app.lifecycle.stage import Stage
+from simulation.exchange import Exchange
+from simulation.masking import shorten
+from simulation.script import Script
+from simulation.stage import Stage
 
 TOKEN_MEMBERS = {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
 TEXT_CLAIMS = ("sub", "username", "email", "name", "given_name", "family_name", "preferred_username")
