@@ -5,8 +5,10 @@ from .authorisation import AuthorisationRow
 from .authorization_code import AuthorizationCode
 from .client import Client, ClientRow
 from .consent import ClientWithConsent, Consent
+from .delivery import Delivery
 from .grant import Grant
 from .revoked_token import RevokedToken
+from .sign_in import SignIn, SignInClient
 
 __all__ = [
     "AuditEvent",
@@ -16,6 +18,9 @@ __all__ = [
     "ClientRow",
     "ClientWithConsent",
     "Consent",
+    "Delivery",
     "Grant",
     "RevokedToken",
+    "SignIn",
+    "SignInClient",
 ]

@@ -40,6 +40,17 @@ class Authorisation(models.Model):
     scope = models.CharField(_("scope"), max_length=1000)
     redirect_uri = models.CharField(max_length=2000, blank=True, editable=False)
     code_challenge = models.CharField(max_length=43, blank=True, editable=False)
+    # "" without OpenID Connect: protocol.openid.Context as text.
+    openid = models.TextField(blank=True, default="", editable=False)
+    sign_in = models.ForeignKey(
+        "oauth_service.SignIn",
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        editable=False,
+        related_name="%(class)ss",
+    )
     expires_at = models.DateTimeField(_("expires"))
     purge_at = models.DateTimeField(db_index=True, editable=False)
 
@@ -68,6 +79,9 @@ class AuthorisationRow:
     expires_at: datetime
     generation: int
     refreshed_at: datetime
+    openid: str
+    sign_in_id: uuid.UUID | None
+    sign_in_ended_at: datetime | None
     client: ClientRow
     user_is_active: bool
 
@@ -104,6 +118,9 @@ OWN = (
     "expires_at",
     "generation",
     "refreshed_at",
+    "openid",
+    "sign_in_id",
+    "sign_in__ended_at",
 )
 OF_CLIENT = tuple(f"consent__client__{name}" for name in clients.COLUMNS)
 _CLIENT_ENDS = len(OWN) + len(OF_CLIENT)

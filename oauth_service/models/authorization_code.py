@@ -20,10 +20,21 @@ class AuthorizationCodeManager(models.Manager["AuthorizationCode"]):
         return _row.one(pk=code_id)
 
     def give(
-        self, *, consent_id: Any, scope: str, redirect_uri: str, code_challenge: str, expires_at: datetime
+        self,
+        *,
+        consent_id: Any,
+        scope: str,
+        redirect_uri: str,
+        code_challenge: str,
+        expires_at: datetime,
+        openid: str = "",
+        sign_in_id: UUID | None = None,
     ) -> tuple[UUID, bytes]:
         """
         Store a new pending code.
+
+        Args:
+            openid: protocol.openid.Context as text; "" without OpenID Connect, as is a sign_in_id of None.
 
         Returns:
             its id, and the secret that seals it.
@@ -36,6 +47,8 @@ class AuthorizationCodeManager(models.Manager["AuthorizationCode"]):
             scope=scope,
             redirect_uri=redirect_uri,
             code_challenge=code_challenge,
+            openid=openid,
+            sign_in_id=sign_in_id,
             expires_at=expires_at,
             purge_at=expires_at,
         )

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from datetime import timedelta
 from typing import Any, NamedTuple, Self
 
 from django.contrib.auth.hashers import make_password
@@ -77,6 +78,22 @@ class ApplicationType(models.TextChoices):
     NATIVE = "native", _("Native: on a device; the port of a loopback redirect URI is free")
 
 
+class AuthenticationMethod(models.TextChoices):
+    """How a client authenticates at the token endpoint (RFC 7591 section 2)."""
+
+    ANY_SECRET = "", _("Its secret, by HTTP Basic or in the body")
+    NONE = "none", _("Not at all: a public client")
+    CLIENT_SECRET_BASIC = "client_secret_basic", _("Its secret, by HTTP Basic only")
+    CLIENT_SECRET_POST = "client_secret_post", _("Its secret, in the body only")
+
+
+class SubjectType(models.TextChoices):
+    """Whether clients can compare the sub of a user (OpenID Connect Core section 8)."""
+
+    PUBLIC = "public", _("Public: the same sub at every client")
+    PAIRWISE = "pairwise", _("Pairwise: a sub of its own for each sector")
+
+
 class ClientRules:
     """What follows from a client's columns; true of the model and of the row that a token request reads."""
 
@@ -90,6 +107,10 @@ class ClientRules:
     remembers_consent: Any
     secret_hash: Any
     previous_secret_hash: Any
+    subject_type: Any
+    sector_identifier_uri: Any
+    backchannel_logout_uri: Any
+    frontchannel_logout_uri: Any
 
     @property
     def is_public(self) -> bool:
@@ -115,6 +136,11 @@ class ClientRules:
     def secret_hashes(self) -> tuple[str, ...]:
         """The hashes of the secrets that are good now, the newest first."""
         return tuple(kept for kept in (self.secret_hash, self.previous_secret_hash) if kept)
+
+    @property
+    def hears_of_sign_outs(self) -> bool:
+        """Whether it has registered an address for the end of a session."""
+        return bool(self.backchannel_logout_uri or self.frontchannel_logout_uri)
 
     def may_use(self, grant_type: str, /) -> bool:
         """Tell whether it may get tokens this way."""
@@ -144,6 +170,18 @@ class _Columns(NamedTuple):
     is_active: bool
     secret_hash: str
     previous_secret_hash: str
+    token_endpoint_auth_method: str
+    access_token_lifetime: timedelta | None
+    refresh_token_lifetime: timedelta | None
+    id_token_signed_response_alg: str
+    userinfo_signed_response_alg: str
+    subject_type: str
+    sector_identifier_uri: str
+    default_max_age: int | None
+    require_auth_time: bool
+    default_acr_values: str
+    backchannel_logout_uri: str
+    frontchannel_logout_uri: str
 
 
 class ClientRow(ClientRules, _Columns):
@@ -243,6 +281,67 @@ class Client(ClientRules, models.Model):
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Switch off to end all it has at once; nothing is lost if you return.")
     )
+    token_endpoint_auth_method = models.CharField(
+        _("client authentication"), max_length=30, blank=True, choices=AuthenticationMethod.choices, default=""
+    )
+    access_token_lifetime = models.DurationField(
+        _("access token lifetime"), null=True, blank=True, help_text=_("Empty for this server's own.")
+    )
+    refresh_token_lifetime = models.DurationField(
+        _("refresh token lifetime"), null=True, blank=True, help_text=_("Empty for this server's own.")
+    )
+    logo_uri = models.URLField(
+        _("logo"), blank=True, validators=[validate_web_address], help_text=_("Fetched once, and served from here.")
+    )
+    contacts = models.TextField(
+        _("contacts"), blank=True, help_text=_("E-mail addresses of its operators, one a line.")
+    )
+    initiate_login_uri = models.URLField(
+        _("login page of the app"),
+        blank=True,
+        validators=[validate_web_address],
+        help_text=_("https; starts a sign-in."),
+    )
+    id_token_signed_response_alg = models.CharField(_("ID token algorithm"), max_length=10, default="RS256")
+    userinfo_signed_response_alg = models.CharField(
+        _("userinfo algorithm"), max_length=10, blank=True, help_text=_("Empty for plain JSON.")
+    )
+    subject_type = models.CharField(
+        _("subject type"), max_length=8, choices=SubjectType.choices, default=SubjectType.PUBLIC
+    )
+    sector_identifier_uri = models.URLField(
+        _("sector identifier"),
+        blank=True,
+        validators=[validate_web_address],
+        help_text=_("https; needed for pairwise subjects if the redirect URIs have several hosts."),
+    )
+    default_max_age = models.PositiveIntegerField(
+        _("default max_age"),
+        null=True,
+        blank=True,
+        help_text=_("Seconds after which people sign in again for this app."),
+    )
+    require_auth_time = models.BooleanField(_("requires auth_time"), default=False)
+    default_acr_values = models.CharField(
+        _("default acr_values"),
+        max_length=255,
+        blank=True,
+        help_text=_("Separated by spaces, the preferred one first."),
+    )
+    post_logout_redirect_uris = models.TextField(
+        _("post-logout redirect URIs"),
+        blank=True,
+        validators=[validate_redirect_uris],
+        help_text=_("One a line. Compared character by character."),
+    )
+    backchannel_logout_uri = models.URLField(
+        _("back-channel logout URI"), blank=True, validators=[validate_web_address]
+    )
+    backchannel_logout_session_required = models.BooleanField(_("back-channel logout needs sid"), default=False)
+    frontchannel_logout_uri = models.URLField(
+        _("front-channel logout URI"), blank=True, validators=[validate_web_address]
+    )
+    frontchannel_logout_session_required = models.BooleanField(_("front-channel logout needs sid"), default=False)
     secret_hash = models.CharField(max_length=255, blank=True, editable=False)
     previous_secret_hash = models.CharField(max_length=255, blank=True, editable=False)
     created_at = models.DateTimeField(_("registered"), auto_now_add=True)

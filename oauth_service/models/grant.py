@@ -49,6 +49,8 @@ class GrantManager(models.Manager["Grant"]):
             scope=code.scope,
             redirect_uri=code.redirect_uri,
             code_challenge=code.code_challenge,
+            openid=code.openid,
+            sign_in_id=code.sign_in_id,
             generation=0,
             created_at=now,
             refreshed_at=now,
@@ -85,6 +87,11 @@ class Grant(Authorisation):
     class Meta:
         verbose_name = _("connection")
         verbose_name_plural = _("connections")
+        indexes = [
+            models.Index(
+                fields=["sign_in"], name="oauth_service_grant_sign_in", condition=models.Q(sign_in__isnull=False)
+            )
+        ]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -96,15 +103,18 @@ class TokenGrant:
     scope: str
     expires_at: datetime
     token_is_revoked: bool
+    openid: str
+    sign_in_ended_at: datetime | None
     client: ClientRow
     user: AbstractBaseUser
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> "TokenGrant":
-        """The row of these columns: five of its own, the client's, the user's."""
-        pk, secret, scope, expires_at, is_revoked = columns[:5]
-        client, user = columns[5 : 5 + len(COLUMNS)], columns[5 + len(COLUMNS) :]
-        return cls(pk, bytes(secret), scope, expires_at, is_revoked, ClientRow.of(client), users.made_of(user))
+        """The row of these columns: seven of its own, the client's, the user's."""
+        pk, secret, scope, expires_at, is_revoked, openid, ended_at = columns[:7]
+        client, user = columns[7 : 7 + len(COLUMNS)], columns[7 + len(COLUMNS) :]
+        owner = ClientRow.of(client), users.made_of(user)
+        return cls(pk, bytes(secret), scope, expires_at, is_revoked, openid, ended_at, *owner)
 
     @property
     def user_is_active(self) -> bool:
@@ -124,7 +134,8 @@ def _in_use_rows() -> "models.QuerySet[Any, Any]":
     revoked = models.Exists(RevokedToken.objects.filter(pk=Placeholder("token_id", models.UUIDField())))
     grants = Grant.objects.filter(pk=Placeholder("pk", models.UUIDField())).annotate(is_revoked=revoked)
     of_user = [f"consent__user__{name}" for name in users.columns()]
-    return grants.values_list("pk", "secret", "scope", "expires_at", "is_revoked", *OF_CLIENT, *of_user)
+    own = ("pk", "secret", "scope", "expires_at", "is_revoked", "openid", "sign_in__ended_at")
+    return grants.values_list(*own, *OF_CLIENT, *of_user)
 
 
 def _update_generation() -> "Query":

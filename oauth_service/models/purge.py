@@ -10,14 +10,24 @@ from django.db import Error, connections, models, router, transaction
 from .audit_event import AuditEvent
 from .authorization_code import AuthorizationCode
 from .consent import Consent
+from .delivery import Delivery
 from .grant import Grant
 from .revoked_token import RevokedToken
+from .sign_in import SignIn, SignInClient
 
 logger = logging.getLogger("oauth_service.purge")
 
 BATCH = 500
 PAUSE_SECONDS = 60.0
-SWEPT: tuple[type[models.Model], ...] = (AuthorizationCode, Grant, RevokedToken, AuditEvent)
+SWEPT: tuple[type[models.Model], ...] = (
+    AuthorizationCode,
+    Grant,
+    RevokedToken,
+    AuditEvent,
+    SignIn,
+    SignInClient,
+    Delivery,
+)
 
 _turn = threading.Lock()
 _next_at = time.monotonic() + PAUSE_SECONDS

@@ -8,7 +8,11 @@ class Authorisation(Protocol):
     """A pending code or a grant, joined with its consent, user and client. One without its consent is not even found."""
 
     @property
+    def scope(self) -> str: ...
+    @property
     def expires_at(self) -> datetime: ...
+    @property
+    def sign_in_ended_at(self) -> datetime | None: ...
     @property
     def user_is_active(self) -> bool: ...
     @property
@@ -21,6 +25,10 @@ def fault_of(authorisation: Authorisation, *, now: datetime) -> str:
         return "the user was deactivated"
     if not authorisation.client_is_active:
         return "the client was deactivated"
+    if authorisation.sign_in_ended_at and "offline_access" not in authorisation.scope.split():
+        # "the OP [...] SHOULD revoke refresh tokens issued without the offline_access property" (OpenID Connect Back-Channel
+        # Logout section 2.7). A plain OAuth authorisation has no sign-in.
+        return f"the user signed out at {authorisation.sign_in_ended_at:%Y-%m-%dT%H:%M:%S%z}"
     if authorisation.expires_at <= now:
         return f"expired at {authorisation.expires_at:%Y-%m-%dT%H:%M:%S%z}"
     return ""

@@ -17,6 +17,8 @@ class Facts:
     expires_at: datetime = NOW + timedelta(seconds=1)
     user_is_active: bool = True
     client_is_active: bool = True
+    scope: str = "openid profile"
+    sign_in_ended_at: datetime | None = None
 
 
 @pytest.mark.parametrize(
@@ -25,6 +27,8 @@ class Facts:
         (Facts(), ""),
         (Facts(user_is_active=False), "the user was deactivated"),
         (Facts(client_is_active=False), "the client was deactivated"),
+        (Facts(sign_in_ended_at=NOW), "the user signed out at 2026-01-02T03:04:05+0000"),
+        (Facts(sign_in_ended_at=NOW, scope="openid offline_access"), ""),
         (Facts(expires_at=NOW), "expired at 2026-01-02T03:04:05+0000"),
         (Facts(expires_at=NOW - timedelta(days=1)), "expired at 2026-01-01T03:04:05+0000"),
     ],

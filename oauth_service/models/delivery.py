@@ -1,0 +1,40 @@
+"""Delivery: a message that a client has asked for and that is sent until the client has taken it (an outbox)."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from .client import Client
+
+
+class Delivery(models.Model):
+    """
+    One back-channel logout token to send (OpenID Connect Back-Channel Logout section 2.5).
+
+    The token itself is made when it is sent, so that it is fresh: the row has what goes into it. sub is the subject as the
+    client knows it.
+    """
+
+    client = models.ForeignKey(Client, models.CASCADE, related_name="deliveries", verbose_name=_("client"))
+    sign_in_id = models.UUIDField(_("session"), editable=False)
+    sub = models.CharField(max_length=255, editable=False)
+    created_at = models.DateTimeField(_("signed out"))
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    next_at = models.DateTimeField(_("next attempt"), null=True, db_index=True)
+    last_error = models.CharField(_("last error"), max_length=200, blank=True)
+    purge_at = models.DateTimeField(db_index=True, editable=False)
+
+    class Meta:
+        verbose_name = _("sign-out message")
+        verbose_name_plural = _("sign-out messages")
+
+    def __str__(self) -> str:
+        return f"{self.client_id} · {self.sign_in_id}"
+
+
+def new(*, client_pk: int, sign_in_id: UUID, sub: str, now: datetime, purge_at: datetime) -> Any:
+    """A message that is due at once. Not saved yet."""
+    return Delivery(client_id=client_pk, sign_in_id=sign_in_id, sub=sub, created_at=now, next_at=now, purge_at=purge_at)

@@ -1,0 +1,105 @@
+"""SignIn: one sign-in of one person in one browser, which OpenID Connect calls a session (sid)."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models, router, transaction
+from django.utils.translation import gettext_lazy as _
+
+from .client import Client
+
+# An ended sign-in stays until nothing that was issued in it could still be written by a request in flight.
+ENDED_LIFETIME = timedelta(days=1)
+
+
+class SignInManager(models.Manager["SignIn"]):
+    """Reads and writes of sign-ins."""
+
+    def current(self) -> "models.QuerySet[SignIn]":
+        """Sign-ins as they were last written: a replica may not know yet of one that has ended."""
+        return self.using(router.db_for_write(self.model))
+
+    def begin(
+        self, sign_in_id: UUID, *, user_id: Any, auth_time: datetime, acr: str, amr: Sequence[str], purge_at: datetime
+    ) -> None:
+        """Store a sign-in; nothing happens if it is stored already."""
+        self.current().bulk_create(
+            [
+                SignIn(
+                    pk=sign_in_id, user_id=user_id, auth_time=auth_time, acr=acr, amr=" ".join(amr), purge_at=purge_at
+                )
+            ],
+            ignore_conflicts=True,
+        )
+
+    def add_client(self, sign_in_id: UUID, client_pk: int, *, purge_at: datetime) -> None:
+        """Remember that a client was told who signed in, so that it hears of the sign-out."""
+        SignInClient.objects.using(router.db_for_write(SignInClient)).bulk_create(
+            [SignInClient(sign_in_id=sign_in_id, client_id=client_pk, purge_at=purge_at)], ignore_conflicts=True
+        )
+
+    def end(self, sign_in_ids: Sequence[UUID], *, now: datetime) -> list[UUID]:
+        """
+        End sign-ins, and with them what was issued in them without offline_access.
+
+        Codes and grants are read joined with their sign-in, so its end alone voids them, even those that a request in
+        flight is about to write.
+
+        Returns:
+            the ids of those that this call has ended.
+        """
+        database = router.db_for_write(self.model)
+        with transaction.atomic(using=database):
+            alive = self.current().select_for_update().filter(pk__in=sign_in_ids, ended_at=None)
+            ended = list(alive.order_by("pk").values_list("pk", flat=True))
+            self.current().filter(pk__in=ended).update(ended_at=now)
+            # A row in use is swept late enough by purge_at; an ended one must outlive requests in flight.
+            self.current().filter(pk__in=ended, purge_at__lt=now + ENDED_LIFETIME).update(purge_at=now + ENDED_LIFETIME)
+        return ended
+
+
+class SignIn(models.Model):
+    """
+    One sign-in. Its id is the sid of OpenID Connect.
+
+    auth_time is when the person proved who they are; acr and amr (space-delimited) say how, "" if nothing is known.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="oauth_sign_ins", verbose_name=_("user")
+    )
+    auth_time = models.DateTimeField(_("signed in"))
+    acr = models.CharField(_("authentication context"), max_length=255, blank=True)
+    amr = models.CharField(_("authentication methods"), max_length=255, blank=True)
+    ended_at = models.DateTimeField(_("signed out"), null=True)
+    purge_at = models.DateTimeField(db_index=True, editable=False)
+
+    objects = SignInManager()
+
+    class Meta:
+        verbose_name = _("sign-in")
+        verbose_name_plural = _("sign-ins")
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class SignInClient(models.Model):
+    """A client that was told of a sign-in, and that has registered an address for its end."""
+
+    sign_in = models.ForeignKey(SignIn, models.DO_NOTHING, db_constraint=False, related_name="clients")
+    client = models.ForeignKey(Client, models.CASCADE, related_name="+")
+    purge_at = models.DateTimeField(db_index=True, editable=False)
+
+    class Meta:
+        verbose_name = _("client of a sign-in")
+        verbose_name_plural = _("clients of sign-ins")
+        constraints = [models.UniqueConstraint(fields=["sign_in", "client"], name="oauth_service_one_sign_in_client")]
+
+    def __str__(self) -> str:
+        return str(self.sign_in_id)
