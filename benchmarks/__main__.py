@@ -1,11 +1,11 @@
-"""python -m benchmarks quick|full|scale -- measure, and write tables and a picture into benchmarks/results/."""
+"""python -m benchmarks quick|full|scale|versions -- measure, and write tables and a picture into benchmarks/results/."""
 
 import argparse
 import dataclasses
 import sys
 from pathlib import Path
 
-from . import measure, picture, report, scale, surroundings
+from . import measure, picture, report, scale, surroundings, versions
 from .subjects import BARE_DJANGO, BARE_WSGI, NODE_MEMORY, NODE_POSTGRES, OURS, TOOLKIT, TOOLKIT_CHEAPEST, Subject
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -14,7 +14,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("run", choices=["quick", "full", "scale"])
+    parser.add_argument("run", choices=["quick", "full", "scale", "versions"])
     parser.add_argument(
         "--only", nargs="+", metavar="SUBJECT", help="leave the others out, but for ours; nothing is written"
     )
@@ -23,9 +23,13 @@ def main() -> int:
     parser.add_argument("--window", type=int, default=200, help="requests in a window of the fastest subjects")
     parser.add_argument("--sizes", type=_numbers, default="10000,1000000,10000000", help="live grants, of scale")
     parser.add_argument("--refreshes", type=int, default=1_000_000, help="of scale")
+    parser.add_argument("--before", metavar="COMMIT", default="HEAD", help="the older one, of versions")
+    parser.add_argument(
+        "--instructions", action="store_true", help="versions under valgrind, instead of their CPU time"
+    )
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
-    (_scale if options.run == "scale" else _side_by_side)(options)
+    {"scale": _scale, "versions": _versions}.get(options.run, _side_by_side)(options)
     return 0
 
 
@@ -66,6 +70,19 @@ def _scale(options: argparse.Namespace) -> None:
     page = report.page("Ours at scale", surroundings.lines([OURS], postgres=postgres), parts)
     print(page)
     (RESULTS / "scale.md").write_text(page)
+
+
+def _versions(options: argparse.Namespace) -> None:
+    if options.instructions:
+        parts, postgres = versions.instructions(options.before)
+    else:
+        parts, postgres = versions.cpu_and_statements(
+            options.before, window=options.window, rounds=options.rounds, seconds=options.seconds or 600
+        )
+    about = [f"- before: {surroundings.commit(options.before)}", *surroundings.lines([OURS], postgres=postgres)]
+    page = report.page("Ours, before and after", about, parts)
+    print(page)
+    (RESULTS / ("instructions.md" if options.instructions else "versions.md")).write_text(page)
 
 
 def _numbers(text: str) -> list[int]:

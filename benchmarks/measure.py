@@ -15,7 +15,7 @@ from .load import Answer, Load, connected
 from .operations import OPERATIONS, Facts, Operation, Player
 from .postgres import Postgres
 from .processes import cpu_seconds, free_port, serving
-from .subjects import CONNECTIONS, ROOT, Subject
+from .subjects import CONNECTIONS, Subject
 
 FEWEST_ROUNDS = 5
 WARM_UP = 16  # requests before each window, not measured
@@ -108,16 +108,17 @@ def _stage(server: Postgres, subject: Subject, *, window: int, logs: Path) -> It
     port = free_port()
     state = logs / subject.name
     env = subject.environment(database, port=port, state=state, users=warm_up + own)
-    told = _set_up(subject, env) if subject.setup else ""
-    with serving(subject.command(port), cwd=ROOT, env=env, port=port, log=logs / f"{subject.name}.log") as pid:
+    told = set_up(subject, env) if subject.setup else ""
+    with serving(subject.command(port), cwd=subject.root, env=env, port=port, log=logs / f"{subject.name}.log") as pid:
         facts = Facts.heard(told or (state / "facts.json").read_text())
         player = Player(name=subject.name, port=port, paths=subject.paths, facts=facts, extra=subject.extra)
         yield Stage(subject=subject, pid=pid, env=env, player=player, warm_up=warm_up, window=own)
 
 
-def _set_up(subject: Subject, env: dict[str, str]) -> str:
+def set_up(subject: Subject, env: dict[str, str]) -> str:
+    """Run a subject's setup; what it printed."""
     command = [sys.executable, "-m", subject.setup]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=subject.root, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{subject.name} could not be set up:\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -1,9 +1,11 @@
 """One durable PostgreSQL server for a run, with a database for each subject."""
 
 import contextlib
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +19,12 @@ DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Postgres:
-    """A running server: its postmaster's process id, and the directory of its socket."""
+    """A running server: its postmaster's process id, the directory of its socket, and its log."""
 
     pid: int
     host: str
     version: str
+    log: Path
 
     def create(self, database: str) -> dict[str, str]:
         """
@@ -43,6 +46,34 @@ class Postgres:
         """A connection of our own, in which every statement commits by itself."""
         return psycopg.connect(host=self.host, user="postgres", dbname=database, autocommit=True)
 
+    @contextlib.contextmanager
+    def logged_statements(self) -> Iterator[Callable[[str], int]]:
+        """
+        Log every statement until the block ends.
+
+        Yields:
+            how many statements a database has run within the block so far; BEGIN and COMMIT are statements, too.
+        """
+        self._configure(log_statement="all", log_line_prefix="%d> ")
+        start = self.log.stat().st_size
+
+        def count(database: str) -> int:
+            logged = re.compile(rf"{re.escape(database)}> LOG:  (statement|execute)".encode())
+            with self.log.open("rb") as lines:
+                lines.seek(start)
+                return sum(logged.match(line) is not None for line in lines)
+
+        try:
+            yield count
+        finally:
+            self._configure(log_statement="none", log_line_prefix="")
+
+    def _configure(self, **settings: str) -> None:
+        with self.connect("postgres") as connection:
+            _alter(connection, settings)
+            connection.execute("SELECT pg_reload_conf()")
+        time.sleep(1)  # every session reads it before its next statement, once the postmaster has told it
+
 
 @contextlib.contextmanager
 def running(**settings: str) -> Iterator[Postgres]:
@@ -58,9 +89,7 @@ def running(**settings: str) -> Iterator[Postgres]:
         host = server.get_uri().partition("host=")[2]
         if settings:
             with psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True) as connection:
-                for name, value in settings.items():
-                    change = sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value))
-                    connection.execute(change)
+                _alter(connection, settings)
             server.stop()
             server.start()  # some settings are read only then
         pid = server.get_pid()
@@ -71,7 +100,12 @@ def running(**settings: str) -> Iterator[Postgres]:
                 if connection.execute("SELECT current_setting(%s)", [name]).fetchone() != (value,):
                     raise RuntimeError(f"{name} is not {value}: this server is not durable")
             version = str(connection.info.server_version // 10_000)
-        yield Postgres(pid=pid, host=host, version=version)
+        yield Postgres(pid=pid, host=host, version=version, log=server.log)
     finally:
         server.cleanup()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _alter(connection: psycopg.Connection, settings: Mapping[str, str]) -> None:
+    for name, value in settings.items():
+        connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))

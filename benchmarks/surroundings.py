@@ -26,6 +26,11 @@ def lines(subjects: list[Subject], *, postgres: str) -> list[str]:
     ]
 
 
+def commit(name: str) -> str:
+    """A commit's hash and subject."""
+    return _said("git", "show", "--no-patch", "--format=%h %s", name)
+
+
 def _commit() -> str:
     changed = _said("git", "status", "--porcelain", "--untracked-files=no", "--", "oauth_service", "config")
     return _said("git", "rev-parse", "--short", "HEAD") + (" and changes that are not committed" if changed else "")

@@ -24,6 +24,7 @@ class Subject:
         module: what serves it, where that is not granian with `app`.
         app: the WSGI callable of a Python subject.
         script: of a node one, and its argument.
+        root: the checkout that it runs from; older versions of ours have another.
         setup: module that fills the database and prints Facts; a node subject does both itself before it listens.
         defers_seconds: how long after its answer it may still work for a request; the window is held open for that.
         weight: its share of a window's requests; the slow ones would take an hour otherwise.
@@ -35,6 +36,7 @@ class Subject:
     module: str = ""
     app: str = ""
     script: tuple[str, ...] = ()
+    root: Path = ROOT
     setup: str = ""
     env: dict[str, str] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
