@@ -18,7 +18,7 @@ class Request(WSGIRequest):
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:
             self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
-        except ValueError:
+        except (ValueError, LookupError):  # the latter on early releases of 5.2
             self.content_type, self.content_params = "", {}
 
 

@@ -6,13 +6,14 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.encoding import iri_to_uri
-from django.utils.http import MAX_URL_REDIRECT_LENGTH
 
 from ..protocol.errors import OAuthError
 from ..protocol.reply_to import ReplyTo
 from .pages import PAGE_HEADERS
 from .programs import ProgramResponse
 from .refusals import log_refusal
+
+LONGEST_REDIRECT = 16_384  # characters; Django's own redirects may be as long, since 5.2.9
 
 
 def redirect_with_code(reply_to: ReplyTo, code: str) -> HttpResponse:
@@ -59,10 +60,11 @@ def pending_authorization_url(request: HttpRequest) -> str:
     The authorization request in `next` that waits for somebody to sign in, or to sign in as somebody else; "" for none.
 
     Django forgets an address longer than 2048 characters, and with it a request whose state is long. One that starts as the
-    authorization endpoint's cannot lead off this server, however long it is. Longer ones than a redirect may be are given up.
+    authorization endpoint's cannot lead off this server, however long it is. One that is longer than a redirect may be is given up.
     """
     wanted: str = request.POST.get("next", request.GET.get("next", ""))
     path = reverse("oauth_service:authorise").rstrip("/")
-    if wanted.partition("?")[0].rstrip("/") != path or len(wanted) > MAX_URL_REDIRECT_LENGTH:
+    # Django counts the characters of the Location header, where each that is not ASCII has become several.
+    if wanted.partition("?")[0].rstrip("/") != path or len(iri_to_uri(wanted)) > LONGEST_REDIRECT:
         return ""
     return wanted

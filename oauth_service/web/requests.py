@@ -117,6 +117,8 @@ def body_parameters(request: ProgramRequest) -> Parameters:
         raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}") from cause
     content_type, options = request.content_type, dict[str, str]()
     if content_type not in (JSON, FORM):
+        if "*" in content_type:  # an RFC 2231 parameter: HTTP has none here, and releases of Django read it differently
+            raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}", detail=f"{content_type[:100]!r}")
         try:
             content_type, options = parse_header_parameters(content_type)
         except ValueError as cause:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from oauth_service.models import Client
+from oauth_service.web.redirects import LONGEST_REDIRECT
 from tests.endpoints.page import Page
 from tests.guide import REDIRECT_URI, Guide
 
@@ -142,9 +143,20 @@ def test_a_request_goes_on_however_long_its_state_is(guide: Guide, alices: Brows
     assert response["Location"] == goes_on
 
 
-def test_a_request_longer_than_a_redirect_may_be_is_given_up(alices: Browser, guide: Guide) -> None:
+def test_a_request_goes_on_if_it_is_exactly_as_long_as_a_redirect_may_be(guide: Guide, alices: Browser) -> None:
+    """Every supported release of Django redirects that far."""
+    goes_on = request_of(guide)
+    goes_on += "x" * (LONGEST_REDIRECT - len(goes_on))
+    assert alices.get("/login/", {"next": goes_on})["Location"] == goes_on
+
+
+@pytest.mark.parametrize(
+    "state", ["x" * 20_000, "ü" * (LONGEST_REDIRECT // 2)], ids=["ASCII", "longer once it is encoded"]
+)
+def test_a_request_longer_than_a_redirect_may_be_is_given_up(alices: Browser, guide: Guide, state: str) -> None:
     """Who signs in is signed in, and gets no error; the authorization endpoint would not have sent them here."""
-    response = alices.get("/login/", {"next": request_of(guide, state="x" * 20_000)})
+    goes_on = f"{request_of(guide)}&more={state}"
+    response = alices.get("/login/", {"next": goes_on})
     assert (response.status_code, response["Location"]) == (302, "/manage-apps/")
 
 
