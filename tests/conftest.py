@@ -7,8 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 
-from oauth_service.clients import authentication
-from oauth_service.guard import failure_counts, throttle
+from oauth_service import testing
 from oauth_service.models import Client
 from oauth_service.watch import audit
 from tests.guide import Guide
@@ -19,19 +18,16 @@ hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
-def forget_secrets() -> None:
+def forget_everything() -> None:
     """No test profits from a secret that another has proven or refuted, nor pays for what failed in it."""
-    authentication._remembered.clear()
-    authentication._refuted.clear()
-    failure_counts.forget_all()
-    for each in (throttle.LOGINS, throttle.CLIENTS):
-        each.calm_down()
+    testing.forget_everything()
 
 
 @pytest.fixture(autouse=True)
 def forget_what_waits() -> Iterator[None]:
-    """No thread writes to a test's database behind its back: what waits for the audit trail waits for audit.flush()."""
+    """Events wait as in production, for audit.flush() alone: no thread writes to a test's database behind its back."""
     with pytest.MonkeyPatch.context() as patch:  # one of its own, which no test undoes
+        patch.setattr(audit, "is_test_run", lambda: False)
         patch.setattr(audit, "_trail", audit._Trail())
         patch.setattr(audit._Trail, "start", lambda trail: None)
         yield

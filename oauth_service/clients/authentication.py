@@ -82,6 +82,13 @@ def standing(parameters: Parameters, *, user_id: Any = None) -> ClientWithConsen
     return standing
 
 
+def forget_secrets() -> None:
+    """Forget which secrets were right or wrong; each is checked slowly again."""
+    with _remembering:
+        _remembered.clear()
+        _refuted.clear()
+
+
 def _fault_of(client: ClientRow, credentials: Credentials) -> str:
     if not client.is_active:
         return "it was deactivated"

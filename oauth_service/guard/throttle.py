@@ -132,6 +132,12 @@ CLIENTS = Throttle("client", at_once=1)
 UNGUESSABLE = Throttle("client", at_once=0, memory="unguessable")
 
 
+def calm_down() -> None:
+    """Forget what was in vain, for every kind of name."""
+    for each in (LOGINS, CLIENTS, UNGUESSABLE):
+        each.calm_down()
+
+
 def _limit() -> RateLimitItem:
     return RateLimitItemPerSecond(
         conf.FAILURE_LIMIT(), int(conf.FAILURE_WINDOW().total_seconds()), namespace="oauth_service"

@@ -59,8 +59,8 @@ def pending_authorization_url(request: HttpRequest) -> str:
     """
     The authorization request in `next` that waits for somebody to sign in, or to sign in as somebody else; "" for none.
 
-    Django forgets an address longer than 2048 characters, and with it a request whose state is long. One that starts as the
-    authorization endpoint's cannot lead off this server, however long it is. One that is longer than a redirect may be is given up.
+    Django forgets an address longer than 2048 characters, and with it a request whose state is long. A URL that starts as the
+    authorization endpoint's cannot lead off this server, however long it is. A URL longer than LONGEST_REDIRECT is given up.
     """
     wanted: str = request.POST.get("next", request.GET.get("next", ""))
     path = reverse("oauth_service:authorise").rstrip("/")

@@ -1,0 +1,1 @@
+"""A host project that tests itself, with Django's own runner or with pytest: what its tests leave behind."""

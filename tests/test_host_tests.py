@@ -1,0 +1,151 @@
+"""The tests of a host project: nothing of ours outlives one of them, and nothing is written into the real database."""
+
+import importlib
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from enum import Enum
+from types import ModuleType
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.cache.backends.locmem import LocMemCache
+from django.db import connection
+
+import oauth_service
+from config.sites import ROOT
+from oauth_service import conf, testing
+from tests.guide import Guide
+from tests.test_audit import Committed
+from tests.test_signals import play
+
+RUNNERS = {
+    "django": ["-m", "django", "test", "tests.host.flow", "--noinput"],
+    "django in parallel": ["-m", "django", "test", "tests.host.flow", "--noinput", "--parallel=2"],
+    "pytest": ["-m", "pytest", "-q", "tests/host/flow.py", "--noconftest", "-p", "no:xdist", "-p", "no:cacheprovider"],
+}
+
+
+class Host:
+    """The host project: its real database, with the tables of all apps, and what its commands print."""
+
+    def __init__(self, database: dict[str, Any]) -> None:
+        self.database = database
+        self.run("-m", "django", "migrate", "--verbosity=0")
+
+    def run(self, *arguments: str) -> str:
+        """Run Python with the host's settings; what was printed. A failure is shown."""
+        environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "tests.host.settings",
+            "HOST_DATABASE": json.dumps(self.database),
+        }
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def events(self) -> int:
+        """How many events the real database has."""
+        program = (
+            "import django; django.setup(); from oauth_service.models import AuditEvent as A; print(A.objects.count())"
+        )
+        return int(self.run("-c", program).split()[-1])
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """The host on the kind of database that these tests run on, which it keeps its connections to for ever."""
+    if connection.vendor == "sqlite":
+        name = str(tmp_path_factory.mktemp("host") / "real.sqlite3")
+        yield Host({"ENGINE": "django.db.backends.sqlite3", "NAME": name, "CONN_MAX_AGE": None})
+        return
+    settings = connection.settings_dict
+    name = f"host_{os.getpid()}"
+    server = {"host": settings["HOST"], "user": settings["USER"]}
+    with psycopg.connect(**server, dbname="postgres", autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield Host(
+                {"ENGINE": settings["ENGINE"], "NAME": name, "CONN_MAX_AGE": None}
+                | {key: settings[key] for key in ("HOST", "USER")}
+            )
+            left = admin.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", [f"test_{name}%"]).fetchall()
+            assert left == []
+        finally:
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_the_tests_of_a_host_leave_nothing_behind(host: Host, runner: str) -> None:
+    """Not in the real database, which the settings name again at the end; and the database of the tests can be dropped."""
+    host.run(*RUNNERS[runner])
+    assert host.events() == 0
+
+
+# -- what stays in memory ----------------------------------------------------------------------------------------------
+
+# What is no person's and no client's: settings as they were read, statements as they were compiled.
+KEPT = {"oauth_service.conf._in_force", "_compiled"}
+
+
+def modules() -> Iterator[ModuleType]:
+    """Every module of the server that may be imported without an extra."""
+    for found in pkgutil.walk_packages(oauth_service.__path__, "oauth_service."):
+        if ".migrations" not in found.name:
+            yield importlib.import_module(found.name)
+
+
+def remembered() -> dict[str, int]:
+    """How much there is in each object that a module of the server keeps for the life of the process."""
+    found = {f"{module.__name__}.{name}": value for module in list(modules()) for name, value in vars(module).items()}
+    return {name: size(value) for name, value in found.items() if "__" not in name and name not in KEPT}
+
+
+def size(value: object, depth: int = 4) -> int:
+    """How many things are in a container, and in the containers that an object of ours or a cache in memory has."""
+    if not depth:
+        return 0
+    if isinstance(value, dict):
+        return len(value) + sum(size(each, depth - 1) for each in list(value.values()))
+    if isinstance(value, (list, set, deque)):
+        return len(value)
+    is_ours = isinstance(value, LocMemCache) or type(value).__module__.startswith(("oauth_service.", "limits."))
+    if not is_ours or isinstance(value, (type, Enum)):
+        return 0
+    return sum(size(each, depth - 1) for name, each in getattr(value, "__dict__", {}).items() if name not in KEPT)
+
+
+def test_nothing_that_is_remembered_outlives_a_test(guide: Guide, committed: Committed) -> None:
+    """Whatever a module keeps of people and clients is known to testing.forget_everything()."""
+    testing.forget_everything()
+    before = remembered()
+    with committed():
+        play(guide)
+        for _attempt in range(5):
+            guide.exchange("SPL__x", client_secret="wrong")
+            guide.exchange("SPL__x", client_id="nobody")
+            guide.browser.post("/login/", {"username": "alice", "password": "wrong"})
+    grown = {name for name, much in remembered().items() if much > before[name]}
+    testing.forget_everything()
+    assert (remembered(), len(grown) > 4) == (before, True), grown
+
+
+def test_what_one_test_was_refused_for_is_not_counted_in_the_next(guide: Guide) -> None:
+    """Else a project whose tests mistype a password often enough is locked out by its own tests."""
+    for _attempt in range(conf.FAILURE_LIMIT() + 1):
+        guide.exchange("SPL__x", client_secret="wrong")
+    assert guide.exchange("SPL__x", client_secret="wrong").status_code == 429
+    testing.forget_everything()
+    assert guide.exchange("SPL__x", client_secret="wrong").status_code == 401
