@@ -35,7 +35,7 @@ from django.utils.module_loading import import_string
 
 from . import conf, signals
 from .guard import outage
-from .web.pages import PAGE_HEADERS
+from .web.pages import KEEPS_OPENER, PAGE_HEADERS
 from .web.programs import Headers, ProgramResponse, ProgramView
 from .web.requests import FAILED_BEFORE, ProgramRequest
 
@@ -52,7 +52,7 @@ class Route(NamedTuple):
 
 
 OF_PROGRAMS = frozenset({"Content-Type", "X-Content-Type-Options"})
-OF_PEOPLE = frozenset({"Content-Type", *(name for name, _ in PAGE_HEADERS)})
+OF_PEOPLE = frozenset({"Content-Type", *(name for name, _ in (*PAGE_HEADERS, KEEPS_OPENER))})
 
 MOST_HOSTS = 100
 

@@ -11,6 +11,7 @@ from django.test import Client as Browser
 from pytest_django import Settings
 
 from oauth_service import signals
+from tests import addresses
 from tests.endpoints.page import Page
 from tests.guide import FORM, JSON, Guide
 
@@ -88,7 +89,7 @@ def test_any_origin_may_ask(guide: Guide, path: str) -> None:
     )
     assert asked["Access-Control-Allow-Origin"] == "*"
     assert asked["Access-Control-Allow-Methods"] == FOR_PROGRAMS[path]
-    assert asked["Access-Control-Allow-Headers"] == "Authorization, Content-Type"
+    assert asked["Access-Control-Allow-Headers"] == "Authorization, Content-Type, *"
     assert asked["Access-Control-Max-Age"] == "86400"
     assert "Access-Control-Allow-Credentials" not in asked
 
@@ -335,6 +336,38 @@ def test_every_page_carries_a_strict_policy(alices: Browser, path: str) -> None:
         assert answer["X-Frame-Options"] == "DENY"
         assert answer["Referrer-Policy"] == "same-origin"
         assert "no-store" in answer["Cache-Control"]
+
+
+OF_A_SIGN_IN = ("/authorise/", "/login/", "/logout/", "/signed-out/")
+
+
+@pytest.mark.parametrize("path", FOR_PEOPLE)
+@pytest.mark.parametrize("method", ["get", "post", "put", "options"])
+def test_a_sign_in_keeps_the_page_that_opened_it(guide: Guide, path: str, method: str) -> None:
+    """An app may have opened it in a popup; Django's SecurityMiddleware cuts the two apart. Other pages stay as it has them."""
+    expected = "unsafe-none" if path in OF_A_SIGN_IN else "same-origin"
+    for browser in (Browser(), forbearing(guide.alice), Browser(enforce_csrf_checks=True)):
+        for form in both(path):
+            if (answer := getattr(browser, method)(form)).status_code != 403:
+                assert answer["Cross-Origin-Opener-Policy"] == expected
+
+
+def test_a_form_that_is_no_longer_good_keeps_the_page_that_opened_it(db: None) -> None:
+    """Who goes back and tries again is in the same popup."""
+    answer = Browser(enforce_csrf_checks=True).post("/login/")
+    assert (answer.status_code, answer["Cross-Origin-Opener-Policy"]) == (403, "unsafe-none")
+
+
+def test_every_page_says_whether_it_keeps_the_page_that_opened_it() -> None:
+    """One that is added is asked here."""
+    assert {path for path in addresses.FOR_PEOPLE if path.endswith("/")} == set(FOR_PEOPLE)
+
+
+@pytest.mark.parametrize("login_url", ["/elsewhere/", "https://login.example/"])
+def test_the_connected_apps_may_lead_to_a_login_elsewhere(alices: Browser, settings: Settings, login_url: str) -> None:
+    """Whose session has ended comes there from “Revoke Access”, and it may redirect to any identity provider."""
+    settings.LOGIN_URL = login_url
+    assert "form-action" not in alices.get("/manage-apps/")["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("path", ["/login/", "/logout/", "/oauth/deauthorise/"])

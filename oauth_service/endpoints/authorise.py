@@ -31,7 +31,7 @@ from ..web.requests import FAILED_BEFORE, ProgramRequest, body_parameters, query
 
 @csrf_exempt  # an authorization request may be sent by POST from anywhere; the user's answer is checked in _answer
 @requires_csrf_token
-@page_endpoint("GET", "POST")
+@page_endpoint("GET", "POST", keeps_opener=True)
 def authorise(request: HttpRequest) -> HttpResponse:
     """
     Ask the user what a client may have, and answer the client.
@@ -167,7 +167,7 @@ def _consent_page(
         "action": request.path,
     }
     response = render_page(request, "consent", context)
-    protect_page(response, reply_to=reply_to)
+    protect_page(response, leads_on=True)
     return response
 
 

@@ -46,17 +46,23 @@ class _Login(LoginView):
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        client_name = self._waiting[0].name if self._waiting else ""
+        client_name = self._waiting.name if self._waiting else ""
         return super().get_context_data(service_name=conf.SERVICE_NAME(), client_name=client_name, **kwargs)
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> Any:
         response = super().render_to_response(context, **kwargs)
-        # Signing in may end at the client at once, where the user has allowed it before: form-action covers redirects.
-        protect_page(response, reply_to=self._waiting[1] if self._waiting else None)
+        # Signing in may end at the client at once, if the user has allowed it before, or at any page of a project.
+        protect_page(response, leads_on=bool(self._waiting) or not self._ends_here)
         return response
 
+    @property
+    def _ends_here(self) -> bool:
+        """Whether what comes after the login is a page of ours, which redirects nowhere."""
+        ours = [reverse(f"oauth_service:{name}").rstrip("/") for name in ("authorise", "manage_apps")]
+        return self.get_success_url().partition("?")[0].rstrip("/") in ours
+
     @cached_property
-    def _waiting(self) -> tuple[ClientRow, ReplyTo] | None:
+    def _waiting(self) -> ClientRow | None:
         """The client that sent the person here, if its request would be answered."""
         target = urlsplit(self.get_redirect_url())
         if target.path.rstrip("/") != reverse("oauth_service:authorise").rstrip("/"):
@@ -64,12 +70,13 @@ class _Login(LoginView):
         try:
             parameters = from_form(target.query.encode())
             client = authentication.standing(parameters).client
-            return client, ReplyTo.verify(client, parameters, issuer=conf.issuer_of(self.request))
+            ReplyTo.verify(client, parameters, issuer=conf.issuer_of(self.request))
+            return client
         except OAuthError:
             return None  # the authorization endpoint says what is wrong, once the person is signed in
 
 
-@page_endpoint("GET", "POST")
+@page_endpoint("GET", "POST", keeps_opener=True)
 def login(request: HttpRequest) -> HttpResponseBase:
     """Sign a person in and let the request that brought them here go on."""
     return _Login.as_view()(request)

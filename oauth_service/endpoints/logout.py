@@ -21,13 +21,13 @@ class _Logout(LogoutView):
         return self.get_default_redirect_url() if points_to_itself(self.request, target) else target
 
 
-@page_endpoint("POST")
+@page_endpoint("POST", keeps_opener=True)
 def logout(request: HttpRequest) -> HttpResponseBase:
     """End the session on this server; connected apps stay connected."""
     return _Logout.as_view()(request)
 
 
-@page_endpoint("GET")
+@page_endpoint("GET", keeps_opener=True)
 def signed_out(request: HttpRequest) -> HttpResponseBase:
     """Say that the session has ended."""
     return render_page(request, "signed_out", {})

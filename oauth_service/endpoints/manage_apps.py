@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import resolve_url
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from .. import conf
 from ..models import AuditEvent, Client, Consent
 from ..models.audit_event import Event
-from ..web.pages import page_endpoint, render_page
+from ..web.pages import page_endpoint, protect_page, render_page
 
 RECENT = 20
 READ = 200  # events that are looked at for them: what happens again and again is one line a day
@@ -64,9 +67,13 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
         }
         for consent in Consent.objects.of_user(request.user.pk, now=timezone.now())
     ]
-    return render_page(
+    response = render_page(
         request, "manage_apps", {"connections": connections, "activities": _activities_of(request.user.pk)}
     )
+    # Whose session has ended meanwhile is sent from a form on this page to the login, and another than ours may lead on.
+    is_ours = resolve_url(settings.LOGIN_URL).rstrip("/") == reverse("oauth_service:login").rstrip("/")
+    protect_page(response, leads_on=not is_ours)
+    return response
 
 
 def _activities_of(user_id: Any) -> list[Activity]:

@@ -87,18 +87,6 @@ class ReplyTo:
         parts = urlsplit(self.uri)
         return parts.netloc if parts.scheme in ("https", "http") else ""
 
-    @property
-    def csp_source(self) -> str:
-        """
-        The redirect target as a source expression for form-action (Content Security Policy Level 3 section 2.3.1).
-
-        Its grammar has no IPv6 addresses, no private-use hosts and no empty port: for the first two the scheme has to do.
-        """
-        parts = urlsplit(self.uri)
-        if parts.scheme in ("https", "http") and "[" not in parts.netloc:
-            return f"{parts.scheme}://{parts.netloc.removesuffix(':')}"
-        return f"{parts.scheme}:"
-
     def _with(self, answer: dict[str, str]) -> str:
         if self._state:
             answer["state"] = self._state

@@ -19,7 +19,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     logger.warning("csrf endpoint=%s reference=%s reason=%r", on_one_line(request.path), reference, reason)
     context = {"reference": reference, "detail": reason if settings.DEBUG else ""}
     response = render_page(request, "csrf_failure", context, status=403)
-    protect_page(response)
+    protect_page(response, keeps_opener=True)
     return response
 
 

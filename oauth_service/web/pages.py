@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 
 from .. import conf, signals
 from ..protocol.errors import OAuthError, TemporarilyUnavailable, UnverifiedTarget
-from ..protocol.reply_to import ReplyTo
 from .programs import Headers, allowed_methods
 from .refusals import log_refusal, unavailable
 from .requests import ProgramRequest
@@ -24,12 +23,13 @@ View = Callable[..., HttpResponseBase]
 Page = TypeVar("Page", bound=HttpResponseBase)
 
 
-def page_endpoint(*methods: str) -> Callable[[View], View]:
+def page_endpoint(*methods: str, keeps_opener: bool = False) -> Callable[[View], View]:
     """
     Make a view a page for people: refusals as an error page, a strict Content-Security-Policy, no framing, no caching.
 
     Args:
         methods: HTTP methods it answers; OPTIONS comes with them, and HEAD with GET.
+        keeps_opener: it is on the way of a sign-in, which an app may have opened in a popup.
     """
     allowed = allowed_methods(methods)
 
@@ -46,7 +46,7 @@ def page_endpoint(*methods: str) -> Callable[[View], View]:
                 else:
                     response = page_or_refusal(request, context, partial(view, request, *args, **kwargs))
                 context.status = response.status_code
-            protect_page(response)
+            protect_page(response, keeps_opener=keeps_opener)
             return response
 
         return answer
@@ -89,15 +89,20 @@ def _status_of(failure: Exception) -> int:
             return 500
 
 
-def protect_page(response: HttpResponseBase, *, reply_to: ReplyTo | None = None) -> None:
+def protect_page(response: HttpResponseBase, *, leads_on: bool = False, keeps_opener: bool = False) -> None:
     """
     Give a page the headers that keep it ours; what an inner call has set is kept.
 
     Args:
-        reply_to: a form on the page ends in a redirect there, which form-action must allow, exactly.
+        leads_on: the answer to a form on the page may redirect to other origins. Browsers hold form-action against each of a
+            chain of redirects, and what comes after the client's callback only the client knows: the page goes without.
+        keeps_opener: the page that opened this one keeps its window. Django's Cross-Origin-Opener-Policy would cut it off for
+            good, and the app would never hear from its popup.
     """
-    for name, value in _page_headers(f"'self' {reply_to.csp_source}") if reply_to else PAGE_HEADERS:
+    for name, value in LEADING_ON if leads_on else PAGE_HEADERS:
         response.headers.setdefault(name, value)
+    if keeps_opener:
+        response.headers.setdefault(*KEEPS_OPENER)
 
 
 def _page_headers(form_action: str) -> Headers:
@@ -106,7 +111,7 @@ def _page_headers(form_action: str) -> Headers:
             "Content-Security-Policy",
             (
                 "default-src 'none'; style-src 'self'; img-src 'self'; "
-                f"form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
+                f"{form_action}frame-ancestors 'none'; base-uri 'none'"
             ),
         ),
         ("X-Frame-Options", "DENY"),
@@ -117,7 +122,9 @@ def _page_headers(form_action: str) -> Headers:
     )
 
 
-PAGE_HEADERS = _page_headers("'self'")
+PAGE_HEADERS = _page_headers("form-action 'self'; ")
+LEADING_ON = _page_headers("")
+KEEPS_OPENER = ("Cross-Origin-Opener-Policy", "unsafe-none")
 
 
 def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:

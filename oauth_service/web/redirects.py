@@ -9,7 +9,7 @@ from django.utils.encoding import iri_to_uri
 
 from ..protocol.errors import OAuthError
 from ..protocol.reply_to import ReplyTo
-from .pages import PAGE_HEADERS
+from .pages import KEEPS_OPENER, PAGE_HEADERS
 from .programs import ProgramResponse
 from .refusals import log_refusal
 
@@ -25,7 +25,7 @@ def respond_with_code(reply_to: ReplyTo, code: str) -> ProgramResponse:
     """The same, with the headers of a page, for a way in beside Django's handler."""
     content_type = f"text/html; charset={settings.DEFAULT_CHARSET}"
     headers = (("Content-Type", content_type), ("Location", iri_to_uri(reply_to.with_code(code))))
-    return ProgramResponse(302, headers=(*headers, ("Vary", "Cookie"), *PAGE_HEADERS))
+    return ProgramResponse(302, headers=(*headers, ("Vary", "Cookie"), *PAGE_HEADERS, KEEPS_OPENER))
 
 
 def redirect_with_error(request: HttpRequest, reply_to: ReplyTo, refusal: OAuthError) -> HttpResponse:
