@@ -59,9 +59,10 @@ test-sqlite: setup
 
 # What has had its turn with SQLite.
 WITHOUT_A_DATABASE := protocol simulation packaging openapi fuzz benchmarks $(addprefix architecture/test_,clauses.py docs.py imports.py tree.py)
-# Through the direct way in, as SQLite's run goes through Django.
+# Through the direct way in, as SQLite's run goes through Django; in a database that is not the default one, beside a replica that
+# nobody may ask (tests/database.py).
 test-postgres: setup
-	TEST_ENTRY=direct TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m "not journey and not production and not fault" \
+	TEST_ENTRY=direct TEST_ROUTERS=1 TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m "not journey and not production and not fault" \
 		$(addprefix --ignore tests/,$(WITHOUT_A_DATABASE)) $(ARGS)
 
 journeys: setup ## both sites and a real browser, axe-core on every page, clients we did not write

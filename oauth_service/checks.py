@@ -8,12 +8,13 @@ from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's own name
-from django.db import connections, router
+from django.db import connections
 from django.http.request import split_domain_port, validate_host
 from django.shortcuts import resolve_url
 from django.template import TemplateDoesNotExist
@@ -24,8 +25,7 @@ from django.utils.encoding import force_bytes
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
-from . import conf, host_checks
-from .models import Client
+from . import conf, database, host_checks
 from .protocol import redirect_uri, scope
 from .protocol.errors import InvalidScope
 from .resources.protect import required_scopes
@@ -74,7 +74,7 @@ def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E012-E015, E020, W006, W010-W012: what our pages need of the project around them, and its guarded views of our settings."""
+    """E012-E015, E020, E030, W006, W010-W012: what our pages need of the project around them, and views of our settings."""
     return [_message(*finding) for finding in (*_faults_of_surroundings(), *host_checks.findings())]
 
 
@@ -195,6 +195,8 @@ def _faults_of_surroundings() -> Iterator[Finding]:
     else:
         if _leads_nowhere(settings.LOGIN_URL):
             yield "E015", f"LOGIN_URL {str(settings.LOGIN_URL)!r} leads nowhere.", 'Set it to "oauth_service:login".'
+    if spread := _fault_of_databases():
+        yield "E030", spread, "Let DATABASE_ROUTERS send them to one: they are read together, and refer to each other."
     if settings.SECURE_REFERRER_POLICY in ("no-referrer", ["no-referrer"], ("no-referrer",)):
         yield (
             "W006",
@@ -251,7 +253,7 @@ def _wants_of_deployment() -> Iterator[Finding]:
             "Requests without TLS are answered instead of being sent to https.",
             "Set SECURE_SSL_REDIRECT, or silence this where a proxy in front does it.",
         )
-    connection = connections[router.db_for_write(Client)]
+    connection = connections[database.ours()]
     if connection.vendor == "sqlite" and connection.settings_dict["OPTIONS"].get("transaction_mode") != "IMMEDIATE":
         yield (
             "W009",
@@ -297,6 +299,12 @@ def _fault_of_templates() -> tuple[str, str] | None:
             "Our pages name who is signed in.",
         )
     return None
+
+
+def _fault_of_databases() -> str:
+    models = [*apps.get_app_config("oauth_service").get_models(), get_user_model()]
+    found = {f"{model.__name__} to {database.primary(model)!r}": database.primary(model) for model in models}
+    return "" if len(set(found.values())) == 1 else f"Rows go to several databases: {', '.join(found)}."
 
 
 def _leads_nowhere(url: Any) -> bool:

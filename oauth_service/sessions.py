@@ -17,6 +17,7 @@ from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
 
+from . import database
 from .compiled.statement import Placeholder, Select
 from .models import user
 
@@ -46,7 +47,7 @@ class Backend(ModelBackend):
 def _alive_rows() -> "models.QuerySet[Any, Any]":
     now = Placeholder("now", models.DateTimeField())
     key = Placeholder("session_key", models.CharField())
-    alive = Session.objects.filter(session_key=key, expire_date__gt=now)
+    alive = Session.objects.using(database.primary(Session)).filter(session_key=key, expire_date__gt=now)
     return alive.values_list("session_data")
 
 

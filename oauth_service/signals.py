@@ -17,6 +17,8 @@ from django.db import transaction
 from django.dispatch import Signal
 from django.http import HttpRequest
 
+from . import database
+
 logger = logging.getLogger("oauth_service.events")
 
 login_refused = Signal()  # username, reason
@@ -112,7 +114,7 @@ def announce(signal: Signal, **facts: object) -> None:
         finally:
             _current.reset(token)
 
-    transaction.on_commit(tell, robust=True)
+    transaction.on_commit(tell, using=database.ours(), robust=True)
 
 
 def _tell(signal: Signal, facts: dict[str, object]) -> None:

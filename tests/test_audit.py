@@ -21,6 +21,7 @@ from pytest_django import Settings
 from oauth_service import signals
 from oauth_service.models import AuditEvent, Grant, audit_event, purge
 from oauth_service.watch import audit
+from tests.database import ALIAS
 from tests.guide import SECRET, Guide
 from tests.test_signals import ANNOUNCED, EVENTS, play
 from tests.test_unavailable import AWAY
@@ -352,7 +353,7 @@ def staff() -> Iterator[type[User]]:
 
 def test_it_goes_by_whatever_name_the_user_is_deleted(played: Guide, staff: type[User]) -> None:
     """Django tells of a deletion as one of that name alone, and not as one of a user."""
-    staff._default_manager.get(pk=played.alice.pk).delete()
+    staff._default_manager.using(ALIAS).get(pk=played.alice.pk).delete()
     assert set(written("event", "user_id")) == {("client_refused", None)}
 
 

@@ -11,7 +11,6 @@ from django.conf import settings as django_settings
 from django.core import checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db import connection
 from django.middleware.csrf import CsrfViewMiddleware
 from django.urls import path
 from django.views.defaults import server_error
@@ -20,6 +19,7 @@ from pytest_django import Settings
 from config.server.urls import urlpatterns as server_urls
 from config.sites import ROOT
 from oauth_service.checks import check_deployment, check_names, check_surroundings, check_values
+from tests.database import connection
 
 SAFE = {
     "OAUTH_SERVICE_ISSUER": "https://id.example",

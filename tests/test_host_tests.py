@@ -15,11 +15,11 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.cache.backends.locmem import LocMemCache
-from django.db import connection
 
 import oauth_service
 from config.sites import ROOT
 from oauth_service import conf, testing
+from tests.database import connection
 from tests.guide import Guide
 from tests.test_audit import Committed
 from tests.test_signals import play

@@ -12,6 +12,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from oauth_service.sessions import Backend, SessionStore
+from tests.database import ALIAS
 
 pytestmark = pytest.mark.django_db
 
@@ -71,7 +72,7 @@ def test_the_user_is_the_orms(alice: User) -> None:
     fresh = User.objects.get(pk=alice.pk)
     columns = [field.attname for field in User._meta.concrete_fields]
     assert {name: getattr(found, name) for name in columns} == {name: getattr(fresh, name) for name in columns}
-    assert (type(found), found._state.adding, found._state.db) == (User, False, "default")
+    assert (type(found), found._state.adding, found._state.db) == (User, False, ALIAS)
 
 
 def test_nobody_is_nobody() -> None:

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth import authenticate
-from django.db import connection, transaction
+from django.db import transaction
 from django.dispatch import Signal
 from django.test import Client as Browser
 from django.utils import timezone
 
 from oauth_service import signals
 from oauth_service.models import Client, Grant
+from tests.database import ALIAS, connection
 from tests.guide import SECRET, Guide, query_of
 
 Events = list[tuple[str, dict[str, Any]]]
@@ -251,9 +252,9 @@ def test_nothing_is_told_before_it_is_committed(guide: Guide, events: Events) ->
 @pytest.mark.django_db(transaction=True)
 def test_what_is_rolled_back_is_not_told(guide: Guide, events: Events) -> None:
     """A host project's transaction around it failed: it never happened."""
-    with transaction.atomic():
+    with transaction.atomic(using=ALIAS):
         signals.announce(signals.app_deauthorised, user_id=1, client_id="presc_man_123")
-        transaction.set_rollback(True)
+        transaction.set_rollback(True, using=ALIAS)
     assert events == []
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError, connection
+from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 from django.test import Client as Browser
 from psycopg import errors
 
+from tests.database import connection
 from tests.guide import FORM, Guide
 
 

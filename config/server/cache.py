@@ -87,5 +87,5 @@ def absent_table(chosen: BaseCache) -> str:
     """The name of the table that a cache is to be kept in if it is not there; "" where all is well."""
     if not isinstance(chosen, TableCache):
         return ""
-    connection = connections[router.db_for_read(chosen.cache_model_class)]
+    connection = connections[router.db_for_write(chosen.cache_model_class)]
     return "" if chosen.table in connection.introspection.table_names() else chosen.table

@@ -8,6 +8,7 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from .. import database
 from ..models import AuditEvent, Client
 from .read_only import ReadOnly
 from .user_fields import user_names
@@ -53,7 +54,10 @@ class AuditEventAdmin(ReadOnly, admin.ModelAdmin):
 
 def _users_called(word: str) -> models.QuerySet[Any, Any]:
     named = models.Q(*[(f"{name}__icontains", word) for name in user_names()], _connector=models.Q.OR)
-    return get_user_model()._default_manager.filter(named).order_by("pk").values_list("pk", flat=True)
+    users = get_user_model()
+    return (
+        users._default_manager.using(database.primary(users)).filter(named).order_by("pk").values_list("pk", flat=True)
+    )
 
 
 def _clients_called(word: str) -> models.QuerySet[Any, Any]:

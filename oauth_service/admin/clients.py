@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
+from .. import database
 from ..models import Client
 from .forms import ClientForm
 from .live_grants import CountedDeletion, count_of_live
@@ -127,7 +128,7 @@ class ClientAdmin(CountedDeletion):
     def rotate_secret(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Make a new secret and show it this once; the one before stays good until it is ended."""
         client = self._changeable(request, pk)
-        with transaction.atomic():
+        with transaction.atomic(using=database.ours()):
             secret = Client.objects.rotate_secret(client)
             self.log_change(request, client, "Rotated the client secret.")
         return self._show_secret(request, client, secret)
@@ -135,7 +136,7 @@ class ClientAdmin(CountedDeletion):
     def end_previous(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Let the newest secret be the only good one."""
         client = self._changeable(request, pk)
-        with transaction.atomic():
+        with transaction.atomic(using=database.ours()):
             Client.objects.end_previous_secret(client)
             self.log_change(request, client, "Ended the previous client secret.")
         messages.success(request, _("The previous secret is no longer accepted."))
@@ -163,7 +164,7 @@ class ClientAdmin(CountedDeletion):
         return render(request, "admin/oauth_service/client/secret.html", context)
 
     def _switch(self, request: HttpRequest, clients: models.QuerySet[Client], *, is_active: bool) -> None:
-        with transaction.atomic():
+        with transaction.atomic(using=database.ours()):
             changed = list(clients.exclude(is_active=is_active))
             for client in changed:
                 Client.objects.filter(pk=client.pk).update(is_active=is_active)

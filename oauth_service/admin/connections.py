@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .. import signals
+from .. import database, signals
 from ..models import Consent, Grant
 from .live_grants import CountedDeletion, count_of_live, live_grants
 from .read_only import ReadOnly
@@ -66,7 +66,7 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
         self._withdraw(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Consent]) -> None:
-        with transaction.atomic():
+        with transaction.atomic(using=database.ours()):
             for consent in queryset.select_related("client"):
                 self._withdraw(consent)
 
@@ -111,7 +111,7 @@ class GrantAdmin(ReadOnly, admin.ModelAdmin):
         self._end(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Grant]) -> None:
-        with transaction.atomic():
+        with transaction.atomic(using=database.ours()):
             for grant in queryset:
                 self._end(grant)
 

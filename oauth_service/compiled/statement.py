@@ -9,18 +9,13 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
-from django.db import (
-    DEFAULT_DB_ALIAS,
-    connections,
-    models,
-    router,
-    transaction,
-)
+from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import sql
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import Value
 
+from .. import database
 from . import driver
 
 R = TypeVar("R")
@@ -100,9 +95,7 @@ class _Statement:
         self._compiled: dict[str, _Compiled] = {}
 
     def _connection(self) -> BaseDatabaseWrapper:
-        # Always where writes go: a replica may not know yet that a token was revoked.
-        alias = router.db_for_write(self._model()) if _routers() else DEFAULT_DB_ALIAS
-        return connections[alias]
+        return connections[database.primary(self._model())]
 
     def _on(self, connection: BaseDatabaseWrapper) -> _Compiled:
         try:
@@ -259,7 +252,3 @@ def _chain(steps: Sequence[Any], expression: Any, connection: BaseDatabaseWrappe
 def _of_its_own_type(field: Any) -> Any:
     # The value of a foreign key is of the type of the key it refers to.
     return field.target_field if field.is_relation else field
-
-
-def _routers() -> list[Any]:
-    return router.routers

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csrf_token
 
-from .. import conf, signals
+from .. import conf, database, signals
 from ..clients import authentication
 from ..models import Client, ClientRow, ClientWithConsent, Consent
 from ..protocol import authorization_request
@@ -116,7 +116,7 @@ def _answer(
     if "deny" in parameters:
         raise AccessDenied("the user did not allow it", detail=f"user {request.user.pk}, client {client.client_id}")
     try:
-        with transaction.atomic():
+        with transaction.atomic(using=database.ours()):
             now = timezone.now()
             consent = Consent.objects.give(user_id=request.user.pk, client_pk=client.pk, scope=asked.scope, now=now)
             facts = {"user_id": request.user.pk, "client_id": client.client_id, "scope": asked.scope}

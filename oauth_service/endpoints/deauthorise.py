@@ -20,7 +20,7 @@ def deauthorise(request: HttpRequest) -> HttpResponseBase:
     if not request.user.is_authenticated:
         return redirect_to_login(connected_apps)
     client_id = body_parameters(ProgramRequest.of(request)).require("client_id")
-    mine = Consent.objects.current().filter(user_id=request.user.pk)
+    mine = Consent.objects.filter(user_id=request.user.pk)
     consent = mine.filter(client__client_id=client_id).select_related("client").first()
     if consent:
         Consent.objects.withdraw(consent)

@@ -9,6 +9,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from .. import conf
+from ..database import without_transaction
 from ..web.programs import IS_JSON, NOT_SNIFFED
 
 
@@ -27,6 +28,7 @@ class _Metrics(View):
 
 @login_not_required
 @csrf_exempt  # a POST is a 405 for a program, not a page for a person
+@without_transaction
 def metrics(request: HttpRequest) -> HttpResponseBase:
     """
     Show the counters; 404 unless OAUTH_SERVICE_METRICS_SECRET or OAUTH_SERVICE_METRICS_ADDRESSES lets somebody in.

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models, router, transaction
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from ..compiled.statement import Write, insert
+from ..database import PrimaryManager
 
 _MOST_PARAMETERS = 32_767  # of a statement, where the database names no limit
 
@@ -55,7 +56,7 @@ class Entry(NamedTuple):
     purge_at: datetime
 
 
-class AuditEventManager(models.Manager["AuditEvent"]):
+class AuditEventManager(PrimaryManager["AuditEvent"]):
     """Reads and writes of the audit trail."""
 
     def add(self, entry: Entry) -> None:
@@ -72,8 +73,7 @@ class AuditEventManager(models.Manager["AuditEvent"]):
 
     def forget(self, user_id: Any) -> None:
         """Delete all that is known of a user."""
-        database = router.db_for_write(self.model)
-        self.using(database).filter(user_id=user_id)._raw_delete(database)
+        self.filter(user_id=user_id)._raw_delete(self.db)
 
 
 class AuditEvent(models.Model):
@@ -107,6 +107,7 @@ class AuditEvent(models.Model):
     objects = AuditEventManager()
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("audit event")
         verbose_name_plural = _("audit trail")
         indexes = [

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .. import database
 from ..compiled.statement import Placeholder, Select
 from ..protocol.sealed import SECRET_BYTES
 from . import client as clients
@@ -136,7 +137,8 @@ def select_row(model: Callable[[], type[Authorisation]], **annotations: Any) -> 
     """
 
     def rows() -> "models.QuerySet[Any, Any]":
-        found = model()._default_manager.filter(pk=Placeholder("pk", models.UUIDField())).annotate(**annotations)
+        found = model()._default_manager.using(database.primary(model()))
+        found = found.filter(pk=Placeholder("pk", models.UUIDField())).annotate(**annotations)
         of_user = ["is_active"] if _has_is_active() else users.columns()
         return found.values_list(*OWN, *OF_CLIENT, *[f"consent__user__{name}" for name in of_user])
 

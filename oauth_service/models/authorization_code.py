@@ -9,10 +9,11 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from ..compiled.statement import Write, insert
+from ..database import PrimaryManager
 from .authorisation import Authorisation, AuthorisationRow, new_secret, select_row
 
 
-class AuthorizationCodeManager(models.Manager["AuthorizationCode"]):
+class AuthorizationCodeManager(PrimaryManager["AuthorizationCode"]):
     """Reads and writes of codes."""
 
     def row(self, code_id: UUID) -> AuthorisationRow | None:
@@ -61,6 +62,7 @@ class AuthorizationCode(Authorisation):
     objects = AuthorizationCodeManager()
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("authorization code")
         verbose_name_plural = _("authorization codes")
 

@@ -12,6 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from ..compiled.statement import Placeholder, Select
+from ..database import PrimaryManager
 from ..protocol import client_authentication, redirect_uri, scope
 from ..protocol.errors import InvalidScope
 
@@ -201,7 +202,7 @@ class ClientRow(ClientRules, _Columns):
 COLUMNS = _Columns._fields
 
 
-class ClientManager(models.Manager["Client"]):
+class ClientManager(PrimaryManager["Client"]):
     """Reads and writes of clients."""
 
     def row(self, client_id: str) -> ClientRow | None:
@@ -349,6 +350,7 @@ class Client(ClientRules, models.Model):
     objects = ClientManager()
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("client")
         verbose_name_plural = _("clients")
 

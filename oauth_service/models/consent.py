@@ -7,10 +7,11 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, connections, models, router, transaction
+from django.db import IntegrityError, connections, models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from ..compiled.statement import Placeholder, Select
+from ..database import PrimaryManager
 from ..protocol import scope as scopes
 from .client import COLUMNS, Client, ClientRow
 
@@ -30,7 +31,7 @@ class ClientWithConsent:
         return cls(client=ClientRow.of(tuple(client)), consent_id=consent_id, scope=scope or "")
 
 
-class ConsentManager(models.Manager["Consent"]):
+class ConsentManager(PrimaryManager["Consent"]):
     """Reads and writes of consents."""
 
     def standing(self, *, client_id: str, user_id: Any) -> ClientWithConsent | None:
@@ -49,7 +50,7 @@ class ConsentManager(models.Manager["Consent"]):
         Two tabs that are answered at once add up to one consent.
         """
         for _attempt in range(2):
-            with transaction.atomic():
+            with transaction.atomic(using=self.db):
                 consent = self.select_for_update().filter(user_id=user_id, client_id=client_pk).first()
                 if consent:
                     consent.scope = scopes.union(consent.scope, scope)
@@ -57,15 +58,11 @@ class ConsentManager(models.Manager["Consent"]):
                     consent.save(update_fields=["scope", "given_at"])
                     return consent
             try:
-                with transaction.atomic():
+                with transaction.atomic(using=self.db):
                     return self.create(user_id=user_id, client_id=client_pk, scope=scope, given_at=now)
             except IntegrityError as cause:
                 lost_race = cause  # the other tab was first: add to what it made
         raise lost_race
-
-    def current(self) -> "models.QuerySet[Consent]":
-        """Consents as they were last written: a replica may not know yet what was allowed a moment ago."""
-        return self.using(router.db_for_write(self.model))
 
     def withdraw(self, consent: "Consent") -> None:
         """
@@ -74,11 +71,10 @@ class ConsentManager(models.Manager["Consent"]):
         Codes and grants are read joined with their consent only, so its deletion alone ends them, even those that a
         request in flight is about to write; deleting their rows too keeps the tables small.
         """
-        database = router.db_for_write(self.model)
-        with transaction.atomic(using=database):
-            self.using(database).filter(pk=consent.pk)._raw_delete(database)
-            consent.authorizationcodes.db_manager(database).all()._raw_delete(database)
-            consent.grants.db_manager(database).all()._raw_delete(database)
+        with transaction.atomic(using=self.db):
+            self.filter(pk=consent.pk)._raw_delete(self.db)
+            consent.authorizationcodes.db_manager(self.db).all()._raw_delete(self.db)
+            consent.grants.db_manager(self.db).all()._raw_delete(self.db)
 
     def of_user(self, user_id: Any, *, now: datetime) -> "models.QuerySet[Consent]":
         """A user's connected apps, each with `connection_count` and `last_used_at` of its live grants."""
@@ -108,6 +104,7 @@ class Consent(models.Model):
     objects = ConsentManager()
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("consent")
         verbose_name_plural = _("consents")
         constraints = [models.UniqueConstraint(fields=["user", "client"], name="oauth_service_one_consent")]

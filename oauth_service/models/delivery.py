@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ..database import PrimaryManager
 from .client import Client
 
 
@@ -27,7 +28,10 @@ class Delivery(models.Model):
     last_error = models.CharField(_("last error"), max_length=200, blank=True)
     purge_at = models.DateTimeField(db_index=True, editable=False)
 
+    objects = PrimaryManager["Delivery"]()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("sign-out message")
         verbose_name_plural = _("sign-out messages")
 

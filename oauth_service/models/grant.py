@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from ..compiled.statement import Placeholder, ReplaceRow, Select, Write, delete, given, insert, update
+from ..database import PrimaryManager
 from . import user as users
 from .authorisation import OF_CLIENT, Authorisation, AuthorisationRow, purge_time, select_row
 from .authorization_code import AuthorizationCode
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from django.db.models.sql import Query
 
 
-class GrantManager(models.Manager["Grant"]):
+class GrantManager(PrimaryManager["Grant"]):
     """Reads and writes of grants."""
 
     def with_owner(self) -> "models.QuerySet[Grant]":
@@ -85,6 +86,7 @@ class Grant(Authorisation):
     objects = GrantManager()
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("connection")
         verbose_name_plural = _("connections")
         indexes = [

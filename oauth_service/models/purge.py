@@ -5,8 +5,9 @@ import threading
 import time
 from datetime import datetime
 
-from django.db import Error, connections, models, router, transaction
+from django.db import Error, connections, models, transaction
 
+from .. import database
 from .audit_event import AuditEvent
 from .authorization_code import AuthorizationCode
 from .consent import Consent
@@ -77,20 +78,18 @@ def ride_along(*, now: datetime) -> None:
 
 
 def _sweep_void(model: type[models.Model], *, batch: int) -> int:
-    database = router.db_for_write(model)
-    rows = model._default_manager.using(database)
+    rows = model._default_manager.using(alias := database.primary(model))
     # A consent is written with the first code that hangs on it, and its key never comes again: what has none never will.
     void = rows.filter(~models.Exists(Consent.objects.filter(pk=models.OuterRef("consent_id"))))
-    return rows.filter(pk__in=void.values_list("pk", flat=True)[:batch])._raw_delete(database)
+    return rows.filter(pk__in=void.values_list("pk", flat=True)[:batch])._raw_delete(alias)
 
 
 def _sweep_table(model: type[models.Model], *, now: datetime, batch: int) -> int:
-    database = router.db_for_write(model)
-    dead = model._default_manager.using(database).filter(purge_at__lte=now)
+    dead = model._default_manager.using(alias := database.primary(model)).filter(purge_at__lte=now)
     # Sweeps of several workers share the work instead of waiting for each other.
     chosen = dead.order_by("purge_at").values_list("pk", flat=True)
-    if connections[database].features.has_select_for_update_skip_locked:
+    if connections[alias].features.has_select_for_update_skip_locked:
         chosen = chosen.select_for_update(skip_locked=True)
     # Asked again in the DELETE: a grant that was refreshed meanwhile is alive.
-    with transaction.atomic(using=database):
-        return dead.filter(pk__in=chosen[:batch])._raw_delete(database)
+    with transaction.atomic(using=alias):
+        return dead.filter(pk__in=chosen[:batch])._raw_delete(alias)

@@ -7,9 +7,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from ..compiled.statement import Write, insert
+from ..database import PrimaryManager
 
 
-class RevokedTokenManager(models.Manager["RevokedToken"]):
+class RevokedTokenManager(PrimaryManager["RevokedToken"]):
     """Writes to revoked tokens."""
 
     def add(self, token_id: UUID, *, expires_at: int) -> bool:
@@ -31,6 +32,7 @@ class RevokedToken(models.Model):
     objects = RevokedTokenManager()
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("revoked access token")
         verbose_name_plural = _("revoked access tokens")
 

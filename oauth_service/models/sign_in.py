@@ -7,27 +7,24 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models, router, transaction
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from ..database import PrimaryManager
 from .client import Client
 
 # An ended sign-in stays until nothing that was issued in it could still be written by a request in flight.
 ENDED_LIFETIME = timedelta(days=1)
 
 
-class SignInManager(models.Manager["SignIn"]):
+class SignInManager(PrimaryManager["SignIn"]):
     """Reads and writes of sign-ins."""
-
-    def current(self) -> "models.QuerySet[SignIn]":
-        """Sign-ins as they were last written: a replica may not know yet of one that has ended."""
-        return self.using(router.db_for_write(self.model))
 
     def begin(
         self, sign_in_id: UUID, *, user_id: Any, auth_time: datetime, acr: str, amr: Sequence[str], purge_at: datetime
     ) -> None:
         """Store a sign-in; nothing happens if it is stored already."""
-        self.current().bulk_create(
+        self.bulk_create(
             [
                 SignIn(
                     pk=sign_in_id, user_id=user_id, auth_time=auth_time, acr=acr, amr=" ".join(amr), purge_at=purge_at
@@ -38,7 +35,7 @@ class SignInManager(models.Manager["SignIn"]):
 
     def add_client(self, sign_in_id: UUID, client_pk: int, *, purge_at: datetime) -> None:
         """Remember that a client was told who signed in, so that it hears of the sign-out."""
-        SignInClient.objects.using(router.db_for_write(SignInClient)).bulk_create(
+        SignInClient.objects.bulk_create(
             [SignInClient(sign_in_id=sign_in_id, client_id=client_pk, purge_at=purge_at)], ignore_conflicts=True
         )
 
@@ -52,13 +49,12 @@ class SignInManager(models.Manager["SignIn"]):
         Returns:
             the ids of those that this call has ended.
         """
-        database = router.db_for_write(self.model)
-        with transaction.atomic(using=database):
-            alive = self.current().select_for_update().filter(pk__in=sign_in_ids, ended_at=None)
+        with transaction.atomic(using=self.db):
+            alive = self.select_for_update().filter(pk__in=sign_in_ids, ended_at=None)
             ended = list(alive.order_by("pk").values_list("pk", flat=True))
-            self.current().filter(pk__in=ended).update(ended_at=now)
+            self.filter(pk__in=ended).update(ended_at=now)
             # A row in use is swept late enough by purge_at; an ended one must outlive requests in flight.
-            self.current().filter(pk__in=ended, purge_at__lt=now + ENDED_LIFETIME).update(purge_at=now + ENDED_LIFETIME)
+            self.filter(pk__in=ended, purge_at__lt=now + ENDED_LIFETIME).update(purge_at=now + ENDED_LIFETIME)
         return ended
 
 
@@ -82,6 +78,7 @@ class SignIn(models.Model):
     objects = SignInManager()
 
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("sign-in")
         verbose_name_plural = _("sign-ins")
 
@@ -96,7 +93,10 @@ class SignInClient(models.Model):
     client = models.ForeignKey(Client, models.CASCADE, related_name="+")
     purge_at = models.DateTimeField(db_index=True, editable=False)
 
+    objects = PrimaryManager["SignInClient"]()
+
     class Meta:
+        base_manager_name = "objects"
         verbose_name = _("client of a sign-in")
         verbose_name_plural = _("clients of sign-ins")
         constraints = [models.UniqueConstraint(fields=["sign_in", "client"], name="oauth_service_one_sign_in_client")]

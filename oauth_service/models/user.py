@@ -6,6 +6,7 @@ from typing import Any, cast
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 
+from .. import database
 from ..compiled.statement import Placeholder, Select
 
 
@@ -23,7 +24,7 @@ def _attributes() -> tuple[str, ...]:
 def made_of(values: tuple[Any, ...]) -> AbstractBaseUser:
     """A user as the ORM would make it, of the values of columns()."""
     model = get_user_model()
-    return cast("AbstractBaseUser", model.from_db(model._default_manager.db, _attributes(), values))
+    return cast("AbstractBaseUser", model.from_db(database.primary(model), _attributes(), values))
 
 
 def by_pk(pk: Any) -> AbstractBaseUser | None:
@@ -35,7 +36,8 @@ _by_pk = Select(
     get_user_model,
     lambda: (
         get_user_model()
-        ._default_manager.filter(pk=Placeholder("pk", get_user_model()._meta.pk))
+        ._default_manager.using(database.primary(get_user_model()))
+        .filter(pk=Placeholder("pk", get_user_model()._meta.pk))
         .values_list(*columns())
     ),
     made_of,

@@ -28,7 +28,7 @@ from django.db.models.signals import post_delete
 from django.dispatch import Signal
 from django.utils import timezone
 
-from .. import conf, signals
+from .. import conf, database, signals
 from ..guard import outage
 from ..models import AuditEvent, Client
 from ..models.audit_event import Entry, Event, Outcome
@@ -325,7 +325,8 @@ def _identified(batch: Sequence[Entry]) -> list[Entry]:
 
 
 def _account_of(name: str) -> Any:
-    users: Any = get_user_model()._default_manager
+    model = get_user_model()
+    users: Any = model._default_manager.db_manager(database.primary(model))
     try:
         return users.get_by_natural_key(name).pk
     except (ObjectDoesNotExist, DataError, ValueError):

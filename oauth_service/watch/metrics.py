@@ -17,7 +17,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from .. import signals
+from .. import database, signals
 from ..models import purge
 
 logger = logging.getLogger("oauth_service.metrics")
@@ -98,7 +98,7 @@ def connect() -> None:
 
 
 def _dead(model: type[models.Model]) -> int:
-    dead = model._default_manager.filter(purge_at__lte=timezone.now())
+    dead = model._default_manager.using(database.primary(model)).filter(purge_at__lte=timezone.now())
     return dead.order_by()[:MOST_BACKLOG].count()
 
 

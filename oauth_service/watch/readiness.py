@@ -3,13 +3,12 @@
 import threading
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections, router
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error
 
-from .. import conf
-from ..models import Client
+from .. import conf, database
 
 _is_migrated = threading.Event()
 
@@ -18,7 +17,7 @@ def missing() -> list[str]:
     """What is missing of `keys`, `database` and `migrations`; nothing of it means ready."""
     found = [] if _has_keys() else ["keys"]
     try:
-        if not _takes_writes(connections[router.db_for_write(Client)]):
+        if not _takes_writes(connections[database.ours()]):
             return [*found, "database"]
         # Reading every migration of the project costs milliseconds, and applied ones stay so.
         if not _is_migrated.is_set() and not unapplied():
@@ -35,7 +34,7 @@ def unapplied() -> list[str]:
     Raises:
         django.db.utils.Error: it cannot be asked.
     """
-    executor = MigrationExecutor(connections[router.db_for_write(Client)])
+    executor = MigrationExecutor(connections[database.ours()])
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _backwards in plan]
 

@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from .. import conf, signals
+from ..database import without_transaction
 from ..protocol.errors import OAuthError, TemporarilyUnavailable, UnverifiedTarget
 from .programs import Headers, allowed_methods
 from .refusals import log_refusal, unavailable
@@ -35,7 +35,7 @@ def page_endpoint(*methods: str, keeps_opener: bool = False) -> Callable[[View],
 
     def decorate(view: View) -> View:
         @login_not_required  # a page that needs somebody signed in asks for it itself
-        @transaction.non_atomic_requests
+        @without_transaction
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             call = ProgramRequest.of(request)

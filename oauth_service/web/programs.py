@@ -9,11 +9,11 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import DisallowedHost
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from .. import signals
+from ..database import without_transaction
 from ..protocol import bearer
 from ..protocol.errors import BearerError, InvalidClient, OAuthError, ServerError
 from .refusals import log_refusal, logger, on_one_line, unavailable
@@ -107,7 +107,7 @@ def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
 
         @login_not_required  # Django's LoginRequiredMiddleware asks for a session, and programs have none
         @csrf_exempt
-        @transaction.non_atomic_requests
+        @without_transaction
         @wraps(core)
         def view(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
             return answer(ProgramRequest.of(request), **kwargs).for_django()

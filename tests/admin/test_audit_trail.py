@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from oauth_service.models import AuditEvent, Client
 from oauth_service.models.audit_event import Entry
+from tests.database import ALIAS, connection
 
 TRAIL = "/admin/oauth_service/auditevent/"
 
@@ -96,7 +96,7 @@ def test_a_row_shows_all_that_is_known(staff: Browser, trail: list[AuditEvent]) 
 
 def test_an_event_of_a_user_who_is_gone_is_nobodys(staff: Browser, trail: list[AuditEvent]) -> None:
     """It was written a moment after the user was deleted."""
-    User.objects.filter(username="dinah")._raw_delete("default")
+    User.objects.filter(username="dinah")._raw_delete(ALIAS)
     statuses = [staff.get(url).status_code for url in (TRAIL, f"{TRAIL}{trail[1].pk}/change/")]
     assert statuses == [200, 200]
 

@@ -61,6 +61,8 @@ Errors:
   50 random ones, or `OAUTH_SERVICE_TOKEN_KEY`.
 - `oauth_service.E020`: `LOGIN_URL` leads to a view that asks for a sign-in itself, under Django's `LoginRequiredMiddleware`.
   Browsers would go round in circles: put `login_not_required` on that view, or set `LOGIN_URL` to `"oauth_service:login"`.
+- `oauth_service.E030`: this app's tables and the accounts are written to several databases. A token is read together with its
+  user, and a consent refers to one: let `DATABASE_ROUTERS` send them all to one.
 
 Warnings; all but W006 and W010 to W012 are of production:
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.test.utils import CaptureQueriesContext
 
 from oauth_service.models import purge
+from tests.database import ALIAS, connection
 from tests.guide import Guide
 
 # In a test's own transaction BEGIN would be a SAVEPOINT.
@@ -39,7 +40,11 @@ def status(response: object) -> int:
 
 def test_begin_and_commit_are_counted() -> None:
     """On both databases; otherwise the budgets below would be too generous by two for each transaction."""
-    with CaptureQueriesContext(connection) as statements, transaction.atomic(), connection.cursor() as cursor:
+    with (
+        CaptureQueriesContext(connection) as statements,
+        transaction.atomic(using=ALIAS),
+        connection.cursor() as cursor,
+    ):
         cursor.execute("SELECT 1")
     first_words = [query["sql"].split()[0] for query in statements.captured_queries]
     assert first_words == ["BEGIN", "SELECT", "COMMIT"]

@@ -47,6 +47,14 @@ def test_nothing_is_marked_as_unfinished(tree: list[Path]) -> None:
     assert marked == []
 
 
+def test_no_test_asks_djangos_default_database(tree: list[Path]) -> None:
+    """`make test` runs them with routers, too: tests/database.py has the connection and its alias for both runs."""
+    default = re.compile(r"^from django\.db import .*\bconnection\b|\.atomic\(\)|_raw_delete\(\"default", re.MULTILINE)
+    own = {"prescription_manager_app", "production", "architecture"}  # another project's, and runs without routers
+    tests = [path for path in tree if path.is_relative_to(ROOT / "tests") and path.suffix == ".py"]
+    assert [path.name for path in tests if not own & set(path.parts) and default.search(path.read_text())] == []
+
+
 def test_the_whole_tree_was_looked_at(tree: list[Path]) -> None:
     """An empty list has no faults."""
     assert {ROOT / "manage.py", ROOT / "oauth_service/urls.py", ROOT / "tests/conftest.py"} <= set(tree)

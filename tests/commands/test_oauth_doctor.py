@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.db.utils import OperationalError
 from django.utils import timezone
 from pytest_django import Settings
@@ -18,6 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from oauth_service.models import AuthorizationCode, Client
 from oauth_service.watch.doctor import facts
+from tests.database import connection
 from tests.guide import Guide
 
 # What the settings of these tests are not made for; the tests of the checks look after them.

@@ -19,13 +19,13 @@ from uuid import UUID
 
 import httpx
 import pytest
-from django.db import connection
 
 from config.sites import ROOT, START_SECONDS, is_listening
 from oauth_service.models import AuthorizationCode, Client, Grant
 from oauth_service.protocol import sealed
 from tests.concurrency.conftest import Tabs
 from tests.concurrency.threads import PATIENCE_SECONDS
+from tests.database import connection
 from tests.guide import REDIRECT_URI, Guide, query_of
 
 KILLS = 4

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import transaction
 from django.test import Client as Browser
 from django.utils import timezone
 
 from oauth_service.models import Client, Consent
 from tests.concurrency.conftest import Tabs
 from tests.concurrency.threads import PATIENCE_SECONDS, started, stopped, together
+from tests.database import ALIAS, connection
 from tests.guide import Guide, query_of
 
 Delete = Callable[[Guide], object]
@@ -186,7 +187,7 @@ def test_a_deletion_of_users_and_one_of_clients_do_not_deadlock(guide: Guide, fi
         return delete(guide)
 
     second = delete_users if first is delete_clients else delete_clients
-    with transaction.atomic():
+    with transaction.atomic(using=ALIAS):
         # Both have deleted one end of the diagonal by the time they come to its middle.
         Consent.objects.select_for_update().get(pk=consents[1].pk)
         deletions = [started(partial(delete, each)) for each in (first, second)]

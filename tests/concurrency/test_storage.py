@@ -11,12 +11,13 @@ import pytest
 import time_machine
 from django.apps import apps
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from oauth_service.models import AuthorizationCode, Consent, Grant, RevokedToken, purge
 from tests.concurrency.conftest import RowCounts, Tabs, row_counts, won
 from tests.concurrency.threads import PATIENCE_SECONDS, started, stopped, together
+from tests.database import ALIAS, connection
 from tests.guide import Guide, query_of
 
 Table = dict[Any, dict[str, Any]]
@@ -149,7 +150,7 @@ def test_a_grant_that_is_being_refreshed_outlives_the_sweep(guide: Guide) -> Non
     """The sweep meets a row whose time was over when it was chosen, but a refresh has its hand on it."""
     token = guide.tokens()["refresh_token"]
     Grant.objects.update(purge_at=timezone.now() - timedelta(seconds=1))
-    with transaction.atomic():
+    with transaction.atomic(using=ALIAS):
         [newest] = won(guide.refresh(token))
         sweep = started(swept)
         if connection.features.has_select_for_update_skip_locked:

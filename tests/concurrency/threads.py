@@ -7,7 +7,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from django.db import connection, connections
+from django.db import connections
+
+from tests.database import connection
 
 PATIENCE_SECONDS = 30
 WRITES = ("BEGIN", "INSERT", "UPDATE", "DELETE", "WITH")

@@ -15,6 +15,7 @@ from pytest_django import Settings
 from oauth_service.models import AuthorizationCode, Client, Consent
 from oauth_service.protocol import pkce
 from oauth_service.tokens import issue
+from tests.database import ALIAS
 from tests.endpoints.conftest import Reasons
 from tests.endpoints.page import Page
 from tests.guide import FORM, REDIRECT_URI, Guide, query_of
@@ -237,7 +238,7 @@ def test_an_app_that_is_removed_before_the_answer_is_stored_gets_no_code(
     make = issue.code
 
     def removed_meanwhile(*args: Any, **kwargs: Any) -> str:
-        Client.objects.all()._raw_delete("default")
+        Client.objects.all()._raw_delete(ALIAS)
         return make(*args, **kwargs)
 
     monkeypatch.setattr(issue, "code", removed_meanwhile)

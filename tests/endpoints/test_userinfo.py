@@ -7,6 +7,7 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from oauth_service.models import Client, Consent, Grant
+from tests.database import ALIAS
 from tests.endpoints.conftest import Reasons
 from tests.guide import FORM, Guide
 
@@ -92,7 +93,7 @@ def hat_size_of(user: User, scope: frozenset[str]) -> dict[str, object]:
     [
         (lambda: User.objects.update(is_active=False), "the user was deactivated"),
         (lambda: Client.objects.update(is_active=False), "the client was deactivated"),
-        (lambda: Consent.objects.all()._raw_delete("default"), "unknown or ended"),
+        (lambda: Consent.objects.all()._raw_delete(ALIAS), "unknown or ended"),
         (lambda: Grant.objects.all().delete(), "unknown or ended"),
         (lambda: User.objects.all().delete(), "unknown or ended"),
         (lambda: Client.objects.all().delete(), "unknown or ended"),

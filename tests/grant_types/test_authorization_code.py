@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from oauth_service.models import AuthorizationCode, Client, Consent, Grant
 from oauth_service.protocol import pkce
+from tests.database import ALIAS
 from tests.guide import REDIRECT_URI, Guide
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
@@ -93,7 +94,7 @@ def test_what_was_given_to_the_client_meanwhile_is_not_issued(guide: Guide) -> N
     [
         (lambda: User.objects.update(is_active=False), "the user was deactivated"),
         (lambda: Client.objects.update(scope="calendar"), "the client may have none of its scope now"),
-        (lambda: Consent.objects.all()._raw_delete("default"), "unknown, expired or its grant ended"),
+        (lambda: Consent.objects.all()._raw_delete(ALIAS), "unknown, expired or its grant ended"),
         (lambda: AuthorizationCode.objects.all().delete(), "unknown, expired or its grant ended"),
     ],
     ids=["user off", "scope gone", "consent gone", "code gone"],

@@ -11,6 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from oauth_service.models import Client, Consent, Grant
+from tests.database import ALIAS
 from tests.guide import REDIRECT_URI, Guide
 
 
@@ -131,7 +132,7 @@ def test_a_retry_ends_when_its_successor_was_used(guide: Guide) -> None:
     ("change", "reason"),
     [
         (lambda: User.objects.update(is_active=False), "the user was deactivated"),
-        (lambda: Consent.objects.all()._raw_delete("default"), "unknown, revoked or expired"),
+        (lambda: Consent.objects.all()._raw_delete(ALIAS), "unknown, revoked or expired"),
         (lambda: Grant.objects.all().delete(), "unknown, revoked or expired"),
         (lambda: User.objects.all().delete(), "unknown, revoked or expired"),
     ],

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection, connections, models
+from django.db import connections, models
 from django.db.models.functions import Cast
 
 from oauth_service.compiled.statement import Placeholder, Select
 from oauth_service.models import Client
+from tests.database import ALIAS, connection
 
 PLAIN = [
     Cast(models.Value("3f2504e0-4f89-41d3-9a0c-0305e82c3301"), models.UUIDField()),
@@ -73,7 +74,7 @@ def _comparable(value: Any) -> Any:
 @pytest.mark.parametrize("name", ["_cursor", "create_cursor"])
 def test_a_backend_of_a_projects_own_is_asked_for_each_cursor(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """It counts statements, or chooses a tenant's schema: past it, one tenant's request would be answered of another's rows."""
-    backend = connections["default"]
+    backend = connections[ALIAS]
     heard: list[str] = []
 
     def cursor(self: Any, *arguments: Any) -> Any:

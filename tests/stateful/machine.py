@@ -16,6 +16,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from oauth_service.models import AuthorizationCode, Client, Consent, Grant, RevokedToken
 from oauth_service.protocol import pkce
+from tests.database import ALIAS
 from tests.guide import REDIRECT_URI, SECRET, Guide, query_of
 from tests.stateful.model import RETRY_WINDOW, Access, App, Code, Person, Refresh, Scope, World
 
@@ -45,7 +46,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.block = transaction.atomic()
+        self.block = transaction.atomic(using=ALIAS)
         self.block.__enter__()
         self.clock = time_machine.travel(START, tick=False)
         self.travelled = self.clock.start()
@@ -95,7 +96,7 @@ class Lifecycle(RuleBasedStateMachine):
                 self.present(token, token.grant.consent.app)
             self.tokens_live_as_long_as_they_should()
         finally:
-            transaction.set_rollback(True)
+            transaction.set_rollback(True, using=ALIAS)
             self.block.__exit__(None, None, None)
             for each in reversed(self.overridden):
                 each.disable()

@@ -6,10 +6,10 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from django.conf import settings
 from django.core import checks
-from django.db import connections, models, router
+from django.db import connections, models
 from django.utils import timezone
 
-from ... import conf
+from ... import conf, database
 from ...models import Client, Consent
 from ...models.purge import SWEPT
 from ...protocol import client_authentication
@@ -86,7 +86,7 @@ def no_database(fault: Exception) -> Finding:
 
 
 def _skew() -> timedelta:
-    connection = connections[router.db_for_write(Client)]
+    connection = connections[database.ours()]
     with connection.cursor() as cursor:
         asked_at = timezone.now()
         cursor.execute("SELECT CURRENT_TIMESTAMP")
@@ -113,5 +113,5 @@ def _proxies_let_in() -> Iterator[str]:
 
 def _overdue(model: type[models.Model], *, now: datetime) -> int:
     # Counting on would cost more than the number is worth.
-    overdue = model._default_manager.filter(purge_at__lte=now - timedelta(days=1))
+    overdue = model._default_manager.using(database.primary(model)).filter(purge_at__lte=now - timedelta(days=1))
     return len(overdue.values_list("pk", flat=True)[: LARGEST_BACKLOG + 1])

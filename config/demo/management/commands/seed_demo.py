@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from oauth_service import database
 from oauth_service.models import Client
 
 
@@ -19,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError("The demo's passwords are public: seed_demo runs with DEBUG only.")
-        with transaction.atomic():
+        with transaction.atomic(using=database.ours()):
             made = [name for name, make in CAST.items() if make()]
         self.stdout.write(f"Made {', '.join(made)}." if made else "Everybody is there already.")
 

@@ -1,0 +1,41 @@
+"""
+The database that the tests ask: Django's default one, or with TEST_ROUTERS=1 another, to which a router of the project's leads.
+
+With routers there is no default database, and reads of this app's models are sent to a replica that nobody may ask: a statement
+or a transaction that does not name where writes go fails.
+"""
+
+import os
+from typing import Any
+
+from django.db import connections
+from django.utils.connection import ConnectionProxy
+
+HAS_ROUTERS = os.environ.get("TEST_ROUTERS") == "1"
+ALIAS = "oauth" if HAS_ROUTERS else "default"
+
+connection: Any = ConnectionProxy(connections, ALIAS)
+
+
+class Router:
+    """A router of a project's own."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return "replica" if model._meta.app_label == "oauth_service" else "oauth"
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return "oauth"
+
+    def allow_relation(self, one: object, other: object, **hints: Any) -> bool:
+        return True
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
+        return db == "oauth"
+
+
+def spread(settings: dict[str, Any]) -> dict[str, Any]:
+    """DATABASES of a project with these settings for its one database: with routers, spread over several."""
+    if not HAS_ROUTERS:
+        return {"default": settings}
+    oauth = settings | {"TEST": {**settings.get("TEST", {}), "DEPENDENCIES": []}}
+    return {"default": {}, "oauth": oauth, "replica": settings | {"TEST": {"MIRROR": "oauth"}}}

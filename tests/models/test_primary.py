@@ -1,0 +1,179 @@
+"""Everything that decides is read where it is written, and every transaction names that database."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.db import connections, models, router
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.urls import get_resolver
+
+import oauth_service
+from oauth_service.checks import check_surroundings
+from oauth_service.models import AuditEvent, Client
+from tests.database import ALIAS, connection
+from tests.guide import FORM, Guide, query_of
+
+MODELS = list(apps.get_app_config("oauth_service").get_models())
+SOURCES = sorted(Path(oauth_service.__file__).parent.rglob("*.py"))
+MANAGERS = {"objects", "_default_manager", "_base_manager"}
+
+
+class Replica:
+    """A router of a project's own."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return "replica" if model._meta.app_label == "oauth_service" else ALIAS
+
+    def db_for_write(self, model: object, **hints: Any) -> str:
+        return ALIAS
+
+
+class Apart(Replica):
+    """A router that sends the accounts elsewhere."""
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return "accounts" if model._meta.app_label == "auth" else ALIAS
+
+
+@pytest.fixture
+def replica(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on reads go there, where nothing answers."""
+    monkeypatch.setitem(connections.settings, "replica", {**connections.settings[ALIAS], "NAME": "/nowhere/replica"})
+    monkeypatch.setattr(router, "routers", [Replica()])
+
+
+@pytest.mark.usefixtures("replica")
+@pytest.mark.parametrize("model", MODELS)
+def test_every_manager_reads_where_it_writes(model: type[models.Model]) -> None:
+    """The base manager too: it follows a foreign key, and reads a row again."""
+    managers = [*model._meta.managers, model._default_manager, model._base_manager]
+    assert {manager.all().db for manager in managers} == {manager.db for manager in managers} == {ALIAS}
+
+
+@pytest.mark.usefixtures("replica")
+@pytest.mark.parametrize("model", MODELS)
+def test_every_row_that_hangs_on_another_is_read_where_it_is_written(model: type[models.Model]) -> None:
+    """A grant of its consent, a consent of its client, each of them of both."""
+    row = model(pk=1 if isinstance(model._meta.pk, models.AutoField) else uuid4())
+    names = [field.get_accessor_name() for field in model._meta.related_objects]
+    assert {getattr(row, str(name)).all().db for name in names if name} <= {ALIAS}
+
+
+def test_a_query_that_names_its_database_is_asked_there() -> None:
+    """A report may be read from a replica: it decides nothing."""
+    assert (Client.objects.using("replica").db, Client.objects.db_manager("replica").all().db) == ("replica",) * 2
+
+
+def test_the_guide_is_played_without_the_replica(guide: Guide, request: pytest.FixtureRequest) -> None:
+    """It may know neither the client nor the consent nor the grant yet."""
+    request.getfixturevalue("replica")
+    page = guide.ask()
+    code = guide.code()
+    tokens = guide.exchange(code).json()
+    again = guide.refresh(tokens["refresh_token"]).json()
+    remembered = query_of(guide.ask()["Location"])
+    replayed = guide.exchange(code)
+    listed = guide.browser.get("/manage-apps/")
+    revoked = guide.revoke(again["refresh_token"])
+    assert [page.status_code, listed.status_code, replayed.status_code, revoked.status_code] == [200, 200, 400, 200]
+    assert ("code" in remembered, guide.is_alive(again["access_token"])) == (True, False)
+
+
+def test_an_app_is_cut_off_where_its_consent_was_written(guide: Guide, request: pytest.FixtureRequest) -> None:
+    """A replica may not know the consent yet, and takes no DELETE."""
+    access_token = guide.tokens()["access_token"]
+    guide.browser.force_login(guide.alice)
+    request.getfixturevalue("replica")
+    answer = guide.browser.post("/oauth/deauthorise/", f"client_id={guide.client.client_id}", content_type=FORM)
+    assert (answer.status_code, guide.is_alive(access_token)) == (302, False)
+
+
+def test_a_client_is_registered_in_the_admin(db: None, request: pytest.FixtureRequest) -> None:
+    """Its secret is read again as soon as it is written."""
+    browser = Browser()
+    browser.force_login(User.objects.create_superuser("root", "root@example.com", "root"))
+    request.getfixturevalue("replica")
+    form = {
+        "name": "Pharmacy",
+        "client_id": "pharmacy",
+        "client_type": "confidential",
+        "application_type": "web",
+        "redirect_uris": "https://pharmacy.example/callback",
+        "scope": ["user"],
+        "grant_types": ["authorization_code"],
+    }
+    added = browser.post("/admin/oauth_service/client/add/", form)
+    pk = Client.objects.get(client_id="pharmacy").pk
+    rotated = browser.post(f"/admin/oauth_service/client/{pk}/secret/rotate/")
+    ended = browser.post(f"/admin/oauth_service/client/{pk}/secret/end-previous/")
+    assert [added.status_code, rotated.status_code, ended.status_code] == [200, 200, 302]
+
+
+def test_what_is_known_of_a_user_is_forgotten_where_it_was_written(
+    guide: Guide, request: pytest.FixtureRequest
+) -> None:
+    """Else nobody could be deleted."""
+    request.getfixturevalue("replica")
+    with CaptureQueriesContext(connection) as asked:
+        AuditEvent.objects.forget(guide.alice.pk)
+    assert len(asked) == 1
+
+
+def test_accounts_in_another_database_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token is read together with its user, and a consent refers to one: that takes one database."""
+    monkeypatch.setattr(router, "routers", [Apart()])
+    found = [message for message in check_surroundings(None) if message.id == "oauth_service.E030"]
+    assert ["User to 'accounts'" in message.msg for message in found] == [True]
+
+
+def test_no_view_of_ours_runs_in_a_transaction_of_its_request() -> None:
+    """ATOMIC_REQUESTS of whatever database would undo what a replay has ended, or let a client wait for its COMMIT."""
+    views = [pattern.callback for pattern in _patterns(get_resolver("oauth_service.urls").url_patterns)]
+    assert views
+    assert [view for view in views if set(connections) - set(getattr(view, "_non_atomic_requests", ()))] == []
+
+
+def _patterns(found: Any) -> Iterator[Any]:
+    for each in found:
+        yield from _patterns(each.url_patterns) if hasattr(each, "url_patterns") else [each]
+
+
+def _calls(names: set[str]) -> Iterator[tuple[str, ast.Call]]:
+    for source in SOURCES:
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in names:
+                yield f"{source.name}:{node.lineno}", node
+
+
+def test_every_transaction_names_its_database() -> None:
+    """Django's own default would be the database of that name, which may be another, or none."""
+    found = dict(_calls({"atomic", "on_commit", "set_rollback", "savepoint", "non_atomic_requests"}))
+    assert len(found) >= 10
+    assert [place for place, call in found.items() if "using" not in {word.arg for word in call.keywords}] == []
+
+
+def test_every_manager_that_is_not_ours_is_told_its_database() -> None:
+    """Users and sessions are read through the managers of their own models, which ask the project's routers for a replica."""
+    ours = {model.__name__ for model in MODELS}
+    found = []
+    for source in SOURCES:
+        tree = ast.parse(source.read_text())
+        told = {
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and node.attr in ("using", "db_manager", "__class__")
+        }
+        found += [
+            f"{source.name}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and node.attr in MANAGERS and node not in told
+            if not (isinstance(node.value, ast.Name) and node.value.id in ours)
+        ]
+    assert found == []
