@@ -136,7 +136,7 @@ def test_a_body_that_cannot_be_read_is_told_in_a_sentence(
         description,
     )
     assert f"endpoint={path} reference={refusal['reference']}" in caplog.text
-    assert response["Cache-Control"] == "no-store"
+    assert response["Cache-Control"] == "private, no-store"
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,11 @@ def test_a_failure_is_told_with_a_reference_and_nothing_else(
     response = guide.userinfo(access_token)
     said = response.json()
     [line] = [record for record in caplog.records if record.levelname == "ERROR" and record.name.startswith("oauth")]
-    assert (response.status_code, response["Content-Type"], response["Cache-Control"]) == (500, JSON, "no-store")
+    assert (response.status_code, response["Content-Type"], response["Cache-Control"]) == (
+        500,
+        JSON,
+        "private, no-store",
+    )
     assert (said["error"], set(said)) == ("server_error", {"error", "error_description", "reference"})
     assert f"reference={said['reference']}" in line.getMessage()
     assert "RuntimeError: the claims failed" in caplog.text

@@ -153,7 +153,7 @@ def test_without_a_token_the_view_is_not_called(guide: Guide, url: str) -> None:
     """401, and the challenge names no error: nothing was wrong yet (RFC 6750 section 3.1)."""
     response = guide.server.get(url)
     assert (response.status_code, response["WWW-Authenticate"]) == (401, 'Bearer realm="oauth_service"')
-    assert response["Cache-Control"] == "no-store"
+    assert response["Cache-Control"] == "private, no-store"
 
 
 @pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/", "/class/"])

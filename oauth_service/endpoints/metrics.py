@@ -10,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from .. import conf
 from ..database import without_transaction
-from ..web.programs import IS_JSON, NOT_SNIFFED
+from ..web.programs import IS_JSON, NO_STORE, NOT_SNIFFED
 
 
 class _Metrics(View):
@@ -20,7 +20,7 @@ class _Metrics(View):
         if _has_secret(request) or _is_from_inside(request):
             from ..watch.metrics import CONTENT_TYPE, exposition
 
-            return HttpResponse(exposition(), content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+            return HttpResponse(exposition(), content_type=CONTENT_TYPE)
         if conf.METRICS_SECRET():
             return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
         return HttpResponse(status=404)
@@ -38,7 +38,7 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
     response = _Metrics.as_view()(request)
     # The counters have the format of Prometheus; everything else is what any program gets, and empty.
     is_exposition = response.status_code == 200 and request.method != "OPTIONS"
-    for name, value in (NOT_SNIFFED, *(() if is_exposition else IS_JSON)):
+    for name, value in (NOT_SNIFFED, *NO_STORE, *(() if is_exposition else IS_JSON)):
         response.headers[name] = value
     return response
 

@@ -4,6 +4,7 @@ from urllib.parse import urljoin
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils import translation
 
 from .. import conf
 from ..grant_types import GRANT_TYPES
@@ -15,11 +16,13 @@ from ..web.requests import ProgramRequest
 @program_endpoint("GET")
 def openapi(request: ProgramRequest) -> ProgramResponse:
     """Describe what each URL takes and answers."""
+    with translation.override(settings.LANGUAGE_CODE):  # it may be kept for everybody
+        scopes = {name: str(meaning) for name, meaning in conf.SCOPES().items()}
     here = urljoin(conf.issuer_of(request), reverse("oauth_service:openapi"))
     server = Server(
         url=here.removesuffix("/openapi.json"),
         name=conf.SERVICE_NAME(),
-        scopes={name: str(meaning) for name, meaning in conf.SCOPES().items()},
+        scopes=scopes,
         grant_types=tuple(each.DESCRIPTION for each in GRANT_TYPES.values()),
         session_cookie=settings.SESSION_COOKIE_NAME,
         csrf_cookie=settings.CSRF_COOKIE_NAME,

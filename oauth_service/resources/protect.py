@@ -27,6 +27,7 @@ from ..tokens import access_token
 from ..tokens.access_token import Bearer
 from ..web.programs import NO_STORE, NOT_SNIFFED, ProgramResponse, fail_in_json, refuse_in_json
 from ..web.requests import ProgramRequest, query_parameters
+from .caching import guard_caches_behind, keep_private
 
 # Every scope that a view asks for, as far as views have been imported: a system check holds them against the settings.
 required_scopes: set[str] = set()
@@ -55,7 +56,7 @@ def protect(*required_scope: str) -> Callable[[Callable[..., Any]], Callable[...
             async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
                 if refusal := await sync_to_async(_admit)(request, required_scope):
                     return refusal
-                return cast("HttpResponseBase", await view(request, *args, **kwargs))
+                return _for_one(await view(request, *args, **kwargs))
 
             return login_not_required(csrf_exempt(markcoroutinefunction(wraps(view)(guarded_async))))
 
@@ -65,7 +66,7 @@ def protect(*required_scope: str) -> Callable[[Callable[..., Any]], Callable[...
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if refusal := _admit(request, required_scope):
                 return refusal
-            return cast("HttpResponseBase", view(request, *args, **kwargs))
+            return _for_one(view(request, *args, **kwargs))
 
         return guarded
 
@@ -141,7 +142,13 @@ def _admit(request: HttpRequest, required_scope: tuple[str, ...]) -> HttpRespons
         return found.user
 
     request.auser = auser  # type: ignore[assignment]
+    guard_caches_behind(request)
     return None
+
+
+def _for_one(response: Any) -> HttpResponseBase:
+    keep_private(response)
+    return cast("HttpResponseBase", response)
 
 
 def _instead(answer: ProgramResponse) -> HttpResponse:

@@ -10,12 +10,13 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template.response import TemplateResponse
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
 from .. import conf, signals
 from ..database import without_transaction
 from ..protocol.errors import OAuthError, TemporarilyUnavailable, UnverifiedTarget
-from .programs import Headers, allowed_methods
+from .programs import PRIVATE, Headers, allowed_methods
 from .refusals import log_refusal, unavailable
 from .requests import ProgramRequest
 
@@ -103,6 +104,7 @@ def protect_page(response: HttpResponseBase, *, leads_on: bool = False, keeps_op
         response.headers.setdefault(name, value)
     if keeps_opener:
         response.headers.setdefault(*KEEPS_OPENER)
+    patch_vary_headers(response, ("Cookie",))
 
 
 def _page_headers(form_action: str) -> Headers:
@@ -117,7 +119,7 @@ def _page_headers(form_action: str) -> Headers:
         ("X-Frame-Options", "DENY"),
         # no-referrer would make browsers send `Origin: null`, and the CSRF check would refuse our own form.
         ("Referrer-Policy", "same-origin"),
-        ("Cache-Control", "no-store"),
+        ("Cache-Control", PRIVATE),
         ("X-Content-Type-Options", "nosniff"),
     )
 

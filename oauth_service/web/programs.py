@@ -52,7 +52,9 @@ class ProgramResponse:
 
 _encode = DjangoJSONEncoder().encode  # claims of a host project may hold dates and lazy texts
 IS_JSON: Headers = (("Content-Type", JSON),)
-NO_STORE: Headers = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
+# `private` as well: Django's caches of before 5.2.15 keep what only says `no-store`.
+PRIVATE = "private, no-store"
+NO_STORE: Headers = (("Cache-Control", PRIVATE), ("Pragma", "no-cache"), ("Vary", "Authorization"))
 # Not left to Django's SecurityMiddleware: a host project need not have it.
 NOT_SNIFFED = ("X-Content-Type-Options", "nosniff")
 

@@ -199,7 +199,7 @@ def test_the_form_may_lead_on_from_the_client(alices: Browser, guide: Guide, red
         "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'"
     )
     assert (headers["X-Frame-Options"], headers["Referrer-Policy"]) == ("DENY", "same-origin")
-    assert headers["Cache-Control"] == "no-store"
+    assert headers["Cache-Control"] == "private, no-store"
 
 
 # -- the answer ------------------------------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ def test_the_button_cuts_its_app_off(alices: Browser, guide: Guide) -> None:
 def test_the_page_is_neither_framed_nor_kept(alices: Browser, path: str) -> None:
     """Its buttons must not be clicked through another site's page."""
     headers = alices.get(path).headers
-    assert (headers["X-Frame-Options"], headers["Cache-Control"]) == ("DENY", "no-store")
+    assert (headers["X-Frame-Options"], headers["Cache-Control"]) == ("DENY", "private, no-store")
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 

@@ -25,7 +25,11 @@ def test_the_answer_is_the_guides(guide: Guide, as_form: bool, path: str) -> Non
     assert list(answer) == ["access_token", "token_type", "expires_in", "refresh_token", "scope"]
     assert (answer["token_type"], answer["expires_in"], answer["scope"]) == ("Bearer", 3600, "user profile")
     assert (answer["access_token"][:3], answer["refresh_token"][:3]) == ("AT_", "RT_")
-    assert (response["Content-Type"], response["Cache-Control"], response["Pragma"]) == (JSON, "no-store", "no-cache")
+    assert (response["Content-Type"], response["Cache-Control"], response["Pragma"]) == (
+        JSON,
+        "private, no-store",
+        "no-cache",
+    )
     assert not response.cookies
 
 

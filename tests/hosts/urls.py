@@ -4,6 +4,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 from django.utils.decorators import method_decorator
 from django.views import View
+from django.views.decorators.cache import cache_page
 
 from oauth_service.protect import ProtectedMixin, ProtectedRequest, protect
 
@@ -49,10 +50,19 @@ class ByDispatch(View):
         return told(request)
 
 
+@protect("profile")
+@cache_page(60)
+def cached_inside(request: ProtectedRequest) -> HttpResponse:
+    """A function whose author put a cache behind the guard."""
+    return told(request)
+
+
 guarded = [
     path("plain/", plain),
     path("coroutine/", coroutine),
     path("by-mixin/", ByMixin.as_view()),
     path("by-dispatch/", ByDispatch.as_view()),
+    path("cached-inside/", cached_inside),
+    path("cached-outside/", cache_page(60)(plain)),
 ]
 urlpatterns = [path("api/", include(guarded)), path("", include("oauth_service.urls"))]

@@ -22,6 +22,11 @@ def addresses(patterns: Sequence[URLPattern | URLResolver], prefix: str = "/") -
             yield path
 
 
+def each(patterns: Sequence[URLPattern | URLResolver], prefix: str = "/") -> Iterator[tuple[str, Any]]:
+    """The path and the view of every pattern."""
+    return zip(addresses(patterns, prefix), views(patterns), strict=True)
+
+
 def views(patterns: Sequence[URLPattern | URLResolver]) -> Iterator[Any]:
     """The view of every pattern."""
     for pattern in patterns:

@@ -53,7 +53,7 @@ def test_neither_session_nor_cookie(browser: Browser) -> None:
     """A probe comes every second, for ever."""
     for path in ("/healthz", "/readyz"):
         response = browser.get(path)
-        assert (response.cookies, response["Cache-Control"]) == ({}, "no-store")
+        assert (response.cookies, response["Cache-Control"]) == ({}, "private, no-store")
 
 
 @pytest.mark.django_db

@@ -15,7 +15,7 @@ def refusal_of(response: Any) -> tuple[int, str]:
 
     Every one of them says in a sentence what is wrong, in the characters of RFC 6749 section 5.2, and is not cached.
     """
-    assert (response["Content-Type"], response["Cache-Control"]) == ("application/json", "no-store")
+    assert (response["Content-Type"], response["Cache-Control"]) == ("application/json", "private, no-store")
     members = response.json()
     assert set(members) == {"error", "error_description", "reference"}
     assert DESCRIPTION.fullmatch(members["error"])

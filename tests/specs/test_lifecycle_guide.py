@@ -143,7 +143,11 @@ def test_step_5_byte_for_byte(signed_in: Browser) -> None:
 def test_step_5_is_not_kept_anywhere(signed_in: Browser) -> None:
     """Neither by a cache nor by a cookie."""
     response = send(STEP_4.replace(CODE, code_for(signed_in)))
-    assert (response["Cache-Control"], response["Pragma"], dict(response.cookies)) == ("no-store", "no-cache", {})
+    assert (response["Cache-Control"], response["Pragma"], dict(response.cookies)) == (
+        "private, no-store",
+        "no-cache",
+        {},
+    )
 
 
 @BOTH

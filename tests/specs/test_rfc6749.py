@@ -784,7 +784,7 @@ def test_tokens_are_never_cached(guide: Guide) -> None:
     second = guide.refresh(first.json()["refresh_token"])
     person = guide.userinfo(second.json()["access_token"])
     answers = [(response["Cache-Control"], response["Pragma"]) for response in (first, second, person)]
-    assert answers == [("no-store", "no-cache")] * 3
+    assert answers == [("private, no-store", "no-cache")] * 3
 
 
 @clause("RFC 6749", "5.1")

@@ -1,0 +1,174 @@
+"""Caches of a host project keep nothing that is somebody's: site-wide ones of Django's, cache_page, and those on the way."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.test import Client as Browser
+from django.test import RequestFactory
+from django.urls import include, path
+from django.utils.cache import has_vary_header
+from django.views.decorators.cache import cache_control, cache_page
+from pytest_django import Settings
+
+import oauth_service.urls
+from oauth_service.protect import protect
+from oauth_service.resources import caching
+from tests.guide import Guide
+from tests.hosts.urls import guarded, told
+from tests.hosts.walk import addresses, each
+
+pytestmark = [pytest.mark.urls("tests.hosts.urls"), pytest.mark.django_db]
+
+UPDATE = "django.middleware.cache.UpdateCacheMiddleware"
+FETCH = "django.middleware.cache.FetchFromCacheMiddleware"
+EVERYBODYS = {
+    "/.well-known/oauth-authorization-server",
+    "/openapi.json",
+}
+OURS = dict(each(oauth_service.urls.urlpatterns))
+GUARDED = list(addresses(guarded, "/api/"))
+KEPT_ON_PURPOSE = "/api/cached-inside/"
+
+# Every view of ours as a project might include it to save work.
+in_cache_page = [
+    path(str(pattern.pattern), cache_page(60)(pattern.callback), name=pattern.name)
+    for pattern in oauth_service.urls.urlpatterns
+]
+kept_urls = (path("", include((in_cache_page, "oauth_service"))), path("api/", include(guarded)))
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> Iterator[None]:
+    """What one test keeps, another would find."""
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def directives(answer: Any) -> set[str]:
+    """What Cache-Control says."""
+    return {word.strip() for word in answer.get("Cache-Control", "").split(",")} - {""}
+
+
+@pytest.mark.parametrize("path", [*OURS, *GUARDED])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "OPTIONS"])
+def test_every_answer_says_whose_it_is(guide: Guide, path: str, method: str) -> None:
+    """To somebody unknown, and to Alice with her session and her token."""
+    headers = {"Authorization": f"Bearer {guide.tokens()['access_token']}"}
+    for answer in (Browser().generic(method, path), guide.browser.generic(method, path, headers=headers)):
+        if path in EVERYBODYS and "public" in directives(answer):
+            continue
+        if path == KEPT_ON_PURPOSE and answer.status_code == 200:
+            assert "private" in directives(answer)
+        else:
+            assert {"private", "no-store"} <= directives(answer)
+        is_for_programs = path not in OURS or hasattr(OURS[path], "answer") or path.startswith("/metrics")
+        assert has_vary_header(answer, "Authorization" if is_for_programs else "Cookie")
+
+
+def test_what_is_everybodys_may_be_kept() -> None:
+    """Clients read the metadata again and again."""
+    assert all(
+        "public" in directives(Browser().get(path))
+        for path in EVERYBODYS - {"/.well-known/oauth-authorization-server/a/tenant"}
+    )
+
+
+@pytest.mark.parametrize("way", ["site", "page"])
+@pytest.mark.parametrize("path", [*OURS, *GUARDED])
+def test_no_cache_of_djangos_shows_one_person_anothers_answer(
+    guide: Guide, settings: Settings, way: str, path: str
+) -> None:
+    """Alice asks, then Bob, then somebody unknown: each gets what they would get without a cache."""
+    bob = User.objects.create_user("bob", "bob@example.com", "x")
+    theirs = Guide(alice=bob, client=guide.client)
+    asking: list[tuple[Browser, dict[str, str]]] = [
+        (browser, {"Authorization": f"Bearer {who.tokens()['access_token']}"})
+        for who in (guide, theirs)
+        for browser in (Browser(), who.browser)
+    ]
+    people = [*asking, (Browser(), {})]
+    query = "&".join(f"{name}={value}" for name, value in guide.request(scope="profile").items())
+    without = [said(browser, path, headers, query) for browser, headers in people]
+    if way == "site":
+        settings.MIDDLEWARE = [UPDATE, *settings.MIDDLEWARE, FETCH]
+    else:
+        settings.ROOT_URLCONF = kept_urls
+    assert [said(browser, path, headers, query) for browser, headers in people] == without
+
+
+def said(browser: Browser, path: str, headers: dict[str, str], query: str) -> tuple[int, bool, bool]:
+    """An answer: its status, and whether Alice or Bob are in it."""
+    asking = Browser()  # with the middleware that is set by now
+    asking.cookies.load({name: morsel.value for name, morsel in browser.cookies.items()})
+    answer = asking.get(path, headers=headers, QUERY_STRING=query)
+    return answer.status_code, b"alice" in answer.content, b"bob" in answer.content
+
+
+def test_a_description_does_not_depend_on_who_asks_first(settings: Settings) -> None:
+    """It may be kept for everybody, so it is in the site's own language."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
+    browser = Browser()
+    browser.cookies[settings.LANGUAGE_COOKIE_NAME] = "de"
+    assert browser.get("/openapi.json").content == Browser().get("/openapi.json").content
+
+
+# -- what a view says itself -------------------------------------------------------------------------------------------
+
+
+def answer_of(view: Any, token: str) -> HttpResponse:
+    """Call a guarded view."""
+    request = RequestFactory().get("/", headers={"Authorization": f"Bearer {token}"})
+    response: HttpResponse = view(request)
+    return response
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({"public": True, "max_age": 60}, {"public", "max-age=60"}),
+        ({"max_age": 60}, {"max-age=60", "private"}),
+        ({"private": True, "max_age": 60}, {"max-age=60", "private"}),
+        ({"no_store": True}, {"no-store", "private"}),
+    ],
+)
+def test_a_view_may_let_its_answer_be_kept(guide: Guide, own: dict[str, Any], expected: set[str]) -> None:
+    """By the person it is for; by others only if it says `public` (RFC 9111 section 3.5)."""
+    view = protect("profile")(cache_control(**own)(told))
+    answer = answer_of(view, guide.tokens()["access_token"])
+    assert (directives(answer), has_vary_header(answer, "Authorization")) == (expected, True)
+
+
+def test_a_view_keeps_what_it_varies_on(guide: Guide) -> None:
+    """Authorization is added to it."""
+
+    @protect("profile")
+    def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(headers={"Vary": "Accept"})
+
+    assert answer_of(view, guide.tokens()["access_token"])["Vary"] == "Accept, Authorization"
+
+
+@pytest.mark.parametrize("is_told_apart", [True, False])
+def test_a_cache_behind_the_guard_is_used_only_if_it_tells_tokens_apart(
+    guide: Guide, monkeypatch: pytest.MonkeyPatch, is_told_apart: bool
+) -> None:
+    """Django's does from 5.2.15 on. An earlier one would give the first one's answer to everybody."""
+    called: list[str] = []
+
+    @protect("profile")
+    @cache_page(60)
+    def view(request: HttpRequest) -> HttpResponse:
+        called.append(request.user.get_username())
+        return HttpResponse(called[-1])
+
+    if not is_told_apart:
+        monkeypatch.setattr(caching, "tells_tokens_apart", lambda: False)
+    bob = Guide(alice=User.objects.create_user("bob"), client=guide.client)
+    alices, bobs = guide.tokens()["access_token"], bob.tokens()["access_token"]
+    assert [answer_of(view, token).content for token in (alices, alices, bobs)] == [b"alice", b"alice", b"bob"]
+    assert called == (["alice", "bob"] if caching.tells_tokens_apart() else ["alice", "alice", "bob"])
