@@ -50,8 +50,11 @@ else
 	else echo "LEFT OUT: the browser journeys. No chromium on this machine; install one and run: make journeys"; fi
 endif
 
+# Whole on SQLite; on PostgreSQL what depends on the database.
 test-client: setup
 	$(PYTEST) -q -n 2 --ds=config.client.settings --confcutdir=tests/prescription_manager_app tests/prescription_manager_app
+	$(PYTEST) -q -n 2 --ds=tests.client_settings --confcutdir=tests/prescription_manager_app \
+		$(addprefix tests/prescription_manager_app/test_,at_once.py renewal.py lifecycle_page.py)
 
 test-sqlite: setup
 	rm -f .coverage .coverage.*

@@ -12,6 +12,7 @@ from django.utils import timezone
 from prescription_manager_app.models import Connection
 from prescription_manager_app.oauth import TIMEOUT_SECONDS, AuthorizationServer
 from prescription_manager_app.outcomes import AccessTokenRefusedError, FailedError, Outcome
+from prescription_manager_app.recording import TAMPERED
 from prescription_manager_app.renewal import renew
 from simulation.exchange import Exchange
 
@@ -79,7 +80,7 @@ def tampered_state(bench: Bench) -> str:
         raise NothingToTryWithError("No authorization has been requested yet: connect first.")
     state = parse_qs(urlsplit(departure.url).query)["state"][0]
     registration = bench.server.registration
-    parameters = {"code": "SPL__somebody-elses-code-0000", "state": f"{state}tampered", "iss": registration.issuer}
+    parameters = {"code": "SPL__somebody-elses-code-0000", "state": f"{state}{TAMPERED}", "iss": registration.issuer}
     return f"{registration.redirect_uri}?{urlencode(parameters)}"
 
 

@@ -16,7 +16,7 @@ from simulation.exchange import BACKEND, BROWSER, SERVER, Exchange
 from simulation.steps import STEPS
 
 LONGEST_BODY = 20_000
-EXPERIMENT = "experiment"  # in the session: the experiment that sends the browser to us next
+TAMPERED = "~tampered"  # the end of the state that the experiment tampered-state sends the browser back with
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -79,7 +79,7 @@ def recorded(*, step: int) -> Callable[[View], View]:
         def observed(request: HttpRequest) -> HttpResponse:
             if not settings.DEBUG:
                 return view(request)
-            experiment = request.session.pop(EXPERIMENT, "")
+            experiment = "tampered-state" if request.GET.get("state", "").endswith(TAMPERED) else ""
             started_at = timezone.now()
             response = view(request)
             exchange = Exchange(

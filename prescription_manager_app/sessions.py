@@ -1,46 +1,51 @@
-"""What the browser session remembers: the authorizations it began and the connection it has; never a token."""
+"""What the browser session remembers: which browser it is and the connection it has; never a token."""
 
-import secrets
-import time
-from dataclasses import dataclass, field
+import contextlib
+import uuid
+from datetime import timedelta
 
-from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.backends.base import SessionBase, UpdateError
 
-AUTHORIZATIONS = "authorizations"
 CONNECTION = "connection"
+VISITOR = "visitor"
 JOURNEY = "journey"  # what /lifecycle/ is shown by; set only while DEBUG is on
-AUTHORIZATION_SECONDS = 3600
-AUTHORIZATIONS_KEPT = 8  # one for each tab in which Alice clicked Connect
+# How long an answer that has arrived may arrive again, and find the same outcome.
+REPEATED_WITHIN = timedelta(minutes=2)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authorization:
-    """One click on Connect: the state that its answer must carry, and the PKCE verifier its code needs."""
-
-    state: str = field(repr=False)
-    code_verifier: str = field(repr=False)
-
-
-def begin_authorization(session: SessionBase) -> Authorization:
-    """Remember a new authorization, good for an hour."""
-    begun = Authorization(state=secrets.token_urlsafe(32), code_verifier=secrets.token_urlsafe(64))
-    pending = list(_pending(session).items())[-(AUTHORIZATIONS_KEPT - 1) :]
-    session[AUTHORIZATIONS] = dict(pending) | {begun.state: [begun.code_verifier, int(time.time())]}
-    return begun
+def visitor(session: SessionBase) -> uuid.UUID:
+    """What this browser is called until it logs out; made on first use."""
+    found = visitor_id(session)
+    if found is None:
+        found = uuid.uuid4()
+        session[VISITOR] = str(found)
+    return found
 
 
-def take_authorization(session: SessionBase, state: str) -> Authorization | None:
-    """The authorization with this state, once; None if this session did not begin it or has used it."""
-    pending = _pending(session)
-    found = pending.pop(state, None)
-    session[AUTHORIZATIONS] = pending
-    return None if found is None else Authorization(state=state, code_verifier=str(found[0]))
+def visitor_id(session: SessionBase) -> uuid.UUID | None:
+    """What this browser is called; None if it has begun nothing yet."""
+    found = session.get(VISITOR)
+    return None if found is None else uuid.UUID(found)
 
 
 def connect(session: SessionBase, connection_id: str) -> None:
-    """Bind a connection to this session, under a new session key: the old one may have been fixed by somebody else."""
-    session.cycle_key()
-    session[CONNECTION] = connection_id
+    """
+    Bind a connection to this session, under a new session key: the old one may have been fixed by somebody else.
+
+    The old session knows nothing but its visitor from now on, and ends soon. Until then a browser that never saw the
+    new key, because it has sent the same answer twice and dropped our first response, can still be told apart.
+    """
+    data, old_key = dict(session.items()), session.session_key
+    session.create()
+    session.update(data | {CONNECTION: connection_id})
+    session.set_expiry(None)  # the old one may have been about to end
+    if old_key is not None:
+        old = type(session)(old_key)
+        old.clear()
+        old[VISITOR] = data[VISITOR]
+        old.set_expiry(REPEATED_WITHIN)
+        with contextlib.suppress(UpdateError):  # it ended meanwhile
+            old.save()
 
 
 def connection_id(session: SessionBase) -> str | None:
@@ -54,9 +59,3 @@ def end(session: SessionBase) -> None:
     session.flush()
     if journey is not None:
         session[JOURNEY] = journey
-
-
-def _pending(session: SessionBase) -> dict[str, list[str | int]]:
-    since = time.time() - AUTHORIZATION_SECONDS
-    stored: dict[str, list[str | int]] = session.get(AUTHORIZATIONS, {})
-    return {state: entry for state, entry in stored.items() if int(entry[1]) > since}

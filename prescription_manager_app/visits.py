@@ -38,6 +38,20 @@ def server_for(request: HttpRequest) -> AuthorizationServer:
     return AuthorizationServer(registration=registration(), observe=observer(request))
 
 
+def connection_of(request: HttpRequest) -> Connection | None:
+    """
+    This session's connection.
+
+    Two tabs that connect at the same moment each get a session, and the browser keeps the cookie that comes last; the
+    newest of their connections is kept. So a session whose own connection has been replaced goes on with the newest.
+    """
+    pk = sessions.connection_id(request.session)
+    if pk is None:
+        return None
+    known = Connection.objects.known_as(pk).first()
+    return known or Connection.objects.of_visitor(sessions.visitor_id(request.session)).first()
+
+
 def visit_of(request: HttpRequest) -> Visit | None:
     """
     Who is visiting; None if nobody is connected.
@@ -48,7 +62,7 @@ def visit_of(request: HttpRequest) -> Visit | None:
     pk = sessions.connection_id(request.session)
     if pk is None:
         return None
-    connection = Connection.objects.known_as(pk).first()
+    connection = connection_of(request)
     try:
         if connection is None:
             raise FailedError(Outcome.CONNECTION_ENDED, "no such connection")

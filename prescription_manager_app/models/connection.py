@@ -37,7 +37,7 @@ class Tokens:
 class ConnectionQuerySet(models.QuerySet["Connection"]):
     """Writes that two tabs may race for are conditional UPDATEs; their count says who won."""
 
-    def open(self, patient: Patient, tokens: Tokens, *, now: datetime) -> "Connection":
+    def open(self, patient: Patient, tokens: Tokens, *, visitor: uuid.UUID, now: datetime) -> "Connection":
         """Store a new connection, and sweep a few that no session can reach any more."""
         old = self.filter(purge_at__lt=now).values("pk")[:SWEPT_AT_ONCE]
         self.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
@@ -45,6 +45,8 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         return self.create(
             pk=pk,
             patient=patient,
+            visitor=visitor,
+            opened_at=now,
             sealed_tokens=seal(tokens.to_json(), owner=str(pk)),
             expires_at=tokens.expires_at,
             purge_at=now + timedelta(seconds=settings.SESSION_COOKIE_AGE),
@@ -54,13 +56,22 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         """The connection that a session knows by its primary key, or none."""
         return self.none() if pk is None else self.select_related("patient").filter(pk=pk)
 
+    def of_visitor(self, visitor: uuid.UUID | None) -> "ConnectionQuerySet":
+        """The connections of a browser, the newest first: the one that is kept."""
+        return self.none() if visitor is None else self.filter(visitor=visitor).order_by("-opened_at", "-pk")
+
     def close(self) -> "Connection | None":
-        """Delete a connection and return it as it was at that moment, so that its last tokens can be revoked."""
+        """
+        Delete a connection and return it as it was at that moment, so that its last tokens can be revoked.
+
+        None if there is none, or another request has deleted it: whoever deletes it revokes its tokens.
+        """
         with transaction.atomic():
             connection = self.select_for_update(of=("self",)).first()
-            if connection is not None:
-                Connection.objects.filter(pk=connection.pk).delete()
-        return connection
+            if connection is None:
+                return None
+            deleted, _ = Connection.objects.filter(pk=connection.pk).delete()
+        return connection if deleted else None
 
     def claim_renewal(self, connection: "Connection", *, until: datetime, now: datetime) -> bool:
         """Let one request renew the tokens as they are now; False if another one is at it or has done it."""
@@ -91,6 +102,7 @@ class Connection(models.Model):
     The session holds nothing but the primary key, an unguessable UUID; the tokens are encrypted and bound to it.
 
     Attributes:
+        visitor: the browser that has it; a browser keeps one connection, the newest.
         version: counts renewals, so that a stale write is recognised.
         renewing_until: while it lasts, one request is renewing the tokens and the others wait for it.
         purge_at: when the session that holds the key has ended for certain.
@@ -98,6 +110,8 @@ class Connection(models.Model):
 
     id = models.UUIDField(primary_key=True)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="connections")
+    visitor = models.UUIDField(null=True, db_index=True)
+    opened_at = models.DateTimeField(null=True)
     sealed_tokens = models.BinaryField()
     expires_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)

@@ -2,9 +2,11 @@
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from prescription_manager_app import sessions
+from prescription_manager_app.models import Authorization
 from prescription_manager_app.recording import record_departure
 from prescription_manager_app.visits import server_for
 
@@ -14,7 +16,7 @@ def connect(request: HttpRequest) -> HttpResponse:
     """Begin an authorization that only this browser session can end; by POST, so that no link can begin one."""
     if sessions.CONNECTION in request.session:
         return redirect("home")
-    begun = sessions.begin_authorization(request.session)
-    url = server_for(request).authorization_url(state=begun.state, code_verifier=begun.code_verifier)
+    departure = Authorization.objects.begin(sessions.visitor(request.session), now=timezone.now())
+    url = server_for(request).authorization_url(state=departure.state, code_verifier=departure.code_verifier)
     record_departure(request, url)
     return HttpResponseRedirect(url)

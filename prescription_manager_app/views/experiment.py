@@ -6,13 +6,13 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from prescription_manager_app import sessions
 from prescription_manager_app.conf import registration
 from prescription_manager_app.experiments import Bench, NothingToTryWithError, find
-from prescription_manager_app.models import Connection, RecordedExchange
+from prescription_manager_app.models import RecordedExchange
 from prescription_manager_app.oauth import AuthorizationServer
-from prescription_manager_app.recording import EXPERIMENT, journey, observer
+from prescription_manager_app.recording import journey, observer
 from prescription_manager_app.sealing import UnreadableError
+from prescription_manager_app.visits import connection_of
 
 
 @require_POST
@@ -24,7 +24,7 @@ def experiment(request: HttpRequest, slug: str) -> HttpResponse:
     RecordedExchange.objects.filter(journey=journey(request), experiment=slug).delete()
     bench = Bench(
         server=AuthorizationServer(registration=registration(), observe=observer(request, experiment=slug)),
-        connection=Connection.objects.known_as(sessions.connection_id(request.session)).first(),
+        connection=connection_of(request),
         recorded=RecordedExchange.objects.of(journey(request), experiment=""),
     )
     try:
@@ -36,6 +36,5 @@ def experiment(request: HttpRequest, slug: str) -> HttpResponse:
         messages.info(request, "The tokens cannot be read any more: connect again.")
         return redirect("lifecycle")
     if elsewhere:
-        request.session[EXPERIMENT] = slug
         return HttpResponseRedirect(elsewhere)
     return HttpResponseRedirect(f"{reverse('lifecycle')}#{slug}")

@@ -4,15 +4,17 @@ import logging
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from prescription_manager_app import sessions
-from prescription_manager_app.models import Connection
+from prescription_manager_app.models import Connection, SignOut
 from prescription_manager_app.oauth import AuthorizationServer
 from prescription_manager_app.outcomes import FailedError, Outcome
 from prescription_manager_app.recording import recorded
 from prescription_manager_app.sealing import UnreadableError
-from prescription_manager_app.visits import server_for
+from prescription_manager_app.visits import connection_of, server_for
+from prescription_manager_app.waiting import wait_for
 
 logger = logging.getLogger(__name__)
 
@@ -21,10 +23,25 @@ logger = logging.getLogger(__name__)
 @recorded(step=8)
 def logout(request: HttpRequest) -> HttpResponse:
     """Revoke both tokens, and tell Alice honestly if the server did not confirm it."""
-    connection = Connection.objects.known_as(sessions.connection_id(request.session)).close()
-    confirmed = connection is None or _revoked(connection, server_for(request))
+    connection = connection_of(request)
+    ended = None if connection is None else SignOut.objects.begin(connection, now=timezone.now())
+    if ended is None:
+        confirmed = _confirmed_to_another(request, connection)
+    else:
+        confirmed = _revoked(ended, server_for(request))
+        SignOut.objects.finish(ended, confirmed=confirmed)
     sessions.end(request.session)
     return redirect("outcome", slug=(Outcome.SIGNED_OUT if confirmed else Outcome.SIGNED_OUT_HERE_ONLY).slug)
+
+
+def _confirmed_to_another(request: HttpRequest, connection: Connection | None) -> bool:
+    """Whether the request that logged out first was told that the access has ended; True if there was none."""
+    pk = str(connection.pk) if connection is not None else sessions.connection_id(request.session)
+    first = None if pk is None else SignOut.objects.of(pk)
+    if first is None:
+        return True
+    ended = wait_for(lambda: current if (current := first.reread()) and current.confirmed is not None else None)
+    return ended is not None and bool(ended.confirmed)
 
 
 def _revoked(connection: Connection, server: AuthorizationServer) -> bool:

@@ -23,7 +23,9 @@ collect_ignore_glob = [] if "prescription_manager_app" in django_settings.INSTAL
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """A file, not memory: connections to SQLite's shared memory lock tables where a file would make them wait."""
     if connection.vendor == "sqlite":
         name = str(tmp_path_factory.mktemp("database") / "client.sqlite3")

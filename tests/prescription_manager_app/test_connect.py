@@ -86,9 +86,17 @@ def test_a_state_of_another_browser_is_ignored_before_anything_is_sent(browser: 
 
 
 def test_a_state_is_good_for_one_answer(browser: Browser) -> None:
+    url = browser.depart()
+    browser.come_back(browser.server.deny(url))
+    assert "does not belong to your visit" in browser.come_back(browser.server.allow(url)).text
+    assert browser.server.heard == []
+
+
+def test_an_answer_that_arrives_again_is_not_used_again(browser: Browser) -> None:
+    """A second exchange of the code would end the connection that the first one has made."""
     query = browser.server.allow(browser.depart())
     browser.come_back(query)
-    assert "does not belong to your visit" in browser.come_back(query).text
+    assert "Connected as Alice" in browser.come_back(query).text
     assert len(browser.server.sent_to("/token/")) == 1
 
 

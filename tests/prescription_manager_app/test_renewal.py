@@ -1,12 +1,8 @@
 """Step 7: tokens are renewed in time or on a 401, once, also when two requests race."""
 
-import threading
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import connection as database
-from django.test import Client
 from django.utils import timezone
 
 from prescription_manager_app import renewal
@@ -16,6 +12,7 @@ from prescription_manager_app.oauth import AuthorizationServer
 from prescription_manager_app.outcomes import FailedError, Outcome
 from tests.prescription_manager_app.conftest import Browser
 from tests.prescription_manager_app.fake_server import Answer
+from tests.prescription_manager_app.threads import at_once, in_tabs
 
 
 def refreshes(browser: Browser) -> list[dict[str, str]]:
@@ -101,24 +98,6 @@ def test_a_server_in_trouble_costs_nobody_the_connection(alice: Browser, status:
     assert "Connected as Alice" in alice.home().text
 
 
-def at_once(count: int, work: Callable[[], None]) -> None:
-    """Run it in as many threads, each with its own database connection."""
-    barrier = threading.Barrier(count)
-
-    def run() -> None:
-        try:
-            barrier.wait()
-            work()
-        finally:
-            database.close()
-
-    threads = [threading.Thread(target=run) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("refused", [False, True])
 def test_tabs_that_race_renew_once_and_use_the_same_tokens(alice: Browser, *, refused: bool) -> None:
@@ -127,14 +106,7 @@ def test_tabs_that_race_renew_once_and_use_the_same_tokens(alice: Browser, *, re
     else:
         expire()
     alice.server.delay_seconds = 0.1  # so that every tab arrives while the first is at the server
-    cookies, pages = alice.client.cookies, list[str]()
-
-    def open_tab() -> None:
-        tab = Browser(Client(), alice.server)
-        tab.client.cookies = cookies
-        pages.append(tab.home().text)
-
-    at_once(6, open_tab)
+    pages = in_tabs(alice, 6, lambda tab: tab.home().text)
     assert [("Connected as Alice" in page) for page in pages] == [True] * 6
     assert (len(refreshes(alice)), Connection.objects.get().version) == (1, 2)
 
@@ -152,18 +124,19 @@ def test_when_the_winner_fails_the_next_one_tries(alice: Browser) -> None:
         return answer
 
     alice.server.faults["/token/"] = once_in_trouble
-    found: list[str] = []
     stale = Connection.objects.get()
     server = AuthorizationServer(registration=registration())
 
-    def renew() -> None:
+    def renew() -> str:
         try:
-            found.append(renewal.renew(stale, server).tokens.refresh_token)
+            return renewal.renew(stale, server).tokens.refresh_token
         except FailedError as failure:
-            found.append(failure.outcome.slug)
+            return failure.outcome.slug
 
-    at_once(3, renew)
-    assert sorted(found) == [Connection.objects.get().tokens.refresh_token, *["server_error"] * 2]
+    assert sorted(at_once(renew, renew, renew)) == [
+        Connection.objects.get().tokens.refresh_token,
+        *["server_error"] * 2,
+    ]
 
 
 def test_a_claim_left_by_a_killed_process_runs_out(alice: Browser) -> None:
