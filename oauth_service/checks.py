@@ -26,9 +26,10 @@ from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
 from . import conf, database, host_checks
-from .protocol import redirect_uri, scope
+from .protocol import jwt, redirect_uri, scope
 from .protocol.errors import InvalidScope
 from .resources.protect import required_scopes
+from .tokens import keys, signer
 
 LONGEST_CODE_LIFETIME = timedelta(minutes=10)
 LONGEST_SAFE_ACCESS_TOKEN_LIFETIME = timedelta(days=1)
@@ -36,6 +37,8 @@ LONGEST_SAFE_RETRY_WINDOW = timedelta(minutes=10)
 SHORTEST_TOKEN_KEY = 32
 MOST_FAILURES = 1000
 LONGEST_FAILURE_WINDOW = timedelta(days=1)
+SHORTEST_KEY_LIFETIME = timedelta(days=2)
+LONGEST_KEY_LIFETIME = timedelta(days=731)
 
 # Our pages sign people in, and their forms have no protection but Django's own.
 MIDDLEWARE = (
@@ -67,10 +70,17 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E002-E011, E016-E018: values of the wrong type, or that no deployment may have."""
+    """E002-E011, E016-E018, E021, E022: values of the wrong type, or that no deployment may have."""
     if mistyped := _mistyped():  # the other rules can only compare values of their types
         return [_message("E002", f"{setting.name} must be {_words_for(setting.kind)}.", "") for setting in mistyped]
-    return [_message(*finding) for finding in (*_faults_of_lifetimes(), *_faults_of_values(), *_faults_of_throttle())]
+    return [_message(*finding) for finding in _faults()]
+
+
+def _faults() -> Iterator[Finding]:
+    yield from _faults_of_lifetimes()
+    yield from _faults_of_values()
+    yield from _faults_of_throttle()
+    yield from _faults_of_keys()
 
 
 def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
@@ -118,8 +128,8 @@ def _faults_of_values() -> Iterator[Finding]:
         conf.TOKEN_KEY.name: [conf.TOKEN_KEY()] if conf.TOKEN_KEY() else [],
         conf.TOKEN_KEY_FALLBACKS.name: conf.TOKEN_KEY_FALLBACKS(),
     }
-    for name, keys in own_keys.items():
-        if any(len(key) < SHORTEST_TOKEN_KEY for key in keys):
+    for name, given in own_keys.items():
+        if any(len(key) < SHORTEST_TOKEN_KEY for key in given):
             yield "E008", f"{name}: a key must have {SHORTEST_TOKEN_KEY} characters or more.", ""
     if conf.TOKEN_KEY_FALLBACKS() and not conf.TOKEN_KEY():
         yield (
@@ -154,6 +164,54 @@ def fault_of_metrics() -> tuple[str, str] | None:
         except ValueError as fault:
             return f"{conf.METRICS_ADDRESSES.name}: {fault}.", ""
     return None
+
+
+def _faults_of_keys() -> Iterator[Finding]:
+    if unknown := [name for name in conf.SIGNING_ALGORITHMS() if name not in jwt.ALGORITHMS]:
+        yield (
+            "E022",
+            f"{conf.SIGNING_ALGORITHMS.name}: there is no {', '.join(unknown)} here.",
+            f"Choose of {', '.join(jwt.ALGORITHMS)}.",
+        )
+    if "RS256" not in conf.SIGNING_ALGORITHMS():
+        yield (
+            "E022",
+            f"{conf.SIGNING_ALGORITHMS.name} lacks RS256.",
+            "Every client can verify it, and it is the default (OpenID Connect Core section 15.1).",
+        )
+    lifetime = conf.SIGNING_KEY_LIFETIME()
+    if lifetime and not SHORTEST_KEY_LIFETIME <= lifetime <= LONGEST_KEY_LIFETIME:
+        yield (
+            "E022",
+            f"{conf.SIGNING_KEY_LIFETIME.name} must be between two days and two years, or zero.",
+            "The next key is published a day before it signs.",
+        )
+    if conf.SIGNER() and conf.SIGNING_KEYS():
+        yield "E022", f"{conf.SIGNER.name} and {conf.SIGNING_KEYS.name} are both set.", "Choose one."
+    if not conf.is_openid():
+        return
+    if missing := [name for name in ("joserfc", "cryptography") if find_spec(name) is None]:
+        yield (
+            "E021",
+            f"openid is in {conf.SCOPES.name}, but {' and '.join(missing)} is not installed.",
+            "Install the extra `oidc` of this package, or take the scope out.",
+        )
+        return
+    seen: set[str] = set()
+    for position in range(len(conf.SIGNING_KEYS())):
+        key = keys.key_of_settings(position)
+        name = f"{conf.SIGNING_KEYS.name}: key {position + 1}"
+        if isinstance(key, str):
+            yield "E022", f"{name}: {key}.", ""
+        elif key.public.thumbprint in seen:
+            yield "E022", f"{name} is there already.", "A key is for one algorithm (RFC 8725 section 3.1)."
+        else:
+            seen.add(key.public.thumbprint)
+    if conf.SIGNER():
+        try:
+            signer.load(conf.SIGNER())
+        except (ImportError, TypeError) as fault:
+            yield "E022", f"{conf.SIGNER.name}: {fault}.", "docs/keys.md says what it must have."
 
 
 def _faults_of_throttle() -> Iterator[Finding]:
@@ -334,15 +392,21 @@ def _is_one_scope(name: str) -> bool:
 
 
 def _mistyped() -> list[conf.Setting[Any]]:
-    return [setting for setting in conf.ALL if not _is_of_kind(setting(), setting.kind)]
+    return [setting for setting in conf.ALL if not _is_of_kind(setting(), setting)]
 
 
-def _is_of_kind(value: Any, kind: type | tuple[type, ...]) -> bool:
-    if not isinstance(value, kind) or isinstance(value, bool):
+def _is_of_kind(value: Any, setting: conf.Setting[Any]) -> bool:
+    if not isinstance(value, setting.kind) or isinstance(value, bool):
         return False
     if isinstance(value, Mapping):
         return all(isinstance(name, str) and isinstance(words, (str, Promise)) for name, words in value.items())
-    return not isinstance(value, (list, tuple)) or all(isinstance(member, str) for member in value)
+    return not isinstance(value, (list, tuple)) or all(
+        isinstance(member, str) or (setting.has_pairs and _is_pair(member)) for member in value
+    )
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(each, str) for each in value)
 
 
 def _words_for(kind: type | tuple[type, ...]) -> str:

@@ -30,6 +30,8 @@ class Setting(Generic[T]):
     kind: type | tuple[type, ...]
     default: T
     purpose: str
+    has_pairs: bool = False
+    """Whether its members may be pairs of texts, too."""
 
     def __call__(self) -> T:
         # Kept, as a name that settings do not have costs an exception each time it is asked for.
@@ -145,6 +147,35 @@ METRICS_SECRET = Setting(
     "Whoever sends it as a bearer token may read `/metrics/`, from anywhere; 32 random characters or more.",
 )
 
+SIGNING_ALGORITHMS: Setting[Sequence[str]] = Setting(
+    "OAUTH_SERVICE_SIGNING_ALGORITHMS",
+    (list, tuple),
+    ("RS256", "ES256", "PS256", "EdDSA"),
+    "The signatures that clients can register for their ID tokens; `RS256` must be among them (OpenID Connect, extra `oidc`).",
+)
+SIGNING_KEY_LIFETIME = Setting(
+    "OAUTH_SERVICE_SIGNING_KEY_LIFETIME",
+    timedelta,
+    timedelta(days=90),
+    "How long a signing key signs before the next one takes over, which the server makes by itself; `timedelta(0)` for ever. "
+    "[keys.md](keys.md) says more.",
+)
+SIGNING_KEYS: Setting[Sequence[str | tuple[str, str]]] = Setting(
+    "OAUTH_SERVICE_SIGNING_KEYS",
+    (list, tuple),
+    (),
+    "Private keys in PEM that the server signs with instead of making its own. Of each algorithm the first signs, the others are "
+    'published. `("PS256", pem)` names the algorithm where an RSA key is not for RS256.',
+    has_pairs=True,
+)
+SIGNER = Setting(
+    "OAUTH_SERVICE_SIGNER",
+    str,
+    "",
+    "Dotted path of an object, or a function without arguments that makes one, that signs elsewhere: in a KMS or HSM. It has "
+    "`public_jwks()` and `sign(kid, alg, signing_input)`.",
+)
+
 ALL: tuple[Setting[object], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
 
 
@@ -181,6 +212,14 @@ def claims_function() -> "Callable[[AbstractBaseUser, frozenset[str]], dict[str,
     except KeyError:
         found = _in_force.setdefault("claims_function", import_string(CLAIMS()))
     return cast("Callable[[AbstractBaseUser, frozenset[str]], dict[str, object]]", found)
+
+
+def is_openid() -> bool:
+    """Whether this server is an OpenID Provider: if and only if clients can ask for the scope openid."""
+    try:
+        return cast("bool", _in_force["is_openid"])
+    except KeyError:
+        return cast("bool", _in_force.setdefault("is_openid", "openid" in SCOPES()))
 
 
 def counts() -> bool:

@@ -32,6 +32,7 @@ code_replayed = Signal()  # user_id, client_id, grant_id
 refresh_replayed = Signal()  # user_id, client_id, grant_id
 token_revoked = Signal()  # user_id, client_id, grant_id, token_type
 app_deauthorised = Signal()  # user_id, client_id
+signing_key_changed = Signal()  # action, kid, algorithm
 
 # Not an event but a measurement: sent after every answer, and never logged here.
 request_answered = Signal()  # endpoint, method, status, error, seconds

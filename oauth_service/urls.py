@@ -9,6 +9,7 @@ from .endpoints.authorise import authorise
 from .endpoints.deauthorise import deauthorise
 from .endpoints.discovery import discovery
 from .endpoints.healthz import healthz
+from .endpoints.jwks import jwks
 from .endpoints.login import login
 from .endpoints.logout import logout, signed_out
 from .endpoints.manage_apps import manage_apps
@@ -40,6 +41,7 @@ urlpatterns = [
     *_both("signed-out/", signed_out, "signed_out"),
     path(".well-known/oauth-authorization-server/<path:issuer_path>", discovery),
     path(".well-known/oauth-authorization-server", discovery, name="discovery"),
+    *_both("jwks/", jwks, "jwks"),
     path("openapi.json", openapi, name="openapi"),
     *_both("healthz/", healthz, "healthz"),
     *_both("readyz/", readyz, "readyz"),

@@ -11,6 +11,7 @@ from django.test import Client as Browser
 
 from oauth_service import testing
 from oauth_service.models import Client
+from oauth_service.tokens import keys
 from oauth_service.watch import audit
 from tests.database import ALIAS, HAS_ROUTERS, connection
 from tests.guide import Guide
@@ -119,3 +120,9 @@ def django_capture_on_commit_callbacks(django_capture_on_commit_callbacks: Calla
 def committed(django_capture_on_commit_callbacks: Callable[..., object]) -> Callable[..., object]:
     """Run a block and then what it wanted to tell after its commit (signals, log lines), as outside of a test."""
     return lambda: django_capture_on_commit_callbacks(execute=True)
+
+
+@pytest.fixture(autouse=True)
+def forget_keys() -> None:
+    """The database of each test starts without signing keys."""
+    keys.forget()

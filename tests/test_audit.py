@@ -19,7 +19,7 @@ from django.test import RequestFactory
 from pytest_django import Settings
 
 from oauth_service import signals
-from oauth_service.models import AuditEvent, Grant, audit_event, purge
+from oauth_service.models import AuditEvent, Grant, SigningKey, audit_event, purge
 from oauth_service.watch import audit
 from tests.database import ALIAS
 from tests.guide import SECRET, Guide
@@ -29,7 +29,7 @@ from tests.test_unavailable import AWAY
 Committed = Callable[[], AbstractContextManager[object]]
 START = audit._Trail.start  # before tests/conftest.py takes it away
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-AT_ONCE = ["consent_given", "code_replayed", "refresh_replayed", "app_deauthorised"]
+AT_ONCE = ["consent_given", "code_replayed", "refresh_replayed", "app_deauthorised", "signing_key_changed"]
 
 
 def written(*fields: str) -> list[Any]:
@@ -73,6 +73,7 @@ def test_every_event_has_its_row(played: Guide) -> None:
         ("token_issued", "done", ""),
         ("token_revoked", "done", "refresh_token"),
         ("app_deauthorised", "done", ""),
+        ("signing_key_changed", "done", f"made {SigningKey.objects.get().kid}"),
         ("consent_given", "done", ""),
         ("code_issued", "done", ""),
         ("token_issued", "done", ""),
@@ -159,9 +160,11 @@ def test_a_row_says_who_which_client_and_which_connection(played: Guide) -> None
     assert who == dict.fromkeys(ANNOUNCED, (alice, "presc_man_123")) | {
         "login_refused": (alice, ""),
         "client_refused": (None, "presc_man_123"),
+        "signing_key_changed": (None, ""),
     }
     with_grant = {event for event, grant in written("event", "grant_id") if grant}
     without = {"login_refused", "client_refused", "consent_given", "code_issued", "app_deauthorised"}
+    without.add("signing_key_changed")
     assert with_grant == ANNOUNCED - without
 
 
@@ -329,7 +332,7 @@ def test_a_lifetime_of_zero_keeps_no_trail(played: Guide, committed: Committed, 
     with committed():
         play(played)
     audit.flush()
-    assert (len(written("event")), before) == (before, 21)
+    assert (len(written("event")), before) == (before, 22)
 
 
 def test_the_trail_of_a_user_goes_with_the_user(played: Guide) -> None:
@@ -337,7 +340,11 @@ def test_the_trail_of_a_user_goes_with_the_user(played: Guide) -> None:
     other = User.objects.create_user("dinah")
     AuditEvent.objects.filter(event="code_issued").update(user=other)
     played.alice.delete()
-    assert set(written("event", "user_id")) == {("client_refused", None), ("code_issued", other.pk)}
+    assert set(written("event", "user_id")) == {
+        ("client_refused", None),
+        ("code_issued", other.pk),
+        ("signing_key_changed", None),
+    }
 
 
 @pytest.fixture
@@ -354,7 +361,7 @@ def staff() -> Iterator[type[User]]:
 def test_it_goes_by_whatever_name_the_user_is_deleted(played: Guide, staff: type[User]) -> None:
     """Django tells of a deletion as one of that name alone, and not as one of a user."""
     staff._default_manager.using(ALIAS).get(pk=played.alice.pk).delete()
-    assert set(written("event", "user_id")) == {("client_refused", None)}
+    assert set(written("event", "user_id")) == {("client_refused", None), ("signing_key_changed", None)}
 
 
 def test_an_event_of_somebody_who_was_deleted_meanwhile_can_be_written(guide: Guide, committed: Committed) -> None:
@@ -368,7 +375,7 @@ def test_an_event_of_somebody_who_was_deleted_meanwhile_can_be_written(guide: Gu
 def test_the_trail_of_a_client_outlives_it(played: Guide) -> None:
     """What it did is asked for after it was thrown out."""
     played.client.delete()
-    assert len(written("event")) == 21
+    assert len(written("event")) == 22
 
 
 # -- when it cannot be written -----------------------------------------------------------------------------------------

@@ -42,6 +42,10 @@ def test_the_defaults() -> None:
         "THROTTLE_CACHE": "default",
         "METRICS_ADDRESSES": (),
         "METRICS_SECRET": "",
+        "SIGNING_ALGORITHMS": ("RS256", "ES256", "PS256", "EdDSA"),
+        "SIGNING_KEY_LIFETIME": timedelta(days=90),
+        "SIGNING_KEYS": (),
+        "SIGNER": "",
     }
 
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from oauth_service import signals
 from oauth_service.models import Client, Grant
+from oauth_service.tokens import keys
 from tests.database import ALIAS, connection
 from tests.guide import SECRET, Guide, query_of
 
@@ -36,6 +37,7 @@ ANNOUNCED = {
     "refresh_replayed",
     "token_revoked",
     "app_deauthorised",
+    "signing_key_changed",
 }
 
 
@@ -74,6 +76,7 @@ def play(guide: Guide) -> None:
     guide.refresh(again["refresh_token"])
     guide.revoke(guide.tokens()["refresh_token"])
     guide.deauthorise()
+    keys.rotate("ES256", now=timezone.now())
 
 
 # -- what is told ----------------------------------------------------------------------------------------------------
@@ -104,6 +107,7 @@ def test_everything_that_happens_is_told_in_its_order(guide: Guide, committed: C
         "token_issued",
         "token_revoked",
         "app_deauthorised",
+        "signing_key_changed",
     ]
     assert {name for name, _ in events} == ANNOUNCED
 

@@ -9,6 +9,7 @@ from .delivery import Delivery
 from .grant import Grant
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
+from .signing_key import SigningKey
 
 __all__ = [
     "AuditEvent",
@@ -23,4 +24,5 @@ __all__ = [
     "RevokedToken",
     "SignIn",
     "SignInClient",
+    "SigningKey",
 ]

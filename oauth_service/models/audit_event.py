@@ -31,6 +31,7 @@ class Event(models.TextChoices):
     REFRESH_REPLAYED = "refresh_replayed", _("refresh token replayed")
     TOKEN_REVOKED = "token_revoked", _("token revoked")
     APP_DEAUTHORISED = "app_deauthorised", _("app deauthorised")
+    SIGNING_KEY_CHANGED = "signing_key_changed", _("signing key changed")
 
 
 class Outcome(models.TextChoices):

@@ -227,6 +227,21 @@ def discovery_of_issuer(_: Server) -> PathItem:
     )
 
 
+def jwks(_: Server) -> PathItem:
+    """The public keys (RFC 7517 section 5)."""
+    return PathItem.for_programs(
+        get=Operation(
+            id="jwks",
+            summary="The keys that this server signs ID tokens with, their public parts.",
+            responses={
+                "200": answers.in_json("The key set.", "KeySet", kept=True),
+                "404": answers.empty("OpenID Connect is off: openid is not among the scopes."),
+                **answers.FAILURE,
+            },
+        )
+    )
+
+
 def healthz(_: Server) -> PathItem:
     """Whether the process is alive."""
     return PathItem.for_programs(
@@ -301,6 +316,7 @@ PATHS: Mapping[str, Callable[[Server], PathItem]] = {
     "/signed-out/": signed_out,
     "/.well-known/oauth-authorization-server": discovery,
     "/.well-known/oauth-authorization-server/{issuer_path}": discovery_of_issuer,
+    "/jwks/": jwks,
     "/healthz/": healthz,
     "/readyz/": readyz,
     "/metrics/": metrics,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ..protocol import authorization_request, pkce
+from ..protocol import authorization_request, jwt, pkce
 from ..protocol.grant_type import GrantTypeDescription
 from .server import JsonObject, Server
 
@@ -116,6 +116,25 @@ def _schemas(server: Server) -> JsonObject:
                 "authorization_response_iss_parameter_supported": {"type": "boolean"},
             },
             required=("issuer", "authorization_endpoint", "token_endpoint", "response_types_supported"),
+        ),
+        "KeySet": _object(
+            "RFC 7517 section 5.",
+            {
+                "keys": {
+                    "type": "array",
+                    "items": _object(
+                        "A public key; its other members are those of its kty.",
+                        {
+                            "kid": STRING,
+                            "kty": {"enum": ["RSA", "EC", "OKP"]},
+                            "alg": {"enum": list(jwt.ALGORITHMS)},
+                            "use": {"const": "sig"},
+                        },
+                        required=("kid", "kty", "alg", "use"),
+                    ),
+                }
+            },
+            required=("keys",),
         ),
         "Health": _object(
             "How it is, and what is missing if it is not well.",

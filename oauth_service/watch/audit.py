@@ -55,6 +55,7 @@ _EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
     signals.refresh_replayed: (Event.REFRESH_REPLAYED, Outcome.REFUSED, _USED_AGAIN),
     signals.token_revoked: (Event.TOKEN_REVOKED, Outcome.DONE, ""),
     signals.app_deauthorised: (Event.APP_DEAUTHORISED, Outcome.DONE, ""),
+    signals.signing_key_changed: (Event.SIGNING_KEY_CHANGED, Outcome.DONE, ""),
 }
 # Anybody can be refused, as often as they like.
 _ONE_A_MINUTE = {Event.LOGIN_REFUSED.value, Event.CLIENT_REFUSED.value}
@@ -64,6 +65,7 @@ _AT_ONCE = {
     signals.code_replayed,
     signals.refresh_replayed,
     signals.app_deauthorised,
+    signals.signing_key_changed,
 }
 
 
@@ -136,6 +138,8 @@ def _record(
     reason: str = "",
     token_type: str = "",
     username: str = "",
+    action: str = "",
+    kid: str = "",
     last_used_at: datetime | None = None,
     **_: object,
 ) -> None:
@@ -155,7 +159,7 @@ def _record(
         client_id=_Claimed(client_id) if signal is signals.client_refused else client_id,
         grant_id=grant_id,
         scope=scope,
-        reason=reason or why or token_type,
+        reason=reason or why or token_type or f"{action} {kid}".strip(),
         address=context.address[:45],
         reference=context.reference if context.endpoint else "",
         purge_at=now + lifetime,

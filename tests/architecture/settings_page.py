@@ -3,6 +3,10 @@
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oauth_service.conf import Setting
 
 HEAD = """\
 # Settings
@@ -61,6 +65,11 @@ Errors:
   50 random ones, or `OAUTH_SERVICE_TOKEN_KEY`.
 - `oauth_service.E020`: `LOGIN_URL` leads to a view that asks for a sign-in itself, under Django's `LoginRequiredMiddleware`.
   Browsers would go round in circles: put `login_not_required` on that view, or set `LOGIN_URL` to `"oauth_service:login"`.
+- `oauth_service.E021`: OpenID Connect is on, as `openid` is among the scopes, but its libraries are missing. Nothing could be
+  signed: install the extra `oidc`, or take the scope out.
+- `oauth_service.E022`: signing keys that cannot be used: an algorithm that is not there, no RS256, a lifetime that is too short
+  or too long, a PEM that is no private key, a key that is given twice, a signer that cannot be loaded. Clients could not verify
+  their ID tokens: mend what the message names.
 - `oauth_service.E030`: this app's tables and the accounts are written to several databases. A token is read together with its
   user, and a consent refers to one: let `DATABASE_ROUTERS` send them all to one.
 
@@ -107,14 +116,17 @@ def page() -> str:
     from oauth_service import conf
 
     rows = [
-        f"| `{setting.name}` | {_type(setting.kind)} | {_default(setting.default)} | {setting.purpose} |"
+        f"| `{setting.name}` | {_type(setting)} | {_default(setting.default)} | {setting.purpose} |"
         for setting in conf.ALL
     ]
     return HEAD + "\n".join(rows) + "\n" + TAIL
 
 
-def _type(kind: type | tuple[type, ...]) -> str:
-    return " or ".join(f"`{one.__name__}` of `str`" for one in kind) if isinstance(kind, tuple) else TYPES[kind]
+def _type(setting: "Setting[object]") -> str:
+    if not isinstance(setting.kind, tuple):
+        return TYPES[setting.kind]
+    members = "`str` or pairs of `str`" if setting.has_pairs else "`str`"
+    return " or ".join(f"`{one.__name__}`" for one in setting.kind) + f" of {members}"
 
 
 def _default(value: object) -> str:
@@ -123,6 +135,8 @@ def _default(value: object) -> str:
         return f"{value // unit} {name}{'' if value == unit else 's'}"
     if isinstance(value, Mapping):
         return "<br>".join(f"`{name}`: {words}" for name, words in value.items())
+    if isinstance(value, tuple) and value:
+        return ", ".join(f"`{each}`" for each in value)
     return f"`{value:_}`" if isinstance(value, int) else f"`{value}`" if value else "none"
 
 

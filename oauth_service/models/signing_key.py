@@ -1,0 +1,89 @@
+"""SigningKey: a key that signs ID tokens; its private part is encrypted."""
+
+from datetime import datetime
+
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from ..compiled.statement import Write, insert
+from ..database import PrimaryManager
+
+
+class SigningKeyManager(PrimaryManager["SigningKey"]):
+    """Reads and writes of signing keys."""
+
+    def every(self) -> "list[SigningKey]":
+        """All of them, each algorithm's in the order in which they were made."""
+        return list(self.order_by("algorithm", "generation"))
+
+    def add(self, key: "SigningKey", *, predecessors_sign_until: datetime, predecessors_purge_at: datetime) -> bool:
+        """
+        Add a key, and let those before it end; False if another process has made the same generation first.
+
+        Args:
+            key: not saved; its generation is one more than the last one of its algorithm that was read.
+        """
+        row = {field.attname: getattr(key, field.attname) for field in SigningKey._meta.concrete_fields}
+        with transaction.atomic(using=self.db):
+            if _insert.run(**row) != 1:
+                return False
+            before = self.filter(algorithm=key.algorithm, generation__lt=key.generation)
+            before.filter(signs_until=None).update(signs_until=predecessors_sign_until, purge_at=predecessors_purge_at)
+        return True
+
+    def end(self, algorithm: str, *, signs_until: datetime, purge_at: datetime) -> None:
+        """Let every key of an algorithm end that has no end yet."""
+        open_ended = self.filter(algorithm=algorithm, signs_until=None)
+        open_ended.update(signs_until=signs_until, purge_at=purge_at)
+
+    def bring_forward(self, kid: str, *, now: datetime) -> bool:
+        """Let a key that is published sign at once; False if it does already, or is not there."""
+        waiting = self.filter(kid=kid, signs_from__gt=now)
+        return waiting.update(signs_from=now) == 1
+
+    def encrypt_again(self, kid: str, private_key: bytes) -> None:
+        """Replace the ciphertext of a private part."""
+        self.filter(kid=kid).update(private_key=private_key)
+
+    def retire(self, kid: str) -> bool:
+        """Delete a key: it neither signs nor is believed any more. False if it was not there."""
+        return self.filter(kid=kid)._raw_delete(self.db) == 1
+
+    def purge(self, *, now: datetime) -> int:
+        """Delete the keys that nothing depends on any more; how many."""
+        return self.filter(purge_at__lte=now)._raw_delete(self.db)
+
+
+class SigningKey(models.Model):
+    """
+    A key of one algorithm.
+
+    public_jwk is its public part (RFC 7517) as JSON; private_key is PKCS #8, encrypted under the server's token key. generation
+    counts the keys of an algorithm. It is unique, so two processes that find it is time for the next key make one.
+    """
+
+    kid = models.CharField(_("key ID"), max_length=64, primary_key=True)
+    algorithm = models.CharField(_("algorithm"), max_length=16)
+    generation = models.PositiveIntegerField(_("generation"))
+    public_jwk = models.TextField(_("public key"))
+    private_key = models.BinaryField(editable=False)
+    created_at = models.DateTimeField(_("made"))
+    signs_from = models.DateTimeField(_("signs from"))
+    signs_until = models.DateTimeField(_("signs until"), null=True)
+    purge_at = models.DateTimeField(_("published until"), null=True)
+
+    objects = SigningKeyManager()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("signing key")
+        verbose_name_plural = _("signing keys")
+        constraints = [
+            models.UniqueConstraint(fields=["algorithm", "generation"], name="oauth_service_key_generation"),
+        ]
+
+    def __str__(self) -> str:
+        return self.kid
+
+
+_insert = Write(lambda: SigningKey, lambda: insert(SigningKey, ignore_conflicts=True))
