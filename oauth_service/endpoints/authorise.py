@@ -167,7 +167,7 @@ def _consent_page(
         "action": request.path,
     }
     response = render_page(request, "consent", context)
-    protect_page(response, leads_on=True)
+    protect_page(response, request, leads_on=True)
     return response
 
 

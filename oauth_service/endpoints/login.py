@@ -1,6 +1,6 @@
 """GET, POST /login/ -- sign in."""
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,9 +50,10 @@ class _Login(LoginView):
         return super().get_context_data(service_name=conf.SERVICE_NAME(), client_name=client_name, **kwargs)
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> Any:
-        response = super().render_to_response(context, **kwargs)
+        response: Any = super().render_to_response(context, **kwargs)
         # Signing in may end at the client at once, if the user has allowed it before, or at any page of a project.
-        protect_page(response, leads_on=bool(self._waiting) or not self._ends_here)
+        leads_on = bool(self._waiting) or not self._ends_here
+        response.add_post_render_callback(partial(protect_page, request=self.request, leads_on=leads_on))
         return response
 
     @property

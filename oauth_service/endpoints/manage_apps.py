@@ -72,7 +72,7 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
     )
     # Whose session has ended meanwhile is sent from a form on this page to the login, and another than ours may lead on.
     is_ours = resolve_url(settings.LOGIN_URL).rstrip("/") == reverse("oauth_service:login").rstrip("/")
-    protect_page(response, leads_on=not is_ours)
+    protect_page(response, request, leads_on=not is_ours)
     return response
 
 

@@ -19,7 +19,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     logger.warning("csrf endpoint=%s reference=%s reason=%r", on_one_line(request.path), reference, reason)
     context = {"reference": reference, "detail": reason if settings.DEBUG else ""}
     response = render_page(request, "csrf_failure", context, status=403)
-    protect_page(response, keeps_opener=True)
+    protect_page(response, request, keeps_opener=True)
     return response
 
 
@@ -47,7 +47,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Django's handler404, in the look of our pages."""
     response = render_page(request, "missing", {}, status=404)
-    protect_page(response)
+    protect_page(response, request)
     return response
 
 

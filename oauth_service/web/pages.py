@@ -1,8 +1,10 @@
 """Pages for people: how they are rendered and protected, and how they show a refusal."""
 
+import re
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -10,6 +12,7 @@ from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template.response import TemplateResponse
+from django.templatetags.static import static
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 
@@ -47,7 +50,7 @@ def page_endpoint(*methods: str, keeps_opener: bool = False) -> Callable[[View],
                 else:
                     response = page_or_refusal(request, context, partial(view, request, *args, **kwargs))
                 context.status = response.status_code
-            protect_page(response, keeps_opener=keeps_opener)
+            protect_page(response, request, keeps_opener=keeps_opener)
             return response
 
         return answer
@@ -90,42 +93,85 @@ def _status_of(failure: Exception) -> int:
             return 500
 
 
-def protect_page(response: HttpResponseBase, *, leads_on: bool = False, keeps_opener: bool = False) -> None:
+def protect_page(
+    response: HttpResponseBase,
+    request: HttpRequest | None = None,
+    *,
+    leads_on: bool = False,
+    keeps_opener: bool = False,
+) -> None:
     """
     Give a page the headers that keep it ours; what an inner call has set is kept.
 
     Args:
+        request: that the page was rendered for.
         leads_on: the answer to a form on the page may redirect to other origins. Browsers hold form-action against each of a
             chain of redirects, and what comes after the client's callback only the client knows: the page goes without.
         keeps_opener: the page that opened this one keeps its window. Django's Cross-Origin-Opener-Policy would cut it off for
             good, and the app would never hear from its popup.
     """
-    for name, value in LEADING_ON if leads_on else PAGE_HEADERS:
+    if CSP not in response.headers and "Location" not in response.headers:
+        response.headers[CSP] = _policy(_static_sources(), leads_on=leads_on, nonce=_nonce_of(request))
+    # The project's policy for all of its pages, which Django would put beside ours, would report our stylesheet (Django 6.0).
+    response._csp_ro_config = {}  # type: ignore[attr-defined]
+    for name, value in PAGE_HEADERS:
         response.headers.setdefault(name, value)
     if keeps_opener:
         response.headers.setdefault(*KEEPS_OPENER)
     patch_vary_headers(response, ("Cookie",))
 
 
-def _page_headers(form_action: str) -> Headers:
-    return (
+def _policy(sources: str = "'self'", *, leads_on: bool = False, nonce: str = "") -> str:
+    return "; ".join(
         (
-            "Content-Security-Policy",
-            (
-                "default-src 'none'; style-src 'self'; img-src 'self'; "
-                f"{form_action}frame-ancestors 'none'; base-uri 'none'"
-            ),
-        ),
-        ("X-Frame-Options", "DENY"),
-        # no-referrer would make browsers send `Origin: null`, and the CSRF check would refuse our own form.
-        ("Referrer-Policy", "same-origin"),
-        ("Cache-Control", PRIVATE),
-        ("X-Content-Type-Options", "nosniff"),
+            "default-src 'none'",
+            f"style-src {sources}{nonce}",
+            f"img-src {sources}",
+            *([f"script-src{nonce}"] if nonce else []),
+            *([] if leads_on else ["form-action 'self'"]),
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        )
     )
 
 
-PAGE_HEADERS = _page_headers("form-action 'self'; ")
-LEADING_ON = _page_headers("")
+def _static_sources() -> str:
+    """
+    Where the browser loads our stylesheet and icon from, as source expressions (Content Security Policy Level 3 section 2.3.1).
+
+    STATIC_URL may name another host, and so may a storage, which need not be one for all files.
+    """
+    try:
+        urls = [static(f"oauth_service/{name}") for name in ("style.css", "icon.svg")]
+    except Exception:
+        return "'self'"  # the template has failed with it, and this may be the page that says so
+    return " ".join(dict.fromkeys(["'self'", *filter(None, map(_origin, urls))]))
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    if _HOST.fullmatch(parts.netloc):
+        return f"{parts.scheme}://{parts.netloc}" if parts.scheme else parts.netloc
+    return f"{parts.scheme}:" if parts.scheme else ""
+
+
+def _nonce_of(request: HttpRequest | None) -> str:
+    # Of Django 6.0's and django-csp's middleware: true once a template has asked for it, as one that a project puts in the
+    # place of ours may do.
+    nonce = getattr(request, "_csp_nonce", None)
+    return f" 'nonce-{nonce}'" if nonce else ""
+
+
+CSP = "Content-Security-Policy"
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
+PAGE_HEADERS: Headers = (
+    (CSP, _policy()),
+    ("X-Frame-Options", "DENY"),
+    # no-referrer would make browsers send `Origin: null`, and the CSRF check would refuse our own form.
+    ("Referrer-Policy", "same-origin"),
+    ("Cache-Control", PRIVATE),
+    ("X-Content-Type-Options", "nosniff"),
+)
 KEEPS_OPENER = ("Cross-Origin-Opener-Policy", "unsafe-none")
 
 
@@ -152,7 +198,7 @@ def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
     response = render_page(about, "error", context, status=refusal.status)
     if refusal.retry_after:
         response["Retry-After"] = str(refusal.retry_after)
-    protect_page(response)
+    protect_page(response, about)
     return response
 
 
