@@ -5,7 +5,7 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -97,6 +97,32 @@ CLAIMS = Setting(
     str,
     "oauth_service.claims.claims_of",
     "Dotted path of the function `(user, scope) -> dict` that says what `/userinfo/` tells.",
+)
+ID_TOKEN_LIFETIME = Setting(
+    "OAUTH_SERVICE_ID_TOKEN_LIFETIME",
+    timedelta,
+    timedelta(hours=1),
+    "How long a client may accept an ID token (OpenID Connect).",
+)
+PAIRWISE_KEY = Setting(
+    "OAUTH_SERVICE_PAIRWISE_KEY",
+    str,
+    "",
+    "The key that pairwise subjects are computed with, 32 random characters or more; needed as soon as a client has them. "
+    "It must never change: every pairwise client would see new users.",
+)
+AUTHENTICATION_EVENT = Setting(
+    "OAUTH_SERVICE_AUTHENTICATION_EVENT",
+    str,
+    "",
+    "Dotted path of a function `(request) -> dict` that says more about the sign-in of a session: `auth_time` (aware), `acr`, "
+    "`amr` (a list). What it leaves out stays as it is.",
+)
+STEP_UP_URLS: Setting[Mapping[str, str]] = Setting(
+    "OAUTH_SERVICE_STEP_UP_URLS",
+    Mapping,
+    {},
+    "acr → URL or URL name of the page where people sign in that strongly, such as with a second factor. It gets `next`.",
 )
 AUDIT_LIFETIME = Setting(
     "OAUTH_SERVICE_AUDIT_LIFETIME",
@@ -214,12 +240,26 @@ def claims_function() -> "Callable[[AbstractBaseUser, frozenset[str]], dict[str,
     return cast("Callable[[AbstractBaseUser, frozenset[str]], dict[str, object]]", found)
 
 
+def function_of(setting: Setting[str]) -> Callable[..., Any]:
+    """The function that a setting names by its dotted path."""
+    key = f"function {setting.name}"
+    try:
+        return cast("Callable[..., Any]", _in_force[key])
+    except KeyError:
+        return cast("Callable[..., Any]", _in_force.setdefault(key, import_string(setting())))
+
+
 def is_openid() -> bool:
     """Whether this server is an OpenID Provider: if and only if clients can ask for the scope openid."""
     try:
         return cast("bool", _in_force["is_openid"])
     except KeyError:
         return cast("bool", _in_force.setdefault("is_openid", "openid" in SCOPES()))
+
+
+def pairwise_key() -> bytes:
+    """The key of pairwise subjects; b"" if none is set."""
+    return PAIRWISE_KEY().encode()
 
 
 def counts() -> bool:

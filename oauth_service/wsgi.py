@@ -231,7 +231,16 @@ def _call(environ: Mapping[str, Any]) -> ProgramRequest:
             raise UnreadablePostError(*cause.args) from cause
         return body
 
-    return ProgramRequest.from_environ(environ, path=environ["PATH_INFO"], read=read)
+    def get_host() -> str:
+        return WSGIRequest({**environ, "wsgi.input": BytesIO(), "CONTENT_TYPE": ""}).get_host()
+
+    return ProgramRequest.from_environ(
+        environ,
+        path=environ["PATH_INFO"],
+        scheme="https" if _is_secure(environ) else "http",
+        get_host=get_host,
+        read=read,
+    )
 
 
 def _is_secure(environ: Mapping[str, Any]) -> bool:

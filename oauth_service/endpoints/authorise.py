@@ -1,31 +1,36 @@
-"""GET, POST /authorise/ -- the authorization endpoint (RFC 6749 section 3.1)."""
+"""GET, POST /authorise/ -- the authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core 1.0 section 3.1.2)."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth import logout
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.views import redirect_to_login
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, resolve_url
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csrf_token
 
 from .. import conf, database, signals
-from ..clients import authentication
-from ..models import Client, ClientRow, ClientWithConsent, Consent
+from ..authorization import arrival as arrivals
+from ..authorization.arrival import Arrival, Visitor
+from ..models import Client, Consent, SignIn
+from ..people import authentication
 from ..protocol import authorization_request
-from ..protocol.authorization_request import AuthorizationRequest, NextStep
 from ..protocol.errors import AccessDenied, OAuthError
+from ..protocol.interaction import PARAMETER, Interaction
+from ..protocol.next_step import NextStep
 from ..protocol.parameters import Parameters
-from ..protocol.reply_to import ReplyTo
 from ..tokens import issue
 from ..web.pages import page_endpoint, protect_page, render_page
 from ..web.programs import ProgramResponse
-from ..web.redirects import redirect_with_code, redirect_with_error, respond_with_code
+from ..web.redirects import answer_with_code, answer_with_error, respond_with_code
 from ..web.requests import FAILED_BEFORE, ProgramRequest, body_parameters, query_parameters
 
 
@@ -43,85 +48,81 @@ def authorise(request: HttpRequest) -> HttpResponse:
         raise failure  # to wait for it once more would hold this thread for as long again
     parameters = body_parameters(ProgramRequest.of(request)) if request.method == "POST" else query_parameters(request)
     is_answer = request.method == "POST" and "response_type" not in parameters
-    standing = authentication.standing(parameters, user_id=request.user.pk)
-    reply_to = ReplyTo.verify(standing.client, parameters, issuer=conf.issuer_of(request))
+    now, issuer = timezone.now(), conf.issuer_of(request)
+    target = arrivals.target_of(parameters, user_id=request.user.pk, issuer=issuer)
     # Client and redirect_uri are verified: from here on errors travel to the client.
     try:
-        asked = AuthorizationRequest.parse(parameters, standing.client, is_answer=is_answer)
+        visitor = Visitor(user_id=request.user.pk, event=authentication.event_of(request))
+        arrival = arrivals.arrive(parameters, target, visitor, issuer=issuer, is_answer=is_answer, now=now)
         if is_answer:
-            return _answer(request, parameters, standing.client, reply_to, asked)
-        return _ask(request, parameters, standing, reply_to, asked)
+            return _answer(request, arrival, now=now)
+        return _ask(request, arrival, arrivals.step_of(arrival, now=now), now=now)
     except OAuthError as refusal:
-        if not request.user.is_authenticated:
+        if not request.user.is_authenticated and "none" not in parameters.words("prompt"):
             # Else a link with a mistake in it would lead whoever opens it straight to a target of the sender's choice:
-            # "The authorization server MUST always authenticate the user first" (RFC 9700 section 4.11.2).
+            # "The authorization server MUST always authenticate the user first" (RFC 9700 section 4.11.2). prompt=none is
+            # the exception that OpenID Connect makes: nobody is asked to sign in.
             return _sign_in(request, parameters, is_answer=is_answer)
-        return redirect_with_error(request, reply_to, refusal)
+        return answer_with_error(request, target.reply_to, refusal)
 
 
 def answer_at_once(call: ProgramRequest, user: AbstractBaseUser) -> ProgramResponse | None:
     """
-    The answer to a GET of somebody who is signed in and has allowed all of it before: by the same rules, but no page.
+    Answer a GET of somebody who is signed in and has allowed all of it before: by the same rules, without a page.
 
     Returns:
-        None where there is something to show, to ask or to refuse, and nothing has happened yet: authorise() does that.
+        None if there is something to show, to ask or to refuse, or if the session has a say (OpenID Connect). Nothing has
+        happened then, and authorise() takes over.
     """
+    now = timezone.now()
     try:
         parameters = query_parameters(call)
-        standing = authentication.standing(parameters, user_id=user.pk)
-        reply_to = ReplyTo.verify(standing.client, parameters, issuer=conf.ISSUER())
-        asked = AuthorizationRequest.parse(parameters, standing.client, is_answer=False)
+        target = arrivals.target_of(parameters, user_id=user.pk, issuer=conf.ISSUER())
+        visitor = Visitor(user_id=user.pk)
+        arrival = arrivals.arrive(parameters, target, visitor, issuer=conf.ISSUER(), is_answer=False, now=now)
+        if arrival.asked.depends_on_sign_in or target.reply_to.response_mode != "query" or not target.consent_id:
+            return None
+        if arrivals.step_of(arrival, now=now) is not NextStep.ANSWER:
+            return None
     except OAuthError:
         return None
-    step = _next_step(standing, reply_to, asked, is_signed_in=True)
-    if step is not NextStep.ANSWER or not standing.consent_id:
-        return None
-    return respond_with_code(reply_to, _code(standing.consent_id, standing.client, reply_to, asked, user_id=user.pk))
+    return respond_with_code(target.reply_to, _code(target.consent_id, arrival, now=now))
 
 
-def _ask(
-    request: HttpRequest,
-    parameters: Parameters,
-    standing: ClientWithConsent,
-    reply_to: ReplyTo,
-    asked: AuthorizationRequest,
-) -> HttpResponse:
-    match _next_step(standing, reply_to, asked, is_signed_in=request.user.is_authenticated):
-        case NextStep.LOGIN:
-            return _sign_in(request, parameters, is_answer=False)
-        case NextStep.ANSWER if standing.consent_id:
-            code = _code(standing.consent_id, standing.client, reply_to, asked, user_id=request.user.pk)
-            return redirect_with_code(reply_to, code)
+def _ask(request: HttpRequest, arrival: Arrival, step: NextStep, *, now: datetime) -> HttpResponse:
+    match step:
+        case NextStep.SIGN_IN:
+            return _sign_in(request, arrival.parameters, is_answer=False)
+        case NextStep.SIGN_IN_AGAIN:
+            return _sign_in_again(request, arrival, now=now)
+        case NextStep.STEP_UP:
+            return _step_up(request, arrival, now=now)
+        case NextStep.CHOOSE_ACCOUNT:
+            return _account_page(request, arrival, now=now)
+        case NextStep.ANSWER if arrival.target.consent_id:
+            return answer_with_code(arrival.reply_to, _code(arrival.target.consent_id, arrival, now=now))
         case _:
-            return _consent_page(request, parameters, standing, reply_to, asked)
-
-
-def _next_step(
-    standing: ClientWithConsent, reply_to: ReplyTo, asked: AuthorizationRequest, *, is_signed_in: bool
-) -> NextStep:
-    return authorization_request.next_step(
-        asked,
-        is_signed_in=is_signed_in,
-        consented_scope=standing.scope,
-        may_skip=standing.client.may_skip_consent(reply_to.uri),
-    )
+            return _consent_page(request, arrival, now=now)
 
 
 @csrf_protect
-def _answer(
-    request: HttpRequest, parameters: Parameters, client: ClientRow, reply_to: ReplyTo, asked: AuthorizationRequest
-) -> HttpResponse:
+def _answer(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
     if not request.user.is_authenticated:
-        return _sign_in(request, parameters, is_answer=True)
-    if "deny" in parameters:
+        return _sign_in(request, arrival.parameters, is_answer=True)
+    client, asked = arrival.client, arrival.asked
+    if "deny" in arrival.parameters:
         raise AccessDenied("the user did not allow it", detail=f"user {request.user.pk}, client {client.client_id}")
+    # The session may have changed since the page was shown: the request is judged again, but for the question itself.
+    step = arrivals.step_of(arrival, now=now)
+    if step not in (NextStep.ASK, NextStep.ANSWER):
+        return _ask(request, arrival, step, now=now)
     try:
         with transaction.atomic(using=database.ours()):
-            now = timezone.now()
-            consent = Consent.objects.give(user_id=request.user.pk, client_pk=client.pk, scope=asked.scope, now=now)
-            facts = {"user_id": request.user.pk, "client_id": client.client_id, "scope": asked.scope}
+            scope = asked.scope_shown
+            consent = Consent.objects.give(user_id=request.user.pk, client_pk=client.pk, scope=scope, now=now)
+            facts = {"user_id": request.user.pk, "client_id": client.client_id, "scope": scope}
             signals.announce(signals.consent_given, **facts)
-            return redirect_with_code(reply_to, _code(consent.pk, client, reply_to, asked, user_id=request.user.pk))
+            return answer_with_code(arrival.reply_to, _code(consent.pk, arrival, now=now))
     except IntegrityError as cause:
         # Their consent refers to both, and one of them is gone at the COMMIT.
         raise AccessDenied(
@@ -129,41 +130,98 @@ def _answer(
         ) from cause
 
 
-def _code(consent_id: UUID, client: ClientRow, reply_to: ReplyTo, asked: AuthorizationRequest, *, user_id: Any) -> str:
-    code = issue.code(consent_id, asked, reply_to, now=timezone.now())
+def _code(consent_id: UUID, arrival: Arrival, *, now: datetime) -> str:
+    client, asked = arrival.client, arrival.asked
+    context = arrivals.openid_context(arrival)
+    code = issue.code(consent_id, asked, arrival.reply_to, context=context, now=now)
+    if context and asked.is_openid and client.hears_of_sign_outs:
+        purge_at = now + authentication.sign_in_lifetime()
+        SignIn.objects.add_client(UUID(context.event.sid), client.pk, purge_at=purge_at)
+    user_id = arrival.visitor.user_id
     signals.announce(signals.code_issued, user_id=user_id, client_id=client.client_id, scope=asked.scope)
     return code
 
 
+# -- signing in ------------------------------------------------------------------------------------------------------
+
+
 def _sign_in(request: HttpRequest, parameters: Parameters, *, is_answer: bool) -> HttpResponse:
     # The request goes on after the login, whichever way it came and with whatever is wrong in it, repeats included.
+    return redirect_to_login(f"{request.path}?{_query(parameters, is_answer=is_answer)}", settings.LOGIN_URL)
+
+
+def _sign_in_again(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
+    event, before = arrival.visitor.event, arrival.interaction
+    if before.since:
+        # The login page has sent somebody who is signed in straight back: it must not know them.
+        logout(request)
+    demanded = Interaction(
+        since=int(now.timestamp()),
+        before=event.id if event else "",
+        account=before.account,
+        stepped_up=before.stepped_up,
+    )
+    onward = _go_on(request, arrival, demanded, now=now)
+    response = redirect_to_login(onward, settings.LOGIN_URL)
+    # Our own login page lets somebody who is signed in pass, unless it is told not to.
+    response["Location"] += "&reauthenticate=1"
+    return response
+
+
+def _step_up(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
+    pages = conf.STEP_UP_URLS()
+    url = next(pages[acr] for acr in arrival.asked.acr_values if acr in pages)
+    before = arrival.interaction
+    stepped_up = Interaction(since=before.since, before=before.before, account=before.account, stepped_up=True)
+    return redirect_to_login(_go_on(request, arrival, stepped_up, now=now), resolve_url(url))
+
+
+def _go_on(request: HttpRequest, arrival: Arrival, interaction: Interaction, *, now: datetime) -> str:
+    is_answer = "response_type" not in arrival.parameters
+    query = _query(arrival.parameters, is_answer=is_answer, sealed=arrival.seal(interaction, now=now))
+    return f"{request.path}?{query}"
+
+
+def _query(parameters: Parameters, *, is_answer: bool, sealed: str = "") -> str:
     if is_answer:
-        query = urlencode({"response_type": "code", **_carried(parameters)})
-    else:
-        sent = [(name, value) for name, value in parameters.items() if name in authorization_request.DECIDING]
-        query = urlencode([pair for pair in sent for _ in range(1 + parameters.is_repeated(pair[0]))])
-    return redirect_to_login(f"{request.path}?{query}", settings.LOGIN_URL)
+        return urlencode({"response_type": "code", **_carried(parameters, sealed=sealed)})
+    sent = [(name, value) for name, value in parameters.items() if name in authorization_request.DECIDING]
+    if sealed:
+        sent = [*[pair for pair in sent if pair[0] != PARAMETER], (PARAMETER, sealed)]
+    return urlencode([pair for pair in sent for _ in range(1 + parameters.is_repeated(pair[0]))])
 
 
-def _consent_page(
-    request: HttpRequest,
-    parameters: Parameters,
-    standing: ClientWithConsent,
-    reply_to: ReplyTo,
-    asked: AuthorizationRequest,
-) -> HttpResponse:
-    before = frozenset(standing.scope.split())
+# -- pages -----------------------------------------------------------------------------------------------------------
+
+
+def _account_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
+    before = arrival.interaction
+    chosen = Interaction(
+        since=before.since, before=before.before, account=str(request.user.pk), stepped_up=before.stepped_up
+    )
+    context = {
+        "client": arrival.client,
+        "go_on": _go_on(request, arrival, chosen, now=now),
+        "other": f"{request.path}?{_query(arrival.parameters, is_answer='response_type' not in arrival.parameters)}",
+    }
+    return render_page(request, "choose_account", context)
+
+
+def _consent_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
+    asked, reply_to = arrival.asked, arrival.reply_to
+    before = frozenset(arrival.target.consented_scope.split())
     words = conf.SCOPES()
+    # The scope that is shown: a request that names none must not get more if the client may have more by then.
+    carried = _carried(arrival.parameters, sealed=_as_seen(arrival, now=now)) | {"scope": asked.scope}
     context: dict[str, Any] = {
-        "client": get_object_or_404(Client, pk=standing.client.pk),
+        "client": get_object_or_404(Client, pk=arrival.client.pk),
         "redirect_host": reply_to.host or _("%(scheme)s (an app on this device)") % {"scheme": reply_to.scheme},
         "scopes": [
             {"name": name, "description": words.get(name, name), "is_new": bool(before) and name not in before}
-            for name in asked.scope.split()
+            for name in asked.scope_shown.split()
         ],
         "is_reconsent": bool(before),
-        # The scope that is shown: a request that names none must not get more if the client may have more by then.
-        "parameters": list((_carried(parameters) | {"scope": asked.scope}).items()),
+        "parameters": list(carried.items()),
         "action": request.path,
     }
     response = render_page(request, "consent", context)
@@ -171,5 +229,15 @@ def _consent_page(
     return response
 
 
-def _carried(parameters: Parameters) -> dict[str, str]:
-    return {name: value for name in authorization_request.CARRIED if (value := parameters.get(name))}
+def _as_seen(arrival: Arrival, *, now: datetime) -> str:
+    """The sign-in was fresh enough when the page was shown; it stays so while the person reads."""
+    event, before = arrival.visitor.event, arrival.interaction
+    if event is None or not arrival.asked.depends_on_sign_in:
+        return ""
+    seen = Interaction(since=event.auth_time, account=before.account, stepped_up=before.stepped_up)
+    return arrival.seal(seen, now=now)
+
+
+def _carried(parameters: Parameters, *, sealed: str = "") -> Mapping[str, str]:
+    carried = {name: value for name in authorization_request.CARRIED if (value := parameters.get(name))}
+    return carried | ({PARAMETER: sealed} if sealed else {})

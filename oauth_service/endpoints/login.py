@@ -13,6 +13,7 @@ from django.urls import reverse
 from .. import conf
 from ..clients import authentication
 from ..models import ClientRow
+from ..people.authentication import AMR_ATTRIBUTE
 from ..people.sign_in import LimitedForm, say_to_wait
 from ..protocol.errors import OAuthError
 from ..protocol.parameters import from_form
@@ -24,7 +25,15 @@ from ..web.redirects import in_plain_characters, pending_authorization_url, poin
 class _Login(LoginView):
     template_name = "oauth_service/login.html"
     authentication_form = LimitedForm
-    redirect_authenticated_user = True
+
+    @property
+    def redirect_authenticated_user(self) -> bool:  # type: ignore[override]
+        """Whether somebody who is signed in may pass: not if the request asks for a fresh sign-in, which is checked there."""
+        return "reauthenticate" not in self.request.GET
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        setattr(self.request, AMR_ATTRIBUTE, ("pwd",))  # RFC 8176 section 2
+        return super().form_valid(form)
 
     def get_redirect_url(self, *args: Any, **kwargs: Any) -> str:
         wanted = super().get_redirect_url(*args, **kwargs)

@@ -2,6 +2,7 @@
 
 from django.utils import timezone
 
+from .. import conf
 from ..clients import authentication
 from ..grant_types import GRANT_TYPES
 from ..models import purge
@@ -27,6 +28,7 @@ def token(request: ProgramRequest) -> ProgramResponse:
         raise UnsupportedGrantType("grant_type is not supported", detail=f"grant_type {grant_type[:100]!r}")
     if not client.may_use(grant_type):
         raise UnauthorizedClient("this client may not use this grant type", detail=f"client {client.client_id}")
-    answer = exchange.exchange(presented, parameters, client, now=now)
+    issuer = conf.issuer_of(request) if conf.is_openid() else ""
+    answer = exchange.exchange(presented, parameters, client, issuer=issuer, now=now)
     purge.ride_along(now=now)
     return ProgramResponse.of(answer.members())

@@ -21,8 +21,15 @@ class GrantType(Protocol):
         """Read what the request presents, and with it its client; decide nothing."""
         ...
 
-    def exchange(self, presented: Any, parameters: Parameters, client: ClientRow, /, *, now: datetime) -> TokenResponse:
-        """Hold a token request of an authenticated client against the rules of its grant type, and answer it."""
+    def exchange(
+        self, presented: Any, parameters: Parameters, client: ClientRow, /, *, issuer: str, now: datetime
+    ) -> TokenResponse:
+        """
+        Hold a token request of an authenticated client against the rules of its grant type, and answer it.
+
+        Args:
+            issuer: of ID tokens; "" without OpenID Connect.
+        """
         ...
 
 

@@ -34,7 +34,12 @@ def present(parameters: Parameters) -> PresentedToken[sealed.AuthorizationCode]:
 
 
 def exchange(
-    presented: PresentedToken[sealed.AuthorizationCode], parameters: Parameters, client: ClientRow, *, now: datetime
+    presented: PresentedToken[sealed.AuthorizationCode],
+    parameters: Parameters,
+    client: ClientRow,
+    *,
+    issuer: str,
+    now: datetime,
 ) -> TokenResponse:
     """
     Redeem a code for the first tokens of a grant.
@@ -42,6 +47,7 @@ def exchange(
     Args:
         parameters: code, redirect_uri, code_verifier.
         client: authenticated.
+        issuer: of ID tokens; "" without OpenID Connect.
 
     Raises:
         InvalidGrant, Unproven: not genuine, another client's, expired, or used before. A request that proves possession
@@ -59,10 +65,11 @@ def exchange(
     if not (scope := issue.current_scope(code.scope, client)):
         raise InvalidGrant("the code is not valid", detail=f"code {code.pk}: the client may have none of its scope now")
 
+    response = issue.tokens(code, client, generation=0, scope=scope, issuer=issuer, now=now)
     if not Grant.objects.redeem(code, now=now, expires_at=now + issue.grant_lifetime(client)):
         _refuse_replay(unverified, parameters, client)
     _announce(signals.token_issued, code, client, scope=scope, grant_type=DESCRIPTION.name)
-    return issue.tokens(code, client, generation=0, scope=scope, now=now)
+    return response
 
 
 def _refuse_replay(

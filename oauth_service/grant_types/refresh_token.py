@@ -35,7 +35,12 @@ def present(parameters: Parameters) -> PresentedToken[sealed.RefreshToken]:
 
 
 def exchange(
-    presented: PresentedToken[sealed.RefreshToken], parameters: Parameters, client: ClientRow, *, now: datetime
+    presented: PresentedToken[sealed.RefreshToken],
+    parameters: Parameters,
+    client: ClientRow,
+    *,
+    issuer: str,
+    now: datetime,
 ) -> TokenResponse:
     """
     Renew an access token and rotate the refresh token.
@@ -43,6 +48,7 @@ def exchange(
     Args:
         parameters: refresh_token, and scope for an access token with less than was granted.
         client: authenticated.
+        issuer: of ID tokens; "" without OpenID Connect.
 
     Raises:
         InvalidGrant, Unproven: not genuine, another client's, expired, ended, or a replay, which ends the grant.
@@ -63,26 +69,32 @@ def exchange(
     scope = scopes.narrowed(parameters.get("scope"), within=granted)
 
     verdict = _judge(grant, token.generation, now=now)
+    _refuse_unless_good(verdict, grant, client, token.generation)
+    response = issue.tokens(grant, client, generation=token.generation + 1, scope=scope, issuer=issuer, now=now)
     if verdict is Verdict.ROTATE and not Grant.objects.rotate(
         grant, now=now, expires_at=now + issue.grant_lifetime(client)
     ):
         # Somebody else with the same token was faster: this is their retry, or the grant has ended.
         grant = Grant.objects.row(grant.pk) or _refuse_unknown(grant.pk)
         verdict = _judge(grant, token.generation, now=now)
-    if verdict is Verdict.REPLAY:
-        _refuse_replay(grant, client, token.generation)
-    if verdict is Verdict.UNISSUED:
-        raise InvalidGrant(
-            "the refresh token is not valid",
-            detail=f"grant {grant.pk}: generation {token.generation} was never issued; was the database set back?",
-        )
+        _refuse_unless_good(verdict, grant, client, token.generation)
     facts = {"user_id": grant.user_id, "client_id": client.client_id, "scope": scope, "grant_id": grant.pk}
     if verdict is Verdict.ROTATE:
         used = {"grant_type": DESCRIPTION.name, "last_used_at": grant.refreshed_at}
         signals.announce(signals.token_refreshed, **facts, **used)
     else:
         signals.announce(signals.refresh_retried, **facts)
-    return issue.tokens(grant, client, generation=token.generation + 1, scope=scope, now=now)
+    return response
+
+
+def _refuse_unless_good(verdict: Verdict, grant: AuthorisationRow, client: ClientRow, generation: int) -> None:
+    if verdict is Verdict.REPLAY:
+        _refuse_replay(grant, client, generation)
+    if verdict is Verdict.UNISSUED:
+        raise InvalidGrant(
+            "the refresh token is not valid",
+            detail=f"grant {grant.pk}: generation {generation} was never issued; was the database set back?",
+        )
 
 
 def _refuse_unknown(grant_id: UUID) -> NoReturn:

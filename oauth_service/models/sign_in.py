@@ -23,14 +23,15 @@ class SignInManager(PrimaryManager["SignIn"]):
     def begin(
         self, sign_in_id: UUID, *, user_id: Any, auth_time: datetime, acr: str, amr: Sequence[str], purge_at: datetime
     ) -> None:
-        """Store a sign-in; nothing happens if it is stored already."""
+        """Store a sign-in; one that is stored already is brought up to date."""
+        sign_in = SignIn(
+            pk=sign_in_id, user_id=user_id, auth_time=auth_time, acr=acr, amr=" ".join(amr), purge_at=purge_at
+        )
         self.bulk_create(
-            [
-                SignIn(
-                    pk=sign_in_id, user_id=user_id, auth_time=auth_time, acr=acr, amr=" ".join(amr), purge_at=purge_at
-                )
-            ],
-            ignore_conflicts=True,
+            [sign_in],
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=["auth_time", "acr", "amr", "purge_at"],
         )
 
     def add_client(self, sign_in_id: UUID, client_pk: int, *, purge_at: datetime) -> None:

@@ -1,23 +1,55 @@
 """The authorization request (RFC 6749 section 4.1.1)."""
 
-from dataclasses import dataclass
-from enum import Enum
-from typing import Protocol, Self
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self
 
-from . import pkce, scope
-from .errors import InvalidRequest, UnauthorizedClient, UnsupportedResponseType
+from . import interaction, pkce, scope
+from .claims_request import ClaimsRequest
+from .errors import (
+    InvalidRequest,
+    OAuthError,
+    RegistrationNotSupported,
+    RequestNotSupported,
+    RequestURINotSupported,
+    UnauthorizedClient,
+    UnsupportedResponseType,
+)
 from .parameters import Parameters
+from .reply_to import RESPONSE_MODES
 
 RESPONSE_TYPES = ("code",)
 
-# How the answer travels (OAuth 2.0 Multiple Response Type Encoding Practices section 2.1); the first is the default.
-RESPONSE_MODES = ("query",)
-
 # What the consent page carries from the request to the answer, so that nothing waits in the session.
-CARRIED = ("client_id", "redirect_uri", "response_mode", "scope", "state", "code_challenge", "code_challenge_method")
-
+CARRIED = (
+    "client_id",
+    "redirect_uri",
+    "response_mode",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "nonce",
+    "prompt",
+    "max_age",
+    "acr_values",
+    "claims",
+    "login_hint",
+    "id_token_hint",
+    "ui_locales",
+    interaction.PARAMETER,
+)
+_UNSUPPORTED: dict[str, type[OAuthError]] = {
+    "request": RequestNotSupported,
+    "request_uri": RequestURINotSupported,
+    "registration": RegistrationNotSupported,
+}
 # What decides about a request, be it by being refused: it goes through the login with the person.
-DECIDING = ("response_type", *CARRIED, "request", "request_uri")
+DECIDING = ("response_type", *CARRIED, *_UNSUPPORTED)
+
+PROMPTS = frozenset({"none", "login", "consent", "select_account"})
+_MAX_NONCE_LENGTH = 1000
+_MAX_MAX_AGE = 10**10
 
 
 class RequestingClient(Protocol):
@@ -27,6 +59,10 @@ class RequestingClient(Protocol):
     def scope(self) -> str: ...
     @property
     def must_use_pkce(self) -> bool: ...
+    @property
+    def default_max_age(self) -> int | None: ...
+    @property
+    def default_acr_values(self) -> str: ...
     def may_use(self, grant_type: str, /) -> bool: ...
 
 
@@ -35,23 +71,55 @@ class AuthorizationRequest:
     """
     A request that the client may make; whether the user allows it is another question.
 
-    scope is space-delimited; code_challenge is "" for none.
+    Attributes:
+        scope: space-delimited.
+        code_challenge: "" for none.
+        prompt: values of PROMPTS; max_age: in seconds; both only of an OpenID Provider.
+        acr_values: that the client accepts, the preferred one first.
+        nonce, claims: only of a request with the scope openid.
+        login_hint, id_token_hint: as sent, "" for none.
     """
 
     scope: str
     code_challenge: str
+    prompt: frozenset[str] = frozenset()
+    max_age: int | None = None
+    acr_values: tuple[str, ...] = ()
+    acr_is_essential: bool = False
+    nonce: str = ""
+    claims: ClaimsRequest = field(default_factory=ClaimsRequest)
+    login_hint: str = ""
+    id_token_hint: str = ""
+
+    @property
+    def is_openid(self) -> bool:
+        """Whether it is an authentication request (OpenID Connect Core section 3.1.2.1)."""
+        return "openid" in self.scope.split()
+
+    @property
+    def depends_on_sign_in(self) -> bool:
+        """Whether it matters how and when the user signed in."""
+        return self.is_openid or bool(self.prompt or self.acr_values or self.id_token_hint) or self.max_age is not None
+
+    @property
+    def scope_shown(self) -> str:
+        """All that the user must see and allow: the scope, and the scopes of claims that are asked for one by one."""
+        return scope.union(self.scope, self.claims.scope)
 
     @classmethod
-    def parse(cls, parameters: Parameters, client: RequestingClient, *, is_answer: bool) -> Self:
+    def parse(
+        cls, parameters: Parameters, client: RequestingClient, *, is_answer: bool, openid_scopes: Collection[str] = ()
+    ) -> Self:
         """
         Read and check everything but client_id and redirect_uri, which ReplyTo has verified before.
 
         Args:
             is_answer: the user's answer from our own page carries the request again, without its response_type.
+            openid_scopes: every scope of an OpenID Provider; () for a server that is none.
 
         Raises:
             InvalidRequest: a parameter missing, repeated or malformed.
-            UnsupportedResponseType, UnauthorizedClient, InvalidScope: as their names say.
+            UnsupportedResponseType, UnauthorizedClient, InvalidScope, RequestNotSupported and its kin: as their names say.
         """
         parameters.refuse_repeats()
         if not is_answer and (response_type := parameters.require("response_type")) not in RESPONSE_TYPES:
@@ -61,11 +129,23 @@ class AuthorizationRequest:
             raise InvalidRequest("response_mode is not supported", detail=f"response_mode {response_mode[:100]!r}")
         if not client.may_use("authorization_code"):
             raise UnauthorizedClient("this client may not use the authorization code grant")
-        for name in ("request", "request_uri"):
+        for name, refusal in _UNSUPPORTED.items():
             if name in parameters:
-                raise InvalidRequest(f"{name} is not supported: send the parameters themselves")
+                raise refusal(f"{name} is not supported: send the parameters themselves")
+        wanted = parameters.get("scope")
+        if "openid" in openid_scopes and "openid" in wanted.split():
+            # "Scope values used that are not understood by an implementation SHOULD be ignored" (Core section 3.1.2.1).
+            wanted = scope.intersection(wanted, " ".join(openid_scopes))
+        if not client.may_use("refresh_token"):
+            wanted = " ".join(name for name in wanted.split(" ") if name != "offline_access")
+        if not wanted and openid_scopes:
+            # Both change what the answer is: a client has to ask for them.
+            wanted = " ".join(each for each in client.scope.split() if each not in ("openid", "offline_access"))
+        granted = scope.requested(wanted, allowed=client.scope)
+        about_sign_in = _about_sign_in(parameters, client, granted) if openid_scopes else {}
         return cls(
-            scope=scope.requested(parameters.get("scope"), allowed=client.scope),
+            scope=granted,
+            **about_sign_in,
             code_challenge=pkce.requested(
                 parameters.get("code_challenge"),
                 parameters.get("code_challenge_method"),
@@ -74,25 +154,28 @@ class AuthorizationRequest:
         )
 
 
-class NextStep(Enum):
-    """What an authorization request waits for."""
-
-    LOGIN = "the user is not signed in"
-    ASK = "the user has not allowed all of this yet"
-    ANSWER = "the user has"
-
-
-def next_step(request: AuthorizationRequest, *, is_signed_in: bool, consented_scope: str, may_skip: bool) -> NextStep:
-    """
-    What comes next for a request that may be made.
-
-    Args:
-        consented_scope: what this user allowed this client before; "" for nothing.
-        may_skip: whether this client may rely on it. A client whose identity nothing proves may not
-            (RFC 8252 section 8.6, RFC 9700 section 4.14): any app on a device can claim its redirect URI.
-    """
-    if not is_signed_in:
-        return NextStep.LOGIN
-    if may_skip and consented_scope and scope.covers(consented_scope, request.scope):
-        return NextStep.ANSWER
-    return NextStep.ASK
+def _about_sign_in(parameters: Parameters, client: RequestingClient, granted: str) -> dict[str, Any]:
+    prompt = frozenset(parameters.get("prompt").split()) & PROMPTS
+    if "none" in prompt and len(prompt) > 1:
+        # "If this parameter contains none with any other value, an error is returned" (section 3.1.2.1).
+        raise InvalidRequest("prompt is none with another value")
+    max_age: int | None = client.default_max_age
+    if sent := parameters.get("max_age"):
+        if not (sent.isascii() and sent.isdecimal()) or len(sent) > len(str(_MAX_MAX_AGE)):
+            raise InvalidRequest("max_age is not a number of seconds")
+        max_age = int(sent)
+    is_openid = "openid" in granted.split()
+    claims = ClaimsRequest.parse(parameters.get("claims")).within(client.scope) if is_openid else ClaimsRequest()
+    if len(nonce := parameters.get("nonce")) > _MAX_NONCE_LENGTH:
+        raise InvalidRequest(f"nonce is longer than {_MAX_NONCE_LENGTH} characters")
+    acr_values = claims.acr_values or tuple((parameters.get("acr_values") or client.default_acr_values).split())
+    return {
+        "prompt": prompt,
+        "max_age": max_age,
+        "acr_values": acr_values,
+        "acr_is_essential": bool(claims.acr_values) and claims.acr_is_essential,
+        "nonce": nonce if is_openid else "",
+        "claims": claims,
+        "login_hint": parameters.get("login_hint"),
+        "id_token_hint": parameters.get("id_token_hint"),
+    }

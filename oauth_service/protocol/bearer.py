@@ -5,6 +5,7 @@ import re
 from .errors import BearerError, InsufficientScope, MalformedBearer, MissingToken
 
 _CREDENTIALS = re.compile(r"Bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
+_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 
 
 def token_of(authorization: str, *, query: frozenset[str]) -> str:
@@ -27,6 +28,18 @@ def token_of(authorization: str, *, query: frozenset[str]) -> str:
     if not (credentials := _CREDENTIALS.fullmatch(authorization.strip())):
         raise MalformedBearer("the Authorization header must be Bearer and one token")
     return credentials[1]
+
+
+def well_formed(text: str) -> str:
+    """
+    The token of a form (section 2.2).
+
+    Raises:
+        MalformedBearer: characters that no token has.
+    """
+    if not _TOKEN.fullmatch(text):
+        raise MalformedBearer("the access token has characters that no access token has")
+    return text
 
 
 def challenge(refusal: BearerError, *, realm: str) -> str:

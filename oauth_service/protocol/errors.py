@@ -78,6 +78,48 @@ class AccessDenied(OAuthError):
     error = "access_denied"
 
 
+class LoginRequired(OAuthError):
+    """The user has to sign in, but prompt=none forbids to ask (OpenID Connect Core section 3.1.2.6)."""
+
+    error = "login_required"
+
+
+class ConsentRequired(OAuthError):
+    """The user has to allow it, but prompt=none forbids to ask (OpenID Connect Core section 3.1.2.6)."""
+
+    error = "consent_required"
+
+
+class InteractionRequired(OAuthError):
+    """The user has to act, but prompt=none forbids to ask (OpenID Connect Core section 3.1.2.6)."""
+
+    error = "interaction_required"
+
+
+class UnmetAuthenticationRequirements(OAuthError):
+    """The sign-in cannot be as strong as it must be (OpenID Connect Core Unmet Authentication Requirements 1.0)."""
+
+    error = "unmet_authentication_requirements"
+
+
+class RequestNotSupported(OAuthError):
+    """The request parameter is not supported (OpenID Connect Core section 3.1.2.6)."""
+
+    error = "request_not_supported"
+
+
+class RequestURINotSupported(OAuthError):
+    """The request_uri parameter is not supported (OpenID Connect Core section 3.1.2.6)."""
+
+    error = "request_uri_not_supported"
+
+
+class RegistrationNotSupported(OAuthError):
+    """The registration parameter is not supported (OpenID Connect Core section 3.1.2.6)."""
+
+    error = "registration_not_supported"
+
+
 class ServerError(OAuthError):
     """Something unexpected; the log has the traceback under the reference."""
 

@@ -56,6 +56,10 @@ class Parameters:
             raise InvalidRequest(f"{name} was sent more than once")
         return self._values.get(name, "")
 
+    def words(self, name: str) -> frozenset[str]:
+        """The words of a space-delimited parameter, of every time that it was sent."""
+        return frozenset(word for value in self.get_all(name) for word in value.split())
+
     def require(self, name: str) -> str:
         """
         The value, which must be there.

@@ -7,6 +7,10 @@ from . import redirect_uri
 from .errors import OAuthError, UnverifiedTarget
 from .parameters import Parameters
 
+# How the answer travels (OAuth 2.0 Multiple Response Type Encoding Practices section 2.1, OAuth 2.0 Form Post Response Mode);
+# the first is the default.
+RESPONSE_MODES = ("query", "fragment", "form_post")
+
 _SEAL = object()
 
 
@@ -28,15 +32,18 @@ class ReplyTo:
     Only verify() makes one, and only one of these makes a redirect.
     """
 
-    __slots__ = ("_issuer", "_state", "sent_redirect_uri", "uri")
+    __slots__ = ("_issuer", "_state", "response_mode", "sent_redirect_uri", "uri")
 
-    def __init__(self, seal: object, *, uri: str, sent_redirect_uri: str, state: str, issuer: str) -> None:
+    def __init__(
+        self, seal: object, *, uri: str, sent_redirect_uri: str, state: str, issuer: str, response_mode: str
+    ) -> None:
         if seal is not _SEAL:
             raise TypeError("a ReplyTo is made by ReplyTo.verify() alone")
         self.uri = uri
         self.sent_redirect_uri = sent_redirect_uri
         self._state = state
         self._issuer = issuer
+        self.response_mode = response_mode
 
     @classmethod
     def verify(cls, client: RegisteredClient, parameters: Parameters, *, issuer: str) -> Self:
@@ -66,15 +73,34 @@ class ReplyTo:
                 detail=f"client {client.client_id}: {redirect_uri.difference(uri, registered)}",
             )
         state = "" if parameters.is_repeated("state") else parameters.get("state")
-        return cls(_SEAL, uri=uri, sent_redirect_uri=sent, state=state, issuer=issuer)
+        mode = "" if parameters.is_repeated("response_mode") else parameters.get("response_mode")
+        # An error about a response_mode that is not supported has to travel, too: by the default.
+        mode = mode if mode in RESPONSE_MODES else RESPONSE_MODES[0]
+        return cls(_SEAL, uri=uri, sent_redirect_uri=sent, state=state, issuer=issuer, response_mode=mode)
 
     def with_code(self, code: str) -> str:
         """The URL that carries the code to the client (RFC 6749 section 4.1.2)."""
-        return self._with({"code": code})
+        return self.url_with(self.members_with_code(code))
 
     def with_error(self, error: OAuthError) -> str:
         """The URL that carries a refusal to the client (RFC 6749 section 4.1.2.1)."""
-        return self._with({"error": error.error, "error_description": error.description})
+        return self.url_with(self.members_with_error(error))
+
+    def members_with_code(self, code: str) -> dict[str, str]:
+        """The parameters of the answer that has the code."""
+        return self._members({"code": code})
+
+    def members_with_error(self, error: OAuthError) -> dict[str, str]:
+        """The parameters of the answer that is a refusal (RFC 6749 section 4.1.2.1)."""
+        return self._members({"error": error.error, "error_description": error.description})
+
+    def url_with(self, members: dict[str, str]) -> str:
+        """The URL that carries an answer in its query, or in its fragment if the request wants it there."""
+        if self.response_mode == "fragment":
+            return f"{self.uri}#{urlencode(members)}"
+        # "The endpoint URI MAY include an [...] query component [...], which MUST be retained" (section 3.1.2).
+        separator = "&" if "?" in self.uri else "?"
+        return f"{self.uri}{separator}{urlencode(members)}"
 
     @property
     def scheme(self) -> str:
@@ -87,13 +113,10 @@ class ReplyTo:
         parts = urlsplit(self.uri)
         return parts.netloc if parts.scheme in ("https", "http") else ""
 
-    def _with(self, answer: dict[str, str]) -> str:
+    def _members(self, answer: dict[str, str]) -> dict[str, str]:
         if self._state:
             answer["state"] = self._state
-        answer["iss"] = self._issuer
-        # "The endpoint URI MAY include an [...] query component [...], which MUST be retained" (section 3.1.2).
-        separator = "&" if "?" in self.uri else "?"
-        return f"{self.uri}{separator}{urlencode(answer)}"
+        return answer | {"iss": self._issuer}
 
     def __repr__(self) -> str:
         return f"ReplyTo({self.scheme}, {self.host})"

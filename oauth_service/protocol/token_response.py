@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TokenResponse:
-    """expires_in is in seconds; refresh_token is "" for none; scope is space-delimited."""
+    """expires_in is in seconds; refresh_token and id_token are "" for none; scope is space-delimited."""
 
     access_token: str
     expires_in: int
     refresh_token: str
     scope: str
+    id_token: str = ""
 
     def members(self) -> dict[str, str | int]:
         """The JSON object, its members in the order of the specification."""
@@ -21,4 +22,7 @@ class TokenResponse:
         }
         if self.refresh_token:
             members["refresh_token"] = self.refresh_token
-        return members | {"scope": self.scope}
+        members["scope"] = self.scope
+        if self.id_token:
+            members["id_token"] = self.id_token
+        return members

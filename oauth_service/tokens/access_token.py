@@ -1,15 +1,16 @@
 """Access tokens as they are used: who a token speaks for, proven and alive (RFC 6750)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 
 from .. import conf
-from ..models import Grant
+from ..models import ClientRow, Grant
 from ..protocol import lifecycle, sealed
 from ..protocol.errors import InvalidToken
+from ..protocol.openid import Context
 from . import issue
 
 
@@ -18,15 +19,18 @@ class Bearer:
     """
     What an access token stands for, proven and alive.
 
-    scope is what this token may do now; expires_at is aware.
+    scope is what this token may do now; expires_at is aware. openid has the sign-in that it came from, if OpenID Connect or
+    a certain sign-in was asked for.
     """
 
     user: AbstractBaseUser
+    client: ClientRow = field(repr=False)
     client_id: str
     scope: frozenset[str]
     grant_id: UUID
     token_id: UUID
     expires_at: datetime
+    openid: Context | None = field(default=None, repr=False)
 
 
 def verify(text: str, *, now: datetime) -> Bearer:
@@ -57,9 +61,11 @@ def verify(text: str, *, now: datetime) -> Bearer:
         raise InvalidToken("the access token is not valid", detail=f"grant {grant.pk}: {fault}")
     return Bearer(
         user=grant.user,
+        client=grant.client,
         client_id=grant.client.client_id,
         scope=frozenset(issue.current_scope(token.scope or grant.scope, grant.client).split()),
         grant_id=grant.pk,
         token_id=token.token_id,
         expires_at=datetime.fromtimestamp(token.expires_at, UTC),
+        openid=Context.load(grant.openid),
     )

@@ -2,32 +2,26 @@
 
 import uuid
 from datetime import datetime, timedelta
-from typing import Protocol
 from uuid import UUID
 
 from .. import conf
-from ..models import AuthorizationCode, ClientRow
+from ..models import AuthorisationRow, AuthorizationCode, ClientRow
 from ..protocol import scope as scopes
 from ..protocol import sealed
 from ..protocol.authorization_request import AuthorizationRequest
+from ..protocol.openid import Context
 from ..protocol.reply_to import ReplyTo
 from ..protocol.token_response import TokenResponse
 
 
-class Sealing(Protocol):
-    """A grant, or the code that it takes the place of: they have the same id, secret and scope."""
-
-    @property
-    def pk(self) -> UUID: ...
-    @property
-    def secret(self) -> bytes: ...
-    @property
-    def scope(self) -> str: ...
-
-
-def code(consent_id: UUID, request: AuthorizationRequest, reply_to: ReplyTo, *, now: datetime) -> str:
+def code(
+    consent_id: UUID, request: AuthorizationRequest, reply_to: ReplyTo, *, context: Context | None, now: datetime
+) -> str:
     """
     Make an authorization code for a request that the user allowed.
+
+    Args:
+        context: of OpenID Connect, None without.
 
     Returns:
         the code, SPL__ and 66 characters.
@@ -37,38 +31,73 @@ def code(consent_id: UUID, request: AuthorizationRequest, reply_to: ReplyTo, *, 
         scope=request.scope,
         redirect_uri=reply_to.sent_redirect_uri,
         code_challenge=request.code_challenge,
+        openid=context.dump() if context else "",
+        sign_in_id=UUID(context.event.sid) if context and request.is_openid else None,
         expires_at=now + conf.AUTHORIZATION_CODE_LIFETIME(),
     )
     return _seal(sealed.AuthorizationCode(code_id=code_id), secret)
 
 
-def tokens(grant: Sealing, client: ClientRow, *, generation: int, scope: str, now: datetime) -> TokenResponse:
+def tokens(
+    row: AuthorisationRow, client: ClientRow, *, generation: int, scope: str, issuer: str, now: datetime
+) -> TokenResponse:
     """
-    Make the tokens of a grant.
+    Make the tokens of a grant, before it is stored or rotated: a key that cannot sign must cost the client nothing.
 
     Args:
-        generation: of the refresh token.
+        row: the grant, or the code that it takes the place of: they have the same id, secret and scope.
+        generation: of the refresh token; 0 for the first.
         scope: of the access token; the refresh token always has the whole of the grant's (RFC 6749 section 6).
+        issuer: of an ID token; "" without OpenID Connect.
     """
-    lifetime = conf.ACCESS_TOKEN_LIFETIME()
-    access_token = sealed.AccessToken(
-        grant_id=grant.pk,
-        token_id=uuid.uuid4(),
-        expires_at=int((now + lifetime).timestamp()),
-        scope="" if scope == grant.scope else scope,
+    lifetime = access_token_lifetime(client)
+    access_token = _seal(
+        sealed.AccessToken(
+            grant_id=row.pk,
+            token_id=uuid.uuid4(),
+            expires_at=int((now + lifetime).timestamp()),
+            scope="" if scope == row.scope else scope,
+        ),
+        row.secret,
     )
-    refresh_token = sealed.RefreshToken(grant_id=grant.pk, generation=generation)
+    refresh_token = sealed.RefreshToken(grant_id=row.pk, generation=generation)
     return TokenResponse(
-        access_token=_seal(access_token, grant.secret),
+        access_token=access_token,
         expires_in=int(lifetime.total_seconds()),
-        refresh_token=_seal(refresh_token, grant.secret) if client.may_use("refresh_token") else "",
+        refresh_token=_seal(refresh_token, row.secret) if client.may_use("refresh_token") else "",
         scope=scope,
+        id_token=_id_token(row, client, access_token, is_first=not generation, scope=scope, issuer=issuer, now=now),
     )
+
+
+def access_token_lifetime(client: ClientRow) -> timedelta:
+    """How long an access token of a client is good."""
+    return client.access_token_lifetime or conf.ACCESS_TOKEN_LIFETIME()
 
 
 def grant_lifetime(client: ClientRow) -> timedelta:
     """How long a grant lives from its last refresh; only as long as its access token if it cannot be refreshed."""
-    return conf.REFRESH_TOKEN_LIFETIME() if client.may_use("refresh_token") else conf.ACCESS_TOKEN_LIFETIME()
+    if not client.may_use("refresh_token"):
+        return access_token_lifetime(client)
+    return client.refresh_token_lifetime or conf.REFRESH_TOKEN_LIFETIME()
+
+
+def _id_token(
+    row: AuthorisationRow,
+    client: ClientRow,
+    access_token: str,
+    *,
+    is_first: bool,
+    scope: str,
+    issuer: str,
+    now: datetime,
+) -> str:
+    # At a refresh, too (OpenID Connect Core section 12.2), unless the client may not have openid any more.
+    if not issuer or not row.openid or "openid" not in scope.split() or not (context := Context.load(row.openid)):
+        return ""
+    from . import id_token  # a project without OpenID Connect never comes here
+
+    return id_token.make(row, client, context, access_token=access_token, issuer=issuer, is_first=is_first, now=now)
 
 
 def current_scope(granted: str, client: ClientRow) -> str:

@@ -1,5 +1,7 @@
 """Redirects: back to a client at its verified address, and on to our own pages."""
 
+import base64
+import hashlib
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -9,16 +11,21 @@ from django.utils.encoding import iri_to_uri
 
 from ..protocol.errors import OAuthError
 from ..protocol.reply_to import ReplyTo
-from .pages import KEEPS_OPENER, PAGE_HEADERS
+from .pages import KEEPS_OPENER, PAGE_HEADERS, protect_page, render_page
 from .programs import ProgramResponse
 from .refusals import log_refusal
 
 LONGEST_REDIRECT = 16_384  # characters; Django's own redirects may be as long, since 5.2.9
 
 
-def redirect_with_code(reply_to: ReplyTo, code: str) -> HttpResponse:
+# The one script of this server. Without scripts the page has a button.
+_SUBMIT = "document.forms[0].submit()"
+_SUBMIT_HASH = base64.b64encode(hashlib.sha256(_SUBMIT.encode()).digest()).decode()
+
+
+def answer_with_code(reply_to: ReplyTo, code: str) -> HttpResponse:
     """Send the browser back to the client with a code (RFC 6749 section 4.1.2)."""
-    return _to_client(reply_to.with_code(code))
+    return _to_client(reply_to, reply_to.members_with_code(code))
 
 
 def respond_with_code(reply_to: ReplyTo, code: str) -> ProgramResponse:
@@ -28,16 +35,34 @@ def respond_with_code(reply_to: ReplyTo, code: str) -> ProgramResponse:
     return ProgramResponse(302, headers=(*headers, ("Vary", "Cookie"), *PAGE_HEADERS, KEEPS_OPENER))
 
 
-def redirect_with_error(request: HttpRequest, reply_to: ReplyTo, refusal: OAuthError) -> HttpResponse:
+def answer_with_error(request: HttpRequest, reply_to: ReplyTo, refusal: OAuthError) -> HttpResponse:
     """Send the browser back to the client with a refusal (RFC 6749 section 4.1.2.1), and log its exact reason."""
     log_refusal(request.path, refusal)
-    return _to_client(reply_to.with_error(refusal))
+    return _to_client(reply_to, reply_to.members_with_error(refusal))
 
 
-def _to_client(url: str) -> HttpResponse:
+def _to_client(reply_to: ReplyTo, members: dict[str, str]) -> HttpResponse:
+    if reply_to.response_mode == "form_post":
+        return _by_form_post(reply_to, members)
+    url = reply_to.url_with(members)
     # Django's own class would look for a scheme it knows. This one is whatever was registered and compared, a native app's own
     # included (RFC 8252 section 7.1).
     return HttpResponse(status=302, headers={"Location": iri_to_uri(url)})
+
+
+def _by_form_post(reply_to: ReplyTo, members: dict[str, str]) -> HttpResponse:
+    """A page whose form sends the answer to the client (OAuth 2.0 Form Post Response Mode section 2)."""
+    context = {"action": reply_to.uri, "members": list(members.items()), "script": _SUBMIT, "host": reply_to.host}
+    response = render_page(None, "form_post", context)
+    # No form-action: browsers hold it against every redirect that follows, and where the client goes on is its own business.
+    # The form is ours, its target was verified, and no other script or style runs.
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'self'; img-src 'self'; script-src 'sha256-{_SUBMIT_HASH}'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    )
+    response.headers["Referrer-Policy"] = "no-referrer"
+    protect_page(response, keeps_opener=True)
+    return response
 
 
 def points_to_itself(request: HttpRequest, url: str) -> bool:

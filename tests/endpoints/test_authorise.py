@@ -518,8 +518,9 @@ def test_who_is_not_signed_in_sees_the_refusal_without_signing_in(browser: Brows
         ({"scope": 'user "'}, "invalid_scope"),
         ({"code_challenge": CHALLENGE, "code_challenge_method": "plain"}, "invalid_request"),
         ({"response_mode": "web_message"}, "invalid_request"),
-        ({"request": "eyJ"}, "invalid_request"),
-        ({"request_uri": "https://rx.example/request"}, "invalid_request"),
+        ({"request": "eyJ"}, "request_not_supported"),
+        ({"request_uri": "https://rx.example/request"}, "request_uri_not_supported"),
+        ({"registration": "{}"}, "registration_not_supported"),
     ],
 )
 def test_after_the_target_is_verified_the_client_is_told(

@@ -5,9 +5,17 @@ from dataclasses import dataclass
 import pytest
 
 from oauth_service.protocol import pkce
-from oauth_service.protocol.authorization_request import CARRIED, AuthorizationRequest, NextStep, next_step
-from oauth_service.protocol.errors import InvalidRequest, InvalidScope, UnauthorizedClient, UnsupportedResponseType
+from oauth_service.protocol.authorization_request import CARRIED, AuthorizationRequest
+from oauth_service.protocol.errors import (
+    InvalidRequest,
+    InvalidScope,
+    RequestNotSupported,
+    RequestURINotSupported,
+    UnauthorizedClient,
+    UnsupportedResponseType,
+)
 from oauth_service.protocol.parameters import Parameters
+from tests.clauses import clause
 
 CHALLENGE = pkce.challenge_of("a" * 43)
 
@@ -19,6 +27,8 @@ class Asking:
     scope: str = "user profile"
     must_use_pkce: bool = False
     grant_types: str = "authorization_code"
+    default_max_age: int | None = None
+    default_acr_values: str = ""
 
     def may_use(self, grant_type: str, /) -> bool:
         return grant_type in self.grant_types.split()
@@ -46,6 +56,8 @@ def test_an_answer_carries_everything_but_the_response_type() -> None:
     assert set(CARRIED) == {
         *("client_id", "redirect_uri", "response_mode"),
         *("scope", "state", "code_challenge", "code_challenge_method"),
+        *("nonce", "prompt", "max_age", "acr_values", "claims", "login_hint", "id_token_hint", "ui_locales"),
+        "interaction",
     }
 
 
@@ -70,13 +82,13 @@ def test_an_answer_carries_everything_but_the_response_type() -> None:
         (
             Asking(),
             {"response_type": "code", "request": "eyJ"},
-            InvalidRequest,
+            RequestNotSupported,
             "request is not supported: send the parameters themselves",
         ),
         (
             Asking(),
             {"response_type": "code", "request_uri": "urn:a"},
-            InvalidRequest,
+            RequestURINotSupported,
             "request_uri is not supported: send the parameters themselves",
         ),
         (
@@ -116,21 +128,68 @@ def test_a_repeated_parameter_is_refused_even_if_nobody_reads_it() -> None:
         AuthorizationRequest.parse(parameters, Asking(), is_answer=False)
 
 
-@pytest.mark.parametrize(
-    ("is_signed_in", "consented", "may_skip", "step"),
-    [
-        (False, "", True, NextStep.LOGIN),
-        (False, "user profile", True, NextStep.LOGIN),
-        (True, "", True, NextStep.ASK),
-        (True, "user", True, NextStep.ASK),
-        (True, "user profile", True, NextStep.ANSWER),
-        (True, "profile calendar user", True, NextStep.ANSWER),
-        (True, "user profile", False, NextStep.ASK),
-    ],
-)
-def test_the_user_is_asked_unless_all_of_it_was_allowed(
-    is_signed_in: bool, consented: str, may_skip: bool, step: NextStep
-) -> None:
-    """And only where something proves that the client is the one that it was allowed to."""
-    request = AuthorizationRequest(scope="user profile", code_challenge="")
-    assert next_step(request, is_signed_in=is_signed_in, consented_scope=consented, may_skip=may_skip) is step
+SCOPES = ("openid", "profile", "email", "offline_access")
+CLIENT = Asking(scope="openid profile email offline_access", grant_types="authorization_code refresh_token")
+
+
+def openid(client: Asking = CLIENT, **sent: str) -> AuthorizationRequest:
+    """An authentication request to an OpenID Provider."""
+    parameters = Parameters(({"response_type": "code", "scope": "openid"} | sent).items())
+    return AuthorizationRequest.parse(parameters, client, is_answer=False, openid_scopes=SCOPES)
+
+
+@clause("OpenID Connect Core 1.0", "3.1.2.1")
+@pytest.mark.parametrize("prompt", ["none login", "consent none", "none select_account"])
+def test_prompt_none_stands_alone(prompt: str) -> None:
+    """ "If this parameter contains none with any other value, an error is returned." """
+    with pytest.raises(InvalidRequest) as refusal:
+        openid(prompt=prompt)
+    assert str(refusal.value) == "prompt is none with another value"
+
+
+@clause("OpenID Connect Core 1.0", "3.1.2.1")
+@pytest.mark.parametrize("max_age", ["-1", "1.5", "soon", "\u0663", "9" * 40])
+def test_a_max_age_that_is_no_number_of_seconds_is_refused(max_age: str) -> None:
+    """Ignored it would let an old sign-in pass."""
+    with pytest.raises(InvalidRequest) as refusal:
+        openid(max_age=max_age)
+    assert str(refusal.value) == "max_age is not a number of seconds"
+
+
+@clause("OpenID Connect Core 1.0", "3.1.2.1")
+def test_unknown_scopes_of_an_authentication_request_are_ignored() -> None:
+    """ "Scope values used that are not understood by an implementation SHOULD be ignored." """
+    assert openid(scope="openid profile carrier_pigeon").scope == "openid profile"
+
+
+def test_a_known_scope_that_the_client_may_not_have_is_still_refused() -> None:
+    """What the server knows is understood, and wider than allowed."""
+    with pytest.raises(InvalidScope):
+        openid(Asking(scope="openid"), scope="openid email")
+
+
+@clause("OpenID Connect Core 1.0", "11")
+def test_offline_access_is_ignored_for_a_client_without_refresh_tokens() -> None:
+    """It could not use it."""
+    assert openid(Asking(scope="openid offline_access"), scope="openid offline_access").scope == "openid"
+
+
+def test_offline_access_and_openid_are_never_a_default() -> None:
+    """Both change what the answer is, so a client has to ask for them."""
+    parameters = Parameters({"response_type": "code"}.items())
+    request = AuthorizationRequest.parse(parameters, CLIENT, is_answer=False, openid_scopes=SCOPES)
+    assert request.scope == "profile email"
+
+
+def test_a_client_can_register_how_old_and_how_strong_a_sign_in_may_be() -> None:
+    """The request has the last word."""
+    client = Asking(scope="openid", default_max_age=60, default_acr_values="gold")
+    assert (openid(client).max_age, openid(client).acr_values) == (60, ("gold",))
+    asked = openid(client, max_age="5", acr_values="silver bronze")
+    assert (asked.max_age, asked.acr_values) == (5, ("silver", "bronze"))
+
+
+def test_without_an_openid_provider_its_parameters_are_ignored() -> None:
+    """RFC 6749 section 3.1: "The authorization server MUST ignore unrecognized request parameters"."""
+    ignored = parsed(response_type="code", prompt="none login", max_age="soon", claims="{", acr_values="gold")
+    assert ignored == AuthorizationRequest(scope="user profile", code_challenge="")

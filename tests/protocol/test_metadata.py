@@ -22,7 +22,7 @@ def test_the_document_says_what_the_rules_do() -> None:
         "revocation_endpoint": "https://id.example/oauth/revoke/",
         "scopes_supported": ["user"],
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_modes_supported": ["query", "fragment", "form_post"],
         "grant_types_supported": ["authorization_code"],
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,

@@ -43,7 +43,7 @@ def query_of(url: str) -> list[tuple[str, str]]:
 def test_a_reply_cannot_be_built_by_hand(seal: object) -> None:
     """A type is a proof: whoever holds one has had its target verified."""
     with pytest.raises(TypeError, match=r"^a ReplyTo is made by ReplyTo\.verify\(\) alone$"):
-        ReplyTo(seal, uri="https://evil.example/", sent_redirect_uri="", state="", issuer=ISSUER)
+        ReplyTo(seal, uri="https://evil.example/", sent_redirect_uri="", state="", issuer=ISSUER, response_mode="query")
 
 
 @clause("RFC 6749", "4.1.2.1")

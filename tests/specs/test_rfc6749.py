@@ -615,8 +615,8 @@ def without_grant_type(guide: Guide) -> None:
     [
         ("invalid_request", {"response_type": ""}),
         ("invalid_request", {"code_challenge": "too-short", "code_challenge_method": "S256"}),
-        ("invalid_request", {"request": "eyJhbGciOiJub25lIn0.e30."}),
-        ("invalid_request", {"request_uri": "https://app.example/request.jwt"}),
+        ("request_not_supported", {"request": "eyJhbGciOiJub25lIn0.e30."}),
+        ("request_uri_not_supported", {"request_uri": "https://app.example/request.jwt"}),
         ("invalid_request", {"response_mode": "web_message"}),
         ("unsupported_response_type", {"response_type": "token"}),
         ("invalid_scope", {"scope": "everything"}),

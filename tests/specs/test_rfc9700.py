@@ -36,7 +36,7 @@ FAULTS = pytest.mark.parametrize(
         ("scope=user", "invalid_request"),
         ("response_type=code&scope=user&scope=user", "invalid_request"),
         ("response_type=code&code_challenge=short&code_challenge_method=S256", "invalid_request"),
-        ("response_type=code&request=a.b.c", "invalid_request"),
+        ("response_type=code&request=a.b.c", "request_not_supported"),
     ],
 )
 TARGET = "client_id=presc_man_123&redirect_uri=http%3A%2F%2F127.0.0.1%3A5000%2Fcallback&state=xyzABC123&"

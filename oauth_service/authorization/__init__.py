@@ -1,0 +1,1 @@
+"""The authorization request on its way: arrival, next step, answer."""

@@ -1,0 +1,157 @@
+"""An authorization request as it arrives, and what it waits for (RFC 6749 4.1.1, OpenID Connect Core 1.0 3.1.2)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from .. import conf
+from ..clients import authentication
+from ..models import ClientRow
+from ..protocol import interaction as interactions
+from ..protocol import subject
+from ..protocol.authorization_request import AuthorizationRequest
+from ..protocol.errors import InvalidRequest
+from ..protocol.interaction import Interaction
+from ..protocol.next_step import NextStep, Person, next_step
+from ..protocol.openid import AuthenticationEvent, Context
+from ..protocol.parameters import Parameters
+from ..protocol.reply_to import ReplyTo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Who sits in front of the browser. user_id is None for nobody; event is None without OpenID Connect."""
+
+    user_id: Any = None
+    event: AuthenticationEvent | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The client of a request with its consent from this user, and the verified address of the answer."""
+
+    client: ClientRow
+    consent_id: Any
+    consented_scope: str
+    reply_to: ReplyTo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A request that the client may make, and what happened to it so far."""
+
+    parameters: Parameters
+    target: Target
+    visitor: Visitor
+    asked: AuthorizationRequest
+    interaction: Interaction
+    issuer: str
+
+    @property
+    def client(self) -> ClientRow:
+        """The client that asks."""
+        return self.target.client
+
+    @property
+    def reply_to(self) -> ReplyTo:
+        """Where the answer goes."""
+        return self.target.reply_to
+
+    def seal(self, interaction: Interaction, *, now: datetime) -> str:
+        """What happened to the request, for it to carry along."""
+        return interaction.seal(self.parameters, key=conf.token_keys()[0], now=int(now.timestamp()))
+
+
+def target_of(parameters: Parameters, *, user_id: Any, issuer: str) -> Target:
+    """
+    Verify client and redirect_uri: only then may anything be sent to the client.
+
+    Raises:
+        UnverifiedTarget, InvalidRequest: no redirect follows from these.
+    """
+    found = authentication.standing(parameters, user_id=user_id)
+    reply_to = ReplyTo.verify(found.client, parameters, issuer=issuer)
+    return Target(client=found.client, consent_id=found.consent_id, consented_scope=found.scope, reply_to=reply_to)
+
+
+def arrive(
+    parameters: Parameters, target: Target, visitor: Visitor, *, issuer: str, is_answer: bool, now: datetime
+) -> Arrival:
+    """
+    Read and check the rest of a request.
+
+    Raises:
+        OAuthError: for the client, at its verified address.
+    """
+    scopes = tuple(conf.SCOPES()) if conf.is_openid() else ()
+    asked = AuthorizationRequest.parse(parameters, target.client, is_answer=is_answer, openid_scopes=scopes)
+    interaction = Interaction()
+    if interactions.PARAMETER in parameters:
+        interaction = interactions.read(parameters, keys=conf.token_keys(), now=int(now.timestamp()))
+    return Arrival(
+        parameters=parameters,
+        target=target,
+        visitor=visitor,
+        asked=asked,
+        interaction=interaction,
+        issuer=issuer,
+    )
+
+
+def step_of(arrival: Arrival, *, now: datetime) -> NextStep:
+    """
+    What the request waits for.
+
+    Raises:
+        OAuthError: for the client, as prompt=none has it, or if id_token_hint cannot be read.
+    """
+    return next_step(
+        arrival.asked,
+        person_of(arrival, now=now),
+        arrival.interaction,
+        step_up=conf.STEP_UP_URLS(),
+        now=int(now.timestamp()),
+    )
+
+
+def person_of(arrival: Arrival, *, now: datetime) -> Person | None:
+    """The person in front of the browser, as far as the next step depends on them; None if nobody is signed in."""
+    # Read also while nobody is signed in: a hint that is not ours is an error, whoever comes.
+    expected = _expected_subjects(arrival, now=now)
+    visitor, target = arrival.visitor, arrival.target
+    if visitor.user_id is None:
+        return None
+    return Person(
+        id=str(visitor.user_id),
+        event=visitor.event,
+        is_expected=not expected or expected == {subject_of(visitor.user_id, target.client)},
+        consented_scope=target.consented_scope,
+        may_skip=target.client.may_skip_consent(target.reply_to.uri),
+    )
+
+
+def subject_of(user_id: Any, client: ClientRow) -> str:
+    """The sub of a user at a client."""
+    return subject.subject_of(user_id, client, pairwise_key=conf.pairwise_key())
+
+
+def openid_context(arrival: Arrival) -> Context | None:
+    """What the code must keep of an OpenID Connect request, or of one that asks for a certain sign-in; None for others."""
+    asked, event = arrival.asked, arrival.visitor.event
+    if event is None or not (asked.is_openid or asked.acr_values or asked.max_age is not None):
+        return None
+    return Context(
+        event=replace(event, id=""), nonce=asked.nonce, userinfo=asked.claims.userinfo, id_token=asked.claims.id_token
+    )
+
+
+def _expected_subjects(arrival: Arrival, *, now: datetime) -> Collection[str]:
+    expected = {arrival.asked.claims.sub} - {""}
+    if hint := arrival.asked.id_token_hint:
+        from ..tokens import id_token  # a project without OpenID Connect never comes here
+
+        expected |= {id_token.subject_of_hint(hint, issuer=arrival.issuer, client_id=arrival.client.client_id, now=now)}
+    if len(expected) > 1:
+        raise InvalidRequest("id_token_hint and claims name different users")
+    return expected

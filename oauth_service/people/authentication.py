@@ -1,0 +1,99 @@
+"""
+The authentication event: when and how the person in front of a browser signed in (OpenID Connect Core 1.0 section 2).
+
+Django tells of every sign-in (user_logged_in). The event stays in the session, and its SignIn row has the same id. Nothing of
+this happens in a project without OpenID Connect.
+"""
+
+import secrets
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.utils import timezone
+
+from .. import conf
+from ..models import SignIn
+from ..protocol.openid import AuthenticationEvent
+
+SESSION_KEY = "oauth_service_sign_in"
+# Set on a request by a page that knows how the person is signing in, before it calls login(): Authentication Methods References.
+AMR_ATTRIBUTE = "oauth_service_amr"
+
+
+def remember(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
+    """Keep the event of a sign-in (user_logged_in); a renewed sign-in of the same person stays the same session."""
+    if not conf.is_openid() or not hasattr(request, "session") or request is None or user is None:
+        return
+    before = request.session.get(SESSION_KEY) or {}
+    sid = before["sid"] if before.get("user") == str(user.pk) else uuid.uuid4().hex
+    _keep(request, user, sid=sid, auth_time=timezone.now(), amr=getattr(request, AMR_ATTRIBUTE, ()))
+
+
+def event_of(request: HttpRequest) -> AuthenticationEvent | None:
+    """
+    The event of the session of a request; None if nobody is signed in, or without OpenID Connect.
+
+    Raises:
+        ImproperlyConfigured: OAUTH_SERVICE_AUTHENTICATION_EVENT answers something else than it must.
+    """
+    if not conf.is_openid() or not request.user.is_authenticated:
+        return None
+    kept = request.session.get(SESSION_KEY)
+    if not kept or kept.get("user") != str(request.user.pk):
+        # The session is older than OpenID Connect in this project, or was made by other means than login().
+        signed_in_at = getattr(request.user, "last_login", None) or timezone.now()
+        _keep(request, request.user, sid=uuid.uuid4().hex, auth_time=signed_in_at, amr=())
+        kept = request.session[SESSION_KEY]
+    said = _said_by_the_project(request)
+    auth_time, acr, amr = said.get("auth_time"), said.get("acr"), said.get("amr")
+    return AuthenticationEvent(
+        auth_time=int(auth_time.timestamp()) if isinstance(auth_time, datetime) else kept["auth_time"],
+        acr=str(acr or kept["acr"]),
+        amr=tuple(str(each) for each in (kept["amr"] if amr is None else amr)),
+        sid=kept["sid"],
+        id=kept["id"],
+    )
+
+
+def sid_of(request: HttpRequest) -> UUID | None:
+    """The sign-in of the session of a request; None if it has none."""
+    kept = request.session.get(SESSION_KEY) if hasattr(request, "session") else None
+    return UUID(kept["sid"]) if kept else None
+
+
+def sign_in_lifetime() -> timedelta:
+    """How long a SignIn row is kept: longer than its session, and than what was issued in it at its end."""
+    return timedelta(seconds=settings.SESSION_COOKIE_AGE) + conf.REFRESH_TOKEN_LIFETIME() + timedelta(days=1)
+
+
+def _keep(request: HttpRequest, user: Any, *, sid: str, auth_time: datetime, amr: Any) -> None:
+    request.session[SESSION_KEY] = {
+        "sid": sid,
+        "user": str(user.pk),
+        "id": secrets.token_hex(8),
+        "auth_time": int(auth_time.astimezone(UTC).timestamp()),
+        "acr": "",
+        "amr": list(amr),
+    }
+    now = timezone.now()
+    SignIn.objects.begin(
+        UUID(sid), user_id=user.pk, auth_time=auth_time, acr="", amr=amr, purge_at=now + sign_in_lifetime()
+    )
+
+
+def _said_by_the_project(request: HttpRequest) -> Mapping[str, Any]:
+    if not conf.AUTHENTICATION_EVENT():
+        return {}
+    said: object = conf.function_of(conf.AUTHENTICATION_EVENT)(request)
+    if not isinstance(said, Mapping):
+        raise ImproperlyConfigured("OAUTH_SERVICE_AUTHENTICATION_EVENT must return a dict.")
+    auth_time = said.get("auth_time")
+    if auth_time is not None and (not isinstance(auth_time, datetime) or auth_time.tzinfo is None):
+        raise ImproperlyConfigured("OAUTH_SERVICE_AUTHENTICATION_EVENT: auth_time must be an aware datetime.")
+    return said

@@ -1,0 +1,137 @@
+"""Requesting claims (OpenID Connect Core 1.0 section 5.5)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from .errors import InvalidRequest
+
+# Section 5.4: what each scope stands for.
+CLAIMS_OF_SCOPE: Mapping[str, tuple[str, ...]] = {
+    "profile": (
+        "name",
+        "family_name",
+        "given_name",
+        "middle_name",
+        "nickname",
+        "preferred_username",
+        "profile",
+        "picture",
+        "website",
+        "gender",
+        "birthdate",
+        "zoneinfo",
+        "locale",
+        "updated_at",
+    ),
+    "email": ("email", "email_verified"),
+    "address": ("address",),
+    "phone": ("phone_number", "phone_number_verified"),
+}
+SCOPE_OF_CLAIM: Mapping[str, str] = {claim: scope for scope, claims in CLAIMS_OF_SCOPE.items() for claim in claims}
+_MAX_LENGTH = 4096
+# Claims about the sign-in or the user's identity: they need no scope, and are not the project's to answer.
+_OF_THE_TOKEN = frozenset({"sub", "acr", "auth_time", "amr", "nonce", "iss", "aud", "exp", "iat", "sid"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimsRequest:
+    """
+    Individual claims that a client asks for.
+
+    userinfo and id_token map a claim to the values that the client accepts, () for any. acr_values are those of an acr
+    claim for the ID token, which is essential if acr_is_essential. sub is the user that the client expects, "" for anyone.
+    """
+
+    userinfo: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    id_token: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    acr_values: tuple[str, ...] = ()
+    acr_is_essential: bool = False
+    sub: str = ""
+    needs_auth_time: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """
+        Read a claims parameter, "" for none.
+
+        Members that are not understood are ignored (section 5.5).
+
+        Raises:
+            InvalidRequest: not a JSON object, or not of the form of section 5.5.
+        """
+        if not text:
+            return cls()
+        if len(text) > _MAX_LENGTH:
+            raise InvalidRequest(f"claims is longer than {_MAX_LENGTH} characters")
+        try:
+            members = json.loads(text)
+        except (ValueError, RecursionError) as cause:
+            raise InvalidRequest("claims is not valid JSON") from cause
+        if not isinstance(members, dict):
+            raise InvalidRequest("claims is not a JSON object")
+        userinfo, id_token = _object(members.get("userinfo")), _object(members.get("id_token"))
+        acr = _object(id_token.get("acr"))
+        subs = [value for each in (userinfo, id_token) for value in _values(_object(each.get("sub")))]
+        if len(subs := list(dict.fromkeys(subs))) > 1:
+            raise InvalidRequest("claims names more than one sub")
+        return cls(
+            userinfo=_wanted(userinfo),
+            id_token=_wanted(id_token),
+            acr_values=tuple(value for value in _values(acr) if isinstance(value, str)),
+            acr_is_essential=acr.get("essential") is True,
+            sub=str(subs[0]) if subs else "",
+            needs_auth_time=_object(id_token.get("auth_time")).get("essential") is True,
+        )
+
+    @property
+    def scope(self) -> str:
+        """The scopes whose claims are asked for, space-delimited: the user must see and allow them."""
+        return " ".join(dict.fromkeys(SCOPE_OF_CLAIM[name] for name in (*self.userinfo, *self.id_token)))
+
+    def within(self, scope: str) -> "ClaimsRequest":
+        """The same without the claims of scopes that a client may not have."""
+        allowed = set(scope.split())
+
+        def kept(claims: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+            return {name: values for name, values in claims.items() if SCOPE_OF_CLAIM[name] in allowed}
+
+        return ClaimsRequest(
+            userinfo=kept(self.userinfo),
+            id_token=kept(self.id_token),
+            acr_values=self.acr_values,
+            acr_is_essential=self.acr_is_essential,
+            sub=self.sub,
+            needs_auth_time=self.needs_auth_time,
+        )
+
+
+def answer(wanted: Mapping[str, tuple[Any, ...]], known: Mapping[str, object]) -> dict[str, object]:
+    """The claims that are asked for one by one, out of what is known; one that must have another value is left out."""
+    return {
+        name: known[name] for name, values in wanted.items() if name in known and (not values or known[name] in values)
+    }
+
+
+def _wanted(claims: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    return {
+        name: tuple(_values(_object(each)))
+        for name, each in claims.items()
+        if name in SCOPE_OF_CLAIM and name not in _OF_THE_TOKEN
+    }
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidRequest("claims is not of the form of OpenID Connect Core section 5.5")
+    return value
+
+
+def _values(member: Mapping[str, Any]) -> list[Any]:
+    values = member.get("values", [])
+    if not isinstance(values, list):
+        raise InvalidRequest("claims is not of the form of OpenID Connect Core section 5.5")
+    return [*([member["value"]] if "value" in member else []), *values]

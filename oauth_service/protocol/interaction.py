@@ -1,0 +1,81 @@
+"""
+What happened to an authorization request on its way through our pages, sealed (OpenID Connect Core 1.0 section 3.1.2.1).
+
+`prompt=login` asks for a fresh sign-in. The request comes back from the login page as it was, so it must say since when a fresh
+sign-in was demanded, and nobody may change that by editing the address: it travels under a MAC that covers the request.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .parameters import Parameters
+
+PARAMETER = "interaction"
+LIFETIME_SECONDS = 3600
+# What makes a request this request; scope is left out, because the consent page replaces one that the client did not send.
+_BOUND_TO = (
+    "client_id",
+    "redirect_uri",
+    "state",
+    "nonce",
+    "code_challenge",
+    "prompt",
+    "max_age",
+    "acr_values",
+    "claims",
+    "id_token_hint",
+    "response_mode",
+)
+_MAC_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interaction:
+    """
+    Attributes:
+        since: a sign-in from then on counts as fresh, in seconds since the epoch; 0 if none was demanded.
+        before: id of the sign-in that was not fresh enough; "" if nobody was signed in.
+        account: primary key, as text, of the account that the person chose to go on with; "" for none.
+        stepped_up: whether the person was sent to a stronger sign-in already.
+    """
+
+    since: int = 0
+    before: str = ""
+    account: str = ""
+    stepped_up: bool = False
+
+    def seal(self, parameters: Parameters, *, key: bytes, now: int) -> str:
+        """The text of the parameter that carries it along with these parameters."""
+        body = json.dumps(
+            [now, self.since, self.before, self.account, int(self.stepped_up)], separators=(",", ":")
+        ).encode()
+        return base64.urlsafe_b64encode(body + _mac(body, parameters, key)).rstrip(b"=").decode()
+
+
+def read(parameters: Parameters, *, keys: Sequence[bytes], now: int) -> Interaction:
+    """What happened so far; nothing if the parameter is absent, forged, of another request, or too old."""
+    text = "" if parameters.is_repeated(PARAMETER) else parameters.get(PARAMETER)
+    try:
+        sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        body, mac = sealed[:-_MAC_BYTES], sealed[-_MAC_BYTES:]
+        if not any(hmac.compare_digest(mac, _mac(body, parameters, key)) for key in keys):
+            return Interaction()
+        at, since, before, account, stepped_up = json.loads(body)
+    except (binascii.Error, ValueError):
+        return Interaction()
+    if not now - LIFETIME_SECONDS <= at <= now + 60:  # the clocks of two servers may differ a little
+        return Interaction()
+    return Interaction(since=since, before=before, account=account, stepped_up=bool(stepped_up))
+
+
+def _mac(body: bytes, parameters: Parameters, key: bytes) -> bytes:
+    bound: Iterable[Any] = [[name, "" if parameters.is_repeated(name) else parameters.get(name)] for name in _BOUND_TO]
+    digest = hashlib.sha256(json.dumps(bound).encode()).digest()
+    own_key = hmac.digest(key, b"oauth_service interaction", "sha256")
+    return hmac.digest(own_key, digest + body, "sha256")
