@@ -116,7 +116,8 @@ def _is_fresh(asked: Asked, event: AuthenticationEvent, interaction: Interaction
     is_another = event.id != interaction.before or event.auth_time > interaction.since
     if interaction.since and is_another and event.auth_time >= interaction.since:
         return True
-    if "login" in asked.prompt:
+    # "max_age=0 [...] is equivalent to prompt=login" (section 3.1.2.1, errata set 2).
+    if "login" in asked.prompt or asked.max_age == 0:
         return False
     return asked.max_age is None or now - event.auth_time <= asked.max_age
 

@@ -1,0 +1,88 @@
+"""The userinfo endpoint of an OpenID Provider (OpenID Connect Core 1.0 section 5.3)."""
+
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib.auth.models import User
+from pytest_django import Settings
+
+from oauth_service.models import Client
+from tests.actors import FORM
+from tests.clauses import clause
+from tests.openid.conftest import RelyingParty
+
+
+@clause("OpenID Connect Core 1.0", "5.3")
+def test_openid_alone_tells_the_sub(rp: RelyingParty, alice: User) -> None:
+    """By GET and by POST, in the header or in the body."""
+    token = rp.tokens()["access_token"]
+    answers = [
+        rp.userinfo(token),
+        rp.server.post("/userinfo/", headers={"Authorization": f"Bearer {token}"}),
+        rp.server.post("/userinfo/", urlencode({"access_token": token}), content_type=FORM),
+    ]
+    assert [answer.json() for answer in answers] == [{"sub": str(alice.pk)}] * 3
+
+
+@clause("RFC 6750", "2.2")
+@pytest.mark.parametrize("token", ["", "AT_nonsense", "AT_\u00e9", "a b"])
+def test_a_token_in_the_body_is_verified_like_any_other(rp: RelyingParty, token: str) -> None:
+    """Malformed or missing: an error of RFC 6750, never a 500."""
+    response = rp.server.post("/userinfo/", urlencode({"access_token": token}), content_type=FORM)
+    assert (response.status_code in (400, 401), "WWW-Authenticate" in response) == (True, True)
+
+
+@clause("OpenID Connect Core 1.0", "5.3.2")
+def test_a_client_can_register_signed_answers(rp: RelyingParty, alice: User) -> None:
+    """ "If the UserInfo Response is signed [...] the response MUST contain the Claims iss and aud." """
+    rp.client.userinfo_signed_response_alg = "ES256"
+    rp.client.save()
+    response = rp.userinfo(rp.tokens(scope="openid email")["access_token"])
+    claims = rp.claims(response.content.decode(), alg="ES256")
+    assert (response["Content-Type"], claims["iss"], claims["aud"], claims["sub"], claims["email"]) == (
+        "application/jwt",
+        "https://id.example",
+        "rp",
+        str(alice.pk),
+        "alice@example.com",
+    )
+
+
+@clause("OpenID Connect Core 1.0", "8.1")
+def test_pairwise_subjects_differ_by_sector_and_stay_the_same(
+    rp: RelyingParty, alice: User, provider: Settings
+) -> None:
+    """Two clients of one sector see one sub, another sector another; ID token and userinfo agree."""
+    provider.OAUTH_SERVICE_PAIRWISE_KEY = "k" * 40
+
+    def subs(client_id: str, host: str) -> tuple[str, str]:
+        client = Client(
+            client_id=client_id,
+            name=client_id,
+            redirect_uris=f"https://rp.example/callback\n{host}",
+            scope="openid",
+            requires_pkce=False,
+            subject_type="pairwise",
+            sector_identifier_uri=host,
+        )
+        client.choose_secret("a secret that a person chose")
+        client.save()
+        party = RelyingParty(client, alice)
+        tokens = party.tokens()
+        return party.claims(tokens["id_token"])["sub"], party.userinfo(tokens["access_token"]).json()["sub"]
+
+    one, same, other = (
+        subs("one", "https://a.example/s"),
+        subs("two", "https://a.example/t"),
+        subs("three", "https://b.example/s"),
+    )
+    assert one[0] == one[1] == same[0]
+    assert other[0] != one[0] != str(alice.pk)
+
+
+def test_a_pairwise_client_without_a_key_is_the_operators_to_mend(rp: RelyingParty) -> None:
+    """A clear reason in the log, and nothing that would have to change later."""
+    rp.client.subject_type = "pairwise"
+    rp.client.save()
+    code = rp.connect()["code"]
+    assert rp.exchange(code).json()["error"] == "server_error"
