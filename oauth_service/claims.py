@@ -4,6 +4,8 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 
+from .protocol import claims_request
+
 
 def claims_of(user: AbstractBaseUser, scope: frozenset[str]) -> dict[str, object]:
     """
@@ -30,5 +32,12 @@ def claims_of(user: AbstractBaseUser, scope: frozenset[str]) -> dict[str, object
         updated_at = getattr(user, "updated_at", None) or getattr(user, "date_joined", None)
         if isinstance(updated_at, datetime):
             claims["updated_at"] = int(updated_at.timestamp())
+    wanted = [name for each, names in claims_request.CLAIMS_OF_SCOPE.items() if each in scope for name in names]
+    for name in wanted:
+        value = getattr(user, name, None)
+        if name not in claims and name != "updated_at" and isinstance(value, (str, bool, dict)):
+            claims[name] = value
+    if "email" in scope:
+        claims["email"] = getattr(user, user.get_email_field_name(), "")
     # One that nobody filled in "SHOULD NOT be present with a null or empty string value" (section 5.3.2).
     return {name: value for name, value in claims.items() if value != ""}

@@ -46,6 +46,10 @@ def test_the_defaults() -> None:
         "SIGNING_KEY_LIFETIME": timedelta(days=90),
         "SIGNING_KEYS": (),
         "SIGNER": "",
+        "ID_TOKEN_LIFETIME": timedelta(hours=1),
+        "PAIRWISE_KEY": "",
+        "AUTHENTICATION_EVENT": "",
+        "STEP_UP_URLS": {},
     }
 
 

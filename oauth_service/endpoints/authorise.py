@@ -1,6 +1,5 @@
 """GET, POST /authorise/ -- the authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core 1.0 section 3.1.2)."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -238,6 +237,6 @@ def _as_seen(arrival: Arrival, *, now: datetime) -> str:
     return arrival.seal(seen, now=now)
 
 
-def _carried(parameters: Parameters, *, sealed: str = "") -> Mapping[str, str]:
+def _carried(parameters: Parameters, *, sealed: str = "") -> dict[str, str]:
     carried = {name: value for name in authorization_request.CARRIED if (value := parameters.get(name))}
     return carried | ({PARAMETER: sealed} if sealed else {})

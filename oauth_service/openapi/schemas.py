@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ..protocol import authorization_request, jwt, pkce
+from ..protocol import authorization_request, jwt, pkce, reply_to
 from ..protocol.grant_type import GrantTypeDescription
 from .server import JsonObject, Server
 
@@ -38,7 +38,7 @@ def authorization_parameters(server: Server) -> dict[str, JsonObject]:
             "description": "The implicit and hybrid flows are not there.",
         },
         "response_mode": {
-            "enum": list(authorization_request.RESPONSE_MODES),
+            "enum": list(reply_to.RESPONSE_MODES),
             "description": "How the answer travels; any other is refused.",
         },
         "client_id": {"type": "string", "description": "Of the client that asks."},

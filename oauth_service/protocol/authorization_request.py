@@ -8,7 +8,6 @@ from . import interaction, pkce, scope
 from .claims_request import ClaimsRequest
 from .errors import (
     InvalidRequest,
-    OAuthError,
     RegistrationNotSupported,
     RequestNotSupported,
     RequestURINotSupported,
@@ -39,13 +38,8 @@ CARRIED = (
     "ui_locales",
     interaction.PARAMETER,
 )
-_UNSUPPORTED: dict[str, type[OAuthError]] = {
-    "request": RequestNotSupported,
-    "request_uri": RequestURINotSupported,
-    "registration": RegistrationNotSupported,
-}
 # What decides about a request, be it by being refused: it goes through the login with the person.
-DECIDING = ("response_type", *CARRIED, *_UNSUPPORTED)
+DECIDING = ("response_type", *CARRIED, "request", "request_uri", "registration")
 
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 _MAX_NONCE_LENGTH = 1000
@@ -129,9 +123,12 @@ class AuthorizationRequest:
             raise InvalidRequest("response_mode is not supported", detail=f"response_mode {response_mode[:100]!r}")
         if not client.may_use("authorization_code"):
             raise UnauthorizedClient("this client may not use the authorization code grant")
-        for name, refusal in _UNSUPPORTED.items():
-            if name in parameters:
-                raise refusal(f"{name} is not supported: send the parameters themselves")
+        if "request" in parameters:
+            raise RequestNotSupported("request is not supported: send the parameters themselves")
+        if "request_uri" in parameters:
+            raise RequestURINotSupported("request_uri is not supported: send the parameters themselves")
+        if "registration" in parameters:
+            raise RegistrationNotSupported("registration is not supported: register the client first")
         wanted = parameters.get("scope")
         if "openid" in openid_scopes and "openid" in wanted.split():
             # "Scope values used that are not understood by an implementation SHOULD be ignored" (Core section 3.1.2.1).

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from . import authorization_request, client_authentication, pkce
+from . import authorization_request, client_authentication, pkce, reply_to
 
 
 def document(
@@ -30,7 +30,7 @@ def document(
         "revocation_endpoint": revocation_endpoint,
         "scopes_supported": list(scopes),
         "response_types_supported": list(authorization_request.RESPONSE_TYPES),
-        "response_modes_supported": list(authorization_request.RESPONSE_MODES),
+        "response_modes_supported": list(reply_to.RESPONSE_MODES),
         "grant_types_supported": list(grant_types),
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,

@@ -61,7 +61,8 @@ def test_a_refresh_brings_another_about_the_same_sign_in(rp: RelyingParty) -> No
 def test_a_request_without_openid_gets_none(rp: RelyingParty) -> None:
     """It is plain OAuth: neither an ID token nor a sign-in hangs on it."""
     assert "id_token" not in rp.tokens(scope="profile")
-    assert Grant.objects.values_list("openid", "sign_in_id").get() == ("", None)
+    grant = Grant.objects.get()
+    assert (grant.openid, grant.sign_in_id is None) == ("", True)
 
 
 def test_the_guides_messages_stay_what_they_are(provider: Settings, guide: Guide) -> None:
