@@ -17,17 +17,18 @@ class OAuthServiceConfig(AppConfig):
 
     def ready(self) -> None:
         from django.contrib.auth import get_user_model
-        from django.contrib.auth.signals import user_logged_in, user_login_failed
+        from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
         from django.db.models.signals import pre_delete
 
         from . import checks, conf, signals
         from .models.client import Client
         from .models.consent import lock_owner_before_delete
-        from .people import authentication
+        from .people import authentication, logout
         from .watch import audit
 
         checks.register_all()
         user_logged_in.connect(authentication.remember, dispatch_uid="oauth_service.authentication")
+        user_logged_out.connect(logout.on_sign_out, dispatch_uid="oauth_service.logout")
         user_login_failed.connect(signals.announce_login_refused, dispatch_uid="oauth_service.login_refused")
         users, clients = _by_every_name(get_user_model()), _by_every_name(Client)
         for owner in (*users, *clients):

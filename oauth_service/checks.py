@@ -396,7 +396,7 @@ def _mistyped() -> list[conf.Setting[Any]]:
 
 
 def _is_of_kind(value: Any, setting: conf.Setting[Any]) -> bool:
-    if not isinstance(value, setting.kind) or isinstance(value, bool):
+    if not isinstance(value, setting.kind) or (isinstance(value, bool) and setting.kind is not bool):
         return False
     if isinstance(value, Mapping):
         return all(isinstance(name, str) and isinstance(words, (str, Promise)) for name, words in value.items())

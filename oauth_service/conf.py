@@ -118,11 +118,26 @@ AUTHENTICATION_EVENT = Setting(
     "Dotted path of a function `(request) -> dict` that says more about the sign-in of a session: `auth_time` (aware), `acr`, "
     "`amr` (a list). What it leaves out stays as it is.",
 )
+CLAIMS_SUPPORTED: Setting[Sequence[str]] = Setting(
+    "OAUTH_SERVICE_CLAIMS_SUPPORTED",
+    (list, tuple),
+    (
+        *("name", "given_name", "family_name", "preferred_username", "updated_at"),
+        *("email", "email_verified", "address", "phone_number", "phone_number_verified"),
+    ),
+    "The claims that `OAUTH_SERVICE_CLAIMS` may tell, for the metadata (OpenID Connect).",
+)
 STEP_UP_URLS: Setting[Mapping[str, str]] = Setting(
     "OAUTH_SERVICE_STEP_UP_URLS",
     Mapping,
     {},
     "acr → URL or URL name of the page where people sign in that strongly, such as with a second factor. It gets `next`.",
+)
+OUTBOUND_LOOPBACK = Setting(
+    "OAUTH_SERVICE_OUTBOUND_LOOPBACK",
+    bool,
+    False,
+    "Whether this server may call clients on its own machine, by http too: for trials only.",
 )
 AUDIT_LIFETIME = Setting(
     "OAUTH_SERVICE_AUDIT_LIFETIME",

@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 from .endpoints.authorise import authorise
 from .endpoints.deauthorise import deauthorise
 from .endpoints.discovery import discovery
+from .endpoints.end_session import end_session
 from .endpoints.healthz import healthz
 from .endpoints.jwks import jwks
 from .endpoints.login import login
@@ -15,6 +16,7 @@ from .endpoints.logout import logout, signed_out
 from .endpoints.manage_apps import manage_apps
 from .endpoints.metrics import metrics
 from .endpoints.openapi import openapi
+from .endpoints.openid_configuration import openid_configuration
 from .endpoints.readyz import readyz
 from .endpoints.revoke import revoke
 from .endpoints.token import token
@@ -35,12 +37,14 @@ urlpatterns = [
     *_both("userinfo/", userinfo, "userinfo"),
     *_both("oauth/revoke/", revoke, "revoke"),
     *_both("oauth/deauthorise/", deauthorise, "deauthorise"),
+    *_both("oauth/logout/", end_session, "end_session"),
     *_both("manage-apps/", manage_apps, "manage_apps"),
     *_both("login/", login, "login"),
     *_both("logout/", logout, "logout"),
     *_both("signed-out/", signed_out, "signed_out"),
     path(".well-known/oauth-authorization-server/<path:issuer_path>", discovery),
     path(".well-known/oauth-authorization-server", discovery, name="discovery"),
+    path(".well-known/openid-configuration", openid_configuration, name="openid_configuration"),
     *_both("jwks/", jwks, "jwks"),
     path("openapi.json", openapi, name="openapi"),
     *_both("healthz/", healthz, "healthz"),

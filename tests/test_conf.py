@@ -50,6 +50,11 @@ def test_the_defaults() -> None:
         "PAIRWISE_KEY": "",
         "AUTHENTICATION_EVENT": "",
         "STEP_UP_URLS": {},
+        "OUTBOUND_LOOPBACK": False,
+        "CLAIMS_SUPPORTED": (
+            *("name", "given_name", "family_name", "preferred_username", "updated_at"),
+            *("email", "email_verified", "address", "phone_number", "phone_number_verified"),
+        ),
     }
 
 

@@ -21,6 +21,7 @@ from ..authorization import arrival as arrivals
 from ..authorization.arrival import Arrival, Visitor
 from ..models import Client, Consent, SignIn
 from ..people import authentication
+from ..people.logout import SILENT_ATTRIBUTE
 from ..protocol import authorization_request
 from ..protocol.errors import AccessDenied, OAuthError
 from ..protocol.interaction import PARAMETER, Interaction
@@ -153,6 +154,7 @@ def _sign_in_again(request: HttpRequest, arrival: Arrival, *, now: datetime) -> 
     event, before = arrival.visitor.event, arrival.interaction
     if before.since:
         # The login page has sent somebody who is signed in straight back: it must not know them.
+        setattr(request, SILENT_ATTRIBUTE, True)
         logout(request)
     demanded = Interaction(
         since=int(now.timestamp()),

@@ -1,9 +1,5 @@
 """Delivery: a message that a client has asked for and that is sent until the client has taken it (an outbox)."""
 
-from datetime import datetime
-from typing import Any
-from uuid import UUID
-
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +18,7 @@ class Delivery(models.Model):
     client = models.ForeignKey(Client, models.CASCADE, related_name="deliveries", verbose_name=_("client"))
     sign_in_id = models.UUIDField(_("session"), editable=False)
     sub = models.CharField(max_length=255, editable=False)
+    issuer = models.CharField(max_length=255, default="", editable=False)
     created_at = models.DateTimeField(_("signed out"))
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_at = models.DateTimeField(_("next attempt"), null=True, db_index=True)
@@ -37,8 +34,3 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client_id} · {self.sign_in_id}"
-
-
-def new(*, client_pk: int, sign_in_id: UUID, sub: str, now: datetime, purge_at: datetime) -> Any:
-    """A message that is due at once. Not saved yet."""
-    return Delivery(client_id=client_pk, sign_in_id=sign_in_id, sub=sub, created_at=now, next_at=now, purge_at=purge_at)

@@ -13,9 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from ..database import PrimaryManager
 from .client import Client
 
-# An ended sign-in stays until nothing that was issued in it could still be written by a request in flight.
-ENDED_LIFETIME = timedelta(days=1)
-
 
 class SignInManager(PrimaryManager["SignIn"]):
     """Reads and writes of sign-ins."""
@@ -40,22 +37,26 @@ class SignInManager(PrimaryManager["SignIn"]):
             [SignInClient(sign_in_id=sign_in_id, client_id=client_pk, purge_at=purge_at)], ignore_conflicts=True
         )
 
-    def end(self, sign_in_ids: Sequence[UUID], *, now: datetime) -> list[UUID]:
+    def end(self, sign_in_ids: Sequence[UUID], *, user_id: Any, now: datetime, lifetime: timedelta) -> list[UUID]:
         """
-        End sign-ins, and with them what was issued in them without offline_access.
+        End sign-ins of a user, and with them what was issued in them without offline_access.
 
         Codes and grants are read joined with their sign-in, so its end alone voids them, even those that a request in
-        flight is about to write.
+        flight is about to write. One that was swept meanwhile is stored again as ended.
+
+        Args:
+            lifetime: how long an ended sign-in is kept: longer than anything that was issued in it.
 
         Returns:
             the ids of those that this call has ended.
         """
+        purge_at = now + lifetime
+        missing = [SignIn(pk=each, user_id=user_id, auth_time=now, purge_at=purge_at) for each in sign_in_ids]
         with transaction.atomic(using=self.db):
-            alive = self.select_for_update().filter(pk__in=sign_in_ids, ended_at=None)
-            ended = list(alive.order_by("pk").values_list("pk", flat=True))
-            self.filter(pk__in=ended).update(ended_at=now)
-            # A row in use is swept late enough by purge_at; an ended one must outlive requests in flight.
-            self.filter(pk__in=ended, purge_at__lt=now + ENDED_LIFETIME).update(purge_at=now + ENDED_LIFETIME)
+            self.bulk_create(missing, ignore_conflicts=True)
+            mine = self.filter(pk__in=sign_in_ids, user_id=user_id, ended_at=None)
+            ended = list(mine.select_for_update().order_by("pk").values_list("pk", flat=True))
+            self.filter(pk__in=ended).update(ended_at=now, purge_at=purge_at)
         return ended
 
 

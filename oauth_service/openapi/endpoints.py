@@ -124,6 +124,44 @@ def deauthorise(_: Server) -> PathItem:
     )
 
 
+def end_session(_: Server) -> PathItem:
+    """A client asks that its user be signed out (OpenID Connect RP-Initiated Logout 1.0)."""
+    responses: dict[str, JsonObject] = {
+        "200": answers.page("Asks the person; or says that they are signed out."),
+        "302": answers.redirect("To the address that the client has registered."),
+        "404": {"description": "This server is no OpenID Provider."},
+        **answers.UNREADABLE_BODY,
+    }
+    names = {
+        "id_token_hint": "An ID token that was issued to the client.",
+        "client_id": "Of the client that asks.",
+        "post_logout_redirect_uri": "As it is registered, character by character.",
+        "state": "Comes back in the redirect.",
+    }
+    return PathItem.for_people(
+        get=Operation(
+            id="end_session",
+            summary="Sign out, because a client asks for it.",
+            parameters=tuple(parameter(name, STRING, words) for name, words in names.items()),
+            responses=responses,
+            security=({"session": []}, {}),
+        ),
+        post=Operation(
+            id="end_session_by_post",
+            summary="The same; or, with logout, the answer of the person.",
+            body=body("EndSession"),
+            responses={**responses, **answers.NOT_OUR_FORM},
+            security=({"session": [], "csrf": []}, {}),
+        ),
+    )
+
+
+def openid_configuration(_: Server) -> PathItem:
+    """Metadata of an OpenID Provider (OpenID Connect Discovery 1.0)."""
+    answered = _METADATA.answering({"404": answers.empty("This server is no OpenID Provider.")})
+    return PathItem.for_programs(get=answered.named("openid_configuration"))
+
+
 def manage_apps(_: Server) -> PathItem:
     """The apps that a person has connected."""
     return PathItem.for_people(
@@ -310,12 +348,14 @@ PATHS: Mapping[str, Callable[[Server], PathItem]] = {
     "/userinfo/": userinfo,
     "/oauth/revoke/": revoke,
     "/oauth/deauthorise/": deauthorise,
+    "/oauth/logout/": end_session,
     "/manage-apps/": manage_apps,
     "/login/": login,
     "/logout/": logout,
     "/signed-out/": signed_out,
     "/.well-known/oauth-authorization-server": discovery,
     "/.well-known/oauth-authorization-server/{issuer_path}": discovery_of_issuer,
+    "/.well-known/openid-configuration": openid_configuration,
     "/jwks/": jwks,
     "/healthz/": healthz,
     "/readyz/": readyz,

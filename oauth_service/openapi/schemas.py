@@ -179,6 +179,18 @@ def _requests(server: Server) -> JsonObject:
             required=("username", "password"),
             values=STRING,
         ),
+        "EndSession": _object(
+            "OpenID Connect RP-Initiated Logout 1.0 section 2; logout is there if the person has confirmed it.",
+            {
+                **dict.fromkeys(
+                    ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales", "logout_hint"),
+                    STRING,
+                ),
+                "logout": STRING,
+                **token,
+            },
+            values=STRING,
+        ),
         "SignOut": _object("Nothing but the proof that it is our own form.", token, values=STRING),
     }
 

@@ -1,4 +1,4 @@
-"""Authorization server metadata (RFC 8414)."""
+"""Authorization server metadata (RFC 8414, OpenID Connect Discovery 1.0)."""
 
 from collections.abc import Iterable
 
@@ -37,3 +37,45 @@ def document(
         "code_challenge_methods_supported": list(pkce.METHODS),
         "authorization_response_iss_parameter_supported": True,
     }
+
+
+def of_openid_provider(
+    *,
+    jwks_uri: str,
+    end_session_endpoint: str,
+    algorithms: Iterable[str],
+    claims: Iterable[str],
+    acr_values: Iterable[str],
+    has_pairwise: bool,
+) -> dict[str, object]:
+    """
+    What an OpenID Provider adds (OpenID Connect Discovery 1.0 section 3, RP-Initiated Logout 1.0 section 2.1, and the other two
+    Logout specifications).
+
+    Args:
+        algorithms: that ID tokens can be signed with.
+        acr_values: that a sign-in can reach; empty for none in particular.
+    """
+    document: dict[str, object] = {
+        "jwks_uri": jwks_uri,
+        "end_session_endpoint": end_session_endpoint,
+        "subject_types_supported": ["public", *(["pairwise"] if has_pairwise else [])],
+        "id_token_signing_alg_values_supported": list(algorithms),
+        "userinfo_signing_alg_values_supported": list(algorithms),
+        "claim_types_supported": ["normal"],
+        "claims_supported": list(dict.fromkeys([*_OF_EVERY_ID_TOKEN, *claims])),
+        "claims_parameter_supported": True,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
+        "frontchannel_logout_supported": True,
+        "frontchannel_logout_session_supported": True,
+    }
+    if acr := list(acr_values):
+        document["acr_values_supported"] = acr
+    return document
+
+
+_OF_EVERY_ID_TOKEN = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid")

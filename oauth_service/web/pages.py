@@ -1,7 +1,9 @@
 """Pages for people: how they are rendered and protected, and how they show a refusal."""
 
+import base64
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial, wraps
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -99,6 +101,8 @@ def protect_page(
     *,
     leads_on: bool = False,
     keeps_opener: bool = False,
+    script: str = "",
+    frames: Iterable[str] = (),
 ) -> None:
     """
     Give a page the headers that keep it ours; what an inner call has set is kept.
@@ -109,9 +113,17 @@ def protect_page(
             chain of redirects, and what comes after the client's callback only the client knows: the page goes without.
         keeps_opener: the page that opened this one keeps its window. Django's Cross-Origin-Opener-Policy would cut it off for
             good, and the app would never hear from its popup.
+        script: hash of the one script that may run on the page, as a source expression.
+        frames: URLs that the page loads in frames.
     """
     if CSP not in response.headers and "Location" not in response.headers:
-        response.headers[CSP] = _policy(_static_sources(), leads_on=leads_on, nonce=_nonce_of(request))
+        response.headers[CSP] = _policy(
+            _static_sources(),
+            leads_on=leads_on,
+            nonce=_nonce_of(request),
+            script=f" {script}" if script else "",
+            frames=" ".join(dict.fromkeys(filter(None, map(_origin, frames)))),
+        )
     # The project's policy for all of its pages, which Django would put beside ours, would report our stylesheet (Django 6.0).
     response._csp_ro_config = {}  # type: ignore[attr-defined]
     for name, value in PAGE_HEADERS:
@@ -121,18 +133,26 @@ def protect_page(
     patch_vary_headers(response, ("Cookie",))
 
 
-def _policy(sources: str = "'self'", *, leads_on: bool = False, nonce: str = "") -> str:
+def _policy(
+    sources: str = "'self'", *, leads_on: bool = False, nonce: str = "", script: str = "", frames: str = ""
+) -> str:
     return "; ".join(
         (
             "default-src 'none'",
             f"style-src {sources}{nonce}",
             f"img-src {sources}",
-            *([f"script-src{nonce}"] if nonce else []),
+            *([f"script-src{nonce}{script}"] if nonce or script else []),
+            *([f"frame-src {frames}"] if frames else []),
             *([] if leads_on else ["form-action 'self'"]),
             "frame-ancestors 'none'",
             "base-uri 'none'",
         )
     )
+
+
+def source_of(script: str) -> str:
+    """A script of our own as a source expression: it runs, and no other (Content Security Policy Level 3 section 2.3.1)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _static_sources() -> str:

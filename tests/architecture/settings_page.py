@@ -108,7 +108,7 @@ UNITS = (
     ("minute", timedelta(minutes=1)),
     ("second", timedelta(seconds=1)),
 )
-TYPES = {str: "`str`", int: "`int`", timedelta: "`timedelta`", Mapping: "`dict` of `str` to `str`"}
+TYPES = {str: "`str`", bool: "`bool`", int: "`int`", timedelta: "`timedelta`", Mapping: "`dict` of `str` to `str`"}
 
 
 def page() -> str:

@@ -1,0 +1,15 @@
+"""GET /.well-known/openid-configuration -- metadata of an OpenID Provider (OpenID Connect Discovery 1.0)."""
+
+from .. import conf
+from ..grant_types import GRANT_TYPES
+from ..web.metadata import metadata_response
+from ..web.programs import ProgramResponse, program_endpoint
+from ..web.requests import ProgramRequest
+
+
+@program_endpoint("GET")
+def openid_configuration(request: ProgramRequest) -> ProgramResponse:
+    """Describe exactly what works here: the same document as RFC 8414's; 404 if this server is no OpenID Provider."""
+    if not conf.is_openid():
+        return ProgramResponse(404)
+    return metadata_response(request, grant_types=GRANT_TYPES, algorithms=conf.SIGNING_ALGORITHMS())

@@ -1,0 +1,1 @@
+"""What this server asks of others: the one guarded fetch, and deliveries that are retried."""

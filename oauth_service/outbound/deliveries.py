@@ -1,0 +1,140 @@
+"""
+The outbox: logout tokens are sent to clients by a thread of this process, and again with growing pauses until one is taken.
+
+No request waits for a client. Rows are claimed before they are sent, so that several workers share them. A worker that dies
+leaves its rows to the others once the claim has run out.
+"""
+
+import logging
+import threading
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from django.db import Error, close_old_connections, connections, models, transaction
+from django.utils import timezone
+
+from .. import conf, database
+from ..models import Delivery
+from ..protocol import delivery, logout_token
+
+logger = logging.getLogger("oauth_service.deliveries")
+
+BATCH = 20
+CLAIM = timedelta(minutes=2)
+LAST_ERROR_LENGTH = 200
+
+_wanted = threading.Event()
+_starting = threading.Lock()
+_thread: threading.Thread | None = None
+
+
+def wake() -> None:
+    """Send what is due, soon and on another thread."""
+    global _thread
+    _wanted.set()
+    with _starting:
+        if _thread is None or not _thread.is_alive():
+            _thread = threading.Thread(target=_work, name="oauth_service.deliveries", daemon=True)
+            _thread.start()
+
+
+def deliver_due(*, now: datetime) -> int:
+    """
+    Send every message that is due, one after the other.
+
+    Returns:
+        how many were tried.
+    """
+    tried = 0
+    while claimed := _claim(now=now):
+        for each in claimed:
+            _deliver(each, now=now)
+        tried += len(claimed)
+    return tried
+
+
+def _claim(*, now: datetime) -> list[Delivery]:
+    due = Delivery.objects.filter(next_at__lte=now).select_related("client").order_by("next_at")
+    alias = database.ours()
+    if connections[alias].features.has_select_for_update_skip_locked:
+        due = due.select_for_update(skip_locked=True, of=("self",))
+    with transaction.atomic(using=alias):
+        claimed = list(due[:BATCH])
+        Delivery.objects.filter(pk__in=[each.pk for each in claimed]).update(next_at=now + CLAIM)
+    return claimed
+
+
+def _deliver(message: Delivery, *, now: datetime) -> None:
+    fault = _send(message, now=now)
+    if not fault:
+        Delivery.objects.filter(pk=message.pk).delete()
+        return
+    attempts = message.attempts + 1
+    next_at = delivery.next_attempt(attempts, now=timezone.now())
+    Delivery.objects.filter(pk=message.pk).update(
+        attempts=attempts, next_at=next_at, last_error=fault[:LAST_ERROR_LENGTH]
+    )
+    level = logging.WARNING if next_at else logging.ERROR
+    words = "the sign-out of session %s was not taken by client %s (attempt %d): %s; %s"
+    onward = f"again at {next_at:%Y-%m-%dT%H:%M:%SZ}" if next_at else "given up"
+    logger.log(level, words, message.sign_in_id.hex, message.client.client_id, attempts, fault, onward)
+
+
+def _send(message: Delivery, *, now: datetime) -> str:
+    """Send one message; why the client did not take it, "" if it did."""
+    from ..tokens import keys
+    from .fetch import FetchFailed, fetch
+
+    client = message.client
+    if not client.is_active or not client.backchannel_logout_uri:
+        return ""  # it asks for no messages any more
+    claims = logout_token.claims(
+        issuer=message.issuer, client_id=client.client_id, subject=message.sub, sid=message.sign_in_id.hex, now=now
+    )
+    token = keys.sign(claims, algorithm=client.id_token_signed_response_alg, typ="logout+jwt", now=now)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    try:
+        response = fetch(
+            client.backchannel_logout_uri,
+            method="POST",
+            headers=form,
+            body=urlencode({"logout_token": token}).encode(),
+        )
+    except FetchFailed as failure:
+        return failure.detail
+    return "" if 200 <= response.status < 300 else f"it answered {response.status}"
+
+
+def _work() -> None:
+    while True:
+        _wanted.clear()
+        pause = 1.0
+        try:
+            close_old_connections()
+            deliver_due(now=timezone.now())
+            pause = _seconds_to_next()
+        except Error:
+            logger.warning("sign-out messages wait for the database", exc_info=True)
+            pause = 10.0
+        except Exception:
+            logger.exception("sign-out messages could not be sent")
+            pause = 60.0
+        finally:
+            connections.close_all()
+        if pause < 0 and not _wanted.wait(1.0):
+            return  # nothing waits; the next sign-out starts another thread
+        _wanted.wait(max(pause, 0.0))
+
+
+def _seconds_to_next() -> float:
+    """Seconds until the next message is due; -1 if there is none."""
+    found: datetime | None = Delivery.objects.aggregate(at=models.Min("next_at"))["at"]
+    if found is None:
+        return -1.0
+    return max(0.1, min(60.0, (found - timezone.now()).total_seconds()))
+
+
+def wake_if_due(*, now: datetime) -> None:
+    """Wake the thread if messages wait that another process has left."""
+    if conf.is_openid() and Delivery.objects.filter(next_at__lte=now).exists():
+        wake()

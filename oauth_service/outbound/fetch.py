@@ -1,0 +1,155 @@
+"""
+The one guarded fetch: every request that this server makes to a URL that somebody else has chosen.
+
+https only. Every address that the name resolves to is judged, and the connection goes to a judged address: a name that resolves
+differently a moment later leads nowhere else. No redirects, no proxy from the environment, one deadline and one size for the
+whole.
+"""
+
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore
+
+from .. import conf
+from ..protocol import address
+
+DEADLINE_SECONDS = 5.0
+MOST_BYTES = 64 * 1024
+
+
+class FetchFailed(Exception):
+    """
+    Nothing usable came back.
+
+    Args:
+        detail: for the operator's log; no body, no secret.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back; header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+def fetch(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    most_bytes: int = MOST_BYTES,
+    deadline: float = DEADLINE_SECONDS,
+) -> Response:
+    """
+    Send one request.
+
+    Args:
+        deadline: seconds for all of it, name resolution aside.
+
+    Raises:
+        FetchFailed: a URL or address that is not allowed, no connection, no valid certificate, too long, too late.
+    """
+    if fault := fault_of(url):
+        raise FetchFailed(f"{url[:200]!r} {fault}")
+    until = time.monotonic() + deadline
+    sent = {"User-Agent": "oauth-service", "Accept": "application/json", **(headers or {})}
+    try:
+        with httpcore.ConnectionPool(
+            ssl_context=ssl.create_default_context(), network_backend=_Judging(until), http2=False, retries=0
+        ) as pool:
+            limits = dict.fromkeys(("connect", "read", "write", "pool"), deadline)
+            with pool.stream(
+                method, url, headers=list(sent.items()), content=body, extensions={"timeout": limits}
+            ) as response:
+                received = _read(response.iter_stream(), most_bytes=most_bytes, until=until)
+                names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+                return Response(response.status, names, received)
+    except (
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.TimeoutException,
+        httpcore.UnsupportedProtocol,
+    ) as cause:
+        raise FetchFailed(f"{urlsplit(url).netloc}: {type(cause).__name__}: {cause}") from cause
+    except (OSError, UnicodeError) as cause:  # ssl.SSLError and the resolver's among them
+        raise FetchFailed(f"{urlsplit(url).netloc}: {cause}") from cause
+
+
+def fault_of(url: str) -> str:
+    """Why a URL cannot be fetched, whatever it resolves to; "" if it can."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "is not a valid URL"
+    if parts.scheme != "https" and not (parts.scheme == "http" and conf.OUTBOUND_LOOPBACK()):
+        return "is not https"
+    if not host or parts.username is not None or not url.isprintable() or port == 0:
+        return "names no host, or carries user information"
+    return ""
+
+
+class _Judging(httpcore.NetworkBackend):
+    """Connects to an address only after judging it."""
+
+    def __init__(self, until: float) -> None:
+        self._until = until
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        found = dict.fromkeys(str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        if not found or not all(map(_is_allowed, found)):
+            # All of them, not only the one that is tried: a name with one private address is somebody's trick.
+            raise httpcore.ConnectError(f"{host} resolves to an address that is not public")
+        failure: Exception = httpcore.ConnectError(f"{host} cannot be reached")
+        for each in found:
+            left = self._until - time.monotonic()
+            if left <= 0:
+                raise httpcore.ConnectTimeout("the deadline has passed")
+            try:
+                return self._backend.connect_tcp(each, port, timeout=left)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as cause:
+                failure = cause
+        raise failure
+
+    def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore.NetworkStream:
+        raise httpcore.ConnectError("sockets are not fetched")
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+def _is_allowed(text: str) -> bool:
+    return address.is_public(text) or (conf.OUTBOUND_LOOPBACK() and address.is_loopback(text))
+
+
+def _read(chunks: Iterable[bytes], *, most_bytes: int, until: float) -> bytes:
+    received = bytearray()
+    for chunk in chunks:
+        received += chunk
+        if len(received) > most_bytes:
+            raise FetchFailed(f"the answer is longer than {most_bytes} bytes")
+        if time.monotonic() > until:
+            raise FetchFailed("the deadline has passed")
+    return bytes(received)

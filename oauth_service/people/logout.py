@@ -1,0 +1,85 @@
+"""Sign-out, and who hears of it (OpenID Connect Back-Channel Logout 1.0, Front-Channel Logout 1.0)."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from .. import conf, database
+from ..models import AuthorizationCode, Client, Delivery, Grant, SignIn, SignInClient
+from ..outbound import deliveries
+from ..protocol import subject
+from . import authentication
+
+DELIVERY_LIFETIME = timedelta(days=7)
+# Set on a request: the addresses of clients that hear of the sign-out in frames of a page of ours.
+FRAMES_ATTRIBUTE = "oauth_service_logout_frames"
+# Set on a request whose sign-out is only the way to a fresh sign-in.
+SILENT_ATTRIBUTE = "oauth_service_logout_is_silent"
+
+
+def on_sign_out(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
+    """End the sign-in of a session that Django ends (user_logged_out), wherever the project has its button."""
+    if not conf.is_openid() or request is None or user is None or getattr(request, SILENT_ATTRIBUTE, False):
+        return
+    if sid := authentication.sid_of(request):
+        frames = end([sid], user_id=user.pk, issuer=conf.issuer_of(request), now=timezone.now())
+        setattr(request, FRAMES_ATTRIBUTE, frames)
+
+
+def end(sids: Iterable[UUID], *, user_id: Any, issuer: str, now: datetime) -> list[str]:
+    """
+    End sign-ins of a user: what was issued in them without offline_access ends, and clients hear of it.
+
+    Returns:
+        the front-channel logout addresses to load in frames.
+    """
+    frames: list[str] = []
+    with transaction.atomic(using=database.ours()):
+        for sid in SignIn.objects.end(list(sids), user_id=user_id, now=now, lifetime=authentication.sign_in_lifetime()):
+            _end_grants(sid)
+            told = [each.client for each in SignInClient.objects.filter(sign_in_id=sid).select_related("client")]
+            _queue([client for client in told if client.backchannel_logout_uri], sid, user_id, issuer=issuer, now=now)
+            frames += [_frame(client, sid, issuer) for client in told if client.frontchannel_logout_uri]
+    return frames
+
+
+def _end_grants(sid: UUID) -> None:
+    # They are void already, as they are read joined with their sign-in; so the tables stay small.
+    for model in (AuthorizationCode, Grant):
+        rows = model.objects.filter(sign_in_id=sid)
+        online = [pk for pk, scope in rows.values_list("pk", "scope") if "offline_access" not in scope.split()]
+        rows.filter(pk__in=online).delete()
+
+
+def _queue(clients: list[Client], sid: UUID, user_id: Any, *, issuer: str, now: datetime) -> None:
+    if not clients:
+        return
+    key = conf.pairwise_key()
+    Delivery.objects.bulk_create(
+        Delivery(
+            client=client,
+            sign_in_id=sid,
+            sub=subject.subject_of(user_id, client, pairwise_key=key),
+            issuer=issuer,
+            created_at=now,
+            next_at=now,
+            purge_at=now + DELIVERY_LIFETIME,
+        )
+        for client in clients
+    )
+    transaction.on_commit(deliveries.wake, using=database.ours())
+
+
+def _frame(client: Client, sid: UUID, issuer: str) -> str:
+    uri: str = client.frontchannel_logout_uri
+    if not client.frontchannel_logout_session_required:
+        return uri
+    # "iss" and "sid" both, or neither (Front-Channel Logout section 2).
+    separator = "&" if urlsplit(uri).query else "?"
+    return f"{uri}{separator}{urlencode({'iss': issuer, 'sid': sid.hex})}"

@@ -1,0 +1,48 @@
+"""Addresses that a server may connect to on behalf of a URL that a stranger has chosen (OWASP: SSRF; RFC 6890)."""
+
+import ipaddress
+
+_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))  # RFC 6052, RFC 8215
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def is_public(text: str) -> bool:
+    """
+    Tell whether an address is one of the public internet.
+
+    Private, loopback, link-local (cloud metadata among them), multicast, documentation and reserved addresses are not; nor
+    is an IPv6 address that leads to such an IPv4 address: v4-mapped, NAT64, 6to4, Teredo.
+    """
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return all(each.is_global and not each.is_multicast and not each.is_reserved for each in _meanings(address))
+
+
+def is_loopback(text: str) -> bool:
+    """Tell whether an address is this machine's own."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return all(each.is_loopback for each in _meanings(address))
+
+
+def _meanings(address: IPAddress) -> list[IPAddress]:
+    if isinstance(address, ipaddress.IPv4Address):
+        return [address]
+    if address.ipv4_mapped:
+        return [address.ipv4_mapped]
+    embedded: list[IPAddress] = []
+    if address.sixtofour:
+        embedded.append(address.sixtofour)
+    if address.teredo:
+        embedded.extend(address.teredo)
+    # The last 32 bits; of RFC 8215's prefix the operator chooses where they are, so none of it is for us.
+    if address in _NAT64[0]:
+        return [ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)]
+    if address in _NAT64[1]:
+        return [ipaddress.IPv4Address("0.0.0.0")]  # noqa: S104 - an address that is never public
+    return [address, *embedded]

@@ -1,0 +1,49 @@
+"""The metadata of this server, as settings and URLs have made it (RFC 8414, OpenID Connect Discovery 1.0)."""
+
+from collections.abc import Iterable
+from urllib.parse import urljoin
+
+from django.urls import reverse
+
+from .. import conf
+from ..protocol import metadata
+from .programs import ProgramResponse
+from .requests import ProgramRequest
+
+
+def metadata_response(
+    request: ProgramRequest, *, grant_types: Iterable[str], algorithms: Iterable[str]
+) -> ProgramResponse:
+    """
+    Describe exactly what works here.
+
+    Args:
+        algorithms: of ID tokens; () without OpenID Connect.
+    """
+    issuer = conf.issuer_of(request)
+
+    def url(name: str) -> str:
+        return urljoin(issuer, reverse(f"oauth_service:{name}"))
+
+    document = metadata.document(
+        issuer=issuer,
+        authorization_endpoint=url("authorise"),
+        token_endpoint=url("token"),
+        userinfo_endpoint=url("userinfo"),
+        revocation_endpoint=url("revoke"),
+        scopes=conf.SCOPES(),
+        grant_types=grant_types,
+    )
+    if conf.is_openid():
+        document |= metadata.of_openid_provider(
+            jwks_uri=url("jwks"),
+            end_session_endpoint=url("end_session"),
+            algorithms=algorithms,
+            claims=conf.CLAIMS_SUPPORTED(),
+            acr_values=conf.STEP_UP_URLS(),
+            has_pairwise=bool(conf.PAIRWISE_KEY()),
+        )
+    # Not service_documentation: that is "a page containing human-readable information" (section 2). RFC 8631 has a link for
+    # descriptions that programs read.
+    described_by = f'<{url("openapi")}>; rel="service-desc"; type="application/json"'
+    return ProgramResponse.of(document, headers=(("Cache-Control", "public, max-age=300"), ("Link", described_by)))

@@ -1,0 +1,143 @@
+"""The guarded fetch: what a URL that somebody else has chosen can make this server do."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from oauth_service.outbound.fetch import FetchFailed, fetch
+
+
+class Origin(BaseHTTPRequestHandler):
+    """A small site on this machine."""
+
+    def do_GET(self) -> None:
+        """Answer by path."""
+        if self.path == "/redirect":
+            self.send_response(302)
+            self.send_header("Location", "/secret")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.end_headers()
+        if self.path == "/slow":
+            for _ in range(40):
+                self.wfile.write(b"x")
+                self.wfile.flush()
+                threading.Event().wait(0.05)
+            return
+        self.wfile.write(b"x" * (100 if self.path == "/" else 100_000))
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def origin() -> Iterator[str]:
+    """The URL of the site."""
+    server = HTTPServer(("127.0.0.1", 0), Origin)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with closing(server.socket):
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def trial(settings: Settings) -> None:
+    """Loopback is allowed."""
+    settings.OAUTH_SERVICE_OUTBOUND_LOOPBACK = True
+
+
+def resolving_to(*addresses: str) -> Callable[..., list[Any]]:
+    """A resolver whose answer is these addresses, one call after the other."""
+    answers = [[(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0))] for address in addresses]
+    return lambda *_, **__: answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://example.com/", "ftp://example.com/", "file:///etc/passwd", "https://", "https://user@example.com/"),
+        *(
+            "https://127.0.0.1/",
+            "https://[::1]/",
+            "https://169.254.169.254/latest/meta-data/",
+            "https://10.0.0.1:8443/",
+        ),
+        *(
+            "https://[::ffff:127.0.0.1]/",
+            "https://[64:ff9b::7f00:1]/",
+            "https://0/",
+            "https://2130706433/",
+            "https://a\nb/",
+        ),
+    ],
+)
+def test_what_must_not_be_fetched_is_not(url: str) -> None:
+    """By its form, or by what it resolves to."""
+    with pytest.raises(FetchFailed):
+        fetch(url, deadline=1)
+
+
+def test_loopback_is_for_trials(origin: str) -> None:
+    """Without the setting it is as forbidden as any other inside."""
+    with pytest.raises(FetchFailed):
+        fetch(f"{origin}/")
+
+
+@pytest.mark.usefixtures("trial")
+def test_a_small_answer_comes_back(origin: str) -> None:
+    """Status, headers and body."""
+    response = fetch(f"{origin}/")
+    assert (response.status, len(response.body)) == (200, 100)
+
+
+@pytest.mark.usefixtures("trial")
+def test_a_redirect_is_not_followed(origin: str) -> None:
+    """It is the answer."""
+    assert fetch(f"{origin}/redirect").status == 302
+
+
+@pytest.mark.usefixtures("trial")
+@pytest.mark.parametrize(("path", "deadline"), [("/long", 5.0), ("/slow", 0.5)])
+def test_the_whole_is_bounded(origin: str, path: str, deadline: float) -> None:
+    """In bytes, and in time even if a byte comes now and then."""
+    with pytest.raises(FetchFailed):
+        fetch(f"{origin}{path}", most_bytes=1000, deadline=deadline)
+
+
+def test_a_name_with_one_private_address_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its other addresses are."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 0)) for each in ("93.184.215.14", "10.0.0.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(FetchFailed, match="not public"):
+        fetch("https://rp.example/", deadline=1)
+
+
+@pytest.mark.usefixtures("trial")
+def test_the_judged_address_is_the_one_connected_to(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DNS that changes between check and use is asked once."""
+    port = origin.rpartition(":")[2]
+    asked: list[str] = []
+    answers = resolving_to("127.0.0.1", "10.0.0.1")
+
+    def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
+        asked.append(host)
+        return answers()
+
+    monkeypatch.setattr("oauth_service.outbound.fetch.socket.getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "create_connection", lambda address, *_, **__: _connect(address))
+    assert fetch(f"http://rebinding.example:{port}/").status == 200
+    assert asked == ["rebinding.example"]
+
+
+def _connect(address: tuple[str, int]) -> socket.socket:
+    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    assert address[0] == "127.0.0.1"
+    found.connect(address)
+    return found

@@ -1,0 +1,223 @@
+"""Sign-out: RP-Initiated, Back-Channel and Front-Channel Logout 1.0."""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+from django.utils import timezone
+from pytest_django import Settings
+
+from oauth_service.models import Delivery, Grant, SignIn
+from oauth_service.outbound import deliveries, fetch
+from oauth_service.protocol import logout_token
+from tests.actors import FORM
+from tests.clauses import clause
+from tests.openid.conftest import RelyingParty, hidden_fields
+
+AFTER = "https://rp.example/signed-out"
+
+
+@pytest.fixture(autouse=True)
+def no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages wait for deliver_due() alone."""
+    monkeypatch.setattr(deliveries, "wake", lambda: None)
+
+
+@pytest.fixture
+def listening(rp: RelyingParty) -> RelyingParty:
+    """A client that wants to hear of sign-outs, and sends its people on."""
+    rp.client.post_logout_redirect_uris = AFTER
+    rp.client.backchannel_logout_uri = "https://rp.example/backchannel"
+    rp.client.save()
+    return rp
+
+
+@pytest.fixture
+def posted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What was sent to clients: URL and body; every client takes it."""
+    sent: list[tuple[str, str]] = []
+
+    def take(url: str, *, body: bytes, **_: Any) -> fetch.Response:
+        sent.append((url, body.decode()))
+        return fetch.Response(200, {}, b"")
+
+    monkeypatch.setattr(fetch, "fetch", take)
+    return sent
+
+
+def is_signed_in(browser: Browser) -> bool:
+    """Whether somebody is."""
+    return browser.get("/manage-apps/").status_code == 200
+
+
+def sign_out(rp: RelyingParty, **parameters: str) -> Any:
+    """GET /oauth/logout/."""
+    return rp.browser.get("/oauth/logout/", parameters)
+
+
+@clause("OpenID Connect RP-Initiated Logout 1.0", "2")
+def test_a_hint_of_this_very_session_is_enough(listening: RelyingParty) -> None:
+    """Nobody is asked, and the browser goes where the client has registered, with its state."""
+    hint = listening.tokens()["id_token"]
+    response = sign_out(listening, id_token_hint=hint, post_logout_redirect_uri=AFTER, state="s t")
+    assert (response.status_code, response["Location"]) == (302, f"{AFTER}?state=s+t")
+    assert not is_signed_in(listening.browser)
+
+
+@clause("OpenID Connect RP-Initiated Logout 1.0", "2")
+@pytest.mark.parametrize(
+    "parameters", [{}, {"client_id": "rp"}, {"state": "st"}], ids=["nothing", "client_id", "state"]
+)
+def test_without_a_hint_the_person_is_asked(listening: RelyingParty, parameters: dict[str, str]) -> None:
+    """Else any page could sign people out with a link."""
+    listening.connect()
+    page = sign_out(listening, **parameters)
+    assert (page.status_code, is_signed_in(listening.browser), b'name="logout"' in page.content) == (200, True, True)
+    done = listening.browser.post("/oauth/logout/", urlencode(hidden_fields(page) | {"logout": "1"}), content_type=FORM)
+    assert (done.status_code, is_signed_in(listening.browser)) == (200, False)
+
+
+def test_another_sites_form_signs_nobody_out(listening: RelyingParty) -> None:
+    """The answer of the person carries our CSRF token."""
+    listening.connect()
+    listening.browser.handler.enforce_csrf_checks = True
+    response = listening.browser.post("/oauth/logout/", urlencode({"logout": "1"}), content_type=FORM)
+    assert (response.status_code, is_signed_in(listening.browser)) == (403, True)
+
+
+@clause("OpenID Connect RP-Initiated Logout 1.0", "3")
+@pytest.mark.parametrize(
+    "uri", [AFTER + "?x=1", AFTER + "/", "https://evil.example/", "https://rp.example/callback", "javascript:alert(1)"]
+)
+def test_only_a_registered_address_is_gone_to(listening: RelyingParty, uri: str) -> None:
+    """A page says what is wrong; nobody is redirected, and nobody signed out."""
+    hint = listening.tokens()["id_token"]
+    response = sign_out(listening, id_token_hint=hint, post_logout_redirect_uri=uri)
+    assert (response.status_code, is_signed_in(listening.browser)) == (400, True)
+
+
+@pytest.mark.parametrize("hint", ["nonsense", "a.b.c", ""])
+def test_a_wrong_hint_is_said_on_a_page(listening: RelyingParty, hint: str) -> None:
+    """Never a redirect: whoever sent it is not proven."""
+    genuine = listening.tokens()["id_token"]
+    response = sign_out(listening, id_token_hint=hint or genuine[:-4] + "AAAA", post_logout_redirect_uri=AFTER)
+    assert (response.status_code, is_signed_in(listening.browser)) == (400, True)
+
+
+@clause("OpenID Connect RP-Initiated Logout 1.0", "2")
+def test_a_hint_of_another_client_is_refused(listening: RelyingParty) -> None:
+    """client_id and the token's audience must be one."""
+    hint = listening.tokens()["id_token"]
+    assert sign_out(listening, id_token_hint=hint, client_id="somebody_else").status_code == 400
+
+
+def test_a_hint_of_another_session_or_person_asks(listening: RelyingParty) -> None:
+    """It proves nothing about this browser; an expired one of this session does."""
+    with time_machine.travel(timezone.now() - timedelta(hours=2)):
+        old = listening.tokens()["id_token"]
+    other = RelyingParty(listening.client, listening.user)
+    other.connect()
+    assert (sign_out(other, id_token_hint=old).status_code, is_signed_in(other.browser)) == (200, True)
+    assert (sign_out(listening, id_token_hint=old).status_code, is_signed_in(listening.browser)) == (200, False)
+
+
+@clause("OpenID Connect Back-Channel Logout 1.0", "2.4")
+def test_the_client_hears_of_it(listening: RelyingParty, posted: list[tuple[str, str]], alice: User) -> None:
+    """A logout token: typ, iss, aud, sub, sid, iat, exp, jti, events, and no nonce."""
+    tokens = listening.tokens()
+    sid = listening.claims(tokens["id_token"])["sid"]
+    sign_out(listening, id_token_hint=tokens["id_token"])
+    assert deliveries.deliver_due(now=timezone.now()) == 1
+    [(url, body)] = posted
+    claims = listening.claims(parse_qs(body)["logout_token"][0], typ="logout+jwt", alg="RS256")
+    assert (url, claims["iss"], claims["aud"], claims["sub"], claims["sid"], claims["events"]) == (
+        *("https://rp.example/backchannel", "https://id.example", "rp", str(alice.pk), sid),
+        {logout_token.EVENT: {}},
+    )
+    assert ("nonce" in claims, claims["exp"] - claims["iat"] <= 120, bool(claims["jti"])) == (False, True, True)
+    assert not Delivery.objects.exists()
+
+
+@clause("OpenID Connect Back-Channel Logout 1.0", "2.7")
+def test_what_was_issued_without_offline_access_ends(listening: RelyingParty) -> None:
+    """A refresh token with offline_access lives on, as does a plain OAuth connection."""
+    online, offline = listening.tokens(), listening.tokens(scope="openid offline_access")
+    plain = listening.tokens(scope="profile")
+    sign_out(listening, id_token_hint=online["id_token"])
+    alive = [listening.refresh(each["refresh_token"]).status_code for each in (online, offline, plain)]
+    assert alive == [400, 200, 200]
+    assert listening.userinfo(online["access_token"]).status_code == 401
+    assert Grant.objects.count() == 2
+
+
+def test_a_code_that_is_under_way_ends_too(listening: RelyingParty) -> None:
+    """It was issued in the session that has ended."""
+    tokens, code = listening.tokens(), listening.connect()["code"]
+    sign_out(listening, id_token_hint=tokens["id_token"])
+    assert listening.exchange(code).status_code == 400
+
+
+def test_two_browsers_are_two_sessions(listening: RelyingParty) -> None:
+    """Signing out of one leaves the other."""
+    other = RelyingParty(listening.client, listening.user)
+    here, there = listening.tokens(), other.tokens()
+    assert listening.claims(here["id_token"])["sid"] != other.claims(there["id_token"])["sid"]
+    sign_out(listening, id_token_hint=here["id_token"])
+    assert listening.refresh(here["refresh_token"]).status_code == 400
+    assert other.refresh(there["refresh_token"]).status_code == 200
+
+
+def test_every_way_out_tells_the_clients(listening: RelyingParty) -> None:
+    """Our own button, as any page of the project that calls Django's logout()."""
+    listening.connect()
+    listening.browser.post("/logout/")
+    assert Delivery.objects.count() == 1
+    assert SignIn.objects.get().ended_at is not None
+
+
+@clause("OpenID Connect Back-Channel Logout 1.0", "2.8")
+def test_a_client_that_does_not_answer_is_tried_again_with_growing_pauses(
+    listening: RelyingParty, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it is given up, visibly."""
+    monkeypatch.setattr(fetch, "fetch", lambda *_, **__: fetch.Response(503, {}, b""))
+    listening.connect()
+    listening.browser.post("/logout/")
+    now, pauses = timezone.now(), []
+    while Delivery.objects.get().next_at:
+        with time_machine.travel(now, tick=False):
+            assert deliveries.deliver_due(now=timezone.now()) == 1
+        message = Delivery.objects.get()
+        if message.next_at:
+            pauses.append((message.next_at - now).total_seconds())
+            now = message.next_at
+    assert (pauses == sorted(pauses), len(pauses) > 5, sum(pauses) > 12 * 3600) == (True, True, True)
+    assert (message.last_error, deliveries.deliver_due(now=now + timedelta(days=2))) == ("it answered 503", 0)
+
+
+@clause("OpenID Connect Front-Channel Logout 1.0", "2")
+def test_frames_of_clients_are_loaded_under_a_matching_policy(listening: RelyingParty) -> None:
+    """iss and sid are there if the client wants them; the way on is a link and a refresh."""
+    listening.client.frontchannel_logout_uri = "https://rp.example/front?a=1"
+    listening.client.frontchannel_logout_session_required = True
+    listening.client.save()
+    tokens = listening.tokens()
+    sid = listening.claims(tokens["id_token"])["sid"]
+    response = sign_out(listening, id_token_hint=tokens["id_token"], post_logout_redirect_uri=AFTER)
+    page = response.content.decode().replace("&amp;", "&")
+    frame = page.partition('<iframe src="')[2].partition('"')[0]
+    assert parse_qs(urlsplit(frame).query) == {"a": ["1"], "iss": ["https://id.example"], "sid": [sid]}
+    assert "frame-src https://rp.example" in response["Content-Security-Policy"]
+    assert f'href="{AFTER}"' in page
+
+
+def test_without_openid_connect_there_is_no_such_endpoint(settings: Settings, guide: Any) -> None:
+    """And a sign-out writes nothing."""
+    assert guide.browser.get("/oauth/logout/").status_code == 404
+    guide.ask()
+    guide.browser.post("/logout/")
+    assert not SignIn.objects.exists()
