@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres journeys bench-quick bench bench-scale bench-setup bench-lock production faults fuzz stateful lint format types docs pictures lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres matrix matrix-ends journeys bench-quick bench bench-scale bench-setup bench-lock production faults fuzz stateful lint format types docs pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -67,6 +67,12 @@ WITHOUT_A_DATABASE := protocol simulation packaging openapi fuzz benchmarks $(ad
 test-postgres: setup
 	TEST_ENTRY=direct TEST_ROUTERS=1 TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m "not journey and not production and not fault" \
 		$(addprefix --ignore tests/,$(WITHOUT_A_DATABASE)) $(ARGS)
+
+matrix: setup ## the suite on each supported pair of Python and Django; ARGS="--only 3.12-6.0" for one of them
+	$(BIN)/python -m tests.matrix $(ARGS)
+
+matrix-ends: setup ## what matters most, on the lowest pair and on the highest
+	$(BIN)/python -m tests.matrix --ends $(ARGS)
 
 journeys: setup ## both sites and a real browser, axe-core on every page, clients we did not write
 	$(PYTEST) -q -n 2 -m journey tests/journeys $(ARGS)
@@ -137,8 +143,13 @@ docs: setup ## write the pages of docs/ that are made from the code
 pictures: setup ## take the README's pictures again, from the running sites
 	$(BIN)/python -m tests.journeys.pictures
 
-lock: $(UV) ## resolve pyproject.toml into requirements.lock again
-	$(UV) pip compile --quiet pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -o requirements.lock
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --upgrade
+lock: $(UV) ## resolve pyproject.toml into requirements.lock again, and what the matrix has instead into tests/matrix/
+	$(COMPILE) pyproject.toml --group dev --python-version 3.11 -o requirements.lock
+	$(COMPILE) pyproject.toml --all-extras --resolution lowest-direct --python-version 3.11 -o tests/matrix/lowest.lock
+	echo 'django==5.2.*' | $(COMPILE) - --no-deps --python-version 3.11 -o tests/matrix/django-5.2.lock
+	echo 'django==6.0.*' | $(COMPILE) - --no-deps --python-version 3.12 -o tests/matrix/django-6.0.lock
+	echo 'django==6.1.*' | $(COMPILE) - --no-deps --python-version 3.12 -o tests/matrix/django-6.1.lock
 
 clean: ## remove what the other targets made (not the databases in var/)
-	rm -rf .venv .uv .pycache benchmarks/.venv benchmarks/node/node_modules .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .uv .matrix .pycache benchmarks/.venv benchmarks/node/node_modules .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -116,8 +116,9 @@ def needs(package: Distribution) -> list[Distribution]:
         for requirement in map(Requirement, wanted.pop().requires or ()):
             is_needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
             if is_needed and requirement.name not in found:
-                found[requirement.name] = distribution(requirement.name)
-                wanted.append(found[requirement.name])
+                found[requirement.name] = have = distribution(requirement.name)
+                assert requirement.specifier.contains(have.version), f"{requirement}, but {have.version} is installed"
+                wanted.append(have)
     return list(found.values())
 
 

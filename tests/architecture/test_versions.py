@@ -1,0 +1,89 @@
+"""Which versions are supported: pyproject.toml promises them, README.md lists them, the matrix runs them."""
+
+import re
+import sqlite3
+
+import django
+import pytest
+from django.db.backends.postgresql.features import DatabaseFeatures as PostgreSQL
+from django.db.backends.sqlite3.features import DatabaseFeatures as SQLite
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from tests.architecture.test_docs import table
+from tests.matrix.__main__ import combined
+from tests.matrix.pairs import LOCKS, LOWEST, NEXT_PYTHONS, PROJECT, all_pairs, in_order, promised, pythons_of
+
+NEEDED = [Requirement(each) for each in PROJECT["dependencies"]]
+EXTRAS = [Requirement(each) for extra in PROJECT["optional-dependencies"].values() for each in extra]
+SERIES = ".".join(map(str, django.VERSION[:2]))
+
+
+def pins(name: str) -> dict[str, Version]:
+    """What a lock of the matrix pins; of a package that is pinned twice, the last."""
+    found = re.findall(r"^([\w.-]+)==([\w.]+)", (LOCKS / name).read_text(), re.MULTILINE)
+    return {package: Version(version) for package, version in found}
+
+
+def supported() -> dict[str, list[str]]:
+    """The rows of README.md by the series of Django: Pythons, SQLite, PostgreSQL."""
+    return {row[0].removesuffix(" LTS"): row[1:] for row in table("README.md", "Supported versions")}
+
+
+def test_the_readme_lists_what_pyproject_promises() -> None:
+    """Each series of Django with its Pythons, and no other."""
+    assert {series: row[0].split(", ") for series, row in supported().items()} == {
+        series: pythons_of(series) for series in promised("Framework :: Django")
+    }
+
+
+def test_the_oldest_python_is_the_one_that_pip_asks_for() -> None:
+    """`requires-python` and the classifiers say the same."""
+    assert PROJECT["requires-python"] == f">={promised('Programming Language :: Python')[0]}"
+
+
+def test_no_bound_keeps_a_project_from_a_newer_release() -> None:
+    """Who wants the next Django must not have to wait for us."""
+    operators = {clause.operator for requirement in (*NEEDED, *EXTRAS) for clause in requirement.specifier}
+    assert operators <= {">=", "!="}
+
+
+def test_the_matrix_has_every_promise() -> None:
+    """And the lowest of all that we depend on, with the oldest Python."""
+    promises = {(python, series) for series in promised("Framework :: Django") for python in pythons_of(series)}
+    others = {(python, series) for series in promised("Framework :: Django") for python in NEXT_PYTHONS}
+    lowest = (promised("Programming Language :: Python")[0], LOWEST)
+    assert {(pair.python, pair.django) for pair in all_pairs()} == promises | others | {lowest}
+
+
+@pytest.mark.parametrize("requirement", [*NEEDED, *EXTRAS], ids=str)
+def test_the_lowest_pair_has_the_lowest_release(requirement: Requirement) -> None:
+    """A floor that nobody has stood on is a guess. `make lock` writes it anew."""
+    [floor] = [Version(clause.version) for clause in requirement.specifier if clause.operator == ">="]
+    pinned = pins("lowest.lock")[requirement.name]
+    assert pinned.release[: len(floor.release)] == floor.release
+
+
+@pytest.mark.parametrize("series", promised("Framework :: Django"))
+def test_each_series_has_its_pin(series: str) -> None:
+    """One that pip would choose beside our package."""
+    pinned = pins(f"django-{series}.lock")["django"]
+    [requirement] = [each for each in NEEDED if each.name == "django"]
+    assert pinned.release[:2] == in_order(series)
+    assert requirement.specifier.contains(pinned)
+
+
+def test_a_pin_of_the_matrix_takes_the_place_of_ours() -> None:
+    """With all of its hashes, and without ours for another Python."""
+    ours = "a==1 \\\n    --hash=x\ndjango==5 ; python < 3 \\\n    --hash=y\ndjango==6 \\\n    --hash=z\nz==1"
+    assert combined(ours, "django==7 \\\n    --hash=w") == "a==1 \\\n    --hash=x\nz==1\ndjango==7 \\\n    --hash=w"
+
+
+def test_the_readme_says_which_databases_this_django_takes() -> None:
+    """The matrix asks it of every series."""
+    _pythons, sqlite, postgresql = supported()[SERIES]
+    assert (in_order(sqlite), in_order(postgresql)) == (
+        SQLite.minimum_database_version,
+        PostgreSQL.minimum_database_version,
+    )
+    assert sqlite3.sqlite_version_info >= in_order(sqlite)

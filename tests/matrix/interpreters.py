@@ -1,0 +1,45 @@
+"""The Pythons of this machine."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from config.sites import ROOT
+
+UV = ROOT / ".uv/bin/uv"
+
+
+@cache
+def find(version: str) -> Path | None:
+    """The interpreter of a version (`3.12`): our own, or one that is on the PATH, pyenv's, or uv's; None if there is none."""
+    return next((path for path in _candidates(version) if _is_python(path, version)), None)
+
+
+def _candidates(version: str) -> Iterator[Path]:
+    yield Path(sys.executable)
+    if on_path := shutil.which(f"python{version}"):
+        yield Path(on_path)
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    yield from sorted(pyenv.glob(f"versions/{version}.*/bin/python"), reverse=True)
+    found = subprocess.run(
+        [UV, "python", "find", "--no-python-downloads", "--managed-python", version],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found.returncode == 0:
+        yield Path(found.stdout.strip())
+
+
+def _is_python(path: Path, version: str) -> bool:
+    # A shim of pyenv is on the PATH even where its Python is not chosen; it only fails.
+    program = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        told = subprocess.run([path, "-c", program], capture_output=True, text=True, check=False)
+    except OSError:
+        return False
+    return told.returncode == 0 and told.stdout.strip() == version
