@@ -11,10 +11,11 @@ from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
+from django.urls import NoReverseMatch, Resolver404, URLResolver, get_resolver, get_script_prefix, resolve, reverse
 from django.utils.module_loading import import_string
 
 from . import conf
+from .resources import frameworks
 
 Finding = tuple[str, str, str]  # id, sentence, hint
 
@@ -29,6 +30,7 @@ PAGES = ("authorise", "deauthorise", "login", "logout", "manage_apps", "signed_o
 FOR_BROWSER_APPS = ("token", "userinfo", "revoke", "discovery")
 
 CORS = "corsheaders.middleware.CorsMiddleware"
+NINJA = "ninja.operation"
 STRONGHOLD = "stronghold.middleware.LoginRequiredMiddleware"
 
 
@@ -40,6 +42,7 @@ def findings() -> Iterator[Finding]:
     except NoReverseMatch:
         return  # E015 says so
     yield from _faults_of_login_view()
+    yield from _faults_of_ninja()
     yield from _faults_of_others_middleware(paths)
     yield from _faults_of_cookies(paths)
     yield from _faults_of_settings()
@@ -84,6 +87,27 @@ def _faults_of_login_view() -> Iterator[Finding]:
             f"LOGIN_URL {str(settings.LOGIN_URL)!r} leads to a view that asks for a sign-in itself.",
             'Put login_not_required on that view, or set LOGIN_URL to "oauth_service:login".',
         )
+
+
+def _faults_of_ninja() -> Iterator[Finding]:
+    # django-ninja makes one view of all operations of a path, and marks it with nothing but csrf_exempt.
+    if _position(LoginRequiredMiddleware) is None or not frameworks.guarded_operations:
+        return
+    names = ", ".join(sorted(frameworks.guarded_operations))
+    if any(view.__module__ == NINJA and getattr(view, "login_required", True) for view in _views(get_resolver())):
+        yield (
+            "W011",
+            f"LoginRequiredMiddleware asks for a session before protect sees the token of {names}.",
+            "Call login_not_required() with the callback of each of the URL patterns of django-ninja, as the README shows.",
+        )
+
+
+def _views(resolver: URLResolver) -> Iterator[Any]:
+    for each in resolver.url_patterns:
+        if isinstance(each, URLResolver):
+            yield from _views(each)
+        else:
+            yield each.callback
 
 
 def _faults_of_others_middleware(paths: dict[str, str]) -> Iterator[Finding]:

@@ -28,9 +28,13 @@ from ..tokens.access_token import Bearer
 from ..web.programs import NO_STORE, NOT_SNIFFED, ProgramResponse, fail_in_json, refuse_in_json
 from ..web.requests import ProgramRequest, query_parameters
 from .caching import guard_caches_behind, keep_private
+from .frameworks import guard_operation, tell_rest_framework
 
 # Every scope that a view asks for, as far as views have been imported: a system check holds them against the settings.
 required_scopes: set[str] = set()
+
+# On a request: which guard has let it pass.
+_ADMISSION = "_oauth_service_admission"
 
 
 class ProtectedRequest(HttpRequest):
@@ -51,26 +55,44 @@ def protect(*required_scope: str) -> Callable[[Callable[..., Any]], Callable[...
     required_scopes.update(required_scope)
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
-        if iscoroutinefunction(view):
-
-            async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-                if refusal := await sync_to_async(_admit)(request, required_scope):
-                    return refusal
-                return _for_one(await view(request, *args, **kwargs))
-
-            return login_not_required(csrf_exempt(markcoroutinefunction(wraps(view)(guarded_async))))
-
-        @login_not_required  # the token is the sign-in
-        @csrf_exempt
-        @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            if refusal := _admit(request, required_scope):
-                return refusal
-            return _for_one(view(request, *args, **kwargs))
-
+        guarded = _guarded(view, required_scope, admission := object())
+        guard_operation(guarded, lambda run: _guarded(run, required_scope, admission))
         return guarded
 
     return decorate
+
+
+def _guarded(view: Callable[..., Any], required_scope: tuple[str, ...], admission: object) -> Callable[..., Any]:
+    """
+    A view, guarded.
+
+    Args:
+        admission: stands for this guard. A request that it has let pass is not looked at again.
+    """
+    if iscoroutinefunction(view):
+
+        async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if getattr(request, _ADMISSION, None) is admission:
+                return await view(request, *args, **kwargs)
+            if refusal := await sync_to_async(_admit)(request, required_scope):
+                return refusal
+            setattr(request, _ADMISSION, admission)
+            return _for_one(await view(request, *args, **kwargs))
+
+        return login_not_required(csrf_exempt(markcoroutinefunction(wraps(view)(guarded_async))))
+
+    @login_not_required  # the token is the sign-in
+    @csrf_exempt
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if getattr(request, _ADMISSION, None) is admission:
+            return view(request, *args, **kwargs)
+        if refusal := _admit(request, required_scope):
+            return refusal
+        setattr(request, _ADMISSION, admission)
+        return _for_one(view(request, *args, **kwargs))
+
+    return guarded
 
 
 class ProtectedMixin:
@@ -83,7 +105,7 @@ class ProtectedMixin:
     required_scope: ClassVar[str]
 
     @classmethod
-    def as_view(cls, **initkwargs: Any) -> Callable[..., Any]:
+    def as_view(cls, *args: Any, **initkwargs: Any) -> Any:
         """
         The view, guarded.
 
@@ -92,7 +114,8 @@ class ProtectedMixin:
         """
         if not hasattr(cls, "required_scope"):
             raise ImproperlyConfigured(f'{cls.__name__} must say its required_scope, "" for any good token.')
-        view = super().as_view(**initkwargs)  # type: ignore[misc]
+        # A ViewSet of Django REST framework takes its actions as an argument.
+        view = super().as_view(*args, **initkwargs)  # type: ignore[misc]
         # as_view(required_scope=...) sets it for this URL alone, as it does any attribute of Django's views.
         required_scope: str = initkwargs.get("required_scope", cls.required_scope)
         return protect(*required_scope.split())(view)
@@ -142,13 +165,15 @@ def _admit(request: HttpRequest, required_scope: tuple[str, ...]) -> HttpRespons
         return found.user
 
     request.auser = auser  # type: ignore[assignment]
+    tell_rest_framework(request, found)
     guard_caches_behind(request)
     return None
 
 
-def _for_one(response: Any) -> HttpResponseBase:
-    keep_private(response)
-    return cast("HttpResponseBase", response)
+def _for_one(response: Any) -> Any:
+    if isinstance(response, HttpResponseBase):
+        keep_private(response)
+    return response
 
 
 def _instead(answer: ProgramResponse) -> HttpResponse:

@@ -96,7 +96,7 @@ Warnings; all but W006 and W010 to W012 are of production:
   scope to the setting, which replaces the default ones, or mend its name at the view.
 - `oauth_service.W011`: middleware of another package answers in the place of our endpoints: django-stronghold asks programs for a
   session, django-cors-headers refuses apps that run in a browser. Set what the message names. Django's own
-  `LoginRequiredMiddleware` needs nothing.
+  `LoginRequiredMiddleware` needs nothing, but for guarded operations of django-ninja.
 - `oauth_service.W012`: a setting of Django's under which sign-in or the endpoints fail: cookies with a path or domain that leave
   them out, or with `SameSite=Strict`; `PREPEND_WWW`; a `DEFAULT_CHARSET` other than UTF-8. The message says which, and what to
   set.

@@ -13,6 +13,7 @@ from pytest_django import Settings
 
 from oauth_service import host_checks
 from oauth_service.checks import check_surroundings
+from tests.hosts import frameworks
 from tests.hosts.test_login_required import AUTHENTICATION, LOGIN_REQUIRED, with_login_required
 
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
@@ -28,6 +29,7 @@ class Own(LoginRequiredMiddleware):
     """A project's own."""
 
 
+ninja_urls = (*frameworks.api.urls[0], path("", include("oauth_service.urls")))
 urlpatterns = [
     path("", include("oauth_service.urls")),
     path("closed/", server_error),
@@ -88,6 +90,17 @@ def test_a_sign_in_page_that_asks_for_a_sign_in_is_an_error(
 def test_without_the_middleware_any_sign_in_page_will_do(settings: Settings) -> None:
     """Nobody asks there."""
     settings.LOGIN_URL = "/closed/"
+    assert found() == []
+
+
+def test_operations_of_django_ninja_that_a_session_is_asked_for_are_told(settings: Settings) -> None:
+    """Only under the middleware, and only while their views are not exempt from it."""
+    settings.ROOT_URLCONF = ninja_urls
+    assert found() == []
+    settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
+    [(number, sentence)] = found()
+    assert (number, "coroutine, numbered, operation" in sentence) == ("W011", True)
+    settings.ROOT_URLCONF = "tests.hosts.urls"
     assert found() == []
 
 

@@ -1,12 +1,13 @@
 """The URLs of a host project: the OAuth service, and guarded views of each kind."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import cache_page
 
 from oauth_service.protect import ProtectedMixin, ProtectedRequest, protect
+from tests.hosts import frameworks
 
 
 def told(request: HttpRequest) -> JsonResponse:
@@ -57,12 +58,13 @@ def cached_inside(request: ProtectedRequest) -> HttpResponse:
     return told(request)
 
 
-guarded = [
+guarded: list[URLPattern | URLResolver] = [
     path("plain/", plain),
     path("coroutine/", coroutine),
     path("by-mixin/", ByMixin.as_view()),
     path("by-dispatch/", ByDispatch.as_view()),
     path("cached-inside/", cached_inside),
     path("cached-outside/", cache_page(60)(plain)),
+    *frameworks.guarded,
 ]
 urlpatterns = [path("api/", include(guarded)), path("", include("oauth_service.urls"))]
