@@ -1,8 +1,9 @@
 """What /userinfo/ tells about a user, by scope (OpenID Connect Core section 5.4)."""
 
 from datetime import datetime
+from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, AbstractUser
 
 from .protocol import claims_request
 
@@ -16,18 +17,19 @@ def claims_of(user: AbstractBaseUser, scope: frozenset[str]) -> dict[str, object
 
     Returns:
         sub always; for `user` username and email; for `profile` the names and updated_at, in seconds since the epoch:
-        the user's own `updated_at` where the user model has one, else the day they joined. What is empty is left out.
+        the user's own `updated_at` where the user model has one, else the day they joined. All but that one are text, whatever
+        the columns hold, and what is empty is left out.
     """
     claims: dict[str, object] = {"sub": str(user.pk)}
+    username = _text(user.get_username())
     if "user" in scope:
-        claims |= {"username": user.get_username(), "email": getattr(user, user.get_email_field_name(), "")}
+        claims |= {"username": username, "email": _text(getattr(user, user.get_email_field_name(), None))}
     if "profile" in scope:
-        given_name, family_name = getattr(user, "first_name", ""), getattr(user, "last_name", "")
         claims |= {
-            "name": f"{given_name} {family_name}".strip() or user.get_username(),
-            "given_name": given_name,
-            "family_name": family_name,
-            "preferred_username": user.get_username(),
+            "name": _full_name(user) or username,
+            "given_name": _text(getattr(user, "first_name", None)),
+            "family_name": _text(getattr(user, "last_name", None)),
+            "preferred_username": username,
         }
         updated_at = getattr(user, "updated_at", None) or getattr(user, "date_joined", None)
         if isinstance(updated_at, datetime):
@@ -41,3 +43,20 @@ def claims_of(user: AbstractBaseUser, scope: frozenset[str]) -> dict[str, object
         claims["email"] = getattr(user, user.get_email_field_name(), "")
     # One that nobody filled in "SHOULD NOT be present with a null or empty string value" (section 5.3.2).
     return {name: value for name, value in claims.items() if value != ""}
+
+
+def _full_name(user: Any) -> str:
+    """The name that the user model gives: by get_full_name(), as Django's own, by full_name, or by its parts."""
+    own = getattr(type(user), "get_full_name", AbstractUser.get_full_name)
+    if own is not AbstractUser.get_full_name:
+        return _text(user.get_full_name())
+    # Django's own would call somebody without a name “None None” where the columns may be NULL.
+    parts = [_text(getattr(user, name, None)) for name in ("first_name", "last_name")]
+    return " ".join(filter(None, parts)) or _text(getattr(user, "full_name", None))
+
+
+def _text(value: Any) -> str:
+    """A value as text; "" for none and for blanks."""
+    value = value() if callable(value) else value
+    text = "" if value is None else str(value)
+    return text if text.strip() else ""

@@ -37,7 +37,7 @@ class SessionStore(db.SessionStore):
 
 
 class Backend(ModelBackend):
-    """Users by name and password."""
+    """Users by name and password; a manager of the project's own is asked each time."""
 
     def get_user(self, user_id: Any) -> Any:
         found: Any = user.by_pk(user_id)

@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy
 
 from oauth_service.claims import claims_of
 
@@ -66,6 +69,52 @@ def test_a_user_without_email_has_no_such_claim(more: dict[str, str]) -> None:
 def test_everybody_has_a_name(names: dict[str, str], name: str) -> None:
     """At least the one they sign in with."""
     assert claims_for("profile", **names)["name"] == name
+
+
+class Named(Person):
+    """A user model that knows the whole name itself."""
+
+    def get_full_name(self) -> str:
+        return "Dr. Alice Liddell"
+
+
+def test_the_name_is_the_models_own() -> None:
+    """Django's word for it is get_full_name()."""
+    person = Named(more={"first_name": "Alice", "last_name": "Liddell"})
+    assert claims_of(person, frozenset({"profile"}))["name"] == "Dr. Alice Liddell"  # type: ignore[arg-type]
+
+
+def test_a_full_name_is_a_name() -> None:
+    """Many user models have this one field instead of two."""
+    assert claims_for("profile", full_name="Alice Liddell")["name"] == "Alice Liddell"
+    assert claims_for("profile", full_name=lambda: "Alice Liddell")["name"] == "Alice Liddell"
+
+
+def test_nobody_is_called_none() -> None:
+    """Django's get_full_name() says “None None” of columns that are NULL."""
+    nobody = User(pk=7, username="alice", first_name=None, last_name=None)  # type: ignore[misc]
+    assert (nobody.get_full_name(), claims_of(nobody, frozenset({"profile"}))["name"]) == ("None None", "alice")
+
+
+VALUES: list[object] = [None, "", "  ", 0, 12345, 1.5, True, gettext_lazy("Alice"), UUID(int=1), "Alice"]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("name", ["mail", "first_name", "last_name", "full_name"])
+def test_every_claim_is_text_or_absent(name: str, value: object) -> None:
+    """Whatever is in the columns: clients in typed languages fail on a number, and greet “None”."""
+    claims = claims_for("user profile", **{name: value})
+    assert {type(claim) for claim in claims.values()} == {str}
+    assert not [claim for claim in claims.values() if not str(claim).strip() or "None" in str(claim)]
+
+
+@pytest.mark.parametrize("username", [12345, None])
+def test_a_username_is_text(username: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user model may sign in by number."""
+    monkeypatch.setattr(Person, "get_username", lambda self: username)
+    told = {"12345"} if username else {None}
+    claims = claims_for("user profile")
+    assert {claims.get(name) for name in ("username", "preferred_username", "name")} == told
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,8 @@ class AuthorisationRow:
         """The row of these columns, in the order of select_row()."""
         own, client, user = _split(columns)
         is_active = user[0] if _has_is_active() else users.made_of(user).is_active
+        if is_active and not users.are_plain():
+            is_active = users.admitted(own[2]) is not None
         values: Any = (*own[:3], bytes(own[3]), *own[4:], client, is_active)
         return cls(*values)
 

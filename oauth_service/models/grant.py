@@ -109,19 +109,20 @@ class TokenGrant:
     sign_in_ended_at: datetime | None
     client: ClientRow
     user: AbstractBaseUser
+    user_is_active: bool
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> "TokenGrant":
         """The row of these columns: seven of its own, the client's, the user's."""
         pk, secret, scope, expires_at, is_revoked, openid, ended_at = columns[:7]
         client, user = columns[7 : 7 + len(COLUMNS)], columns[7 + len(COLUMNS) :]
-        owner = ClientRow.of(client), users.made_of(user)
-        return cls(pk, bytes(secret), scope, expires_at, is_revoked, openid, ended_at, *owner)
-
-    @property
-    def user_is_active(self) -> bool:
-        """Whether the user may still act."""
-        return bool(self.user.is_active)
+        owner = users.made_of(user)
+        is_active = bool(owner.is_active)
+        if is_active and not users.are_plain():
+            is_active = (found := users.admitted(owner.pk)) is not None
+            owner = found or owner
+        own = (pk, bytes(secret), scope, expires_at, is_revoked, openid, ended_at)
+        return cls(*own, ClientRow.of(client), owner, is_active)
 
     @property
     def client_is_active(self) -> bool:

@@ -22,7 +22,7 @@ class Authorisation(Protocol):
 def fault_of(authorisation: Authorisation, *, now: datetime) -> str:
     """Why it is not alive, for the operator's log; "" if it is."""
     if not authorisation.user_is_active:
-        return "the user was deactivated"
+        return "the user is inactive, or no backend lets them in"
     if not authorisation.client_is_active:
         return "the client was deactivated"
     if authorisation.sign_in_ended_at and "offline_access" not in authorisation.scope.split():

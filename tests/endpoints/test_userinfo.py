@@ -91,7 +91,7 @@ def hat_size_of(user: User, scope: frozenset[str]) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda: User.objects.update(is_active=False), "the user was deactivated"),
+        (lambda: User.objects.update(is_active=False), "the user is inactive, or no backend lets them in"),
         (lambda: Client.objects.update(is_active=False), "the client was deactivated"),
         (lambda: Consent.objects.all()._raw_delete(ALIAS), "unknown or ended"),
         (lambda: Grant.objects.all().delete(), "unknown or ended"),

@@ -131,7 +131,7 @@ def test_a_retry_ends_when_its_successor_was_used(guide: Guide) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda: User.objects.update(is_active=False), "the user was deactivated"),
+        (lambda: User.objects.update(is_active=False), "the user is inactive, or no backend lets them in"),
         (lambda: Consent.objects.all()._raw_delete(ALIAS), "unknown, revoked or expired"),
         (lambda: Grant.objects.all().delete(), "unknown, revoked or expired"),
         (lambda: User.objects.all().delete(), "unknown, revoked or expired"),

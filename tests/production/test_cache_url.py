@@ -16,6 +16,7 @@ from pytest_django import Settings
 
 from config.server.cache import REDIS_OPTIONS, absent_table, cache
 from tests.concurrency.threads import together
+from tests.database import ALIAS
 from tests.production.deployment import Deployment, Served, manage, refusal_to_start, serving
 
 TABLE_URL = "database://failures"
@@ -89,7 +90,7 @@ def test_a_redis_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch)
 def table(transactional_db: None, settings: Settings) -> Any:
     """A cache in a table of the database."""
     settings.CACHES = {"default": cache(TABLE_URL)}
-    call_command("createcachetable", verbosity=0)
+    call_command("createcachetable", database=ALIAS, verbosity=0)
     caches["default"].clear()
     return caches["default"]
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import OperationalError
 from django.test import Client as Browser
@@ -13,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from config.sites import ROOT
 from oauth_service.watch import readiness
+from tests.database import connection
 
 NEWEST = max(path.stem for path in (ROOT / "oauth_service/migrations").glob("0*.py"))
 

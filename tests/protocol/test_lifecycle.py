@@ -25,7 +25,7 @@ class Facts:
     ("facts", "fault"),
     [
         (Facts(), ""),
-        (Facts(user_is_active=False), "the user was deactivated"),
+        (Facts(user_is_active=False), "the user is inactive, or no backend lets them in"),
         (Facts(client_is_active=False), "the client was deactivated"),
         (Facts(sign_in_ended_at=NOW), "the user signed out at 2026-01-02T03:04:05+0000"),
         (Facts(sign_in_ended_at=NOW, scope="openid offline_access"), ""),
