@@ -284,6 +284,7 @@ def settle(connection: Connection, caller: Caller) -> None:
     assert Grant.objects.get(pk=connection.pk).generation == connection.generation
 
 
+@pytest.mark.fault
 def test_a_server_that_is_killed_loses_nothing_and_leaves_nothing_half_done(
     guide: Guide, tabs: Tabs, server: Server, slow_grants: None
 ) -> None:

@@ -1,12 +1,16 @@
 """The wheel in a project that is not ours: what README.md says is all that it takes."""
 
+import fcntl
+import os
+import pickle
 import re
 import secrets
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
 from urllib.parse import urljoin
 
 import httpx
@@ -20,21 +24,51 @@ from tests.guide import query_of
 from tests.packaging.fresh_project import PASSWORD, PROTECTED, FreshProject, commands, follow_the_readme, lines_for, run
 
 REDIRECT_URI = "https://app.example.com/callback"
+T = TypeVar("T")
+
+
+class Once(Protocol):
+    """What the fixture of this name gives."""
+
+    def __call__(self, name: str, make: Callable[[Path], T]) -> T: ...
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Make something in a folder of its own, unless another process of this run has made it already."""
+    is_one_of_several = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp().parent if is_one_of_several else tmp_path_factory.getbasetemp()
+
+    def once(name: str, make: Callable[[Path], T]) -> T:
+        made = base / f"{name}.pickle"
+        with (base / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                folder = base / name
+                folder.mkdir()
+                made.write_bytes(pickle.dumps(make(folder)))
+            found: T = pickle.loads(made.read_bytes())  # noqa: S301 - our own
+        return found
+
+    return once
+
+
+@pytest.fixture(scope="module")
+def wheel(once: Once) -> Path:
     """The wheel, built as a release would be."""
-    built = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(built), cwd=ROOT)
-    [wheel] = built.glob("*.whl")
-    return wheel
+
+    def build(folder: Path) -> Path:
+        run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder), cwd=ROOT)
+        [wheel] = folder.glob("*.whl")
+        return wheel
+
+    return once("dist", build)
 
 
 @pytest.fixture(scope="module")
-def project(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> FreshProject:
+def project(once: Once, wheel: Path) -> FreshProject:
     """A fresh project, with what README.md says."""
-    return follow_the_readme(wheel, tmp_path_factory.mktemp("project"))
+    return once("project", lambda folder: follow_the_readme(wheel, folder))
 
 
 # -- the wheel ---------------------------------------------------------------------------------------------------------
@@ -104,8 +138,15 @@ class Connected:
 
 
 @pytest.fixture(scope="module")
-def connected(project: FreshProject) -> Iterator[Connected]:
+def connected(once: Once, project: FreshProject) -> Iterator[Connected]:
     """Alice signs in, reads the consent page and allows it, over HTTP, in the project that knows only the wheel."""
+    with project.serving() as site:
+        answer, tokens = once("connected", lambda _folder: connect(project, site))
+        yield Connected(answer=answer, tokens=tokens, site=site)
+
+
+def connect(project: FreshProject, site: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The answer to the app's request, and its tokens."""
     project.run("manage.py", "createsuperuser", "--noinput", "--username=alice", "--email=alice@example.com")
     client_id, client_secret = re.findall(r"client_(?:id|secret) +(\S+)", project.said["create_client"])
     verifier = secrets.token_urlsafe(32)
@@ -118,19 +159,19 @@ def connected(project: FreshProject) -> Iterator[Connected]:
         "code_challenge": challenge_of(verifier),
         "code_challenge_method": "S256",
     }
-    with project.serving() as site, httpx.Client(base_url=site, trust_env=False) as browser:
+    with httpx.Client(base_url=site, trust_env=False) as browser:
         login_page = browser.get("/authorise/", params=asked, follow_redirects=True)
         signed_in = submit(browser, login_page, "Sign in", username="alice", password=PASSWORD)
         allowed = submit(browser, browser.get(signed_in.headers["Location"]), "Allow")
-        answer = query_of(allowed.headers["Location"])
-        exchange = {"grant_type": "authorization_code", "code": answer["code"], "redirect_uri": REDIRECT_URI}
-        tokens = httpx.post(
-            f"{site}/token/",
-            data=exchange | {"code_verifier": verifier},
-            auth=(client_id, client_secret),
-            trust_env=False,
-        )
-        yield Connected(answer=answer, tokens=tokens.json(), site=site)
+    answer = query_of(allowed.headers["Location"])
+    exchange = {"grant_type": "authorization_code", "code": answer["code"], "redirect_uri": REDIRECT_URI}
+    tokens = httpx.post(
+        f"{site}/token/",
+        data=exchange | {"code_verifier": verifier},
+        auth=(client_id, client_secret),
+        trust_env=False,
+    )
+    return answer, tokens.json()
 
 
 def test_the_app_is_answered_in_the_name_of_the_issuer(connected: Connected) -> None:
