@@ -27,7 +27,7 @@ AFTER: tuple[tuple[type, type], ...] = (
 )
 # All that our pages send a form to, or that looks at who is signed in.
 PAGES = ("authorise", "deauthorise", "login", "logout", "manage_apps", "signed_out")
-FOR_BROWSER_APPS = ("token", "userinfo", "revoke", "discovery")
+FOR_BROWSER_APPS = ("token", "userinfo", "revoke", "discovery", "jwks")
 
 CORS = "corsheaders.middleware.CorsMiddleware"
 NINJA = "ninja.operation"

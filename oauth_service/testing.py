@@ -2,6 +2,7 @@
 
 from .clients import authentication
 from .guard import failure_counts, throttle
+from .tokens import keys
 from .watch import audit
 
 __all__ = ["forget_everything"]
@@ -9,7 +10,7 @@ __all__ = ["forget_everything"]
 
 def forget_everything() -> None:
     """
-    Forget what this process remembers of people and clients: failures, proven and refuted secrets, events that wait.
+    Forget what this process remembers of people and clients: failures, proven and refuted secrets, signing keys, events that wait.
 
     Call it after each test. Counts in a cache that OAUTH_SERVICE_THROTTLE_CACHE names go with that cache's own clear().
     """
@@ -17,3 +18,4 @@ def forget_everything() -> None:
     authentication.forget_secrets()
     failure_counts.forget_all()
     throttle.calm_down()
+    keys.forget()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import hypothesis
@@ -11,7 +12,7 @@ from django.test import Client as Browser
 
 from oauth_service import testing
 from oauth_service.models import Client
-from oauth_service.tokens import keys
+from oauth_service.tokens import jwk
 from oauth_service.watch import audit
 from tests.database import ALIAS, HAS_ROUTERS, connection
 from tests.guide import Guide
@@ -122,7 +123,33 @@ def committed(django_capture_on_commit_callbacks: Callable[..., object]) -> Call
     return lambda: django_capture_on_commit_callbacks(execute=True)
 
 
+class Forge:
+    """Makes signing keys; RSA takes long, and so each test finds those of the tests before it, in the same order."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, list[jwk.PrivateKey]] = {}
+        self.used: dict[str, int] = {}
+        self.lock = Lock()
+        self.generate = jwk.generate
+
+    def __call__(self, algorithm: str) -> jwk.PrivateKey:
+        """A key that this test has not had yet."""
+        with self.lock:
+            number = self.used.get(algorithm, 0)
+            self.used[algorithm] = number + 1
+            keys = self.made.setdefault(algorithm, [])
+            if number == len(keys):
+                keys.append(self.generate(algorithm))
+            return keys[number]
+
+
+FORGE = Forge()
+
+
 @pytest.fixture(autouse=True)
-def forget_keys() -> None:
-    """The database of each test starts without signing keys."""
-    keys.forget()
+def quick_keys() -> Iterator[None]:
+    """Signing keys at no cost."""
+    FORGE.used.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jwk, "generate", FORGE)
+        yield

@@ -1,7 +1,8 @@
-"""Django's admin: register clients, rotate secrets, see and end connections, read the audit trail."""
+"""Django's admin: register clients, rotate secrets, see and end connections, see signing keys, read the audit trail."""
 
 from .audit_trail import AuditEventAdmin
 from .clients import ClientAdmin
 from .connections import ConsentAdmin, GrantAdmin
+from .signing_keys import SigningKeyAdmin
 
-__all__ = ["AuditEventAdmin", "ClientAdmin", "ConsentAdmin", "GrantAdmin"]
+__all__ = ["AuditEventAdmin", "ClientAdmin", "ConsentAdmin", "GrantAdmin", "SigningKeyAdmin"]

@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -175,8 +175,17 @@ def algorithms() -> tuple[str, ...]:
 
 
 def states(now: datetime) -> list[KeyState]:
-    """Every key that is published, each algorithm's in the order next-to-last; those that sign now come first."""
-    return sorted(_ring.states(now=now), key=lambda each: each.state is not State.SIGNS)
+    """Every key that is published; those that sign now come first. The first of each algorithm is made if there is none."""
+    return _those_that_sign_first(_ring.states(now=now))
+
+
+def survey(now: datetime) -> list[KeyState]:
+    """The same as the database and the settings say it this moment; nothing is made, and nothing is written."""
+    return _those_that_sign_first(Ring(only_reads=True).states(now=now))
+
+
+def _those_that_sign_first(found: Iterable[KeyState]) -> list[KeyState]:
+    return sorted(found, key=lambda each: each.state is not State.SIGNS)
 
 
 def rotate(algorithm: str, *, now: datetime, at_once: bool = False, key: "PrivateKey | None" = None) -> HeldKey:
@@ -206,6 +215,24 @@ def retire(kid: str, *, now: datetime) -> HeldKey | None:
     return _ring.retire(kid, now=now)
 
 
+def read_pem(pem: str, algorithm: str = "") -> "PrivateKey":
+    """
+    Read a private key that is to be imported.
+
+    Args:
+        algorithm: "" for the one that goes with the kind of key; RS256 for RSA.
+
+    Raises:
+        CannotRotate: it is none.
+    """
+    from . import jwk
+
+    try:
+        return jwk.from_pem(pem, algorithm)
+    except jwk.UnusableKey as fault:
+        raise CannotRotate(f"The key cannot be used: {fault}.") from None
+
+
 class CannotRotate(Exception):
     """The keys stay as they are; the message says why."""
 
@@ -226,9 +253,15 @@ class _Held(NamedTuple):
 
 
 class Ring:
-    """The keys as one process holds them."""
+    """
+    The keys as one process holds them.
 
-    def __init__(self) -> None:
+    Args:
+        only_reads: whether what is due is left to others.
+    """
+
+    def __init__(self, *, only_reads: bool = False) -> None:
+        self._only_reads = only_reads
         self._lock = Lock()
         self._held: _Held | None = None
         self._read_at = float("-inf")
@@ -260,7 +293,7 @@ class Ring:
         """Every published key; the first of each algorithm is made if there is none."""
         held = self._read(now=now, within=REREAD_FOR_READERS_SECONDS)
         for algorithm in algorithms():
-            if not self._signing(held, algorithm, now):
+            if not self._only_reads and not self._signing(held, algorithm, now):
                 self._make_sure(algorithm, now=now)
         held = self._read(now=now)
         for algorithm in dict.fromkeys([*algorithms(), *held.rows, *held.fixed]):
@@ -359,7 +392,7 @@ class Ring:
             self._read_at = time.monotonic()
             return self._held
         try:
-            if self._maintain(held, now=now):
+            if not self._only_reads and self._maintain(held, now=now):
                 held = self._hold(SigningKey.objects.every(), now=now)
         except Error:
             logger.warning("keys: the next key could not be stored, and will be tried again", exc_info=True)
@@ -440,7 +473,9 @@ class Ring:
         for position, token_key in enumerate(() if private else conf.token_keys()):
             private = jwk.decrypt(bytes(row.private_key), kid=row.kid, algorithm=row.algorithm, token_key=token_key)
             if private:
-                if position:  # the token key was replaced, and the one that it replaced will go
+                if (
+                    position and not self._only_reads
+                ):  # the token key was replaced, and the one that it replaced will go
                     SigningKey.objects.encrypt_again(row.kid, jwk.encrypt(private, conf.token_keys()[0]))
                 break
         try:

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from oauth_service import conf
 from oauth_service.grant_types import GRANT_TYPES
-from oauth_service.watch.doctor import facts, inside, outside, registration, report
+from oauth_service.watch.doctor import facts, inside, outside, registration, report, signing
 from oauth_service.watch.doctor.finding import Finding
 from oauth_service.watch.doctor.survey import survey
 
@@ -45,6 +45,8 @@ def _inside() -> dict[str, list[Finding]]:
     now = timezone.now()
     try:
         server = list(inside.findings(facts.of_inside(now=now)))
+        signs_with = facts.of_signing(now=now)
+        of_keys = list(signing.findings(signs_with, now=now)) if signs_with else []
         clients = [
             finding
             for client in facts.of_clients()
@@ -58,7 +60,7 @@ def _inside() -> dict[str, list[Finding]]:
         ]
     except Error as fault:
         return {"Server": [facts.no_database(fault)]}
-    return {"Server": server, "Clients": clients}
+    return {"Server": server, **({"Signing keys": of_keys} if signs_with else {}), "Clients": clients}
 
 
 def _outside(url: str, *, timeout: float) -> list[Finding]:

@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models
 from django.utils import timezone
 
@@ -13,10 +14,14 @@ from ... import conf, database
 from ...models import Client, Consent
 from ...models.purge import SWEPT
 from ...protocol import client_authentication
+from ...protocol.errors import TemporarilyUnavailable
+from ...tokens import keys
 from .. import readiness
+from . import signing
 from .finding import Finding, Level, error
 from .inside import LARGEST_BACKLOG, Inside
 from .registration import Registration
+from .signing import Signing
 
 
 def of_system_checks() -> Iterator[Finding]:
@@ -50,6 +55,32 @@ def of_inside(*, now: datetime) -> Inside:
         backlog=sum(_overdue(model, now=now) for model in SWEPT),
         unapplied=tuple(readiness.unapplied()),
         proxies_let_in=tuple(_proxies_let_in()),
+    )
+
+
+def of_signing(*, now: datetime) -> Signing | None:
+    """The signing keys; None if OpenID Connect is off."""
+    if not conf.is_openid():
+        return None
+    fault, found = "", list[keys.KeyState]()
+    try:
+        found = keys.survey(now)
+    except (TemporarilyUnavailable, ImproperlyConfigured) as refusal:
+        fault = getattr(refusal, "detail", str(refusal)).removesuffix(".")
+    return Signing(
+        keys=tuple(
+            signing.Key(
+                kid=key.kid,
+                algorithm=key.algorithm,
+                state=state,
+                is_row=key.source == "database",
+                signs_from=key.signs_from,
+            )
+            for key, state in found
+        ),
+        lifetime=conf.SIGNING_KEY_LIFETIME(),
+        has_signer=bool(conf.SIGNER()),
+        fault=fault,
     )
 
 

@@ -1,0 +1,62 @@
+"""Signing keys in the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from .. import conf
+from ..models import SigningKey
+from ..protocol.errors import TemporarilyUnavailable
+from ..protocol.signing_key import State
+from ..tokens import keys
+from .read_only import ReadOnly
+
+STATES = {
+    State.NEXT: _("published, signs next"),
+    State.SIGNS: _("signs"),
+    State.SIGNED: _("published for what it has signed"),
+    State.UNREADABLE: _("cannot be decrypted: see docs/keys.md"),
+    State.GONE: _("gone"),
+}
+
+
+@admin.register(SigningKey)
+class SigningKeyAdmin(ReadOnly, admin.ModelAdmin):
+    """The keys of the database and what each is for. `manage.py oauth_keys` rotates, imports and retires them."""
+
+    list_display = ("kid", "algorithm", "state", "created_at", "signs_from", "signs_until", "purge_at")
+    list_filter = ("algorithm",)
+    fields = (*list_display, "public_jwk")
+    ordering = ("algorithm", "-generation")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        # A server without OpenID Connect has no keys, and no page about them.
+        return conf.is_openid() and super().has_module_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return conf.is_openid() and super().has_view_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[SigningKey]:
+        rows: models.QuerySet[SigningKey] = super().get_queryset(request).defer("private_key")
+        try:
+            found = keys.survey(timezone.now())
+        except (TemporarilyUnavailable, ImproperlyConfigured):
+            found = []  # the doctor says what is wrong with keys from elsewhere
+        cases = [models.When(kid=each.key.kid, then=models.Value(each.state.value)) for each in found]
+        return rows.annotate(
+            current_state=models.Case(*cases, default=models.Value(""), output_field=models.CharField())
+        )
+
+    @admin.display(description=_("state"))
+    def state(self, key: SigningKey) -> Any:
+        """What it is for at the moment."""
+        found: str = getattr(key, "current_state", "")
+        return STATES[State(found)] if found else "-"
