@@ -72,7 +72,7 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
     """E002-E011, E016-E018, E021, E022: values of the wrong type, or that no deployment may have."""
     if mistyped := _mistyped():  # the other rules can only compare values of their types
-        return [_message("E002", f"{setting.name} must be {_words_for(setting.kind)}.", "") for setting in mistyped]
+        return [_message("E002", f"{setting.name} must be {_words_for(setting)}.", "") for setting in mistyped]
     return [_message(*finding) for finding in _faults()]
 
 
@@ -409,9 +409,12 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(each, str) for each in value)
 
 
-def _words_for(kind: type | tuple[type, ...]) -> str:
+def _words_for(setting: conf.Setting[Any]) -> str:
+    kind = setting.kind
     if kind is Mapping:
         return "a dict of str to str"
+    if setting.has_pairs:
+        return "a list or tuple of str, or of pairs of str"
     return " or ".join(f"a {one.__name__} of str" for one in kind) if isinstance(kind, tuple) else f"a {kind.__name__}"
 
 

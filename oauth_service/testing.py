@@ -10,7 +10,8 @@ __all__ = ["forget_everything"]
 
 def forget_everything() -> None:
     """
-    Forget what this process remembers of people and clients: failures, proven and refuted secrets, signing keys, events that wait.
+    Forget what this process remembers of people and clients: failures, proven and refuted secrets, events that wait. And its
+    signing keys, as the database of the next test has none.
 
     Call it after each test. Counts in a cache that OAUTH_SERVICE_THROTTLE_CACHE names go with that cache's own clear().
     """

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.conf import settings as django_settings
 from django.core import checks
 from django.core.management import call_command
@@ -85,6 +87,11 @@ def test_an_unknown_setting_like_no_other_leads_to_the_list(settings: Settings) 
         ("TOKEN_KEY", b"k" * 32, "a str"),
         ("TOKEN_KEY_FALLBACKS", "k" * 32, "a list of str or a tuple of str"),
         ("TOKEN_KEY_FALLBACKS", [b"k" * 32], "a list of str or a tuple of str"),
+        ("SIGNING_ALGORITHMS", "RS256", "a list of str or a tuple of str"),
+        ("SIGNING_ALGORITHMS", [("RS256", "x")], "a list of str or a tuple of str"),
+        ("SIGNING_KEYS", "-----BEGIN", "a list or tuple of str, or of pairs of str"),
+        ("SIGNING_KEYS", [("RS256",)], "a list or tuple of str, or of pairs of str"),
+        ("SIGNING_KEYS", [("RS256", b"x")], "a list or tuple of str, or of pairs of str"),
         ("REQUEST_BODY_LIMIT", "65536", "a int"),
         ("REQUEST_BODY_LIMIT", True, "a int"),
     ],
@@ -123,6 +130,15 @@ def test_a_cache_that_keeps_nothing_counts_nothing(settings: Settings) -> None:
         ("REFRESH_RETRY_WINDOW", timedelta(seconds=-1), ["E005"]),
         ("REFRESH_RETRY_WINDOW", timedelta(minutes=10), []),
         ("REFRESH_RETRY_WINDOW", timedelta(minutes=11), ["E005"]),
+        ("SIGNING_ALGORITHMS", ["RS256"], []),
+        ("SIGNING_ALGORITHMS", ["ES256"], ["E022"]),
+        ("SIGNING_ALGORITHMS", ["RS256", "HS256"], ["E022"]),
+        ("SIGNING_ALGORITHMS", [], ["E022"]),
+        ("SIGNING_KEY_LIFETIME", timedelta(0), []),
+        ("SIGNING_KEY_LIFETIME", timedelta(days=2), []),
+        ("SIGNING_KEY_LIFETIME", timedelta(days=1), ["E022"]),
+        ("SIGNING_KEY_LIFETIME", timedelta(days=-1), ["E022"]),
+        ("SIGNING_KEY_LIFETIME", timedelta.max, ["E022"]),
         ("ISSUER", "https://id.example/tenant", []),
         ("ISSUER", "http://[::1]:8000", []),
         ("ISSUER", "id.example", ["E006"]),
@@ -347,3 +363,69 @@ def test_the_servers_own_site_passes_as_a_deployment(tmp_path: Any) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     ours = [line for line in done.stderr.splitlines() if "oauth_service." in line]
     assert (ours, "System check identified" in done.stdout + done.stderr) == ([], True)
+
+
+# -- OpenID Connect ----------------------------------------------------------------------------------------------------
+
+_EC = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+_RSA = (
+    rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    .private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    .decode()
+)
+
+
+@pytest.fixture
+def openid(settings: Settings) -> Settings:
+    """A server that is an OpenID Provider."""
+    settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are", "user": "Your name"}
+    return settings
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ([_EC, _RSA], []),
+        ([("PS256", _RSA)], []),
+        (["nonsense"], ["key 1: it is no private key in PEM."]),
+        ([_EC, ("RS256", _EC)], ["key 2: it is not for RS256, but for ES256."]),
+        ([_RSA, ("PS256", _RSA)], ["key 2 is there already."]),
+    ],
+)
+def test_keys_of_the_settings_are_looked_at(openid: Settings, keys: list[Any], words: list[str]) -> None:
+    """Named by their place, never by their text."""
+    openid.OAUTH_SERVICE_SIGNING_KEYS = keys
+    found = check_values(None)
+    assert [message.id for message in found] == ["oauth_service.E022"] * len(words)
+    assert [message.msg.removeprefix("OAUTH_SERVICE_SIGNING_KEYS: ") for message in found] == words
+
+
+class NoSigner:
+    """It signs nothing."""
+
+
+@pytest.mark.parametrize("path", ["tests.nowhere.Signer", "nonsense", "tests.test_checks.NoSigner", "os.path.sep"])
+def test_a_signer_that_is_none_is_an_error(openid: Settings, path: str) -> None:
+    """Found at the start; a key service that is away is not asked."""
+    openid.OAUTH_SERVICE_SIGNER = path
+    assert ids(check_values) == ["E022"]
+
+
+def test_a_signer_that_is_away_is_no_fault_of_the_settings(openid: Settings) -> None:
+    """A server must be able to start without it."""
+    openid.OAUTH_SERVICE_SIGNER = "tests.endpoints.test_jwks.Away"
+    assert ids(check_values) == []
+    openid.OAUTH_SERVICE_SIGNING_KEYS = [_EC]
+    assert ids(check_values) == ["E022"]
+
+
+@pytest.mark.parametrize("missing", ["joserfc", "cryptography"])
+def test_openid_connect_without_its_libraries_is_an_error(
+    openid: Settings, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says which extra to install; without the scope nobody needs it."""
+    monkeypatch.setattr("oauth_service.checks.find_spec", lambda name: None if name == missing else object())
+    [message] = check_values(None)
+    assert (message.id, missing in message.msg, "`oidc`" in str(message.hint)) == ("oauth_service.E021", True, True)
+    openid.OAUTH_SERVICE_SCOPES = {"user": "Your name"}
+    assert ids(check_values) == []

@@ -171,7 +171,7 @@ def algorithms() -> tuple[str, ...]:
     """The algorithms that sign() can use, the one that clients have by default first."""
     if conf.SIGNER():
         return tuple(_ring.fixed())
-    return tuple(conf.SIGNING_ALGORITHMS())
+    return tuple(dict.fromkeys(conf.SIGNING_ALGORITHMS()))
 
 
 def states(now: datetime) -> list[KeyState]:
@@ -525,7 +525,7 @@ def longest_use() -> timedelta:
     Tokens have their lifetime; at sign-out an ID token comes back as a hint, however long ago the person has signed in.
     """
     session = timedelta(seconds=min(settings.SESSION_COOKIE_AGE, LONGEST_SESSION_SECONDS))
-    return max(conf.ACCESS_TOKEN_LIFETIME(), session) + timedelta(days=1)
+    return max(conf.ACCESS_TOKEN_LIFETIME(), conf.ID_TOKEN_LIFETIME(), session) + timedelta(days=1)
 
 
 def _of_settings() -> Iterator[HeldKey]:

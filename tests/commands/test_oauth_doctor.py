@@ -15,7 +15,8 @@ from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from oauth_service.models import AuthorizationCode, Client
+from oauth_service.models import AuthorizationCode, Client, SigningKey
+from oauth_service.tokens import keys
 from oauth_service.watch.doctor import facts
 from tests.database import connection
 from tests.guide import Guide
@@ -162,3 +163,50 @@ def test_rows_that_nobody_swept_are_counted(in_order: Settings, guide: Guide) ->
     guide.code()
     AuthorizationCode.objects.update(purge_at=timezone.now() - timedelta(days=2))
     assert facts.of_inside(now=timezone.now()).backlog == 1
+
+
+# -- signing keys ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def provider(in_order: Settings) -> Settings:
+    """An OpenID Provider with nothing to find, whose database has an ES256 key."""
+    in_order.OAUTH_SERVICE_SCOPES = {"openid": "Who you are", "user": "Your name"}
+    in_order.OAUTH_SERVICE_SIGNING_ALGORITHMS = ("RS256", "ES256")
+    keys.sign({}, algorithm="ES256", typ="JWT", now=timezone.now())
+    return in_order
+
+
+def of_keys() -> list[tuple[str, str]]:
+    """What the report says of keys: id, and about which."""
+    return [(each["id"], each["about"]) for each in found()["findings"] if each["group"] == "Signing keys"]
+
+
+def test_keys_in_order_are_nothing_to_find(provider: Settings) -> None:
+    """And looking makes none."""
+    assert (doctor("--strict")[0], of_keys(), SigningKey.objects.count()) == (0, [], 1)
+
+
+def test_a_token_key_that_was_lost_is_found(provider: Settings) -> None:
+    """The report names the key, what became of it, and the setting that would bring it back."""
+    kid = SigningKey.objects.get().kid
+    provider.OAUTH_SERVICE_TOKEN_KEY, provider.SECRET_KEY = "another token key of many characters", "s" * 50
+    assert of_keys() == [("key-unreadable", kid)]
+    assert (doctor()[0], "OAUTH_SERVICE_TOKEN_KEY_FALLBACKS" in doctor()[1]) == (2, True)
+    assert SigningKey.objects.count() == 1
+
+
+def test_keys_that_nobody_replaces_are_found(provider: Settings) -> None:
+    """A lifetime of zero, and keys of the server's own."""
+    provider.OAUTH_SERVICE_SIGNING_KEY_LIFETIME = timedelta(0)
+    assert of_keys() == [("key-for-ever", SigningKey.objects.get().kid)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("SIGNER", "tests.endpoints.test_jwks.Away"), ("SIGNING_KEYS", ["-----BEGIN a secret that is no key"])],
+)
+def test_keys_from_elsewhere_that_cannot_be_used_are_found(provider: Settings, setting: str, value: Any) -> None:
+    """With the reason, and without a word of the key."""
+    setattr(provider, f"OAUTH_SERVICE_{setting}", value)
+    assert (of_keys(), "a secret" in doctor()[1]) == ([("keys-elsewhere", "")], False)
