@@ -15,6 +15,7 @@ from config.server import logs, proxies
 from config.server.cache import cache
 from config.server.database import database
 from config.server.environment import number
+from oauth_service.protocol.claims_request import CLAIMS_OF_SCOPE
 from oauth_service.protocol.redirect_uri import LOOPBACK_HOSTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -38,6 +39,22 @@ OAUTH_SERVICE_METRICS_SECRET = os.environ.get("METRICS_SECRET", "")
 OAUTH_SERVICE_REQUEST_ID_HEADER = "X-Request-ID"  # proxies.py lets it through from our own alone
 OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(seconds=number("ACCESS_TOKEN_SECONDS", 3600, least=1, most=86_400))
 OAUTH_SERVICE_AUDIT_LIFETIME = timedelta(days=number("AUDIT_DAYS", 90, most=36_500))
+OAUTH_SERVICE_FAILURE_LIMIT = number("FAILURE_LIMIT", 10, least=1, most=1000)
+OAUTH_SERVICE_OUTBOUND_LOOPBACK = os.environ.get("OUTBOUND_LOOPBACK", "0") == "1"
+OAUTH_SERVICE_PAIRWISE_KEY = os.environ.get("OAUTH_SERVICE_PAIRWISE_KEY", "")
+if os.environ.get("OPENID", "1") == "1":
+    # OpenID Connect is on if there is the scope openid.
+    OAUTH_SERVICE_SCOPES = {
+        "user": "Your username and e-mail address",
+        "profile": "Your name and when your profile was last updated",
+        "openid": "Who you are",
+        "email": "Your e-mail address",
+        "address": "Your postal address",
+        "phone": "Your telephone number",
+        "offline_access": "All this while you are away",
+    }
+    OAUTH_SERVICE_CLAIMS = "config.demo.claims.claims_of"
+    OAUTH_SERVICE_CLAIMS_SUPPORTED = [name for names in CLAIMS_OF_SCOPE.values() for name in names]
 OAUTH_SERVICE_SERVICE_NAME = os.environ.get("OAUTH_SERVICE_SERVICE_NAME", "OAuth Service")
 
 try:

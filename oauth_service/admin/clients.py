@@ -14,9 +14,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
-from .. import database
+from .. import conf, database
 from ..models import Client
-from .forms import ClientForm
+from .forms import EXPERT_FIELDS, OPENID_FIELDS, SIGN_OUT_FIELDS, ClientForm
 from .live_grants import CountedDeletion, count_of_live
 
 
@@ -39,6 +39,11 @@ class ClientAdmin(CountedDeletion):
             _("What it may do"),
             {"fields": ("redirect_uris", "scope", "grant_types", "requires_pkce", "remembers_consent")},
         ),
+        (_("Lifetimes and client authentication"), {"classes": ("collapse",), "fields": EXPERT_FIELDS}),
+    )
+    openid_fieldsets = (
+        (_("Sign-in (OpenID Connect)"), {"classes": ("collapse",), "fields": OPENID_FIELDS}),
+        (_("Sign-out (OpenID Connect)"), {"classes": ("collapse",), "fields": SIGN_OUT_FIELDS}),
     )
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Client]:
@@ -50,7 +55,8 @@ class ClientAdmin(CountedDeletion):
         return (*self.readonly_fields, "client_id") if obj else self.readonly_fields
 
     def get_fieldsets(self, request: HttpRequest, obj: Client | None = None) -> Any:
-        return (*self.fieldsets, (None, {"fields": ("created_at",)})) if obj else self.fieldsets
+        openid = self.openid_fieldsets if conf.is_openid() else ()
+        return (*self.fieldsets, *openid, *([(None, {"fields": ("created_at",)})] if obj else []))
 
     @admin.display(description=_("kind"), ordering="client_type")
     def kind(self, client: Client) -> str:

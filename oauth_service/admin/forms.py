@@ -41,6 +41,17 @@ class WordsField(forms.MultipleChoiceField):
         return " ".join(super().clean(value))
 
 
+OPENID_FIELDS = (
+    *("id_token_signed_response_alg", "userinfo_signed_response_alg", "subject_type", "sector_identifier_uri"),
+    *("default_max_age", "require_auth_time", "default_acr_values", "initiate_login_uri"),
+)
+SIGN_OUT_FIELDS = (
+    *("post_logout_redirect_uris", "backchannel_logout_uri", "backchannel_logout_session_required"),
+    *("frontchannel_logout_uri", "frontchannel_logout_session_required"),
+)
+EXPERT_FIELDS = (*("token_endpoint_auth_method", "access_token_lifetime", "refresh_token_lifetime", "contacts"),)
+
+
 def _web_address(label: Any, help_text: Any = "") -> forms.URLField:
     wide = forms.URLInput(attrs={"class": "vTextField"})
     return forms.URLField(required=False, assume_scheme="https", label=label, help_text=help_text, widget=wide)
@@ -74,6 +85,9 @@ class ClientForm(forms.ModelForm):
             "grant_types",
             "requires_pkce",
             "remembers_consent",
+            *OPENID_FIELDS,
+            *SIGN_OUT_FIELDS,
+            *EXPERT_FIELDS,
         )
         help_texts = {
             "client_id": _("It cannot be changed later: the client sends it with every request."),

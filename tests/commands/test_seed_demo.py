@@ -27,6 +27,11 @@ def seed() -> str:
     return output.getvalue()
 
 
+def presc_man() -> Client:
+    """The guide's client."""
+    return Client.objects.get(client_id="presc_man_123")
+
+
 def test_the_guide_can_be_played_with_what_it_makes(debug: None, settings: Settings) -> None:
     """Alice and presc_man_123, with the secret and the redirect URI of the guide."""
     seed()
@@ -53,25 +58,25 @@ def test_run_again_it_changes_nothing(debug: None) -> None:
     """`make run` runs it every time: what a person has changed since stays."""
     said = [seed()]
     User.objects.filter(username="alice").update(first_name="Alicia", password="another")
-    Client.objects.update(name="Renamed", secret_hash="another")
+    Client.objects.filter(client_id="presc_man_123").update(name="Renamed", secret_hash="another")
     said.append(seed())
-    kept = (User.objects.get(username="alice").first_name, Client.objects.get().name, Client.objects.get().secret_hash)
+    kept = (User.objects.get(username="alice").first_name, presc_man().name, presc_man().secret_hash)
     assert (said, kept) == (
-        ["Made alice, admin, presc_man_123.\n", "Everybody is there already.\n"],
+        ["Made alice, admin, presc_man_123, demo_web, demo_spa.\n", "Everybody is there already.\n"],
         ("Alicia", "Renamed", "another"),
     )
 
 
 def test_it_makes_only_who_is_missing(debug: None, alice: User) -> None:
     """Alice may have been there before."""
-    assert seed() == "Made admin, presc_man_123.\n"
+    assert seed() == "Made admin, presc_man_123, demo_web, demo_spa.\n"
 
 
 def test_the_redirect_uri_can_be_another_ports(debug: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The journeys run the client application on a free port."""
     monkeypatch.setenv("OAUTH_REDIRECT_URI", "http://127.0.0.1:5999/callback")
     seed()
-    assert Client.objects.get().redirect_uris == "http://127.0.0.1:5999/callback"
+    assert presc_man().redirect_uris == "http://127.0.0.1:5999/callback"
 
 
 def test_it_refuses_without_debug_and_makes_nobody() -> None:

@@ -1,4 +1,4 @@
-"""manage.py seed_demo -- Alice, the administrator and presc_man_123, for development."""
+"""manage.py seed_demo -- Alice, the administrator and three clients, for development."""
 
 import os
 from typing import Any
@@ -15,7 +15,9 @@ from oauth_service.models import Client
 class Command(BaseCommand):
     """Make the guide's cast, as far as it is not there yet. What a person changed since stays as it is."""
 
-    help = "Make Alice, an administrator and the guide's client presc_man_123 (development only)."
+    help = (
+        "Make Alice, an administrator, the guide's client presc_man_123 and two of OpenID Connect (development only)."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
@@ -56,4 +58,43 @@ def _presc_man() -> bool:
     return True
 
 
-CAST = {"alice": _alice, "admin": _admin, "presc_man_123": _presc_man}
+def _demo_web() -> bool:
+    return _client(
+        "demo_web",
+        "Demo Web App",
+        secret="DEMO_WEB_SECRET",
+        redirect_uris="http://127.0.0.1:5001/callback\nhttp://localhost:5001/callback",
+        post_logout_redirect_uris="http://127.0.0.1:5001/\nhttp://localhost:5001/",
+    )
+
+
+def _demo_spa() -> bool:
+    return _client(
+        "demo_spa",
+        "Demo Single-Page App",
+        client_type=Client.ClientType.PUBLIC,
+        redirect_uris="http://127.0.0.1:5002/callback\nhttp://localhost:5002/callback",
+        post_logout_redirect_uris="http://127.0.0.1:5002/\nhttp://localhost:5002/",
+    )
+
+
+def _client(client_id: str, name: str, *, secret: str = "", **fields: Any) -> bool:
+    """A client that uses OpenID Connect with PKCE."""
+    if Client.objects.filter(client_id=client_id).exists():
+        return False
+    scope = "openid profile email address phone offline_access"
+    client = Client(client_id=client_id, name=name, operator="Wonderland Health", scope=scope, **fields)
+    if secret:
+        client.choose_secret(secret)
+    client.full_clean()
+    client.save(force_insert=True)
+    return True
+
+
+CAST = {
+    "alice": _alice,
+    "admin": _admin,
+    "presc_man_123": _presc_man,
+    "demo_web": _demo_web,
+    "demo_spa": _demo_spa,
+}

@@ -1,0 +1,43 @@
+"""What the demo's site tells about its people: Django's user model has a few of the standard claims, Alice has all of them."""
+
+from typing import Any
+
+from oauth_service.claims import claims_of as claims_of_user
+
+# OpenID Connect Core 1.0 section 5.1; nobody lives there.
+ALICE: dict[str, dict[str, object]] = {
+    "profile": {
+        "middle_name": "Pleasance",
+        "nickname": "Al",
+        "profile": "https://wonderland.example/alice",
+        "picture": "https://wonderland.example/alice.png",
+        "website": "https://wonderland.example/",
+        "gender": "female",
+        "birthdate": "1852-05-04",
+        "zoneinfo": "Europe/London",
+        "locale": "en-GB",
+    },
+    "email": {"email_verified": True},
+    "address": {
+        "address": {
+            "formatted": "1 Rabbit Hole\nOxford\nOX1 1DP\nUnited Kingdom",
+            "street_address": "1 Rabbit Hole",
+            "locality": "Oxford",
+            "postal_code": "OX1 1DP",
+            "country": "United Kingdom",
+        }
+    },
+    "phone": {"phone_number": "+44 1865 000000", "phone_number_verified": False},
+}
+
+
+def claims_of(user: Any, scope: frozenset[str]) -> dict[str, object]:
+    """The claims of a user, for OAUTH_SERVICE_CLAIMS; for Alice every standard claim."""
+    claims = claims_of_user(user, scope)
+    if user.get_username() == "alice":
+        for name, more in ALICE.items():
+            claims |= more if name in scope else {}
+        # Without a name somebody has been signed up by hand; the claim still has to be there.
+        if "profile" in scope:
+            claims = {"given_name": "Alice", "family_name": "Liddell"} | claims
+    return claims
