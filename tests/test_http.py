@@ -30,6 +30,7 @@ FOR_PEOPLE = {
     "/login/": "GET, POST, HEAD, OPTIONS",
     "/logout/": "POST, OPTIONS",
     "/signed-out/": "GET, HEAD, OPTIONS",
+    "/oauth/logout/": "GET, POST, HEAD, OPTIONS",
 }
 ALL = FOR_PROGRAMS | FOR_PEOPLE
 
@@ -342,7 +343,7 @@ def test_every_page_carries_a_strict_policy(alices: Browser, path: str) -> None:
         assert "no-store" in answer["Cache-Control"]
 
 
-OF_A_SIGN_IN = ("/authorise/", "/login/", "/logout/", "/signed-out/")
+OF_A_SIGN_IN = ("/authorise/", "/login/", "/logout/", "/signed-out/", "/oauth/logout/")
 
 
 @pytest.mark.parametrize("path", FOR_PEOPLE)

@@ -51,8 +51,7 @@ def end(sids: Iterable[UUID], *, user_id: Any, issuer: str, now: datetime) -> li
 
 def _end_grants(sid: UUID) -> None:
     # They are void already, as they are read joined with their sign-in; so the tables stay small.
-    for model in (AuthorizationCode, Grant):
-        rows = model.objects.filter(sign_in_id=sid)
+    for rows in (AuthorizationCode.objects.filter(sign_in_id=sid), Grant.objects.filter(sign_in_id=sid)):
         online = [pk for pk, scope in rows.values_list("pk", "scope") if "offline_access" not in scope.split()]
         rows.filter(pk__in=online).delete()
 
