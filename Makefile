@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres matrix matrix-ends journeys bench-quick bench bench-scale bench-setup bench-lock production faults fuzz stateful lint format types docs pictures lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres matrix matrix-ends journeys bench-quick bench bench-scale bench-setup bench-lock production faults reports fuzz stateful lint format types docs pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -92,6 +92,10 @@ faults: setup ## the database and the server's own processes stopped and killed 
 	TEST_DATABASE=sqlite $(PYTEST) -q -m fault tests/concurrency/test_kill.py
 	TEST_DATABASE=postgres $(PYTEST) -q -m fault tests/concurrency/test_kill.py
 	$(PYTEST) -q -m fault --log-cli-level=WARNING tests/faults $(ARGS)
+
+reports: setup ## every endpoint made to fail in every function, and no secret in any report of it; five minutes
+	REPORTS_EACH=function TEST_DATABASE=sqlite $(PYTEST) -q -n 2 tests/reports $(ARGS)
+	REPORTS_EACH=function TEST_DATABASE=postgres $(PYTEST) -q -n 2 tests/reports $(ARGS)
 
 fuzz: setup ## 50,000 requests made from /openapi.json, new ones each time, on a real PostgreSQL
 	FUZZ_REQUESTS=$${FUZZ_REQUESTS:-50000} TEST_DATABASE=postgres $(PYTEST) -n 2 -q tests/fuzz $(ARGS)

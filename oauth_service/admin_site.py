@@ -18,6 +18,7 @@ from django.utils.decorators import method_decorator
 from . import signals
 from .people.sign_in import LimitedForm, say_to_wait
 from .web.pages import page_or_refusal
+from .web.reports import nothing_reported, seal
 from .web.requests import ProgramRequest
 
 
@@ -39,7 +40,12 @@ class LimitedAdminSite(AdminSite):
             say_to_wait(response, (getattr(response, "context_data", None) or {}).get("form"), path=call.path)
             return response
 
-        with signals.request_context("admin_login", call.method, call.address, call.request_id) as context:
+        with (
+            nothing_reported(request),
+            signals.request_context("admin_login", call.method, call.address, call.request_id) as context,
+        ):
             response = page_or_refusal(request, context, answer)
             context.status = response.status_code
+        if response.status_code >= 500:
+            seal(request)
         return response

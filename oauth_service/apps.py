@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
+from django.conf import settings
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -29,6 +30,7 @@ class OAuthServiceConfig(AppConfig):
         checks.register_all()
         user_logged_in.connect(authentication.remember, dispatch_uid="oauth_service.authentication")
         user_logged_out.connect(logout.on_sign_out, dispatch_uid="oauth_service.logout")
+        _hide_what_fails_outside()
         user_login_failed.connect(signals.announce_login_refused, dispatch_uid="oauth_service.login_refused")
         users, clients = _by_every_name(get_user_model()), _by_every_name(Client)
         for owner in (*users, *clients):
@@ -38,6 +40,12 @@ class OAuthServiceConfig(AppConfig):
             from .watch import metrics
 
             metrics.connect()
+
+
+def _hide_what_fails_outside() -> None:
+    # A POST to us that fails in a middleware is otherwise mailed to ADMINS with all that was in it.
+    if not settings.is_overridden("DEFAULT_EXCEPTION_REPORTER_FILTER"):  # type: ignore[misc]
+        settings.DEFAULT_EXCEPTION_REPORTER_FILTER = "oauth_service.web.reports.ReporterFilter"
 
 
 def _by_every_name(model: "type[Model]") -> "list[type[Model]]":

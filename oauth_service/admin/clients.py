@@ -11,11 +11,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
 from .. import conf, database
 from ..models import Client
+from ..protocol.secret import Secret
+from ..web.reports import nothing_reported
 from .forms import EXPERT_FIELDS, OPENID_FIELDS, SIGN_OUT_FIELDS, ClientForm
 from .live_grants import CountedDeletion, count_of_live
 
@@ -92,14 +93,14 @@ class ClientAdmin(CountedDeletion):
         # Only what stands in the form: saving it must not undo a rotation of the secret meanwhile.
         obj.save(update_fields=[*form.cleaned_data, *secrets] if change else None)
 
-    @sensitive_variables()
+    @nothing_reported()
     def response_add(self, request: HttpRequest, obj: Client, post_url_continue: str | None = None) -> HttpResponse:
         """Answer with the new secret itself: a redirect would have to keep it somewhere on the way."""
         if obj.is_public:
             return super().response_add(request, obj, post_url_continue)
         return self._show_secret(request, obj, Client.objects.rotate_secret(obj))
 
-    @sensitive_variables()
+    @nothing_reported()
     def response_change(self, request: HttpRequest, obj: Client) -> HttpResponse:
         """Give a client that has become confidential its first secret."""
         if obj.is_public or obj.secret_hashes:
@@ -130,7 +131,7 @@ class ClientAdmin(CountedDeletion):
         """Offer a new secret, and the end of the old one."""
         return self._show_secret(request, self._changeable(request, pk), "")
 
-    @sensitive_variables()
+    @nothing_reported()
     def rotate_secret(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Make a new secret and show it this once; the one before stays good until it is ended."""
         client = self._changeable(request, pk)
@@ -161,11 +162,11 @@ class ClientAdmin(CountedDeletion):
             "subtitle": str(client),
             "opts": self.opts,
             "client": client,
-            "secret": secret,
+            "secret": Secret(secret),  # some reporters keep what a template is given
             "secret_count": len(client.secret_hashes),
         }
         request.current_app = self.admin_site.name  # {% url %} reads it
-        # Rendered here and not lazily, so that the sensitive_variables() of our callers keeps it out of error reports. Like
+        # Rendered here and not lazily, so that the nothing_reported() of our callers keeps it out of error reports. Like
         # every page of the admin it is sent with no-store.
         return render(request, "admin/oauth_service/client/secret.html", context)
 

@@ -17,6 +17,7 @@ from ..protocol import client_authentication
 from ..protocol.client_authentication import Credentials
 from ..protocol.errors import InvalidClient, TooManyFailures, UnverifiedTarget
 from ..protocol.parameters import Parameters
+from ..protocol.secret import Secret
 
 WRONG_SECRET = "wrong secret"
 
@@ -102,20 +103,20 @@ def _fault_of(client: ClientRow, credentials: Credentials) -> str:
 
 
 def _has_chosen_secret(client: ClientRow) -> bool:
-    return not all(map(client_authentication.is_server_made, client.secret_hashes))
+    return not all(client_authentication.is_server_made(kept.reveal()) for kept in client.secret_hashes)
 
 
-def _is_proven(client: ClientRow, secrets: Iterable[str]) -> bool:
+def _is_proven(client: ClientRow, secrets: Iterable[Secret]) -> bool:
     doubtful = []
     for secret in secrets:
         for kept in client.secret_hashes:
-            if client_authentication.is_server_made(kept):
-                if client_authentication.matches(secret, kept):
+            if client_authentication.is_server_made(kept.reveal()):
+                if client_authentication.matches(secret, kept.reveal()):
                     return True
                 continue
             # A person's secret is slow to check on purpose. Only the first request of a process pays for it: what was right
             # or wrong once is remembered under a digest that only this process can make.
-            digest = hmac.digest(_process_key, f"{kept}\0{secret}".encode(), hashlib.sha256)
+            digest = hmac.digest(_process_key, f"{kept.reveal()}\0{secret.reveal()}".encode(), hashlib.sha256)
             if digest in _remembered:
                 return True
             if not _is_refuted(digest):
@@ -126,12 +127,12 @@ def _is_proven(client: ClientRow, secrets: Iterable[str]) -> bool:
     return True
 
 
-def _prove_slowly(client: ClientRow, doubtful: Iterable[tuple[bytes, str, str]]) -> None:
+def _prove_slowly(client: ClientRow, doubtful: Iterable[tuple[bytes, Secret, Secret]]) -> None:
     """Return if one of these is right, else raise _RefutedSlowly."""
     with throttle.CLIENTS.slow_check(client.client_id):
         for digest, secret, kept in doubtful:
             # Another thread may have proven it while this one waited for its turn.
-            if digest in _remembered or check_password(secret, kept):
+            if digest in _remembered or check_password(secret.reveal(), kept.reveal()):
                 _remember(digest)
                 return
             _refute(digest)

@@ -11,6 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from .. import conf
 from ..database import without_transaction
 from ..web.programs import IS_JSON, NO_STORE, NOT_SNIFFED
+from ..web.reports import nothing_reported
 
 
 class _Metrics(View):
@@ -35,12 +36,13 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
 
     Not one of the endpoints that any origin may call: a page in an operator's browser must not read them.
     """
-    response = _Metrics.as_view()(request)
-    # The counters have the format of Prometheus; everything else is what any program gets, and empty.
-    is_exposition = response.status_code == 200 and request.method != "OPTIONS"
-    for name, value in (NOT_SNIFFED, *NO_STORE, *(() if is_exposition else IS_JSON)):
-        response.headers[name] = value
-    return response
+    with nothing_reported(request):
+        response = _Metrics.as_view()(request)
+        # The counters have the format of Prometheus; everything else is what any program gets, and empty.
+        is_exposition = response.status_code == 200 and request.method != "OPTIONS"
+        for name, value in (NOT_SNIFFED, *NO_STORE, *(() if is_exposition else IS_JSON)):
+            response.headers[name] = value
+        return response
 
 
 def _has_secret(request: HttpRequest) -> bool:

@@ -19,8 +19,8 @@ def revoke(request: ProgramRequest) -> ProgramResponse:
     parameters = body_parameters(request)
     parameters.refuse_repeats()
     credentials = client_authentication.credentials(request.authorization, parameters)
-    text = parameters.get("token")
-    kind = sealed.RefreshToken if text.startswith(sealed.RefreshToken.prefix) else sealed.AccessToken
+    is_refresh_token = parameters.get("token").startswith(sealed.RefreshToken.prefix)
+    kind = sealed.RefreshToken if is_refresh_token else sealed.AccessToken
     presented: PresentedToken[sealed.RefreshToken | sealed.AccessToken] = present(
         kind, parameters, "token", Grant.objects.row
     )

@@ -6,6 +6,7 @@ from .. import conf
 from ..protocol import bearer as bearers
 from ..protocol import claims_request, subject
 from ..protocol.errors import InsufficientScope, MalformedBearer, OAuthError
+from ..protocol.secret import Secret
 from ..resources.protect import bearer_of
 from ..tokens import access_token
 from ..tokens.access_token import Bearer
@@ -37,12 +38,12 @@ def _bearer(request: ProgramRequest) -> Bearer:
         return bearer_of(request, now=timezone.now())
     # "The Access Token [...] MAY be sent [...] using the Form-Encoded Body Parameter" (RFC 6750 section 2.2).
     try:
-        text = body_parameters(request).get("access_token")
+        text = body_parameters(request).secret("access_token")
     except OAuthError as cause:
         raise MalformedBearer(cause.description, detail=cause.detail) from cause
     if not text:
         return bearer_of(request, now=timezone.now())
-    return access_token.verify(bearers.well_formed(text), now=timezone.now())
+    return access_token.verify(Secret(bearers.well_formed(text.reveal())), now=timezone.now())
 
 
 def _claims(bearer: Bearer) -> dict[str, object]:

@@ -15,6 +15,7 @@ from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
 from ..protocol import client_authentication, redirect_uri, scope
 from ..protocol.errors import InvalidScope
+from ..protocol.secret import Secret
 
 
 def new_client_id() -> str:
@@ -106,8 +107,6 @@ class ClientRules:
     grant_types: Any
     requires_pkce: Any
     remembers_consent: Any
-    secret_hash: Any
-    previous_secret_hash: Any
     subject_type: Any
     sector_identifier_uri: Any
     backchannel_logout_uri: Any
@@ -132,11 +131,6 @@ class ClientRules:
     def redirect_uri_list(self) -> tuple[str, ...]:
         """The registered redirect URIs."""
         return tuple(self.redirect_uris.split())
-
-    @property
-    def secret_hashes(self) -> tuple[str, ...]:
-        """The hashes of the secrets that are good now, the newest first."""
-        return tuple(kept for kept in (self.secret_hash, self.previous_secret_hash) if kept)
 
     @property
     def hears_of_sign_outs(self) -> bool:
@@ -169,8 +163,8 @@ class _Columns(NamedTuple):
     requires_pkce: bool
     remembers_consent: bool
     is_active: bool
-    secret_hash: str
-    previous_secret_hash: str
+    secret_hash: Secret
+    previous_secret_hash: Secret
     token_endpoint_auth_method: str
     access_token_lifetime: timedelta | None
     refresh_token_lifetime: timedelta | None
@@ -193,13 +187,22 @@ class ClientRow(ClientRules, _Columns):
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> Self:
         """The row of these columns, in the order of COLUMNS."""
-        return cls._make(columns)
+        # Not as text: a tuple is shown member by member by whoever reports a failure.
+        values = list(columns)
+        values[_SECRET_AT : _SECRET_AT + 2] = map(Secret, columns[_SECRET_AT : _SECRET_AT + 2])
+        return cls._make(values)
+
+    @property
+    def secret_hashes(self) -> tuple[Secret, ...]:
+        """The hashes of the secrets that are good now, the newest first."""
+        return tuple(kept for kept in (self.secret_hash, self.previous_secret_hash) if kept)
 
     def __repr__(self) -> str:
         return f"ClientRow({self.client_id})"
 
 
 COLUMNS = _Columns._fields
+_SECRET_AT = COLUMNS.index("secret_hash")  # previous_secret_hash is the next
 
 
 class ClientManager(PrimaryManager["Client"]):
@@ -356,6 +359,11 @@ class Client(ClientRules, models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def secret_hashes(self) -> tuple[str, ...]:
+        """The hashes of the secrets that are good now, the newest first."""
+        return tuple(kept for kept in (self.secret_hash, self.previous_secret_hash) if kept)
 
     def choose_secret(self, secret: str) -> None:
         """Set a secret that a person chose, kept by Django's password hasher. Not saved yet."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -12,12 +12,19 @@ from .. import signals
 from ..guard import throttle
 from ..protocol.errors import TooManyFailures
 from ..web.refusals import log_refusal
+from ..web.reports import forget_fields
 
 
 class LimitedForm(AuthenticationForm):
     """Django's form, with a limit on failures. refusal is there once the limit was met."""
 
     refusal: TooManyFailures | None = None
+
+    def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        if request is not None and self.is_bound:
+            # Whatever is reported from here on would have it: the form alone needs it.
+            forget_fields(request, self.add_prefix("password"), "csrfmiddlewaretoken")
 
     def clean(self) -> dict[str, Any]:
         username = str(self.cleaned_data.get("username", ""))

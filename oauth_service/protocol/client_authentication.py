@@ -10,13 +10,14 @@ from urllib.parse import unquote_plus
 
 from .errors import InvalidClient, InvalidRequest
 from .parameters import Parameters
+from .secret import Secret
 
 METHODS = ("client_secret_basic", "client_secret_post", "none")
 _SERVER_MADE = "sha256$"
 _BASIC = re.compile(r"Basic +([A-Za-z0-9+/=]+)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
     """
     Who a request says it comes from, and what it brings to prove it.
@@ -25,7 +26,7 @@ class Credentials:
     """
 
     client_id: str
-    secrets: tuple[str, ...]
+    secrets: tuple[Secret, ...]
 
 
 def credentials(authorization: str, parameters: Parameters) -> Credentials:
@@ -39,7 +40,7 @@ def credentials(authorization: str, parameters: Parameters) -> Credentials:
         InvalidClient: none at all, or a header that is not well-formed Basic.
         InvalidRequest: "The client MUST NOT use more than one authentication method in each request."
     """
-    client_id, secret = parameters.get("client_id"), parameters.get("client_secret")
+    client_id, secret = parameters.get("client_id"), parameters.secret("client_secret")
     if not authorization:
         if not client_id:
             raise InvalidClient("client authentication is missing", detail="neither client_id nor HTTP Basic was sent")
@@ -53,7 +54,7 @@ def credentials(authorization: str, parameters: Parameters) -> Credentials:
     # Section 2.3.1 has both parts form-encoded; many clients send them raw, and either reading is the holder's.
     readings = dict.fromkeys([unquote_plus(basic_secret), basic_secret])
     # A NUL byte, which "%00" reads as, stands in no secret; some password hashers choke on it.
-    usable = tuple(reading for reading in readings if reading and "\0" not in reading)
+    usable = tuple(Secret(reading) for reading in readings if reading and "\0" not in reading)
     return Credentials(client_id=client_id or identity, secrets=usable)
 
 
@@ -86,6 +87,6 @@ def is_server_made(secret_hash: str) -> bool:
     return secret_hash.startswith(_SERVER_MADE)
 
 
-def matches(secret: str, secret_hash: str) -> bool:
+def matches(secret: Secret, secret_hash: str) -> bool:
     """Tell whether a secret is the one behind a hash_of()."""
-    return hmac.compare_digest(hash_of(secret), secret_hash)
+    return hmac.compare_digest(hash_of(secret.reveal()), secret_hash)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl
 
 from .errors import InvalidRequest
+from .secret import Secret
 
 MAX_PARAMETERS = 100
 
@@ -71,6 +72,15 @@ class Parameters:
         if not value:
             raise InvalidRequest(f"{name} is missing")
         return value
+
+    def secret(self, name: str) -> Secret:
+        """
+        The value of a parameter that proves something; empty if absent.
+
+        Raises:
+            InvalidRequest: the parameter was sent more than once (RFC 6749 section 3.1).
+        """
+        return Secret(self.get(name))
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """Every value of a parameter that a specification lets a client repeat, in the order sent; empty ones left out."""

@@ -1,28 +1,30 @@
 """The token response (RFC 6749 section 5.1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from .secret import Secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenResponse:
-    """expires_in is in seconds; refresh_token and id_token are "" for none; scope is space-delimited."""
+    """expires_in is in seconds; refresh_token and id_token are empty for none; scope is space-delimited."""
 
-    access_token: str
+    access_token: Secret
     expires_in: int
-    refresh_token: str
+    refresh_token: Secret
     scope: str
-    id_token: str = ""
+    id_token: Secret = field(default_factory=lambda: Secret(""))
 
     def members(self) -> dict[str, str | int]:
         """The JSON object, its members in the order of the specification."""
         members: dict[str, str | int] = {
-            "access_token": self.access_token,
+            "access_token": self.access_token.reveal(),
             "token_type": "Bearer",
             "expires_in": self.expires_in,
         }
         if self.refresh_token:
-            members["refresh_token"] = self.refresh_token
+            members["refresh_token"] = self.refresh_token.reveal()
         members["scope"] = self.scope
         if self.id_token:
-            members["id_token"] = self.id_token
+            members["id_token"] = self.id_token.reveal()
         return members

@@ -23,9 +23,11 @@ from django.views.decorators.csrf import csrf_exempt
 
 from ..protocol import bearer, scope
 from ..protocol.errors import BearerError, InsufficientScope, InvalidRequest, MalformedBearer
+from ..protocol.secret import Secret
 from ..tokens import access_token
 from ..tokens.access_token import Bearer
 from ..web.programs import NO_STORE, NOT_SNIFFED, ProgramResponse, fail_in_json, refuse_in_json
+from ..web.reports import seal
 from ..web.requests import ProgramRequest, query_parameters
 from .caching import guard_caches_behind, keep_private
 from .frameworks import guard_operation, tell_rest_framework
@@ -132,7 +134,7 @@ def bearer_of(request: ProgramRequest, *, now: datetime) -> Bearer:
         query = frozenset(query_parameters(request)) if request.query_string else frozenset[str]()
     except InvalidRequest as cause:
         raise MalformedBearer(cause.description) from cause
-    return access_token.verify(bearer.token_of(request.authorization, query=query), now=now)
+    return access_token.verify(Secret(bearer.token_of(request.authorization, query=query)), now=now)
 
 
 def refuse_less(bearer: Bearer, *required_scope: str) -> None:
@@ -156,6 +158,7 @@ def _admit(request: HttpRequest, required_scope: tuple[str, ...]) -> HttpRespons
     except BearerError as refusal:
         return _instead(refuse_in_json(request.path, refusal))
     except Exception as failure:
+        seal(request)  # the answer is a 5xx, and Django mails it to ADMINS
         return _instead(fail_in_json(request.path, failure))
     cast("ProtectedRequest", request).bearer = found
     request.user = found.user  # type: ignore[assignment]

@@ -11,6 +11,7 @@ from ..models import ClientRow, Grant
 from ..protocol import lifecycle, sealed
 from ..protocol.errors import InvalidToken
 from ..protocol.openid import Context
+from ..protocol.secret import Secret
 from . import issue
 
 
@@ -33,7 +34,7 @@ class Bearer:
     openid: Context | None = field(default=None, repr=False)
 
 
-def verify(text: str, *, now: datetime) -> Bearer:
+def verify(text: Secret, *, now: datetime) -> Bearer:
     """
     Hold an access token against its grant, user and client: one statement.
 
@@ -44,7 +45,7 @@ def verify(text: str, *, now: datetime) -> Bearer:
         InvalidToken: malformed, not genuine, expired, revoked, or its grant, user or client is not alive.
     """
     try:
-        unverified = sealed.read(sealed.AccessToken, text)
+        unverified = sealed.read(sealed.AccessToken, text.reveal())
         grant = Grant.objects.in_use(unverified.row_id, token_id=unverified.payload.token_id)
         if grant is None:
             raise InvalidToken("the access token is not valid", detail=f"grant {unverified.row_id}: unknown or ended")

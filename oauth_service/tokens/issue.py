@@ -11,6 +11,7 @@ from ..protocol import sealed
 from ..protocol.authorization_request import AuthorizationRequest
 from ..protocol.openid import Context
 from ..protocol.reply_to import ReplyTo
+from ..protocol.secret import Secret
 from ..protocol.token_response import TokenResponse
 
 
@@ -62,11 +63,13 @@ def tokens(
     )
     refresh_token = sealed.RefreshToken(grant_id=row.pk, generation=generation)
     return TokenResponse(
-        access_token=access_token,
+        access_token=Secret(access_token),
         expires_in=int(lifetime.total_seconds()),
-        refresh_token=_seal(refresh_token, row.secret) if client.may_use("refresh_token") else "",
+        refresh_token=Secret(_seal(refresh_token, row.secret) if client.may_use("refresh_token") else ""),
         scope=scope,
-        id_token=_id_token(row, client, access_token, is_first=not generation, scope=scope, issuer=issuer, now=now),
+        id_token=Secret(
+            _id_token(row, client, access_token, is_first=not generation, scope=scope, issuer=issuer, now=now)
+        ),
     )
 
 

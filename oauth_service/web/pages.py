@@ -23,6 +23,7 @@ from ..database import without_transaction
 from ..protocol.errors import OAuthError, TemporarilyUnavailable, UnverifiedTarget
 from .programs import PRIVATE, Headers, allowed_methods
 from .refusals import log_refusal, unavailable
+from .reports import nothing_reported, seal
 from .requests import ProgramRequest
 
 View = Callable[..., HttpResponseBase]
@@ -44,6 +45,10 @@ def page_endpoint(*methods: str, keeps_opener: bool = False) -> Callable[[View],
         @without_transaction
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            with nothing_reported(request):
+                return decide(request, *args, **kwargs)
+
+        def decide(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             call = ProgramRequest.of(request)
             with signals.request_context(view.__name__, call.method, call.address, call.request_id) as context:
                 if call.method not in allowed or call.method == "OPTIONS":
@@ -53,6 +58,8 @@ def page_endpoint(*methods: str, keeps_opener: bool = False) -> Callable[[View],
                     response = page_or_refusal(request, context, partial(view, request, *args, **kwargs))
                 context.status = response.status_code
             protect_page(response, request, keeps_opener=keeps_opener)
+            if response.status_code >= 500:
+                seal(request)  # Django mails it to ADMINS
             return response
 
         return answer

@@ -17,6 +17,7 @@ from ..database import without_transaction
 from ..protocol import bearer
 from ..protocol.errors import BearerError, InvalidClient, OAuthError, ServerError
 from .refusals import log_refusal, logger, on_one_line, unavailable
+from .reports import detach, forget_locals, nothing_reported
 from .requests import JSON, ProgramRequest
 
 REALM = "oauth_service"
@@ -27,11 +28,15 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class ProgramResponse:
-    """The answer of an endpoint for programs: JSON, or empty and of that type. The repr shows no body: it may hold tokens."""
+    """
+    The answer of an endpoint for programs: JSON, or empty and of that type.
+
+    The repr shows neither body nor headers: they may hold tokens.
+    """
 
     status: int = 200
     body: bytes = field(default=b"", repr=False)
-    headers: Headers = ()
+    headers: Headers = field(default=(), repr=False)
 
     @classmethod
     def of(cls, members: Mapping[str, object], *, status: int = 200, headers: Headers = ()) -> "ProgramResponse":
@@ -112,7 +117,8 @@ def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
         @without_transaction
         @wraps(core)
         def view(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
-            return answer(ProgramRequest.of(request), **kwargs).for_django()
+            with nothing_reported(request):
+                return answer(ProgramRequest.of(detach(request)), **kwargs).for_django()
 
         endpoint = cast("Endpoint", view)
         endpoint.answer = answer
@@ -143,6 +149,7 @@ def fail_in_json(path: str, failure: Exception) -> ProgramResponse:
         return refuse_in_json(path, refusal)
     if settings.DEBUG_PROPAGATE_EXCEPTIONS:
         raise failure
+    forget_locals(failure)
     # Not left to Django: its debug page and error mails would show the local variables, tokens among them.
     context = signals.current_request()
     context.error = ServerError.error

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from oauth_service.models import Client, Consent
 from oauth_service.protocol import client_authentication
+from oauth_service.protocol.secret import Secret
 from tests.guide import Guide
 
 ADD = "/admin/oauth_service/client/add/"
@@ -52,7 +53,7 @@ def shown_secret(response: Any) -> str:
 def test_a_confidential_client_is_answered_with_a_secret_that_works(staff: Browser) -> None:
     """The answer to the registration is the one place where its secret is ever seen."""
     secret = shown_secret(staff.post(ADD, form()))
-    assert client_authentication.matches(secret, Client.objects.get().secret_hash)
+    assert client_authentication.matches(Secret(secret), Client.objects.get().secret_hash)
 
 
 def test_the_page_with_the_secret_is_not_kept_by_any_cache(staff: Browser) -> None:
@@ -106,7 +107,7 @@ def test_a_client_that_becomes_confidential_is_answered_with_a_secret(staff: Bro
     """Without one it could not get tokens any more."""
     secret = shown_secret(staff.post(change_url(public_app), form(client_id=None)))
     public_app.refresh_from_db()
-    assert client_authentication.matches(secret, public_app.secret_hash)
+    assert client_authentication.matches(Secret(secret), public_app.secret_hash)
 
 
 def test_editing_a_client_leaves_its_secret_as_it_is(staff: Browser, presc_man: Client) -> None:

@@ -11,6 +11,7 @@ from oauth_service.protocol import client_authentication
 from oauth_service.protocol.client_authentication import credentials
 from oauth_service.protocol.errors import InvalidClient, InvalidRequest
 from oauth_service.protocol.parameters import Parameters
+from oauth_service.protocol.secret import Secret
 from tests.clauses import clause
 
 MALFORMED = "the Authorization header is not well-formed HTTP Basic"
@@ -24,7 +25,7 @@ def basic(text: str | bytes) -> str:
 def read(authorization: str = "", **body: str) -> tuple[str, tuple[str, ...]]:
     """Who a request says it comes from, and every reading of its secret."""
     found = credentials(authorization, Parameters(body.items()))
-    return found.client_id, found.secrets
+    return found.client_id, tuple(secret.reveal() for secret in found.secrets)
 
 
 # -- what is read ----------------------------------------------------------------------------------------------------
@@ -186,7 +187,7 @@ def test_a_hash_of_a_secret_is_its_sha256() -> None:
 def test_a_secret_matches_its_own_hash_only() -> None:
     """The one comparison that lets a client in."""
     kept = client_authentication.hash_of("abc")
-    assert [client_authentication.matches(secret, kept) for secret in ("abc", "abd", "ABC", "", kept)] == [
+    assert [client_authentication.matches(Secret(secret), kept) for secret in ("abc", "abd", "ABC", "", kept)] == [
         True,
         False,
         False,

@@ -1,11 +1,14 @@
 """The token response."""
 
+from oauth_service.protocol.secret import Secret
 from oauth_service.protocol.token_response import TokenResponse
 
 
 def response(refresh_token: str = "RT_hush") -> TokenResponse:
     """The guide's answer."""
-    return TokenResponse(access_token="AT_hush", expires_in=3600, refresh_token=refresh_token, scope="user profile")
+    return TokenResponse(
+        access_token=Secret("AT_hush"), expires_in=3600, refresh_token=Secret(refresh_token), scope="user profile"
+    )
 
 
 def test_the_members_are_the_guides_in_its_order() -> None:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from oauth_service import conf
 from oauth_service.models import Client
 from oauth_service.protocol import client_authentication
+from oauth_service.web.reports import nothing_reported
 
 
 class Command(BaseCommand):
@@ -33,6 +34,7 @@ class Command(BaseCommand):
             "--without-pkce", action="store_true", help="for a confidential client that cannot do PKCE (RFC 7636)"
         )
 
+    @nothing_reported()
     def handle(self, *args: Any, **options: Any) -> None:
         if options["public"] and options["without_pkce"]:
             raise CommandError("A public client cannot do without PKCE: leave out --without-pkce.")

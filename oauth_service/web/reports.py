@@ -1,0 +1,168 @@
+"""
+What a report of a failure may show: neither what a request of ours brought, nor the local variables it was worked on with.
+
+Django's debug page and error mails, and services that collect errors, copy the request and every frame of the traceback. For our
+endpoints both are emptied before anybody can report: seal() empties Django's request, forget_locals() the frames.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from traceback import clear_frames
+from types import FrameType
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from django.http import HttpRequest, QueryDict
+from django.http.request import HttpHeaders
+from django.urls import Resolver404, resolve
+from django.utils.datastructures import MultiValueDict
+from django.views.debug import SafeExceptionReporterFilter
+
+from ..protocol.parameters import NEVER_IN_A_QUERY
+
+HEADERS = ("HTTP_AUTHORIZATION", "HTTP_PROXY_AUTHORIZATION", "HTTP_COOKIE", "CSRF_COOKIE", "CSRF_COOKIE_NEEDS_UPDATE")
+# PostgreSQL puts the whole row that it refuses there, the secret that seals its tokens included.
+_DETAIL = re.compile(r"\n(?:DETAIL|CONTEXT):.*", re.DOTALL)
+
+
+@contextmanager
+def nothing_reported(request: HttpRequest | None = None) -> Iterator[None]:
+    """Let a failure of the block go on without what the request brought, and without the frames' local variables."""
+    try:
+        yield
+    except BaseException as failure:
+        if request is not None:
+            seal(request)
+        forget_locals(failure)
+        raise
+
+
+def forget_locals(failure: BaseException) -> None:
+    """Empty every frame that a failure, and what caused it, has left behind; what still runs is not touched."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [failure]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        if len(each.args) == 1 and isinstance(said := each.args[0], str):
+            each.args = (_DETAIL.sub("", said),)
+        clear_frames(each.__traceback__)
+        waiting += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+
+
+def detach(request: HttpRequest) -> HttpRequest:
+    """
+    Take a request over: a twin that has everything, while the request itself has nothing left that could be reported.
+
+    For endpoints that act on nothing but what the request carries, and are the only ones to read it.
+    """
+    twin = object.__new__(type(request))
+    twin.__dict__.update(request.__dict__)
+    twin.META = dict(request.META)
+    seal(request)
+    return twin
+
+
+def seal(request: HttpRequest) -> None:
+    """Empty a request of Django's: body, cookies, credentials, and a query that has secrets in it."""
+    kept: Any = request
+    kept._body, kept._stream, kept._read_started = b"", BytesIO(), True
+    kept._post = QueryDict()
+    kept._files = getattr(request, "_files", MultiValueDict())  # Django closes those that there are
+    for name in HEADERS:
+        request.META.pop(name, None)
+    kept.COOKIES = {}
+    if has_secrets(request.META.get("QUERY_STRING", "")):
+        request.META["QUERY_STRING"] = ""
+        kept.GET = QueryDict()
+    if has_secrets(urlsplit(request.META.get("HTTP_REFERER", "")).query):
+        del request.META["HTTP_REFERER"]
+    if "headers" in request.__dict__:
+        kept.headers = HttpHeaders(request.META)
+    if scope := getattr(request, "scope", None):  # ASGI's own copy
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in (b"authorization", b"cookie")]
+        if not request.META.get("QUERY_STRING"):
+            scope["query_string"] = b""
+
+
+def forget_fields(request: HttpRequest, *names: str) -> None:
+    """Take fields out of the form that a request has sent, once somebody else has them."""
+    kept: Any = request
+    kept._post = request.POST.copy()
+    for name in names:
+        kept._post.pop(name, None)
+    kept._body = b""
+
+
+def has_secrets(query: str) -> bool:
+    """Tell whether a query string has a parameter in it that must never be in one."""
+    if "=" not in query:
+        return False
+    try:
+        return not NEVER_IN_A_QUERY.isdisjoint(name for name, _ in parse_qsl(query, errors="replace"))
+    except ValueError:
+        return True  # nobody can tell
+
+
+def is_ours(path: str, urlconf: Any = None) -> bool:
+    """Tell whether a path leads to an endpoint of this app, or to the admin's login page."""
+    try:
+        match = resolve(path, urlconf)
+    except Resolver404:
+        return False
+    return "oauth_service" in match.app_names or ("admin" in match.app_names and match.url_name == "login")
+
+
+class ReporterFilter(SafeExceptionReporterFilter):
+    """
+    Django's filter of its reports, that shows nothing of a request to our endpoints, with DEBUG neither.
+
+    It takes the place of Django's by itself unless the project has set DEFAULT_EXCEPTION_REPORTER_FILTER. What fails in
+    middleware, before an endpoint of ours has the request, is reported by it.
+    """
+
+    def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
+        _seal_if_ours(request)
+        return super().get_post_parameters(request)
+
+    def get_safe_request_meta(self, request: HttpRequest) -> dict[str, Any]:
+        _seal_if_ours(request)
+        return super().get_safe_request_meta(request)
+
+    def get_safe_cookies(self, request: HttpRequest) -> dict[str, Any]:
+        _seal_if_ours(request)
+        return super().get_safe_cookies(request)
+
+    def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: FrameType) -> Any:
+        if _seal_if_ours(request):
+            return [(name, self.cleansed_substitute) for name in tb_frame.f_locals]
+        return super().get_traceback_frame_variables(request, tb_frame)
+
+
+def _seal_if_ours(request: HttpRequest | None) -> bool:
+    if request is None or not is_ours(request.path_info, getattr(request, "urlconf", None)):
+        return False
+    seal(request)
+    return True
+
+
+def before_send(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Take out of an event of Sentry's what a request to our endpoints brought, wherever it failed.
+
+        sentry_sdk.init(..., before_send=oauth_service.web.reports.before_send)
+    """
+    request = event.get("request") or {}
+    if not is_ours(urlsplit(str(request.get("url", ""))).path):
+        return event
+    for name in ("data", "cookies", "query_string", "headers", "env"):
+        request.pop(name, None)
+    for kind in ("exception", "threads"):
+        for value in (event.get(kind) or {}).get("values", ()):
+            for frame in (value.get("stacktrace") or {}).get("frames", ()):
+                frame.pop("vars", None)
+    return event

@@ -1,0 +1,180 @@
+"""What hides a request and a traceback from reports."""
+
+import io
+import sys
+from types import TracebackType
+from typing import Any
+
+import pytest
+from django.conf import settings as project
+from django.contrib.auth.models import User
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest
+from django.test import RequestFactory
+from django.views.debug import ExceptionReporter, get_exception_reporter_filter
+from pytest_django import Settings
+
+from oauth_service import urls
+from oauth_service.web import reports
+from oauth_service.web.reports import detach, forget_locals, nothing_reported, seal
+from tests.guide import FORM, Guide
+
+HUSH = "hush" * 3  # not as a word of this file: reports show lines of the source
+HEADERS = {"Authorization": f"Bearer {HUSH}", "Cookie": f"sessionid={HUSH}; csrftoken={HUSH}"}
+PATHS = sorted({f"/{pattern.pattern}".replace("<path:issuer_path>", "tenant") for pattern in urls.urlpatterns})
+
+
+def sent(path: str = f"/token/?code={HUSH}") -> HttpRequest:
+    """A request full of secrets."""
+    return RequestFactory().post(path, f"token={HUSH}&code={HUSH}", content_type=FORM, headers=HEADERS)
+
+
+def shown(request: HttpRequest) -> str:
+    """All that a report takes from a request."""
+    return repr(
+        [request, request.body, request.POST, request.GET, request.COOKIES, request.META, dict(request.headers)]
+    )
+
+
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_a_sealed_request_has_nothing_left(looked_at: bool) -> None:
+    """Whether somebody has read it before or not."""
+    request = sent()
+    if looked_at:
+        assert "hush" in shown(request)
+    seal(request)
+    assert "hush" not in shown(request)
+
+
+def test_an_asgi_request_keeps_no_second_copy() -> None:
+    """Its scope has the headers and the query once more."""
+    headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+    scope: Any = {"type": "http", "method": "POST", "path": "/token/", "query_string": b"code=hush", "headers": headers}
+    request = ASGIRequest(scope, body_file=io.BytesIO())
+    assert "hush" in repr(request.scope)
+    seal(request)
+    assert "hush" not in repr(request.scope)
+
+
+def test_a_query_without_secrets_stays_as_it_is() -> None:
+    """It says what was asked for."""
+    request = sent("/authorise/?client_id=app&state=xyz")
+    seal(request)
+    assert request.GET["client_id"] == "app"
+
+
+def test_what_an_endpoint_has_taken_over_is_whole() -> None:
+    """Body and headers, while the request that others know has none."""
+    request = sent("/token/")
+    twin = detach(request)
+    assert (twin.body, twin.META["HTTP_AUTHORIZATION"]) == (f"token={HUSH}&code={HUSH}".encode(), f"Bearer {HUSH}")
+    assert "hush" not in shown(request)
+
+
+def fail(secret: str) -> None:
+    """A failure with another one behind it."""
+    try:
+        raise KeyError(len(secret))
+    except KeyError as cause:
+        raise ValueError("it failed") from cause
+
+
+def secrets_of(traceback: TracebackType | None) -> list[Any]:
+    """The values of `secret` in the frames of a failure."""
+    found = []
+    while traceback:
+        found.append(traceback.tb_frame.f_locals.get("secret"))
+        traceback = traceback.tb_next
+    return [value for value in found if value]
+
+
+def test_the_frames_of_a_failure_and_of_its_cause_are_emptied() -> None:
+    """The traceback still says where it was."""
+    with pytest.raises(ValueError, match="it failed") as failure, nothing_reported():
+        fail("hush")
+    cause = failure.value.__cause__
+    assert cause
+    assert secrets_of(failure.tb) + secrets_of(cause.__traceback__) == []
+    assert "fail" in [entry.name for entry in failure.traceback]
+
+
+def test_without_that_they_would_tell() -> None:
+    """The test above looks in the right place."""
+    with pytest.raises(ValueError, match="it failed") as failure:
+        fail("hush")
+    assert secrets_of(failure.tb) == ["hush"]
+
+
+def test_a_row_that_the_database_refused_is_not_in_its_words() -> None:
+    """PostgreSQL tells all of it, and so the secret that seals its tokens."""
+    failure = RuntimeError("null value violates a constraint\nDETAIL:  Failing row contains (1, hush).")
+    forget_locals(failure)
+    assert str(failure) == "null value violates a constraint"
+
+
+# -- outside of our endpoints ------------------------------------------------------------------------------------------
+
+
+def report(request: HttpRequest) -> str:
+    """Django's report of a failure in both its forms."""
+    try:
+        fail(HUSH)
+    except ValueError:
+        reporter = ExceptionReporter(request, *sys.exc_info())
+        return reporter.get_traceback_text() + reporter.get_traceback_html()
+    return ""
+
+
+@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("path", [*PATHS, "/admin/login/"])
+def test_a_failure_before_our_endpoint_is_reported_without_the_request(
+    settings: Settings, path: str, debug: bool
+) -> None:
+    """A middleware of the host's may fail, and Django mails what was sent to us: every URL, and where the admin signs in."""
+    settings.DEBUG = debug
+    text = report(sent(f"{path}?token={HUSH}"))
+    assert (HUSH in text, "POST" in text) == (False, True)
+
+
+def test_elsewhere_djangos_reports_are_as_they_were() -> None:
+    """They are the host's own."""
+    assert HUSH in report(sent("/elsewhere/"))
+
+
+def test_the_filter_is_in_place_without_a_setting() -> None:
+    """Nobody has to remember it."""
+    assert isinstance(get_exception_reporter_filter(sent()), reports.ReporterFilter)
+    assert project.DEFAULT_EXCEPTION_REPORTER_FILTER == "oauth_service.web.reports.ReporterFilter"
+
+
+# -- Sentry ------------------------------------------------------------------------------------------------------------
+
+
+def event(url: str) -> dict[str, Any]:
+    """What its SDK is about to send."""
+    frames = {"frames": [{"function": "token", "vars": {"secret": "hush"}}]}
+    brought = {"data": {"code": "hush"}, "headers": {"Authorization": "hush"}, "query_string": "code=hush"}
+    return {"request": {"url": url, **brought}, "exception": {"values": [{"type": "KeyError", "stacktrace": frames}]}}
+
+
+def test_an_event_about_our_endpoint_is_emptied() -> None:
+    """Where it failed, and how, stays."""
+    left = reports.before_send(event("https://auth.example.com/token/"), {})
+    assert "hush" not in repr(left)
+    assert left["exception"]["values"][0]["stacktrace"]["frames"] == [{"function": "token"}]
+
+
+@pytest.mark.parametrize("url", ["https://auth.example.com/elsewhere/", ""])
+def test_other_events_are_as_they_were(url: str) -> None:
+    """They are the host's own."""
+    assert reports.before_send(event(url), {}) == event(url)
+
+
+# -- forms -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_password_is_out_of_the_request_once_the_form_has_it(guide: Guide, alice: User) -> None:
+    """What is reported from then on, a receiver of a signal that fails, has nothing of it."""
+    answer = guide.browser.post("/login/", {"username": "alice", "password": "wonderland", "next": "/manage-apps/"})
+    assert (answer.status_code, answer["Location"]) == (302, "/manage-apps/")
+    assert "wonderland" not in shown(answer.wsgi_request)
