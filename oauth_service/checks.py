@@ -84,7 +84,7 @@ def _faults() -> Iterator[Finding]:
 
 
 def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E012-E015, E020, E030, W006, W010-W012: what our pages need of the project around them, and views of our settings."""
+    """E012-E015, E020, E030, W006, W010-W014: what our pages need of the project around them, and views of our settings."""
     return [_message(*finding) for finding in (*_faults_of_surroundings(), *host_checks.findings())]
 
 

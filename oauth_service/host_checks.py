@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from inspect import unwrap
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, Resolver404, URLResolver, get_resolver, get_script_prefix, resolve, reverse
+from django.utils import translation
 from django.utils.module_loading import import_string
 
 from . import conf
@@ -29,6 +31,10 @@ AFTER: tuple[tuple[type, type], ...] = (
 PAGES = ("authorise", "deauthorise", "login", "logout", "manage_apps", "signed_out")
 FOR_BROWSER_APPS = ("token", "userinfo", "revoke", "discovery", "jwks")
 
+SHADOWED_HINT = (
+    'Include oauth_service.urls under a prefix, path("o/", include("oauth_service.urls")), with oauth_service.well_known at the '
+    "root; or let the one that is wanted stand first, and silence this."
+)
 CORS = "corsheaders.middleware.CorsMiddleware"
 NINJA = "ninja.operation"
 STRONGHOLD = "stronghold.middleware.LoginRequiredMiddleware"
@@ -41,6 +47,8 @@ def findings() -> Iterator[Finding]:
         paths = {name: reverse(f"oauth_service:{name}") for name in (*PAGES, *FOR_BROWSER_APPS)}
     except NoReverseMatch:
         return  # E015 says so
+    yield from _faults_of_mounting()
+    yield from _faults_of_metadata()
     yield from _faults_of_login_view()
     yield from _faults_of_ninja()
     yield from _faults_of_others_middleware(paths)
@@ -73,6 +81,85 @@ def _faults_of_order() -> Iterator[Finding]:
             )
 
 
+def _faults_of_mounting() -> Iterator[Finding]:
+    for route, view in _routes(get_resolver()):
+        if "<" in route or "(" in route:
+            continue  # one with arguments stands for many addresses
+        found = _view_at(f"/{route}")
+        if found is None or _is_same(found, view):
+            continue
+        if _is_ours(view):
+            yield (
+                "W013",
+                f"/{route} of oauth_service is answered by {_name(found)}, which stands before it in the URLconf.",
+                SHADOWED_HINT,
+            )
+        elif _is_ours(found):
+            yield (
+                "W013",
+                f"/{route} of {_name(view)} is answered by oauth_service, whose URLs stand before it.",
+                SHADOWED_HINT,
+            )
+    if settings.USE_I18N and len(set(map(_token_path_in, dict(settings.LANGUAGES)))) > 1:
+        yield (
+            "W013",
+            "oauth_service.urls are within i18n_patterns(): the endpoints have another address in each language.",
+            "Include them outside of it. Clients keep the addresses of the metadata.",
+        )
+
+
+def _faults_of_metadata() -> Iterator[Finding]:
+    if not isinstance(conf.ISSUER(), str) or get_script_prefix() != "/":
+        return  # below a prefix of the web server's, what is at the root is for that server to say
+    path = urlsplit(conf.ISSUER()).path
+    wanted = [f"/.well-known/oauth-authorization-server{path}"]
+    if conf.is_openid():
+        wanted.append(f"{path}/.well-known/openid-configuration")
+    for address in wanted:
+        if not _is_ours(_view_at(address)):
+            yield (
+                "W014",
+                f"Clients look for the metadata of the issuer at {address}, where it is not.",
+                'Add path("", include("oauth_service.well_known")) to the root URLconf, first of all (RFC 8414 section 3.1).',
+            )
+
+
+def _routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every view, with its address below the root; those with arguments as their pattern has them."""
+    for each in resolver.url_patterns:
+        route = prefix + str(each.pattern).removeprefix("^").removesuffix("$").removesuffix("\\Z")
+        if isinstance(each, URLResolver):
+            yield from _routes(each, route)
+        else:
+            yield route, each.callback
+
+
+def _view_at(path: str) -> Any:
+    """The view that Django finds at a path; None for none."""
+    try:
+        return resolve(path).func
+    except Resolver404:
+        return None
+
+
+def _is_ours(view: Any) -> bool:
+    return str(getattr(view, "__module__", "")).startswith(f"{__package__}.endpoints.")
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    # A project may decorate a view of ours and put it before ours, to ask for a second factor, say.
+    return unwrap(one) is unwrap(other)
+
+
+def _name(view: Any) -> str:
+    return f"{getattr(view, '__module__', '')}.{getattr(view, '__qualname__', type(view).__name__)}"
+
+
+def _token_path_in(language: str) -> str:
+    with translation.override(language):
+        return reverse("oauth_service:token")
+
+
 def _faults_of_login_view() -> Iterator[Finding]:
     if _position(LoginRequiredMiddleware) is None:
         return
@@ -94,20 +181,14 @@ def _faults_of_ninja() -> Iterator[Finding]:
     if _position(LoginRequiredMiddleware) is None or not frameworks.guarded_operations:
         return
     names = ", ".join(sorted(frameworks.guarded_operations))
-    if any(view.__module__ == NINJA and getattr(view, "login_required", True) for view in _views(get_resolver())):
+    if any(
+        view.__module__ == NINJA and getattr(view, "login_required", True) for _route, view in _routes(get_resolver())
+    ):
         yield (
             "W011",
             f"LoginRequiredMiddleware asks for a session before protect sees the token of {names}.",
             "Call login_not_required() with the callback of each of the URL patterns of django-ninja, as the README shows.",
         )
-
-
-def _views(resolver: URLResolver) -> Iterator[Any]:
-    for each in resolver.url_patterns:
-        if isinstance(each, URLResolver):
-            yield from _views(each)
-        else:
-            yield each.callback
 
 
 def _faults_of_others_middleware(paths: dict[str, str]) -> Iterator[Finding]:

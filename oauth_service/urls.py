@@ -1,4 +1,8 @@
-"""URLs: include them at the root of the site. Both forms answer, with and without the slash, from the same view."""
+"""
+URLs: include them at the root of the site, or under a prefix with oauth_service.well_known at the root.
+
+Both forms answer, with and without the slash, from the same view.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -44,6 +48,7 @@ urlpatterns = [
     *_both("signed-out/", signed_out, "signed_out"),
     path(".well-known/oauth-authorization-server/<path:issuer_path>", discovery),
     path(".well-known/oauth-authorization-server", discovery, name="discovery"),
+    path(".well-known/openid-configuration/<path:issuer_path>", openid_configuration),
     path(".well-known/openid-configuration", openid_configuration, name="openid_configuration"),
     *_both("jwks/", jwks, "jwks"),
     path("openapi.json", openapi, name="openapi"),

@@ -162,6 +162,14 @@ def openid_configuration(_: Server) -> PathItem:
     return PathItem.for_programs(get=answered.named("openid_configuration"))
 
 
+def openid_configuration_of_issuer(_: Server) -> PathItem:
+    """The same where RFC 8414 section 5 has it for an issuer with a path."""
+    answered = _METADATA.answering({"404": answers.empty("No OpenID Provider here has this path.")})
+    return PathItem.for_programs(get=answered.named("openid_configuration_of_issuer")).below(
+        "issuer_path", "The path of the issuer, slashes and all."
+    )
+
+
 def manage_apps(_: Server) -> PathItem:
     """The apps that a person has connected."""
     return PathItem.for_people(
@@ -356,6 +364,7 @@ PATHS: Mapping[str, Callable[[Server], PathItem]] = {
     "/.well-known/oauth-authorization-server": discovery,
     "/.well-known/oauth-authorization-server/{issuer_path}": discovery_of_issuer,
     "/.well-known/openid-configuration": openid_configuration,
+    "/.well-known/openid-configuration/{issuer_path}": openid_configuration_of_issuer,
     "/jwks/": jwks,
     "/healthz/": healthz,
     "/readyz/": readyz,

@@ -1,7 +1,7 @@
 """The metadata of this server, as settings and URLs have made it (RFC 8414, OpenID Connect Discovery 1.0)."""
 
 from collections.abc import Iterable
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from django.urls import reverse
 
@@ -12,15 +12,19 @@ from .requests import ProgramRequest
 
 
 def metadata_response(
-    request: ProgramRequest, *, grant_types: Iterable[str], algorithms: Iterable[str]
+    request: ProgramRequest, issuer_path: str, *, grant_types: Iterable[str], algorithms: Iterable[str]
 ) -> ProgramResponse:
     """
-    Describe exactly what works here.
+    Describe exactly what works here; 404 for the path of another issuer.
 
     Args:
+        issuer_path: an issuer with a path has its document where that path follows ours (RFC 8414 section 3.1); "" if none
+            was asked for.
         algorithms: of ID tokens; () without OpenID Connect.
     """
     issuer = conf.issuer_of(request)
+    if issuer_path and urlsplit(issuer).path != f"/{issuer_path}":
+        return ProgramResponse(404)
 
     def url(name: str) -> str:
         return urljoin(issuer, reverse(f"oauth_service:{name}"))

@@ -73,7 +73,7 @@ Errors:
 - `oauth_service.E030`: this app's tables and the accounts are written to several databases. A token is read together with its
   user, and a consent refers to one: let `DATABASE_ROUTERS` send them all to one.
 
-Warnings; all but W006 and W010 to W012 are of production:
+Warnings; all but W006 and W010 to W014 are of production:
 
 - `oauth_service.W001`: no issuer is set. It is then taken from each request's `Host`, which whoever asks may choose among
   `ALLOWED_HOSTS`: set `OAUTH_SERVICE_ISSUER`.
@@ -100,6 +100,12 @@ Warnings; all but W006 and W010 to W012 are of production:
 - `oauth_service.W012`: a setting of Django's under which sign-in or the endpoints fail: cookies with a path or domain that leave
   them out, or with `SameSite=Strict`; `PREPEND_WWW`; a `DEFAULT_CHARSET` other than UTF-8. The message says which, and what to
   set.
+- `oauth_service.W013`: two views have one address, and the URLconf reaches only the first: an endpoint of ours or a page of
+  yours is not there. Include ours under a prefix ([mounting.md](mounting.md)), or let the wanted one stand first and silence
+  this. A view of ours in a decorator that uses `functools.wraps` counts as ours. Also: our URLs within `i18n_patterns`, which
+  gives clients another address in each language.
+- `oauth_service.W014`: the metadata is not where clients look for it, given the issuer. Add
+  `path("", include("oauth_service.well_known"))` to the root URLconf.
 """
 
 UNITS = (

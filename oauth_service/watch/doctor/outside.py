@@ -76,7 +76,7 @@ def _of_identity(outside: Outside) -> Iterator[Finding]:
             "no-metadata",
             f"The metadata is not there: status {outside.metadata.status}.",
             why="Apps that configure themselves find nothing (RFC 8414 section 3).",
-            remedy="Include oauth_service.urls at the root of the site, and let the proxy pass /.well-known/ on.",
+            remedy="Include oauth_service.urls or oauth_service.well_known at the root, and let the proxy pass /.well-known/ on.",
             about=outside.metadata.url,
         )
         return
@@ -96,7 +96,7 @@ def _of_identity(outside: Outside) -> Iterator[Finding]:
             remedy="Run oauth_doctor with the settings of the deployment at that URL.",
         )
     strays = sorted(
-        name for name, value in metadata.items() if name.endswith("_endpoint") and not _is_below(value, said)
+        name for name, value in metadata.items() if name.endswith("_endpoint") and not _is_beside(value, said)
     )
     if strays:
         yield error(
@@ -331,8 +331,9 @@ def _is_page(answer: Answer) -> bool:
     return "default-src" in answer.header("Content-Security-Policy")
 
 
-def _is_below(value: object, issuer: str) -> bool:
-    return isinstance(value, str) and value.startswith(f"{issuer}/")
+def _is_beside(value: object, issuer: str) -> bool:
+    """On the same origin; below the path of the issuer or not."""
+    return isinstance(value, str) and urlsplit(value)[:2] == urlsplit(issuer)[:2]
 
 
 def _is_same(location: str, url: str) -> bool:

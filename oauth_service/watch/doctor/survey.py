@@ -25,15 +25,18 @@ def survey(url: str, *, issuer: str, login_url: str, timeout: float) -> Outside:
         timeout: for each request, in seconds.
     """
 
+    metadata = send("GET", _metadata_url(url), {}, None, timeout=timeout)
+    base = _base(metadata, url)
+
     def ask(method: str, path: str, **headers: str) -> Answer:
         body = "" if method == "POST" else None
-        return send(method, url + path, {**(FORM if method == "POST" else {}), **headers}, body, timeout=timeout)
+        return send(method, base + path, {**(FORM if method == "POST" else {}), **headers}, body, timeout=timeout)
 
     login = send("GET", urljoin(f"{url}/", login_url), {}, None, timeout=timeout)
     return Outside(
         url=url,
         issuer=issuer,
-        metadata=ask("GET", "/.well-known/oauth-authorization-server"),
+        metadata=metadata,
         pairs={path: (ask(method, path), ask(method, path.rstrip("/"))) for path, method in ENDPOINTS.items()},
         bearer=ask("GET", "/userinfo/", Authorization="Bearer AT_oauth_doctor"),
         login=login,
@@ -42,6 +45,20 @@ def survey(url: str, *, issuer: str, login_url: str, timeout: float) -> Outside:
         readiness=ask("GET", "/readyz"),
         metrics=ask("GET", "/metrics/"),
     )
+
+
+def _metadata_url(url: str) -> str:
+    """Where clients look for the metadata of an issuer: its path comes last (RFC 8414 section 3.1)."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{parts.path}"
+
+
+def _base(metadata: Answer, url: str) -> str:
+    """Under which URL the endpoints are: a project may include them under a prefix."""
+    endpoint = metadata.members().get("token_endpoint")
+    if isinstance(endpoint, str) and urlsplit(endpoint)[:2] == urlsplit(url)[:2] and endpoint.endswith("/token/"):
+        return endpoint.removesuffix("/token/")
+    return url
 
 
 def send(method: str, url: str, headers: Mapping[str, str], body: str | None, *, timeout: float) -> Answer:
