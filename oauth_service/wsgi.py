@@ -37,7 +37,7 @@ from . import conf, signals
 from .guard import outage
 from .web.pages import KEEPS_OPENER, PAGE_HEADERS
 from .web.programs import Headers, ProgramResponse, ProgramView
-from .web.requests import FAILED_BEFORE, ProgramRequest
+from .web.requests import FAILED_BEFORE, ProgramRequest, read_unmeasured
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -220,8 +220,10 @@ def _only_read(session: Any) -> Any:
 
 
 def _call(environ: Mapping[str, Any]) -> ProgramRequest:
-    def read() -> bytes:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
+    def read(limit: int) -> bytes:
+        if not (sent := environ.get("CONTENT_LENGTH")):
+            return read_unmeasured(environ, limit)
+        length = int(sent)
         most: Any = settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # None for no limit
         if most is not None and length > most:
             raise RequestDataTooBig

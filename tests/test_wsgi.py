@@ -199,7 +199,7 @@ def test_it_is_given_back_after_a_failure_too(guide: Guide, monkeypatch: pytest.
     given_back: list[bool] = []
     monkeypatch.setattr(Direct, "give_back_connections", lambda self: given_back.append(True))
     entry = wsgi.direct(lambda environ, start_response: [])
-    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/token/", "HTTP_HOST": "testserver", "wsgi.url_scheme": "http"}
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/token/", "HTTP_HOST": "testserver", "CONTENT_LENGTH": "9"}
     statuses: list[str] = []
     entry(environ, lambda status, headers: statuses.append(status))
     assert (statuses, given_back) == (["500 Internal Server Error"], [True])

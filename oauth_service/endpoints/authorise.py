@@ -224,6 +224,7 @@ def _consent_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> H
         "is_reconsent": bool(before),
         "parameters": list(carried.items()),
         "action": request.path,
+        "again": f"{request.path}?{_query(arrival.parameters, is_answer='response_type' not in arrival.parameters)}",
     }
     response = render_page(request, "consent", context)
     protect_page(response, request, leads_on=True)

@@ -60,7 +60,10 @@ def refusal(
     return in_json(description, "Refusal", headers=headers) | {"content": {JSON: {"schema": narrowed}}}
 
 
-TOO_LONG = {"413": refusal("The body is longer than the server reads.", "invalid_request")}
+TOO_LONG = {
+    "411": refusal("The body has no Content-Length, and no end that the server can tell.", "invalid_request"),
+    "413": refusal("The body is longer than the server reads.", "invalid_request"),
+}
 RETRY_AFTER = header("The seconds to wait.", pattern="^[1-9][0-9]*$")
 FAILURE = {
     "500": refusal("Something unexpected; the server's log has it under the reference.", "server_error"),
@@ -118,6 +121,7 @@ UNREADABLE: Mapping[str, JsonObject] = {
 }
 UNREADABLE_BODY: Mapping[str, JsonObject] = {
     **UNREADABLE,
+    "411": {"description": "A page: the body has no Content-Length.", **_ANY_PAGE},
     "413": {"description": "A page: the body is longer than the server reads.", **_ANY_PAGE},
 }
 NOT_OUR_FORM: Mapping[str, JsonObject] = {

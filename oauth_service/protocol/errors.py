@@ -35,6 +35,12 @@ class RequestTooLarge(InvalidRequest):
     status = 413
 
 
+class LengthRequired(InvalidRequest):
+    """The body has no Content-Length (RFC 9110 section 15.5.12)."""
+
+    status = 411
+
+
 class InvalidClient(OAuthError):
     """Client authentication failed."""
 

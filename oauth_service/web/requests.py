@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, UnreadablePostError
 from django.http.request import RawPostDataException
 from django.utils.http import parse_header_parameters
 
 from .. import conf
-from ..protocol.errors import InvalidRequest, RequestTooLarge
+from ..protocol.errors import InvalidRequest, LengthRequired, RequestTooLarge
 from ..protocol.parameters import Parameters, from_form, from_json, refuse_secrets
 
 JSON = "application/json"
@@ -23,12 +25,18 @@ def _no_host() -> str:
     return ""
 
 
+def _no_body(_limit: int) -> bytes:
+    return b""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ProgramRequest:
     """
     One request, as far as an endpoint for programs looks at it, from Django's handler or from the direct way.
 
-    Header values are "" if a header is absent; address is the peer's. get_host may raise DisallowedHost.
+    Header values are "" if a header is absent; address is the peer's. query_string has a character for each octet, as a WSGI
+    environ has it. get_host may raise DisallowedHost. read takes the number of octets that are wanted at most: a body without
+    a Content-Length may be one longer, to tell that it is longer.
     """
 
     method: str
@@ -41,7 +49,7 @@ class ProgramRequest:
     request_id: str = ""
     scheme: str = ""
     get_host: Callable[[], str] = _no_host
-    read: Callable[[], bytes] = bytes
+    read: Callable[[int], bytes] = _no_body
 
     @classmethod
     def of(cls, request: HttpRequest) -> "ProgramRequest":
@@ -49,9 +57,10 @@ class ProgramRequest:
         return cls.from_environ(
             request.META,
             path=request.path,
+            query_string=_octets_of_query(request),
             scheme=request.scheme or "",
             get_host=request.get_host,
-            read=lambda: request.body,
+            read=partial(_body_of, request),
         )
 
     @classmethod
@@ -60,7 +69,8 @@ class ProgramRequest:
         environ: Mapping[str, Any],
         *,
         path: str,
-        read: Callable[[], bytes],
+        read: Callable[[int], bytes],
+        query_string: str = "",
         scheme: str = "",
         get_host: Callable[[], str] = _no_host,
     ) -> "ProgramRequest":
@@ -69,7 +79,7 @@ class ProgramRequest:
         return cls(
             method=get("REQUEST_METHOD", ""),
             path=path,
-            query_string=get("QUERY_STRING", ""),
+            query_string=query_string or get("QUERY_STRING", ""),
             authorization=get("HTTP_AUTHORIZATION", ""),
             content_type=get("CONTENT_TYPE", ""),
             content_length=get("CONTENT_LENGTH", ""),
@@ -88,7 +98,7 @@ def query_parameters(request: ProgramRequest | HttpRequest) -> Parameters:
     Raises:
         InvalidRequest: not UTF-8, a NUL byte, or too many.
     """
-    text = request.query_string if isinstance(request, ProgramRequest) else request.META.get("QUERY_STRING", "")
+    text = request.query_string if isinstance(request, ProgramRequest) else _octets_of_query(request)
     return from_form(text.encode("latin-1"))
 
 
@@ -98,7 +108,8 @@ def body_parameters(request: ProgramRequest) -> Parameters:
 
     Raises:
         RequestTooLarge: longer than OAUTH_SERVICE_REQUEST_BODY_LIMIT.
-        InvalidRequest: another content type, malformed, or a secret in the URL.
+        LengthRequired: it has no Content-Length, and the server does not say where it ends.
+        InvalidRequest: another content type, malformed, cut short, or a secret in the URL.
     """
     if request.query_string:
         refuse_secrets(query_parameters(request))
@@ -108,13 +119,17 @@ def body_parameters(request: ProgramRequest) -> Parameters:
     if len(length) > len(str(limit)) or int(length) > limit:  # int() refuses thousands of digits
         raise RequestTooLarge(f"the body is longer than {limit} bytes")
     try:
-        body = request.read()
+        body = request.read(limit)
     except RequestDataTooBig as cause:
         raise RequestTooLarge("the body is longer than DATA_UPLOAD_MAX_MEMORY_SIZE") from cause
     except UnreadablePostError as cause:
         raise InvalidRequest("the body could not be read", detail=f"it broke off: {cause}") from cause
     except RawPostDataException as cause:  # Django's CSRF check has looked for its token in a multipart form
         raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}") from cause
+    if len(body) > limit:
+        raise RequestTooLarge(f"the body is longer than {limit} bytes")
+    if len(body) < int(length):  # some servers hand on what came before the connection broke off
+        raise InvalidRequest("the body could not be read", detail=f"{len(body)} of {length} bytes came")
     content_type, options = request.content_type, dict[str, str]()
     if content_type not in (JSON, FORM):
         if "*" in content_type:  # an RFC 2231 parameter: HTTP has none here, and releases of Django read it differently
@@ -130,3 +145,49 @@ def body_parameters(request: ProgramRequest) -> Parameters:
     if content_type == FORM or not body:
         return from_form(body)
     raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}", detail=f"{content_type[:100]!r}")
+
+
+def read_unmeasured(environ: Mapping[str, Any], limit: int) -> bytes:
+    """
+    A body without a Content-Length, as its WSGI server has put it together from its chunks (RFC 9112 section 7.1).
+
+    Args:
+        limit: octets that are wanted at most; one more is read, to tell a longer body.
+
+    Raises:
+        LengthRequired: the server does not say that its input ends by itself. To read it might wait for ever.
+        RequestDataTooBig: longer than DATA_UPLOAD_MAX_MEMORY_SIZE.
+        UnreadablePostError: it broke off.
+    """
+    if not environ.get("wsgi.input_terminated"):
+        if environ.get("HTTP_TRANSFER_ENCODING"):
+            raise LengthRequired("the body must have a Content-Length")
+        return b""
+    most: Any = settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # None for no limit
+    parts: list[bytes] = []
+    room = limit + 1
+    try:
+        while room and (part := environ["wsgi.input"].read(room)):
+            parts.append(part)
+            room -= len(part)
+    except OSError as cause:
+        raise UnreadablePostError(*cause.args) from cause
+    body = b"".join(parts)
+    if most is not None and len(body) > most:
+        raise RequestDataTooBig
+    return body
+
+
+def _body_of(request: HttpRequest, limit: int) -> bytes:
+    if request.META.get("CONTENT_LENGTH"):
+        return request.body
+    if "wsgi.input" in request.META:
+        # Django takes a body without a length for an empty one.
+        return read_unmeasured(request.META, limit)
+    return request.read(limit + 1)  # ASGI: in a file by now, however long it is
+
+
+def _octets_of_query(request: HttpRequest) -> str:
+    text: str = request.META.get("QUERY_STRING", "")
+    # ASGI hands it over as octets, and Django decodes them as UTF-8.
+    return text if "wsgi.input" in request.META else text.encode().decode("latin-1")

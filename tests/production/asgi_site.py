@@ -1,0 +1,9 @@
+"""The server's site by ASGI, through Django's own handler, as a project of somebody's own may serve it."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.server.settings")
+
+from django.core.asgi import get_asgi_application
+
+application = get_asgi_application()
