@@ -9,6 +9,7 @@ import hypothesis
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client as Browser
+from django.urls import set_script_prefix, set_urlconf
 
 from oauth_service import testing
 from oauth_service.models import Client
@@ -35,6 +36,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def forget_everything() -> None:
     """No test profits from a secret that another has proven or refuted, nor pays for what failed in it."""
     testing.forget_everything()
+
+
+@pytest.fixture(autouse=True)
+def forget_urls() -> None:
+    """No test looks addresses up where another had mounted them: Django keeps URLconf and prefix for each thread."""
+    set_urlconf(None)
+    set_script_prefix("/")
 
 
 @pytest.fixture(autouse=True)
