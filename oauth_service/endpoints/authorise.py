@@ -1,5 +1,6 @@
 """GET, POST /authorise/ -- the authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core 1.0 section 3.1.2)."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -156,12 +157,7 @@ def _sign_in_again(request: HttpRequest, arrival: Arrival, *, now: datetime) -> 
         # The login page has sent somebody who is signed in straight back: it must not know them.
         setattr(request, SILENT_ATTRIBUTE, True)
         logout(request)
-    demanded = Interaction(
-        since=int(now.timestamp()),
-        before=event.id if event else "",
-        account=before.account,
-        stepped_up=before.stepped_up,
-    )
+    demanded = replace(before, since=int(now.timestamp()), before=event.id if event else "")
     onward = _go_on(request, arrival, demanded, now=now)
     response = redirect_to_login(onward, settings.LOGIN_URL)
     # Our own login page lets somebody who is signed in pass, unless it is told not to.
@@ -172,8 +168,7 @@ def _sign_in_again(request: HttpRequest, arrival: Arrival, *, now: datetime) -> 
 def _step_up(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
     pages = conf.STEP_UP_URLS()
     url = next(pages[acr] for acr in arrival.asked.acr_values if acr in pages)
-    before = arrival.interaction
-    stepped_up = Interaction(since=before.since, before=before.before, account=before.account, stepped_up=True)
+    stepped_up = replace(arrival.interaction, stepped_up=True)
     return redirect_to_login(_go_on(request, arrival, stepped_up, now=now), resolve_url(url))
 
 
@@ -196,10 +191,7 @@ def _query(parameters: Parameters, *, is_answer: bool, sealed: str = "") -> str:
 
 
 def _account_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
-    before = arrival.interaction
-    chosen = Interaction(
-        since=before.since, before=before.before, account=str(request.user.pk), stepped_up=before.stepped_up
-    )
+    chosen = replace(arrival.interaction, account=str(request.user.pk))
     context = {
         "client": arrival.client,
         "go_on": _go_on(request, arrival, chosen, now=now),
@@ -233,11 +225,10 @@ def _consent_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> H
 
 def _as_seen(arrival: Arrival, *, now: datetime) -> str:
     """The sign-in was fresh enough when the page was shown; it stays so while the person reads."""
-    event, before = arrival.visitor.event, arrival.interaction
+    event = arrival.visitor.event
     if event is None or not arrival.asked.depends_on_sign_in:
         return ""
-    seen = Interaction(since=event.auth_time, account=before.account, stepped_up=before.stepped_up)
-    return arrival.seal(seen, now=now)
+    return arrival.seal(replace(arrival.interaction, since=event.auth_time, before=""), now=now)
 
 
 def _carried(parameters: Parameters, *, sealed: str = "") -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from .errors import InvalidRequest
@@ -31,8 +31,6 @@ CLAIMS_OF_SCOPE: Mapping[str, tuple[str, ...]] = {
 }
 SCOPE_OF_CLAIM: Mapping[str, str] = {claim: scope for scope, claims in CLAIMS_OF_SCOPE.items() for claim in claims}
 _MAX_LENGTH = 4096
-# Claims about the sign-in or the user's identity: they need no scope, and are not the project's to answer.
-_OF_THE_TOKEN = frozenset({"sub", "acr", "auth_time", "amr", "nonce", "iss", "aud", "exp", "iat", "sid"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +47,6 @@ class ClaimsRequest:
     acr_values: tuple[str, ...] = ()
     acr_is_essential: bool = False
     sub: str = ""
-    needs_auth_time: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -82,7 +79,6 @@ class ClaimsRequest:
             acr_values=tuple(value for value in _values(acr) if isinstance(value, str)),
             acr_is_essential=acr.get("essential") is True,
             sub=str(subs[0]) if subs else "",
-            needs_auth_time=_object(id_token.get("auth_time")).get("essential") is True,
         )
 
     @property
@@ -97,14 +93,7 @@ class ClaimsRequest:
         def kept(claims: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
             return {name: values for name, values in claims.items() if SCOPE_OF_CLAIM[name] in allowed}
 
-        return ClaimsRequest(
-            userinfo=kept(self.userinfo),
-            id_token=kept(self.id_token),
-            acr_values=self.acr_values,
-            acr_is_essential=self.acr_is_essential,
-            sub=self.sub,
-            needs_auth_time=self.needs_auth_time,
-        )
+        return replace(self, userinfo=kept(self.userinfo), id_token=kept(self.id_token))
 
 
 def answer(wanted: Mapping[str, tuple[Any, ...]], known: Mapping[str, object]) -> dict[str, object]:
@@ -115,11 +104,7 @@ def answer(wanted: Mapping[str, tuple[Any, ...]], known: Mapping[str, object]) -
 
 
 def _wanted(claims: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    return {
-        name: tuple(_values(_object(each)))
-        for name, each in claims.items()
-        if name in SCOPE_OF_CLAIM and name not in _OF_THE_TOKEN
-    }
+    return {name: tuple(_values(_object(each))) for name, each in claims.items() if name in SCOPE_OF_CLAIM}
 
 
 def _object(value: Any) -> Mapping[str, Any]:
