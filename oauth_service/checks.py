@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from importlib.util import find_spec
+from itertools import combinations
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -89,7 +90,7 @@ def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_deployment(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E019, W001-W005, W007-W009: what a server on the open network needs besides."""
+    """E019, W001-W005, W007-W009, W040: what a server on the open network needs besides."""
     return [] if _mistyped() else [_message(*finding) for finding in _wants_of_deployment()]
 
 
@@ -276,6 +277,7 @@ def _wants_of_deployment() -> Iterator[Finding]:
             f"SECRET_KEY, which seals codes and tokens, has fewer than {SHORTEST_TOKEN_KEY} characters.",
             f"Set 50 random ones, or {conf.TOKEN_KEY.name}.",
         )
+    yield from _keys_that_are_not_apart()
     issuer = urlsplit(conf.ISSUER())
     if not conf.ISSUER():
         yield (
@@ -318,6 +320,29 @@ def _wants_of_deployment() -> Iterator[Finding]:
             "SQLite begins its transactions as readers: two that both come to write fail with “database is locked”.",
             'Set "transaction_mode": "IMMEDIATE" in the OPTIONS of the database.',
         )
+
+
+def _keys_that_are_not_apart() -> Iterator[Finding]:
+    """W040: a secret that stands under two names does both jobs, and is lost with either."""
+    by_name = {
+        "SECRET_KEY": [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS],
+        conf.TOKEN_KEY.name: [conf.TOKEN_KEY()],
+        conf.TOKEN_KEY_FALLBACKS.name: conf.TOKEN_KEY_FALLBACKS(),
+        conf.PAIRWISE_KEY.name: [conf.PAIRWISE_KEY()],
+        conf.METRICS_SECRET.name: [conf.METRICS_SECRET()],
+    }
+    known = {name: {force_bytes(key) for key in given if key} for name, given in by_name.items()}
+    for first, second in combinations(known, 2):
+        if known[first].isdisjoint(known[second]):
+            continue
+        if (first, second) == ("SECRET_KEY", conf.TOKEN_KEY_FALLBACKS.name):
+            yield (
+                "W040",
+                f"{second} names SECRET_KEY: it still opens codes and tokens.",
+                "Take it out once nothing alive was sealed by it; oauth_doctor says when (docs/token-key.md).",
+            )
+        else:
+            yield "W040", f"{first} and {second} have a key in common.", "Give each a random one of its own."
 
 
 def _fault_of_issuer(issuer: str) -> str:

@@ -84,13 +84,15 @@ TOKEN_KEY = Setting(
     "OAUTH_SERVICE_TOKEN_KEY",
     str,
     "",
-    "The key that seals codes and tokens, 32 random characters or more; without it one is derived from `SECRET_KEY`.",
+    "The key that seals codes and tokens, 32 random characters or more. Without it one is derived from `SECRET_KEY`; with it "
+    "`SECRET_KEY` opens nothing. [token-key.md](token-key.md) says how to set it and how to replace it.",
 )
 TOKEN_KEY_FALLBACKS: Setting[Sequence[str]] = Setting(
     "OAUTH_SERVICE_TOKEN_KEY_FALLBACKS",
     (list, tuple),
     (),
-    "Keys that `OAUTH_SERVICE_TOKEN_KEY` replaced: what they sealed stays good. `SECRET_KEY_FALLBACKS` likewise.",
+    "Keys that open beside `OAUTH_SERVICE_TOKEN_KEY`: those it replaced, and the one that will replace it. "
+    "`SECRET_KEY_FALLBACKS` are for servers without a token key.",
 )
 CLAIMS = Setting(
     "OAUTH_SERVICE_CLAIMS",
@@ -235,14 +237,17 @@ def issuer_of(request: Arrival) -> str:
 
 
 def token_keys() -> tuple[bytes, ...]:
-    """The server's token keys, 32 bytes each: the one that seals now, then those that still open."""
+    """
+    The server's token keys, 32 bytes each: the one that seals now, then those that open, too.
+
+    Keys that are set apart are apart: where there is a TOKEN_KEY, SECRET_KEY opens only if the fallbacks name it.
+    """
     try:
         return cast("tuple[bytes, ...]", _in_force["token_keys"])
     except KeyError:
-        own = [TOKEN_KEY(), *TOKEN_KEY_FALLBACKS()] if TOKEN_KEY() else []
-        # SECRET_KEY stays able to open, so that setting a token key of its own later ends no session.
-        keys = [force_bytes(key) for key in [*own, settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]]
-        derived = tuple(hmac.digest(b"oauth_service.token_key", key, hashlib.sha256) for key in keys)
+        own = TOKEN_KEY()
+        keys = [own, *TOKEN_KEY_FALLBACKS()] if own else [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+        derived = tuple(hmac.digest(b"oauth_service.token_key", force_bytes(key), hashlib.sha256) for key in keys)
         return cast("tuple[bytes, ...]", _in_force.setdefault("token_keys", derived))
 
 

@@ -1,9 +1,11 @@
 """The system checks: each id is raised by what it is for, and by nothing else."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from pytest_django import Settings
 
 from config.server.urls import urlpatterns as server_urls
 from config.sites import ROOT
+from oauth_service import conf
 from oauth_service.checks import check_deployment, check_names, check_surroundings, check_values
 from tests.database import connection
 
@@ -308,6 +311,29 @@ def test_a_short_secret_key_that_seals_nothing_is_djangos_to_judge(safe: Setting
     safe.SECRET_KEY = "k" * 31
     safe.OAUTH_SERVICE_TOKEN_KEY = "t" * 32
     assert ids(check_deployment) == []
+
+
+SECRETS = (
+    "SECRET_KEY",
+    *(setting.name for setting in conf.ALL if re.search(r"_(KEY|SECRET)(_FALLBACKS)?$", setting.name)),
+)
+
+
+@pytest.mark.parametrize(("first", "second"), list(combinations(SECRETS, 2)))
+def test_one_secret_under_two_names(safe: Settings, first: str, second: str) -> None:
+    """Keys that are set apart are apart: it would be lost with either."""
+    safe.OAUTH_SERVICE_TOKEN_KEY = "t" * 32
+    for name in (first, second):
+        setattr(safe, name, ["s" * 32] if name.endswith("FALLBACKS") else "s" * 32)
+    assert ids(check_deployment) == ["W040"]
+
+
+def test_a_secret_key_of_before_counts_as_well(safe: Settings) -> None:
+    """It leaves the fallbacks of tokens by the same step."""
+    safe.SECRET_KEY_FALLBACKS = ["o" * 32]
+    safe.OAUTH_SERVICE_TOKEN_KEY, safe.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = "t" * 32, ["o" * 32]
+    [message] = check_deployment(None)
+    assert (message.id, "oauth_doctor says when" in str(message.hint)) == ("oauth_service.W040", True)
 
 
 def test_a_view_that_no_token_can_ever_open(safe: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -41,8 +42,8 @@ def unapplied() -> list[str]:
 
 def _has_keys() -> bool:
     try:
-        return bool(conf.token_keys())
-    except ImproperlyConfigured:  # Django's word for an empty SECRET_KEY
+        return bool(settings.SECRET_KEY and conf.token_keys())
+    except ImproperlyConfigured:  # Django's word for an empty SECRET_KEY, which signs the sessions in any case
         return False
 
 

@@ -106,6 +106,9 @@ Warnings; all but W006 and W010 to W014 are of production:
   gives clients another address in each language.
 - `oauth_service.W014`: the metadata is not where clients look for it, given the issuer. Add
   `path("", include("oauth_service.well_known"))` to the root URLconf.
+- `oauth_service.W040`: one secret stands under two names, such as `SECRET_KEY` among `OAUTH_SERVICE_TOKEN_KEY_FALLBACKS`. Whoever
+  learns it has both: give each name a random one of its own. During a move from `SECRET_KEY` it is right for a time
+  ([token-key.md](token-key.md)).
 """
 
 UNITS = (

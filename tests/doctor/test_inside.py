@@ -1,7 +1,7 @@
 """The deployment as it sees itself."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from oauth_service.watch.doctor.inside import LARGEST_BACKLOG, Inside, findings
 GOOD = Inside(
     has_own_token_key=True,
     keys=2,
+    sealed_since=None,
     session_cookie_is_http_only=True,
     session_cookie_same_site="Lax",
     database_skew=timedelta(seconds=-1),
@@ -35,6 +36,7 @@ def test_nothing_is_found_in_a_good_one() -> None:
     ("changes", "id_", "level"),
     [
         ({"has_own_token_key": False}, "no-token-key", Level.NOTE),
+        ({"sealed_since": datetime(2026, 1, 1, tzinfo=UTC)}, "earlier-keys", Level.NOTE),
         ({"keys": 5}, "many-keys", Level.WARNING),
         ({"session_cookie_is_http_only": False}, "session-cookie-readable", Level.WARNING),
         ({"session_cookie_same_site": "None"}, "session-cookie-everywhere", Level.WARNING),

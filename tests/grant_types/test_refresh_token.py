@@ -207,13 +207,16 @@ def test_a_database_that_was_set_back_ends_nothing(guide: Guide, caplog: pytest.
     assert Grant.objects.count() == 1
 
 
-def test_setting_a_token_key_ends_no_session(guide: Guide, settings: Settings) -> None:
-    """What was sealed with the key before stays good, as with Django's SECRET_KEY_FALLBACKS."""
+def test_moving_to_a_token_key_ends_no_connection(guide: Guide, settings: Settings) -> None:
+    """What was sealed with the key before stays good while it is among the fallbacks, SECRET_KEY too."""
     tokens = guide.tokens()
     settings.OAUTH_SERVICE_TOKEN_KEY = "k" * 32
+    settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = [settings.SECRET_KEY]
     renewed = guide.refresh(tokens["refresh_token"]).json()
     settings.OAUTH_SERVICE_TOKEN_KEY = "l" * 32
-    settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = ["k" * 32]
+    settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = ["k" * 32, settings.SECRET_KEY]
     assert [guide.is_alive(pair["access_token"]) for pair in (tokens, renewed)] == [True, True]
+    settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = ["k" * 32]
+    assert [guide.is_alive(pair["access_token"]) for pair in (tokens, renewed)] == [False, True]
     settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = []
-    assert [guide.is_alive(pair["access_token"]) for pair in (tokens, renewed)] == [True, False]
+    assert [guide.is_alive(pair["access_token"]) for pair in (tokens, renewed)] == [False, False]

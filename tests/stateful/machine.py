@@ -237,10 +237,22 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(["token_key", "secret_key"]), keeps=st.sampled_from([True, True, False]))
     def rotate_key(self, name: str, keeps: bool) -> None:
-        """OAUTH_SERVICE_TOKEN_KEY or SECRET_KEY is replaced; the old one stays among the fallbacks, or all of those go."""
-        old = getattr(self.world, name)
-        setattr(self.world, name, self.new_key())
-        self.world.fallbacks = [*self.world.fallbacks, old] if keeps and old else self.world.fallbacks if keeps else []
+        """
+        OAUTH_SERVICE_TOKEN_KEY or SECRET_KEY is replaced; the old one stays among its fallbacks, or all of those go.
+
+        The first token key replaces SECRET_KEY, which opens from then on only what a fallback of its own says.
+        """
+        world = self.world
+        if name == "token_key":
+            before = (
+                [world.token_key, *world.token_fallbacks]
+                if world.token_key
+                else [world.secret_key, *world.secret_fallbacks]
+            )
+            world.token_key, world.token_fallbacks = self.new_key(), before if keeps else []
+        else:
+            world.secret_fallbacks = [world.secret_key, *world.secret_fallbacks] if keeps else []
+            world.secret_key = self.new_key()
         self.set_keys()
 
     @rule(seconds=st.sampled_from(SPANS))
@@ -403,15 +415,12 @@ class Lifecycle(RuleBasedStateMachine):
         return f"key {self.made_keys} of the stateful test, long enough"
 
     def set_keys(self) -> None:
-        """The settings as the model has them; either list of fallbacks opens."""
-        own, others = self.world.fallbacks[::2], self.world.fallbacks[1::2]
-        if not self.world.token_key:
-            own, others = [], self.world.fallbacks
+        """The settings as the model has them."""
         override = override_settings(
             SECRET_KEY=self.world.secret_key,
-            SECRET_KEY_FALLBACKS=others,
+            SECRET_KEY_FALLBACKS=self.world.secret_fallbacks,
             OAUTH_SERVICE_TOKEN_KEY=self.world.token_key,
-            OAUTH_SERVICE_TOKEN_KEY_FALLBACKS=own,
+            OAUTH_SERVICE_TOKEN_KEY_FALLBACKS=self.world.token_fallbacks,
         )
         override.enable()
         self.overridden.append(override)

@@ -103,7 +103,8 @@ class World:
     now: int
     secret_key: str = "secret 0"
     token_key: str = ""
-    fallbacks: list[str] = field(default_factory=list)
+    token_fallbacks: list[str] = field(default_factory=list)
+    secret_fallbacks: list[str] = field(default_factory=list)
     consents: list[Consent] = field(default_factory=list)
     codes: list[Code] = field(default_factory=list)
     grants: list[Grant] = field(default_factory=list)
@@ -119,7 +120,9 @@ class World:
 
     def opens(self, key: str) -> bool:
         """Whether what a key sealed is still good."""
-        return key in (self.token_key, self.secret_key, *self.fallbacks)
+        if self.token_key:
+            return key in (self.token_key, *self.token_fallbacks)
+        return key in (self.secret_key, *self.secret_fallbacks)
 
     # -- life ----------------------------------------------------------------------------------------------------------
 

@@ -11,10 +11,11 @@ from django.db import connections, models
 from django.utils import timezone
 
 from ... import conf, database
-from ...models import Client, Consent
+from ...models import Client, Consent, Grant
 from ...models.purge import SWEPT
 from ...protocol import client_authentication
 from ...protocol.errors import TemporarilyUnavailable
+from ...protocol.interaction import LIFETIME_SECONDS
 from ...tokens import keys
 from .. import readiness
 from . import signing
@@ -49,6 +50,7 @@ def of_inside(*, now: datetime) -> Inside:
     return Inside(
         has_own_token_key=bool(conf.TOKEN_KEY()),
         keys=len(conf.token_keys()),
+        sealed_since=_sealed_since(now) if conf.TOKEN_KEY_FALLBACKS() else None,
         session_cookie_is_http_only=bool(settings.SESSION_COOKIE_HTTPONLY),
         session_cookie_same_site=str(settings.SESSION_COOKIE_SAMESITE or ""),
         database_skew=_skew(),
@@ -114,6 +116,26 @@ def no_database(fault: Exception) -> Finding:
         why="Without it no code is issued and no token accepted.",
         remedy="See that it runs, and that DATABASES names it rightly.",
     )
+
+
+def _sealed_since(now: datetime) -> datetime:
+    """
+    The moment since when all was sealed that is still alive.
+
+    A refresh seals anew. The access token from before it lives on for its time, and so does what may still be retried, a code
+    or the way through our pages.
+    """
+    [of_clients] = Client.objects.aggregate(longest=models.Max("access_token_lifetime")).values()
+    lives_on = max(
+        conf.ACCESS_TOKEN_LIFETIME(),
+        of_clients or timedelta(0),
+        conf.REFRESH_RETRY_WINDOW(),
+        conf.AUTHORIZATION_CODE_LIFETIME(),
+        timedelta(seconds=LIFETIME_SECONDS),
+    )
+    certain: datetime = now - lives_on
+    [oldest] = Grant.objects.filter(expires_at__gt=now).aggregate(oldest=models.Min("refreshed_at")).values()
+    return min(oldest, certain) if oldest else certain
 
 
 def _skew() -> timedelta:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from .finding import Finding, error, note, warning
 
@@ -18,12 +18,14 @@ class Inside:
     What a process of the deployment knows of it.
 
     database_skew is the database's clock minus ours; backlog counts rows that should have been swept a day ago;
-    unapplied names migrations; keys counts those that open tokens; proxies_let_in are those of METRICS_ADDRESSES where trusted
+    unapplied names migrations; keys counts those that open tokens; sealed_since is the moment since when all was sealed that is
+    still alive, None if there are no earlier keys to remove; proxies_let_in are those of METRICS_ADDRESSES where trusted
     proxies are, too.
     """
 
     has_own_token_key: bool
     keys: int
+    sealed_since: datetime | None
     session_cookie_is_http_only: bool
     session_cookie_same_site: str
     database_skew: timedelta
@@ -46,7 +48,15 @@ def _of_keys(inside: Inside) -> Iterator[Finding]:
             "no-token-key",
             "OAUTH_SERVICE_TOKEN_KEY is not set: tokens are sealed by a key derived from SECRET_KEY.",
             why="Rotating SECRET_KEY, which everything else in the project uses too, then concerns every connection.",
-            remedy="Set it to 32 random characters or more; what SECRET_KEY sealed stays good.",
+            remedy="Set it to 32 random characters or more, and move to it as docs/token-key.md says.",
+        )
+    if inside.sealed_since:
+        yield note(
+            "earlier-keys",
+            f"OAUTH_SERVICE_TOKEN_KEY_FALLBACKS has earlier keys; all that is alive was sealed since "
+            f"{inside.sealed_since:%Y-%m-%d %H:%M} UTC.",
+            why="Whoever has an earlier key opens what it sealed, and one that is needed no more is only a risk.",
+            remedy="Take out those that every server had replaced before then.",
         )
     if inside.keys > MOST_KEYS:
         yield warning(

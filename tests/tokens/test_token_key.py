@@ -1,0 +1,152 @@
+"""The key that seals: what it sealed opens with it, and SECRET_KEY is apart from it (docs/token-key.md)."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from config.sites import ROOT
+from oauth_service import conf
+from oauth_service.models import Client, Grant, SigningKey
+from oauth_service.protocol import interaction
+from oauth_service.protocol.parameters import Parameters
+from oauth_service.tokens import keys
+from oauth_service.watch.doctor import facts
+from tests.guide import Guide
+
+OWN = "k" * 40
+NOTHING = interaction.Interaction()
+
+
+def code(guide: Guide) -> Callable[[], bool]:
+    """Whether a code that was issued now can be exchanged later."""
+    issued = guide.code()
+    return lambda: guide.exchange(issued).status_code == 200
+
+
+def access_token(guide: Guide) -> Callable[[], bool]:
+    """Whether an access token can be used."""
+    token = guide.tokens()["access_token"]
+    return lambda: guide.is_alive(token)
+
+
+def refresh_token(guide: Guide) -> Callable[[], bool]:
+    """Whether a refresh token can be used."""
+    token = guide.tokens()["refresh_token"]
+    return lambda: bool(guide.refresh(token).status_code == 200)
+
+
+def revocation(guide: Guide) -> Callable[[], bool]:
+    """Whether a refresh token ends its connection."""
+    token = guide.tokens()["refresh_token"]
+
+    def ends() -> bool:
+        guide.revoke(token)
+        return not Grant.objects.exists()
+
+    return ends
+
+
+def way_through_our_pages(guide: Guide) -> Callable[[], bool]:
+    """Whether a demand for a fresh sign-in is believed."""
+    parameters, now = Parameters([]), int(timezone.now().timestamp())
+    sealed = interaction.Interaction(since=now).seal(parameters, key=conf.token_keys()[0], now=now)
+    carried = Parameters([(interaction.PARAMETER, sealed)])
+    return lambda: interaction.read(carried, keys=conf.token_keys(), now=now) != NOTHING
+
+
+def signing_key(guide: Guide) -> Callable[[], bool]:
+    """Whether a process that starts can read the private part of a signing key."""
+    keys.sign({}, algorithm="ES256", typ="JWT", now=timezone.now())
+    [kid] = SigningKey.objects.filter(algorithm="ES256").values_list("kid", flat=True)
+
+    def is_readable() -> bool:
+        keys.forget()
+        return any(each.key.kid == kid and each.key.can_sign for each in keys.survey(timezone.now()))
+
+    return is_readable
+
+
+SEALED = (code, access_token, refresh_token, revocation, way_through_our_pages, signing_key)
+
+
+@pytest.fixture(autouse=True)
+def provider(settings: Settings) -> None:
+    """A server that signs, too."""
+    settings.OAUTH_SERVICE_SCOPES = {**conf.SCOPES(), "openid": "Who you are"}
+
+
+@pytest.mark.parametrize("seal", SEALED, ids=lambda seal: seal.__name__)
+@pytest.mark.parametrize("named", [True, False], ids=["SECRET_KEY among the fallbacks", "SECRET_KEY apart"])
+def test_secret_key_opens_only_what_a_fallback_says(guide: Guide, settings: Settings, seal: Any, named: bool) -> None:
+    """Whoever learns SECRET_KEY, which the whole project uses, has no token; and a move loses none."""
+    opens = seal(guide)
+    settings.OAUTH_SERVICE_TOKEN_KEY = OWN
+    settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = [settings.SECRET_KEY] if named else []
+    assert opens() is named
+
+
+@pytest.mark.parametrize("seal", SEALED, ids=lambda seal: seal.__name__)
+def test_secret_key_that_is_named_as_the_token_key_is_what_it_was(guide: Guide, settings: Settings, seal: Any) -> None:
+    """The first step of a move on several servers."""
+    opens = seal(guide)
+    settings.OAUTH_SERVICE_TOKEN_KEY, settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = settings.SECRET_KEY, [OWN]
+    assert opens()
+
+
+@pytest.mark.parametrize("seal", SEALED, ids=lambda seal: seal.__name__)
+def test_a_secret_key_that_is_replaced_concerns_no_token(guide: Guide, settings: Settings, seal: Any) -> None:
+    """It is replaced whenever the project wants."""
+    settings.OAUTH_SERVICE_TOKEN_KEY = OWN
+    opens = seal(guide)
+    settings.SECRET_KEY = "another secret key of this project, long enough"
+    assert opens()
+
+
+def test_every_use_of_the_token_key_is_among_those_tried() -> None:
+    """Whoever seals something new with it adds it here."""
+    server = ROOT / "oauth_service"
+    users = {
+        str(path.relative_to(server))
+        for path in server.rglob("*.py")
+        if "token_keys()" in path.read_text() and path.name not in ("conf.py", "readiness.py", "facts.py")
+    }
+    assert users == {
+        "authorization/arrival.py",  # way_through_our_pages
+        "endpoints/revoke.py",  # revocation
+        "grant_types/authorization_code.py",  # code
+        "grant_types/refresh_token.py",  # refresh_token
+        "tokens/access_token.py",  # access_token
+        "tokens/issue.py",  # all three
+        "tokens/keys.py",  # signing_key
+    }
+
+
+def test_nothing_else_is_derived_from_secret_key() -> None:
+    """Django's own signatures aside, this app has no other use for it."""
+    server = ROOT / "oauth_service"
+    words = ("settings.SECRET_KEY", "salted_hmac", "django.core.signing", "django.core import signing")
+    sources = {str(path.relative_to(server)): path.read_text() for path in server.rglob("*.py")}
+    uses = {name for name, source in sources.items() if any(word in source for word in words)}
+    # wsgi.py asks only whether Django would sign a session anew, readiness.py whether there is one, and checks.py judges.
+    assert uses == {"checks.py", "conf.py", "watch/readiness.py", "wsgi.py"}
+
+
+@pytest.mark.parametrize("has_fallbacks", [True, False])
+def test_the_doctor_says_since_when_all_was_sealed(guide: Guide, settings: Settings, has_fallbacks: bool) -> None:
+    """An earlier key can go once it was replaced before then."""
+    now = timezone.now()
+    settings.OAUTH_SERVICE_TOKEN_KEY = OWN
+    settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = [settings.SECRET_KEY] if has_fallbacks else []
+    assert facts.of_inside(now=now).sealed_since == (now - timedelta(hours=1) if has_fallbacks else None)
+    if has_fallbacks:
+        guide.tokens()
+        Client.objects.update(access_token_lifetime=timedelta(hours=3))
+        assert facts.of_inside(now=now).sealed_since == now - timedelta(hours=3)
+        Grant.objects.update(refreshed_at=now - timedelta(days=2))
+        assert facts.of_inside(now=now).sealed_since == now - timedelta(days=2)
+        Grant.objects.update(expires_at=now)
+        assert facts.of_inside(now=now).sealed_since == now - timedelta(hours=3)
