@@ -14,6 +14,7 @@ from ..people.logout import FRAMES_ATTRIBUTE
 from ..protocol import end_session as protocol
 from ..protocol import subject
 from ..protocol.end_session import EndSessionRequest
+from ..protocol.errors import InvalidLogoutRequest, InvalidRequest
 from ..protocol.parameters import Parameters
 from ..web.pages import page_endpoint, protect_page, render_page, source_of
 from ..web.redirects import to_verified
@@ -36,8 +37,11 @@ def end_session(request: HttpRequest) -> HttpResponse:
     if not conf.is_openid():
         return render_page(request, "missing", {}, status=404)
     parameters = body_parameters(ProgramRequest.of(request)) if request.method == "POST" else query_parameters(request)
-    asked, client = _read(request, parameters)
-    onward = asked.onward(tuple(client.post_logout_redirect_uris.split()) if client else ())
+    try:
+        asked, client = _read(request, parameters)
+        onward = asked.onward(tuple(client.post_logout_redirect_uris.split()) if client else ())
+    except InvalidRequest as cause:
+        raise InvalidLogoutRequest(cause.description, detail=cause.detail) from cause
     if request.method == "POST" and "logout" in parameters:
         return _confirmed(request, client, onward)
     if request.user.is_authenticated and not _is_proven(request, asked, client):

@@ -162,6 +162,10 @@ class UnverifiedTarget(InvalidRequest):
     """client_id or redirect_uri could not be verified: a page for the person, never a redirect (section 4.1.2.1)."""
 
 
+class InvalidLogoutRequest(InvalidRequest):
+    """A client's wish to sign its user out is not as it should be: a page, never a redirect (RP-Initiated Logout section 4)."""
+
+
 class BearerError(OAuthError):
     """A protected resource's refusal; its answer carries a WWW-Authenticate challenge (RFC 6750 section 3)."""
 

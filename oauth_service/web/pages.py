@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from .. import conf, signals
 from ..database import without_transaction
-from ..protocol.errors import OAuthError, TemporarilyUnavailable, UnverifiedTarget
+from ..protocol.errors import InvalidLogoutRequest, OAuthError, TemporarilyUnavailable, UnverifiedTarget
 from .programs import PRIVATE, Headers, allowed_methods
 from .refusals import log_refusal, unavailable
 from .reports import nothing_reported, seal
@@ -211,6 +211,9 @@ def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
     elif isinstance(refusal, UnverifiedTarget):
         title = _("This app cannot be connected")
         sentence = _("The link that brought you here does not match what the app has registered with us.")
+    elif isinstance(refusal, InvalidLogoutRequest):
+        title = _("The app could not sign you out")
+        sentence = _("Its request was invalid, and nothing was done.")
     else:
         title = _("This request cannot be answered")
         sentence = _("Something in it was missing or not as it should be. Go back to the app and try again.")
@@ -222,7 +225,8 @@ def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
     }
     # Without the request the page asks nobody who is signed in: the database is what is away.
     about = None if isinstance(refusal, TemporarilyUnavailable) else request
-    response = render_page(about, "error", context, status=refusal.status)
+    page = "sign_out_refused" if isinstance(refusal, InvalidLogoutRequest) else "error"
+    response = render_page(about, page, context, status=refusal.status)
     if refusal.retry_after:
         response["Retry-After"] = str(refusal.retry_after)
     protect_page(response, about)

@@ -125,6 +125,26 @@ def test_a_hint_of_another_session_or_person_asks(listening: RelyingParty) -> No
     assert (sign_out(listening, id_token_hint=old).status_code, is_signed_in(listening.browser)) == (200, False)
 
 
+@clause("OpenID Connect RP-Initiated Logout 1.0", "4")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"id_token_hint": "nonsense"},
+        {"client_id": "rp", "post_logout_redirect_uri": "https://evil.example/"},
+    ],
+    ids=["hint", "address"],
+)
+def test_a_wrong_request_gets_a_page_about_signing_out(listening: RelyingParty, wrong: dict[str, str]) -> None:
+    """It says that nothing was done, and has the button to sign out all the same; somebody signed out needs none."""
+    listening.connect()
+    here, elsewhere = sign_out(listening, **wrong), Browser().get("/oauth/logout/", wrong)
+    assert [page.status_code for page in (here, elsewhere)] == [400, 400]
+    assert all(b"Its request was invalid, and nothing was done." in page.content for page in (here, elsewhere))
+    signed_in = [b"You are still signed in here" in page.content for page in (here, elsewhere)]
+    buttons = [b'action="/logout/" class="stack"' in page.content for page in (here, elsewhere)]
+    assert (signed_in, buttons) == ([True, False], [True, False])
+
+
 @clause("OpenID Connect Back-Channel Logout 1.0", "2.4")
 def test_the_client_hears_of_it(listening: RelyingParty, posted: list[tuple[str, str]], alice: User) -> None:
     """A logout token: typ, iss, aud, sub, sid, iat, exp, jti, events, and no nonce."""
