@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf
-from ..grant_types import GRANT_TYPES
+from ..grant_types import GRANT_TYPES, fault_of_names
 from ..models import Client
 
 
@@ -122,9 +122,8 @@ class ClientForm(forms.ModelForm):
     def clean_grant_types(self) -> str:
         """Renewing needs something to renew."""
         grant_types = str(self.cleaned_data["grant_types"])
-        chosen = [GRANT_TYPES[name].DESCRIPTION for name in grant_types.split() if name in GRANT_TYPES]
-        if chosen and all(each.renews for each in chosen):
-            raise forms.ValidationError(_("refresh_token only renews what another grant type gave: choose one more."))
+        if fault := fault_of_names(grant_types):
+            raise forms.ValidationError(fault)
         return grant_types
 
     def clean(self) -> dict[str, Any]:

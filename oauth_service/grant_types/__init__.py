@@ -36,3 +36,13 @@ class GrantType(Protocol):
 GRANT_TYPES: Mapping[str, GrantType] = {
     module.DESCRIPTION.name: module for module in (authorization_code, refresh_token)
 }
+
+
+def fault_of_names(names: str) -> str:
+    """Why a client cannot have these grant types, separated by spaces; "" if it can."""
+    chosen = names.split()
+    if unknown := [name for name in chosen if name not in GRANT_TYPES]:
+        return f"This server has no {', '.join(unknown)}: choose of {', '.join(GRANT_TYPES)}."
+    if chosen and all(GRANT_TYPES[name].DESCRIPTION.renews for name in chosen):
+        return f"{' '.join(chosen)} only renews what another grant type gave: choose one more."
+    return ""

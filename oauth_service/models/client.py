@@ -11,9 +11,10 @@ from django.core.validators import URLValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .. import conf
 from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
-from ..protocol import client_authentication, redirect_uri, scope
+from ..protocol import client_authentication, client_metadata, redirect_uri, scope
 from ..protocol.errors import InvalidScope
 from ..protocol.secret import Secret
 
@@ -359,6 +360,23 @@ class Client(ClientRules, models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """
+        Hold the columns against each other, as the specifications of registration do.
+
+        Raises:
+            ValidationError: by column.
+        """
+        if self.is_public:
+            self.requires_pkce = True  # nothing else proves that a code is its own (RFC 9700 section 2.1.1)
+        faults: dict[str, list[str]] = {}
+        for column, sentence in client_metadata.faults_of(
+            self, algorithms=conf.SIGNING_ALGORITHMS(), can_pair=bool(conf.PAIRWISE_KEY())
+        ):
+            faults.setdefault(column, []).append(sentence)
+        if faults:
+            raise ValidationError(faults)
 
     @property
     def secret_hashes(self) -> tuple[str, ...]:

@@ -1,13 +1,21 @@
 """manage.py create_client."""
 
+import json
+import re
 from io import StringIO
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.utils import OperationalError, ProgrammingError
 from pytest_django import Settings
 
+from oauth_service.management.clients import option_of
 from oauth_service.models import Client
 from oauth_service.protocol import client_authentication
+from oauth_service.protocol.client_metadata import MEMBERS
+from tests.database import connection
 from tests.guide import Guide
 
 pytestmark = pytest.mark.django_db
@@ -18,6 +26,14 @@ def create(*arguments: str, redirect_uri: str = "https://pharmacy.example/callba
     output = StringIO()
     call_command("create_client", "--name", "Pharmacy", "--redirect-uri", redirect_uri, *arguments, stdout=output)
     return dict(line.split(None, 1) for line in output.getvalue().splitlines() if line.startswith("client_"))
+
+
+def call(*arguments: str) -> dict[str, Any]:
+    """Run a command that prints JSON: what it printed."""
+    output = StringIO()
+    call_command(*arguments, stdout=output)
+    said: dict[str, Any] = json.loads(output.getvalue())
+    return said
 
 
 def test_it_prints_credentials_that_work(guide: Guide) -> None:
@@ -120,3 +136,123 @@ def test_a_client_may_have_the_scopes_of_this_server_by_default(settings: Settin
     settings.OAUTH_SERVICE_SCOPES = {"read": "Read", "write": "Write"}
     create()
     assert Client.objects.get().scope == "read write"
+
+
+def test_every_member_of_the_metadata_has_an_option(settings: Settings) -> None:
+    """One option each, its value is kept, and --json prints it under its name of RFC 7591."""
+    settings.OAUTH_SERVICE_SCOPES = {"openid": "Sign in", "email": "Your address"}
+    settings.OAUTH_SERVICE_PAIRWISE_KEY = "a pairwise key of thirty-two characters"
+    values = {
+        "client_id": "own",
+        "client_name": "Pharmacy",
+        "operator": "Ada",
+        "client_uri": "https://a.example/",
+        "logo_uri": "https://a.example/logo.png",
+        "policy_uri": "https://a.example/privacy",
+        "tos_uri": "https://a.example/terms",
+        "contacts": ["ada@a.example", "bob@a.example"],
+        "application_type": "web",
+        "redirect_uris": ["https://a.example/callback", "https://b.example/callback"],
+        "scope": "openid email",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_method": "client_secret_post",
+        "requires_pkce": False,
+        "remembers_consent": False,
+        "access_token_lifetime": 600,
+        "refresh_token_lifetime": 86400,
+        "id_token_signed_response_alg": "RS256",
+        "userinfo_signed_response_alg": "RS256",
+        "subject_type": "pairwise",
+        "sector_identifier_uri": "https://a.example/sector.json",
+        "default_max_age": 300,
+        "require_auth_time": True,
+        "default_acr_values": ["gold", "silver"],
+        "initiate_login_uri": "https://a.example/login",
+        "post_logout_redirect_uris": ["https://a.example/bye"],
+        "backchannel_logout_uri": "https://a.example/back",
+        "backchannel_logout_session_required": True,
+        "frontchannel_logout_uri": "https://a.example/front",
+        "frontchannel_logout_session_required": True,
+    }
+    assert list(values) == [member.name for member in MEMBERS]
+    arguments = []
+    for member in MEMBERS:
+        value = values[member.name]
+        if isinstance(value, bool):
+            arguments += [f"--{'' if value else 'no-'}{option_of(member)}"]
+        else:
+            arguments += [f"--{option_of(member)}={each}" for each in (value if isinstance(value, list) else [value])]
+    said = call("create_client", *arguments, "--json")
+    client = Client.objects.get()
+    assert said == values | {"response_types": ["code"], "is_active": True, "client_secret": said["client_secret"]}
+    assert client.secret_hashes == (client_authentication.hash_of(said["client_secret"]),)
+    assert call("show_client", "own", "--json") == values | {"response_types": ["code"], "is_active": True}
+
+
+def test_members_of_openid_are_not_printed_without_it() -> None:
+    """A project that does not use OpenID Connect does not hear of it."""
+    said = call("create_client", "--name=P", "--redirect-uri=https://p.example/", "--json")
+    assert [member.name for member in MEMBERS if member.openid and member.name in said] == []
+
+
+def test_a_public_client_says_none() -> None:
+    """token_endpoint_auth_method none makes it public, and it has no secret (RFC 7591 section 2)."""
+    said = call("create_client", "--name=P", "--redirect-uri=https://p.example/", "--json",
+                "--token-endpoint-auth-method=none")  # fmt: skip
+    assert (said["token_endpoint_auth_method"], "client_secret" in said) == ("none", False)
+    assert Client.objects.get().is_public
+
+
+def test_warnings_come_when_the_client_is_made(capsys: pytest.CaptureFixture[str]) -> None:
+    """What oauth_doctor would find later is said now; the client is made all the same."""
+    create("--redirect-uri", "https://pharmacy.example/*", "--without-pkce")
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "Warning: " in line]
+    assert [("asterisk" in line, "PKCE" in line) for line in warnings] == [(False, True), (True, False)]
+    assert Client.objects.count() == 1
+
+
+def test_the_printed_steps_lead_to_a_token(guide: Guide) -> None:
+    """The address is one that the authorization endpoint takes, and the request one that the token endpoint takes."""
+    output = StringIO()
+    call_command("create_client", "--name=P", "--redirect-uri=https://p.example/back", stdout=output)
+    said = output.getvalue()
+    address = next(line for line in said.splitlines() if line.startswith("http"))
+    question = dict(parse_qsl(urlsplit(address).query))
+    del question["response_type"]  # the page's form does not send it back
+    secret = re.search(r"client_secret  (\S+)", said)
+    assert secret
+    client = Client.objects.get(name="P")
+    mine = Guide(alice=guide.alice, client=client)
+    fields = dict(re.findall(r"--data-urlencode (\w+)='([^']*)'", said))
+    code = mine.code(**question)
+    answer = mine.post("/token/", fields | {"code": code, "client_secret": secret[1]}, as_form=True)
+    assert (urlsplit(address).path, answer.status_code) == ("/authorise/", 200)
+
+
+@pytest.mark.parametrize("command", ["create_client", "list_clients", "show_client", "rotate_secret"])
+def test_a_database_without_tables_is_one_sentence(command: str) -> None:
+    """Before migrate, and while the database is down: no traceback."""
+    arguments = {"create_client": ["--name=P", "--redirect-uri=https://p.example/"], "list_clients": []}.get(
+        command, ["presc_man_123"]
+    )
+
+    def refuse(*_: Any) -> None:
+        raise OperationalError("no such table: oauth_service_client")
+
+    with connection.execute_wrapper(refuse), pytest.raises(CommandError) as refusal:
+        call_command(command, *arguments)
+    assert str(refusal.value) == "The database refused: no such table: oauth_service_client."
+
+
+def test_migrations_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do."""
+
+    def refuse(*_: Any) -> None:
+        raise ProgrammingError("relation does not exist")
+
+    monkeypatch.setattr("oauth_service.watch.readiness.unapplied", lambda: ["oauth_service.0001_initial"])
+    with connection.execute_wrapper(refuse), pytest.raises(CommandError) as refusal:
+        call_command("list_clients")
+    assert str(refusal.value) == (
+        "The database lacks migrations (oauth_service.0001_initial). Run manage.py migrate first."
+    )

@@ -1,14 +1,22 @@
 """manage.py create_client -- register a client application; its secret is printed once."""
 
+import secrets
 from argparse import ArgumentParser
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
+from django.utils import timezone
 
 from oauth_service import conf
+from oauth_service.grant_types import GRANT_TYPES, fault_of_names
+from oauth_service.management import clients
 from oauth_service.models import Client
-from oauth_service.protocol import client_authentication
+from oauth_service.protocol import client_authentication, pkce
+from oauth_service.watch.doctor import facts, registration
 from oauth_service.web.reports import nothing_reported
 
 
@@ -18,59 +26,95 @@ class Command(BaseCommand):
     help = "Register a client application and print its client_id, and once its client_secret."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--name", required=True, help="what people see when it asks them")
-        parser.add_argument(
-            "--redirect-uri", required=True, action="append", dest="redirect_uris", help="repeat it for each one"
-        )
-        parser.add_argument("--operator", default="", help="who runs it")
-        parser.add_argument("--website", default="", help="its address, for people to see")
-        parser.add_argument("--client-id", default="", help="instead of a random one")
-        parser.add_argument(
-            "--scope", default="", help="all it may ask for, separated by spaces; by default all there is"
-        )
+        clients.add_options(parser, required=("name", "redirect_uris"))
         parser.add_argument("--public", action="store_true", help="an app without a secret: on a device, in a browser")
         parser.add_argument("--native", action="store_true", help="on a device: any port of a loopback redirect URI")
         parser.add_argument(
-            "--without-pkce", action="store_true", help="for a confidential client that cannot do PKCE (RFC 7636)"
+            "--without-pkce",
+            action="store_false",
+            dest="requires_pkce",
+            help="for a confidential client that cannot do PKCE (RFC 7636)",
         )
+        parser.add_argument("--json", action="store_true", help="print the client as JSON (RFC 7591 section 3.2.1)")
 
+    @clients.needs_tables
     @nothing_reported()
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["public"] and options["without_pkce"]:
-            raise CommandError("A public client cannot do without PKCE: leave out --without-pkce.")
-        scope = options["scope"] or " ".join(conf.SCOPES())
-        if unknown := [name for name in scope.split() if name not in conf.SCOPES()]:
-            raise CommandError(f"--scope: {conf.SCOPES.name} has no {', '.join(unknown)}.")
-        client = Client(
-            name=options["name"],
-            operator=options["operator"],
-            client_uri=options["website"],
-            redirect_uris="\n".join(options["redirect_uris"]),
-            scope=scope,
-            client_type=Client.ClientType.PUBLIC if options["public"] else Client.ClientType.CONFIDENTIAL,
-            application_type=Client.ApplicationType.NATIVE if options["native"] else Client.ApplicationType.WEB,
-            requires_pkce=not options["without_pkce"],
-        )
-        if options["client_id"]:
-            client.client_id = options["client_id"]
+        client = self._client(options)
         secret = "" if client.is_public else client_authentication.new_secret()
         client.secret_hash = client_authentication.hash_of(secret) if secret else ""
         try:
             client.full_clean()
         except ValidationError as fault:
-            raise CommandError(_in_lines(fault)) from fault
+            raise CommandError(clients.in_lines(fault)) from fault
         client.save(force_insert=True)
+        self._warn(client)
+        if options["json"]:
+            clients.write_json(self.stdout, clients.members_of(client, secret=secret))
+        else:
+            self._tell(client, secret)
+
+    def _client(self, options: dict[str, Any]) -> Client:
+        public = options["public"] or options["token_endpoint_auth_method"] == "none"
+        if public and options["requires_pkce"] is False:
+            raise CommandError("A public client cannot do without PKCE: leave out --without-pkce.")
+        columns = {"scope": " ".join(conf.SCOPES()), **clients.columns_of(options)}
+        if unknown := [name for name in columns["scope"].split() if name not in conf.SCOPES()]:
+            raise CommandError(f"--scope: {conf.SCOPES.name} has no {', '.join(unknown)}.")
+        client = Client(**columns)
+        if public:
+            client.client_type = Client.ClientType.PUBLIC
+        if options["native"]:
+            client.application_type = Client.ApplicationType.NATIVE
+        if fault := fault_of_names(client.grant_types):
+            raise CommandError(f"--grant-type: {fault}")
+        return client
+
+    def _warn(self, client: Client) -> None:
+        """Say now what oauth_doctor would find later."""
+        for finding in registration.findings(
+            facts.registration_of(client, has_consents=False),
+            scopes=frozenset(conf.SCOPES()),
+            grant_types=frozenset(GRANT_TYPES),
+            is_production=not settings.DEBUG,
+            now=timezone.now(),
+        ):
+            self.stderr.write(self.style.WARNING(f"Warning: {finding.what} {finding.why} {finding.remedy}"))
+
+    def _tell(self, client: Client, secret: str) -> None:
         self.stdout.write(f"client_id      {client.client_id}")
         if secret:
             self.stdout.write(f"client_secret  {secret}")
             self.stdout.write("The secret is shown this once. Only its hash is kept.")
+        if client.may_use("authorization_code"):
+            self.stdout.write(f"\n{_first_steps(client)}")
 
 
-def _in_lines(fault: ValidationError) -> str:
-    """Each message under the option that it is about."""
-    options = {"redirect_uris": "redirect-uri", "client_uri": "website"}
-    return "\n".join(
-        f"--{options.get(field, field.replace('_', '-'))}: {message}"
-        for field, messages in fault.message_dict.items()
-        for message in dict.fromkeys(messages)  # a link is held against two rules with the same words
+def _first_steps(client: Client) -> str:
+    """How to get a first token by hand: an address to open, and a request to send."""
+    base = conf.ISSUER() or "http://localhost:8000"
+    verifier = secrets.token_urlsafe(32)
+    redirect_uri = client.redirect_uri_list[0]
+    question = {
+        "response_type": "code",
+        "client_id": client.client_id,
+        "redirect_uri": redirect_uri,
+        "scope": client.scope,
+        "state": secrets.token_urlsafe(8),
+        "code_challenge": pkce.challenge_of(verifier),
+        "code_challenge_method": "S256",
+    }
+    fields = {
+        "grant_type": "authorization_code",
+        "code": "THE_CODE",
+        "redirect_uri": redirect_uri,
+        "code_verifier": verifier,
+        "client_id": client.client_id,
+    } | ({} if client.is_public else {"client_secret": "THE_SECRET"})
+    data = " \\\n".join(f"    --data-urlencode {name}='{value}'" for name, value in fields.items())
+    return (
+        "To try it, open this address and allow what it asks for:\n\n"
+        f"{base}{reverse('oauth_service:authorise')}?{urlencode(question)}\n\n"
+        f"You are sent to {redirect_uri}, with a code in the address. Exchange it within a minute:\n\n"
+        f"curl {base}{reverse('oauth_service:token')} \\\n{data}"
     )

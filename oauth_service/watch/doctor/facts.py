@@ -90,22 +90,27 @@ def of_clients() -> Iterator[Registration]:
     """Every client as it is registered."""
     connected = set(Consent.objects.values_list("client_id", flat=True).distinct())
     for client in Client.objects.order_by("client_id").iterator():
-        newest = client.secret_hash
-        yield Registration(
-            client_id=client.client_id,
-            is_public=client.is_public,
-            is_native=client.is_native,
-            is_active=client.is_active,
-            requires_pkce=client.requires_pkce,
-            redirect_uris=client.redirect_uri_list,
-            scope=tuple(client.scope.split()),
-            grant_types=tuple(client.grant_types.split()),
-            has_secret=bool(newest),
-            has_chosen_secret=bool(newest) and not client_authentication.is_server_made(newest),
-            has_previous_secret=bool(client.previous_secret_hash),
-            has_consents=client.pk in connected,
-            created_at=client.created_at,
-        )
+        yield registration_of(client, has_consents=client.pk in connected)
+
+
+def registration_of(client: Client, *, has_consents: bool) -> Registration:
+    """A client as the rules see it."""
+    newest = client.secret_hash
+    return Registration(
+        client_id=client.client_id,
+        is_public=client.is_public,
+        is_native=client.is_native,
+        is_active=client.is_active,
+        requires_pkce=client.requires_pkce,
+        redirect_uris=client.redirect_uri_list,
+        scope=tuple(client.scope.split()),
+        grant_types=tuple(client.grant_types.split()),
+        has_secret=bool(newest),
+        has_chosen_secret=bool(newest) and not client_authentication.is_server_made(newest),
+        has_previous_secret=bool(client.previous_secret_hash),
+        has_consents=has_consents,
+        created_at=client.created_at,
+    )
 
 
 def no_database(fault: Exception) -> Finding:

@@ -1,0 +1,142 @@
+"""What the commands about clients share: options made of the metadata's members, and how a client is printed."""
+
+import json
+from argparse import ArgumentParser, BooleanOptionalAction
+from collections.abc import Callable, Collection, Mapping
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError, OutputWrapper
+from django.db.utils import DatabaseError, InterfaceError
+from django.utils.dateparse import parse_duration
+
+from oauth_service import conf
+from oauth_service.models import Client
+from oauth_service.protocol.client_metadata import MEMBERS, Kind, Member, column_value, metadata_of
+from oauth_service.watch import readiness
+
+# An option takes one value of a list, and is repeated.
+_OF_LISTS = {
+    "redirect_uris": "redirect-uri",
+    "contacts": "contact",
+    "post_logout_redirect_uris": "post-logout-redirect-uri",
+}
+_NAMES = {
+    "client_name": "name",
+    "client_uri": "website",
+    "requires_pkce": "pkce",
+    "remembers_consent": "remember-consent",
+    "grant_types": "grant-type",
+    "default_acr_values": "default-acr-value",
+    **_OF_LISTS,
+}
+_ALSO = {"client_uri": ("--client-uri",)}
+
+
+def option_of(member: Member) -> str:
+    """The option that sets a member, without its dashes."""
+    return _NAMES.get(member.name, member.name.replace("_", "-"))
+
+
+def add_options(parser: ArgumentParser, *, required: Collection[str]) -> None:
+    """
+    Give a parser one option for each member of a client's metadata; what is not given is None.
+
+    Args:
+        required: columns whose options must be given.
+    """
+    for member in MEMBERS:
+        names = (f"--{option_of(member)}", *_ALSO.get(member.name, ()))
+        shared: dict[str, Any] = {"dest": member.column, "required": member.column in required}
+        text = f"{member.help} (OpenID Connect)" if member.openid else member.help
+        match member.kind:
+            case Kind.FLAG:
+                parser.add_argument(*names, **shared, action=BooleanOptionalAction, default=None, help=text)
+            case Kind.WORDS | Kind.LINES:
+                parser.add_argument(*names, **shared, action="append", help=f"{text}; repeat it for each one")
+            case Kind.NUMBER:
+                parser.add_argument(*names, **shared, type=int, help=text)
+            case Kind.SECONDS:
+                parser.add_argument(*names, **shared, type=seconds, metavar="SECONDS", help=text)
+            case Kind.TEXT:
+                parser.add_argument(*names, **shared, help=text)
+
+
+def seconds(text: str) -> int:
+    """
+    The value of an option that is a lifetime: seconds, or a duration as Django writes it, such as 1:00:00.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    duration = timedelta(seconds=int(text)) if text.isdecimal() else parse_duration(text)
+    if duration is None:
+        raise ValueError(text)
+    return int(duration.total_seconds())
+
+
+def columns_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that options set."""
+    return {
+        member.column: column_value(options[member.column], member.kind)
+        for member in MEMBERS
+        if options.get(member.column) is not None
+    }
+
+
+def in_lines(fault: ValidationError) -> str:
+    """Each message of a refused client under the option that it is about."""
+    options = {member.column: option_of(member) for member in MEMBERS}
+    return "\n".join(
+        f"--{options.get(column, column.replace('_', '-'))}: {message}"
+        for column, sentences in fault.message_dict.items()
+        for message in dict.fromkeys(sentences)  # a link is held against two rules with the same words
+    )
+
+
+def by_id(client_id: str) -> Client:
+    """
+    The client of an argument.
+
+    Raises:
+        CommandError: there is none.
+    """
+    try:
+        return Client.objects.get(client_id=client_id)
+    except Client.DoesNotExist:
+        raise CommandError(f"There is no client {client_id!r}. manage.py list_clients shows them.") from None
+
+
+def members_of(client: Client, *, secret: str = "") -> dict[str, Any]:
+    """What the commands print of a client as JSON: its metadata, is_active, and a secret that was just made."""
+    found = metadata_of(client, openid=conf.is_openid()) | {"is_active": client.is_active}
+    return found | {"client_secret": secret} if secret else found
+
+
+def write_json(stdout: OutputWrapper, value: Any) -> None:
+    """Print a value as JSON."""
+    stdout.write(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def needs_tables(handle: Callable[..., None]) -> Callable[..., None]:
+    """Decorate handle() of a command: a database that is down or lacks our tables is one sentence, not a traceback."""
+
+    @wraps(handle)
+    def handle_or_refuse(*args: Any, **options: Any) -> None:
+        try:
+            handle(*args, **options)
+        except (DatabaseError, InterfaceError) as fault:
+            raise CommandError(_sentence_for(fault)) from None
+
+    return handle_or_refuse
+
+
+def _sentence_for(fault: Exception) -> str:
+    try:
+        if missing := readiness.unapplied():
+            return f"The database lacks migrations ({', '.join(missing[:3])}). Run manage.py migrate first."
+    except (DatabaseError, InterfaceError):
+        pass  # it does not answer at all
+    return f"The database refused: {' '.join(str(fault).split())}."

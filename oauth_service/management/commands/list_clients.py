@@ -1,0 +1,34 @@
+"""manage.py list_clients -- every client application, one a line."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from oauth_service.management import clients
+from oauth_service.models import Client
+
+COLUMNS = ("client_id", "name", "type", "active")
+
+
+class Command(BaseCommand):
+    """List the client applications."""
+
+    help = "List the client applications. No secret is printed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print the whole metadata of each as JSON")
+
+    @clients.needs_tables
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = Client.objects.order_by("name", "pk")
+        if options["json"]:
+            clients.write_json(self.stdout, [clients.members_of(client) for client in found])
+            return
+        rows = [
+            (client.client_id, client.name, client.client_type, "yes" if client.is_active else "no") for client in found
+        ]
+        table = [COLUMNS, *rows]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        for row in table:
+            self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,50 @@
+"""manage.py rotate_secret -- give a client application a new secret; it is printed once."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from oauth_service.management import clients
+from oauth_service.models import Client
+from oauth_service.web.reports import nothing_reported
+
+
+class Command(BaseCommand):
+    """Rotate the secret of a client application."""
+
+    help = (
+        "Give a client application a new secret and print it once. The secret before it stays good until it is ended."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("client_id")
+        parser.add_argument("--json", action="store_true", help="print the client with its new secret as JSON")
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument(
+            "--at-once", action="store_true", help="end every earlier secret now: for one that somebody else knows"
+        )
+        which.add_argument(
+            "--end-previous", action="store_true", help="make no new secret; let the newest be the only one"
+        )
+
+    @clients.needs_tables
+    @nothing_reported()
+    def handle(self, *args: Any, **options: Any) -> None:
+        client = clients.by_id(options["client_id"])
+        if client.is_public:
+            raise CommandError(f"{client.client_id} is a public client: it has no secret.")
+        secret = "" if options["end_previous"] else Client.objects.rotate_secret(client)
+        if options["at_once"] or options["end_previous"]:
+            Client.objects.end_previous_secret(client)
+        if options["json"]:
+            clients.write_json(self.stdout, clients.members_of(client, secret=secret))
+            return
+        if secret:
+            self.stdout.write(f"client_secret  {secret}")
+            self.stdout.write("The secret is shown this once. Only its hash is kept.")
+        self.stdout.write(
+            "The secret before it is good until you run this command with --end-previous."
+            if client.previous_secret_hash
+            else "Earlier secrets are no longer accepted."
+        )

@@ -1,0 +1,34 @@
+"""manage.py show_client -- how a client application is registered."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from oauth_service.management import clients
+
+
+class Command(BaseCommand):
+    """Show one client application."""
+
+    help = "Show how a client application is registered, as the specifications name it. No secret is printed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("client_id")
+        parser.add_argument("--json", action="store_true", help="print it as JSON")
+
+    @clients.needs_tables
+    def handle(self, *args: Any, **options: Any) -> None:
+        members = clients.members_of(clients.by_id(options["client_id"]))
+        if options["json"]:
+            clients.write_json(self.stdout, members)
+            return
+        width = max(map(len, members))
+        for name, value in members.items():
+            lines = [str(each) for each in value] if isinstance(value, list) else [_in_words(value)]
+            for position, line in enumerate(lines):
+                self.stdout.write(f"{'' if position else name:{width}}  {line}")
+
+
+def _in_words(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -1,0 +1,231 @@
+"""
+What a client registers (RFC 7591 section 2, OpenID Connect Dynamic Client Registration 1.0 section 2).
+
+MEMBERS is the one list of it: the commands take their options from it and print it, and registration reads it.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from . import redirect_uri
+from .subject import sector_of
+
+SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+
+
+class Kind(Enum):
+    """How a member is written in JSON, and how its column keeps it."""
+
+    TEXT = "a string; the same text"
+    WORDS = "an array of strings; separated by spaces"
+    LINES = "an array of strings; one a line"
+    FLAG = "true or false; a boolean"
+    NUMBER = "a number; an integer or None"
+    SECONDS = "a number of seconds; a timedelta or None"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """
+    One member of a client's metadata.
+
+    Attributes:
+        name: as the specifications name it.
+        column: the attribute of the client that holds it.
+        kind: what its values are.
+        openid: whether only an OpenID Provider has it.
+        help: what it means, in words for an operator.
+    """
+
+    name: str
+    column: str
+    kind: Kind
+    openid: bool
+    help: str
+
+
+def _plain(name: str, kind: Kind, text: str, *, column: str = "") -> Member:
+    return Member(name, column or name, kind, False, text)
+
+
+def _openid(name: str, kind: Kind, text: str) -> Member:
+    return Member(name, name, kind, True, text)
+
+
+MEMBERS: tuple[Member, ...] = (
+    _plain("client_id", Kind.TEXT, "its identifier; a random one by default"),
+    _plain("client_name", Kind.TEXT, "what people see when it asks them", column="name"),
+    _plain("operator", Kind.TEXT, "who runs it, for people to see"),
+    _plain("client_uri", Kind.TEXT, "its website, for people to see"),
+    _plain("logo_uri", Kind.TEXT, "its logo; fetched once and served from here"),
+    _plain("policy_uri", Kind.TEXT, "its privacy policy"),
+    _plain("tos_uri", Kind.TEXT, "its terms of service"),
+    _plain("contacts", Kind.LINES, "e-mail address of an operator"),
+    _plain("application_type", Kind.TEXT, "web or native"),
+    _plain("redirect_uris", Kind.LINES, "address that its answers go to; compared character by character"),
+    _plain("scope", Kind.TEXT, "all it may ask for, separated by spaces"),
+    _plain("grant_types", Kind.WORDS, "way in which it may get tokens"),
+    _plain("token_endpoint_auth_method", Kind.TEXT, "how it authenticates at the token endpoint"),
+    _plain("requires_pkce", Kind.FLAG, "whether its requests need a code_challenge"),
+    _plain("remembers_consent", Kind.FLAG, "whether people who allowed all it asks for are not asked again"),
+    _plain("access_token_lifetime", Kind.SECONDS, "seconds; without it the lifetime of the server"),
+    _plain("refresh_token_lifetime", Kind.SECONDS, "seconds; without it the lifetime of the server"),
+    _openid("id_token_signed_response_alg", Kind.TEXT, "algorithm that signs its ID tokens"),
+    _openid(
+        "userinfo_signed_response_alg", Kind.TEXT, "algorithm that signs its userinfo answers; none for plain JSON"
+    ),
+    _openid("subject_type", Kind.TEXT, "public or pairwise"),
+    _openid("sector_identifier_uri", Kind.TEXT, "https URL whose host names its sector; for pairwise subjects"),
+    _openid("default_max_age", Kind.NUMBER, "seconds after which people sign in again for it"),
+    _openid("require_auth_time", Kind.FLAG, "whether its ID tokens need auth_time; all have it here"),
+    _openid("default_acr_values", Kind.WORDS, "authentication context class that it asks for, the preferred one first"),
+    _openid("initiate_login_uri", Kind.TEXT, "https URL of the client that starts a sign-in"),
+    _openid("post_logout_redirect_uris", Kind.LINES, "address to return to after a sign-out"),
+    _openid("backchannel_logout_uri", Kind.TEXT, "address that is told of sign-outs by a logout token"),
+    _openid("backchannel_logout_session_required", Kind.FLAG, "whether its logout tokens need sid"),
+    _openid("frontchannel_logout_uri", Kind.TEXT, "address that is told of sign-outs by a frame"),
+    _openid("frontchannel_logout_session_required", Kind.FLAG, "whether that address needs iss and sid"),
+)
+
+
+class RegisteredClient(Protocol):
+    """The columns that rules of registration look at."""
+
+    @property
+    def is_public(self) -> bool: ...
+    @property
+    def redirect_uri_list(self) -> tuple[str, ...]: ...
+    @property
+    def token_endpoint_auth_method(self) -> str: ...
+    @property
+    def access_token_lifetime(self) -> timedelta | None: ...
+    @property
+    def refresh_token_lifetime(self) -> timedelta | None: ...
+    @property
+    def id_token_signed_response_alg(self) -> str: ...
+    @property
+    def userinfo_signed_response_alg(self) -> str: ...
+    @property
+    def subject_type(self) -> str: ...
+    @property
+    def sector_identifier_uri(self) -> str: ...
+    @property
+    def initiate_login_uri(self) -> str: ...
+    @property
+    def backchannel_logout_uri(self) -> str: ...
+    @property
+    def frontchannel_logout_uri(self) -> str: ...
+
+
+def metadata_of(client: Any, *, openid: bool) -> dict[str, Any]:
+    """
+    The metadata of a client as JSON members, in the order of MEMBERS; members without a value are left out.
+
+    Args:
+        openid: whether the server is an OpenID Provider.
+    """
+    found: dict[str, Any] = {}
+    for member in MEMBERS:
+        if member.openid and not openid:
+            continue
+        value = _to_json(getattr(client, member.column), member.kind)
+        if value not in (None, "", []):
+            found[member.name] = value
+    if client.is_public:
+        found["token_endpoint_auth_method"] = "none"
+    return found | {"response_types": ["code"]}
+
+
+def column_value(value: Any, kind: Kind) -> Any:
+    """What the column of a member holds for a JSON value of its kind."""
+    match kind:
+        case Kind.WORDS:
+            return " ".join(value)
+        case Kind.LINES:
+            return "\n".join(value)
+        case Kind.SECONDS:
+            return None if value is None else timedelta(seconds=value)
+        case _as_it_is:
+            return value
+
+
+def faults_of(client: RegisteredClient, *, algorithms: Collection[str], can_pair: bool) -> Iterator[tuple[str, str]]:
+    """
+    What does not fit together in a client's registration, as pairs of column and sentence.
+
+    Each column is taken to be right by itself.
+
+    Args:
+        algorithms: those that the server signs with.
+        can_pair: whether the server can make pairwise subjects.
+    """
+    method = client.token_endpoint_auth_method
+    if client.is_public and method not in ("", "none"):
+        yield "token_endpoint_auth_method", "A public client has no secret to authenticate with: choose none."
+    if not client.is_public and method == "none":
+        yield (
+            "token_endpoint_auth_method",
+            "A confidential client authenticates: choose another method, or make it public.",
+        )
+    for column in ("access_token_lifetime", "refresh_token_lifetime"):
+        lifetime: timedelta | None = getattr(client, column)
+        if lifetime is not None and lifetime < timedelta(seconds=1):
+            yield column, "A lifetime is one second or more."
+    for column in ("id_token_signed_response_alg", "userinfo_signed_response_alg"):
+        algorithm = getattr(client, column)
+        if algorithm and algorithm not in algorithms:
+            yield column, f"This server signs with {', '.join(algorithms)}."
+    yield from _faults_of_subject(client, can_pair=can_pair)
+    yield from _faults_of_addresses(client)
+
+
+def _faults_of_subject(client: RegisteredClient, *, can_pair: bool) -> Iterator[tuple[str, str]]:
+    # OpenID Connect Core section 8.1
+    if client.sector_identifier_uri and urlsplit(client.sector_identifier_uri).scheme != "https":
+        yield "sector_identifier_uri", "A sector identifier is an https URL."
+    if client.subject_type != "pairwise":
+        return
+    if not can_pair:
+        yield "subject_type", "Set OAUTH_SERVICE_PAIRWISE_KEY first: pairwise subjects are computed with it."
+    if not sector_of(client.sector_identifier_uri, client.redirect_uri_list):
+        yield (
+            "sector_identifier_uri",
+            "The redirect URIs have several hosts: a pairwise client needs a sector identifier.",
+        )
+
+
+def _faults_of_addresses(client: RegisteredClient) -> Iterator[tuple[str, str]]:
+    if client.initiate_login_uri and urlsplit(client.initiate_login_uri).scheme != "https":
+        yield "initiate_login_uri", "The login page of an app is an https URL."
+    for column in ("backchannel_logout_uri", "frontchannel_logout_uri"):
+        uri = getattr(client, column)
+        # Back-Channel Logout section 2.2, Front-Channel Logout section 2: an absolute URI without a fragment.
+        if uri and (fault := redirect_uri.fault_of(uri)):
+            yield column, f"{uri} {fault}."
+    # Front-Channel Logout section 2: "The domain, port, and scheme of this URL MUST be the same as that of a registered
+    # Redirection URI value."
+    front = client.frontchannel_logout_uri
+    if front and _origin(front) not in set(map(_origin, client.redirect_uri_list)):
+        yield "frontchannel_logout_uri", "Its scheme, host and port are those of no redirect URI."
+
+
+def _origin(uri: str) -> tuple[str, str, int | None]:
+    try:
+        parts = urlsplit(uri)
+        return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    except ValueError:
+        return "", uri, None
+
+
+def _to_json(value: Any, kind: Kind) -> Any:
+    match kind:
+        case Kind.WORDS | Kind.LINES:
+            return value.split()
+        case Kind.SECONDS:
+            return None if value is None else int(value.total_seconds())
+        case _as_it_is:
+            return value

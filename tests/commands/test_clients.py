@@ -1,0 +1,84 @@
+"""manage.py list_clients, show_client and rotate_secret."""
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from oauth_service.models import Client
+from oauth_service.protocol import client_authentication
+
+pytestmark = pytest.mark.django_db
+
+
+def said_by(*arguments: str) -> str:
+    """Run a command: what it printed."""
+    output = StringIO()
+    call_command(*arguments, stdout=output)
+    return output.getvalue()
+
+
+def hashes() -> tuple[str, ...]:
+    """Those of the guide's client that are good now."""
+    return Client.objects.get(client_id="presc_man_123").secret_hashes
+
+
+def test_clients_are_listed(presc_man: Client) -> None:
+    """One a line; as JSON with all their metadata."""
+    Client.objects.create(client_id="b", name="Bakery", client_type="public", is_active=False)
+    assert [line.split()[0] for line in said_by("list_clients").splitlines()] == ["client_id", "b", "presc_man_123"]
+    listed: list[dict[str, Any]] = json.loads(said_by("list_clients", "--json"))
+    assert [(each["client_id"], each["is_active"]) for each in listed] == [("b", False), ("presc_man_123", True)]
+
+
+def test_a_client_is_shown_as_the_specifications_name_it(presc_man: Client) -> None:
+    """Lists have a line for each; the JSON has the same members."""
+    shown = said_by("show_client", "presc_man_123")
+    members = json.loads(said_by("show_client", "presc_man_123", "--json"))
+    assert members["redirect_uris"] == list(presc_man.redirect_uri_list)
+    assert {line.split()[0] for line in shown.splitlines() if not line.startswith(" ")} == set(members)
+
+
+@pytest.mark.parametrize("command", ["list_clients", "show_client"])
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_no_hash_is_printed(presc_man: Client, command: str, form: list[str]) -> None:
+    """Hashes are for the server alone."""
+    arguments = [command, *(["presc_man_123"] if command == "show_client" else []), *form]
+    assert presc_man.secret_hash not in said_by(*arguments)
+
+
+@pytest.mark.parametrize("command", ["show_client", "rotate_secret"])
+def test_an_unknown_client_is_one_sentence(command: str) -> None:
+    """It says how to find the known ones."""
+    with pytest.raises(CommandError) as refusal:
+        call_command(command, "nobody")
+    assert str(refusal.value) == "There is no client 'nobody'. manage.py list_clients shows them."
+
+
+def test_a_rotated_secret_leaves_the_one_before_good(presc_man: Client) -> None:
+    """Until --end-previous, so that nothing stops while the client is configured."""
+    before = presc_man.secret_hash
+    secret = json.loads(said_by("rotate_secret", "presc_man_123", "--json"))["client_secret"]
+    assert hashes() == (client_authentication.hash_of(secret), before)
+    assert said_by("rotate_secret", "presc_man_123", "--end-previous") == "Earlier secrets are no longer accepted.\n"
+    assert hashes() == (client_authentication.hash_of(secret),)
+
+
+def test_a_stolen_secret_ends_at_once(presc_man: Client) -> None:
+    """--at-once leaves the new secret only."""
+    said = said_by("rotate_secret", "presc_man_123", "--at-once")
+    assert hashes() == (client_authentication.hash_of(said.split()[1]),)
+    assert said.splitlines()[1:] == [
+        "The secret is shown this once. Only its hash is kept.",
+        "Earlier secrets are no longer accepted.",
+    ]
+
+
+def test_a_public_client_has_no_secret_to_rotate(presc_man: Client) -> None:
+    """One sentence says so."""
+    Client.objects.update(client_type="public")
+    with pytest.raises(CommandError) as refusal:
+        call_command("rotate_secret", "presc_man_123")
+    assert str(refusal.value) == "presc_man_123 is a public client: it has no secret."
