@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres matrix matrix-ends journeys bench-quick bench bench-scale bench-setup bench-lock production faults reports fuzz stateful lint format types docs pictures lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres matrix matrix-ends isolation journeys bench-quick bench bench-scale bench-setup bench-lock production faults reports fuzz stateful lint format types docs pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -75,6 +75,10 @@ matrix: setup ## the suite on each supported pair of Python and Django; ARGS="--
 
 matrix-ends: setup ## what matters most, on the lowest pair and on the highest
 	$(BIN)/python -m tests.matrix --ends $(ARGS)
+
+isolation: setup ## the races again, on a PostgreSQL that isolates transactions more strictly than by default
+	for level in REPEATABLE_READ SERIALIZABLE; do TEST_ISOLATION=$$level TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q \
+		--ignore tests/concurrency/test_kill.py --ignore tests/concurrency/test_floods.py tests/concurrency $(ARGS) || exit; done
 
 journeys: setup ## both sites and a real browser, axe-core on every page, clients we did not write
 	$(PYTEST) -q -n 2 -m journey tests/journeys $(ARGS)

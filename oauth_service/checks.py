@@ -9,9 +9,8 @@ from itertools import combinations
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's own name
@@ -26,7 +25,7 @@ from django.utils.encoding import force_bytes
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
-from . import conf, database, host_checks
+from . import conf, database, database_checks, host_checks
 from .protocol import jwt, redirect_uri, scope
 from .protocol.errors import InvalidScope
 from .resources.protect import required_scopes
@@ -77,6 +76,12 @@ def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
     return [_message(*finding) for finding in _faults()]
 
 
+def _faults_around() -> Iterator[Finding]:
+    yield from _faults_of_surroundings()
+    yield from host_checks.findings()
+    yield from database_checks.findings()
+
+
 def _faults() -> Iterator[Finding]:
     yield from _faults_of_lifetimes()
     yield from _faults_of_values()
@@ -85,8 +90,8 @@ def _faults() -> Iterator[Finding]:
 
 
 def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E012-E015, E020, E030, W006, W010-W014: what our pages need of the project around them, and views of our settings."""
-    return [_message(*finding) for finding in (*_faults_of_surroundings(), *host_checks.findings())]
+    """E012-E015, E020, E030, E031, W006, W010-W014, W030: what we need of the project around us, its views included."""
+    return [_message(*finding) for finding in _faults_around()]
 
 
 def check_deployment(app_configs: Apps, **_: Any) -> list[CheckMessage]:
@@ -254,8 +259,6 @@ def _faults_of_surroundings() -> Iterator[Finding]:
     else:
         if _leads_nowhere(settings.LOGIN_URL):
             yield "E015", f"LOGIN_URL {str(settings.LOGIN_URL)!r} leads nowhere.", 'Set it to "oauth_service:login".'
-    if spread := _fault_of_databases():
-        yield "E030", spread, "Let DATABASE_ROUTERS send them to one: they are read together, and refer to each other."
     if settings.SECURE_REFERRER_POLICY in ("no-referrer", ["no-referrer"], ("no-referrer",)):
         yield (
             "W006",
@@ -382,12 +385,6 @@ def _fault_of_templates() -> tuple[str, str] | None:
             "Our pages name who is signed in.",
         )
     return None
-
-
-def _fault_of_databases() -> str:
-    models = [*apps.get_app_config("oauth_service").get_models(), get_user_model()]
-    found = {f"{model.__name__} to {database.primary(model)!r}": database.primary(model) for model in models}
-    return "" if len(set(found.values())) == 1 else f"Rows go to several databases: {', '.join(found)}."
 
 
 def _leads_nowhere(url: Any) -> bool:

@@ -11,6 +11,8 @@ from typing import Any
 from django.db import connections
 from django.utils.connection import ConnectionProxy
 
+from config.server.database import POSTGRES_OPTIONS
+
 HAS_ROUTERS = os.environ.get("TEST_ROUTERS") == "1"
 ALIAS = "oauth" if HAS_ROUTERS else "default"
 
@@ -31,6 +33,15 @@ class Router:
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
         return db == "oauth"
+
+
+def isolated(level: str) -> dict[str, Any]:
+    """OPTIONS of PostgreSQL with an isolation level: of transactions, and of statements that are one each."""
+    import psycopg
+
+    words = level.replace("_", "\\ ").lower()
+    options = f"-c default_transaction_isolation={words}"
+    return {**POSTGRES_OPTIONS, "isolation_level": psycopg.IsolationLevel[level], "options": options}
 
 
 def spread(settings: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ os.environ["OPENID"] = "0"
 
 from config.server.database import POSTGRES_OPTIONS, SQLITE_OPTIONS  # noqa: E402
 from config.server.settings import *  # noqa: E402, F403
-from tests.database import HAS_ROUTERS, spread  # noqa: E402
+from tests.database import HAS_ROUTERS, isolated, spread  # noqa: E402
 
 if os.environ.get("TEST_DATABASE") == "postgres":
     if "TEST_POSTGRES_HOST" not in os.environ:
@@ -31,6 +31,9 @@ if os.environ.get("TEST_DATABASE") == "postgres":
         "USER": "postgres",
         "OPTIONS": POSTGRES_OPTIONS,
     }
+    # "REPEATABLE_READ" or "SERIALIZABLE"; READ COMMITTED without it.
+    if isolation := os.environ.get("TEST_ISOLATION"):
+        SETTINGS["OPTIONS"] = isolated(isolation)
 else:
     SETTINGS = {
         "ENGINE": "django.db.backends.sqlite3",

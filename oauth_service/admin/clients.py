@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import models, transaction
+from django.db import models
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -135,17 +135,23 @@ class ClientAdmin(CountedDeletion):
     def rotate_secret(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Make a new secret and show it this once; the one before stays good until it is ended."""
         client = self._changeable(request, pk)
-        with transaction.atomic(using=database.ours()):
+
+        def rotate() -> str:
             secret = Client.objects.rotate_secret(client)
             self.log_change(request, client, "Rotated the client secret.")
-        return self._show_secret(request, client, secret)
+            return secret
+
+        return self._show_secret(request, client, database.run_transaction(rotate))
 
     def end_previous(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Let the newest secret be the only good one."""
         client = self._changeable(request, pk)
-        with transaction.atomic(using=database.ours()):
+
+        def end() -> None:
             Client.objects.end_previous_secret(client)
             self.log_change(request, client, "Ended the previous client secret.")
+
+        database.run_transaction(end)
         messages.success(request, _("The previous secret is no longer accepted."))
         return redirect(reverse("admin:oauth_service_client_change", args=[pk], current_app=self.admin_site.name))
 
@@ -171,11 +177,14 @@ class ClientAdmin(CountedDeletion):
         return render(request, "admin/oauth_service/client/secret.html", context)
 
     def _switch(self, request: HttpRequest, clients: models.QuerySet[Client], *, is_active: bool) -> None:
-        with transaction.atomic(using=database.ours()):
+        def switch() -> list[Client]:
             changed = list(clients.exclude(is_active=is_active))
             for client in changed:
                 Client.objects.filter(pk=client.pk).update(is_active=is_active)
                 self.log_change(request, client, "Activated." if is_active else "Deactivated.")
+            return changed
+
+        changed = database.run_transaction(switch)
         if is_active:
             sentence = ngettext("%d client is active again.", "%d clients are active again.", len(changed))
         else:

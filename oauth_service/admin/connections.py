@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db import models, transaction
+from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -66,9 +66,11 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
         self._withdraw(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Consent]) -> None:
-        with transaction.atomic(using=database.ours()):
+        def withdraw() -> None:
             for consent in queryset.select_related("client"):
                 self._withdraw(consent)
+
+        database.run_transaction(withdraw)
 
     def _withdraw(self, consent: Consent) -> None:
         Consent.objects.withdraw(consent)
@@ -111,9 +113,11 @@ class GrantAdmin(ReadOnly, admin.ModelAdmin):
         self._end(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Grant]) -> None:
-        with transaction.atomic(using=database.ours()):
-            for grant in queryset:
+        def end() -> None:
+            for grant in queryset.all():
                 self._end(grant)
+
+        database.run_transaction(end)
 
     def _end(self, grant: Grant) -> None:
         if Grant.objects.end(grant.pk):

@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 
 from django.db import InterfaceError, NotSupportedError, OperationalError
 
+from .. import database
+
 T = TypeVar("T")
 
 _RESULT_TYPE_CHANGED = "0A000"  # PostgreSQL's feature_not_supported, as "cached plan must not change result type"
@@ -77,16 +79,24 @@ def run_again(connection: Any, text: str, parameters: list[Any], take: Callable[
     """
     try:
         return run(connection, text, parameters, take, binary=binary)
-    except (InterfaceError, OperationalError):
-        if connection.in_atomic_block or connection.connection is None or connection.is_usable():
+    except (InterfaceError, OperationalError) as failure:
+        if connection.in_atomic_block or connection.connection is None:
             raise
-        connection.close()
+        if database.sqlstate_of(failure) not in database.CONFLICTS:
+            if connection.is_usable():
+                raise
+            connection.close()
     except NotSupportedError as failure:
         if connection.in_atomic_block or getattr(failure.__cause__, "sqlstate", "") != _RESULT_TYPE_CHANGED:
             raise
         connection.connection.close()  # else a pool would give it to the next request
         connection.close()
-    return run(connection, text, parameters, take, binary=binary)
+    return database.run_again(lambda: run(connection, text, parameters, take, binary=binary), using=connection.alias)
+
+
+def write(connection: Any, text: str, parameters: list[Any]) -> int:
+    """Run what writes, and count its rows; again if another transaction came between and it wrote nothing."""
+    return database.run_again(lambda: run(connection, text, parameters, count), using=connection.alias)
 
 
 def first(cursor: Any) -> tuple[Any, ...] | None:

@@ -169,7 +169,7 @@ class Write(_Statement):
         """Write; how many rows it was."""
         connection = self._connection()
         compiled = self._on(connection)
-        return driver.run(connection, compiled.sql, compiled.bind(values), driver.count)
+        return driver.write(connection, compiled.sql, compiled.bind(values))
 
     def _compile(self, connection: BaseDatabaseWrapper) -> _Compiled:
         written = self._query().get_compiler(connection.alias).as_sql()
@@ -201,7 +201,7 @@ class ReplaceRow(_Statement):
         connection = self._connection()
         if connection.vendor == "postgresql":
             compiled = self._on(connection)
-            return driver.run(connection, compiled.sql, compiled.bind(values), driver.count) == 1
+            return driver.write(connection, compiled.sql, compiled.bind(values)) == 1
         with transaction.atomic(using=connection.alias):
             return self._delete.run(**values) == 1 and self._insert.run(**values) == 1
 

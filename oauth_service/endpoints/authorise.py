@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.views import redirect_to_login
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, resolve_url
 from django.utils import timezone
@@ -117,13 +117,16 @@ def _answer(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpRes
     step = arrivals.step_of(arrival, now=now)
     if step not in (NextStep.ASK, NextStep.ANSWER):
         return _ask(request, arrival, step, now=now)
+
+    def give() -> str:
+        scope = asked.scope_shown
+        consent = Consent.objects.give(user_id=request.user.pk, client_pk=client.pk, scope=scope, now=now)
+        facts = {"user_id": request.user.pk, "client_id": client.client_id, "scope": scope}
+        signals.announce(signals.consent_given, **facts)
+        return _code(consent.pk, arrival, now=now)
+
     try:
-        with transaction.atomic(using=database.ours()):
-            scope = asked.scope_shown
-            consent = Consent.objects.give(user_id=request.user.pk, client_pk=client.pk, scope=scope, now=now)
-            facts = {"user_id": request.user.pk, "client_id": client.client_id, "scope": scope}
-            signals.announce(signals.consent_given, **facts)
-            return answer_with_code(arrival.reply_to, _code(consent.pk, arrival, now=now))
+        return answer_with_code(arrival.reply_to, database.run_transaction(give))
     except IntegrityError as cause:
         # Their consent refers to both, and one of them is gone at the COMMIT.
         raise AccessDenied(

@@ -3,6 +3,7 @@
 import re
 import secrets
 from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple, Self
 
 from django.contrib.auth.hashers import make_password
@@ -11,7 +12,7 @@ from django.core.validators import URLValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .. import conf
+from .. import conf, database
 from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
 from ..protocol import client_authentication, client_metadata, redirect_uri, scope
@@ -382,6 +383,12 @@ class Client(ClientRules, models.Model):
     def secret_hashes(self) -> tuple[str, ...]:
         """The hashes of the secrets that are good now, the newest first."""
         return tuple(kept for kept in (self.secret_hash, self.previous_secret_hash) if kept)
+
+    def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
+        """Delete it, and all that hangs on it; anew if that meets another write."""
+        remove = partial(super().delete, using=using, keep_parents=keep_parents)
+        alias = using or database.primary(Client)
+        return database.run_again(remove, using=alias, after=database.CONFLICTS_OF_DELETION)
 
     def choose_secret(self, secret: str) -> None:
         """Set a secret that a person chose, kept by Django's password hasher. Not saved yet."""

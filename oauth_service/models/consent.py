@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connections, models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from .. import database
 from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
 from ..protocol import scope as scopes
@@ -47,7 +48,8 @@ class ConsentManager(PrimaryManager["Consent"]):
         """
         Remember that a user allowed a client a scope, on top of what they allowed before.
 
-        Two tabs that are answered at once add up to one consent.
+        Two tabs that are answered at once add up to one consent. Within a transaction of the caller's, which begins anew if
+        that fails: see database.run_transaction().
         """
         for _attempt in range(2):
             with transaction.atomic(using=self.db):
@@ -71,10 +73,13 @@ class ConsentManager(PrimaryManager["Consent"]):
         Codes and grants are read joined with their consent only, so its deletion alone ends them, even those that a
         request in flight is about to write; deleting their rows too keeps the tables small.
         """
-        with transaction.atomic(using=self.db):
+
+        def delete() -> None:
             self.filter(pk=consent.pk)._raw_delete(self.db)
             consent.authorizationcodes.db_manager(self.db).all()._raw_delete(self.db)
             consent.grants.db_manager(self.db).all()._raw_delete(self.db)
+
+        database.run_transaction(delete)
 
     def of_user(self, user_id: Any, *, now: datetime) -> "models.QuerySet[Consent]":
         """A user's connected apps, each with `connection_count` and `last_used_at` of its live grants."""

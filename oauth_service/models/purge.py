@@ -5,7 +5,7 @@ import threading
 import time
 from datetime import datetime
 
-from django.db import Error, connections, models, transaction
+from django.db import Error, connections, models
 
 from .. import database
 from .audit_event import AuditEvent
@@ -91,5 +91,4 @@ def _sweep_table(model: type[models.Model], *, now: datetime, batch: int) -> int
     if connections[alias].features.has_select_for_update_skip_locked:
         chosen = chosen.select_for_update(skip_locked=True)
     # Asked again in the DELETE: a grant that was refreshed meanwhile is alive.
-    with transaction.atomic(using=alias):
-        return dead.filter(pk__in=chosen[:batch])._raw_delete(alias)
+    return database.run_transaction(lambda: dead.filter(pk__in=chosen[:batch])._raw_delete(alias))

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .. import database
 from ..database import PrimaryManager
 from .client import Client
 
@@ -52,12 +53,15 @@ class SignInManager(PrimaryManager["SignIn"]):
         """
         purge_at = now + lifetime
         missing = [SignIn(pk=each, user_id=user_id, auth_time=now, purge_at=purge_at) for each in sign_in_ids]
-        with transaction.atomic(using=self.db):
+
+        def run() -> list[UUID]:
             self.bulk_create(missing, ignore_conflicts=True)
             mine = self.filter(pk__in=sign_in_ids, user_id=user_id, ended_at=None)
             ended = list(mine.select_for_update().order_by("pk").values_list("pk", flat=True))
             self.filter(pk__in=ended).update(ended_at=now, purge_at=purge_at)
-        return ended
+            return ended
+
+        return database.run_transaction(run)
 
 
 class SignIn(models.Model):

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from django.db import models, transaction
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .. import database
 from ..compiled.statement import Write, insert
 from ..database import PrimaryManager
 
@@ -24,12 +25,15 @@ class SigningKeyManager(PrimaryManager["SigningKey"]):
             key: not saved; its generation is one more than the last one of its algorithm that was read.
         """
         row = {field.attname: getattr(key, field.attname) for field in SigningKey._meta.concrete_fields}
-        with transaction.atomic(using=self.db):
+
+        def run() -> bool:
             if _insert.run(**row) != 1:
                 return False
             before = self.filter(algorithm=key.algorithm, generation__lt=key.generation)
             before.filter(signs_until=None).update(signs_until=predecessors_sign_until, purge_at=predecessors_purge_at)
-        return True
+            return True
+
+        return database.run_transaction(run)
 
     def end(self, algorithm: str, *, signs_until: datetime, purge_at: datetime) -> None:
         """Let every key of an algorithm end that has no end yet."""

@@ -10,7 +10,7 @@ import threading
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from django.db import Error, close_old_connections, connections, models, transaction
+from django.db import Error, close_old_connections, connections, models
 from django.utils import timezone
 
 from .. import conf, database
@@ -55,13 +55,15 @@ def deliver_due(*, now: datetime) -> int:
 
 def _claim(*, now: datetime) -> list[Delivery]:
     due = Delivery.objects.filter(next_at__lte=now).select_related("client").order_by("next_at")
-    alias = database.ours()
-    if connections[alias].features.has_select_for_update_skip_locked:
+    if connections[database.ours()].features.has_select_for_update_skip_locked:
         due = due.select_for_update(skip_locked=True, of=("self",))
-    with transaction.atomic(using=alias):
+
+    def run() -> list[Delivery]:
         claimed = list(due[:BATCH])
         Delivery.objects.filter(pk__in=[each.pk for each in claimed]).update(next_at=now + CLAIM)
-    return claimed
+        return claimed
+
+    return database.run_transaction(run)
 
 
 def _deliver(message: Delivery, *, now: datetime) -> None:

@@ -39,14 +39,17 @@ def end(sids: Iterable[UUID], *, user_id: Any, issuer: str, now: datetime) -> li
     Returns:
         the front-channel logout addresses to load in frames.
     """
-    frames: list[str] = []
-    with transaction.atomic(using=database.ours()):
+
+    def run() -> list[str]:
+        frames: list[str] = []
         for sid in SignIn.objects.end(list(sids), user_id=user_id, now=now, lifetime=authentication.sign_in_lifetime()):
             _end_grants(sid)
             told = [each.client for each in SignInClient.objects.filter(sign_in_id=sid).select_related("client")]
             _queue([client for client in told if client.backchannel_logout_uri], sid, user_id, issuer=issuer, now=now)
             frames += [_frame(client, sid, issuer) for client in told if client.frontchannel_logout_uri]
-    return frames
+        return frames
+
+    return database.run_transaction(run)
 
 
 def _end_grants(sid: UUID) -> None:

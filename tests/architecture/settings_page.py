@@ -72,8 +72,10 @@ Errors:
   their ID tokens: mend what the message names.
 - `oauth_service.E030`: this app's tables and the accounts are written to several databases. A token is read together with its
   user, and a consent refers to one: let `DATABASE_ROUTERS` send them all to one.
+- `oauth_service.E031`: the database keeps moments in a `TIME_ZONE` whose clocks are changed. One hour of the year comes twice,
+  and codes and tokens of it live for an hour too long or not at all: leave `TIME_ZONE` out of `DATABASES`.
 
-Warnings; all but W006 and W010 to W014 are of production:
+Warnings; all but W006, W010 to W014 and W030 are of production:
 
 - `oauth_service.W001`: no issuer is set. It is then taken from each request's `Host`, which whoever asks may choose among
   `ALLOWED_HOSTS`: set `OAUTH_SERVICE_ISSUER`.
@@ -106,6 +108,9 @@ Warnings; all but W006 and W010 to W014 are of production:
   gives clients another address in each language.
 - `oauth_service.W014`: the metadata is not where clients look for it, given the issuer. Add
   `path("", include("oauth_service.well_known"))` to the root URLconf.
+- `oauth_service.W030`: transactions are isolated more than `READ COMMITTED`. Ours begin anew if they meet another; the deletion
+  of an account, which is a transaction of yours, and any deletion in the admin, which is Django's, fail as a whole then: leave
+  `isolation_level` out of the `OPTIONS`, or repeat that deletion.
 - `oauth_service.W040`: one secret stands under two names, such as `SECRET_KEY` among `OAUTH_SERVICE_TOKEN_KEY_FALLBACKS`. Whoever
   learns it has both: give each name a random one of its own. During a move from `SECRET_KEY` it is right for a time
   ([token-key.md](token-key.md)).

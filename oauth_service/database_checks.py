@@ -1,0 +1,63 @@
+"""System checks of the database that this app's tables are in."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.db import connections
+from django.utils import timezone
+
+from . import database
+
+Finding = tuple[str, str, str]  # id, sentence, hint
+
+
+_DEFAULT_ISOLATION = re.compile(r"default_transaction_isolation=((?:[a-z]|\\ )+)")
+
+
+def findings() -> Iterator[Finding]:
+    """E030, E031, W030: one database for all that refers to each other, moments that are one, and how transactions meet."""
+    if spread := _fault_of_databases():
+        yield "E030", spread, "Let DATABASE_ROUTERS send them to one: they are read together, and refer to each other."
+    connection = connections[database.ours()]
+    zone = connection.settings_dict["TIME_ZONE"]
+    if zone and not connection.features.supports_timezones and _changes_its_clocks(zone):
+        yield (
+            "E031",
+            f"The database keeps moments in {zone}, where an hour comes twice a year: they cannot be told apart.",
+            "Leave TIME_ZONE out of DATABASES: Django then keeps them in UTC. Convert what is stored already.",
+        )
+    if (level := _isolation_of(connection)) not in ("", "READ_COMMITTED", "READ_UNCOMMITTED"):
+        yield (
+            "W030",
+            f"Transactions are isolated as {level}: a deletion of accounts, or in the admin, fails if it meets another write.",
+            "Leave isolation_level out of the OPTIONS of the database, or repeat such a deletion. All else is repeated.",
+        )
+
+
+def _changes_its_clocks(zone: str) -> bool:
+    year, clock = timezone.now().year, ZoneInfo(zone)
+    return len({datetime(year, month, 1, tzinfo=clock).utcoffset() for month in range(1, 13)}) > 1
+
+
+def _isolation_of(connection: Any) -> str:
+    options = connection.settings_dict["OPTIONS"]
+    level = options.get("isolation_level")
+    if connection.vendor != "postgresql":
+        return ""
+    if level is None:
+        named = _DEFAULT_ISOLATION.search(options.get("options", ""))
+        return named[1].replace("\\", "").replace(" ", "_").upper() if named else ""
+    levels = getattr(connection.Database, "IsolationLevel", None)  # psycopg 3; its predecessor counts otherwise
+    names = {each.value: each.name for each in levels} if levels else {2: "REPEATABLE_READ", 3: "SERIALIZABLE"}
+    return names.get(int(level), "") if isinstance(level, int) else ""
+
+
+def _fault_of_databases() -> str:
+    models = [*apps.get_app_config("oauth_service").get_models(), get_user_model()]
+    found = {f"{model.__name__} to {database.primary(model)!r}": database.primary(model) for model in models}
+    return "" if len(set(found.values())) == 1 else f"Rows go to several databases: {', '.join(found)}."
