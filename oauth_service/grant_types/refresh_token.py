@@ -45,6 +45,9 @@ def exchange(
     """
     Renew an access token and rotate the refresh token.
 
+    Proof and replay are asked first: a genuine token that comes again tells of a theft, whatever else the request asks for and
+    whoever was switched off meanwhile. Then whether the grant is alive, and last the scope.
+
     Args:
         parameters: refresh_token, and scope for an access token with less than was granted.
         client: authenticated.
@@ -60,6 +63,8 @@ def exchange(
     token = unverified.verify(conf.token_keys(), grant.secret)
     if grant.client_pk != client.pk:
         raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant.pk} is another client's")
+    verdict = _judge(grant, token.generation, now=now)
+    _refuse_unless_good(verdict, grant, client, token.generation)
     if fault := lifecycle.fault_of(grant, now=now):
         raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant.pk}: {fault}")
     if not (granted := issue.current_scope(grant.scope, client)):
@@ -68,8 +73,6 @@ def exchange(
         )
     scope = scopes.narrowed(parameters.get("scope"), within=granted)
 
-    verdict = _judge(grant, token.generation, now=now)
-    _refuse_unless_good(verdict, grant, client, token.generation)
     response = issue.tokens(grant, client, generation=token.generation + 1, scope=scope, issuer=issuer, now=now)
     if verdict is Verdict.ROTATE and not Grant.objects.rotate(
         grant, now=now, expires_at=now + issue.grant_lifetime(client)

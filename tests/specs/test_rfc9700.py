@@ -241,6 +241,16 @@ def test_a_refresh_token_of_the_past_ends_everything(guide: Guide, public: Publi
 
 
 @clause("RFC 9700", "4.14.2")
+@pytest.mark.parametrize("scope", ["user profile everything", 'user "', ""])
+def test_a_replay_is_known_whatever_scope_it_asks_for(guide: Guide, scope: str) -> None:
+    """A thief who asks for too much must not leave the theft unnoticed."""
+    first = guide.tokens()["refresh_token"]
+    current = guide.refresh(guide.refresh(first).json()["refresh_token"]).json()
+    assert refusal_of(guide.refresh(first, scope=scope)) == (400, "invalid_grant")
+    assert not guide.is_alive(current["access_token"])
+
+
+@clause("RFC 9700", "4.14.2")
 @pytest.mark.parametrize(("seconds", "status"), [(0, 200), (120, 200), (121, 400)])
 def test_an_answer_that_was_lost_is_given_again_for_a_while(guide: Guide, seconds: int, status: int) -> None:
     """

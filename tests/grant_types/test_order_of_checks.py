@@ -1,0 +1,321 @@
+"""
+In which order a token request is checked, for each grant type: of two faults the earlier one is answered, and has its effect.
+
+Proof comes first: who proves nothing learns and changes nothing. Then a replay, which tells of a theft whatever else the request
+asks for. What a request asks for comes last.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from oauth_service import testing
+from oauth_service.grant_types import GRANT_TYPES
+from oauth_service.models import AuthorizationCode, Client, Grant
+from oauth_service.protocol import pkce
+from tests.clauses import clause
+from tests.database import ALIAS
+from tests.guide import FORM, REDIRECT_URI, SECRET, Guide
+
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+CHALLENGED = {"code_challenge": pkce.challenge_of(VERIFIER), "code_challenge_method": "S256"}
+
+
+@dataclass
+class Case:
+    """A token request without a fault; each fault changes it, or the rows that it is about."""
+
+    guide: Guide
+    parameters: dict[str, str]
+    used: str = ""
+    """What it would present if it was a replay."""
+    repeated: list[str] = field(default_factory=list)
+
+    def send(self) -> tuple[int, str, str]:
+        """Status, error and error_description of the answer; "" for those of a success."""
+        pairs = [*self.parameters.items(), *[(name, value) for name in self.repeated for value in ("a", "b")]]
+        response = self.guide.server.post("/token/", urlencode(pairs), content_type=FORM)
+        said = response.json()
+        return response.status_code, said.get("error", ""), said.get("error_description", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """
+    One thing that is wrong with a request.
+
+    Attributes:
+        answer: what a request with this fault alone is answered.
+        ends: whether it ends the grant; else it changes nothing.
+        instead_of: names of faults that a request with this one cannot have.
+    """
+
+    name: str
+    make: Callable[[Case], object]
+    answer: tuple[int, str, str]
+    ends: bool = False
+    instead_of: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def said(error: str, sentence: str, status: int = 400) -> tuple[int, str, str]:
+    return status, error, sentence
+
+
+def setting(name: str, value: str) -> Callable[[Case], object]:
+    return lambda case: case.parameters.update({name: value})
+
+
+def without(name: str) -> Callable[[Case], object]:
+    return lambda case: case.parameters.pop(name)
+
+
+def forged(name: str) -> Callable[[Case], object]:
+    """Another MAC, whatever the token is."""
+
+    def make(case: Case) -> None:
+        token = case.parameters[name]
+        case.parameters[name] = token[:-6] + ("AAAAAA" if not token.endswith("AAAAAA") else "QQQQQQ")
+
+    return make
+
+
+def malformed(name: str) -> Callable[[Case], object]:
+    return lambda case: case.parameters.update({name: "x" + case.parameters[name]})
+
+
+def replayed(name: str) -> Callable[[Case], object]:
+    return lambda case: case.parameters.update({name: case.used})
+
+
+def expire(_: Case) -> None:
+    for rows in (AuthorizationCode.objects, Grant.objects):
+        rows.update(expires_at=timezone.now())
+
+
+def delete_rows(_: Case) -> None:
+    for rows in (AuthorizationCode.objects, Grant.objects):
+        rows.all().delete()
+
+
+# Of every request to /token/, before its grant type is asked.
+OF_ALL = (
+    Fault(
+        name="a parameter is repeated",
+        make=lambda case: case.repeated.append("state"),
+        answer=said("invalid_request", "a parameter was sent more than once"),
+    ),
+    Fault(
+        name="no grant_type",
+        make=without("grant_type"),
+        answer=said("invalid_request", "grant_type is missing"),
+    ),
+    Fault(
+        name="no client",
+        make=lambda case: [case.parameters.pop(name) for name in ("client_id", "client_secret")],
+        answer=said("invalid_client", "client authentication is missing", 401),
+    ),
+    Fault(
+        name="a wrong secret",
+        make=setting("client_secret", "wrong"),
+        answer=said("invalid_client", "client authentication failed", 401),
+    ),
+    Fault(
+        name="the client was deactivated",
+        make=lambda _: Client.objects.update(is_active=False),
+        answer=said("invalid_client", "client authentication failed", 401),
+    ),
+    Fault(
+        name="an unknown grant_type",
+        make=setting("grant_type", "password"),
+        answer=said("unsupported_grant_type", "grant_type is not supported"),
+    ),
+    Fault(
+        name="the client may not use it",
+        make=lambda case: Client.objects.update(grant_types="nothing"),
+        answer=said("unauthorized_client", "this client may not use this grant type"),
+    ),
+)
+
+ANOTHERS = setting("client_id", "stranger")
+
+# Of each grant type, in the order that its exchange() asks. A new grant type states its own here.
+ORDERS: Mapping[str, tuple[Fault, ...]] = {
+    "authorization_code": (
+        Fault(name="no code", make=without("code"), answer=said("invalid_request", "code is missing")),
+        Fault(name="no code at all", make=malformed("code"), answer=said("invalid_grant", "the token is not genuine")),
+        Fault(name="an unknown code", make=delete_rows, answer=said("invalid_grant", "the code is not valid")),
+        Fault(name="a forged code", make=forged("code"), answer=said("invalid_grant", "the token is not genuine")),
+        Fault(name="another client's", make=ANOTHERS, answer=said("invalid_grant", "the code is not valid")),
+        Fault(
+            name="another redirect_uri",
+            make=setting("redirect_uri", REDIRECT_URI + "/"),
+            answer=said("invalid_grant", "redirect_uri is not the one of the authorization request"),
+        ),
+        Fault(
+            name="another code_verifier",
+            make=setting("code_verifier", VERIFIER[::-1]),
+            answer=said("invalid_grant", "code_verifier does not match the code_challenge"),
+        ),
+        Fault(
+            name="a replay",
+            make=replayed("code"),
+            answer=said("invalid_grant", "the code was already used"),
+            ends=True,
+        ),
+        Fault(
+            name="the user is inactive",
+            make=lambda _: User.objects.update(is_active=False),
+            answer=said("invalid_grant", "the code is not valid"),
+        ),
+        Fault(name="it has expired", make=expire, answer=said("invalid_grant", "the code is not valid")),
+        Fault(
+            name="nothing is left of its scope",
+            make=lambda _: Client.objects.update(scope="calendar"),
+            answer=said("invalid_grant", "the code is not valid"),
+        ),
+    ),
+    "refresh_token": (
+        Fault(
+            name="no refresh token",
+            make=without("refresh_token"),
+            answer=said("invalid_request", "refresh_token is missing"),
+        ),
+        Fault(
+            name="no refresh token at all",
+            make=malformed("refresh_token"),
+            answer=said("invalid_grant", "the token is not genuine"),
+        ),
+        Fault(
+            name="an unknown grant", make=delete_rows, answer=said("invalid_grant", "the refresh token is not valid")
+        ),
+        Fault(
+            name="a forged token",
+            make=forged("refresh_token"),
+            answer=said("invalid_grant", "the token is not genuine"),
+        ),
+        Fault(name="another client's", make=ANOTHERS, answer=said("invalid_grant", "the refresh token is not valid")),
+        Fault(
+            name="a replay",
+            make=replayed("refresh_token"),
+            answer=said("invalid_grant", "the refresh token was already used"),
+            ends=True,
+            instead_of=frozenset({"never issued"}),
+        ),
+        Fault(
+            name="never issued",
+            make=lambda _: Grant.objects.update(generation=0),
+            answer=said("invalid_grant", "the refresh token is not valid"),
+        ),
+        Fault(
+            name="the user is inactive",
+            make=lambda _: User.objects.update(is_active=False),
+            answer=said("invalid_grant", "the refresh token is not valid"),
+        ),
+        Fault(name="it has expired", make=expire, answer=said("invalid_grant", "the refresh token is not valid")),
+        Fault(
+            name="nothing is left of its scope",
+            make=lambda _: Client.objects.update(scope="calendar"),
+            answer=said("invalid_scope", "nothing is left of the scope"),
+        ),
+        Fault(
+            name="too wide a scope",
+            make=setting("scope", "user profile everything"),
+            answer=said("invalid_scope", "the scope is unknown or wider than allowed"),
+        ),
+    ),
+}
+
+
+def case_of_code(guide: Guide) -> Case:
+    used, code = guide.code(**CHALLENGED), guide.code(**CHALLENGED)
+    guide.exchange(used, code_verifier=VERIFIER)
+    parameters = {"code": code, "redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
+    return Case(guide, parameters, used)
+
+
+def case_of_refresh_token(guide: Guide) -> Case:
+    used = guide.tokens()["refresh_token"]
+    current = guide.refresh(guide.refresh(used).json()["refresh_token"]).json()["refresh_token"]
+    return Case(guide, {"refresh_token": current}, used)
+
+
+CASES: Mapping[str, Callable[[Guide], Case]] = {
+    "authorization_code": case_of_code,
+    "refresh_token": case_of_refresh_token,
+}
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """A block whose writes are taken back, and whose failures are forgotten."""
+    testing.forget_everything()
+    with transaction.atomic(using=ALIAS):
+        yield
+        transaction.set_rollback(True, using=ALIAS)
+
+
+def case_of(grant_type: str, guide: Guide) -> Case:
+    stranger = Client(client_id="stranger", name="Stranger", redirect_uris=REDIRECT_URI, requires_pkce=False)
+    stranger.choose_secret(SECRET)
+    stranger.save()
+    case = CASES[grant_type](guide)
+    own = {"grant_type": grant_type, "client_id": guide.client.client_id, "client_secret": SECRET}
+    return Case(guide, own | case.parameters, case.used)
+
+
+def rows() -> Any:
+    return [list(model.objects.order_by("pk").values()) for model in (AuthorizationCode, Grant)]
+
+
+def grants() -> set[Any]:
+    return set(Grant.objects.values_list("pk", flat=True))
+
+
+@pytest.mark.parametrize("grant_type", GRANT_TYPES)
+def test_every_grant_type_states_its_order(grant_type: str) -> None:
+    """A new one is walked as the others are."""
+    assert grant_type in ORDERS, f"say in ORDERS in which order {grant_type} checks a request"
+    assert grant_type in CASES, f"make a request without a fault in CASES for {grant_type}"
+
+
+@pytest.mark.parametrize("grant_type", GRANT_TYPES)
+def test_a_request_without_a_fault_is_answered(guide: Guide, grant_type: str) -> None:
+    """Otherwise each fault below would be shown by something else."""
+    assert case_of(grant_type, guide).send() == (200, "", "")
+
+
+@clause("RFC 6749", "5.2")
+@pytest.mark.parametrize(
+    ("grant_type", "earlier"),
+    [(grant_type, each) for grant_type in GRANT_TYPES for each in (*OF_ALL, *ORDERS.get(grant_type, ()))],
+    ids=str,
+)
+def test_of_two_faults_the_earlier_is_answered(guide: Guide, grant_type: str, earlier: Fault) -> None:
+    """And has its effect: a replay ends the grant whatever comes after it, and what comes before spares it."""
+    order = (*OF_ALL, *ORDERS[grant_type])
+    whole = case_of(grant_type, guide)
+    for later in (None, *order[order.index(earlier) + 1 :]):
+        if later and later.name in earlier.instead_of:
+            continue
+        with undone():
+            case = Case(guide, dict(whole.parameters), whole.used)
+            if later:
+                later.make(case)
+            earlier.make(case)
+            before, alive = rows(), grants()
+            answer, after = case.send(), rows()
+            assert (answer, f"with {later}") == (earlier.answer, f"with {later}")
+            if earlier.ends:
+                assert len(alive - grants()) == 1, f"with {later}"
+            else:
+                assert before == after, f"with {later}"
