@@ -17,6 +17,7 @@ def test_the_document_says_exactly_what_works(rp: RelyingParty) -> None:
         for name in (
             *("issuer", "jwks_uri", "userinfo_endpoint", "end_session_endpoint", "subject_types_supported"),
             *("id_token_signing_alg_values_supported", "response_types_supported", "claims_parameter_supported"),
+            *("request_object_signing_alg_values_supported",),
             *("request_parameter_supported", "request_uri_parameter_supported", "code_challenge_methods_supported"),
         )
     } == {
@@ -28,6 +29,7 @@ def test_the_document_says_exactly_what_works(rp: RelyingParty) -> None:
         "id_token_signing_alg_values_supported": ["RS256", "ES256", "PS256", "EdDSA"],
         "response_types_supported": ["code"],
         "claims_parameter_supported": True,
+        "request_object_signing_alg_values_supported": ["RS256"],
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
         "code_challenge_methods_supported": ["S256"],
