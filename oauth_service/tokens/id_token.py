@@ -54,10 +54,11 @@ def hint(text: str, *, issuer: str, now: datetime) -> Mapping[str, object]:
         InvalidRequest: not a token of ours.
     """
     try:
-        claims = keys.verify(text, typ=None, now=now)
+        # make() writes it into every ID token; access tokens and logout tokens, which the same keys sign, have another.
+        claims = keys.verify(text, typ="JWT", now=now)
     except InvalidJWT as cause:
         raise InvalidRequest("id_token_hint is not an ID token of this server", detail=cause.detail) from cause
-    # Access tokens and logout tokens are signed by the same keys; only an ID token has a sid beside its at_hash.
+    # Of what has that type only an ID token has an at_hash: an answer of the userinfo endpoint has none.
     if claims.get("iss") != issuer or not isinstance(claims.get("sub"), str) or "at_hash" not in claims:
         raise InvalidRequest("id_token_hint is not an ID token of this server", detail="iss, sub or at_hash is wrong")
     return claims

@@ -14,6 +14,7 @@ from pytest_django import Settings
 from oauth_service.models import Delivery, Grant, SignIn
 from oauth_service.outbound import deliveries, fetch
 from oauth_service.protocol import logout_token
+from oauth_service.tokens import keys
 from tests.actors import FORM
 from tests.clauses import clause
 from tests.openid.conftest import RelyingParty, hidden_fields
@@ -123,6 +124,25 @@ def test_a_hint_of_another_session_or_person_asks(listening: RelyingParty) -> No
     other.connect()
     assert (sign_out(other, id_token_hint=old).status_code, is_signed_in(other.browser)) == (200, True)
     assert (sign_out(listening, id_token_hint=old).status_code, is_signed_in(listening.browser)) == (200, False)
+
+
+@clause("RFC 8725", "3.11")
+@pytest.mark.parametrize(("typ", "status"), [("JWT", 302), ("at+jwt", 400), ("logout+jwt", 400)])
+def test_only_an_id_token_is_a_hint(listening: RelyingParty, typ: str, status: int) -> None:
+    """Whatever its claims say: the same keys sign other kinds of tokens, too."""
+    claims = listening.claims(listening.tokens()["id_token"])
+    hint = keys.sign(claims, algorithm="RS256", typ=typ, now=timezone.now())
+    response = sign_out(listening, id_token_hint=hint, post_logout_redirect_uri=AFTER)
+    assert (response.status_code, is_signed_in(listening.browser)) == (status, status == 400)
+
+
+@clause("OpenID Connect Core 1.0", "5.3.2")
+def test_a_signed_answer_of_userinfo_is_no_hint(listening: RelyingParty) -> None:
+    """It has the type of an ID token, and is none."""
+    listening.client.userinfo_signed_response_alg = "RS256"
+    listening.client.save()
+    answer = listening.userinfo(listening.tokens()["access_token"]).content.decode()
+    assert sign_out(listening, id_token_hint=answer).status_code == 400
 
 
 @clause("OpenID Connect RP-Initiated Logout 1.0", "4")
