@@ -120,6 +120,13 @@ AUTHENTICATION_EVENT = Setting(
     "Dotted path of a function `(request) -> dict` that says more about the sign-in of a session: `auth_time` (aware), `acr`, "
     "`amr` (a list). What it leaves out stays as it is.",
 )
+ACR = Setting(
+    "OAUTH_SERVICE_ACR",
+    str,
+    "",
+    "Authentication Context Class Reference (`acr`) of an ordinary sign-in, such as `1`: what you and your clients agree on. It "
+    "stands in ID tokens unless `OAUTH_SERVICE_AUTHENTICATION_EVENT` says another.",
+)
 CLAIMS_SUPPORTED: Setting[Sequence[str]] = Setting(
     "OAUTH_SERVICE_CLAIMS_SUPPORTED",
     (list, tuple),

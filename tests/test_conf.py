@@ -49,6 +49,7 @@ def test_the_defaults() -> None:
         "ID_TOKEN_LIFETIME": timedelta(hours=1),
         "PAIRWISE_KEY": "",
         "AUTHENTICATION_EVENT": "",
+        "ACR": "",
         "STEP_UP_URLS": {},
         "OUTBOUND_LOOPBACK": False,
         "CLAIMS_SUPPORTED": (

@@ -53,6 +53,7 @@ if os.environ.get("OPENID", "1") == "1":
         "phone": "Your telephone number",
         "offline_access": "All this while you are away",
     }
+    OAUTH_SERVICE_ACR = "1"  # ISO/IEC 29115 level 1: a password, and nobody has looked at a passport
     OAUTH_SERVICE_CLAIMS = "config.demo.claims.claims_of"
     OAUTH_SERVICE_CLAIMS_SUPPORTED = [name for names in CLAIMS_OF_SCOPE.values() for name in names]
 OAUTH_SERVICE_SERVICE_NAME = os.environ.get("OAUTH_SERVICE_SERVICE_NAME", "OAuth Service")

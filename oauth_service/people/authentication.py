@@ -32,7 +32,7 @@ def remember(sender: object, request: HttpRequest | None = None, user: Any = Non
         return
     before = request.session.get(SESSION_KEY) or {}
     sid = before["sid"] if before.get("user") == str(user.pk) else uuid.uuid4().hex
-    _keep(request, user, sid=sid, auth_time=timezone.now(), amr=getattr(request, AMR_ATTRIBUTE, ()))
+    _keep(request, user, sid=sid, auth_time=timezone.now(), acr=conf.ACR(), amr=getattr(request, AMR_ATTRIBUTE, ()))
 
 
 def event_of(request: HttpRequest) -> AuthenticationEvent | None:
@@ -48,7 +48,7 @@ def event_of(request: HttpRequest) -> AuthenticationEvent | None:
     if not kept or kept.get("user") != str(request.user.pk):
         # The session is older than OpenID Connect in this project, or was made by other means than login().
         signed_in_at = getattr(request.user, "last_login", None) or timezone.now()
-        _keep(request, request.user, sid=uuid.uuid4().hex, auth_time=signed_in_at, amr=())
+        _keep(request, request.user, sid=uuid.uuid4().hex, auth_time=signed_in_at, acr="", amr=())
         kept = request.session[SESSION_KEY]
     said = _said_by_the_project(request)
     auth_time, acr, amr = said.get("auth_time"), said.get("acr"), said.get("amr")
@@ -72,18 +72,18 @@ def sign_in_lifetime() -> timedelta:
     return timedelta(seconds=settings.SESSION_COOKIE_AGE) + conf.REFRESH_TOKEN_LIFETIME() + timedelta(days=1)
 
 
-def _keep(request: HttpRequest, user: Any, *, sid: str, auth_time: datetime, amr: Any) -> None:
+def _keep(request: HttpRequest, user: Any, *, sid: str, auth_time: datetime, acr: str, amr: Any) -> None:
     request.session[SESSION_KEY] = {
         "sid": sid,
         "user": str(user.pk),
         "id": secrets.token_hex(8),
         "auth_time": int(auth_time.astimezone(UTC).timestamp()),
-        "acr": "",
+        "acr": acr,
         "amr": list(amr),
     }
     now = timezone.now()
     SignIn.objects.begin(
-        UUID(sid), user_id=user.pk, auth_time=auth_time, acr="", amr=amr, purge_at=now + sign_in_lifetime()
+        UUID(sid), user_id=user.pk, auth_time=auth_time, acr=acr, amr=amr, purge_at=now + sign_in_lifetime()
     )
 
 

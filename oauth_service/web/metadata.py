@@ -44,7 +44,7 @@ def metadata_response(
             end_session_endpoint=url("end_session"),
             algorithms=algorithms,
             claims=conf.CLAIMS_SUPPORTED(),
-            acr_values=conf.STEP_UP_URLS(),
+            acr_values=dict.fromkeys([*filter(None, [conf.ACR()]), *conf.STEP_UP_URLS()]),
             has_pairwise=bool(conf.PAIRWISE_KEY()),
         )
     # Not service_documentation: that is "a page containing human-readable information" (section 2). RFC 8631 has a link for

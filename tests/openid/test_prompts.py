@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth_service.models import Client
+from oauth_service.models import Client, SignIn
 from tests.actors import FORM
 from tests.clauses import clause
 from tests.openid.conftest import CALLBACK, RelyingParty, answer_of, hidden_fields
@@ -184,6 +184,19 @@ def test_a_stronger_sign_in_leads_to_the_projects_page(rp: RelyingParty, provide
 def gold(request: Any) -> dict[str, Any]:
     """A project that knows of a second factor."""
     return {"acr": "gold", "amr": ["pwd", "otp"]}
+
+
+@clause("OpenID Connect Core 1.0", "3.1.2.1")
+@pytest.mark.parametrize(("acr", "told"), [("1", "1"), ("", None)])
+def test_an_ordinary_sign_in_has_the_acr_of_the_settings(
+    rp: RelyingParty, provider: Settings, acr: str, told: str | None
+) -> None:
+    """ "The Authentication Context Class satisfied by the authentication performed is returned as the acr Claim Value." """
+    provider.OAUTH_SERVICE_ACR = acr
+    claims = rp.claims(rp.tokens(acr_values="1 2")["id_token"])
+    document = rp.server.get("/.well-known/openid-configuration").json()
+    assert (claims.get("acr"), SignIn.objects.get().acr) == (told, acr)
+    assert document.get("acr_values_supported") == ([acr] if acr else None)
 
 
 @clause("OAuth 2.0 Multiple Response Type Encoding Practices", "2.1")
