@@ -18,7 +18,7 @@ MOST_FOUND = 100  # users, and clients, whose events one search shows
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnly, admin.ModelAdmin):
-    """What happened. Nobody edits it and nobody deletes from it: it goes in its time, or with its user."""
+    """What happened. Nobody edits it and nobody deletes from it: it goes in its time."""
 
     list_display = ("at", "event", "outcome", "user", "client_id", "address", "reason", "reference")
     list_filter = ("event", "outcome")

@@ -69,7 +69,7 @@ def given(model: type[models.Model], *names: str) -> dict[str, Placeholder]:
     return {field.attname: Placeholder(field.attname, _of_its_own_type(field)) for field in fields if field.concrete}
 
 
-class _Compiled(NamedTuple):
+class Compiled(NamedTuple):
     """
     A statement in the words of one database.
 
@@ -92,18 +92,18 @@ class _Statement:
 
     def __init__(self, model: Callable[[], type[models.Model]]) -> None:
         self._model = model
-        self._compiled: dict[str, _Compiled] = {}
+        self._compiled: dict[str, Compiled] = {}
 
     def _connection(self) -> BaseDatabaseWrapper:
         return connections[database.primary(self._model())]
 
-    def _on(self, connection: BaseDatabaseWrapper) -> _Compiled:
+    def _on(self, connection: BaseDatabaseWrapper) -> Compiled:
         try:
             return self._compiled[connection.alias]
         except KeyError:
             return self._compiled.setdefault(connection.alias, self._compile(connection))
 
-    def _compile(self, connection: BaseDatabaseWrapper) -> _Compiled:
+    def _compile(self, connection: BaseDatabaseWrapper) -> Compiled:
         raise NotImplementedError
 
 
@@ -141,7 +141,7 @@ class Select(_Statement, Generic[R]):
             row = tuple(converted)
         return self._into(row)
 
-    def _compile(self, connection: BaseDatabaseWrapper) -> _Compiled:
+    def _compile(self, connection: BaseDatabaseWrapper) -> Compiled:
         query = self._rows().query
         compiler = query.get_compiler(connection.alias)
         text, parameters = compiler.as_sql()
@@ -149,7 +149,7 @@ class Select(_Statement, Generic[R]):
         found = compiler.get_converters(expressions)
         converters = [(at, _chain(steps, expression, connection)) for at, (steps, expression) in found.items()]
         are_plain = all(type(_of_its_own_type(column.output_field)) in _READ_ALIKE for column in expressions)
-        return _Compiled(text, _bindings(parameters, connection), converters, are_plain)
+        return Compiled(text, _bindings(parameters, connection), converters, are_plain)
 
 
 class Write(_Statement):
@@ -171,10 +171,10 @@ class Write(_Statement):
         compiled = self._on(connection)
         return driver.write(connection, compiled.sql, compiled.bind(values))
 
-    def _compile(self, connection: BaseDatabaseWrapper) -> _Compiled:
+    def _compile(self, connection: BaseDatabaseWrapper) -> Compiled:
         written = self._query().get_compiler(connection.alias).as_sql()
         text, parameters = written[0] if isinstance(written, list) else written
-        return _Compiled(text, _bindings(parameters, connection))
+        return Compiled(text, _bindings(parameters, connection))
 
 
 class ReplaceRow(_Statement):
@@ -205,12 +205,12 @@ class ReplaceRow(_Statement):
         with transaction.atomic(using=connection.alias):
             return self._delete.run(**values) == 1 and self._insert.run(**values) == 1
 
-    def _compile(self, connection: BaseDatabaseWrapper) -> _Compiled:
+    def _compile(self, connection: BaseDatabaseWrapper) -> Compiled:
         delete, insert = self._delete._on(connection), self._insert._on(connection)
         head, _, row = insert.sql.partition(" VALUES ")
         row = row.removeprefix("(").removesuffix(")")
         text = f"WITH moved AS ({delete.sql} RETURNING 1) {head} SELECT {row} FROM moved"  # noqa: S608 - two texts of the compiler
-        return _Compiled(text, [*delete.parameters, *insert.parameters])
+        return Compiled(text, [*delete.parameters, *insert.parameters])
 
 
 def insert(model: type[models.Model], *, ignore_conflicts: bool = False) -> sql.Query:

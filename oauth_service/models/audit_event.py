@@ -1,20 +1,29 @@
 """AuditEvent: what happened, to whom, through which client and from where; kept for a set time."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models, transaction
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db import connections, models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from ..compiled.statement import Write, insert
+from ..compiled import driver
+from ..compiled.statement import Compiled, Write, insert
 from ..database import PrimaryManager
 
+MOST_FORGOTTEN = 10_000  # rows that the deletion of a user waits for
+
 _MOST_PARAMETERS = 32_767  # of a statement, where the database names no limit
+# What no database takes in a text, or not every one: NUL, and halves of characters.
+_ODD = re.compile("[\0\ud800-\udfff]")
 
 
 class Event(models.TextChoices):
@@ -56,25 +65,85 @@ class Entry(NamedTuple):
     reference: str
     purge_at: datetime
 
+    def fitting(self) -> tuple["Entry", list[str]]:
+        """The same as its columns can hold it, and the names of those that had to be changed for it."""
+        changed: dict[str, Any] = {}
+        for name, length in _lengths().items():
+            text = getattr(self, name)
+            if not isinstance(text, str):
+                changed[name] = ("" if text is None else str(text))[:length]
+            elif len(text) > length or _ODD.search(text):
+                changed[name] = _ODD.sub("\ufffd", text)[:length]
+        if self.user_id is not None:
+            try:
+                key = get_user_model()._meta.pk.to_python(self.user_id)
+            except ValidationError:
+                key = None
+            if key != self.user_id or type(key) is not type(self.user_id):
+                changed["user_id"] = key
+        return (self._replace(**changed) if changed else self), list(changed)
+
+    def without_person(self) -> "Entry":
+        """The fact alone, of somebody who is not there any more."""
+        return self._replace(user_id=None, address="", reference="")
+
+
+@cache
+def _lengths() -> dict[str, int]:
+    texts = [field for field in AuditEvent._meta.concrete_fields if isinstance(field, models.CharField)]
+    return {field.attname: field.max_length or 0 for field in texts}
+
 
 class AuditEventManager(PrimaryManager["AuditEvent"]):
     """Reads and writes of the audit trail."""
 
     def add(self, entry: Entry) -> None:
-        """Write one row, at once."""
+        """Write one row, at once; without its person if that user is being deleted or gone."""
         _insert.run(**entry._asdict())
 
-    def add_all(self, entries: Sequence[Entry]) -> None:
-        """Write many rows, all or none, in as few statements as the database allows."""
-        _insert.run_all(entries)
+    def add_all(self, entries: Sequence[Entry]) -> list[Entry]:
+        """
+        Write many rows, all or none, in as few statements as the database allows; without persons who are gone.
+
+        Returns:
+            those that must wait: somebody holds their users' rows, to delete them perhaps.
+        """
+        with transaction.atomic(using=self.db):
+            ids = {entry.user_id for entry in entries if entry.user_id is not None}
+            there, held = _hold_users(ids, self.db) if ids else (set(), set())
+            known = there | {None}
+            rows = [
+                each if each.user_id in known else each.without_person() for each in entries if each.user_id not in held
+            ]
+            if rows:
+                _insert.run_all(rows)
+        return [each for each in entries if each.user_id in held]
 
     def of_user(self, user_id: Any) -> "models.QuerySet[AuditEvent]":
         """A user's events, the latest first."""
         return self.filter(user_id=user_id).order_by("-at", "-pk")
 
-    def forget(self, user_id: Any) -> None:
-        """Delete all that is known of a user."""
-        self.filter(user_id=user_id)._raw_delete(self.db)
+    def forget(self, user_id: Any, *, most: int = MOST_FORGOTTEN) -> int:
+        """
+        Take a person out of the events of a user: what happened stays.
+
+        Returns:
+            of how many events, up to the most that were asked for.
+        """
+        return self._forget(self.filter(user_id=user_id), most)
+
+    def forget_the_deleted(self, *, most: int = MOST_FORGOTTEN) -> int:
+        """
+        Take persons out who were deleted past Django, as by a cascade of the database's own; it looks at every row.
+
+        Returns:
+            of how many events, up to the most that were asked for.
+        """
+        users = _users(self.db).filter(pk=models.OuterRef("user_id"))
+        return self._forget(self.filter(~models.Exists(users), user_id__isnull=False), most)
+
+    def _forget(self, rows: "models.QuerySet[AuditEvent]", most: int) -> int:
+        return self.filter(pk__in=rows.values("pk")[:most]).update(user=None, address="", reference="")
 
 
 class AuditEvent(models.Model):
@@ -82,7 +151,8 @@ class AuditEvent(models.Model):
     One event. Ids and words only: nothing in it opens anything.
 
     Its user is a reference without a constraint, and its client a text: rows are written a moment after what they tell of, and
-    none of them may fail because somebody was deleted meanwhile. They outlive their client, and go with their user.
+    none of them may fail because somebody was deleted meanwhile. They outlive both: without their client nothing is missing in
+    them, without their user it is the person, and from where.
     """
 
     at = models.DateTimeField(_("when"))
@@ -123,11 +193,27 @@ class AuditEvent(models.Model):
 class _Insert(Write):
     """The compiled INSERT of one row, for one or for many."""
 
+    def __init__(self) -> None:
+        super().__init__(lambda: AuditEvent, lambda: insert(AuditEvent))
+        self._of_somebody: dict[str, Compiled] = {}
+
+    def run(self, **values: Any) -> int:
+        """Write one row; of a user who is gone, or goes at this moment, without the person."""
+        if values["user_id"] is None:
+            return super().run(**values)
+        connection = self._connection()
+        try:
+            compiled = self._of_somebody[connection.alias]
+        except KeyError:
+            compiled = self._of_somebody.setdefault(connection.alias, self._compile_of_somebody(connection))
+        return driver.run(connection, compiled.sql, compiled.bind(values), driver.count)
+
     def run_all(self, entries: Sequence[Entry]) -> None:
+        """Write the rows as they are."""
         connection = self._connection()
         compiled = self._on(connection)
         head, _, row = compiled.sql.partition(" VALUES ")
-        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+        with transaction.atomic(using=connection.alias, savepoint=False), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 # One parameter instead of thousands, which its driver takes four times as long to write down.
                 names = head[head.index("(") + 1 : head.rindex(")")]
@@ -147,5 +233,52 @@ class _Insert(Write):
                 ]
                 cursor.execute(f"{head} VALUES {', '.join([row] * len(some))}", values)
 
+    def _compile_of_somebody(self, connection: Any) -> Compiled:
+        """
+        The INSERT of one row whose user is looked up in it, and on PostgreSQL held.
 
-_insert = _Insert(lambda: AuditEvent, lambda: insert(AuditEvent))
+        So a deletion either finds the row, or has left no user to put into it.
+        """
+        compiled = self._on(connection)
+        users, quote = get_user_model()._meta, connection.ops.quote_name
+        hold = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
+        pk = quote(users.pk.column)
+        person = f"SELECT {pk} AS id FROM {quote(users.db_table)} WHERE {pk} = %s{hold}"  # noqa: S608 - names of the model's
+        is_there = "CASE WHEN EXISTS (SELECT 1 FROM person) THEN %s ELSE '' END"
+        instead = {"user_id": "(SELECT id FROM person)", "address": is_there, "reference": is_there}
+        head = compiled.sql.partition(" VALUES ")[0]
+        row = ", ".join(instead.get(name, "%s") for name, _ in compiled.parameters)
+        user = [each for each in compiled.parameters if each[0] == "user_id"]
+        others = [each for each in compiled.parameters if each[0] != "user_id"]
+        return Compiled(f"WITH person AS ({person}) {head} VALUES ({row})", [*user, *others])
+
+
+def _hold_users(ids: Iterable[Any], alias: str) -> tuple[set[Any], set[Any]]:
+    """
+    Keep users from being deleted until the transaction ends.
+
+    Whoever is held by somebody else already is not waited for: a deletion of many users would wait for us, crosswise.
+
+    Returns:
+        the ids of users who are there, and of those whom somebody else holds.
+    """
+    connection, users = connections[alias], _users(alias)
+    text, parameters = users.filter(pk__in=ids).values_list("pk").query.sql_with_params()
+    if connection.vendor == "postgresql":
+        text += " FOR KEY SHARE SKIP LOCKED"
+    with connection.cursor() as cursor:
+        cursor.execute(text, parameters)
+        to_python = get_user_model()._meta.pk.to_python
+        there = {to_python(pk) for (pk,) in cursor.fetchall()}
+    absent = set(ids) - there
+    held = set(users.filter(pk__in=absent).values_list("pk", flat=True)) if absent else set()
+    return there, held
+
+
+def _users(alias: str) -> "models.QuerySet[Any]":
+    # Not by the manager of the model, which may leave some out.
+    users: models.QuerySet[Any] = models.QuerySet(get_user_model())
+    return users.using(alias).order_by()
+
+
+_insert = _Insert()

@@ -56,6 +56,18 @@ def sweep_void(*, batch: int = BATCH) -> int:
     return sum(_sweep_void(model, batch=batch) for model in (AuthorizationCode, Grant))
 
 
+def forget_the_deleted(*, batch: int = BATCH) -> int:
+    """
+    Take users who were deleted past Django out of up to a batch of the audit trail's events.
+
+    It looks at every row there is, too.
+
+    Returns:
+        of how many events.
+    """
+    return AuditEvent.objects.forget_the_deleted(most=batch)
+
+
 def ride_along(*, now: datetime) -> None:
     """
     Sweep one batch if this process has not done so for PAUSE_SECONDS; without a pause while there is a backlog.

@@ -1,6 +1,9 @@
 """
 The audit trail: every event of signals.py becomes a row, and no request waits for the routine ones (ADR 11).
 
+A row that the database does not take is written as far as it can be, or left out alone and told of in the log. Who is deleted
+goes out of their rows, and comes into none that waited meanwhile; the rows stay.
+
 Of a connection that is renewed again and again only the first time of a day becomes one: its use must not make a table grow. Nor
 must whoever is refused and tries again: refusals alike are one row a minute.
 What a person decided and what a thief was caught at is written before its answer is sent. Everything else waits in memory, for
@@ -16,13 +19,14 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from multiprocessing.util import Finalize
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.core import mail
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import DataError, Error, close_old_connections, connections
+from django.db import close_old_connections, connections, transaction
 from django.db.models import Model
 from django.db.models.signals import post_delete
 from django.dispatch import Signal
@@ -31,7 +35,7 @@ from django.utils import timezone
 from .. import conf, database, signals
 from ..guard import outage
 from ..models import AuditEvent, Client
-from ..models.audit_event import Entry, Event, Outcome
+from ..models.audit_event import MOST_FORGOTTEN, Entry, Event, Outcome
 
 logger = logging.getLogger("oauth_service.audit")
 
@@ -124,7 +128,12 @@ def forget() -> None:
 
 
 def flush() -> bool:
-    """Write what waits, now and on the caller's own connection; False if the database cannot be reached."""
+    """
+    Write what waits, now and on the caller's own connection.
+
+    Returns:
+        False if something waits still: the database cannot be reached, or somebody is being deleted.
+    """
     return _trail.flush()
 
 
@@ -171,17 +180,22 @@ def _record(
         return
     if signal in _AT_ONCE:
         try:
-            AuditEvent.objects.add(entry)
-        except Error:
+            AuditEvent.objects.add(_fitting(entry))
+        except Exception as fault:
             # What it tells of is true already; the writer has more time than this request.
-            logger.warning("audit: %s could not be written at once, and waits", entry.event, exc_info=True)
+            logger.warning("audit: %s could not be written at once, and waits: %s", entry.event, _in_a_line(fault))
         else:
             return
     _trail.put(entry)
 
 
-def _forget(instance: Any, **_: object) -> None:
-    AuditEvent.objects.forget(instance.pk)
+def _forget(instance: Any, using: str, **_: object) -> None:
+    user_id = instance.pk
+    AuditEvent.objects.forget(user_id)
+    if not is_test_run():
+        # Nobody waits for a million rows; and a transaction that is REPEATABLE READ has not seen what was written after its
+        # beginning. The writer sees to both.
+        transaction.on_commit(lambda: _trail.forget_user(user_id), using=using, robust=True)
 
 
 class _Trail:
@@ -189,9 +203,11 @@ class _Trail:
 
     def __init__(self) -> None:
         self.waiting: deque[Entry] = deque()
+        self.gone: deque[Any] = deque()  # ids of users who were deleted
         self.lost = 0
         self._told: set[_Alike] = set()
         self._started = False
+        self._are_held = False
         self._finalizer: Finalize | None = None
         self._something = threading.Event()
         self._enough = threading.Event()
@@ -205,12 +221,14 @@ class _Trail:
             self._lose(1)
             return
         self.waiting.append(entry)
-        if not self._started:
-            self.start()
-        if not self._something.is_set():
-            self._something.set()
+        self._wake()
         if count >= BATCH and not self._enough.is_set():
             self._enough.set()
+
+    def forget_user(self, user_id: Any) -> None:
+        """Let the writer see to it that no row is left with somebody who was deleted."""
+        self.gone.append(user_id)
+        self._wake()
 
     def start(self) -> None:
         """Start the writer, once a process; and see to it that what waits at its end is written."""
@@ -234,42 +252,84 @@ class _Trail:
             patience: for how many seconds to wait for somebody else who is writing; -1 for as long as it takes.
 
         Returns:
-            whether the database could be reached.
+            False if something waits still: for the database, or for somebody who holds a user's row.
         """
         if not self._writing.acquire(timeout=patience):
             return False
+        held: list[Entry] = []
+        self._are_held = False
         try:
             while batch := self._next():
-                try:
-                    self._write(_identified(batch))
-                except Exception as fault:
-                    if outage.is_outage(fault):
-                        self.waiting.extendleft(reversed(batch))
-                        logger.warning("audit: %d events wait for the database: %s", len(self.waiting), fault)
-                        return False
-                    logger.exception("audit: a batch could not be written")  # and the next must have its turn
-                    self._lose(len(batch))
+                held += self._write_in_parts(batch)
+            while self.gone:
+                while AuditEvent.objects.forget(self.gone[0]) == MOST_FORGOTTEN:
+                    pass
+                self.gone.popleft()
+        except Exception as fault:
+            if not outage.is_outage(fault):
+                raise
+            logger.warning("audit: %d events wait for the database: %s", len(self.waiting) + len(held), fault)
+            return False
         finally:
+            self.waiting.extend(held)
             self._writing.release()
         with self._counting:
             lost, self.lost = self.lost, 0
         if lost:
             logger.error("audit: %d events were lost", lost)
-        return True
+        self._are_held = bool(held)
+        return not held
 
     def forget(self) -> None:
         """Forget what waits, and which refusals have their row."""
         with self._writing:
             self.waiting.clear()
+            self.gone.clear()
             self._told.clear()
 
     def finish(self) -> None:
         """Write what waits at the end of the process, if that takes no more than a moment."""
-        if not self.flush(patience=EXIT_SECONDS):
+        ends_at = time.monotonic() + EXIT_SECONDS
+        while not self.flush(patience=EXIT_SECONDS) and self._are_held and time.monotonic() < ends_at:
+            time.sleep(0.1)  # for whoever holds the rows of their users
+        if self.waiting:
             logger.error("audit: %d events were lost, the process ends", len(self.waiting))
         connections.close_all()
 
-    def _write(self, entries: Sequence[Entry]) -> None:
+    def _wake(self) -> None:
+        if not self._started:
+            self.start()
+        if not self._something.is_set():
+            self._something.set()
+
+    def _write_in_parts(self, batch: Sequence[Entry]) -> list[Entry]:
+        """
+        Write a batch, and without those that the database does not take: one odd event costs itself alone.
+
+        Returns:
+            those that must wait for a user's row.
+
+        Raises:
+            Exception: the database is away; what is not written waits again.
+        """
+        parts, held = deque([batch]), list[Entry]()
+        while parts:
+            part = parts.popleft()
+            try:
+                held += self._write(_identified(part))
+            except Exception as fault:
+                if outage.is_outage(fault):
+                    self.waiting.extendleft(reversed([*held, *part, *chain.from_iterable(parts)]))
+                    raise
+                if len(part) > 1:
+                    middle = len(part) // 2
+                    parts.extendleft((part[middle:], part[:middle]))
+                    continue
+                logger.error("audit: %s could not be written: %s", part[0].event, _in_a_line(fault))
+                self._lose(1)
+        return held
+
+    def _write(self, entries: Sequence[Entry]) -> list[Entry]:
         told, news = set(self._told), []
         for entry in entries:
             alike = _Alike.of(entry)
@@ -277,11 +337,12 @@ class _Trail:
                 news.append(entry)
             if alike:
                 told.add(alike)
-        if news:
-            AuditEvent.objects.add_all(news)
+        held = AuditEvent.objects.add_all(news) if news else []
         # Only now: what could not be written is not told yet.
         latest = max((alike.minute for alike in told), default=None)
+        told -= {_Alike.of(entry) for entry in held}
         self._told = {alike for alike in told if alike.minute == latest} if len(told) < MOST_WAITING else set()
+        return held
 
     def _next(self) -> list[Entry]:
         batch: list[Entry] = []
@@ -314,27 +375,48 @@ class _Trail:
 
 
 def _identified(batch: Sequence[Entry]) -> list[Entry]:
+    """The same as the database can take them, with the accounts and clients that typed names are of."""
     accounts = {name: _account_of(name) for entry in batch if isinstance(name := entry.user_id, _Claimed)}
     claimed = {entry.client_id for entry in batch if isinstance(entry.client_id, _Claimed)}
-    clients = set(Client.objects.filter(client_id__in=claimed).values_list("client_id", flat=True)) if claimed else ()
+    # What does not fit is no client's.
+    sought = [name for name in claimed if _fitting(batch[0]._replace(client_id=name, user_id=None)).client_id == name]
+    clients = set(Client.objects.filter(client_id__in=sought).values_list("client_id", flat=True)) if sought else ()
 
     def identified(entry: Entry) -> Entry:
         if isinstance(entry.user_id, _Claimed):
             entry = entry._replace(user_id=accounts[entry.user_id])
         if isinstance(entry.client_id, _Claimed):
             entry = entry._replace(client_id=str(entry.client_id) if entry.client_id in clients else "")
-        return entry
+        return _fitting(entry)
 
     return [identified(entry) for entry in batch]
 
 
+def _fitting(entry: Entry) -> Entry:
+    entry, changed = entry.fitting()
+    if changed:
+        logger.warning("audit: %s does not fit as it is, and was written without some of: %s", entry.event, changed)
+    return entry
+
+
 def _account_of(name: str) -> Any:
     model = get_user_model()
-    users: Any = model._default_manager.db_manager(database.primary(model))
+    alias = database.primary(model)
+    users: Any = model._default_manager.db_manager(alias)
     try:
-        return users.get_by_natural_key(name).pk
-    except (ObjectDoesNotExist, DataError, ValueError):
+        with transaction.atomic(using=alias):
+            return users.get_by_natural_key(name).pk
+    except Exception as fault:
+        # Nobody's name, several people's, or one that the database or the project's manager cannot even look for. Where the
+        # database is away the row cannot be written either, and its name is looked for again.
+        if not isinstance(fault, ObjectDoesNotExist):
+            logger.warning("audit: the account of a refused sign-in could not be found: %s", type(fault).__name__)
         return None
+
+
+def _in_a_line(fault: Exception) -> str:
+    # PostgreSQL's further lines repeat the values.
+    return f"{type(fault).__name__}: {fault}".partition("\n")[0]
 
 
 _trail = _Trail()

@@ -6,13 +6,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from oauth_service.models.purge import sweep, sweep_void
+from oauth_service.models.purge import forget_the_deleted, sweep, sweep_void
 
 
 class Command(BaseCommand):
-    """Delete every row whose time is over or whose consent is gone, in batches."""
+    """Delete every row whose time is over or whose consent is gone, and users who are gone from the audit trail, in batches."""
 
-    help = "Delete expired and orphaned codes and grants, and expired revocations. The server does it by itself while it works."
+    help = (
+        "Delete expired and orphaned codes and grants, and expired revocations; the server does it by itself while it works. "
+        "Also take users who were deleted past Django, with SQL, out of the audit trail."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--batch", type=int, default=5_000, help="rows of a table to delete in one transaction")
@@ -25,4 +28,6 @@ class Command(BaseCommand):
             count += deleted
         while deleted := sweep_void(batch=options["batch"]):  # at the end, as it looks at all that is left
             count += deleted
+        while forget_the_deleted(batch=options["batch"]):
+            pass
         self.stdout.write(f"{count} {'row' if count == 1 else 'rows'} deleted.")
