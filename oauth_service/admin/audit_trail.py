@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import database
 from ..models import AuditEvent, Client
+from .lookups import NoSecretLookups
 from .read_only import ReadOnly
 from .user_fields import user_names
 
@@ -17,7 +18,7 @@ MOST_FOUND = 100  # users, and clients, whose events one search shows
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnly, admin.ModelAdmin):
+class AuditEventAdmin(ReadOnly, NoSecretLookups):
     """What happened. Nobody edits it and nobody deletes from it: it goes in its time."""
 
     list_display = ("at", "event", "outcome", "user", "client_id", "address", "reason", "reference")

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import database, signals
 from ..models import Consent, Grant
 from .live_grants import CountedDeletion, count_of_live, live_grants
+from .lookups import NoSecretLookups
 from .read_only import ReadOnly
 from .user_fields import user_fields
 
@@ -78,7 +79,7 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
 
 
 @admin.register(Grant)
-class GrantAdmin(ReadOnly, admin.ModelAdmin):
+class GrantAdmin(ReadOnly, NoSecretLookups):
     """Live connections: one user, one client, one device. Deleting one ends every token it ever got."""
 
     list_display = ("client", "user", "created_at", "refreshed_at", "expires_at")

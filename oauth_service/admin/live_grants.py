@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib import admin
 from django.db import models
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
@@ -10,9 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Grant
+from .lookups import NoSecretLookups
 
 
-class CountedDeletion(admin.ModelAdmin):
+class CountedDeletion(NoSecretLookups):
     """Says before a deletion how much goes with it, instead of listing each row: a client can have a million connections."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:

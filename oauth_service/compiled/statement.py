@@ -57,7 +57,7 @@ class Placeholder(Value):
 
     def adapt(self, connection: BaseDatabaseWrapper) -> Adapt | None:
         """How the database of a connection takes the value; None for: as it is."""
-        if connection.vendor == "postgresql" and type(self.field) in _AS_THEY_ARE:
+        if connection.vendor == "postgresql" and _stored_as(self.field) in _AS_THEY_ARE:
             return None
         prepare = self.field.get_db_prep_save if self.for_save else self.field.get_db_prep_value
         return lambda value: prepare(value, connection)
@@ -148,7 +148,7 @@ class Select(_Statement, Generic[R]):
         expressions = [column[0] for column in compiler.select]
         found = compiler.get_converters(expressions)
         converters = [(at, _chain(steps, expression, connection)) for at, (steps, expression) in found.items()]
-        are_plain = all(type(_of_its_own_type(column.output_field)) in _READ_ALIKE for column in expressions)
+        are_plain = all(_stored_as(_of_its_own_type(column.output_field)) in _READ_ALIKE for column in expressions)
         return Compiled(text, _bindings(parameters, connection), converters, are_plain)
 
 
@@ -247,6 +247,11 @@ def _chain(steps: Sequence[Any], expression: Any, connection: BaseDatabaseWrappe
         return value
 
     return convert
+
+
+def _stored_as(field: Any) -> Any:
+    # A secret column is a field of Django's to the database; a host project's own may be anything.
+    return getattr(field, "stored_as", type(field))
 
 
 def _of_its_own_type(field: Any) -> Any:

@@ -18,6 +18,7 @@ from . import client as clients
 from . import user as users
 from .client import ClientRow
 from .consent import Consent
+from .secret_columns import SecretBinaryField
 
 
 def new_secret() -> bytes:
@@ -37,7 +38,7 @@ class Authorisation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     consent = models.ForeignKey(Consent, models.DO_NOTHING, db_constraint=False, related_name="%(class)ss")
-    secret = models.BinaryField(max_length=SECRET_BYTES, default=new_secret, editable=False)
+    secret = SecretBinaryField(max_length=SECRET_BYTES, default=new_secret, editable=False)
     scope = models.CharField(_("scope"), max_length=1000)
     redirect_uri = models.CharField(max_length=2000, blank=True, editable=False)
     code_challenge = models.CharField(max_length=43, blank=True, editable=False)

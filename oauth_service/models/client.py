@@ -18,6 +18,7 @@ from ..database import PrimaryManager
 from ..protocol import client_authentication, client_metadata, redirect_uri, scope
 from ..protocol.errors import InvalidScope
 from ..protocol.secret import Secret
+from .secret_columns import SecretCharField
 
 
 def new_client_id() -> str:
@@ -348,8 +349,8 @@ class Client(ClientRules, models.Model):
         _("front-channel logout URI"), blank=True, validators=[validate_web_address]
     )
     frontchannel_logout_session_required = models.BooleanField(_("front-channel logout needs sid"), default=False)
-    secret_hash = models.CharField(max_length=255, blank=True, editable=False)
-    previous_secret_hash = models.CharField(max_length=255, blank=True, editable=False)
+    secret_hash = SecretCharField(max_length=255, blank=True, editable=False)
+    previous_secret_hash = SecretCharField(max_length=255, blank=True, editable=False)
     created_at = models.DateTimeField(_("registered"), auto_now_add=True)
 
     objects = ClientManager()

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import database
 from ..compiled.statement import Write, insert
 from ..database import PrimaryManager
+from .secret_columns import SecretBinaryField
 
 
 class SigningKeyManager(PrimaryManager["SigningKey"]):
@@ -70,7 +71,7 @@ class SigningKey(models.Model):
     algorithm = models.CharField(_("algorithm"), max_length=16)
     generation = models.PositiveIntegerField(_("generation"))
     public_jwk = models.TextField(_("public key"))
-    private_key = models.BinaryField(editable=False)
+    private_key = SecretBinaryField(editable=False)
     created_at = models.DateTimeField(_("made"))
     signs_from = models.DateTimeField(_("signs from"))
     signs_until = models.DateTimeField(_("signs until"), null=True)
