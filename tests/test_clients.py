@@ -10,7 +10,9 @@ from django.contrib.auth import hashers
 
 from oauth_service.clients import authentication
 from oauth_service.models import Client
+from oauth_service.models.client import AuthenticationMethod
 from oauth_service.protocol import client_authentication
+from tests.clauses import clause
 from tests.guide import SECRET, Guide, basic
 
 Checked = list[str]
@@ -111,6 +113,39 @@ def test_what_is_remembered_does_not_grow_without_bounds(guide: Guide, checked: 
     authentication._remembered.update(bytes([n % 256, n // 256]) for n in range(authentication._MOST_REMEMBERED))
     assert is_proven(guide, SECRET)
     assert (len(authentication._remembered), len(checked)) == (1, 1)
+
+
+# -- the registered method -------------------------------------------------------------------------------------------
+
+WAYS: dict[str, dict[str, Any]] = {
+    "client_secret_basic": {"client_secret": "", "client_id": "", "authorization": basic("presc_man_123", SECRET)},
+    "client_secret_post": {"client_secret": SECRET},
+    "none": {"client_secret": ""},
+}
+
+
+@clause("RFC 7591", "2")
+@pytest.mark.parametrize("way", client_authentication.METHODS)
+@pytest.mark.parametrize("registered", AuthenticationMethod.values)
+def test_only_the_registered_method_is_accepted(
+    guide: Guide, caplog: pytest.LogCaptureFixture, registered: str, way: str
+) -> None:
+    """A right secret that comes in another way is refused, the log says why; who registered none may choose."""
+    Client.objects.update(token_endpoint_auth_method=registered)
+    response = guide.revoke("nothing", as_form=True, **WAYS[way])
+    is_accepted = way != "none" and registered in ("", way)
+    assert response.status_code == (200 if is_accepted else 401)
+    if way != "none" and not is_accepted:
+        assert f"it is registered for {registered}, but used {way}" in caplog.text
+
+
+@clause("RFC 7591", "2")
+def test_another_method_consumes_nothing(guide: Guide) -> None:
+    """Clients that try HTTP Basic first, as golang.org/x/oauth2 does, send the same code again."""
+    Client.objects.update(token_endpoint_auth_method="client_secret_post")
+    code = guide.code()
+    first = guide.exchange(code, as_form=True, **WAYS["client_secret_basic"])
+    assert (first.status_code, guide.exchange(code, as_form=True).status_code) == (401, 200)
 
 
 # -- a secret that the server made -----------------------------------------------------------------------------------

@@ -99,6 +99,9 @@ def _fault_of(client: ClientRow, credentials: Credentials) -> str:
         return "it is confidential, but no secret was sent"
     if not client.secret_hashes:
         return "it is confidential, but no secret was ever set"
+    if (registered := client.token_endpoint_auth_method) and credentials.method != registered:
+        # Whoever registers a method has chosen where the secret may travel (RFC 7591 section 2).
+        return f"it is registered for {registered}, but used {credentials.method}"
     return "" if _is_proven(client, credentials.secrets) else WRONG_SECRET
 
 

@@ -22,10 +22,12 @@ class Credentials:
     """
     Who a request says it comes from, and what it brings to prove it.
 
-    secrets holds every reading of the secret sent: none, one, or two where HTTP Basic's form encoding is ambiguous.
+    method is one of METHODS. secrets holds every reading of the secret sent: none, one, or two where HTTP Basic's form encoding
+    is ambiguous.
     """
 
     client_id: str
+    method: str
     secrets: tuple[Secret, ...]
 
 
@@ -44,7 +46,8 @@ def credentials(authorization: str, parameters: Parameters) -> Credentials:
     if not authorization:
         if not client_id:
             raise InvalidClient("client authentication is missing", detail="neither client_id nor HTTP Basic was sent")
-        return Credentials(client_id=client_id, secrets=(secret,) if secret else ())
+        method = "client_secret_post" if secret else "none"
+        return Credentials(client_id=client_id, method=method, secrets=(secret,) if secret else ())
     basic_id, basic_secret = _basic(authorization)
     if secret:
         raise InvalidRequest("client credentials were sent twice: in the Authorization header and in the body")
@@ -55,7 +58,7 @@ def credentials(authorization: str, parameters: Parameters) -> Credentials:
     readings = dict.fromkeys([unquote_plus(basic_secret), basic_secret])
     # A NUL byte, which "%00" reads as, stands in no secret; some password hashers choke on it.
     usable = tuple(Secret(reading) for reading in readings if reading and "\0" not in reading)
-    return Credentials(client_id=client_id or identity, secrets=usable)
+    return Credentials(client_id=client_id or identity, method="client_secret_basic", secrets=usable)
 
 
 def _basic(authorization: str) -> tuple[str, str]:
