@@ -90,6 +90,7 @@ class ClientForm(forms.ModelForm):
             *EXPERT_FIELDS,
         )
         help_texts = {
+            "require_auth_time": _("Every ID token of this server has it."),
             "client_id": _("It cannot be changed later: the client sends it with every request."),
             "redirect_uris": _(
                 "One a line; compared character by character. https, http on this machine only (127.0.0.1, [::1],"

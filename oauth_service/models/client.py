@@ -2,12 +2,13 @@
 
 import re
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple, Self
 
 from django.contrib.auth.hashers import make_password
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.validators import URLValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -67,6 +68,19 @@ def validate_scope(text: str) -> None:
         scope.parse(text)
     except InvalidScope as fault:
         raise ValidationError(str(fault)) from fault
+
+
+class WebAddressField(models.URLField):  # type: ignore[type-arg]
+    """An http or https URL. A form adds https where no scheme was typed."""
+
+    default_validators = [validate_web_address]
+
+    def formfield(self, *args: Any, **kwargs: Any) -> Any:
+        return super().formfield(*args, **{"assume_scheme": "https", **kwargs})
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.URLField", args, {**kwargs, "validators": [validate_web_address]}
 
 
 class ClientType(models.TextChoices):
@@ -176,7 +190,6 @@ class _Columns(NamedTuple):
     subject_type: str
     sector_identifier_uri: str
     default_max_age: int | None
-    require_auth_time: bool
     default_acr_values: str
     backchannel_logout_uri: str
     frontchannel_logout_uri: str
@@ -250,9 +263,9 @@ class Client(ClientRules, models.Model):
     )
     name = models.CharField(_("name"), max_length=100, help_text=_("What people see when it asks them."))
     operator = models.CharField(_("run by"), max_length=100, blank=True, help_text=_("Who runs it, for people to see."))
-    client_uri = models.URLField(_("website"), blank=True, validators=[validate_web_address])
-    policy_uri = models.URLField(_("privacy policy"), blank=True, validators=[validate_web_address])
-    tos_uri = models.URLField(_("terms of service"), blank=True, validators=[validate_web_address])
+    client_uri = WebAddressField(_("website"), blank=True)
+    policy_uri = WebAddressField(_("privacy policy"), blank=True)
+    tos_uri = WebAddressField(_("terms of service"), blank=True)
     client_type = models.CharField(
         _("client type"), max_length=12, choices=ClientType.choices, default=ClientType.CONFIDENTIAL
     )
@@ -297,16 +310,13 @@ class Client(ClientRules, models.Model):
     refresh_token_lifetime = models.DurationField(
         _("refresh token lifetime"), null=True, blank=True, help_text=_("Empty for this server's own.")
     )
-    logo_uri = models.URLField(
-        _("logo"), blank=True, validators=[validate_web_address], help_text=_("Fetched once, and served from here.")
-    )
+    logo_uri = WebAddressField(_("logo"), blank=True, help_text=_("Fetched once, and served from here."))
     contacts = models.TextField(
         _("contacts"), blank=True, help_text=_("E-mail addresses of its operators, one a line.")
     )
-    initiate_login_uri = models.URLField(
+    initiate_login_uri = WebAddressField(
         _("login page of the app"),
         blank=True,
-        validators=[validate_web_address],
         help_text=_("https; starts a sign-in."),
     )
     id_token_signed_response_alg = models.CharField(_("ID token algorithm"), max_length=10, default="RS256")
@@ -316,10 +326,9 @@ class Client(ClientRules, models.Model):
     subject_type = models.CharField(
         _("subject type"), max_length=8, choices=SubjectType.choices, default=SubjectType.PUBLIC
     )
-    sector_identifier_uri = models.URLField(
+    sector_identifier_uri = WebAddressField(
         _("sector identifier"),
         blank=True,
-        validators=[validate_web_address],
         help_text=_("https; needed for pairwise subjects if the redirect URIs have several hosts."),
     )
     default_max_age = models.PositiveIntegerField(
@@ -341,13 +350,9 @@ class Client(ClientRules, models.Model):
         validators=[validate_redirect_uris],
         help_text=_("One a line. Compared character by character."),
     )
-    backchannel_logout_uri = models.URLField(
-        _("back-channel logout URI"), blank=True, validators=[validate_web_address]
-    )
+    backchannel_logout_uri = WebAddressField(_("back-channel logout URI"), blank=True)
     backchannel_logout_session_required = models.BooleanField(_("back-channel logout needs sid"), default=False)
-    frontchannel_logout_uri = models.URLField(
-        _("front-channel logout URI"), blank=True, validators=[validate_web_address]
-    )
+    frontchannel_logout_uri = WebAddressField(_("front-channel logout URI"), blank=True)
     frontchannel_logout_session_required = models.BooleanField(_("front-channel logout needs sid"), default=False)
     secret_hash = SecretCharField(max_length=255, blank=True, editable=False)
     previous_secret_hash = SecretCharField(max_length=255, blank=True, editable=False)
@@ -364,19 +369,27 @@ class Client(ClientRules, models.Model):
         return self.name
 
     def clean(self) -> None:
+        """Turn on what a public client cannot be without."""
+        if self.is_public:
+            self.requires_pkce = True  # nothing else proves that a code is its own (RFC 9700 section 2.1.1)
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
         """
-        Hold the columns against each other, as the specifications of registration do.
+        Hold the columns against each other, too, as the specifications of registration do.
+
+        Args:
+            exclude: columns that a form does not show: their faults concern the whole form.
 
         Raises:
             ValidationError: by column.
         """
-        if self.is_public:
-            self.requires_pkce = True  # nothing else proves that a code is its own (RFC 9700 section 2.1.1)
+        super().clean_fields(exclude=exclude)
         faults: dict[str, list[str]] = {}
         for column, sentence in client_metadata.faults_of(
             self, algorithms=conf.SIGNING_ALGORITHMS(), can_pair=bool(conf.PAIRWISE_KEY())
         ):
-            faults.setdefault(column, []).append(sentence)
+            if conf.is_openid() or column not in _OPENID_COLUMNS:
+                faults.setdefault(NON_FIELD_ERRORS if column in (exclude or ()) else column, []).append(sentence)
         if faults:
             raise ValidationError(faults)
 
@@ -395,6 +408,8 @@ class Client(ClientRules, models.Model):
         """Set a secret that a person chose, kept by Django's password hasher. Not saved yet."""
         self.secret_hash, self.previous_secret_hash = make_password(secret), ""
 
+
+_OPENID_COLUMNS = frozenset(member.column for member in client_metadata.MEMBERS if member.openid)
 
 _row = Select(
     lambda: Client,

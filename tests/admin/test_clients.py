@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 from django.urls import reverse
+from pytest_django import Settings
 
 from oauth_service.models import Client, Consent
 from oauth_service.protocol import client_authentication
@@ -278,3 +279,26 @@ def test_who_may_only_look_sees_a_client_without_any_field_to_fill_in(onlooker: 
     """And without the way to its secret."""
     page = onlooker.get(change_url(presc_man)).content.decode()
     assert ("presc_man_123" in page, 'name="name"' in page, "/secret/" in page) == (True, False, False)
+
+
+@pytest.mark.parametrize("key", ["", "k" * 40])
+def test_a_pairwise_client_needs_a_key_and_a_sector(staff: Browser, settings: Settings, key: str) -> None:
+    """Else nobody could sign in to it (OpenID Connect Core section 8.1): the form says it, field by field."""
+    settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are", "profile": "Your name"}
+    settings.OAUTH_SERVICE_PAIRWISE_KEY = key
+    hosts = "https://a.example/callback\nhttps://b.example/callback"
+    openid = {"scope": ["openid"], "id_token_signed_response_alg": "RS256", "subject_type": "pairwise"}
+    errors = errors_of(staff.post(ADD, form(redirect_uris=hosts, **openid)))
+    assert (set(errors), Client.objects.count()) == (
+        {"sector_identifier_uri"} | (set() if key else {"subject_type"}),
+        0,
+    )
+    if key:
+        shown_secret(staff.post(ADD, form(**openid)))
+
+
+def test_a_client_can_be_saved_after_openid_connect_was_switched_off(staff: Browser, presc_man: Client) -> None:
+    """What is wrong with it as an OpenID Connect client stands in no form, and concerns nobody."""
+    Client.objects.update(subject_type="pairwise", id_token_signed_response_alg="none")
+    response = staff.post(change_url(presc_man), form(name="Renamed", client_id=None))
+    assert (response.status_code, Client.objects.get().name) == (302, "Renamed")

@@ -1,7 +1,13 @@
 """Client: what may be registered, and what it may do."""
 
+from datetime import timedelta
+
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
+from django.db.models import URLField
+from django.forms import modelform_factory
+from pytest_django import Settings
 
 from oauth_service.models import Client
 from oauth_service.protocol import client_authentication
@@ -140,3 +146,38 @@ def test_a_chosen_secret_replaces_all_before() -> None:
     [kept] = client.secret_hashes
     assert "chosen" not in kept
     assert not client_authentication.is_server_made(kept)
+
+
+def test_what_openid_connect_asks_concerns_nobody_else(settings: Settings) -> None:
+    """A project that has switched it off can still save its clients: no form shows what would be wrong."""
+    pairwise = {"subject_type": "pairwise", "initiate_login_uri": "http://rx.example/login"}
+    assert faults(**pairwise) == {}
+    settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
+    assert list(faults(**pairwise)) == ["subject_type", "initiate_login_uri"]
+
+
+def test_a_fault_of_a_column_that_a_form_does_not_show_concerns_the_form() -> None:
+    """Django would answer 500 for an error of a field that is not there."""
+    form = modelform_factory(Client, fields=["name"])
+    client = Client(name="Rx", redirect_uris="https://rx.example/callback", access_token_lifetime=timedelta(0))
+    assert form({"name": "Rx"}, instance=client).errors == {"__all__": ["A lifetime is one second or more."]}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "field",
+    [
+        field
+        for model in apps.get_app_config("oauth_service").get_models()
+        for field in model._meta.fields
+        if isinstance(field, URLField)
+    ],
+    ids=str,
+)
+def test_every_url_is_https_unless_it_says_otherwise(field: "URLField[str, str]") -> None:
+    """In every form, on every version of Django, and without its warning."""
+    form_field = field.formfield()
+    assert form_field is not None
+    assert form_field.clean("rx.example/about") == "https://rx.example/about"
+    with pytest.raises(ValidationError):
+        field.clean("ftp://rx.example/", None)
