@@ -16,7 +16,9 @@ from django.test import Client as Browser
 from pytest_django import Settings
 
 from config.sites import ROOT
+from oauth_service.models import Client
 from tests import addresses
+from tests.attributes import localised
 from tests.guide import Guide
 
 HERE = "http://testserver"
@@ -217,3 +219,18 @@ def test_a_template_of_the_project_may_have_a_nonce(settings: Settings, tmp_path
 def test_a_nonce_that_nobody_uses_is_not_sent(served: Any) -> None:
     """No script runs on our own pages, but for the one that sends an answer by form_post: it has no nonce."""
     assert {"nonce" in page["Content-Security-Policy"] for page in served()} == {False}
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr"])
+def test_no_number_that_programs_read_is_localised(
+    guide: Guide, settings: Settings, monkeypatch: pytest.MonkeyPatch, language: str, served: Any
+) -> None:
+    """A browser does not know what a maxlength of 1,500 is."""
+    settings.USE_THOUSAND_SEPARATOR, settings.LANGUAGE_CODE = True, language
+    monkeypatch.setattr(User._meta.get_field("username"), "max_length", 1500)
+    Client.objects.update(id=1_234_567)
+    guide.client = Client.objects.get()
+    guide.tokens()
+    found = served()
+    assert any('maxlength="' in page.content.decode() for page in found)
+    assert [(page.request["PATH_INFO"], each) for page in found for each in localised(page)] == []

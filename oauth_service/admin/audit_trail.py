@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import database
 from ..models import AuditEvent, Client
-from .lookups import NoSecretLookups
+from .model_admin import ModelAdmin
 from .read_only import ReadOnly
 from .user_fields import user_names
 
@@ -18,7 +18,7 @@ MOST_FOUND = 100  # users, and clients, whose events one search shows
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnly, NoSecretLookups):
+class AuditEventAdmin(ReadOnly, ModelAdmin):
     """What happened. Nobody edits it and nobody deletes from it: it goes in its time."""
 
     list_display = ("at", "event", "outcome", "user", "client_id", "address", "reason", "reference")
@@ -39,7 +39,7 @@ class AuditEventAdmin(ReadOnly, NoSecretLookups):
         events: models.QuerySet[AuditEvent] = super().get_queryset(request)
         return events.select_related("user")
 
-    def get_search_results(
+    def find(
         self, request: HttpRequest, queryset: models.QuerySet[AuditEvent], search_term: str
     ) -> tuple[models.QuerySet[AuditEvent], bool]:
         """Find users and clients first, and their events by their ids: the trail is long, and has indexes for these."""

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import database, signals
 from ..models import Consent, Grant
 from .live_grants import CountedDeletion, count_of_live, live_grants
-from .lookups import NoSecretLookups
+from .model_admin import ModelAdmin
 from .read_only import ReadOnly
 from .user_fields import user_fields
 
@@ -41,6 +41,7 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
     search_help_text = _("User, or the app's name or client ID")
     fields = ("client", "user", "scope", "given_at")
     date_hierarchy = "given_at"
+    linked_lookups = ("client__id__exact",)  # from the page of a client
     ordering = ("-given_at",)
     inlines = (GrantInline,)
 
@@ -79,7 +80,7 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
 
 
 @admin.register(Grant)
-class GrantAdmin(ReadOnly, NoSecretLookups):
+class GrantAdmin(ReadOnly, ModelAdmin):
     """Live connections: one user, one client, one device. Deleting one ends every token it ever got."""
 
     list_display = ("client", "user", "created_at", "refreshed_at", "expires_at")

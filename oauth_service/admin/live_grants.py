@@ -9,10 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Grant
-from .lookups import NoSecretLookups
+from .model_admin import ModelAdmin
 
 
-class CountedDeletion(NoSecretLookups):
+class CountedDeletion(ModelAdmin):
     """Says before a deletion how much goes with it, instead of listing each row: a client can have a million connections."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:

@@ -14,7 +14,7 @@ from ..models import SigningKey
 from ..protocol.errors import TemporarilyUnavailable
 from ..protocol.signing_key import State
 from ..tokens import keys
-from .lookups import NoSecretLookups
+from .model_admin import ModelAdmin
 from .read_only import ReadOnly
 
 STATES = {
@@ -27,7 +27,7 @@ STATES = {
 
 
 @admin.register(SigningKey)
-class SigningKeyAdmin(ReadOnly, NoSecretLookups):
+class SigningKeyAdmin(ReadOnly, ModelAdmin):
     """The keys of the database and what each is for. `manage.py oauth_keys` rotates, imports and retires them."""
 
     list_display = ("kid", "algorithm", "state", "created_at", "signs_from", "signs_until", "purge_at")
