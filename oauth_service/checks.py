@@ -34,6 +34,7 @@ from .tokens import keys, signer
 LONGEST_CODE_LIFETIME = timedelta(minutes=10)
 LONGEST_SAFE_ACCESS_TOKEN_LIFETIME = timedelta(days=1)
 LONGEST_SAFE_RETRY_WINDOW = timedelta(minutes=10)
+LONGEST_CONNECTION_LIFETIME = timedelta(days=3653)
 SHORTEST_TOKEN_KEY = 32
 MOST_FAILURES = 1000
 LONGEST_FAILURE_WINDOW = timedelta(days=1)
@@ -114,11 +115,24 @@ def _faults_of_lifetimes() -> Iterator[Finding]:
             f"{conf.REFRESH_RETRY_WINDOW.name} must be between zero and ten minutes.",
             "For that long a stolen, just replaced refresh token still works.",
         )
+    elif hasattr(settings, conf.REFRESH_RETRY_WINDOW.name) and conf.REFRESH_RETRY_WINDOW() > access() / 2:
+        yield (
+            "E005",
+            f"{conf.REFRESH_RETRY_WINDOW.name} is longer than half of {access.name}, and is not obeyed.",
+            "Whoever refreshes within it with a stolen token could do so for ever. Shorten it, or leave it out.",
+        )
     if access() > refresh():
         yield (
             "E010",
             f"{access.name} is longer than {refresh.name}.",
             "Access tokens end with their connection, sooner than the expires_in that clients were told.",
+        )
+    whole = conf.CONNECTION_LIFETIME()
+    if whole and not access() <= whole <= LONGEST_CONNECTION_LIFETIME:
+        yield (
+            "E010",
+            f"{conf.CONNECTION_LIFETIME.name} must be between {access.name} and ten years, or zero.",
+            "timedelta(0) lets connections live for ever.",
         )
 
 

@@ -78,7 +78,21 @@ REFRESH_RETRY_WINDOW = Setting(
     "OAUTH_SERVICE_REFRESH_RETRY_WINDOW",
     timedelta,
     timedelta(minutes=2),
-    "How long a refresh token that was just replaced still gets the same successor, for answers lost on the way.",
+    "How long a refresh token that was just replaced still gets the same successor, for answers lost on the way. Never longer "
+    "than half the life of the client's access tokens, and shorter for clients that refresh more often than every few minutes.",
+)
+END_SHARED_CONNECTIONS = Setting(
+    "OAUTH_SERVICE_END_SHARED_CONNECTIONS",
+    bool,
+    False,
+    "Whether a connection ends whose refresh tokens are used twice again and again, within the retry window: two may hold them, "
+    "or an app refreshes from several processes at once. It is told as the event `refresh_shared` in any case.",
+)
+CONNECTION_LIFETIME = Setting(
+    "OAUTH_SERVICE_CONNECTION_LIFETIME",
+    timedelta,
+    timedelta(0),
+    "How long a connection lives in all, however often it is refreshed: then the person is asked again. `timedelta(0)` for ever.",
 )
 TOKEN_KEY = Setting(
     "OAUTH_SERVICE_TOKEN_KEY",

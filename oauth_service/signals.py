@@ -30,6 +30,7 @@ token_refreshed = Signal()  # user_id, client_id, scope, grant_id, grant_type, l
 refresh_retried = Signal()  # user_id, client_id, scope, grant_id
 code_replayed = Signal()  # user_id, client_id, grant_id
 refresh_replayed = Signal()  # user_id, client_id, grant_id
+refresh_shared = Signal()  # user_id, client_id, grant_id, reason
 token_revoked = Signal()  # user_id, client_id, grant_id, token_type
 app_deauthorised = Signal()  # user_id, client_id
 signing_key_changed = Signal()  # action, kid, algorithm
@@ -94,7 +95,7 @@ def request_context(endpoint: str, method: str, address: str, request_id: str) -
         _current.reset(token)
 
 
-_WARNINGS = {login_refused, client_refused, code_replayed, refresh_replayed}
+_WARNINGS = {login_refused, client_refused, code_replayed, refresh_replayed, refresh_shared}
 
 
 def announce(signal: Signal, **facts: object) -> None:

@@ -113,6 +113,19 @@ def test_checking_a_deployment_survives_a_value_of_the_wrong_type(safe: Settings
     assert ids(check_deployment) == []
 
 
+@pytest.mark.parametrize(("seconds", "expected"), [(60, []), (61, ["E005"])])
+def test_a_retry_window_is_half_of_an_access_tokens_life_at_most(
+    settings: Settings, seconds: int, expected: list[str]
+) -> None:
+    """Whoever sets a longer one would rely on what is not obeyed; the default gives way by itself."""
+    settings.OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(minutes=2)
+    settings.OAUTH_SERVICE_REFRESH_RETRY_WINDOW = timedelta(seconds=seconds)
+    assert ids(check_values) == expected
+    del settings.OAUTH_SERVICE_REFRESH_RETRY_WINDOW
+    settings.OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(minutes=1)
+    assert ids(check_values) == []
+
+
 def test_a_cache_that_keeps_nothing_counts_nothing(settings: Settings) -> None:
     """Django's own for development; a limit that is not there must not go unnoticed."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
@@ -133,6 +146,11 @@ def test_a_cache_that_keeps_nothing_counts_nothing(settings: Settings) -> None:
         ("REFRESH_RETRY_WINDOW", timedelta(seconds=-1), ["E005"]),
         ("REFRESH_RETRY_WINDOW", timedelta(minutes=10), []),
         ("REFRESH_RETRY_WINDOW", timedelta(minutes=11), ["E005"]),
+        ("CONNECTION_LIFETIME", timedelta(0), []),
+        ("CONNECTION_LIFETIME", timedelta(hours=1), []),
+        ("CONNECTION_LIFETIME", timedelta(minutes=59), ["E010"]),
+        ("CONNECTION_LIFETIME", timedelta(seconds=-1), ["E010"]),
+        ("CONNECTION_LIFETIME", timedelta.max, ["E010"]),
         ("SIGNING_ALGORITHMS", ["RS256"], []),
         ("SIGNING_ALGORITHMS", ["ES256"], ["E022"]),
         ("SIGNING_ALGORITHMS", ["RS256", "HS256"], ["E022"]),

@@ -16,7 +16,10 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from oauth_service import signals
+from oauth_service.guard import retries
 from oauth_service.models import Client, Grant
+from oauth_service.protocol import sealed
+from oauth_service.protocol.refresh_token import TOO_MANY_RETRIED
 from oauth_service.tokens import keys
 from tests.database import ALIAS, connection
 from tests.guide import SECRET, Guide, query_of
@@ -35,6 +38,7 @@ ANNOUNCED = {
     "refresh_retried",
     "code_replayed",
     "refresh_replayed",
+    "refresh_shared",
     "token_revoked",
     "app_deauthorised",
     "signing_key_changed",
@@ -75,6 +79,11 @@ def play(guide: Guide) -> None:
     guide.refresh(newer["refresh_token"])
     guide.refresh(again["refresh_token"])
     guide.revoke(guide.tokens()["refresh_token"])
+    shared = guide.tokens()["refresh_token"]
+    for generation in range(1 - TOO_MANY_RETRIED, 0):
+        retries.note(sealed.read(sealed.RefreshToken, shared).row_id, generation)
+    guide.refresh(shared)
+    guide.refresh(shared)
     guide.deauthorise()
     keys.rotate("ES256", now=timezone.now())
 
@@ -106,6 +115,12 @@ def test_everything_that_happens_is_told_in_its_order(guide: Guide, committed: C
         "code_issued",
         "token_issued",
         "token_revoked",
+        "consent_given",
+        "code_issued",
+        "token_issued",
+        "token_refreshed",
+        "refresh_shared",
+        "refresh_retried",
         "app_deauthorised",
         "signing_key_changed",
     ]
@@ -336,6 +351,7 @@ def test_every_event_is_a_line_in_the_log(
         "client_refused",
         "code_replayed",
         "refresh_replayed",
+        "refresh_shared",
     }
     assert f"consent_given user_id='{guide.alice.pk}' client_id='presc_man_123' scope='user profile'" in caplog.text
 

@@ -29,6 +29,7 @@ _SENTENCES = {
     Event.TOKEN_REFRESHED: gettext_lazy("%(app)s renewed its access"),
     Event.CODE_REPLAYED: gettext_lazy("%(app)s was disconnected, because what it connects with was used twice"),
     Event.REFRESH_REPLAYED: gettext_lazy("%(app)s was disconnected, because what it connects with was used twice"),
+    Event.REFRESH_SHARED: gettext_lazy("What %(app)s connects with was used twice, again and again"),
     Event.TOKEN_REVOKED: gettext_lazy("One connection of %(app)s was ended"),
     Event.APP_DEAUTHORISED: gettext_lazy("%(app)s was disconnected"),
 }

@@ -65,8 +65,9 @@ def exchange(
     if not (scope := issue.current_scope(code.scope, client)):
         raise InvalidGrant("the code is not valid", detail=f"code {code.pk}: the client may have none of its scope now")
 
-    response = issue.tokens(code, client, generation=0, scope=scope, issuer=issuer, now=now)
-    if not Grant.objects.redeem(code, now=now, expires_at=now + issue.grant_lifetime(client)):
+    ends_at = issue.end_of_grant(client, created_at=now, now=now)
+    response = issue.tokens(code, client, generation=0, scope=scope, ends_at=ends_at, issuer=issuer, now=now)
+    if not Grant.objects.redeem(code, now=now, expires_at=ends_at):
         _refuse_replay(unverified, parameters, client)
     _announce(signals.token_issued, code, client, scope=scope, grant_type=DESCRIPTION.name)
     return response

@@ -1,19 +1,20 @@
 """grant_type=refresh_token (RFC 6749 section 6, RFC 9700 section 4.14.2)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn, cast
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf, signals
+from ..guard import retries
 from ..models import AuthorisationRow, ClientRow, Grant
 from ..protocol import lifecycle, sealed
 from ..protocol import scope as scopes
 from ..protocol.errors import InvalidGrant, InvalidScope
 from ..protocol.grant_type import GrantTypeDescription
 from ..protocol.parameters import Parameters
-from ..protocol.refresh_token import Verdict, judge
+from ..protocol.refresh_token import Verdict, judge, retry_window
 from ..protocol.token_response import TokenResponse
 from ..tokens import issue
 from ..tokens.presented import PresentedToken
@@ -27,6 +28,7 @@ DESCRIPTION = GrantTypeDescription(
     optional=("scope",),
     renews=True,
 )
+_SHARED = "its refresh tokens are used twice again and again"
 
 
 def present(parameters: Parameters) -> PresentedToken[sealed.RefreshToken]:
@@ -63,24 +65,26 @@ def exchange(
     token = unverified.verify(conf.token_keys(), grant.secret)
     if grant.client_pk != client.pk:
         raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant.pk} is another client's")
-    verdict = _judge(grant, token.generation, now=now)
-    _refuse_unless_good(verdict, grant, client, token.generation)
+    verdict = _verdict(grant, client, token.generation, now=now)
     if fault := lifecycle.fault_of(grant, now=now):
         raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant.pk}: {fault}")
+    ends_at = issue.end_of_grant(client, created_at=grant.created_at, now=now)
+    if ends_at <= now:
+        raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant.pk}: as old as a connection may be")
     if not (granted := issue.current_scope(grant.scope, client)):
         raise InvalidScope(
             "nothing is left of the scope", detail=f"grant {grant.pk}: the client may have none of it now"
         )
     scope = scopes.narrowed(parameters.get("scope"), within=granted)
 
-    response = issue.tokens(grant, client, generation=token.generation + 1, scope=scope, issuer=issuer, now=now)
-    if verdict is Verdict.ROTATE and not Grant.objects.rotate(
-        grant, now=now, expires_at=now + issue.grant_lifetime(client)
-    ):
+    next_generation = token.generation + 1
+    response = issue.tokens(
+        grant, client, generation=next_generation, scope=scope, ends_at=ends_at, issuer=issuer, now=now
+    )
+    if verdict is Verdict.ROTATE and not Grant.objects.rotate(grant, now=now, expires_at=ends_at):
         # Somebody else with the same token was faster: this is their retry, or the grant has ended.
         grant = Grant.objects.row(grant.pk) or _refuse_unknown(grant.pk)
-        verdict = _judge(grant, token.generation, now=now)
-        _refuse_unless_good(verdict, grant, client, token.generation)
+        verdict = _verdict(grant, client, token.generation, now=now)
     facts = {"user_id": grant.user_id, "client_id": client.client_id, "scope": scope, "grant_id": grant.pk}
     if verdict is Verdict.ROTATE:
         used = {"grant_type": DESCRIPTION.name, "last_used_at": grant.refreshed_at}
@@ -90,7 +94,18 @@ def exchange(
     return response
 
 
-def _refuse_unless_good(verdict: Verdict, grant: AuthorisationRow, client: ClientRow, generation: int) -> None:
+def _verdict(grant: AuthorisationRow, client: ClientRow, generation: int, *, now: datetime) -> Verdict:
+    """
+    ROTATE or RETRY.
+
+    Raises:
+        InvalidGrant: a replay or one retry too many, which ends the grant; or never issued.
+    """
+    window = timedelta(0)
+    if generation != grant.generation:
+        longest, access = conf.REFRESH_RETRY_WINDOW(), issue.access_token_lifetime(client)
+        window = retry_window(grant, longest=longest, access_token_lifetime=access)
+    verdict = judge(grant, generation, retry_window=window, now=now)
     if verdict is Verdict.REPLAY:
         _refuse_replay(grant, client, generation)
     if verdict is Verdict.UNISSUED:
@@ -98,14 +113,13 @@ def _refuse_unless_good(verdict: Verdict, grant: AuthorisationRow, client: Clien
             "the refresh token is not valid",
             detail=f"grant {grant.pk}: generation {generation} was never issued; was the database set back?",
         )
+    if verdict is Verdict.RETRY and retries.note(grant.pk, generation):
+        _tell_of_sharing(grant, client)
+    return verdict
 
 
 def _refuse_unknown(grant_id: UUID) -> NoReturn:
     raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant_id}: unknown, revoked or expired")
-
-
-def _judge(grant: AuthorisationRow, generation: int, *, now: datetime) -> Verdict:
-    return judge(grant, generation, retry_window=conf.REFRESH_RETRY_WINDOW(), now=now)
 
 
 def _refuse_replay(grant: AuthorisationRow, client: ClientRow, generation: int) -> NoReturn:
@@ -115,3 +129,13 @@ def _refuse_replay(grant: AuthorisationRow, client: ClientRow, generation: int) 
         "the refresh token was already used",
         detail=f"grant {grant.pk}: generation {generation} replayed, {grant.generation} is current; the grant was ended",
     )
+
+
+def _tell_of_sharing(grant: AuthorisationRow, client: ClientRow) -> None:
+    facts = {"user_id": grant.user_id, "client_id": client.client_id, "grant_id": grant.pk}
+    if conf.END_SHARED_CONNECTIONS():
+        if Grant.objects.end(grant.pk):
+            signals.announce(signals.refresh_shared, **facts, reason=f"{_SHARED}, and its connection was ended")
+        raise InvalidGrant("the refresh token is used by more than one holder", detail=f"grant {grant.pk}: {_SHARED}")
+    if retries.is_first_today(grant.pk):
+        signals.announce(signals.refresh_shared, **facts, reason=_SHARED)

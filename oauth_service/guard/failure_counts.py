@@ -30,11 +30,7 @@ class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindo
 
     def __init__(self, memory: str) -> None:
         super().__init__(wrap_exceptions=True)
-        # Django's cache in memory is for 300 values of all kinds: a flood of names would push the counts out, and what the
-        # project keeps there, too. These are ours, and apart: names that cost nothing push out nothing but each other.
-        name = f"oauth_service.failure_counts.{memory}"
-        options = {"OPTIONS": {"MAX_ENTRIES": MOST_IN_MEMORY}}
-        self._in_memory = _in_memory.setdefault(memory, LocMemCache(name, options))
+        self._memory = memory
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -103,8 +99,26 @@ class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindo
         return before, left if before else 0.0, current, left + expiry
 
     def _cache(self) -> BaseCache:
-        chosen = caches[conf.THROTTLE_CACHE()]
-        return self._in_memory if type(chosen) is LocMemCache else chosen
+        return cache_of(self._memory)
+
+
+def cache_of(memory: str) -> BaseCache:
+    """
+    The cache that OAUTH_SERVICE_THROTTLE_CACHE names; one of our own in its place while it is Django's in memory.
+
+    Django's is for 300 values of all kinds: a flood of names would push the counts out, and what the project keeps there, too.
+    Ours are apart: names that cost nothing push out nothing but each other.
+
+    Args:
+        memory: the name of what is kept apart.
+    """
+    chosen = caches[conf.THROTTLE_CACHE()]
+    if type(chosen) is not LocMemCache:
+        return chosen
+    if memory not in _in_memory:
+        name = f"oauth_service.failure_counts.{memory}"
+        _in_memory.setdefault(memory, LocMemCache(name, {"OPTIONS": {"MAX_ENTRIES": MOST_IN_MEMORY}}))
+    return _in_memory[memory]
 
 
 def forget_all() -> None:

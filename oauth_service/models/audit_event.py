@@ -38,6 +38,7 @@ class Event(models.TextChoices):
     REFRESH_RETRIED = "refresh_retried", _("renewal repeated")
     CODE_REPLAYED = "code_replayed", _("code replayed")
     REFRESH_REPLAYED = "refresh_replayed", _("refresh token replayed")
+    REFRESH_SHARED = "refresh_shared", _("refresh token shared")
     TOKEN_REVOKED = "token_revoked", _("token revoked")
     APP_DEAUTHORISED = "app_deauthorised", _("app deauthorised")
     SIGNING_KEY_CHANGED = "signing_key_changed", _("signing key changed")

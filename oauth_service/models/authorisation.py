@@ -68,7 +68,7 @@ class AuthorisationRow:
     """
     A pending code or a grant with its consent, user and client, as one statement reads them.
 
-    generation and refreshed_at are a grant's.
+    generation, created_at and refreshed_at are a grant's.
     """
 
     pk: uuid.UUID
@@ -80,6 +80,7 @@ class AuthorisationRow:
     code_challenge: str
     expires_at: datetime
     generation: int
+    created_at: datetime
     refreshed_at: datetime
     openid: str
     sign_in_id: uuid.UUID | None
@@ -121,6 +122,7 @@ OWN = (
     "code_challenge",
     "expires_at",
     "generation",
+    "created_at",
     "refreshed_at",
     "openid",
     "sign_in_id",

@@ -70,6 +70,7 @@ class AuthorizationCode(Authorisation):
 _row = select_row(
     lambda: AuthorizationCode,
     generation=models.Value(0),
+    created_at=models.F("expires_at"),
     refreshed_at=models.F("expires_at"),
 )
 _insert = Write(lambda: AuthorizationCode, lambda: insert(AuthorizationCode))

@@ -1,8 +1,17 @@
 """Refresh token rotation (RFC 6749 section 6, RFC 9700 section 4.14.2)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
+
+# Clients that lost an answer ask again after their time-out, which is seldom longer.
+SHORTEST_WINDOW = timedelta(seconds=30)
+# Before that many refreshes nobody knows how often a client comes: some begin with several at once.
+GENERATIONS_OF_A_PACE = 10
+# Of the latest generations that many asked for twice are no accident. Both are generations of one connection.
+LATEST = 20
+TOO_MANY_RETRIED = 5
 
 
 class Generations(Protocol):
@@ -10,6 +19,8 @@ class Generations(Protocol):
 
     @property
     def generation(self) -> int: ...
+    @property
+    def created_at(self) -> datetime: ...
     @property
     def refreshed_at(self) -> datetime: ...
 
@@ -40,3 +51,35 @@ def judge(grant: Generations, presented: int, *, retry_window: timedelta, now: d
     if presented == grant.generation - 1 and now - grant.refreshed_at <= retry_window:
         return Verdict.RETRY
     return Verdict.REPLAY
+
+
+def retry_window(grant: Generations, *, longest: timedelta, access_token_lifetime: timedelta) -> timedelta:
+    """
+    How long after a rotation the token before it still gets the same successor.
+
+    Half the time between two refreshes at most. Were it the whole of it, two holders of one stolen token could refresh by turns
+    for ever, each within the other's window. Access tokens say how often a client has to refresh; one that comes more often is
+    known by its pace, the time between its refreshes on average.
+
+    Args:
+        longest: never longer than this.
+    """
+    window = min(longest, access_token_lifetime / 2)
+    if grant.generation >= GENERATIONS_OF_A_PACE:
+        pace = (grant.refreshed_at - grant.created_at) / grant.generation
+        window = min(window, max(pace / 2, SHORTEST_WINDOW))
+    return window
+
+
+def add_retried(retried: Sequence[int], generation: int) -> tuple[int, ...]:
+    """The generations that were asked for twice, one more among them, and none that is older than the LATEST."""
+    return tuple(sorted({each for each in retried if generation - LATEST < each} | {generation}))
+
+
+def are_shared(retried: Sequence[int]) -> bool:
+    """
+    Tell whether so many generations were asked for twice that two seem to hold the refresh tokens.
+
+    An honest client loses an answer now and then. A thief who refreshes beside the owner shows at every generation.
+    """
+    return len(retried) >= TOO_MANY_RETRIED

@@ -40,7 +40,14 @@ def code(
 
 
 def tokens(
-    row: AuthorisationRow, client: ClientRow, *, generation: int, scope: str, issuer: str, now: datetime
+    row: AuthorisationRow,
+    client: ClientRow,
+    *,
+    generation: int,
+    scope: str,
+    ends_at: datetime,
+    issuer: str,
+    now: datetime,
 ) -> TokenResponse:
     """
     Make the tokens of a grant, before it is stored or rotated: a key that cannot sign must cost the client nothing.
@@ -48,10 +55,11 @@ def tokens(
     Args:
         row: the grant, or the code that it takes the place of: they have the same id, secret and scope.
         generation: of the refresh token; 0 for the first.
+        ends_at: when the grant ends unless it is refreshed; its access token ends no later.
         scope: of the access token; the refresh token always has the whole of the grant's (RFC 6749 section 6).
         issuer: of an ID token; "" without OpenID Connect.
     """
-    lifetime = access_token_lifetime(client)
+    lifetime = min(access_token_lifetime(client), ends_at - now)
     access_token = _seal(
         sealed.AccessToken(
             grant_id=row.pk,
@@ -83,6 +91,12 @@ def grant_lifetime(client: ClientRow) -> timedelta:
     if not client.may_use("refresh_token"):
         return access_token_lifetime(client)
     return client.refresh_token_lifetime or conf.REFRESH_TOKEN_LIFETIME()
+
+
+def end_of_grant(client: ClientRow, *, created_at: datetime, now: datetime) -> datetime:
+    """When a grant ends unless it is refreshed; OAUTH_SERVICE_CONNECTION_LIFETIME after it was created at the latest."""
+    end = now + grant_lifetime(client)
+    return min(end, created_at + whole) if (whole := conf.CONNECTION_LIFETIME()) else end
 
 
 def _id_token(

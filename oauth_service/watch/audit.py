@@ -57,6 +57,7 @@ _EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
     signals.refresh_retried: (Event.REFRESH_RETRIED, Outcome.DONE, ""),
     signals.code_replayed: (Event.CODE_REPLAYED, Outcome.REFUSED, _USED_AGAIN),
     signals.refresh_replayed: (Event.REFRESH_REPLAYED, Outcome.REFUSED, _USED_AGAIN),
+    signals.refresh_shared: (Event.REFRESH_SHARED, Outcome.DONE, ""),
     signals.token_revoked: (Event.TOKEN_REVOKED, Outcome.DONE, ""),
     signals.app_deauthorised: (Event.APP_DEAUTHORISED, Outcome.DONE, ""),
     signals.signing_key_changed: (Event.SIGNING_KEY_CHANGED, Outcome.DONE, ""),

@@ -41,6 +41,11 @@ _retries = Counter(
 _replays = Counter(
     "oauth_service_replays", "Used codes and refresh tokens that came again.", ["token_type"], registry=_registry
 )
+_shared = Counter(
+    "oauth_service_shared_refresh_tokens",
+    "Connections whose refresh tokens two seem to hold.",
+    registry=_registry,
+)
 _refusals = Counter(
     "oauth_service_refusals",
     "Clients and people who did not prove who they are.",
@@ -88,6 +93,7 @@ def connect() -> None:
         signals.refresh_retried: _count_retry,
         signals.code_replayed: _count_replayed_code,
         signals.refresh_replayed: _count_replayed_refresh_token,
+        signals.refresh_shared: _count_shared,
         signals.client_refused: _count_refused_client,
         signals.login_refused: _count_refused_login,
         signals.token_revoked: _count_revoked,
@@ -121,6 +127,10 @@ def _count_replayed_code(**_: object) -> None:
 
 def _count_replayed_refresh_token(**_: object) -> None:
     _replays.labels("refresh_token").inc()
+
+
+def _count_shared(**_: object) -> None:
+    _shared.inc()
 
 
 def _count_refused_client(*, reason: str, **_: object) -> None:

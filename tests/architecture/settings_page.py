@@ -35,8 +35,8 @@ Errors:
 - `oauth_service.E003`: a lifetime shorter than a second, or an audit trail kept for less than no time. Nothing could be used
   before it ends: give a longer one; `timedelta(0)` keeps no trail.
 - `oauth_service.E004`: codes that live longer than ten minutes. A code that leaks is to be worthless soon: ten minutes at most.
-- `oauth_service.E005`: a retry window below zero or over ten minutes. For that long a stolen refresh token that was just
-  replaced still works: choose one between.
+- `oauth_service.E005`: a retry window below zero, over ten minutes, or over half the life of access tokens. For that long a
+  stolen refresh token that was just replaced still works: choose one between. The half is never exceeded, whatever is set.
 - `oauth_service.E006`: an issuer that RFC 8414 does not allow. Clients compare it as text, and send codes and secrets to it: an
   https URL (http on this machine only), without query, fragment or trailing slash.
 - `oauth_service.E007`: no scopes, or a name that is none. Clients could not ask for it: visible ASCII without spaces, `"` and
@@ -45,7 +45,7 @@ Errors:
   guessed, and earlier ones alone open nothing: 32 random characters or more, and `OAUTH_SERVICE_TOKEN_KEY` beside its fallbacks.
 - `oauth_service.E009`: a claims function that cannot be imported or called. `/userinfo/` would fail: mend the dotted path.
 - `oauth_service.E010`: access tokens that outlive their connection. They end with it, sooner than clients were told: shorten
-  them, or lengthen `OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME`.
+  them, or lengthen `OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME` or `OAUTH_SERVICE_CONNECTION_LIFETIME`, ten years at most.
 - `oauth_service.E011`: a body limit below one byte, or over Django's own. Django stops reading at its own: lower ours, or raise
   `DATA_UPLOAD_MAX_MEMORY_SIZE`.
 - `oauth_service.E012`: sessions, sign-in or the CSRF check are missing from `MIDDLEWARE`, or stand before what they need. Without
@@ -144,6 +144,8 @@ def _type(setting: "Setting[object]") -> str:
 
 
 def _default(value: object) -> str:
+    if value == timedelta(0):
+        return "`timedelta(0)`"
     if isinstance(value, timedelta):
         name, unit = next((name, unit) for name, unit in UNITS if value >= unit and not value % unit)
         return f"{value // unit} {name}{'' if value == unit else 's'}"

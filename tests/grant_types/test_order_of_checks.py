@@ -7,7 +7,8 @@ asks for. What a request asks for comes last.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,16 +16,20 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
+from pytest_django import Settings
 
 from oauth_service import testing
 from oauth_service.grant_types import GRANT_TYPES
+from oauth_service.guard import retries
 from oauth_service.models import AuthorizationCode, Client, Grant
-from oauth_service.protocol import pkce
+from oauth_service.protocol import pkce, sealed
+from oauth_service.protocol.refresh_token import TOO_MANY_RETRIED
 from tests.clauses import clause
 from tests.database import ALIAS
 from tests.guide import FORM, REDIRECT_URI, SECRET, Guide
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+CONNECTION_LIFETIME = timedelta(days=90)
 CHALLENGED = {"code_challenge": pkce.challenge_of(VERIFIER), "code_challenge_method": "S256"}
 
 
@@ -36,6 +41,8 @@ class Case:
     parameters: dict[str, str]
     used: str = ""
     """What it would present if it was a replay."""
+    replaced: str = ""
+    """What was replaced a moment ago, and may be presented once more."""
     repeated: list[str] = field(default_factory=list)
 
     def send(self) -> tuple[int, str, str]:
@@ -95,6 +102,14 @@ def malformed(name: str) -> Callable[[Case], object]:
 
 def replayed(name: str) -> Callable[[Case], object]:
     return lambda case: case.parameters.update({name: case.used})
+
+
+def retried_too_often(case: Case) -> None:
+    """The token before the last comes once more, after others of the latest generations have."""
+    unverified = sealed.read(sealed.RefreshToken, case.used)
+    for generation in range(1 - TOO_MANY_RETRIED, 0):
+        retries.note(unverified.row_id, generation)
+    case.parameters["refresh_token"] = case.replaced
 
 
 def expire(_: Case) -> None:
@@ -209,6 +224,13 @@ ORDERS: Mapping[str, tuple[Fault, ...]] = {
             make=replayed("refresh_token"),
             answer=said("invalid_grant", "the refresh token was already used"),
             ends=True,
+            instead_of=frozenset({"one retry too many", "never issued"}),
+        ),
+        Fault(
+            name="one retry too many",
+            make=retried_too_often,
+            answer=said("invalid_grant", "the refresh token is used by more than one holder"),
+            ends=True,
             instead_of=frozenset({"never issued"}),
         ),
         Fault(
@@ -222,6 +244,11 @@ ORDERS: Mapping[str, tuple[Fault, ...]] = {
             answer=said("invalid_grant", "the refresh token is not valid"),
         ),
         Fault(name="it has expired", make=expire, answer=said("invalid_grant", "the refresh token is not valid")),
+        Fault(
+            name="as old as a connection may be",
+            make=lambda _: Grant.objects.update(created_at=timezone.now() - CONNECTION_LIFETIME),
+            answer=said("invalid_grant", "the refresh token is not valid"),
+        ),
         Fault(
             name="nothing is left of its scope",
             make=lambda _: Client.objects.update(scope="calendar"),
@@ -245,14 +272,22 @@ def case_of_code(guide: Guide) -> Case:
 
 def case_of_refresh_token(guide: Guide) -> Case:
     used = guide.tokens()["refresh_token"]
-    current = guide.refresh(guide.refresh(used).json()["refresh_token"]).json()["refresh_token"]
-    return Case(guide, {"refresh_token": current}, used)
+    replaced = guide.refresh(used).json()["refresh_token"]
+    current = guide.refresh(replaced).json()["refresh_token"]
+    return Case(guide, {"refresh_token": current}, used, replaced)
 
 
 CASES: Mapping[str, Callable[[Guide], Case]] = {
     "authorization_code": case_of_code,
     "refresh_token": case_of_refresh_token,
 }
+
+
+@pytest.fixture(autouse=True)
+def everything_is_checked(settings: Settings) -> None:
+    """What a project may leave out, too."""
+    settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
+    settings.OAUTH_SERVICE_CONNECTION_LIFETIME = CONNECTION_LIFETIME
 
 
 @contextmanager
@@ -270,7 +305,7 @@ def case_of(grant_type: str, guide: Guide) -> Case:
     stranger.save()
     case = CASES[grant_type](guide)
     own = {"grant_type": grant_type, "client_id": guide.client.client_id, "client_secret": SECRET}
-    return Case(guide, own | case.parameters, case.used)
+    return replace(case, parameters=own | case.parameters)
 
 
 def rows() -> Any:
@@ -308,7 +343,7 @@ def test_of_two_faults_the_earlier_is_answered(guide: Guide, grant_type: str, ea
         if later and later.name in earlier.instead_of:
             continue
         with undone():
-            case = Case(guide, dict(whole.parameters), whole.used)
+            case = replace(whole, parameters=dict(whole.parameters), repeated=[])
             if later:
                 later.make(case)
             earlier.make(case)

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oauth_service.protocol.refresh_token import Verdict, judge
+from oauth_service.protocol.refresh_token import (
+    GENERATIONS_OF_A_PACE,
+    LATEST,
+    SHORTEST_WINDOW,
+    TOO_MANY_RETRIED,
+    Verdict,
+    add_retried,
+    are_shared,
+    judge,
+    retry_window,
+)
 from tests.clauses import clause
 
 ROTATED_AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -20,6 +30,7 @@ class Generations:
 
     generation: int
     refreshed_at: datetime = ROTATED_AT
+    created_at: datetime = ROTATED_AT
 
 
 @clause("RFC 9700", "4.14.2")
@@ -67,3 +78,81 @@ def test_only_the_current_token_rotates_and_only_the_one_before_is_forgiven(
     assert (verdict is Verdict.ROTATE) == (presented == generation)
     assert (verdict is Verdict.RETRY) == (presented == generation - 1 and after <= window)
     assert (verdict is Verdict.UNISSUED) == (presented > generation)
+
+
+# -- how long a retry is one -------------------------------------------------------------------------------------------
+
+HOUR = timedelta(hours=1)
+
+
+def refreshed_every(pace: timedelta, *, times: int) -> Generations:
+    """A grant whose client comes regularly."""
+    return Generations(times, refreshed_at=ROTATED_AT + pace * times)
+
+
+@pytest.mark.parametrize(
+    ("life", "window"),
+    [
+        (HOUR, WINDOW),
+        (timedelta(minutes=4), WINDOW),
+        (timedelta(minutes=2), timedelta(minutes=1)),
+        (timedelta(seconds=1), timedelta(milliseconds=500)),
+    ],
+)
+def test_the_window_is_half_of_an_access_tokens_life_at_most(life: timedelta, window: timedelta) -> None:
+    """A client refreshes when its access token ends: within the whole of it two could refresh by turns for ever."""
+    assert retry_window(Generations(1), longest=WINDOW, access_token_lifetime=life) == window
+
+
+@pytest.mark.parametrize(
+    ("pace", "times", "window"),
+    [
+        (HOUR, 100, WINDOW),
+        (timedelta(minutes=2), 100, timedelta(minutes=1)),
+        (timedelta(minutes=1), 100, timedelta(seconds=30)),
+        (timedelta(seconds=1), 100, SHORTEST_WINDOW),
+        (timedelta(0), 100, SHORTEST_WINDOW),
+        (timedelta(seconds=1), GENERATIONS_OF_A_PACE - 1, WINDOW),
+    ],
+)
+def test_who_comes_more_often_than_it_must_has_a_shorter_one(pace: timedelta, times: int, window: timedelta) -> None:
+    """Half of its pace; but as long as a client waits for an answer, and not before its pace is known."""
+    assert retry_window(refreshed_every(pace, times=times), longest=WINDOW, access_token_lifetime=HOUR) == window
+
+
+@given(
+    longest=st.timedeltas(min_value=timedelta(0), max_value=timedelta(minutes=10)),
+    life=st.timedeltas(min_value=timedelta(seconds=1), max_value=timedelta(days=30)),
+    pace=st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=30)),
+    times=st.integers(0, 1000),
+)
+def test_nothing_makes_a_window_longer(longest: timedelta, life: timedelta, pace: timedelta, times: int) -> None:
+    """Neither than the setting nor than half of an access token's life."""
+    window = retry_window(refreshed_every(pace, times=times), longest=longest, access_token_lifetime=life)
+    assert timedelta(0) <= window <= min(longest, life / 2)
+
+
+# -- two holders -------------------------------------------------------------------------------------------------------
+
+
+def retried(*generations: int) -> tuple[int, ...]:
+    found: tuple[int, ...] = ()
+    for generation in generations:
+        found = add_retried(found, generation)
+    return found
+
+
+def test_two_who_refresh_beside_each_other_are_found() -> None:
+    """Each generation is used by both."""
+    assert [are_shared(retried(*range(count))) for count in range(TOO_MANY_RETRIED + 1)] == [False] * 5 + [True]
+
+
+def test_one_generation_counts_once() -> None:
+    """However often its answer was lost."""
+    assert retried(*[7] * 20) == (7,)
+
+
+def test_answers_that_are_lost_now_and_then_are_no_sharing() -> None:
+    """Only the latest generations count, and nothing grows."""
+    found = retried(*range(0, 1000, LATEST // (TOO_MANY_RETRIED - 1)))
+    assert (are_shared(found), len(found)) == (False, TOO_MANY_RETRIED - 1)

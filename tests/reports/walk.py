@@ -311,7 +311,7 @@ def new_tokens() -> tuple[str, str]:
     )
     row = Grant.objects.row(grant.pk)
     assert row
-    made = issue.tokens(row, row.client, generation=0, scope="user profile", issuer="", now=now)
+    made = issue.tokens(row, row.client, generation=0, scope="user profile", ends_at=ends, issuer="", now=now)
     return made.access_token.reveal(), made.refresh_token.reveal()
 
 

@@ -164,8 +164,6 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(target=answers, token=refreshes, scope=st.just(()) | names)
     def refresh(self, token: Refresh, scope: Scope) -> Any:
         """A refresh token is used: the newest, one just replaced, or an old one."""
-        if token.generation != token.grant.generation:
-            scope = ()  # a wider scope and a theft at once: which of them is said is not laid down
         return self.present(token, token.grant.consent.app, scope)
 
     @rule(target=answers, grant=refreshes)

@@ -56,6 +56,7 @@ class Grant:
     scope: Scope
     expires_at: int
     rotated_at: int
+    created_at: int
     generation: int = 0
     has_ended: bool = False
     refresh_texts: dict[tuple[int, str], str] = field(default_factory=dict)
@@ -184,7 +185,9 @@ class World:
         scope = _both(code.scope, app.scope)
         if not (self.may_live(code.consent, code.expires_at) and scope):
             return None
-        code.grant = Grant(code.consent, code.scope, self.now + REFRESH_LIFETIME, rotated_at=self.now)
+        code.grant = Grant(
+            code.consent, code.scope, self.now + REFRESH_LIFETIME, rotated_at=self.now, created_at=self.now
+        )
         self.grants.append(code.grant)
         return self._tokens(code.grant, 0, scope)
 
@@ -197,17 +200,27 @@ class World:
         """
         grant = token.grant
         granted = _both(grant.scope, app.scope)
-        if not (self.opens(token.key) and app is grant.consent.app and self.is_alive(grant)):
+        if not (self.opens(token.key) and app is grant.consent.app and app.is_active):
             return None
-        if not granted or not set(scope) <= set(granted):
+        if grant.has_ended or grant.consent.is_withdrawn:
             return None
-        if token.generation == grant.generation:
+        is_newest = token.generation == grant.generation
+        is_late = self.now - grant.rotated_at > self.retry_window(grant)
+        if not is_newest and (token.generation != grant.generation - 1 or is_late):
+            grant.has_ended = True  # theft, whatever else is wrong
+            return None
+        if not self.is_alive(grant) or not granted or not set(scope) <= set(granted):
+            return None
+        if is_newest:
             grant.generation, grant.rotated_at = grant.generation + 1, self.now
             grant.expires_at = self.now + REFRESH_LIFETIME
-        elif token.generation != grant.generation - 1 or self.now - grant.rotated_at > RETRY_WINDOW:
-            grant.has_ended = True  # theft
-            return None
         return self._tokens(grant, token.generation + 1, scope or granted)
+
+    def retry_window(self, grant: Grant) -> float:
+        """How long an answer that was lost is given again; less to who refreshes every few minutes."""
+        if grant.generation < 10:
+            return RETRY_WINDOW
+        return min(RETRY_WINDOW, max(30, (grant.rotated_at - grant.created_at) / grant.generation / 2))
 
     def revoke(self, token: Access | Refresh, app: App) -> None:
         """A token is revoked by an authenticated app; another's is untouched."""

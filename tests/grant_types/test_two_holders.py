@@ -1,0 +1,237 @@
+"""Two who hold one refresh token, told apart from an honest client that loses answers; and the end of a connection."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+from pytest_django import Settings
+
+from oauth_service import signals
+from oauth_service.guard import failure_counts
+from oauth_service.models import AuditEvent, Client, Grant
+from oauth_service.protocol.refresh_token import LATEST, TOO_MANY_RETRIED
+from oauth_service.watch import audit
+from tests.clauses import clause
+from tests.guide import Guide
+
+Committed = Callable[[], AbstractContextManager[object]]
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def told() -> Any:
+    """The facts of every refresh_shared so far."""
+    heard: list[dict[str, Any]] = []
+
+    def hear(sender: object, signal: object, **facts: Any) -> None:
+        heard.append(facts)
+
+    signals.refresh_shared.connect(hear)
+    yield heard
+    signals.refresh_shared.disconnect(hear)
+
+
+def renewed(guide: Guide, token: str) -> str:
+    response = guide.refresh(token)
+    assert response.status_code == 200, response.content
+    return str(response.json()["refresh_token"])
+
+
+def by_turns(guide: Guide, token: str, times: int, *, pace: timedelta = MINUTE, behind: timedelta) -> list[int]:
+    """The owner refreshes regularly, and a thief with the same token a moment later; the status of the thief's answers."""
+    statuses = []
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        for _ in range(times):
+            clock.shift(pace - behind)
+            if (owner := guide.refresh(token)).status_code != 200:
+                break
+            clock.shift(behind)
+            thief = guide.refresh(token)
+            statuses.append(thief.status_code)
+            token = owner.json()["refresh_token"]
+    return statuses
+
+
+# -- the window --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seconds", "is_retry"), [(30, True), (31, False)])
+@pytest.mark.parametrize("where", ["setting", "client"])
+def test_the_window_is_half_of_an_access_tokens_life(
+    guide: Guide, settings: Settings, where: str, seconds: int, is_retry: bool
+) -> None:
+    """Whatever the setting of the window says: a client refreshes as often as its access tokens end."""
+    if where == "client":
+        Client.objects.update(access_token_lifetime=MINUTE)
+    else:
+        settings.OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = MINUTE
+    settings.OAUTH_SERVICE_REFRESH_RETRY_WINDOW = timedelta(minutes=10)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        old = guide.tokens()["refresh_token"]
+        new = renewed(guide, old)
+        clock.shift(timedelta(seconds=seconds))
+        assert (guide.refresh(old).status_code == 200) == is_retry
+        assert (guide.refresh(new).status_code == 200) == is_retry
+
+
+@clause("RFC 9700", "4.14.2")
+def test_whoever_refreshes_every_minute_has_half_a_minute(guide: Guide) -> None:
+    """With tokens of an hour, too: a thief who is further behind is found out, and would not be within two minutes."""
+    assert by_turns(guide, guide.tokens()["refresh_token"], 9, behind=timedelta(seconds=40)) == [200] * 9
+    assert 400 in by_turns(guide, guide.tokens()["refresh_token"], 15, behind=timedelta(seconds=40))
+
+
+# -- what is told ------------------------------------------------------------------------------------------------------
+
+
+@clause("RFC 9700", "4.14.2")
+def test_two_who_refresh_by_turns_are_told_of(guide: Guide, committed: Committed, told: list[dict[str, Any]]) -> None:
+    """Once a day: by the signal, in the trail and in the log. Nobody loses the connection for it."""
+    with committed():
+        statuses = by_turns(guide, guide.tokens()["refresh_token"], 30, behind=timedelta(seconds=5))
+    assert statuses == [200] * 30
+    reason = "its refresh tokens are used twice again and again"
+    who = {"user_id": guide.alice.pk, "client_id": "presc_man_123", "grant_id": Grant.objects.get().pk}
+    assert told == [who | {"reason": reason}]
+    assert audit.flush()
+    rows = AuditEvent.objects.filter(event="refresh_shared").values_list("user", "client_id", "grant_id", "reason")
+    assert list(rows) == [(*who.values(), reason)]
+
+
+@clause("RFC 9700", "4.14.2")
+def test_a_setting_ends_what_two_hold(
+    guide: Guide, settings: Settings, committed: Committed, told: list[dict[str, Any]]
+) -> None:
+    """At the fifth generation in a row; the owner has to ask the person again, and so has the thief."""
+    settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
+    with committed():
+        statuses = by_turns(guide, guide.tokens()["refresh_token"], 30, behind=timedelta(seconds=5))
+    assert statuses == [200] * (TOO_MANY_RETRIED - 1) + [400]
+    assert Grant.objects.count() == 0
+    assert [each["reason"] for each in told] == [
+        "its refresh tokens are used twice again and again, and its connection was ended"
+    ]
+
+
+def test_what_the_last_one_is_answered(guide: Guide, settings: Settings) -> None:
+    """A sentence of its own: whoever built an app that refreshes from several processes finds out why."""
+    settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
+    token, access = guide.tokens()["refresh_token"], ""
+    for _ in range(TOO_MANY_RETRIED):
+        response = guide.refresh(token)
+        last = guide.refresh(token)
+        token, access = response.json()["refresh_token"], response.json()["access_token"]
+    said = last.json()
+    assert (last.status_code, said["error"]) == (400, "invalid_grant")
+    assert said["error_description"] == "the refresh token is used by more than one holder"
+    assert not guide.is_alive(access)
+
+
+# -- what is not -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("retries", [1, 20])
+def test_an_honest_client_that_loses_answers_loses_nothing_else(
+    guide: Guide, settings: Settings, committed: Committed, told: list[dict[str, Any]], retries: int
+) -> None:
+    """One of five is more than a bad network loses; however often each is asked for again."""
+    settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
+    token = guide.tokens()["refresh_token"]
+    with committed():
+        for number in range(3 * LATEST):
+            successor = renewed(guide, token)
+            if not number % 5:
+                assert {renewed(guide, token) for _ in range(retries)} == {successor}
+            token = successor
+    assert told == []
+
+
+def test_a_cache_that_is_away_logs_nobody_out(
+    guide: Guide, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is noted then, and the log says so."""
+    settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
+
+    class Away:
+        def get(self, *_: object) -> None:
+            raise ConnectionError("away")
+
+    monkeypatch.setattr("oauth_service.guard.retries.cache_of", lambda _: Away())
+    assert by_turns(guide, guide.tokens()["refresh_token"], 9, behind=timedelta(seconds=5)) == [200] * 9
+    assert "the cache does not answer" in caplog.text
+
+
+def test_connections_are_apart(guide: Guide, settings: Settings) -> None:
+    """What is noted of one says nothing of another of the same person and app."""
+    settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
+    for _ in range(3 * TOO_MANY_RETRIED):
+        token = guide.tokens()["refresh_token"]
+        assert renewed(guide, token) == renewed(guide, token)
+
+
+def test_the_next_test_knows_nothing_of_it() -> None:
+    """oauth_service.testing.forget_everything() forgets it with the failures."""
+    failure_counts.cache_of("retries").set("known", 1)
+    failure_counts.forget_all()
+    assert failure_counts.cache_of("retries").get("known") is None
+
+
+# -- the end of a connection -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ends(settings: Settings) -> timedelta:
+    """Connections live for two days in all."""
+    settings.OAUTH_SERVICE_CONNECTION_LIFETIME = timedelta(days=2)
+    return timedelta(days=2)
+
+
+def test_a_connection_ends_however_often_it_is_refreshed(guide: Guide, ends: timedelta) -> None:
+    """And so do its access tokens: none is said to be good for longer."""
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        token = guide.tokens()["refresh_token"]
+        for _ in range(47):
+            clock.shift(timedelta(hours=1))
+            token = renewed(guide, token)
+        clock.shift(timedelta(minutes=50))
+        last = guide.refresh(token).json()
+        assert last["expires_in"] == 600
+        clock.shift(timedelta(seconds=599))
+        assert guide.is_alive(last["access_token"])
+        clock.shift(timedelta(seconds=1))
+        assert not guide.is_alive(last["access_token"])
+        assert guide.refresh(last["refresh_token"]).json()["error"] == "invalid_grant"
+
+
+def test_a_row_does_not_outlive_its_connection(guide: Guide, ends: timedelta) -> None:
+    """The page of a person's apps and the sweep see when it ends."""
+    guide.tokens()
+    grant = Grant.objects.get()
+    assert grant.expires_at - grant.created_at == ends
+
+
+def test_what_is_older_than_a_new_setting_allows_is_not_renewed(
+    guide: Guide, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says why, and nothing is spent: with a longer lifetime it goes on."""
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        token = guide.tokens()["refresh_token"]
+        clock.shift(timedelta(days=3))
+        settings.OAUTH_SERVICE_CONNECTION_LIFETIME = timedelta(days=2)
+        assert guide.refresh(token).json()["error_description"] == "the refresh token is not valid"
+        assert "as old as a connection may be" in caplog.text
+        settings.OAUTH_SERVICE_CONNECTION_LIFETIME = timedelta(days=4)
+        renewed(guide, token)
+
+
+def test_without_the_setting_a_connection_has_no_end(guide: Guide) -> None:
+    """timedelta(0) is for ever, and the default."""
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        token = guide.tokens()["refresh_token"]
+        for _ in range(40):
+            clock.shift(timedelta(days=29))
+            token = renewed(guide, token)
