@@ -1,5 +1,7 @@
 """GET /readyz -- this process can do its work: database, migrations and keys are there."""
 
+from django.utils import timezone
+
 from ..watch import readiness
 from ..web.programs import ProgramResponse, program_endpoint
 from ..web.requests import ProgramRequest
@@ -7,7 +9,22 @@ from ..web.requests import ProgramRequest
 
 @program_endpoint("GET")
 def readyz(request: ProgramRequest) -> ProgramResponse:
-    """Answer 200, or 503 with the names of what is missing: the load balancer then leaves this process out."""
+    """
+    Answer 200, or 503 with the names of what is missing: the load balancer then leaves this process out.
+
+    The doctor, who proves that it has our keys, is also told what this process runs with.
+    """
+    members: dict[str, object] = {"status": "ready"}
     if missing := readiness.missing():
-        return ProgramResponse.of({"status": "unavailable", "missing": missing}, status=503)
-    return ProgramResponse.of({"status": "ready"})
+        members = {"status": "unavailable", "missing": missing}
+    if request.authorization and "keys" not in missing:
+        members |= _for_the_doctor(request)
+    return ProgramResponse.of(members, status=503 if missing else 200)
+
+
+def _for_the_doctor(request: ProgramRequest) -> dict[str, object]:
+    from ..watch import same_settings
+
+    if not same_settings.is_proven(request.authorization, now=timezone.now()):
+        return {}
+    return {same_settings.MEMBER: same_settings.fingerprints()}

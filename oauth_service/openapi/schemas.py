@@ -141,6 +141,7 @@ def _schemas(server: Server) -> JsonObject:
             {
                 "status": {"enum": ["alive", "ready", "unavailable"]},
                 "missing": {"type": "array", "items": {"enum": ["keys", "database", "migrations"]}},
+                "same_settings": {"type": "object", "description": "For manage.py oauth_doctor alone."},
             },
             required=("status",),
         ),

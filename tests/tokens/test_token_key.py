@@ -17,7 +17,7 @@ from oauth_service.tokens import keys
 from oauth_service.watch.doctor import facts
 from tests.guide import Guide
 
-OWN = "k" * 40
+OWN, OLD = "k" * 40, "o" * 40
 NOTHING = interaction.Interaction()
 
 
@@ -106,6 +106,23 @@ def test_a_secret_key_that_is_replaced_concerns_no_token(guide: Guide, settings:
     assert opens()
 
 
+STEPS = [(OLD, []), (OLD, [OWN]), (OWN, [OLD]), (OWN, [])]  # docs/token-key.md
+
+
+@pytest.mark.parametrize("seal", SEALED, ids=lambda seal: seal.__name__)
+@pytest.mark.parametrize("step", range(len(STEPS) - 1))
+@pytest.mark.parametrize("backwards", [False, True], ids=["sealed before the step", "sealed after it"])
+def test_a_new_key_that_is_rolled_out_in_order(
+    guide: Guide, settings: Settings, seal: Any, step: int, backwards: bool
+) -> None:
+    """Some servers are a step further than the others, and each opens what the others seal."""
+    sealed_at, opened_at = (STEPS[step + 1], STEPS[step]) if backwards else (STEPS[step], STEPS[step + 1])
+    settings.OAUTH_SERVICE_TOKEN_KEY, settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = sealed_at
+    opens = seal(guide)
+    settings.OAUTH_SERVICE_TOKEN_KEY, settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = opened_at
+    assert opens()
+
+
 def test_every_use_of_the_token_key_is_among_those_tried() -> None:
     """Whoever seals something new with it adds it here."""
     server = ROOT / "oauth_service"
@@ -122,6 +139,7 @@ def test_every_use_of_the_token_key_is_among_those_tried() -> None:
         "tokens/access_token.py",  # access_token
         "tokens/issue.py",  # all three
         "tokens/keys.py",  # signing_key
+        "watch/same_settings.py",  # the doctor's proof, good for minutes: tests/doctor/test_same_settings.py
     }
 
 
@@ -131,8 +149,9 @@ def test_nothing_else_is_derived_from_secret_key() -> None:
     words = ("settings.SECRET_KEY", "salted_hmac", "django.core.signing", "django.core import signing")
     sources = {str(path.relative_to(server)): path.read_text() for path in server.rglob("*.py")}
     uses = {name for name, source in sources.items() if any(word in source for word in words)}
-    # wsgi.py asks only whether Django would sign a session anew, readiness.py whether there is one, and checks.py judges.
-    assert uses == {"checks.py", "conf.py", "watch/readiness.py", "wsgi.py"}
+    # wsgi.py asks only whether Django would sign a session anew, readiness.py whether there is one; checks.py judges, and
+    # same_settings.py compares.
+    assert uses == {"checks.py", "conf.py", "watch/readiness.py", "watch/same_settings.py", "wsgi.py"}
 
 
 @pytest.mark.parametrize("has_fallbacks", [True, False])

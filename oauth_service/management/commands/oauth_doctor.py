@@ -14,25 +14,36 @@ from django.utils import timezone
 
 from oauth_service import conf
 from oauth_service.grant_types import GRANT_TYPES
-from oauth_service.watch.doctor import facts, inside, outside, registration, report, signing
+from oauth_service.watch.doctor import facts, inside, outside, registration, report, servers, signing
 from oauth_service.watch.doctor.finding import Finding
 from oauth_service.watch.doctor.survey import survey
 
 
 class Command(BaseCommand):
-    """Look at the deployment from inside and, with --url, from outside."""
+    """Look at the deployment from inside, at each of several servers with --server, and from outside with --url."""
 
-    help = "Check this deployment from inside and, with --url, from outside. Ends with 2 for errors, 1 for --strict warnings."
+    help = (
+        "Check this deployment from inside; each of its servers with --server, and the way to it with --url. "
+        "Ends with 2 for errors, 1 for --strict warnings."
+    )
     requires_system_checks = []  # they are part of the report
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--url", default="", help="where apps and people reach it: its issuer")
+        parser.add_argument(
+            "--server",
+            action="append",
+            default=[],
+            help="scheme, host and port of one server, asked beside the proxy; once for each",
+        )
         parser.add_argument("--json", action="store_true", help="for programs")
         parser.add_argument("--strict", action="store_true", help="warnings count too")
         parser.add_argument("--timeout", type=float, default=10.0, help="seconds for each request")
 
     def handle(self, *args: Any, **options: Any) -> None:
         groups = {"Settings": list(facts.of_system_checks()), **_inside()}
+        if options["server"]:
+            groups["Servers"] = _servers(options["server"], timeout=options["timeout"])
         if options["url"]:
             groups["From outside"] = _outside(options["url"], timeout=options["timeout"])
         text = json.dumps(report.in_json(groups), indent=2) if options["json"] else report.in_words(groups)
@@ -63,9 +74,20 @@ def _inside() -> dict[str, list[Finding]]:
     return {"Server": server, **({"Signing keys": of_keys} if signs_with else {}), "Clients": clients}
 
 
-def _outside(url: str, *, timeout: float) -> list[Finding]:
+def _servers(urls: list[str], *, timeout: float) -> list[Finding]:
+    for url in urls:
+        _refuse_what_is_no_url("--server", url)
+    found = facts.of_servers([url.rstrip("/") for url in urls], timeout=timeout, now=timezone.now())
+    return list(servers.findings(list(found)))
+
+
+def _refuse_what_is_no_url(name: str, url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise CommandError("--url must be an http or https URL.")
+        raise CommandError(f"{name} must be an http or https URL.")
+
+
+def _outside(url: str, *, timeout: float) -> list[Finding]:
+    _refuse_what_is_no_url("--url", url)
     login_url = resolve_url(settings.LOGIN_URL)
     return list(outside.findings(survey(url.rstrip("/"), issuer=conf.ISSUER(), login_url=login_url, timeout=timeout)))

@@ -1,13 +1,17 @@
 """The facts that the rules judge, gathered from settings and database. Nothing is written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models
+from django.urls import reverse
 from django.utils import timezone
 
 from ... import conf, database
@@ -17,12 +21,16 @@ from ...protocol import client_authentication
 from ...protocol.errors import TemporarilyUnavailable
 from ...protocol.interaction import LIFETIME_SECONDS
 from ...tokens import keys
-from .. import readiness
-from . import signing
+from .. import readiness, same_settings
+from . import signing, survey
+from .answer import Answer
 from .finding import Finding, Level, error
 from .inside import LARGEST_BACKLOG, Inside
 from .registration import Registration
+from .servers import Server
 from .signing import Signing
+
+ASKED = 10  # times each server
 
 
 def of_system_checks() -> Iterator[Finding]:
@@ -113,6 +121,19 @@ def registration_of(client: Client, *, has_consents: bool) -> Registration:
     )
 
 
+def of_servers(urls: Sequence[str], *, timeout: float, now: datetime) -> Iterator[Server]:
+    """
+    This process, and what servers say that they run with.
+
+    Args:
+        urls: scheme, host and port of each. Each is asked several times, as one address may stand for several servers.
+        timeout: for each request, in seconds.
+    """
+    yield _server_of("this process", same_settings.fingerprints())
+    for url in urls:
+        yield from _answers_of(url, timeout=timeout, now=now)
+
+
 def no_database(fault: Exception) -> Finding:
     """The database cannot be asked."""
     return error(
@@ -120,6 +141,47 @@ def no_database(fault: Exception) -> Finding:
         f"The database does not answer: {' '.join(str(fault).split())}.",
         why="Without it no code is issued and no token accepted.",
         remedy="See that it runs, and that DATABASES names it rightly.",
+    )
+
+
+def _answers_of(url: str, *, timeout: float, now: datetime) -> Iterator[Server]:
+    found: list[Server] = []
+    for _attempt in range(ASKED):
+        answer = survey.send("GET", url + reverse("oauth_service:readyz"), _headers(now), None, timeout=timeout)
+        server = _server_that_answered(url, answer)
+        if server not in found:
+            found.append(server)
+        if server.fault:
+            break
+    yield from found
+
+
+def _headers(now: datetime) -> dict[str, str]:
+    """Those of a request that comes through the proxy, as a server is asked beside it."""
+    headers = {"Authorization": same_settings.proof(now)}
+    if host := urlsplit(conf.ISSUER()).netloc:
+        headers["Host"] = host
+    if settings.SECURE_PROXY_SSL_HEADER and conf.ISSUER().startswith("https:"):
+        name, value = settings.SECURE_PROXY_SSL_HEADER
+        headers[name.removeprefix("HTTP_").replace("_", "-")] = value
+    return headers
+
+
+def _server_that_answered(url: str, answer: Answer) -> Server:
+    members = answer.members()
+    if answer.fault or "status" not in members:
+        return Server(name=url, fault=answer.fault or f"{answer.status} of another kind than /readyz has")
+    told, missing = members.get(same_settings.MEMBER), members.get("missing")
+    server = _server_of(url, told) if isinstance(told, dict) else Server(name=url)
+    return replace(server, missing=tuple(map(str, missing)) if isinstance(missing, list) else ())
+
+
+def _server_of(name: str, told: Mapping[str, Any]) -> Server:
+    return Server(
+        name=name,
+        token_keys=tuple(map(str, told["token_keys"])),
+        secret_keys=tuple(map(str, told["secret_keys"])),
+        settings={str(setting): str(digest) for setting, digest in told["settings"].items()},
     )
 
 
