@@ -16,6 +16,7 @@ from .endpoints.end_session import end_session
 from .endpoints.healthz import healthz
 from .endpoints.jwks import jwks
 from .endpoints.login import login
+from .endpoints.logo import logo
 from .endpoints.logout import logout, signed_out
 from .endpoints.manage_apps import manage_apps
 from .endpoints.metrics import metrics
@@ -42,6 +43,7 @@ urlpatterns = [
     *_both("oauth/revoke/", revoke, "revoke"),
     *_both("oauth/deauthorise/", deauthorise, "deauthorise"),
     *_both("oauth/logout/", end_session, "end_session"),
+    path("oauth/logo/<str:client_id>", logo, name="logo"),
     *_both("manage-apps/", manage_apps, "manage_apps"),
     *_both("login/", login, "login"),
     *_both("logout/", logout, "logout"),

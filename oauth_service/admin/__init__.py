@@ -3,6 +3,7 @@
 from .audit_trail import AuditEventAdmin
 from .clients import ClientAdmin
 from .connections import ConsentAdmin, GrantAdmin
+from .documents import DocumentAdmin
 from .signing_keys import SigningKeyAdmin
 
-__all__ = ["AuditEventAdmin", "ClientAdmin", "ConsentAdmin", "GrantAdmin", "SigningKeyAdmin"]
+__all__ = ["AuditEventAdmin", "ClientAdmin", "ConsentAdmin", "DocumentAdmin", "GrantAdmin", "SigningKeyAdmin"]

@@ -1,10 +1,11 @@
 """Client applications in the admin. A secret is shown once, then never again."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import models
+from django.db import models, transaction
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,6 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from .. import conf, database
+from ..clients import logo
 from ..models import Client
 from ..protocol.secret import Secret
 from ..web.reports import nothing_reported
@@ -57,7 +59,10 @@ class ClientAdmin(CountedDeletion):
 
     def get_fieldsets(self, request: HttpRequest, obj: Client | None = None) -> Any:
         openid = self.openid_fieldsets if conf.is_openid() else ()
-        return (*self.fieldsets, *openid, *([(None, {"fields": ("created_at",)})] if obj else []))
+        people, *others = self.fieldsets
+        if logo.is_available():
+            people = (people[0], {"fields": (*people[1]["fields"], "logo_uri")})
+        return (people, *others, *openid, *([(None, {"fields": ("created_at",)})] if obj else []))
 
     @admin.display(description=_("kind"), ordering="client_type")
     def kind(self, client: Client) -> str:
@@ -92,6 +97,8 @@ class ClientAdmin(CountedDeletion):
             secrets = ("secret_hash", "previous_secret_hash")
         # Only what stands in the form: saving it must not undo a rotation of the secret meanwhile.
         obj.save(update_fields=[*form.cleaned_data, *secrets] if change else None)
+        if "logo_uri" in form.changed_data:
+            transaction.on_commit(partial(logo.fetch_soon, obj.logo_uri), using=database.ours())
 
     @nothing_reported()
     def response_add(self, request: HttpRequest, obj: Client, post_url_continue: str | None = None) -> HttpResponse:

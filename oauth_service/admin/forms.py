@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf
+from ..clients import sector
 from ..grant_types import GRANT_TYPES, fault_of_names
 from ..models import Client
 
@@ -62,6 +63,7 @@ class ClientForm(forms.ModelForm):
 
     client_uri = _web_address(_("Website"), _("http or https; people find it on the consent page."))
     policy_uri = _web_address(_("Privacy policy"))
+    logo_uri = _web_address(_("Logo"), _("PNG, JPEG, WebP or GIF. Fetched once, and served from here."))
     tos_uri = _web_address(_("Terms of service"))
     scope = WordsField(
         label=_("Scope"), help_text=_("All it may ask for. People are shown these words and may say no.")
@@ -76,6 +78,7 @@ class ClientForm(forms.ModelForm):
             "client_uri",
             "policy_uri",
             "tos_uri",
+            "logo_uri",
             "client_id",
             "client_type",
             "application_type",
@@ -133,6 +136,11 @@ class ClientForm(forms.ModelForm):
         if cleaned.get("client_type") == Client.ClientType.PUBLIC:
             cleaned["requires_pkce"] = True
         return cleaned
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]  # it puts the values onto the instance
+        if "sector_identifier_uri" in self.fields and not self.errors and (fault := sector.fault_of(self.instance)):
+            self.add_error("sector_identifier_uri", fault)
 
     def _offer(self, name: str, words: Mapping[str, Any]) -> None:
         if isinstance(field := self.fields.get(name), WordsField):  # not there for who may only look

@@ -61,6 +61,7 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
             "client_name": consent.client.name,
             "operator": consent.client.operator,
             "client_uri": consent.client.client_uri,
+            "logo_uri": consent.client.logo_uri,
             "scopes": [words.get(name, name) for name in consent.scope.split()],
             "given_at": consent.given_at,
             "last_used_at": consent.last_used_at,

@@ -6,6 +6,7 @@ from .authorization_code import AuthorizationCode
 from .client import Client, ClientRow
 from .consent import ClientWithConsent, Consent
 from .delivery import Delivery
+from .document import Document
 from .grant import Grant
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
@@ -20,6 +21,7 @@ __all__ = [
     "ClientWithConsent",
     "Consent",
     "Delivery",
+    "Document",
     "Grant",
     "RevokedToken",
     "SignIn",

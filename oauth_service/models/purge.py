@@ -12,6 +12,7 @@ from .audit_event import AuditEvent
 from .authorization_code import AuthorizationCode
 from .consent import Consent
 from .delivery import Delivery
+from .document import Document
 from .grant import Grant
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
@@ -28,6 +29,7 @@ SWEPT: tuple[type[models.Model], ...] = (
     SignIn,
     SignInClient,
     Delivery,
+    Document,
 )
 
 _turn = threading.Lock()

@@ -350,6 +350,24 @@ def openapi(_: Server) -> PathItem:
     )
 
 
+def logo(_: Server) -> PathItem:
+    """The logo of a client."""
+    drawn = Operation(
+        id="logo",
+        summary="The logo of a client, drawn anew by this server.",
+        responses={
+            "200": {
+                "description": "A PNG.",
+                "headers": {"Access-Control-Allow-Origin": answers.ANY_ORIGIN},
+                "content": {"image/png": {"schema": {"type": "string", "contentEncoding": "base64"}}},
+            },
+            "404": answers.empty("The client has none."),
+            **answers.FAILURE,
+        },
+    )
+    return PathItem.for_programs(get=drawn).below("client_id", "The client.")
+
+
 PATHS: Mapping[str, Callable[[Server], PathItem]] = {
     "/authorise/": authorise,
     "/token/": token,
@@ -357,6 +375,7 @@ PATHS: Mapping[str, Callable[[Server], PathItem]] = {
     "/oauth/revoke/": revoke,
     "/oauth/deauthorise/": deauthorise,
     "/oauth/logout/": end_session,
+    "/oauth/logo/{client_id}": logo,
     "/manage-apps/": manage_apps,
     "/login/": login,
     "/logout/": logout,

@@ -13,7 +13,7 @@ from importlib.machinery import PathFinder
 find_spec = PathFinder.find_spec
 
 def find_what_is_there(name, path=None, target=None):
-    gone = {"joserfc", "cryptography", "httpx", "authlib", "jwt"}
+    gone = {"joserfc", "cryptography", "httpcore", "httpx", "authlib", "jwt", "PIL"}
     return None if name.partition(".")[0] in gone else find_spec(name, path, target)
 
 PathFinder.find_spec = find_what_is_there

@@ -138,10 +138,12 @@ def test_a_client_may_have_the_scopes_of_this_server_by_default(settings: Settin
     assert Client.objects.get().scope == "read write"
 
 
-def test_every_member_of_the_metadata_has_an_option(settings: Settings) -> None:
+def test_every_member_of_the_metadata_has_an_option(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """One option each, its value is kept, and --json prints it under its name of RFC 7591."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Sign in", "email": "Your address"}
     settings.OAUTH_SERVICE_PAIRWISE_KEY = "a pairwise key of thirty-two characters"
+    document = b'["https://a.example/callback", "https://b.example/callback"]'
+    monkeypatch.setattr("oauth_service.outbound.documents.read", lambda *_, **__: document)
     values = {
         "client_id": "own",
         "client_name": "Pharmacy",

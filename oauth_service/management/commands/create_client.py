@@ -12,9 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from oauth_service import conf
+from oauth_service.clients import logo, sector
 from oauth_service.grant_types import GRANT_TYPES, fault_of_names
 from oauth_service.management import clients
 from oauth_service.models import Client
+from oauth_service.outbound.documents import DocumentUnavailable
 from oauth_service.protocol import client_authentication, pkce
 from oauth_service.watch.doctor import facts, registration
 from oauth_service.web.reports import nothing_reported
@@ -45,9 +47,12 @@ class Command(BaseCommand):
         client.secret_hash = client_authentication.hash_of(secret) if secret else ""
         try:
             client.full_clean()
-        except ValidationError as fault:
-            raise CommandError(clients.in_lines(fault)) from fault
+        except ValidationError as refusal:
+            raise CommandError(clients.in_lines(refusal)) from refusal
+        if fault := sector.fault_of(client):
+            raise CommandError(f"--sector-identifier-uri: {fault}")
         client.save(force_insert=True)
+        self._fetch_logo(client)
         self._warn(client)
         if options["json"]:
             clients.write_json(self.stdout, clients.members_of(client, secret=secret))
@@ -69,6 +74,19 @@ class Command(BaseCommand):
         if fault := fault_of_names(client.grant_types):
             raise CommandError(f"--grant-type: {fault}")
         return client
+
+    def _fetch_logo(self, client: Client) -> None:
+        if not client.logo_uri:
+            return
+        if not logo.is_available():
+            self.stderr.write(
+                self.style.WARNING("Warning: the logo is not shown; install django-oauth-service[logos].")
+            )
+            return
+        try:
+            logo.fetch_now(client.logo_uri)
+        except DocumentUnavailable as failure:
+            self.stderr.write(self.style.WARNING(f"Warning: the logo is not shown yet: {failure.detail}."))
 
     def _warn(self, client: Client) -> None:
         """Say now what oauth_doctor would find later."""

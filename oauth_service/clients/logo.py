@@ -1,0 +1,80 @@
+"""The logo of a client: fetched from its logo_uri, checked, and drawn anew as a small PNG that this server serves."""
+
+from importlib import import_module
+from io import BytesIO
+
+from ..models import Document
+from ..outbound import documents
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+MOST_BYTES = 512 * 1024
+MOST_PIXELS = 4_000_000
+SIDE = 192
+"""Pixels of each side of the square that is served."""
+
+
+def is_available() -> bool:
+    """Whether the extra `logos` is installed."""
+    try:
+        for name in ("httpcore", "PIL"):
+            import_module(name)
+    except ImportError:
+        return False
+    return True
+
+
+def drawn_anew(body: bytes) -> bytes:
+    """
+    A picture as a PNG of our own making: the pixels of its first frame, and nothing else that came with it.
+
+    Args:
+        body: PNG, JPEG, WebP or GIF, of MOST_PIXELS at most.
+
+    Raises:
+        ValueError: it is none of these, broken, or too large.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(BytesIO(body), formats=FORMATS) as picture:
+            width, height = picture.size
+            # Held against the header, before a pixel is unpacked.
+            if width * height > MOST_PIXELS:
+                raise ValueError(f"a picture of {width} times {height} pixels is too large")
+            picture.draft("RGB", (SIDE, SIDE))
+            pixels = picture.convert("RGBA")
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as cause:
+        raise ValueError("it is not a PNG, JPEG, WebP or GIF picture") from cause
+    pixels.thumbnail((SIDE, SIDE))
+    # On white: what is transparent would show the letter beneath it, and many logos are dark.
+    square = Image.new("RGB", (SIDE, SIDE), "white")
+    square.paste(pixels, ((SIDE - pixels.width) // 2, (SIDE - pixels.height) // 2), pixels)
+    drawn = BytesIO()
+    square.save(drawn, "PNG", optimize=True)
+    return drawn.getvalue()
+
+
+RULES = documents.Rules(accept="image/png, image/webp, image/jpeg, image/gif", most_bytes=MOST_BYTES, keep=drawn_anew)
+
+
+def logo_of(logo_uri: str) -> bytes | None:
+    """The logo as a PNG; None if there is none yet. Nobody waits for the client's server."""
+    if not logo_uri or not is_available():
+        return None
+    return documents.read_later(logo_uri, kind=Document.Kind.LOGO, rules=RULES)
+
+
+def fetch_now(logo_uri: str) -> None:
+    """
+    Fetch a logo, if there is no fresh copy.
+
+    Raises:
+        DocumentUnavailable: it could not be fetched, or is no picture.
+    """
+    documents.read(logo_uri, kind=Document.Kind.LOGO, rules=RULES)
+
+
+def fetch_soon(logo_uri: str) -> None:
+    """Fetch a logo that was just registered, so that the first page shows it."""
+    if logo_uri and is_available():
+        documents.refresh_later(logo_uri, kind=Document.Kind.LOGO, rules=RULES)

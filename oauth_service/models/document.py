@@ -1,0 +1,90 @@
+"""Document: what a client publishes at a URL of its own, as this server has fetched it."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from ..database import PrimaryManager
+
+
+class Kind(models.TextChoices):
+    """What a document is for."""
+
+    LOGO = "logo", _("Logo")
+    SECTOR = "sector", _("Sector identifier")
+
+
+class DocumentManager(PrimaryManager["Document"]):
+    """Reads and writes of documents."""
+
+    def find(self, kind: str, url: str) -> "Document | None":
+        """The row of a document; None if nobody has asked for it yet."""
+        return self.filter(pk=key_of(kind, url)).first()
+
+    def claim(self, kind: str, url: str, *, now: datetime, until: datetime, purge_at: datetime) -> bool:
+        """
+        Take the right to fetch a document; of several workers one gets it until the claim runs out.
+
+        Returns:
+            whether this caller is the one.
+        """
+        key = key_of(kind, url)
+        if self.filter(Q(claimed_until=None) | Q(claimed_until__lte=now), pk=key).update(claimed_until=until):
+            return True
+        if self.filter(pk=key).exists():
+            return False
+        try:
+            with transaction.atomic(using=self.db):
+                self.create(key=key, kind=kind, url=url, fresh_until=now, claimed_until=until, purge_at=purge_at)
+        except IntegrityError:
+            return False  # another worker was a moment earlier
+        return True
+
+
+class Document(models.Model):
+    """
+    A copy of a document that somebody else publishes.
+
+    fetched_at is None until a fetch has succeeded. Until fresh_until nobody asks the origin again; after a failure, of which
+    last_error tells, nobody does until retry_at.
+    """
+
+    Kind = Kind
+
+    key = models.CharField(max_length=64, primary_key=True, editable=False)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
+    url = models.TextField(_("URL"))
+    body = models.BinaryField(editable=False, default=b"")
+    etag = models.CharField(max_length=200, blank=True, editable=False)
+    fetched_at = models.DateTimeField(_("fetched"), null=True)
+    fresh_until = models.DateTimeField(_("fresh until"))
+    retry_at = models.DateTimeField(null=True, editable=False)
+    claimed_until = models.DateTimeField(null=True, editable=False)
+    last_error = models.CharField(_("last error"), max_length=200, blank=True)
+    purge_at = models.DateTimeField(db_index=True, editable=False)
+
+    objects = DocumentManager()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("fetched document")
+        verbose_name_plural = _("fetched documents")
+
+    def __str__(self) -> str:
+        return self.url
+
+    def is_due(self, *, now: datetime) -> bool:
+        """Tell whether the origin is to be asked."""
+        return self.fresh_until <= now and (self.retry_at is None or self.retry_at <= now)
+
+    def is_usable(self, *, now: datetime, stale: timedelta) -> bool:
+        """Tell whether there is a copy that may be used, fresh or not."""
+        return self.fetched_at is not None and now < self.fresh_until + stale
+
+
+def key_of(kind: str, url: str) -> str:
+    """The primary key of a document: URLs are too long for an index."""
+    return hashlib.sha256(f"{kind}\0{url}".encode()).hexdigest()

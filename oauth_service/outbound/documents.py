@@ -1,0 +1,164 @@
+"""
+Documents of others: fetched when they are needed, kept as rows that all workers share, served stale while the origin is down.
+
+One worker at a time fetches a document. The others use the copy there is, or wait for the first one.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import close_old_connections, connections
+from django.utils import timezone
+
+from ..models.document import Document, Kind, key_of
+from ..protocol import freshness
+
+logger = logging.getLogger("oauth_service.documents")
+
+CLAIM = timedelta(seconds=15)
+WAIT_SECONDS = 6.0
+POLL_SECONDS = 0.1
+LAST_ERROR_LENGTH = 200
+KEPT = timedelta(days=30)
+"""How long after its last fetch the row of a document is kept."""
+
+
+class DocumentUnavailable(Exception):
+    """
+    There is no copy, fresh or stale.
+
+    Args:
+        detail: for the operator's log.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """
+    How documents of a kind are fetched.
+
+    Attributes:
+        accept: media types, for the Accept header.
+        most_bytes: of the body.
+        keep: makes what is stored of the body that came; it raises ValueError for one that is not such a document.
+    """
+
+    accept: str
+    most_bytes: int
+    keep: Callable[[bytes], bytes]
+
+
+def read(url: str, *, kind: Kind, rules: Rules) -> bytes:
+    """
+    A document as it is stored: fetched now if there is no fresh copy.
+
+    Raises:
+        DocumentUnavailable: it could not be fetched, and there is no usable copy.
+    """
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        now = timezone.now()
+        found = Document.objects.find(kind, url)
+        if found and not found.is_due(now=now):
+            return _body_of(found)
+        if Document.objects.claim(kind, url, now=now, until=now + CLAIM, purge_at=now + KEPT):
+            return _body_of(_fetch(url, kind, rules, found))
+        if found and found.is_usable(now=now, stale=freshness.STALE):
+            return bytes(found.body)
+        if time.monotonic() > until:
+            raise DocumentUnavailable(
+                f"{url[:200]}: another worker has been fetching it for {WAIT_SECONDS:.0f} seconds"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def read_later(url: str, *, kind: Kind, rules: Rules) -> bytes | None:
+    """
+    A document as it is stored, without waiting for its origin: a missing or stale copy is fetched on another thread.
+
+    Returns:
+        the copy; None if there is none yet.
+    """
+    now = timezone.now()
+    found = Document.objects.find(kind, url)
+    if not found or found.is_due(now=now):
+        refresh_later(url, kind=kind, rules=rules)
+    return bytes(found.body) if found and found.is_usable(now=now, stale=freshness.STALE) else None
+
+
+def refresh_later(url: str, *, kind: Kind, rules: Rules) -> None:
+    """Fetch a document on another thread, unless one of this process is at it."""
+    with _starting:
+        if (kind, url) in _running or len(_running) >= MOST_THREADS:
+            return
+        _running.add((kind, url))
+    threading.Thread(target=_work, args=(url, kind, rules), name="oauth_service.documents", daemon=True).start()
+
+
+MOST_THREADS = 4
+_starting = threading.Lock()
+_running: set[tuple[Kind, str]] = set()
+
+
+def _work(url: str, kind: Kind, rules: Rules) -> None:
+    try:
+        close_old_connections()
+        read(url, kind=kind, rules=rules)
+    except DocumentUnavailable as failure:
+        logger.info("%s", failure.detail)
+    except Exception:
+        logger.exception("a document could not be fetched")
+    finally:
+        connections.close_all()
+        with _starting:
+            _running.discard((kind, url))
+
+
+def _fetch(url: str, kind: Kind, rules: Rules, before: Document | None) -> Document:
+    """Fetch a document that this caller has claimed, and store what came."""
+    from .fetch import FetchFailed, fetch
+
+    headers = {"Accept": rules.accept}
+    if before and before.etag and before.fetched_at:
+        headers["If-None-Match"] = before.etag
+    fault = ""
+    changes: dict[str, Any] = {}
+    try:
+        response = fetch(url, headers=headers, most_bytes=rules.most_bytes)
+        now = timezone.now()
+        fresh = {"fetched_at": now, "fresh_until": now + freshness.lifetime(response.headers, now=now)}
+        if response.status == 304 and "If-None-Match" in headers:
+            changes = fresh
+        elif response.status == 200:
+            changes = fresh | {"body": rules.keep(response.body), "etag": response.headers.get("etag", "")[:200]}
+        else:
+            fault = f"the origin answered {response.status}"
+    except FetchFailed as failure:
+        fault = failure.detail
+    except ValueError as failure:
+        fault = f"what the origin sent is not usable: {failure}"
+    now = timezone.now()
+    if fault:
+        logger.warning("%s could not be fetched: %s", url[:200], fault)
+        # A copy that there is stays stale, not fresh: is_usable() measures from its freshness, so that must not move.
+        changes = {"last_error": fault[:LAST_ERROR_LENGTH], "retry_at": now + freshness.RETRY}
+    else:
+        changes |= {"last_error": "", "retry_at": None, "purge_at": now + KEPT}
+    row = Document.objects.filter(pk=key_of(kind, url))
+    row.update(claimed_until=None, **changes)
+    return row.get()
+
+
+def _body_of(document: Document) -> bytes:
+    if not document.is_usable(now=timezone.now(), stale=freshness.STALE):
+        raise DocumentUnavailable(f"{document.url[:200]}: {document.last_error}")
+    return bytes(document.body)
