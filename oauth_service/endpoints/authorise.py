@@ -6,13 +6,11 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.views import redirect_to_login
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, resolve_url
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csrf_token
@@ -31,7 +29,7 @@ from ..protocol.parameters import Parameters
 from ..tokens import issue
 from ..web.pages import page_endpoint, protect_page, render_page
 from ..web.programs import ProgramResponse
-from ..web.redirects import answer_with_code, answer_with_error, respond_with_code
+from ..web.redirects import answer_with_code, answer_with_error, respond_with_code, to_sign_in
 from ..web.requests import FAILED_BEFORE, ProgramRequest, body_parameters, query_parameters
 
 
@@ -151,7 +149,7 @@ def _code(consent_id: UUID, arrival: Arrival, *, now: datetime) -> str:
 
 def _sign_in(request: HttpRequest, parameters: Parameters, *, is_answer: bool) -> HttpResponse:
     # The request goes on after the login, whichever way it came and with whatever is wrong in it, repeats included.
-    return redirect_to_login(f"{request.path}?{_query(parameters, is_answer=is_answer)}", settings.LOGIN_URL)
+    return to_sign_in(request, f"{request.path}?{_query(parameters, is_answer=is_answer)}")
 
 
 def _sign_in_again(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
@@ -161,18 +159,14 @@ def _sign_in_again(request: HttpRequest, arrival: Arrival, *, now: datetime) -> 
         setattr(request, SILENT_ATTRIBUTE, True)
         logout(request)
     demanded = replace(before, since=int(now.timestamp()), before=event.id if event else "")
-    onward = _go_on(request, arrival, demanded, now=now)
-    response = redirect_to_login(onward, settings.LOGIN_URL)
-    # Our own login page lets somebody who is signed in pass, unless it is told not to.
-    response["Location"] += "&reauthenticate=1"
-    return response
+    return to_sign_in(request, _go_on(request, arrival, demanded, now=now), fresh=True)
 
 
 def _step_up(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
     pages = conf.STEP_UP_URLS()
     url = next(pages[acr] for acr in arrival.asked.acr_values if acr in pages)
     stepped_up = replace(arrival.interaction, stepped_up=True)
-    return redirect_to_login(_go_on(request, arrival, stepped_up, now=now), resolve_url(url))
+    return to_sign_in(request, _go_on(request, arrival, stepped_up, now=now), url)
 
 
 def _go_on(request: HttpRequest, arrival: Arrival, interaction: Interaction, *, now: datetime) -> str:

@@ -1,7 +1,6 @@
 """POST /oauth/deauthorise/ -- a person cuts an app off, for good and at once."""
 
 from django.contrib import messages
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -10,6 +9,7 @@ from django.utils.translation import gettext as _
 from .. import signals
 from ..models import Consent
 from ..web.pages import page_endpoint
+from ..web.redirects import to_sign_in
 from ..web.requests import ProgramRequest, body_parameters
 
 
@@ -18,7 +18,7 @@ def deauthorise(request: HttpRequest) -> HttpResponseBase:
     """Delete the consent, every pending code and every grant of this user and the client named by client_id."""
     connected_apps = reverse("oauth_service:manage_apps")
     if not request.user.is_authenticated:
-        return redirect_to_login(connected_apps)
+        return to_sign_in(request, connected_apps)
     client_id = body_parameters(ProgramRequest.of(request)).require("client_id")
     mine = Consent.objects.filter(user_id=request.user.pk)
     consent = mine.filter(client__client_id=client_id).select_related("client").first()

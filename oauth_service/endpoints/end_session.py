@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csrf_token
 
@@ -87,7 +89,13 @@ def _sign_out(request: HttpRequest, client: Client | None, onward: str) -> HttpR
     if not frames and onward:
         return to_verified(onward)
     script = _GO_ON if frames and onward else ""
-    context = {"frames": frames, "onward": onward, "client": client, "script": script}
+    context = {
+        "frames": frames,
+        "onward": onward,
+        "client": client,
+        "script": script,
+        "login_url": resolve_url(settings.LOGIN_URL),
+    }
     response = render_page(request, "signed_out", context)
     protect_page(response, frames=frames, script=source_of(script) if script else "")
     return response

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import resolve_url
 
 from ..web.pages import page_endpoint, render_page
 from ..web.redirects import in_plain_characters, pending_authorization_url, points_to_itself
@@ -30,4 +32,4 @@ def logout(request: HttpRequest) -> HttpResponseBase:
 @page_endpoint("GET", keeps_opener=True)
 def signed_out(request: HttpRequest) -> HttpResponseBase:
     """Say that the session has ended."""
-    return render_page(request, "signed_out", {})
+    return render_page(request, "signed_out", {"login_url": resolve_url(settings.LOGIN_URL)})

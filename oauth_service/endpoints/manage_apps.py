@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
 from django.urls import reverse
@@ -17,6 +16,7 @@ from .. import conf
 from ..models import AuditEvent, Client, Consent
 from ..models.audit_event import Event
 from ..web.pages import page_endpoint, protect_page, render_page
+from ..web.redirects import to_sign_in
 
 RECENT = 20
 READ = 200  # events that are looked at for them: what happens again and again is one line a day
@@ -51,9 +51,10 @@ class Activity:
 
 
 @page_endpoint("GET")
-@login_required
 def manage_apps(request: HttpRequest) -> HttpResponseBase:
     """List what each app may see in words, since when, when it was last used and from how many connections."""
+    if not request.user.is_authenticated:
+        return to_sign_in(request, request.get_full_path())
     words = conf.SCOPES()
     connections = [
         {

@@ -3,7 +3,9 @@
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.encoding import iri_to_uri
 
@@ -60,6 +62,26 @@ def to_verified(url: str) -> HttpResponse:
     # Django's own class would look for a scheme it knows. This one is whatever was registered and compared, a native app's own
     # included (RFC 8252 section 7.1).
     return HttpResponse(status=302, headers={"Location": iri_to_uri(url)})
+
+
+def to_sign_in(request: HttpRequest, onward: str, page: str = "", *, fresh: bool = False) -> HttpResponse:
+    """
+    Send a person to where they sign in, which sends them on afterwards. Every page of ours that needs somebody uses it.
+
+    Args:
+        onward: path and query on this server.
+        page: URL or URL name; LOGIN_URL unless it is another.
+        fresh: our own login page lets somebody who is signed in pass, unless it is told not to.
+    """
+    page = resolve_url(page or settings.LOGIN_URL)
+    scheme, host = urlsplit(page)[:2]
+    # As Django's login_required has it: a page on another host would take a path for one of its own.
+    if (scheme and scheme != request.scheme) or (host and host != request.get_host()):
+        onward = request.build_absolute_uri(onward)
+    if fresh:
+        parts = urlsplit(page)
+        page = parts._replace(query="&".join(filter(None, (parts.query, "reauthenticate=1")))).geturl()
+    return redirect_to_login(onward, page)
 
 
 def points_to_itself(request: HttpRequest, url: str) -> bool:
