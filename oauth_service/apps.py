@@ -21,7 +21,7 @@ class OAuthServiceConfig(AppConfig):
         from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
         from django.db.models.signals import pre_delete
 
-        from . import checks, conf, signals
+        from . import checks, conf
         from .models.client import Client
         from .models.consent import lock_owner_before_delete
         from .people import authentication, logout
@@ -31,7 +31,7 @@ class OAuthServiceConfig(AppConfig):
         user_logged_in.connect(authentication.remember, dispatch_uid="oauth_service.authentication")
         user_logged_out.connect(logout.on_sign_out, dispatch_uid="oauth_service.logout")
         _hide_what_fails_outside()
-        user_login_failed.connect(signals.announce_login_refused, dispatch_uid="oauth_service.login_refused")
+        user_login_failed.connect(authentication.announce_refused, dispatch_uid="oauth_service.login_refused")
         users, clients = _by_every_name(get_user_model()), _by_every_name(Client)
         for owner in (*users, *clients):
             pre_delete.connect(lock_owner_before_delete, sender=owner, dispatch_uid="oauth_service.hold_owner")

@@ -14,6 +14,8 @@ from django.utils.encoding import force_bytes
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from .protocol.claimed_name import ClaimedName
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
@@ -270,6 +272,16 @@ def token_keys() -> tuple[bytes, ...]:
         keys = [own, *TOKEN_KEY_FALLBACKS()] if own else [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
         derived = tuple(hmac.digest(b"oauth_service.token_key", force_bytes(key), hashlib.sha256) for key in keys)
         return cast("tuple[bytes, ...]", _in_force.setdefault("token_keys", derived))
+
+
+def claimed_name(typed: str) -> ClaimedName:
+    """A name that nothing proves, as it may be shown."""
+    try:
+        key = cast("bytes", _in_force["claimed_name_key"])
+    except KeyError:
+        made = hmac.digest(token_keys()[0], b"oauth_service.claimed_name", hashlib.sha256)
+        key = cast("bytes", _in_force.setdefault("claimed_name_key", made))
+    return ClaimedName(typed, key=key)
 
 
 def claims_function() -> "Callable[[AbstractBaseUser, frozenset[str]], dict[str, object]]":

@@ -1,7 +1,8 @@
 """
 What happened, told after it was committed: Django signals for the host project, log lines for the operator.
 
-Every signal is sent with the facts named beside it as keyword arguments: ids and words, never a code, token or secret.
+Every signal is sent with the facts named beside it as keyword arguments: ids and words, never a code, token or secret. A user
+name or client_id that nothing proves is a ClaimedName: a digest of what was typed, which may be a password in the wrong field.
 Receivers cannot change a decision: it has been taken and stored.
 """
 
@@ -15,7 +16,6 @@ from contextvars import ContextVar
 
 from django.db import transaction
 from django.dispatch import Signal
-from django.http import HttpRequest
 
 from . import database
 
@@ -80,6 +80,16 @@ def current_request() -> RequestContext:
 
 
 @contextmanager
+def within(context: RequestContext) -> Iterator[None]:
+    """What is announced in the block is this request's."""
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
 def request_context(endpoint: str, method: str, address: str, request_id: str) -> Iterator[RequestContext]:
     """Answer a request within the block, and tell how long it took."""
     context = RequestContext(endpoint, address, request_id)
@@ -127,17 +137,3 @@ def _tell(signal: Signal, facts: dict[str, object]) -> None:
         logger.log(level, "%s %s", name, words, extra={"event": name, "facts": facts})
     # A host's receiver that fails is the host's to mend, and Django logs it; the client's answer is already true.
     signal.send_robust(sender=None, **facts)
-
-
-def announce_login_refused(
-    sender: object, credentials: dict[str, object], request: HttpRequest | None = None, **_: object
-) -> None:
-    """Pass Django's own signal of a refused login on as an event of ours."""
-    username = str(credentials.get("username", ""))[:150]
-    # On a page that is not ours, the admin's or the host project's, nothing but this request tells from where.
-    context = _current.get() or RequestContext(address=request.META.get("REMOTE_ADDR", "") if request else "")
-    token = _current.set(context)
-    try:
-        announce(login_refused, username=username, reason="wrong username or password")
-    finally:
-        _current.reset(token)

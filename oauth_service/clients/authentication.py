@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.auth.hashers import check_password
 
-from .. import signals
+from .. import conf, signals
 from ..guard import throttle
 from ..models import Client, ClientRow, ClientWithConsent, Consent
 from ..protocol import client_authentication
@@ -49,19 +49,21 @@ def authenticate(credentials: Credentials, *, loaded: ClientRow | None = None) -
     """
     client_id = credentials.client_id
     client = loaded if loaded and loaded.client_id == client_id else Client.objects.row(client_id)
+    # What no client has may be anything, such as a secret in the wrong field.
+    name = client.client_id if client else conf.claimed_name(client_id)
     reason = "no such client"
     try:
         if client and not (reason := _fault_of(client, credentials)):
             return client
         limit = throttle.CLIENTS if client and _has_chosen_secret(client) else throttle.UNGUESSABLE
-        limit.count(client_id)
+        limit.count(name)
     except _RefutedSlowly:
         reason = WRONG_SECRET
     except TooManyFailures:
-        signals.announce(signals.client_refused, client_id=client_id[:100], reason="throttled")
+        signals.announce(signals.client_refused, client_id=name, reason="throttled")
         raise
-    signals.announce(signals.client_refused, client_id=client_id[:100], reason=reason)
-    raise InvalidClient("client authentication failed", detail=f"client {client_id[:100]!r}: {reason}")
+    signals.announce(signals.client_refused, client_id=name, reason=reason)
+    raise InvalidClient("client authentication failed", detail=f"client {name!r}: {reason}")
 
 
 def standing(parameters: Parameters, *, user_id: Any = None) -> ClientWithConsent:
@@ -77,7 +79,7 @@ def standing(parameters: Parameters, *, user_id: Any = None) -> ClientWithConsen
         raise UnverifiedTarget("client_id is missing")
     standing = Consent.objects.standing(client_id=client_id, user_id=user_id)
     if not standing:
-        raise UnverifiedTarget("client_id is unknown", detail=f"no client {client_id[:100]!r}")
+        raise UnverifiedTarget("client_id is unknown", detail=f"no client {conf.claimed_name(client_id)!r}")
     if not standing.client.is_active:
         raise UnverifiedTarget("client_id is not active", detail=f"client {client_id} was deactivated")
     return standing

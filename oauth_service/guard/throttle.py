@@ -20,6 +20,7 @@ from limits.errors import StorageError
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from .. import conf, signals
+from ..protocol.claimed_name import ClaimedName
 from ..protocol.errors import TooManyFailures
 from .failure_counts import CacheStorage
 
@@ -34,7 +35,7 @@ IPV6_NETWORK_BITS = 64
 
 class Throttle:
     """
-    The limit for one kind of name.
+    The limit for one kind of name; one that nothing proves is a ClaimedName, and told as its digest.
 
     Args:
         kind: sets its counts apart from those of the other kinds.
@@ -96,7 +97,7 @@ class Throttle:
         raise TooManyFailures(
             "too many attempts failed: wait for the seconds in Retry-After",
             retry_after=max(0, int(free_at - time.time())) + 1,
-            detail=f"{self._kind} {name[:100]!r}: too many failures from one address",
+            detail=f"{self._kind} {name!r}: too many failures from one address",
         )
 
     def _take_slot(self, name: str) -> None:
@@ -111,7 +112,7 @@ class Throttle:
         raise TooManyFailures(
             "too many secrets are being checked: try again in a moment",
             retry_after=BUSY_SECONDS,
-            detail=f"{self._kind} {name[:100]!r}: too many password hashes at once",
+            detail=f"{self._kind} {name!r}: too many password hashes at once",
         )
 
     def _is_calm(self) -> bool:
@@ -120,7 +121,8 @@ class Throttle:
 
     def _key(self, name: str) -> str:
         # A digest: the cache need not know who signs in from where, and some take neither spaces nor long keys.
-        words = f"{self._kind}\0{_network(signals.current_request().address)}\0{name}"
+        typed = name.reveal() if isinstance(name, ClaimedName) else name
+        words = f"{self._kind}\0{_network(signals.current_request().address)}\0{typed}"
         return hashlib.sha256(words.encode(errors="replace")).hexdigest()
 
 

@@ -207,7 +207,7 @@ class _Insert(Write):
             compiled = self._of_somebody[connection.alias]
         except KeyError:
             compiled = self._of_somebody.setdefault(connection.alias, self._compile_of_somebody(connection))
-        return driver.run(connection, compiled.sql, compiled.bind(values), driver.count)
+        return driver.write(connection, compiled.sql, compiled.bind(values))
 
     def run_all(self, entries: Sequence[Entry]) -> None:
         """Write the rows as they are."""

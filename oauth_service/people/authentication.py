@@ -17,9 +17,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils import timezone
 
-from .. import conf
+from .. import conf, signals
 from ..models import SignIn
 from ..protocol.openid import AuthenticationEvent
+from ..signals import RequestContext
 
 SESSION_KEY = "oauth_service_sign_in"
 # Set on a request by a page that knows how the person is signing in, before it calls login(): Authentication Methods References.
@@ -33,6 +34,19 @@ def remember(sender: object, request: HttpRequest | None = None, user: Any = Non
     before = request.session.get(SESSION_KEY) or {}
     sid = before["sid"] if before.get("user") == str(user.pk) else uuid.uuid4().hex
     _keep(request, user, sid=sid, auth_time=timezone.now(), acr=conf.ACR(), amr=getattr(request, AMR_ATTRIBUTE, ()))
+
+
+def announce_refused(
+    sender: object, credentials: dict[str, object], request: HttpRequest | None = None, **_: object
+) -> None:
+    """Pass Django's own signal of a refused sign-in (user_login_failed) on as an event of ours."""
+    # On a page that is not ours, the admin's or the host project's, nothing but this request tells from where.
+    context = signals.current_request()
+    if not context.endpoint and request is not None:
+        context = RequestContext(address=request.META.get("REMOTE_ADDR", ""))
+    name = conf.claimed_name(str(credentials.get("username", "")))
+    with signals.within(context):
+        signals.announce(signals.login_refused, username=name, reason="wrong username or password")
 
 
 def event_of(request: HttpRequest) -> AuthenticationEvent | None:

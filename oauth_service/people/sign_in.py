@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from .. import signals
+from .. import conf, signals
 from ..guard import throttle
 from ..protocol.errors import TooManyFailures
 from ..web.refusals import log_refusal
@@ -24,12 +24,12 @@ class LimitedForm(AuthenticationForm):
         super().__init__(request, *args, **kwargs)
         if request is not None and self.is_bound:
             # Whatever is reported from here on would have it: the form alone needs it.
-            forget_fields(request, self.add_prefix("password"), "csrfmiddlewaretoken")
+            forget_fields(request, self.add_prefix("username"), self.add_prefix("password"), "csrfmiddlewaretoken")
 
     def clean(self) -> dict[str, Any]:
         username = str(self.cleaned_data.get("username", ""))
         # Whether there is such an account is looked at by nobody before, so that no answer depends on it.
-        name = username.casefold()
+        name = conf.claimed_name(username.casefold())
         try:
             with throttle.LOGINS.slow_check(name):
                 try:
@@ -39,7 +39,7 @@ class LimitedForm(AuthenticationForm):
                     throttle.LOGINS.count(name)
                     raise
         except TooManyFailures as refusal:
-            signals.announce(signals.login_refused, username=username[:150], reason="throttled")
+            signals.announce(signals.login_refused, username=conf.claimed_name(username), reason="throttled")
             self.refusal = refusal
             raise ValidationError(_wait_for(refusal.retry_after), code="throttled") from refusal
 

@@ -36,6 +36,7 @@ from .. import conf, database, signals
 from ..guard import outage
 from ..models import AuditEvent, Client
 from ..models.audit_event import MOST_FORGOTTEN, Entry, Event, Outcome
+from ..protocol.claimed_name import ClaimedName
 
 logger = logging.getLogger("oauth_service.audit")
 
@@ -45,6 +46,7 @@ LONGEST_PAUSE_SECONDS = 30.0  # between attempts while the database is away
 IDLE_SECONDS = 10.0  # after which the writer's database connection is closed
 MOST_WAITING = 10_000
 EXIT_SECONDS = 5.0
+LONGEST_NAME = 254  # characters; no account and no client has a longer one, and what waits must not fill the memory
 
 _USED_AGAIN = "it was used again, and its connection was ended"
 _EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
@@ -82,6 +84,11 @@ class _Claimed(str):
     """
 
     __slots__ = ()
+
+
+def _claimed(name: str) -> _Claimed:
+    typed = name.reveal() if isinstance(name, ClaimedName) else name
+    return _Claimed(typed if len(typed) <= LONGEST_NAME else "")
 
 
 class _Alike(NamedTuple):
@@ -165,8 +172,8 @@ def _record(
         at=now,
         event=event.value,
         outcome=outcome.value,
-        user_id=_Claimed(username) if username else user_id,
-        client_id=_Claimed(client_id) if signal is signals.client_refused else client_id,
+        user_id=_claimed(username) if username else user_id,
+        client_id=_claimed(client_id) if signal is signals.client_refused else client_id,
         grant_id=grant_id,
         scope=scope,
         reason=reason or why or token_type or f"{action} {kid}".strip(),

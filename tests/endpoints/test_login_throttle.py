@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 from pytest_django import Settings
 
-from oauth_service import signals
+from oauth_service import conf, signals
 from oauth_service.guard import throttle
 from tests.endpoints.conftest import Reasons
 from tests.endpoints.page import Page
@@ -160,7 +160,8 @@ def test_a_minute_is_one_minute(browser: Browser, alice: User, settings: Setting
 def test_it_is_announced_and_logged(
     browser: Browser, guide: Guide, reasons: Reasons, committed: Callable[..., Any]
 ) -> None:
-    """With a reason of its own, and without the password."""
+    """With a reason of its own, and without the password, or a name that may be one."""
+    name = conf.claimed_name("alice")
     told: list[dict[str, Any]] = []
 
     def hear(*, username: str, reason: str, **_: Any) -> None:
@@ -173,10 +174,10 @@ def test_it_is_announced_and_logged(
             sign_in(browser, "wonderland")
     finally:
         signals.login_refused.disconnect(hear)
-    assert told == [{"username": "alice", "reason": "wrong username or password"}] * 10 + [
-        {"username": "alice", "reason": "throttled"}
+    assert told == [{"username": name, "reason": "wrong username or password"}] * 10 + [
+        {"username": name, "reason": "throttled"}
     ]
     [line] = reasons()
     assert "error=temporarily_unavailable endpoint=/login/" in line
-    assert "login 'alice': too many failures from one address" in line
+    assert f"login {name!r}: too many failures from one address" in line
     assert "wonderland" not in line

@@ -164,6 +164,7 @@ def messages() -> Iterator[Callable[[], Message]]:
         "/token/", {"grant_type": "refresh_token", "refresh_token": new_tokens()[1], **IN_BODY}, json=True
     )
     yield lambda: program("/oauth/revoke/", {"token": new_tokens()[1], **IN_BODY})
+    yield lambda: program("/token/", {"grant_type": "authorization_code", "code": new_code(), "client_id": USERNAME})
     yield lambda: bearer("GET", "/userinfo/")
     if not WITH_HOOK:  # a URL of the host's own
         yield lambda: bearer("GET", "/guarded/")
@@ -182,7 +183,7 @@ def program(path: str, form: dict[str, str], *, basic: bool = False, json: bool 
     """A request of a client."""
     proof = "Basic " + base64.b64encode(f"app:{SECRET}".encode()).decode()
     message = Message("POST", path, form, as_json=json, authorization=proof if basic else "")
-    message.secrets = {SECRET, *proof.split()[1:]} | {form[name] for name in SECRET_NAMES & form.keys()}
+    message.secrets = {SECRET, USERNAME, *proof.split()[1:]} | {form[name] for name in SECRET_NAMES & form.keys()}
     return message
 
 
@@ -198,7 +199,7 @@ def person(
     """A request of a browser."""
     cookies = {"sessionid": new_session(), "csrftoken": CSRF} if signed_in else {"csrftoken": CSRF}
     form = {"csrfmiddlewaretoken": CSRF, **(form or {})} if method == "POST" else {}
-    secrets = {PASSWORD, MADE, cookies.get("sessionid", PASSWORD)}
+    secrets = {PASSWORD, MADE, USERNAME, cookies.get("sessionid", PASSWORD)}
     message = Message(method, path, form, cookies=cookies, query=query or {}, secrets=secrets)
     message.not_sentrys = set() if path.startswith("/admin/oauth") else {CSRF}  # the admin's own forms are Django's
     return message
@@ -207,11 +208,14 @@ def person(
 def everything(method: str, path: str) -> Message:
     """A request with every secret there is in every place that has room for it, even where nobody looks."""
     access, _refresh = new_tokens()
-    form = {name: f"{name}-in-the-body-{uuid.uuid4().hex}" for name in SECRET_NAMES} | {"client_id": "app"}
+    form = {name: f"{name}-in-the-body-{uuid.uuid4().hex}" for name in SECRET_NAMES} | {
+        "client_id": "app",
+        "username": USERNAME,
+    }
     query = {name: f"{name}-in-the-url-{uuid.uuid4().hex}" for name in SECRET_NAMES}
     cookies = {"sessionid": new_session(), "csrftoken": CSRF}
     message = Message(method, path, form, False, f"Bearer {access}", cookies, query)
-    message.secrets = {access, cookies["sessionid"], *(form[name] for name in SECRET_NAMES)}
+    message.secrets = {access, USERNAME, cookies["sessionid"], *(form[name] for name in SECRET_NAMES)}
     message.not_sentrys, message.is_meant = {CSRF, *query.values()}, False
     return message
 
