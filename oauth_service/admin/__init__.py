@@ -1,9 +1,18 @@
-"""Django's admin: register clients, rotate secrets, see and end connections, see signing keys, read the audit trail."""
+"""Django's admin: clients and their secrets, connections, signing keys, messages of sign-outs, the audit trail."""
 
 from .audit_trail import AuditEventAdmin
 from .clients import ClientAdmin
 from .connections import ConsentAdmin, GrantAdmin
+from .deliveries import DeliveryAdmin
 from .documents import DocumentAdmin
 from .signing_keys import SigningKeyAdmin
 
-__all__ = ["AuditEventAdmin", "ClientAdmin", "ConsentAdmin", "DocumentAdmin", "GrantAdmin", "SigningKeyAdmin"]
+__all__ = [
+    "AuditEventAdmin",
+    "ClientAdmin",
+    "ConsentAdmin",
+    "DeliveryAdmin",
+    "DocumentAdmin",
+    "GrantAdmin",
+    "SigningKeyAdmin",
+]

@@ -30,5 +30,8 @@ def token(request: ProgramRequest) -> ProgramResponse:
         raise UnauthorizedClient("this client may not use this grant type", detail=f"client {client.client_id}")
     issuer = conf.issuer_of(request) if conf.is_openid() else ""
     answer = exchange.exchange(presented, parameters, client, issuer=issuer, now=now)
-    purge.ride_along(now=now)
+    if purge.ride_along(now=now) and issuer:
+        from ..outbound import deliveries  # a project without OpenID Connect never comes here
+
+        deliveries.wake_if_due(now=now)
     return ProgramResponse.of(answer.members())

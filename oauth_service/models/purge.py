@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import Error, connections, models
 
-from .. import database
+from .. import conf, database
 from .audit_event import AuditEvent
 from .authorization_code import AuthorizationCode
 from .consent import Consent
@@ -16,6 +16,7 @@ from .document import Document
 from .grant import Grant
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
+from .signing_key import SigningKey
 
 logger = logging.getLogger("oauth_service.purge")
 
@@ -26,24 +27,31 @@ SWEPT: tuple[type[models.Model], ...] = (
     Grant,
     RevokedToken,
     AuditEvent,
-    SignIn,
-    SignInClient,
-    Delivery,
     Document,
 )
+SWEPT_OF_OPENID: tuple[type[models.Model], ...] = (SignIn, SignInClient, Delivery, SigningKey)
 
 _turn = threading.Lock()
 _next_at = time.monotonic() + PAUSE_SECONDS
 
 
-def sweep(*, now: datetime, batch: int = BATCH) -> int:
+def swept() -> tuple[type[models.Model], ...]:
+    """The tables that rows are swept from; those of OpenID Connect only where it is switched on."""
+    return SWEPT + SWEPT_OF_OPENID if conf.is_openid() else SWEPT
+
+
+def sweep(*, now: datetime, batch: int = BATCH, everywhere: bool = False) -> int:
     """
     Delete up to a batch of dead rows from each table.
+
+    Args:
+        everywhere: from those of OpenID Connect, too, if it has been switched off.
 
     Returns:
         how many rows went.
     """
-    return sum(_sweep_table(model, now=now, batch=batch) for model in SWEPT)
+    tables = SWEPT + SWEPT_OF_OPENID if everywhere else swept()
+    return sum(_sweep_table(model, now=now, batch=batch) for model in tables)
 
 
 def sweep_void(*, batch: int = BATCH) -> int:
@@ -70,15 +78,18 @@ def forget_the_deleted(*, batch: int = BATCH) -> int:
     return AuditEvent.objects.forget_the_deleted(most=batch)
 
 
-def ride_along(*, now: datetime) -> None:
+def ride_along(*, now: datetime) -> bool:
     """
     Sweep one batch if this process has not done so for PAUSE_SECONDS; without a pause while there is a backlog.
 
     So the tables stay small wherever tokens are issued, and nobody has to schedule anything.
+
+    Returns:
+        whether it was the turn of this request.
     """
     global _next_at
     if time.monotonic() < _next_at or not _turn.acquire(blocking=False):
-        return
+        return False
     try:
         _next_at = time.monotonic() + PAUSE_SECONDS
         if sweep(now=now) >= BATCH:
@@ -89,6 +100,7 @@ def ride_along(*, now: datetime) -> None:
         logger.warning("the sweep failed, and will be tried again in %d seconds", PAUSE_SECONDS, exc_info=True)
     finally:
         _turn.release()
+    return True
 
 
 def _sweep_void(model: type[models.Model], *, batch: int) -> int:

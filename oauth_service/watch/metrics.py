@@ -63,7 +63,7 @@ class _Backlog(Collector):
             "oauth_service_sweep_backlog", f"Dead rows that wait to be swept, {MOST_BACKLOG} at most.", labels=["table"]
         )
         try:
-            for model in purge.SWEPT:
+            for model in purge.swept():
                 family.add_metric([model._meta.model_name or ""], _dead(model))
         except Error:
             # What was counted is in this machine's memory, and is wanted most while the database is away.

@@ -1,5 +1,6 @@
 """What anybody may append to a URL of the admin: an answer or a refusal, never a failure; and ids in URLs are plain numbers."""
 
+import uuid
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import product
@@ -18,7 +19,7 @@ from django.urls import get_resolver, reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth_service.models import AuditEvent, Client, Consent, Grant
+from oauth_service.models import AuditEvent, Client, Consent, Delivery, Grant
 from oauth_service.models.audit_event import Entry
 from oauth_service.tokens import keys
 from tests.attributes import localised
@@ -58,6 +59,8 @@ def rows(db: None, alice: User, settings: Settings) -> None:
     }
     AuditEvent.objects.add_all([Entry(**values)])
     AuditEvent.objects.update(id=1_234_567)
+    message: dict[str, Any] = {"client": client, "sign_in_id": uuid.uuid4(), "created_at": now, "purge_at": later}
+    Delivery.objects.create(pk=1_234_567, **message)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from oauth_service import conf
 from oauth_service.grant_types import GRANT_TYPES
-from oauth_service.watch.doctor import facts, inside, outside, registration, report, servers, signing
+from oauth_service.watch.doctor import facts, inside, outbox, outside, registration, report, servers, signing
 from oauth_service.watch.doctor.finding import Finding
 from oauth_service.watch.doctor.survey import survey
 
@@ -58,6 +58,7 @@ def _inside() -> dict[str, list[Finding]]:
         server = list(inside.findings(facts.of_inside(now=now)))
         signs_with = facts.of_signing(now=now)
         of_keys = list(signing.findings(signs_with, now=now)) if signs_with else []
+        messages = list(outbox.findings(facts.of_outbox(), now=now))
         clients = [
             finding
             for client in facts.of_clients()
@@ -71,7 +72,8 @@ def _inside() -> dict[str, list[Finding]]:
         ]
     except Error as fault:
         return {"Server": [facts.no_database(fault)]}
-    return {"Server": server, **({"Signing keys": of_keys} if signs_with else {}), "Clients": clients}
+    of_openid = {"Signing keys": of_keys, "Sign-outs": messages} if signs_with else {}
+    return {"Server": server, **of_openid, "Clients": clients}
 
 
 def _servers(urls: list[str], *, timeout: float) -> list[Finding]:

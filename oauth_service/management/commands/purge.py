@@ -24,7 +24,7 @@ class Command(BaseCommand):
         if options["batch"] < 1:
             raise CommandError("--batch must be one or more.")
         now, count = timezone.now(), 0
-        while deleted := sweep(now=now, batch=options["batch"]):
+        while deleted := sweep(now=now, batch=options["batch"], everywhere=True):
             count += deleted
         while deleted := sweep_void(batch=options["batch"]):  # at the end, as it looks at all that is left
             count += deleted

@@ -15,8 +15,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ... import conf, database
-from ...models import Client, Consent, Grant
-from ...models.purge import SWEPT
+from ...models import Client, Consent, Delivery, Grant
+from ...models.purge import swept
 from ...protocol import client_authentication
 from ...protocol.errors import TemporarilyUnavailable
 from ...protocol.interaction import LIFETIME_SECONDS
@@ -26,11 +26,13 @@ from . import signing, survey
 from .answer import Answer
 from .finding import Finding, Level, error
 from .inside import LARGEST_BACKLOG, Inside
+from .outbox import Message
 from .registration import Registration
 from .servers import Server
 from .signing import Signing
 
 ASKED = 10  # times each server
+MOST_MESSAGES = 1000
 
 
 def of_system_checks() -> Iterator[Finding]:
@@ -62,7 +64,7 @@ def of_inside(*, now: datetime) -> Inside:
         session_cookie_is_http_only=bool(settings.SESSION_COOKIE_HTTPONLY),
         session_cookie_same_site=str(settings.SESSION_COOKIE_SAMESITE or ""),
         database_skew=_skew(),
-        backlog=sum(_overdue(model, now=now) for model in SWEPT),
+        backlog=sum(_overdue(model, now=now) for model in swept()),
         unapplied=tuple(readiness.unapplied()),
         proxies_let_in=tuple(_proxies_let_in()),
     )
@@ -92,6 +94,20 @@ def of_signing(*, now: datetime) -> Signing | None:
         has_signer=bool(conf.SIGNER()),
         fault=fault,
     )
+
+
+def of_outbox() -> Iterator[Message]:
+    """Messages of sign-outs that clients have not taken; none if OpenID Connect is off."""
+    if not conf.is_openid():
+        return
+    waiting = Delivery.objects.select_related("client").order_by("created_at", "pk")[:MOST_MESSAGES]
+    for message in waiting:
+        yield Message(
+            client_id=message.client.client_id,
+            attempts=message.attempts,
+            last_error=message.last_error,
+            next_at=message.next_at,
+        )
 
 
 def of_clients() -> Iterator[Registration]:

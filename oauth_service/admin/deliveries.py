@@ -1,0 +1,33 @@
+"""Messages of sign-outs in the admin: which clients have not taken theirs yet."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from .. import conf
+from ..models import Delivery
+from .model_admin import ModelAdmin
+from .read_only import ReadOnly
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnly, ModelAdmin):
+    """What clients have not been told yet. A message that is taken goes; one that is given up stays for a week."""
+
+    list_display = ("client", "created_at", "attempts", "next_at", "last_error")
+    list_filter = ("attempts",)
+    list_select_related = ("client",)
+    search_fields = ("client__client_id", "client__name")
+    fields = list_display
+    ordering = ("-attempts", "-created_at", "-pk")  # first those that somebody has to look after
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        # Without OpenID Connect nobody is told, and there is no page about it.
+        return conf.is_openid() and super().has_module_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return conf.is_openid() and super().has_view_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return conf.is_openid() and super().has_delete_permission(request, obj)

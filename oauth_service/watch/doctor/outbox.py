@@ -1,0 +1,64 @@
+"""The messages that tell clients of sign-outs (OpenID Connect Back-Channel Logout 1.0)."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from .finding import Finding, warning
+
+KEEPS_FAILING = 3
+"""From so many attempts on a client has not just been restarted."""
+OVERDUE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message that waits. next_at is None if it was given up; last_error is "" before the first attempt."""
+
+    client_id: str
+    attempts: int
+    last_error: str
+    next_at: datetime | None
+
+
+def findings(messages: Iterable[Message], *, now: datetime) -> Iterator[Finding]:
+    """Judge the messages."""
+    found = list(messages)
+    for client_id in sorted({each.client_id for each in found}):
+        yield from _of_client(client_id, [each for each in found if each.client_id == client_id])
+    if overdue := [each for each in found if each.next_at and each.next_at < now - OVERDUE]:
+        yield warning(
+            "sign-outs-unsent",
+            f"{_messages(len(overdue))} of sign-outs should have been sent {OVERDUE.seconds // 60} minutes ago.",
+            why="Whoever signed out here may still be signed in at apps.",
+            remedy="A server sends them when somebody signs out, and looks for what is left while it issues tokens: see that one "
+            "runs, and the log of oauth_service.deliveries.",
+        )
+
+
+def _of_client(client_id: str, messages: list[Message]) -> Iterator[Finding]:
+    failing = [each for each in messages if each.next_at and each.attempts >= KEEPS_FAILING]
+    given_up = [each for each in messages if each.next_at is None]
+    remedy = "See with its operator that its backchannel_logout_uri is right, can be reached from here and answers 200."
+    why = "Whoever signed out here is still signed in there."
+    if failing:
+        worst = max(failing, key=lambda each: each.attempts)
+        yield warning(
+            "sign-outs-not-taken",
+            f"It has not taken {_messages(len(failing))} of sign-outs, one after {worst.attempts} attempts: {worst.last_error}.",
+            why=why,
+            remedy=remedy,
+            about=client_id,
+        )
+    if given_up:
+        yield warning(
+            "sign-outs-given-up",
+            f"{_messages(len(given_up))} of sign-outs never reached it: {given_up[0].last_error}.",
+            why=why,
+            remedy=remedy,
+            about=client_id,
+        )
+
+
+def _messages(count: int) -> str:
+    return f"{count} message{'' if count == 1 else 's'}"

@@ -1,0 +1,56 @@
+"""Messages of sign-outs, as the doctor judges them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from oauth_service.watch.doctor.finding import Level
+from oauth_service.watch.doctor.outbox import Message, findings
+
+NOW = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def message(client_id: str = "rp", *, attempts: int = 0, due_in: int | None = 60) -> Message:
+    """One that waits: due_in seconds from now, or given up."""
+    next_at = None if due_in is None else NOW + timedelta(seconds=due_in)
+    return Message(
+        client_id=client_id, attempts=attempts, last_error="it answered 503" if attempts else "", next_at=next_at
+    )
+
+
+def found(*messages: Message) -> list[tuple[str, str, str]]:
+    """What is found: id, client and words."""
+    listed = list(findings(messages, now=NOW))
+    assert all(each.level is Level.WARNING for each in listed)
+    return [(each.id, each.about, each.what) for each in listed]
+
+
+def test_messages_on_their_way_are_nothing_to_find() -> None:
+    """A client may be down for a moment, and a server busy."""
+    assert found(message(), message(attempts=2), message(due_in=-600)) == []
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        (
+            (message(attempts=3), message(attempts=7), message("other")),
+            (
+                "sign-outs-not-taken",
+                "rp",
+                "It has not taken 2 messages of sign-outs, one after 7 attempts: it answered 503.",
+            ),
+        ),
+        (
+            (message(attempts=11, due_in=None),),
+            ("sign-outs-given-up", "rp", "1 message of sign-outs never reached it: it answered 503."),
+        ),
+        (
+            (message(due_in=-1000),),
+            ("sign-outs-unsent", "", "1 message of sign-outs should have been sent 15 minutes ago."),
+        ),
+    ],
+)
+def test_each_fault_has_a_finding(messages: tuple[Message, ...], expected: tuple[str, str, str]) -> None:
+    """Exactly one, about the client concerned."""
+    assert found(*messages) == [expected]
