@@ -32,7 +32,9 @@ class DocumentManager(PrimaryManager["Document"]):
             whether this caller is the one.
         """
         key = key_of(kind, url)
-        if self.filter(Q(claimed_until=None) | Q(claimed_until__lte=now), pk=key).update(claimed_until=until):
+        # Still due: another worker may have fetched it since the caller looked.
+        due = self.filter(Q(retry_at=None) | Q(retry_at__lte=now), pk=key, fresh_until__lte=now)
+        if due.filter(Q(claimed_until=None) | Q(claimed_until__lte=now)).update(claimed_until=until):
             return True
         if self.filter(pk=key).exists():
             return False

@@ -1,0 +1,144 @@
+"""
+Every grant type, and the use of an access token, crossed with every state that what it hangs on can be in.
+
+A grant type that is added without a way to play it here fails the first test.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import Settings
+
+from oauth_service.grant_types import GRANT_TYPES
+from oauth_service.models import Client, Consent, SigningKey
+from oauth_service.testing import forget_everything
+from oauth_service.tokens import keys
+from tests.openid.conftest import RelyingParty
+
+USE = "use of an access token"
+
+
+@dataclass
+class Held:
+    """What a client holds when the state changes."""
+
+    rp: RelyingParty
+    code: str
+    tokens: dict[str, Any]
+    settings: Settings
+
+
+def _exchange(held: Held) -> int:
+    return int(held.rp.exchange(held.code).status_code)
+
+
+def _refresh(held: Held) -> int:
+    return int(held.rp.refresh(held.tokens["refresh_token"]).status_code)
+
+
+def _use(held: Held) -> int:
+    return int(held.rp.userinfo(held.tokens["access_token"]).status_code)
+
+
+WAYS: dict[str, Callable[[Held], int]] = {"authorization_code": _exchange, "refresh_token": _refresh, USE: _use}
+
+
+def _sign_out(held: Held) -> None:
+    held.rp.browser.post("/logout/")
+
+
+def _lose_token_key(held: Held) -> None:
+    held.settings.OAUTH_SERVICE_TOKEN_KEY = "another token key of thirty-two characters"
+    forget_everything()
+
+
+def _replace_token_key(held: Held) -> None:
+    before, held.settings.OAUTH_SERVICE_TOKEN_KEY = (
+        held.settings.OAUTH_SERVICE_TOKEN_KEY,
+        "a newer token key, as long as 32",
+    )
+    held.settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = [before]
+    forget_everything()
+
+
+def _retire_signing_key(held: Held) -> None:
+    keys.retire(SigningKey.objects.filter(algorithm="RS256").latest("generation").kid, now=timezone.now())
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """
+    Something that happens to a connection.
+
+    Attributes:
+        ends: whether nothing is accepted afterwards; ends_offline likewise for a connection with offline_access.
+        later: how much time has passed.
+    """
+
+    name: str
+    enter: Callable[[Held], object]
+    ends: bool
+    ends_offline: bool
+    later: timedelta
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _state(
+    name: str,
+    enter: Callable[[Held], object] = lambda _: None,
+    *,
+    ends: bool = True,
+    ends_offline: bool | None = None,
+    later: timedelta = timedelta(0),
+) -> State:
+    return State(
+        name=name, enter=enter, ends=ends, ends_offline=ends if ends_offline is None else ends_offline, later=later
+    )
+
+
+STATES = (
+    _state("nothing happened", ends=False),
+    _state("user disabled", lambda held: User.objects.update(is_active=False)),
+    _state("user deleted", lambda held: held.rp.user.delete()),
+    _state("client disabled", lambda held: Client.objects.update(is_active=False)),
+    _state("client deleted", lambda held: held.rp.client.delete()),
+    _state("consent withdrawn", lambda held: Consent.objects.withdraw(Consent.objects.get())),
+    _state("session signed out", _sign_out, ends_offline=False),
+    _state("everything expired", later=timedelta(days=400)),
+    _state("token key lost", _lose_token_key),
+    _state("token key replaced", _replace_token_key, ends=False),
+    _state("signing key retired", _retire_signing_key, ends=False),
+)
+
+
+@pytest.fixture
+def held(rp: RelyingParty, provider: Settings, request: pytest.FixtureRequest) -> Held:
+    """A code and tokens, and the signing key in a row."""
+    provider.OAUTH_SERVICE_TOKEN_KEY = "the token key of these tests, 32 long"
+    forget_everything()
+    scope = f"openid profile{request.param}"
+    return Held(rp, rp.connect(scope=scope)["code"], rp.tokens(scope=scope), provider)
+
+
+def test_every_grant_type_is_played() -> None:
+    """One that is added is crossed with every state as well."""
+    assert set(WAYS) == {*GRANT_TYPES, USE}
+
+
+@pytest.mark.parametrize("held", ["", " offline_access"], indirect=True, ids=["online", "offline"])
+@pytest.mark.parametrize("state", STATES, ids=str)
+@pytest.mark.parametrize("way", WAYS)
+def test_what_has_ended_is_not_accepted(held: Held, way: str, state: State) -> None:
+    """On every path alike; and what has not ended goes on."""
+    ends = state.ends_offline if "offline_access" in held.tokens["scope"] else state.ends
+    state.enter(held)
+    with time_machine.travel(timezone.now() + state.later, tick=False):
+        assert (WAYS[way](held) >= 400) == ends
