@@ -71,7 +71,7 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E002-E011, E016-E018, E021, E022: values of the wrong type, or that no deployment may have."""
+    """E002-E011, E016-E018, E021-E023: values of the wrong type, or that no deployment may have."""
     if mistyped := _mistyped():  # the other rules can only compare values of their types
         return [_message("E002", f"{setting.name} must be {_words_for(setting)}.", "") for setting in mistyped]
     return [_message(*finding) for finding in _faults()]
@@ -91,18 +91,18 @@ def _faults() -> Iterator[Finding]:
 
 
 def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E012-E015, E020, E030, E031, W006, W010-W014, W030: what we need of the project around us, its views included."""
+    """E012-E015, E020, E023, E030, E031, W006, W010-W014, W030: what we need of the project around us, its views included."""
     return [_message(*finding) for finding in _faults_around()]
 
 
 def check_deployment(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E019, W001-W005, W007-W009, W040: what a server on the open network needs besides."""
+    """E019, W001-W005, W007-W009, W015, W040: what a server on the open network needs besides."""
     return [] if _mistyped() else [_message(*finding) for finding in _wants_of_deployment()]
 
 
 def _faults_of_lifetimes() -> Iterator[Finding]:
     code, access, refresh = conf.AUTHORIZATION_CODE_LIFETIME, conf.ACCESS_TOKEN_LIFETIME, conf.REFRESH_TOKEN_LIFETIME
-    for lifetime in (code, access, refresh):
+    for lifetime in (code, access, refresh, conf.ID_TOKEN_LIFETIME):
         if lifetime() < timedelta(seconds=1):
             yield "E003", f"{lifetime.name} must be a second or more.", ""
     if conf.AUDIT_LIFETIME() < timedelta(0):
@@ -148,6 +148,7 @@ def _faults_of_values() -> Iterator[Finding]:
         conf.TOKEN_KEY.name: [conf.TOKEN_KEY()] if conf.TOKEN_KEY() else [],
         conf.TOKEN_KEY_FALLBACKS.name: conf.TOKEN_KEY_FALLBACKS(),
     }
+    own_keys[conf.PAIRWISE_KEY.name] = [conf.PAIRWISE_KEY()] if conf.PAIRWISE_KEY() else []
     for name, given in own_keys.items():
         if any(len(key) < SHORTEST_TOKEN_KEY for key in given):
             yield "E008", f"{name}: a key must have {SHORTEST_TOKEN_KEY} characters or more.", ""
@@ -159,6 +160,11 @@ def _faults_of_values() -> Iterator[Finding]:
         )
     if fault := _fault_of_function(conf.CLAIMS()):
         yield "E009", f"{conf.CLAIMS.name}: {fault}.", ""
+    if (event := conf.AUTHENTICATION_EVENT()) and (fault := _fault_of_function(event)):
+        yield "E023", f"{conf.AUTHENTICATION_EVENT.name}: {fault}.", ""
+    for setting, values in ((conf.ACR, [conf.ACR()] if conf.ACR() else []), (conf.STEP_UP_URLS, conf.STEP_UP_URLS())):
+        if any(len(acr.split()) != 1 for acr in values):
+            yield "E023", f"{setting.name}: an acr is one word.", "Clients ask for several, separated by spaces."
     # Django itself reads no more of a body; 0 and None mean that it does not limit.
     most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or conf.REQUEST_BODY_LIMIT()
     if not 1 <= conf.REQUEST_BODY_LIMIT() <= most:
@@ -273,6 +279,13 @@ def _faults_of_surroundings() -> Iterator[Finding]:
     else:
         if _leads_nowhere(settings.LOGIN_URL):
             yield "E015", f"LOGIN_URL {str(settings.LOGIN_URL)!r} leads nowhere.", 'Set it to "oauth_service:login".'
+    pages = {} if _mistyped() else conf.STEP_UP_URLS()
+    for acr in [acr for acr, url in pages.items() if _leads_nowhere(url)]:
+        yield (
+            "E023",
+            f"{conf.STEP_UP_URLS.name}: the page for {acr!r} leads nowhere.",
+            "Name a URL, or the name of one, where people sign in that strongly.",
+        )
     if settings.SECURE_REFERRER_POLICY in ("no-referrer", ["no-referrer"], ("no-referrer",)):
         yield (
             "W006",
@@ -329,6 +342,12 @@ def _wants_of_deployment() -> Iterator[Finding]:
             "W008",
             "Requests without TLS are answered instead of being sent to https.",
             "Set SECURE_SSL_REDIRECT, or silence this where a proxy in front does it.",
+        )
+    if conf.OUTBOUND_LOOPBACK():
+        yield (
+            "W015",
+            f"{conf.OUTBOUND_LOOPBACK.name} is on: whoever registers a client can have this server call its own machine.",
+            "It is for trials only. Leave it out.",
         )
     connection = connections[database.ours()]
     if connection.vendor == "sqlite" and connection.settings_dict["OPTIONS"].get("transaction_mode") != "IMMEDIATE":

@@ -138,6 +138,16 @@ def test_a_cache_that_keeps_nothing_counts_nothing(settings: Settings) -> None:
         ("AUTHORIZATION_CODE_LIFETIME", timedelta(0), ["E003"]),
         ("ACCESS_TOKEN_LIFETIME", timedelta(milliseconds=999), ["E003"]),
         ("REFRESH_TOKEN_LIFETIME", timedelta(seconds=-1), ["E003", "E010"]),
+        ("ID_TOKEN_LIFETIME", timedelta(0), ["E003"]),
+        ("PAIRWISE_KEY", "k" * 31, ["E008"]),
+        ("PAIRWISE_KEY", "k" * 32, []),
+        ("AUTHENTICATION_EVENT", "oauth_service.claims.claims_of", []),
+        ("AUTHENTICATION_EVENT", "oauth_service.claims.nothing", ["E023"]),
+        ("ACR", "urn:mace:incommon:iap:silver", []),
+        ("ACR", "1 2", ["E023"]),
+        ("ACR", " ", ["E023"]),
+        ("STEP_UP_URLS", {"gold": "/second-factor/"}, []),
+        ("STEP_UP_URLS", {"": "/second-factor/"}, ["E023"]),
         ("AUDIT_LIFETIME", timedelta(0), []),
         ("AUDIT_LIFETIME", timedelta(microseconds=-1), ["E003"]),
         ("AUTHORIZATION_CODE_LIFETIME", timedelta(minutes=10), []),
@@ -286,6 +296,15 @@ def test_a_login_url_that_leads_nowhere_is_an_error(settings: Settings, url: str
     assert ids(check_surroundings) == expected
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"), [("/login/", []), ("oauth_service:login", []), ("/nothing/", ["E023"]), ("no:such", ["E023"])]
+)
+def test_a_step_up_page_that_leads_nowhere_is_an_error(settings: Settings, url: str, expected: list[str]) -> None:
+    """People would end on an error page instead of a stronger sign-in."""
+    settings.OAUTH_SERVICE_STEP_UP_URLS = {"gold": url}
+    assert ids(check_surroundings) == expected
+
+
 def test_a_login_url_without_its_slash_leads_where_django_redirects(settings: Settings) -> None:
     """APPEND_SLASH adds it."""
     settings.ROOT_URLCONF = (*server_urls, path("accounts/login/", server_error))
@@ -314,6 +333,7 @@ def test_a_referrer_policy_that_breaks_the_csrf_check_is_told(settings: Settings
         ("ALLOWED_HOSTS", [".example"], []),
         ("ALLOWED_HOSTS", ["www.example"], ["W007"]),
         ("SECURE_SSL_REDIRECT", False, ["W008"]),
+        ("OAUTH_SERVICE_OUTBOUND_LOOPBACK", True, ["W015"]),
         ("SECRET_KEY", "k" * 31, ["E019"]),
         ("SECRET_KEY", "k" * 32, []),
     ],

@@ -41,7 +41,7 @@ Errors:
   https URL (http on this machine only), without query, fragment or trailing slash.
 - `oauth_service.E007`: no scopes, or a name that is none. Clients could not ask for it: visible ASCII without spaces, `"` and
   `\\`, one scope at least.
-- `oauth_service.E008`: a token key that is too short, or earlier ones without the one that replaced them. A short key can be
+- `oauth_service.E008`: a key that is too short, or earlier ones without the one that replaced them. A short key can be
   guessed, and earlier ones alone open nothing: 32 random characters or more, and `OAUTH_SERVICE_TOKEN_KEY` beside its fallbacks.
 - `oauth_service.E009`: a claims function that cannot be imported or called. `/userinfo/` would fail: mend the dotted path.
 - `oauth_service.E010`: access tokens that outlive their connection. They end with it, sooner than clients were told: shorten
@@ -70,6 +70,8 @@ Errors:
 - `oauth_service.E022`: signing keys that cannot be used: an algorithm that is not there, no RS256, a lifetime that is too short
   or too long, a PEM that is no private key, a key that is given twice, a signer that cannot be loaded. Clients could not verify
   their ID tokens: mend what the message names.
+- `oauth_service.E023`: an authentication event that cannot be imported or called, an `acr` of several words, a step-up page that
+  leads nowhere. Sign-ins of OpenID Connect would fail: mend what the message names.
 - `oauth_service.E030`: this app's tables and the accounts are written to several databases. A token is read together with its
   user, and a consent refers to one: let `DATABASE_ROUTERS` send them all to one.
 - `oauth_service.E031`: the database keeps moments in a `TIME_ZONE` whose clocks are changed. One hour of the year comes twice,
@@ -108,6 +110,8 @@ Warnings; all but W006, W010 to W014 and W030 are of production:
   gives clients another address in each language.
 - `oauth_service.W014`: the metadata is not where clients look for it, given the issuer. Add
   `path("", include("oauth_service.well_known"))` to the root URLconf.
+- `oauth_service.W015`: this server may call its own machine. Services there that trust whoever is local are open to whoever
+  registers a client: leave `OAUTH_SERVICE_OUTBOUND_LOOPBACK` out, it is for trials.
 - `oauth_service.W030`: transactions are isolated more than `READ COMMITTED`. Ours begin anew if they meet another; the deletion
   of an account, which is a transaction of yours, and any deletion in the admin, which is Django's, fail as a whole then: leave
   `isolation_level` out of the `OPTIONS`, or repeat that deletion.
