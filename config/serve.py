@@ -15,7 +15,8 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
-from config.server import logs, proxies
+from config.server import deadline, logs, proxies
+from config.server.desk import Desk
 from config.server.environment import number
 from config.sites import ROOT, is_listening
 
@@ -33,7 +34,9 @@ SECRETS = (
     "CACHE_URL",
     "METRICS_SECRET",
 )
-LONGEST_IDLE_SECONDS = 600  # a thread that ends takes its database connection with it
+# For each of them there is a thread that receives (config/server/desk.py), while there is something to receive.
+CONNECTIONS = 512
+RECEIVER_IDLE_SECONDS = 60
 
 
 def host() -> str:
@@ -52,8 +55,18 @@ def workers() -> int:
 
 
 def threads() -> int:
-    """Threads a process."""
+    """Threads of a process that work; others only wait for what is sent."""
     return number("SERVE_THREADS", 4, least=1)
+
+
+def idle_seconds() -> int:
+    """How long a connection may wait for the head of the next request."""
+    return number("SERVE_IDLE_SECONDS", 10, least=1, most=3600)
+
+
+def request_seconds() -> int:
+    """How long a request may take then, to its last octet and the first of its answer."""
+    return number("SERVE_REQUEST_SECONDS", 30, least=1, most=3600)
 
 
 def stop_seconds() -> int:
@@ -116,7 +129,7 @@ def _absent() -> Iterator[str]:
         yield "SECRET_KEY is not set: 50 random characters, the same for every worker and every start."
     if not os.environ.get("OAUTH_SERVICE_ISSUER"):
         yield "OAUTH_SERVICE_ISSUER is not set: the https URL under which this server is reached."
-    for asked in (port, workers, threads, stop_seconds):
+    for asked in (port, workers, threads, idle_seconds, request_seconds, stop_seconds):
         try:
             asked()
         except ImproperlyConfigured as fault:
@@ -158,6 +171,16 @@ def _unready() -> Iterator[str]:
 def load(target: str) -> proxies.Application:
     """What a worker answers requests with; its secrets are in its settings now, and nowhere else."""
     application: proxies.Application = import_string(target.replace(":", "."))
+    from django.conf import settings
+    from django.urls import reverse
+
+    alive = reverse("oauth_service:healthz")
+    desk = Desk(
+        application,
+        threads=threads(),
+        limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+        at_once=(alive, alive.rstrip("/")),
+    )
     for name in SECRETS:
         os.environ.pop(name, None)
     # No line of the log says which thread and process wrote it, and from where in the code: nobody needs to find out
@@ -167,7 +190,8 @@ def load(target: str) -> proxies.Application:
     # What was imported stays until the end: no collection needs to look at it again.
     gc.collect()
     gc.freeze()
-    return application
+    deadline.keep(port(), idle_seconds() + request_seconds())
+    return desk
 
 
 def serve() -> None:
@@ -176,6 +200,7 @@ def serve() -> None:
 
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
 
     Granian(
         DIRECT if is_direct else APPLICATION,
@@ -185,8 +210,10 @@ def serve() -> None:
         http=HTTPModes.http1,
         websockets=False,
         workers=workers(),
-        blocking_threads=threads(),
-        blocking_threads_idle_timeout=LONGEST_IDLE_SECONDS,
+        backpressure=CONNECTIONS,
+        blocking_threads=CONNECTIONS,
+        blocking_threads_idle_timeout=RECEIVER_IDLE_SECONDS,
+        http1_settings=HTTP1Settings(header_read_timeout=idle_seconds() * 1000),
         respawn_failed_workers=True,
         workers_kill_timeout=stop_seconds(),
         log_dictconfig=logs.as_json(),

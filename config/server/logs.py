@@ -26,6 +26,14 @@ class ReferenceFilter(logging.Filter):
         return True
 
 
+class ThreadsFilter(logging.Filter):
+    """Drops granian's warning of many threads: nearly all of them only wait (config/server/desk.py)."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every other record pass."""
+        return "Python threads, which seems quite high" not in record.getMessage()
+
+
 class JsonFormatter(OrjsonFormatter):
     """One object a line, and no line lost: orjson takes no lone surrogate and no number of more than 64 bits."""
 
@@ -64,7 +72,7 @@ def as_json() -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"reference": {"()": ReferenceFilter}},
+        "filters": {"reference": {"()": ReferenceFilter}, "threads": {"()": ThreadsFilter}},
         "formatters": {"json": JSON},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["reference"]}},
         "root": {"handlers": ["stderr"], "level": "WARNING"},
@@ -72,6 +80,6 @@ def as_json() -> dict[str, Any]:
             "oauth_service": {"level": "INFO"},
             # Every 4xx again, under the path alone: what we refuse has its reason in a line of oauth_service already.
             "django.request": {"level": "ERROR"},
-            "_granian": {"level": "INFO"},
+            "_granian": {"level": "INFO", "filters": ["threads"]},
         },
     }

@@ -114,6 +114,8 @@ TEMPLATES = [
 
 DATABASES = {"default": database(os.environ.get("DATABASE_URL") or f"sqlite:///{STATE_DIR / 'server.sqlite3'}")}
 CACHES = {"default": cache(os.environ.get("CACHE_URL", ""))}
+# No page of ours takes more than an endpoint does (OAUTH_SERVICE_REQUEST_BODY_LIMIT), and a worker receives no more.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 65_536
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LOGIN_URL = "oauth_service:login"

@@ -1,13 +1,16 @@
 """deploy/nginx.conf, run by a real nginx: TLS ends there, and the server behind it sees the request as it was sent."""
 
+import contextlib
 import datetime
 import ipaddress
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +25,8 @@ from cryptography.x509.oid import NameOID
 from config.sites import ROOT, is_listening
 from tests.production import nginx
 from tests.production.deployment import PASSWORD, REDIRECT_URI, Deployment, Served, eventually, free_port, serving
+
+CLIENT_SECONDS = 2  # instead of ten
 
 pytestmark = [pytest.mark.production, pytest.mark.nginx]
 
@@ -97,6 +102,8 @@ def configuration(folder: Path, ports: dict[str, str]) -> Path:
         "auth.example.com": "localhost",
         "/etc/ssl/localhost": f"{folder}/localhost",
         "/var/log/nginx/oauth.log": f"{folder}/access.log",
+        "client_header_timeout 10s": f"client_header_timeout {CLIENT_SECONDS}s",
+        "client_body_timeout 10s": f"client_body_timeout {CLIENT_SECONDS}s",
     }.items():
         assert stated in text
         text = text.replace(stated, here)
@@ -206,6 +213,29 @@ def test_both_forms_of_a_path_answer_without_a_redirect(site: Site, path: str) -
     """A client that follows no redirect, or turns its POST into a GET, is served all the same."""
     bare, slashed = site.http.options(path), site.http.options(f"{path}/")
     assert (bare.status_code, slashed.status_code) == (204, 204)
+
+
+def test_a_request_that_is_never_whole_does_not_reach_the_server(site: Site) -> None:
+    """Half-sent requests cost a connection of nginx's; it hangs up, and the server behind it has heard nothing."""
+    trust = ssl.create_default_context(cafile=str(site.certificate))
+    half = f"POST /token/ HTTP/1.1\r\nHost: localhost:{site.https_port}\r\nContent-Length: 50\r\n\r\na=b".encode()
+    heard = len(site.served.log)
+    with contextlib.ExitStack() as stack:
+        connections = []
+        for sent in (half, half[:40]) * 24:
+            plain = stack.enter_context(socket.create_connection(("localhost", site.https_port), timeout=20))
+            connection = stack.enter_context(trust.wrap_socket(plain, server_hostname="localhost"))
+            connection.sendall(sent)
+            connections.append(connection)
+        assert site.http.get("/healthz", timeout=5).status_code == 200
+        assert site.http.get("/userinfo/", timeout=5).status_code == 401
+        started = time.monotonic()
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                while connection.recv(65_536):
+                    pass
+        assert time.monotonic() - started < CLIENT_SECONDS + 5
+    assert "/token" not in site.served.log[heard:]
 
 
 def test_a_body_that_is_too_long_does_not_reach_the_server(site: Site) -> None:
