@@ -15,8 +15,9 @@ from ..web.requests import ProgramRequest, body_parameters
 @program_endpoint("POST")
 def token(request: ProgramRequest) -> ProgramResponse:
     """Authenticate the client, let its grant type decide, answer with tokens (RFC 6749 section 5)."""
-    now = timezone.now()
     parameters = body_parameters(request)
+    # Not before: who holds a request open must not redeem or retry by the time of its head.
+    now = timezone.now()
     parameters.refuse_repeats()
     grant_type = parameters.require("grant_type")
     credentials = client_authentication.credentials(request.authorization, parameters)

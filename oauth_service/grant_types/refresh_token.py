@@ -11,7 +11,7 @@ from ..guard import retries
 from ..models import AuthorisationRow, ClientRow, Grant
 from ..protocol import lifecycle, sealed
 from ..protocol import scope as scopes
-from ..protocol.errors import InvalidGrant, InvalidScope
+from ..protocol.errors import InvalidGrant, InvalidScope, TemporarilyUnavailable
 from ..protocol.grant_type import GrantTypeDescription
 from ..protocol.parameters import Parameters
 from ..protocol.refresh_token import Verdict, judge, retry_window
@@ -59,6 +59,7 @@ def exchange(
         InvalidGrant, Unproven: not genuine, another client's, expired, ended, or a replay, which ends the grant.
         InvalidScope: wider than granted.
         InvalidRequest: a parameter is missing.
+        TemporarilyUnavailable: the clocks of two servers differ too much to tell a retry.
     """
     unverified = presented.unverified
     grant = presented.row or _refuse_unknown(unverified.row_id)
@@ -100,6 +101,7 @@ def _verdict(grant: AuthorisationRow, client: ClientRow, generation: int, *, now
 
     Raises:
         InvalidGrant: a replay or one retry too many, which ends the grant; or never issued.
+        TemporarilyUnavailable: replaced by a server whose clock is ahead by more than MOST_SKEW.
     """
     window = timedelta(0)
     if generation != grant.generation:
@@ -108,6 +110,12 @@ def _verdict(grant: AuthorisationRow, client: ClientRow, generation: int, *, now
     verdict = judge(grant, generation, retry_window=window, now=now)
     if verdict is Verdict.REPLAY:
         _refuse_replay(grant, client, generation)
+    if verdict is Verdict.AHEAD:
+        # Neither a retry nor theft can be told: nothing is handed out, and nobody is logged out.
+        raise TemporarilyUnavailable(
+            "the server's clocks differ: try again in a moment",
+            detail=f"grant {grant.pk}: replaced at {grant.refreshed_at:%Y-%m-%dT%H:%M:%S%z}, which is yet to come",
+        )
     if verdict is Verdict.UNISSUED:
         raise InvalidGrant(
             "the refresh token is not valid",

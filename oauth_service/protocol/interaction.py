@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .clock import MOST_SKEW
 from .parameters import Parameters
 
 PARAMETER = "interaction"
@@ -69,7 +70,7 @@ def read(parameters: Parameters, *, keys: Sequence[bytes], now: int) -> Interact
         at, since, before, account, stepped_up = json.loads(body)
     except (binascii.Error, ValueError):
         return Interaction()
-    if not now - LIFETIME_SECONDS <= at <= now + 60:  # the clocks of two servers may differ a little
+    if not now - LIFETIME_SECONDS <= at <= now + MOST_SKEW.total_seconds():
         return Interaction()
     return Interaction(since=since, before=before, account=account, stepped_up=bool(stepped_up))
 

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
+from . import clock
+
 # Clients that lost an answer ask again after their time-out, which is seldom longer.
 SHORTEST_WINDOW = timedelta(seconds=30)
 # Before that many refreshes nobody knows how often a client comes: some begin with several at once.
@@ -32,6 +34,9 @@ class Verdict(Enum):
     RETRY = "the one before, just replaced: its answer was lost, the same successor again"
     REPLAY = "an older one, or too late: somebody else has a copy"
     UNISSUED = "one that was never issued: the database was set back"
+    AHEAD = (
+        "the one before, replaced at a moment that has yet to come: the clocks of two servers differ too much to tell"
+    )
 
 
 def judge(grant: Generations, presented: int, *, retry_window: timedelta, now: datetime) -> Verdict:
@@ -43,14 +48,17 @@ def judge(grant: Generations, presented: int, *, retry_window: timedelta, now: d
         presented: generation of the refresh token in the request.
         retry_window: how long after a rotation the token before it still gets the same successor. That this
             successor is unused needs no check: using it would have made it the token before.
+        now: not before the last octet of the request.
     """
     if presented == grant.generation:
         return Verdict.ROTATE
     if presented > grant.generation:
         return Verdict.UNISSUED
-    if presented == grant.generation - 1 and now - grant.refreshed_at <= retry_window:
-        return Verdict.RETRY
-    return Verdict.REPLAY
+    if presented < grant.generation - 1:
+        return Verdict.REPLAY
+    if clock.is_ahead(grant.refreshed_at, now=now):
+        return Verdict.AHEAD
+    return Verdict.RETRY if clock.span(grant.refreshed_at, now) <= retry_window else Verdict.REPLAY
 
 
 def retry_window(grant: Generations, *, longest: timedelta, access_token_lifetime: timedelta) -> timedelta:

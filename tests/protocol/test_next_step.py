@@ -72,6 +72,8 @@ TABLE = [
     (Asked(prompt=prompts("select_account")), person(), Interaction(account="8"), NextStep.CHOOSE_ACCOUNT),
     (Asked(max_age=60), person(auth_time=FRESH), Interaction(), NextStep.ANSWER),
     (Asked(max_age=60), person(auth_time=OLD), Interaction(), NextStep.SIGN_IN_AGAIN),
+    (Asked(max_age=60), person(auth_time=NOW + 60), Interaction(), NextStep.ANSWER),
+    (Asked(max_age=60), person(auth_time=NOW + 61), Interaction(), NextStep.SIGN_IN_AGAIN),
     (Asked(max_age=0), person(auth_time=FRESH), Interaction(), NextStep.SIGN_IN_AGAIN),
     (Asked(max_age=0), person(auth_time=FRESH), DEMANDED, NextStep.ANSWER),
     (Asked(acr_values=("gold",)), person(acr="gold"), Interaction(), NextStep.ANSWER),

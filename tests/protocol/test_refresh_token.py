@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oauth_service.protocol.clock import MOST_SKEW
 from oauth_service.protocol.refresh_token import (
     GENERATIONS_OF_A_PACE,
     LATEST,
@@ -43,6 +44,12 @@ class Generations:
         (4, WINDOW, Verdict.RETRY),
         (4, WINDOW + timedelta(microseconds=1), Verdict.REPLAY),
         (4, timedelta(days=29), Verdict.REPLAY),
+        (4, -timedelta(milliseconds=5), Verdict.RETRY),
+        (4, -MOST_SKEW, Verdict.RETRY),
+        (4, -MOST_SKEW - timedelta(microseconds=1), Verdict.AHEAD),
+        (4, -timedelta(hours=1), Verdict.AHEAD),
+        (5, -timedelta(hours=1), Verdict.ROTATE),
+        (3, -timedelta(hours=1), Verdict.REPLAY),
         (3, timedelta(0), Verdict.REPLAY),
         (0, timedelta(0), Verdict.REPLAY),
         (6, timedelta(0), Verdict.UNISSUED),
@@ -60,8 +67,9 @@ def test_the_first_refresh_token_has_none_before_it() -> None:
 
 
 def test_without_a_window_every_reuse_is_a_replay() -> None:
-    """A host project may set it to nothing; only the very same moment is left."""
+    """A host project may set it to nothing; only the very same moment is left, and requests that overtake each other in it."""
     assert judge(Generations(5), 4, retry_window=timedelta(0), now=ROTATED_AT + timedelta.resolution) is Verdict.REPLAY
+    assert judge(Generations(5), 4, retry_window=timedelta(0), now=ROTATED_AT - timedelta.resolution) is Verdict.RETRY
 
 
 @given(
@@ -76,7 +84,7 @@ def test_only_the_current_token_rotates_and_only_the_one_before_is_forgiven(
     """Whatever the clock says: a family never forks, and no token older than the last is ever good again."""
     verdict = judge(Generations(generation), presented, retry_window=window, now=ROTATED_AT + after)
     assert (verdict is Verdict.ROTATE) == (presented == generation)
-    assert (verdict is Verdict.RETRY) == (presented == generation - 1 and after <= window)
+    assert (verdict is Verdict.RETRY) == (presented == generation - 1 and -MOST_SKEW <= after <= window)
     assert (verdict is Verdict.UNISSUED) == (presented > generation)
 
 
