@@ -34,6 +34,7 @@ refresh_shared = Signal()  # user_id, client_id, grant_id, reason
 token_revoked = Signal()  # user_id, client_id, grant_id, token_type
 app_deauthorised = Signal()  # user_id, client_id
 signing_key_changed = Signal()  # action, kid, algorithm
+backup_restored = Signal()  # reason
 
 # Not an event but a measurement: sent after every answer, and never logged here.
 request_answered = Signal()  # endpoint, method, status, error, seconds
@@ -105,7 +106,7 @@ def request_context(endpoint: str, method: str, address: str, request_id: str) -
         _current.reset(token)
 
 
-_WARNINGS = {login_refused, client_refused, code_replayed, refresh_replayed, refresh_shared}
+_WARNINGS = {login_refused, client_refused, code_replayed, refresh_replayed, refresh_shared, backup_restored}
 
 
 def announce(signal: Signal, **facts: object) -> None:

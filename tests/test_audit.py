@@ -26,7 +26,14 @@ from tests.test_unavailable import AWAY
 Committed = Callable[[], AbstractContextManager[object]]
 START = audit._Trail.start  # before tests/conftest.py takes it away
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-AT_ONCE = ["consent_given", "code_replayed", "refresh_replayed", "app_deauthorised", "signing_key_changed"]
+AT_ONCE = [
+    "consent_given",
+    "code_replayed",
+    "refresh_replayed",
+    "app_deauthorised",
+    "signing_key_changed",
+    "backup_restored",
+]
 
 
 def written(*fields: str) -> list[Any]:
@@ -76,6 +83,7 @@ def test_every_event_has_its_row(played: Guide) -> None:
         ("refresh_retried", "done", ""),
         ("app_deauthorised", "done", ""),
         ("signing_key_changed", "done", f"made {SigningKey.objects.get().kid}"),
+        ("backup_restored", "done", "0 consents, 0 client secrets, 0 signing keys"),
         ("consent_given", "done", ""),
         ("code_issued", "done", ""),
         ("token_issued", "done", ""),
@@ -163,10 +171,11 @@ def test_a_row_says_who_which_client_and_which_connection(played: Guide) -> None
         "login_refused": (alice, ""),
         "client_refused": (None, "presc_man_123"),
         "signing_key_changed": (None, ""),
+        "backup_restored": (None, ""),
     }
     with_grant = {event for event, grant in written("event", "grant_id") if grant}
     without = {"login_refused", "client_refused", "consent_given", "code_issued", "app_deauthorised"}
-    without.add("signing_key_changed")
+    without |= {"signing_key_changed", "backup_restored"}
     assert with_grant == ANNOUNCED - without
 
 
@@ -334,13 +343,13 @@ def test_a_lifetime_of_zero_keeps_no_trail(played: Guide, committed: Committed, 
     with committed():
         play(played)
     audit.flush()
-    assert (len(written("event")), before) == (before, 27)
+    assert (len(written("event")), before) == (before, 28)
 
 
 def test_the_trail_of_a_client_outlives_it(played: Guide) -> None:
     """What it did is asked for after it was thrown out."""
     played.client.delete()
-    assert len(written("event")) == 27
+    assert len(written("event")) == 28
 
 
 # -- when it cannot be written -----------------------------------------------------------------------------------------

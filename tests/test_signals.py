@@ -21,6 +21,7 @@ from oauth_service.models import Client, Grant
 from oauth_service.protocol import sealed
 from oauth_service.protocol.refresh_token import TOO_MANY_RETRIED
 from oauth_service.tokens import keys
+from oauth_service.watch import restored
 from tests.database import ALIAS, connection
 from tests.guide import SECRET, Guide, query_of
 
@@ -42,6 +43,7 @@ ANNOUNCED = {
     "token_revoked",
     "app_deauthorised",
     "signing_key_changed",
+    "backup_restored",
 }
 
 
@@ -86,6 +88,7 @@ def play(guide: Guide) -> None:
     guide.refresh(shared)
     guide.deauthorise()
     keys.rotate("ES256", now=timezone.now())
+    restored.end(keeps_sessions=True, keeps_signing_keys=True, ends_client_secrets=False)
 
 
 # -- what is told ----------------------------------------------------------------------------------------------------
@@ -123,6 +126,7 @@ def test_everything_that_happens_is_told_in_its_order(guide: Guide, committed: C
         "refresh_retried",
         "app_deauthorised",
         "signing_key_changed",
+        "backup_restored",
     ]
     assert {name for name, _ in events} == ANNOUNCED
 
@@ -349,6 +353,7 @@ def test_every_event_is_a_line_in_the_log(
     assert [(vars(line)["event"], vars(line)["facts"]) for line in lines] == events
     assert {vars(line)["event"] for line in lines if line.levelname == "WARNING"} == {
         "login_refused",
+        "backup_restored",
         "client_refused",
         "code_replayed",
         "refresh_replayed",

@@ -119,7 +119,7 @@ def _verdict(grant: AuthorisationRow, client: ClientRow, generation: int, *, now
     if verdict is Verdict.UNISSUED:
         raise InvalidGrant(
             "the refresh token is not valid",
-            detail=f"grant {grant.pk}: generation {generation} was never issued; was the database set back?",
+            detail=f"grant {grant.pk}: generation {generation} was never issued; was the database set back? See docs/backups.md",
         )
     if verdict is Verdict.RETRY and retries.note(grant.pk, generation):
         _tell_of_sharing(grant, client)

@@ -42,6 +42,7 @@ class Event(models.TextChoices):
     TOKEN_REVOKED = "token_revoked", _("token revoked")
     APP_DEAUTHORISED = "app_deauthorised", _("app deauthorised")
     SIGNING_KEY_CHANGED = "signing_key_changed", _("signing key changed")
+    BACKUP_RESTORED = "backup_restored", _("backup restored")
 
 
 class Outcome(models.TextChoices):

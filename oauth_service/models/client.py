@@ -247,6 +247,18 @@ class ClientManager(PrimaryManager["Client"]):
         self.filter(pk=client.pk).update(previous_secret_hash="")
         client.previous_secret_hash = ""
 
+    def end_secrets(self, *, newest: bool) -> int:
+        """
+        End the earlier secret of every client that has two, and of every client the newest one, too, if that is wanted.
+
+        Returns:
+            how many clients have lost a secret.
+        """
+        if newest:
+            return self.filter(client_type=ClientType.CONFIDENTIAL).update(secret_hash="", previous_secret_hash="")
+        with_two = [pk for pk, hash_ in self.values_list("pk", "previous_secret_hash") if hash_]
+        return self.filter(pk__in=with_two).update(previous_secret_hash="")
+
 
 class Client(ClientRules, models.Model):
     """

@@ -125,11 +125,11 @@ def lock_owner_before_delete(sender: type[models.Model], instance: models.Model,
     A consent refers to both. The deletion finds each that is there by now; one that comes later waits for the end of the
     deletion, and fails itself.
     """
-    _serialise_client_deletions(connections[using], alone=sender is Client)
+    serialise_deletions(connections[using], alone=sender is Client)
     list(sender._base_manager.using(using).select_for_update().filter(pk=instance.pk).values_list("pk"))
 
 
-def _serialise_client_deletions(connection: Any, *, alone: bool) -> None:
+def serialise_deletions(connection: Any, *, alone: bool) -> None:
     """
     Let deletions of users and of clients not cross each other in the consents that they share, found in different orders.
 

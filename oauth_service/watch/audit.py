@@ -63,6 +63,7 @@ _EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
     signals.token_revoked: (Event.TOKEN_REVOKED, Outcome.DONE, ""),
     signals.app_deauthorised: (Event.APP_DEAUTHORISED, Outcome.DONE, ""),
     signals.signing_key_changed: (Event.SIGNING_KEY_CHANGED, Outcome.DONE, ""),
+    signals.backup_restored: (Event.BACKUP_RESTORED, Outcome.DONE, ""),
 }
 # Anybody can be refused, as often as they like.
 _ONE_A_MINUTE = {Event.LOGIN_REFUSED.value, Event.CLIENT_REFUSED.value}
@@ -73,6 +74,7 @@ _AT_ONCE = {
     signals.refresh_replayed,
     signals.app_deauthorised,
     signals.signing_key_changed,
+    signals.backup_restored,
 }
 
 

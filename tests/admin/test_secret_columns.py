@@ -30,8 +30,8 @@ OURS = tuple(apps.get_app_config("oauth_service").get_models())
 SECRET_COLUMNS = [
     (model, field) for model in OURS for field in model._meta.concrete_fields if isinstance(field, SecretColumn)
 ]
-# What is named like a secret, and is none: public keys, and ids that open nothing.
-PUBLIC = {"SigningKey.public_jwk", "RevokedToken.token_id", "Client.token_endpoint_auth_method"} | {
+# What is named or kept like a secret, and is none: public keys and documents, and ids that open nothing.
+PUBLIC = {"SigningKey.public_jwk", "Document.body", "RevokedToken.token_id", "Client.token_endpoint_auth_method"} | {
     f"Client.{kind}_token_{rest}"
     for kind, rest in (
         ("access", "lifetime"),

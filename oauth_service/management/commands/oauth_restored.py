@@ -1,0 +1,63 @@
+"""manage.py oauth_restored -- end what a backup that was put back has brought to life again; see docs/backups.md."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from oauth_service.management.clients import needs_tables
+from oauth_service.watch import restored
+
+WARNING = """\
+Everything that was issued before ends: codes, tokens and consents, signing keys, and the sessions of this project.
+People sign in again and connect their apps again.
+"""
+AFTERWARDS = """\
+Clients and accounts are as they were at the backup. What was changed since has to be changed again: secrets that were rotated
+(manage.py rotate_secret), clients that were switched off, passwords, accounts that were closed. docs/backups.md has the list.
+"""
+
+
+class Command(BaseCommand):
+    """End all that was issued before a backup was put back."""
+
+    help = "End every code, token, consent, signing key and session, after a backup of the database was put back."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--noinput", "--no-input", action="store_true", help="ask nothing")
+        parser.add_argument("--keep-sessions", action="store_true", help="nobody signs in again")
+        parser.add_argument(
+            "--keep-signing-keys", action="store_true", help="if it is certain that none was retired after the backup"
+        )
+        parser.add_argument(
+            "--end-client-secrets",
+            action="store_true",
+            help="end every client's secret: if one was rotated after the backup because somebody knew it",
+        )
+
+    @needs_tables
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not options["noinput"]:
+            self._ask()
+        ended = restored.end(
+            keeps_sessions=options["keep_sessions"],
+            keeps_signing_keys=options["keep_signing_keys"],
+            ends_client_secrets=options["end_client_secrets"],
+        )
+        self.stdout.write(f"Consents that ended, with all codes and tokens: {ended.consents}")
+        self.stdout.write(f"Client secrets that ended: {ended.clients}")
+        if not options["keep_signing_keys"]:
+            self.stdout.write(f"Signing keys that ended: {ended.signing_keys}")
+        if ended.sessions is not None:
+            self.stdout.write(f"Sessions that ended: {ended.sessions}")
+        elif not options["keep_sessions"]:
+            self.stdout.write("Sessions are not in the database, and go on.")
+        self.stdout.write(AFTERWARDS)
+
+    def _ask(self) -> None:
+        self.stdout.write(WARNING)
+        if not sys.stdin.isatty():
+            raise CommandError("Nobody is there to be asked: say --noinput.")
+        if input("Type “yes” to go on: ").strip() != "yes":
+            raise CommandError("Nothing was changed.")

@@ -1,0 +1,67 @@
+"""
+The end of all that a restored backup brings back (docs/backups.md).
+
+Rows of a backup look as they did when it was made. What was revoked, used or signed out since is alive again, and nothing in the
+database tells it from what was not. So all of it ends. A code or token is dead once its row is gone:
+requests ask nothing more.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connections, models
+
+from .. import database
+from .audit_event import AuditEvent
+from .authorization_code import AuthorizationCode
+from .client import Client
+from .consent import Consent, serialise_deletions
+from .delivery import Delivery
+from .document import Document
+from .grant import Grant
+from .revoked_token import RevokedToken
+from .sign_in import SignIn, SignInClient
+from .signing_key import SigningKey
+
+# In this order, which is that of a withdrawal: the first statement ends everything, the others keep the tables small.
+ENDED: Mapping[type[models.Model], str] = {
+    Consent: "one that was withdrawn would be remembered; people are asked again",
+    AuthorizationCode: "one that was used could be exchanged again",
+    Grant: "one that was revoked, or ended for theft, would be alive, and its refresh tokens a step behind",
+    RevokedToken: "it tells of tokens that have ended",
+    SignIn: "one that was signed out would be alive; what was issued in it has ended",
+    SignInClient: "it belongs to a sign-in",
+    SigningKey: "one that was retired, as somebody else knew it, would be believed; new ones are made when they are needed",
+}
+KEPT: Mapping[type[models.Model], str] = {
+    Client: "it is registered by the operator; its earlier secret ends, the newest one if asked for",
+    Delivery: "a client may hear of a sign-out twice, which changes nothing",
+    Document: "anybody may read it, and it is fetched again when it is stale",
+    AuditEvent: "it opens nothing",
+}
+
+
+def end_what_was_restored(*, keeps_signing_keys: bool, ends_client_secrets: bool) -> dict[type[models.Model], int]:
+    """
+    End everything that was issued, in one transaction.
+
+    Args:
+        keeps_signing_keys: if it is certain that none was retired after the backup.
+        ends_client_secrets: also the newest secret of each client; none gets tokens until it has another one.
+
+    Returns:
+        how many rows of each model ended; of clients, how many have lost a secret.
+    """
+
+    def run() -> dict[type[models.Model], int]:
+        serialise_deletions(connections[database.ours()], alone=True)
+        ended: dict[type[models.Model], int] = {}
+        for model in ENDED:
+            if model is SigningKey and keeps_signing_keys:
+                continue
+            rows: Any = model._default_manager.using(database.primary(model)).all()
+            ended[model] = rows._raw_delete(rows.db)
+        ended[Client] = Client.objects.end_secrets(newest=ends_client_secrets)
+        return ended
+
+    return database.run_transaction(run)
