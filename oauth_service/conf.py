@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from .protocol.claimed_name import ClaimedName
+from .protocol.lifecycle import LONGEST_LIFETIME
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -23,10 +24,18 @@ PREFIX = "OAUTH_SERVICE_"
 _in_force: dict[str, object] = {}
 T = TypeVar("T")
 
+LONGEST_AUDIT_LIFETIME = timedelta(days=36_500)
+# What None is reckoned with, where a moment has to be stored.
+NEVER = timedelta(days=36_525)
+
 
 @dataclass(frozen=True, slots=True)
 class Setting(Generic[T]):
-    """One setting; calling it reads the value now in force."""
+    """
+    One setting; calling it reads the value now in force.
+
+    A duration or a number has bounds, which the checks hold it against. None, where it has a meaning, is without end.
+    """
 
     name: str
     kind: type | tuple[type, ...]
@@ -34,6 +43,14 @@ class Setting(Generic[T]):
     purpose: str
     has_pairs: bool = False
     """Whether its members may be pairs of texts, too."""
+    least: timedelta | int | None = None
+    most: timedelta | int | None = None
+    none: str = ""
+    """What None stands for, in words; "" if None is no value of it."""
+    zero: str = ""
+    """What zero stands for, in words, where it is outside of the bounds; "" if it is a number as any other."""
+    check: str = "E003"
+    """The check that tells of a value out of bounds."""
 
     def __call__(self) -> T:
         # Kept, as a name that settings do not have costs an exception each time it is asked for.
@@ -65,16 +82,27 @@ AUTHORIZATION_CODE_LIFETIME = Setting(
     "OAUTH_SERVICE_AUTHORIZATION_CODE_LIFETIME",
     timedelta,
     timedelta(minutes=1),
-    "How long a code waits to be exchanged; ten minutes at most (RFC 6749 section 4.1.2).",
+    "How long a code waits to be exchanged (RFC 6749 section 4.1.2).",
+    least=timedelta(seconds=1),
+    most=timedelta(minutes=10),
+    check="E004",
 )
 ACCESS_TOKEN_LIFETIME = Setting(
-    "OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME", timedelta, timedelta(hours=1), "How long an access token is good."
+    "OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME",
+    timedelta,
+    timedelta(hours=1),
+    "How long an access token is good.",
+    least=timedelta(seconds=1),
+    most=LONGEST_LIFETIME,
 )
-REFRESH_TOKEN_LIFETIME = Setting(
+REFRESH_TOKEN_LIFETIME: Setting[timedelta | None] = Setting(
     "OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME",
     timedelta,
     timedelta(days=30),
     "How long a connection lives without being refreshed; every refresh starts it anew.",
+    least=timedelta(seconds=1),
+    most=LONGEST_LIFETIME,
+    none="until somebody ends it",
 )
 REFRESH_RETRY_WINDOW = Setting(
     "OAUTH_SERVICE_REFRESH_RETRY_WINDOW",
@@ -82,6 +110,9 @@ REFRESH_RETRY_WINDOW = Setting(
     timedelta(minutes=2),
     "How long a refresh token that was just replaced still gets the same successor, for answers lost on the way. Never longer "
     "than half the life of the client's access tokens, and shorter for clients that refresh more often than every few minutes.",
+    least=timedelta(0),
+    most=timedelta(minutes=10),
+    check="E005",
 )
 END_SHARED_CONNECTIONS = Setting(
     "OAUTH_SERVICE_END_SHARED_CONNECTIONS",
@@ -90,11 +121,15 @@ END_SHARED_CONNECTIONS = Setting(
     "Whether a connection ends whose refresh tokens are used twice again and again, within the retry window: two may hold them, "
     "or an app refreshes from several processes at once. It is told as the event `refresh_shared` in any case.",
 )
-CONNECTION_LIFETIME = Setting(
+CONNECTION_LIFETIME: Setting[timedelta | None] = Setting(
     "OAUTH_SERVICE_CONNECTION_LIFETIME",
     timedelta,
-    timedelta(0),
-    "How long a connection lives in all, however often it is refreshed: then the person is asked again. `timedelta(0)` for ever.",
+    None,
+    "How long a connection lives in all, however often it is refreshed: then the person is asked again.",
+    least=timedelta(seconds=1),
+    most=LONGEST_LIFETIME,
+    none="as long as it is refreshed",
+    check="E010",
 )
 TOKEN_KEY = Setting(
     "OAUTH_SERVICE_TOKEN_KEY",
@@ -121,6 +156,8 @@ ID_TOKEN_LIFETIME = Setting(
     timedelta,
     timedelta(hours=1),
     "How long a client may accept an ID token (OpenID Connect).",
+    least=timedelta(seconds=1),
+    most=LONGEST_LIFETIME,
 )
 PAIRWISE_KEY = Setting(
     "OAUTH_SERVICE_PAIRWISE_KEY",
@@ -164,14 +201,24 @@ OUTBOUND_LOOPBACK = Setting(
     False,
     "Whether this server may call clients on its own machine, by http too: for trials only.",
 )
-AUDIT_LIFETIME = Setting(
+AUDIT_LIFETIME: Setting[timedelta | None] = Setting(
     "OAUTH_SERVICE_AUDIT_LIFETIME",
     timedelta,
     timedelta(days=90),
-    "How long the audit trail keeps an event; `timedelta(0)` keeps no trail.",
+    "How long the audit trail keeps an event.",
+    least=timedelta(hours=1),
+    most=LONGEST_AUDIT_LIFETIME,
+    none="for ever",
+    zero="no trail",
 )
 REQUEST_BODY_LIMIT = Setting(
-    "OAUTH_SERVICE_REQUEST_BODY_LIMIT", int, 65_536, "The longest request body that is read, in bytes."
+    "OAUTH_SERVICE_REQUEST_BODY_LIMIT",
+    int,
+    65_536,
+    "The longest request body that is read, in bytes; no more than Django's `DATA_UPLOAD_MAX_MEMORY_SIZE`.",
+    least=1024,
+    most=2**26,
+    check="E011",
 )
 FAILURE_LIMIT = Setting(
     "OAUTH_SERVICE_FAILURE_LIMIT",
@@ -179,9 +226,18 @@ FAILURE_LIMIT = Setting(
     10,
     "How many logins of one account, or authentications of one client, may fail from one address within "
     "`OAUTH_SERVICE_FAILURE_WINDOW` before it is told to wait (429).",
+    least=1,
+    most=1000,
+    check="E017",
 )
 FAILURE_WINDOW = Setting(
-    "OAUTH_SERVICE_FAILURE_WINDOW", timedelta, timedelta(minutes=5), "The span of time that failures are counted in."
+    "OAUTH_SERVICE_FAILURE_WINDOW",
+    timedelta,
+    timedelta(minutes=5),
+    "The span of time that failures are counted in.",
+    least=timedelta(seconds=1),
+    most=timedelta(days=1),
+    check="E017",
 )
 THROTTLE_CACHE = Setting(
     "OAUTH_SERVICE_THROTTLE_CACHE",
@@ -219,12 +275,16 @@ SIGNING_ALGORITHMS: Setting[Sequence[str]] = Setting(
     ("RS256", "ES256", "PS256", "EdDSA"),
     "The signatures that clients can register for their ID tokens; `RS256` must be among them (OpenID Connect, extra `oidc`).",
 )
-SIGNING_KEY_LIFETIME = Setting(
+SIGNING_KEY_LIFETIME: Setting[timedelta | None] = Setting(
     "OAUTH_SERVICE_SIGNING_KEY_LIFETIME",
     timedelta,
     timedelta(days=90),
-    "How long a signing key signs before the next one takes over, which the server makes by itself; `timedelta(0)` for ever. "
+    "How long a signing key signs before the next one takes over, which the server makes by itself. "
     "[keys.md](keys.md) says more.",
+    least=timedelta(days=2),
+    most=timedelta(days=730),
+    none="until somebody replaces it",
+    check="E022",
 )
 SIGNING_KEYS: Setting[Sequence[str | tuple[str, str]]] = Setting(
     "OAUTH_SERVICE_SIGNING_KEYS",
@@ -282,6 +342,24 @@ def claimed_name(typed: str) -> ClaimedName:
         made = hmac.digest(token_keys()[0], b"oauth_service.claimed_name", hashlib.sha256)
         key = cast("bytes", _in_force.setdefault("claimed_name_key", made))
     return ClaimedName(typed, key=key)
+
+
+_UNITS = (
+    ("day", timedelta(days=1)),
+    ("hour", timedelta(hours=1)),
+    ("minute", timedelta(minutes=1)),
+    ("second", timedelta(seconds=1)),
+)
+
+
+def in_words(value: timedelta | int) -> str:
+    """A bound of a setting, for people: 10 minutes, 67_108_864."""
+    if not isinstance(value, timedelta):
+        return f"{value:_}"
+    if not value:
+        return "zero"
+    name, unit = next((name, unit) for name, unit in _UNITS if value >= unit and not value % unit)
+    return f"{value // unit} {name}{'' if value == unit else 's'}"
 
 
 def claims_function() -> "Callable[[AbstractBaseUser, frozenset[str]], dict[str, object]]":

@@ -31,6 +31,8 @@ def test_the_defaults() -> None:
         "ACCESS_TOKEN_LIFETIME": timedelta(hours=1),
         "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
         "REFRESH_RETRY_WINDOW": timedelta(minutes=2),
+        "END_SHARED_CONNECTIONS": False,
+        "CONNECTION_LIFETIME": None,
         "AUDIT_LIFETIME": timedelta(days=90),
         "TOKEN_KEY": "",
         "TOKEN_KEY_FALLBACKS": (),

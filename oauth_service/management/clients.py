@@ -71,7 +71,10 @@ def seconds(text: str) -> int:
     Raises:
         ValueError: it is neither.
     """
-    duration = timedelta(seconds=int(text)) if text.isdecimal() else parse_duration(text)
+    try:
+        duration = timedelta(seconds=int(text)) if text.isdecimal() else parse_duration(text)
+    except OverflowError as cause:
+        raise ValueError(text) from cause
     if duration is None:
         raise ValueError(text)
     return int(duration.total_seconds())

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from .. import conf, signals
 from ..models import SignIn
+from ..protocol.lifecycle import LONGEST_LIFETIME
 from ..protocol.openid import AuthenticationEvent
 from ..signals import RequestContext
 
@@ -83,7 +84,8 @@ def sid_of(request: HttpRequest) -> UUID | None:
 
 def sign_in_lifetime() -> timedelta:
     """How long a SignIn row is kept: longer than its session, and than what was issued in it at its end."""
-    return timedelta(seconds=settings.SESSION_COOKIE_AGE) + conf.REFRESH_TOKEN_LIFETIME() + timedelta(days=1)
+    session = timedelta(seconds=min(settings.SESSION_COOKIE_AGE, LONGEST_LIFETIME.total_seconds()))
+    return session + (conf.REFRESH_TOKEN_LIFETIME() or conf.NEVER) + timedelta(days=1)
 
 
 def _keep(request: HttpRequest, user: Any, *, sid: str, auth_time: datetime, acr: str, amr: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from . import redirect_uri
+from .lifecycle import LONGEST_LIFETIME
 from .subject import sector_of
 
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
@@ -175,6 +176,8 @@ def faults_of(client: RegisteredClient, *, algorithms: Collection[str], can_pair
         lifetime: timedelta | None = getattr(client, column)
         if lifetime is not None and lifetime < timedelta(seconds=1):
             yield column, "A lifetime is one second or more."
+        elif lifetime is not None and lifetime > LONGEST_LIFETIME:
+            yield column, f"A lifetime is {LONGEST_LIFETIME.days} days at most."
     for column in ("id_token_signed_response_alg", "userinfo_signed_response_alg"):
         algorithm = getattr(client, column)
         if algorithm and algorithm not in algorithms:

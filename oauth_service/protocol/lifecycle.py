@@ -1,7 +1,9 @@
 """Whether an authorisation is alive: the one place, on every path that uses one (RFC 6749 section 10.4, RFC 9700)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
+
+LONGEST_LIFETIME = timedelta(days=3650)  # of whatever is issued with an end
 
 
 class Authorisation(Protocol):

@@ -90,7 +90,7 @@ def grant_lifetime(client: ClientRow) -> timedelta:
     """How long a grant lives from its last refresh; only as long as its access token if it cannot be refreshed."""
     if not client.may_use("refresh_token"):
         return access_token_lifetime(client)
-    return client.refresh_token_lifetime or conf.REFRESH_TOKEN_LIFETIME()
+    return client.refresh_token_lifetime or conf.REFRESH_TOKEN_LIFETIME() or conf.NEVER
 
 
 def end_of_grant(client: ClientRow, *, created_at: datetime, now: datetime) -> datetime:

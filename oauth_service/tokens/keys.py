@@ -414,7 +414,9 @@ class Ring:
                     SigningKey.objects.end(algorithm, signs_until=end, purge_at=end + longest_use())
                     is_changed = True
                 continue
-            signs_from = signing_key.next_signs_from(keys, lifetime=conf.SIGNING_KEY_LIFETIME(), now=now)
+            signs_from = signing_key.next_signs_from(
+                keys, lifetime=conf.SIGNING_KEY_LIFETIME() or timedelta(0), now=now
+            )
             if signs_from is not None:
                 self._make(algorithm, held, signs_from=signs_from, now=now)
                 is_changed = True

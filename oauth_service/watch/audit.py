@@ -162,7 +162,10 @@ def _record(
     last_used_at: datetime | None = None,
     **_: object,
 ) -> None:
-    if not (lifetime := conf.AUDIT_LIFETIME()):
+    lifetime = conf.AUDIT_LIFETIME()
+    if lifetime is None:
+        lifetime = conf.NEVER
+    elif not lifetime:
         return
     now = timezone.now()
     # A database connection may have a TIME_ZONE of its own, and so what is read from it.

@@ -15,10 +15,12 @@ All of them are optional: without any, the server is safe. They stand in the pro
 of its own type; an unknown name with this prefix, or an unsafe value, stops the start (`manage.py check`). What production needs
 besides, `manage.py check --deploy` says.
 
+A duration or a number has bounds, both ends included; `None` is how to say “never”, where it stands beside them.
+
 This page is written from `oauth_service/conf.py`; a test holds the two together.
 
-| setting | type | default | what it is for |
-| --- | --- | --- | --- |
+| setting | type | default | bounds | what it is for |
+| --- | --- | --- | --- | --- |
 """
 
 TAIL = """
@@ -32,9 +34,10 @@ Errors:
 - `oauth_service.E001`: a setting with our prefix that does not exist. A typing error must not switch a protection off: mend the
   name, or remove the line.
 - `oauth_service.E002`: a value of the wrong type. Nothing else can be checked until it has the type that stands above.
-- `oauth_service.E003`: a lifetime shorter than a second, or an audit trail kept for less than no time. Nothing could be used
-  before it ends: give a longer one; `timedelta(0)` keeps no trail.
-- `oauth_service.E004`: codes that live longer than ten minutes. A code that leaks is to be worthless soon: ten minutes at most.
+- `oauth_service.E003`: a duration out of the bounds that stand above. What is too short ends before it can be used. What is too
+  long cannot be reckoned with: no token would be issued, and no event of the audit trail kept. Write `None` for “never”.
+- `oauth_service.E004`: codes that live for less than a second or longer than ten minutes. A code that leaks is to be worthless
+  soon: choose one between.
 - `oauth_service.E005`: a retry window below zero, over ten minutes, or over half the life of access tokens. For that long a
   stolen refresh token that was just replaced still works: choose one between. The half is never exceeded, whatever is set.
 - `oauth_service.E006`: an issuer that RFC 8414 does not allow. Clients compare it as text, and send codes and secrets to it: an
@@ -45,7 +48,7 @@ Errors:
   guessed, and earlier ones alone open nothing: 32 random characters or more, and `OAUTH_SERVICE_TOKEN_KEY` beside its fallbacks.
 - `oauth_service.E009`: a claims function that cannot be imported or called. `/userinfo/` would fail: mend the dotted path.
 - `oauth_service.E010`: access tokens that outlive their connection. They end with it, sooner than clients were told: shorten
-  them, or lengthen `OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME` or `OAUTH_SERVICE_CONNECTION_LIFETIME`, ten years at most.
+  them, or lengthen `OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME` or `OAUTH_SERVICE_CONNECTION_LIFETIME`, 3650 days at most.
 - `oauth_service.E011`: a body limit below one byte, or over Django's own. Django stops reading at its own: lower ours, or raise
   `DATA_UPLOAD_MAX_MEMORY_SIZE`.
 - `oauth_service.E012`: sessions, sign-in or the CSRF check are missing from `MIDDLEWARE`, or stand before what they need. Without
@@ -120,12 +123,6 @@ Warnings; all but W006, W010 to W014 and W030 are of production:
   ([token-key.md](token-key.md)).
 """
 
-UNITS = (
-    ("day", timedelta(days=1)),
-    ("hour", timedelta(hours=1)),
-    ("minute", timedelta(minutes=1)),
-    ("second", timedelta(seconds=1)),
-)
 TYPES = {str: "`str`", bool: "`bool`", int: "`int`", timedelta: "`timedelta`", Mapping: "`dict` of `str` to `str`"}
 
 
@@ -134,7 +131,7 @@ def page() -> str:
     from oauth_service import conf
 
     rows = [
-        f"| `{setting.name}` | {_type(setting)} | {_default(setting.default)} | {setting.purpose} |"
+        f"| `{setting.name}` | {_type(setting)} | {_default(setting.default)} | {_bounds(setting)} | {setting.purpose} |"
         for setting in conf.ALL
     ]
     return HEAD + "\n".join(rows) + "\n" + TAIL
@@ -147,12 +144,24 @@ def _type(setting: "Setting[object]") -> str:
     return " or ".join(f"`{one.__name__}`" for one in setting.kind) + f" of {members}"
 
 
+def _bounds(setting: "Setting[object]") -> str:
+    from oauth_service import conf
+
+    if setting.least is None or setting.most is None:
+        return ""
+    found = [f"{conf.in_words(setting.least)} to {conf.in_words(setting.most)}"]
+    found += [f"zero: {setting.zero}"] if setting.zero else []
+    found += [f"`None`: {setting.none}"] if setting.none else []
+    return "<br>".join(found)
+
+
 def _default(value: object) -> str:
-    if value == timedelta(0):
-        return "`timedelta(0)`"
     if isinstance(value, timedelta):
-        name, unit = next((name, unit) for name, unit in UNITS if value >= unit and not value % unit)
-        return f"{value // unit} {name}{'' if value == unit else 's'}"
+        from oauth_service import conf
+
+        return conf.in_words(value)
+    if value is None or isinstance(value, bool):
+        return f"`{value}`"
     if isinstance(value, Mapping):
         return "<br>".join(f"`{name}`: {words}" for name, words in value.items())
     if isinstance(value, tuple) and value:

@@ -200,7 +200,7 @@ def test_a_token_key_that_was_lost_is_found(provider: Settings) -> None:
 
 def test_keys_that_nobody_replaces_are_found(provider: Settings) -> None:
     """A lifetime of zero, and keys of the server's own."""
-    provider.OAUTH_SERVICE_SIGNING_KEY_LIFETIME = timedelta(0)
+    provider.OAUTH_SERVICE_SIGNING_KEY_LIFETIME = None
     assert of_keys() == [("key-for-ever", SigningKey.objects.get().kid)]
 
 

@@ -90,7 +90,7 @@ def of_signing(*, now: datetime) -> Signing | None:
             )
             for key, state in found
         ),
-        lifetime=conf.SIGNING_KEY_LIFETIME(),
+        lifetime=conf.SIGNING_KEY_LIFETIME() or timedelta(0),
         has_signer=bool(conf.SIGNER()),
         fault=fault,
     )

@@ -82,7 +82,7 @@ def _of_age(key: Key, signing: Signing, *, now: datetime) -> Iterator[Finding]:
     if not signing.lifetime:
         yield warning(
             "key-for-ever",
-            "OAUTH_SERVICE_SIGNING_KEY_LIFETIME is zero: nobody replaces it.",
+            "OAUTH_SERVICE_SIGNING_KEY_LIFETIME is None: nobody replaces it.",
             why="The longer a key is used, the more of those who have seen it have left.",
             remedy="Set a lifetime, run `manage.py oauth_keys rotate` now and then, or give keys by OAUTH_SERVICE_SIGNING_KEYS.",
             about=key.kid,
