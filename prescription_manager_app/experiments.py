@@ -2,8 +2,10 @@
 
 import contextlib
 import json
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
@@ -12,15 +14,26 @@ from django.utils import timezone
 from prescription_manager_app.models import Connection
 from prescription_manager_app.oauth import TIMEOUT_SECONDS, AuthorizationServer
 from prescription_manager_app.outcomes import AccessTokenRefusedError, FailedError, Outcome
-from prescription_manager_app.recording import TAMPERED
+from prescription_manager_app.recording import tampered
 from prescription_manager_app.renewal import renew
+from prescription_manager_app.waiting import wait_for
 from simulation.exchange import Exchange
+
+TRIAL_LIFETIME = timedelta(minutes=1)  # longer than an experiment can take: it outlives only a process that was killed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What an experiment works with: the server, this session's connection if it has one, and what was recorded."""
+    """
+    What one run of an experiment works with.
 
+    Attributes:
+        run: names it; what it sends and hears is recorded under this name.
+        connection: this session's, which no other experiment uses meanwhile; None if it has none.
+        recorded: what the app did by itself before.
+    """
+
+    run: uuid.UUID
     server: AuthorizationServer
     connection: Connection | None
     recorded: list[Exchange]
@@ -53,12 +66,36 @@ class NothingToTryWithError(Exception):
     """The experiment needs something that this browser session does not have; the message says what."""
 
 
+@contextlib.contextmanager
+def alone(connection: Connection | None) -> Iterator[Connection | None]:
+    """
+    Give one experiment a connection, after those that run in other tabs: each of them may renew it or end it.
+
+    Raises:
+        NothingToTryWithError: another one takes too long.
+    """
+    if connection is None:
+        yield None
+        return
+
+    def turn() -> bool | None:
+        now = timezone.now()
+        claimed = Connection.objects.claim_trial(connection, until=now + TRIAL_LIFETIME, now=now)
+        return True if claimed or connection.reread() is None else None
+
+    if wait_for(turn) is None:
+        raise NothingToTryWithError("Another experiment is still running in another tab: try again in a moment.")
+    try:
+        yield connection.reread()
+    finally:
+        Connection.objects.end_trial(connection)
+
+
 def replay_code(bench: Bench) -> str:
     """Send the last code that was exchanged a second time, with everything that belongs to it."""
-    spent = next((exchange for exchange in reversed(bench.recorded) if exchange.step == 4), None)
-    if spent is None:
+    sent = next((_members(exchange) for exchange in reversed(bench.recorded) if exchange.step == 4), {})
+    if not {"code", "code_verifier"} <= sent.keys():
         raise NothingToTryWithError("No code has been exchanged yet: connect first.")
-    sent = json.loads(spent.request_body)
     with contextlib.suppress(FailedError):
         bench.server.exchange(code=sent["code"], code_verifier=sent["code_verifier"], now=timezone.now())
     return ""
@@ -78,9 +115,10 @@ def tampered_state(bench: Bench) -> str:
     departure = next((exchange for exchange in reversed(bench.recorded) if exchange.step == 1), None)
     if departure is None:
         raise NothingToTryWithError("No authorization has been requested yet: connect first.")
-    state = parse_qs(urlsplit(departure.url).query)["state"][0]
+    state = parse_qs(urlsplit(departure.url).query).get("state", [""])[0]
     registration = bench.server.registration
-    parameters = {"code": "SPL__somebody-elses-code-0000", "state": f"{state}{TAMPERED}", "iss": registration.issuer}
+    sent = tampered(state, bench.run)
+    parameters = {"code": "SPL__somebody-elses-code-0000", "state": sent, "iss": registration.issuer}
     return f"{registration.redirect_uri}?{urlencode(parameters)}"
 
 
@@ -101,9 +139,12 @@ def old_refresh_token(bench: Bench) -> str:
     """Refresh twice, then present the refresh token from before: its successor is in use, so this is a thief's."""
     connection = _connection(bench)
     old = connection.tokens.refresh_token
-    with contextlib.suppress(FailedError):
+    try:
         renew(renew(connection, bench.server), bench.server)
         bench.server.refresh(old, now=timezone.now())
+    except FailedError as failure:
+        if failure.outcome is Outcome.CONNECTION_ENDED and connection.reread() is None:  # before anything was replayed
+            raise NothingToTryWithError("The server has ended your connection: connect first.") from failure
     return ""
 
 
@@ -114,6 +155,15 @@ def revoked_access_token(bench: Bench) -> str:
         bench.server.revoke(token)
         bench.server.userinfo(token)
     return ""
+
+
+def _members(exchange: Exchange) -> dict[str, str]:
+    """What was sent as a JSON object; nothing if that cannot be read any more."""
+    with contextlib.suppress(ValueError):
+        match json.loads(exchange.request_body):
+            case dict() as members:
+                return members
+    return {}
 
 
 def _connection(bench: Bench) -> Connection:

@@ -9,6 +9,6 @@ from prescription_manager_app import sessions
 def navigation(request: HttpRequest) -> dict[str, object]:
     """Context processor: whether somebody is connected, and whether there is a lifecycle page to go to."""
     return {
-        "is_connected": sessions.CONNECTION in request.session,
+        "is_connected": sessions.connection_id(request.session) is not None,
         "has_lifecycle": settings.DEBUG,
     }

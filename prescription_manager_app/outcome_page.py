@@ -21,7 +21,7 @@ def outcome_page(request: HttpRequest, outcome: Outcome, *, retry_url: str = "")
         "outcome": outcome.value,
         "good": outcome is Outcome.SIGNED_OUT,
         "retry_url": retry_url,
-        "connect": way_on is not WayOn.HOME and not retry_url and sessions.CONNECTION not in request.session,
+        "connect": way_on is not WayOn.HOME and not retry_url and sessions.connection_id(request.session) is None,
         "manage_apps_url": registration().manage_apps_url if outcome.value.manage_apps else "",
     }
     return render(request, "prescription_manager_app/outcome.html", context, status=outcome.value.status)

@@ -16,13 +16,20 @@ from simulation.exchange import BACKEND, BROWSER, SERVER, Exchange
 from simulation.steps import STEPS
 
 LONGEST_BODY = 20_000
-TAMPERED = "~tampered"  # the end of the state that the experiment tampered-state sends the browser back with
+_TAMPERED = "~tampered~"
 
 View = Callable[[HttpRequest], HttpResponse]
 
 
-def observer(request: HttpRequest, *, experiment: str = "") -> Callable[[int, requests.Response], None] | None:
-    """What records the server's answers for this browser session; None when DEBUG is off."""
+def observer(
+    request: HttpRequest, *, experiment: str = "", run: uuid.UUID | None = None
+) -> Callable[[int, requests.Response], None] | None:
+    """
+    What records the server's answers for this browser session; None when DEBUG is off.
+
+    Args:
+        run: of the experiment; each is recorded apart from the others.
+    """
     if not settings.DEBUG:
         return None
 
@@ -43,7 +50,7 @@ def observer(request: HttpRequest, *, experiment: str = "") -> Callable[[int, re
             started_at=timezone.now() - response.elapsed,
             elapsed=response.elapsed,
         )
-        _record(request, exchange, experiment=experiment)
+        _record(request, exchange, experiment=experiment, run=run)
 
     return observe
 
@@ -68,7 +75,7 @@ def record_departure(request: HttpRequest, url: str) -> None:
         started_at=timezone.now(),
         elapsed=timedelta(),
     )
-    _record(request, exchange, experiment="")
+    _record(request, exchange)
 
 
 def recorded(*, step: int) -> Callable[[View], View]:
@@ -79,7 +86,7 @@ def recorded(*, step: int) -> Callable[[View], View]:
         def observed(request: HttpRequest) -> HttpResponse:
             if not settings.DEBUG:
                 return view(request)
-            experiment = "tampered-state" if request.GET.get("state", "").endswith(TAMPERED) else ""
+            run = _run_of(request.GET.get("state", ""))
             started_at = timezone.now()
             response = view(request)
             exchange = Exchange(
@@ -98,7 +105,7 @@ def recorded(*, step: int) -> Callable[[View], View]:
                 started_at=started_at,
                 elapsed=timezone.now() - started_at,
             )
-            _record(request, exchange, experiment=experiment)
+            _record(request, exchange, experiment="tampered-state" if run else "", run=run)
             return response
 
         return observed
@@ -108,14 +115,21 @@ def recorded(*, step: int) -> Callable[[View], View]:
 
 def journey(request: HttpRequest) -> str:
     """What this browser session's recording is called; made on first use."""
-    found = request.session.get(sessions.JOURNEY)
-    if found is None:
-        found = request.session[sessions.JOURNEY] = str(uuid.uuid4())
-    return str(found)
+    return sessions.journey(request.session)
 
 
-def _record(request: HttpRequest, exchange: Exchange, *, experiment: str) -> None:
-    RecordedExchange.objects.record(journey(request), exchange, experiment=experiment, now=timezone.now())
+def tampered(state: str, run: uuid.UUID) -> str:
+    """A state that this app never sent out; it says which run of the experiment it belongs to."""
+    return f"{state}{_TAMPERED}{run.hex}"
+
+
+def _run_of(state: str) -> uuid.UUID | None:
+    _, found, run = state.rpartition(_TAMPERED)
+    return sessions.uuid_of(run) if found else None
+
+
+def _record(request: HttpRequest, exchange: Exchange, *, experiment: str = "", run: uuid.UUID | None = None) -> None:
+    RecordedExchange.objects.record(journey(request), exchange, experiment=experiment, run=run, now=timezone.now())
 
 
 def _text(body: bytes | str | None) -> str:

@@ -24,8 +24,7 @@ def visitor(session: SessionBase) -> uuid.UUID:
 
 def visitor_id(session: SessionBase) -> uuid.UUID | None:
     """What this browser is called; None if it has begun nothing yet."""
-    found = session.get(VISITOR)
-    return None if found is None else uuid.UUID(found)
+    return uuid_of(session.get(VISITOR))
 
 
 def connect(session: SessionBase, connection_id: str) -> None:
@@ -50,7 +49,25 @@ def connect(session: SessionBase, connection_id: str) -> None:
 
 def connection_id(session: SessionBase) -> str | None:
     """The primary key of this session's connection; None if there is none."""
-    return session.get(CONNECTION)
+    found = uuid_of(session.get(CONNECTION))
+    return None if found is None else str(found)
+
+
+def journey(session: SessionBase) -> str:
+    """What this session's recording is called; made on first use."""
+    found = uuid_of(session.get(JOURNEY))
+    if found is None:
+        found = uuid.uuid4()
+        session[JOURNEY] = str(found)
+    return str(found)
+
+
+def uuid_of(text: object) -> uuid.UUID | None:
+    """A UUID that was kept as text; None if it is missing or none, as what an older release wrote may be."""
+    try:
+        return uuid.UUID(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def end(session: SessionBase) -> None:

@@ -62,16 +62,26 @@ def visit_of(request: HttpRequest) -> Visit | None:
     pk = sessions.connection_id(request.session)
     if pk is None:
         return None
-    connection = connection_of(request)
     try:
-        if connection is None:
-            raise FailedError(Outcome.CONNECTION_ENDED, "no such connection")
-        profile = _confirm(connection, server_for(request))
+        return _visit_by(connection_of(request), request)
     except FailedError as failure:
         logger.warning("connection %s could not be used: %s", pk, failure.detail)
         if failure.outcome is Outcome.CONNECTION_ENDED:
             sessions.end(request.session)
         raise
+
+
+def _visit_by(connection: Connection | None, request: HttpRequest) -> Visit:
+    if connection is None:
+        raise FailedError(Outcome.CONNECTION_ENDED, "no such connection")
+    try:
+        profile = _confirm(connection, server_for(request))
+    except FailedError as failure:
+        newest = connection_of(request) if failure.outcome is Outcome.CONNECTION_ENDED else None
+        if newest is None or newest.pk == connection.pk:
+            raise
+        # While it was in use, another tab has connected and given it back: go on with what that tab got.
+        return _visit_by(newest, request)
     return Visit(patient=connection.patient, name=profile.name)
 
 

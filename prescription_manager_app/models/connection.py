@@ -90,6 +90,15 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
             == 1
         )
 
+    def claim_trial(self, connection: "Connection", *, until: datetime, now: datetime) -> bool:
+        """Let one experiment at a time use a connection; False if another one is at it."""
+        free = Q(tried_until=None) | Q(tried_until__lt=now)
+        return self.filter(free, pk=connection.pk).update(tried_until=until) == 1
+
+    def end_trial(self, connection: "Connection") -> None:
+        """Let the next experiment begin."""
+        self.filter(pk=connection.pk).update(tried_until=None)
+
     def give_up_renewal(self, connection: "Connection") -> None:
         """Let the next request try: the server did not answer this one."""
         self.filter(pk=connection.pk, version=connection.version).update(renewing_until=None)
@@ -105,6 +114,7 @@ class Connection(models.Model):
         visitor: the browser that has it; a browser keeps one connection, the newest.
         version: counts renewals, so that a stale write is recognised.
         renewing_until: while it lasts, one request is renewing the tokens and the others wait for it.
+        tried_until: while it lasts, an experiment is using the connection and others wait for it.
         purge_at: when the session that holds the key has ended for certain.
     """
 
@@ -116,6 +126,7 @@ class Connection(models.Model):
     expires_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1)
     renewing_until = models.DateTimeField(null=True)
+    tried_until = models.DateTimeField(null=True)
     purge_at = models.DateTimeField(db_index=True)
 
     objects = ConnectionQuerySet.as_manager()

@@ -9,33 +9,47 @@ from prescription_manager_app.sealing import UnreadableError, seal, unseal
 from simulation.exchange import Exchange
 
 KEPT_PER_STEP = 6
+KEPT_RUNS = 8  # of an experiment; one for each tab in which somebody tries it
 KEPT_FOR = timedelta(hours=12)
 
 
 class RecordedExchangeQuerySet(models.QuerySet["RecordedExchange"]):
     """Bounded both ways: the newest few of each step, and none of yesterday's."""
 
-    def record(self, journey: str, exchange: Exchange, *, experiment: str, now: datetime) -> None:
+    def record(
+        self, journey: str, exchange: Exchange, *, experiment: str, run: uuid.UUID | None, now: datetime
+    ) -> None:
         """Keep one exchange, encrypted: it holds codes, tokens and the client secret."""
         self.create(
             journey=uuid.UUID(journey),
             experiment=experiment,
+            run=run,
             step=exchange.step,
             sealed=seal(exchange.to_json(), owner=journey),
             recorded_at=now,
         )
-        same = self.filter(journey=journey, experiment=experiment, step=exchange.step).order_by("-pk")
+        same = self.filter(journey=journey, experiment=experiment, run=run, step=exchange.step).order_by("-pk")
         self.filter(pk__in=list(same.values_list("pk", flat=True)[KEPT_PER_STEP : 2 * KEPT_PER_STEP])).delete()
         self.filter(recorded_at__lt=now - KEPT_FOR).delete()
 
-    def of(self, journey: str, *, experiment: str) -> list[Exchange]:
-        """The exchanges of one browser session, or of one experiment in it, in the order they began."""
+    def runs(self, journey: str, *, experiment: str) -> list[uuid.UUID]:
+        """The runs of an experiment in one browser session, the newest first."""
+        rows = self.filter(journey=journey, experiment=experiment).order_by("-pk").values_list("run", flat=True)
+        return list(dict.fromkeys(run for run in rows if run))
+
+    def forget_runs(self, journey: str, *, experiment: str) -> None:
+        """Delete the runs of an experiment but for the newest few: another tab may still show its own."""
+        old = self.runs(journey, experiment=experiment)[KEPT_RUNS:]
+        self.filter(journey=journey, experiment=experiment, run__in=old).delete()
+
+    def of(self, journey: str, *, experiment: str = "", run: uuid.UUID | None = None) -> list[Exchange]:
+        """The exchanges of one browser session, or of one run of an experiment in it, in the order they began."""
         found = []
-        for row in self.filter(journey=journey, experiment=experiment):
+        for row in self.filter(journey=journey, experiment=experiment, run=run):
             try:
                 found.append(Exchange.from_json(unseal(row.sealed, owner=journey)))
-            except UnreadableError:
-                continue  # SECRET_KEY was changed since: what cannot be read is not shown
+            except (UnreadableError, ValueError, TypeError, KeyError):
+                continue  # SECRET_KEY or the release was changed since: what cannot be read is not shown
         return sorted(found, key=lambda exchange: exchange.started_at)
 
 
@@ -46,10 +60,12 @@ class RecordedExchange(models.Model):
     Attributes:
         journey: names the browser session, and outlives its logout so that Step 9 can be shown.
         experiment: name of the experiment that sent it; "" for what the app does by itself.
+        run: which of the times that the experiment was tried, in whatever tab; None without an experiment.
     """
 
     journey = models.UUIDField(db_index=True)
     experiment = models.CharField(max_length=40, blank=True)
+    run = models.UUIDField(null=True)
     step = models.PositiveSmallIntegerField()
     sealed = models.BinaryField()
     recorded_at = models.DateTimeField(db_index=True)

@@ -1,5 +1,7 @@
 """POST /lifecycle/try/<slug>/ -- try what must fail; a page of development."""
 
+import uuid
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
@@ -7,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from prescription_manager_app.conf import registration
-from prescription_manager_app.experiments import Bench, NothingToTryWithError, find
+from prescription_manager_app.experiments import Bench, NothingToTryWithError, alone, find
 from prescription_manager_app.models import RecordedExchange
 from prescription_manager_app.oauth import AuthorizationServer
 from prescription_manager_app.recording import journey, observer
@@ -17,19 +19,24 @@ from prescription_manager_app.visits import connection_of
 
 @require_POST
 def experiment(request: HttpRequest, slug: str) -> HttpResponse:
-    """Run one experiment with this session's own connection, and go back to see what came of it."""
+    """Run one experiment with this session's own connection, and go back to see what came of this run."""
     found = find(slug)
     if found is None:
         raise Http404
-    RecordedExchange.objects.filter(journey=journey(request), experiment=slug).delete()
-    bench = Bench(
-        server=AuthorizationServer(registration=registration(), observe=observer(request, experiment=slug)),
-        connection=connection_of(request),
-        recorded=RecordedExchange.objects.of(journey(request), experiment=""),
-    )
+    run = uuid.uuid4()
+    RecordedExchange.objects.forget_runs(journey(request), experiment=slug)
     try:
-        elsewhere = found.run(bench)
+        with alone(connection_of(request)) as connection:
+            observe = observer(request, experiment=slug, run=run)
+            bench = Bench(
+                run=run,
+                server=AuthorizationServer(registration=registration(), observe=observe),
+                connection=connection,
+                recorded=RecordedExchange.objects.of(journey(request)),
+            )
+            elsewhere = found.run(bench)
     except NothingToTryWithError as reason:
+        RecordedExchange.objects.filter(journey=journey(request), run=run).delete()  # it was not tried
         messages.info(request, str(reason))
         return redirect("lifecycle")
     except UnreadableError:
@@ -37,4 +44,4 @@ def experiment(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect("lifecycle")
     if elsewhere:
         return HttpResponseRedirect(elsewhere)
-    return HttpResponseRedirect(f"{reverse('lifecycle')}#{slug}")
+    return HttpResponseRedirect(f"{reverse('lifecycle')}?run={run}#{slug}")

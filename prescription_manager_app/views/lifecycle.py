@@ -1,5 +1,6 @@
 """GET /lifecycle/ -- the nine steps as they happened in this browser session; a page of development."""
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,15 +75,20 @@ class Trial:
 
 @require_safe
 def lifecycle(request: HttpRequest) -> HttpResponse:
-    """Show what was recorded, masked unless this session has asked to see it."""
+    """
+    Show what was recorded, masked unless this session has asked to see it.
+
+    Of an experiment that was tried several times, run in the query says which one is shown, so that each tab shows its own.
+    """
     revealed = bool(request.session.get(REVEALED))
     name = journey(request)
-    told = list(_told(RecordedExchange.objects.of(name, experiment=""), revealed=revealed))
+    run = sessions.uuid_of(request.GET.get("run"))
+    told = list(_told(RecordedExchange.objects.of(name), revealed=revealed))
     context = {
         "revealed": revealed,
-        "connected": sessions.CONNECTION in request.session,
+        "connected": sessions.connection_id(request.session) is not None,
         "chapters": [_chapter(step, [message for number, message in told if number == step.number]) for step in STEPS],
-        "trials": [_trial(name, experiment, revealed=revealed) for experiment in EXPERIMENTS],
+        "trials": [_trial(name, experiment, run, revealed=revealed) for experiment in EXPERIMENTS],
         "manage_apps_url": registration().manage_apps_url,
     }
     return render(request, "prescription_manager_app/lifecycle.html", context)
@@ -112,8 +118,10 @@ def _chapter(step: Step, messages: list[Message]) -> Chapter:
     )
 
 
-def _trial(name: str, experiment: Experiment, *, revealed: bool) -> Trial:
-    exchanges = RecordedExchange.objects.of(name, experiment=experiment.slug)
+def _trial(name: str, experiment: Experiment, run: uuid.UUID | None, *, revealed: bool) -> Trial:
+    runs = RecordedExchange.objects.runs(name, experiment=experiment.slug)
+    shown = run if run in runs else next(iter(runs), None)
+    exchanges = RecordedExchange.objects.of(name, experiment=experiment.slug, run=shown) if shown else []
     return Trial(
         experiment=experiment,
         messages=[message for _, message in _told(exchanges, revealed=revealed)],

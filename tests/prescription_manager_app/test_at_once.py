@@ -7,7 +7,8 @@ import pytest
 from django.utils import timezone
 
 from prescription_manager_app import waiting
-from prescription_manager_app.models import Authorization, Connection, Patient, Prescription, SignOut
+from prescription_manager_app.experiments import TRIAL_LIFETIME
+from prescription_manager_app.models import Authorization, Connection, Patient, Prescription, RecordedExchange, SignOut
 from prescription_manager_app.outcomes import Outcome
 from tests.prescription_manager_app.conftest import Browser, Page
 from tests.prescription_manager_app.fake_server import Answer, FakeServer
@@ -142,6 +143,23 @@ def test_two_tabs_that_connect_at_once_share_one_connection(browser: Browser) ->
     assert (Connection.objects.count(), browser.server.grants) == (0, {})
 
 
+def test_a_page_whose_connection_is_replaced_meanwhile_goes_on_with_the_newest(browser: Browser) -> None:
+    """Another tab has connected, and given the older connection back while its access token was on its way."""
+    query = browser.server.allow(browser.depart())
+    other = tab_of(browser)
+    late = browser.server.allow(other.depart())
+    browser.come_back(query)
+
+    def replace_meanwhile() -> Answer:
+        browser.server.faults.clear()
+        other.come_back(late)
+        return Answer(401)
+
+    browser.server.faults["/userinfo/"] = replace_meanwhile
+    assert "Connected as Alice" in browser.home().text
+    assert "Connected as Alice" in browser.home().text
+
+
 # -- logging out -------------------------------------------------------------------------------------------------------
 
 
@@ -216,3 +234,61 @@ def test_stopping_at_once_stops_once(alice: Browser) -> None:
     prescription = prescribe(refills_left=5)
     stop = partial(Prescription.objects.stop, prescription.pk, now=timezone.now())
     assert sum(at_once(*[stop] * TABS)) == 1
+
+
+# -- experiments -------------------------------------------------------------------------------------------------------
+
+
+def try_it(tab: Browser, slug: str) -> str:
+    """Press Try it; what the page that this tab is sent to says of the experiment."""
+    return tab.press(f"/lifecycle/try/{slug}/").text.split(f'<li id="{slug}"')[1].split('<li id="')[0]
+
+
+@pytest.mark.usefixtures("development")
+def test_one_experiment_in_many_tabs_shows_each_its_own_run(alice: Browser) -> None:
+    """Not what another tab has sent, nor half of it."""
+    alice.home()
+    slow(alice.server)
+    told = in_tabs(alice, 4, lambda tab: try_it(tab, "wrong-client-secret"))
+    assert [("Refused, as it must be." in each, each.count("POST /token/ HTTP/1.1")) for each in told] == [
+        (True, 1)
+    ] * 4
+
+
+@pytest.mark.usefixtures("development")
+def test_an_experiment_that_ends_the_connection_waits_for_the_others(alice: Browser) -> None:
+    """Whichever comes first: each that is shown as refused was refused for its own reason, and the others say what they need."""
+    slow(alice.server)
+    slugs = ["old-refresh-token", "revoked-access-token", "wrong-client-secret", "old-refresh-token"]
+    told = at_once(*[partial(try_it, tab_of(alice), slug) for slug in slugs])
+    requests = {"old-refresh-token": 3, "revoked-access-token": 2, "wrong-client-secret": 1}
+    for slug, each in zip(slugs, told, strict=True):
+        sent = each.count("POST /token/ HTTP/1.1") + each.count("POST /oauth/revoke/") + each.count("GET /userinfo/")
+        is_refused = "Refused, as it must be." in each
+        assert (is_refused, sent) in [(True, requests[slug]), (False, 0)], (slug, each)
+
+
+@pytest.mark.usefixtures("development")
+def test_a_tampered_state_belongs_to_the_tab_that_sent_it(alice: Browser) -> None:
+    """The answer arrives in a request of its own."""
+    tabs = [tab_of(alice) for _ in range(2)]
+    sent = [tab.client.post("/lifecycle/try/tampered-state/")["Location"] for tab in tabs]
+    assert len(set(sent)) == 2
+    for tab, url in zip(tabs, sent, strict=True):
+        tab.come_back(url.partition("?")[2])
+    runs = {exchange.run: exchange.experiment for exchange in RecordedExchange.objects.exclude(run=None)}
+    assert list(runs.values()) == ["tampered-state"] * 2
+
+
+@pytest.mark.usefixtures("development")
+def test_an_experiment_that_was_killed_is_not_waited_for_for_ever(
+    alice: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one says so, and a minute later it can be tried again."""
+    now = timezone.now()
+    connection = Connection.objects.get()
+    assert Connection.objects.claim_trial(connection, until=now + TRIAL_LIFETIME, now=now)
+    monkeypatch.setattr(waiting, "PATIENCE", timedelta(seconds=0.2))
+    assert "still running in another tab" in alice.press("/lifecycle/try/wrong-client-secret/").text
+    Connection.objects.update(tried_until=now)
+    assert "Refused, as it must be." in try_it(alice, "wrong-client-secret")

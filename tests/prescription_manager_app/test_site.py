@@ -36,7 +36,7 @@ def test_a_failure_has_a_page_in_our_look_with_a_way_on(browser: Browser, monkey
     def fails(session: SessionBase, key: str) -> bool:
         raise OperationalError
 
-    monkeypatch.setattr(SessionBase, "__contains__", fails)
+    monkeypatch.setattr(SessionBase, "get", fails)
     browser.client.raise_request_exception = False
     response = browser.client.get("/")
     assert (response.status_code, response["Cache-Control"]) == (500, "no-store")
