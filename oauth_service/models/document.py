@@ -33,7 +33,7 @@ class DocumentManager(PrimaryManager["Document"]):
         """
         key = key_of(kind, url)
         # Still due: another worker may have fetched it since the caller looked.
-        due = self.filter(Q(retry_at=None) | Q(retry_at__lte=now), pk=key, fresh_until__lte=now)
+        due = self.filter(Q(retry_at=None) | Q(retry_at__lte=now), Q(fetched_at=None) | Q(fresh_until__lte=now), pk=key)
         if due.filter(Q(claimed_until=None) | Q(claimed_until__lte=now)).update(claimed_until=until):
             return True
         if self.filter(pk=key).exists():
@@ -80,7 +80,8 @@ class Document(models.Model):
 
     def is_due(self, *, now: datetime) -> bool:
         """Tell whether the origin is to be asked."""
-        return self.fresh_until <= now and (self.retry_at is None or self.retry_at <= now)
+        is_fresh = self.fetched_at is not None and now < self.fresh_until
+        return not is_fresh and (self.retry_at is None or self.retry_at <= now)
 
     def is_usable(self, *, now: datetime, stale: timedelta) -> bool:
         """Tell whether there is a copy that may be used, fresh or not."""
