@@ -180,8 +180,15 @@ def _program(core: ProgramView, environ: Environ) -> ProgramResponse:
 
 
 def _person(
-    core: Callable[[ProgramRequest, Any], ProgramResponse | None], store: Any, environ: Environ
+    core: Callable[[ProgramRequest, Callable[[], Any]], ProgramResponse | None], store: Any, environ: Environ
 ) -> ProgramResponse | None:
+    def who() -> Any:
+        session = _only_read(store(cookie))
+        request: Any = SimpleNamespace(session=session)  # all that get_user() looks at
+        user = get_user(request)
+        # One that its engine changed as it was read is stored by Django, and its cookie sent anew.
+        return (user, session) if user.is_authenticated and not session.modified else None
+
     cookies = parse_cookie(get_str_from_wsgi(environ, "HTTP_COOKIE", ""))
     cookie = cookies.get(settings.SESSION_COOKIE_NAME)
     if not cookie or environ["REQUEST_METHOD"] != "GET":
@@ -192,11 +199,7 @@ def _person(
     call = _call(environ)
     with signals.request_context("authorise", call.method, call.address, call.request_id) as context:
         try:
-            session = _only_read(store(cookie))
-            request: Any = SimpleNamespace(session=session)  # all that get_user() looks at
-            user: Any = get_user(request)
-            # One that its engine changed as it was read is stored by Django, and its cookie sent anew.
-            said = core(call, user) if user.is_authenticated and not session.modified else None
+            said = core(call, who)
         except Exception as failure:
             said = None  # Django meets it again, and has a page for it
             if outage.is_outage(failure):

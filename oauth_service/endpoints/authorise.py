@@ -1,13 +1,16 @@
 """GET, POST /authorise/ -- the authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core 1.0 section 3.1.2)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth import logout
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -31,6 +34,8 @@ from ..web.pages import page_endpoint, protect_page, render_page
 from ..web.programs import ProgramResponse
 from ..web.redirects import answer_with_code, answer_with_error, respond_with_code, to_sign_in
 from ..web.requests import FAILED_BEFORE, ProgramRequest, body_parameters, query_parameters
+
+SignedIn = tuple[AbstractBaseUser, SessionBase]
 
 
 @csrf_exempt  # an authorization request may be sent by POST from anywhere; the user's answer is checked in _answer
@@ -65,27 +70,45 @@ def authorise(request: HttpRequest) -> HttpResponse:
         return answer_with_error(request, target.reply_to, refusal)
 
 
-def answer_at_once(call: ProgramRequest, user: AbstractBaseUser) -> ProgramResponse | None:
+def answer_at_once(call: ProgramRequest, who: Callable[[], SignedIn | None]) -> ProgramResponse | None:
     """
     Answer a GET of somebody who is signed in and has allowed all of it before: by the same rules, without a page.
 
+    Args:
+        who: reads the user and the session; None if there is nobody whom Django would leave as they are.
+
     Returns:
-        None if there is something to show, to ask or to refuse, or if the session has a say (OpenID Connect). Nothing has
+        None if there is something to show, to ask or to refuse, or if the project has a say about the sign-in. Nothing has
         happened then, and authorise() takes over.
     """
     now = timezone.now()
     try:
         parameters = query_parameters(call)
+        if _needs_page(parameters) or (found := who()) is None:
+            return None
+        user, session = found
         target = arrivals.target_of(parameters, user_id=user.pk, issuer=conf.ISSUER())
-        visitor = Visitor(user_id=user.pk)
+        event = authentication.kept_event(session, user) if conf.is_openid() else None
+        visitor = Visitor(user_id=user.pk, event=event)
         arrival = arrivals.arrive(parameters, target, visitor, issuer=conf.ISSUER(), is_answer=False, now=now)
-        if arrival.asked.depends_on_sign_in or target.reply_to.response_mode != "query" or not target.consent_id:
+        if (arrival.asked.depends_on_sign_in and event is None) or not target.consent_id:
             return None
         if arrivals.step_of(arrival, now=now) is not NextStep.ANSWER:
             return None
     except OAuthError:
         return None
     return respond_with_code(target.reply_to, _code(target.consent_id, arrival, now=now))
+
+
+def _needs_page(parameters: Parameters) -> bool:
+    """Whether it can be told without a statement that a request is none to answer at once."""
+    if parameters.get("response_mode") not in ("", "query"):
+        return True
+    if not conf.is_openid():
+        return False
+    # What a project says about a sign-in it reads from Django's request.
+    is_the_projects = bool(conf.AUTHENTICATION_EVENT()) and "openid" in parameters.words("scope")
+    return is_the_projects or not {"login", "consent", "select_account"}.isdisjoint(parameters.words("prompt"))
 
 
 def _ask(request: HttpRequest, arrival: Arrival, step: NextStep, *, now: datetime) -> HttpResponse:
@@ -99,7 +122,7 @@ def _ask(request: HttpRequest, arrival: Arrival, step: NextStep, *, now: datetim
         case NextStep.CHOOSE_ACCOUNT:
             return _account_page(request, arrival, now=now)
         case NextStep.ANSWER if arrival.target.consent_id:
-            return answer_with_code(arrival.reply_to, _code(arrival.target.consent_id, arrival, now=now))
+            return _answer_with(arrival, partial(_code, arrival.target.consent_id, arrival, now=now))
         case _:
             return _consent_page(request, arrival, now=now)
 
@@ -123,12 +146,18 @@ def _answer(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpRes
         signals.announce(signals.consent_given, **facts)
         return _code(consent.pk, arrival, now=now)
 
+    return _answer_with(arrival, partial(database.run_transaction, give))
+
+
+def _answer_with(arrival: Arrival, write: Callable[[], str]) -> HttpResponse:
+    """Answer with the code that write() stores."""
     try:
-        return answer_with_code(arrival.reply_to, database.run_transaction(give))
+        return answer_with_code(arrival.reply_to, write())
     except IntegrityError as cause:
-        # Their consent refers to both, and one of them is gone at the COMMIT.
+        # Consents refer to user and client, sign-ins to the clients that hear of their end; one is gone at the COMMIT.
         raise AccessDenied(
-            "the account or the app was removed meanwhile", detail=f"user {request.user.pk}, client {client.client_id}"
+            "the account or the app was removed meanwhile",
+            detail=f"user {arrival.visitor.user_id}, client {arrival.client.client_id}",
         ) from cause
 
 

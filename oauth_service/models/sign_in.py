@@ -11,6 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from .. import database
+from ..compiled.statement import Write, insert
 from ..database import PrimaryManager
 from .client import Client
 
@@ -33,10 +34,13 @@ class SignInManager(PrimaryManager["SignIn"]):
         )
 
     def add_client(self, sign_in_id: UUID, client_pk: int, *, purge_at: datetime) -> None:
-        """Remember that a client was told who signed in, so that it hears of the sign-out."""
-        SignInClient.objects.bulk_create(
-            [SignInClient(sign_in_id=sign_in_id, client_id=client_pk, purge_at=purge_at)], ignore_conflicts=True
-        )
+        """
+        Remember that a client was told who signed in, so that it hears of the sign-out.
+
+        Raises:
+            IntegrityError: the client was deleted meanwhile.
+        """
+        _insert_client.run(sign_in_id=sign_in_id, client_id=client_pk, purge_at=purge_at)
 
     def end(self, sign_in_ids: Sequence[UUID], *, user_id: Any, now: datetime, lifetime: timedelta) -> list[UUID]:
         """
@@ -109,3 +113,6 @@ class SignInClient(models.Model):
 
     def __str__(self) -> str:
         return str(self.sign_in_id)
+
+
+_insert_client = Write(lambda: SignInClient, lambda: insert(SignInClient, ignore_conflicts=True))

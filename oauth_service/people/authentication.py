@@ -8,11 +8,13 @@ this happens in a project without OpenID Connect.
 import secrets
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils import timezone
@@ -67,13 +69,21 @@ def event_of(request: HttpRequest) -> AuthenticationEvent | None:
         kept = request.session[SESSION_KEY]
     said = _said_by_the_project(request)
     auth_time, acr, amr = said.get("auth_time"), said.get("acr"), said.get("amr")
-    return AuthenticationEvent(
-        auth_time=int(auth_time.timestamp()) if isinstance(auth_time, datetime) else kept["auth_time"],
-        acr=str(acr or kept["acr"]),
-        amr=tuple(str(each) for each in (kept["amr"] if amr is None else amr)),
-        sid=kept["sid"],
-        id=kept["id"],
+    event = _event(kept)
+    return replace(
+        event,
+        auth_time=int(auth_time.timestamp()) if isinstance(auth_time, datetime) else event.auth_time,
+        acr=str(acr or event.acr),
+        amr=event.amr if amr is None else tuple(map(str, amr)),
     )
+
+
+def kept_event(session: SessionBase, user: Any) -> AuthenticationEvent | None:
+    """The event that a session holds, and nothing else; None if event_of() would say more, or would have to write."""
+    kept = session.get(SESSION_KEY)
+    if not kept or kept.get("user") != str(user.pk) or conf.AUTHENTICATION_EVENT():
+        return None
+    return _event(kept)
 
 
 def sid_of(request: HttpRequest) -> UUID | None:
@@ -100,6 +110,16 @@ def _keep(request: HttpRequest, user: Any, *, sid: str, auth_time: datetime, acr
     now = timezone.now()
     SignIn.objects.begin(
         UUID(sid), user_id=user.pk, auth_time=auth_time, acr=acr, amr=amr, purge_at=now + sign_in_lifetime()
+    )
+
+
+def _event(kept: Mapping[str, Any]) -> AuthenticationEvent:
+    return AuthenticationEvent(
+        auth_time=kept["auth_time"],
+        acr=str(kept["acr"]),
+        amr=tuple(map(str, kept["amr"])),
+        sid=kept["sid"],
+        id=kept["id"],
     )
 
 

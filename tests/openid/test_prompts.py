@@ -223,3 +223,21 @@ def test_an_authentication_request_may_come_by_post(rp: RelyingParty) -> None:
     rp.connect()
     response = rp.browser.post("/authorise/", urlencode(rp.request()), content_type=FORM)
     assert "code" in answer_of(response)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_client_that_is_deleted_meanwhile_is_refused(rp: RelyingParty, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the read of a remembered consent and the row for its sign-out: an answer, no failure."""
+    rp.client.backchannel_logout_uri = "https://rp.example/backchannel"
+    rp.client.save()
+    rp.connect()
+    genuine = type(SignIn.objects).add_client
+
+    def too_late(*args: Any, **kwargs: Any) -> None:
+        Client.objects.all().delete()
+        genuine(*args, **kwargs)
+
+    monkeypatch.setattr(type(SignIn.objects), "add_client", too_late)
+    response = rp.ask()
+    # The direct way in hands over to Django, where the client is unknown by then.
+    assert response.status_code == 400 or answer_of(response)["error"] == "access_denied"
