@@ -69,7 +69,7 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E002-E011, E016-E018, E021-E023: values of the wrong type, or that no deployment may have."""
+    """E002-E011, E016-E018, E021-E023, E032: values of the wrong type, or that no deployment may have."""
     if mistyped := _mistyped():  # the other rules can only compare values of their types
         return [_message("E002", f"{setting.name} must be {_words_for(setting)}.", "") for setting in mistyped]
     if out_of_bounds := [*_faults_of_bounds()]:  # nor can they compare two that are not both within their bounds
@@ -87,6 +87,7 @@ def _faults() -> Iterator[Finding]:
     yield from _faults_of_lifetimes()
     yield from _faults_of_values()
     yield from _faults_of_throttle_cache()
+    yield from _faults_of_proxies()
     yield from _faults_of_keys()
 
 
@@ -223,6 +224,13 @@ def _faults_of_keys() -> Iterator[Finding]:
             signer.load(conf.SIGNER())
         except (ImportError, TypeError) as fault:
             yield "E022", f"{conf.SIGNER.name}: {fault}.", "docs/keys.md says what it must have."
+
+
+def _faults_of_proxies() -> Iterator[Finding]:
+    try:
+        conf.trusted_proxies()
+    except (TypeError, ValueError) as fault:
+        yield "E032", f"{conf.TRUSTED_PROXIES.name}: {fault}.", "Addresses, networks such as 10.0.0.0/8, or unix."
 
 
 def _faults_of_throttle_cache() -> Iterator[Finding]:

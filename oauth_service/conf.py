@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from .protocol.claimed_name import ClaimedName
+from .protocol.forwarded import TrustedProxies
 from .protocol.lifecycle import LONGEST_LIFETIME
 
 if TYPE_CHECKING:
@@ -246,6 +247,14 @@ THROTTLE_CACHE = Setting(
     "The name in `CACHES` of the cache that failures are counted in. One in memory (`LocMemCache`) counts for each process "
     "by itself.",
 )
+TRUSTED_PROXIES: Setting[Sequence[str]] = Setting(
+    "OAUTH_SERVICE_TRUSTED_PROXIES",
+    (list, tuple),
+    ("127.0.0.0/8", "::1", "unix"),
+    "Addresses and networks of proxies whose `X-Forwarded-For` is believed, and `unix` for those that speak through a Unix "
+    "socket. Failures are counted for the address of the client: without its proxy here, everybody behind it has the same. The "
+    "proxy must set or append to the header, never pass it on as it came.",
+)
 
 REQUEST_ID_HEADER = Setting(
     "OAUTH_SERVICE_REQUEST_ID_HEADER",
@@ -391,6 +400,19 @@ def is_openid() -> bool:
 def pairwise_key() -> bytes:
     """The key of pairwise subjects; b"" if none is set."""
     return PAIRWISE_KEY().encode()
+
+
+def trusted_proxies() -> TrustedProxies:
+    """
+    Whose X-Forwarded-For is believed.
+
+    Raises:
+        ValueError: the setting is wrong (E032).
+    """
+    try:
+        return cast("TrustedProxies", _in_force["trusted_proxies"])
+    except KeyError:
+        return cast("TrustedProxies", _in_force.setdefault("trusted_proxies", TrustedProxies.parse(TRUSTED_PROXIES())))
 
 
 def counts() -> bool:

@@ -49,6 +49,9 @@ if HAS_ROUTERS:
     DATABASE_ROUTERS = ["tests.database.Router"]
 
 DEBUG = False
+# As it is in any project, not in the shipped site.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+del OAUTH_SERVICE_TRUSTED_PROXIES  # noqa: F821
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
 ALLOWED_HOSTS = ["localhost", "testserver"]
 OAUTH_SERVICE_ISSUER = "http://localhost:8000"

@@ -210,6 +210,12 @@ def test_a_cache_that_keeps_nothing_counts_nothing(settings: Settings) -> None:
         ("FAILURE_WINDOW", timedelta(days=1), []),
         ("FAILURE_WINDOW", timedelta(days=1, seconds=1), ["E017"]),
         ("THROTTLE_CACHE", "nowhere", ["E018"]),
+        ("TRUSTED_PROXIES", ["10.0.0.0/8", "2001:db8::1", "unix"], []),
+        ("TRUSTED_PROXIES", [], []),
+        ("TRUSTED_PROXIES", ["10.0.0.1/8"], ["E032"]),
+        ("TRUSTED_PROXIES", ["proxy.internal"], ["E032"]),
+        ("TRUSTED_PROXIES", ["0.0.0.0/0"], ["E032"]),
+        ("TRUSTED_PROXIES", ["::/0"], ["E032"]),
     ],
 )
 def test_a_value_that_no_deployment_may_have(settings: Settings, name: str, value: Any, expected: list[str]) -> None:

@@ -42,6 +42,7 @@ def test_the_defaults() -> None:
         "FAILURE_LIMIT": 10,
         "FAILURE_WINDOW": timedelta(minutes=5),
         "THROTTLE_CACHE": "default",
+        "TRUSTED_PROXIES": ("127.0.0.0/8", "::1", "unix"),
         "METRICS_ADDRESSES": (),
         "METRICS_SECRET": "",
         "SIGNING_ALGORITHMS": ("RS256", "ES256", "PS256", "EdDSA"),

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.server import logs, proxies
+from config.server import logs
 from config.server.cache import cache
 from config.server.database import database
 from config.server.environment import number
 from oauth_service.protocol.claims_request import CLAIMS_OF_SCOPE
+from oauth_service.protocol.forwarded import TrustedProxies
 from oauth_service.protocol.redirect_uri import LOOPBACK_HOSTS
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
@@ -70,9 +71,10 @@ LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = _list("ALLOWED_HOSTS") or list(dict.fromkeys([*filter(None, [ISSUER_HOST]), *LOOPBACK]))
 CSRF_TRUSTED_ORIGINS = [f"{ISSUER.scheme}://{ISSUER.netloc}"] if ISSUER.netloc else []
 try:
-    TRUSTED_PROXIES = proxies.networks(os.environ.get("TRUSTED_PROXIES", ""))
+    TRUSTED_PROXIES = TrustedProxies.parse(_list("TRUSTED_PROXIES"))
 except ValueError as fault:
     raise ImproperlyConfigured(f"TRUSTED_PROXIES: {fault}.") from fault
+OAUTH_SERVICE_TRUSTED_PROXIES: list[str] = []  # proxies.py has put the client's address where the proxy's was
 
 INSTALLED_APPS = [
     "oauth_service",

@@ -24,6 +24,7 @@ from ..models import SignIn
 from ..protocol.lifecycle import LONGEST_LIFETIME
 from ..protocol.openid import AuthenticationEvent
 from ..signals import RequestContext
+from ..web.requests import address_of
 
 SESSION_KEY = "oauth_service_sign_in"
 # Set on a request by a page that knows how the person is signing in, before it calls login(): Authentication Methods References.
@@ -46,7 +47,7 @@ def announce_refused(
     # On a page that is not ours, the admin's or the host project's, nothing but this request tells from where.
     context = signals.current_request()
     if not context.endpoint and request is not None:
-        context = RequestContext(address=request.META.get("REMOTE_ADDR", ""))
+        context = RequestContext(address=address_of(request.META))
     name = conf.claimed_name(str(credentials.get("username", "")))
     with signals.within(context):
         signals.announce(signals.login_refused, username=name, reason="wrong username or password")

@@ -13,6 +13,7 @@ from django.utils.http import parse_header_parameters
 
 from .. import conf
 from ..protocol.errors import InvalidRequest, LengthRequired, RequestTooLarge
+from ..protocol.forwarded import client_address
 from ..protocol.parameters import Parameters, from_form, from_json, refuse_secrets
 
 JSON = "application/json"
@@ -34,9 +35,9 @@ class ProgramRequest:
     """
     One request, as far as an endpoint for programs looks at it, from Django's handler or from the direct way.
 
-    Header values are "" if a header is absent; address is the peer's. query_string has a character for each octet, as a WSGI
-    environ has it. get_host may raise DisallowedHost. read takes the number of octets that are wanted at most: a body without
-    a Content-Length may be one longer, to tell that it is longer.
+    Header values are "" if a header is absent; address is the client's, behind trusted proxies. query_string has a character for
+    each octet, as a WSGI environ has it. get_host may raise DisallowedHost. read takes the number of octets that are wanted at
+    most: a body without a Content-Length may be one longer, to tell that it is longer.
     """
 
     method: str
@@ -83,12 +84,20 @@ class ProgramRequest:
             authorization=get("HTTP_AUTHORIZATION", ""),
             content_type=get("CONTENT_TYPE", ""),
             content_length=get("CONTENT_LENGTH", ""),
-            address=get("REMOTE_ADDR", ""),
+            address=address_of(environ),
             request_id=get(conf.request_id_key(), ""),
             scheme=scheme,
             get_host=get_host,
             read=read,
         )
+
+
+def address_of(environ: Mapping[str, Any]) -> str:
+    """The address that a request comes from, behind proxies that are trusted; of a WSGI environ, or Django's META."""
+    peer: str = environ.get("REMOTE_ADDR", "")
+    if not (forwarded_for := environ.get("HTTP_X_FORWARDED_FOR", "")):
+        return peer
+    return client_address(peer, forwarded_for, conf.trusted_proxies())
 
 
 def query_parameters(request: ProgramRequest | HttpRequest) -> Parameters:

@@ -79,6 +79,8 @@ Errors:
   user, and a consent refers to one: let `DATABASE_ROUTERS` send them all to one.
 - `oauth_service.E031`: the database keeps moments in a `TIME_ZONE` whose clocks are changed. One hour of the year comes twice,
   and codes and tokens of it live for an hour too long or not at all: leave `TIME_ZONE` out of `DATABASES`.
+- `oauth_service.E032`: a trusted proxy that is no address, network or `unix`, or is everybody. Clients could then choose the
+  address that their failures are counted for: name the proxies that you have.
 
 Warnings; all but W006, W010 to W014 and W030 are of production:
 

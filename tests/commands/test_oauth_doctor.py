@@ -5,17 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from io import StringIO
-from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db.utils import OperationalError
 from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from oauth_service.models import AuthorizationCode, Client, SigningKey
+from oauth_service.models import AuditEvent, AuthorizationCode, Client, SigningKey
 from oauth_service.tokens import keys
 from oauth_service.watch.doctor import facts
 from tests.database import connection
@@ -133,23 +133,45 @@ def test_metrics_that_a_proxy_would_show_to_everybody_are_noticed(in_order: Sett
     """From inside, where its address is let in, and from outside, where it sends no X-Forwarded-For."""
     in_order.OAUTH_SERVICE_ISSUER = live_server.url
     in_order.OAUTH_SERVICE_METRICS_ADDRESSES = ["127.0.0.0/8", "192.0.2.0/24", "::1"]
-    in_order.TRUSTED_PROXIES = [ip_network("127.0.0.1"), ip_network("2001:db8::/32")]
+    in_order.OAUTH_SERVICE_TRUSTED_PROXIES = ["127.0.0.1", "2001:db8::/32"]
     report = found("--url", live_server.url)
     ids = [finding["id"] for finding in report["findings"]]
     assert ids == ["metrics-for-proxies", "metrics-open", "http-at-home"]
     assert "TRUSTED_PROXIES are: 127.0.0.0/8." in report["findings"][0]["what"]
 
 
-@pytest.mark.parametrize(
-    ("addresses", "proxies"), [(["inside"], [ip_network("127.0.0.1")]), (["127.0.0.1"], ["the balancer", 1])]
-)
+@pytest.mark.parametrize(("addresses", "proxies"), [(["inside"], ["127.0.0.1"]), (["127.0.0.1"], ["the balancer"])])
 def test_settings_that_are_no_networks_stop_no_report(
-    in_order: Settings, addresses: list[str], proxies: list[object]
+    in_order: Settings, addresses: list[str], proxies: list[str]
 ) -> None:
-    """A check tells of the first; the second is another project's, and may mean anything."""
+    """Checks tell of them. A TRUSTED_PROXIES without our prefix is another project's, and may mean anything."""
     in_order.OAUTH_SERVICE_METRICS_ADDRESSES = addresses
-    in_order.TRUSTED_PROXIES = proxies
+    in_order.OAUTH_SERVICE_TRUSTED_PROXIES = proxies
+    in_order.TRUSTED_PROXIES = ["127.0.0.1", 1]
     assert facts.of_inside(now=timezone.now()).proxies_let_in == ()
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        (["10.0.0.5"] * 5, "10.0.0.5"),
+        (["127.0.0.1"] * 5, "127.0.0.1"),
+        (["fd00::1"] * 5, "fd00::1"),
+        (["10.0.0.5"] * 4 + ["198.51.100.7"], ""),
+        (["10.0.0.5"] * 4 + ["10.0.0.6"], ""),
+        (["8.8.8.8"] * 5, ""),
+        (["10.0.0.5"] * 2, ""),
+        ([""] * 5, ""),
+        ([], ""),
+    ],
+)
+def test_people_who_all_come_from_a_proxy_are_noticed(in_order: Settings, addresses: list[str], expected: str) -> None:
+    """Several of them, and no address that a browser could have. A public one may be a school's."""
+    for number, address in enumerate(addresses):
+        user = User.objects.create(username=f"person {number}")
+        now = timezone.now()
+        AuditEvent.objects.create(event="consent_given", user=user, address=address, at=now, purge_at=now)
+    assert facts.of_inside(now=timezone.now()).one_address == expected
 
 
 def test_where_nothing_listens_is_one_finding(in_order: Settings) -> None:

@@ -19,6 +19,7 @@ GOOD = Inside(
     backlog=LARGEST_BACKLOG,
     unapplied=(),
     proxies_let_in=(),
+    one_address="",
 )
 
 
@@ -46,6 +47,7 @@ def test_nothing_is_found_in_a_good_one() -> None:
         ({"database_skew": timedelta(seconds=-61)}, "database-clock", Level.ERROR),
         ({"backlog": LARGEST_BACKLOG + 1}, "backlog", Level.WARNING),
         ({"unapplied": ("oauth_service.0002",)}, "migrations-unapplied", Level.ERROR),
+        ({"one_address": "10.0.0.5"}, "one-address", Level.WARNING),
         ({"proxies_let_in": ("127.0.0.1",)}, "metrics-for-proxies", Level.NOTE),
     ],
 )

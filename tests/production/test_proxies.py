@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from config.server.proxies import behind_proxies, networks
+from config.server.proxies import behind_proxies
+from oauth_service.protocol.forwarded import TrustedProxies
 
 MADE = re.compile("[0-9a-f]{12}")
-TRUSTED = networks("10.0.0.0/8, 127.0.0.1, ::1")
+TRUSTED = TrustedProxies.parse(["10.0.0.0/8", "127.0.0.1", "::1"])
 
 
 def seen(peer: str, **headers: str) -> dict[str, Any]:
@@ -24,25 +25,9 @@ def seen(peer: str, **headers: str) -> dict[str, Any]:
     return got
 
 
-@pytest.mark.parametrize(
-    ("forwarded_for", "asker"),
-    [
-        ("203.0.113.7", "203.0.113.7"),
-        ("198.51.100.1, 203.0.113.7", "203.0.113.7"),
-        ("198.51.100.1, 203.0.113.7, 10.1.2.3", "203.0.113.7"),
-        ("203.0.113.7,10.1.2.3,10.9.9.9", "203.0.113.7"),
-        ("10.1.2.3, 10.9.9.9", "10.1.2.3"),
-        ("2001:db8::7", "2001:db8::7"),
-        ("::ffff:203.0.113.7", "203.0.113.7"),
-        ("203.0.113.7, unknown", "127.0.0.1"),
-        ("203.0.113.7, <script>, 10.1.2.3", "10.1.2.3"),
-        ("", "127.0.0.1"),
-        (",", "127.0.0.1"),
-    ],
-)
-def test_the_asker_is_the_first_stranger_from_the_right(forwarded_for: str, asker: str) -> None:
-    """What stands left of it the stranger wrote, to be taken for somebody else."""
-    assert seen("127.0.0.1", X_FORWARDED_FOR=forwarded_for)["REMOTE_ADDR"] == asker
+def test_the_address_is_the_clients() -> None:
+    """For all that reads REMOTE_ADDR, Django's own included; the rule is tested where it is."""
+    assert seen("127.0.0.1", X_FORWARDED_FOR="198.51.100.1, 203.0.113.7, 10.1.2.3")["REMOTE_ADDR"] == "203.0.113.7"
 
 
 @pytest.mark.parametrize("peer", ["10.255.0.1", "127.0.0.1", "::1", "::ffff:10.0.0.1"])
@@ -91,10 +76,3 @@ def test_a_request_without_an_id_gets_one_of_its_own() -> None:
     """Two requests are never mixed up."""
     ids = {seen(peer)["HTTP_X_REQUEST_ID"] for peer in ("127.0.0.1", "127.0.0.1", "203.0.113.7", "203.0.113.7")}
     assert len(ids) == 4
-
-
-@pytest.mark.parametrize("text", ["10.0.0.1/8", "proxy.internal", "10.0.0.0/33"])
-def test_what_is_no_network_is_not_taken_for_one(text: str) -> None:
-    """10.0.0.1/8 means either one host or sixteen million."""
-    with pytest.raises(ValueError, match=r"10\.0\.0|proxy\.internal"):
-        networks(text)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,10 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ... import conf, database
-from ...models import Client, Consent, Delivery, Grant
+from ...models import AuditEvent, Client, Consent, Delivery, Grant
 from ...models.purge import swept
-from ...protocol import client_authentication
+from ...protocol import address, client_authentication
 from ...protocol.errors import TemporarilyUnavailable
+from ...protocol.forwarded import TrustedProxies
 from ...protocol.interaction import LIFETIME_SECONDS
 from ...tokens import keys
 from .. import readiness, same_settings
@@ -33,6 +34,8 @@ from .signing import Signing
 
 ASKED = 10  # times each server
 MOST_MESSAGES = 1000
+LATEST_EVENTS = 500
+SEVERAL_PEOPLE = 3
 
 
 def of_system_checks() -> Iterator[Finding]:
@@ -67,6 +70,7 @@ def of_inside(*, now: datetime) -> Inside:
         backlog=sum(_overdue(model, now=now) for model in swept()),
         unapplied=tuple(readiness.unapplied()),
         proxies_let_in=tuple(_proxies_let_in()),
+        one_address=_one_address(),
     )
 
 
@@ -234,17 +238,29 @@ def _skew() -> timedelta:
 
 
 def _proxies_let_in() -> Iterator[str]:
-    # TRUSTED_PROXIES is a setting of the shipped site; another project's of that name may hold anything.
-    proxies = [
-        each for each in getattr(settings, "TRUSTED_PROXIES", ()) if isinstance(each, (IPv4Network, IPv6Network))
-    ]
+    # TRUSTED_PROXIES is a setting of the shipped site; another project's of that name may hold anything. Our own default is no
+    # proxy that anybody has named.
+    named = [getattr(settings, "TRUSTED_PROXIES", None)]
     try:
+        if hasattr(settings, conf.TRUSTED_PROXIES.name):
+            named.append(conf.trusted_proxies())
         let_in = {text: ip_network(text) for text in conf.METRICS_ADDRESSES()}
     except ValueError:
-        return  # E016 tells of it
+        return  # E016 or E032 tells of it
+    proxies = [network for each in named if isinstance(each, TrustedProxies) for network in each.networks]
     for text, network in let_in.items():
         if any(map(network.overlaps, proxies)):
             yield text
+
+
+def _one_address() -> str:
+    """The address that all people lately came from, if there were several and it is not one of the public internet; else ""."""
+    latest = AuditEvent.objects.exclude(address="").order_by("-pk").values_list("address", "user_id")[:LATEST_EVENTS]
+    addresses, people = {each for each, _ in latest}, {user_id for _, user_id in latest} - {None}
+    if len(addresses) != 1 or len(people) < SEVERAL_PEOPLE:
+        return ""
+    [only] = addresses
+    return "" if address.is_public(only) else only
 
 
 def _overdue(model: type[models.Model], *, now: datetime) -> int:

@@ -20,7 +20,7 @@ class Inside:
     database_skew is the database's clock minus ours; backlog counts rows that should have been swept a day ago;
     unapplied names migrations; keys counts those that open tokens; sealed_since is the moment since when all was sealed that is
     still alive, None if there are no earlier keys to remove; proxies_let_in are those of METRICS_ADDRESSES where trusted
-    proxies are, too.
+    proxies are, too; one_address is the only one that people lately came from, if it cannot be theirs.
     """
 
     has_own_token_key: bool
@@ -32,6 +32,7 @@ class Inside:
     backlog: int
     unapplied: tuple[str, ...]
     proxies_let_in: tuple[str, ...]
+    one_address: str
 
 
 def findings(inside: Inside) -> Iterator[Finding]:
@@ -39,7 +40,7 @@ def findings(inside: Inside) -> Iterator[Finding]:
     yield from _of_keys(inside)
     yield from _of_cookies(inside)
     yield from _of_database(inside)
-    yield from _of_metrics(inside)
+    yield from _of_proxies(inside)
 
 
 def _of_keys(inside: Inside) -> Iterator[Finding]:
@@ -117,7 +118,15 @@ def _of_database(inside: Inside) -> Iterator[Finding]:
         )
 
 
-def _of_metrics(inside: Inside) -> Iterator[Finding]:
+def _of_proxies(inside: Inside) -> Iterator[Finding]:
+    if inside.one_address:
+        yield warning(
+            "one-address",
+            f"All people seem to come from {inside.one_address}.",
+            why="That is a proxy. Failures are counted for an account and an address: a stranger's lock its owner out.",
+            remedy="Let the proxy set X-Forwarded-For, and name it in OAUTH_SERVICE_TRUSTED_PROXIES (TRUSTED_PROXIES of the "
+            "shipped site).",
+        )
     if inside.proxies_let_in:
         yield note(
             "metrics-for-proxies",

@@ -1,0 +1,92 @@
+"""The client's address behind proxies, from X-Forwarded-For (whose standard successor is RFC 7239 section 5.2)."""
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+UNIX = "unix"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedProxies:
+    """
+    Whose word about an address is believed.
+
+    Attributes:
+        networks: where they are.
+        has_unix_socket: whether one speaks through a Unix socket: such a peer has no address, and is on this machine.
+    """
+
+    networks: tuple[IPNetwork, ...] = ()
+    has_unix_socket: bool = False
+
+    @classmethod
+    def parse(cls, words: Iterable[str]) -> "TrustedProxies":
+        """
+        Read addresses, networks and the word "unix".
+
+        Raises:
+            ValueError: one of them is none of these, or a network of everybody; the message names it.
+        """
+        has_unix_socket, networks = False, list[IPNetwork]()
+        for word in words:
+            if word == UNIX:
+                has_unix_socket = True
+                continue
+            network = ipaddress.ip_network(word)
+            if not network.prefixlen:
+                raise ValueError(f"{word!r} is everybody: clients would choose their own address")
+            networks.append(network)
+        return cls(networks=tuple(networks), has_unix_socket=has_unix_socket)
+
+    def trusts(self, peer: IPAddress | None) -> bool:
+        """Tell whether a peer, None for one without an address, is among them."""
+        if peer is None:
+            return self.has_unix_socket
+        return any(peer in network for network in self.networks)
+
+
+def client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> str:
+    """
+    Tell from where a request really comes.
+
+    Each proxy appends the address that it spoke with. What stands left of the first stranger, from the right, is that
+    stranger's own claim.
+
+    Args:
+        peer: REMOTE_ADDR; "", or what a server calls a Unix socket, for a peer without an address.
+        forwarded_for: all lines of the header, joined by commas; entries may have a port. "" if it is absent.
+
+    Returns:
+        the first address from the right that is not a trusted proxy's, else the farthest proxy's. The peer as it is if it is
+        not trusted, or nothing was forwarded.
+    """
+    if not forwarded_for or not trusted.trusts(nearest := parse(peer)):
+        return peer
+    for word in reversed(forwarded_for.split(",")):
+        if (found := parse(word)) is None:
+            break
+        nearest = found
+        if not trusted.trusts(found):
+            break
+    return str(nearest) if nearest else peer
+
+
+@lru_cache(maxsize=1024)  # the proxy itself is asked about each time, and who asks once asks again
+def parse(text: str) -> IPAddress | None:
+    """Read an address, with a port or without; IPv4 in the clothes of IPv6 as IPv4. None for anything else."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    # A socket that listens on both families shows an IPv4 peer as ::ffff:192.0.2.1.
+    return getattr(found, "ipv4_mapped", None) or found
