@@ -19,7 +19,7 @@ from django.urls import get_resolver, reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth_service.models import AuditEvent, Client, Consent, Delivery, Grant
+from oauth_service.models import AuditEvent, Client, Consent, Delivery, Document, Grant
 from oauth_service.models.audit_event import Entry
 from oauth_service.tokens import keys
 from tests.attributes import localised
@@ -61,6 +61,13 @@ def rows(db: None, alice: User, settings: Settings) -> None:
     AuditEvent.objects.update(id=1_234_567)
     message: dict[str, Any] = {"client": client, "sign_in_id": uuid.uuid4(), "created_at": now, "purge_at": later}
     Delivery.objects.create(pk=1_234_567, **message)
+    kept: dict[str, Any] = {
+        "kind": Document.Kind.LOGO,
+        "url": "https://app.example/logo",
+        "fresh_until": now,
+        "purge_at": later,
+    }
+    Document.objects.create(key="0" * 64, **kept)
 
 
 @pytest.fixture
