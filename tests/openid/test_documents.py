@@ -169,7 +169,7 @@ def test_a_logo_is_served_from_here(site: Any, guide: Guide) -> None:
         "public, max-age=3600",
     )
     assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
-    page = guide.ask().content.decode()
+    page = " ".join(guide.ask().content.decode().split())
     assert '<img class="tile-logo" src="/oauth/logo/presc_man_123" alt="">' in page
     assert site.url not in page
 
@@ -231,6 +231,7 @@ def test_a_sector_that_is_none_is_refused(site: Any, body: bytes, reason: str) -
 
 def test_create_client_asks_for_the_sector(site: Any, settings: Settings) -> None:
     """A client that is not in its sector is not made."""
+    settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
     settings.OAUTH_SERVICE_PAIRWISE_KEY = "a pairwise key of thirty-two characters"
     site.body = b"[]"
     # The option is an https URL; what is fetched is judged in the tests of the fetch.
