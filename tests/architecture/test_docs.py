@@ -1,6 +1,7 @@
 """The documentation matches the code: settings, errors, make targets, what is named and linked, citations, migrations."""
 
 import ast
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -180,11 +181,12 @@ def test_the_readme_lists_every_endpoint_with_its_verbs() -> None:
 
 
 def test_the_readme_has_a_reason_for_every_dependency() -> None:
-    """And for none that is gone: what stands in pyproject.toml, in every group."""
+    """And for none that is gone: what stands in pyproject.toml, in every group, and the clients that npm brings."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = [settings["project"]["dependencies"], *settings["project"]["optional-dependencies"].values()]
     groups += settings["dependency-groups"].values()
     wanted = {re.split(r"[^\w-]", entry)[0].lower() for group in groups for entry in group if isinstance(entry, str)}
+    wanted |= set(json.loads((ROOT / "tests/journeys/strangers/node/package.json").read_text())["dependencies"])
     reasons = {
         name.lower(): reason for names, reason in table("README.md", "Dependencies") for name in names.split(", ")
     }

@@ -22,9 +22,11 @@ VIEWS = {
 
 @pytest.fixture(scope="session")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    """Both sites, as `make run` starts them."""
-    with both_sites(tmp_path_factory.mktemp("sites")) as sites:
-        yield sites
+    """Both sites, as `make run` starts them: OpenID Connect is on, which tests/settings.py switches off for this process."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("OPENID", raising=False)
+        with both_sites(tmp_path_factory.mktemp("sites")) as sites:
+            yield sites
 
 
 @pytest.fixture(scope="session")

@@ -10,19 +10,22 @@ from pathlib import Path
 
 from config.sites import ROOT, Sites, prepare, running
 
+# What the server itself has, or an operator gave it.
+KEPT = ("oauth_service_client", "oauth_service_document", "oauth_service_signingkey")
+
 
 @contextmanager
 def both_sites(state_dir: Path) -> Iterator[Sites]:
     """Run both sites, freshly set up, until the block ends; their log is the file `log` in state_dir."""
-    sites = Sites(server_port=_free_port(), client_port=_free_port(), state_dir=state_dir)
+    sites = Sites(server_port=free_port(), client_port=free_port(), state_dir=state_dir)
     prepare(sites)
     with (state_dir / "log").open("w") as log, running(sites, output=log):
         yield sites
 
 
 def forget_everybody(sites: Sites) -> None:
-    """Let nobody have connected anything yet: the rows go that people made; accounts and registered clients stay."""
-    for site, kept in (("server", ("oauth_service_client",)), ("client", ())):
+    """Let nobody have connected anything yet: the rows go that people made; accounts and KEPT stay."""
+    for site, kept in (("server", KEPT), ("client", ())):
         with closing(sqlite3.connect(sites.state_dir / f"{site}.sqlite3", timeout=20)) as database, database:
             rows = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             for (table,) in rows:
@@ -55,7 +58,8 @@ def _let_tokens_end(sites: Sites, expires_at: str | None) -> None:
         database.execute("UPDATE prescription_manager_app_connection SET expires_at = ?", [expires_at])
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Find a port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
