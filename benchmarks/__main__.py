@@ -6,7 +6,21 @@ import sys
 from pathlib import Path
 
 from . import measure, picture, report, scale, surroundings, versions
-from .subjects import BARE_DJANGO, BARE_WSGI, NODE_MEMORY, NODE_POSTGRES, OURS, TOOLKIT, TOOLKIT_CHEAPEST, Subject
+from .subjects import (
+    BARE_DJANGO,
+    BARE_WSGI,
+    NODE_MEMORY,
+    NODE_MEMORY_OPENID,
+    NODE_POSTGRES,
+    NODE_POSTGRES_OPENID,
+    OURS,
+    OURS_ES256,
+    OURS_RS256,
+    TOOLKIT,
+    TOOLKIT_CHEAPEST,
+    TOOLKIT_OPENID,
+    Subject,
+)
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -35,10 +49,14 @@ def main() -> int:
 
 def _side_by_side(options: argparse.Namespace) -> None:
     is_quick = options.run == "quick"
+    openid = [OURS_ES256, OURS_RS256, TOOLKIT_OPENID]
     subjects = _ours() + (
-        [BARE_DJANGO, TOOLKIT_CHEAPEST]
+        [BARE_DJANGO, TOOLKIT_CHEAPEST, *openid]
         if is_quick
-        else [BARE_DJANGO, BARE_WSGI, NODE_MEMORY, NODE_POSTGRES, TOOLKIT_CHEAPEST, TOOLKIT]
+        else [
+            *(BARE_DJANGO, BARE_WSGI, NODE_MEMORY, NODE_POSTGRES, TOOLKIT_CHEAPEST, TOOLKIT),
+            *(*openid, NODE_MEMORY_OPENID, NODE_POSTGRES_OPENID),
+        ]
     )
     if options.only:
         subjects = [subject for subject in subjects if subject is OURS or subject.name in options.only]

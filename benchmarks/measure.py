@@ -111,7 +111,9 @@ def _stage(server: Postgres, subject: Subject, *, window: int, logs: Path) -> It
     told = set_up(subject, env) if subject.setup else ""
     with serving(subject.command(port), cwd=subject.root, env=env, port=port, log=logs / f"{subject.name}.log") as pid:
         facts = Facts.heard(told or (state / "facts.json").read_text())
-        player = Player(name=subject.name, port=port, paths=subject.paths, facts=facts, extra=subject.extra)
+        player = Player(
+            name=subject.name, port=port, paths=subject.paths, facts=facts, scope=subject.scope, extra=subject.extra
+        )
         yield Stage(subject=subject, pid=pid, env=env, player=player, warm_up=warm_up, window=own)
 
 

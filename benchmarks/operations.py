@@ -13,6 +13,7 @@ from .load import Answer
 
 REDIRECT_URI = "http://127.0.0.1:5000/callback"
 SCOPE = "user profile"
+OPENID_SCOPE = f"openid {SCOPE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class Player:
     port: int
     paths: Paths
     facts: Facts
+    scope: str = SCOPE
     extra: Mapping[str, str] = field(default_factory=dict)  # more parameters of the authorization request
     codes: list[tuple[str, str]] = field(default_factory=list)  # code, code_verifier
     tokens: list[tuple[str, str]] = field(default_factory=list)  # access token, refresh token
@@ -122,16 +124,17 @@ class Player:
             self.codes[number] = (query["code"][0], self.codes[number][1])
 
     def take_tokens(self, answers: Sequence[Answer]) -> None:
-        """A bearer token of the whole scope with a lifetime, and a new refresh token."""
+        """A bearer token of the whole scope with a lifetime, a new refresh token, and with openid an ID token."""
         before = {refresh for _, refresh in self.tokens}
         self.tokens = []
         for answer in answers:
             members = self._json("token", answer)
             if (
                 str(members.get("token_type")).lower() != "bearer"
-                or set(str(members.get("scope")).split()) != set(SCOPE.split())
+                or set(str(members.get("scope")).split()) != set(self.scope.split())
                 or int(str(members.get("expires_in"))) < 600
                 or members.get("refresh_token") in before | {None, ""}
+                or str(members.get("id_token", "")).count(".") != (2 if "openid" in self.scope.split() else 0)
             ):
                 raise self._wrong("token", answer)
             self.tokens.append((str(members["access_token"]), str(members["refresh_token"])))
@@ -159,7 +162,7 @@ class Player:
             "response_type": "code",
             "client_id": self.facts.client_id,
             "redirect_uri": REDIRECT_URI,
-            "scope": SCOPE,
+            "scope": self.scope,
             "state": "s" * 16,
             "code_challenge": challenge,
             "code_challenge_method": "S256",

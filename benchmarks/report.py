@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .measure import Results
-from .operations import OPERATIONS
+from .operations import OPERATIONS, SCOPE
 from .subjects import Subject
 
 SECRET_CHECKED = ("code", "refresh", "revoke")
@@ -82,7 +82,7 @@ def _table(subjects: Sequence[Subject], results: Results, cell: Callable[[str, s
 
 def _targets(subjects: Sequence[Subject], results: Results) -> str:
     titles = {subject.name: subject.title for subject in subjects}
-    ours = [subject.name for subject in subjects if subject.is_ours]
+    ours = [subject.name for subject in subjects if subject.is_ours and subject.scope == SCOPE]
     rows = [
         "| CPU of ours, held against | operation | asked for | " + " | ".join(ours) + " |",
         "| --- | --- | --- |" + " --- |" * len(ours),

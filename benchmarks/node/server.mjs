@@ -33,7 +33,7 @@ const provider = new Provider('https://auth.example.com', {
   }],
   cookies: { keys: cookieKeys },
   jwks: { keys: [generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' })] },
-  // Without `openid` there is no ID token to sign: ours makes none either.
+  // Without `openid` there is no ID token to sign.
   scopes: SCOPE.split(' '),
   claims: {},
   features: { devInteractions: { enabled: false }, revocation: { enabled: true }, userinfo: { enabled: false } },

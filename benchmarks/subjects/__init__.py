@@ -3,10 +3,10 @@
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..operations import REDIRECT_URI, SCOPE, Paths
+from ..operations import OPENID_SCOPE, REDIRECT_URI, SCOPE, Paths
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NODE = ROOT / "benchmarks" / "node"
@@ -40,6 +40,7 @@ class Subject:
     setup: str = ""
     env: dict[str, str] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
+    scope: str = SCOPE
     defers_seconds: float = 0.0
     weight: float = 1.0
     is_durable: bool = True
@@ -62,7 +63,7 @@ class Subject:
     def environment(self, database: dict[str, str], *, port: int, state: Path, users: int) -> dict[str, str]:
         """The environment of its setup and of its server: the caller's, less what belongs to another Django."""
         inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-        own = {"SERVE_PORT": str(port), "STATE_DIR": str(state), "USERS": str(users)}
+        own = {"SERVE_PORT": str(port), "STATE_DIR": str(state), "USERS": str(users), "SCOPE": self.scope}
         return inherited | database | own | self.env
 
 
@@ -129,7 +130,6 @@ _NODE = {
     "NODE_ENV": "production",
     "SERVE_THREADS": str(CONNECTIONS),
     "REDIRECT_URI": REDIRECT_URI,
-    "SCOPE": SCOPE,
 }
 NODE_MEMORY = Subject(
     name="node-memory",
@@ -145,4 +145,20 @@ NODE_POSTGRES = Subject(
     paths=_NODE_PATHS,
     script=("server.mjs", "postgres.mjs"),
     env=_NODE,
+)
+
+
+def _openid(subject: Subject, *, name: str, title: str, **env: str) -> Subject:
+    """The same with an ID token at each exchange and refresh."""
+    return replace(subject, name=name, title=title, scope=OPENID_SCOPE, env=subject.env | env)
+
+
+OURS_ES256 = _openid(OURS, name="ours-es256", title="oauth_service, ID tokens by ES256", OPENID="1", ALGORITHM="ES256")
+OURS_RS256 = _openid(OURS, name="ours-rs256", title="oauth_service, ID tokens by RS256", OPENID="1", ALGORITHM="RS256")
+TOOLKIT_OPENID = _openid(
+    TOOLKIT_CHEAPEST, name="toolkit-openid", title="django-oauth-toolkit, cheapest, ID tokens by RS256", OPENID="1"
+)
+NODE_MEMORY_OPENID = _openid(NODE_MEMORY, name="node-memory-openid", title="node-oidc-provider, in memory, RS256")
+NODE_POSTGRES_OPENID = _openid(
+    NODE_POSTGRES, name="node-postgres-openid", title="node-oidc-provider on PostgreSQL, RS256"
 )

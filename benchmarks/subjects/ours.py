@@ -5,7 +5,7 @@ import os
 import django
 from django.core.management import call_command
 
-from ..operations import REDIRECT_URI, SCOPE, Facts
+from ..operations import REDIRECT_URI, Facts
 
 
 def prepare(count: int) -> Facts:
@@ -18,11 +18,17 @@ def prepare(count: int) -> Facts:
 
     from . import cast
 
-    client = Client.objects.create(name="Benchmark", redirect_uris=REDIRECT_URI)
+    scope = os.environ["SCOPE"]
+    client = Client.objects.create(
+        name="Benchmark",
+        redirect_uris=REDIRECT_URI,
+        scope=scope,
+        id_token_signed_response_alg=os.environ.get("ALGORITHM", "RS256"),
+    )
     secret = Client.objects.rotate_secret(client)
     users = cast.users(count)
     Consent.objects.bulk_create(
-        Consent(user=user, client=client, scope=SCOPE, given_at=timezone.now()) for user in users
+        Consent(user=user, client=client, scope=scope, given_at=timezone.now()) for user in users
     )
     cookies = tuple(cast.session_cookie(user) for user in users)
     return Facts(client_id=client.client_id, client_secret=secret, cookies=cookies)

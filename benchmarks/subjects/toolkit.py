@@ -15,7 +15,7 @@ def main(count: int) -> None:
     from django.utils import timezone
     from oauth2_provider.models import AccessToken, Application
 
-    from ..operations import REDIRECT_URI, SCOPE, Facts
+    from ..operations import REDIRECT_URI, Facts
     from . import cast
 
     application = Application(
@@ -23,6 +23,7 @@ def main(count: int) -> None:
         client_type=Application.CLIENT_CONFIDENTIAL,
         authorization_grant_type=Application.GRANT_AUTHORIZATION_CODE,
         redirect_uris=REDIRECT_URI,
+        algorithm=Application.RS256_ALGORITHM if os.environ.get("OPENID") else Application.NO_ALGORITHM,
         hash_client_secret=os.environ.get("HASH_CLIENT_SECRET", "1") == "1",
     )
     secret = application.client_secret
@@ -33,7 +34,7 @@ def main(count: int) -> None:
             user=user,
             application=application,
             token=secrets.token_urlsafe(32),
-            scope=SCOPE,
+            scope=os.environ["SCOPE"],
             expires=timezone.now() + timedelta(days=1),
         )
     cookies = tuple(cast.session_cookie(user) for user in users)

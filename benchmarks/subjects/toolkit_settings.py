@@ -37,3 +37,11 @@ DATABASES: dict[str, dict[str, object]] = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 OAUTH2_PROVIDER: dict[str, object] = {"SCOPES": {"user": "Your username", "profile": "Your profile"}}
+if os.environ.get("OPENID"):
+    from .toolkit_key import PEM
+
+    OAUTH2_PROVIDER |= {
+        "SCOPES": {"openid": "Who you are", "user": "Your username", "profile": "Your profile"},
+        "OIDC_ENABLED": True,
+        "OIDC_RSA_PRIVATE_KEY": PEM,
+    }
