@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres matrix matrix-ends isolation journeys bench-quick bench bench-scale bench-setup bench-lock production faults reports fuzz stateful lint format types docs pictures lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres matrix matrix-ends isolation journeys bench-quick bench bench-scale bench-setup bench-lock production faults reports fuzz stateful lint format types docs messages pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -156,6 +156,9 @@ benchmarks/node/node_modules/.package-lock.json: benchmarks/node/package-lock.js
 bench-lock: setup ## resolve benchmarks/requirements.in into its lock again, less what the project itself locks
 	$(UV) pip compile --quiet benchmarks/requirements.in -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -o benchmarks/requirements.lock \
 		$$(sed -nE 's/^([a-z0-9.-]+)==.*/--no-emit-package \1/p' requirements.lock)
+
+messages: setup ## take new words of pages into the catalogues of oauth_service/locale, and compile them
+	$(BIN)/python -m tests.languages.catalogue
 
 docs: setup ## write the pages of docs/ that are made from the code
 	$(BIN)/python -m tests.architecture.settings_page > docs/settings.md

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -13,7 +14,7 @@ class OAuthServiceConfig(AppConfig):
     """The authorization server, ready once its checks and receivers are connected."""
 
     name = "oauth_service"
-    verbose_name = "OAuth service"
+    verbose_name = _("OAuth service")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

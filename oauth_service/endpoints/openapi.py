@@ -16,7 +16,7 @@ from ..web.requests import ProgramRequest
 @program_endpoint("GET")
 def openapi(request: ProgramRequest) -> ProgramResponse:
     """Describe what each URL takes and answers."""
-    with translation.override(settings.LANGUAGE_CODE):  # it may be kept for everybody
+    with translation.override("en"):  # as the rest of the document, which may be kept for everybody
         scopes = {name: str(meaning) for name, meaning in conf.SCOPES().items()}
     here = urljoin(conf.issuer_of(request), reverse("oauth_service:openapi"))
     server = Server(

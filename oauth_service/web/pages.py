@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from .. import conf, signals
 from ..database import without_transaction
 from ..protocol.errors import InvalidLogoutRequest, OAuthError, TemporarilyUnavailable, UnverifiedTarget
+from .language import as_asked, one_language
 from .programs import PRIVATE, Headers, allowed_methods
 from .refusals import log_refusal, unavailable
 from .reports import nothing_reported, seal
@@ -55,7 +56,8 @@ def page_endpoint(*methods: str, keeps_opener: bool = False) -> Callable[[View],
                     response: HttpResponseBase = HttpResponse(status=204 if call.method == "OPTIONS" else 405)
                     response["Allow"] = ", ".join(allowed)
                 else:
-                    response = page_or_refusal(request, context, partial(view, request, *args, **kwargs))
+                    with as_asked(request):
+                        response = page_or_refusal(request, context, partial(_rendered, view, request, *args, **kwargs))
                 context.status = response.status_code
             protect_page(response, request, keeps_opener=keeps_opener)
             if response.status_code >= 500:
@@ -65,6 +67,15 @@ def page_endpoint(*methods: str, keeps_opener: bool = False) -> Callable[[View],
         return answer
 
     return decorate
+
+
+def _rendered(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    response = view(request, *args, **kwargs)
+    if isinstance(response, TemplateResponse) and not response.is_rendered:
+        with one_language() as language:
+            response.render()
+        response.headers[CONTENT_LANGUAGE] = language
+    return response
 
 
 def page_or_refusal(
@@ -190,6 +201,7 @@ def _nonce_of(request: HttpRequest | None) -> str:
 
 
 CSP = "Content-Security-Policy"
+CONTENT_LANGUAGE = "Content-Language"
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]+)?")
 PAGE_HEADERS: Headers = (
     (CSP, _policy()),
@@ -235,6 +247,10 @@ def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
 
 def render_page(request: HttpRequest | None, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """Render one of our templates, which a host project can override under oauth_service/."""
-    return render(
-        request, f"oauth_service/{name}.html", {"service_name": conf.SERVICE_NAME(), **context}, status=status
-    )
+    with one_language() as language:
+        response = render(
+            request, f"oauth_service/{name}.html", {"service_name": conf.SERVICE_NAME(), **context}, status=status
+        )
+    # Django's LocaleMiddleware would say what was asked for.
+    response.headers[CONTENT_LANGUAGE] = language
+    return response

@@ -1,0 +1,1 @@
+"""The words of people: catalogues, and pages in every language."""
