@@ -1,0 +1,84 @@
+"""Every request that the server makes to an address of somebody else's goes through the one guarded fetch."""
+
+import ast
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import models
+from pytest_django import Settings
+
+from config.sites import ROOT
+from oauth_service.clients import logo, sector
+from oauth_service.models import Client, Delivery, Document
+from oauth_service.outbound import deliveries, documents
+from oauth_service.outbound.documents import DocumentUnavailable
+
+SERVER = ROOT / "oauth_service"
+CONNECTING = {
+    "httpcore",
+    "httpx",
+    "requests",
+    "urllib3",
+    "aiohttp",
+    "socket",
+    "http.client",
+    "urllib.request",
+    "asyncio",
+}
+ALLOWED = {
+    "outbound/fetch.py": {"httpcore", "socket"},
+    "wsgi.py": {"http.client"},  # the names of status codes
+    "watch/doctor/survey.py": {"http.client"},  # the operator names the address on the command line
+}
+# Columns that hold a URL of the client's: what becomes of each.
+FETCHED = {"logo_uri", "sector_identifier_uri", "backchannel_logout_uri"}
+ONLY_LINKED = {"client_uri", "policy_uri", "tos_uri", "initiate_login_uri", "frontchannel_logout_uri"}
+METADATA = "http://169.254.169.254/latest/meta-data/"
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+def test_nothing_else_connects() -> None:
+    """Whoever adds a way to connect has to say here why it needs no guard."""
+    found = {str(path.relative_to(SERVER)): CONNECTING.intersection(imported(path)) for path in SERVER.glob("**/*.py")}
+    assert {name: modules for name, modules in found.items() if modules - ALLOWED.get(name, set())} == {}
+
+
+def test_what_becomes_of_each_url_is_known() -> None:
+    """A column that is added is either fetched, and tried below, or only linked to."""
+    columns = {field.name for field in Client._meta.get_fields() if isinstance(field, models.URLField)}
+    assert columns == FETCHED | ONLY_LINKED
+
+
+@pytest.fixture
+def judged(settings: Settings) -> None:
+    """Loopback is refused, as in production."""
+    settings.OAUTH_SERVICE_OUTBOUND_LOOPBACK = False
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "url", ["https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/", METADATA, "file:///etc/passwd"]
+)
+@pytest.mark.parametrize("column", sorted(FETCHED))
+def test_no_url_of_a_client_reaches_what_is_private(judged: None, column: str, url: str) -> None:
+    """Whichever column it was put into, past all forms."""
+    client = Client.objects.create(name="C", redirect_uris="https://c.example/", **{column: url})
+    match column:
+        case "logo_uri":
+            with pytest.raises(DocumentUnavailable):
+                documents.read(url, kind=Document.Kind.LOGO, rules=logo.RULES)
+        case "sector_identifier_uri":
+            assert "cannot be had" in sector.fault_of(client)
+        case _backchannel:
+            message = Delivery(client=client, sign_in_id=uuid.uuid4(), sub="1", issuer="https://id.example")
+            assert deliveries._send(message, now=client.created_at) != ""
