@@ -31,6 +31,8 @@ class OAuthServiceConfig(AppConfig):
         checks.register_all()
         user_logged_in.connect(authentication.remember, dispatch_uid="oauth_service.authentication")
         user_logged_out.connect(logout.on_sign_out, dispatch_uid="oauth_service.logout")
+        user_logged_in.connect(authentication.announce_sign_in, dispatch_uid="oauth_service.signed_in")
+        user_logged_out.connect(authentication.announce_sign_out, dispatch_uid="oauth_service.signed_out")
         _hide_what_fails_outside()
         user_login_failed.connect(authentication.announce_refused, dispatch_uid="oauth_service.login_refused")
         users, clients = _by_every_name(get_user_model()), _by_every_name(Client)

@@ -3,7 +3,7 @@ What happened, told after it was committed: Django signals for the host project,
 
 Every signal is sent with the facts named beside it as keyword arguments: ids and words, never a code, token or secret. A user
 name or client_id that nothing proves is a ClaimedName: a digest of what was typed, which may be a password in the wrong field.
-Receivers cannot change a decision: it has been taken and stored.
+Receivers cannot change a decision: it has been taken and stored. current_request() says who acted, if it was staff or a command.
 """
 
 import logging
@@ -35,6 +35,9 @@ token_revoked = Signal()  # user_id, client_id, grant_id, token_type
 app_deauthorised = Signal()  # user_id, client_id
 signing_key_changed = Signal()  # action, kid, algorithm
 backup_restored = Signal()  # reason
+signed_in = Signal()  # user_id
+signed_out = Signal()  # user_id
+administered = Signal()  # action, model, object_id, user_id, client_id, grant_id, changes
 
 # Not an event but a measurement: sent after every answer, and never logged here.
 request_answered = Signal()  # endpoint, method, status, error, seconds
@@ -49,15 +52,21 @@ class RequestContext:
     Attributes:
         endpoint: name of the view.
         address: of the client.
+        by: "staff", or "command" and its name, if whoever acts is not the one who is concerned; "" otherwise.
+        actor_id: the user who is that staff.
         status, error: of the answer, once there is one.
         is_left: True if Django answers instead and reports the request.
     """
 
-    __slots__ = ("_reference", "address", "endpoint", "error", "is_left", "status")
+    __slots__ = ("_reference", "actor_id", "address", "by", "endpoint", "error", "is_left", "status")
 
-    def __init__(self, endpoint: str = "", address: str = "", request_id: str = "") -> None:
+    def __init__(
+        self, endpoint: str = "", address: str = "", request_id: str = "", *, by: str = "", actor_id: object = None
+    ) -> None:
         self.endpoint = endpoint
         self.address = address
+        self.by = by
+        self.actor_id = actor_id
         self.status = 0
         self.error = ""
         self.is_left = False
@@ -134,7 +143,9 @@ def _tell(signal: Signal, facts: dict[str, object]) -> None:
     level = logging.WARNING if signal in _WARNINGS else logging.INFO
     name = _NAMES[signal]
     if logger.isEnabledFor(level):
-        words = " ".join(f"{key}={str(value)!r}" for key, value in facts.items())
-        logger.log(level, "%s %s", name, words, extra={"event": name, "facts": facts})
+        context = current_request()
+        told = facts | ({"by": f"{context.by} {context.actor_id or ''}".strip()} if context.by else {})
+        words = " ".join(f"{key}={str(value)!r}" for key, value in told.items())
+        logger.log(level, "%s %s", name, words, extra={"event": name, "facts": told})
     # A host's receiver that fails is the host's to mend, and Django logs it; the client's answer is already true.
     signal.send_robust(sender=None, **facts)

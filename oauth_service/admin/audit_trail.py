@@ -21,12 +21,12 @@ MOST_FOUND = 100  # users, and clients, whose events one search shows
 class AuditEventAdmin(ReadOnly, ModelAdmin):
     """What happened. Nobody edits it and nobody deletes from it: it goes in its time."""
 
-    list_display = ("at", "event", "outcome", "user", "client_id", "address", "reason", "reference")
+    list_display = ("at", "event", "outcome", "user", "client_id", "acted_by", "address", "reason", "reference")
     list_filter = ("event", "outcome")
-    list_select_related = ("user",)
+    list_select_related = ("user", "actor")
     search_fields = ("client_id",)  # so that there is a field to search with; get_search_results() says how
     search_help_text = _("User, the app's name or client ID, or the reference of an error page")
-    fields = (*list_display, "scope", "grant_id")
+    fields = (*list_display, "scope", "grant_id", "changes")
     date_hierarchy = "at"
     ordering = ("-pk",)  # as they were written: the key's own index serves it, however many there are
     show_full_result_count = False
@@ -37,7 +37,12 @@ class AuditEventAdmin(ReadOnly, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[AuditEvent]:
         # Joined: a user who was deleted meanwhile is then nobody, instead of an error.
         events: models.QuerySet[AuditEvent] = super().get_queryset(request)
-        return events.select_related("user")
+        return events.select_related("user", "actor")
+
+    @admin.display(description=_("by"), empty_value="-")
+    def acted_by(self, event: AuditEvent) -> str:
+        """Staff or a command; nothing for whoever acted for themselves."""
+        return f"{event.by} {event.actor or ''}".strip()
 
     def find(
         self, request: HttpRequest, queryset: models.QuerySet[AuditEvent], search_term: str
@@ -47,7 +52,9 @@ class AuditEventAdmin(ReadOnly, ModelAdmin):
             users = list(_users_called(word)[:MOST_FOUND])
             clients = list(_clients_called(word)[:MOST_FOUND])
             if users or clients:
-                queryset = queryset.filter(models.Q(user_id__in=users) | models.Q(client_id__in=clients))
+                queryset = queryset.filter(
+                    models.Q(user_id__in=users) | models.Q(actor_id__in=users) | models.Q(client_id__in=clients)
+                )
             else:
                 queryset = queryset.filter(reference=word)
         return queryset, False

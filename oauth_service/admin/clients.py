@@ -49,6 +49,9 @@ class ClientAdmin(CountedDeletion):
         (_("Sign-out (OpenID Connect)"), {"classes": ("collapse",), "fields": SIGN_OUT_FIELDS}),
     )
 
+    def about(self, obj: Client) -> dict[str, Any]:
+        return {"client_id": obj.client_id}
+
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Client]:
         clients: models.QuerySet[Client] = super().get_queryset(request)
         return clients.annotate(live_grants=count_of_live("consent__client"))

@@ -44,6 +44,13 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
     linked_lookups = ("client__id__exact",)  # from the page of a client
     ordering = ("-given_at",)
     inlines = (GrantInline,)
+    tells_of_deletions = True
+
+    def about(self, obj: Consent) -> dict[str, Any]:
+        return {"user_id": obj.user_id, "client_id": obj.client.client_id}
+
+    def name_in_history(self, obj: Consent) -> str:
+        return f"{obj.client} · {obj.user_id}"
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         return (*user_fields("user"), "client__name", "client__client_id")
@@ -88,6 +95,14 @@ class GrantAdmin(ReadOnly, ModelAdmin):
     search_help_text = _("User, or the app's name or client ID")
     fields = ("client", "user", "scope", "created_at", "refreshed_at", "expires_at")
     ordering = ("-refreshed_at",)
+    tells_of_deletions = True
+
+    def about(self, obj: Grant) -> dict[str, Any]:
+        consent = obj.consent
+        return {"user_id": consent.user_id, "client_id": consent.client.client_id, "grant_id": obj.pk}
+
+    def name_in_history(self, obj: Grant) -> str:
+        return f"{obj.consent.client} · {obj.consent.user_id}"
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         return (*user_fields("consent__user"), "consent__client__name", "consent__client__client_id")

@@ -3,7 +3,7 @@
 from datetime import MAXYEAR, MINYEAR
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import ChangeList
@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from ..models.secret_columns import leads_to_secret
+from .events import EventfulAdmin
 
 LONGEST_SEARCH = 200  # characters; databases refuse a pattern of thousands
 MOST_WORDS = 10  # of a search: each is one more condition, and in the audit trail two more statements
@@ -47,7 +48,7 @@ class CheckedChangeList(ChangeList):
                 field.clean(value, None)  # not every lookup minds a number that the column's type has no room for
 
 
-class ModelAdmin(admin.ModelAdmin):
+class ModelAdmin(EventfulAdmin):
     """
     Base of every ModelAdmin of this app.
 

@@ -143,3 +143,8 @@ def _sentence_for(fault: Exception) -> str:
     except (DatabaseError, InterfaceError):
         pass  # it does not answer at all
     return f"The database refused: {' '.join(str(fault).split())}."
+
+
+def told(client: Client) -> str:
+    """What an event says of a client that was registered: its members, one a line, without secrets."""
+    return "\n".join(f"{name}: {value}" for name, value in metadata_of(client, openid=conf.is_openid()).items())

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from operator import itemgetter
@@ -43,6 +43,9 @@ class Event(models.TextChoices):
     APP_DEAUTHORISED = "app_deauthorised", _("app deauthorised")
     SIGNING_KEY_CHANGED = "signing_key_changed", _("signing key changed")
     BACKUP_RESTORED = "backup_restored", _("backup restored")
+    SIGNED_IN = "signed_in", _("signed in")
+    SIGNED_OUT = "signed_out", _("signed out")
+    ADMINISTERED = "administered", _("administration")
 
 
 class Outcome(models.TextChoices):
@@ -53,7 +56,7 @@ class Outcome(models.TextChoices):
 
 
 class Entry(NamedTuple):
-    """The columns of one row, but its key; user_id None and "" for what is not known."""
+    """The columns of one row, but its key; None for a user and "" for what is not known."""
 
     at: datetime
     event: str
@@ -66,6 +69,9 @@ class Entry(NamedTuple):
     address: str
     reference: str
     purge_at: datetime
+    actor_id: Any = None
+    by: str = ""
+    changes: str = ""
 
     def fitting(self) -> tuple["Entry", list[str]]:
         """The same as its columns can hold it, and the names of those that had to be changed for it."""
@@ -76,18 +82,32 @@ class Entry(NamedTuple):
                 changed[name] = ("" if text is None else str(text))[:length]
             elif len(text) > length or _ODD.search(text):
                 changed[name] = _ODD.sub("\ufffd", text)[:length]
-        if self.user_id is not None:
+        for name in _PERSONS:
+            if (given := getattr(self, name)) is None:
+                continue
             try:
-                key = get_user_model()._meta.pk.to_python(self.user_id)
+                key = get_user_model()._meta.pk.to_python(given)
             except ValidationError:
                 key = None
-            if key != self.user_id or type(key) is not type(self.user_id):
-                changed["user_id"] = key
+            if key != given or type(key) is not type(given):
+                changed[name] = key
         return (self._replace(**changed) if changed else self), list(changed)
 
-    def without_person(self) -> "Entry":
-        """The fact alone, of somebody who is not there any more."""
-        return self._replace(user_id=None, address="", reference="")
+    def persons(self) -> set[Any]:
+        """The users whom it names."""
+        return {self.user_id, self.actor_id} - {None}
+
+    def without(self, gone: Collection[Any]) -> "Entry":
+        """The fact alone, without those of its users who are gone; from where is whoever acted."""
+        left: dict[str, Any] = {name: None for name in _PERSONS if getattr(self, name) in gone}
+        if self.user_id in gone:
+            left["changes"] = ""
+        if (self.user_id if self.actor_id is None else self.actor_id) in gone:
+            left |= {"address": "", "reference": ""}
+        return self._replace(**left) if left else self
+
+
+_PERSONS = ("user_id", "actor_id")
 
 
 @cache
@@ -99,9 +119,17 @@ def _lengths() -> dict[str, int]:
 class AuditEventManager(PrimaryManager["AuditEvent"]):
     """Reads and writes of the audit trail."""
 
-    def add(self, entry: Entry) -> None:
-        """Write one row, at once; without its person if that user is being deleted or gone."""
+    def add(self, entry: Entry) -> list[Entry]:
+        """
+        Write one row, at once; without its person if that user is being deleted or gone.
+
+        Returns:
+            the entry, if it must wait as with add_all().
+        """
+        if len(entry.persons()) == 2:
+            return self.add_all([entry])  # to hold one while waiting for the other could end crosswise
         _insert.run(**entry._asdict())
+        return []
 
     def add_all(self, entries: Sequence[Entry]) -> list[Entry]:
         """
@@ -111,15 +139,13 @@ class AuditEventManager(PrimaryManager["AuditEvent"]):
             those that must wait: somebody holds their users' rows, to delete them perhaps.
         """
         with transaction.atomic(using=self.db):
-            ids = {entry.user_id for entry in entries if entry.user_id is not None}
+            ids = set().union(*(entry.persons() for entry in entries))
             there, held = _hold_users(ids, self.db) if ids else (set(), set())
-            known = there | {None}
-            rows = [
-                each if each.user_id in known else each.without_person() for each in entries if each.user_id not in held
-            ]
+            gone = ids - there
+            rows = [each.without(gone) if gone else each for each in entries if not held & each.persons()]
             if rows:
                 _insert.run_all(rows)
-        return [each for each in entries if each.user_id in held]
+        return [each for each in entries if held & each.persons()]
 
     def of_user(self, user_id: Any) -> "models.QuerySet[AuditEvent]":
         """A user's events, the latest first."""
@@ -132,7 +158,7 @@ class AuditEventManager(PrimaryManager["AuditEvent"]):
         Returns:
             of how many events, up to the most that were asked for.
         """
-        return self._forget(self.filter(user_id=user_id), most)
+        return self._forget(models.Q(user_id=user_id), models.Q(actor_id=user_id), most)
 
     def forget_the_deleted(self, *, most: int = MOST_FORGOTTEN) -> int:
         """
@@ -141,18 +167,36 @@ class AuditEventManager(PrimaryManager["AuditEvent"]):
         Returns:
             of how many events, up to the most that were asked for.
         """
-        users = _users(self.db).filter(pk=models.OuterRef("user_id"))
-        return self._forget(self.filter(~models.Exists(users), user_id__isnull=False), most)
 
-    def _forget(self, rows: "models.QuerySet[AuditEvent]", most: int) -> int:
-        return self.filter(pk__in=rows.values("pk")[:most]).update(user=None, address="", reference="")
+        def gone(name: str) -> models.Q:
+            users = _users(self.db).filter(pk=models.OuterRef(name))
+            return models.Q(~models.Exists(users), **{f"{name}__isnull": False})
+
+        return self._forget(gone("user_id"), gone("actor_id"), most)
+
+    def _forget(self, user: models.Q, actor: models.Q, most: int) -> int:
+        # From where is whoever acted: the user, unless it was staff.
+        was_user = {name: _unless_by_staff(name) for name in ("address", "reference")}
+        of_user: dict[str, Any] = {"user": None, "changes": "", **was_user}
+        of_actor: dict[str, Any] = {"actor": None, "address": "", "reference": ""}
+        changed = [
+            self.filter(pk__in=self.filter(which).values("pk")[:most]).update(**emptied)
+            for which, emptied in ((user, of_user), (actor, of_actor))
+        ]
+        return max(changed)
+
+
+def _unless_by_staff(name: str) -> models.Case:
+    return models.Case(models.When(actor_id__isnull=False, then=models.F(name)), default=models.Value(""))
 
 
 class AuditEvent(models.Model):
     """
     One event. Ids and words only: nothing in it opens anything.
 
-    Its user is a reference without a constraint, and its client a text: rows are written a moment after what they tell of, and
+    Its user is whom it concerns, and acted too, unless `by` says that it was staff (the actor) or a command.
+
+    Users are references without a constraint, and the client is a text: rows are written a moment after what they tell of, and
     none of them may fail because somebody was deleted meanwhile. They outlive both: without their client nothing is missing in
     them, without their user it is the person, and from where.
     """
@@ -176,6 +220,18 @@ class AuditEvent(models.Model):
     address = models.CharField(_("address"), max_length=45, blank=True)
     reference = models.CharField(_("reference"), max_length=64, blank=True)
     purge_at = models.DateTimeField(db_index=True, editable=False)
+    # Servers of the version before write rows without the columns from here on, until the last of them is replaced.
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("by whom"),
+    )
+    by = models.CharField(_("by"), max_length=60, blank=True, db_default="")
+    changes = models.CharField(_("changes"), max_length=2_000, blank=True, db_default="")
 
     objects = AuditEventManager()
 
@@ -186,6 +242,9 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["user", "at"], name="oauth_service_audit_user"),
             models.Index(fields=["client_id", "at"], name="oauth_service_audit_client"),
+            models.Index(
+                fields=["actor", "at"], name="oauth_service_audit_actor", condition=models.Q(actor__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -197,17 +256,19 @@ class _Insert(Write):
 
     def __init__(self) -> None:
         super().__init__(lambda: AuditEvent, lambda: insert(AuditEvent))
-        self._of_somebody: dict[str, Compiled] = {}
+        self._of_somebody: dict[tuple[str, ...], Compiled] = {}
 
     def run(self, **values: Any) -> int:
         """Write one row; of a user who is gone, or goes at this moment, without the person."""
-        if values["user_id"] is None:
+        persons = [name for name in _PERSONS if values[name] is not None]
+        if not persons:
             return super().run(**values)
         connection = self._connection()
+        key = connection.alias, *persons
         try:
-            compiled = self._of_somebody[connection.alias]
+            compiled = self._of_somebody[key]
         except KeyError:
-            compiled = self._of_somebody.setdefault(connection.alias, self._compile_of_somebody(connection))
+            compiled = self._of_somebody.setdefault(key, self._compile_of_somebody(connection, persons))
         return driver.write(connection, compiled.sql, compiled.bind(values))
 
     def run_all(self, entries: Sequence[Entry]) -> None:
@@ -235,9 +296,10 @@ class _Insert(Write):
                 ]
                 cursor.execute(f"{head} VALUES {', '.join([row] * len(some))}", values)
 
-    def _compile_of_somebody(self, connection: Any) -> Compiled:
+    def _compile_of_somebody(self, connection: Any, persons: Sequence[str]) -> Compiled:
         """
-        The INSERT of one row whose user is looked up in it, and on PostgreSQL held.
+        The INSERT of one row whose user is looked up in it, and on PostgreSQL held; its user and its actor are the same if it
+        has both.
 
         So a deletion either finds the row, or has left no user to put into it.
         """
@@ -247,12 +309,12 @@ class _Insert(Write):
         pk = quote(users.pk.column)
         person = f"SELECT {pk} AS id FROM {quote(users.db_table)} WHERE {pk} = %s{hold}"  # noqa: S608 - names of the model's
         is_there = "CASE WHEN EXISTS (SELECT 1 FROM person) THEN %s ELSE '' END"
-        instead = {"user_id": "(SELECT id FROM person)", "address": is_there, "reference": is_there}
+        instead = dict.fromkeys(persons, "(SELECT id FROM person)") | {"address": is_there, "reference": is_there}
         head = compiled.sql.partition(" VALUES ")[0]
         row = ", ".join(instead.get(name, "%s") for name, _ in compiled.parameters)
-        user = [each for each in compiled.parameters if each[0] == "user_id"]
-        others = [each for each in compiled.parameters if each[0] != "user_id"]
-        return Compiled(f"WITH person AS ({person}) {head} VALUES ({row})", [*user, *others])
+        looked_up = [each for each in compiled.parameters if each[0] == persons[0]]
+        others = [each for each in compiled.parameters if each[0] not in persons]
+        return Compiled(f"WITH person AS ({person}) {head} VALUES ({row})", [*looked_up, *others])
 
 
 def _hold_users(ids: Iterable[Any], alias: str) -> tuple[set[Any], set[Any]]:

@@ -40,16 +40,26 @@ def remember(sender: object, request: HttpRequest | None = None, user: Any = Non
     _keep(request, user, sid=sid, auth_time=timezone.now(), acr=conf.ACR(), amr=getattr(request, AMR_ATTRIBUTE, ()))
 
 
+def announce_sign_in(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
+    """Pass Django's own signal of a sign-in (user_logged_in) on as an event of ours."""
+    if user is not None and _is_of_a_browser(request):
+        with signals.within(_context_of(request)):
+            signals.announce(signals.signed_in, user_id=user.pk)
+
+
+def announce_sign_out(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
+    """Pass Django's own signal of a sign-out (user_logged_out) on as an event of ours."""
+    if user is not None and _is_of_a_browser(request):
+        with signals.within(_context_of(request)):
+            signals.announce(signals.signed_out, user_id=user.pk)
+
+
 def announce_refused(
     sender: object, credentials: dict[str, object], request: HttpRequest | None = None, **_: object
 ) -> None:
     """Pass Django's own signal of a refused sign-in (user_login_failed) on as an event of ours."""
-    # On a page that is not ours, the admin's or the host project's, nothing but this request tells from where.
-    context = signals.current_request()
-    if not context.endpoint and request is not None:
-        context = RequestContext(address=address_of(request.META))
     name = conf.claimed_name(str(credentials.get("username", "")))
-    with signals.within(context):
+    with signals.within(_context_of(request)):
         signals.announce(signals.login_refused, username=name, reason="wrong username or password")
 
 
@@ -85,6 +95,19 @@ def kept_event(session: SessionBase, user: Any) -> AuthenticationEvent | None:
     if not kept or kept.get("user") != str(user.pk) or conf.AUTHENTICATION_EVENT():
         return None
     return _event(kept)
+
+
+def _is_of_a_browser(request: HttpRequest | None) -> bool:
+    # A session that a test or a script makes has nothing behind it, and nobody has signed in.
+    return request is not None and request.method is not None
+
+
+def _context_of(request: HttpRequest | None) -> RequestContext:
+    context = signals.current_request()
+    if context.endpoint or request is None:
+        return context
+    # On a page that is not ours, the admin's or the host project's, nothing but this request tells from where.
+    return RequestContext(address=address_of(request.META))
 
 
 def sid_of(request: HttpRequest) -> UUID | None:

@@ -64,6 +64,9 @@ _EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
     signals.app_deauthorised: (Event.APP_DEAUTHORISED, Outcome.DONE, ""),
     signals.signing_key_changed: (Event.SIGNING_KEY_CHANGED, Outcome.DONE, ""),
     signals.backup_restored: (Event.BACKUP_RESTORED, Outcome.DONE, ""),
+    signals.signed_in: (Event.SIGNED_IN, Outcome.DONE, ""),
+    signals.signed_out: (Event.SIGNED_OUT, Outcome.DONE, ""),
+    signals.administered: (Event.ADMINISTERED, Outcome.DONE, ""),
 }
 # Anybody can be refused, as often as they like.
 _ONE_A_MINUTE = {Event.LOGIN_REFUSED.value, Event.CLIENT_REFUSED.value}
@@ -75,6 +78,7 @@ _AT_ONCE = {
     signals.app_deauthorised,
     signals.signing_key_changed,
     signals.backup_restored,
+    signals.administered,
 }
 
 
@@ -159,6 +163,9 @@ def _record(
     username: str = "",
     action: str = "",
     kid: str = "",
+    model: str = "",
+    object_id: str = "",
+    changes: str = "",
     last_used_at: datetime | None = None,
     **_: object,
 ) -> None:
@@ -181,10 +188,13 @@ def _record(
         client_id=_claimed(client_id) if signal is signals.client_refused else client_id,
         grant_id=grant_id,
         scope=scope,
-        reason=reason or why or token_type or f"{action} {kid}".strip(),
+        reason=reason or why or token_type or " ".join(filter(None, (action, kid, model, object_id))),
         address=context.address[:45],
         reference=context.reference if context.endpoint else "",
         purge_at=now + lifetime,
+        actor_id=context.actor_id,
+        by=context.by,
+        changes=changes,
     )
     if is_test_run():
         # What waits would be written into the next test, or into the real database at the end; and the writer's connection
@@ -193,12 +203,13 @@ def _record(
         return
     if signal in _AT_ONCE:
         try:
-            AuditEvent.objects.add(_fitting(entry))
+            held = AuditEvent.objects.add(_fitting(entry))
         except Exception as fault:
             # What it tells of is true already; the writer has more time than this request.
             logger.warning("audit: %s could not be written at once, and waits: %s", entry.event, _in_a_line(fault))
         else:
-            return
+            if not held:
+                return
     _trail.put(entry)
 
 

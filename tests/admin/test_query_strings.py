@@ -55,6 +55,7 @@ def rows(db: None, alice: User, settings: Settings) -> None:
         "user_id": user.pk,
         "client_id": "app",
         "grant_id": None,
+        "actor_id": None,
         "purge_at": later,
     }
     AuditEvent.objects.add_all([Entry(**values)])

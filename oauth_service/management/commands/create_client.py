@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.urls import reverse
 from django.utils import timezone
 
@@ -15,6 +15,7 @@ from oauth_service import conf
 from oauth_service.clients import logo, sector
 from oauth_service.grant_types import GRANT_TYPES, fault_of_names
 from oauth_service.management import clients
+from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Client
 from oauth_service.outbound.documents import DocumentUnavailable
 from oauth_service.protocol import client_authentication, pkce
@@ -22,7 +23,7 @@ from oauth_service.watch.doctor import facts, registration
 from oauth_service.web.reports import nothing_reported
 
 
-class Command(BaseCommand):
+class Command(RecordedCommand):
     """Register a client application."""
 
     help = "Register a client application and print its client_id, and once its client_secret."
@@ -52,6 +53,7 @@ class Command(BaseCommand):
         if fault := sector.fault_of(client):
             raise CommandError(f"--sector-identifier-uri: {fault}")
         client.save(force_insert=True)
+        self.announce("added", "client", object_id=client.pk, client_id=client.client_id, changes=clients.told(client))
         self._fetch_logo(client)
         self._warn(client)
         if options["json"]:

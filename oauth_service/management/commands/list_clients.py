@@ -3,15 +3,14 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from oauth_service.management import clients
+from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Client
 
 COLUMNS = ("client_id", "name", "type", "active")
 
 
-class Command(BaseCommand):
+class Command(RecordedCommand):
     """List the client applications."""
 
     help = "List the client applications. No secret is printed."

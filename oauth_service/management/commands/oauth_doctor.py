@@ -7,19 +7,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db.utils import Error
 from django.shortcuts import resolve_url
 from django.utils import timezone
 
 from oauth_service import conf
 from oauth_service.grant_types import GRANT_TYPES
+from oauth_service.management.recorded import RecordedCommand
 from oauth_service.watch.doctor import facts, inside, outbox, outside, registration, report, servers, signing
 from oauth_service.watch.doctor.finding import Finding
 from oauth_service.watch.doctor.survey import survey
 
 
-class Command(BaseCommand):
+class Command(RecordedCommand):
     """Look at the deployment from inside, at each of several servers with --server, and from outside with --url."""
 
     help = (

@@ -7,10 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from oauth_service import conf
+from oauth_service.management.recorded import RecordedCommand
 from oauth_service.protocol.errors import TemporarilyUnavailable
 from oauth_service.protocol.jwt import ALGORITHMS
 from oauth_service.tokens import keys
@@ -19,7 +20,7 @@ from oauth_service.tokens.keys import CannotRotate, KeyState
 COLUMNS = ("kid", "algorithm", "state", "signs_from", "signs_until", "published_until", "source")
 
 
-class Command(BaseCommand):
+class Command(RecordedCommand):
     """What an operator does with signing keys. Private parts are never printed."""
 
     help = "See, rotate, import and retire the keys that sign ID tokens. The server makes and rotates them by itself."

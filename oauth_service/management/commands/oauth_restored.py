@@ -4,9 +4,10 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from oauth_service.management.clients import needs_tables
+from oauth_service.management.recorded import RecordedCommand
 from oauth_service.watch import restored
 
 WARNING = """\
@@ -19,7 +20,7 @@ Clients and accounts are as they were at the backup. What was changed since has 
 """
 
 
-class Command(BaseCommand):
+class Command(RecordedCommand):
     """End all that was issued before a backup was put back."""
 
     help = "End every code, token, consent, signing key and session, after a backup of the database was put back."

@@ -3,13 +3,14 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
+from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models.purge import forget_the_deleted, sweep, sweep_void
 
 
-class Command(BaseCommand):
+class Command(RecordedCommand):
     """Delete every row whose time is over or whose consent is gone, and users who are gone from the audit trail, in batches."""
 
     help = (
@@ -28,6 +29,9 @@ class Command(BaseCommand):
             count += deleted
         while deleted := sweep_void(batch=options["batch"]):  # at the end, as it looks at all that is left
             count += deleted
-        while forget_the_deleted(batch=options["batch"]):
-            pass
+        forgotten = 0
+        while found := forget_the_deleted(batch=options["batch"]):
+            forgotten += found
+        if count or forgotten:
+            self.announce("purged", "rows", changes=f"{count} deleted, {forgotten} events without their user")
         self.stdout.write(f"{count} {'row' if count == 1 else 'rows'} deleted.")

@@ -3,14 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from oauth_service.management import clients
+from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Client
 from oauth_service.web.reports import nothing_reported
 
 
-class Command(BaseCommand):
+class Command(RecordedCommand):
     """Rotate the secret of a client application."""
 
     help = (
@@ -37,6 +38,12 @@ class Command(BaseCommand):
         secret = "" if options["end_previous"] else Client.objects.rotate_secret(client)
         if options["at_once"] or options["end_previous"]:
             Client.objects.end_previous_secret(client)
+        done = [
+            bool(secret) * "secret rotated",
+            (options["at_once"] or options["end_previous"]) * "earlier secrets ended",
+        ]
+        changes = ", ".join(filter(None, done))
+        self.announce("changed", "client", object_id=client.pk, client_id=client.client_id, changes=changes)
         if options["json"]:
             clients.write_json(self.stdout, clients.members_of(client, secret=secret))
             return

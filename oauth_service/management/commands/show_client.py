@@ -3,12 +3,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from oauth_service.management import clients
+from oauth_service.management.recorded import RecordedCommand
 
 
-class Command(BaseCommand):
+class Command(RecordedCommand):
     """Show one client application."""
 
     help = "Show how a client application is registered, as the specifications name it. No secret is printed."

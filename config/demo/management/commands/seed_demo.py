@@ -5,14 +5,15 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
 from oauth_service import database
+from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Client
 
 
-class Command(BaseCommand):
+class Command(RecordedCommand):
     """Make the guide's cast, as far as it is not there yet. What a person changed since stays as it is."""
 
     help = (
@@ -24,6 +25,8 @@ class Command(BaseCommand):
             raise CommandError("The demo's passwords are public: seed_demo runs with DEBUG only.")
         with transaction.atomic(using=database.ours()):
             made = [name for name, make in CAST.items() if make()]
+            if made:
+                self.announce("added", "demo", changes=", ".join(made))
         self.stdout.write(f"Made {', '.join(made)}." if made else "Everybody is there already.")
 
 
