@@ -327,7 +327,8 @@ def _hold_users(ids: Iterable[Any], alias: str) -> tuple[set[Any], set[Any]]:
         the ids of users who are there, and of those whom somebody else holds.
     """
     connection, users = connections[alias], _users(alias)
-    text, parameters = users.filter(pk__in=ids).values_list("pk").query.sql_with_params()
+    # Not by Query.sql_with_params(), which writes for the default database.
+    text, parameters = users.filter(pk__in=ids).values_list("pk").query.get_compiler(alias).as_sql()
     if connection.vendor == "postgresql":
         text += " FOR KEY SHARE SKIP LOCKED"
     with connection.cursor() as cursor:
