@@ -39,6 +39,10 @@ class OAuthServiceConfig(AppConfig):
         for owner in (*users, *clients):
             pre_delete.connect(lock_owner_before_delete, sender=owner, dispatch_uid="oauth_service.hold_owner")
         audit.connect(users)
+        if conf.END_CONNECTIONS_ON_PASSWORD_CHANGE():
+            from .people import new_password
+
+            new_password.connect(users)
         if conf.counts() and not checks.fault_of_metrics():  # else the checks say why nothing is counted
             from .watch import metrics
 

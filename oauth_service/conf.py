@@ -132,6 +132,12 @@ CONNECTION_LIFETIME: Setting[timedelta | None] = Setting(
     none="as long as it is refreshed",
     check="E010",
 )
+END_CONNECTIONS_ON_PASSWORD_CHANGE = Setting(
+    "OAUTH_SERVICE_END_CONNECTIONS_ON_PASSWORD_CHANGE",
+    bool,
+    False,
+    "Whether a new password ends all connections of its user, and codes that wait. [passwords.md](passwords.md) says more.",
+)
 TOKEN_KEY = Setting(
     "OAUTH_SERVICE_TOKEN_KEY",
     str,

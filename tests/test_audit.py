@@ -81,7 +81,7 @@ def test_every_event_has_its_row(played: Guide) -> None:
         ("token_issued", "done", ""),
         ("refresh_shared", "done", "its refresh tokens are used twice again and again"),
         ("refresh_retried", "done", ""),
-        ("app_deauthorised", "done", ""),
+        ("app_deauthorised", "done", "by the user"),
         ("signing_key_changed", "done", f"made {SigningKey.objects.get().kid}"),
         ("backup_restored", "done", "0 consents, 0 client secrets, 0 signing keys"),
         ("consent_given", "done", ""),

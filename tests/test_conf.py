@@ -32,6 +32,7 @@ def test_the_defaults() -> None:
         "REFRESH_TOKEN_LIFETIME": timedelta(days=30),
         "REFRESH_RETRY_WINDOW": timedelta(minutes=2),
         "END_SHARED_CONNECTIONS": False,
+        "END_CONNECTIONS_ON_PASSWORD_CHANGE": False,
         "CONNECTION_LIFETIME": None,
         "AUDIT_LIFETIME": timedelta(days=90),
         "TOKEN_KEY": "",

@@ -83,7 +83,8 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
 
     def _withdraw(self, consent: Consent) -> None:
         Consent.objects.withdraw(consent)
-        signals.announce(signals.app_deauthorised, user_id=consent.user_id, client_id=consent.client.client_id)
+        facts = {"user_id": consent.user_id, "client_id": consent.client.client_id, "reason": "by staff"}
+        signals.announce(signals.app_deauthorised, **facts)
 
 
 @admin.register(Grant)

@@ -24,7 +24,8 @@ def deauthorise(request: HttpRequest) -> HttpResponseBase:
     consent = mine.filter(client__client_id=client_id).select_related("client").first()
     if consent:
         Consent.objects.withdraw(consent)
-        signals.announce(signals.app_deauthorised, user_id=request.user.pk, client_id=client_id)
+        facts = {"user_id": request.user.pk, "client_id": client_id, "reason": "by the user"}
+        signals.announce(signals.app_deauthorised, **facts)
         name = consent.client.name
         messages.success(request, _("%(app)s no longer has access.") % {"app": name}, fail_silently=True)
     else:

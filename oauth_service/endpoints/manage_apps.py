@@ -71,7 +71,13 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
         for consent in Consent.objects.of_user(request.user.pk, now=timezone.now())
     ]
     response = render_page(
-        request, "manage_apps", {"connections": connections, "activities": _activities_of(request.user.pk)}
+        request,
+        "manage_apps",
+        {
+            "connections": connections,
+            "activities": _activities_of(request.user.pk),
+            "ends_on_password_change": conf.END_CONNECTIONS_ON_PASSWORD_CHANGE(),
+        },
     )
     # Whose session has ended meanwhile is sent from a form on this page to the login, and another than ours may lead on.
     is_ours = resolve_url(settings.LOGIN_URL).rstrip("/") == reverse("oauth_service:login").rstrip("/")

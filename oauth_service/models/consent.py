@@ -81,6 +81,22 @@ class ConsentManager(PrimaryManager["Consent"]):
 
         database.run_transaction(delete)
 
+    def withdraw_all(self, user_id: Any) -> list[str]:
+        """
+        Cut every client off from a user, in one transaction.
+
+        Returns:
+            the client_id of each.
+        """
+
+        def delete() -> list[str]:
+            mine = list(self.filter(user_id=user_id).select_related("client"))
+            for consent in mine:
+                self.withdraw(consent)
+            return [consent.client.client_id for consent in mine]
+
+        return database.run_transaction(delete)
+
     def of_user(self, user_id: Any, *, now: datetime) -> "models.QuerySet[Consent]":
         """A user's connected apps, each with `connection_count` and `last_used_at` of its live grants."""
         live = models.Q(grants__expires_at__gt=now)
