@@ -1,6 +1,7 @@
 """The limit on failures of client authentication: whom it stops, whom it must not stop, and what it costs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -221,11 +222,20 @@ def one_at_a_time() -> Throttle:
     return Throttle("test", at_once=1)
 
 
-def flooded(limit: Throttle) -> Throttle:
-    """The same after several slow checks were in vain."""
-    for _ in range(throttle.FLOOD):
-        limit.was_in_vain()
+def flooded(limit: Throttle, *addresses: str) -> Throttle:
+    """The same after several slow checks were in vain, each from another address unless these are named."""
+    for number in range(throttle.SUSPECT):
+        address = addresses[number % len(addresses)] if addresses else f"10.0.0.{number}"
+        with signals.request_context("test", "POST", address, ""):
+            limit.was_in_vain()
     return limit
+
+
+@contextmanager
+def checked(limit: Throttle, name: str, *, address: str) -> Iterator[None]:
+    """A slow check for a request from an address."""
+    with signals.request_context("test", "POST", address, ""), limit.slow_check(name):
+        yield
 
 
 def test_in_a_flood_nobody_waits_for_a_slow_check(one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,6 +305,82 @@ def test_after_a_while_it_is_calm_again(one_at_a_time: Throttle, monkeypatch: py
     assert one_at_a_time._is_calm()
 
 
+def test_an_address_that_floods_gets_what_nobody_else_wants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One turn of two at most, none while somebody waits, and it waits for none."""
+    monkeypatch.setattr(throttle, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+    limit = flooded(Throttle("test", at_once=2), HERE)
+    with checked(limit, "a", address=HERE):
+        with pytest.raises(TooManyFailures), checked(limit, "b", address=HERE):
+            pass
+        with checked(limit, "c", address=ELSEWHERE):
+            pass
+    with (
+        checked(limit, "c", address=ELSEWHERE),
+        pytest.raises(TooManyFailures),
+        checked(limit, "a", address=HERE),
+    ):
+        pass
+
+
+def test_others_wait_for_their_turn_while_an_address_floods(
+    one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a single turn, too: who floods does not come between."""
+    monkeypatch.setattr(throttle, "PATIENCE_SECONDS", PATIENCE_SECONDS)
+    flooded(one_at_a_time, HERE)
+    assert one_at_a_time._is_calm()
+
+    def wait() -> bool:
+        with checked(one_at_a_time, "b", address=ELSEWHERE):
+            return True
+
+    with checked(one_at_a_time, "a", address=HERE):
+        waiting = started(wait)
+    assert waiting.result(PATIENCE_SECONDS)
+
+
+def test_a_flood_under_many_names_is_stopped_for_its_address(settings: Settings) -> None:
+    """Each name is below its limit; together they are ten times as many."""
+    settings.OAUTH_SERVICE_FAILURE_LIMIT = 2
+    limit = Throttle("test", at_once=2)
+    for number in range(2 * throttle.NAMES_AN_ADDRESS):
+        with checked(limit, f"random {number}", address=HERE):
+            limit.was_in_vain()
+    with pytest.raises(TooManyFailures) as refusal, checked(limit, "another", address=HERE):
+        pass
+    assert refusal.value.retry_after > 1
+    with checked(limit, "another", address=ELSEWHERE):
+        pass
+    failure_counts.forget_all()
+
+
+def test_who_was_right_there_before_is_not_stopped_by_others_at_the_address(settings: Settings) -> None:
+    """A neighbour behind the same address must not be able to lock anybody out."""
+    settings.OAUTH_SERVICE_FAILURE_LIMIT = 2
+    limit = Throttle("test", at_once=1)
+    with checked(limit, "alice", address=HERE):
+        limit.was_right("alice")
+    for number in range(2 * throttle.NAMES_AN_ADDRESS):
+        with checked(limit, f"random {number}", address=HERE):
+            limit.was_in_vain()
+    with pytest.raises(TooManyFailures), checked(limit, "bob", address=HERE):
+        pass
+    with checked(limit, "alice", address=HERE):
+        pass
+    with pytest.raises(TooManyFailures), checked(limit, "ALICE", address=HERE):
+        pass
+    failure_counts.forget_all()
+
+
+def test_no_more_addresses_are_remembered_than_fit(one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood from everywhere must not fill the memory."""
+    monkeypatch.setattr(throttle, "MOST_ADDRESSES", 5)
+    for number in range(10):
+        with signals.request_context("test", "POST", f"10.0.0.{number}", ""):
+            one_at_a_time.was_in_vain()
+    assert list(one_at_a_time._in_vain_at) == [f"10.0.0.{number}" for number in range(5, 10)]
+
+
 def test_a_slow_check_that_must_wait_is_told_to_the_client(guide: Guide) -> None:
     """As the limit itself: 429 and when to come back."""
     with flooded(throttle.CLIENTS).slow_check("somebody"):
@@ -306,7 +392,7 @@ def test_a_slow_check_that_must_wait_is_told_to_the_client(guide: Guide) -> None
 
 def test_both_kinds_together_leave_a_thread() -> None:
     """A worker has four by default (SERVE_THREADS)."""
-    assert throttle.LOGINS._slots._value + throttle.CLIENTS._slots._value < 4
+    assert throttle.LOGINS._turns.at_once + throttle.CLIENTS._turns.at_once < 4
 
 
 # -- where it is counted ---------------------------------------------------------------------------------------------

@@ -139,6 +139,7 @@ def _prove_slowly(client: ClientRow, doubtful: Iterable[tuple[bytes, Secret, Sec
             # Another thread may have proven it while this one waited for its turn.
             if digest in _remembered or check_password(secret.reveal(), kept.reveal()):
                 _remember(digest)
+                throttle.CLIENTS.was_right(client.client_id)
                 return
             _refute(digest)
         throttle.CLIENTS.was_in_vain()

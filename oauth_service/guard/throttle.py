@@ -1,9 +1,11 @@
 """
 A limit on failures: of a login for each account and address, of client authentication for each client and address.
 
-Never for an address alone, as many honest people and clients share one; and never for an account or client alone, as anybody
-could lock its owner out. What comes from many addresses at once is stopped by another bound: only so many slow password hashes
-run at a time in a process, and once several were in vain nobody waits for a turn.
+Never for an account or client alone, as anybody could lock its owner out. For an address alone the limit is ten times as high, as
+many honest people and clients share one; and who has proven themselves from there before is not stopped by it.
+
+Only so many slow password hashes run at a time in a process. An address from which several were in vain gets a turn that nobody
+else wants, so that others find one. When it is a flood from many addresses, nobody waits for a turn.
 """
 
 import hashlib
@@ -11,9 +13,10 @@ import ipaddress
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.errors import StorageError
@@ -23,14 +26,22 @@ from .. import conf, signals
 from ..protocol.claimed_name import ClaimedName
 from ..protocol.errors import TooManyFailures
 from .failure_counts import CacheStorage
+from .turns import Turns
 
 logger = logging.getLogger("oauth_service.throttle")
 
 FLOOD = 3
 FLOOD_SECONDS = 10
-PATIENCE_SECONDS = 1
+SUSPECT = 5  # checks in vain from one address
+SUSPECT_SECONDS = 60
+PATIENCE_SECONDS = 5
 BUSY_SECONDS = 1
+NAMES_AN_ADDRESS = 10  # so many times the limit for a name
+KNOWN_SECONDS = 30 * 86_400  # for how long who was right stays known at an address
+MOST_ADDRESSES = 1000  # whose latest failures are remembered; the oldest are forgotten
 IPV6_NETWORK_BITS = 64
+ANY_NAME = "\0"  # no name is that: counts the failures of an address for whatever name
+T = TypeVar("T")
 
 
 class Throttle:
@@ -45,9 +56,11 @@ class Throttle:
 
     def __init__(self, kind: str, *, at_once: int, memory: str = "") -> None:
         self._kind = kind
-        self._limiter = SlidingWindowCounterRateLimiter(CacheStorage(memory or kind))
-        self._slots = threading.BoundedSemaphore(at_once)
-        self._in_vain_at: deque[float] = deque(maxlen=FLOOD)
+        self._storage = CacheStorage(memory or kind)
+        self._limiter = SlidingWindowCounterRateLimiter(self._storage)
+        self._turns = Turns(at_once)
+        self._in_vain_at: OrderedDict[str, deque[float]] = OrderedDict()
+        self._noting = threading.Lock()
 
     def count(self, name: str) -> None:
         """
@@ -56,7 +69,7 @@ class Throttle:
         Raises:
             TooManyFailures: there was none left.
         """
-        self._refuse_unless(self._limiter.hit, name)
+        self._refuse_unless(self._limiter.hit, _limit(), name)
 
     @contextmanager
     def slow_check(self, name: str) -> Iterator[None]:
@@ -64,65 +77,98 @@ class Throttle:
         A block that may cost a password hash, and counts what fails before it ends.
 
         Raises:
-            TooManyFailures: from this address too many have failed for this name, or too many are being checked.
+            TooManyFailures: from this address too many have failed, for this name or for any, or too many are being checked.
         """
-        self._refuse_unless(self._limiter.test, name)
-        self._take_slot(name)
+        self._refuse_unless(self._limiter.test, _limit(), name)
+        is_known = self._ask(lambda: self._storage.get(self._known_key(name)) > 0, otherwise=False)
+        if not is_known:
+            self._refuse_unless(self._limiter.test, _limit(NAMES_AN_ADDRESS), ANY_NAME)
+        self._take_turn(name, is_known=is_known)
         try:
             # The limit may have been met meanwhile. As failures are counted within the block, no more guesses can pass it
-            # together than there are slots.
-            self._refuse_unless(self._limiter.test, name)
+            # together than there are turns.
+            self._refuse_unless(self._limiter.test, _limit(), name)
             yield
         finally:
-            self._slots.release()
+            self._turns.give_back(_network())
 
     def was_in_vain(self) -> None:
-        """Say of a slow check that what it looked at was wrong."""
-        self._in_vain_at.append(time.monotonic())
+        """Say of a slow check that what it looked at was wrong, whatever the name."""
+        self._ask(lambda: self._limiter.hit(_limit(NAMES_AN_ADDRESS), self._key(ANY_NAME)), otherwise=False)
+        with self._noting:
+            self._in_vain_at.setdefault(_network(), deque(maxlen=SUSPECT)).append(time.monotonic())
+            self._in_vain_at.move_to_end(_network())
+            if len(self._in_vain_at) > MOST_ADDRESSES:
+                self._in_vain_at.popitem(last=False)
+
+    def was_right(self, name: str) -> None:
+        """Say of a slow check that what it looked at was right: failures of others at the address do not stop this name."""
+        self._ask(lambda: self._storage.incr(self._known_key(name), KNOWN_SECONDS), otherwise=0)
 
     def calm_down(self) -> None:
         """Forget what was in vain."""
-        self._in_vain_at.clear()
+        with self._noting:
+            self._in_vain_at.clear()
 
-    def _refuse_unless(self, is_within: Callable[[RateLimitItem, str], bool], name: str) -> None:
-        limit, key = _limit(), self._key(name)
-        try:
-            if is_within(limit, key):
-                return
-            free_at = self._limiter.get_window_stats(limit, key).reset_time
-        except StorageError:
-            # To refuse everybody would be an outage made of a cache's. The slots still bound what guessing costs us.
-            logger.exception("failures are not counted: the cache does not answer")
+    def _refuse_unless(self, is_within: Callable[[RateLimitItem, str], bool], limit: RateLimitItem, name: str) -> None:
+        key = self._key(name)
+        # To refuse everybody would be an outage made of a cache's. The turns still bound what guessing costs us.
+        if self._ask(lambda: is_within(limit, key), otherwise=True):
             return
+        free_at = self._ask(lambda: self._limiter.get_window_stats(limit, key).reset_time, otherwise=0.0)
         raise TooManyFailures(
             "too many attempts failed: wait for the seconds in Retry-After",
             retry_after=max(0, int(free_at - time.time())) + 1,
             detail=f"{self._kind} {name!r}: too many failures from one address",
         )
 
-    def _take_slot(self, name: str) -> None:
-        if self._slots.acquire(blocking=False):
-            return
-        # Honest ones that come together, such as all of a client's right after a start, take turns. Once several were in vain
-        # the others may be a flood: it must not find the workers waiting for it.
-        if self._is_calm() and self._slots.acquire(timeout=PATIENCE_SECONDS):
-            if self._is_calm():
+    def _ask(self, question: Callable[[], T], *, otherwise: T) -> T:
+        """What the cache says; if it does not answer, something else."""
+        try:
+            return question()
+        except StorageError:
+            logger.exception("failures are not counted: the cache does not answer")
+            return otherwise
+
+    def _take_turn(self, name: str, *, is_known: bool) -> None:
+        who = _network()
+        if self._is_suspect(is_known=is_known):
+            if self._turns.take_last(who):
                 return
-            self._slots.release()
+        elif self._turns.take(who, patience=0, is_first=is_known):
+            return
+        # Honest ones that come together, such as all of a client's right after a start, take turns. Once several were in vain,
+        # from here and there, the others may be a flood: it must not find the workers waiting for it.
+        elif self._is_calm() and self._turns.take(who, patience=PATIENCE_SECONDS, is_first=is_known):
+            if self._is_calm() and not self._is_suspect(is_known=is_known):
+                return
+            self._turns.give_back(who)
         raise TooManyFailures(
             "too many secrets are being checked: try again in a moment",
             retry_after=BUSY_SECONDS,
             detail=f"{self._kind} {name!r}: too many password hashes at once",
         )
 
+    def _is_suspect(self, *, is_known: bool) -> bool:
+        """Whether several checks were in vain lately from the address of this request."""
+        with self._noting:
+            return not is_known and _is_suspect(self._in_vain_at.get(_network(), ()))
+
     def _is_calm(self) -> bool:
-        latest = tuple(self._in_vain_at)
+        # One address alone is no flood that concerns others: those that are suspect get what is left, and of each other one
+        # fewer count than make a flood.
+        with self._noting:
+            of_each = [list(at)[1 - FLOOD :] for at in self._in_vain_at.values() if not _is_suspect(at)]
+        latest = sorted(at for each in of_each for at in each)[-FLOOD:]
         return len(latest) < FLOOD or time.monotonic() - latest[0] > FLOOD_SECONDS
+
+    def _known_key(self, name: str) -> str:
+        return f"oauth_service/{self._key(name)}/known"
 
     def _key(self, name: str) -> str:
         # A digest: the cache need not know who signs in from where, and some take neither spaces nor long keys.
         typed = name.reveal() if isinstance(name, ClaimedName) else name
-        words = f"{self._kind}\0{_network(signals.current_request().address)}\0{typed}"
+        words = f"{self._kind}\0{_network()}\0{typed}"
         return hashlib.sha256(words.encode(errors="replace")).hexdigest()
 
 
@@ -140,14 +186,19 @@ def calm_down() -> None:
         each.calm_down()
 
 
-def _limit() -> RateLimitItem:
+def _limit(times: int = 1) -> RateLimitItem:
     return RateLimitItemPerSecond(
-        conf.FAILURE_LIMIT(), int(conf.FAILURE_WINDOW().total_seconds()), namespace="oauth_service"
+        conf.FAILURE_LIMIT() * times, int(conf.FAILURE_WINDOW().total_seconds()), namespace="oauth_service"
     )
 
 
-def _network(address: str) -> str:
-    """An IPv6 address stands for its network of 64 bits: that many each subscriber has to choose from."""
+def _is_suspect(in_vain_at: Sequence[float]) -> bool:
+    return len(in_vain_at) >= SUSPECT and time.monotonic() - in_vain_at[-SUSPECT] <= SUSPECT_SECONDS
+
+
+def _network() -> str:
+    """From where the request comes. An IPv6 address stands for its network of 64 bits: each subscriber has as many."""
+    address = signals.current_request().address
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

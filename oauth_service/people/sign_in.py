@@ -33,11 +33,13 @@ class LimitedForm(AuthenticationForm):
         try:
             with throttle.LOGINS.slow_check(name):
                 try:
-                    return super().clean()
+                    cleaned = super().clean()
                 except ValidationError:
                     throttle.LOGINS.was_in_vain()
                     throttle.LOGINS.count(name)
                     raise
+                throttle.LOGINS.was_right(name)
+                return cleaned
         except TooManyFailures as refusal:
             signals.announce(signals.login_refused, username=conf.claimed_name(username), reason="throttled")
             self.refusal = refusal

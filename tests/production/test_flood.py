@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.production import sign_ins
 from tests.production.deployment import Deployment, Served, manage, serving
 
 FLOODERS = 20
@@ -85,3 +86,12 @@ def test_a_flood_of_wrong_secrets_does_not_occupy_the_workers(one_worker: Served
     assert set(statuses) == {401, 429}
     assert statuses[429] > statuses[401]
     assert statistics.median(took) < 0.5
+
+
+@pytest.mark.production
+def test_people_sign_in_during_a_flood_of_random_names(on_postgres: Deployment, log_path: Path) -> None:
+    """From one address, without a proxy: of 29 right passwords 27 used to get 429."""
+    with serving(on_postgres.environment(), log_path=log_path) as served, sign_ins.flood(served.url) as statuses:
+        answers = [sign_ins.sign_in(served.url) for _ in range(15)]
+    assert Counter(answers) == {302: 15}
+    assert statuses[429] > statuses[200]

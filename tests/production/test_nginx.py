@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from config.sites import ROOT, is_listening
-from tests.production import nginx
+from tests.production import nginx, sign_ins
 from tests.production.deployment import PASSWORD, REDIRECT_URI, Deployment, Served, eventually, free_port, serving
 
 CLIENT_SECONDS = 2  # instead of ten
@@ -236,6 +236,17 @@ def test_a_request_that_is_never_whole_does_not_reach_the_server(site: Site) -> 
                     pass
         assert time.monotonic() - started < CLIENT_SECONDS + 5
     assert "/token" not in site.served.log[heard:]
+
+
+def test_people_sign_in_during_a_flood_of_random_names(site: Site) -> None:
+    """nginx slows the flood down; the server behind it sees from where each of them comes."""
+    trust = ssl.create_default_context(cafile=str(site.certificate))
+    heard = site.served.log.count("login_refused")
+    with sign_ins.flood(site.issuer, trust=trust) as statuses:
+        answers = [sign_ins.sign_in(site.issuer, trust=trust) for _ in range(15)]
+    assert answers == [302] * 15
+    assert statuses[429] > statuses[200]
+    assert site.served.log.count("login_refused") - heard < sum(statuses.values())
 
 
 def test_a_body_that_is_too_long_does_not_reach_the_server(site: Site) -> None:

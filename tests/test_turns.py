@@ -1,0 +1,108 @@
+"""Turns are shared fairly between those who ask."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+import pytest
+
+from oauth_service.guard.turns import Turns
+from tests.concurrency.threads import PATIENCE_SECONDS, started
+
+
+@contextmanager
+def taken(turns: Turns, who: str) -> Iterator[None]:
+    """Hold a turn while the block runs."""
+    assert turns.take(who, patience=0)
+    try:
+        yield
+    finally:
+        turns.give_back(who)
+
+
+def test_there_are_only_so_many() -> None:
+    """And each that is given back is there again."""
+    turns = Turns(2)
+    with taken(turns, "a"), taken(turns, "a"):
+        assert not turns.take("b", patience=0.01)
+    with taken(turns, "b"):
+        pass
+
+
+def test_whoever_has_fewest_goes_first() -> None:
+    """Not who came first: one who sends many at once would be all who come first."""
+    turns, order = Turns(2), list[str]()
+
+    def wait(who: str) -> None:
+        assert turns.take(who, patience=PATIENCE_SECONDS)
+        order.append(who)
+        turns.give_back(who)
+
+    with taken(turns, "a"):
+        with ExitStack() as second:
+            second.enter_context(taken(turns, "c"))
+            waiting = [started(partial(wait, who)) for who in ("a", "a", "b")]
+        for each in waiting:
+            each.result(PATIENCE_SECONDS)
+    assert order == ["b", "a", "a"]
+
+
+def test_who_is_to_be_first_goes_before_all_others() -> None:
+    """Whoever has how many."""
+    turns, order = Turns(2), list[str]()
+
+    def wait(who: str, is_first: bool) -> None:
+        assert turns.take(who, patience=PATIENCE_SECONDS, is_first=is_first)
+        order.append(who)
+        turns.give_back(who)
+
+    with taken(turns, "b"):
+        with taken(turns, "b"):
+            waiting = [started(partial(wait, who, is_first)) for who, is_first in (("a", False), ("b", True))]
+        for each in waiting:
+            each.result(PATIENCE_SECONDS)
+    assert order == ["b", "a"]
+
+
+def test_among_equals_who_came_first_goes_first() -> None:
+    """A queue."""
+    turns, order = Turns(1), list[str]()
+
+    def wait(who: str) -> None:
+        assert turns.take(who, patience=PATIENCE_SECONDS)
+        order.append(who)
+        turns.give_back(who)
+
+    with taken(turns, "x"):
+        waiting = [started(partial(wait, who)) for who in "abc"]
+    for each in waiting:
+        each.result(PATIENCE_SECONDS)
+    assert order == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("at_once", "held", "may"), [(2, 0, True), (2, 1, False), (1, 0, True), (1, 1, False), (3, 1, True)]
+)
+def test_the_last_leaves_one_for_others(at_once: int, held: int, may: bool) -> None:
+    """Unless there is only one."""
+    turns = Turns(at_once)
+    with ExitStack() as stack:
+        for number in range(held):
+            stack.enter_context(taken(turns, f"other {number}"))
+        assert turns.take_last("a") is may
+
+
+def test_the_last_does_not_come_between() -> None:
+    """Who waits is next, even if they have not noticed yet."""
+    turns = Turns(2)
+    turns._waiting[object()] = (True, "b")
+    assert not turns.take_last("a")
+
+
+def test_who_gives_up_is_forgotten() -> None:
+    """The next one does not wait for them."""
+    turns = Turns(1)
+    with taken(turns, "x"):
+        assert not turns.take("a", patience=0.01)
+    with taken(turns, "b"):
+        pass
