@@ -1,5 +1,7 @@
 """What every page must be, whatever stands on it: accessible, and no wider than the screen; on each device, in each light."""
 
+import os
+from pathlib import Path
 from typing import Literal
 
 from axe_playwright_python.sync_playwright import Axe
@@ -18,8 +20,13 @@ OPTIONS = {
 axe = Axe()
 
 
-def check(page: Page) -> None:
-    """Hold a page against WCAG 2.2 AA and axe-core's best practice on a phone and a desktop, light and dark."""
+def check(page: Page, name: str = "") -> None:
+    """
+    Hold a page against WCAG 2.2 AA and axe-core's best practice on a phone and a desktop, light and dark.
+
+    Args:
+        name: of the four pictures that go into the directory $PICTURES, if there is such a variable; "" for none.
+    """
     before = page.viewport_size
     page.evaluate(axe.axe_script)
     for viewport in (PHONE, DESKTOP):
@@ -27,6 +34,8 @@ def check(page: Page) -> None:
         assert_that_it_fits(page)
         for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
+            if name and (directory := os.environ.get("PICTURES")):
+                page.screenshot(path=Path(directory) / f"{name}-{viewport['width']}-{scheme}.png", full_page=True)
             violations = page.evaluate("options => axe.run(options)", OPTIONS)["violations"]
             found = [f"{rule['id']}: {node['html'][:200]}" for rule in violations for node in rule["nodes"]]
             assert found == [], f"{page.url}, {viewport['width']} px, {scheme}: {found}"
