@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import resolve_url
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csrf_token
 
@@ -18,12 +16,10 @@ from ..protocol import subject
 from ..protocol.end_session import EndSessionRequest
 from ..protocol.errors import InvalidLogoutRequest, InvalidRequest
 from ..protocol.parameters import Parameters
-from ..web.pages import page_endpoint, protect_page, render_page, source_of
+from ..web.pages import page_endpoint, protect_page, render_page
 from ..web.redirects import to_verified
 from ..web.requests import ProgramRequest, body_parameters, query_parameters
-
-# Once the frames have loaded. Without scripts the page has a link.
-_GO_ON = 'addEventListener("load", () => location.replace(document.getElementById("onward").href))'
+from ..web.signed_out import signed_out_page
 
 
 @csrf_exempt  # a client may send the request by POST from anywhere; the person's answer is checked in _confirmed
@@ -88,14 +84,4 @@ def _sign_out(request: HttpRequest, client: Client | None, onward: str) -> HttpR
     frames: list[str] = getattr(request, FRAMES_ATTRIBUTE, [])
     if not frames and onward:
         return to_verified(onward)
-    script = _GO_ON if frames and onward else ""
-    context = {
-        "frames": frames,
-        "onward": onward,
-        "client": client,
-        "script": script,
-        "login_url": resolve_url(settings.LOGIN_URL),
-    }
-    response = render_page(request, "signed_out", context)
-    protect_page(response, frames=frames, script=source_of(script) if script else "")
-    return response
+    return signed_out_page(request, frames=frames, onward=onward, client=client)

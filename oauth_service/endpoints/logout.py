@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
 
-from ..web.pages import page_endpoint, render_page
+from ..people.logout import FRAMES_ATTRIBUTE
+from ..web.pages import page_endpoint
 from ..web.redirects import in_plain_characters, pending_authorization_url, points_to_itself
+from ..web.signed_out import signed_out_page
 
 
 class _Logout(LogoutView):
@@ -25,11 +26,16 @@ class _Logout(LogoutView):
 
 @page_endpoint("POST", keeps_opener=True)
 def logout(request: HttpRequest) -> HttpResponseBase:
-    """End the session on this server; connected apps stay connected."""
-    return _Logout.as_view()(request)
+    """End the session on this server; connected apps stay connected, and those that hear of it in a frame get a page for it."""
+    response = _Logout.as_view()(request)
+    frames: list[str] = getattr(request, FRAMES_ATTRIBUTE, [])
+    if not frames:
+        return response
+    onward = response.headers["Location"]
+    return signed_out_page(request, frames=frames, onward="" if onward == resolve_url(_Logout.next_page) else onward)
 
 
 @page_endpoint("GET", keeps_opener=True)
 def signed_out(request: HttpRequest) -> HttpResponseBase:
     """Say that the session has ended."""
-    return render_page(request, "signed_out", {"login_url": resolve_url(settings.LOGIN_URL)})
+    return signed_out_page(request)

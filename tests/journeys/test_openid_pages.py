@@ -249,6 +249,30 @@ def test_frames_are_loaded_before_the_browser_goes_on(sites: Sites, app: App, de
     assert paths.index("/frame") < paths.index("/after")
 
 
+def test_a_frame_that_never_loads_holds_nobody_up(sites: Sites, app: App, desk: Page) -> None:
+    """The other apps have heard of it by then; where one app hangs, the person still gets on."""
+    asks(desk, sites, app, response_mode="form_post")
+    alice.signs_in(desk)
+    desk.get_by_role("button", name="Allow").click()
+    expect(desk.get_by_role("heading", name="Back at the app")).to_be_visible()
+    desk.context.route("**/frame?*", lambda _: None)
+    signs_out(desk, sites, client_id=app.client_id, post_logout_redirect_uri=f"{app.url}/after")
+    desk.get_by_role("button", name="Sign out").click()
+    desk.wait_for_url(f"{app.url}/after", timeout=15_000)
+
+
+def test_our_own_button_tells_the_apps_too(sites: Sites, app: App, desk: Page) -> None:
+    """ "Use another account" signs out first: the frames load, and the request goes on by itself."""
+    asks(desk, sites, app, response_mode="form_post")
+    alice.signs_in(desk)
+    desk.get_by_role("button", name="Allow").click()
+    expect(desk.get_by_role("heading", name="Back at the app")).to_be_visible()
+    asks(desk, sites, app, prompt="select_account")
+    desk.get_by_role("button", name="Use another account").click()
+    expect(desk.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert len(app.told("/frame")) == 1
+
+
 @pytest.mark.parametrize("is_signed_in", [True, False], ids=["signed in", "signed out"])
 def test_a_sign_out_that_is_refused(sites: Sites, app: App, desk: Page, is_signed_in: bool) -> None:
     """An address that nobody registered: a page with a reference, never a redirect; the way out is beside it."""

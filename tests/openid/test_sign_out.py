@@ -255,6 +255,21 @@ def test_frames_of_clients_are_loaded_under_a_matching_policy(listening: Relying
     assert f'href="{AFTER}"' in page
 
 
+@clause("OpenID Connect Front-Channel Logout 1.0", "3")
+@pytest.mark.parametrize("onward", ["", "/manage-apps/?a=1"], ids=["to our own page", "to where the form says"])
+def test_our_own_button_tells_clients_in_frames_too(listening: RelyingParty, onward: str) -> None:
+    """Wherever a person signs out of this server; then the page goes on to where the button leads."""
+    listening.client.frontchannel_logout_uri = "https://rp.example/front"
+    listening.client.save()
+    listening.connect()
+    response = listening.browser.post("/logout/", {"next": onward} if onward else {})
+    page = response.content.decode()
+    assert (response.status_code, is_signed_in(listening.browser)) == (200, False)
+    assert '<iframe src="https://rp.example/front"' in page
+    assert "frame-src https://rp.example" in response["Content-Security-Policy"]
+    assert (f'href="{onward}" id="onward"' in page, "<script>" in page) == (bool(onward), bool(onward))
+
+
 def test_without_openid_connect_there_is_no_such_endpoint(settings: Settings, guide: Any) -> None:
     """And a sign-out writes nothing."""
     assert guide.browser.get("/oauth/logout/").status_code == 404
