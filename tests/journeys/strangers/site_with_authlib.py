@@ -11,32 +11,45 @@ from django.urls import path
 from config.sites import ROOT
 from tests.journeys.strangers import django_site
 
-PASSAGE = re.compile(r"^### Sign in with it\n.*?^```python\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
+PASSAGE = re.compile(
+    r"^### Sign in with it\n.*?^```python\n(?P<settings>.*?)^# views\.py of the app\n(?P<views>.*?)^```",
+    re.MULTILINE | re.DOTALL,
+)
 
 
-def passage(registered: django_site.Registration) -> SimpleNamespace:
-    """The README's lines, run: the addresses and the registration in them are this site's, and nothing else is changed."""
+def passage(registered: django_site.Registration) -> tuple[str, str]:
+    """The README's settings and views; only the addresses and the registration in them are this site's."""
     found = PASSAGE.search((ROOT / "README.md").read_text())
     assert found, "the README shows no Python under 'Sign in with it'"
-    code = found["code"]
+    parts = found["settings"], found["views"]
     for there, here in (
         ("https://auth.example.com", registered.issuer),
         ("https://app.example.com", registered.site),
         ("THE_CLIENT_ID", registered.client_id),
         ("THE_CLIENT_SECRET", registered.client_secret),
     ):
-        assert there in code, there
-        code = code.replace(there, here)
-    names: dict[str, Any] = {"__name__": "views"}
-    exec(compile(code, "README.md", "exec"), names)  # noqa: S102 -- our own README
+        assert there in "".join(parts), there
+        parts = parts[0].replace(there, here), parts[1].replace(there, here)
+    return parts
+
+
+def run(source: str, **names: Any) -> SimpleNamespace:
+    """What a part of the README defines."""
+    exec(compile(source, "README.md", "exec"), names)  # noqa: S102 -- our own README
     return SimpleNamespace(**names)
 
 
 def main() -> None:
     """Serve the views that the README shows, and around them a page, a renewal and the way out."""
     registered = django_site.registration()
-    django_site.configure(registered)
-    readme = passage(registered)
+    settings, views = passage(registered)
+    django_site.configure(registered, AUTHLIB_OAUTH_CLIENTS=run(settings).AUTHLIB_OAUTH_CLIENTS)
+
+    def signed_in(request: HttpRequest, token: dict[str, Any]) -> HttpResponse:
+        request.session["token"] = token
+        return HttpResponseRedirect("/")
+
+    readme = run(views, __name__="views", signed_in=signed_in)
     login = readme.login
 
     def home(request: HttpRequest) -> HttpResponse:
