@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, models, transaction
+from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
@@ -34,16 +34,14 @@ class DocumentManager(PrimaryManager["Document"]):
         key = key_of(kind, url)
         # Still due: another worker may have fetched it since the caller looked.
         due = self.filter(Q(retry_at=None) | Q(retry_at__lte=now), Q(fetched_at=None) | Q(fresh_until__lte=now), pk=key)
-        if due.filter(Q(claimed_until=None) | Q(claimed_until__lte=now)).update(claimed_until=until):
+        free = due.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
+        if free.update(claimed_until=until):
             return True
         if self.filter(pk=key).exists():
             return False
-        try:
-            with transaction.atomic(using=self.db):
-                self.create(key=key, kind=kind, url=url, fresh_until=now, claimed_until=until, purge_at=purge_at)
-        except IntegrityError:
-            return False  # another worker was a moment earlier
-        return True
+        row = Document(key=key, kind=kind, url=url, fresh_until=now, purge_at=purge_at)
+        self.bulk_create([row], ignore_conflicts=True)
+        return bool(free.update(claimed_until=until))
 
 
 class Document(models.Model):

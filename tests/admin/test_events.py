@@ -272,7 +272,7 @@ def test_the_log_says_who(staff: Browser, committed: Committed, caplog: pytest.L
     root = User.objects.get(username="root")
     with committed():
         staff.post(url_of(Consent, "delete", row_of(Consent).pk), {"post": "yes"})
-    assert f"app_deauthorised user_id='1234567' client_id='app' by='staff {root.pk}'" in caplog.text
+    assert f"app_deauthorised user_id='1234567' client_id='app' reason='by staff' by='staff {root.pk}'" in caplog.text
 
 
 def test_a_receiver_can_ask_who(staff: Browser, committed: Committed) -> None:

@@ -177,7 +177,8 @@ def test_metadata_that_clients_do_not_find_is_told(
     assert found() == expected
 
 
-STATIC = [address for address in OURS if "tenant" not in address]
+# One with arguments stands for many addresses, and the check leaves it alone.
+STATIC = [address for address in OURS if not {*address.split("/")} & {"tenant", "word"}]
 
 
 @pytest.mark.parametrize("address", STATIC)
