@@ -119,21 +119,17 @@ def test_no_parameter_of_a_list_is_a_failure(asking: Browser, model: type[models
 
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
-def test_no_lookup_is_a_failure(asking: Browser, model: type[models.Model]) -> None:
-    """Django admits every lookup of a model's own columns; a malformed regular expression failed in the database."""
-    page = url_of(model, "changelist")
-    assert failures(asking, (f"{page}?{name}=(" for name in lookups_of(model))) == []
-
-
-@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_only_what_the_pages_link_to_is_looked_up(asking: Browser, model: type[models.Model]) -> None:
-    """What a pattern finds in a column that no page shows tells what is in it, character by character."""
+    """
+    Django admits every lookup of a model's own columns. A malformed regular expression failed in the database, and a good one
+    tells what is in a column that no page shows, character by character.
+    """
     of_ours, page = admin.site._registry[model], url_of(model, "changelist")
     linked = {f"{name}{suffix}" for name in of_ours.list_filter for suffix in ("", "__exact", "__isnull")}
     linked |= {f"{of_ours.date_hierarchy}__{part}" for part in ("year", "month", "day")}
     linked |= {"client__id__exact"} if model is Consent else set()
     others = [name for name in lookups_of(model) if name not in linked and "%" not in name]
-    assert {asking.get(f"{page}?{name}=x").status_code for name in others} == {400}
+    assert {asking.get(f"{page}?{name}=(").status_code for name in others} == {400}
 
 
 @pytest.mark.parametrize("model", [each for each in OURS if admin.site._registry[each].date_hierarchy])
@@ -213,7 +209,7 @@ def test_what_the_pages_link_to_is_still_looked_up(staff: Browser) -> None:
     assert [(each.status_code, len(each.context["cl"].result_list)) for each in answers] == [(200, 1)] * 3
 
 
-@pytest.mark.parametrize("language", ["en", "de", "fr"])
+@pytest.mark.parametrize("language", ["de", "fr"])
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_no_id_is_localised(staff: Browser, model: type[models.Model], language: str, settings: Settings) -> None:
     """A project with USE_THOUSAND_SEPARATOR had links to client 1,234,567."""
