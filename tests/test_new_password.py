@@ -10,6 +10,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.forms import AdminPasswordChangeForm, PasswordChangeForm, SetPasswordForm
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.management.commands import changepassword
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import transaction
@@ -102,7 +103,8 @@ def by_command(user: User) -> None:
     """manage.py changepassword."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(getpass, "getpass", lambda prompt="": NEW)
-        call_command("changepassword", user.username, stdout=StringIO())
+        patch.setattr(changepassword.Command, "requires_migrations_checks", False)  # it asks the default database
+        call_command("changepassword", user.username, database=ALIAS, stdout=StringIO())
 
 
 def under_another_name(user: User) -> None:
