@@ -131,8 +131,9 @@ def body_parameters(request: ProgramRequest) -> Parameters:
         body = request.read(limit)
     except RequestDataTooBig as cause:
         most: Any = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        named = f"{limit} bytes" if most is not None and most >= limit else "DATA_UPLOAD_MAX_MEMORY_SIZE"
-        raise RequestTooLarge(f"the body is longer than {named}") from cause
+        if most is not None and most >= limit:
+            raise RequestTooLarge(f"the body is longer than {limit} bytes") from cause
+        raise RequestTooLarge("the body is longer than DATA_UPLOAD_MAX_MEMORY_SIZE") from cause
     except UnreadablePostError as cause:
         raise InvalidRequest("the body could not be read", detail=f"it broke off: {cause}") from cause
     except RawPostDataException as cause:  # Django's CSRF check has looked for its token in a multipart form
