@@ -1,6 +1,5 @@
 """What the commands about clients share: options made of the metadata's members, and how a client is printed."""
 
-import json
 from argparse import ArgumentParser, BooleanOptionalAction
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
@@ -8,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import CommandError, OutputWrapper
+from django.core.management.base import CommandError
 from django.db.utils import DatabaseError, InterfaceError
 from django.utils.dateparse import parse_duration
 
@@ -17,20 +16,17 @@ from oauth_service.models import Client
 from oauth_service.protocol.client_metadata import MEMBERS, Kind, Member, column_value, metadata_of
 from oauth_service.watch import readiness
 
-# An option takes one value of a list, and is repeated.
-_OF_LISTS = {
+# Of a list an option takes one value, and is repeated.
+_NAMES = {
     "redirect_uris": "redirect-uri",
     "contacts": "contact",
     "post_logout_redirect_uris": "post-logout-redirect-uri",
-}
-_NAMES = {
     "client_name": "name",
     "client_uri": "website",
     "requires_pkce": "pkce",
     "remembers_consent": "remember-consent",
     "grant_types": "grant-type",
     "default_acr_values": "default-acr-value",
-    **_OF_LISTS,
 }
 _ALSO = {"client_uri": ("--client-uri",)}
 
@@ -116,11 +112,6 @@ def members_of(client: Client, *, secret: str = "") -> dict[str, Any]:
     """What the commands print of a client as JSON: its metadata, is_active, and a secret that was just made."""
     found = metadata_of(client, openid=conf.is_openid()) | {"is_active": client.is_active}
     return found | {"client_secret": secret} if secret else found
-
-
-def write_json(stdout: OutputWrapper, value: Any) -> None:
-    """Print a value as JSON."""
-    stdout.write(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def needs_tables(handle: Callable[..., None]) -> Callable[..., None]:

@@ -15,6 +15,7 @@ from oauth_service import conf
 from oauth_service.clients import logo, sector
 from oauth_service.grant_types import GRANT_TYPES, fault_of_names
 from oauth_service.management import clients
+from oauth_service.management.output import write_json
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Client
 from oauth_service.outbound.documents import DocumentUnavailable
@@ -57,7 +58,7 @@ class Command(RecordedCommand):
         self._fetch_logo(client)
         self._warn(client)
         if options["json"]:
-            clients.write_json(self.stdout, clients.members_of(client, secret=secret))
+            write_json(self.stdout, clients.members_of(client, secret=secret))
         else:
             self._tell(client, secret)
 

@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from oauth_service.management import clients
+from oauth_service.management.output import write_json, write_table
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Client
 
@@ -22,12 +23,9 @@ class Command(RecordedCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         found = Client.objects.order_by("name", "pk")
         if options["json"]:
-            clients.write_json(self.stdout, [clients.members_of(client) for client in found])
+            write_json(self.stdout, [clients.members_of(client) for client in found])
             return
         rows = [
             (client.client_id, client.name, client.client_type, "yes" if client.is_active else "no") for client in found
         ]
-        table = [COLUMNS, *rows]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        for row in table:
-            self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        write_table(self.stdout, COLUMNS, rows)

@@ -1,6 +1,5 @@
 """manage.py oauth_keys -- see, rotate, import and retire the keys that sign ID tokens; see docs/keys.md."""
 
-import json
 import sys
 from argparse import ArgumentParser
 from datetime import datetime
@@ -11,6 +10,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from oauth_service import conf
+from oauth_service.management.output import write_json, write_table
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.protocol.errors import TemporarilyUnavailable
 from oauth_service.protocol.jwt import ALGORITHMS
@@ -53,14 +53,10 @@ class Command(RecordedCommand):
     def _list(self, options: dict[str, Any], now: datetime) -> None:
         found = keys.survey(now)
         if options["json"]:
-            self.stdout.write(
-                json.dumps([_members(each) | {"jwk": dict(each.key.public.jwk)} for each in found], indent=2)
-            )
+            write_json(self.stdout, [_members(each) | {"jwk": dict(each.key.public.jwk)} for each in found])
             return
-        table = [COLUMNS, *[tuple(_members(each)[column] or "-" for column in COLUMNS) for each in found]]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        for row in table:
-            self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        rows = [tuple(_members(each)[column] or "-" for column in COLUMNS) for each in found]
+        write_table(self.stdout, COLUMNS, rows)
 
     def _rotate(self, options: dict[str, Any], now: datetime) -> None:
         for algorithm in [options["algorithm"]] if options["algorithm"] else keys.algorithms():

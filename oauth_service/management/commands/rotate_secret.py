@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from oauth_service.management import clients
+from oauth_service.management.output import write_json
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Client
 from oauth_service.web.reports import nothing_reported
@@ -45,7 +46,7 @@ class Command(RecordedCommand):
         changes = ", ".join(filter(None, done))
         self.announce("changed", "client", object_id=client.pk, client_id=client.client_id, changes=changes)
         if options["json"]:
-            clients.write_json(self.stdout, clients.members_of(client, secret=secret))
+            write_json(self.stdout, clients.members_of(client, secret=secret))
             return
         if secret:
             self.stdout.write(f"client_secret  {secret}")

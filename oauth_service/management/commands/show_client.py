@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from oauth_service.management import clients
+from oauth_service.management.output import write_json
 from oauth_service.management.recorded import RecordedCommand
 
 
@@ -20,7 +21,7 @@ class Command(RecordedCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         members = clients.members_of(clients.by_id(options["client_id"]))
         if options["json"]:
-            clients.write_json(self.stdout, members)
+            write_json(self.stdout, members)
             return
         width = max(map(len, members))
         for name, value in members.items():
