@@ -35,9 +35,8 @@ class Handler(ClientHandler):
 
     def __call__(self, environ: Environ) -> Any:
         head: list[Any] = []
-        try:
-            body = b"".join(self.direct(environ, lambda status, headers: head.extend([status, headers])))
-        except _ForDjango:
+        body = self._answered_directly(environ, head)
+        if body is None:
             return super().__call__(environ)
         status, headers = head
         code, _, reason = status.partition(" ")
@@ -48,6 +47,17 @@ class Handler(ClientHandler):
         response.request = environ
         response.wsgi_request = WSGIRequest(environ | {"wsgi.input": BytesIO()})
         return response
+
+    def _answered_directly(self, environ: Environ, head: list[Any]) -> bytes | None:
+        """
+        The body, with status and headers put into `head`. None where Django has to answer.
+
+        Django answers after this has returned: no exception is being handled then, as in production.
+        """
+        try:
+            return b"".join(self.direct(environ, lambda status, headers: head.extend([status, headers])))
+        except _ForDjango:
+            return None
 
 
 class Program(Browser):

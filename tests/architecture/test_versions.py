@@ -5,8 +5,8 @@ import sqlite3
 
 import django
 import pytest
-from django.db.backends.postgresql.features import DatabaseFeatures as PostgreSQL
-from django.db.backends.sqlite3.features import DatabaseFeatures as SQLite
+from django.db.backends.postgresql.base import DatabaseFeatures as PostgreSQL
+from django.db.backends.sqlite3.base import DatabaseFeatures as SQLite
 from packaging.requirements import Requirement
 from packaging.version import Version
 

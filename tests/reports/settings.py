@@ -3,7 +3,7 @@
 import os
 
 from tests.settings import *  # noqa: F403
-from tests.settings import DATABASES, STATE_DIR
+from tests.settings import SETTINGS, STATE_DIR
 
 DEBUG = os.environ.get("REPORTS_DEBUG") == "1"
 ADMINS = [("Ada", "ada@example.com")]
@@ -13,10 +13,12 @@ LOGGING = {}
 OAUTH_SERVICE_METRICS_SECRET = "metrics-secret-of-the-report-tests"
 OAUTH_SERVICE_FAILURE_LIMIT = 1000
 NAME = f"reports_{os.getpid()}"
+# One database, also where the tests around this program spread theirs over several (TEST_ROUTERS).
+DATABASES = {"default": SETTINGS | {"NAME": NAME}}
+DATABASE_ROUTERS: list[str] = []
 if os.environ.get("TEST_DATABASE") == "postgres":
     import psycopg
 
-    DATABASES["default"]["NAME"] = NAME
     with psycopg.connect(
         f"host={os.environ['TEST_POSTGRES_HOST']} user=postgres dbname=postgres", autocommit=True
     ) as own:
