@@ -15,7 +15,7 @@ OAUTH_SERVICE_FAILURE_LIMIT = 1000
 NAME = f"reports_{os.getpid()}"
 # One database, also where the tests around this program spread theirs over several (TEST_ROUTERS).
 DATABASES = {"default": SETTINGS | {"NAME": NAME}}
-DATABASE_ROUTERS: list[str] = []
+DATABASE_ROUTERS = []
 if os.environ.get("TEST_DATABASE") == "postgres":
     import psycopg
 
