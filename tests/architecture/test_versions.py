@@ -5,8 +5,8 @@ import sqlite3
 
 import django
 import pytest
-from django.db.backends.postgresql.base import DatabaseFeatures as PostgreSQL
-from django.db.backends.sqlite3.base import DatabaseFeatures as SQLite
+from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
+from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -83,7 +83,7 @@ def test_the_readme_says_which_databases_this_django_takes() -> None:
     """The matrix asks it of every series."""
     _pythons, sqlite, postgresql = supported()[SERIES]
     assert (in_order(sqlite), in_order(postgresql)) == (
-        SQLite.minimum_database_version,
-        PostgreSQL.minimum_database_version,
+        SQLite.features_class.minimum_database_version,
+        PostgreSQL.features_class.minimum_database_version,
     )
     assert sqlite3.sqlite_version_info >= in_order(sqlite)
