@@ -75,7 +75,7 @@ def _tokens(connection: psycopg.Connection, count: int, *, size: int) -> tuple[t
     return tuple(
         (
             sealed.seal(
-                sealed.AccessToken(grant_id=grant_id, token_id=uuid.uuid4(), expires_at=tomorrow, scope=""), key, secret
+                sealed.AccessToken(row_id=grant_id, token_id=uuid.uuid4(), expires_at=tomorrow, scope=""), key, secret
             ),
             sealed.seal(sealed.RefreshToken(grant_id=grant_id, generation=generation), key, secret),
         )

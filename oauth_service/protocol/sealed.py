@@ -9,18 +9,18 @@ What has been read is a claim only; prove() turns it into a fact.
 import base64
 import binascii
 import hmac
+import json
 import re
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Generic, Self, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Generic, Self, TypeVar
 from uuid import UUID
 
 from .errors import OAuthError
 
 SECRET_BYTES = 32
 _MAC_BYTES = 32
-_VERSION = b"\x01"
 _MAX_LENGTH = 4096
 _BASE64URL = re.compile(r"[A-Za-z0-9\-_]+")
 
@@ -35,6 +35,12 @@ class Payload:
     """What a code or token says: fixed fields first, then at most one text of free length."""
 
     prefix: ClassVar[str]
+    versions: ClassVar[frozenset[int]] = frozenset({1})
+
+    @property
+    def version(self) -> int:
+        """Of the layout that pack() makes; it stands before the payload."""
+        return 1
 
     @property
     def row_id(self) -> UUID:
@@ -46,8 +52,8 @@ class Payload:
         raise NotImplementedError
 
     @classmethod
-    def unpack(cls, payload: bytes) -> Self:
-        """The payload again; struct.error or ValueError if the bytes are none."""
+    def unpack(cls, payload: bytes, version: int) -> Self:
+        """The payload again; struct.error or ValueError if the bytes are none of this version, which is one of versions."""
         raise NotImplementedError
 
 
@@ -66,7 +72,7 @@ class AuthorizationCode(Payload):
         return self.code_id.bytes
 
     @classmethod
-    def unpack(cls, payload: bytes) -> Self:
+    def unpack(cls, payload: bytes, version: int) -> Self:
         return cls(code_id=UUID(bytes=payload))
 
 
@@ -87,42 +93,160 @@ class RefreshToken(Payload):
         return self._layout.pack(self.grant_id.bytes, self.generation)
 
     @classmethod
-    def unpack(cls, payload: bytes) -> Self:
+    def unpack(cls, payload: bytes, version: int) -> Self:
         grant_id, generation = cls._layout.unpack(payload)
         return cls(grant_id=UUID(bytes=grant_id), generation=generation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who acts for the subject of a token (RFC 8693 section 4.1). Texts; "" for what is not known."""
+
+    sub: str = ""
+    iss: str = ""
+    client_id: str = ""
+
+
+def _differs(key: str, **default: Any) -> Any:
+    """A field of an access token that stands in its map, under this key, if it is not its default."""
+    return field(**(default or {"default": ""}), metadata={"key": key})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccessToken(Payload):
     """
-    An access token (RFC 6749 section 1.4).
+    An access token (RFC 6749 section 1.4): its row, its id, its end, and a map of what differs from the row.
 
-    expires_at is in seconds since the epoch; scope is space-delimited, "" for all that its grant has.
+    One that differs in its scope at most is of version 1, any other of version 2. A default says that nothing differs.
+
+    Attributes:
+        row_id: of the grant whose secret seals it; if is_own, the client's primary key.
+        expires_at: in seconds since the epoch.
+        scope: space-delimited, "" for all that its row has.
+        is_own: whether it is the client's own, and stands for no user (RFC 6749 section 4.4).
+        audience: identifiers of the resources that it is for (RFC 8707); () for those of its row.
+        client_id: of the client that acts, if that is not the row's.
+        act: who acts for the subject, the current one first (RFC 8693 section 4.1).
+        jkt: thumbprint of the key that must be proven (RFC 9449 section 6.1).
+        x5t_s256: thumbprint of the certificate that must be shown (RFC 8705 section 3.1).
+        auth_time: of the sign-in, in seconds since the epoch; 0 for that of its row.
+        acr: of the sign-in; "" for that of its row.
     """
 
     prefix: ClassVar[str] = "AT_"
+    versions: ClassVar[frozenset[int]] = frozenset({1, 2})
     _layout: ClassVar[struct.Struct] = struct.Struct("!16s16sQ")
-    grant_id: UUID
+    row_id: UUID = field()
     token_id: UUID
     expires_at: int
-    scope: str
+    scope: str = _differs("s")
+    is_own: bool = _differs("o", default=False)
+    audience: tuple[str, ...] = _differs("a", default=())
+    client_id: str = _differs("c")
+    act: tuple[Actor, ...] = _differs("d", default=())
+    jkt: str = _differs("j")
+    x5t_s256: str = _differs("x")
+    auth_time: int = _differs("t", default=0)
+    acr: str = _differs("r")
 
     @property
-    def row_id(self) -> UUID:
-        return self.grant_id
+    def version(self) -> int:
+        return 2 if any(name != "scope" for name in self._differences()) else 1
 
     def pack(self) -> bytes:
-        return self._layout.pack(self.grant_id.bytes, self.token_id.bytes, self.expires_at) + self.scope.encode()
+        fixed = self._layout.pack(self.row_id.bytes, self.token_id.bytes, self.expires_at)
+        if self.version == 1:
+            return fixed + self.scope.encode()
+        packed = {_KEYS[name]: _packed(value) for name, value in self._differences().items()}
+        return fixed + json.dumps(packed, separators=(",", ":"), ensure_ascii=False).encode()
 
     @classmethod
-    def unpack(cls, payload: bytes) -> Self:
-        grant_id, token_id, expires_at = cls._layout.unpack_from(payload)
-        return cls(
-            grant_id=UUID(bytes=grant_id),
-            token_id=UUID(bytes=token_id),
-            expires_at=expires_at,
-            scope=payload[cls._layout.size :].decode(),
-        )
+    def unpack(cls, payload: bytes, version: int) -> Self:
+        row_id, token_id, expires_at = cls._layout.unpack_from(payload)
+        text = payload[cls._layout.size :].decode()
+        differences = {"scope": text} if version == 1 else _read_differences(text)
+        token = cls(row_id=UUID(bytes=row_id), token_id=UUID(bytes=token_id), expires_at=expires_at, **differences)
+        # One token has one spelling: neither white space, another order nor a needless member changes nothing.
+        if version != 1 and (token.version != version or token.pack() != payload):
+            raise ValueError("not canonical")
+        return token
+
+    def _differences(self) -> dict[str, Any]:
+        return {name: value for name in _KEYS if (value := getattr(self, name))}
+
+
+_KEYS: Mapping[str, str] = {each.name: each.metadata["key"] for each in fields(AccessToken) if "key" in each.metadata}
+_NAMES = {key: name for name, key in _KEYS.items()}
+
+
+def _packed(value: Any) -> Any:
+    match value:
+        case tuple():
+            return [_packed(each) for each in value]
+        case Actor():
+            return {each.name: text for each in fields(Actor) if (text := getattr(value, each.name))}
+        case bool():
+            return int(value)
+        case _:
+            return value
+
+
+def _read_differences(text: str) -> dict[str, Any]:
+    """
+    The fields of a map.
+
+    Raises:
+        ValueError: no map, or a member that is not known: what it demands could not be honoured.
+    """
+    try:
+        members = json.loads(text)
+    except RecursionError as cause:
+        raise ValueError("too deep") from cause
+    if not isinstance(members, dict) or (unknown := members.keys() - _NAMES.keys()):
+        raise ValueError("no map" if not isinstance(members, dict) else f"unknown: {sorted(unknown)}")
+    return {name: _READERS[name](members[key]) for key, name in _NAMES.items() if key in members}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return value
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("not a number")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(_text(each) for each in _list(value))
+
+
+def _actors(value: Any) -> tuple[Actor, ...]:
+    known = {each.name for each in fields(Actor)}
+    if not all(isinstance(each, dict) and each.keys() <= known for each in _list(value)):
+        raise ValueError("not actors")
+    return tuple(Actor(**{name: _text(text) for name, text in each.items()}) for each in value)
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("not a list")
+    return value
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "scope": _text,
+    "is_own": lambda value: bool(_number(value)),
+    "audience": _texts,
+    "client_id": _text,
+    "act": _actors,
+    "jkt": _text,
+    "x5t_s256": _text,
+    "auth_time": _number,
+    "acr": _text,
+}
 
 
 P = TypeVar("P", bound=Payload)
@@ -170,10 +294,16 @@ def seal(payload: Payload, key: bytes, secret: bytes) -> str:
     Args:
         key: the server's token key.
         secret: of the row that the payload names, SECRET_BYTES long.
+
+    Raises:
+        ValueError: it would be too long to be read again.
     """
-    signed = _VERSION + payload.pack()
+    signed = bytes([payload.version]) + payload.pack()
     mac = _mac_of(signed, type(payload), key, secret)
-    return payload.prefix + base64.urlsafe_b64encode(signed + mac).rstrip(b"=").decode()
+    text = payload.prefix + base64.urlsafe_b64encode(signed + mac).rstrip(b"=").decode()
+    if len(text) > _MAX_LENGTH:
+        raise ValueError(f"a token of {len(text)} characters")
+    return text
 
 
 def read(kind: type[P], text: str) -> Unverified[P]:
@@ -194,9 +324,9 @@ def read(kind: type[P], text: str) -> Unverified[P]:
         if base64.urlsafe_b64encode(sealed).rstrip(b"=").decode() != body:
             raise ValueError("not canonical")
         signed, mac = sealed[:-_MAC_BYTES], sealed[-_MAC_BYTES:]
-        if signed[:1] != _VERSION:
+        if not signed or signed[0] not in kind.versions:
             raise ValueError("unknown version")
-        return Unverified(kind.unpack(signed[1:]), signed, mac)
+        return Unverified(kind.unpack(signed[1:], signed[0]), signed, mac)
     except (ValueError, struct.error, binascii.Error) as cause:
         raise Unproven("the token is not genuine", detail=f"malformed {kind.prefix} token") from cause
 

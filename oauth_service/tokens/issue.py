@@ -62,7 +62,7 @@ def tokens(
     lifetime = min(access_token_lifetime(client), ends_at - now)
     access_token = _seal(
         sealed.AccessToken(
-            grant_id=row.pk,
+            row_id=row.pk,
             token_id=uuid.uuid4(),
             expires_at=int((now + lifetime).timestamp()),
             scope="" if scope == row.scope else scope,

@@ -1,8 +1,10 @@
 """Sealed codes and tokens: what they say cannot be changed, moved or made up."""
 
 import base64
+import json
 import string
 from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
 from uuid import UUID
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oauth_service.protocol import sealed
-from oauth_service.protocol.sealed import AccessToken, AuthorizationCode, Payload, RefreshToken, Unproven
+from oauth_service.protocol.sealed import AccessToken, Actor, AuthorizationCode, Payload, RefreshToken, Unproven
 
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))
 SECRET, OTHER_SECRET = bytes(range(32, 64)), bytes(range(64, 96))
@@ -21,10 +23,20 @@ KINDS: tuple[type[Payload], ...] = (AuthorizationCode, RefreshToken, AccessToken
 EXAMPLES: tuple[Payload, ...] = (
     AuthorizationCode(code_id=ROW),
     RefreshToken(grant_id=ROW, generation=7),
-    AccessToken(grant_id=ROW, token_id=TOKEN, expires_at=1_800_000_000, scope=""),
-    AccessToken(grant_id=ROW, token_id=TOKEN, expires_at=1_800_000_000, scope="user profile"),
+    AccessToken(row_id=ROW, token_id=TOKEN, expires_at=1_800_000_000, scope=""),
+    AccessToken(row_id=ROW, token_id=TOKEN, expires_at=1_800_000_000, scope="user profile"),
+    AccessToken(row_id=ROW, token_id=TOKEN, expires_at=1_800_000_000, scope="user", is_own=True),
+    AccessToken(
+        row_id=ROW,
+        token_id=TOKEN,
+        expires_at=1_800_000_000,
+        audience=("https://api.example.com",),
+        act=(Actor(sub="service"),),
+    ),
 )
-each_example = pytest.mark.parametrize("payload", EXAMPLES, ids=["code", "refresh", "access", "narrowed access"])
+each_example = pytest.mark.parametrize(
+    "payload", EXAMPLES, ids=["code", "refresh", "access", "narrowed access", "own access", "access for a resource"]
+)
 
 BASE64URL = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"  # in the order of their values
 STRANGE = "=+/. \n\0é"
@@ -58,16 +70,27 @@ def text_of(sealed_bytes: bytes, kind: type[Payload]) -> str:
 # -- what opens ------------------------------------------------------------------------------------------------------
 
 uuids, numbers = st.uuids(), st.integers(0, 2**63 - 1)
+texts = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=60)
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+access_tokens = st.builds(
+    AccessToken,
+    row_id=uuids,
+    token_id=uuids,
+    expires_at=numbers,
+    scope=texts,
+    is_own=st.booleans(),
+    audience=st.lists(words, max_size=3).map(tuple),
+    client_id=words,
+    act=st.lists(st.builds(Actor, sub=words, iss=words, client_id=words), max_size=3).map(tuple),
+    jkt=texts,
+    x5t_s256=texts,
+    auth_time=numbers,
+    acr=words,
+)
 payloads: st.SearchStrategy[Payload] = st.one_of(
     st.builds(AuthorizationCode, code_id=uuids),
     st.builds(RefreshToken, grant_id=uuids, generation=numbers),
-    st.builds(
-        AccessToken,
-        grant_id=uuids,
-        token_id=uuids,
-        expires_at=numbers,
-        scope=st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=200),
-    ),
+    access_tokens,
 )
 
 
@@ -94,8 +117,16 @@ def test_a_token_is_made_of_characters_that_need_no_quoting(payload: Payload) ->
             EXAMPLES[3],
             "AT_AQARIjNEVWZ3iJmqu8zd7v8SNFZ4EjRWeBI0VngSNFZ4AAAAAGtJ0gB1c2VyIHByb2ZpbGWreY0v95bskIILekW49tADuFNji1-OmsqSJix-VvC6AQ",
         ),
+        (
+            EXAMPLES[4],
+            "AT_AgARIjNEVWZ3iJmqu8zd7v8SNFZ4EjRWeBI0VngSNFZ4AAAAAGtJ0gB7InMiOiJ1c2VyIiwibyI6MX2qfM3MHBM_5M3F5dMRyqp7YWnqOs35yHoqOuMI4h3c9A",
+        ),
+        (
+            EXAMPLES[5],
+            "AT_AgARIjNEVWZ3iJmqu8zd7v8SNFZ4EjRWeBI0VngSNFZ4AAAAAGtJ0gB7ImEiOlsiaHR0cHM6Ly9hcGkuZXhhbXBsZS5jb20iXSwiZCI6W3sic3ViIjoic2VydmljZSJ9XX3zOsWNm95oddU6A0Ql6xt236fIL3bX7GivqDOyF6B9ww",
+        ),
     ],
-    ids=["code", "refresh", "access"],
+    ids=["code", "refresh", "access", "own access", "access for a resource"],
 )
 def test_the_format_does_not_change_unnoticed(payload: Payload, text: str) -> None:
     """A new version of the server that sealed otherwise would end every session there is."""
@@ -202,7 +233,7 @@ def test_every_added_character_is_refused(payload: Payload) -> None:
 @pytest.mark.parametrize("bits", range(1, 16))
 def test_a_second_spelling_of_the_same_bytes_is_refused(bits: int) -> None:
     """73 bytes leave four unused bits in the last character of base64url, which decoders are free to ignore."""
-    payload = AccessToken(grant_id=ROW, token_id=TOKEN, expires_at=1, scope="")
+    payload = AccessToken(row_id=ROW, token_id=TOKEN, expires_at=1, scope="")
     text = sealed.seal(payload, KEY, SECRET)
     respelt = text[:-1] + BASE64URL[BASE64URL.index(text[-1]) | bits]
     assert (bytes_of(respelt, AccessToken), respelt == text) == (bytes_of(text, AccessToken), False)
@@ -261,6 +292,99 @@ def test_a_text_longer_than_any_token_is_refused_unread(kind: type[Payload]) -> 
     with pytest.raises(Unproven) as refusal:
         sealed.read(kind, kind.prefix + "AAAA" * 1024)
     assert refusal.value.detail == f"not a text that starts with {kind.prefix}"
+
+
+# -- what differs from the row ------------------------------------------------------------------------------------------
+
+
+def of_map(members: object, *, version: int = 2) -> str:
+    """An access token, genuine, with this map."""
+
+    class Forged(AccessToken):
+        @property
+        def version(self) -> int:
+            return version
+
+        def pack(self) -> bytes:
+            text = members if isinstance(members, str) else json.dumps(members, separators=(",", ":"))
+            return super()._layout.pack(ROW.bytes, TOKEN.bytes, 1) + text.encode()
+
+    return sealed.seal(Forged(row_id=ROW, token_id=TOKEN, expires_at=1), KEY, SECRET)
+
+
+@given(token=access_tokens)
+def test_a_token_that_differs_in_nothing_but_scope_is_of_the_first_version(token: AccessToken) -> None:
+    """A server that knows no other still reads it, and the guide's messages stay as they are."""
+    plain = replace(AccessToken(row_id=ROW, token_id=TOKEN, expires_at=1), scope=token.scope)
+    own = ("row_id", "token_id", "expires_at", "scope")
+    differs = any(getattr(token, each.name) for each in fields(AccessToken) if each.name not in own)
+    assert (plain.version, token.version) == (1, 2 if differs else 1)
+
+
+def test_a_map_is_read() -> None:
+    """What the forgeries below vary is good itself."""
+    token = sealed.read(AccessToken, of_map({"a": ["https://a.example"], "d": [{"sub": "s"}]})).verify([KEY], SECRET)
+    assert (token.audience, token.act) == (("https://a.example",), (Actor(sub="s"),))
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"a": ["https://a.example"], "z": 1},
+        {"z": 1},
+        {"a": ["https://a.example"], "d": [{"sub": "s", "exp": "1"}]},
+        {"a": ["https://a.example"], "d": [{"sub": 1}]},
+        {"a": ["https://a.example"], "d": ["s"]},
+        {"a": "https://a.example"},
+        {"a": [1]},
+        {"a": []},
+        {"o": 2},
+        {"o": True},
+        {"o": "1"},
+        {"t": -1},
+        {"t": 1.5},
+        {"s": "user"},
+        {"s": "", "o": 1},
+        {"o": 1, "s": "user"},
+        {"j": None},
+        {},
+        [],
+        '{"o": 1}',
+        '{"o":1,"o":1}',
+        '{"o":1} ',
+        '{"o":1',
+        "[" * 2500,
+        "",
+    ],
+    ids=lambda members: str(members)[:40],
+)
+def test_a_map_that_cannot_be_honoured_is_refused(members: object) -> None:
+    """
+    Even if it is genuine: a member that is not known may be what binds the token.
+
+    One token has one spelling, too.
+    """
+    with pytest.raises(Unproven):
+        sealed.read(AccessToken, of_map(members))
+
+
+@pytest.mark.parametrize("version", [0, 3, 255])
+def test_a_version_that_is_not_known_is_refused(version: int) -> None:
+    """Even if it is genuine."""
+    with pytest.raises(Unproven):
+        sealed.read(AccessToken, of_map({"o": 1}, version=version))
+
+
+@pytest.mark.parametrize("kind", [AuthorizationCode, RefreshToken])
+def test_only_access_tokens_have_a_second_version(kind: type[Payload]) -> None:
+    """A code has one layout."""
+    assert (sorted(kind.versions), sorted(AccessToken.versions)) == ([1], [1, 2])
+
+
+def test_a_token_that_nobody_could_read_again_is_not_made() -> None:
+    """A client must not be given what is refused when it is used."""
+    with pytest.raises(ValueError, match="a token of"):
+        sealed.seal(AccessToken(row_id=ROW, token_id=TOKEN, expires_at=1, audience=("x" * 4000,)), KEY, SECRET)
 
 
 # -- what is told ----------------------------------------------------------------------------------------------------
