@@ -139,8 +139,17 @@ class ClientForm(forms.ModelForm):
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # it puts the values onto the instance
-        if "sector_identifier_uri" in self.fields and not self.errors and (fault := sector.fault_of(self.instance)):
+        if "sector_identifier_uri" not in self.fields or self.errors or not self._has_another_sector():
+            return
+        if fault := sector.fault_of(self.instance):
             self.add_error("sector_identifier_uri", fault)
+
+    def _has_another_sector(self) -> bool:
+        # Whatever else is changed does not wait for the origin of the sector's document, and not for a day when it is up.
+        return self.instance._state.adding or any(
+            self.initial.get(name) != getattr(self.instance, name)
+            for name in ("sector_identifier_uri", "redirect_uris")
+        )
 
     def _offer(self, name: str, words: Mapping[str, Any]) -> None:
         if isinstance(field := self.fields.get(name), WordsField):  # not there for who may only look

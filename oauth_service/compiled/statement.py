@@ -213,10 +213,25 @@ class ReplaceRow(_Statement):
         return Compiled(text, [*delete.parameters, *insert.parameters])
 
 
-def insert(model: type[models.Model], *, ignore_conflicts: bool = False) -> sql.Query:
-    """An INSERT of one row, every column given by its field's attname."""
+def insert(
+    model: type[models.Model],
+    *,
+    ignore_conflicts: bool = False,
+    unique: Sequence[str] = (),
+    update_conflicts: Sequence[str] = (),
+) -> sql.Query:
+    """
+    An INSERT of one row, every column given by its field's attname.
+
+    Args:
+        ignore_conflicts: a row that is there already stays as it is.
+        unique: fields by which a row is known that is there already.
+        update_conflicts: fields of such a row that are brought up to date.
+    """
     fields = [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
-    query = sql.InsertQuery(model, on_conflict=OnConflict.IGNORE if ignore_conflicts else None)
+    known, renewed = ([model._meta.get_field(name) for name in names] for names in (unique, update_conflicts))
+    on_conflict = OnConflict.UPDATE if renewed else OnConflict.IGNORE if ignore_conflicts else None
+    query = sql.InsertQuery(model, on_conflict=on_conflict, unique_fields=known, update_fields=renewed)
     row: Any = SimpleNamespace(**given(model, *[field.name for field in fields]))
     query.insert_values(fields, [row], raw=True)
     return query

@@ -183,8 +183,9 @@ def _sign_in(request: HttpRequest, parameters: Parameters, *, is_answer: bool) -
 
 def _sign_in_again(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
     event, before = arrival.visitor.event, arrival.interaction
-    if before.since:
-        # The login page has sent somebody who is signed in straight back: it must not know them.
+    if before.since and event and before.before == event.id:
+        # The login page has sent somebody who is signed in straight back: it must not know them. Only them: a link with
+        # what was sealed in another browser must sign nobody out.
         setattr(request, SILENT_ATTRIBUTE, True)
         logout(request)
     demanded = replace(before, since=int(now.timestamp()), before=event.id if event else "")

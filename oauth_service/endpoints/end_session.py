@@ -14,7 +14,7 @@ from ..people.logout import FRAMES_ATTRIBUTE
 from ..protocol import end_session as protocol
 from ..protocol import subject
 from ..protocol.end_session import EndSessionRequest
-from ..protocol.errors import InvalidLogoutRequest, InvalidRequest
+from ..protocol.errors import InvalidLogoutRequest, InvalidRequest, ServerError
 from ..protocol.parameters import Parameters
 from ..web.pages import page_endpoint, protect_page, render_page
 from ..web.redirects import to_verified
@@ -62,7 +62,10 @@ def _is_proven(request: HttpRequest, asked: EndSessionRequest, client: Client | 
     sid = authentication.sid_of(request)
     if client is None or sid is None:
         return False
-    sub = subject.subject_of(request.user.pk, client, pairwise_key=conf.pairwise_key())
+    try:
+        sub = subject.subject_of(request.user.pk, client, pairwise_key=conf.pairwise_key())
+    except ServerError:
+        return False  # the person can still say so themselves
     return asked.proves(subject=sub, sid=sid.hex)
 
 

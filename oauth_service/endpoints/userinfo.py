@@ -51,7 +51,7 @@ def _claims(bearer: Bearer) -> dict[str, object]:
     claims = claims_of(bearer.user, bearer.scope)
     if bearer.openid and bearer.openid.userinfo:
         known = claims_of(bearer.user, frozenset(claims_request.CLAIMS_OF_SCOPE))
-        claims = claims_request.answer(bearer.openid.userinfo, known) | claims
+        claims = claims_request.answer(bearer.openid.userinfo, known, allowed=bearer.client.scope) | claims
     if "openid" in bearer.scope:
         # "The sub Claim in the UserInfo Response MUST be verified to exactly match the sub Claim in the ID Token" (5.3.2).
         sub = subject.subject_of(bearer.user.pk, bearer.client, pairwise_key=conf.pairwise_key())

@@ -20,9 +20,22 @@ class SignInManager(PrimaryManager["SignIn"]):
     """Reads and writes of sign-ins."""
 
     def begin(
-        self, sign_in_id: UUID, *, user_id: Any, auth_time: datetime, acr: str, amr: Sequence[str], purge_at: datetime
+        self,
+        sign_in_id: UUID,
+        *,
+        user_id: Any,
+        auth_time: datetime,
+        acr: str,
+        amr: Sequence[str],
+        is_renewed: bool,
+        purge_at: datetime,
     ) -> None:
-        """Store a sign-in; one that is stored already is brought up to date."""
+        """
+        Store a sign-in; one that is stored already is brought up to date.
+
+        Args:
+            is_renewed: whether somebody has signed in again in a session: its clients are remembered for as long as it is.
+        """
         sign_in = SignIn(
             pk=sign_in_id, user_id=user_id, auth_time=auth_time, acr=acr, amr=" ".join(amr), purge_at=purge_at
         )
@@ -32,10 +45,12 @@ class SignInManager(PrimaryManager["SignIn"]):
             unique_fields=["id"],
             update_fields=["auth_time", "acr", "amr", "purge_at"],
         )
+        if is_renewed:
+            SignInClient.objects.filter(sign_in_id=sign_in_id).update(purge_at=purge_at)
 
     def add_client(self, sign_in_id: UUID, client_pk: int, *, purge_at: datetime) -> None:
         """
-        Remember that a client was told who signed in, so that it hears of the sign-out.
+        Remember that a client was told who signed in, so that it hears of the sign-out; of each time the last one counts.
 
         Raises:
             IntegrityError: the client was deleted meanwhile.
@@ -115,4 +130,7 @@ class SignInClient(models.Model):
         return str(self.sign_in_id)
 
 
-_insert_client = Write(lambda: SignInClient, lambda: insert(SignInClient, ignore_conflicts=True))
+_insert_client = Write(
+    lambda: SignInClient,
+    lambda: insert(SignInClient, unique=["sign_in", "client"], update_conflicts=["purge_at"]),
+)

@@ -68,16 +68,15 @@ def fetch(
     until = time.monotonic() + deadline
     sent = {"User-Agent": "oauth-service", "Accept": "application/json", **(headers or {})}
     try:
-        with httpcore.ConnectionPool(
-            ssl_context=ssl.create_default_context(), network_backend=_Judging(until), http2=False, retries=0
-        ) as pool:
-            limits = dict.fromkeys(("connect", "read", "write", "pool"), deadline)
-            with pool.stream(
-                method, url, headers=list(sent.items()), content=body, extensions={"timeout": limits}
-            ) as response:
-                received = _read(response.iter_stream(), most_bytes=most_bytes, until=until)
-                names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-                return Response(response.status, names, received)
+        with (
+            httpcore.ConnectionPool(
+                ssl_context=ssl.create_default_context(), network_backend=_Judging(until), http2=False, retries=0
+            ) as pool,
+            pool.stream(method, url, headers=list(sent.items()), content=body) as response,
+        ):
+            received = _read(response.iter_stream(), most_bytes=most_bytes)
+            names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            return Response(response.status, names, received)
     except (
         httpcore.NetworkError,
         httpcore.ProtocolError,
@@ -128,7 +127,7 @@ class _Judging(httpcore.NetworkBackend):
             if left <= 0:
                 raise httpcore.ConnectTimeout("the deadline has passed")
             try:
-                return self._backend.connect_tcp(each, port, timeout=left)
+                return _Timed(self._backend.connect_tcp(each, port, timeout=left), self._until)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as cause:
                 failure = cause
         raise failure
@@ -140,16 +139,45 @@ class _Judging(httpcore.NetworkBackend):
         time.sleep(seconds)
 
 
+class _Timed(httpcore.NetworkStream):
+    """A connection that ends at a deadline: with a timeout for each read alone an origin could send a byte now and then."""
+
+    def __init__(self, stream: httpcore.NetworkStream, until: float) -> None:
+        self._stream = stream
+        self._until = until
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._left(httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._left(httpcore.WriteTimeout))
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        left = self._left(httpcore.ConnectTimeout)
+        return _Timed(self._stream.start_tls(ssl_context, server_hostname, left), self._until)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+    def _left(self, too_late: type[httpcore.TimeoutException]) -> float:
+        if (left := self._until - time.monotonic()) <= 0:
+            raise too_late("the deadline has passed")
+        return left
+
+
 def _is_allowed(text: str) -> bool:
     return address.is_public(text) or (conf.OUTBOUND_LOOPBACK() and address.is_loopback(text))
 
 
-def _read(chunks: Iterable[bytes], *, most_bytes: int, until: float) -> bytes:
+def _read(chunks: Iterable[bytes], *, most_bytes: int) -> bytes:
     received = bytearray()
     for chunk in chunks:
         received += chunk
         if len(received) > most_bytes:
             raise FetchFailed(f"the answer is longer than {most_bytes} bytes")
-        if time.monotonic() > until:
-            raise FetchFailed("the deadline has passed")
     return bytes(received)

@@ -36,8 +36,10 @@ def remember(sender: object, request: HttpRequest | None = None, user: Any = Non
     if not conf.is_openid() or not hasattr(request, "session") or request is None or user is None:
         return
     before = request.session.get(SESSION_KEY) or {}
-    sid = before["sid"] if before.get("user") == str(user.pk) else uuid.uuid4().hex
-    _keep(request, user, sid=sid, auth_time=timezone.now(), acr=conf.ACR(), amr=getattr(request, AMR_ATTRIBUTE, ()))
+    is_renewed = before.get("user") == str(user.pk)
+    sid = before["sid"] if is_renewed else uuid.uuid4().hex
+    amr = getattr(request, AMR_ATTRIBUTE, ())
+    _keep(request, user, sid=sid, auth_time=timezone.now(), acr=conf.ACR(), amr=amr, is_renewed=is_renewed)
 
 
 def announce_sign_in(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
@@ -122,7 +124,9 @@ def sign_in_lifetime() -> timedelta:
     return session + (conf.REFRESH_TOKEN_LIFETIME() or conf.NEVER) + timedelta(days=1)
 
 
-def _keep(request: HttpRequest, user: Any, *, sid: str, auth_time: datetime, acr: str, amr: Any) -> None:
+def _keep(
+    request: HttpRequest, user: Any, *, sid: str, auth_time: datetime, acr: str, amr: Any, is_renewed: bool = False
+) -> None:
     request.session[SESSION_KEY] = {
         "sid": sid,
         "user": str(user.pk),
@@ -131,9 +135,14 @@ def _keep(request: HttpRequest, user: Any, *, sid: str, auth_time: datetime, acr
         "acr": acr,
         "amr": list(amr),
     }
-    now = timezone.now()
     SignIn.objects.begin(
-        UUID(sid), user_id=user.pk, auth_time=auth_time, acr=acr, amr=amr, purge_at=now + sign_in_lifetime()
+        UUID(sid),
+        user_id=user.pk,
+        auth_time=auth_time,
+        acr=acr,
+        amr=amr,
+        is_renewed=is_renewed,
+        purge_at=timezone.now() + sign_in_lifetime(),
     )
 
 

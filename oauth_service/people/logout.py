@@ -1,5 +1,6 @@
 """Sign-out, and who hears of it (OpenID Connect Back-Channel Logout 1.0, Front-Channel Logout 1.0)."""
 
+import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +15,10 @@ from .. import conf, database
 from ..models import AuthorizationCode, Client, Delivery, Grant, SignIn, SignInClient
 from ..outbound import deliveries
 from ..protocol import subject
+from ..protocol.errors import ServerError
 from . import authentication
+
+logger = logging.getLogger("oauth_service.deliveries")
 
 DELIVERY_LIFETIME = timedelta(days=7)
 # Set on a request: the addresses of clients that hear of the sign-out in frames of a page of ours.
@@ -62,19 +66,19 @@ def _end_grants(sid: UUID) -> None:
 def _queue(clients: list[Client], sid: UUID, user_id: Any, *, issuer: str, now: datetime) -> None:
     if not clients:
         return
-    key = conf.pairwise_key()
-    Delivery.objects.bulk_create(
-        Delivery(
-            client=client,
-            sign_in_id=sid,
-            sub=subject.subject_of(user_id, client, pairwise_key=key),
-            issuer=issuer,
-            created_at=now,
-            next_at=now,
-            purge_at=now + DELIVERY_LIFETIME,
-        )
-        for client in clients
-    )
+    messages = []
+    for client in clients:
+        try:
+            sub = subject.subject_of(user_id, client, pairwise_key=conf.pairwise_key())
+        except ServerError as cause:
+            # The person must get out, whatever is wrong with a client that wants to hear of it.
+            words = "the sign-out of session %s cannot be told to client %s: %s"
+            logger.error(words, sid.hex, client.client_id, cause.detail)
+            continue
+        message = Delivery(client=client, sign_in_id=sid, sub=sub, issuer=issuer, created_at=now, next_at=now)
+        message.purge_at = now + DELIVERY_LIFETIME
+        messages.append(message)
+    Delivery.objects.bulk_create(messages)
     transaction.on_commit(deliveries.wake, using=database.ours())
 
 

@@ -71,6 +71,8 @@ class ClaimsRequest:
         userinfo, id_token = _object(members.get("userinfo")), _object(members.get("id_token"))
         acr = _object(id_token.get("acr"))
         subs = [value for each in (userinfo, id_token) for value in _values(_object(each.get("sub")))]
+        if not all(isinstance(each, str) for each in subs):
+            raise InvalidRequest("claims is not of the form of OpenID Connect Core section 5.5")
         if len(subs := list(dict.fromkeys(subs))) > 1:
             raise InvalidRequest("claims names more than one sub")
         return cls(
@@ -78,7 +80,7 @@ class ClaimsRequest:
             id_token=_wanted(id_token),
             acr_values=tuple(value for value in _values(acr) if isinstance(value, str)),
             acr_is_essential=acr.get("essential") is True,
-            sub=str(subs[0]) if subs else "",
+            sub=subs[0] if subs else "",
         )
 
     @property
@@ -96,10 +98,18 @@ class ClaimsRequest:
         return replace(self, userinfo=kept(self.userinfo), id_token=kept(self.id_token))
 
 
-def answer(wanted: Mapping[str, tuple[Any, ...]], known: Mapping[str, object]) -> dict[str, object]:
-    """The claims that are asked for one by one, out of what is known; one that must have another value is left out."""
+def answer(wanted: Mapping[str, tuple[Any, ...]], known: Mapping[str, object], *, allowed: str) -> dict[str, object]:
+    """
+    The claims that are asked for one by one, out of what is known; one that must have another value is left out.
+
+    Args:
+        allowed: scope that the client may have by now, space-delimited; the claims of another one are left out.
+    """
+    scopes = set(allowed.split())
     return {
-        name: known[name] for name, values in wanted.items() if name in known and (not values or known[name] in values)
+        name: known[name]
+        for name, values in wanted.items()
+        if name in known and SCOPE_OF_CLAIM.get(name) in scopes and (not values or known[name] in values)
     }
 
 

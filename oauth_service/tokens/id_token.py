@@ -38,7 +38,7 @@ def make(
         context=context,
         access_token=access_token,
         algorithm=algorithm,
-        extra=_asked_for(row, context),
+        extra=_asked_for(row, client, context),
         is_first=is_first,
         lifetime=conf.ID_TOKEN_LIFETIME(),
         now=now,
@@ -77,8 +77,8 @@ def subject_of_hint(text: str, *, issuer: str, client_id: str, now: datetime) ->
     return str(claims["sub"])
 
 
-def _asked_for(row: AuthorisationRow, context: Context) -> dict[str, object]:
+def _asked_for(row: AuthorisationRow, client: ClientRow, context: Context) -> dict[str, object]:
     if not context.id_token or (user := users.by_pk(row.user_id)) is None:
         return {}
     known = conf.claims_function()(user, frozenset(claims_request.CLAIMS_OF_SCOPE))
-    return claims_request.answer(context.id_token, known)
+    return claims_request.answer(context.id_token, known, allowed=client.scope)

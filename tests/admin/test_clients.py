@@ -9,6 +9,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from oauth_service.models import Client, Consent
+from oauth_service.outbound import fetch
 from oauth_service.protocol import client_authentication
 from oauth_service.protocol.secret import Secret
 from tests.guide import Guide
@@ -302,3 +303,30 @@ def test_a_client_can_be_saved_after_openid_connect_was_switched_off(staff: Brow
     Client.objects.update(subject_type="pairwise", id_token_signed_response_alg="none")
     response = staff.post(change_url(presc_man), form(name="Renamed", client_id=None))
     assert (response.status_code, Client.objects.get().name) == (302, "Renamed")
+
+
+def test_the_document_of_a_sector_is_read_when_it_matters(
+    staff: Browser, settings: Settings, presc_man: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With another sector or other redirect URIs: a client can be renamed, or switched off, while the origin is down."""
+    settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are", "profile": "Your name"}
+    settings.OAUTH_SERVICE_PAIRWISE_KEY = "k" * 40
+    asked: list[str] = []
+
+    def is_down(url: str, **_: object) -> None:
+        asked.append(url)
+        raise fetch.FetchFailed("it is down")
+
+    monkeypatch.setattr(fetch, "fetch", is_down)
+    openid = {"scope": ["openid"], "id_token_signed_response_alg": "RS256", "subject_type": "pairwise"}
+    uris = ["https://a.example/callback", "https://b.example/callback"]
+    stored = openid | {"sector_identifier_uri": "https://sector.example/1", "redirect_uris": "\r\n".join(uris)}
+    Client.objects.update(**stored | {"scope": "openid", "redirect_uris": "\n".join(uris)})
+    url = change_url(presc_man)
+    saved = staff.post(url, form(client_id=None, **stored | {"name": "Renamed", "is_active": None}))
+    client = Client.objects.get()
+    assert (saved.status_code, client.name, client.is_active, asked) == (302, "Renamed", False, [])
+    for change in ({"sector_identifier_uri": "https://sector.example/2"}, {"redirect_uris": uris[0]}):
+        assert set(errors_of(staff.post(url, form(client_id=None, **stored | change)))) == {"sector_identifier_uri"}
+    assert set(errors_of(staff.post(ADD, form(**stored | {"client_id": "new"})))) == {"sector_identifier_uri"}
+    assert asked == ["https://sector.example/2", "https://sector.example/1"]

@@ -1,9 +1,11 @@
 """The guarded fetch: what a URL that somebody else has chosen can make this server do."""
 
+import itertools
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -109,6 +111,45 @@ def test_the_whole_is_bounded(origin: str, path: str, deadline: float) -> None:
     """In bytes, and in time even if a byte comes now and then."""
     with pytest.raises(FetchFailed):
         fetch(f"{origin}{path}", most_bytes=1000, deadline=deadline)
+
+
+# What comes at once, and what comes piece by piece.
+SLOW_ANSWERS: dict[str, tuple[bytes, list[bytes]]] = {
+    "nothing at all": (b"", [b""]),
+    "status line": (b"", [bytes([octet]) for octet in b"HTTP/1.1 200 OK, as always"]),
+    "informational answers": (b"", [b"HTTP/1.1 103 Early Hints\r\n\r\n"]),
+    "headers": (b"HTTP/1.1 200 OK\r\nA: ", [b"x"]),
+    "size of a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", [b"0"]),
+    "body": (b"HTTP/1.1 200 OK\r\n\r\n", [b"x"]),
+}
+
+
+@pytest.mark.usefixtures("trial")
+@pytest.mark.parametrize("part", SLOW_ANSWERS)
+def test_no_part_of_an_answer_comes_too_late(part: str) -> None:
+    """An origin that sends an octet now and then, of whatever part, holds nobody: the outbox has one thread."""
+    at_once, pieces = SLOW_ANSWERS[part]
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with closing(connection), suppress(OSError):
+                connection.sendall(at_once)
+                for piece in itertools.islice(itertools.cycle(pieces), 80):
+                    connection.sendall(piece)
+                    if ended.wait(0.05):
+                        return
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        begun = time.monotonic()
+        with pytest.raises(FetchFailed, match="Timeout"):
+            fetch(f"http://127.0.0.1:{listening.getsockname()[1]}/", deadline=0.5)
+        took = time.monotonic() - begun
+        ended.set()
+        thread.join()
+    assert took < 2
 
 
 def test_a_name_with_one_private_address_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,17 @@ def test_a_sealed_sign_in_belongs_to_one_request(rp: RelyingParty) -> None:
     assert "code" in answer_of(rp.browser.get(onward))
 
 
+def test_what_was_sealed_in_another_browser_signs_nobody_out(rp: RelyingParty) -> None:
+    """Else a link, made by asking for a fresh sign-in somewhere else, would end the session of whoever opens it."""
+    rp.connect()
+    with time_machine.travel(timezone.now() + timedelta(seconds=5)):
+        thief = RelyingParty(rp.client, rp.user)
+        thief.connect()
+        link = parse_qs(urlsplit(thief.ask(prompt="login")["Location"]).query)["next"][0]
+        assert rp.browser.get(link)["Location"].startswith("/login/?")
+    assert rp.browser.get("/manage-apps/").status_code == 200
+
+
 def test_the_consent_page_may_be_read_at_leisure(rp: RelyingParty) -> None:
     """max_age is about the sign-in, not about how long somebody reads."""
     location = rp.ask(max_age="10")["Location"]

@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth_service.models import Delivery, Grant, SignIn
+from oauth_service.models import Delivery, Grant, SignIn, purge
 from oauth_service.outbound import deliveries, fetch
 from oauth_service.protocol import logout_token
 from oauth_service.tokens import keys
@@ -237,6 +237,46 @@ def test_a_client_that_does_not_answer_is_tried_again_with_growing_pauses(
             now = message.next_at
     assert (pauses == sorted(pauses), len(pauses) > 5, sum(pauses) > 12 * 3600) == (True, True, True)
     assert (message.last_error, deliveries.deliver_due(now=now + timedelta(days=2))) == ("it answered 503", 0)
+
+
+@pytest.mark.parametrize("way", ["our button", "the client's wish"])
+def test_a_client_that_cannot_be_told_keeps_nobody_in(
+    listening: RelyingParty, caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    """It became pairwise, and the server has no key for that: the operator hears of it, and the person gets out."""
+    hint = listening.tokens()["id_token"]
+    listening.client.subject_type = "pairwise"
+    listening.client.save()
+    if way == "our button":
+        listening.browser.post("/logout/")
+    else:
+        page = sign_out(listening, id_token_hint=hint)
+        fields = hidden_fields(page) | {"logout": "1"}
+        listening.browser.post("/oauth/logout/", urlencode(fields), content_type=FORM)
+    assert (is_signed_in(listening.browser), Delivery.objects.exists()) == (False, False)
+    assert "cannot be told to client rp: client rp is pairwise" in caplog.text
+
+
+@pytest.mark.parametrize("again", ["the client asks", "the person signs in"])
+def test_a_client_hears_of_it_however_long_the_session_lasts(
+    listening: RelyingParty, settings: Settings, again: str
+) -> None:
+    """Whatever happens in it makes it longer than the row of a first time would be kept."""
+    settings.SESSION_SAVE_EVERY_REQUEST = again == "the client asks"
+    settings.OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME = timedelta(days=7)
+    begun = timezone.now()
+    listening.connect()
+    for days in range(10, 61, 10):
+        with time_machine.travel(begun + timedelta(days=days)):
+            purge.sweep(now=timezone.now())
+            if again == "the client asks":
+                listening.ask()
+            else:
+                listening.sign_in("/login/?reauthenticate=1")
+    with time_machine.travel(begun + timedelta(days=61)):
+        assert is_signed_in(listening.browser)
+        listening.browser.post("/logout/")
+        assert Delivery.objects.count() == 1
 
 
 @clause("OpenID Connect Front-Channel Logout 1.0", "2")

@@ -1,5 +1,6 @@
 """The userinfo endpoint of an OpenID Provider (OpenID Connect Core 1.0 section 5.3)."""
 
+import json
 from urllib.parse import urlencode
 
 import pytest
@@ -7,9 +8,10 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from oauth_service.models import Client
+from oauth_service.protocol.claims_request import CLAIMS_OF_SCOPE, SCOPE_OF_CLAIM
 from tests.actors import FORM
 from tests.clauses import clause
-from tests.openid.conftest import RelyingParty
+from tests.openid.conftest import SCOPES, RelyingParty
 
 
 @clause("OpenID Connect Core 1.0", "5.3")
@@ -86,3 +88,23 @@ def test_a_pairwise_client_without_a_key_is_the_operators_to_mend(rp: RelyingPar
     rp.client.save()
     code = rp.connect()["code"]
     assert rp.exchange(code).json()["error"] == "server_error"
+
+
+@pytest.mark.parametrize("taken", CLAIMS_OF_SCOPE)
+def test_a_claim_that_was_asked_for_by_name_ends_with_its_scope(
+    rp: RelyingParty, provider: Settings, taken: str
+) -> None:
+    """What was taken from the client since is told no more: neither here nor in the ID token of a refresh."""
+    provider.OAUTH_SERVICE_CLAIMS = "tests.openid.test_userinfo.everything"
+    names = dict.fromkeys(SCOPE_OF_CLAIM)
+    refresh_token = rp.tokens(claims=json.dumps({"userinfo": names, "id_token": names}))["refresh_token"]
+    rp.client.scope = " ".join(name for name in SCOPES if name != taken)
+    rp.client.save()
+    tokens = rp.refresh(refresh_token).json()
+    for told in (rp.claims(tokens["id_token"]), rp.userinfo(tokens["access_token"]).json()):
+        assert set(SCOPE_OF_CLAIM) - told.keys() == set(CLAIMS_OF_SCOPE[taken])
+
+
+def everything(user: User, scope: frozenset[str]) -> dict[str, object]:
+    """A project that knows every claim of its users."""
+    return {name: "known" for name, of in SCOPE_OF_CLAIM.items() if of in scope}
