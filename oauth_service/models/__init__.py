@@ -8,6 +8,7 @@ from .consent import ClientWithConsent, Consent
 from .delivery import Delivery
 from .document import Document
 from .grant import Grant
+from .once import Once
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
 from .signing_key import SigningKey
@@ -23,6 +24,7 @@ __all__ = [
     "Delivery",
     "Document",
     "Grant",
+    "Once",
     "RevokedToken",
     "SignIn",
     "SignInClient",

@@ -14,6 +14,7 @@ from .consent import Consent
 from .delivery import Delivery
 from .document import Document
 from .grant import Grant
+from .once import Once
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
 from .signing_key import SigningKey
@@ -26,6 +27,7 @@ SWEPT: tuple[type[models.Model], ...] = (
     AuthorizationCode,
     Grant,
     RevokedToken,
+    Once,
     AuditEvent,
     Document,
 )

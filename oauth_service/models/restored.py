@@ -19,6 +19,7 @@ from .consent import Consent, serialise_deletions
 from .delivery import Delivery
 from .document import Document
 from .grant import Grant
+from .once import Once
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
 from .signing_key import SigningKey
@@ -38,6 +39,7 @@ KEPT: Mapping[type[models.Model], str] = {
     Delivery: "a client may hear of a sign-out twice, which changes nothing",
     Document: "anybody may read it, and it is fetched again when it is stale",
     AuditEvent: "it opens nothing",
+    Once: "what it says was used still must not be used again",
 }
 
 

@@ -7,18 +7,19 @@ import time_machine
 from django.db import OperationalError, models
 from django.utils import timezone
 
-from oauth_service.models import AuthorizationCode, Consent, Grant, RevokedToken, purge
+from oauth_service.models import AuthorizationCode, Consent, Grant, Once, RevokedToken, purge
 from tests.guide import Guide
 
-MODELS: tuple[type[models.Model], ...] = (AuthorizationCode, Consent, Grant, RevokedToken)
+MODELS: tuple[type[models.Model], ...] = (AuthorizationCode, Consent, Grant, Once, RevokedToken)
 
 
 def test_every_row_that_can_die_goes_in_its_time(guide: Guide) -> None:
-    """A code with its minute, a revoked token with its hour, a grant within a day of its end; the consent stays."""
+    """A code has a minute, an assertion five, a revoked token an hour, a grant a day after its end; the consent stays."""
     start = timezone.now()
     with time_machine.travel(start, tick=False):
         guide.code()
         guide.revoke(guide.tokens()["access_token"])
+        Once.objects.use("assertion", "jti", until=start + timedelta(minutes=5))
     left = {}
     for name, age in {"minute": 1, "hour": 60, "month": 30 * 24 * 60, "month and a day": 31 * 24 * 60}.items():
         purge.sweep(now=start + timedelta(minutes=age, seconds=1))
@@ -26,9 +27,9 @@ def test_every_row_that_can_die_goes_in_its_time(guide: Guide) -> None:
     gone = {name: sorted(model for model, count in counts.items() if not count) for name, counts in left.items()}
     assert gone == {
         "minute": ["AuthorizationCode"],
-        "hour": ["AuthorizationCode", "RevokedToken"],
-        "month": ["AuthorizationCode", "RevokedToken"],
-        "month and a day": ["AuthorizationCode", "Grant", "RevokedToken"],
+        "hour": ["AuthorizationCode", "Once", "RevokedToken"],
+        "month": ["AuthorizationCode", "Once", "RevokedToken"],
+        "month and a day": ["AuthorizationCode", "Grant", "Once", "RevokedToken"],
     }
 
 

@@ -2,11 +2,14 @@
 
 import pytest
 from django.db import models
+from django.utils import timezone
 
-from oauth_service.models import AuthorizationCode, Client, Consent, Grant, RevokedToken
+from oauth_service.models import AuthorizationCode, Client, Consent, Grant, Once, RevokedToken
 from tests.guide import SECRET, Guide
 
-MODELS: tuple[type[models.Model], ...] = (AuthorizationCode, Client, Consent, Grant, RevokedToken)
+MODELS: tuple[type[models.Model], ...] = (AuthorizationCode, Client, Consent, Grant, Once, RevokedToken)
+
+JTI = "the jti of an assertion"
 
 
 def row_counts() -> dict[str, int]:
@@ -24,25 +27,27 @@ def test_rows_do_not_grow_with_tokens_issued(guide: Guide) -> None:
         guide.userinfo(tokens["access_token"])
         guide.exchange("SPL__nonsense")
     assert row_counts() == before
-    assert before == {"AuthorizationCode": 0, "Client": 1, "Consent": 1, "Grant": 1, "RevokedToken": 0}
+    assert before == {"AuthorizationCode": 0, "Client": 1, "Consent": 1, "Grant": 1, "Once": 0, "RevokedToken": 0}
 
 
 def test_what_is_stored_opens_nothing(guide: Guide) -> None:
     """A stolen database: no code, token or client secret stands in any column."""
     code, tokens = guide.code(), guide.tokens()
     guide.revoke(tokens["access_token"])
+    Once.objects.use("assertion", JTI, until=timezone.now())
     stored = [str(value) for model in MODELS for row in model._default_manager.values() for value in row.values()]
-    secrets = [code, tokens["access_token"], tokens["refresh_token"], SECRET]
+    secrets = [code, tokens["access_token"], tokens["refresh_token"], SECRET, JTI]
     secrets += [secret[-43:] for secret in secrets[:3]]  # their MACs, 43 characters of base64url
     assert len(stored) > 30
     assert [secret for secret in secrets for value in stored if secret in value] == []
 
 
-@pytest.mark.parametrize("model", [AuthorizationCode, Client, Consent, Grant, RevokedToken])
+@pytest.mark.parametrize("model", [AuthorizationCode, Client, Consent, Grant, Once, RevokedToken])
 def test_no_row_shows_a_secret_of_its_own(guide: Guide, model: type[models.Model]) -> None:
     """str() and repr() end up in logs, in the admin and in tracebacks."""
     guide.code()
     guide.revoke(guide.tokens()["access_token"])
+    Once.objects.use("assertion", "jti", until=timezone.now())
     row = model._default_manager.get()
     own = [bytes(value).hex() for value in vars(row).values() if isinstance(value, bytes | memoryview)]
     hashes = [value for name, value in vars(row).items() if name.endswith("_hash") and value]

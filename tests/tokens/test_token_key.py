@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from config.sites import ROOT
 from oauth_service import conf
-from oauth_service.models import Client, Grant, SigningKey
+from oauth_service.models import Client, Grant, Once, SigningKey
 from oauth_service.protocol import interaction
 from oauth_service.protocol.parameters import Parameters
 from oauth_service.tokens import keys
@@ -70,7 +70,14 @@ def signing_key(guide: Guide) -> Callable[[], bool]:
     return is_readable
 
 
-SEALED = (code, access_token, refresh_token, revocation, way_through_our_pages, signing_key)
+def used_assertion(guide: Guide) -> Callable[[], bool]:
+    """Whether a server knows that an assertion was used."""
+    names, until = ("https://issuer.example", "jti"), timezone.now() + timedelta(minutes=5)
+    assert Once.objects.use("assertion", *names, until=until)
+    return lambda: not Once.objects.use("assertion", *names, until=until)
+
+
+SEALED = (code, access_token, refresh_token, revocation, way_through_our_pages, signing_key, used_assertion)
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +143,7 @@ def test_every_use_of_the_token_key_is_among_those_tried() -> None:
         "endpoints/revoke.py",  # revocation
         "grant_types/authorization_code.py",  # code
         "grant_types/refresh_token.py",  # refresh_token
+        "models/once.py",  # used_assertion
         "tokens/access_token.py",  # access_token
         "tokens/issue.py",  # all three
         "tokens/keys.py",  # signing_key
