@@ -108,10 +108,10 @@ def _numbers(text: str) -> list[int]:
 
 
 def _ours() -> list[Subject]:
-    direct = dataclasses.replace(
-        OURS, name="ours-direct", title="oauth_service, direct entry", env=OURS.env | {"SERVE_DIRECT": "1"}
+    django = dataclasses.replace(
+        OURS, name="ours-django", title="oauth_service, through Django", env=OURS.env | {"SERVE_DIRECT": "0"}
     )
-    return [OURS, direct]
+    return [OURS, django]
 
 
 if __name__ == "__main__":

@@ -74,6 +74,11 @@ def stop_seconds() -> int:
     return number("SERVE_STOP_SECONDS", 30, least=1)
 
 
+def is_direct() -> bool:
+    """Whether programs, and people who are asked for nothing, are answered beside Django's handler (oauth_service.wsgi)."""
+    return bool(number("SERVE_DIRECT", 1, least=0, most=1))
+
+
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -129,7 +134,7 @@ def _absent() -> Iterator[str]:
         yield "SECRET_KEY is not set: 50 random characters, the same for every worker and every start."
     if not os.environ.get("OAUTH_SERVICE_ISSUER"):
         yield "OAUTH_SERVICE_ISSUER is not set: the https URL under which this server is reached."
-    for asked in (port, workers, threads, idle_seconds, request_seconds, stop_seconds):
+    for asked in (port, workers, threads, idle_seconds, request_seconds, stop_seconds, is_direct):
         try:
             asked()
         except ImproperlyConfigured as fault:
@@ -196,14 +201,12 @@ def load(target: str) -> proxies.Application:
 
 def serve() -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests under way, for SERVE_STOP_SECONDS at most."""
-    is_direct = os.environ.get("SERVE_DIRECT", "0") == "1"
-
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
     from granian.http import HTTP1Settings
 
     Granian(
-        DIRECT if is_direct else APPLICATION,
+        DIRECT if is_direct() else APPLICATION,
         address=host(),
         port=port(),
         interface=Interfaces.WSGI,

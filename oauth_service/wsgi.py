@@ -121,7 +121,9 @@ class Direct:
         if said is None:
             return self._django(environ, start_response)
         added = self._added[way.has, is_secure]
-        start_response(_status_line(said), [*said.headers, *added, ("Content-Length", str(len(said.body)))])
+        # A 204 has none (RFC 9110 section 8.6).
+        length = () if said.status == 204 else (("Content-Length", str(len(said.body))),)
+        start_response(_status_line(said), [*said.headers, *added, *length])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [said.body]
 
     def give_back_connections(self) -> None:

@@ -25,7 +25,7 @@ def basic(client_id: str, secret: str) -> str:
 
 
 def through_the_entry() -> Browser:
-    """Django's test client; with TEST_ENTRY=direct its requests take oauth_service.wsgi, as with SERVE_DIRECT=1."""
+    """Django's test client; with TEST_ENTRY=direct its requests take oauth_service.wsgi, as those of `make serve` do."""
     return Program() if os.environ.get("TEST_ENTRY") == "direct" else Browser()
 
 

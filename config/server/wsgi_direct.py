@@ -1,4 +1,4 @@
-"""WSGI entry of the authorization server's site with the direct way in: SERVE_DIRECT=1 (docs/deploy.md)."""
+"""WSGI entry of the authorization server's site with the direct way in, as `make serve` uses it (docs/deploy.md)."""
 
 import os
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from config import serve
 from config.serve import SECRETS
 from config.sites import ROOT
 from tests.production.deployment import Deployment, Served, eventually, free_port, refusal_to_start, serving
@@ -44,6 +45,7 @@ def test_everything_that_is_missing_is_named_at_once(on_sqlite: Deployment) -> N
         ({"OAUTH_SERVICE_ISSUER": "http://auth.example.com"}, "oauth_service.E006"),
         ({"OAUTH_SERVICE_ISSUER": "http://["}, "- OAUTH_SERVICE_ISSUER is not a URL: Invalid IPv6 URL."),
         ({"SERVE_PORT": "70000"}, "- SERVE_PORT must be a whole number from 1 to 65535."),
+        ({"SERVE_DIRECT": "yes"}, "- SERVE_DIRECT must be a whole number from 0 to 1."),
         ({"SERVE_WORKERS": "9" * 5000}, "- SERVE_WORKERS must be a whole number from 1 to"),
         ({"OAUTH_SERVICE_TOKEN_KEY": "short"}, "oauth_service.E008"),
         ({"TRUSTED_PROXIES": "the-balancer"}, "TRUSTED_PROXIES"),
@@ -102,6 +104,24 @@ def test_make_serve_is_this_command() -> None:
     """What the other tests start is what an operator starts."""
     recipe = (ROOT / "Makefile").read_text().partition("\nserve: ")[2].splitlines()
     assert recipe[1] == "\t$(BIN)/python -m config.serve"
+
+
+@pytest.mark.parametrize(("setting", "target"), [("", serve.DIRECT), ("1", serve.DIRECT), ("0", serve.APPLICATION)])
+def test_the_direct_way_is_the_default(monkeypatch: pytest.MonkeyPatch, setting: str, target: str) -> None:
+    """Its answers are those of Django's handler (test_direct.py), for less CPU. Whoever needs that handler says so."""
+    served: list[str] = []
+
+    class Server:
+        def __init__(self, served_target: str, **_: object) -> None:
+            served.append(served_target)
+
+        def serve(self, **_: object) -> None:
+            pass
+
+    monkeypatch.setattr("granian.Granian", Server)
+    monkeypatch.setenv("SERVE_DIRECT", setting)
+    serve.serve()
+    assert served == [target]
 
 
 @pytest.mark.parametrize("database", ["on_sqlite", "on_postgres"])
