@@ -6,15 +6,17 @@ from pathlib import Path
 import pytest
 
 from tests.faults.node import Node
+from tests.folders import folder_for_postgres
 from tests.production.deployment import Deployment, furnish
 
 
 @pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+def node() -> Iterator[Node]:
     """The database; whoever breaks it mends it."""
-    node = Node.create(tmp_path_factory.mktemp("node") / "data")
-    yield node
-    node.remove()
+    with folder_for_postgres() as folder:
+        node = Node.create(folder / "data")
+        yield node
+        node.remove()
 
 
 @pytest.fixture(scope="session")

