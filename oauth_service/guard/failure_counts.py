@@ -125,3 +125,4 @@ def forget_all() -> None:
     """Forget what was counted in this process's own memory."""
     for each in _in_memory.values():
         each.clear()
+    _in_memory.clear()
