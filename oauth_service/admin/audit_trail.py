@@ -21,12 +21,23 @@ MOST_FOUND = 100  # users, and clients, whose events one search shows
 class AuditEventAdmin(ReadOnly, ModelAdmin):
     """What happened. Nobody edits it and nobody deletes from it: it goes in its time."""
 
-    list_display = ("at", "event", "outcome", "user", "client_id", "acted_by", "address", "reason", "reference")
+    list_display = (
+        "at",
+        "event",
+        "outcome",
+        "user",
+        "client_id",
+        "acted_by",
+        "address",
+        "reason",
+        "event_count",
+        "reference",
+    )
     list_filter = ("event", "outcome")
     list_select_related = ("user", "actor")
     search_fields = ("client_id",)  # so that there is a field to search with; get_search_results() says how
     search_help_text = _("User, the app's name or client ID, or the reference of an error page")
-    fields = (*list_display, "scope", "grant_id", "changes")
+    fields = (*list_display, "scope", "grant_id", "changes", "last_at")
     date_hierarchy = "at"
     ordering = ("-pk",)  # as they were written: the key's own index serves it, however many there are
     show_full_result_count = False

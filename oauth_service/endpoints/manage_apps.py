@@ -1,5 +1,6 @@
 """GET /manage-apps/ -- the apps that a person has connected, each with a way to cut it off, and what happened lately."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,6 +44,7 @@ class Activity:
     app: str
     address: str
     at: datetime
+    times: int = 1
 
     @property
     def sentence(self) -> str:
@@ -91,23 +93,32 @@ def _activities_of(user_id: Any) -> list[Activity]:
     # Anybody can be refused as somebody, as often as they like; what they do must not push out what matters.
     refusals = events.filter(event=Event.LOGIN_REFUSED)[:READ]
     others = events.filter(event__in=_SENTENCES.keys() - {Event.LOGIN_REFUSED})[:READ]
-    told = sorted([*refusals, *others], key=lambda event: (event.at, event.pk), reverse=True)
+    told = sorted([*refusals, *others], key=lambda event: (event.latest_at, event.pk), reverse=True)
     lines: dict[Any, AuditEvent] = {}
+    refused: Counter[Any] = Counter()
     for each in told:
         lines.setdefault(_line_of(each), each)
+        if each.event == Event.LOGIN_REFUSED:  # how often an app got something says nothing to a person
+            refused[_line_of(each)] += each.event_count
     shown = list(lines.values())[:RECENT]
     names = dict(
         Client.objects.filter(client_id__in={event.client_id for event in shown}).values_list("client_id", "name")
     )
     gone = _("An app that is no longer here")
     return [
-        Activity(event=Event(each.event), app=names.get(each.client_id) or gone, address=each.address, at=each.at)
+        Activity(
+            event=Event(each.event),
+            app=names.get(each.client_id) or gone,
+            address=each.address,
+            at=each.latest_at,
+            times=refused[_line_of(each)] or 1,
+        )
         for each in shown
     ]
 
 
 def _line_of(event: AuditEvent) -> Any:
-    day = timezone.localdate(event.at)
+    day = timezone.localdate(event.latest_at)
     match event.event:
         case Event.LOGIN_REFUSED:
             return event.event, day

@@ -19,6 +19,7 @@ from ..compiled import driver
 from ..compiled.statement import Compiled, Write, insert
 from ..database import PrimaryManager
 
+LONGEST_CHANGES = 2_000
 MOST_FORGOTTEN = 10_000  # rows that the deletion of a user waits for
 
 _MOST_PARAMETERS = 32_767  # of a statement, where the database names no limit
@@ -72,6 +73,9 @@ class Entry(NamedTuple):
     actor_id: Any = None
     by: str = ""
     changes: str = ""
+    event_count: int = 1
+    last_at: datetime | None = None
+    bucket: UUID | None = None
 
     def fitting(self) -> tuple["Entry", list[str]]:
         """The same as its columns can hold it, and the names of those that had to be changed for it."""
@@ -104,7 +108,8 @@ class Entry(NamedTuple):
             left["changes"] = ""
         if (self.user_id if self.actor_id is None else self.actor_id) in gone:
             left |= {"address": "", "reference": ""}
-        return self._replace(**left) if left else self
+        # The bucket is made of them: whoever tries all users would find the one that it fits.
+        return self._replace(**left, bucket=None) if left else self
 
 
 _PERSONS = ("user_id", "actor_id")
@@ -126,7 +131,7 @@ class AuditEventManager(PrimaryManager["AuditEvent"]):
         Returns:
             the entry, if it must wait as with add_all().
         """
-        if len(entry.persons()) == 2:
+        if len(entry.persons()) == 2 or not _can_add(connections[self.db]):
             return self.add_all([entry])  # to hold one while waiting for the other could end crosswise
         _insert.run(**entry._asdict())
         return []
@@ -135,9 +140,13 @@ class AuditEventManager(PrimaryManager["AuditEvent"]):
         """
         Write many rows, all or none, in as few statements as the database allows; without persons who are gone.
 
+        An entry of a bucket that has a row adds to it. No two entries may be of one bucket.
+
         Returns:
             those that must wait: somebody holds their users' rows, to delete them perhaps.
         """
+        if not _can_add(connections[self.db]):
+            entries = [entry._replace(bucket=None) for entry in entries]
         with transaction.atomic(using=self.db):
             ids = set().union(*(entry.persons() for entry in entries))
             there, held = _hold_users(ids, self.db) if ids else (set(), set())
@@ -177,8 +186,8 @@ class AuditEventManager(PrimaryManager["AuditEvent"]):
     def _forget(self, user: models.Q, actor: models.Q, most: int) -> int:
         # From where is whoever acted: the user, unless it was staff.
         was_user = {name: _unless_by_staff(name) for name in ("address", "reference")}
-        of_user: dict[str, Any] = {"user": None, "changes": "", **was_user}
-        of_actor: dict[str, Any] = {"actor": None, "address": "", "reference": ""}
+        of_user: dict[str, Any] = {"user": None, "changes": "", "bucket": None, **was_user}
+        of_actor: dict[str, Any] = {"actor": None, "address": "", "reference": "", "bucket": None}
         changed = [
             self.filter(pk__in=self.filter(which).values("pk")[:most]).update(**emptied)
             for which, emptied in ((user, of_user), (actor, of_actor))
@@ -231,7 +240,10 @@ class AuditEvent(models.Model):
         verbose_name=_("by whom"),
     )
     by = models.CharField(_("by"), max_length=60, blank=True, db_default="")
-    changes = models.CharField(_("changes"), max_length=2_000, blank=True, db_default="")
+    changes = models.CharField(_("changes"), max_length=LONGEST_CHANGES, blank=True, db_default="")
+    event_count = models.PositiveIntegerField(_("times"), db_default=1)
+    last_at = models.DateTimeField(_("last"), null=True)
+    bucket = models.UUIDField(null=True, unique=True, editable=False)
 
     objects = AuditEventManager()
 
@@ -250,6 +262,11 @@ class AuditEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.get_event_display()} · {self.at:%Y-%m-%d %H:%M:%S}"
 
+    @property
+    def latest_at(self) -> datetime:
+        """When what the row counts happened last."""
+        return self.last_at or self.at
+
 
 class _Insert(Write):
     """The compiled INSERT of one row, for one or for many."""
@@ -261,8 +278,6 @@ class _Insert(Write):
     def run(self, **values: Any) -> int:
         """Write one row; of a user who is gone, or goes at this moment, without the person."""
         persons = [name for name in _PERSONS if values[name] is not None]
-        if not persons:
-            return super().run(**values)
         connection = self._connection()
         key = connection.alias, *persons
         try:
@@ -272,16 +287,18 @@ class _Insert(Write):
         return driver.write(connection, compiled.sql, compiled.bind(values))
 
     def run_all(self, entries: Sequence[Entry]) -> None:
-        """Write the rows as they are."""
+        """Write the rows as they are, or add to those of their buckets."""
         connection = self._connection()
         compiled = self._on(connection)
         head, _, row = compiled.sql.partition(" VALUES ")
         with transaction.atomic(using=connection.alias, savepoint=False), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
+                # Two writers that have the same buckets in another order would wait for each other.
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [AuditEvent._meta.db_table])
                 # One parameter instead of thousands, which its driver takes four times as long to write down.
                 names = head[head.index("(") + 1 : head.rindex(")")]
                 table = connection.ops.quote_name(AuditEvent._meta.db_table)
-                text = f"{head} SELECT {names} FROM json_populate_recordset(NULL::{table}, %s)"  # noqa: S608 - the compiler's
+                text = f"{head} SELECT {names} FROM json_populate_recordset(NULL::{table}, %s) {_or_add(connection)}"  # noqa: S608 - the compiler's
                 cursor.execute(text, [json.dumps([entry._asdict() for entry in entries], default=str)])
                 return
             in_order = itemgetter(*[Entry._fields.index(name) for name, _ in compiled.parameters])
@@ -294,7 +311,7 @@ class _Insert(Write):
                     for entry in some
                     for adapt, value in zip(adapts, in_order(entry), strict=True)
                 ]
-                cursor.execute(f"{head} VALUES {', '.join([row] * len(some))}", values)
+                cursor.execute(f"{head} VALUES {', '.join([row] * len(some))} {_or_add(connection)}", values)
 
     def _compile_of_somebody(self, connection: Any, persons: Sequence[str]) -> Compiled:
         """
@@ -304,17 +321,42 @@ class _Insert(Write):
         So a deletion either finds the row, or has left no user to put into it.
         """
         compiled = self._on(connection)
+        if not persons:
+            return compiled._replace(sql=f"{compiled.sql} {_or_add(connection)}")
         users, quote = get_user_model()._meta, connection.ops.quote_name
-        hold = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
+        hold, uuid = (" FOR KEY SHARE", "::uuid") if connection.vendor == "postgresql" else ("", "")
         pk = quote(users.pk.column)
         person = f"SELECT {pk} AS id FROM {quote(users.db_table)} WHERE {pk} = %s{hold}"  # noqa: S608 - names of the model's
-        is_there = "CASE WHEN EXISTS (SELECT 1 FROM person) THEN %s ELSE '' END"
-        instead = dict.fromkeys(persons, "(SELECT id FROM person)") | {"address": is_there, "reference": is_there}
+        is_there = "CASE WHEN EXISTS (SELECT 1 FROM person) THEN %s{cast} ELSE {nothing} END"
+        text, bucket = is_there.format(cast="", nothing="''"), is_there.format(cast=uuid, nothing="NULL")
+        instead = dict.fromkeys(persons, "(SELECT id FROM person)")
+        instead |= {"address": text, "reference": text, "changes": text, "bucket": bucket}
         head = compiled.sql.partition(" VALUES ")[0]
         row = ", ".join(instead.get(name, "%s") for name, _ in compiled.parameters)
         looked_up = [each for each in compiled.parameters if each[0] == persons[0]]
         others = [each for each in compiled.parameters if each[0] not in persons]
-        return Compiled(f"WITH person AS ({person}) {head} VALUES ({row})", [*looked_up, *others])
+        text = f"WITH person AS ({person}) {head} VALUES ({row}) {_or_add(connection)}"
+        return Compiled(text, [*looked_up, *others])
+
+
+def _or_add(connection: Any) -> str:
+    """What an INSERT does where its bucket has a row: count, and show the latest."""
+    if not _can_add(connection):
+        return ""
+    quote = connection.ops.quote_name
+    table = quote(AuditEvent._meta.db_table)
+    latest = [f"{quote(name)} = excluded.{quote(name)}" for name in _OF_THE_LATEST]
+    name = quote("event_count")
+    count = f"{name} = {table}.{name} + excluded.{name}"
+    return f"ON CONFLICT ({quote('bucket')}) DO UPDATE SET {', '.join([count, *latest])}"
+
+
+def _can_add(connection: Any) -> bool:
+    return bool(connection.features.supports_update_conflicts_with_target)
+
+
+# The same for all of a bucket, but in the bucket of those that differ.
+_OF_THE_LATEST = ("last_at", "reference", "address", "reason", "grant_id", "scope", "changes")
 
 
 def _hold_users(ids: Iterable[Any], alias: str) -> tuple[set[Any], set[Any]]:

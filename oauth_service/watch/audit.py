@@ -5,7 +5,8 @@ A row that the database does not take is written as far as it can be, or left ou
 goes out of their rows, and comes into none that waited meanwhile; the rows stay.
 
 Of a connection that is renewed again and again only the first time of a day becomes one: its use must not make a table grow. Nor
-must whoever is refused and tries again: refusals alike are one row a minute.
+must anything else that is asked for again and again: repeats.py says which events share a row.
+
 What a person decided and what a thief was caught at is written before its answer is sent. Everything else waits in memory, for
 a second or for a batch, until a thread of this process writes it; a process that is killed loses that much. The queue is
 bounded: what does not fit is counted, and the log tells how many were lost.
@@ -21,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from multiprocessing.util import Finalize
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core import mail
@@ -37,6 +38,7 @@ from ..guard import outage
 from ..models import AuditEvent, Client
 from ..models.audit_event import MOST_FORGOTTEN, Entry, Event, Outcome
 from ..protocol.claimed_name import ClaimedName
+from .repeats import Repeats, merged
 
 logger = logging.getLogger("oauth_service.audit")
 
@@ -68,8 +70,6 @@ _EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
     signals.signed_out: (Event.SIGNED_OUT, Outcome.DONE, ""),
     signals.administered: (Event.ADMINISTERED, Outcome.DONE, ""),
 }
-# Anybody can be refused, as often as they like.
-_ONE_A_MINUTE = {Event.LOGIN_REFUSED.value, Event.CLIENT_REFUSED.value}
 # Each of them happens once to what it happens to, so that nobody can make this server write by asking again and again.
 _AT_ONCE = {
     signals.consent_given,
@@ -80,6 +80,8 @@ _AT_ONCE = {
     signals.backup_restored,
     signals.administered,
 }
+
+_APART = {_EVENTS[signal][0].value for signal in _AT_ONCE}
 
 
 class _Claimed(str):
@@ -95,25 +97,6 @@ class _Claimed(str):
 def _claimed(name: str) -> _Claimed:
     typed = name.reveal() if isinstance(name, ClaimedName) else name
     return _Claimed(typed if len(typed) <= LONGEST_NAME else "")
-
-
-class _Alike(NamedTuple):
-    """What two refusals have in common if one row tells of both."""
-
-    minute: datetime
-    event: str
-    user_id: Any
-    client_id: str
-    reason: str
-    address: str
-
-    @classmethod
-    def of(cls, entry: Entry) -> "_Alike | None":
-        """None for an event that always has a row of its own."""
-        if entry.event not in _ONE_A_MINUTE:
-            return None
-        minute = entry.at.replace(second=0, microsecond=0)
-        return cls(minute, entry.event, entry.user_id, entry.client_id, entry.reason, entry.address)
 
 
 def connect(users: Iterable[type[Model]]) -> None:
@@ -137,7 +120,7 @@ def is_test_run() -> bool:
 
 
 def forget() -> None:
-    """Forget what waits, and which refusals have their row: the database that they belong to is gone."""
+    """Forget what waits, and which rows there are: the database that they belong to is gone."""
     _trail.forget()
 
 
@@ -195,15 +178,16 @@ def _record(
         actor_id=context.actor_id,
         by=context.by,
         changes=changes,
+        last_at=now,
     )
     if is_test_run():
         # What waits would be written into the next test, or into the real database at the end; and the writer's connection
         # would keep the test database from being dropped.
-        AuditEvent.objects.add_all(_identified([entry]))
+        AuditEvent.objects.add_all([Repeats(_APART).placed(each) for each in _identified([entry])])
         return
     if signal in _AT_ONCE:
         try:
-            held = AuditEvent.objects.add(_fitting(entry))
+            held = AuditEvent.objects.add(_trail.repeats.placed(_fitting(entry)))
         except Exception as fault:
             # What it tells of is true already; the writer has more time than this request.
             logger.warning("audit: %s could not be written at once, and waits: %s", entry.event, _in_a_line(fault))
@@ -229,7 +213,7 @@ class _Trail:
         self.waiting: deque[Entry] = deque()
         self.gone: deque[Any] = deque()  # ids of users who were deleted
         self.lost = 0
-        self._told: set[_Alike] = set()
+        self.repeats = Repeats(_APART)
         self._started = False
         self._are_held = False
         self._finalizer: Finalize | None = None
@@ -305,11 +289,11 @@ class _Trail:
         return not held
 
     def forget(self) -> None:
-        """Forget what waits, and which refusals have their row."""
+        """Forget what waits, and which rows there are."""
         with self._writing:
             self.waiting.clear()
             self.gone.clear()
-            self._told.clear()
+            self.repeats.forget()
 
     def finish(self) -> None:
         """Write what waits at the end of the process, if that takes no more than a moment."""
@@ -340,7 +324,8 @@ class _Trail:
         while parts:
             part = parts.popleft()
             try:
-                held += self._write(_identified(part))
+                placed = [self.repeats.placed(entry) for entry in _identified(part)]
+                held += AuditEvent.objects.add_all(merged(placed))
             except Exception as fault:
                 if outage.is_outage(fault):
                     self.waiting.extendleft(reversed([*held, *part, *chain.from_iterable(parts)]))
@@ -351,21 +336,6 @@ class _Trail:
                     continue
                 logger.error("audit: %s could not be written: %s", part[0].event, _in_a_line(fault))
                 self._lose(1)
-        return held
-
-    def _write(self, entries: Sequence[Entry]) -> list[Entry]:
-        told, news = set(self._told), []
-        for entry in entries:
-            alike = _Alike.of(entry)
-            if alike is None or alike not in told:
-                news.append(entry)
-            if alike:
-                told.add(alike)
-        held = AuditEvent.objects.add_all(news) if news else []
-        # Only now: what could not be written is not told yet.
-        latest = max((alike.minute for alike in told), default=None)
-        told -= {_Alike.of(entry) for entry in held}
-        self._told = {alike for alike in told if alike.minute == latest} if len(told) < MOST_WAITING else set()
         return held
 
     def _next(self) -> list[Entry]:

@@ -48,16 +48,19 @@ def rows(db: None, alice: User, settings: Settings) -> None:
     later = now + timedelta(days=1)
     moments = {"created_at": now, "refreshed_at": now, "expires_at": later, "purge_at": later}
     Grant.objects.create(consent=consent, scope="user", **moments)
-    values: dict[str, Any] = dict.fromkeys(Entry._fields, "") | {
-        "at": now,
-        "event": "token_issued",
-        "outcome": "done",
-        "user_id": user.pk,
-        "client_id": "app",
-        "grant_id": None,
-        "actor_id": None,
-        "purge_at": later,
-    }
+    values: dict[str, Any] = (
+        dict.fromkeys(Entry._fields, "")
+        | Entry._field_defaults
+        | {
+            "at": now,
+            "event": "token_issued",
+            "outcome": "done",
+            "user_id": user.pk,
+            "client_id": "app",
+            "grant_id": None,
+            "purge_at": later,
+        }
+    )
     AuditEvent.objects.add_all([Entry(**values)])
     AuditEvent.objects.update(id=1_234_567)
     message: dict[str, Any] = {"client": client, "sign_in_id": uuid.uuid4(), "created_at": now, "purge_at": later}
