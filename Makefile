@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres matrix matrix-ends isolation journeys bench-quick bench bench-scale bench-setup bench-lock production faults reports fuzz stateful lint format types docs messages pictures lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres matrix matrix-ends isolation journeys bench-quick bench bench-scale bench-setup bench-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -114,6 +114,9 @@ fuzz: setup ## 50,000 requests made from /openapi.json, new ones each time, on a
 
 stateful: setup ## random sequences of everything that may happen, against the model, until 500 of them have ended well
 	STATEFUL_EXAMPLES=$${STATEFUL_EXAMPLES:-500} STATEFUL_STEPS=50 $(PYTEST) -q tests/stateful $(ARGS)
+
+mutants: setup ## take one defence away after the other, and see its test fail; ten minutes
+	$(BIN)/python -m tests.attacks $(ARGS)
 
 lint: setup types ## ruff, mypy --strict, import contracts, djlint
 	$(BIN)/ruff check .

@@ -186,8 +186,11 @@ def _sign_in_again(request: HttpRequest, arrival: Arrival, *, now: datetime) -> 
     if before.since and event and before.before == event.id:
         # The login page has sent somebody who is signed in straight back: it must not know them. Only them: a link with
         # what was sealed in another browser must sign nobody out.
+        kept = request.session[authentication.SESSION_KEY]
         setattr(request, SILENT_ATTRIBUTE, True)
         logout(request)
+        # Whoever was signed in and signs in again goes on in the same session (sid), so that its sign-out reaches everybody.
+        request.session[authentication.SESSION_KEY] = kept
     demanded = replace(before, since=int(now.timestamp()), before=event.id if event else "")
     return to_sign_in(request, _go_on(request, arrival, demanded, now=now), fresh=True)
 

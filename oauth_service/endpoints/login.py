@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import global_settings, settings
+from django.contrib.auth import logout
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -32,6 +33,9 @@ class _Login(LoginView):
         return "reauthenticate" not in self.request.GET
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        if self.request.user.is_authenticated and self.request.user.pk != form.get_user().pk:
+            # Their session ends with this, so it ends as at a sign-out: Django itself would drop it without a word.
+            logout(self.request)
         setattr(self.request, AMR_ATTRIBUTE, ("pwd",))  # RFC 8176 section 2
         return super().form_valid(form)
 

@@ -239,6 +239,30 @@ def test_a_client_that_does_not_answer_is_tried_again_with_growing_pauses(
     assert (message.last_error, deliveries.deliver_due(now=now + timedelta(days=2))) == ("it answered 503", 0)
 
 
+def test_somebody_else_who_signs_in_signs_the_first_one_out(listening: RelyingParty) -> None:
+    """On the login page that prompt=login leads to: what was issued in the session ends with it, and its clients hear of it."""
+    tokens = listening.tokens()
+    location = listening.ask(prompt="login")["Location"]
+    User.objects.create_user("bob", password="builder")
+    listening.browser.post(location, urlencode({"username": "bob", "password": "builder"}), content_type=FORM)
+    assert is_signed_in(listening.browser)
+    assert (Delivery.objects.count(), listening.refresh(tokens["refresh_token"]).status_code) == (1, 400)
+    assert SignIn.objects.get(user=listening.user).ended_at
+
+
+def test_who_was_only_sent_to_sign_in_again_is_in_the_same_session(listening: RelyingParty) -> None:
+    """A login page of the project's that sends somebody who is signed in straight back makes us forget them for a moment."""
+    tokens = listening.tokens()
+    location = listening.ask(prompt="login")["Location"]
+    for _straight_back in range(2):
+        location = listening.browser.get(parse_qs(urlsplit(location).query)["next"][0])["Location"]
+    assert not is_signed_in(listening.browser)
+    assert listening.refresh(tokens["refresh_token"]).status_code == 200
+    listening.sign_in(location)
+    listening.browser.post("/logout/")
+    assert (SignIn.objects.count(), SignIn.objects.filter(ended_at=None).count(), Delivery.objects.count()) == (1, 0, 1)
+
+
 @pytest.mark.parametrize("way", ["our button", "the client's wish"])
 def test_a_client_that_cannot_be_told_keeps_nobody_in(
     listening: RelyingParty, caplog: pytest.LogCaptureFixture, way: str

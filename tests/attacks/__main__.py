@@ -1,0 +1,90 @@
+"""
+`make mutants`: take one defence away after the other, in a copy of the tree, and see its test fail.
+
+With all defences in place every test passes first. A mutation that survives fails the run: its test is too weak, or the defence
+has a twin.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from config.sites import ROOT
+from tests.attacks.mutations import MUTATIONS, Mutation
+
+TESTS_FAILED = 1  # of pytest's exit codes; any other means that they were not run
+SECONDS = 300
+
+
+def main() -> int:
+    """Run the list; 1 if a mutation survives."""
+    parser = argparse.ArgumentParser(prog="python -m tests.attacks", description=__doc__)
+    parser.add_argument("--only", default="", metavar="WORDS", help="those whose attack or file has these words in it")
+    only = parser.parse_args().only
+    chosen = [each for each in MUTATIONS if only in each.attack or only in each.file]
+    with tempfile.TemporaryDirectory() as folder:
+        tree = copy_of_the_tree(Path(folder))
+        if status := run(tree, *dict.fromkeys(each.test for each in chosen)):
+            print(f"The tests do not pass as they are (pytest: {status}).")
+            return 1
+        survivors = [each for each in chosen if not is_noticed(tree, each)]
+    print(f"{len(chosen) - len(survivors)} of {len(chosen)} are noticed.")
+    return 1 if survivors else 0
+
+
+def copy_of_the_tree(folder: Path) -> Path:
+    """Every file that is or would be in the repository, elsewhere: a run that is interrupted must leave no hole behind."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (source := ROOT / name).is_file():
+            (target := folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+    return folder
+
+
+def is_noticed(tree: Path, mutation: Mutation) -> bool:
+    """Whether the test fails without the defence."""
+    path = tree / "oauth_service" / mutation.file
+    genuine = path.read_text()
+    path.write_text(genuine.replace(mutation.old, mutation.new))
+    begun = time.monotonic()
+    status = run(tree, mutation.test)
+    path.write_text(genuine)
+    said = "noticed" if status == TESTS_FAILED else f"SURVIVES (pytest: {status})"
+    print(f"{said}, {time.monotonic() - begun:.0f} s: {mutation.file}: {mutation.attack}", flush=True)
+    return status == TESTS_FAILED
+
+
+def run(tree: Path, *tests: str) -> int:
+    """Run tests of a tree until one fails; pytest's exit code."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header"]
+    # Compiled code is found by time and size: a mutation of the same length within a second would not be compiled.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
+    environment = {"TEST_DATABASE": "sqlite"} | environment | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(tree)}
+    finished = subprocess.run(
+        [*command, *(f"tests/{each}" for each in tests)],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS * (1 if len(tests) == 1 else 10),
+        check=False,
+    )
+    if len(tests) > 1 and finished.returncode:
+        print(finished.stdout[-4000:])
+    return finished.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

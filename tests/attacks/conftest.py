@@ -1,0 +1,5 @@
+"""The OpenID Provider that is attacked, and one of its clients."""
+
+from tests.openid.conftest import provider, rp
+
+__all__ = ["provider", "rp"]

@@ -1,0 +1,130 @@
+"""
+No URL that somebody else has chosen makes this server ask a machine that only it can reach.
+
+The list of what a client registers is walked, so a member that is added is tried, too.
+"""
+
+import ast
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from config.sites import ROOT
+from oauth_service.clients import logo, sector
+from oauth_service.outbound import deliveries, documents
+from oauth_service.outbound.documents import DocumentUnavailable
+from oauth_service.outbound.fetch import FetchFailed, fetch
+from oauth_service.protocol.client_metadata import MEMBERS, Kind, Member
+from tests.openid.conftest import CALLBACK, RelyingParty
+
+URLS = [each for each in MEMBERS if each.name.endswith(("_uri", "_uris", "_url", "_endpoint"))]
+FETCHED = {"logo_uri", "sector_identifier_uri", "backchannel_logout_uri"}
+# Whatever calls the fetch is tried by live().
+CALLERS = {"outbound/deliveries.py", "outbound/documents.py"}
+READERS = {"clients/logo.py", "clients/sector.py"}
+
+
+@pytest.fixture
+def inside() -> Iterator[tuple[str, list[str]]]:
+    """A service of this machine: its address, and who has connected to it."""
+    visitors: list[str] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, address = listening.accept()
+                visitors.append(str(address))
+                connection.close()
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    yield f"127.0.0.1:{listening.getsockname()[1]}", visitors
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    thread.join()
+
+
+def live(rp: RelyingParty) -> None:
+    """All that happens to a client that makes the server ask anybody anything."""
+    sector.fault_of(rp.client)
+    if rp.client.logo_uri:
+        with suppress(DocumentUnavailable):
+            logo.fetch_now(rp.client.logo_uri)
+        logo.fetch_soon(rp.client.logo_uri)
+    page = rp.browser.get(rp.sign_in(rp.ask()["Location"])["Location"])
+    assert page.status_code == 200
+    rp.browser.get(f"/oauth/logo/{rp.client.client_id}")
+    rp.tokens()
+    rp.browser.post("/logout/")
+    deliveries.deliver_due(now=timezone.now())
+
+
+@pytest.fixture
+def threadless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other threads would do happens at once."""
+
+    def read_now(url: str, **how: Any) -> None:
+        with suppress(DocumentUnavailable):
+            documents.read(url, **how)
+
+    monkeypatch.setattr(documents, "refresh_later", read_now)
+    monkeypatch.setattr(deliveries, "wake", lambda: None)
+
+
+@pytest.mark.usefixtures("threadless")
+@pytest.mark.parametrize("is_trial", [False, True], ids=["in production", "in a trial"])
+@pytest.mark.parametrize("member", URLS, ids=lambda each: each.name)
+def test_no_url_of_a_client_reaches_this_machine(
+    rp: RelyingParty, settings: Settings, inside: tuple[str, list[str]], member: Member, is_trial: bool
+) -> None:
+    """Put into the column past all forms. With the setting for trials those arrive that are fetched: the test can fail."""
+    settings.OAUTH_SERVICE_OUTBOUND_LOOPBACK = is_trial
+    at, visitors = inside
+    url = f"https://{at}/"
+    setattr(rp.client, member.column, f"{CALLBACK}\n{url}" if member.kind is Kind.LINES else url)
+    rp.client.save()
+    live(rp)
+    assert bool(visitors) == (is_trial and member.name in FETCHED)
+
+
+def test_every_caller_of_the_fetch_is_tried() -> None:
+    """Whoever adds one adds it to live()."""
+
+    def callers(*names: str) -> set[str]:
+        return {
+            str(path.relative_to(ROOT / "oauth_service"))
+            for path in (ROOT / "oauth_service").glob("**/*.py")
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in names
+        }
+
+    assert callers("fetch", "fetch.fetch") == CALLERS
+    reading = ("read", "read_later", "refresh_later")
+    assert callers(*(f"documents.{name}" for name in reading)) == READERS
+    assert {each.name for each in URLS} >= FETCHED
+
+
+def test_dns_that_changes_leads_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name is resolved once; what was judged is what is connected to, and not what the name means a moment later."""
+    answers = ["93.184.215.14", "127.0.0.1", "127.0.0.1"]
+    connected: list[Any] = []
+
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (answers.pop(0), 443))]
+
+    def connect(address: Any, *_: Any, **__: Any) -> None:
+        connected.append(address)
+        raise OSError("there is no network here")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(FetchFailed):
+        fetch("https://rebinding.example/")
+    assert (connected, len(answers)) == ([("93.184.215.14", 443)], 2)

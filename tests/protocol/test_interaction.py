@@ -1,0 +1,59 @@
+"""What happened to a request on its way through our pages: nobody makes it, changes it, or takes it to another request."""
+
+import base64
+from collections.abc import Mapping
+
+import pytest
+
+from oauth_service.protocol import authorization_request, interaction
+from oauth_service.protocol.interaction import Interaction
+from oauth_service.protocol.parameters import Parameters
+
+NOW = 1_000_000
+KEY = b"k" * 32
+HAPPENED = Interaction(since=NOW - 5, before="an event", account="7", stepped_up=True)
+REQUEST = {name: f"the {name}" for name in authorization_request.CARRIED if name != interaction.PARAMETER}
+# The consent page replaces a scope that was not sent; the others do not decide about a sign-in.
+FREE = {"scope": True, "code_challenge_method": True, "login_hint": True, "ui_locales": True}
+
+
+def read(text: str, changes: Mapping[str, str] = {}, *, key: bytes = KEY, now: int = NOW) -> Interaction:
+    """What comes with a request."""
+    sent = {**REQUEST, **changes, interaction.PARAMETER: text}
+    return interaction.read(Parameters(sent.items()), keys=[b"o" * 32, key], now=now)
+
+
+SEALED = HAPPENED.seal(Parameters(REQUEST.items()), key=KEY, now=NOW)
+
+
+def test_it_comes_back_with_its_request() -> None:
+    """Under any of the server's keys."""
+    assert read(SEALED) == HAPPENED
+
+
+@pytest.mark.parametrize("name", REQUEST)
+def test_it_belongs_to_one_request(name: str) -> None:
+    """Another nonce, state or address is another request, and so is one that lacks them."""
+    for value in ("another", ""):
+        assert read(SEALED, {name: value}) == (HAPPENED if FREE.get(name) else Interaction()), value
+
+
+@pytest.mark.parametrize(("seconds", "is_good"), [(0, True), (3600, True), (3601, False), (-60, True), (-61, False)])
+def test_it_is_good_for_an_hour(seconds: int, is_good: bool) -> None:
+    """A fresh sign-in that was demanded yesterday is none."""
+    assert read(SEALED, now=NOW + seconds) == (HAPPENED if is_good else Interaction())
+
+
+def test_no_other_octets_are_good() -> None:
+    """Neither another key, nor any changed bit, nor any part, nor nothing."""
+    assert read(SEALED, key=b"x" * 32) == Interaction()
+    octets = base64.urlsafe_b64decode(SEALED + "=" * (-len(SEALED) % 4))
+    for index in range(len(octets)):
+        for changed in (octets[:index], octets[:index] + bytes([octets[index] ^ 1]) + octets[index + 1 :]):
+            assert read(base64.urlsafe_b64encode(changed).rstrip(b"=").decode()) == Interaction(), index
+
+
+@pytest.mark.parametrize("text", ["", "A", "AAAA", "é", "[]", "null", "AAAA" * 1000])
+def test_nonsense_is_nothing(text: str) -> None:
+    """And no failure."""
+    assert read(text) == Interaction()
