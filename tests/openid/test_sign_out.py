@@ -294,6 +294,7 @@ def test_a_client_hears_of_it_however_long_the_session_lasts(
         with time_machine.travel(begun + timedelta(days=days)):
             purge.sweep(now=timezone.now())
             if again == "the client asks":
+                assert is_signed_in(listening.browser)  # the session is saved, whichever way in the request takes
                 listening.ask()
             else:
                 listening.sign_in("/login/?reauthenticate=1")
