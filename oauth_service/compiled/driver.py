@@ -1,8 +1,8 @@
 """
-How a compiled statement reaches the database: through Django's cursor if somebody listens, else through psycopg's directly.
+How a compiled statement reaches the database: through Django's cursor if somebody listens, else past all cursors.
 
 Everything runs on Django's own connection. Django's cursor is used inside a transaction, under an instrument, or in a test that
-counts statements. Otherwise psycopg prepares the statement and keeps one cursor a thread.
+counts statements. Otherwise prepared.py sends it to PostgreSQL.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ _MAKING_A_CURSOR = ("cursor", "_cursor", "create_cursor")
 
 
 class _Kept(local):
-    """The driver's connection of this thread, and a cursor on it that is used again; None for Django's own, each time."""
+    """The driver's connection of this thread, and the statements on it; None if each has to go through Django's cursor."""
 
     driver: Any = None
-    cursor: Any = None
+    statements: Any = None
 
 
 _kept = _Kept()
@@ -43,13 +43,20 @@ def run(connection: Any, text: str, parameters: list[Any], take: Callable[[Any],
         connection.ensure_connection()
     driver, kept = connection.connection, _kept
     if kept.driver is not driver:
-        kept.driver = driver
-        kept.cursor = None if _is_instrumented(connection) else connection.Database.Cursor(driver)
-    if kept.cursor is None:
-        return _run_through_django(connection, text, parameters, take)
-    with connection.wrap_database_errors:
-        kept.cursor.execute(text, parameters, prepare=driver.prepare_threshold is not None, binary=binary)
-        return take(kept.cursor)
+        kept.driver, kept.statements = driver, _statements_of(connection)
+    if kept.statements is not None and connection.autocommit:
+        with connection.wrap_database_errors:
+            if (found := kept.statements.run(driver, text, parameters, binary=binary)) is not None:
+                return take(found)
+    return _run_through_django(connection, text, parameters, take)
+
+
+def _statements_of(connection: Any) -> Any:
+    if _is_instrumented(connection):
+        return None
+    from . import prepared  # the extra postgres is there, as the connection is one of its own
+
+    return prepared.statements_of(connection.connection)
 
 
 def _run_through_django(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T]) -> T:

@@ -17,7 +17,7 @@ from tests.database import ALIAS, connection
 PLAIN = [
     Cast(models.Value("3f2504e0-4f89-41d3-9a0c-0305e82c3301"), models.UUIDField()),
     Cast(models.Value("2026-03-01 12:00:00.000001+00:00"), models.DateTimeField()),
-    Cast(models.Value(2**40), models.BigIntegerField()),
+    Cast(models.Value(str(2**40)), models.BigIntegerField()),
     Cast(models.Value("alice@example.com"), models.EmailField()),
     models.Value(b"\x00\xff", models.BinaryField()),
     models.Value(True),

@@ -1,0 +1,158 @@
+"""
+Statements sent to PostgreSQL by libpq's own functions (psycopg.pq), and prepared once on each connection.
+
+psycopg's cursor would look for the parameters in the text, ask its cache, choose dumpers and describe the columns each time.
+These statements never change, so that most of it is done once.
+
+Needs psycopg 3 (extra postgres): driver.py imports this module only when it has met a connection of it.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from itertools import count
+from typing import Any, cast
+from uuid import UUID
+
+from psycopg import Binary, Connection, generators
+from psycopg.adapt import Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import DiagnosticField, ExecStatus
+from psycopg.pq.abc import PGresult
+from psycopg.types.numeric import Int2, Int4, Int8
+
+_UNKNOWN_STATEMENT = b"26000"  # PostgreSQL's invalid_sql_statement_name
+_numbers = count()
+
+
+def _text(value: str) -> bytes:
+    if "\0" in value:  # libpq would send what stands before it
+        raise KeyError
+    return value.encode()
+
+
+def _moment(value: datetime) -> bytes:
+    if value.tzinfo is None:
+        raise KeyError
+    return value.isoformat().encode()
+
+
+def _octets(value: bytes) -> bytes:
+    return b"\\x" + value.hex().encode()
+
+
+# How a value is sent, in PostgreSQL's text form; and its type there, 0 for what the statement asks for. The type of a whole
+# number is not said: the statement would be prepared for the first one, and the next may be too large for it.
+_SENT: Mapping[type, tuple[Callable[[Any], bytes | None], int]] = {
+    str: (_text, 0),
+    int: (b"%d".__mod__, 0),
+    Int2: (b"%d".__mod__, 21),
+    Int4: (b"%d".__mod__, 23),
+    Int8: (b"%d".__mod__, 20),
+    bool: (lambda value: b"t" if value else b"f", 16),
+    bytes: (_octets, 17),
+    Binary: (lambda value: _octets(value.obj), 17),
+    UUID: (lambda value: value.hex.encode(), 2950),
+    datetime: (_moment, 1184),
+    type(None): (lambda _: None, 0),
+}
+_DUMPERS = {kind: dump for kind, (dump, _) in _SENT.items()}
+
+
+class Result:
+    """What a statement answered, as much of it as driver.first() and driver.count() ask for."""
+
+    __slots__ = ("_result", "_transformer")
+
+    def __init__(self, result: PGresult, transformer: Any) -> None:
+        self._result, self._transformer = result, transformer
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return cast("tuple[Any, ...]", self._transformer.load_row(0, tuple)) if self._result.ntuples else None
+
+    @property
+    def rowcount(self) -> int:
+        return self._result.command_tuples or 0
+
+
+class _Statement:
+    __slots__ = ("name", "query", "transformer", "types", "was_read")
+
+    def __init__(self, driver: "Connection[Any]", text: str, parameters: list[Any]) -> None:
+        first, *others = text.split("%s")
+        numbered = first + "".join(f"${number}{piece}" for number, piece in enumerate(others, start=1))
+        self.query = numbered.replace("%%", "%").encode()
+        self.types = [_SENT[type(value)][1] for value in parameters]
+        self.name = b""
+        self.transformer = Transformer(driver)
+        self.was_read = False
+
+
+class Statements:
+    """The statements of one connection."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bool], _Statement] = {}
+
+    def run(self, driver: "Connection[Any]", text: str, parameters: list[Any], *, binary: bool) -> Result | None:
+        """
+        Run one, outside of any transaction; None if a cursor has to do it.
+
+        Raises:
+            psycopg.Error: as a cursor's execute().
+        """
+        pgconn = driver.pgconn
+        if pgconn.pipeline_status:
+            return None
+        try:
+            values = [_DUMPERS[type(value)](value) for value in parameters]
+        except KeyError:
+            return None
+        key = (text, binary)
+        with driver.lock:
+            if (statement := self._known.get(key)) is None:
+                statement = self._known[key] = _Statement(driver, text, parameters)
+            result = _run(driver, statement, values, binary=binary)
+            if result.status == ExecStatus.FATAL_ERROR and _sqlstate_of(result) == _UNKNOWN_STATEMENT:
+                # Somebody has deallocated all, as psycopg does after a rollback.
+                for each in self._known.values():
+                    each.name = b""
+                result = _run(driver, statement, values, binary=binary)
+        if result.status == ExecStatus.TUPLES_OK:
+            statement.transformer.set_pgresult(result, set_loaders=not statement.was_read)
+            statement.was_read = True
+        elif result.status != ExecStatus.COMMAND_OK:
+            raise error_from_result(result)
+        return Result(result, statement.transformer)
+
+
+def statements_of(driver: "Connection[Any]") -> Statements | None:
+    """The statements of a connection, which other threads may have used before; None if its text is not UTF-8."""
+    if driver.info.encoding != "utf-8":
+        return None
+    # On the connection itself: kept anywhere else, they would keep it from being forgotten.
+    return cast("Statements", vars(driver).setdefault("oauth_service_statements", Statements()))
+
+
+def _run(driver: "Connection[Any]", statement: _Statement, values: list[bytes | None], *, binary: bool) -> PGresult:
+    pgconn, formats = driver.pgconn, int(binary)
+    if driver.prepare_threshold is None:  # there is a pooler in between that gives each statement to another connection
+        pgconn.send_query_params(statement.query, values, statement.types, result_format=formats)
+        return _answer(driver)
+    if not statement.name:
+        name = b"oauth_service_%d" % next(_numbers)
+        pgconn.send_prepare(name, statement.query, statement.types)
+        if (result := _answer(driver)).status != ExecStatus.COMMAND_OK:
+            return result
+        statement.name = name
+    pgconn.send_query_prepared(statement.name, values, result_format=formats)
+    return _answer(driver)
+
+
+def _answer(driver: "Connection[Any]") -> PGresult:
+    # By psycopg's own way of waiting, which lets other greenlets run and hears of Ctrl-C.
+    [result] = driver.wait(generators.execute(driver.pgconn))
+    return cast("PGresult", result)
+
+
+def _sqlstate_of(result: PGresult) -> bytes | None:
+    return result.error_field(DiagnosticField.SQLSTATE)

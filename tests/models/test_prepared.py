@@ -1,0 +1,347 @@
+"""
+Statements that go to PostgreSQL past all cursors send and read what a cursor would, whatever state the connection is in.
+
+On another database each test shows that nothing depends on it.
+"""
+
+import contextlib
+import gc
+import string
+import uuid
+import weakref
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from django.db import DataError, IntegrityError, connections, transaction
+from django.db.models import BigIntegerField, CharField, DateTimeField, UUIDField
+
+from oauth_service.compiled import driver
+from oauth_service.compiled.statement import Placeholder, Select, Write, insert
+from oauth_service.models import AuthorizationCode, Client, Grant, RevokedToken
+from tests.database import ALIAS, connection
+from tests.guide import Guide, query_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+IS_POSTGRESQL = connection.vendor == "postgresql"
+NOW = datetime(2026, 3, 1, 12, 0, 0, 1, tzinfo=UTC)
+TEXTS = [
+    "",
+    "user profile",
+    "'; DROP TABLE x; --",
+    "100% of %s and $1",
+    "\\x00 \\' \"",
+    "Zoë 🩺 ‮",
+    string.printable.replace("\0", ""),
+    "x" * 5000,
+]
+
+
+@pytest.fixture(autouse=True)
+def anew() -> Iterator[None]:
+    """A connection that nothing is known of; another test's must not be meant."""
+    connections[ALIAS].close()
+    yield
+    connections[ALIAS].close()
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that went through Django's cursor."""
+    heard: list[str] = []
+    through_django = driver._run_through_django
+
+    def run(connection: Any, text: str, *arguments: Any) -> Any:
+        heard.append(text)
+        return through_django(connection, text, *arguments)
+
+    monkeypatch.setattr(driver, "_run_through_django", run)
+    return heard
+
+
+insert_code = Write(lambda: AuthorizationCode, lambda: insert(AuthorizationCode))
+
+
+def written(**changes: Any) -> AuthorizationCode:
+    """A row that a statement of ours has written, as the ORM reads it."""
+    values = {
+        "id": uuid.uuid4(),
+        "consent_id": uuid.uuid4(),
+        "secret": bytes(range(32)),
+        "scope": "user",
+        "redirect_uri": "",
+        "code_challenge": "",
+        "openid": "",
+        "sign_in_id": None,
+        "expires_at": NOW,
+        "purge_at": NOW,
+    } | changes
+    assert insert_code.run(**values) == 1
+    return AuthorizationCode.objects.get(pk=str(values["id"]))
+
+
+# -- values ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_a_text_arrives_as_it_is(text: str) -> None:
+    """Nothing in it is a parameter, an escape or an end."""
+    assert written(openid=text).openid == text
+
+
+def test_a_text_with_a_nul_is_refused_and_not_cut_off() -> None:
+    """libpq would send what stands before it."""
+    if IS_POSTGRESQL:
+        with pytest.raises((DataError, ValueError)):
+            written(openid="alice\0root")
+        assert AuthorizationCode.objects.count() == 0
+    else:
+        assert written(openid="alice\0root").openid == "alice\0root"
+
+
+@pytest.mark.parametrize("secret", [bytes(32), bytes(range(32)), b"\\x41" * 8, b"'%s$1\"\n\r\t" * 3])
+def test_octets_arrive_as_they_are(secret: bytes) -> None:
+    """A secret that differs in a bit opens nothing."""
+    assert bytes(written(secret=secret).secret) == secret
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        NOW,
+        NOW.replace(microsecond=0),
+        NOW.astimezone(timezone(timedelta(hours=5, minutes=45))),
+        NOW.astimezone(timezone(-timedelta(hours=11, microseconds=0))),
+        datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(1970, 1, 1, tzinfo=UTC),
+    ],
+)
+def test_a_moment_arrives_to_the_microsecond(moment: datetime) -> None:
+    """Whatever its time zone."""
+    assert written(expires_at=moment).expires_at == moment
+
+
+@pytest.mark.parametrize("value", [None, uuid.UUID(int=0), uuid.uuid4()])
+def test_an_id_arrives_or_none(value: uuid.UUID | None) -> None:
+    """NULL, and not the text of None."""
+    assert written(sign_in_id=value).sign_in_id == value
+
+
+def test_a_whole_number_may_grow() -> None:
+    """The first one does not say how large the next may be."""
+    statement = Select(
+        lambda: Client,
+        lambda: Client.objects.annotate(found=Placeholder("found", BigIntegerField())).values_list(
+            "client_id", "found"
+        ),
+        tuple,
+    )
+    Client.objects.create(client_id="a")
+    for value in (0, 1, -1, 2**15, 2**31, 2**62, 7):
+        row = statement.one(found=value)
+        assert row
+        assert int(row[1]) == value
+
+
+def test_constants_have_their_type() -> None:
+    """The generation of a code is a number, though no column says so."""
+    row = AuthorizationCode.objects.row(written().pk)
+    assert row is None  # without a consent there is none
+    statement = Select(
+        lambda: AuthorizationCode,
+        lambda: AuthorizationCode.objects.filter(pk=Placeholder("pk", UUIDField())).values_list("scope", "expires_at"),
+        tuple,
+    )
+    assert statement.one(pk=written(scope="profile").pk) == ("profile", NOW)
+
+
+def test_a_code_has_generation_zero(guide: Guide) -> None:
+    """As a number, as a grant's is."""
+    guide.code()
+    row = AuthorizationCode.objects.row(AuthorizationCode.objects.get().pk)
+    assert row
+    assert (row.generation, type(row.generation)) == (0, int)
+
+
+# -- answers -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_row_that_is_not_there_is_none() -> None:
+    """And the next one that is there is read rightly."""
+    Client.objects.create(client_id="a", name="A")
+    names = [row and row.name for row in map(Client.objects.row, ["b", "a", "b", "a"])]
+    assert names == [None, "A", None, "A"]
+
+
+def test_the_rows_that_were_written_are_counted(guide: Guide) -> None:
+    """It decides who has redeemed a code."""
+    guide.tokens()
+    pk = Grant.objects.get().pk
+    assert [Grant.objects.end(pk) for _ in range(3)] == [True, False, False]
+
+
+def test_a_failure_is_djangos() -> None:
+    """A receiver of a failure looks for Django's classes; the connection works on."""
+    pk = written().pk
+    for _ in range(2):
+        with pytest.raises(IntegrityError):
+            written(id=pk)
+    assert written().scope == "user"
+
+
+# -- connections -------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_goes_through_djangos_cursor_in_the_common_case(guide: Guide, seen: list[str]) -> None:
+    """Else the statements below would prove nothing."""
+    guide.tokens()
+    seen.clear()  # what a person allows is a transaction
+    code = query_of(guide.browser.get("/authorise/", guide.request())["Location"])["code"]
+    tokens = guide.exchange(code).json()
+    refreshed = guide.refresh(tokens["refresh_token"]).json()
+    guide.userinfo(refreshed["access_token"])
+    guide.revoke(refreshed["access_token"])
+    guide.revoke(refreshed["refresh_token"])
+    if IS_POSTGRESQL:
+        assert seen == []
+
+
+def deallocate() -> None:
+    if IS_POSTGRESQL:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM pg_prepared_statements WHERE name LIKE 'oauth_service%'")
+            for (name,) in cursor.fetchall():
+                cursor.execute(f"DEALLOCATE {name}")
+
+
+def roll_back() -> None:
+    """After which psycopg deallocates all that it has prepared, and what others have."""
+    for _ in range(7):
+        Client.objects.count()
+    with transaction.atomic(using=ALIAS):
+        transaction.set_rollback(True, using=ALIAS)
+
+
+def close() -> None:
+    connections[ALIAS].close()
+
+
+@pytest.mark.parametrize("between", [deallocate, roll_back, close])
+def test_what_was_prepared_may_be_gone(between: Callable[[], None]) -> None:
+    """It is prepared once more; nothing fails, and nothing is written twice."""
+    Client.objects.create(client_id="a")
+    for _ in range(3):
+        assert written(scope="user").scope == "user"
+        assert Client.objects.row("a")
+        between()
+    assert AuthorizationCode.objects.count() == 3
+
+
+def test_a_pooler_in_between_gets_nothing_prepared(seen: list[str]) -> None:
+    """It may send the next statement to another server (prepare_threshold None)."""
+    connection.ensure_connection()
+    if IS_POSTGRESQL:
+        connection.connection.prepare_threshold = None
+    Client.objects.create(client_id="a")
+    assert [bool(Client.objects.row(name)) for name in ("a", "b", "a")] == [True, False, True]
+    if IS_POSTGRESQL:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'oauth_service%'")
+            assert cursor.fetchone() == (0,)
+        assert seen == []
+
+
+def test_a_project_without_autocommit_keeps_its_transaction() -> None:
+    """What it rolls back is gone, ours included."""
+    connection.ensure_connection()
+    transaction.set_autocommit(False, using=ALIAS)
+    try:
+        pk = written().pk
+        transaction.rollback(using=ALIAS)
+    finally:
+        transaction.set_autocommit(True, using=ALIAS)
+    assert not AuthorizationCode.objects.filter(pk=pk).exists()
+
+
+def test_within_a_transaction_it_is_part_of_it() -> None:
+    """Rolled back with the rest."""
+    written()
+    with transaction.atomic(using=ALIAS):
+        written()
+        transaction.set_rollback(True, using=ALIAS)
+    assert AuthorizationCode.objects.count() == 1
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "UTF8"])
+def test_a_connection_in_another_encoding_reads_and_writes_the_same(
+    monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    """A project chose it in its OPTIONS."""
+    if IS_POSTGRESQL:
+        options = connection.settings_dict["OPTIONS"] | {"client_encoding": encoding}
+        monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
+    assert written(openid="Zoë").openid == "Zoë"
+
+
+def test_a_pipeline_of_the_projects_is_not_disturbed() -> None:
+    """Its answers come in the order of its own statements."""
+    Client.objects.create(client_id="a")
+    connection.ensure_connection()
+    if IS_POSTGRESQL:
+        with connection.connection.pipeline():
+            connection.connection.execute("SELECT 1")
+            assert Client.objects.row("a")
+    assert Client.objects.row("a")
+
+
+def test_what_was_known_of_a_connection_goes_with_it() -> None:
+    """A server that lives long has had many."""
+    Client.objects.row("a")
+    if not IS_POSTGRESQL:
+        assert driver._kept.statements is None
+        return
+    gone = weakref.ref(connection.connection)
+    connections[ALIAS].close()
+    driver._kept.driver = driver._kept.statements = None
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_value_of_another_kind_goes_through_djangos_cursor(seen: list[str]) -> None:
+    """A project's own text, a number of its own making: nobody guesses how they are sent."""
+
+    class Name(str):
+        pass
+
+    Client.objects.create(client_id="a")
+    assert Client.objects.row(Name("a"))
+    assert seen != []
+
+
+def test_a_naive_moment_is_djangos_to_judge(seen: list[str]) -> None:
+    """It would be taken for one of the session's time zone."""
+    statement = Select(
+        lambda: RevokedToken,
+        lambda: RevokedToken.objects.filter(purge_at__gt=Placeholder("at", DateTimeField())).values_list("pk"),
+        tuple,
+    )
+    with contextlib.nullcontext() if IS_POSTGRESQL else pytest.warns(RuntimeWarning):
+        statement.one(at=datetime(2026, 3, 1, 12))  # noqa: DTZ001 - what it is about
+    assert seen != []
+
+
+def test_the_same_statement_in_text_and_in_binary_is_two() -> None:
+    """How its columns are read differs."""
+    Client.objects.create(client_id="a")
+
+    def statement() -> Select[Any]:
+        rows = Client.objects.filter(client_id=Placeholder("client_id", CharField())).values_list("pk", "client_id")
+        return Select(lambda: Client, lambda: rows, tuple)
+
+    plain, other = statement(), statement()
+    compiled = other._on(connection)
+    other._compiled[ALIAS] = compiled._replace(are_plain=False)
+    pk = Client.objects.get().pk
+    assert [each.one(client_id="a") for each in (plain, other, plain, other)] == [(pk, "a")] * 4
