@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import shlex
 import sys
 from pathlib import Path
 
@@ -38,6 +39,7 @@ def main() -> int:
     parser.add_argument("--sizes", type=_numbers, default="10000,1000000,10000000", help="live grants, of scale")
     parser.add_argument("--refreshes", type=int, default=1_000_000, help="of scale")
     parser.add_argument("--before", metavar="COMMIT", default="HEAD", help="the older one, of versions")
+    parser.add_argument("--entries", nargs="+", choices=list(versions.ENTRIES), default=list(versions.ENTRIES))
     parser.add_argument(
         "--instructions", action="store_true", help="versions under valgrind, instead of their CPU time"
     )
@@ -92,12 +94,21 @@ def _scale(options: argparse.Namespace) -> None:
 
 def _versions(options: argparse.Namespace) -> None:
     if options.instructions:
-        parts, postgres = versions.instructions(options.before)
+        parts, postgres = versions.instructions(options.before, entries=options.entries)
     else:
         parts, postgres = versions.cpu_and_statements(
-            options.before, window=options.window, rounds=options.rounds, seconds=options.seconds or 600
+            options.before,
+            entries=options.entries,
+            window=options.window,
+            rounds=options.rounds,
+            seconds=options.seconds or 600,
         )
-    about = [f"- before: {surroundings.commit(options.before)}", *surroundings.lines([OURS], postgres=postgres)]
+    command = f"- command: `python -m benchmarks {shlex.join(sys.argv[1:])}`"
+    about = [
+        command,
+        f"- before: {surroundings.commit(options.before)}",
+        *surroundings.lines([OURS], postgres=postgres),
+    ]
     page = report.page("Ours, before and after", about, parts)
     print(page)
     (RESULTS / ("instructions.md" if options.instructions else "versions.md")).write_text(page)

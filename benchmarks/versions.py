@@ -26,14 +26,14 @@ ENTRIES = {
     "direct": ("direct entry", {"SERVE_DIRECT": "1"}, "config.server.wsgi_direct:application"),
 }
 IN_PROCESS = ROOT / "benchmarks" / "subjects" / "in_process.py"
-INSTRUCTIONS_WINDOWS, INSTRUCTIONS_WINDOW = 5, 20
+INSTRUCTIONS_WINDOWS, INSTRUCTIONS_WINDOW = 3, 10
 
 Counts = dict[str, dict[str, float]]  # subject → operation → how many a request
 
 
 @contextlib.contextmanager
-def subjects(before: str) -> Iterator[list[Subject]]:
-    """Both versions by both entries until the block ends; the older one is checked out beside this one for that long."""
+def subjects(before: str, entries: Sequence[str]) -> Iterator[list[Subject]]:
+    """Both versions by each of the entries until the block ends; the older one is checked out beside this one for that long."""
     with tempfile.TemporaryDirectory(prefix="benchmarks-before-") as parent:
         older = Path(parent) / "before"
         subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(older), before], cwd=ROOT, check=True)
@@ -47,13 +47,16 @@ def subjects(before: str) -> Iterator[list[Subject]]:
                     env=OURS.env | env,
                 )
                 for entry, (title, env, _) in ENTRIES.items()
+                if entry in entries
                 for when, root in (("before", older), ("after", ROOT))
             ]
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", str(older)], cwd=ROOT, check=True)
 
 
-def cpu_and_statements(before: str, *, window: int, rounds: int, seconds: float) -> tuple[list[str], str]:
+def cpu_and_statements(
+    before: str, *, entries: Sequence[str], window: int, rounds: int, seconds: float
+) -> tuple[list[str], str]:
     """
     Both versions in turns, served as in production.
 
@@ -61,7 +64,7 @@ def cpu_and_statements(before: str, *, window: int, rounds: int, seconds: float)
         the parts of a page, and PostgreSQL's version.
     """
     with (
-        subjects(before) as versions,
+        subjects(before, entries) as versions,
         postgres.running() as server,
         measure.staged(server, versions, window=window) as stages,
     ):
@@ -71,13 +74,13 @@ def cpu_and_statements(before: str, *, window: int, rounds: int, seconds: float)
             "## CPU a request, in ms: server + PostgreSQL",
             _table(versions, lambda name, operation: _cpu(results, name, operation)),
             "## Times the CPU of before (median of the rounds)",
-            _ratios(lambda name, to, operation: paired_ratio(results, name, to, operation)),
+            _ratios(entries, lambda name, to, operation: paired_ratio(results, name, to, operation)),
             "## Statements a request, those of the audit trail included",
             _table(versions, lambda name, operation: f"{statements[name][operation]:.2f}"),
         ], server.version
 
 
-def instructions(before: str) -> tuple[list[str], str]:
+def instructions(before: str, *, entries: Sequence[str]) -> tuple[list[str], str]:
     """
     Both versions without a server around them, under valgrind: how many instructions the thread that answers needs.
 
@@ -87,7 +90,7 @@ def instructions(before: str) -> tuple[list[str], str]:
         the parts of a page, and PostgreSQL's version.
     """
     counts: Counts = {}
-    with subjects(before) as versions, postgres.running() as server, tempfile.TemporaryDirectory() as dumps:
+    with subjects(before, entries) as versions, postgres.running() as server, tempfile.TemporaryDirectory() as dumps:
         for subject in versions:
             for run in (1, 2) if subject.name.startswith("before-") else (1,):
                 name = subject.name if run == 1 else subject.name.replace("before-", "again-")
@@ -97,9 +100,10 @@ def instructions(before: str) -> tuple[list[str], str]:
             "## Instructions a request, in thousands, of the thread that answers; the kernel and PostgreSQL are not counted",
             _table(versions, lambda name, operation: f"{counts[name][operation] / 1000:,.0f}"),
             "## Times the instructions of before",
-            _ratios(lambda name, to, operation: counts[name][operation] / counts[to][operation], digits=3),
+            _ratios(entries, lambda name, to, operation: counts[name][operation] / counts[to][operation], digits=3),
             "## The same of before, counted once more: what differs here is chance",
             _ratios(
+                entries,
                 lambda name, to, operation: counts[name.replace("after-", "again-")][operation] / counts[to][operation],
                 digits=3,
             ),
@@ -211,10 +215,11 @@ def _cpu(results: Results, name: str, operation: str) -> str:
     return f"{series.server_ms:.3f} + {series.database_ms:.3f}"
 
 
-def _ratios(ratio: Callable[[str, str, str], float], digits: int = 2) -> str:
+def _ratios(entries: Sequence[str], ratio: Callable[[str, str, str], float], digits: int = 2) -> str:
     rows = [
         [title, *(f"{ratio(f'after-{entry}', f'before-{entry}', each.name):.{digits}f}" for each in OPERATIONS)]
         for entry, (title, *_) in ENTRIES.items()
+        if entry in entries
     ]
     return _lines(rows)
 
