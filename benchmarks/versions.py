@@ -206,7 +206,6 @@ def _count_instructions(server: Postgres, subject: Subject, dumps: Path, *, run:
                     counts[operation.name].append(count / INSTRUCTIONS_WINDOW)
     finally:
         process.end()
-    # The sweep's turn comes once a minute.
     return {name: statistics.median(windows) for name, windows in counts.items()}
 
 
