@@ -37,7 +37,14 @@ _AS_THEY_ARE = (
     models.BooleanField,
 )
 # What Django and psycopg read alike whichever form it is sent in.
-_READ_ALIKE = (*_AS_THEY_ARE, models.BinaryField)
+_READ_ALIKE = (
+    *_AS_THEY_ARE,
+    models.BinaryField,
+    models.URLField,
+    models.PositiveSmallIntegerField,
+    models.PositiveIntegerField,
+    models.DurationField,
+)
 
 
 class Placeholder(Value):

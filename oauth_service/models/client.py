@@ -73,6 +73,7 @@ def validate_scope(text: str) -> None:
 class WebAddressField(models.URLField):  # type: ignore[type-arg]
     """An http or https URL. A form adds https where no scheme was typed."""
 
+    stored_as = models.URLField  # see compiled/statement.py
     default_validators = [validate_web_address]
 
     def formfield(self, *args: Any, **kwargs: Any) -> Any:
