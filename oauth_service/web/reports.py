@@ -12,7 +12,7 @@ from io import BytesIO
 from traceback import clear_frames
 from types import FrameType
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.http import HttpRequest, QueryDict
 from django.http.request import HttpHeaders
@@ -20,9 +20,12 @@ from django.urls import Resolver404, resolve
 from django.utils.datastructures import MultiValueDict
 from django.views.debug import SafeExceptionReporterFilter
 
+from .. import conf
 from ..protocol.parameters import NEVER_IN_A_QUERY
 
 HEADERS = ("HTTP_AUTHORIZATION", "HTTP_PROXY_AUTHORIZATION", "HTTP_COOKIE", "CSRF_COOKIE", "CSRF_COOKIE_NEEDS_UPDATE")
+# The whole target as some servers hand it on: gunicorn, uWSGI, mod_wsgi.
+URLS = ("RAW_URI", "REQUEST_URI", "UNENCODED_URL")
 # PostgreSQL puts the whole row that it refuses there, the secret that seals its tokens included.
 _DETAIL = re.compile(r"\n(?:DETAIL|CONTEXT):.*", re.DOTALL)
 
@@ -68,7 +71,7 @@ def detach(request: HttpRequest) -> HttpRequest:
 
 
 def seal(request: HttpRequest) -> None:
-    """Empty a request of Django's: body, cookies, credentials, and a query that has secrets in it."""
+    """Empty a request of Django's: body, cookies, credentials, and of its query what nobody may see."""
     kept: Any = request
     kept._body, kept._stream, kept._read_started = b"", BytesIO(), True
     kept._post = QueryDict()
@@ -76,17 +79,20 @@ def seal(request: HttpRequest) -> None:
     for name in HEADERS:
         request.META.pop(name, None)
     kept.COOKIES = {}
-    if has_secrets(request.META.get("QUERY_STRING", "")):
-        request.META["QUERY_STRING"] = ""
-        kept.GET = QueryDict()
-    if has_secrets(urlsplit(request.META.get("HTTP_REFERER", "")).query):
+    query = request.META.get("QUERY_STRING", "")
+    if (shown := shown_query(query)) != query:
+        request.META["QUERY_STRING"] = shown
+        kept.GET = QueryDict(shown)
+        for name in URLS:
+            request.META.pop(name, None)
+    _, mark, query = request.META.get("HTTP_REFERER", "").partition("?")
+    if mark and shown_query(query) != query:
         del request.META["HTTP_REFERER"]
     if "headers" in request.__dict__:
         kept.headers = HttpHeaders(request.META)
     if scope := getattr(request, "scope", None):  # ASGI's own copy
         scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in (b"authorization", b"cookie")]
-        if not request.META.get("QUERY_STRING"):
-            scope["query_string"] = b""
+        scope["query_string"] = request.META.get("QUERY_STRING", "").encode()
 
 
 def forget_fields(request: HttpRequest, *names: str) -> None:
@@ -98,14 +104,34 @@ def forget_fields(request: HttpRequest, *names: str) -> None:
     kept._body = b""
 
 
-def has_secrets(query: str) -> bool:
-    """Tell whether a query string has a parameter in it that must never be in one."""
+def shown_query(query: str, *, is_nested: bool = False) -> str:
+    """
+    A query string as a report may show it.
+
+    Nothing of one with a parameter in it that must never be in a URL. A client_id is a digest, in the page that a sign-in
+    leads to (`next`) as well: anybody may have typed anything there, and nothing has proven it yet.
+    """
     if "=" not in query:
-        return False
+        return query
     try:
-        return not NEVER_IN_A_QUERY.isdisjoint(name for name, _ in parse_qsl(query, errors="replace"))
+        pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
     except ValueError:
-        return True  # nobody can tell
+        return ""  # nobody can tell
+    names = {name for name, _ in pairs}
+    if not NEVER_IN_A_QUERY.isdisjoint(names) or (is_nested and "next" in names):
+        return ""
+    if names.isdisjoint(("client_id", "next")):
+        return query
+    return urlencode([(name, _shown_value(name, value)) for name, value in pairs])
+
+
+def _shown_value(name: str, value: str) -> str:
+    if name == "client_id":
+        return conf.claimed_name(value)
+    if name == "next":
+        path, mark, query = value.partition("?")
+        return path + mark + shown_query(query, is_nested=True)
+    return value
 
 
 def is_ours(path: str, urlconf: Any = None) -> bool:

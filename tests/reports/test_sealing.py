@@ -4,6 +4,7 @@ import io
 import sys
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.conf import settings as project
@@ -14,7 +15,7 @@ from django.test import RequestFactory
 from django.views.debug import ExceptionReporter, get_exception_reporter_filter
 from pytest_django import Settings
 
-from oauth_service import urls
+from oauth_service import conf, urls
 from oauth_service.web import reports
 from oauth_service.web.reports import detach, forget_locals, nothing_reported, seal
 from tests.guide import FORM, Guide
@@ -58,9 +59,48 @@ def test_an_asgi_request_keeps_no_second_copy() -> None:
 
 def test_a_query_without_secrets_stays_as_it_is() -> None:
     """It says what was asked for."""
-    request = sent("/authorise/?client_id=app&state=xyz")
+    request = sent("/authorise/?scope=user&state=xyz&state=")
     seal(request)
-    assert request.GET["client_id"] == "app"
+    assert request.META["QUERY_STRING"] == "scope=user&state=xyz&state="
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"client_id={HUSH}&state=xyz",
+        f"client%5Fid={HUSH}&state=xyz",
+        f"state=xyz&client_id=app&client_id={HUSH}",
+        f"state=xyz&next={quote(f'/authorise/?client_id={HUSH}')}",
+        f"state=xyz&next={quote(f'/login/?next=/authorise/?client_id={HUSH}')}",
+        f"state=xyz&next={quote('/login/?' + 'next=?' * 5000 + f'client_id={HUSH}')}",
+    ],
+)
+@pytest.mark.parametrize("server_says", ["", "RAW_URI", "REQUEST_URI"])
+def test_a_client_id_of_a_url_is_a_digest(query: str, server_says: str) -> None:
+    """A person may have typed a password there; the page that a sign-in leads to has it once more."""
+    request = sent(f"/authorise/?{query}")
+    request.META["HTTP_REFERER"] = f"https://auth.example.com/login/?{query}"
+    if server_says:
+        request.META[server_says] = f"/authorise/?{query}"
+    seal(request)
+    assert "hush" not in shown(request)
+    assert request.GET["state"] == "xyz"
+
+
+def test_two_client_ids_can_be_told_apart() -> None:
+    """Who knows one can look for it: the log has the same digest."""
+    request = sent("/authorise/?client_id=app")
+    seal(request)
+    assert request.GET["client_id"] == conf.claimed_name("app")
+
+
+@pytest.mark.parametrize("name", ["RAW_URI", "REQUEST_URI"])
+def test_no_secret_is_left_in_the_target_as_the_server_says_it(name: str) -> None:
+    """Beside QUERY_STRING: gunicorn's and uWSGI's own names."""
+    request = sent()
+    request.META[name] = f"/token/?code={HUSH}"
+    seal(request)
+    assert "hush" not in shown(request)
 
 
 def test_what_an_endpoint_has_taken_over_is_whole() -> None:

@@ -56,6 +56,7 @@ PASSWORD = "password-of-alice-in-wonderland"
 SECRET = "client-secret-that-a-person-chose"
 MADE = "client-secret-that-the-server-made-43-characters"
 USERNAME = "hunter2-in-the-wrong-field"
+TYPED = "hunter2-in-the-client-id-of-a-url"
 
 sent: list[dict[str, Any]] = []
 
@@ -169,6 +170,9 @@ def messages() -> Iterator[Callable[[], Message]]:
     if not WITH_HOOK:  # a URL of the host's own
         yield lambda: bearer("GET", "/guarded/")
     yield lambda: person("GET", "/authorise/", query=REQUEST)
+    for query in ({"client_id": TYPED}, {"next": f"/authorise/?client_id={TYPED}"}):
+        for path in ("/authorise/", "/login/", "/logout/", "/manage-apps/"):
+            yield partial(in_url, path, query)
     yield lambda: person("POST", "/authorise/", {k: v for k, v in REQUEST.items() if k != "response_type"})
     yield lambda: person("POST", "/login/", {"username": USERNAME, "password": PASSWORD}, signed_in=False)
     yield lambda: person("POST", "/admin/login/", {"username": USERNAME, "password": PASSWORD}, signed_in=False)
@@ -202,6 +206,13 @@ def person(
     secrets = {PASSWORD, MADE, USERNAME, cookies.get("sessionid", PASSWORD)}
     message = Message(method, path, form, cookies=cookies, query=query or {}, secrets=secrets)
     message.not_sentrys = set() if path.startswith("/admin/oauth") else {CSRF}  # the admin's own forms are Django's
+    return message
+
+
+def in_url(path: str, query: dict[str, str]) -> Message:
+    """A page whose URL has what somebody typed for a client_id."""
+    message = person("GET", path, query=REQUEST | query)
+    message.not_sentrys |= {TYPED}
     return message
 
 
