@@ -9,13 +9,14 @@ BIN := .venv/bin
 BENCH := benchmarks/.venv/bin
 PYTEST := $(BIN)/python -m pytest
 IN_PARALLEL := -n 3 --dist worksteal
+ELSEWHERE := not walk and not journey and not production and not fault
 # Compiled once for all processes, tests with their rewritten asserts included, and beside the tree instead of all over it.
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.pycache
 unexport PYTHONDONTWRITEBYTECODE
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres matrix matrix-ends isolation journeys bench-quick bench bench-scale bench-setup bench-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres walks matrix matrix-ends isolation journeys bench-quick bench bench-scale bench-setup bench-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -41,7 +42,7 @@ serve: setup ## the server site in production, settings from the environment: do
 simulate: setup ## the nine steps of the guide over real HTTP, checked and printed
 	$(BIN)/python manage.py simulate $(ARGS)
 
-test: test-client test-sqlite test-postgres ## every test, on SQLite and on a real PostgreSQL; the browser's too where there is one
+test: test-client test-sqlite test-postgres ## every test but the long ones of the targets below, on SQLite and on a real PostgreSQL; the browser's too where there is one
 ifdef CI
 	$(BIN)/coverage report --include='oauth_service/*' --fail-under=95
 	@echo "The journeys (browser, third-party clients) are the next target: make journeys."
@@ -56,10 +57,12 @@ test-client: setup
 	$(PYTEST) -q -n 2 --ds=tests.client_settings --confcutdir=tests/prescription_manager_app \
 		$(addprefix tests/prescription_manager_app/test_,at_once.py renewal.py lifecycle_page.py)
 
+# Nothing but walks: what they import is not even read for the other tests.
+ALL_WALKS := fuzz
 # To measure coverage takes a third of the time more; CI does.
 test-sqlite: setup
 	rm -f .coverage .coverage.*
-	TEST_DATABASE=sqlite $(PYTEST) $(IN_PARALLEL) -q -m "not journey and not production and not fault" \
+	TEST_DATABASE=sqlite $(PYTEST) $(IN_PARALLEL) -q -m "$(ELSEWHERE)" $(addprefix --ignore tests/,$(ALL_WALKS)) \
 		$(if $(CI),--cov --cov-report=) $(ARGS)
 
 # What has had its turn with SQLite.
@@ -67,7 +70,12 @@ WITHOUT_A_DATABASE := protocol simulation packaging openapi fuzz benchmarks $(ad
 # Through the direct way in, as SQLite's run goes through Django; in a database that is not the default one, beside a replica that
 # nobody may ask (tests/database.py).
 test-postgres: setup
-	TEST_ENTRY=direct TEST_ROUTERS=1 TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m "not journey and not production and not fault" \
+	TEST_ENTRY=direct TEST_ROUTERS=1 TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m "$(ELSEWHERE)" \
+		$(addprefix --ignore tests/,$(WITHOUT_A_DATABASE)) $(ARGS)
+
+walks: setup ## the long walks: every setting, page, parameter and caller with every odd value there is
+	TEST_DATABASE=sqlite $(PYTEST) $(IN_PARALLEL) -q -m walk $(ARGS)
+	TEST_ENTRY=direct TEST_ROUTERS=1 TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m walk \
 		$(addprefix --ignore tests/,$(WITHOUT_A_DATABASE)) $(ARGS)
 
 matrix: setup ## the suite on each supported pair of Python and Django; ARGS="--only 3.12-6.0" for one of them

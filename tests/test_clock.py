@@ -119,6 +119,7 @@ def signed_in(alice: User) -> dict[str, str]:
     }
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("path", addresses.ALL)
 @pytest.mark.parametrize("is_signed_in", [False, True])
 def test_no_endpoint_asks_the_clock_before_the_last_octet(

@@ -110,6 +110,7 @@ def failures(browser: Browser, urls: Iterable[str]) -> list[tuple[int, str]]:
     return [each for each in answered if each[0] >= 500]
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_no_parameter_of_a_list_is_a_failure(asking: Browser, model: type[models.Model]) -> None:
     """Search, order, page, filters, popups, and those that later releases of Django add."""
@@ -121,6 +122,7 @@ def test_no_parameter_of_a_list_is_a_failure(asking: Browser, model: type[models
     assert failures(asking, (f"{page}?{name}={value}" for name, value in asked)) == []
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_only_what_the_pages_link_to_is_looked_up(asking: Browser, model: type[models.Model]) -> None:
     """
@@ -135,6 +137,7 @@ def test_only_what_the_pages_link_to_is_looked_up(asking: Browser, model: type[m
     assert {asking.get(f"{page}?{name}=(").status_code for name in others} == {400}
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("model", [each for each in OURS if admin.site._registry[each].date_hierarchy])
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
 def test_no_date_is_a_failure(asking: Browser, model: type[models.Model], zone: str, settings: Settings) -> None:
@@ -153,6 +156,7 @@ def test_no_date_is_a_failure(asking: Browser, model: type[models.Model], zone: 
     assert failures(asking, (f"{page}?{query}" for query in queries)) == []
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_no_parameter_of_another_page_is_a_failure(asking: Browser, model: type[models.Model]) -> None:
     """The form that is filled in by its URL, the row and its history, the question before a deletion."""
@@ -165,6 +169,7 @@ def test_no_parameter_of_another_page_is_a_failure(asking: Browser, model: type[
     assert failures(asking, urls) == []
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_no_id_in_a_path_is_a_failure(asking: Browser, model: type[models.Model]) -> None:
     """A row that cannot be is one that is not there."""
@@ -173,6 +178,7 @@ def test_no_id_in_a_path_is_a_failure(asking: Browser, model: type[models.Model]
     assert failures(asking, (f"{list_url}{value}/{step}" for value, step in product(SHORT, steps) if value)) == []
 
 
+@pytest.mark.walk
 def test_no_term_of_the_autocomplete_view_is_a_failure(asking: Browser) -> None:
     """It hands the term to our search as it came."""
     page = reverse("admin:autocomplete")
@@ -212,6 +218,7 @@ def test_what_the_pages_link_to_is_still_looked_up(staff: Browser) -> None:
     assert [(each.status_code, len(each.context["cl"].result_list)) for each in answers] == [(200, 1)] * 3
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("language", ["de", "fr"])
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_no_id_is_localised(staff: Browser, model: type[models.Model], language: str, settings: Settings) -> None:

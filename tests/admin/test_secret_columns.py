@@ -114,6 +114,7 @@ def test_the_walk_finds_the_ways_that_were_seen() -> None:
     assert expected - set(REACHED) == set()
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(("model", "path"), REACHED, ids=lambda each: getattr(each, "__name__", each))
 def test_no_query_asks_for_rows_by_a_secret(model: Any, path: str) -> None:
     """Whoever writes it: an admin of the host project's, a filter of an API, a search."""
@@ -122,6 +123,7 @@ def test_no_query_asks_for_rows_by_a_secret(model: Any, path: str) -> None:
             str(model._default_manager.filter(**{lookup: CANARY}).query)
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(("model", "path"), REACHED_FROM_ADMIN, ids=lambda each: getattr(each, "__name__", each))
 def test_no_list_of_the_admin_is_filtered_by_a_secret(
     rf: RequestFactory, staff: Browser, provider: None, model: Any, path: str
@@ -146,6 +148,7 @@ def test_staff_who_may_only_look_have_no_other_way(onlooker: Browser, provider: 
     assert onlooker.get(page, {"_popup": "1", "_to_field": column}).status_code == 400
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(("model", "path"), REACHED, ids=lambda each: getattr(each, "__name__", each))
 def test_a_list_of_the_host_projects_is_not_filtered_either(
     rf: RequestFactory, admin_user: User, model: Any, path: str
@@ -208,6 +211,7 @@ def test_no_list_shows_sorts_or_searches_by_a_secret(
         assert isinstance(model_admin, ModelAdmin)
 
 
+@pytest.mark.walk
 def test_no_page_of_the_admin_shows_or_finds_a_secret(staff: Browser, provider: None, canaries: None) -> None:
     """Lists, searches, rows, histories, deletions, each action, what a form completes."""
     word, seen = CANARY[:8], 0

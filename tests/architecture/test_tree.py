@@ -55,6 +55,21 @@ def test_no_test_asks_djangos_default_database(tree: list[Path]) -> None:
     assert [path.name for path in tests if not own & set(path.parts) and default.search(path.read_text())] == []
 
 
+def test_what_make_test_leaves_out_is_run_by_ci(tree: list[Path]) -> None:
+    """By a target of its own: a test that nothing runs proves nothing."""
+    makefile = (ROOT / "Makefile").read_text()
+    run = (ROOT / ".ci/run").read_text().splitlines()[-1].removeprefix("make ").split()
+    recipes = [makefile.partition(f"\n{target}:")[2].partition("\n\n")[0] for target in run]
+    [left_out] = re.findall(r"^ELSEWHERE := (.+)$", makefile, re.MULTILINE)
+    markers = re.findall(r"not (\w+)", left_out)
+    assert "walk" in markers
+    assert [marker for marker in markers if not any(re.search(rf'-m "?{marker}\b', each) for each in recipes)] == []
+    # Directories that are ignored have nothing else in them.
+    [directories] = re.findall(r"^ALL_WALKS := (.+)$", makefile, re.MULTILINE)
+    ignored = [path for path in tree if {*path.parts} & {*directories.split()} and path.name.startswith("test_")]
+    assert [path.name for path in ignored if "\npytestmark = pytest.mark.walk\n" not in path.read_text()] == []
+
+
 def test_the_whole_tree_was_looked_at(tree: list[Path]) -> None:
     """An empty list has no faults."""
     assert {ROOT / "manage.py", ROOT / "oauth_service/urls.py", ROOT / "tests/conftest.py"} <= set(tree)

@@ -22,6 +22,7 @@ from tests.fuzz.conftest import SENT
 from tests.fuzz.live import AUTHORIZATIONS, CSRF, FITTING, Live, authorization
 from tests.fuzz.site import Site
 
+pytestmark = pytest.mark.walk
 Operation = APIOperation[Any, Any, Any, Any]
 Request = Case[Operation]
 

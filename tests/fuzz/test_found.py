@@ -6,6 +6,8 @@ from tests.fuzz.live import CSRF
 from tests.fuzz.site import Site
 from tests.guide import FORM, JSON
 
+pytestmark = pytest.mark.walk
+
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("content_type", [FORM, JSON])

@@ -54,6 +54,7 @@ def directives(answer: Any) -> set[str]:
     return {word.strip() for word in answer.get("Cache-Control", "").split(",")} - {""}
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -84,6 +85,7 @@ def test_what_is_everybodys_may_be_kept() -> None:
     )
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("way", ["site", "page"])
 @pytest.mark.parametrize("path", [*OURS, *GUARDED])
 def test_no_cache_of_djangos_shows_one_person_anothers_answer(

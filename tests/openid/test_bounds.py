@@ -70,6 +70,7 @@ def test_every_duration_and_number_has_bounds(setting: conf.Setting[Any]) -> Non
     assert setting.default is not None or setting.none
 
 
+@pytest.mark.walk
 @each_setting
 @pytest.mark.parametrize("value", EVERYWHERE, ids=repr)
 def test_a_check_refuses_it_or_everything_works(
@@ -95,6 +96,7 @@ def ends() -> list[Any]:
     return params
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(("setting", "value"), ends())
 def test_everything_works_at_the_bounds(
     rp: RelyingParty, provider: Settings, setting: conf.Setting[Any], value: Any, committed: Committed

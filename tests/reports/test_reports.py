@@ -10,6 +10,7 @@ import pytest
 from config.sites import ROOT
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize(
     ("settings", "reporters"),
     [

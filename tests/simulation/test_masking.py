@@ -76,6 +76,7 @@ def forms(value: str) -> set[str]:
     return {value, *in_json, *in_urls, *map(escape, in_json), escape(value), *map(quote, in_urls)}
 
 
+@pytest.mark.walk
 @pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS)
 @pytest.mark.parametrize("name", [*SECRET_NAMES, *TOKEN_NAMES])
 @settings(max_examples=30)  # for each of 15 names in each of 16 encodings
