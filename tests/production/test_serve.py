@@ -146,6 +146,13 @@ def workers_of(served: Served) -> list[int]:
     return [int(word) for word in children.read_text().split()]
 
 
+def listening(served: Served) -> int:
+    """How many sockets listen on its port."""
+    local, state = f":{served.http.base_url.port:04X}", "0A"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(local) and row[3] == state for row in rows)
+
+
 @pytest.mark.parametrize(("setting", "expected"), [("", len(os.sched_getaffinity(0))), ("3", 3)])
 def test_a_worker_a_core_unless_told_otherwise(
     on_sqlite: Deployment, log_path: Path, setting: str, expected: int
@@ -176,6 +183,8 @@ def test_a_worker_answers_others_while_one_waits_for_the_database(
 def test_a_worker_that_dies_is_replaced(served: Served) -> None:
     """kill -9, out of memory: the others go on, and soon there are as many as before."""
     before = workers_of(served)
+    # Each worker listens on a socket of its own, once it has loaded the site.
+    eventually(lambda: listening(served) == len(before))
     os.kill(before[0], signal.SIGKILL)
     eventually(lambda: len(set(workers_of(served)) - {before[0]}) == len(before))
     assert {served.http.get("/readyz").status_code for _ in range(20)} == {200}
