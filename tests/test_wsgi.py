@@ -38,6 +38,12 @@ def post(path: str, **form: str) -> Send:
     )
 
 
+def own_token(program: Browser) -> str:
+    """What the client gets for itself."""
+    form = {"grant_type": "client_credentials", **CREDENTIALS}
+    return str(program.post("/token/", urlencode(form), content_type=FORM).json()["access_token"])
+
+
 REQUESTS: dict[str, Send] = {
     "refresh": post("/token/", grant_type="refresh_token", refresh_token="{refresh_token}", **CREDENTIALS),
     "refresh, no slash": post("/token", grant_type="refresh_token", refresh_token="{refresh_token}", **CREDENTIALS),
@@ -60,6 +66,11 @@ REQUESTS: dict[str, Send] = {
     "userinfo, HEAD": lambda program, tokens: program.head(
         "/userinfo/", headers={"Authorization": f"Bearer {tokens['access_token']}"}
     ),
+    "client credentials": post("/token/", grant_type="client_credentials", **CREDENTIALS),
+    "client credentials, too wide": post("/token/", grant_type="client_credentials", scope="all", **CREDENTIALS),
+    "userinfo, a client's own token": lambda program, tokens: program.get(
+        "/userinfo/", headers={"Authorization": f"Bearer {own_token(program)}"}
+    ),
     "revoke": post("/oauth/revoke/", token="{access_token}", **CREDENTIALS),
     "revoke, unknown": post("/oauth/revoke/", token="AT_unknown", **CREDENTIALS),
 }
@@ -78,6 +89,8 @@ def comparable(response: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_answer_is_the_same(guide: Guide, name: str) -> None:
     """Status, headers and body: no client can tell, and what Django's security middleware adds is there too."""
+    guide.client.grant_types += " client_credentials"
+    guide.client.save()
     answers = [comparable(REQUESTS[name](program, guide.tokens())) for program in (Browser(), Program())]
     through_django, directly = answers
     assert directly == through_django

@@ -34,13 +34,18 @@ class ClientAdmin(CountedDeletion):
     search_help_text = _("Name, client ID, operator or redirect URI")
     readonly_fields = ("secret_status", "created_at")
     ordering = ("name", "pk")
-    actions = ("activate", "deactivate")
+    actions = ("activate", "deactivate", "end_own_tokens")
     fieldsets = (
         (_("What people see"), {"fields": ("name", "operator", "client_uri", "policy_uri", "tos_uri")}),
         (_("Who it is"), {"fields": ("client_id", "client_type", "application_type", "secret_status", "is_active")}),
         (
             _("What it may do"),
-            {"fields": ("redirect_uris", "scope", "grant_types", "requires_pkce", "remembers_consent")},
+            {
+                "fields": (
+                    *("redirect_uris", "scope", "grant_types", "client_credentials_scope"),
+                    *("requires_pkce", "remembers_consent"),
+                )
+            },
         ),
         (_("Lifetimes and client authentication"), {"classes": ("collapse",), "fields": EXPERT_FIELDS}),
     )
@@ -126,6 +131,23 @@ class ClientAdmin(CountedDeletion):
     def deactivate(self, request: HttpRequest, clients: models.QuerySet[Client]) -> None:
         """Stop clients and all their tokens at once; activating them again brings all of it back."""
         self._switch(request, clients, is_active=False)
+
+    @admin.action(description=_("End all own tokens of selected clients"), permissions=["change"])
+    def end_own_tokens(self, request: HttpRequest, clients: models.QuerySet[Client]) -> None:
+        """End every access token that clients have for themselves; connections of people stay."""
+
+        def end() -> list[Client]:
+            ended = list(clients)
+            for client in ended:
+                Client.objects.end_own_tokens(client)
+                self.log_change(request, client, "Ended its own tokens.")
+            return ended
+
+        ended = database.run_transaction(end)
+        sentence = ngettext(
+            "The own tokens of %d client have ended.", "The own tokens of %d clients have ended.", len(ended)
+        )
+        messages.success(request, sentence % len(ended))
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

@@ -68,6 +68,11 @@ class ClientForm(forms.ModelForm):
     scope = WordsField(
         label=_("Scope"), help_text=_("All it may ask for. People are shown these words and may say no.")
     )
+    client_credentials_scope = WordsField(
+        required=False,
+        label=_("Scope for itself"),
+        help_text=_("What it may get without a person, by client credentials. Nothing ticked is all of its scope."),
+    )
     grant_types = WordsField(label=_("Grant types"), help_text=_("The ways it may get tokens."))
 
     class Meta:
@@ -85,6 +90,7 @@ class ClientForm(forms.ModelForm):
             "is_active",
             "redirect_uris",
             "scope",
+            "client_credentials_scope",
             "grant_types",
             "requires_pkce",
             "remembers_consent",
@@ -109,6 +115,8 @@ class ClientForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._offer("scope", conf.SCOPES())
+        own = {name: words for name, words in conf.SCOPES().items() if name not in ("openid", "offline_access")}
+        self._offer("client_credentials_scope", own)
         self._offer("grant_types", {name: each.DESCRIPTION.meaning for name, each in GRANT_TYPES.items()})
 
     def clean_redirect_uris(self) -> str:

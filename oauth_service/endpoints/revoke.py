@@ -2,7 +2,7 @@
 
 from .. import conf, signals
 from ..clients import authentication
-from ..models import Grant, RevokedToken
+from ..models import ClientRow, Grant, RevokedToken
 from ..protocol import client_authentication, sealed
 from ..tokens.presented import PresentedToken, present
 from ..web.programs import ProgramResponse, program_endpoint
@@ -26,23 +26,37 @@ def revoke(request: ProgramRequest) -> ProgramResponse:
     )
     client = authentication.authenticate(credentials, loaded=presented.client)
     parameters.require("token")
-    grant = presented.row
-    if grant is None or grant.client_pk != client.pk:
-        return ProgramResponse()
     try:
-        token = presented.unverified.verify(conf.token_keys(), grant.secret)
+        token = presented.unverified.verify(conf.token_keys(), _secret_of(presented, client))
     except sealed.Unproven:
         return ProgramResponse()
+    grant = presented.row
     if isinstance(token, sealed.RefreshToken):
-        ended, token_type = Grant.objects.end(grant.pk), "refresh_token"
+        ended, token_type = Grant.objects.end(token.grant_id), "refresh_token"
     else:
         ended, token_type = RevokedToken.objects.add(token.token_id, expires_at=token.expires_at), "access_token"
     if ended:
         signals.announce(
             signals.token_revoked,
-            user_id=grant.user_id,
+            user_id=grant.user_id if grant else None,
             client_id=client.client_id,
-            grant_id=grant.pk,
+            grant_id=grant.pk if grant else None,
             token_type=token_type,
         )
     return ProgramResponse()
+
+
+def _secret_of(presented: PresentedToken[sealed.RefreshToken | sealed.AccessToken], client: ClientRow) -> bytes:
+    """
+    What a token is to be proven with if it is this client's.
+
+    Raises:
+        Unproven: it is nobody's, or another's: nothing happens to it.
+    """
+    claimed = presented.unverified.payload
+    if isinstance(claimed, sealed.AccessToken) and claimed.is_own:
+        if claimed.row_id == client.row_id and (secret := client.sealing_secret):
+            return secret
+    elif (grant := presented.row) and grant.client_pk == client.pk:
+        return grant.secret
+    raise sealed.Unproven("the token is not genuine", detail=f"no token of client {client.client_id}")

@@ -1,5 +1,6 @@
 """GET, POST /userinfo/ -- who the user is (OpenID Connect Core 1.0 section 5.3)."""
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
 
 from .. import conf
@@ -7,7 +8,7 @@ from ..protocol import bearer as bearers
 from ..protocol import claims_request, subject
 from ..protocol.errors import InsufficientScope, MalformedBearer, OAuthError
 from ..protocol.secret import Secret
-from ..resources.protect import bearer_of
+from ..resources.protect import bearer_of, user_of
 from ..tokens import access_token
 from ..tokens.access_token import Bearer
 from ..web.programs import ProgramResponse, program_endpoint
@@ -22,11 +23,12 @@ def userinfo(request: ProgramRequest) -> ProgramResponse:
     """Tell about the user what the scope of the token covers, and what was asked for by the claims parameter."""
     bearer = _bearer(request)
     scopes = SCOPES | OPENID_SCOPES if conf.is_openid() else SCOPES
+    user = user_of(bearer, "user")
     if not bearer.scope & scopes:
         raise InsufficientScope(
-            "the access token does not cover this", scope="user", detail=f"grant {bearer.grant_id}: neither scope"
+            "the access token does not cover this", scope="user", detail=f"{bearer.source}: neither scope"
         )
-    claims = _claims(bearer)
+    claims = _claims(bearer, user)
     if algorithm := bearer.client.userinfo_signed_response_alg if "openid" in bearer.scope else "":
         return _signed(claims, bearer.client_id, algorithm, issuer=conf.issuer_of(request))
     return ProgramResponse.of(claims)
@@ -46,15 +48,15 @@ def _bearer(request: ProgramRequest) -> Bearer:
     return access_token.verify(Secret(bearers.well_formed(text.reveal())), now=timezone.now())
 
 
-def _claims(bearer: Bearer) -> dict[str, object]:
+def _claims(bearer: Bearer, user: AbstractBaseUser) -> dict[str, object]:
     claims_of = conf.claims_function()
-    claims = claims_of(bearer.user, bearer.scope)
+    claims = claims_of(user, bearer.scope)
     if bearer.openid and bearer.openid.userinfo:
-        known = claims_of(bearer.user, frozenset(claims_request.CLAIMS_OF_SCOPE))
+        known = claims_of(user, frozenset(claims_request.CLAIMS_OF_SCOPE))
         claims = claims_request.answer(bearer.openid.userinfo, known, allowed=bearer.client.scope) | claims
     if "openid" in bearer.scope:
         # "The sub Claim in the UserInfo Response MUST be verified to exactly match the sub Claim in the ID Token" (5.3.2).
-        sub = subject.subject_of(bearer.user.pk, bearer.client, pairwise_key=conf.pairwise_key())
+        sub = subject.subject_of(user.pk, bearer.client, pairwise_key=conf.pairwise_key())
         claims = claims | {"sub": sub}
     return claims
 

@@ -9,7 +9,7 @@ from ..protocol.grant_type import GrantTypeDescription
 from ..protocol.parameters import Parameters
 from ..protocol.token_response import TokenResponse
 from ..tokens.presented import PresentedToken
-from . import authorization_code, refresh_token
+from . import authorization_code, client_credentials, refresh_token
 
 
 class GrantType(Protocol):
@@ -34,7 +34,7 @@ class GrantType(Protocol):
 
 
 GRANT_TYPES: Mapping[str, GrantType] = {
-    module.DESCRIPTION.name: module for module in (authorization_code, refresh_token)
+    module.DESCRIPTION.name: module for module in (authorization_code, refresh_token, client_credentials)
 }
 
 

@@ -101,7 +101,7 @@ class AuthorisationRow:
     @property
     def client_pk(self) -> int:
         """The client's primary key."""
-        return self.client.pk
+        return int(self.client.pk)
 
     @property
     def client_is_active(self) -> bool:

@@ -3,9 +3,11 @@
 import re
 import secrets
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple, Self
+from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -18,13 +20,20 @@ from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
 from ..protocol import client_authentication, client_metadata, redirect_uri, scope
 from ..protocol.errors import InvalidScope
+from ..protocol.sealed import SECRET_BYTES
 from ..protocol.secret import Secret
-from .secret_columns import SecretCharField
+from .revoked_token import RevokedToken
+from .secret_columns import SecretBinaryField, SecretCharField
 
 
 def new_client_id() -> str:
     """A client_id of 128 random bits, lower-case hexadecimal."""
     return secrets.token_hex(16)
+
+
+def new_own_secret() -> bytes:
+    """The random half of the key that seals a client's own tokens."""
+    return secrets.token_bytes(SECRET_BYTES)
 
 
 CLIENT_ID_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~]+")
@@ -119,9 +128,12 @@ class ClientRules:
 
     __slots__ = ()
 
+    pk: Any
     client_type: Any
     application_type: Any
     redirect_uris: Any
+    scope: Any
+    client_credentials_scope: Any
     grant_types: Any
     requires_pkce: Any
     remembers_consent: Any
@@ -155,6 +167,17 @@ class ClientRules:
         """Whether it has registered an address for the end of a session."""
         return bool(self.backchannel_logout_uri or self.frontchannel_logout_uri)
 
+    @property
+    def row_id(self) -> UUID:
+        """How its own tokens name it (RFC 6749 section 4.4)."""
+        return UUID(int=self.pk)
+
+    @property
+    def own_scope(self) -> str:
+        """All that it may get for itself; never what only makes sense where a person signs in."""
+        allowed = (self.client_credentials_scope or self.scope).split()
+        return " ".join(name for name in allowed if name not in ("openid", "offline_access"))
+
     def may_use(self, grant_type: str, /) -> bool:
         """Tell whether it may get tokens this way."""
         return grant_type in self.grant_types.split()
@@ -177,12 +200,14 @@ class _Columns(NamedTuple):
     application_type: str
     redirect_uris: str
     scope: str
+    client_credentials_scope: str
     grant_types: str
     requires_pkce: bool
     remembers_consent: bool
     is_active: bool
     secret_hash: Secret
     previous_secret_hash: Secret
+    own_secret: Secret
     token_endpoint_auth_method: str
     access_token_lifetime: timedelta | None
     refresh_token_lifetime: timedelta | None
@@ -206,8 +231,14 @@ class ClientRow(ClientRules, _Columns):
         """The row of these columns, in the order of COLUMNS."""
         # Not as text: a tuple is shown member by member by whoever reports a failure.
         values = list(columns)
-        values[_SECRET_AT : _SECRET_AT + 2] = map(Secret, columns[_SECRET_AT : _SECRET_AT + 2])
+        newest, previous, own = columns[_SECRET_AT : _SECRET_AT + 3]
+        values[_SECRET_AT : _SECRET_AT + 3] = Secret(newest), Secret(previous), Secret(bytes(own or b"").hex())
         return cls._make(values)
+
+    @property
+    def sealing_secret(self) -> bytes:
+        """The secret half of the key that seals its own tokens; b"" if it has never had one."""
+        return bytes.fromhex(self.own_secret.reveal())
 
     @property
     def secret_hashes(self) -> tuple[Secret, ...]:
@@ -219,7 +250,7 @@ class ClientRow(ClientRules, _Columns):
 
 
 COLUMNS = _Columns._fields
-_SECRET_AT = COLUMNS.index("secret_hash")  # previous_secret_hash is the next
+_SECRET_AT = COLUMNS.index("secret_hash")  # previous_secret_hash and own_secret are next
 
 
 class ClientManager(PrimaryManager["Client"]):
@@ -228,6 +259,28 @@ class ClientManager(PrimaryManager["Client"]):
     def row(self, client_id: str) -> ClientRow | None:
         """What the rules ask of a client, in one statement; None if there is none."""
         return _row.one(client_id=client_id)
+
+    def in_use(self, row_id: UUID, *, token_id: UUID) -> "TokenClient | None":
+        """A client whose own access token is used, in one statement; None if there is none."""
+        return _in_use.one(pk=row_id.int, token_id=token_id) if row_id.int <= _LARGEST_KEY else None
+
+    def own_secret(self, client: ClientRow) -> bytes:
+        """What seals a client's own tokens. One that was registered before there were any is given it now, once."""
+        if found := client.sealing_secret:
+            return found
+
+        def give() -> bytes:
+            row = self.select_for_update().get(pk=client.pk)
+            if not row.own_secret:
+                row.own_secret = new_own_secret()
+                row.save(update_fields=["own_secret"])
+            return bytes(row.own_secret)
+
+        return database.run_transaction(give)
+
+    def end_own_tokens(self, client: "Client") -> None:
+        """End every access token that a client has for itself; it may get new ones at once."""
+        self.filter(pk=client.pk).update(own_secret=new_own_secret())
 
     def rotate_secret(self, client: "Client") -> str:
         """
@@ -250,11 +303,14 @@ class ClientManager(PrimaryManager["Client"]):
 
     def end_secrets(self, *, newest: bool) -> int:
         """
-        End the earlier secret of every client that has two, and of every client the newest one, too, if that is wanted.
+        End the earlier secret of every client that has two, and of every client the newest one, too, if that is wanted. Every
+        token that a client has for itself ends in any case.
 
         Returns:
             how many clients have lost a secret.
         """
+        # A token of a client's own that was revoked since would be alive again.
+        self.update(own_secret=None)
         if newest:
             return self.filter(client_type=ClientType.CONFIDENTIAL).update(secret_hash="", previous_secret_hash="")
         with_two = [pk for pk, hash_ in self.values_list("pk", "previous_secret_hash") if hash_]
@@ -287,6 +343,7 @@ class Client(ClientRules, models.Model):
     )
     redirect_uris = models.TextField(
         _("redirect URIs"),
+        blank=True,
         validators=[validate_redirect_uris],
         help_text=_("One a line. Compared character by character."),
     )
@@ -296,6 +353,15 @@ class Client(ClientRules, models.Model):
         default="user profile",
         validators=[validate_scope],
         help_text=_("All it may ask for, separated by spaces."),
+    )
+    client_credentials_scope = models.CharField(
+        _("scope for itself"),
+        max_length=1000,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_scope],
+        help_text=_("What it may get without a person (client credentials). Empty for all of its scope."),
     )
     grant_types = models.CharField(
         _("grant types"),
@@ -369,6 +435,7 @@ class Client(ClientRules, models.Model):
     frontchannel_logout_session_required = models.BooleanField(_("front-channel logout needs sid"), default=False)
     secret_hash = SecretCharField(max_length=255, blank=True, editable=False)
     previous_secret_hash = SecretCharField(max_length=255, blank=True, editable=False)
+    own_secret = SecretBinaryField(max_length=SECRET_BYTES, null=True, default=new_own_secret, editable=False)
     created_at = models.DateTimeField(_("registered"), auto_now_add=True)
 
     objects = ClientManager()
@@ -401,6 +468,8 @@ class Client(ClientRules, models.Model):
         for column, sentence in client_metadata.faults_of(
             self, algorithms=conf.SIGNING_ALGORITHMS(), can_pair=bool(conf.PAIRWISE_KEY())
         ):
+            if column == "redirect_uris" and column in (exclude or ()):
+                continue  # what the form found wrong with them says more than that there are none
             if conf.is_openid() or column not in _OPENID_COLUMNS:
                 faults.setdefault(NON_FIELD_ERRORS if column in (exclude or ()) else column, []).append(sentence)
         if faults:
@@ -422,6 +491,26 @@ class Client(ClientRules, models.Model):
         self.secret_hash, self.previous_secret_hash = make_password(secret), ""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class TokenClient:
+    """What the use of a client's own access token needs to know: the client, and whether the token was revoked itself."""
+
+    client: ClientRow
+    token_is_revoked: bool
+
+    @classmethod
+    def of(cls, columns: tuple[Any, ...]) -> "TokenClient":
+        """The row of these columns: the client's, then whether it was revoked."""
+        return cls(ClientRow.of(columns[:-1]), columns[-1])
+
+
+def _in_use_rows() -> "models.QuerySet[Any, Any]":
+    revoked = models.Exists(RevokedToken.objects.filter(pk=Placeholder("token_id", models.UUIDField())))
+    clients = Client.objects.filter(pk=Placeholder("pk", models.BigAutoField())).annotate(is_revoked=revoked)
+    return clients.values_list(*COLUMNS, "is_revoked")
+
+
+_LARGEST_KEY = 2**63 - 1
 _OPENID_COLUMNS = frozenset(member.column for member in client_metadata.MEMBERS if member.openid)
 
 _row = Select(
@@ -429,3 +518,4 @@ _row = Select(
     lambda: Client.objects.filter(client_id=Placeholder("client_id", models.CharField())).values_list(*COLUMNS),
     ClientRow.of,
 )
+_in_use = Select(lambda: Client, _in_use_rows, TokenClient.of)

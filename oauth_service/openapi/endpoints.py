@@ -47,7 +47,7 @@ def token(_: Server) -> PathItem:
     return PathItem.for_programs(
         post=Operation(
             id="token",
-            summary="Exchange a code, or refresh (RFC 6749 sections 4.1.3 and 6).",
+            summary="Get an access token (RFC 6749 section 3.2).",
             body=body("TokenRequest"),
             responses={
                 "200": answers.in_json("Tokens.", "Tokens"),
@@ -73,7 +73,9 @@ def token(_: Server) -> PathItem:
 _USERINFO_REFUSALS = {
     "400": answers.refusal("The token came in a way that cannot be read.", "invalid_request", challenge="Bearer"),
     "401": answers.refusal("No access token, or none that is alive.", "invalid_token", challenge="Bearer"),
-    "403": answers.refusal("The token covers neither scope.", "insufficient_scope", challenge="Bearer"),
+    "403": answers.refusal(
+        "The token covers neither scope, or stands for no user.", "insufficient_scope", challenge="Bearer"
+    ),
 }
 
 

@@ -247,7 +247,8 @@ def _security_schemes(server: Server) -> JsonObject:
                     "tokenUrl": f"{server.url}/token/",
                     "refreshUrl": f"{server.url}/token/",
                     "scopes": dict(server.scopes),
-                }
+                },
+                "clientCredentials": {"tokenUrl": f"{server.url}/token/", "scopes": dict(server.scopes)},
             },
         },
         "client_secret_basic": {

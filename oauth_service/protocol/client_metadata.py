@@ -69,6 +69,7 @@ MEMBERS: tuple[Member, ...] = (
     _plain("application_type", Kind.TEXT, "web or native"),
     _plain("redirect_uris", Kind.LINES, "address that its answers go to; compared character by character"),
     _plain("scope", Kind.TEXT, "all it may ask for, separated by spaces"),
+    _plain("client_credentials_scope", Kind.TEXT, "what it may get for itself; without it all of its scope"),
     _plain("grant_types", Kind.WORDS, "way in which it may get tokens"),
     _plain("token_endpoint_auth_method", Kind.TEXT, "how it authenticates at the token endpoint"),
     _plain("requires_pkce", Kind.FLAG, "whether its requests need a code_challenge"),
@@ -120,6 +121,7 @@ class RegisteredClient(Protocol):
     def backchannel_logout_uri(self) -> str: ...
     @property
     def frontchannel_logout_uri(self) -> str: ...
+    def may_use(self, grant_type: str, /) -> bool: ...
 
 
 def metadata_of(client: Any, *, openid: bool) -> dict[str, Any]:
@@ -172,6 +174,13 @@ def faults_of(client: RegisteredClient, *, algorithms: Collection[str], can_pair
             "token_endpoint_auth_method",
             "A confidential client authenticates: choose another method, or make it public.",
         )
+    if client.is_public and client.may_use("client_credentials"):
+        yield (
+            "grant_types",
+            "A public client cannot prove who it is, and so has no tokens of its own (client_credentials).",
+        )
+    if not client.redirect_uri_list and client.may_use("authorization_code"):
+        yield "redirect_uris", "An app that people sign in with needs a redirect URI."
     for column in ("access_token_lifetime", "refresh_token_lifetime"):
         lifetime: timedelta | None = getattr(client, column)
         if lifetime is not None and lifetime < timedelta(seconds=1):

@@ -5,6 +5,7 @@ A guarded view among Django REST framework's and django-ninja's: by what each of
 from collections.abc import Callable
 from typing import Any
 
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.http import HttpRequest
 
 from ..tokens.access_token import Bearer
@@ -18,14 +19,14 @@ guarded_operations: set[str] = set()
 _CONTRIBUTIONS = "_ninja_contribute_to_operation"
 
 
-def tell_rest_framework(request: HttpRequest, bearer: Bearer) -> None:
+def tell_rest_framework(request: HttpRequest, user: AbstractBaseUser | AnonymousUser, bearer: Bearer) -> None:
     """
     Let a view of Django REST framework find the token's user in `request.user`, and the Bearer in `request.auth`.
 
     Its own authentication classes are not asked: they know nothing of the token, and the one for sessions would take the user
     for one with a cookie and ask for a CSRF token. These are the attributes that its force_authenticate() sets.
     """
-    request._force_auth_user = bearer.user  # type: ignore[attr-defined]
+    request._force_auth_user = user  # type: ignore[attr-defined]
     request._force_auth_token = bearer  # type: ignore[attr-defined]
 
 

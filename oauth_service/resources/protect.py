@@ -6,16 +6,19 @@ Guard any Django view with an access token and a scope (RFC 6750).
 
     class Avatar(ProtectedMixin, View):
         required_scope = "profile"
+
+A view serves people's tokens. One that serves clients without a person, too, says so: allow_clients=True.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
 from typing import Any, ClassVar, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
@@ -45,26 +48,39 @@ class ProtectedRequest(HttpRequest):
     bearer: Bearer
 
 
-def protect(*required_scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """What a view asks of a token."""
+
+    scope: tuple[str, ...]
+    allow_clients: bool
+
+
+def protect(*required_scope: str, allow_clients: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """
     Let a view, sync or async, be called only with an access token that has every scope named.
 
     The view finds `request.bearer`, and its user as `request.user` and from `request.auser()`. It needs no CSRF token, as no
     cookie counts. Without a good token the answer is 401, with too little scope 403, each with the WWW-Authenticate
     challenge of RFC 6750 section 3; if the token cannot be looked up, 503 or 500. What the view itself does is not caught.
+
+    Args:
+        allow_clients: whether it is called with a client's own token, too, which stands for no user (RFC 6749 section 4.4).
+            `request.bearer.user` is None then, and `request.user` an AnonymousUser. Otherwise the answer is 403.
     """
 
     required_scopes.update(required_scope)
+    guard = Guard(scope=required_scope, allow_clients=allow_clients)
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
-        guarded = _guarded(view, required_scope, admission := object())
-        guard_operation(guarded, lambda run: _guarded(run, required_scope, admission))
+        guarded = _guarded(view, guard, admission := object())
+        guard_operation(guarded, lambda run: _guarded(run, guard, admission))
         return guarded
 
     return decorate
 
 
-def _guarded(view: Callable[..., Any], required_scope: tuple[str, ...], admission: object) -> Callable[..., Any]:
+def _guarded(view: Callable[..., Any], guard: Guard, admission: object) -> Callable[..., Any]:
     """
     A view, guarded.
 
@@ -76,7 +92,7 @@ def _guarded(view: Callable[..., Any], required_scope: tuple[str, ...], admissio
         async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if getattr(request, _ADMISSION, None) is admission:
                 return await view(request, *args, **kwargs)
-            if refusal := await sync_to_async(_admit)(request, required_scope):
+            if refusal := await sync_to_async(_admit)(request, guard):
                 return refusal
             setattr(request, _ADMISSION, admission)
             return _for_one(await view(request, *args, **kwargs))
@@ -89,7 +105,7 @@ def _guarded(view: Callable[..., Any], required_scope: tuple[str, ...], admissio
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if getattr(request, _ADMISSION, None) is admission:
             return view(request, *args, **kwargs)
-        if refusal := _admit(request, required_scope):
+        if refusal := _admit(request, guard):
             return refusal
         setattr(request, _ADMISSION, admission)
         return _for_one(view(request, *args, **kwargs))
@@ -101,10 +117,11 @@ class ProtectedMixin:
     """
     protect() for class-based views: put it first among the bases.
 
-    required_scope is space-delimited, "" for any good token.
+    required_scope is space-delimited, "" for any good token; allow_clients as in protect().
     """
 
     required_scope: ClassVar[str]
+    allow_clients: ClassVar[bool] = False
 
     @classmethod
     def as_view(cls, *args: Any, **initkwargs: Any) -> Any:
@@ -120,7 +137,8 @@ class ProtectedMixin:
         view = super().as_view(*args, **initkwargs)  # type: ignore[misc]
         # as_view(required_scope=...) sets it for this URL alone, as it does any attribute of Django's views.
         required_scope: str = initkwargs.get("required_scope", cls.required_scope)
-        return protect(*required_scope.split())(view)
+        allow_clients: bool = initkwargs.get("allow_clients", cls.allow_clients)
+        return protect(*required_scope.split(), allow_clients=allow_clients)(view)
 
 
 def bearer_of(request: ProgramRequest, *, now: datetime) -> Bearer:
@@ -146,29 +164,51 @@ def refuse_less(bearer: Bearer, *required_scope: str) -> None:
     """
     if not scope.covers(" ".join(bearer.scope), wanted := " ".join(required_scope)):
         raise InsufficientScope(
-            "the access token does not cover this", scope=wanted, detail=f"grant {bearer.grant_id}: needs {wanted!r}"
+            "the access token does not cover this", scope=wanted, detail=f"{bearer.source}: needs {wanted!r}"
         )
 
 
-def _admit(request: HttpRequest, required_scope: tuple[str, ...]) -> HttpResponse | None:
+def user_of(bearer: Bearer, *required_scope: str) -> AbstractBaseUser:
+    """
+    The user of a token.
+
+    Args:
+        required_scope: of a token that would do, for the challenge.
+
+    Raises:
+        InsufficientScope: it is a client's own, and stands for nobody.
+    """
+    if bearer.user is None:
+        raise InsufficientScope(
+            "the access token stands for no user, and this needs one",
+            scope=" ".join(required_scope),
+            detail=f"{bearer.source}: its own token",
+        )
+    return bearer.user
+
+
+def _admit(request: HttpRequest, guard: Guard) -> HttpResponse | None:
     """Put the token's owner onto a request; what to answer instead if it brings no good token."""
     try:
         found = bearer_of(ProgramRequest.of(request), now=timezone.now())
-        refuse_less(found, *required_scope)
+        if not guard.allow_clients:
+            user_of(found, *guard.scope)
+        refuse_less(found, *guard.scope)
     except BearerError as refusal:
         return _instead(refuse_in_json(request.path, refusal))
     except Exception as failure:
         seal(request)  # the answer is a 5xx, and Django mails it to ADMINS
         return _instead(fail_in_json(request.path, failure))
     cast("ProtectedRequest", request).bearer = found
-    request.user = found.user  # type: ignore[assignment]
+    user = found.user or AnonymousUser()
+    request.user = user  # type: ignore[assignment]
 
     # An async view asks this way; Django's own would tell whose the session is, which counts for nothing here.
-    async def auser() -> AbstractBaseUser:
-        return found.user
+    async def auser() -> AbstractBaseUser | AnonymousUser:
+        return user
 
     request.auser = auser  # type: ignore[assignment]
-    tell_rest_framework(request, found)
+    tell_rest_framework(request, user, found)
     guard_caches_behind(request)
     return None
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from .. import conf
-from ..models import AuthorisationRow, AuthorizationCode, ClientRow
+from ..models import AuthorisationRow, AuthorizationCode, Client, ClientRow
 from ..protocol import scope as scopes
 from ..protocol import sealed
 from ..protocol.authorization_request import AuthorizationRequest
@@ -78,6 +78,29 @@ def tokens(
         id_token=Secret(
             _id_token(row, client, access_token, is_first=not generation, scope=scope, issuer=issuer, now=now)
         ),
+    )
+
+
+def own_token(client: ClientRow, *, scope: str, now: datetime) -> TokenResponse:
+    """
+    Make an access token that is the client's own (RFC 6749 section 4.4.3). Nothing is stored: it hangs on the client's row.
+
+    Args:
+        scope: of the token, for good; what is taken from the client later is lost to it, what is given is not added.
+    """
+    lifetime = access_token_lifetime(client)
+    token = sealed.AccessToken(
+        row_id=client.row_id,
+        token_id=uuid.uuid4(),
+        expires_at=int((now + lifetime).timestamp()),
+        scope=scope,
+        is_own=True,
+    )
+    return TokenResponse(
+        access_token=Secret(_seal(token, Client.objects.own_secret(client))),
+        expires_in=int(lifetime.total_seconds()),
+        refresh_token=Secret(""),  # "A refresh token SHOULD NOT be included."
+        scope=scope,
     )
 
 

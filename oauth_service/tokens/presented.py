@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from ..models import AuthorisationRow, ClientRow
@@ -19,7 +19,7 @@ class PresentedToken(Generic[P]):
     """
     A code or token before anything about it was decided; the client that sent it is not authenticated yet either.
 
-    row is None if the text cannot be read or its row does not exist.
+    row is None if the text cannot be read, if its row does not exist, and for an access token that is a client's own.
     """
 
     row: AuthorisationRow | None
@@ -44,6 +44,11 @@ class PresentedToken(Generic[P]):
         raise self._read
 
 
+def nothing() -> PresentedToken[Any]:
+    """What a request presents that comes with nothing but its client's credentials."""
+    return PresentedToken(None, sealed.Unproven("the token is not genuine", detail="none is presented"))
+
+
 def present(
     kind: type[P], parameters: Parameters, name: str, row: Callable[[UUID], AuthorisationRow | None]
 ) -> PresentedToken[P]:
@@ -58,4 +63,7 @@ def present(
         unverified = sealed.read(kind, parameters.require(name))
     except (InvalidRequest, sealed.Unproven) as fault:
         return PresentedToken(None, fault)
+    payload: Payload = unverified.payload
+    if isinstance(payload, sealed.AccessToken) and payload.is_own:
+        return PresentedToken(None, unverified)  # its row is the client's, which is read by its name
     return PresentedToken(row(unverified.row_id), unverified)

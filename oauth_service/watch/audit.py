@@ -4,7 +4,8 @@ The audit trail: every event of signals.py becomes a row, and no request waits f
 A row that the database does not take is written as far as it can be, or left out alone and told of in the log. Who is deleted
 goes out of their rows, and comes into none that waited meanwhile; the rows stay.
 
-Of a connection that is renewed again and again only the first time of a day becomes one: its use must not make a table grow. Nor
+Of a connection that is renewed again and again only the first time of a day becomes one: its use must not make a table grow. The
+same is true of a client that gets tokens of its own, in each process. Nor
 must anything else that is asked for again and again: repeats.py says which events share a row.
 
 What a person decided and what a thief was caught at is written before its answer is sent. Everything else waits in memory, for
@@ -19,7 +20,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import chain
 from multiprocessing.util import Finalize
 from typing import Any
@@ -122,6 +123,7 @@ def is_test_run() -> bool:
 def forget() -> None:
     """Forget what waits, and which rows there are: the database that they belong to is gone."""
     _trail.forget()
+    _own_tokens.clear()
 
 
 def flush() -> bool:
@@ -161,6 +163,8 @@ def _record(
     # A database connection may have a TIME_ZONE of its own, and so what is read from it.
     if last_used_at and last_used_at.astimezone(UTC).date() == now.date():
         return
+    if signal is signals.token_issued and grant_id is None and not _is_first_own_today(client_id, now):
+        return
     event, outcome, why = _EVENTS[signal]
     context = signals.current_request()
     entry = Entry(
@@ -195,6 +199,14 @@ def _record(
             if not held:
                 return
     _trail.put(entry)
+
+
+def _is_first_own_today(client_id: str, now: datetime) -> bool:
+    """Tell whether a client has not got a token of its own today, as far as this process knows (ADR 12)."""
+    if _own_tokens.get(client_id) == now.date():
+        return False
+    _own_tokens[client_id] = now.date()
+    return True
 
 
 def _forget(instance: Any, using: str, **_: object) -> None:
@@ -414,6 +426,7 @@ def _in_a_line(fault: Exception) -> str:
 
 
 _trail = _Trail()
+_own_tokens: dict[str, date] = {}
 
 
 def _start_afresh() -> None:

@@ -126,9 +126,12 @@ def test_a_client_id_that_is_taken_is_refused(presc_man: Client) -> None:
 
 
 def test_without_name_or_redirect_uri_it_says_what_is_missing() -> None:
-    """Argument parsing's own words."""
-    with pytest.raises(CommandError, match="the following arguments are required: --name, --redirect-uri"):
+    """Argument parsing's own words; and who signs nobody in needs no redirect URI."""
+    with pytest.raises(CommandError, match="the following arguments are required: --name"):
         call_command("create_client")
+    with pytest.raises(CommandError, match="--redirect-uri: An app that people sign in with needs a redirect URI"):
+        call_command("create_client", "--name=P")
+    assert "redirect_uris" not in call("create_client", "--name=P", "--grant-type=client_credentials", "--json")
 
 
 def test_a_client_may_have_the_scopes_of_this_server_by_default(settings: Settings) -> None:
@@ -156,6 +159,7 @@ def test_every_member_of_the_metadata_has_an_option(settings: Settings, monkeypa
         "application_type": "web",
         "redirect_uris": ["https://a.example/callback", "https://b.example/callback"],
         "scope": "openid email",
+        "client_credentials_scope": "email",
         "grant_types": ["authorization_code", "refresh_token"],
         "token_endpoint_auth_method": "client_secret_post",
         "requires_pkce": False,

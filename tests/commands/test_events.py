@@ -46,6 +46,7 @@ RUNS: dict[str, list[tuple[Callable[[], list[str]], str]]] = {
         (lambda: ["app", "--at-once"], "administered"),
     ],
     "list_clients": [(list, "")],
+    "end_own_tokens": [(lambda: ["app"], "administered")],
     "show_client": [(lambda: ["app"], "")],
     "oauth_doctor": [(list, "")],
     "oauth_keys": [

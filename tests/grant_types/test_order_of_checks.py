@@ -260,6 +260,13 @@ ORDERS: Mapping[str, tuple[Fault, ...]] = {
             answer=said("invalid_scope", "the scope is unknown or wider than allowed"),
         ),
     ),
+    "client_credentials": (
+        Fault(
+            name="too wide a scope",
+            make=setting("scope", "user profile everything"),
+            answer=said("invalid_scope", "the scope is unknown or wider than allowed"),
+        ),
+    ),
 }
 
 
@@ -280,6 +287,7 @@ def case_of_refresh_token(guide: Guide) -> Case:
 CASES: Mapping[str, Callable[[Guide], Case]] = {
     "authorization_code": case_of_code,
     "refresh_token": case_of_refresh_token,
+    "client_credentials": lambda guide: Case(guide, {}),
 }
 
 
@@ -304,6 +312,7 @@ def case_of(grant_type: str, guide: Guide) -> Case:
     stranger.choose_secret(SECRET)
     stranger.save()
     case = CASES[grant_type](guide)
+    Client.objects.update(grant_types=" ".join(GRANT_TYPES))
     own = {"grant_type": grant_type, "client_id": guide.client.client_id, "client_secret": SECRET}
     return replace(case, parameters=own | case.parameters)
 

@@ -23,6 +23,16 @@ def told(request: Any) -> dict[str, Any]:
     return {"user": request.user.get_username(), "client_id": request.bearer.client_id, "sent": request.method}
 
 
+def told_of_client(request: Any) -> dict[str, Any]:
+    """What a view that serves clients, too, finds on its request."""
+    user = request.bearer.user
+    return {
+        "user": user and user.get_username(),
+        "client_id": request.bearer.client.client_id,
+        "is_anonymous": request.user.is_anonymous,
+    }
+
+
 # -- Django REST framework ---------------------------------------------------------------------------------------------
 
 

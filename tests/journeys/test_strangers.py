@@ -69,6 +69,17 @@ def test_requests_oauthlib_with_its_secret_in_the_form(sites: Sites) -> None:
     assert_whole_lifecycle(given, scope="user profile")
 
 
+def test_a_service_with_requests_oauthlibs_backend_client(sites: Sites) -> None:
+    """A token of its own without a person: it opens what is guarded for clients, and not who somebody is."""
+    said = manage(sites, "create_client", "--name", "Nightly report", "--grant-type", "client_credentials")
+    told = dict(line.split() for line in said.splitlines() if line.startswith("client_"))
+    given = played(sites, "service_with_requests_oauthlib", {"issuer": sites.server_url, **told})
+    assert set(given["token"]) - OWN == {"access_token", "token_type", "expires_in", "scope"}
+    assert given["token"]["scope"] == ["profile"]
+    assert (given["status"], given["userinfo"]["error"]) == (403, "insufficient_scope")
+    assert (given["revoked"], given["after"]) == (200, 401)
+
+
 def test_a_native_app_without_a_secret_on_another_port(sites: Sites) -> None:
     """RFC 8252 section 7.3: the port is free, since nobody knows beforehand which one is."""
     registration = registered(sites, "http://127.0.0.1/callback", "--public", "--native")

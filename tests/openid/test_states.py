@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
@@ -19,9 +20,12 @@ from oauth_service.grant_types import GRANT_TYPES
 from oauth_service.models import Client, Consent, SigningKey
 from oauth_service.testing import forget_everything
 from oauth_service.tokens import keys
+from tests.actors import FORM
 from tests.openid.conftest import RelyingParty
 
 USE = "use of an access token"
+OWN = "client_credentials"
+USE_OF_OWN = "use of a client's own token"
 
 
 @dataclass
@@ -31,6 +35,7 @@ class Held:
     rp: RelyingParty
     code: str
     tokens: dict[str, Any]
+    own_token: str
     settings: Settings
 
 
@@ -46,7 +51,28 @@ def _use(held: Held) -> int:
     return int(held.rp.userinfo(held.tokens["access_token"]).status_code)
 
 
-WAYS: dict[str, Callable[[Held], int]] = {"authorization_code": _exchange, "refresh_token": _refresh, USE: _use}
+def _own_token(rp: RelyingParty) -> Any:
+    form = {"grant_type": "client_credentials", "scope": "profile", **rp.credentials}
+    return rp.server.post("/token/", urlencode(form), content_type=FORM)
+
+
+def _own(held: Held) -> int:
+    return int(_own_token(held.rp).status_code)
+
+
+def _use_of_own(held: Held) -> int:
+    """Revocation is no use of it; a guarded view is. 403 tells that the token itself is good."""
+    status = int(held.rp.userinfo(held.own_token).status_code)
+    return 200 if status == 403 else status
+
+
+WAYS: dict[str, Callable[[Held], int]] = {
+    "authorization_code": _exchange,
+    "refresh_token": _refresh,
+    USE: _use,
+    OWN: _own,
+    USE_OF_OWN: _use_of_own,
+}
 
 
 def _sign_out(held: Held) -> None:
@@ -77,7 +103,8 @@ class State:
     Something that happens to a connection.
 
     Attributes:
-        ends: whether nothing is accepted afterwards; ends_offline likewise for a connection with offline_access.
+        ends: whether nothing of a person's is accepted afterwards; ends_offline likewise for a connection with offline_access.
+        ends_own: whether a client gets no tokens of its own; ends_use_of_own whether those it has are refused.
         later: how much time has passed.
     """
 
@@ -85,7 +112,15 @@ class State:
     enter: Callable[[Held], object]
     ends: bool
     ends_offline: bool
+    ends_own: bool
+    ends_use_of_own: bool
     later: timedelta
+
+    def ends_for(self, way: str, *, is_offline: bool) -> bool:
+        """Whether a way is closed afterwards."""
+        if way in (OWN, USE_OF_OWN):
+            return self.ends_own or (way == USE_OF_OWN and self.ends_use_of_own)
+        return self.ends_offline if is_offline else self.ends
 
     def __str__(self) -> str:
         return self.name
@@ -97,10 +132,18 @@ def _state(
     *,
     ends: bool = True,
     ends_offline: bool | None = None,
+    ends_own: bool = False,
+    ends_use_of_own: bool = False,
     later: timedelta = timedelta(0),
 ) -> State:
     return State(
-        name=name, enter=enter, ends=ends, ends_offline=ends if ends_offline is None else ends_offline, later=later
+        name=name,
+        enter=enter,
+        ends=ends,
+        ends_offline=ends if ends_offline is None else ends_offline,
+        ends_own=ends_own,
+        ends_use_of_own=ends_use_of_own,
+        later=later,
     )
 
 
@@ -108,12 +151,21 @@ STATES = (
     _state("nothing happened", ends=False),
     _state("user disabled", lambda held: User.objects.update(is_active=False)),
     _state("user deleted", lambda held: held.rp.user.delete()),
-    _state("client disabled", lambda held: Client.objects.update(is_active=False)),
-    _state("client deleted", lambda held: held.rp.client.delete()),
+    _state("client disabled", lambda held: Client.objects.update(is_active=False), ends_own=True),
+    _state("client deleted", lambda held: held.rp.client.delete(), ends_own=True),
+    _state(
+        "grant type taken away",
+        lambda held: Client.objects.update(grant_types="authorization_code refresh_token"),
+        ends=False,
+        ends_own=True,
+    ),
+    _state(
+        "own tokens ended", lambda held: Client.objects.end_own_tokens(held.rp.client), ends=False, ends_use_of_own=True
+    ),
     _state("consent withdrawn", lambda held: Consent.objects.withdraw(Consent.objects.get())),
     _state("session signed out", _sign_out, ends_offline=False),
-    _state("everything expired", later=timedelta(days=400)),
-    _state("token key lost", _lose_token_key),
+    _state("everything expired", later=timedelta(days=400), ends_use_of_own=True),
+    _state("token key lost", _lose_token_key, ends_use_of_own=True),
     _state("token key replaced", _replace_token_key, ends=False),
     _state("signing key retired", _retire_signing_key, ends=False),
 )
@@ -125,12 +177,15 @@ def held(rp: RelyingParty, provider: Settings, request: pytest.FixtureRequest) -
     provider.OAUTH_SERVICE_TOKEN_KEY = "the token key of these tests, 32 long"
     forget_everything()
     scope = f"openid profile{request.param}"
-    return Held(rp, rp.connect(scope=scope)["code"], rp.tokens(scope=scope), provider)
+    rp.client.grant_types += " client_credentials"
+    rp.client.save()
+    own_token = _own_token(rp).json()["access_token"]
+    return Held(rp, rp.connect(scope=scope)["code"], rp.tokens(scope=scope), own_token, provider)
 
 
 def test_every_grant_type_is_played() -> None:
     """One that is added is crossed with every state as well."""
-    assert set(WAYS) == {*GRANT_TYPES, USE}
+    assert set(WAYS) == {*GRANT_TYPES, USE, USE_OF_OWN}
 
 
 @pytest.mark.parametrize("held", ["", " offline_access"], indirect=True, ids=["online", "offline"])
@@ -138,7 +193,7 @@ def test_every_grant_type_is_played() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_what_has_ended_is_not_accepted(held: Held, way: str, state: State) -> None:
     """On every path alike; and what has not ended goes on."""
-    ends = state.ends_offline if "offline_access" in held.tokens["scope"] else state.ends
+    ends = state.ends_for(way, is_offline="offline_access" in held.tokens["scope"])
     state.enter(held)
     with time_machine.travel(timezone.now() + state.later, tick=False):
         assert (WAYS[way](held) >= 400) == ends

@@ -753,6 +753,61 @@ def test_a_code_dies_with_who_gave_and_who_got_it(guide: Guide, who: str) -> Non
     assert refusal_of(guide.exchange(code)) == expected
 
 
+# -- 4.4 client credentials grant ----------------------------------------------------------------------------------------
+
+
+def own_token(guide: Guide, *, as_form: bool = True, authorization: str = "", **changes: str) -> Any:
+    """POST /token/ by a client that may have tokens of its own."""
+    Client.objects.update(grant_types="authorization_code refresh_token client_credentials")
+    body = {"grant_type": "client_credentials", "client_id": guide.client.client_id, "client_secret": SECRET} | changes
+    sent = {name: value for name, value in body.items() if value}
+    return guide.post("/token/", sent, as_form=as_form, authorization=authorization)
+
+
+@clause("RFC 6749", "4.4")
+def test_client_credentials_are_for_confidential_clients_only(guide: Guide) -> None:
+    """ "The client credentials grant type MUST only be used by confidential clients." """
+    Client.objects.update(client_type="public", secret_hash="")
+    assert refusal_of(own_token(guide, client_secret="")) == (400, "unauthorized_client")
+
+
+@clause("RFC 6749", "4.4.2")
+@pytest.mark.parametrize("as_form", [True, False], ids=["form", "JSON"])
+@pytest.mark.parametrize("is_basic", [True, False], ids=["Basic", "body"])
+def test_a_client_gets_a_token_by_its_credentials(guide: Guide, as_form: bool, is_basic: bool) -> None:
+    """ "The client MUST authenticate with the authorization server as described in Section 3.2.1." """
+    changes = EMPTY if is_basic else {}
+    authorization = basic(guide.client.client_id, SECRET) if is_basic else ""
+    response = own_token(guide, as_form=as_form, authorization=authorization, **changes)
+    assert (response.status_code, response["Cache-Control"], response["Pragma"]) == (
+        200,
+        "private, no-store",
+        "no-cache",
+    )
+
+
+@clause("RFC 6749", "4.4.2")
+def test_client_credentials_without_authentication_are_refused(guide: Guide) -> None:
+    """The client_id alone is public."""
+    assert refusal_of(own_token(guide, client_secret="")) == (401, "invalid_client")
+    assert refusal_of(own_token(guide, client_secret="wrong")) == (401, "invalid_client")
+
+
+@clause("RFC 6749", "4.4.3")
+def test_a_clients_own_token_comes_without_a_refresh_token(guide: Guide) -> None:
+    """ "A refresh token SHOULD NOT be included." """
+    members = own_token(guide).json()
+    assert set(members) == {"access_token", "token_type", "expires_in", "scope"}
+    assert members["token_type"] == "Bearer"
+
+
+@clause("RFC 6749", "4.4.2")
+@pytest.mark.parametrize(("scope", "answer"), [("profile", "profile"), ("", "user profile")])
+def test_the_scope_of_a_clients_own_token_is_told(guide: Guide, scope: str, answer: str) -> None:
+    """ "scope OPTIONAL. The scope of the access request as described by Section 3.3." """
+    assert own_token(guide, scope=scope).json()["scope"] == answer
+
+
 # -- 5.1 successful response -----------------------------------------------------------------------------------------
 
 
@@ -857,7 +912,7 @@ def test_a_client_that_fails_in_the_header_is_challenged(guide: Guide, path: str
     [
         ({"grant_type": ""}, "invalid_request"),
         ({"grant_type": "password"}, "unsupported_grant_type"),
-        ({"grant_type": "client_credentials"}, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials"}, "unauthorized_client"),
         ({"grant_type": "implicit"}, "unsupported_grant_type"),
         ({"grant_type": "Authorization_Code"}, "unsupported_grant_type"),
         ({"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer"}, "unsupported_grant_type"),

@@ -30,7 +30,7 @@ class Command(RecordedCommand):
     help = "Register a client application and print its client_id, and once its client_secret."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        clients.add_options(parser, required=("name", "redirect_uris"))
+        clients.add_options(parser, required=("name",))
         parser.add_argument("--public", action="store_true", help="an app without a secret: on a device, in a browser")
         parser.add_argument("--native", action="store_true", help="on a device: any port of a loopback redirect URI")
         parser.add_argument(
@@ -67,8 +67,10 @@ class Command(RecordedCommand):
         if public and options["requires_pkce"] is False:
             raise CommandError("A public client cannot do without PKCE: leave out --without-pkce.")
         columns = {"scope": " ".join(conf.SCOPES()), **clients.columns_of(options)}
-        if unknown := [name for name in columns["scope"].split() if name not in conf.SCOPES()]:
-            raise CommandError(f"--scope: {conf.SCOPES.name} has no {', '.join(unknown)}.")
+        for column in ("scope", "client_credentials_scope"):
+            if unknown := [name for name in columns.get(column, "").split() if name not in conf.SCOPES()]:
+                option = column.replace("_", "-")
+                raise CommandError(f"--{option}: {conf.SCOPES.name} has no {', '.join(unknown)}.")
         client = Client(**columns)
         if public:
             client.client_type = Client.ClientType.PUBLIC
@@ -109,6 +111,8 @@ class Command(RecordedCommand):
             self.stdout.write("The secret is shown this once. Only its hash is kept.")
         if client.may_use("authorization_code"):
             self.stdout.write(f"\n{_first_steps(client)}")
+        elif client.may_use("client_credentials"):
+            self.stdout.write(f"\n{_first_token(client)}")
 
 
 def _first_steps(client: Client) -> str:
@@ -138,4 +142,13 @@ def _first_steps(client: Client) -> str:
         f"{base}{reverse('oauth_service:authorise')}?{urlencode(question)}\n\n"
         f"You are sent to {redirect_uri}, with a code in the address. Exchange it within a minute:\n\n"
         f"curl {base}{reverse('oauth_service:token')} \\\n{data}"
+    )
+
+
+def _first_token(client: Client) -> str:
+    """How a client gets a token of its own by hand."""
+    url = f"{conf.ISSUER() or 'http://localhost:8000'}{reverse('oauth_service:token')}"
+    return (
+        f"To try it:\n\ncurl {url} \\\n    --user {client.client_id}:THE_SECRET \\\n"
+        "    --data-urlencode grant_type=client_credentials"
     )

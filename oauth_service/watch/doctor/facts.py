@@ -138,6 +138,7 @@ def registration_of(client: Client, *, has_consents: bool) -> Registration:
         has_previous_secret=bool(client.previous_secret_hash),
         has_consents=has_consents,
         created_at=client.created_at,
+        has_own_scope=bool(client.client_credentials_scope),
     )
 
 

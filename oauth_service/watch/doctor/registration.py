@@ -17,7 +17,8 @@ class Registration:
     """
     A client as it is registered.
 
-    has_chosen_secret says that a person chose it; scope and grant_types are those that the server knows too or not.
+    has_chosen_secret says that a person chose it; has_own_scope that it has another scope for client credentials. scope and
+    grant_types are those that the server knows too or not.
     """
 
     client_id: str
@@ -33,6 +34,7 @@ class Registration:
     has_previous_secret: bool
     has_consents: bool
     created_at: datetime
+    has_own_scope: bool = True
 
 
 def findings(
@@ -51,6 +53,7 @@ def findings(
             _of_secrets(client),
             _of_redirect_uris(client, is_production=is_production),
             _of_words(client, scopes, grant_types),
+            _of_own_tokens(client),
             _of_use(client, now=now),
         )
         yield from (replace(finding, about=client.client_id) for finding in found)
@@ -122,6 +125,16 @@ def _of_redirect_uris(client: Registration, *, is_production: bool) -> Iterator[
                 why="Whatever listens there gets the codes of a web application.",
                 remedy="Remove it from the production registration; a native app is registered as one.",
             )
+
+
+def _of_own_tokens(client: Registration) -> Iterator[Finding]:
+    if {"client_credentials", "authorization_code"} <= set(client.grant_types) and not client.has_own_scope:
+        yield note(
+            "client-without-own-scope",
+            "It may get for itself all that it asks people for.",
+            why="By client credentials it has that scope without anybody allowing it.",
+            remedy="Tick in “Scope for itself” what it needs without a person, or take client_credentials from it.",
+        )
 
 
 def _of_words(client: Registration, scopes: frozenset[str], grant_types: frozenset[str]) -> Iterator[Finding]:

@@ -1,0 +1,26 @@
+"""manage.py end_own_tokens -- end every access token that a client application has for itself."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from oauth_service.management import clients
+from oauth_service.management.recorded import RecordedCommand
+from oauth_service.models import Client
+
+
+class Command(RecordedCommand):
+    """End a client's own tokens."""
+
+    help = "End every access token that a client application got by client credentials. It may get new ones at once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("client_id")
+
+    @clients.needs_tables
+    def handle(self, *args: Any, **options: Any) -> None:
+        client = clients.by_id(options["client_id"])
+        Client.objects.end_own_tokens(client)
+        self.announce(
+            "changed", "client", object_id=client.pk, client_id=client.client_id, changes="its own tokens ended"
+        )
+        self.stdout.write("Ended. To keep it from getting new ones, rotate its secret, too, or deactivate it.")
