@@ -317,6 +317,15 @@ SIGNER = Setting(
     "`public_jwks()` and `sign(kid, alg, signing_input)`.",
 )
 
+ASSERTIONS_FOR_TOKEN_ENDPOINT = Setting(
+    "OAUTH_SERVICE_ASSERTIONS_FOR_TOKEN_ENDPOINT",
+    bool,
+    False,
+    "Whether the assertion that a client authenticates with may name the URL of the token endpoint as its audience, and several "
+    "audiences: older clients do. Without it the issuer alone is accepted. [client-authentication.md](client-authentication.md) "
+    "says more.",
+)
+
 ALL: tuple[Setting[object], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
 
 

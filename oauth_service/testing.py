@@ -1,6 +1,6 @@
 """Public: what the tests of a host project call, so that no test meets what another has left in memory."""
 
-from .clients import authentication
+from .clients import authentication, key_sets
 from .guard import failure_counts, throttle
 from .tokens import keys
 from .watch import audit
@@ -20,3 +20,4 @@ def forget_everything() -> None:
     failure_counts.forget_all()
     throttle.calm_down()
     keys.forget()
+    key_sets.forget()

@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -90,6 +90,8 @@ class ClientAdmin(CountedDeletion):
             return str(_("A confidential client gets one when you save; it is shown once, then never again."))
         if client.is_public:
             return str(_("Public clients have none."))
+        if not client.uses_secret:
+            return str(_("None: it signs with a private key of its own."))
         match len(client.secret_hashes):
             case 0:
                 return str(_("None: it cannot get tokens until it has one."))
@@ -100,7 +102,7 @@ class ClientAdmin(CountedDeletion):
 
     def save_model(self, request: HttpRequest, obj: Client, form: ModelForm, change: bool) -> None:
         secrets: tuple[str, ...] = ()
-        if obj.is_public:
+        if not obj.uses_secret:
             obj.secret_hash = obj.previous_secret_hash = ""
             secrets = ("secret_hash", "previous_secret_hash")
         # Only what stands in the form: saving it must not undo a rotation of the secret meanwhile.
@@ -111,14 +113,14 @@ class ClientAdmin(CountedDeletion):
     @nothing_reported()
     def response_add(self, request: HttpRequest, obj: Client, post_url_continue: str | None = None) -> HttpResponse:
         """Answer with the new secret itself: a redirect would have to keep it somewhere on the way."""
-        if obj.is_public:
+        if not obj.uses_secret:
             return super().response_add(request, obj, post_url_continue)
         return self._show_secret(request, obj, Client.objects.rotate_secret(obj))
 
     @nothing_reported()
     def response_change(self, request: HttpRequest, obj: Client) -> HttpResponse:
-        """Give a client that has become confidential its first secret."""
-        if obj.is_public or obj.secret_hashes:
+        """Give a client that has come to need a secret its first one."""
+        if not obj.uses_secret or obj.secret_hashes:
             return super().response_change(request, obj)
         return self._show_secret(request, obj, Client.objects.rotate_secret(obj))
 
@@ -189,6 +191,8 @@ class ClientAdmin(CountedDeletion):
 
     def _changeable(self, request: HttpRequest, pk: int) -> Client:
         client = get_object_or_404(Client, pk=pk, client_type=Client.ClientType.CONFIDENTIAL)
+        if not client.uses_secret:
+            raise Http404
         if not self.has_change_permission(request, client):
             raise PermissionDenied
         return client

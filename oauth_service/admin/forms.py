@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf
-from ..clients import sector
+from ..clients import key_sets, sector
 from ..grant_types import GRANT_TYPES, fault_of_names
 from ..models import Client
 
@@ -50,7 +50,12 @@ SIGN_OUT_FIELDS = (
     *("post_logout_redirect_uris", "backchannel_logout_uri", "backchannel_logout_session_required"),
     *("frontchannel_logout_uri", "frontchannel_logout_session_required"),
 )
-EXPERT_FIELDS = (*("token_endpoint_auth_method", "access_token_lifetime", "refresh_token_lifetime", "contacts"),)
+KEY_FIELDS = ("token_endpoint_auth_signing_alg", "jwks", "jwks_uri")
+EXPERT_FIELDS = (
+    "token_endpoint_auth_method",
+    *KEY_FIELDS,
+    *("access_token_lifetime", "refresh_token_lifetime", "contacts"),
+)
 
 
 def _web_address(label: Any, help_text: Any = "") -> forms.URLField:
@@ -147,6 +152,10 @@ class ClientForm(forms.ModelForm):
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # it puts the values onto the instance
+        if set(KEY_FIELDS) <= self.fields.keys() and not self.errors:
+            column, fault = key_sets.fault_of_client(self.instance)
+            if fault:
+                self.add_error(column, fault)
         if "sector_identifier_uri" not in self.fields or self.errors or not self._has_another_sector():
             return
         if fault := sector.fault_of(self.instance):

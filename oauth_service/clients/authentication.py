@@ -1,4 +1,4 @@
-"""Authenticate the client behind a request (RFC 6749 section 2.3)."""
+"""Authenticate the client behind a request (RFC 6749 section 2.3, RFC 7521 section 4.2)."""
 
 import hashlib
 import hmac
@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.hashers import check_password
@@ -13,11 +14,12 @@ from django.contrib.auth.hashers import check_password
 from .. import conf, signals
 from ..guard import throttle
 from ..models import Client, ClientRow, ClientWithConsent, Consent
-from ..protocol import client_authentication
+from ..protocol import client_assertion, client_authentication
 from ..protocol.client_authentication import Credentials
 from ..protocol.errors import InvalidClient, TooManyFailures, UnverifiedTarget
 from ..protocol.parameters import Parameters
 from ..protocol.secret import Secret
+from . import assertion
 
 WRONG_SECRET = "wrong secret"
 
@@ -32,17 +34,20 @@ class _RefutedSlowly(Exception):
     """The secret is wrong, and was counted as a failure when that was found."""
 
 
-def authenticate(credentials: Credentials, *, loaded: ClientRow | None = None) -> ClientRow:
+def authenticate(
+    credentials: Credentials, arrival: conf.Arrival, *, now: datetime, loaded: ClientRow | None = None
+) -> ClientRow:
     """
     The client that a request comes from, proven.
 
     Args:
         credentials: what the request brings.
+        arrival: the request, which says where it arrived: an assertion names this server.
         loaded: the client of the code or token in the request, read with it; it counts only if it is the one that the
             credentials name, and saves a statement then.
 
     Raises:
-        InvalidClient: unknown, inactive, or its secret is wrong or missing; the log has which.
+        InvalidClient: unknown, inactive, or its secret or assertion is wrong or missing; the log has which.
         TooManyFailures: that happened too often from this address, whether the client exists or not. A secret that is
             cheap to prove, being the server's own or proven before, is good all the same: who floods from behind the same
             address must not lock the client out.
@@ -53,7 +58,7 @@ def authenticate(credentials: Credentials, *, loaded: ClientRow | None = None) -
     name = client.client_id if client else conf.claimed_name(client_id)
     reason = "no such client"
     try:
-        if client and not (reason := _fault_of(client, credentials)):
+        if client and not (reason := _fault_of(client, credentials, arrival, now=now)):
             return client
         limit = throttle.CLIENTS if client and _has_chosen_secret(client) else throttle.UNGUESSABLE
         limit.count(name)
@@ -92,16 +97,22 @@ def forget_secrets() -> None:
         _refuted.clear()
 
 
-def _fault_of(client: ClientRow, credentials: Credentials) -> str:
+def _fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival, *, now: datetime) -> str:
     if not client.is_active:
         return "it was deactivated"
     if client.is_public:
-        return "it is public and has no secret, but one was sent" if credentials.secrets else ""
+        return "" if credentials.bring_nothing else "it is public and has no secret, but one was sent"
+    registered = client.token_endpoint_auth_method
+    if registered in client_assertion.METHODS or credentials.assertion:
+        # No other method is taken instead: the weakest of them would be as strong as all of them (RFC 9700 section 2.5).
+        if credentials.method != registered:
+            return f"it is registered for {registered or 'its secret'}, but used {credentials.method}"
+        return assertion.fault_of(client, credentials, arrival, now=now)
     if not credentials.secrets:
         return "it is confidential, but no secret was sent"
     if not client.secret_hashes:
         return "it is confidential, but no secret was ever set"
-    if (registered := client.token_endpoint_auth_method) and credentials.method != registered:
+    if registered and credentials.method != registered:
         # Whoever registers a method has chosen where the secret may travel (RFC 7591 section 2).
         return f"it is registered for {registered}, but used {credentials.method}"
     return "" if _is_proven(client, credentials.secrets) else WRONG_SECRET

@@ -1,6 +1,7 @@
 """GET /.well-known/oauth-authorization-server -- authorization server metadata (RFC 8414)."""
 
 from .. import conf
+from ..clients import key_sets
 from ..grant_types import GRANT_TYPES
 from ..web.metadata import metadata_response
 from ..web.programs import ProgramResponse, program_endpoint
@@ -11,4 +12,10 @@ from ..web.requests import ProgramRequest
 def discovery(request: ProgramRequest, issuer_path: str = "") -> ProgramResponse:
     """Describe exactly what works here."""
     algorithms = conf.SIGNING_ALGORITHMS() if conf.is_openid() else ()
-    return metadata_response(request, issuer_path, grant_types=GRANT_TYPES, algorithms=algorithms)
+    return metadata_response(
+        request,
+        issuer_path,
+        grant_types=GRANT_TYPES,
+        algorithms=algorithms,
+        verifies_assertions=key_sets.is_available(),
+    )

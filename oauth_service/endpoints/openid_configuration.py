@@ -1,6 +1,7 @@
 """GET /.well-known/openid-configuration -- metadata of an OpenID Provider (OpenID Connect Discovery 1.0)."""
 
 from .. import conf
+from ..clients import key_sets
 from ..grant_types import GRANT_TYPES
 from ..web.metadata import metadata_response
 from ..web.programs import ProgramResponse, program_endpoint
@@ -12,4 +13,10 @@ def openid_configuration(request: ProgramRequest, issuer_path: str = "") -> Prog
     """Describe exactly what works here: the same document as RFC 8414's; 404 if this server is no OpenID Provider."""
     if not conf.is_openid():
         return ProgramResponse(404)
-    return metadata_response(request, issuer_path, grant_types=GRANT_TYPES, algorithms=conf.SIGNING_ALGORITHMS())
+    return metadata_response(
+        request,
+        issuer_path,
+        grant_types=GRANT_TYPES,
+        algorithms=conf.SIGNING_ALGORITHMS(),
+        verifies_assertions=key_sets.is_available(),
+    )

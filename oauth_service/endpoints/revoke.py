@@ -1,5 +1,7 @@
 """POST /oauth/revoke/ -- token revocation (RFC 7009)."""
 
+from django.utils import timezone
+
 from .. import conf, signals
 from ..clients import authentication
 from ..models import ClientRow, Grant, RevokedToken
@@ -24,7 +26,7 @@ def revoke(request: ProgramRequest) -> ProgramResponse:
     presented: PresentedToken[sealed.RefreshToken | sealed.AccessToken] = present(
         kind, parameters, "token", Grant.objects.row
     )
-    client = authentication.authenticate(credentials, loaded=presented.client)
+    client = authentication.authenticate(credentials, request, now=timezone.now(), loaded=presented.client)
     parameters.require("token")
     try:
         token = presented.unverified.verify(conf.token_keys(), _secret_of(presented, client))

@@ -24,7 +24,7 @@ def token(request: ProgramRequest) -> ProgramResponse:
     exchange = GRANT_TYPES.get(grant_type)
     # What the request presents is read together with its client, in one statement. Nothing is decided by it yet.
     presented = exchange.present(parameters) if exchange else None
-    client = authentication.authenticate(credentials, loaded=presented.client if presented else None)
+    client = authentication.authenticate(credentials, request, now=now, loaded=presented.client if presented else None)
     if not exchange or not presented:
         raise UnsupportedGrantType("grant_type is not supported", detail=f"grant_type {grant_type[:100]!r}")
     if not client.may_use(grant_type):

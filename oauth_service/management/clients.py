@@ -56,6 +56,8 @@ def add_options(parser: ArgumentParser, *, required: Collection[str]) -> None:
                 parser.add_argument(*names, **shared, type=int, help=text)
             case Kind.SECONDS:
                 parser.add_argument(*names, **shared, type=seconds, metavar="SECONDS", help=text)
+            case Kind.JSON:
+                parser.add_argument(*names, **shared, metavar="JSON", help=text)
             case Kind.TEXT:
                 parser.add_argument(*names, **shared, help=text)
 

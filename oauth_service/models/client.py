@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import conf, database
 from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
-from ..protocol import client_authentication, client_metadata, redirect_uri, scope
+from ..protocol import client_authentication, client_metadata, jwk_set, redirect_uri, scope
 from ..protocol.errors import InvalidScope
 from ..protocol.sealed import SECRET_BYTES
 from ..protocol.secret import Secret
@@ -79,6 +79,17 @@ def validate_scope(text: str) -> None:
         raise ValidationError(str(fault)) from fault
 
 
+def validate_jwks(text: str) -> None:
+    """
+    Hold a text against what a key set of public keys is (RFC 7517 section 5).
+
+    Raises:
+        ValidationError: it is none.
+    """
+    if fault := jwk_set.fault_of(text):
+        raise ValidationError(fault)
+
+
 class WebAddressField(models.URLField):  # type: ignore[type-arg]
     """An http or https URL. A form adds https where no scheme was typed."""
 
@@ -114,6 +125,7 @@ class AuthenticationMethod(models.TextChoices):
     NONE = "none", _("Not at all: a public client")
     CLIENT_SECRET_BASIC = "client_secret_basic", _("Its secret, by HTTP Basic only")
     CLIENT_SECRET_POST = "client_secret_post", _("Its secret, in the body only")
+    PRIVATE_KEY_JWT = "private_key_jwt", _("A JWT that it signs with a private key of its own")
 
 
 class SubjectType(models.TextChoices):
@@ -141,6 +153,12 @@ class ClientRules:
     sector_identifier_uri: Any
     backchannel_logout_uri: Any
     frontchannel_logout_uri: Any
+    token_endpoint_auth_method: Any
+
+    @property
+    def uses_secret(self) -> bool:
+        """Whether it authenticates with a client secret."""
+        return not self.is_public and self.token_endpoint_auth_method != AuthenticationMethod.PRIVATE_KEY_JWT
 
     @property
     def is_public(self) -> bool:
@@ -209,6 +227,9 @@ class _Columns(NamedTuple):
     previous_secret_hash: Secret
     own_secret: Secret
     token_endpoint_auth_method: str
+    token_endpoint_auth_signing_alg: str
+    jwks: str
+    jwks_uri: str
     access_token_lifetime: timedelta | None
     refresh_token_lifetime: timedelta | None
     id_token_signed_response_alg: str
@@ -382,6 +403,15 @@ class Client(ClientRules, models.Model):
     )
     token_endpoint_auth_method = models.CharField(
         _("client authentication"), max_length=30, blank=True, choices=AuthenticationMethod.choices, default=""
+    )
+    token_endpoint_auth_signing_alg = models.CharField(
+        _("algorithm of its assertions"), max_length=10, blank=True, help_text=_("Empty for any that its keys are for.")
+    )
+    jwks = models.TextField(
+        _("public keys"), blank=True, validators=[validate_jwks], help_text=_("A JWK set; public keys alone.")
+    )
+    jwks_uri = WebAddressField(
+        _("address of its public keys"), blank=True, help_text=_("https; fetched, and again when a key is not known.")
     )
     access_token_lifetime = models.DurationField(
         _("access token lifetime"), null=True, blank=True, help_text=_("Empty for this server's own.")

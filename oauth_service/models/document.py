@@ -15,6 +15,7 @@ class Kind(models.TextChoices):
 
     LOGO = "logo", _("Logo")
     SECTOR = "sector", _("Sector identifier")
+    KEYS = "keys", _("Key set")
 
 
 class DocumentManager(PrimaryManager["Document"]):
@@ -42,6 +43,11 @@ class DocumentManager(PrimaryManager["Document"]):
         row = Document(key=key, kind=kind, url=url, fresh_until=now, purge_at=purge_at)
         self.bulk_create([row], ignore_conflicts=True)
         return bool(free.update(claimed_until=until))
+
+    def expire(self, kind: str, url: str, *, now: datetime, fetched_before: datetime) -> None:
+        """Let a copy that is fresh, and not quite new, be due for another fetch."""
+        old = self.filter(pk=key_of(kind, url), fetched_at__lte=fetched_before, fresh_until__gt=now)
+        old.update(fresh_until=now)
 
 
 class Document(models.Model):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ..protocol import authorization_request, jwt, pkce, reply_to
+from ..protocol import authorization_request, client_assertion, jwt, pkce, reply_to
 from ..protocol.grant_type import GrantTypeDescription
 from .server import JsonObject, Server
 
@@ -15,6 +15,11 @@ CODE_CHALLENGE: JsonObject = {"type": "string", "pattern": r"^[A-Za-z0-9\-_]{43}
 CLIENT: dict[str, JsonObject] = {
     "client_id": {"type": "string", "description": "Unless it stands in the Authorization header."},
     "client_secret": {"type": "string", "description": "Of a confidential client that does not use HTTP Basic."},
+    "client_assertion_type": {
+        "enum": [client_assertion.ASSERTION_TYPE],
+        "description": "Of a client that is registered for private_key_jwt, with client_assertion (RFC 7521 section 4.2).",
+    },
+    "client_assertion": {"type": "string", "description": "A JWT that the client has signed (RFC 7523 section 2.2)."},
 }
 
 

@@ -81,6 +81,20 @@ def read(url: str, *, kind: Kind, rules: Rules) -> bytes:
         time.sleep(POLL_SECONDS)
 
 
+def read_again(url: str, *, kind: Kind, rules: Rules) -> bytes:
+    """
+    A document as it is stored, after asking its origin again although the copy is fresh: something is missing in it.
+
+    However often it is called, the origin is asked no more than once in freshness.SHORTEST.
+
+    Raises:
+        DocumentUnavailable: it could not be fetched, and there is no usable copy.
+    """
+    now = timezone.now()
+    Document.objects.expire(kind, url, now=now, fetched_before=now - freshness.SHORTEST)
+    return read(url, kind=kind, rules=rules)
+
+
 def read_later(url: str, *, kind: Kind, rules: Rules) -> bytes | None:
     """
     A document as it is stored, without waiting for its origin: a missing or stale copy is fetched on another thread.

@@ -1,4 +1,4 @@
-"""Client authentication (RFC 6749 section 2.3)."""
+"""Client authentication (RFC 6749 section 2.3, RFC 7521 section 4.2)."""
 
 import base64
 import hashlib
@@ -8,11 +8,13 @@ import secrets
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
+from . import client_assertion, jwt
 from .errors import InvalidClient, InvalidRequest
 from .parameters import Parameters
 from .secret import Secret
 
 METHODS = ("client_secret_basic", "client_secret_post", "none")
+"""Those that need no extra; client_assertion has the others."""
 _SERVER_MADE = "sha256$"
 _BASIC = re.compile(r"Basic +([A-Za-z0-9+/=]+)", re.IGNORECASE)
 
@@ -22,27 +24,37 @@ class Credentials:
     """
     Who a request says it comes from, and what it brings to prove it.
 
-    method is one of METHODS. secrets holds every reading of the secret sent: none, one, or two where HTTP Basic's form encoding
-    is ambiguous.
+    method is one of METHODS, or of those of client_assertion. secrets holds every reading of the secret sent: none, one, or two
+    where HTTP Basic's form encoding is ambiguous. assertion is the JWT of a client that signs.
     """
 
     client_id: str
     method: str
     secrets: tuple[Secret, ...]
+    assertion: jwt.UnverifiedJWT | None = None
+
+    @property
+    def bring_nothing(self) -> bool:
+        """Whether nothing came that could prove who it is from."""
+        return not self.secrets and self.assertion is None
 
 
 def credentials(authorization: str, parameters: Parameters) -> Credentials:
     """
-    Read client credentials from HTTP Basic or from the body, never from both.
+    Read client credentials from HTTP Basic, from the body or from an assertion, never from two of them.
 
     Args:
         authorization: the Authorization header, "" if absent.
 
     Raises:
-        InvalidClient: none at all, or a header that is not well-formed Basic.
+        InvalidClient: none at all, a header that is not well-formed Basic, or an assertion that is no JWT.
         InvalidRequest: "The client MUST NOT use more than one authentication method in each request."
     """
     client_id, secret = parameters.get("client_id"), parameters.secret("client_secret")
+    if parameters.get("client_assertion") or parameters.get("client_assertion_type"):
+        if authorization or secret:
+            raise InvalidRequest("the client authenticates in more than one way: send client_assertion alone")
+        return _signed(client_id, parameters)
     if not authorization:
         if not client_id:
             raise InvalidClient("client authentication is missing", detail="neither client_id nor HTTP Basic was sent")
@@ -59,6 +71,24 @@ def credentials(authorization: str, parameters: Parameters) -> Credentials:
     # A NUL byte, which "%00" reads as, stands in no secret; some password hashers choke on it.
     usable = tuple(Secret(reading) for reading in readings if reading and "\0" not in reading)
     return Credentials(client_id=client_id or identity, method="client_secret_basic", secrets=usable)
+
+
+def _signed(client_id: str, parameters: Parameters) -> Credentials:
+    if parameters.require("client_assertion_type") != client_assertion.ASSERTION_TYPE:
+        raise InvalidClient("client_assertion_type is not supported", detail="it is not that of JWTs (RFC 7523)")
+    parameters.require("client_assertion")
+    try:
+        assertion = jwt.read(parameters.secret("client_assertion").reveal())
+    except jwt.InvalidJWT as fault:
+        raise InvalidClient("client_assertion is not a JWT", detail=fault.detail) from None
+    # RFC 7521 section 4.2: client_id "is unnecessary [...]. If present, the value MUST identify the same client".
+    named = assertion.text_of("sub")
+    if not named:
+        raise InvalidClient("client_assertion names no client", detail="it has no sub")
+    if client_id and client_id != named:
+        raise InvalidRequest("client_id differs from the sub of client_assertion")
+    method = "client_secret_jwt" if assertion.algorithm.startswith("HS") else "private_key_jwt"
+    return Credentials(client_id=named, method=method, secrets=(), assertion=assertion)
 
 
 def _basic(authorization: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ What a client registers (RFC 7591 section 2, OpenID Connect Dynamic Client Regis
 MEMBERS is the one list of it: the commands take their options from it and print it, and registration reads it.
 """
 
+import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +12,7 @@ from enum import Enum
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from . import redirect_uri
+from . import client_assertion, redirect_uri
 from .lifecycle import LONGEST_LIFETIME
 from .subject import sector_of
 
@@ -27,6 +28,7 @@ class Kind(Enum):
     FLAG = "true or false; a boolean"
     NUMBER = "a number; an integer or None"
     SECONDS = "a number of seconds; a timedelta or None"
+    JSON = "an object; its text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,9 @@ MEMBERS: tuple[Member, ...] = (
     _plain("client_credentials_scope", Kind.TEXT, "what it may get for itself; without it all of its scope"),
     _plain("grant_types", Kind.WORDS, "way in which it may get tokens"),
     _plain("token_endpoint_auth_method", Kind.TEXT, "how it authenticates at the token endpoint"),
+    _plain("token_endpoint_auth_signing_alg", Kind.TEXT, "algorithm of the JWTs that it authenticates with"),
+    _plain("jwks", Kind.JSON, "its public keys, a JWK set; for private_key_jwt"),
+    _plain("jwks_uri", Kind.TEXT, "https URL of its public keys, instead of jwks"),
     _plain("requires_pkce", Kind.FLAG, "whether its requests need a code_challenge"),
     _plain("remembers_consent", Kind.FLAG, "whether people who allowed all it asks for are not asked again"),
     _plain("access_token_lifetime", Kind.SECONDS, "seconds; without it the lifetime of the server"),
@@ -103,6 +108,12 @@ class RegisteredClient(Protocol):
     def redirect_uri_list(self) -> tuple[str, ...]: ...
     @property
     def token_endpoint_auth_method(self) -> str: ...
+    @property
+    def token_endpoint_auth_signing_alg(self) -> str: ...
+    @property
+    def jwks(self) -> str: ...
+    @property
+    def jwks_uri(self) -> str: ...
     @property
     def access_token_lifetime(self) -> timedelta | None: ...
     @property
@@ -152,6 +163,8 @@ def column_value(value: Any, kind: Kind) -> Any:
             return "\n".join(value)
         case Kind.SECONDS:
             return None if value is None else timedelta(seconds=value)
+        case Kind.JSON:
+            return value if isinstance(value, str) else json.dumps(value)
         case _as_it_is:
             return value
 
@@ -181,6 +194,7 @@ def faults_of(client: RegisteredClient, *, algorithms: Collection[str], can_pair
         )
     if not client.redirect_uri_list and client.may_use("authorization_code"):
         yield "redirect_uris", "An app that people sign in with needs a redirect URI."
+    yield from _faults_of_keys(client)
     for column in ("access_token_lifetime", "refresh_token_lifetime"):
         lifetime: timedelta | None = getattr(client, column)
         if lifetime is not None and lifetime < timedelta(seconds=1):
@@ -193,6 +207,32 @@ def faults_of(client: RegisteredClient, *, algorithms: Collection[str], can_pair
             yield column, f"This server signs with {', '.join(algorithms)}."
     yield from _faults_of_subject(client, can_pair=can_pair)
     yield from _faults_of_addresses(client)
+
+
+def _faults_of_keys(client: RegisteredClient) -> Iterator[tuple[str, str]]:
+    if client.jwks and client.jwks_uri:
+        # Dynamic Client Registration section 2: they "MUST NOT be used together".
+        yield "jwks_uri", "Register the keys or their address, not both."
+    if client.jwks_uri and not _is_web_address(client.jwks_uri):
+        yield "jwks_uri", "The address of a key set is an https URL."
+    method, algorithm = client.token_endpoint_auth_method, client.token_endpoint_auth_signing_alg
+    if method == "private_key_jwt" and not client.jwks and not client.jwks_uri:
+        yield "jwks", "A client that signs needs its public keys: register jwks or jwks_uri."
+    if algorithm and not (allowed := client_assertion.algorithms_of(method, "")):
+        yield "token_endpoint_auth_signing_alg", "Only a client that authenticates with a JWT has an algorithm for it."
+    elif algorithm and algorithm not in allowed:
+        yield "token_endpoint_auth_signing_alg", f"Choose of {', '.join(allowed)}."
+
+
+def _is_web_address(uri: str) -> bool:
+    # http to this machine is for trials, which OAUTH_SERVICE_OUTBOUND_LOOPBACK has to allow besides.
+    try:
+        parts = urlsplit(uri)
+        return parts.scheme == "https" or (
+            parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
+        )
+    except ValueError:
+        return False
 
 
 def _faults_of_subject(client: RegisteredClient, *, can_pair: bool) -> Iterator[tuple[str, str]]:
@@ -239,5 +279,7 @@ def _to_json(value: Any, kind: Kind) -> Any:
             return value.split()
         case Kind.SECONDS:
             return None if value is None else int(value.total_seconds())
+        case Kind.JSON:
+            return json.loads(value) if value else None
         case _as_it_is:
             return value

@@ -1,14 +1,33 @@
-"""JSON Web Tokens that this server signs (RFC 7519, RFC 8725): which signatures it makes, and which it believes."""
+"""JSON Web Tokens (RFC 7519, RFC 8725): which signatures this server makes and believes, and what others must say in theirs."""
 
+import base64
+import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from .clock import MOST_SKEW
 
 ALGORITHMS = ("RS256", "ES256", "PS256", "EdDSA")
 """Every signature that can be made here (RFC 7518 section 3.1, RFC 8037 section 3.1)."""
 
 
+ASYMMETRIC = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
+)
+"""Signatures of others that are believed, by their registered public keys (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+
+MOST_CHARACTERS = 16_384
+_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
+_LATEST = 253_402_300_799  # 9999-12-31T23:59:59Z
+
+
 class InvalidJWT(ValueError):
     """
-    A text is no JWT of this server.
+    A text is no JWT as it must be.
 
     Args:
         detail: for the operator's log; the exact reason, never the token.
@@ -61,3 +80,146 @@ def _media_type(typ: object) -> str:
 
 def _word(value: object) -> str:
     return repr(value)[:40]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class UnverifiedJWT:
+    """A JWT of somebody else, taken apart: nothing of it is believed yet."""
+
+    header: Mapping[str, Any]
+    claims: Mapping[str, Any]
+    signing_input: bytes
+    signature: bytes
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm that the header names; "" for none that is a text."""
+        return _text(self.header.get("alg"))
+
+    @property
+    def kid(self) -> str:
+        """The key that the header names; "" for none."""
+        return _text(self.header.get("kid"))
+
+    def text_of(self, claim: str) -> str:
+        """A claim that is a text; "" if it is not there or is something else."""
+        return _text(self.claims.get(claim))
+
+
+def read(text: str) -> UnverifiedJWT:
+    """
+    Take a JWT in the compact form apart (RFC 7515 section 7.1).
+
+    Raises:
+        InvalidJWT: it is none, is encrypted, or is longer than MOST_CHARACTERS.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise InvalidJWT(f"the JWT is longer than {MOST_CHARACTERS} characters")
+    match = _COMPACT.fullmatch(text)
+    if not match:
+        raise InvalidJWT("the JWT does not have three parts in base64url")
+    header, payload, signature = match.groups()
+    return UnverifiedJWT(
+        header=_members(header, "header"),
+        claims=_members(payload, "payload"),
+        signing_input=f"{header}.{payload}".encode(),
+        signature=_bytes(signature, "signature"),
+    )
+
+
+def refuse_extensions(jwt: UnverifiedJWT) -> None:
+    """
+    Refuse what has to be understood and is not (RFC 7515 section 4.1.11).
+
+    Raises:
+        InvalidJWT: the header has crit.
+    """
+    if "crit" in jwt.header:
+        raise InvalidJWT("the JWT has extensions that must be understood (crit)")
+
+
+def check_typ(jwt: UnverifiedJWT, allowed: tuple[str, ...], *, may_be_absent: bool) -> None:
+    """
+    Hold the type of a JWT against those that are meant: another kind of JWT is not to be taken for this one.
+
+    Raises:
+        InvalidJWT: it is of another type.
+
+    RFC 8725 section 3.11.
+    """
+    if "typ" not in jwt.header and may_be_absent:
+        return
+    if _media_type(jwt.header.get("typ")) not in [_media_type(typ) for typ in allowed]:
+        raise InvalidJWT(f"the JWT is {_word(jwt.header.get('typ'))}, not {' or '.join(allowed)}")
+
+
+def check_times(jwt: UnverifiedJWT, *, longest: timedelta, now: datetime) -> datetime:
+    """
+    Hold exp, iat and nbf against the clock, with MOST_SKEW of leeway.
+
+    Args:
+        longest: how long it may live.
+
+    Returns:
+        when it would be refused for its age, leeway included.
+
+    Raises:
+        InvalidJWT: expired, not good yet, without exp, or good for longer than `longest`.
+
+    RFC 7519 sections 4.1.4 to 4.1.6; RFC 7523 section 3, rules 4 to 6.
+    """
+    at, skew = now.timestamp(), MOST_SKEW.total_seconds()
+    expires_at = _moment(jwt, "exp")
+    if expires_at is None:
+        raise InvalidJWT("the JWT has no exp")
+    if expires_at + skew <= at:
+        raise InvalidJWT(f"the JWT expired at {expires_at}")
+    issued_at = _moment(jwt, "iat")
+    for name, moment in (("iat", issued_at), ("nbf", _moment(jwt, "nbf"))):
+        if moment is not None and moment - skew > at:
+            raise InvalidJWT(f"the JWT is not good yet: its {name} is {moment}")
+    life = expires_at - (at + skew if issued_at is None else issued_at)
+    if life > longest.total_seconds():
+        raise InvalidJWT(f"the JWT lives {life:.0f} seconds, {longest.total_seconds():.0f} are the most")
+    return now + timedelta(seconds=expires_at - at) + MOST_SKEW
+
+
+def _moment(jwt: UnverifiedJWT, claim: str) -> float | None:
+    value = jwt.claims.get(claim)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
+        raise InvalidJWT(f"the {claim} of the JWT is no NumericDate")
+    return value
+
+
+def _members(part: str, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(_bytes(part, name).decode(), object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as fault:
+        if isinstance(fault, InvalidJWT):
+            raise
+        raise InvalidJWT(f"the {name} of the JWT is no JSON") from fault
+    if not isinstance(found, dict):
+        raise InvalidJWT(f"the {name} of the JWT is no JSON object")
+    return found
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Two readers could believe two different ones (RFC 7515 section 4, RFC 8725 section 2.4).
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise InvalidJWT("the JWT has a member twice")
+    return members
+
+
+def _bytes(part: str, name: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except ValueError as fault:
+        raise InvalidJWT(f"the {name} of the JWT is not in base64url") from fault
+
+
+def _text(value: object) -> str:
+    # A NUL byte, which PostgreSQL takes in no text, and half a character, which no encoding has.
+    return value if isinstance(value, str) and "\0" not in value and value.isprintable() else ""

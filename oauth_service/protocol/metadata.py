@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from . import authorization_request, client_authentication, pkce, reply_to
+from . import authorization_request, client_assertion, client_authentication, pkce, reply_to
 
 
 def document(
@@ -14,14 +14,25 @@ def document(
     revocation_endpoint: str,
     scopes: Iterable[str],
     grant_types: Iterable[str],
+    verifies_assertions: bool,
 ) -> dict[str, object]:
     """
     What this server does, for clients that configure themselves (RFC 8414 section 2).
 
     Args:
         issuer: without query, fragment or trailing slash; the endpoints are absolute URLs.
+        verifies_assertions: whether clients can authenticate by JWTs that they sign.
     """
     methods = list(client_authentication.METHODS)
+    signed: dict[str, object] = {}
+    if verifies_assertions:
+        methods += client_assertion.METHODS
+        algorithms = [
+            name for method in client_assertion.METHODS for name in client_assertion.algorithms_of(method, "")
+        ]
+        signed = {
+            f"{endpoint}_endpoint_auth_signing_alg_values_supported": algorithms for endpoint in ("token", "revocation")
+        }
     return {
         "issuer": issuer,
         "authorization_endpoint": authorization_endpoint,
@@ -34,6 +45,7 @@ def document(
         "grant_types_supported": list(grant_types),
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,
+        **signed,
         "code_challenge_methods_supported": list(pkce.METHODS),
         "authorization_response_iss_parameter_supported": True,
     }

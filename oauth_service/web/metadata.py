@@ -12,7 +12,12 @@ from .requests import ProgramRequest
 
 
 def metadata_response(
-    request: ProgramRequest, issuer_path: str, *, grant_types: Iterable[str], algorithms: Iterable[str]
+    request: ProgramRequest,
+    issuer_path: str,
+    *,
+    grant_types: Iterable[str],
+    algorithms: Iterable[str],
+    verifies_assertions: bool,
 ) -> ProgramResponse:
     """
     Describe exactly what works here; 404 for the path of another issuer.
@@ -21,6 +26,7 @@ def metadata_response(
         issuer_path: an issuer with a path has its document where that path follows ours (RFC 8414 section 3.1); "" if none
             was asked for.
         algorithms: of ID tokens; () without OpenID Connect.
+        verifies_assertions: whether clients can authenticate by JWTs that they sign.
     """
     issuer = conf.issuer_of(request)
     if issuer_path and urlsplit(issuer).path != f"/{issuer_path}":
@@ -37,6 +43,7 @@ def metadata_response(
         revocation_endpoint=url("revoke"),
         scopes=conf.SCOPES(),
         grant_types=grant_types,
+        verifies_assertions=verifies_assertions,
     )
     if conf.is_openid():
         document |= metadata.of_openid_provider(

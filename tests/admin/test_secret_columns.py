@@ -31,7 +31,7 @@ SECRET_COLUMNS = [
     (model, field) for model in OURS for field in model._meta.concrete_fields if isinstance(field, SecretColumn)
 ]
 # What is named or kept like a secret, and is none: public keys and documents, and ids that open nothing.
-PUBLIC = {"SigningKey.public_jwk", "Document.body", "RevokedToken.token_id", "Client.token_endpoint_auth_method"} | {
+PUBLIC = {"SigningKey.public_jwk", "Document.body", "RevokedToken.token_id", "Client.jwks", "Client.jwks_uri"} | {
     f"Client.{kind}_token_{rest}"
     for kind, rest in (
         ("access", "lifetime"),
@@ -39,6 +39,7 @@ PUBLIC = {"SigningKey.public_jwk", "Document.body", "RevokedToken.token_id", "Cl
         ("id", "signed_response_alg"),
     )
 }
+PUBLIC |= {f"Client.token_endpoint_auth_{rest}" for rest in ("method", "signing_alg")}
 
 
 def paths(model: Any, depth: int = DEEPEST) -> Iterator[str]:

@@ -18,6 +18,7 @@ GOOD = Registration(
     redirect_uris=("https://pharmacy.example/callback",),
     scope=("user",),
     grant_types=("authorization_code", "refresh_token"),
+    uses_secret=True,
     has_secret=True,
     has_chosen_secret=False,
     has_previous_secret=False,

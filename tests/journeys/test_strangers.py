@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from config.sites import ROOT, Sites
+from tests.assertions import Signer
 from tests.journeys.stage import manage
 
 pytestmark = pytest.mark.journey
@@ -23,7 +25,7 @@ def registered(sites: Sites, redirect_uri: str, *options: str) -> dict[str, str]
     return {"issuer": sites.server_url, "redirect_uri": redirect_uri, **told}
 
 
-def played(sites: Sites, stranger: str, registration: dict[str, str]) -> dict[str, Any]:
+def played(sites: Sites, stranger: str, registration: Mapping[str, Any]) -> dict[str, Any]:
     """What a stranger says it was given."""
     done = subprocess.run(
         [sys.executable, "-m", f"tests.journeys.strangers.{stranger}"],
@@ -60,6 +62,18 @@ def assert_whole_lifecycle(given: dict[str, Any], *, scope: str) -> None:
 def test_authlib_with_basic_and_pkce(sites: Sites) -> None:
     """What the metadata says is enough for it to find its way."""
     given = played(sites, "with_authlib", registered(sites, "http://127.0.0.1:5001/callback"))
+    assert_whole_lifecycle(given, scope="user profile")
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_authlib_with_a_key_of_its_own(sites: Sites, algorithm: str) -> None:
+    """private_key_jwt (RFC 7523 section 2.2): no secret is made, and none is sent."""
+    signer = Signer("", algorithm)
+    options = ("--token-endpoint-auth-method", "private_key_jwt", "--jwks", signer.jwks)
+    registration = registered(sites, "http://127.0.0.1:5004/callback", *options)
+    assert "client_secret" not in registration
+    key = {"private_key": signer.key.as_dict(private=True), "alg": algorithm}
+    given = played(sites, "with_private_key_jwt", registration | key)
     assert_whole_lifecycle(given, scope="user profile")
 
 

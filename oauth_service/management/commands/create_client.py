@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from oauth_service import conf
-from oauth_service.clients import logo, sector
+from oauth_service.clients import key_sets, logo, sector
 from oauth_service.grant_types import GRANT_TYPES, fault_of_names
 from oauth_service.management import clients
 from oauth_service.management.output import write_json
@@ -45,12 +45,15 @@ class Command(RecordedCommand):
     @nothing_reported()
     def handle(self, *args: Any, **options: Any) -> None:
         client = self._client(options)
-        secret = "" if client.is_public else client_authentication.new_secret()
+        secret = client_authentication.new_secret() if client.uses_secret else ""
         client.secret_hash = client_authentication.hash_of(secret) if secret else ""
         try:
             client.full_clean()
         except ValidationError as refusal:
             raise CommandError(clients.in_lines(refusal)) from refusal
+        column, fault = key_sets.fault_of_client(client)
+        if fault:
+            raise CommandError(f"--{column.replace('_', '-')}: {fault}")
         if fault := sector.fault_of(client):
             raise CommandError(f"--sector-identifier-uri: {fault}")
         client.save(force_insert=True)

@@ -36,6 +36,8 @@ class Command(RecordedCommand):
         client = clients.by_id(options["client_id"])
         if client.is_public:
             raise CommandError(f"{client.client_id} is a public client: it has no secret.")
+        if not client.uses_secret:
+            raise CommandError(f"{client.client_id} signs with a key of its own: it has no secret.")
         secret = "" if options["end_previous"] else Client.objects.rotate_secret(client)
         if options["at_once"] or options["end_previous"]:
             Client.objects.end_previous_secret(client)

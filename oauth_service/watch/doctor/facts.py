@@ -133,6 +133,7 @@ def registration_of(client: Client, *, has_consents: bool) -> Registration:
         redirect_uris=client.redirect_uri_list,
         scope=tuple(client.scope.split()),
         grant_types=tuple(client.grant_types.split()),
+        uses_secret=client.uses_secret,
         has_secret=bool(newest),
         has_chosen_secret=bool(newest) and not client_authentication.is_server_made(newest),
         has_previous_secret=bool(client.previous_secret_hash),

@@ -29,6 +29,7 @@ class Registration:
     redirect_uris: tuple[str, ...]
     scope: tuple[str, ...]
     grant_types: tuple[str, ...]
+    uses_secret: bool
     has_secret: bool
     has_chosen_secret: bool
     has_previous_secret: bool
@@ -70,7 +71,7 @@ def _of_pkce(client: Registration) -> Iterator[Finding]:
 
 
 def _of_secrets(client: Registration) -> Iterator[Finding]:
-    if client.is_public:
+    if not client.uses_secret:
         return
     if not client.has_secret:
         yield warning(

@@ -1,0 +1,110 @@
+"""
+Signatures of others, verified by the public keys that they have registered or publish (RFC 7515, RFC 7517, RFC 7518).
+
+It needs the extra `oidc`. Whatever uses it imports it within a function.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from joserfc.errors import JoseError
+from joserfc.jwk import Key, import_key
+from joserfc.jws import JWSRegistry
+
+from ..protocol import jwk_set
+from ..protocol.jwt import ASYMMETRIC, UnverifiedJWT
+
+RSA_BITS = 2048
+MOST_TRIED = 4
+"""How many keys of a set a signature is held against if the JWT names none of them."""
+
+_KINDS = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("RSA", "")),
+    "ES256": ("EC", "P-256"),
+    "ES384": ("EC", "P-384"),
+    "ES512": ("EC", "P-521"),
+    "EdDSA": ("OKP", "Ed25519"),
+    "Ed25519": ("OKP", "Ed25519"),
+}
+_ALGORITHMS = {name: JWSRegistry.algorithms[name] for name in ASYMMETRIC}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class VerifyingKey:
+    """A public key of somebody else."""
+
+    kid: str
+    algorithms: frozenset[str]
+    _key: Key = field(repr=False)
+
+    def has_signed(self, jwt: UnverifiedJWT) -> bool:
+        """Tell whether a signature is this key's."""
+        if jwt.algorithm not in self.algorithms:
+            return False
+        try:
+            return bool(_ALGORITHMS[jwt.algorithm].verify(jwt.signing_input, jwt.signature, self._key))
+        except (JoseError, ValueError, TypeError):
+            return False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class KeySet:
+    """The usable keys of a set."""
+
+    keys: tuple[VerifyingKey, ...]
+
+    def candidates(self, jwt: UnverifiedJWT) -> tuple[VerifyingKey, ...]:
+        """The keys that a JWT may have been signed with: those that it names, or the first few that fit its algorithm."""
+        fitting = [key for key in self.keys if jwt.algorithm in key.algorithms]
+        if jwt.kid:
+            return tuple(key for key in fitting if key.kid == jwt.kid)[:MOST_TRIED]
+        return tuple(fitting[:MOST_TRIED])
+
+    def fits(self, algorithms: Collection[str]) -> bool:
+        """Tell whether a key of it can make one of these signatures."""
+        return any(key.algorithms & set(algorithms) for key in self.keys)
+
+
+@lru_cache(maxsize=512)
+def load(text: str) -> KeySet:
+    """
+    Parse a key set, once a process.
+
+    Raises:
+        ValueError: it is no key set, or no key of it can be used here; a sentence.
+    """
+    keys = tuple(filter(None, map(_key_of, jwk_set.parse(text))))
+    if not keys:
+        raise ValueError(
+            f"No key of it can be used: RSA of {RSA_BITS} bits or more, EC on P-256, P-384 or P-521, and Ed25519 can."
+        )
+    return KeySet(keys)
+
+
+def _key_of(jwk: Mapping[str, Any]) -> VerifyingKey | None:
+    operations = jwk.get("key_ops")
+    if jwk.get("use", "sig") != "sig" or (isinstance(operations, list) and "verify" not in operations):
+        return None  # RFC 7517 sections 4.2 and 4.3
+    curve = jwk.get("crv", "") if jwk.get("kty") in ("EC", "OKP") else ""
+    fits = frozenset(
+        name
+        for name, kind in _KINDS.items()
+        if kind == (jwk.get("kty"), curve) and jwk.get("alg") in (None, name, *_ALSO.get(name, ()))
+    )
+    if not fits:
+        return None
+    try:
+        key: Any = import_key({name: value for name, value in jwk.items() if name in _OF_A_KEY})
+        raw = key.public_key
+    except Exception:  # whatever the library finds in what somebody else wrote
+        return None
+    if jwk.get("kty") == "RSA" and raw.key_size < RSA_BITS:  # RFC 7518 section 3.3
+        return None
+    kid = jwk.get("kid")
+    return VerifyingKey(kid=kid if isinstance(kid, str) else "", algorithms=fits, _key=key)
+
+
+_ALSO = {"EdDSA": ("Ed25519",), "Ed25519": ("EdDSA",)}  # RFC 9864: two names of one signature
+_OF_A_KEY = frozenset({"kty", "crv", "x", "y", "n", "e"})

@@ -1,0 +1,86 @@
+"""A party that signs JWTs with keys of its own: a client, or an issuer that is trusted."""
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from django.utils import timezone
+from joserfc import jws
+from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
+
+from tests.specs.signed import in_base64url
+
+ISSUER = "http://localhost:8000"
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}
+_REGISTRY = jws.JWSRegistry(algorithms=list(jws.JWSRegistry.algorithms), strict_check_header=False)
+
+
+@cache
+def key_for(algorithm: str, number: int = 0) -> Any:
+    """A private key; making RSA keys takes long, and so all tests share them."""
+    if algorithm.startswith("HS"):
+        return OctKey.generate_key(512)
+    if algorithm.startswith("ES"):
+        return ECKey.generate_key(CURVES[algorithm], auto_kid=True)
+    if algorithm.startswith("Ed"):
+        return OKPKey.generate_key("Ed25519", auto_kid=True)
+    return RSAKey.generate_key(2048, auto_kid=True) if algorithm == "RS256" else key_for("RS256", number)
+
+
+def signed(key: Key | None, header: dict[str, Any], claims: object, *, signature: bytes | None = None) -> str:
+    """A JWT, whatever stands in it; without a key it has the signature given, or none."""
+    payload = claims if isinstance(claims, bytes) else json.dumps(claims).encode()
+    message = f"{in_base64url(header)}.{in_base64url(payload)}"
+    if key is None:
+        return f"{message}.{in_base64url(signature or b'')}"
+    signature = jws.JWSRegistry.algorithms[header["alg"]].sign(message.encode(), key)
+    return f"{message}.{in_base64url(signature)}"
+
+
+@dataclass
+class Signer:
+    """Who signs, with a key for one algorithm."""
+
+    name: str
+    algorithm: str = "ES256"
+    key: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.key = self.key or key_for(self.algorithm)
+
+    @property
+    def jwks(self) -> str:
+        """Its public keys, as it registers or publishes them."""
+        return json.dumps({"keys": [self.key.as_dict(private=False)]})
+
+    def claims(self, **changes: Any) -> dict[str, Any]:
+        """What its assertion says; a claim changed to None is left out."""
+        now = int(timezone.now().timestamp())
+        claims = {
+            "iss": self.name,
+            "sub": self.name,
+            "aud": ISSUER,
+            "jti": secrets.token_urlsafe(8),
+            "iat": now,
+            "exp": now + 60,
+        } | changes
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def header(self, **changes: Any) -> dict[str, Any]:
+        """The header; a member changed to None is left out."""
+        header = {"alg": self.algorithm, "kid": self.key.kid, "typ": "JWT"} | changes
+        return {name: value for name, value in header.items() if value is not None}
+
+    def assertion(self, *, header: dict[str, Any] | None = None, key: Any = None, **changes: Any) -> str:
+        """A fresh assertion with changed claims."""
+        return signed(key or self.key, self.header(**(header or {})), self.claims(**changes))
+
+    def proof(self, assertion: str = "", **changes: Any) -> dict[str, Any]:
+        """The parameters that it authenticates with as a client."""
+        return {
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": assertion or self.assertion(**changes),
+        }

@@ -1,0 +1,24 @@
+"""One assertion, sent by many at once."""
+
+from typing import Any
+
+import pytest
+
+from oauth_service.models import Client, Once
+from tests.assertions import Signer
+from tests.clauses import clause
+from tests.concurrency.threads import together
+from tests.guide import Guide
+
+
+@clause("RFC 7523", "3")
+@clause("OpenID Connect Core", "9")
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+def test_of_twenty_uses_of_one_assertion_exactly_one_wins(guide: Guide, algorithm: str) -> None:
+    """ "[...] a unique identifier for the token, which can be used to prevent reuse of the token"."""
+    signer = Signer(guide.client.client_id, algorithm)
+    Client.objects.update(token_endpoint_auth_method="private_key_jwt", jwks=signer.jwks)
+    proof: dict[str, Any] = {"client_id": "", "client_secret": "", **signer.proof()}
+    answers = together(*[lambda: guide.revoke("AT_unknown", **proof)] * 20)
+    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 19
+    assert Once.objects.count() == 1
