@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from tests.admin.conftest import staff
 from tests.openid.test_documents import Origin
+
+__all__ = ["site", "staff"]
 
 
 @pytest.fixture
