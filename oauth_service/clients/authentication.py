@@ -60,7 +60,9 @@ def authenticate(
     try:
         if client and not (reason := _fault_of(client, credentials, arrival, now=now)):
             return client
-        limit = throttle.CLIENTS if client and _has_chosen_secret(client) else throttle.UNGUESSABLE
+        limit = (
+            throttle.CLIENTS if client and client.uses_secret and _has_chosen_secret(client) else throttle.UNGUESSABLE
+        )
         limit.count(name)
     except _RefutedSlowly:
         reason = WRONG_SECRET

@@ -20,5 +20,7 @@ def test_of_twenty_uses_of_one_assertion_exactly_one_wins(guide: Guide, algorith
     Client.objects.update(token_endpoint_auth_method="private_key_jwt", jwks=signer.jwks)
     proof: dict[str, Any] = {"client_id": "", "client_secret": "", **signer.proof()}
     answers = together(*[lambda: guide.revoke("AT_unknown", **proof)] * 20)
-    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 19
+    # So many failures of one client from one address are told to wait.
+    statuses = [answer.status_code for answer in answers]
+    assert (statuses.count(200), set(statuses) - {200, 401, 429}) == (1, set())
     assert Once.objects.count() == 1

@@ -69,7 +69,9 @@ def test_each_fault_has_a_finding(changes: dict[str, Any], found: str) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"is_public": True, "requires_pkce": False, "has_secret": False},  # the server asks it for PKCE all the same
+        # The server asks it for PKCE all the same.
+        {"is_public": True, "uses_secret": False, "requires_pkce": False, "has_secret": False},
+        {"uses_secret": False, "has_secret": False},
         {"is_native": True, "redirect_uris": ("http://127.0.0.1/callback",)},
         {"is_production": False, "redirect_uris": ("http://127.0.0.1:5000/callback",)},
         {"has_consents": False, "created_at": NOW - timedelta(days=89)},
