@@ -6,6 +6,7 @@ from .connections import ConsentAdmin, GrantAdmin
 from .deliveries import DeliveryAdmin
 from .documents import DocumentAdmin
 from .signing_keys import SigningKeyAdmin
+from .trusted_issuers import TrustedIssuerAdmin
 
 __all__ = [
     "AuditEventAdmin",
@@ -15,4 +16,5 @@ __all__ = [
     "DocumentAdmin",
     "GrantAdmin",
     "SigningKeyAdmin",
+    "TrustedIssuerAdmin",
 ]

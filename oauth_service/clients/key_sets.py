@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
-from ..models import Client, Document
+from ..models import Client, Document, TrustedIssuer
 from ..outbound import documents
 from ..protocol import client_assertion, jwk_set
 from ..protocol.jwt import InvalidJWT, UnverifiedJWT
@@ -79,6 +79,13 @@ def fault_of_client(client: Client) -> tuple[str, str]:
         return "token_endpoint_auth_method", "Install django-oauth-service[oidc] first: it verifies signatures."
     method, algorithm = client.token_endpoint_auth_method, client.token_endpoint_auth_signing_alg
     return fault_of(client, algorithms=client_assertion.algorithms_of(method, algorithm))
+
+
+def fault_of_issuer(issuer: TrustedIssuer) -> tuple[str, str]:
+    """Why an issuer cannot be trusted by the keys that it has, as column and sentence; ("", "") if nothing is wrong."""
+    if not is_available():
+        return "issuer", "Install django-oauth-service[oidc] first: it verifies signatures."
+    return fault_of(issuer, algorithms=issuer.algorithm_list)
 
 
 def fault_of(signer: HasKeys, *, algorithms: Collection[str]) -> tuple[str, str]:

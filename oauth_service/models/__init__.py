@@ -12,6 +12,7 @@ from .once import Once
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
 from .signing_key import SigningKey
+from .trusted_issuer import TrustedIssuer
 
 __all__ = [
     "AuditEvent",
@@ -29,4 +30,5 @@ __all__ = [
     "SignIn",
     "SignInClient",
     "SigningKey",
+    "TrustedIssuer",
 ]

@@ -23,6 +23,7 @@ from .once import Once
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
 from .signing_key import SigningKey
+from .trusted_issuer import TrustedIssuer
 
 # In this order, which is that of a withdrawal: the first statement ends everything, the others keep the tables small.
 ENDED: Mapping[type[models.Model], str] = {
@@ -39,6 +40,7 @@ KEPT: Mapping[type[models.Model], str] = {
     Delivery: "a client may hear of a sign-out twice, which changes nothing",
     Document: "anybody may read it, and it is fetched again when it is stale",
     AuditEvent: "it opens nothing",
+    TrustedIssuer: "it is registered by the operator, who looks whether one was switched off since",
     Once: "what it says was used still must not be used again",
 }
 

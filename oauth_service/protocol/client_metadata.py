@@ -213,7 +213,7 @@ def _faults_of_keys(client: RegisteredClient) -> Iterator[tuple[str, str]]:
     if client.jwks and client.jwks_uri:
         # Dynamic Client Registration section 2: they "MUST NOT be used together".
         yield "jwks_uri", "Register the keys or their address, not both."
-    if client.jwks_uri and not _is_web_address(client.jwks_uri):
+    if client.jwks_uri and not is_key_set_address(client.jwks_uri):
         yield "jwks_uri", "The address of a key set is an https URL."
     method, algorithm = client.token_endpoint_auth_method, client.token_endpoint_auth_signing_alg
     if method == "private_key_jwt" and not client.jwks and not client.jwks_uri:
@@ -224,7 +224,8 @@ def _faults_of_keys(client: RegisteredClient) -> Iterator[tuple[str, str]]:
         yield "token_endpoint_auth_signing_alg", f"Choose of {', '.join(allowed)}."
 
 
-def _is_web_address(uri: str) -> bool:
+def is_key_set_address(uri: str) -> bool:
+    """Tell whether a jwks_uri may be registered."""
     # http to this machine is for trials, which OAUTH_SERVICE_OUTBOUND_LOOPBACK has to allow besides.
     try:
         parts = urlsplit(uri)

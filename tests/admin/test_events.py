@@ -17,7 +17,7 @@ from django.urls import reverse
 from oauth_service import signals
 from oauth_service.admin import events
 from oauth_service.admin.model_admin import ModelAdmin
-from oauth_service.models import AuditEvent, Client, Consent, Grant
+from oauth_service.models import AuditEvent, Client, Consent, Grant, TrustedIssuer
 from oauth_service.models.secret_columns import SecretColumn
 from oauth_service.watch import audit
 from tests.admin.test_clients import FORM, shown_secret
@@ -33,7 +33,15 @@ TABLES = [each for each in apps.get_app_config("oauth_service").get_models() if 
 
 
 # What is typed into the form of each model that can be added, on top of what stands there already.
-FORMS: dict[type[models.Model], dict[str, Any]] = {Client: {**FORM, "scope": ["user"]}}
+FORMS: dict[type[models.Model], dict[str, Any]] = {
+    Client: {**FORM, "scope": ["user"]},
+    TrustedIssuer: {
+        "issuer": "https://other.example",
+        "purposes": ["id-jag"],
+        "algorithms": ["ES256"],
+        "jwks_uri": "https://other.example/jwks",
+    },
+}
 DJANGOS = {"changelist", "add", "history", "delete", "change"}
 CHOICES = ("client_type", "application_type")  # the form refuses any other
 
@@ -141,10 +149,11 @@ def test_whatever_staff_change_is_an_event(staff: Browser, committed: Committed,
 
 
 EXPECTED: dict[type[models.Model], set[str]] = {
+    TrustedIssuer: {"add", "change jwks_uri", "change is_active"},
     Client: {
         *("add", "change name", "change redirect_uris", "change operator", "action deactivate", "action activate"),
         *("oauth_service_client_rotate", "oauth_service_client_end"),
-    }
+    },
 }
 
 

@@ -19,7 +19,7 @@ from django.urls import get_resolver, reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth_service.models import AuditEvent, Client, Consent, Delivery, Document, Grant
+from oauth_service.models import AuditEvent, Client, Consent, Delivery, Document, Grant, TrustedIssuer
 from oauth_service.models.audit_event import Entry
 from oauth_service.tokens import keys
 from tests.attributes import localised
@@ -72,6 +72,9 @@ def rows(db: None, alice: User, settings: Settings) -> None:
         "purge_at": later,
     }
     Document.objects.create(key="0" * 64, **kept)
+    TrustedIssuer.objects.create(
+        pk=1_234_567, issuer="https://idp.example", purposes="id-jag", jwks_uri="https://idp.example/jwks"
+    )
 
 
 @pytest.fixture

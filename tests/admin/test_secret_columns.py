@@ -39,6 +39,7 @@ PUBLIC = {"SigningKey.public_jwk", "Document.body", "RevokedToken.token_id", "Cl
         ("id", "signed_response_alg"),
     )
 }
+PUBLIC |= {"TrustedIssuer.jwks", "TrustedIssuer.jwks_uri"}
 PUBLIC |= {f"Client.token_endpoint_auth_{rest}" for rest in ("method", "signing_alg")}
 
 

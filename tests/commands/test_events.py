@@ -37,6 +37,19 @@ def key() -> str:
     return next(each.key.kid for each in keys.survey(timezone.now()))
 
 
+def an_issuer() -> list[str]:
+    """Whose JWTs are believed from now on."""
+    return [
+        "https://other.example",
+        "--purpose",
+        "id-jag",
+        "--client",
+        "app",
+        "--jwks-uri",
+        "https://other.example/jwks",
+    ]
+
+
 # How each command is run so that it changes something, if it ever does; and the event that tells of it, "" for none.
 RUNS: dict[str, list[tuple[Callable[[], list[str]], str]]] = {
     "create_client": [(lambda: ["--name", "A", "--redirect-uri", "https://a.example/cb"], "administered")],
@@ -57,6 +70,7 @@ RUNS: dict[str, list[tuple[Callable[[], list[str]], str]]] = {
     "oauth_restored": [(lambda: ["--noinput", "--end-client-secrets"], "backup_restored")],
     "purge": [(list, ""), (with_a_dead_row, "administered")],
     "seed_demo": [(list, "administered")],
+    "trust_issuer": [(list, ""), (an_issuer, "administered")],
 }
 
 

@@ -1,0 +1,65 @@
+"""Trusted issuers in the admin."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from ..clients import key_sets
+from ..models import Client, TrustedIssuer
+from ..protocol.jwt import ASYMMETRIC
+from .forms import WordsField
+from .model_admin import ModelAdmin
+
+
+class TrustedIssuerForm(forms.ModelForm):
+    """An issuer; its purposes and algorithms are chosen from what this server knows."""
+
+    purposes = WordsField(label=TrustedIssuer._meta.get_field("purposes").verbose_name)
+    algorithms = WordsField(label=TrustedIssuer._meta.get_field("algorithms").verbose_name)
+
+    class Meta:
+        model = TrustedIssuer
+        fields = ("issuer", "is_active", "purposes", "clients", "jwks", "jwks_uri", "algorithms", "audience")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offers: dict[str, dict[str, Any]] = {
+            "purposes": dict(TrustedIssuer.Purpose.choices),
+            "algorithms": {name: name for name in ASYMMETRIC},
+        }
+        for name, words in offers.items():
+            if isinstance(field := self.fields.get(name), WordsField):  # not there for who may only look
+                stored = str(getattr(self.instance, name))
+                self.initial.setdefault(name, stored)
+                field.offer(words, stored=stored)
+
+    def clean_clients(self) -> str:
+        """One client ID a line; a misspelt one would be noticed by nobody."""
+        chosen = str(self.cleaned_data["clients"]).split()
+        if unknown := [client_id for client_id in chosen if Client.objects.row(client_id) is None]:
+            raise forms.ValidationError(_("There is no client %(names)s."), params={"names": ", ".join(unknown)})
+        return "\n".join(dict.fromkeys(chosen))
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]  # it puts the values onto the instance
+        if "jwks" in self.fields and not self.errors:
+            column, fault = key_sets.fault_of_issuer(self.instance)
+            if fault:
+                self.add_error(column, fault)
+
+
+@admin.register(TrustedIssuer)
+class TrustedIssuerAdmin(ModelAdmin):
+    """Other servers whose JWTs are believed here."""
+
+    form = TrustedIssuerForm
+    list_display = ("issuer", "purposes", "is_active", "created_at")
+    list_filter = ("is_active",)
+    search_fields = ("issuer",)
+    ordering = ("issuer",)
+
+    def has_module_permission(self, request: Any) -> bool:
+        # Who does not have the extra has no page for what needs it.
+        return key_sets.is_available() and bool(super().has_module_permission(request))

@@ -1,0 +1,74 @@
+"""manage.py trust_issuer -- believe the JWTs of another issuer, or list those that are believed."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError
+
+from oauth_service.clients import key_sets
+from oauth_service.management import clients
+from oauth_service.management.output import write_table
+from oauth_service.management.recorded import RecordedCommand
+from oauth_service.models import TrustedIssuer
+from oauth_service.protocol.issuer_jwt import TYPES
+
+COLUMNS = ("issuer", "purposes", "clients", "active")
+
+
+class Command(RecordedCommand):
+    """Believe the JWTs of another issuer."""
+
+    help = "Believe the JWTs of another issuer; without arguments, list the issuers that are trusted."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("issuer", nargs="?", help="as its JWTs have it (iss)")
+        parser.add_argument("--purpose", action="append", choices=list(TYPES), help="repeat it for each one")
+        parser.add_argument("--client", action="append", default=[], help="client_id that may present them; repeat it")
+        parser.add_argument("--jwks", default="", metavar="JSON", help="its public keys, a JWK set")
+        parser.add_argument("--jwks-uri", default="", help="https URL of its public keys, instead of --jwks")
+        parser.add_argument(
+            "--algorithm", action="append", help="signature that is believed; RS256 and ES256 by default"
+        )
+        parser.add_argument("--audience", default="", help="for token exchange: another audience than this server")
+
+    @clients.needs_tables
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not options["issuer"]:
+            self._list()
+            return
+        chosen = [clients.by_id(client_id).client_id for client_id in options["client"]]
+        issuer = TrustedIssuer(
+            issuer=options["issuer"],
+            purposes=" ".join(options["purpose"] or ()),
+            clients="\n".join(chosen),
+            jwks=options["jwks"],
+            jwks_uri=options["jwks_uri"],
+            audience=options["audience"],
+        )
+        if options["algorithm"]:
+            issuer.algorithms = " ".join(options["algorithm"])
+        try:
+            issuer.full_clean()
+        except ValidationError as refusal:
+            raise CommandError(clients.in_lines(refusal)) from refusal
+        column, fault = key_sets.fault_of_issuer(issuer)
+        if fault:
+            raise CommandError(f"--{column.replace('_', '-')}: {fault}")
+        issuer.save(force_insert=True)
+        changes = f"purposes: {issuer.purposes}\nclients: {' '.join(chosen)}"
+        self.announce("added", "trusted issuer", object_id=issuer.pk, changes=changes)
+        self.stdout.write(f"JWTs of {issuer.issuer} are believed.")
+
+    def _list(self) -> None:
+        found = TrustedIssuer.objects.order_by("issuer")
+        rows = [
+            (
+                issuer.issuer,
+                issuer.purposes,
+                " ".join(issuer.clients.split()),
+                "yes" if issuer.is_active else "no",
+            )
+            for issuer in found
+        ]
+        write_table(self.stdout, COLUMNS, rows)

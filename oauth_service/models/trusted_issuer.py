@@ -1,0 +1,108 @@
+"""TrustedIssuer: another server whose JWTs are believed here (RFC 7521 section 3)."""
+
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from ..database import PrimaryManager
+from ..protocol import issuer_jwt
+from .client import WebAddressField, validate_jwks
+
+
+class Purpose(models.TextChoices):
+    """What the JWTs of an issuer may be used for."""
+
+    JWT_BEARER = "jwt-bearer", _("To get tokens for its users (RFC 7523)")
+    ID_JAG = "id-jag", _("To get tokens for its users, as an identity assertion for one client (ID-JAG)")
+    TOKEN_EXCHANGE = "token-exchange", _("To be exchanged for tokens of this server (RFC 8693)")
+
+
+class TrustedIssuerManager(PrimaryManager["TrustedIssuer"]):
+    """Reads of trusted issuers."""
+
+    def believed(self, issuer: str) -> "TrustedIssuer | None":
+        """The issuer of a JWT, in one statement; None if there is none that is switched on."""
+        return self.filter(issuer=issuer, is_active=True).first()
+
+
+class TrustedIssuer(models.Model):
+    """
+    Another server whose JWTs are believed here, for what it is registered for and from the clients that are named.
+
+    purposes and algorithms are separated by spaces, clients by lines; audience is what its JWTs may name besides this server.
+    """
+
+    Purpose = Purpose
+
+    issuer = models.CharField(
+        _("issuer"), max_length=255, unique=True, help_text=_("As its JWTs have it (iss), character by character.")
+    )
+    purposes = models.CharField(
+        _("purposes"), max_length=100, help_text=_("jwt-bearer, id-jag and token-exchange, separated by spaces.")
+    )
+    # No foreign keys: a client_id never changes, and a JWT costs one statement.
+    clients = models.TextField(
+        _("clients"),
+        blank=True,
+        help_text=_("The client IDs of those that may present its JWTs, one a line; no other does."),
+    )
+    jwks = models.TextField(
+        _("public keys"), blank=True, validators=[validate_jwks], help_text=_("A JWK set; public keys alone.")
+    )
+    jwks_uri = WebAddressField(
+        _("address of its public keys"), blank=True, help_text=_("https; fetched, and again when a key is not known.")
+    )
+    algorithms = models.CharField(
+        _("algorithms"),
+        max_length=100,
+        default="RS256 ES256",
+        help_text=_("The signatures that are believed, separated by spaces."),
+    )
+    audience = models.CharField(
+        _("audience"),
+        max_length=255,
+        blank=True,
+        help_text=_("For token exchange: what its JWTs may name as their audience instead of this server."),
+    )
+    is_active = models.BooleanField(_("active"), default=True, help_text=_("Switch off to believe none of its JWTs."))
+    created_at = models.DateTimeField(_("registered"), auto_now_add=True)
+
+    objects = TrustedIssuerManager()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("trusted issuer")
+        verbose_name_plural = _("trusted issuers")
+
+    def __str__(self) -> str:
+        return self.issuer
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        """
+        Hold the columns against each other, too.
+
+        Raises:
+            ValidationError: by column.
+        """
+        super().clean_fields(exclude=exclude)
+        faults: dict[str, list[str]] = {}
+        for column, sentence in issuer_jwt.faults_of(self):
+            faults.setdefault(NON_FIELD_ERRORS if column in (exclude or ()) else column, []).append(sentence)
+        if faults:
+            raise ValidationError(faults)
+
+    @property
+    def purpose_list(self) -> tuple[str, ...]:
+        """What its JWTs may be used for."""
+        return tuple(self.purposes.split())
+
+    @property
+    def algorithm_list(self) -> tuple[str, ...]:
+        """The signatures that are believed."""
+        return tuple(self.algorithms.split())
+
+    def serves(self, client_id: str) -> bool:
+        """Tell whether a client may present its JWTs."""
+        return client_id in self.clients.split()

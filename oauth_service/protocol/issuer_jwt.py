@@ -1,0 +1,112 @@
+"""JWTs of other issuers that are presented here: grants, identity assertions, subject tokens (RFC 7521, RFC 7523 section 3)."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from . import jwt
+from .client_metadata import is_key_set_address
+from .jwt import ASYMMETRIC, InvalidJWT, UnverifiedJWT
+
+TYPES = {
+    "jwt-bearer": ("JWT",),
+    "id-jag": ("oauth-id-jag+jwt",),
+    "token-exchange": ("JWT", "at+jwt"),
+}
+"""Purpose → the typ of its JWTs. An identity assertion must say that it is one: an ID token is none."""
+LONGEST_LIFE = {
+    "jwt-bearer": timedelta(hours=1),
+    "id-jag": timedelta(hours=1),
+    "token-exchange": timedelta(days=1),
+}
+MOST_CHARACTERS = 1000
+_NOT_HONOURED = ("cnf", "authorization_details")
+"""Claims that restrict a JWT in a way that nothing here enforces: to ignore them would widen it."""
+
+
+class RegisteredIssuer(Protocol):
+    """The columns that the rules look at."""
+
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def purpose_list(self) -> tuple[str, ...]: ...
+    @property
+    def algorithm_list(self) -> tuple[str, ...]: ...
+    @property
+    def audience(self) -> str: ...
+    @property
+    def jwks(self) -> str: ...
+    @property
+    def jwks_uri(self) -> str: ...
+
+
+def faults_of(issuer: RegisteredIssuer) -> Iterator[tuple[str, str]]:
+    """What does not fit together in the registration of an issuer, as pairs of column and sentence."""
+    if urlsplit(issuer.issuer).scheme not in ("https", "http") or any(c.isspace() for c in issuer.issuer):
+        yield "issuer", "An issuer is a URL."
+    if not issuer.purpose_list:
+        yield "purposes", f"Choose of {', '.join(TYPES)}."
+    if unknown := [name for name in issuer.purpose_list if name not in TYPES]:
+        yield "purposes", f"There is no {', '.join(unknown)}: choose of {', '.join(TYPES)}."
+    if not issuer.algorithm_list:
+        yield "algorithms", f"Choose of {', '.join(ASYMMETRIC)}."
+    if unknown := [name for name in issuer.algorithm_list if name not in ASYMMETRIC]:
+        yield "algorithms", f"No signature is {', '.join(unknown)}: choose of {', '.join(ASYMMETRIC)}."
+    if bool(issuer.jwks) == bool(issuer.jwks_uri):
+        yield "jwks_uri", "Register either the keys or their address."
+    if issuer.jwks_uri and not is_key_set_address(issuer.jwks_uri):
+        yield "jwks_uri", "The address of a key set is an https URL."
+    if issuer.audience and "token-exchange" not in issuer.purpose_list:
+        # RFC 7523 section 3: a grant names the authorization server.
+        yield "audience", "Only JWTs for token exchange have another audience."
+
+
+def check(
+    assertion: UnverifiedJWT, issuer: RegisteredIssuer, *, purpose: str, audience: str, now: datetime
+) -> datetime:
+    """
+    Hold a JWT against the registration of its issuer, this server and the clock. Its signature is verified elsewhere.
+
+    Args:
+        purpose: one of TYPES.
+        audience: the issuer identifier of this server.
+
+    Returns:
+        until when its jti has to be remembered, where it is good once.
+
+    Raises:
+        InvalidJWT: not for this purpose, algorithm, type or audience, without sub or jti, too old or too long alive, or
+            restricted in a way that is not honoured here.
+
+    RFC 7523 section 3; draft-ietf-oauth-identity-assertion-authz-grant section 4.4.
+    """
+    if purpose not in issuer.purpose_list:
+        raise InvalidJWT(f"the issuer {issuer.issuer} is not trusted for {purpose}")
+    if assertion.algorithm not in issuer.algorithm_list:
+        raise InvalidJWT(
+            f"the JWT is signed with {assertion.algorithm[:20]!r}, not {' or '.join(issuer.algorithm_list)}"
+        )
+    jwt.refuse_extensions(assertion)
+    jwt.check_typ(assertion, TYPES[purpose], may_be_absent=purpose != "id-jag")
+    _check_audience(assertion.claims.get("aud"), issuer, purpose=purpose, audience=audience)
+    if not 0 < len(assertion.text_of("sub")) <= MOST_CHARACTERS:
+        raise InvalidJWT("the JWT has no sub")
+    # A subject token may be exchanged more than once, as an access token is used more than once.
+    if purpose != "token-exchange" and not 0 < len(assertion.text_of("jti")) <= MOST_CHARACTERS:
+        raise InvalidJWT("the JWT has no jti")
+    if restricted := [claim for claim in _NOT_HONOURED if claim in assertion.claims]:
+        raise InvalidJWT(f"the JWT has {', '.join(restricted)}, which is not honoured here")
+    return jwt.check_times(assertion, longest=LONGEST_LIFE[purpose], now=now)
+
+
+def _check_audience(named: object, issuer: RegisteredIssuer, *, purpose: str, audience: str) -> None:
+    if isinstance(named, list) and len(named) == 1:
+        named = named[0]
+    # Exactly one: what is good for several servers can be passed on by one of them.
+    if not isinstance(named, str):
+        raise InvalidJWT("the JWT does not have exactly one audience")
+    accepted = [audience, issuer.audience] if purpose == "token-exchange" and issuer.audience else [audience]
+    if named not in accepted:
+        raise InvalidJWT(f"the JWT is not for {' or '.join(accepted)}")
