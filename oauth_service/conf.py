@@ -88,6 +88,29 @@ AUTHORIZATION_CODE_LIFETIME = Setting(
     most=timedelta(minutes=10),
     check="E004",
 )
+DEVICE_AUTHORIZATION = Setting(
+    "OAUTH_SERVICE_DEVICE_AUTHORIZATION",
+    bool,
+    False,
+    "Whether devices without a browser of their own can be connected (RFC 8628): the device authorization endpoint, the page "
+    "`/device/` and the grant type are there. [device.md](device.md) says more.",
+)
+DEVICE_CODE_LIFETIME = Setting(
+    "OAUTH_SERVICE_DEVICE_CODE_LIFETIME",
+    timedelta,
+    timedelta(minutes=10),
+    "How long a device waits for a person to enter its code and allow it.",
+    least=timedelta(minutes=1),
+    most=timedelta(hours=1),
+)
+DEVICE_CODE_INTERVAL = Setting(
+    "OAUTH_SERVICE_DEVICE_CODE_INTERVAL",
+    timedelta,
+    timedelta(seconds=5),
+    "How long a device waits between two polls, in whole seconds; five more each time that it polls too early.",
+    least=timedelta(seconds=1),
+    most=timedelta(minutes=1),
+)
 ACCESS_TOKEN_LIFETIME = Setting(
     "OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME",
     timedelta,

@@ -29,6 +29,10 @@ token_issued = Signal()  # user_id, client_id, scope, grant_type, grant_id; both
 token_refreshed = Signal()  # user_id, client_id, scope, grant_id, grant_type, last_used_at
 refresh_retried = Signal()  # user_id, client_id, scope, grant_id
 code_replayed = Signal()  # user_id, client_id, grant_id
+device_code_replayed = Signal()  # user_id, client_id, grant_id
+device_approved = Signal()  # user_id, client_id, scope, grant_id
+device_denied = Signal()  # user_id, client_id, grant_id
+user_code_refused = Signal()  # user_id, reason
 refresh_replayed = Signal()  # user_id, client_id, grant_id
 refresh_shared = Signal()  # user_id, client_id, grant_id, reason
 token_revoked = Signal()  # user_id, client_id, grant_id, token_type
@@ -115,7 +119,10 @@ def request_context(endpoint: str, method: str, address: str, request_id: str) -
         _current.reset(token)
 
 
-_WARNINGS = {login_refused, client_refused, code_replayed, refresh_replayed, refresh_shared, backup_restored}
+_WARNINGS = {
+    *(login_refused, client_refused, user_code_refused),
+    *(code_replayed, device_code_replayed, refresh_replayed, refresh_shared, backup_restored),
+}
 
 
 def announce(signal: Signal, **facts: object) -> None:

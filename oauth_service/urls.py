@@ -11,6 +11,8 @@ from django.urls import URLPattern, path
 
 from .endpoints.authorise import authorise
 from .endpoints.deauthorise import deauthorise
+from .endpoints.device import device
+from .endpoints.device_authorization import device_authorization
 from .endpoints.discovery import discovery
 from .endpoints.end_session import end_session
 from .endpoints.healthz import healthz
@@ -39,6 +41,8 @@ def _both(route: str, view: Callable[..., HttpResponseBase], name: str) -> Itera
 urlpatterns = [
     *_both("authorise/", authorise, "authorise"),
     *_both("token/", token, "token"),
+    *_both("device-authorization/", device_authorization, "device_authorization"),
+    *_both("device/", device, "device"),
     *_both("userinfo/", userinfo, "userinfo"),
     *_both("oauth/revoke/", revoke, "revoke"),
     *_both("oauth/deauthorise/", deauthorise, "deauthorise"),

@@ -1,6 +1,6 @@
 """
-A way in beside Django's handler (PEP 3333): /token/, /userinfo/ and /oauth/revoke/ without middleware and URL resolving, and of
-GET /authorise/ what is answered at once, because this user has allowed it before.
+A way in beside Django's handler (PEP 3333): /token/, /userinfo/, /oauth/revoke/ and /device-authorization/ without middleware and
+URL resolving, and of GET /authorise/ what is answered at once, because this user has allowed it before.
 
     application = direct(get_wsgi_application())
 
@@ -148,11 +148,12 @@ class Direct:
 def _ways() -> Iterator[tuple[str, Route]]:
     # Not above: they need the app registry, and a WSGI module imports this one before it is ready.
     from .endpoints.authorise import answer_at_once, authorise
+    from .endpoints.device_authorization import device_authorization
     from .endpoints.revoke import revoke
     from .endpoints.token import token
     from .endpoints.userinfo import userinfo
 
-    for endpoint in (token, userinfo, revoke):
+    for endpoint in (token, userinfo, revoke, device_authorization):
         yield from _both(endpoint, Route(partial(_program, endpoint.answer), OF_PROGRAMS))
     if _no_middleware_has_a_say() and conf.ISSUER():
         store = import_module(settings.SESSION_ENGINE).SessionStore

@@ -57,6 +57,7 @@ if os.environ.get("OPENID", "1") == "1":
     OAUTH_SERVICE_ACR = "1"  # ISO/IEC 29115 level 1: a password, and nobody has looked at a passport
     OAUTH_SERVICE_CLAIMS = "config.demo.claims.claims_of"
     OAUTH_SERVICE_CLAIMS_SUPPORTED = [name for names in CLAIMS_OF_SCOPE.values() for name in names]
+OAUTH_SERVICE_DEVICE_AUTHORIZATION = os.environ.get("DEVICES", "1" if DEBUG else "0") == "1"
 OAUTH_SERVICE_SERVICE_NAME = os.environ.get("OAUTH_SERVICE_SERVICE_NAME", "OAuth Service")
 
 try:

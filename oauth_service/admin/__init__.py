@@ -1,9 +1,10 @@
-"""Django's admin: clients and their secrets, connections, signing keys, messages of sign-outs, the audit trail."""
+"""Django's admin: clients, connections, devices that wait, signing keys, messages of sign-outs, the audit trail."""
 
 from .audit_trail import AuditEventAdmin
 from .clients import ClientAdmin
 from .connections import ConsentAdmin, GrantAdmin
 from .deliveries import DeliveryAdmin
+from .devices import DeviceCodeAdmin
 from .documents import DocumentAdmin
 from .signing_keys import SigningKeyAdmin
 from .trusted_issuers import TrustedIssuerAdmin
@@ -13,6 +14,7 @@ __all__ = [
     "ClientAdmin",
     "ConsentAdmin",
     "DeliveryAdmin",
+    "DeviceCodeAdmin",
     "DocumentAdmin",
     "GrantAdmin",
     "SigningKeyAdmin",

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import conf
 from ..clients import key_sets, sector
-from ..grant_types import GRANT_TYPES, fault_of_names
+from ..grant_types import fault_of_names, offered
 from ..models import Client
 
 
@@ -122,7 +122,7 @@ class ClientForm(forms.ModelForm):
         self._offer("scope", conf.SCOPES())
         own = {name: words for name, words in conf.SCOPES().items() if name not in ("openid", "offline_access")}
         self._offer("client_credentials_scope", own)
-        self._offer("grant_types", {name: each.DESCRIPTION.meaning for name, each in GRANT_TYPES.items()})
+        self._offer("grant_types", {name: each.DESCRIPTION.meaning for name, each in offered().items()})
 
     def clean_redirect_uris(self) -> str:
         """One URI a line; blank lines, spaces around one and repeats are dropped."""

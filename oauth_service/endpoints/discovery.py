@@ -1,8 +1,7 @@
 """GET /.well-known/oauth-authorization-server -- authorization server metadata (RFC 8414)."""
 
-from .. import conf
+from .. import conf, grant_types
 from ..clients import key_sets
-from ..grant_types import GRANT_TYPES
 from ..web.metadata import metadata_response
 from ..web.programs import ProgramResponse, program_endpoint
 from ..web.requests import ProgramRequest
@@ -15,7 +14,7 @@ def discovery(request: ProgramRequest, issuer_path: str = "") -> ProgramResponse
     return metadata_response(
         request,
         issuer_path,
-        grant_types=GRANT_TYPES,
+        grant_types=grant_types.offered(),
         algorithms=algorithms,
         verifies_assertions=key_sets.is_available(),
     )

@@ -72,7 +72,7 @@ class _Login(LoginView):
     @property
     def _ends_here(self) -> bool:
         """Whether what comes after the login is a page of ours, which redirects nowhere."""
-        ours = [reverse(f"oauth_service:{name}").rstrip("/") for name in ("authorise", "manage_apps")]
+        ours = [reverse(f"oauth_service:{name}").rstrip("/") for name in ("authorise", "device", "manage_apps")]
         return self.get_success_url().partition("?")[0].rstrip("/") in ours
 
     @cached_property

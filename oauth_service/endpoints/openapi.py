@@ -6,8 +6,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import translation
 
-from .. import conf
-from ..grant_types import GRANT_TYPES
+from .. import conf, grant_types
 from ..openapi import Server, document
 from ..web.programs import ProgramResponse, program_endpoint
 from ..web.requests import ProgramRequest
@@ -23,7 +22,8 @@ def openapi(request: ProgramRequest) -> ProgramResponse:
         url=here.removesuffix("/openapi.json"),
         name=conf.SERVICE_NAME(),
         scopes=scopes,
-        grant_types=tuple(each.DESCRIPTION for each in GRANT_TYPES.values()),
+        grant_types=tuple(each.DESCRIPTION for each in grant_types.offered().values()),
+        has_devices=conf.DEVICE_AUTHORIZATION(),
         session_cookie=settings.SESSION_COOKIE_NAME,
         csrf_cookie=settings.CSRF_COOKIE_NAME,
     )

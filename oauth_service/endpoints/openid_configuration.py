@@ -1,8 +1,7 @@
 """GET /.well-known/openid-configuration -- metadata of an OpenID Provider (OpenID Connect Discovery 1.0)."""
 
-from .. import conf
+from .. import conf, grant_types
 from ..clients import key_sets
-from ..grant_types import GRANT_TYPES
 from ..web.metadata import metadata_response
 from ..web.programs import ProgramResponse, program_endpoint
 from ..web.requests import ProgramRequest
@@ -16,7 +15,7 @@ def openid_configuration(request: ProgramRequest, issuer_path: str = "") -> Prog
     return metadata_response(
         request,
         issuer_path,
-        grant_types=GRANT_TYPES,
+        grant_types=grant_types.offered(),
         algorithms=conf.SIGNING_ALGORITHMS(),
         verifies_assertions=key_sets.is_available(),
     )

@@ -2,9 +2,8 @@
 
 from django.utils import timezone
 
-from .. import conf
+from .. import conf, grant_types
 from ..clients import authentication
-from ..grant_types import GRANT_TYPES
 from ..models import purge
 from ..protocol import client_authentication
 from ..protocol.errors import UnauthorizedClient, UnsupportedGrantType
@@ -21,7 +20,7 @@ def token(request: ProgramRequest) -> ProgramResponse:
     parameters.refuse_repeats()
     grant_type = parameters.require("grant_type")
     credentials = client_authentication.credentials(request.authorization, parameters)
-    exchange = GRANT_TYPES.get(grant_type)
+    exchange = grant_types.named(grant_type)
     # What the request presents is read together with its client, in one statement. Nothing is decided by it yet.
     presented = exchange.present(parameters) if exchange else None
     client = authentication.authenticate(credentials, request, now=now, loaded=presented.client if presented else None)

@@ -8,8 +8,8 @@ from ..models import ClientRow
 from ..protocol.grant_type import GrantTypeDescription
 from ..protocol.parameters import Parameters
 from ..protocol.token_response import TokenResponse
-from ..tokens.presented import PresentedToken
-from . import authorization_code, client_credentials, refresh_token
+from ..tokens.presented import Presented
+from . import authorization_code, client_credentials, device_code, refresh_token
 
 
 class GrantType(Protocol):
@@ -17,7 +17,7 @@ class GrantType(Protocol):
 
     DESCRIPTION: GrantTypeDescription
 
-    def present(self, parameters: Parameters, /) -> PresentedToken[Any]:
+    def present(self, parameters: Parameters, /) -> Presented[Any, Any]:
         """Read what the request presents, and with it its client; decide nothing."""
         ...
 
@@ -34,15 +34,26 @@ class GrantType(Protocol):
 
 
 GRANT_TYPES: Mapping[str, GrantType] = {
-    module.DESCRIPTION.name: module for module in (authorization_code, refresh_token, client_credentials)
+    module.DESCRIPTION.name: module for module in (authorization_code, refresh_token, client_credentials, device_code)
 }
+
+
+def offered() -> Mapping[str, GrantType]:
+    """Those that this server has now."""
+    return {name: each for name, each in GRANT_TYPES.items() if each.DESCRIPTION.is_on()}
+
+
+def named(name: str) -> GrantType | None:
+    """The grant type of this name; None if this server does not have it now."""
+    found = GRANT_TYPES.get(name)
+    return found if found and found.DESCRIPTION.is_on() else None
 
 
 def fault_of_names(names: str) -> str:
     """Why a client cannot have these grant types, separated by spaces; "" if it can."""
-    chosen = names.split()
-    if unknown := [name for name in chosen if name not in GRANT_TYPES]:
-        return f"This server has no {', '.join(unknown)}: choose of {', '.join(GRANT_TYPES)}."
+    chosen, known = names.split(), offered()
+    if unknown := [name for name in chosen if name not in known]:
+        return f"This server has no {', '.join(unknown)}: choose of {', '.join(known)}."
     if chosen and all(GRANT_TYPES[name].DESCRIPTION.renews for name in chosen):
         return f"{' '.join(chosen)} only renews what another grant type gave: choose one more."
     return ""

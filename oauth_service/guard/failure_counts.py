@@ -112,13 +112,17 @@ def cache_of(memory: str) -> BaseCache:
     Args:
         memory: the name of what is kept apart.
     """
-    chosen = caches[conf.THROTTLE_CACHE()]
-    if type(chosen) is not LocMemCache:
-        return chosen
+    if not are_in_memory():
+        return caches[conf.THROTTLE_CACHE()]
     if memory not in _in_memory:
         name = f"oauth_service.failure_counts.{memory}"
         _in_memory.setdefault(memory, LocMemCache(name, {"OPTIONS": {"MAX_ENTRIES": MOST_IN_MEMORY}}))
     return _in_memory[memory]
+
+
+def are_in_memory() -> bool:
+    """Tell whether each process counts by itself."""
+    return type(caches[conf.THROTTLE_CACHE()]) is LocMemCache
 
 
 def forget_all() -> None:

@@ -37,6 +37,7 @@ SUSPECT_SECONDS = 60
 PATIENCE_SECONDS = 5
 BUSY_SECONDS = 1
 NAMES_AN_ADDRESS = 10  # so many times the limit for a name
+GUESSES_OF_ALL = 100  # so many times the limit for one person
 KNOWN_SECONDS = 30 * 86_400  # for how long who was right stays known at an address
 MOST_ADDRESSES = 1000  # whose latest failures are remembered; the oldest are forgotten
 IPV6_NETWORK_BITS = 64
@@ -53,6 +54,8 @@ class Throttle:
         at_once: how many slow checks may run at a time in this process.
         memory: keeps its counts apart in the memory of this process; its kind if not said.
     """
+
+    _reason = "too many failures from one address"
 
     def __init__(self, kind: str, *, at_once: int, memory: str = "") -> None:
         self._kind = kind
@@ -116,10 +119,11 @@ class Throttle:
         if self._ask(lambda: is_within(limit, key), otherwise=True):
             return
         free_at = self._ask(lambda: self._limiter.get_window_stats(limit, key).reset_time, otherwise=0.0)
-        raise TooManyFailures(
-            "too many attempts failed: wait for the seconds in Retry-After",
-            retry_after=max(0, int(free_at - time.time())) + 1,
-            detail=f"{self._kind} {name!r}: too many failures from one address",
+        raise self._refusal(max(0, int(free_at - time.time())) + 1, f"{self._kind} {name!r}: {self._reason}")
+
+    def _refusal(self, retry_after: int, detail: str) -> TooManyFailures:
+        return TooManyFailures(
+            "too many attempts failed: wait for the seconds in Retry-After", retry_after=retry_after, detail=detail
         )
 
     def _ask(self, question: Callable[[], T], *, otherwise: T) -> T:
@@ -168,8 +172,67 @@ class Throttle:
     def _key(self, name: str) -> str:
         # A digest: the cache need not know who signs in from where, and some take neither spaces nor long keys.
         typed = name.reveal() if isinstance(name, ClaimedName) else name
-        words = f"{self._kind}\0{_network()}\0{typed}"
+        words = f"{self._kind}\0{self._place()}\0{typed}"
         return hashlib.sha256(words.encode(errors="replace")).hexdigest()
+
+    def _place(self) -> str:
+        """What sets the counts of a name apart, besides its kind."""
+        return _network()
+
+
+class Guesses(Throttle):
+    """
+    The limit for guesses at something short that a person types: three limits at once.
+
+    Each person has OAUTH_SERVICE_FAILURE_LIMIT, wherever they are; an address ten times as many; and all people together a
+    hundred times as many, as whoever guesses hits any of all that wait.
+    """
+
+    _reason = "too many guesses"
+
+    def check(self, person: object) -> None:
+        """
+        Hold the next guess against the limits.
+
+        Raises:
+            TooManyFailures: too many were wrong.
+        """
+        for times, name in self._limits(person):
+            self._refuse_unless(self._limiter.test, _limit(times), name)
+
+    def was_wrong(self, person: object) -> None:
+        """Count a guess against each limit."""
+        for times, name in self._limits(person):
+            key = self._key(name)
+            self._ask(lambda times=times, key=key: self._limiter.hit(_limit(times), key), otherwise=False)  # type: ignore[misc]
+
+    def _limits(self, person: object) -> Iterator[tuple[int, str]]:
+        yield 1, f"person {person}"
+        yield NAMES_AN_ADDRESS, f"address {_network()}"
+        yield GUESSES_OF_ALL, "everybody"
+
+    def _place(self) -> str:
+        return ""
+
+
+class Beginnings(Throttle):
+    """The limit for what anybody may begin who knows a public client's name, and what a row is kept for."""
+
+    _reason = "too many devices from one address"
+
+    def begin(self, name: str) -> None:
+        """
+        Count one.
+
+        Raises:
+            TooManyFailures: there was none left.
+        """
+        self._refuse_unless(self._limiter.hit, _limit(NAMES_AN_ADDRESS), name)
+
+    def _refusal(self, retry_after: int, detail: str) -> TooManyFailures:
+        return TooManyFailures(
+            "too many devices have asked: wait for the seconds in Retry-After", retry_after=retry_after, detail=detail
+        )
 
 
 # Fewer together than a worker has threads (SERVE_THREADS), so that one is always left for what needs no hash.
@@ -178,6 +241,8 @@ CLIENTS = Throttle("client", at_once=1)
 # Of clients that have no secret to guess, and of names that no client has: to fail costs nothing, so anybody can fail under
 # any number of names. They are counted as the others are, but must not push those out of the memory.
 UNGUESSABLE = Throttle("client", at_once=0, memory="unguessable")
+USER_CODES = Guesses("user_code", at_once=0)
+DEVICES = Beginnings("device", at_once=0)
 
 
 def calm_down() -> None:

@@ -6,6 +6,7 @@ from .authorization_code import AuthorizationCode
 from .client import Client, ClientRow
 from .consent import ClientWithConsent, Consent
 from .delivery import Delivery
+from .device_code import DeviceCode, DeviceCodeRow
 from .document import Document
 from .grant import Grant
 from .once import Once
@@ -23,6 +24,8 @@ __all__ = [
     "ClientWithConsent",
     "Consent",
     "Delivery",
+    "DeviceCode",
+    "DeviceCodeRow",
     "Document",
     "Grant",
     "Once",

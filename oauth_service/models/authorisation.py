@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from django.db import models
@@ -92,10 +91,7 @@ class AuthorisationRow:
     def of(cls, columns: tuple[Any, ...]) -> "AuthorisationRow":
         """The row of these columns, in the order of select_row()."""
         own, client, user = _split(columns)
-        is_active = user[0] if _has_is_active() else users.made_of(user).is_active
-        if is_active and not users.are_plain():
-            is_active = users.admitted(own[2]) is not None
-        values: Any = (*own[:3], bytes(own[3]), *own[4:], client, is_active)
+        values: Any = (*own[:3], bytes(own[3]), *own[4:], client, users.is_active(own[2], user))
         return cls(*values)
 
     @property
@@ -144,20 +140,14 @@ def select_row(model: Callable[[], type[Authorisation]], **annotations: Any) -> 
     def rows() -> "models.QuerySet[Any, Any]":
         found = model()._default_manager.using(database.primary(model()))
         found = found.filter(pk=Placeholder("pk", models.UUIDField())).annotate(**annotations)
-        of_user = ["is_active"] if _has_is_active() else users.columns()
-        return found.values_list(*OWN, *OF_CLIENT, *[f"consent__user__{name}" for name in of_user])
+        of_user = [f"consent__user__{name}" for name in users.columns_of_activity()]
+        return found.values_list(*OWN, *OF_CLIENT, *of_user)
 
     return Select(model, rows, AuthorisationRow.of)
 
 
 def _split(columns: tuple[Any, ...]) -> tuple[tuple[Any, ...], ClientRow, tuple[Any, ...]]:
     return columns[: len(OWN)], ClientRow.of(columns[len(OWN) : _CLIENT_ENDS]), columns[_CLIENT_ENDS:]
-
-
-@cache
-def _has_is_active() -> bool:
-    """Whether it is a column of the user model; some compute it, and Django's base class says yes to all."""
-    return "is_active" in users.columns()
 
 
 def purge_time(expires_at: datetime) -> datetime:

@@ -12,6 +12,7 @@ from .audit_event import AuditEvent
 from .authorization_code import AuthorizationCode
 from .consent import Consent
 from .delivery import Delivery
+from .device_code import DeviceCode
 from .document import Document
 from .grant import Grant
 from .once import Once
@@ -33,13 +34,16 @@ SWEPT: tuple[type[models.Model], ...] = (
 )
 SWEPT_OF_OPENID: tuple[type[models.Model], ...] = (SignIn, SignInClient, Delivery, SigningKey)
 
+SWEPT_OF_DEVICES: tuple[type[models.Model], ...] = (DeviceCode,)
+
 _turn = threading.Lock()
 _next_at = time.monotonic() + PAUSE_SECONDS
 
 
 def swept() -> tuple[type[models.Model], ...]:
-    """The tables that rows are swept from; those of OpenID Connect only where it is switched on."""
-    return SWEPT + SWEPT_OF_OPENID if conf.is_openid() else SWEPT
+    """The tables that rows are swept from; those of a feature only where it is switched on."""
+    of_devices = SWEPT_OF_DEVICES if conf.DEVICE_AUTHORIZATION() else ()
+    return SWEPT + (SWEPT_OF_OPENID if conf.is_openid() else ()) + of_devices
 
 
 def sweep(*, now: datetime, batch: int = BATCH, everywhere: bool = False) -> int:
@@ -47,12 +51,12 @@ def sweep(*, now: datetime, batch: int = BATCH, everywhere: bool = False) -> int
     Delete up to a batch of dead rows from each table.
 
     Args:
-        everywhere: from those of OpenID Connect, too, if it has been switched off.
+        everywhere: from those of features, too, that have been switched off.
 
     Returns:
         how many rows went.
     """
-    tables = SWEPT + SWEPT_OF_OPENID if everywhere else swept()
+    tables = SWEPT + SWEPT_OF_OPENID + SWEPT_OF_DEVICES if everywhere else swept()
     return sum(_sweep_table(model, now=now, batch=batch) for model in tables)
 
 

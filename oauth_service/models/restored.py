@@ -17,6 +17,7 @@ from .authorization_code import AuthorizationCode
 from .client import Client
 from .consent import Consent, serialise_deletions
 from .delivery import Delivery
+from .device_code import DeviceCode
 from .document import Document
 from .grant import Grant
 from .once import Once
@@ -29,6 +30,7 @@ from .trusted_issuer import TrustedIssuer
 ENDED: Mapping[type[models.Model], str] = {
     Consent: "one that was withdrawn would be remembered; people are asked again",
     AuthorizationCode: "one that was used could be exchanged again",
+    DeviceCode: "one that was used could be redeemed again, and one that was denied could be allowed",
     Grant: "one that was revoked, or ended for theft, would be alive, and its refresh tokens a step behind",
     RevokedToken: "it tells of tokens that have ended",
     SignIn: "one that was signed out would be alive; what was issued in it has ended",

@@ -40,6 +40,23 @@ def made_of(values: tuple[Any, ...]) -> AbstractBaseUser:
     return cast("AbstractBaseUser", model.from_db(database.primary(model), _attributes(), values))
 
 
+@cache
+def columns_of_activity() -> tuple[str, ...]:
+    """The columns that is_active() asks for: one, unless a model computes it; Django's base class says yes to all."""
+    return ("is_active",) if "is_active" in columns() else columns()
+
+
+def is_active(pk: Any, values: tuple[Any, ...]) -> bool:
+    """
+    Tell whether a user may act.
+
+    Args:
+        values: of columns_of_activity().
+    """
+    active = bool(values[0] if columns_of_activity() == ("is_active",) else made_of(values).is_active)
+    return active and (are_plain() or admitted(pk) is not None)
+
+
 def by_pk(pk: Any) -> AbstractBaseUser | None:
     """A user as the manager of the model finds them, None if it finds none."""
     model: Any = get_user_model()

@@ -1,7 +1,7 @@
 """What every endpoint takes and answers, as OpenAPI 3.1 describes it."""
 
 from . import schemas
-from .endpoints import PATHS
+from .endpoints import PATHS, paths_of
 from .server import JsonObject, Server
 
 # Of this description: raised when something is told differently.
@@ -11,7 +11,7 @@ VERSION = "1.0"
 def document(server: Server) -> JsonObject:
     """The OpenAPI Object. A path that ends in a slash answers without it too, and is described both ways."""
     paths: JsonObject = {}
-    for path, path_item in PATHS.items():
+    for path, path_item in paths_of(server).items():
         item = path_item(server)
         paths[path] = item.members()
         if path.endswith("/"):

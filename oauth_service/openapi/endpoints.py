@@ -42,7 +42,7 @@ def authorise(server: Server) -> PathItem:
 _AUTHORISE_REQUIRED = frozenset({"response_type", "client_id"})
 
 
-def token(_: Server) -> PathItem:
+def token(server: Server) -> PathItem:
     """The token endpoint (RFC 6749 section 3.2)."""
     return PathItem.for_programs(
         post=Operation(
@@ -58,6 +58,7 @@ def token(_: Server) -> PathItem:
                     "invalid_scope",
                     "unauthorized_client",
                     "unsupported_grant_type",
+                    *(_OF_POLLS if server.has_devices else ()),
                 ),
                 "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
                 **answers.TOO_LONG,
@@ -66,6 +67,55 @@ def token(_: Server) -> PathItem:
             },
             security=({"client_secret_basic": []}, {}),
         )
+    )
+
+
+_OF_POLLS = ("authorization_pending", "slow_down", "access_denied", "expired_token")
+
+
+def device_authorization(_: Server) -> PathItem:
+    """The device authorization endpoint (RFC 8628 section 3.1)."""
+    return PathItem.for_programs(
+        post=Operation(
+            id="device_authorization",
+            summary="Begin to connect a device (RFC 8628 section 3.1).",
+            body=body("DeviceAuthorizationRequest"),
+            responses={
+                "200": answers.in_json("What the device shows, and what it polls with.", "DeviceAuthorization"),
+                "400": answers.refusal("Refused.", "invalid_request", "invalid_scope", "unauthorized_client"),
+                "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
+                **answers.TOO_LONG,
+                **answers.TOO_MANY_FAILURES,
+                **answers.FAILURE,
+            },
+            security=({"client_secret_basic": []}, {}),
+        )
+    )
+
+
+def device(_: Server) -> PathItem:
+    """The page where a person connects a device (RFC 8628 section 3.3)."""
+    responses: dict[str, JsonObject] = {
+        "200": answers.page("Asks for the code, to compare it, or to allow the device; or says what was decided."),
+        "302": answers.redirect("To the login page."),
+    }
+    too_many = answers.page("Too many codes were wrong.", headers={"Retry-After": answers.RETRY_AFTER})
+    user_code = parameter("user_code", STRING, "The code that the device shows (verification_uri_complete).")
+    return PathItem.for_people(
+        get=Operation(
+            id="device",
+            summary="The page for the code of a device.",
+            parameters=(user_code,),
+            responses={**responses, **answers.UNREADABLE},
+            security=({"session": []},),
+        ),
+        post=Operation(
+            id="device_by_form",
+            summary="The code, and the person's decision.",
+            body=body("DeviceDecision"),
+            responses={**responses, "429": too_many, **answers.UNREADABLE_BODY, **answers.NOT_OUR_FORM},
+            security=({"session": [], "csrf": []},),
+        ),
     )
 
 
@@ -373,6 +423,8 @@ def logo(_: Server) -> PathItem:
 PATHS: Mapping[str, Callable[[Server], PathItem]] = {
     "/authorise/": authorise,
     "/token/": token,
+    "/device-authorization/": device_authorization,
+    "/device/": device,
     "/userinfo/": userinfo,
     "/oauth/revoke/": revoke,
     "/oauth/deauthorise/": deauthorise,
@@ -392,3 +444,9 @@ PATHS: Mapping[str, Callable[[Server], PathItem]] = {
     "/metrics/": metrics,
     "/openapi.json": openapi,
 }
+
+
+def paths_of(server: Server) -> Mapping[str, Callable[[Server], PathItem]]:
+    """Those that this server has."""
+    absent = () if server.has_devices else (device, device_authorization)
+    return {path: described for path, described in PATHS.items() if described not in absent}

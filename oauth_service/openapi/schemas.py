@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ..protocol import authorization_request, client_assertion, jwt, pkce, reply_to
+from ..protocol.device_code import ALPHABET
 from ..protocol.grant_type import GrantTypeDescription
 from .server import JsonObject, Server
 
@@ -78,6 +79,7 @@ def _schemas(server: Server) -> JsonObject:
             required=("error_description", "reference"),
         ),
         **_requests(server),
+        **(_of_devices(server) if server.has_devices else {}),
         "Tokens": _object(
             "RFC 6749 section 5.1.",
             {
@@ -108,6 +110,7 @@ def _schemas(server: Server) -> JsonObject:
             {
                 "issuer": URL,
                 "authorization_endpoint": URL,
+                **({"device_authorization_endpoint": URL} if server.has_devices else {}),
                 "token_endpoint": URL,
                 "userinfo_endpoint": URL,
                 "revocation_endpoint": URL,
@@ -152,6 +155,38 @@ def _schemas(server: Server) -> JsonObject:
         ),
         "Description": _object(
             "This document.", {"openapi": STRING, "info": {"type": "object"}}, required=("openapi", "info", "paths")
+        ),
+    }
+
+
+def _of_devices(server: Server) -> JsonObject:
+    return {
+        "DeviceAuthorizationRequest": _object(
+            "RFC 8628 section 3.1.", {"scope": scope(server), **CLIENT}, values=STRING
+        ),
+        "DeviceAuthorization": _object(
+            "RFC 8628 section 3.2.",
+            {
+                "device_code": {"type": "string", "pattern": "^DC_"},
+                "user_code": {"type": "string", "pattern": f"^[{ALPHABET}]{{4}}-[{ALPHABET}]{{4}}$"},
+                "verification_uri": URL,
+                "verification_uri_complete": URL,
+                "expires_in": {"type": "integer", "minimum": 1, "description": "In seconds."},
+                "interval": {"type": "integer", "minimum": 1, "description": "Seconds between two polls."},
+            },
+            required=("device_code", "user_code", "verification_uri", "expires_in"),
+        ),
+        "DeviceDecision": _object(
+            "The code alone, or with it what the person decides.",
+            {
+                "user_code": STRING,
+                "scope": STRING,
+                "allow": STRING,
+                "deny": STRING,
+                "csrfmiddlewaretoken": STRING,
+            },
+            required=("user_code",),
+            values=STRING,
         ),
     }
 

@@ -13,13 +13,15 @@ class Server:
     """
     A server as its settings have made it.
 
-    url is absolute, without a trailing slash; scopes maps a scope to what it lets an app do; grant_types are those of
-    the token endpoint, in its order; the cookies are those of Django's session and CSRF protection.
+    url is absolute, without a trailing slash; scopes maps a scope to what it lets an app do; grant_types are those of the token
+    endpoint, in its order; has_devices tells whether devices are connected (RFC 8628); the cookies are those of Django's session
+    and CSRF protection.
     """
 
     url: str
     name: str
     scopes: Mapping[str, str]
     grant_types: tuple[GrantTypeDescription, ...]
+    has_devices: bool
     session_cookie: str
     csrf_cookie: str

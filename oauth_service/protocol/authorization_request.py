@@ -129,16 +129,7 @@ class AuthorizationRequest:
             raise RequestURINotSupported("request_uri is not supported: send the parameters themselves")
         if "registration" in parameters:
             raise RegistrationNotSupported("registration is not supported: register the client first")
-        wanted = parameters.get("scope")
-        if "openid" in openid_scopes and "openid" in wanted.split():
-            # "Scope values used that are not understood by an implementation SHOULD be ignored" (Core section 3.1.2.1).
-            wanted = scope.intersection(wanted, " ".join(openid_scopes))
-        if not client.may_use("refresh_token"):
-            wanted = " ".join(name for name in wanted.split(" ") if name != "offline_access")
-        if not wanted and openid_scopes:
-            # Both change what the answer is: a client has to ask for them.
-            wanted = " ".join(each for each in client.scope.split() if each not in ("openid", "offline_access"))
-        granted = scope.requested(wanted, allowed=client.scope)
+        granted = requested_scope(parameters.get("scope"), client, openid_scopes=openid_scopes)
         about_sign_in = _about_sign_in(parameters, client, granted) if openid_scopes else {}
         return cls(
             scope=granted,
@@ -149,6 +140,28 @@ class AuthorizationRequest:
                 required=client.must_use_pkce,
             ),
         )
+
+
+def requested_scope(wanted: str, client: RequestingClient, *, openid_scopes: Collection[str] = ()) -> str:
+    """
+    The scope that a client asks a person for (RFC 6749 section 3.3), as the specifications have it that apply.
+
+    Args:
+        wanted: the scope parameter; "" if it was left out.
+        openid_scopes: every scope of an OpenID Provider; () for a server that is none.
+
+    Raises:
+        InvalidScope: malformed, wider than the client may have, or nothing at all.
+    """
+    if "openid" in openid_scopes and "openid" in wanted.split():
+        # "Scope values used that are not understood by an implementation SHOULD be ignored" (Core section 3.1.2.1).
+        wanted = scope.intersection(wanted, " ".join(openid_scopes))
+    if not client.may_use("refresh_token"):
+        wanted = " ".join(name for name in wanted.split(" ") if name != "offline_access")
+    if not wanted and openid_scopes:
+        # Both change what the answer is: a client has to ask for them.
+        wanted = " ".join(each for each in client.scope.split() if each not in ("openid", "offline_access"))
+    return scope.requested(wanted, allowed=client.scope)
 
 
 def _about_sign_in(parameters: Parameters, client: RequestingClient, granted: str) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def metadata_of(client: Any, *, openid: bool) -> dict[str, Any]:
             found[member.name] = value
     if client.is_public:
         found["token_endpoint_auth_method"] = "none"
-    return found | {"response_types": ["code"]}
+    return found | {"response_types": ["code"] if "authorization_code" in client.grant_types.split() else []}
 
 
 def column_value(value: Any, kind: Kind) -> Any:

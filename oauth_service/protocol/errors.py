@@ -84,6 +84,24 @@ class AccessDenied(OAuthError):
     error = "access_denied"
 
 
+class ExpiredToken(OAuthError):
+    """The device code has expired, and nobody has decided: the device begins anew (RFC 8628 section 3.5)."""
+
+    error = "expired_token"
+
+
+class AuthorizationPending(OAuthError):
+    """The person has not decided yet; the device asks again (RFC 8628 section 3.5)."""
+
+    error = "authorization_pending"
+
+
+class SlowDown(AuthorizationPending):
+    """A variant of authorization_pending: from now on the device waits five seconds longer (RFC 8628 section 3.5)."""
+
+    error = "slow_down"
+
+
 class LoginRequired(OAuthError):
     """The user has to sign in, but prompt=none forbids to ask (OpenID Connect Core section 3.1.2.6)."""
 

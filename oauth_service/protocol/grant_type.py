@@ -1,6 +1,12 @@
 """What a grant type says about itself (RFC 6749 section 1.3); forms, OpenAPI and metrics derive from it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+
+def always() -> bool:
+    """Every server has it."""
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +20,7 @@ class GrantTypeDescription:
         meaning: words for the admin; may be a lazy translation.
         required, optional: names of its parameters, besides those of client authentication.
         renews: whether it only renews what another grant type gave.
+        is_on: tells whether this server has it now.
     """
 
     name: str
@@ -22,3 +29,4 @@ class GrantTypeDescription:
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     renews: bool = False
+    is_on: Callable[[], bool] = always

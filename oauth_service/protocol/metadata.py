@@ -15,6 +15,7 @@ def document(
     scopes: Iterable[str],
     grant_types: Iterable[str],
     verifies_assertions: bool,
+    device_authorization_endpoint: str = "",
 ) -> dict[str, object]:
     """
     What this server does, for clients that configure themselves (RFC 8414 section 2).
@@ -22,6 +23,7 @@ def document(
     Args:
         issuer: without query, fragment or trailing slash; the endpoints are absolute URLs.
         verifies_assertions: whether clients can authenticate by JWTs that they sign.
+        device_authorization_endpoint: "" where devices are not connected (RFC 8628 section 4).
     """
     methods = list(client_authentication.METHODS)
     signed: dict[str, object] = {}
@@ -33,7 +35,8 @@ def document(
         signed = {
             f"{endpoint}_endpoint_auth_signing_alg_values_supported": algorithms for endpoint in ("token", "revocation")
         }
-    return {
+    of_devices = {"device_authorization_endpoint": device_authorization_endpoint}
+    return (of_devices if device_authorization_endpoint else {}) | {
         "issuer": issuer,
         "authorization_endpoint": authorization_endpoint,
         "token_endpoint": token_endpoint,

@@ -11,7 +11,17 @@ MAX_PARAMETERS = 100
 
 # What must never stand in a URL, where logs, histories and Referer headers keep it (RFC 6749 section 2.3.1).
 NEVER_IN_A_QUERY = frozenset(
-    {"access_token", "client_assertion", "client_secret", "code", "code_verifier", "password", "refresh_token", "token"}
+    {
+        "access_token",
+        "client_assertion",
+        "client_secret",
+        "code",
+        "code_verifier",
+        "device_code",
+        "password",
+        "refresh_token",
+        "token",
+    }
 )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from ..models import AuthorisationRow, ClientRow
@@ -11,18 +11,27 @@ from ..protocol.errors import InvalidRequest
 from ..protocol.parameters import Parameters
 from ..protocol.sealed import Payload, Unverified
 
+
+class OfAClient(Protocol):
+    """A row that belongs to a client."""
+
+    @property
+    def client(self) -> ClientRow: ...
+
+
 P = TypeVar("P", bound=Payload)
+R = TypeVar("R", bound=OfAClient)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class PresentedToken(Generic[P]):
+class Presented(Generic[P, R]):
     """
     A code or token before anything about it was decided; the client that sent it is not authenticated yet either.
 
     row is None if the text cannot be read, if its row does not exist, and for an access token that is a client's own.
     """
 
-    row: AuthorisationRow | None
+    row: R | None
     _read: Unverified[P] | InvalidRequest | sealed.Unproven
 
     @property
@@ -44,14 +53,15 @@ class PresentedToken(Generic[P]):
         raise self._read
 
 
+PresentedToken: TypeAlias = Presented[P, AuthorisationRow]
+
+
 def nothing() -> PresentedToken[Any]:
     """What a request presents that comes with nothing but its client's credentials."""
-    return PresentedToken(None, sealed.Unproven("the token is not genuine", detail="none is presented"))
+    return Presented(None, sealed.Unproven("the token is not genuine", detail="none is presented"))
 
 
-def present(
-    kind: type[P], parameters: Parameters, name: str, row: Callable[[UUID], AuthorisationRow | None]
-) -> PresentedToken[P]:
+def present(kind: type[P], parameters: Parameters, name: str, row: Callable[[UUID], R | None]) -> Presented[P, R]:
     """
     Read a code or token and its row. What is wrong with the text is raised later, once the client is known.
 
@@ -62,8 +72,8 @@ def present(
     try:
         unverified = sealed.read(kind, parameters.require(name))
     except (InvalidRequest, sealed.Unproven) as fault:
-        return PresentedToken(None, fault)
+        return Presented(None, fault)
     payload: Payload = unverified.payload
     if isinstance(payload, sealed.AccessToken) and payload.is_own:
-        return PresentedToken(None, unverified)  # its row is the client's, which is read by its name
-    return PresentedToken(row(unverified.row_id), unverified)
+        return Presented(None, unverified)  # its row is the client's, which is read by its name
+    return Presented(row(unverified.row_id), unverified)

@@ -52,6 +52,9 @@ _refusals = Counter(
     ["who", "reason"],
     registry=_registry,
 )
+_devices = Counter(
+    "oauth_service_devices", "Devices that a person has decided about.", ["decision"], registry=_registry
+)
 _endings = Counter("oauth_service_endings", "What was revoked or deauthorised.", ["what"], registry=_registry)
 
 
@@ -92,6 +95,10 @@ def connect() -> None:
         signals.token_refreshed: _count_issued,
         signals.refresh_retried: _count_retry,
         signals.code_replayed: _count_replayed_code,
+        signals.device_code_replayed: _count_replayed_device_code,
+        signals.device_approved: _count_approved_device,
+        signals.device_denied: _count_denied_device,
+        signals.user_code_refused: _count_refused_user_code,
         signals.refresh_replayed: _count_replayed_refresh_token,
         signals.refresh_shared: _count_shared,
         signals.client_refused: _count_refused_client,
@@ -123,6 +130,22 @@ def _count_retry(**_: object) -> None:
 
 def _count_replayed_code(**_: object) -> None:
     _replays.labels("authorization_code").inc()
+
+
+def _count_replayed_device_code(**_: object) -> None:
+    _replays.labels("device_code").inc()
+
+
+def _count_approved_device(**_: object) -> None:
+    _devices.labels("approved").inc()
+
+
+def _count_denied_device(**_: object) -> None:
+    _devices.labels("denied").inc()
+
+
+def _count_refused_user_code(*, reason: str, **_: object) -> None:
+    _refusals.labels("user_code", reason).inc()
 
 
 def _count_replayed_refresh_token(**_: object) -> None:

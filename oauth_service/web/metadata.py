@@ -44,6 +44,7 @@ def metadata_response(
         scopes=conf.SCOPES(),
         grant_types=grant_types,
         verifies_assertions=verifies_assertions,
+        device_authorization_endpoint=url("device_authorization") if conf.DEVICE_AUTHORIZATION() else "",
     )
     if conf.is_openid():
         document |= metadata.of_openid_provider(

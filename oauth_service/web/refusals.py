@@ -4,7 +4,7 @@ import logging
 
 from .. import signals
 from ..guard import outage
-from ..protocol.errors import BearerError, OAuthError, TemporarilyUnavailable
+from ..protocol.errors import AuthorizationPending, BearerError, OAuthError, TemporarilyUnavailable
 
 logger = logging.getLogger("oauth_service.refused")
 
@@ -18,7 +18,8 @@ def log_refusal(path: str, refusal: OAuthError) -> str:
     """
     context = signals.current_request()
     context.error = refusal.error or "no_token"
-    level = logging.INFO if isinstance(refusal, BearerError) else logging.WARNING
+    # Devices are told every few seconds that nobody has decided.
+    level = logging.INFO if isinstance(refusal, (BearerError, AuthorizationPending)) else logging.WARNING
     logger.log(
         level,
         "refused error=%s endpoint=%s reference=%s detail=%r",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from oauth_service.admin.model_admin import ModelAdmin
-from oauth_service.models import AuthorizationCode, Client, Consent, Grant, SigningKey
+from oauth_service.models import AuthorizationCode, Client, Consent, DeviceCode, Grant, SigningKey
 from oauth_service.models.secret_columns import SecretCharField, SecretColumn, leads_to_secret
 
 DEEPEST = 4
@@ -65,7 +66,8 @@ REACHED_FROM_ADMIN = [(model, path) for model, path in REACHED if model in admin
 
 @pytest.fixture
 def provider(settings: Settings) -> None:
-    """A server that is an OpenID Provider: the list of signing keys is there."""
+    """A server that is an OpenID Provider and connects devices: the lists of signing keys and of devices are there."""
+    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     settings.OAUTH_SERVICE_SCOPES = {"user": "You", "openid": "Who you are"}
     settings.OAUTH_SERVICE_SIGNING_ALGORITHMS = ("RS256", "ES256")
 
@@ -78,6 +80,16 @@ def canaries(alice: User, presc_man: Client, consent: Consent) -> None:
     rest = {"consent": consent, "scope": "user", "expires_at": now, "purge_at": now}
     AuthorizationCode.objects.create(secret=CANARY.encode(), **rest)
     Grant.objects.update(secret=CANARY.encode())
+    DeviceCode.objects.create(
+        client=presc_man,
+        secret=CANARY.encode(),
+        user_code_digest=CANARY,
+        scope="user",
+        requested_at=now,
+        next_poll_at=now,
+        expires_at=now + timedelta(minutes=10),
+        purge_at=now,
+    )
     SigningKey.objects.create(
         kid="key",
         algorithm="ES256",

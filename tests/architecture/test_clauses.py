@@ -24,6 +24,7 @@ LISTED = (
     "RFC 7636",
     "RFC 8252",
     "RFC 8414",
+    "RFC 8628",
     "RFC 9207",
     "RFC 9700",
     "OpenID Connect Core",

@@ -15,6 +15,7 @@ from oauth_service.management.clients import option_of
 from oauth_service.models import Client
 from oauth_service.protocol import client_authentication
 from oauth_service.protocol.client_metadata import MEMBERS
+from oauth_service.protocol.device_code import GRANT_TYPE
 from tests.database import connection
 from tests.guide import Guide
 
@@ -132,6 +133,13 @@ def test_without_name_or_redirect_uri_it_says_what_is_missing() -> None:
     with pytest.raises(CommandError, match="--redirect-uri: An app that people sign in with needs a redirect URI"):
         call_command("create_client", "--name=P")
     assert "redirect_uris" not in call("create_client", "--name=P", "--grant-type=client_credentials", "--json")
+
+
+def test_a_client_that_only_connects_devices_needs_no_redirect_uri(settings: Settings) -> None:
+    """Nothing is ever sent to one."""
+    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
+    call_command("create_client", "--name=Wonder TV", "--public", f"--grant-type={GRANT_TYPE}", stdout=StringIO())
+    assert (Client.objects.get().grant_types, Client.objects.get().redirect_uris) == (GRANT_TYPE, "")
 
 
 def test_a_client_may_have_the_scopes_of_this_server_by_default(settings: Settings) -> None:

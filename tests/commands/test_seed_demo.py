@@ -62,14 +62,14 @@ def test_run_again_it_changes_nothing(debug: None) -> None:
     said.append(seed())
     kept = (User.objects.get(username="alice").first_name, presc_man().name, presc_man().secret_hash)
     assert (said, kept) == (
-        ["Made alice, admin, presc_man_123, demo_web, demo_spa.\n", "Everybody is there already.\n"],
+        ["Made alice, admin, presc_man_123, demo_web, demo_spa, demo_tv.\n", "Everybody is there already.\n"],
         ("Alicia", "Renamed", "another"),
     )
 
 
 def test_it_makes_only_who_is_missing(debug: None, alice: User) -> None:
     """Alice may have been there before."""
-    assert seed() == "Made admin, presc_man_123, demo_web, demo_spa.\n"
+    assert seed() == "Made admin, presc_man_123, demo_web, demo_spa, demo_tv.\n"
 
 
 def test_the_redirect_uri_can_be_another_ports(debug: None, monkeypatch: pytest.MonkeyPatch) -> None:

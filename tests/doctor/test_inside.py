@@ -20,6 +20,7 @@ GOOD = Inside(
     unapplied=(),
     proxies_let_in=(),
     one_address="",
+    guesses_are_counted_apart=False,
 )
 
 
@@ -48,6 +49,7 @@ def test_nothing_is_found_in_a_good_one() -> None:
         ({"backlog": LARGEST_BACKLOG + 1}, "backlog", Level.WARNING),
         ({"unapplied": ("oauth_service.0002",)}, "migrations-unapplied", Level.ERROR),
         ({"one_address": "10.0.0.5"}, "one-address", Level.WARNING),
+        ({"guesses_are_counted_apart": True}, "device-codes-counted-apart", Level.WARNING),
         ({"proxies_let_in": ("127.0.0.1",)}, "metrics-for-proxies", Level.NOTE),
     ],
 )

@@ -15,17 +15,19 @@ from urllib.parse import urlencode
 import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
 
 from oauth_service import testing
 from oauth_service.grant_types import GRANT_TYPES
 from oauth_service.guard import retries
-from oauth_service.models import AuthorizationCode, Client, Grant
-from oauth_service.protocol import pkce, sealed
+from oauth_service.models import AuthorizationCode, Client, DeviceCode, Grant
+from oauth_service.protocol import device_code, pkce, sealed
 from oauth_service.protocol.refresh_token import TOO_MANY_RETRIED
 from tests.clauses import clause
 from tests.database import ALIAS
+from tests.device.actors import Device, Visitor
 from tests.guide import FORM, REDIRECT_URI, SECRET, Guide
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
@@ -113,12 +115,12 @@ def retried_too_often(case: Case) -> None:
 
 
 def expire(_: Case) -> None:
-    for rows in (AuthorizationCode.objects, Grant.objects):
+    for rows in (AuthorizationCode.objects, DeviceCode.objects, Grant.objects):
         rows.update(expires_at=timezone.now())
 
 
 def delete_rows(_: Case) -> None:
-    for rows in (AuthorizationCode.objects, Grant.objects):
+    for rows in (AuthorizationCode.objects, DeviceCode.objects, Grant.objects):
         rows.all().delete()
 
 
@@ -199,6 +201,54 @@ ORDERS: Mapping[str, tuple[Fault, ...]] = {
             answer=said("invalid_grant", "the code is not valid"),
         ),
     ),
+    device_code.GRANT_TYPE: (
+        Fault(
+            name="no device code", make=without("device_code"), answer=said("invalid_request", "device_code is missing")
+        ),
+        Fault(
+            name="no device code at all",
+            make=malformed("device_code"),
+            answer=said("invalid_grant", "the token is not genuine"),
+        ),
+        Fault(
+            name="an unknown device code",
+            make=delete_rows,
+            answer=said("invalid_grant", "the device code is not valid"),
+        ),
+        Fault(
+            name="a forged device code",
+            make=forged("device_code"),
+            answer=said("invalid_grant", "the token is not genuine"),
+        ),
+        Fault(name="another client's", make=ANOTHERS, answer=said("invalid_grant", "the device code is not valid")),
+        Fault(
+            name="a replay",
+            make=replayed("device_code"),
+            answer=said("invalid_grant", "the device code was already used"),
+            ends=True,
+        ),
+        Fault(
+            name="it was denied",
+            make=lambda _: DeviceCode.objects.update(denied_at=timezone.now(), consent=None),
+            answer=said("access_denied", "the user did not allow it"),
+        ),
+        Fault(name="it has expired", make=expire, answer=said("expired_token", "the device code has expired")),
+        Fault(
+            name="nobody has decided, and it asks too often",
+            make=lambda _: DeviceCode.objects.update(consent=None, interval=60, next_poll_at=F("purge_at")),
+            answer=said("slow_down", "the device asks too often: wait five seconds longer"),
+        ),
+        Fault(
+            name="the user is inactive",
+            make=lambda _: User.objects.update(is_active=False),
+            answer=said("invalid_grant", "the device code is not valid"),
+        ),
+        Fault(
+            name="nothing is left of its scope",
+            make=lambda _: Client.objects.update(scope="calendar"),
+            answer=said("invalid_grant", "the device code is not valid"),
+        ),
+    ),
     "refresh_token": (
         Fault(
             name="no refresh token",
@@ -270,6 +320,18 @@ ORDERS: Mapping[str, tuple[Fault, ...]] = {
 }
 
 
+def case_of_device_code(guide: Guide) -> Case:
+    Client.objects.filter(pk=guide.client.pk).update(grant_types=f"{device_code.GRANT_TYPE} refresh_token")
+    Client.objects.filter(client_id="stranger").update(grant_types=device_code.GRANT_TYPE)
+    device = Device(guide.client, credentials={"client_id": guide.client.client_id, "client_secret": SECRET})
+    used, waiting = device.begun(), device.begun()
+    visitor = Visitor(guide.alice)
+    for each in (used, waiting):
+        visitor.allow(each["user_code"])
+    assert device.poll(used["device_code"]).status_code == 200
+    return Case(guide, {"device_code": waiting["device_code"]}, used["device_code"])
+
+
 def case_of_code(guide: Guide) -> Case:
     used, code = guide.code(**CHALLENGED), guide.code(**CHALLENGED)
     guide.exchange(used, code_verifier=VERIFIER)
@@ -288,12 +350,14 @@ CASES: Mapping[str, Callable[[Guide], Case]] = {
     "authorization_code": case_of_code,
     "refresh_token": case_of_refresh_token,
     "client_credentials": lambda guide: Case(guide, {}),
+    device_code.GRANT_TYPE: case_of_device_code,
 }
 
 
 @pytest.fixture(autouse=True)
 def everything_is_checked(settings: Settings) -> None:
     """What a project may leave out, too."""
+    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
     settings.OAUTH_SERVICE_CONNECTION_LIFETIME = CONNECTION_LIFETIME
 
@@ -318,7 +382,7 @@ def case_of(grant_type: str, guide: Guide) -> Case:
 
 
 def rows() -> Any:
-    return [list(model.objects.order_by("pk").values()) for model in (AuthorizationCode, Grant)]
+    return [list(model.objects.order_by("pk").values()) for model in (AuthorizationCode, DeviceCode, Grant)]
 
 
 def grants() -> set[Any]:

@@ -21,6 +21,12 @@ METHODS = frozenset({"get", "head", "post", "put", "patch", "delete", "options",
 urlpatterns = [path("id/", include("oauth_service.urls"))]
 
 
+@pytest.fixture(autouse=True)
+def everything(settings: Settings) -> None:
+    """A server that has every endpoint."""
+    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
+
+
 @pytest.fixture
 def description() -> dict[str, Any]:
     """The document, as a program gets it."""

@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth_service.models import AuditEvent, AuthorizationCode, Client, Consent, Grant, SigningKey
+from oauth_service.models import AuditEvent, AuthorizationCode, Client, Consent, DeviceCode, Grant, SigningKey
 from oauth_service.models.restored import ENDED, KEPT
 from oauth_service.tokens import keys
 from tests.actors import FORM, through_the_entry
@@ -200,6 +200,8 @@ def test_what_ends_has_no_rows_left_and_what_stays_has_all(rp: RelyingParty) -> 
     rp.client.save()
     revoke(rp, rp.tokens(scope=OFFLINE)["access_token"])
     rp.connect()
+    now = timezone.now()
+    DeviceCode.objects.create(client=rp.client, requested_at=now, next_poll_at=now, expires_at=now, purge_at=now)
     stays = {model: set(model._default_manager.values_list("pk", flat=True)) for model in KEPT}
     assert [model for model in ENDED if not model._default_manager.exists()] == []
     oauth_restored()

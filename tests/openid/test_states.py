@@ -18,9 +18,11 @@ from pytest_django import Settings
 
 from oauth_service.grant_types import GRANT_TYPES
 from oauth_service.models import Client, Consent, SigningKey
+from oauth_service.protocol.device_code import GRANT_TYPE
 from oauth_service.testing import forget_everything
 from oauth_service.tokens import keys
 from tests.actors import FORM
+from tests.device.actors import Device, Visitor
 from tests.openid.conftest import RelyingParty
 
 USE = "use of an access token"
@@ -37,6 +39,8 @@ class Held:
     tokens: dict[str, Any]
     own_token: str
     settings: Settings
+    device: Device
+    device_code: str
 
 
 def _exchange(held: Held) -> int:
@@ -66,9 +70,14 @@ def _use_of_own(held: Held) -> int:
     return 200 if status == 403 else status
 
 
+def _poll(held: Held) -> int:
+    return int(held.device.poll(held.device_code).status_code)
+
+
 WAYS: dict[str, Callable[[Held], int]] = {
     "authorization_code": _exchange,
     "refresh_token": _refresh,
+    GRANT_TYPE: _poll,
     USE: _use,
     OWN: _own,
     USE_OF_OWN: _use_of_own,
@@ -173,14 +182,19 @@ STATES = (
 
 @pytest.fixture
 def held(rp: RelyingParty, provider: Settings, request: pytest.FixtureRequest) -> Held:
-    """A code and tokens, and the signing key in a row."""
+    """A code, tokens and a device code that was allowed, and the signing key in a row."""
     provider.OAUTH_SERVICE_TOKEN_KEY = "the token key of these tests, 32 long"
+    provider.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     forget_everything()
     scope = f"openid profile{request.param}"
-    rp.client.grant_types += " client_credentials"
+    rp.client.grant_types += f" client_credentials {GRANT_TYPE}"
     rp.client.save()
     own_token = _own_token(rp).json()["access_token"]
-    return Held(rp, rp.connect(scope=scope)["code"], rp.tokens(scope=scope), own_token, provider)
+    code, tokens = rp.connect(scope=scope)["code"], rp.tokens(scope=scope)
+    device = Device(rp.client, rp.server, rp.credentials)
+    begun = device.begun(scope=scope)
+    Visitor(None, rp.browser).allow(begun["user_code"])  # in the session that is signed out below
+    return Held(rp, code, tokens, own_token, provider, device, begun["device_code"])
 
 
 def test_every_grant_type_is_played() -> None:

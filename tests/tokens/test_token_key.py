@@ -10,11 +10,13 @@ from pytest_django import Settings
 
 from config.sites import ROOT
 from oauth_service import conf
+from oauth_service.authorization import device as devices
 from oauth_service.models import Client, Grant, Once, SigningKey
 from oauth_service.protocol import interaction
 from oauth_service.protocol.parameters import Parameters
 from oauth_service.tokens import keys
 from oauth_service.watch.doctor import facts
+from tests.device.actors import Device, new_tv_app
 from tests.guide import Guide
 
 OWN, OLD = "k" * 40, "o" * 40
@@ -77,12 +79,29 @@ def used_assertion(guide: Guide) -> Callable[[], bool]:
     return lambda: not Once.objects.use("assertion", *names, until=until)
 
 
-SEALED = (code, access_token, refresh_token, revocation, way_through_our_pages, signing_key, used_assertion)
+def device_code(guide: Guide) -> Callable[[], bool]:
+    """Whether a device that waits may go on polling."""
+    device = Device(new_tv_app())
+    begun = device.begun()
+    return lambda: device.error(begun["device_code"]) in ("authorization_pending", "slow_down")
+
+
+def user_code(guide: Guide) -> Callable[[], bool]:
+    """Whether a device is found by the code that it shows."""
+    begun = Device(new_tv_app()).begun()
+    return lambda: devices.find(begun["user_code"], user_id=guide.alice.pk, now=timezone.now()) is not None
+
+
+SEALED = (
+    *(code, access_token, refresh_token, revocation, way_through_our_pages, signing_key, used_assertion),
+    *(device_code, user_code),
+)
 
 
 @pytest.fixture(autouse=True)
 def provider(settings: Settings) -> None:
-    """A server that signs, too."""
+    """A server that signs and connects devices, too."""
+    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     settings.OAUTH_SERVICE_SCOPES = {**conf.SCOPES(), "openid": "Who you are"}
 
 
@@ -140,8 +159,10 @@ def test_every_use_of_the_token_key_is_among_those_tried() -> None:
     }
     assert users == {
         "authorization/arrival.py",  # way_through_our_pages
+        "authorization/device.py",  # device_code, user_code
         "endpoints/revoke.py",  # revocation
         "grant_types/authorization_code.py",  # code
+        "grant_types/device_code.py",  # device_code
         "grant_types/refresh_token.py",  # refresh_token
         "models/once.py",  # used_assertion
         "tokens/access_token.py",  # access_token

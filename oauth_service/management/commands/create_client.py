@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from oauth_service import conf
 from oauth_service.clients import key_sets, logo, sector
-from oauth_service.grant_types import GRANT_TYPES, fault_of_names
+from oauth_service.grant_types import fault_of_names, offered
 from oauth_service.management import clients
 from oauth_service.management.output import write_json
 from oauth_service.management.recorded import RecordedCommand
@@ -101,7 +101,7 @@ class Command(RecordedCommand):
         for finding in registration.findings(
             facts.registration_of(client, has_consents=False),
             scopes=frozenset(conf.SCOPES()),
-            grant_types=frozenset(GRANT_TYPES),
+            grant_types=frozenset(offered()),
             is_production=not settings.DEBUG,
             now=timezone.now(),
         ):

@@ -13,7 +13,7 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 
 from oauth_service import conf
-from oauth_service.grant_types import GRANT_TYPES
+from oauth_service.grant_types import offered
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.watch.doctor import facts, inside, outbox, outside, registration, report, servers, signing
 from oauth_service.watch.doctor.finding import Finding
@@ -66,7 +66,7 @@ def _inside() -> dict[str, list[Finding]]:
             for finding in registration.findings(
                 client,
                 scopes=frozenset(conf.SCOPES()),
-                grant_types=frozenset(GRANT_TYPES),
+                grant_types=frozenset(offered()),
                 is_production=not settings.DEBUG,
                 now=now,
             )

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ... import conf, database
+from ...guard import failure_counts
 from ...models import AuditEvent, Client, Consent, Delivery, Grant
 from ...models.purge import swept
 from ...protocol import address, client_authentication
@@ -71,6 +72,7 @@ def of_inside(*, now: datetime) -> Inside:
         unapplied=tuple(readiness.unapplied()),
         proxies_let_in=tuple(_proxies_let_in()),
         one_address=_one_address(),
+        guesses_are_counted_apart=conf.DEVICE_AUTHORIZATION() and failure_counts.are_in_memory(),
     )
 
 
@@ -220,6 +222,7 @@ def _sealed_since(now: datetime) -> datetime:
         of_clients or timedelta(0),
         conf.REFRESH_RETRY_WINDOW(),
         conf.AUTHORIZATION_CODE_LIFETIME(),
+        conf.DEVICE_CODE_LIFETIME() if conf.DEVICE_AUTHORIZATION() else timedelta(0),
         timedelta(seconds=LIFETIME_SECONDS),
     )
     certain: datetime = now - lives_on

@@ -20,7 +20,8 @@ class Inside:
     database_skew is the database's clock minus ours; backlog counts rows that should have been swept a day ago;
     unapplied names migrations; keys counts those that open tokens; sealed_since is the moment since when all was sealed that is
     still alive, None if there are no earlier keys to remove; proxies_let_in are those of METRICS_ADDRESSES where trusted
-    proxies are, too; one_address is the only one that people lately came from, if it cannot be theirs.
+    proxies are, too; one_address is the only one that people lately came from, if it cannot be theirs; guesses_are_counted_apart
+    tells that devices can be connected, and wrong codes of them are counted by each process alone.
     """
 
     has_own_token_key: bool
@@ -33,6 +34,7 @@ class Inside:
     unapplied: tuple[str, ...]
     proxies_let_in: tuple[str, ...]
     one_address: str
+    guesses_are_counted_apart: bool
 
 
 def findings(inside: Inside) -> Iterator[Finding]:
@@ -41,6 +43,7 @@ def findings(inside: Inside) -> Iterator[Finding]:
     yield from _of_cookies(inside)
     yield from _of_database(inside)
     yield from _of_proxies(inside)
+    yield from _of_devices(inside)
 
 
 def _of_keys(inside: Inside) -> Iterator[Finding]:
@@ -133,4 +136,14 @@ def _of_proxies(inside: Inside) -> Iterator[Finding]:
             f"METRICS_ADDRESSES lets in where TRUSTED_PROXIES are: {', '.join(inside.proxies_let_in)}.",
             why="A proxy that sends no X-Forwarded-For lends its own address to everybody, and so shows /metrics/ to everybody.",
             remedy="Set METRICS_SECRET instead, or see with --url, from elsewhere, that the proxy shows nothing.",
+        )
+
+
+def _of_devices(inside: Inside) -> Iterator[Finding]:
+    if inside.guesses_are_counted_apart:
+        yield warning(
+            "device-codes-counted-apart",
+            "OAUTH_SERVICE_DEVICE_AUTHORIZATION is on, and each process counts wrong codes of devices by itself.",
+            why="Whoever guesses codes has as many guesses as there are processes times the limit, and anew after each restart.",
+            remedy="Let OAUTH_SERVICE_THROTTLE_CACHE name a cache that all workers share (CACHE_URL of the shipped site).",
         )

@@ -1,4 +1,4 @@
-"""manage.py seed_demo -- Alice, the administrator and three clients, for development."""
+"""manage.py seed_demo -- Alice, the administrator and four clients, for development."""
 
 import os
 from typing import Any
@@ -11,14 +11,13 @@ from django.db import transaction
 from oauth_service import database
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Client
+from oauth_service.protocol.device_code import GRANT_TYPE
 
 
 class Command(RecordedCommand):
     """Make the guide's cast, as far as it is not there yet. What a person changed since stays as it is."""
 
-    help = (
-        "Make Alice, an administrator, the guide's client presc_man_123 and two of OpenID Connect (development only)."
-    )
+    help = "Make Alice, an administrator, the guide's client presc_man_123 and three more (development only)."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
@@ -94,10 +93,16 @@ def _client(client_id: str, name: str, *, secret: str = "", **fields: Any) -> bo
     return True
 
 
+def _demo_tv() -> bool:
+    grant_types = f"{GRANT_TYPE} refresh_token"
+    return _client("demo_tv", "Demo Television", client_type=Client.ClientType.PUBLIC, grant_types=grant_types)
+
+
 CAST = {
     "alice": _alice,
     "admin": _admin,
     "presc_man_123": _presc_man,
     "demo_web": _demo_web,
     "demo_spa": _demo_spa,
+    "demo_tv": _demo_tv,
 }

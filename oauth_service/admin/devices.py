@@ -1,0 +1,44 @@
+"""Devices that wait in the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from .. import conf
+from ..models import DeviceCode
+from .model_admin import ModelAdmin
+from .read_only import ReadOnly
+
+
+@admin.register(DeviceCode)
+class DeviceCodeAdmin(ReadOnly, ModelAdmin):
+    """Devices that nobody has decided about yet, without their codes. To delete one is to end it: the device hears so."""
+
+    list_display = ("client", "scope", "address", "requested_at", "expires_at")
+    list_select_related = ("client",)
+    search_fields = ("client__client_id", "client__name")
+    search_help_text = _("The app's name or client ID")
+    fields = list_display
+    ordering = ("-requested_at", "-pk")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        # Where devices are not connected, there is no page about them.
+        return conf.DEVICE_AUTHORIZATION() and super().has_module_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return conf.DEVICE_AUTHORIZATION() and super().has_view_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return conf.DEVICE_AUTHORIZATION() and super().has_delete_permission(request, obj)
+
+    def about(self, obj: DeviceCode) -> dict[str, Any]:
+        return {"client_id": obj.client.client_id}
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[DeviceCode]:
+        # Asked for its client, as a row without one is void; a count would leave out a join that is for reading alone.
+        waiting = DeviceCode.objects.undecided(now=timezone.now()).filter(client__client_id__isnull=False)
+        return waiting.select_related("client").defer("secret").order_by(*self.ordering)

@@ -1,0 +1,185 @@
+"""A device that waits for a person, from its request to their decision (RFC 8628 sections 3.1 to 3.3)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError
+
+from .. import conf, database, signals
+from ..guard import throttle
+from ..models import ClientRow, Consent, DeviceCode, SignIn
+from ..people.authentication import sign_in_lifetime
+from ..protocol import authorization_request, sealed
+from ..protocol import device_code as rules
+from ..protocol import scope as scopes
+from ..protocol.errors import TooManyFailures, UnauthorizedClient
+from ..protocol.openid import AuthenticationEvent, Context
+from ..protocol.parameters import Parameters
+from ..protocol.secret import Secret
+
+ATTEMPTS = 5  # to find a user code that no other device has; two alike are as likely as one guess in billions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DeviceAuthorization:
+    """What a device is told (section 3.2). expires_in and interval are in seconds."""
+
+    device_code: Secret
+    user_code: str
+    expires_in: int
+    interval: int
+
+    def members(self, verification_uri: str) -> dict[str, object]:
+        """The answer's JSON members."""
+        return {
+            "device_code": self.device_code.reveal(),
+            "user_code": self.user_code,
+            "verification_uri": verification_uri,
+            "verification_uri_complete": f"{verification_uri}?user_code={self.user_code}",
+            "expires_in": self.expires_in,
+            "interval": self.interval,
+        }
+
+
+def begin(client: ClientRow, parameters: Parameters, *, now: datetime) -> DeviceAuthorization:
+    """
+    Let a device of a client wait for a person.
+
+    Args:
+        client: authenticated.
+        parameters: scope.
+
+    Raises:
+        UnauthorizedClient: it is not registered for the grant type.
+        InvalidScope: malformed, wider than the client may have, or nothing at all.
+        TooManyFailures: a public client's name, which anybody can send, has begun too often from this address.
+    """
+    if not client.may_use(rules.GRANT_TYPE):
+        raise UnauthorizedClient("this client may not use this grant type", detail=f"client {client.client_id}")
+    openid_scopes = tuple(conf.SCOPES()) if conf.is_openid() else ()
+    scope = authorization_request.requested_scope(parameters.get("scope"), client, openid_scopes=openid_scopes)
+    if client.is_public:
+        throttle.DEVICES.begin(client.client_id)
+    user_code, device_code = _stored(client, scope, now=now)
+    return DeviceAuthorization(
+        device_code=Secret(device_code),
+        user_code=rules.shown(user_code),
+        expires_in=int(conf.DEVICE_CODE_LIFETIME().total_seconds()),
+        interval=int(conf.DEVICE_CODE_INTERVAL().total_seconds()),
+    )
+
+
+def find(typed: str, *, user_id: Any, now: datetime) -> DeviceCode | None:
+    """
+    The device that waits under a user code; None if none does, which is counted as a guess.
+
+    Args:
+        typed: as a person has typed it.
+        user_id: of the person, who is signed in.
+
+    Raises:
+        TooManyFailures: too many guesses were wrong: this person's, those from this address, or everybody's.
+    """
+    if not (user_code := rules.read_user_code(typed)):
+        return None  # it is no code at all, and guesses nothing
+    try:
+        throttle.USER_CODES.check(user_id)
+    except TooManyFailures:
+        signals.announce(signals.user_code_refused, user_id=user_id, reason="throttled")
+        raise
+    code = DeviceCode.objects.waiting([rules.digest_of(user_code, key) for key in conf.token_keys()], now=now)
+    if code and code.client.may_use(rules.GRANT_TYPE):
+        return code
+    throttle.USER_CODES.was_wrong(user_id)
+    signals.announce(signals.user_code_refused, user_id=user_id, reason="no device waits under it")
+    return None
+
+
+def scope_of(code: DeviceCode) -> str:
+    """What the client may have now of what its device has asked for: what is shown, and given."""
+    return scopes.intersection(code.scope, code.client.scope)
+
+
+def needs_new_sign_in(code: DeviceCode, event: AuthenticationEvent | None, *, now: datetime) -> bool:
+    """Tell whether the client has registered that people sign in anew after a time (default_max_age), and it has passed."""
+    max_age = code.client.default_max_age
+    if event is None or max_age is None or "openid" not in scope_of(code).split():
+        return False
+    return now.timestamp() - event.auth_time > max_age
+
+
+def approve(code: DeviceCode, *, user_id: Any, event: AuthenticationEvent | None, scope: str, now: datetime) -> bool:
+    """
+    Connect a device: a person has allowed what was shown.
+
+    Args:
+        event: how they signed in; None without OpenID Connect.
+        scope: that was shown; no more than the device has asked for counts.
+
+    Returns:
+        False if somebody decided before, it has expired, or the account or the client was removed meanwhile.
+    """
+    client = code.client
+    scope = scopes.intersection(scope_of(code), scope)
+    is_openid = event is not None and "openid" in scope.split()
+    context = Context(event=replace(event, id="")) if event and is_openid else None
+
+    def write() -> None:
+        consent = Consent.objects.give(user_id=user_id, client_pk=client.pk, scope=scope, now=now)
+        if not DeviceCode.objects.approve(
+            code.pk,
+            consent_id=consent.pk,
+            scope=scope,
+            openid=context.dump() if context else "",
+            sign_in_id=UUID(context.event.sid) if context else None,
+            now=now,
+        ):
+            raise _DecidedBefore
+        if context and client.hears_of_sign_outs:
+            SignIn.objects.add_client(UUID(context.event.sid), client.pk, purge_at=now + sign_in_lifetime())
+        facts = {"user_id": user_id, "client_id": client.client_id, "scope": scope}
+        signals.announce(signals.consent_given, **facts)
+        signals.announce(signals.device_approved, **facts, grant_id=code.pk)
+
+    if not scope:
+        return False
+    try:
+        database.run_transaction(write)
+    except (_DecidedBefore, IntegrityError):  # the consent refers to user and client
+        return False
+    return True
+
+
+def deny(code: DeviceCode, *, user_id: Any, now: datetime) -> bool:
+    """Refuse a device; False if somebody decided before, or it has expired."""
+    if not DeviceCode.objects.deny(code.pk, now=now):
+        return False
+    signals.announce(signals.device_denied, user_id=user_id, client_id=code.client.client_id, grant_id=code.pk)
+    return True
+
+
+class _DecidedBefore(Exception):
+    """Of all who decide about a device one was first; the consent that was given with it is taken back."""
+
+
+def _stored(client: ClientRow, scope: str, *, now: datetime) -> tuple[str, str]:
+    key = conf.token_keys()[0]
+    for _attempt in range(ATTEMPTS):
+        user_code = rules.new_user_code()
+        try:
+            code_id, secret = DeviceCode.objects.give(
+                client_pk=client.pk,
+                user_code_digest=rules.digest_of(user_code, key),
+                scope=scope,
+                address=signals.current_request().address[:45],
+                interval=conf.DEVICE_CODE_INTERVAL(),
+                now=now,
+                lifetime=conf.DEVICE_CODE_LIFETIME(),
+            )
+        except IntegrityError as cause:
+            taken = cause
+            continue
+        return user_code, sealed.seal(rules.DeviceCode(code_id=code_id), key, secret)
+    raise taken

@@ -1,0 +1,114 @@
+"""GET, POST /device/ -- the page where a person connects a device (RFC 8628 section 3.3)."""
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_protect, requires_csrf_token
+
+from .. import conf
+from ..authorization import device as devices
+from ..models import Consent, DeviceCode
+from ..people import authentication
+from ..protocol import device_code
+from ..protocol.errors import TooManyFailures
+from ..web.pages import page_endpoint, protect_page, render_page
+from ..web.redirects import to_sign_in
+from ..web.refusals import log_refusal
+from ..web.requests import ProgramRequest, body_parameters, query_parameters
+
+
+@requires_csrf_token
+@page_endpoint("GET", "POST")
+def device(request: HttpRequest) -> HttpResponse:
+    """
+    Ask for the code that a device shows, then whether it may be connected; 404 where devices are not connected.
+
+    A code in the URL (verification_uri_complete) is shown to be compared, and nothing is looked for before the person says
+    that it is the same (section 3.3.1). So opening a link neither guesses nor decides.
+    """
+    if not conf.DEVICE_AUTHORIZATION():
+        return render_page(request, "missing", {}, status=404)
+    is_answer = request.method == "POST"
+    parameters = body_parameters(ProgramRequest.of(request)) if is_answer else query_parameters(request)
+    typed = parameters.get("user_code")
+    user_code = device_code.read_user_code(typed)
+    if not request.user.is_authenticated:
+        return to_sign_in(request, _here(request, typed[: device_code.LONGEST_TYPED]))
+    if not user_code:
+        return _entry_page(request, typed, is_wrong=is_answer or bool(typed))
+    if not is_answer:
+        return render_page(
+            request, "device_compare", {"user_code": device_code.shown(user_code), "action": request.path}
+        )
+    decision = next((each for each in ("deny", "allow") if each in parameters), "")
+    return _answer(request, user_code, decision=decision, scope=parameters.get("scope"))
+
+
+@csrf_protect  # not left to the project's middleware: whoever begins with a device knows its code
+def _answer(request: HttpRequest, user_code: str, *, decision: str, scope: str) -> HttpResponse:
+    now, user_id = timezone.now(), request.user.pk
+    try:
+        code = devices.find(user_code, user_id=user_id, now=now)
+    except TooManyFailures as refusal:
+        return _throttled_page(request, refusal)
+    if code is None:
+        return _entry_page(request, device_code.shown(user_code), is_wrong=True)
+    if decision == "deny":
+        return _result_page(request, code, "denied" if devices.deny(code, user_id=user_id, now=now) else "late")
+    event = authentication.event_of(request)
+    if devices.needs_new_sign_in(code, event, now=now):
+        return to_sign_in(request, _here(request, user_code), fresh=True)
+    if decision == "allow":
+        done = devices.approve(code, user_id=user_id, event=event, scope=scope, now=now)
+        return _result_page(request, code, "approved" if done else "late")
+    return _consent_page(request, code, user_code)
+
+
+def _here(request: HttpRequest, user_code: str) -> str:
+    return f"{request.path}?{urlencode({'user_code': user_code})}" if user_code else request.path
+
+
+# -- pages -----------------------------------------------------------------------------------------------------------
+
+
+def _entry_page(request: HttpRequest, typed: str, *, is_wrong: bool) -> HttpResponse:
+    context = {"typed": typed[: device_code.LONGEST_TYPED], "is_wrong": is_wrong, "action": request.path}
+    return render_page(request, "device", context)
+
+
+def _throttled_page(request: HttpRequest, refusal: TooManyFailures) -> HttpResponse:
+    log_refusal(request.path, refusal)
+    context = {"minutes": -(-refusal.retry_after // 60), "action": request.path}
+    response = render_page(request, "device_throttled", context, status=refusal.status)
+    response["Retry-After"] = str(refusal.retry_after)
+    return response
+
+
+def _consent_page(request: HttpRequest, code: DeviceCode, user_code: str) -> HttpResponse:
+    words, scope = conf.SCOPES(), devices.scope_of(code)
+    before = Consent.objects.filter(user=request.user.pk, client=code.client.pk).values_list("scope", flat=True)
+    known = frozenset((before.first() or "").split())
+    address = ProgramRequest.of(request).address
+    context = {
+        "client": code.client,
+        "user_code": device_code.shown(user_code),
+        "requested_at": code.requested_at,
+        "address": code.address,
+        "is_here": bool(address) and address == code.address,
+        "scopes": [
+            {"name": name, "description": words.get(name, name), "is_new": bool(known) and name not in known}
+            for name in scope.split()
+        ],
+        "is_reconsent": bool(known),
+        "scope": scope,
+        "action": request.path,
+        "again": _here(request, user_code),
+    }
+    response = render_page(request, "device_consent", context)
+    protect_page(response, request)
+    return response
+
+
+def _result_page(request: HttpRequest, code: DeviceCode, result: str) -> HttpResponse:
+    return render_page(request, "device_result", {"client": code.client, "result": result, "action": request.path})

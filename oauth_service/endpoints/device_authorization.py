@@ -1,0 +1,29 @@
+"""POST /device-authorization/ -- the device authorization endpoint (RFC 8628 section 3.1)."""
+
+from urllib.parse import urljoin
+
+from django.urls import reverse
+from django.utils import timezone
+
+from .. import conf
+from ..authorization import device
+from ..clients import authentication
+from ..models import purge
+from ..protocol import client_authentication
+from ..web.programs import ProgramResponse, program_endpoint
+from ..web.requests import ProgramRequest, body_parameters
+
+
+@program_endpoint("POST")
+def device_authorization(request: ProgramRequest) -> ProgramResponse:
+    """Give a device the code that it shows, and the one that it polls with; 404 where devices are not connected."""
+    if not conf.DEVICE_AUTHORIZATION():
+        return ProgramResponse(404)
+    parameters = body_parameters(request)
+    now = timezone.now()
+    parameters.refuse_repeats()
+    credentials = client_authentication.credentials(request.authorization, parameters)
+    client = authentication.authenticate(credentials, request, now=now)
+    begun = device.begin(client, parameters, now=now)
+    purge.ride_along(now=now)
+    return ProgramResponse.of(begun.members(urljoin(conf.issuer_of(request), reverse("oauth_service:device"))))

@@ -1,0 +1,133 @@
+"""Limits on guesses at user codes, and on devices that begin."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib.auth.models import User
+from pytest_django import Settings
+
+from oauth_service.guard import failure_counts, throttle
+from oauth_service.models import AuditEvent, Client, DeviceCode
+from oauth_service.protocol.device_code import ALPHABET, GRANT_TYPE
+from oauth_service.watch import audit
+from tests.actors import FORM
+from tests.device.actors import Device, Visitor
+
+
+def guess(number: int) -> str:
+    """A user code that no device has."""
+    return "ZZZZ-ZZ" + ALPHABET[number // 20 % 20] + ALPHABET[number % 20]
+
+
+@pytest.fixture
+def no_luck(devices: Settings) -> None:
+    """A limit that is soon met."""
+    devices.OAUTH_SERVICE_FAILURE_LIMIT = 2
+
+
+def test_a_throttled_person_sees_a_page_that_says_when(tv: Device, no_luck: None, visitor: Visitor) -> None:
+    """429, Retry-After, and the same in words; a right code is not looked at either."""
+    for number in range(2):
+        visitor.enter(guess(number))
+    response = visitor.enter(tv.begun()["user_code"])
+    assert (response.status_code, int(response["Retry-After"]) > 0) == (429, True)
+    assert "Too many wrong codes" in response.content.decode()
+
+
+def test_right_codes_are_not_counted(tv: Device, no_luck: None, visitor: Visitor) -> None:
+    """Somebody who sets up a shop connects many devices."""
+    for _ in range(5):
+        assert visitor.allow(tv.begun()["user_code"]).status_code == 200
+
+
+def test_what_is_no_code_is_no_guess(tv: Device, no_luck: None, visitor: Visitor) -> None:
+    """Too short, or with letters that no code has."""
+    for typed in ("BBBB", "AAAA-AAAA", "BBBB-BBBB-BBBB", "1234-5678", "ß" * 8):
+        assert visitor.enter(typed).status_code == 200
+    assert "Wonder TV" in visitor.enter(tv.begun()["user_code"]).content.decode()
+
+
+def test_another_address_gives_no_more_guesses(tv: Device, no_luck: None, visitor: Visitor) -> None:
+    """A person is counted wherever they are."""
+    for number in range(2):
+        visitor.browser.defaults["REMOTE_ADDR"] = f"203.0.113.{number}"
+        visitor.enter(guess(number))
+    visitor.browser.defaults["REMOTE_ADDR"] = "203.0.113.9"
+    assert visitor.enter(guess(9)).status_code == 429
+
+
+def test_many_accounts_at_one_address_are_one_guesser(tv: Device, no_luck: None) -> None:
+    """Ten times the limit of a person."""
+    answers = [_by_another(number, address="198.51.100.1") for number in range(21)]
+    assert answers == [200] * 20 + [429]
+    assert _by_another(99, address="198.51.100.2") == 200
+
+
+def test_all_guess_at_all_codes_together(tv: Device, no_luck: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever guesses hits any device that waits: many accounts at many addresses have one limit together."""
+    monkeypatch.setattr(throttle, "GUESSES_OF_ALL", 3)
+    answers = [_by_another(number, address=f"198.51.100.{number}") for number in range(7)]
+    assert answers == [200] * 6 + [429]
+
+
+def _by_another(number: int, *, address: str) -> int:
+    user = User.objects.create_user(f"guesser{number}")
+    visitor = Visitor(user)
+    visitor.browser.defaults["REMOTE_ADDR"] = address
+    return int(visitor.enter(guess(number)).status_code)
+
+
+def test_opening_a_link_is_no_guess(tv: Device, no_luck: None, visitor: Visitor) -> None:
+    """A GET looks for nothing, so a page full of links makes nobody wait."""
+    for number in range(30):
+        assert visitor.open(f"/device/?user_code={guess(number)}").status_code == 200
+    assert "Wonder TV" in visitor.enter(tv.begun()["user_code"]).content.decode()
+
+
+def test_nobody_guesses_who_is_not_signed_in(tv: Device, no_luck: None) -> None:
+    """They are sent to the login, whatever they typed."""
+    nobody = Visitor(None)
+    page = nobody.browser.get("/login/")
+    token = page.cookies["csrftoken"].value
+    for number in range(5):
+        form = urlencode({"user_code": guess(number), "csrfmiddlewaretoken": token})
+        response = nobody.browser.post("/device/", form, content_type=FORM)
+        assert (response.status_code, "/login/" in response["Location"]) == (302, True)
+
+
+def test_wrong_codes_are_told_without_the_codes(tv: Device, visitor: Visitor, committed: Any, caplog: Any) -> None:
+    """Those alike are one row; what was typed stands nowhere."""
+    with committed(), caplog.at_level("INFO"):
+        for number in range(12):
+            visitor.enter(guess(number))
+    audit.flush()
+    rows = AuditEvent.objects.filter(event="user_code_refused")
+    assert sorted(rows.values_list("reason", flat=True)) == ["no device waits under it", "throttled"]
+    assert "ZZZZ" not in caplog.text
+
+
+def test_a_flood_of_devices_is_limited(tv: Device, no_luck: None) -> None:
+    """Anybody knows a public client's name; each device that begins is a row."""
+    answers = [tv.begin().status_code for _ in range(21)]
+    assert answers == [200] * 20 + [429]
+    assert DeviceCode.objects.count() == 20
+    tv.server.defaults["REMOTE_ADDR"] = "203.0.113.7"
+    assert tv.begin().status_code == 200
+
+
+def test_a_client_that_authenticates_is_not_limited(devices: Settings, no_luck: None, presc_man: Client) -> None:
+    """It answers for its devices itself."""
+    Client.objects.update(grant_types=GRANT_TYPE)
+    device = Device(presc_man, credentials={"client_id": "presc_man_123", "client_secret": "ITS_A_VERY_SECRET_KEY"})
+    assert [device.begin().status_code for _ in range(25)] == [200] * 25
+
+
+def test_a_cache_that_is_away_stops_nobody(tv: Device, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To refuse everybody would be an outage made of a cache's."""
+
+    def fail(*_: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(failure_counts.CacheStorage, "_cache", fail)
+    assert visitor.allow(tv.begun()["user_code"]).status_code == 200
