@@ -2,7 +2,7 @@
 
 import ipaddress
 
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))  # RFC 6052, RFC 8215
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -40,9 +40,7 @@ def _meanings(address: IPAddress) -> list[IPAddress]:
         embedded.append(address.sixtofour)
     if address.teredo:
         embedded.extend(address.teredo)
-    # The last 32 bits; of RFC 8215's prefix the operator chooses where they are, so none of it is for us.
-    if address in _NAT64[0]:
+    # The last 32 bits. RFC 8215's prefix, where the operator chooses their place, lies in ::/8, which is reserved as a whole.
+    if address in _NAT64:
         return [ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)]
-    if address in _NAT64[1]:
-        return [ipaddress.IPv4Address("0.0.0.0")]  # noqa: S104 - an address that is never public
     return [address, *embedded]

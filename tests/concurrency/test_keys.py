@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 from pytest_django import Settings
 
+from oauth_service import signals
 from oauth_service.models import SigningKey
 from oauth_service.protocol.jwt import ALGORITHMS
 from oauth_service.tokens import keys
@@ -66,12 +67,19 @@ def test_twenty_processes_prepare_one_successor(algorithm: str) -> None:
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_twenty_rotations_at_once_make_one_key(at_once: bool) -> None:
-    """Operators on several machines, or one who is impatient."""
+    """Operators on several machines, or one who is impatient. The audit trail tells of one key, too."""
     Ring().signing("ES256", now=NOW)
     later = NOW + timedelta(days=5)
     calls = [partial(ring.rotate, "ES256", now=later, at_once=at_once, key=None) for ring in rings()]
+    told: list[str] = []
+
+    def note(kid: str, **_: object) -> None:
+        told.append(kid)
+
+    signals.signing_key_changed.connect(note)  # weakly: it ends with this test
     assert {key.kid for key in together(*calls)} == {rows("ES256")[1]}
     assert len(rows("ES256")) == 2
+    assert told == [rows("ES256")[1]]
 
 
 def test_twenty_processes_after_a_retirement_sign_with_one_key() -> None:

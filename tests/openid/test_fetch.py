@@ -61,10 +61,31 @@ def resolving_to(*addresses: str) -> Callable[..., list[Any]]:
     return lambda *_, **__: answers.pop(0) if len(answers) > 1 else answers[0]
 
 
+OF_THE_WRONG_FORM = (
+    *("http://example.com/", "ftp://example.com/", "file:///etc/passwd", "https://", "https://user@example.com/"),
+    "https://a\nb/",
+)
+
+
+@pytest.mark.parametrize("url", OF_THE_WRONG_FORM)
+def test_a_url_of_the_wrong_form_is_not_resolved(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused before its name is looked up; nothing is sent anywhere."""
+    asked: list[Any] = []
+
+    def resolve(*name: Any, **_: Any) -> list[Any]:
+        asked.append(name)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(FetchFailed):
+        fetch(url, deadline=1)
+    assert asked == []
+
+
 @pytest.mark.parametrize(
     "url",
     [
-        *("http://example.com/", "ftp://example.com/", "file:///etc/passwd", "https://", "https://user@example.com/"),
+        *OF_THE_WRONG_FORM,
         *(
             "https://127.0.0.1/",
             "https://[::1]/",
@@ -76,7 +97,6 @@ def resolving_to(*addresses: str) -> Callable[..., list[Any]]:
             "https://[64:ff9b::7f00:1]/",
             "https://0/",
             "https://2130706433/",
-            "https://a\nb/",
         ),
     ],
 )

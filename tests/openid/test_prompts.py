@@ -1,5 +1,7 @@
 """prompt, max_age, hints and acr_values at the authorization endpoint (OpenID Connect Core 1.0 section 3.1.2)."""
 
+import base64
+import json
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -49,13 +51,22 @@ def test_a_fresh_sign_in_can_be_demanded(rp: RelyingParty, changes: dict[str, st
     assert again["sid"] == first["sid"]
 
 
+def edited(parameters: dict[str, list[str]]) -> str:
+    """What is sealed in these parameters, saying that no fresh sign-in was demanded, under the MAC that it had."""
+    sealed = base64.urlsafe_b64decode(parameters["interaction"][0] + "==")
+    end = sealed.index(b"]") + 1
+    at, _since, before, account, stepped_up = json.loads(sealed[:end])
+    body = json.dumps([at, 1, before and "0" * len(before), account, stepped_up], separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(body + sealed[end:]).rstrip(b"=").decode()
+
+
 @pytest.mark.parametrize("changes", [{"prompt": "login"}, {"max_age": "0"}], ids=["prompt=login", "max_age=0"])
 def test_nobody_talks_a_fresh_sign_in_away(rp: RelyingParty, changes: dict[str, str]) -> None:
     """Neither by going on without it, nor with what was sealed for another request, nor by editing it."""
     rp.connect()
     onward = parse_qs(urlsplit(rp.ask(**changes)["Location"]).query)["next"][0]
     parameters = dict(parse_qs(urlsplit(onward).query))
-    for sealed in (parameters["interaction"][0], "", "x" + parameters["interaction"][0], "AAAA"):
+    for sealed in (parameters["interaction"][0], "", "x" + parameters["interaction"][0], "AAAA", edited(parameters)):
         request = rp.request(**changes) | ({"interaction": sealed} if sealed else {})
         response = rp.browser.get("/authorise/", request)
         assert response["Location"].startswith("/login/?"), sealed

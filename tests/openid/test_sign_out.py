@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth_service.models import Delivery, Grant, SignIn, purge
+from oauth_service.models import Client, Delivery, Grant, SignIn, purge
 from oauth_service.outbound import deliveries, fetch
 from oauth_service.protocol import logout_token
 from oauth_service.tokens import keys
@@ -98,6 +98,21 @@ def test_only_a_registered_address_is_gone_to(listening: RelyingParty, uri: str)
     """A page says what is wrong; nobody is redirected, and nobody signed out."""
     hint = listening.tokens()["id_token"]
     response = sign_out(listening, id_token_hint=hint, post_logout_redirect_uri=uri)
+    assert (response.status_code, is_signed_in(listening.browser)) == (400, True)
+
+
+def test_the_address_of_another_client_is_not_gone_to(listening: RelyingParty) -> None:
+    """Only the client that the hint names says where its people go."""
+    elsewhere = "https://other.example/signed-out"
+    Client.objects.create(
+        client_id="other",
+        name="Other",
+        redirect_uris="https://other.example/cb",
+        scope="openid",
+        post_logout_redirect_uris=elsewhere,
+    )
+    hint = listening.tokens()["id_token"]
+    response = sign_out(listening, id_token_hint=hint, post_logout_redirect_uri=elsewhere)
     assert (response.status_code, is_signed_in(listening.browser)) == (400, True)
 
 
