@@ -79,6 +79,13 @@ SCOPES: Setting[Mapping[str, str]] = Setting(
     "Scope → what it lets an app do, in words for the consent page. Yours replace the default: `/userinfo/` needs `user` or "
     "`profile` among them.",
 )
+RESOURCE = Setting(
+    "OAUTH_SERVICE_RESOURCE",
+    str,
+    "",
+    "Identifier of the API that guarded views belong to unless they name another by `protect(resource=…)`. A token that was "
+    "asked for without `resource` is for it. [resources.md](resources.md) says more.",
+)
 AUTHORIZATION_CODE_LIFETIME = Setting(
     "OAUTH_SERVICE_AUTHORIZATION_CODE_LIFETIME",
     timedelta,

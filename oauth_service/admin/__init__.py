@@ -6,6 +6,7 @@ from .connections import ConsentAdmin, GrantAdmin
 from .deliveries import DeliveryAdmin
 from .devices import DeviceCodeAdmin
 from .documents import DocumentAdmin
+from .resources import ResourceAdmin
 from .signing_keys import SigningKeyAdmin
 from .trusted_issuers import TrustedIssuerAdmin
 
@@ -17,6 +18,7 @@ __all__ = [
     "DeviceCodeAdmin",
     "DocumentAdmin",
     "GrantAdmin",
+    "ResourceAdmin",
     "SigningKeyAdmin",
     "TrustedIssuerAdmin",
 ]

@@ -5,7 +5,7 @@ from django.utils import timezone
 from .. import conf, grant_types
 from ..clients import authentication
 from ..models import purge
-from ..protocol import client_authentication
+from ..protocol import client_authentication, resource_indicators
 from ..protocol.errors import UnauthorizedClient, UnsupportedGrantType
 from ..web.programs import ProgramResponse, program_endpoint
 from ..web.requests import ProgramRequest, body_parameters
@@ -17,7 +17,7 @@ def token(request: ProgramRequest) -> ProgramResponse:
     parameters = body_parameters(request)
     # Not before: who holds a request open must not redeem or retry by the time of its head.
     now = timezone.now()
-    parameters.refuse_repeats()
+    parameters.refuse_repeats(allowed=frozenset({resource_indicators.PARAMETER}))  # RFC 8707 section 2.2
     grant_type = parameters.require("grant_type")
     credentials = client_authentication.credentials(request.authorization, parameters)
     exchange = grant_types.named(grant_type)

@@ -8,7 +8,7 @@ from ..protocol import bearer as bearers
 from ..protocol import claims_request, subject
 from ..protocol.errors import InsufficientScope, MalformedBearer, OAuthError
 from ..protocol.secret import Secret
-from ..resources.protect import bearer_of, user_of
+from ..resources.protect import bearer_of, refuse_others, user_of
 from ..tokens import access_token
 from ..tokens.access_token import Bearer
 from ..web.programs import ProgramResponse, program_endpoint
@@ -23,6 +23,7 @@ def userinfo(request: ProgramRequest) -> ProgramResponse:
     """Tell about the user what the scope of the token covers, and what was asked for by the claims parameter."""
     bearer = _bearer(request)
     scopes = SCOPES | OPENID_SCOPES if conf.is_openid() else SCOPES
+    refuse_others(bearer)
     user = user_of(bearer, "user")
     if not bearer.scope & scopes:
         raise InsufficientScope(

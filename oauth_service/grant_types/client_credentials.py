@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .. import signals
 from ..models import ClientRow
+from ..protocol import resource_indicators
 from ..protocol import scope as scopes
 from ..protocol.errors import UnauthorizedClient
 from ..protocol.grant_type import GrantTypeDescription
@@ -14,13 +15,14 @@ from ..protocol.parameters import Parameters
 from ..protocol.token_response import TokenResponse
 from ..tokens import issue
 from ..tokens.presented import PresentedToken, nothing
+from ..tokens.resources import allowed
 
 DESCRIPTION = GrantTypeDescription(
     name="client_credentials",
     clause="RFC 6749 section 4.4.2",
     meaning=cast("str", _("it acts for itself, without a person (RFC 6749 section 4.4)")),
     required=(),
-    optional=("scope",),
+    optional=("scope", "resource"),
 )
 
 
@@ -36,17 +38,19 @@ def exchange(
     Give a client an access token of its own. Nothing is written, and there is no refresh token.
 
     Args:
-        parameters: scope, for less than the client may have.
+        parameters: scope, for less than the client may have; resource, any number of times.
         client: authenticated.
 
     Raises:
         UnauthorizedClient: it is public. "The client credentials grant type MUST only be used by confidential clients."
+        InvalidTarget: a resource that it may not ask for.
         InvalidScope: wider than registered, or nothing at all.
     """
     if client.is_public:
         raise UnauthorizedClient("a public client can have no token of its own", detail=f"client {client.client_id}")
-    scope = scopes.requested(parameters.get("scope"), allowed=client.own_scope)
-    response = issue.own_token(client, scope=scope, now=now)
+    resources = allowed(resource_indicators.requested(parameters), client)
+    scope = scopes.requested(parameters.get("scope"), allowed=resources.within(client.own_scope))
+    response = issue.own_token(client, scope=scope, now=now, resources=resources)
     signals.announce(
         signals.token_issued,
         user_id=None,

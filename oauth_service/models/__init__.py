@@ -10,6 +10,7 @@ from .device_code import DeviceCode, DeviceCodeRow
 from .document import Document
 from .grant import Grant
 from .once import Once
+from .resource import Resource, ResourceRow
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
 from .signing_key import SigningKey
@@ -29,6 +30,8 @@ __all__ = [
     "Document",
     "Grant",
     "Once",
+    "Resource",
+    "ResourceRow",
     "RevokedToken",
     "SignIn",
     "SignInClient",

@@ -21,6 +21,7 @@ from .device_code import DeviceCode
 from .document import Document
 from .grant import Grant
 from .once import Once
+from .resource import Resource
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
 from .signing_key import SigningKey
@@ -39,6 +40,7 @@ ENDED: Mapping[type[models.Model], str] = {
 }
 KEPT: Mapping[type[models.Model], str] = {
     Client: "it is registered by the operator; its earlier secret ends, the newest one if asked for",
+    Resource: "it is registered by the operator",
     Delivery: "a client may hear of a sign-out twice, which changes nothing",
     Document: "anybody may read it, and it is fetched again when it is stale",
     AuditEvent: "it opens nothing",

@@ -56,6 +56,7 @@ def token(server: Server) -> PathItem:
                     "invalid_request",
                     "invalid_grant",
                     "invalid_scope",
+                    "invalid_target",
                     "unauthorized_client",
                     "unsupported_grant_type",
                     *(_OF_POLLS if server.has_devices else ()),

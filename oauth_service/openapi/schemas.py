@@ -238,6 +238,7 @@ def _requests(server: Server) -> JsonObject:
 
 # Parameters of token requests that are more than a string.
 _PARAMETERS: Mapping[str, JsonObject] = {
+    "resource": {**URL, "description": "An API that the token is for; may be sent several times in a form (RFC 8707)."},
     "redirect_uri": {**URL, "description": "The same as in the authorization request, if it had one."},
     "code_verifier": {**CODE_VERIFIER, "description": "If the authorization request had a code_challenge."},
 }

@@ -78,6 +78,12 @@ class InvalidScope(OAuthError):
     error = "invalid_scope"
 
 
+class InvalidTarget(OAuthError):
+    """The resource is unknown, malformed, or not for this client (RFC 8707 section 2)."""
+
+    error = "invalid_target"
+
+
 class AccessDenied(OAuthError):
     """The resource owner said no."""
 

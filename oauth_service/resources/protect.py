@@ -24,8 +24,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from ..protocol import bearer, scope
-from ..protocol.errors import BearerError, InsufficientScope, InvalidRequest, MalformedBearer
+from .. import conf
+from ..protocol import bearer, resource_indicators, scope
+from ..protocol.errors import BearerError, InsufficientScope, InvalidRequest, InvalidToken, MalformedBearer
 from ..protocol.secret import Secret
 from ..tokens import access_token
 from ..tokens.access_token import Bearer
@@ -54,9 +55,12 @@ class Guard:
 
     scope: tuple[str, ...]
     allow_clients: bool
+    resource: str
 
 
-def protect(*required_scope: str, allow_clients: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def protect(
+    *required_scope: str, allow_clients: bool = False, resource: str = ""
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """
     Let a view, sync or async, be called only with an access token that has every scope named.
 
@@ -67,10 +71,12 @@ def protect(*required_scope: str, allow_clients: bool = False) -> Callable[[Call
     Args:
         allow_clients: whether it is called with a client's own token, too, which stands for no user (RFC 6749 section 4.4).
             `request.bearer.user` is None then, and `request.user` an AnonymousUser. Otherwise the answer is 403.
+        resource: identifier of the API that the view belongs to; "" for OAUTH_SERVICE_RESOURCE. A token for another is
+            refused (RFC 8707), and one that was asked for without a resource is good for the setting's alone.
     """
 
     required_scopes.update(required_scope)
-    guard = Guard(scope=required_scope, allow_clients=allow_clients)
+    guard = Guard(scope=required_scope, allow_clients=allow_clients, resource=resource)
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         guarded = _guarded(view, guard, admission := object())
@@ -117,11 +123,12 @@ class ProtectedMixin:
     """
     protect() for class-based views: put it first among the bases.
 
-    required_scope is space-delimited, "" for any good token; allow_clients as in protect().
+    required_scope is space-delimited, "" for any good token; allow_clients and resource as in protect().
     """
 
     required_scope: ClassVar[str]
     allow_clients: ClassVar[bool] = False
+    resource: ClassVar[str] = ""
 
     @classmethod
     def as_view(cls, *args: Any, **initkwargs: Any) -> Any:
@@ -138,7 +145,8 @@ class ProtectedMixin:
         # as_view(required_scope=...) sets it for this URL alone, as it does any attribute of Django's views.
         required_scope: str = initkwargs.get("required_scope", cls.required_scope)
         allow_clients: bool = initkwargs.get("allow_clients", cls.allow_clients)
-        return protect(*required_scope.split(), allow_clients=allow_clients)(view)
+        resource: str = initkwargs.get("resource", cls.resource)
+        return protect(*required_scope.split(), allow_clients=allow_clients, resource=resource)(view)
 
 
 def bearer_of(request: ProgramRequest, *, now: datetime) -> Bearer:
@@ -168,6 +176,24 @@ def refuse_less(bearer: Bearer, *required_scope: str) -> None:
         )
 
 
+def refuse_others(bearer: Bearer, resource: str = "") -> None:
+    """
+    Hold a token's audience against the resource that is asked (RFC 8707 section 3).
+
+    Args:
+        resource: its identifier; "" for OAUTH_SERVICE_RESOURCE.
+
+    Raises:
+        InvalidToken: it is for others.
+    """
+    if not resource_indicators.is_for(bearer.audience, resource, default=conf.RESOURCE()):
+        wanted = resource or conf.RESOURCE() or "no resource in particular"
+        raise InvalidToken(
+            "the access token is for another resource",
+            detail=f"{bearer.source}: for {sorted(bearer.audience) or 'no resource in particular'}, not {wanted}",
+        )
+
+
 def user_of(bearer: Bearer, *required_scope: str) -> AbstractBaseUser:
     """
     The user of a token.
@@ -191,6 +217,7 @@ def _admit(request: HttpRequest, guard: Guard) -> HttpResponse | None:
     """Put the token's owner onto a request; what to answer instead if it brings no good token."""
     try:
         found = bearer_of(ProgramRequest.of(request), now=timezone.now())
+        refuse_others(found, guard.resource)
         if not guard.allow_clients:
             user_of(found, *guard.scope)
         refuse_less(found, *guard.scope)

@@ -23,7 +23,8 @@ class Bearer:
     What an access token stands for, proven and alive.
 
     user is None, and grant_id too, if the token is a client's own (RFC 6749 section 4.4). scope is what this token may do now;
-    expires_at is aware. openid has the sign-in that it came from, if OpenID Connect or a certain sign-in was asked for.
+    expires_at is aware. audience has the identifiers of the resources that it is for, none if it was asked for without any
+    (RFC 8707). openid has the sign-in that it came from, if OpenID Connect or a certain sign-in was asked for.
     """
 
     user: AbstractBaseUser | None
@@ -33,6 +34,7 @@ class Bearer:
     grant_id: UUID | None
     token_id: UUID
     expires_at: datetime
+    audience: frozenset[str] = frozenset()
     openid: Context | None = field(default=None, repr=False)
 
     @property
@@ -75,6 +77,7 @@ def _verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Be
         grant_id=grant.pk,
         token_id=token.token_id,
         expires_at=datetime.fromtimestamp(token.expires_at, UTC),
+        audience=frozenset(token.audience),
         openid=Context.load(grant.openid),
     )
 
@@ -102,6 +105,7 @@ def _verify_own(unverified: Unverified[AccessToken], *, now: datetime) -> Bearer
         grant_id=None,
         token_id=token.token_id,
         expires_at=datetime.fromtimestamp(token.expires_at, UTC),
+        audience=frozenset(token.audience),
     )
 
 

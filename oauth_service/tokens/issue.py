@@ -13,6 +13,7 @@ from ..protocol.openid import Context
 from ..protocol.reply_to import ReplyTo
 from ..protocol.secret import Secret
 from ..protocol.token_response import TokenResponse
+from .resources import Resources
 
 
 def code(
@@ -81,20 +82,23 @@ def tokens(
     )
 
 
-def own_token(client: ClientRow, *, scope: str, now: datetime) -> TokenResponse:
+def own_token(client: ClientRow, *, scope: str, now: datetime, resources: Resources | None = None) -> TokenResponse:
     """
     Make an access token that is the client's own (RFC 6749 section 4.4.3). Nothing is stored: it hangs on the client's row.
 
     Args:
         scope: of the token, for good; what is taken from the client later is lost to it, what is given is not added.
+        resources: that it is for; None for none in particular.
     """
-    lifetime = access_token_lifetime(client)
+    resources = resources or Resources()
+    lifetime = resources.lifetime(client) or conf.ACCESS_TOKEN_LIFETIME()
     token = sealed.AccessToken(
         row_id=client.row_id,
         token_id=uuid.uuid4(),
         expires_at=int((now + lifetime).timestamp()),
         scope=scope,
         is_own=True,
+        audience=resources.audience,
     )
     return TokenResponse(
         access_token=Secret(_seal(token, Client.objects.own_secret(client))),

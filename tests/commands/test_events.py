@@ -59,6 +59,8 @@ RUNS: dict[str, list[tuple[Callable[[], list[str]], str]]] = {
         (lambda: ["app", "--at-once"], "administered"),
     ],
     "list_clients": [(list, "")],
+    "create_resource": [(lambda: ["https://api.example/", "--name=API"], "administered")],
+    "list_resources": [(list, "")],
     "end_own_tokens": [(lambda: ["app"], "administered")],
     "show_client": [(lambda: ["app"], "")],
     "oauth_doctor": [(list, "")],

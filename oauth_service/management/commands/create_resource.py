@@ -1,0 +1,55 @@
+"""manage.py create_resource -- register an API that tokens can be asked for."""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError
+
+from oauth_service.management import clients
+from oauth_service.management.recorded import RecordedCommand
+from oauth_service.models import Resource
+from oauth_service.models.resource import lines_of
+
+
+class Command(RecordedCommand):
+    """Register a resource."""
+
+    help = "Register an API, so that clients can ask for tokens for it alone (RFC 8707)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("identifier", help="absolute URI without a fragment")
+        parser.add_argument("--name", required=True, help="what people see when an app asks for it")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            default=[],
+            metavar="NAME=WORDS",
+            help="a scope, and what it lets an app do; repeat it for each one",
+        )
+        parser.add_argument("--client", action="append", default=[], help="client_id of who may ask; repeat it")
+        parser.add_argument("--for-all", action="store_true", help="every client may ask for it")
+        parser.add_argument("--access-token-lifetime", type=clients.seconds, metavar="SECONDS")
+
+    @clients.needs_tables
+    def handle(self, *args: Any, **options: Any) -> None:
+        if wordless := [each for each in options["scope"] if not all(each.partition("="))]:
+            raise CommandError(f"--scope: {wordless[0]} must be NAME=WORDS.")
+        chosen = [clients.by_id(client_id) for client_id in options["client"]]
+        lifetime = options["access_token_lifetime"]
+        resource = Resource(
+            identifier=options["identifier"],
+            name=options["name"],
+            scopes=lines_of((name, words) for name, _, words in (each.partition("=") for each in options["scope"])),
+            is_for_all=options["for_all"],
+            access_token_lifetime=None if lifetime is None else timedelta(seconds=lifetime),
+        )
+        try:
+            resource.full_clean()
+        except ValidationError as refusal:
+            raise CommandError(clients.in_lines(refusal)) from refusal
+        resource.save(force_insert=True)
+        resource.clients.set(chosen)
+        self.announce("added", "resource", object_id=resource.pk, changes=f"identifier: {resource.identifier}")
+        self.stdout.write(f"Registered {resource.identifier}. Name it in protect(resource=...).")

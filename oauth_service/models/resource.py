@@ -1,0 +1,183 @@
+"""Resource: an API that tokens are asked for (RFC 8707)."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from ..database import PrimaryManager
+from ..protocol import resource_indicators, scope
+from ..protocol.errors import InvalidScope
+from ..protocol.lifecycle import LONGEST_LIFETIME
+from .client import Client
+
+
+class TokenFormat(models.TextChoices):
+    """What its access tokens are."""
+
+    OPAQUE = "opaque", _("Opaque: this server is asked, and a token can end at once")
+    JWT = "jwt", _("JWT: the API verifies it by itself")
+
+
+def validate_identifier(text: str) -> None:
+    """
+    Hold an identifier against RFC 8707 section 2.
+
+    Raises:
+        ValidationError: it cannot be one.
+    """
+    if fault := resource_indicators.fault_of(text):
+        raise ValidationError(f"{text} {fault}.")
+
+
+def validate_scopes(text: str) -> None:
+    """
+    Hold a list of scopes with their words, one a line, against RFC 6749 section 3.3.
+
+    Raises:
+        ValidationError: a line without words, a scope that cannot be one, or a repeat.
+    """
+    names = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, _space, words = line.partition(" ")
+        try:
+            scope.parse(name)
+        except InvalidScope as fault:
+            raise ValidationError(f"{name}: {fault}") from fault
+        if not words.strip():
+            raise ValidationError(_("%(name)s has no words for people."), params={"name": name})
+        names.append(name)
+    if len(set(names)) < len(names):
+        raise ValidationError(_("A scope stands there twice."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceRow:
+    """
+    A resource that a client may ask for.
+
+    Attributes:
+        words: what each of its scopes lets an app do.
+        access_token_lifetime: None for the client's, or the server's.
+    """
+
+    identifier: str
+    name: str
+    words: Mapping[str, str]
+    access_token_lifetime: timedelta | None
+
+
+class ResourceManager(PrimaryManager["Resource"]):
+    """Reads of resources."""
+
+    def for_client(self, identifiers: Collection[str], client_pk: int) -> tuple[ResourceRow, ...]:
+        """
+        Those that are active and that a client may ask for, in one statement.
+
+        Args:
+            identifiers: without any of them there is no statement.
+        """
+        if not identifiers:
+            return ()
+        chosen = self.model.clients.through.objects.using(self.db).filter(
+            resource_id=models.OuterRef("pk"), client_id=client_pk
+        )
+        allowed = models.Q(is_for_all=True) | models.Exists(chosen)
+        found = {
+            each.identifier: each.row() for each in self.filter(allowed, identifier__in=identifiers, is_active=True)
+        }
+        return tuple(found[identifier] for identifier in identifiers if identifier in found)
+
+    def scope_names(self) -> set[str]:
+        """Every scope of every resource."""
+        return {name for each in self.all() for name in each.words()}
+
+
+class Resource(models.Model):
+    """An API: its tokens are for it alone, have its scopes and live as long as it says."""
+
+    TokenFormat = TokenFormat
+
+    identifier = models.CharField(
+        _("identifier"),
+        max_length=resource_indicators.LONGEST_IDENTIFIER,
+        unique=True,
+        validators=[validate_identifier],
+        help_text=_("Absolute URI of the API, without a fragment. Compared character by character."),
+    )
+    name = models.CharField(_("name"), max_length=100, help_text=_("What people see when an app asks for it."))
+    scopes = models.TextField(
+        _("scopes"),
+        blank=True,
+        validators=[validate_scopes],
+        help_text=_("One a line: the scope, a space, and what it lets an app do, in words for people."),
+    )
+    token_format = models.CharField(
+        _("token format"), max_length=6, choices=TokenFormat.choices, default=TokenFormat.OPAQUE
+    )
+    access_token_lifetime = models.DurationField(
+        _("access token lifetime"), null=True, blank=True, help_text=_("Empty for that of the client.")
+    )
+    is_for_all = models.BooleanField(
+        _("for every client"),
+        default=False,
+        help_text=_("Whether every client may ask for it; otherwise those that are chosen."),
+    )
+    clients = models.ManyToManyField(
+        Client,
+        blank=True,
+        related_name="resources",
+        verbose_name=_("clients"),
+        help_text=_("Who may ask for it, unless it is for every client."),
+    )
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Switch off to let nobody ask for it any more.")
+    )
+
+    objects = ResourceManager()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("resource")
+        verbose_name_plural = _("resources")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """
+        Hold the columns against what this server can do.
+
+        Raises:
+            ValidationError: by column.
+        """
+        if self.token_format == TokenFormat.JWT:
+            raise ValidationError(
+                {"token_format": _("JWT access tokens are not available on this server yet: choose opaque.")}
+            )
+        lifetime = self.access_token_lifetime
+        if lifetime is not None and not timedelta(seconds=1) <= lifetime <= LONGEST_LIFETIME:
+            sentence = f"A lifetime is one second or more, and {LONGEST_LIFETIME.days} days at most."
+            raise ValidationError({"access_token_lifetime": sentence})
+
+    def words(self) -> dict[str, str]:
+        """What each of its scopes lets an app do."""
+        lines = filter(None, map(str.strip, self.scopes.splitlines()))
+        return {name: words.strip() for name, _space, words in (line.partition(" ") for line in lines)}
+
+    def row(self) -> ResourceRow:
+        """What a token request asks of it."""
+        return ResourceRow(
+            identifier=self.identifier,
+            name=self.name,
+            words=self.words(),
+            access_token_lifetime=self.access_token_lifetime,
+        )
+
+
+def lines_of(words: Iterable[tuple[str, str]]) -> str:
+    """Scopes with their words as the column keeps them."""
+    return "\n".join(f"{name} {text}" for name, text in words)

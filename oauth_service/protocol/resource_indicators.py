@@ -1,0 +1,68 @@
+"""Resource indicators: for which API a token is asked for (RFC 8707)."""
+
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from .errors import InvalidTarget
+from .parameters import Parameters
+
+PARAMETER = "resource"
+MOST_RESOURCES = 5  # of one request: each stands in the token, and headers are only so long
+LONGEST_IDENTIFIER = 255
+
+
+def fault_of(identifier: str) -> str:
+    """
+    Why a text cannot identify a resource; "" if it can.
+
+    "Its value MUST be an absolute URI [...] The URI MUST NOT include a fragment component" (section 2).
+    """
+    if len(identifier) > LONGEST_IDENTIFIER:
+        return f"is longer than {LONGEST_IDENTIFIER} characters"
+    if not identifier.isascii() or not identifier.isprintable() or any(each in identifier for each in ' "<>\\^`{|}'):
+        return "has characters that no URI has"
+    if "#" in identifier:
+        return "has a fragment"
+    try:
+        parts = urlsplit(identifier)
+    except ValueError:
+        return "is no URI"
+    if (
+        not parts.scheme
+        or not (parts.netloc or parts.path)
+        or (parts.scheme in ("http", "https") and not parts.hostname)
+    ):
+        return "is not absolute"
+    return ""
+
+
+def requested(parameters: Parameters) -> tuple[str, ...]:
+    """
+    The resources that a request names, in its order and each once; () for none in particular.
+
+    Raises:
+        InvalidTarget: malformed, or too many.
+    """
+    named = tuple(dict.fromkeys(parameters.get_all(PARAMETER)))
+    if len(named) > MOST_RESOURCES:
+        raise InvalidTarget(f"more than {MOST_RESOURCES} resources were named")
+    for identifier in named:
+        if fault := fault_of(identifier):
+            raise InvalidTarget(
+                "resource must be an absolute URI without a fragment", detail=f"{identifier[:200]!r} {fault}"
+            )
+    return named
+
+
+def is_for(audience: Collection[str], resource: str, *, default: str) -> bool:
+    """
+    Tell whether a token may be used at a resource.
+
+    Args:
+        audience: of the token; empty if it was asked for without a resource.
+        resource: that is guarded; "" for the default.
+        default: the resource of whoever names none; "" if the server has none, and then a token with an audience is for
+            others.
+    """
+    wanted = resource or default
+    return wanted in audience if audience else wanted == default
