@@ -20,11 +20,12 @@ class OAuthServiceConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth import get_user_model
         from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
-        from django.db.models.signals import pre_delete
+        from django.db.models.signals import post_delete, pre_delete
 
         from . import checks, conf
         from .models.client import Client
         from .models.consent import lock_owner_before_delete
+        from .models.trusted_issuer import forget_deleted_client
         from .people import authentication, logout
         from .watch import audit
 
@@ -38,6 +39,8 @@ class OAuthServiceConfig(AppConfig):
         users, clients = _by_every_name(get_user_model()), _by_every_name(Client)
         for owner in (*users, *clients):
             pre_delete.connect(lock_owner_before_delete, sender=owner, dispatch_uid="oauth_service.hold_owner")
+        for client in clients:
+            post_delete.connect(forget_deleted_client, sender=client, dispatch_uid="oauth_service.trusted_issuer")
         audit.connect(users)
         if conf.END_CONNECTIONS_ON_PASSWORD_CHANGE():
             from .people import new_password

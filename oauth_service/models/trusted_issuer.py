@@ -6,9 +6,10 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .. import database
 from ..database import PrimaryManager
 from ..protocol import issuer_jwt
-from .client import WebAddressField, validate_jwks
+from .client import Client, WebAddressField, validate_jwks
 
 
 class Purpose(models.TextChoices):
@@ -25,6 +26,17 @@ class TrustedIssuerManager(PrimaryManager["TrustedIssuer"]):
     def believed(self, issuer: str) -> "TrustedIssuer | None":
         """The issuer of a JWT, in one statement; None if there is none that is switched on."""
         return self.filter(issuer=issuer, is_active=True).first()
+
+    def forget_client(self, client_id: str) -> None:
+        """Take a client out of every list: one that gets its client ID later must not inherit its trust."""
+
+        def forget() -> None:
+            for issuer in self.select_for_update().filter(clients__contains=client_id).order_by("pk"):
+                if issuer.serves(client_id):
+                    issuer.clients = "\n".join(name for name in issuer.clients.split() if name != client_id)
+                    issuer.save(update_fields=["clients"])
+
+        database.run_transaction(forget)
 
 
 class TrustedIssuer(models.Model):
@@ -106,3 +118,8 @@ class TrustedIssuer(models.Model):
     def serves(self, client_id: str) -> bool:
         """Tell whether a client may present its JWTs."""
         return client_id in self.clients.split()
+
+
+def forget_deleted_client(sender: type[models.Model], instance: Client, **_: object) -> None:
+    """Take a client that was deleted out of every list (post_delete)."""
+    TrustedIssuer.objects.forget_client(instance.client_id)

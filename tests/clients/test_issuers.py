@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 from django.utils import timezone
@@ -17,7 +18,7 @@ from pytest_django import Settings
 from oauth_service import conf
 from oauth_service.clients import key_sets
 from oauth_service.clients.issuers import VerifiedJWT, verify_issuer_jwt
-from oauth_service.models import Client, TrustedIssuer
+from oauth_service.models import AuditEvent, Client, TrustedIssuer
 from oauth_service.protocol.issuer_jwt import TYPES
 from oauth_service.protocol.jwt import InvalidJWT
 from oauth_service.web.requests import ProgramRequest
@@ -168,6 +169,36 @@ def test_an_issuer_that_is_switched_off_is_not_believed(idp: Issuer, purpose: st
     TrustedIssuer.objects.update(is_active=False)
     with pytest.raises(InvalidJWT, match="no active issuer"):
         idp.verify(idp.jwt(purpose), purpose)
+
+
+@pytest.mark.parametrize("by", ["instance", "queryset", "admin"])
+def test_a_later_client_of_the_same_name_inherits_no_trust(
+    idp: Issuer, public_app: Client, staff: Browser, by: str
+) -> None:
+    """A client ID that was deleted may be given again."""
+    TrustedIssuer.objects.update(clients=f"{public_app.client_id}\n{idp.client.client_id}\npublic_app_2")
+    if by == "instance":
+        public_app.delete()
+    elif by == "queryset":
+        Client.objects.filter(pk=public_app.pk).delete()
+    else:
+        staff.post(f"/admin/oauth_service/client/{public_app.pk}/delete/", {"post": "yes"})
+    assert not Client.objects.filter(client_id="public_app").exists()
+    assert TrustedIssuer.objects.get().clients == f"{idp.client.client_id}\npublic_app_2"
+
+
+def test_no_row_but_an_event_keeps_the_name_of_a_deleted_client(idp: Issuer, presc_man: Client) -> None:
+    """Whatever is registered for a client goes with it, in every table that there is or will be."""
+    presc_man.delete()
+    kept = [
+        f"{model.__name__}.{name}"
+        for model in apps.get_app_config("oauth_service").get_models()
+        if model is not AuditEvent
+        for row in model._default_manager.all().values()
+        for name, value in row.items()
+        if "presc_man_123" in str(value)
+    ]
+    assert kept == []
 
 
 def test_another_audience_is_for_token_exchange_alone(idp: Issuer) -> None:
