@@ -86,6 +86,12 @@ RESOURCE = Setting(
     "Identifier of the API that guarded views belong to unless they name another by `protect(resource=…)`. A token that was "
     "asked for without `resource` is for it. [resources.md](resources.md) says more.",
 )
+INTROSPECTION = Setting(
+    "OAUTH_SERVICE_INTROSPECTION",
+    bool,
+    False,
+    "Whether APIs and clients may ask `/introspect/` about tokens. [introspection.md](introspection.md) says more.",
+)
 AUTHORIZATION_CODE_LIFETIME = Setting(
     "OAUTH_SERVICE_AUTHORIZATION_CODE_LIFETIME",
     timedelta,

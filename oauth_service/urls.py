@@ -16,6 +16,7 @@ from .endpoints.device_authorization import device_authorization
 from .endpoints.discovery import discovery
 from .endpoints.end_session import end_session
 from .endpoints.healthz import healthz
+from .endpoints.introspect import introspect
 from .endpoints.jwks import jwks
 from .endpoints.login import login
 from .endpoints.logo import logo
@@ -45,6 +46,7 @@ urlpatterns = [
     *_both("device/", device, "device"),
     *_both("userinfo/", userinfo, "userinfo"),
     *_both("oauth/revoke/", revoke, "revoke"),
+    *_both("introspect/", introspect, "introspect"),
     *_both("oauth/deauthorise/", deauthorise, "deauthorise"),
     *_both("oauth/logout/", end_session, "end_session"),
     path("oauth/logo/<str:client_id>", logo, name="logo"),

@@ -1,6 +1,6 @@
 """
-A way in beside Django's handler (PEP 3333): /token/, /userinfo/, /oauth/revoke/ and /device-authorization/ without middleware and
-URL resolving, and of GET /authorise/ what is answered at once, because this user has allowed it before.
+A way in beside Django's handler (PEP 3333): /token/, /userinfo/, /oauth/revoke/, /introspect/ and /device-authorization/ without
+middleware and URL resolving, and of GET /authorise/ what is answered at once, because this user has allowed it before.
 
     application = direct(get_wsgi_application())
 
@@ -153,7 +153,12 @@ def _ways() -> Iterator[tuple[str, Route]]:
     from .endpoints.token import token
     from .endpoints.userinfo import userinfo
 
-    for endpoint in (token, userinfo, revoke, device_authorization):
+    endpoints = [token, userinfo, revoke, device_authorization]
+    if conf.INTROSPECTION():
+        from .endpoints.introspect import introspect
+
+        endpoints.append(introspect)
+    for endpoint in endpoints:
         yield from _both(endpoint, Route(partial(_program, endpoint.answer), OF_PROGRAMS))
     if _no_middleware_has_a_say() and conf.ISSUER():
         store = import_module(settings.SESSION_ENGINE).SessionStore

@@ -107,6 +107,11 @@ class Application:
         body = {"token": token, "client_id": self.client.client_id, "client_secret": SECRET} | changes
         return self.post("/oauth/revoke/", without_empty(body), as_form=as_form, authorization=authorization)
 
+    def introspect(self, token: str, *, as_form: bool = True, authorization: str = "", **changes: str) -> Any:
+        """POST /introspect/."""
+        body = {"token": token, "client_id": self.client.client_id, "client_secret": SECRET} | changes
+        return self.post("/introspect/", without_empty(body), as_form=as_form, authorization=authorization)
+
 
 @dataclass
 class Caller:

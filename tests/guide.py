@@ -95,6 +95,10 @@ class Guide:
         """Step 9, endpoint 1: POST /oauth/revoke/."""
         return self.application.revoke(token, as_form=as_form, authorization=authorization, **changes)
 
+    def introspect(self, token: str, *, as_form: bool = True, authorization: str = "", **changes: str) -> Any:
+        """POST /introspect/, which the guide does not have."""
+        return self.application.introspect(token, as_form=as_form, authorization=authorization, **changes)
+
     def deauthorise(self) -> Any:
         """Step 9, endpoint 2: POST /oauth/deauthorise/ with Alice's session."""
         return self.person.deauthorise(self.client.client_id)

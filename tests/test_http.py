@@ -21,6 +21,7 @@ FOR_PROGRAMS = {
     "/token/": "POST, OPTIONS",
     "/userinfo/": "GET, POST, HEAD, OPTIONS",
     "/oauth/revoke/": "POST, OPTIONS",
+    "/introspect/": "POST, OPTIONS",
     "/.well-known/oauth-authorization-server": "GET, HEAD, OPTIONS",
 }
 FOR_PEOPLE = {

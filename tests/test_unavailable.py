@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db import InterfaceError, InternalError, OperationalError, ProgrammingError
 from django.test import Client as Browser
 from psycopg import errors
+from pytest_django import Settings
 
 from tests.database import connection
 from tests.guide import FORM, Guide
@@ -43,13 +44,15 @@ def failing(failure: Exception, *, at: str = "") -> Iterator[None]:
 
 
 @pytest.mark.parametrize("away", AWAY)
-def test_a_database_that_is_away_is_a_503_for_programs(guide: Guide, away: str) -> None:
+def test_a_database_that_is_away_is_a_503_for_programs(guide: Guide, settings: Settings, away: str) -> None:
     """With the seconds after which to try again, and without the driver's words: they name hosts and statements."""
+    settings.OAUTH_SERVICE_INTROSPECTION = True
     tokens = guide.tokens()
     calls = {
         "exchange": partial(guide.exchange, guide.code()),
         "refresh": partial(guide.refresh, tokens["refresh_token"]),
         "userinfo": partial(guide.userinfo, tokens["access_token"]),
+        "introspect": partial(guide.introspect, tokens["access_token"]),
         "revoke": partial(guide.revoke, tokens["access_token"]),
     }
     for name, call in calls.items():

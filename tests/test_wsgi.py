@@ -26,7 +26,7 @@ MIDDLEWARE_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 UNREADABLE = "text/plain; x*=nothing'en'%41"  # RFC 2231, of an encoding that does not exist
-DIFFERENT_EACH_TIME = ("access_token", "refresh_token", "reference")
+DIFFERENT_EACH_TIME = ("access_token", "refresh_token", "reference", "iat", "exp", "jti")
 
 Send = Callable[[Browser, dict[str, Any]], Any]
 
@@ -72,6 +72,11 @@ REQUESTS: dict[str, Send] = {
         "/userinfo/", headers={"Authorization": f"Bearer {own_token(program)}"}
     ),
     "revoke": post("/oauth/revoke/", token="{access_token}", **CREDENTIALS),
+    "introspect": post("/introspect/", token="{access_token}", **CREDENTIALS),
+    "introspect, no slash": post("/introspect", token="{refresh_token}", **CREDENTIALS),
+    "introspect, unknown": post("/introspect/", token="AT_unknown", **CREDENTIALS),
+    "introspect, wrong secret": post("/introspect/", token="x", client_id="presc_man_123", client_secret="wrong"),
+    "introspect, GET": lambda program, tokens: program.get("/introspect/"),
     "revoke, unknown": post("/oauth/revoke/", token="AT_unknown", **CREDENTIALS),
 }
 
@@ -87,8 +92,10 @@ def comparable(response: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_the_answer_is_the_same(guide: Guide, name: str) -> None:
+@pytest.mark.parametrize("has_introspection", [True, False], ids=["with introspection", "without"])
+def test_the_answer_is_the_same(guide: Guide, settings: LazySettings, name: str, has_introspection: bool) -> None:
     """Status, headers and body: no client can tell, and what Django's security middleware adds is there too."""
+    settings.OAUTH_SERVICE_INTROSPECTION = has_introspection
     guide.client.grant_types += " client_credentials"
     guide.client.save()
     answers = [comparable(REQUESTS[name](program, guide.tokens())) for program in (Browser(), Program())]

@@ -19,7 +19,7 @@ from ..clients import logo
 from ..models import Client
 from ..protocol.secret import Secret
 from ..web.reports import nothing_reported
-from .forms import EXPERT_FIELDS, OPENID_FIELDS, SIGN_OUT_FIELDS, ClientForm
+from .forms import EXPERT_FIELDS, INTROSPECTION_FIELDS, OPENID_FIELDS, SIGN_OUT_FIELDS, ClientForm
 from .live_grants import CountedDeletion, count_of_live
 
 
@@ -70,6 +70,8 @@ class ClientAdmin(CountedDeletion):
         people, *others = self.fieldsets
         if logo.is_available():
             people = (people[0], {"fields": (*people[1]["fields"], "logo_uri")})
+        if conf.INTROSPECTION():
+            others.append((_("Introspection"), {"classes": ("collapse",), "fields": INTROSPECTION_FIELDS}))
         return (people, *others, *openid, *([(None, {"fields": ("created_at",)})] if obj else []))
 
     @admin.display(description=_("kind"), ordering="client_type")

@@ -51,6 +51,7 @@ SIGN_OUT_FIELDS = (
     *("frontchannel_logout_uri", "frontchannel_logout_session_required"),
 )
 KEY_FIELDS = ("token_endpoint_auth_signing_alg", "jwks", "jwks_uri")
+INTROSPECTION_FIELDS = ("introspection_resources",)
 EXPERT_FIELDS = (
     "token_endpoint_auth_method",
     *KEY_FIELDS,
@@ -101,6 +102,7 @@ class ClientForm(forms.ModelForm):
             "remembers_consent",
             *OPENID_FIELDS,
             *SIGN_OUT_FIELDS,
+            *INTROSPECTION_FIELDS,
             *EXPERT_FIELDS,
         )
         help_texts = {

@@ -26,6 +26,7 @@ _NAMES = {
     "requires_pkce": "pkce",
     "remembers_consent": "remember-consent",
     "grant_types": "grant-type",
+    "introspection_resources": "introspection-resource",
     "default_acr_values": "default-acr-value",
 }
 _ALSO = {"client_uri": ("--client-uri",)}

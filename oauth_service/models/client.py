@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import conf, database
 from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
-from ..protocol import client_authentication, client_metadata, jwk_set, redirect_uri, scope
+from ..protocol import client_authentication, client_metadata, jwk_set, redirect_uri, resource_indicators, scope
 from ..protocol.errors import InvalidScope
 from ..protocol.sealed import SECRET_BYTES
 from ..protocol.secret import Secret
@@ -63,6 +63,18 @@ def validate_redirect_uris(text: str) -> None:
     """
     faults = [(uri, redirect_uri.fault_of(uri)) for uri in text.split()]
     if errors := [ValidationError(f"{uri} {fault}.") for uri, fault in faults if fault]:
+        raise ValidationError(errors)
+
+
+def validate_identifiers(text: str) -> None:
+    """
+    Hold every line of a list of resources against what identifies one (RFC 8707 section 2).
+
+    Raises:
+        ValidationError: one message for each line that cannot.
+    """
+    faults = [(line, resource_indicators.fault_of(line)) for line in text.split()]
+    if errors := [ValidationError(f"{line[:100]} {fault}.") for line, fault in faults if fault]:
         raise ValidationError(errors)
 
 
@@ -154,6 +166,7 @@ class ClientRules:
     backchannel_logout_uri: Any
     frontchannel_logout_uri: Any
     token_endpoint_auth_method: Any
+    introspection_resources: Any
 
     @property
     def uses_secret(self) -> bool:
@@ -179,6 +192,11 @@ class ClientRules:
     def redirect_uri_list(self) -> tuple[str, ...]:
         """The registered redirect URIs."""
         return tuple(self.redirect_uris.split())
+
+    @property
+    def introspection_resource_list(self) -> tuple[str, ...]:
+        """The identifiers of the resources that are its own (RFC 7662 section 4)."""
+        return tuple(self.introspection_resources.split())
 
     @property
     def hears_of_sign_outs(self) -> bool:
@@ -240,6 +258,7 @@ class _Columns(NamedTuple):
     default_acr_values: str
     backchannel_logout_uri: str
     frontchannel_logout_uri: str
+    introspection_resources: str
 
 
 class ClientRow(ClientRules, _Columns):
@@ -463,6 +482,14 @@ class Client(ClientRules, models.Model):
     backchannel_logout_session_required = models.BooleanField(_("back-channel logout needs sid"), default=False)
     frontchannel_logout_uri = WebAddressField(_("front-channel logout URI"), blank=True)
     frontchannel_logout_session_required = models.BooleanField(_("front-channel logout needs sid"), default=False)
+    introspection_resources = models.TextField(
+        _("APIs of its own"),
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_identifiers],
+        help_text=_("Identifiers, one a line. It may ask about every token that is for one of them (introspection)."),
+    )
     secret_hash = SecretCharField(max_length=255, blank=True, editable=False)
     previous_secret_hash = SecretCharField(max_length=255, blank=True, editable=False)
     own_secret = SecretBinaryField(max_length=SECRET_BYTES, null=True, default=new_own_secret, editable=False)

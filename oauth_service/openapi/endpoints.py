@@ -160,6 +160,27 @@ def revoke(_: Server) -> PathItem:
     )
 
 
+def introspect(_: Server) -> PathItem:
+    """Token introspection (RFC 7662)."""
+    return PathItem.for_programs(
+        post=Operation(
+            id="introspect",
+            summary="Ask about a token of this client, or for an API of its own.",
+            body=body("IntrospectionRequest"),
+            responses={
+                "200": answers.in_json("What the token is good for (RFC 7662 section 2.2).", "Introspection"),
+                "400": answers.refusal("Refused.", "invalid_request"),
+                "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
+                "404": answers.empty("Introspection is off."),
+                **answers.TOO_LONG,
+                **answers.TOO_MANY_FAILURES,
+                **answers.FAILURE,
+            },
+            security=({"client_secret_basic": []}, {}),
+        )
+    )
+
+
 def deauthorise(_: Server) -> PathItem:
     """A person cuts an app off."""
     return PathItem.for_people(
@@ -428,6 +449,7 @@ PATHS: Mapping[str, Callable[[Server], PathItem]] = {
     "/device/": device,
     "/userinfo/": userinfo,
     "/oauth/revoke/": revoke,
+    "/introspect/": introspect,
     "/oauth/deauthorise/": deauthorise,
     "/oauth/logout/": end_session,
     "/oauth/logo/{client_id}": logo,

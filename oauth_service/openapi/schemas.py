@@ -91,6 +91,7 @@ def _schemas(server: Server) -> JsonObject:
             },
             required=("access_token", "token_type", "expires_in", "scope"),
         ),
+        "Introspection": _introspection(),
         "Claims": _object(
             "What the scope of the access token covers; a project can tell more.",
             {
@@ -114,12 +115,14 @@ def _schemas(server: Server) -> JsonObject:
                 "token_endpoint": URL,
                 "userinfo_endpoint": URL,
                 "revocation_endpoint": URL,
+                "introspection_endpoint": URL,
                 "scopes_supported": WORDS,
                 "response_types_supported": WORDS,
                 "response_modes_supported": WORDS,
                 "grant_types_supported": WORDS,
                 "token_endpoint_auth_methods_supported": WORDS,
                 "revocation_endpoint_auth_methods_supported": WORDS,
+                "introspection_endpoint_auth_methods_supported": WORDS,
                 "code_challenge_methods_supported": WORDS,
                 "authorization_response_iss_parameter_supported": {"type": "boolean"},
             },
@@ -204,6 +207,12 @@ def _requests(server: Server) -> JsonObject:
             required=("token",),
             values=STRING,
         ),
+        "IntrospectionRequest": _object(
+            "RFC 7662 section 2.1.",
+            {"token": STRING, "token_type_hint": {"type": "string", "description": "Not needed."}, **CLIENT},
+            required=("token",),
+            values=STRING,
+        ),
         "AuthorizationRequest": _object(
             "With response_type an authorization request (OpenID Connect Core section 3.1.2.1); without it the answer "
             "of the person, from our own page.",
@@ -234,6 +243,26 @@ def _requests(server: Server) -> JsonObject:
         ),
         "SignOut": _object("Nothing but the proof that it is our own form.", token, values=STRING),
     }
+
+
+def _introspection() -> JsonObject:
+    seconds: JsonObject = {"type": "integer", "description": "Seconds since the epoch."}
+    members: dict[str, JsonObject] = {
+        "active": {"type": "boolean", "description": "If it is false, there is no other member."},
+        "scope": STRING,
+        "client_id": STRING,
+        "username": STRING,
+        "token_type": {"const": "Bearer"},
+        "exp": seconds,
+        "iat": seconds,
+        "sub": STRING,
+        "aud": {"type": ["string", "array"], "items": STRING},
+        "iss": URL,
+        "jti": STRING,
+        "auth_time": seconds,
+        "acr": STRING,
+    }
+    return _object("RFC 7662 section 2.2.", members, required=("active",))
 
 
 # Parameters of token requests that are more than a string.

@@ -81,6 +81,7 @@ MEMBERS: tuple[Member, ...] = (
     _plain("remembers_consent", Kind.FLAG, "whether people who allowed all it asks for are not asked again"),
     _plain("access_token_lifetime", Kind.SECONDS, "seconds; without it the lifetime of the server"),
     _plain("refresh_token_lifetime", Kind.SECONDS, "seconds; without it the lifetime of the server"),
+    _plain("introspection_resources", Kind.LINES, "identifier of an API of its own: it may ask about tokens for that"),
     _openid("id_token_signed_response_alg", Kind.TEXT, "algorithm that signs its ID tokens"),
     _openid(
         "userinfo_signed_response_alg", Kind.TEXT, "algorithm that signs its userinfo answers; none for plain JSON"

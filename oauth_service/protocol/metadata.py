@@ -29,9 +29,7 @@ def document(
     signed: dict[str, object] = {}
     if verifies_assertions:
         methods += client_assertion.METHODS
-        algorithms = [
-            name for method in client_assertion.METHODS for name in client_assertion.algorithms_of(method, "")
-        ]
+        algorithms = _assertion_algorithms()
         signed = {
             f"{endpoint}_endpoint_auth_signing_alg_values_supported": algorithms for endpoint in ("token", "revocation")
         }
@@ -94,6 +92,26 @@ def of_openid_provider(
     if acr := list(acr_values):
         document["acr_values_supported"] = acr
     return document
+
+
+def of_introspection(*, introspection_endpoint: str, verifies_assertions: bool) -> dict[str, object]:
+    """
+    What a server adds that answers introspection (RFC 8414 section 2).
+
+    Args:
+        verifies_assertions: whether clients can authenticate by JWTs that they sign.
+    """
+    # Only confidential clients may ask.
+    methods = [name for name in client_authentication.METHODS if name != "none"]
+    members: dict[str, object] = {"introspection_endpoint": introspection_endpoint}
+    if verifies_assertions:
+        methods += client_assertion.METHODS
+        members["introspection_endpoint_auth_signing_alg_values_supported"] = _assertion_algorithms()
+    return members | {"introspection_endpoint_auth_methods_supported": methods}
+
+
+def _assertion_algorithms() -> list[str]:
+    return [name for method in client_assertion.METHODS for name in client_assertion.algorithms_of(method, "")]
 
 
 _OF_EVERY_ID_TOKEN = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid")

@@ -1,13 +1,12 @@
 """The one place where codes and tokens are made."""
 
-import uuid
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from .. import conf
 from ..models import AuthorisationRow, AuthorizationCode, Client, ClientRow
 from ..protocol import scope as scopes
-from ..protocol import sealed
+from ..protocol import sealed, token_id
 from ..protocol.authorization_request import AuthorizationRequest
 from ..protocol.openid import Context
 from ..protocol.reply_to import ReplyTo
@@ -64,7 +63,7 @@ def tokens(
     access_token = _seal(
         sealed.AccessToken(
             row_id=row.pk,
-            token_id=uuid.uuid4(),
+            token_id=token_id.new(now=now),
             expires_at=int((now + lifetime).timestamp()),
             scope="" if scope == row.scope else scope,
         ),
@@ -94,7 +93,7 @@ def own_token(client: ClientRow, *, scope: str, now: datetime, resources: Resour
     lifetime = resources.lifetime(client) or conf.ACCESS_TOKEN_LIFETIME()
     token = sealed.AccessToken(
         row_id=client.row_id,
-        token_id=uuid.uuid4(),
+        token_id=token_id.new(now=now),
         expires_at=int((now + lifetime).timestamp()),
         scope=scope,
         is_own=True,

@@ -46,6 +46,10 @@ def metadata_response(
         verifies_assertions=verifies_assertions,
         device_authorization_endpoint=url("device_authorization") if conf.DEVICE_AUTHORIZATION() else "",
     )
+    if conf.INTROSPECTION():
+        document |= metadata.of_introspection(
+            introspection_endpoint=url("introspect"), verifies_assertions=verifies_assertions
+        )
     if conf.is_openid():
         document |= metadata.of_openid_provider(
             jwks_uri=url("jwks"),

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 from django.db import transaction
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from oauth_service.models import purge
 from tests.database import ALIAS, connection
@@ -85,6 +86,16 @@ def test_a_revocation_costs_two_at_most(guide: Guide, kind: str) -> None:
     token = guide.tokens()[kind]
     with at_most(2):
         assert status(guide.revoke(token)) == 200
+
+
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+def test_an_introspection_costs_one_besides_its_client(guide: Guide, settings: Settings, kind: str) -> None:
+    """Who asks; then the token with all that it hangs on."""
+    settings.OAUTH_SERVICE_INTROSPECTION = True
+    token = guide.tokens()[kind]
+    guide.introspect(token)
+    with at_most(2):
+        assert guide.introspect(token).json()["active"]
 
 
 def test_authorising_what_is_remembered_costs_four_at_most(guide: Guide) -> None:

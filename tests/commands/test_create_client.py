@@ -176,6 +176,7 @@ def test_every_member_of_the_metadata_has_an_option(settings: Settings, monkeypa
         "remembers_consent": False,
         "access_token_lifetime": 600,
         "refresh_token_lifetime": 86400,
+        "introspection_resources": ["https://api.example/pills", "https://api.example/pets"],
         "id_token_signed_response_alg": "RS256",
         "userinfo_signed_response_alg": "RS256",
         "subject_type": "pairwise",

@@ -54,6 +54,7 @@ NAMES = {
         {"grant_type", "code", "redirect_uri", "client_id", "client_secret", "refresh_token", "scope", "code_verifier"}
     ),
     "/oauth/revoke": frozenset({"token", "client_id", "client_secret"}),
+    "/introspect": frozenset({"token", "client_id", "client_secret"}),
     "/oauth/deauthorise": frozenset({"client_id", "csrfmiddlewaretoken"}),
     "/login": frozenset({"username", "password", "next", "csrfmiddlewaretoken"}),
     "/logout": frozenset({"next", "csrfmiddlewaretoken"}),

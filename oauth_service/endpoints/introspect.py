@@ -1,0 +1,35 @@
+"""POST /introspect/ -- token introspection (RFC 7662)."""
+
+from django.utils import timezone
+
+from .. import conf
+from ..clients import authentication
+from ..protocol import client_authentication
+from ..protocol.errors import InvalidClient
+from ..protocol.secret import Secret
+from ..tokens import introspection
+from ..web.programs import ProgramResponse, program_endpoint
+from ..web.requests import ProgramRequest, body_parameters
+
+
+@program_endpoint("POST")
+def introspect(request: ProgramRequest) -> ProgramResponse:
+    """
+    Tell a client about a token of its own, or for a resource of its own; 404 if introspection is off.
+
+    token_type_hint is not needed: a token says by its prefix what it is (RFC 7662 section 2.1).
+    """
+    if not conf.INTROSPECTION():
+        return ProgramResponse(404)
+    parameters = body_parameters(request)
+    now = timezone.now()
+    parameters.refuse_repeats()
+    credentials = client_authentication.credentials(request.authorization, parameters)
+    client = authentication.authenticate(credentials, request, now=now)
+    if client.is_public:
+        # "the authorization server MUST require authentication of protected resources that need to access the introspection
+        # endpoint" (section 4).
+        raise InvalidClient("client authentication failed", detail=f"client {client.client_id}: it is public")
+    token = Secret(parameters.require("token"))
+    issuer = conf.issuer_of(request)
+    return ProgramResponse.of(introspection.introspect(token, client, issuer=issuer, now=now))

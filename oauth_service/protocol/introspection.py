@@ -1,0 +1,57 @@
+"""What introspection tells of a token, and whom (RFC 7662)."""
+
+from collections.abc import Collection
+
+INACTIVE: dict[str, object] = {"active": False}
+
+
+def may_ask(*, asker: str, issued_to: str, audience: Collection[str], own_resources: Collection[str]) -> bool:
+    """
+    Tell whether a client hears about a token: the one it was issued to, and the resource that it is for.
+
+    Args:
+        asker: client_id of who asks, authenticated.
+        issued_to: client_id of the token.
+        audience: identifiers of the resources that the token is for; empty for none in particular.
+        own_resources: identifiers of the resources that are the asker's own.
+
+    RFC 7662 section 4: an answer to just anybody would be an oracle for stolen tokens.
+    """
+    return asker == issued_to or not set(audience).isdisjoint(own_resources)
+
+
+def active(
+    *,
+    client_id: str,
+    scope: str,
+    sub: str,
+    iss: str,
+    username: str = "",
+    token_type: str = "",
+    exp: int | None = None,
+    iat: int | None = None,
+    aud: Collection[str] = (),
+    jti: str = "",
+    auth_time: int | None = None,
+    acr: str = "",
+) -> dict[str, object]:
+    """
+    The members of an active token (section 2.2; auth_time and acr: RFC 9470 section 6.2). What is empty is left out.
+
+    Args:
+        exp, iat, auth_time: seconds since the epoch.
+        aud: one is a string, several are an array, as in a JWT.
+    """
+    audience = sorted(aud)
+    optional: dict[str, object] = {
+        "username": username,
+        "token_type": token_type,
+        "exp": exp,
+        "iat": iat,
+        "aud": audience[0] if len(audience) == 1 else audience,
+        "jti": jti,
+        "auth_time": auth_time,
+        "acr": acr,
+    }
+    required: dict[str, object] = {"active": True, "client_id": client_id, "scope": scope, "sub": sub, "iss": iss}
+    return required | {name: value for name, value in optional.items() if value not in ("", None, [])}

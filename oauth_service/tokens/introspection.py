@@ -1,0 +1,100 @@
+"""A token looked at for a client that asks about it (RFC 7662): one statement, and nothing is changed."""
+
+from datetime import datetime
+
+from .. import conf
+from ..models import ClientRow, Grant
+from ..protocol import introspection, lifecycle, sealed, subject, token_id
+from ..protocol.errors import InvalidToken
+from ..protocol.introspection import INACTIVE
+from ..protocol.openid import Context
+from ..protocol.secret import Secret
+from . import access_token, issue
+
+# Whoever may see one of these at /userinfo/ may see the username.
+_SCOPES_OF_USERNAME = frozenset({"user", "profile"})
+
+
+def introspect(text: Secret, asker: ClientRow, *, issuer: str, now: datetime) -> dict[str, object]:
+    """
+    What a client hears about a token.
+
+    Args:
+        text: of an access token or a refresh token; it says by its prefix which it is.
+        asker: authenticated.
+
+    Returns:
+        the members of the answer; `active` false, and nothing else, for whatever is not a good token that the client may
+        know about (section 2.2).
+    """
+    if text.reveal().startswith(sealed.RefreshToken.prefix):
+        return _refresh_token(text, asker, issuer=issuer, now=now)
+    return _access_token(text, asker, issuer=issuer, now=now)
+
+
+def _access_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime) -> dict[str, object]:
+    try:
+        bearer = access_token.verify(text, now=now)
+    except InvalidToken:
+        return INACTIVE
+    # One that was asked for without a resource is for that of the server, if it has one.
+    audience = bearer.audience or frozenset(filter(None, [conf.RESOURCE()]))
+    if not introspection.may_ask(
+        asker=asker.client_id,
+        issued_to=bearer.client_id,
+        audience=audience,
+        own_resources=asker.introspection_resource_list,
+    ):
+        return INACTIVE
+    # A pairwise client must not learn who its sub is elsewhere.
+    is_named = bool(bearer.scope & _SCOPES_OF_USERNAME) and bearer.client.subject_type != "pairwise"
+    event = bearer.openid.event if bearer.openid else None
+    return introspection.active(
+        client_id=bearer.client_id,
+        scope=" ".join(sorted(bearer.scope)),
+        sub=_subject(bearer.user.pk, bearer.client) if bearer.user else bearer.client_id,
+        iss=issuer,
+        username=bearer.user.get_username() if bearer.user and is_named else "",
+        token_type="Bearer",
+        exp=int(bearer.expires_at.timestamp()),
+        iat=token_id.issued_at(bearer.token_id),
+        aud=audience,
+        jti=str(bearer.token_id),
+        auth_time=event.auth_time if event else None,
+        acr=event.acr if event else "",
+    )
+
+
+def _refresh_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime) -> dict[str, object]:
+    try:
+        unverified = sealed.read(sealed.RefreshToken, text.reveal())
+        if (grant := Grant.objects.row(unverified.row_id)) is None:
+            return INACTIVE
+        token = unverified.verify(conf.token_keys(), grant.secret)
+    except sealed.Unproven:
+        return INACTIVE
+    client = grant.client
+    # A resource has no business with refresh tokens. One that was rotated is over, and to ask about it is no use of it.
+    if client.pk != asker.pk or token.generation != grant.generation or not client.may_use("refresh_token"):
+        return INACTIVE
+    whole = conf.CONNECTION_LIFETIME()
+    ends_at = min(grant.expires_at, grant.created_at + whole) if whole else grant.expires_at
+    scope = issue.current_scope(grant.scope, client)
+    if lifecycle.fault_of(grant, now=now) or ends_at <= now or not scope:
+        return INACTIVE
+    context = Context.load(grant.openid)
+    has_end = ends_at - now < conf.NEVER / 2
+    return introspection.active(
+        client_id=client.client_id,
+        scope=scope,
+        sub=_subject(grant.user_id, client),
+        iss=issuer,
+        exp=int(ends_at.timestamp()) if has_end else None,
+        iat=int(grant.refreshed_at.timestamp()),
+        auth_time=context.event.auth_time if context else None,
+        acr=context.event.acr if context else "",
+    )
+
+
+def _subject(user_id: object, client: ClientRow) -> str:
+    return subject.subject_of(user_id, client, pairwise_key=conf.pairwise_key())
