@@ -1,10 +1,13 @@
-"""POST /introspect/ -- token introspection (RFC 7662)."""
+"""POST /introspect/ -- token introspection (RFC 7662), signed for whoever asks for it (RFC 9701)."""
+
+from datetime import datetime
 
 from django.utils import timezone
 
 from .. import conf
 from ..clients import authentication
 from ..protocol import client_authentication
+from ..protocol import introspection as rules
 from ..protocol.errors import InvalidClient
 from ..protocol.secret import Secret
 from ..tokens import introspection
@@ -32,4 +35,14 @@ def introspect(request: ProgramRequest) -> ProgramResponse:
         raise InvalidClient("client authentication failed", detail=f"client {client.client_id}: it is public")
     token = Secret(parameters.require("token"))
     issuer = conf.issuer_of(request)
-    return ProgramResponse.of(introspection.introspect(token, client, issuer=issuer, now=now))
+    members = introspection.introspect(token, client, issuer=issuer, now=now)
+    if conf.is_openid() and rules.wants_jwt(request.accept):
+        return _signed(rules.jwt_claims(members, issuer=issuer, asker=client.client_id, now=now), now=now)
+    return ProgramResponse.of(members)
+
+
+def _signed(claims: dict[str, object], *, now: datetime) -> ProgramResponse:
+    from ..tokens import keys  # a project without OpenID Connect never comes here
+
+    text = keys.sign(claims, algorithm=rules.ALGORITHM, typ=rules.TYP, now=now)
+    return ProgramResponse(200, text.encode(), (("Content-Type", rules.MEDIA_TYPE),))

@@ -25,7 +25,12 @@ ALLOW = header("The methods that it answers.")
 
 
 def in_json(
-    description: str, schema: str, *, headers: Mapping[str, JsonObject] | None = None, kept: bool = False
+    description: str,
+    schema: str,
+    *,
+    headers: Mapping[str, JsonObject] | None = None,
+    kept: bool = False,
+    besides: str = "",
 ) -> JsonObject:
     """
     An answer in JSON.
@@ -34,12 +39,16 @@ def in_json(
         schema: its name in components/schemas.
         headers: besides those that every answer for programs has.
         kept: whether it may be cached.
+        besides: another media type that it may have, a text; "" for none.
     """
     usual = {"Access-Control-Allow-Origin": ANY_ORIGIN} | ({} if kept else {"Cache-Control": NOT_STORED})
     return {
         "description": description,
         "headers": {**usual, **(headers or {})},
-        "content": {JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
+        "content": {
+            JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}},
+            **({besides: {"schema": {"type": "string"}}} if besides else {}),
+        },
     }
 
 

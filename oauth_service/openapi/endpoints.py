@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from ..protocol import introspection
 from . import answers, schemas
 from .path_item import Operation, PathItem, body, form, parameter
 from .schemas import STRING
@@ -168,7 +169,11 @@ def introspect(_: Server) -> PathItem:
             summary="Ask about a token of this client, or for an API of its own.",
             body=body("IntrospectionRequest"),
             responses={
-                "200": answers.in_json("What the token is good for (RFC 7662 section 2.2).", "Introspection"),
+                "200": answers.in_json(
+                    "What the token is good for (RFC 7662 section 2.2); signed if Accept asks for that (RFC 9701).",
+                    "Introspection",
+                    besides=introspection.MEDIA_TYPE,
+                ),
                 "400": answers.refusal("Refused.", "invalid_request"),
                 "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
                 "404": answers.empty("Introspection is off."),

@@ -123,6 +123,7 @@ def _schemas(server: Server) -> JsonObject:
                 "token_endpoint_auth_methods_supported": WORDS,
                 "revocation_endpoint_auth_methods_supported": WORDS,
                 "introspection_endpoint_auth_methods_supported": WORDS,
+                "introspection_signing_alg_values_supported": WORDS,
                 "code_challenge_methods_supported": WORDS,
                 "authorization_response_iss_parameter_supported": {"type": "boolean"},
             },

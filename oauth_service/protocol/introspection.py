@@ -1,8 +1,16 @@
 """What introspection tells of a token, and whom (RFC 7662)."""
 
+import re
 from collections.abc import Collection
+from datetime import datetime
 
 INACTIVE: dict[str, object] = {"active": False}
+
+TYP = "token-introspection+jwt"
+MEDIA_TYPE = f"application/{TYP}"
+ALGORITHM = "RS256"
+"""What signs answers: the default of introspection_signed_response_alg (RFC 9701 section 6), which every server has."""
+_NOT_ACCEPTABLE = re.compile(r"q=0(\.0{0,3})?")
 
 
 def may_ask(*, asker: str, issued_to: str, audience: Collection[str], own_resources: Collection[str]) -> bool:
@@ -18,6 +26,30 @@ def may_ask(*, asker: str, issued_to: str, audience: Collection[str], own_resour
     RFC 7662 section 4: an answer to just anybody would be an oracle for stolen tokens.
     """
     return asker == issued_to or not set(audience).isdisjoint(own_resources)
+
+
+def wants_jwt(accept: str) -> bool:
+    """
+    Tell whether an Accept header asks for a JWT by its name (RFC 9701 section 4). A wildcard does not: most clients send one.
+
+    RFC 9110 section 12.5.1: a weight of 0 says that it is not acceptable.
+    """
+    for each in accept.split(","):
+        media_type, *parameters = (part.strip().lower() for part in each.split(";"))
+        if media_type == MEDIA_TYPE:
+            return not any(_NOT_ACCEPTABLE.fullmatch(parameter) for parameter in parameters)
+    return False
+
+
+def jwt_claims(members: dict[str, object], *, issuer: str, asker: str, now: datetime) -> dict[str, object]:
+    """
+    The claims of an answer that is a JWT (RFC 9701 section 5).
+
+    Args:
+        members: of the answer. They stand in a claim of their own: at the top the JWT could be taken for the token itself.
+        asker: client_id of who asks.
+    """
+    return {"iss": issuer, "aud": asker, "iat": int(now.timestamp()), "token_introspection": members}
 
 
 def active(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from . import authorization_request, client_assertion, client_authentication, pkce, reply_to
+from . import authorization_request, client_assertion, client_authentication, introspection, pkce, reply_to
 
 
 def document(
@@ -94,16 +94,19 @@ def of_openid_provider(
     return document
 
 
-def of_introspection(*, introspection_endpoint: str, verifies_assertions: bool) -> dict[str, object]:
+def of_introspection(*, introspection_endpoint: str, verifies_assertions: bool, has_keys: bool) -> dict[str, object]:
     """
-    What a server adds that answers introspection (RFC 8414 section 2).
+    What a server adds that answers introspection (RFC 8414 section 2, RFC 9701 section 7).
 
     Args:
         verifies_assertions: whether clients can authenticate by JWTs that they sign.
+        has_keys: whether the server can sign its answers.
     """
     # Only confidential clients may ask.
     methods = [name for name in client_authentication.METHODS if name != "none"]
     members: dict[str, object] = {"introspection_endpoint": introspection_endpoint}
+    if has_keys:
+        members["introspection_signing_alg_values_supported"] = [introspection.ALGORITHM]
     if verifies_assertions:
         methods += client_assertion.METHODS
         members["introspection_endpoint_auth_signing_alg_values_supported"] = _assertion_algorithms()

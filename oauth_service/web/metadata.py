@@ -48,7 +48,9 @@ def metadata_response(
     )
     if conf.INTROSPECTION():
         document |= metadata.of_introspection(
-            introspection_endpoint=url("introspect"), verifies_assertions=verifies_assertions
+            introspection_endpoint=url("introspect"),
+            verifies_assertions=verifies_assertions,
+            has_keys=conf.is_openid(),
         )
     if conf.is_openid():
         document |= metadata.of_openid_provider(

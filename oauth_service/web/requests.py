@@ -44,6 +44,7 @@ class ProgramRequest:
     path: str
     query_string: str = ""
     authorization: str = ""
+    accept: str = ""
     content_type: str = ""
     content_length: str = ""
     address: str = ""
@@ -82,6 +83,7 @@ class ProgramRequest:
             path=path,
             query_string=query_string or get("QUERY_STRING", ""),
             authorization=get("HTTP_AUTHORIZATION", ""),
+            accept=get("HTTP_ACCEPT", ""),
             content_type=get("CONTENT_TYPE", ""),
             content_length=get("CONTENT_LENGTH", ""),
             address=address_of(environ),

@@ -28,6 +28,7 @@ LISTED = (
     "RFC 8628",
     "RFC 9207",
     "RFC 9700",
+    "RFC 9701",
     "OpenID Connect Core",
 )
 FILES = sorted(path for path in SPECS.glob("test_*.py") if path.stem not in OURS)
