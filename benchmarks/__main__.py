@@ -1,4 +1,4 @@
-"""python -m benchmarks quick|full|scale|versions -- measure, and write tables and a picture into benchmarks/results/."""
+"""python -m benchmarks quick|full|scale|trail|versions -- measure, and write tables and a picture into benchmarks/results/."""
 
 import argparse
 import dataclasses
@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from . import measure, picture, report, scale, surroundings, versions
+from . import measure, picture, report, scale, surroundings, trail, versions
 from .subjects import (
     BARE_DJANGO,
     BARE_WSGI,
@@ -29,7 +29,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("run", choices=["quick", "full", "scale", "versions"])
+    parser.add_argument("run", choices=["quick", "full", "scale", "trail", "versions"])
     parser.add_argument(
         "--only", nargs="+", metavar="SUBJECT", help="leave the others out, but for ours; nothing is written"
     )
@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--window", type=int, default=200, help="requests in a window of the fastest subjects")
     parser.add_argument("--sizes", type=_numbers, default="10000,1000000,10000000", help="live grants, of scale")
     parser.add_argument("--refreshes", type=int, default=1_000_000, help="of scale")
+    parser.add_argument("--events", type=int, default=4_000_000, help="of trail")
     parser.add_argument("--before", metavar="COMMIT", default="HEAD", help="the older one, of versions")
     parser.add_argument("--entries", nargs="+", choices=list(versions.ENTRIES), default=list(versions.ENTRIES))
     parser.add_argument(
@@ -45,7 +46,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
-    {"scale": _scale, "versions": _versions}.get(options.run, _side_by_side)(options)
+    {"scale": _scale, "trail": _trail, "versions": _versions}.get(options.run, _side_by_side)(options)
     return 0
 
 
@@ -90,6 +91,13 @@ def _scale(options: argparse.Namespace) -> None:
     page = report.page("Ours at scale", surroundings.lines([OURS], postgres=postgres), parts)
     print(page)
     (RESULTS / "scale.md").write_text(page)
+
+
+def _trail(options: argparse.Namespace) -> None:
+    parts, postgres = trail.run(events=options.events)
+    page = report.page("The pages of a long audit trail", surroundings.lines([OURS], postgres=postgres), parts)
+    print(page)
+    (RESULTS / "trail.md").write_text(page)
 
 
 def _versions(options: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from ..models.secret_columns import leads_to_secret
 from .events import EventfulAdmin
 
 LONGEST_SEARCH = 200  # characters; databases refuse a pattern of thousands
-MOST_WORDS = 10  # of a search: each is one more condition, and in the audit trail two more statements
+MOST_WORDS = 10  # of a search: each is one more condition, and in the audit trail five more statements
 PARTS_OF_A_DATE = ("year", "month", "day")
 
 
@@ -70,7 +70,8 @@ class ModelAdmin(EventfulAdmin):
             return False  # whatever a project puts into list_filter
         filters = [each for each in self.list_filter if isinstance(each, str)]
         dates = [f"{self.date_hierarchy}__{part}" for part in PARTS_OF_A_DATE] if self.date_hierarchy else []
-        linked = [*dates, *self.linked_lookups]
+        named = [str(getattr(each, "parameter_name", "")) for each in self.list_filter if not isinstance(each, str)]
+        linked = [*dates, *named, *self.linked_lookups]
         return lookup in linked or any(lookup in (name, f"{name}__exact", f"{name}__isnull") for name in filters)
 
     def get_search_results(

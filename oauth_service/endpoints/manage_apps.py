@@ -15,12 +15,12 @@ from django.utils.translation import gettext_lazy
 
 from .. import conf
 from ..models import AuditEvent, Client, Consent
-from ..models.audit_event import Event
+from ..models.audit_event import Event, Kind
 from ..web.pages import page_endpoint, protect_page, render_page
 from ..web.redirects import to_sign_in
 
 RECENT = 20
-READ = 200  # events that are looked at for them: what happens again and again is one line a day
+READ = 200  # of an event that happens again and again, of which not each is a line
 
 # What means something to a person; codes and repeated renewals do not.
 _SENTENCES = {
@@ -37,6 +37,8 @@ _SENTENCES = {
     Event.TOKEN_REVOKED: gettext_lazy("One connection of %(app)s was ended"),
     Event.APP_DEAUTHORISED: gettext_lazy("%(app)s was disconnected"),
 }
+_OFTEN = {Event.LOGIN_REFUSED, Event.TOKEN_REFRESHED, Event.TOKEN_REVOKED}
+_TOKEN_HANDED_BACK = (Event.TOKEN_REVOKED, "access_token")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +93,14 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
 
 
 def _activities_of(user_id: Any) -> list[Activity]:
+    # Those of each event by themselves: anybody can be refused as somebody, as often as they like, and what they do must not
+    # push out what matters.
+    kinds = [
+        Kind({"user_id": user_id, "event": event.value}, READ if event in _OFTEN else RECENT) for event in _SENTENCES
+    ]
     # An app that hands back a token it no longer needs is still connected.
-    events = AuditEvent.objects.of_user(user_id).exclude(event=Event.TOKEN_REVOKED, reason="access_token")
-    # Anybody can be refused as somebody, as often as they like; what they do must not push out what matters.
-    refusals = events.filter(event=Event.LOGIN_REFUSED)[:READ]
-    others = events.filter(event__in=_SENTENCES.keys() - {Event.LOGIN_REFUSED})[:READ]
-    told = sorted([*refusals, *others], key=lambda event: (event.latest_at, event.pk), reverse=True)
+    events = [each for each in AuditEvent.objects.latest_of(kinds) if (each.event, each.reason) != _TOKEN_HANDED_BACK]
+    told = sorted(events, key=lambda event: (event.latest_at, event.pk), reverse=True)
     lines: dict[Any, AuditEvent] = {}
     refused: Counter[Any] = Counter()
     for each in told:

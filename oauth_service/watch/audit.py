@@ -89,6 +89,7 @@ _AT_ONCE = {
     signals.administered,
 }
 
+OUTCOMES = {event: outcome for event, outcome, _ in _EVENTS.values()}
 _APART = {_EVENTS[signal][0].value for signal in _AT_ONCE}
 
 
