@@ -74,7 +74,7 @@ def _listener(heard: Events, name: str) -> Callable[..., None]:
 
 def documented() -> dict[str, str]:
     """The facts that stand beside each signal."""
-    return dict(re.findall(r"^(\w+) = Signal\(\)  # (.+)$", inspect.getsource(signals), re.MULTILINE))
+    return dict(re.findall(r"^(\w+) = Signal\(\)  # ([^;\n]+)", inspect.getsource(signals), re.MULTILINE))
 
 
 def play(guide: Guide) -> None:

@@ -42,7 +42,11 @@ def long_trail(alice: User, presc_man: Client, public_app: Client, staff: Browse
     for module, name in bounds:
         monkeypatch.setattr(module, name, MOST)
     root = User.objects.get(username="root")
-    common: dict[str, Any] = {"purge_at": NOON + timedelta(days=36_500), "scope": "user " * 100, "address": "2001:db8::1"}
+    common: dict[str, Any] = {
+        "purge_at": NOON + timedelta(days=36_500),
+        "scope": "user " * 100,
+        "address": "2001:db8::1",
+    }
     events = [
         AuditEvent(
             at=NOON + timedelta(seconds=number),

@@ -10,7 +10,7 @@ from django.db import models
 from pytest_django import Settings
 
 from config.sites import ROOT
-from oauth_service.clients import logo, sector
+from oauth_service.clients import key_sets, logo, sector
 from oauth_service.models import Client, Delivery, Document
 from oauth_service.outbound import deliveries, documents
 from oauth_service.outbound.documents import DocumentUnavailable
@@ -33,7 +33,7 @@ ALLOWED = {
     "watch/doctor/survey.py": {"http.client"},  # the operator names the address on the command line
 }
 # Columns that hold a URL of the client's: what becomes of each.
-FETCHED = {"logo_uri", "sector_identifier_uri", "backchannel_logout_uri"}
+FETCHED = {"jwks_uri", "logo_uri", "sector_identifier_uri", "backchannel_logout_uri"}
 ONLY_LINKED = {"client_uri", "policy_uri", "tos_uri", "initiate_login_uri", "frontchannel_logout_uri"}
 METADATA = "http://169.254.169.254/latest/meta-data/"
 
@@ -77,6 +77,9 @@ def test_no_url_of_a_client_reaches_what_is_private(judged: None, column: str, u
         case "logo_uri":
             with pytest.raises(DocumentUnavailable):
                 documents.read(url, kind=Document.Kind.LOGO, rules=logo.RULES)
+        case "jwks_uri":
+            with pytest.raises(DocumentUnavailable):
+                documents.read(url, kind=Document.Kind.KEYS, rules=key_sets.RULES)
         case "sector_identifier_uri":
             assert "cannot be had" in sector.fault_of(client)
         case _backchannel:
