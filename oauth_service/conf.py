@@ -238,6 +238,13 @@ STEP_UP_URLS: Setting[Mapping[str, str]] = Setting(
     {},
     "acr → URL or URL name of the page where people sign in that strongly, such as with a second factor. It gets `next`.",
 )
+EXCHANGE_POLICY = Setting(
+    "OAUTH_SERVICE_EXCHANGE_POLICY",
+    str,
+    "",
+    "Dotted path of a function `(exchange) -> exchange` that has the last word on every token exchange: it may refuse or narrow. "
+    "[token-exchange.md](token-exchange.md) says how. Without it the registrations of the clients decide alone.",
+)
 OUTBOUND_LOOPBACK = Setting(
     "OAUTH_SERVICE_OUTBOUND_LOOPBACK",
     bool,

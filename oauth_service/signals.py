@@ -25,8 +25,10 @@ login_refused = Signal()  # username, reason
 client_refused = Signal()  # client_id, reason
 consent_given = Signal()  # user_id, client_id, scope
 code_issued = Signal()  # user_id, client_id, scope
-token_issued = Signal()  # user_id, client_id, scope, grant_type, grant_id; both ids are None for a client's own
+# A client's own token has neither user_id nor grant_id: both are None.
+token_issued = Signal()  # user_id, client_id, scope, grant_type, grant_id
 token_refreshed = Signal()  # user_id, client_id, scope, grant_id, grant_type, last_used_at
+token_exchanged = Signal()  # user_id, client_id, scope, grant_id, grant_type, app_client_id, reason
 refresh_retried = Signal()  # user_id, client_id, scope, grant_id
 code_replayed = Signal()  # user_id, client_id, grant_id
 device_code_replayed = Signal()  # user_id, client_id, grant_id

@@ -19,7 +19,14 @@ from ..clients import logo
 from ..models import Client
 from ..protocol.secret import Secret
 from ..web.reports import nothing_reported
-from .forms import EXPERT_FIELDS, INTROSPECTION_FIELDS, OPENID_FIELDS, SIGN_OUT_FIELDS, ClientForm
+from .forms import (
+    EXCHANGE_FIELDS,
+    EXPERT_FIELDS,
+    INTROSPECTION_FIELDS,
+    OPENID_FIELDS,
+    SIGN_OUT_FIELDS,
+    ClientForm,
+)
 from .live_grants import CountedDeletion, count_of_live
 
 
@@ -47,6 +54,7 @@ class ClientAdmin(CountedDeletion):
                 )
             },
         ),
+        (_("Token exchange"), {"classes": ("collapse",), "fields": EXCHANGE_FIELDS}),
         (_("Lifetimes and client authentication"), {"classes": ("collapse",), "fields": EXPERT_FIELDS}),
     )
     openid_fieldsets = (

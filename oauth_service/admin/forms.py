@@ -50,6 +50,7 @@ SIGN_OUT_FIELDS = (
     *("post_logout_redirect_uris", "backchannel_logout_uri", "backchannel_logout_session_required"),
     *("frontchannel_logout_uri", "frontchannel_logout_session_required"),
 )
+EXCHANGE_FIELDS = ("may_delegate", "may_impersonate", "exchangeable_by")
 KEY_FIELDS = ("token_endpoint_auth_signing_alg", "jwks", "jwks_uri")
 INTROSPECTION_FIELDS = ("introspection_resources",)
 EXPERT_FIELDS = (
@@ -103,6 +104,7 @@ class ClientForm(forms.ModelForm):
             *OPENID_FIELDS,
             *SIGN_OUT_FIELDS,
             *INTROSPECTION_FIELDS,
+            *EXCHANGE_FIELDS,
             *EXPERT_FIELDS,
         )
         help_texts = {

@@ -238,6 +238,7 @@ def _consent_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> H
     carried = _carried(arrival.parameters, sealed=_as_seen(arrival, now=now)) | {"scope": asked.scope}
     context: dict[str, Any] = {
         "client": get_object_or_404(Client, pk=arrival.client.pk),
+        "services": Client.objects.services_of(arrival.client),
         "redirect_host": reply_to.host or _("%(scheme)s (an app on this device)") % {"scheme": reply_to.scheme},
         "scopes": [
             {"name": name, "description": words.get(name, name), "is_new": bool(before) and name not in before}

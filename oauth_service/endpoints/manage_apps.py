@@ -28,6 +28,7 @@ _SENTENCES = {
     Event.CONSENT_GIVEN: gettext_lazy("You allowed %(app)s to see something of your account"),
     Event.TOKEN_ISSUED: gettext_lazy("%(app)s was connected"),
     Event.TOKEN_REFRESHED: gettext_lazy("%(app)s renewed its access"),
+    Event.TOKEN_EXCHANGED: gettext_lazy("%(app)s got access to act for you"),
     Event.CODE_REPLAYED: gettext_lazy("%(app)s was disconnected, because what it connects with was used twice"),
     Event.DEVICE_APPROVED: gettext_lazy("You allowed a device to connect to %(app)s"),
     Event.DEVICE_DENIED: gettext_lazy("You did not allow a device to connect to %(app)s"),
@@ -74,6 +75,7 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
             "given_at": consent.given_at,
             "last_used_at": consent.last_used_at,
             "connection_count": consent.connection_count,
+            "services": [each.name for each in Client.objects.services_of(consent.client)],
         }
         for consent in Consent.objects.of_user(request.user.pk, now=timezone.now())
     ]

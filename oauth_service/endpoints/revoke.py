@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from .. import conf, signals
 from ..clients import authentication
-from ..models import ClientRow, Grant, RevokedToken
+from ..models import AuthorisationRow, ClientRow, Grant, RevokedToken
 from ..protocol import client_authentication, sealed
 from ..tokens.presented import PresentedToken, present
 from ..web.programs import ProgramResponse, program_endpoint
@@ -59,6 +59,12 @@ def _secret_of(presented: PresentedToken[sealed.RefreshToken | sealed.AccessToke
     if isinstance(claimed, sealed.AccessToken) and claimed.is_own:
         if claimed.row_id == client.row_id and (secret := client.sealing_secret):
             return secret
-    elif (grant := presented.row) and grant.client_pk == client.pk:
+    elif (grant := presented.row) and _issued_to(claimed, grant) == client.client_id:
         return grant.secret
     raise sealed.Unproven("the token is not genuine", detail=f"no token of client {client.client_id}")
+
+
+def _issued_to(claimed: sealed.RefreshToken | sealed.AccessToken, grant: AuthorisationRow) -> str:
+    # A token that was exchanged is the service's, not the app's that the person allowed (RFC 8693).
+    exchanged_by = claimed.client_id if isinstance(claimed, sealed.AccessToken) else ""
+    return exchanged_by or grant.client.client_id

@@ -7,6 +7,7 @@ from ..clients import authentication
 from ..models import purge
 from ..protocol import client_authentication, resource_indicators
 from ..protocol.errors import UnauthorizedClient, UnsupportedGrantType
+from ..protocol.parameters import Parameters
 from ..web.programs import ProgramResponse, program_endpoint
 from ..web.requests import ProgramRequest, body_parameters
 
@@ -17,7 +18,7 @@ def token(request: ProgramRequest) -> ProgramResponse:
     parameters = body_parameters(request)
     # Not before: who holds a request open must not redeem or retry by the time of its head.
     now = timezone.now()
-    parameters.refuse_repeats(allowed=frozenset({resource_indicators.PARAMETER}))  # RFC 8707 section 2.2
+    parameters.refuse_repeats(allowed=_repeatable(parameters))
     grant_type = parameters.require("grant_type")
     credentials = client_authentication.credentials(request.authorization, parameters)
     exchange = grant_types.named(grant_type)
@@ -35,3 +36,9 @@ def token(request: ProgramRequest) -> ProgramResponse:
 
         deliveries.wake_if_due(now=now)
     return ProgramResponse.of(answer.members())
+
+
+def _repeatable(parameters: Parameters) -> frozenset[str]:
+    """The parameters that the grant type of a request lets a client repeat (RFC 8707 section 2, RFC 8693 section 2.1)."""
+    found = None if parameters.is_repeated("grant_type") else grant_types.named(parameters.get("grant_type"))
+    return frozenset({resource_indicators.PARAMETER}) | (found.DESCRIPTION.repeatable if found else frozenset())

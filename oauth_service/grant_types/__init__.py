@@ -9,7 +9,7 @@ from ..protocol.grant_type import GrantTypeDescription
 from ..protocol.parameters import Parameters
 from ..protocol.token_response import TokenResponse
 from ..tokens.presented import Presented
-from . import authorization_code, client_credentials, device_code, refresh_token
+from . import authorization_code, client_credentials, device_code, refresh_token, token_exchange
 
 
 class GrantType(Protocol):
@@ -34,7 +34,8 @@ class GrantType(Protocol):
 
 
 GRANT_TYPES: Mapping[str, GrantType] = {
-    module.DESCRIPTION.name: module for module in (authorization_code, refresh_token, client_credentials, device_code)
+    module.DESCRIPTION.name: module
+    for module in (authorization_code, refresh_token, client_credentials, device_code, token_exchange)
 }
 
 

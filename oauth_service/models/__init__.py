@@ -8,7 +8,7 @@ from .consent import ClientWithConsent, Consent
 from .delivery import Delivery
 from .device_code import DeviceCode, DeviceCodeRow
 from .document import Document
-from .grant import Grant
+from .grant import Grant, TokenGrant
 from .once import Once
 from .resource import Resource, ResourceRow
 from .revoked_token import RevokedToken
@@ -36,5 +36,6 @@ __all__ = [
     "SignIn",
     "SignInClient",
     "SigningKey",
+    "TokenGrant",
     "TrustedIssuer",
 ]

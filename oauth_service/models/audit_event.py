@@ -36,6 +36,7 @@ class Event(models.TextChoices):
     CODE_ISSUED = "code_issued", _("code issued")
     TOKEN_ISSUED = "token_issued", _("connected")
     TOKEN_REFRESHED = "token_refreshed", _("access renewed")
+    TOKEN_EXCHANGED = "token_exchanged", _("token exchanged")
     REFRESH_RETRIED = "refresh_retried", _("renewal repeated")
     CODE_REPLAYED = "code_replayed", _("code replayed")
     DEVICE_APPROVED = "device_approved", _("device allowed")

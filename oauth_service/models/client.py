@@ -18,7 +18,15 @@ from django.utils.translation import gettext_lazy as _
 from .. import conf, database
 from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
-from ..protocol import client_authentication, client_metadata, jwk_set, redirect_uri, resource_indicators, scope
+from ..protocol import (
+    client_authentication,
+    client_metadata,
+    jwk_set,
+    redirect_uri,
+    resource_indicators,
+    scope,
+    token_exchange,
+)
 from ..protocol.errors import InvalidScope
 from ..protocol.sealed import SECRET_BYTES
 from ..protocol.secret import Secret
@@ -36,6 +44,7 @@ def new_own_secret() -> bytes:
     return secrets.token_bytes(SECRET_BYTES)
 
 
+MOST_SERVICES = 50  # that act through one client
 CLIENT_ID_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~]+")
 
 # The consent page links there.
@@ -52,6 +61,19 @@ def validate_client_id(text: str) -> None:
     """
     if not CLIENT_ID_CHARACTERS.fullmatch(text):
         raise ValidationError(_("Only letters, digits and - . _ ~ may stand in a client ID."))
+
+
+def validate_client_ids(text: str) -> None:
+    """
+    Hold every word of a list of client_ids against what one can be, and the list against what a consent page can show.
+
+    Raises:
+        ValidationError: a character that no client_id has, or too many.
+    """
+    for client_id in text.split():
+        validate_client_id(client_id)
+    if len(text.split()) > MOST_SERVICES:
+        raise ValidationError(_("No more than %(most)d client IDs can stand here."), params={"most": MOST_SERVICES})
 
 
 def validate_redirect_uris(text: str) -> None:
@@ -159,6 +181,7 @@ class ClientRules:
     scope: Any
     client_credentials_scope: Any
     grant_types: Any
+    exchangeable_by: Any
     requires_pkce: Any
     remembers_consent: Any
     subject_type: Any
@@ -238,6 +261,9 @@ class _Columns(NamedTuple):
     scope: str
     client_credentials_scope: str
     grant_types: str
+    may_impersonate: bool
+    may_delegate: bool
+    exchangeable_by: str
     requires_pkce: bool
     remembers_consent: bool
     is_active: bool
@@ -303,6 +329,28 @@ class ClientManager(PrimaryManager["Client"]):
     def in_use(self, row_id: UUID, *, token_id: UUID) -> "TokenClient | None":
         """A client whose own access token is used, in one statement; None if there is none."""
         return _in_use.one(pk=row_id.int, token_id=token_id) if row_id.int <= _LARGEST_KEY else None
+
+    def acting(
+        self, client_ids: Collection[str], *, token_ids: Collection[UUID] = ()
+    ) -> tuple[dict[str, ClientRow], bool]:
+        """
+        The clients that exchanged a token, and whether one of the tokens that it came from was revoked: one statement.
+
+        Args:
+            token_ids: of those tokens.
+        """
+        revoked = models.Exists(RevokedToken.objects.filter(pk__in=token_ids))
+        columns = self.filter(client_id__in=client_ids).annotate(is_revoked=revoked).values_list(*COLUMNS, "is_revoked")
+        rows = list(columns)
+        return {row.client_id: row for row in (ClientRow.of(each[:-1]) for each in rows)}, any(row[-1] for row in rows)
+
+    def services_of(self, client: "Client | ClientRow") -> list["Client"]:
+        """The services that may act for the people of a client, as far as they may do so by now; no statement for none."""
+        if not (names := client.exchangeable_by.split()):
+            return []
+        found = self.filter(client_id__in=names, is_active=True, client_type=ClientType.CONFIDENTIAL)
+        found = found.filter(models.Q(may_delegate=True) | models.Q(may_impersonate=True)).order_by("name", "pk")
+        return [each for each in found if each.may_use(token_exchange.GRANT_TYPE) and each.pk != client.pk]
 
     def own_secret(self, client: ClientRow) -> bytes:
         """What seals a client's own tokens. One that was registered before there were any is given it now, once."""
@@ -408,6 +456,26 @@ class Client(ClientRules, models.Model):
         max_length=200,
         default="authorization_code refresh_token",
         help_text=_("The ways it may get tokens, separated by spaces."),
+    )
+    may_impersonate = models.BooleanField(
+        _("may pass for people"),
+        default=False,
+        db_default=False,
+        help_text=_("By token exchange without an actor_token: nobody sees that it was not the person (RFC 8693)."),
+    )
+    may_delegate = models.BooleanField(
+        _("may act for people"),
+        default=False,
+        db_default=False,
+        help_text=_("By token exchange with an actor_token: its tokens say who acts (RFC 8693)."),
+    )
+    exchangeable_by = models.TextField(
+        _("services that act through it"),
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_client_ids],
+        help_text=_("Client IDs, one a line: who may exchange the tokens of its people. The consent page names them."),
     )
     requires_pkce = models.BooleanField(
         _("requires PKCE"), default=True, help_text=_("Public clients always need it (RFC 7636).")

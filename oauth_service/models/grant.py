@@ -1,5 +1,6 @@
 """Grant: one live authorisation of one user, one client, one device. Every token hangs on one."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,12 @@ class GrantManager(PrimaryManager["Grant"]):
     def in_use(self, grant_id: UUID, *, token_id: UUID) -> "TokenGrant | None":
         """A grant whose access token is used, in one statement; None if there is none."""
         return _in_use.one(pk=grant_id, token_id=token_id)
+
+    def latest_of_sign_in(self, sign_in_id: UUID, *, client_id: str) -> "TokenGrant | None":
+        """The newest grant of a sign-in for a client, which an ID token of both stands for; two statements."""
+        found = self.filter(sign_in_id=sign_in_id, consent__client__client_id=client_id).order_by("-created_at", "-pk")
+        grant_id = found.values_list("pk", flat=True).first()
+        return self.in_use(grant_id, token_id=uuid.uuid4()) if grant_id else None
 
     def redeem(self, code: AuthorisationRow, *, now: datetime, expires_at: datetime) -> bool:
         """

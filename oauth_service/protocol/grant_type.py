@@ -19,6 +19,7 @@ class GrantTypeDescription:
         clause: the specification that defines its token request.
         meaning: words for the admin; may be a lazy translation.
         required, optional: names of its parameters, besides those of client authentication.
+        repeatable: those of them that may be sent more than once.
         renews: whether it only renews what another grant type gave.
         is_on: tells whether this server has it now.
     """
@@ -28,5 +29,6 @@ class GrantTypeDescription:
     meaning: str
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    repeatable: frozenset[str] = frozenset()
     renews: bool = False
     is_on: Callable[[], bool] = always

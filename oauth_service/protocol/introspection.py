@@ -1,7 +1,7 @@
 """What introspection tells of a token, and whom (RFC 7662)."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 INACTIVE: dict[str, object] = {"active": False}
@@ -66,12 +66,14 @@ def active(
     jti: str = "",
     auth_time: int | None = None,
     acr: str = "",
+    act: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """
     The members of an active token (section 2.2; auth_time and acr: RFC 9470 section 6.2). What is empty is left out.
 
     Args:
         exp, iat, auth_time: seconds since the epoch.
+        act: who acts for the subject (RFC 8693 section 4.1).
         aud: one is a string, several are an array, as in a JWT.
     """
     audience = sorted(aud)
@@ -84,6 +86,7 @@ def active(
         "jti": jti,
         "auth_time": auth_time,
         "acr": acr,
+        "act": dict(act or {}),
     }
     required: dict[str, object] = {"active": True, "client_id": client_id, "scope": scope, "sub": sub, "iss": iss}
-    return required | {name: value for name, value in optional.items() if value not in ("", None, [])}
+    return required | {name: value for name, value in optional.items() if value not in ("", None, [], {})}

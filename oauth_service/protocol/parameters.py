@@ -13,6 +13,7 @@ MAX_PARAMETERS = 100
 NEVER_IN_A_QUERY = frozenset(
     {
         "access_token",
+        "actor_token",
         "client_assertion",
         "client_secret",
         "code",
@@ -20,6 +21,7 @@ NEVER_IN_A_QUERY = frozenset(
         "device_code",
         "password",
         "refresh_token",
+        "subject_token",
         "token",
     }
 )

@@ -131,6 +131,7 @@ class AccessToken(Payload):
         x5t_s256: thumbprint of the certificate that must be shown (RFC 8705 section 3.1).
         auth_time: of the sign-in, in seconds since the epoch; 0 for that of its row.
         acr: of the sign-in; "" for that of its row.
+        parents: ids of the access tokens that it was exchanged from, the last one first (RFC 8693): it ends with each.
     """
 
     prefix: ClassVar[str] = "AT_"
@@ -148,6 +149,7 @@ class AccessToken(Payload):
     x5t_s256: str = _differs("x")
     auth_time: int = _differs("t", default=0)
     acr: str = _differs("r")
+    parents: tuple[UUID, ...] = _differs("p", default=())
 
     @property
     def version(self) -> int:
@@ -187,6 +189,8 @@ def _packed(value: Any) -> Any:
             return {each.name: text for each in fields(Actor) if (text := getattr(value, each.name))}
         case bool():
             return int(value)
+        case UUID():
+            return base64.urlsafe_b64encode(value.bytes).rstrip(b"=").decode()
         case _:
             return value
 
@@ -223,6 +227,10 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(_text(each) for each in _list(value))
 
 
+def _ids(value: Any) -> tuple[UUID, ...]:
+    return tuple(UUID(bytes=base64.urlsafe_b64decode(f"{text}==")) for text in _texts(value))
+
+
 def _actors(value: Any) -> tuple[Actor, ...]:
     known = {each.name for each in fields(Actor)}
     if not all(isinstance(each, dict) and each.keys() <= known for each in _list(value)):
@@ -246,6 +254,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "x5t_s256": _text,
     "auth_time": _number,
     "acr": _text,
+    "parents": _ids,
 }
 
 

@@ -7,18 +7,23 @@ from .secret import Secret
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenResponse:
-    """expires_in is in seconds; refresh_token and id_token are empty for none; scope is space-delimited."""
+    """
+    expires_in is in seconds; refresh_token and id_token are empty for none; scope is space-delimited. issued_token_type is
+    that of an exchange (RFC 8693 section 2.2.1), "" for none.
+    """
 
     access_token: Secret
     expires_in: int
     refresh_token: Secret
     scope: str
     id_token: Secret = field(default_factory=lambda: Secret(""))
+    issued_token_type: str = ""
 
     def members(self) -> dict[str, str | int]:
         """The JSON object, its members in the order of the specification."""
         members: dict[str, str | int] = {
             "access_token": self.access_token.reveal(),
+            **({"issued_token_type": self.issued_token_type} if self.issued_token_type else {}),
             "token_type": "Bearer",
             "expires_in": self.expires_in,
         }

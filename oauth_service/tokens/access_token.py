@@ -7,12 +7,12 @@ from uuid import UUID
 from django.contrib.auth.models import AbstractBaseUser
 
 from .. import conf
-from ..models import Client, ClientRow, Grant
+from ..models import Client, ClientRow, Grant, TokenGrant
 from ..protocol import lifecycle, sealed
 from ..protocol import scope as scopes
 from ..protocol.errors import InvalidToken
 from ..protocol.openid import Context
-from ..protocol.sealed import AccessToken, Unverified
+from ..protocol.sealed import AccessToken, Actor, Unverified
 from ..protocol.secret import Secret
 from . import issue
 
@@ -25,6 +25,10 @@ class Bearer:
     user is None, and grant_id too, if the token is a client's own (RFC 6749 section 4.4). scope is what this token may do now;
     expires_at is aware. audience has the identifiers of the resources that it is for, none if it was asked for without any
     (RFC 8707). openid has the sign-in that it came from, if OpenID Connect or a certain sign-in was asked for.
+
+    If a service got it by token exchange (RFC 8693), client and client_id are the service's, and app_client_id is that of the app
+    that the person allowed, otherwise "". act says who acts for the person, the current one first; () for nobody, and for a
+    service that may pass for the person.
     """
 
     user: AbstractBaseUser | None
@@ -36,6 +40,13 @@ class Bearer:
     expires_at: datetime
     audience: frozenset[str] = frozenset()
     openid: Context | None = field(default=None, repr=False)
+    app_client_id: str = ""
+    act: tuple[Actor, ...] = ()
+
+    @property
+    def actor(self) -> Actor | None:
+        """Who acts for the person now; None if it is the app that they allowed, or a service that may pass for them."""
+        return self.act[0] if self.act else None
 
     @property
     def source(self) -> str:
@@ -45,7 +56,8 @@ class Bearer:
 
 def verify(text: Secret, *, now: datetime) -> Bearer:
     """
-    Hold an access token against its grant, user and client, or its client alone: one statement.
+    Hold an access token against its grant, user and client, or its client alone: one statement. One more for a token that was
+    exchanged, for the clients that exchanged it.
 
     Args:
         text: of the token, wherever the request had it.
@@ -61,7 +73,29 @@ def verify(text: Secret, *, now: datetime) -> Bearer:
         raise InvalidToken("the access token is not valid", detail=cause.detail) from cause
 
 
-def _verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Bearer:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class GrantedToken:
+    """
+    An access token of a grant, proven and alive.
+
+    Attributes:
+        client: that it was issued to: the grant's, or the last that exchanged it.
+        scope: what it may do now.
+    """
+
+    token: AccessToken
+    grant: TokenGrant
+    client: ClientRow
+    scope: str
+
+
+def verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> GrantedToken:
+    """
+    Hold an access token against its grant, user and client, and against the clients that exchanged it.
+
+    Raises:
+        InvalidToken, Unproven: as verify(); also for a client's own.
+    """
     grant = Grant.objects.in_use(unverified.row_id, token_id=unverified.payload.token_id)
     if grant is None:
         raise InvalidToken("the access token is not valid", detail=f"grant {unverified.row_id}: unknown or ended")
@@ -69,16 +103,31 @@ def _verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Be
     _refuse_ended(token, f"grant {grant.pk}", is_revoked=grant.token_is_revoked, now=now)
     if fault := lifecycle.fault_of(grant, now=now):
         raise InvalidToken("the access token is not valid", detail=f"grant {grant.pk}: {fault}")
+    scope = issue.current_scope(token.scope or grant.scope, grant.client)
+    if not token.client_id:
+        return GrantedToken(token=token, grant=grant, client=grant.client, scope=scope)
+    from . import exchanged  # a project without token exchange never comes here
+
+    clients = exchanged.clients_of(token, grant)
+    return GrantedToken(token=token, grant=grant, client=clients[0], scope=exchanged.scope_left(scope, clients))
+
+
+def _verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Bearer:
+    found = verify_granted(unverified, now=now)
+    token, grant = found.token, found.grant
     return Bearer(
         user=grant.user,
-        client=grant.client,
-        client_id=grant.client.client_id,
-        scope=frozenset(issue.current_scope(token.scope or grant.scope, grant.client).split()),
+        client=found.client,
+        client_id=found.client.client_id,
+        scope=frozenset(found.scope.split()),
         grant_id=grant.pk,
         token_id=token.token_id,
         expires_at=datetime.fromtimestamp(token.expires_at, UTC),
         audience=frozenset(token.audience),
-        openid=Context.load(grant.openid),
+        # What was asked for at the sign-in was asked for by the app, and not by who acts through it.
+        openid=None if token.client_id else Context.load(grant.openid),
+        app_client_id=grant.client.client_id if token.client_id else "",
+        act=token.act,
     )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from .. import conf
 from ..models import ClientRow, Grant
-from ..protocol import introspection, lifecycle, sealed, subject, token_id
+from ..protocol import introspection, lifecycle, sealed, subject, token_exchange, token_id
 from ..protocol.errors import InvalidToken
 from ..protocol.introspection import INACTIVE
 from ..protocol.openid import Context
@@ -62,6 +62,7 @@ def _access_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime)
         jti=str(bearer.token_id),
         auth_time=event.auth_time if event else None,
         acr=event.acr if event else "",
+        act=token_exchange.act_claim(bearer.act),
     )
 
 

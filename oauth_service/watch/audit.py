@@ -59,6 +59,7 @@ _EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
     signals.code_issued: (Event.CODE_ISSUED, Outcome.DONE, ""),
     signals.token_issued: (Event.TOKEN_ISSUED, Outcome.DONE, ""),
     signals.token_refreshed: (Event.TOKEN_REFRESHED, Outcome.DONE, ""),
+    signals.token_exchanged: (Event.TOKEN_EXCHANGED, Outcome.DONE, ""),
     signals.refresh_retried: (Event.REFRESH_RETRIED, Outcome.DONE, ""),
     signals.code_replayed: (Event.CODE_REPLAYED, Outcome.REFUSED, _USED_AGAIN),
     signals.device_code_replayed: (Event.DEVICE_CODE_REPLAYED, Outcome.REFUSED, _USED_AGAIN),

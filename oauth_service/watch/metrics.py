@@ -93,6 +93,7 @@ def connect() -> None:
         signals.request_answered: _count_request,
         signals.token_issued: _count_issued,
         signals.token_refreshed: _count_issued,
+        signals.token_exchanged: _count_issued,
         signals.refresh_retried: _count_retry,
         signals.code_replayed: _count_replayed_code,
         signals.device_code_replayed: _count_replayed_device_code,

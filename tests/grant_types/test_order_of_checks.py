@@ -25,6 +25,7 @@ from oauth_service.guard import retries
 from oauth_service.models import AuthorizationCode, Client, DeviceCode, Grant
 from oauth_service.protocol import device_code, pkce, sealed
 from oauth_service.protocol.refresh_token import TOO_MANY_RETRIED
+from oauth_service.protocol.token_exchange import ACCESS_TOKEN, GRANT_TYPE
 from tests.clauses import clause
 from tests.database import ALIAS
 from tests.device.actors import Device, Visitor
@@ -317,6 +318,71 @@ ORDERS: Mapping[str, tuple[Fault, ...]] = {
             answer=said("invalid_scope", "the scope is unknown or wider than allowed"),
         ),
     ),
+    GRANT_TYPE: (
+        Fault(
+            name="no subject token",
+            make=without("subject_token"),
+            answer=said("invalid_request", "subject_token is missing"),
+        ),
+        Fault(
+            name="another type of subject token",
+            make=setting("subject_token_type", "urn:ietf:params:oauth:token-type:refresh_token"),
+            answer=said("invalid_request", "subject_token_type is not supported"),
+        ),
+        Fault(
+            name="another type is wanted",
+            make=setting("requested_token_type", "urn:ietf:params:oauth:token-type:saml2"),
+            answer=said("invalid_request", "requested_token_type is not supported: only access tokens are issued"),
+        ),
+        Fault(
+            name="it may not act",
+            make=lambda _: Client.objects.update(may_delegate=False),
+            answer=said("unauthorized_client", "this client may not act for others: it may send no actor_token"),
+        ),
+        Fault(
+            name="no access token at all",
+            make=malformed("subject_token"),
+            answer=said("invalid_request", "the subject token is not valid"),
+        ),
+        Fault(
+            name="an unknown grant",
+            make=delete_rows,
+            answer=said("invalid_request", "the subject token is not valid"),
+        ),
+        Fault(
+            name="a forged subject token",
+            make=forged("subject_token"),
+            answer=said("invalid_request", "the subject token is not valid"),
+        ),
+        Fault(
+            name="the user is inactive",
+            make=lambda _: User.objects.update(is_active=False),
+            answer=said("invalid_request", "the subject token is not valid"),
+        ),
+        Fault(
+            name="another client's",
+            make=ANOTHERS,
+            answer=said(
+                "invalid_request",
+                "the subject token is another client's, which does not let this one exchange it",
+            ),
+        ),
+        Fault(
+            name="a forged actor token",
+            make=forged("actor_token"),
+            answer=said("invalid_request", "the actor token is not valid"),
+        ),
+        Fault(
+            name="another resource",
+            make=setting("resource", "https://other.example/"),
+            answer=said("invalid_target", "the subject token is not for that resource or audience"),
+        ),
+        Fault(
+            name="too wide a scope",
+            make=setting("scope", "user profile everything"),
+            answer=said("invalid_scope", "the scope is unknown or wider than allowed"),
+        ),
+    ),
 }
 
 
@@ -339,6 +405,13 @@ def case_of_code(guide: Guide) -> Case:
     return Case(guide, parameters, used)
 
 
+def case_of_token_exchange(guide: Guide) -> Case:
+    Client.objects.update(may_delegate=True, grant_types=" ".join(GRANT_TYPES))
+    tokens = [guide.tokens()["access_token"] for _ in range(2)]
+    types = {"subject_token_type": ACCESS_TOKEN, "actor_token_type": ACCESS_TOKEN}
+    return Case(guide, {"subject_token": tokens[0], "actor_token": tokens[1], **types})
+
+
 def case_of_refresh_token(guide: Guide) -> Case:
     used = guide.tokens()["refresh_token"]
     replaced = guide.refresh(used).json()["refresh_token"]
@@ -351,6 +424,7 @@ CASES: Mapping[str, Callable[[Guide], Case]] = {
     "refresh_token": case_of_refresh_token,
     "client_credentials": lambda guide: Case(guide, {}),
     device_code.GRANT_TYPE: case_of_device_code,
+    GRANT_TYPE: case_of_token_exchange,
 }
 
 

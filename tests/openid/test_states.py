@@ -18,16 +18,20 @@ from pytest_django import Settings
 
 from oauth_service.grant_types import GRANT_TYPES
 from oauth_service.models import Client, Consent, SigningKey
+from oauth_service.protocol import token_exchange
 from oauth_service.protocol.device_code import GRANT_TYPE
 from oauth_service.testing import forget_everything
 from oauth_service.tokens import keys
 from tests.actors import FORM
 from tests.device.actors import Device, Visitor
+from tests.exchanges import Service, service_for
 from tests.openid.conftest import RelyingParty
 
 USE = "use of an access token"
 OWN = "client_credentials"
 USE_OF_OWN = "use of a client's own token"
+USE_OF_EXCHANGED = "use of an exchanged token"
+EXCHANGES = (token_exchange.GRANT_TYPE, USE_OF_EXCHANGED)
 
 
 @dataclass
@@ -38,6 +42,8 @@ class Held:
     code: str
     tokens: dict[str, Any]
     own_token: str
+    service: Service
+    exchanged: str
     settings: Settings
     device: Device
     device_code: str
@@ -74,6 +80,14 @@ def _poll(held: Held) -> int:
     return int(held.device.poll(held.device_code).status_code)
 
 
+def _token_exchange(held: Held) -> int:
+    return int(held.service.exchange(held.tokens["access_token"]).status_code)
+
+
+def _use_of_exchanged(held: Held) -> int:
+    return int(held.service.userinfo(held.exchanged).status_code)
+
+
 WAYS: dict[str, Callable[[Held], int]] = {
     "authorization_code": _exchange,
     "refresh_token": _refresh,
@@ -81,6 +95,8 @@ WAYS: dict[str, Callable[[Held], int]] = {
     USE: _use,
     OWN: _own,
     USE_OF_OWN: _use_of_own,
+    token_exchange.GRANT_TYPE: _token_exchange,
+    USE_OF_EXCHANGED: _use_of_exchanged,
 }
 
 
@@ -114,6 +130,7 @@ class State:
     Attributes:
         ends: whether nothing of a person's is accepted afterwards; ends_offline likewise for a connection with offline_access.
         ends_own: whether a client gets no tokens of its own; ends_use_of_own whether those it has are refused.
+        ends_exchanges: whether a service that acts through the client can do nothing any more.
         later: how much time has passed.
     """
 
@@ -123,12 +140,15 @@ class State:
     ends_offline: bool
     ends_own: bool
     ends_use_of_own: bool
+    ends_exchanges: bool
     later: timedelta
 
     def ends_for(self, way: str, *, is_offline: bool) -> bool:
         """Whether a way is closed afterwards."""
         if way in (OWN, USE_OF_OWN):
             return self.ends_own or (way == USE_OF_OWN and self.ends_use_of_own)
+        if way in EXCHANGES and self.ends_exchanges:
+            return True
         return self.ends_offline if is_offline else self.ends
 
     def __str__(self) -> str:
@@ -143,6 +163,7 @@ def _state(
     ends_offline: bool | None = None,
     ends_own: bool = False,
     ends_use_of_own: bool = False,
+    ends_exchanges: bool = False,
     later: timedelta = timedelta(0),
 ) -> State:
     return State(
@@ -152,6 +173,7 @@ def _state(
         ends_offline=ends if ends_offline is None else ends_offline,
         ends_own=ends_own,
         ends_use_of_own=ends_use_of_own,
+        ends_exchanges=ends_exchanges,
         later=later,
     )
 
@@ -167,9 +189,28 @@ STATES = (
         lambda held: Client.objects.update(grant_types="authorization_code refresh_token"),
         ends=False,
         ends_own=True,
+        ends_exchanges=True,
     ),
     _state(
         "own tokens ended", lambda held: Client.objects.end_own_tokens(held.rp.client), ends=False, ends_use_of_own=True
+    ),
+    _state(
+        "service disabled",
+        lambda held: Client.objects.filter(pk=held.service.client.pk).update(is_active=False),
+        ends=False,
+        ends_exchanges=True,
+    ),
+    _state(
+        "service may act no more",
+        lambda held: Client.objects.update(may_impersonate=False),
+        ends=False,
+        ends_exchanges=True,
+    ),
+    _state(
+        "app lets nobody act",
+        lambda held: Client.objects.update(exchangeable_by=""),
+        ends=False,
+        ends_exchanges=True,
     ),
     _state("consent withdrawn", lambda held: Consent.objects.withdraw(Consent.objects.get())),
     _state("session signed out", _sign_out, ends_offline=False),
@@ -194,12 +235,14 @@ def held(rp: RelyingParty, provider: Settings, request: pytest.FixtureRequest) -
     device = Device(rp.client, rp.server, rp.credentials)
     begun = device.begun(scope=scope)
     Visitor(None, rp.browser).allow(begun["user_code"])  # in the session that is signed out below
-    return Held(rp, code, tokens, own_token, provider, device, begun["device_code"])
+    service = service_for(rp.client, scope="openid profile")
+    exchanged = service.exchange(tokens["access_token"]).json()["access_token"]
+    return Held(rp, code, tokens, own_token, service, exchanged, provider, device, begun["device_code"])
 
 
 def test_every_grant_type_is_played() -> None:
     """One that is added is crossed with every state as well."""
-    assert set(WAYS) == {*GRANT_TYPES, USE, USE_OF_OWN}
+    assert set(WAYS) == {*GRANT_TYPES, USE, USE_OF_OWN, USE_OF_EXCHANGED}
 
 
 @pytest.mark.parametrize("held", ["", " offline_access"], indirect=True, ids=["online", "offline"])

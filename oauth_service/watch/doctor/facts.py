@@ -18,7 +18,7 @@ from ... import conf, database
 from ...guard import failure_counts
 from ...models import AuditEvent, Client, Consent, Delivery, Grant
 from ...models.purge import swept
-from ...protocol import address, client_authentication
+from ...protocol import address, client_authentication, token_exchange
 from ...protocol.errors import TemporarilyUnavailable
 from ...protocol.forwarded import TrustedProxies
 from ...protocol.interaction import LIFETIME_SECONDS
@@ -142,6 +142,11 @@ def registration_of(client: Client, *, has_consents: bool) -> Registration:
         has_consents=has_consents,
         created_at=client.created_at,
         has_own_scope=bool(client.client_credentials_scope),
+        exchanges=(
+            client.may_use(token_exchange.GRANT_TYPE)
+            and (client.may_impersonate or client.may_delegate)
+            and not conf.EXCHANGE_POLICY()
+        ),
     )
 
 

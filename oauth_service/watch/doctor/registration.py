@@ -17,8 +17,8 @@ class Registration:
     """
     A client as it is registered.
 
-    has_chosen_secret says that a person chose it; has_own_scope that it has another scope for client credentials. scope and
-    grant_types are those that the server knows too or not.
+    has_chosen_secret says that a person chose it; has_own_scope that it has another scope for client credentials; exchanges that
+    it may exchange tokens, and no policy is set. scope and grant_types are those that the server knows too or not.
     """
 
     client_id: str
@@ -36,6 +36,7 @@ class Registration:
     has_consents: bool
     created_at: datetime
     has_own_scope: bool = True
+    exchanges: bool = False
 
 
 def findings(
@@ -55,6 +56,7 @@ def findings(
             _of_redirect_uris(client, is_production=is_production),
             _of_words(client, scopes, grant_types),
             _of_own_tokens(client),
+            _of_exchange(client),
             _of_use(client, now=now),
         )
         yield from (replace(finding, about=client.client_id) for finding in found)
@@ -135,6 +137,16 @@ def _of_own_tokens(client: Registration) -> Iterator[Finding]:
             "It may get for itself all that it asks people for.",
             why="By client credentials it has that scope without anybody allowing it.",
             remedy="Tick in “Scope for itself” what it needs without a person, or take client_credentials from it.",
+        )
+
+
+def _of_exchange(client: Registration) -> Iterator[Finding]:
+    if client.exchanges:
+        yield warning(
+            "exchange-without-policy",
+            "It may exchange tokens of people, and no policy looks at what for.",
+            why="Whoever holds its secret and any token of those apps gets all that both may have (RFC 8693).",
+            remedy="Set OAUTH_SERVICE_EXCHANGE_POLICY to a function that narrows or refuses: docs/token-exchange.md.",
         )
 
 

@@ -1,0 +1,165 @@
+"""The tokens that a token exchange presents: whom they stand for (RFC 8693 section 2.1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from .. import conf
+from ..models import ClientRow, Grant, TokenGrant
+from ..protocol import lifecycle, sealed, subject
+from ..protocol.errors import InvalidRequest, InvalidToken
+from ..protocol.sealed import AccessToken, Actor
+from ..protocol.secret import Secret
+from ..protocol.token_exchange import ACCESS_TOKEN, ID_TOKEN, Subject
+from ..tokens import access_token, issue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class SubjectToken:
+    """
+    A subject token, proven and alive.
+
+    Attributes:
+        grant: that it hangs on, and so will what is issued for it.
+        issued_to: the client that it was issued to.
+        parents: ids of the access tokens that it is and comes from, the last one first.
+    """
+
+    subject: Subject
+    grant: TokenGrant
+    issued_to: ClientRow
+    parents: tuple[UUID, ...]
+
+
+def subject_of(text: Secret, token_type: str, *, issuer: str, now: datetime) -> SubjectToken:
+    """
+    The person that a subject token stands for.
+
+    Args:
+        token_type: one of TOKEN_TYPES.
+        issuer: of ID tokens; "" without OpenID Connect.
+
+    Raises:
+        InvalidRequest: it is not of this type, not genuine, expired, ended, or stands for no person (section 2.2.2).
+    """
+    if token_type == ACCESS_TOKEN:
+        return _subject_of_access_token(text, now=now)
+    if token_type == ID_TOKEN and issuer:
+        return _subject_of_id_token(text, issuer=issuer, now=now)
+    raise InvalidRequest("subject_token_type is not supported")
+
+
+def actor_of(text: Secret, token_type: str, client: ClientRow, *, issuer: str, now: datetime) -> Actor:
+    """
+    Who acts, by an actor token that was issued to the client: the client itself, or the person who uses it.
+
+    Args:
+        client: that asks, authenticated.
+        token_type, issuer: as for subject_of().
+
+    Raises:
+        InvalidRequest: it is not of this type, not genuine, expired, ended, another client's, or was exchanged itself.
+    """
+    if token_type == ACCESS_TOKEN:
+        return _actor_of_access_token(text, client, now=now)
+    if token_type == ID_TOKEN and issuer:
+        claims = _claims(text, "actor token", issuer=issuer, now=now)
+        if claims.get("aud") != client.client_id:
+            raise _not_valid("actor token", f"its aud is not {client.client_id}")
+        _grant_of(claims, "actor token", now=now)
+        return Actor(sub=str(claims["sub"]), client_id=client.client_id)
+    raise InvalidRequest("actor_token_type is not supported")
+
+
+def _default_audience() -> tuple[str, ...]:
+    # A token that was asked for without a resource is for that of the server, if it has one.
+    return tuple(filter(None, [conf.RESOURCE()]))
+
+
+def _subject_of_access_token(text: Secret, *, now: datetime) -> SubjectToken:
+    try:
+        unverified = sealed.read(AccessToken, text.reveal())
+        if unverified.payload.is_own:
+            # Whose it is does not matter: nobody's client may become a person.
+            raise InvalidRequest(
+                "the subject token stands for no user", detail=f"client number {unverified.row_id.int}: its own token"
+            )
+        found = access_token.verify_granted(unverified, now=now)
+    except (InvalidToken, sealed.Unproven) as cause:
+        raise _not_valid("subject token", cause.detail) from cause
+    token = found.token
+    known = Subject(
+        client_id=found.client.client_id,
+        scope=found.scope,
+        audience=token.audience or _default_audience(),
+        expires_at=min(token.expires_at, int(found.grant.expires_at.timestamp())),
+        act=token.act,
+        is_impersonated=bool(token.client_id) and not token.act,
+    )
+    parents = (token.token_id, *token.parents)
+    return SubjectToken(subject=known, grant=found.grant, issued_to=found.client, parents=parents)
+
+
+def _subject_of_id_token(text: Secret, *, issuer: str, now: datetime) -> SubjectToken:
+    claims = _claims(text, "subject token", issuer=issuer, now=now)
+    grant = _grant_of(claims, "subject token", now=now)
+    known = Subject(
+        client_id=grant.client.client_id,
+        scope=issue.current_scope(grant.scope, grant.client),
+        audience=_default_audience(),
+        expires_at=min(int(str(claims["exp"])), int(grant.expires_at.timestamp())),
+    )
+    return SubjectToken(subject=known, grant=grant, issued_to=grant.client, parents=())
+
+
+def _actor_of_access_token(text: Secret, client: ClientRow, *, now: datetime) -> Actor:
+    try:
+        bearer = access_token.verify(text, now=now)
+    except InvalidToken as cause:
+        raise _not_valid("actor token", cause.detail) from cause
+    if bearer.client_id != client.client_id:
+        raise _not_valid("actor token", f"it was issued to {bearer.client_id}, not {client.client_id}")
+    if bearer.app_client_id:
+        raise InvalidRequest("the actor token was exchanged itself: who acts is not who it names")
+    if bearer.user is None:
+        return Actor(sub=client.client_id, client_id=client.client_id)
+    sub = subject.subject_of(bearer.user.pk, client, pairwise_key=conf.pairwise_key())
+    return Actor(sub=sub, client_id=client.client_id)
+
+
+def _claims(text: Secret, name: str, *, issuer: str, now: datetime) -> Mapping[str, object]:
+    from ..tokens import id_token  # a project without OpenID Connect never comes here
+
+    try:
+        claims = id_token.hint(text.reveal(), issuer=issuer, now=now)
+    except InvalidRequest as cause:
+        raise _not_valid(name, cause.detail) from cause
+    expires_at = claims.get("exp")
+    if not isinstance(expires_at, int) or expires_at <= now.timestamp():
+        raise _not_valid(name, f"expired at {expires_at}")
+    return claims
+
+
+def _grant_of(claims: Mapping[str, object], name: str, *, now: datetime) -> TokenGrant:
+    """The newest grant of the sign-in that an ID token tells of: the sign-in, the grant, its user and client are alive."""
+    sid, client_id = str(claims.get("sid", "")), str(claims.get("aud", ""))
+    try:
+        grant = Grant.objects.latest_of_sign_in(UUID(sid), client_id=client_id)
+    except ValueError:
+        grant = None
+    if grant is None:
+        raise _not_valid(name, f"no connection of sign-in {sid[:50]} and client {client_id[:100]}")
+    if fault := lifecycle.fault_of(grant, now=now):
+        raise _not_valid(name, f"grant {grant.pk}: {fault}")
+    if grant.sign_in_ended_at:  # offline_access outlives the sign-in, its ID token does not
+        raise _not_valid(name, f"grant {grant.pk}: the user signed out")
+    if claims["sub"] != subject.subject_of(grant.user.pk, grant.client, pairwise_key=conf.pairwise_key()):
+        raise _not_valid(name, f"grant {grant.pk}: its sub is another user's")
+    return grant
+
+
+def _not_valid(name: str, detail: str) -> InvalidRequest:
+    # "If either the subject_token or actor_token are invalid for any reason [...] The value of the error parameter MUST be
+    # the invalid_request error code" (section 2.2.2).
+    return InvalidRequest(f"the {name} is not valid", detail=detail)

@@ -1,0 +1,300 @@
+"""Token exchange (RFC 8693): a service gets a token for what it does on behalf of a person."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from . import scope as scopes
+from .errors import InvalidRequest, InvalidTarget, UnauthorizedClient
+from .parameters import Parameters
+from .sealed import Actor
+from .secret import Secret
+
+GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_TYPE = "urn:ietf:params:oauth:token-type:"
+ACCESS_TOKEN, ID_TOKEN, JWT = f"{_TYPE}access_token", f"{_TYPE}id_token", f"{_TYPE}jwt"
+TOKEN_TYPES = (ACCESS_TOKEN, ID_TOKEN, JWT)
+"""The types of tokens that may be presented (section 3). A refresh token or a code is none of them."""
+MOST_ACTORS = 4
+"""How many may act one for the other: each stands in the token, and each is looked up when it is used."""
+LONGEST_ACTOR = 255  # characters of an actor's sub or iss
+MOST_TARGETS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangeRequest:
+    """A token exchange request (section 2.1). actor_token and actor_token_type are empty for none."""
+
+    subject_token: Secret
+    subject_token_type: str
+    actor_token: Secret
+    actor_token_type: str
+    targets: tuple[str, ...]
+    scope: str
+
+    @property
+    def is_delegation(self) -> bool:
+        """Whether the client wants to be seen acting for the subject; otherwise it wants to pass for it (section 1.1)."""
+        return bool(self.actor_token)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """
+    What a subject token stands for, proven and alive.
+
+    Attributes:
+        client_id: of the client that it was issued to.
+        scope, audience: all that may be issued; () for no resource in particular.
+        expires_at: in seconds since the epoch.
+        act: who acts already, the current one first.
+        is_impersonated: whether a client that does not stand in act got it by an exchange.
+    """
+
+    client_id: str
+    scope: str
+    audience: tuple[str, ...]
+    expires_at: int
+    act: tuple[Actor, ...] = ()
+    is_impersonated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """
+    One exchange, as the policy of the project sees it and may narrow it.
+
+    Attributes:
+        client_id: of the client that asks.
+        subject_client_id: of the client that the subject token was issued to.
+        app_client_id: of the app that the person allowed.
+        user_id: primary key of the person.
+        subject_token_type: one of TOKEN_TYPES.
+        act: who will act for the person, the current one first; () if the client passes for the person.
+        scope: names of what will be issued; may be narrowed.
+        audience: identifiers of the resources that it will be for, () for none in particular; may be narrowed.
+        lifetime: in seconds; may be shortened.
+    """
+
+    client_id: str
+    subject_client_id: str
+    app_client_id: str
+    user_id: Any
+    subject_token_type: str
+    act: tuple[Actor, ...]
+    scope: tuple[str, ...]
+    audience: tuple[str, ...]
+    lifetime: int
+
+    @property
+    def is_delegation(self) -> bool:
+        """Whether it will be seen who acts."""
+        return bool(self.act)
+
+
+class ExchangeRefused(Exception):
+    """What a policy raises to refuse. Its text is for the log alone; it should name no secret."""
+
+
+class ExchangingClient(Protocol):
+    """The columns that the rules look at."""
+
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def is_public(self) -> bool: ...
+    @property
+    def is_active(self) -> bool: ...
+    @property
+    def may_impersonate(self) -> bool: ...
+    @property
+    def may_delegate(self) -> bool: ...
+    @property
+    def exchangeable_by(self) -> str: ...
+    @property
+    def may_use(self) -> Any: ...
+
+
+def parse(parameters: Parameters) -> ExchangeRequest:
+    """
+    Read a token exchange request.
+
+    Raises:
+        InvalidRequest: a parameter is missing, or a type is not one that is supported.
+        InvalidTarget: too many targets.
+
+    RFC 8693 section 2.1.
+    """
+    subject_token = parameters.require("subject_token")
+    subject_token_type = _supported(parameters.require("subject_token_type"), "subject_token_type")
+    actor_token, actor_token_type = parameters.get("actor_token"), parameters.get("actor_token_type")
+    if actor_token and not actor_token_type:
+        raise InvalidRequest("actor_token_type is missing")
+    if actor_token_type and not actor_token:
+        # "It MUST NOT be included when the actor_token parameter is not present."
+        raise InvalidRequest("actor_token_type was sent without actor_token")
+    if actor_token_type:
+        _supported(actor_token_type, "actor_token_type")
+    if (wanted := parameters.get("requested_token_type")) not in ("", ACCESS_TOKEN):
+        raise InvalidRequest(
+            "requested_token_type is not supported: only access tokens are issued",
+            detail=f"requested_token_type {wanted[:100]!r}",
+        )
+    targets = tuple(dict.fromkeys([*parameters.get_all("resource"), *parameters.get_all("audience")]))
+    if len(targets) > MOST_TARGETS:
+        raise InvalidTarget(f"more than {MOST_TARGETS} resources were named")
+    return ExchangeRequest(
+        subject_token=Secret(subject_token),
+        subject_token_type=subject_token_type,
+        actor_token=Secret(actor_token),
+        actor_token_type=actor_token_type,
+        targets=targets,
+        scope=parameters.get("scope"),
+    )
+
+
+def check_permission(client: ExchangingClient, asked: ExchangeRequest) -> None:
+    """
+    Hold a request against what its client may do at all.
+
+    Raises:
+        UnauthorizedClient: it is public, or may not do this.
+    """
+    if client.is_public:
+        raise UnauthorizedClient("a public client may not exchange tokens", detail=f"client {client.client_id}")
+    if asked.is_delegation and not client.may_delegate:
+        raise UnauthorizedClient(
+            "this client may not act for others: it may send no actor_token", detail=f"client {client.client_id}"
+        )
+    if not asked.is_delegation and not client.may_impersonate:
+        raise UnauthorizedClient(
+            "this client may not pass for others: actor_token is missing", detail=f"client {client.client_id}"
+        )
+
+
+def check_subject(subject: Subject, issued_to: ExchangingClient, client: ExchangingClient) -> None:
+    """
+    Hold a subject token against the registration of the client that it was issued to.
+
+    Args:
+        issued_to: the client that subject.client_id names.
+
+    Raises:
+        InvalidRequest: that one does not let this client exchange its tokens.
+
+    RFC 8693 section 2.2.2.
+    """
+    if not _lets(issued_to, client):
+        raise InvalidRequest(
+            "the subject token is another client's, which does not let this one exchange it",
+            detail=f"{issued_to.client_id} is not exchangeable by {client.client_id}",
+        )
+
+
+def chain(subject: Subject, actor: Actor | None) -> tuple[Actor, ...]:
+    """
+    Who acts after an exchange, the current one first (section 4.1).
+
+    Args:
+        actor: None if the client passes for the subject.
+
+    Raises:
+        InvalidRequest: who acts already would not be seen any more, or they are too many.
+    """
+    if subject.is_impersonated:
+        raise InvalidRequest("the subject token was got by impersonation, and is not exchanged again")
+    if actor is None:
+        if subject.act:
+            raise InvalidRequest("the subject token says who acts: exchange it with an actor_token")
+        return ()
+    if len(subject.act) >= MOST_ACTORS:
+        raise InvalidRequest(f"more than {MOST_ACTORS} would act one for the other")
+    if max(len(actor.sub), len(actor.iss)) > LONGEST_ACTOR:
+        raise InvalidRequest("the actor token has too long a name")
+    return (actor, *subject.act)
+
+
+def audience(targets: Sequence[str], subject: Subject) -> tuple[str, ...]:
+    """
+    The resources that the new token is for: those that the request names, all of the subject token's if it names none.
+
+    Raises:
+        InvalidTarget: the subject token is not for one of them.
+    """
+    if excess := [each for each in targets if each not in subject.audience]:
+        raise InvalidTarget(
+            "the subject token is not for that resource or audience", detail=f"not in its audience: {excess!r}"[:400]
+        )
+    return tuple(targets) or subject.audience
+
+
+def fault_of_policy(decided: object, asked: Exchange) -> str:
+    """Why the answer of a policy is none: it may narrow, and change nothing else; "" if it is one."""
+    if not isinstance(decided, Exchange):
+        return "it must return the Exchange"
+    if replace(decided, scope=asked.scope, audience=asked.audience, lifetime=asked.lifetime) != asked:
+        return "it changed more than scope, audience and lifetime"
+    if not set(decided.scope) <= set(asked.scope) or not set(decided.audience) <= set(asked.audience):
+        return "it widened the exchange"
+    if asked.audience and not decided.audience:
+        return "no audience is a wider one; raise ExchangeRefused instead"
+    if not 0 < decided.lifetime <= asked.lifetime:
+        return "a lifetime is one second or more, and no longer than it was"
+    return ""
+
+
+def clients_of(client_id: str, act: Sequence[Actor]) -> tuple[str, ...]:
+    """The client_ids of all who exchanged, from the last to the first; () for a token that was not exchanged."""
+    return tuple(each.client_id for each in act) or ((client_id,) if client_id else ())
+
+
+def fault_of_clients(
+    app: ExchangingClient, found: Mapping[str, ExchangingClient], names: Sequence[str], *, is_delegation: bool
+) -> str:
+    """
+    Why a token that was exchanged is good no more, for the log; "" if all who exchanged it still may.
+
+    Args:
+        app: that the person allowed.
+        found: the clients that are registered, by their client_id.
+        names: of clients_of().
+    """
+    before = app
+    for name in reversed(names):
+        client = found.get(name)
+        if client is None or not client.is_active:
+            return f"client {name}, which acts, is unknown or deactivated"
+        if client.is_public or not client.may_use(GRANT_TYPE):
+            return f"client {name} may not exchange tokens any more"
+        if not (client.may_delegate if is_delegation else client.may_impersonate):
+            return f"client {name} may not {'act' if is_delegation else 'pass'} for others any more"
+        if not _lets(before, client):
+            return f"{before.client_id} is not exchangeable by {name} any more"
+        before = client
+    return ""
+
+
+def scope_left(granted: str, clients: Collection[Any]) -> str:
+    """What is left of a scope after what each client may have."""
+    for client in clients:
+        granted = scopes.intersection(granted, client.scope)
+    return granted
+
+
+def act_claim(act: Sequence[Actor]) -> dict[str, Any]:
+    """The act claim (section 4.1), each actor within the one that acts for it; {} for nobody. For JWTs and introspection."""
+    claim: dict[str, Any] = {}
+    for actor in reversed(act):
+        members = {"sub": actor.sub, "iss": actor.iss, "client_id": actor.client_id}
+        claim = {name: text for name, text in members.items() if text} | ({"act": claim} if claim else {})
+    return claim
+
+
+def _supported(token_type: str, name: str) -> str:
+    if token_type not in TOKEN_TYPES:
+        raise InvalidRequest(f"{name} is not supported", detail=f"{name} {token_type[:100]!r}")
+    return token_type
+
+
+def _lets(owner: ExchangingClient, client: ExchangingClient) -> bool:
+    return owner.client_id == client.client_id or client.client_id in owner.exchangeable_by.split()

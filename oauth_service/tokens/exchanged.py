@@ -1,0 +1,66 @@
+"""Access tokens that were exchanged (RFC 8693): how they are made, and whether all who exchanged one still may."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from .. import conf
+from ..models import Client, ClientRow, TokenGrant
+from ..protocol import sealed, token_exchange, token_id
+from ..protocol.errors import InvalidRequest, InvalidToken
+from ..protocol.sealed import AccessToken
+from ..protocol.secret import Secret
+from ..protocol.token_exchange import Exchange, scope_left
+from ..protocol.token_response import TokenResponse
+
+__all__ = ["clients_of", "make", "scope_left"]
+
+
+def clients_of(token: AccessToken, grant: TokenGrant) -> tuple[ClientRow, ...]:
+    """
+    The clients that exchanged a token, the last one first: one statement.
+
+    Raises:
+        InvalidToken: one of them is deactivated or may do so no more, or a token that it came from was revoked.
+    """
+    names = token_exchange.clients_of(token.client_id, token.act)
+    found, is_revoked = Client.objects.acting(names, token_ids=token.parents)
+    fault = token_exchange.fault_of_clients(grant.client, found, names, is_delegation=bool(token.act))
+    if not fault and is_revoked:
+        fault = "a token that it was exchanged from was revoked"
+    if fault:
+        raise InvalidToken("the access token is not valid", detail=f"grant {grant.pk}, token {token.token_id}: {fault}")
+    return tuple(found[name] for name in names)
+
+
+def make(exchange: Exchange, grant: TokenGrant, *, parents: Sequence[UUID], now: datetime) -> TokenResponse:
+    """
+    Make the access token of an exchange. Nothing is stored: it hangs on the grant of its subject.
+
+    Args:
+        parents: ids of the access tokens that it comes from, the last one first.
+
+    Raises:
+        InvalidRequest: so much stands in it that nobody could read it again.
+    """
+    token = AccessToken(
+        row_id=grant.pk,
+        token_id=token_id.new(now=now),
+        expires_at=int(now.timestamp()) + exchange.lifetime,
+        scope=" ".join(exchange.scope),
+        audience=exchange.audience,
+        client_id=exchange.client_id,
+        act=exchange.act,
+        parents=tuple(parents),
+    )
+    try:
+        text = sealed.seal(token, conf.token_keys()[0], grant.secret)
+    except ValueError as cause:
+        raise InvalidRequest("the new token would be too long", detail=str(cause)) from cause
+    return TokenResponse(
+        access_token=Secret(text),
+        expires_in=exchange.lifetime,
+        refresh_token=Secret(""),  # "typically not issued": it would outlive what it comes from (section 2.2.1)
+        scope=" ".join(exchange.scope),
+        issued_token_type=token_exchange.ACCESS_TOKEN,
+    )
