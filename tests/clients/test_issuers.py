@@ -277,7 +277,6 @@ def test_staff_register_an_issuer(staff: Browser, presc_man: Client) -> None:
         ({"audience": "https://api.example"}, "audience"),
         ({"clients": "nobody"}, "clients"),
     ],
-    ids=str,
 )
 def test_what_cannot_be_trusted_is_not_registered(staff: Browser, changes: dict[str, Any], column: str) -> None:
     """By its column."""

@@ -177,7 +177,6 @@ def test_keys_that_cannot_be_used_are_not_registered(staff: Browser, case: str) 
         ),
         ({"jwks": jwks(PUBLIC), "client_type": "public"}, "token_endpoint_auth_method"),
     ],
-    ids=str,
 )
 def test_what_does_not_fit_together_is_told(staff: Browser, columns: dict[str, str], column: str) -> None:
     """By the column that is wrong."""
