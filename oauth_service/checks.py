@@ -156,8 +156,9 @@ def _faults_of_values() -> Iterator[Finding]:
         yield "E009", f"{conf.CLAIMS.name}: {fault}.", ""
     if (event := conf.AUTHENTICATION_EVENT()) and (fault := _fault_of_function(event)):
         yield "E023", f"{conf.AUTHENTICATION_EVENT.name}: {fault}.", ""
-    if (policy := conf.EXCHANGE_POLICY()) and (fault := _fault_of_function(policy)):
-        yield "E034", f"{conf.EXCHANGE_POLICY.name}: {fault}.", "Until it is right no token is exchanged."
+    for function in (conf.EXCHANGE_POLICY, conf.EXCHANGE_USER):
+        if function() and (fault := _fault_of_function(function())):
+            yield "E034", f"{function.name}: {fault}.", "Until it is right no token is exchanged."
     for setting, values in ((conf.ACR, [conf.ACR()] if conf.ACR() else []), (conf.STEP_UP_URLS, conf.STEP_UP_URLS())):
         if any(len(acr.split()) != 1 for acr in values):
             yield "E023", f"{setting.name}: an acr is one word.", "Clients ask for several, separated by spaces."

@@ -245,6 +245,13 @@ EXCHANGE_POLICY = Setting(
     "Dotted path of a function `(exchange) -> exchange` that has the last word on every token exchange: it may refuse or narrow. "
     "[token-exchange.md](token-exchange.md) says how. Without it the registrations of the clients decide alone.",
 )
+EXCHANGE_USER = Setting(
+    "OAUTH_SERVICE_EXCHANGE_USER",
+    str,
+    "",
+    "Dotted path of a function `(claims) -> user` that says who the user of a trusted issuer's JWT is here, if one is exchanged; "
+    "`None` for nobody. Without it their JWTs are no subject tokens. [token-exchange.md](token-exchange.md) says more.",
+)
 OUTBOUND_LOOPBACK = Setting(
     "OAUTH_SERVICE_OUTBOUND_LOOPBACK",
     bool,

@@ -3,16 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
 
 from .. import conf
 from ..models import ClientRow, Grant, TokenGrant
 from ..protocol import lifecycle, sealed, subject
+from ..protocol import scope as scopes
 from ..protocol.errors import InvalidRequest, InvalidToken
+from ..protocol.jwt import InvalidJWT
 from ..protocol.sealed import AccessToken, Actor
 from ..protocol.secret import Secret
-from ..protocol.token_exchange import ACCESS_TOKEN, ID_TOKEN, Subject
+from ..protocol.token_exchange import ACCESS_TOKEN, ID_TOKEN, JWT, Subject
 from ..tokens import access_token, issue
+
+if TYPE_CHECKING:
+    from .issuers import VerifiedJWT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -32,21 +41,24 @@ class SubjectToken:
     parents: tuple[UUID, ...]
 
 
-def subject_of(text: Secret, token_type: str, *, issuer: str, now: datetime) -> SubjectToken:
+def subject_of(text: Secret, token_type: str, client: ClientRow, *, issuer: str, now: datetime) -> SubjectToken:
     """
     The person that a subject token stands for.
 
     Args:
         token_type: one of TOKEN_TYPES.
-        issuer: of ID tokens; "" without OpenID Connect.
+        client: that asks, authenticated.
+        issuer: of this server; "" without OpenID Connect.
 
     Raises:
         InvalidRequest: it is not of this type, not genuine, expired, ended, or stands for no person (section 2.2.2).
     """
     if token_type == ACCESS_TOKEN:
         return _subject_of_access_token(text, now=now)
-    if token_type == ID_TOKEN and issuer:
+    if token_type == ID_TOKEN and conf.is_openid():
         return _subject_of_id_token(text, issuer=issuer, now=now)
+    if token_type == JWT and conf.EXCHANGE_USER():
+        return _subject_of_jwt(text, client, issuer=issuer, now=now)
     raise InvalidRequest("subject_token_type is not supported")
 
 
@@ -55,15 +67,17 @@ def actor_of(text: Secret, token_type: str, client: ClientRow, *, issuer: str, n
     Who acts, by an actor token that was issued to the client: the client itself, or the person who uses it.
 
     Args:
-        client: that asks, authenticated.
-        token_type, issuer: as for subject_of().
+        token_type, client, issuer: as for subject_of().
 
     Raises:
         InvalidRequest: it is not of this type, not genuine, expired, ended, another client's, or was exchanged itself.
     """
     if token_type == ACCESS_TOKEN:
         return _actor_of_access_token(text, client, now=now)
-    if token_type == ID_TOKEN and issuer:
+    if token_type == JWT:
+        verified = _verified(text, "actor token", client, issuer=issuer, now=now)
+        return Actor(sub=verified.subject, iss=verified.issuer.issuer, client_id=client.client_id)
+    if token_type == ID_TOKEN and conf.is_openid():
         claims = _claims(text, "actor token", issuer=issuer, now=now)
         if claims.get("aud") != client.client_id:
             raise _not_valid("actor token", f"its aud is not {client.client_id}")
@@ -111,6 +125,57 @@ def _subject_of_id_token(text: Secret, *, issuer: str, now: datetime) -> Subject
         expires_at=min(int(str(claims["exp"])), int(grant.expires_at.timestamp())),
     )
     return SubjectToken(subject=known, grant=grant, issued_to=grant.client, parents=())
+
+
+def _subject_of_jwt(text: Secret, client: ClientRow, *, issuer: str, now: datetime) -> SubjectToken:
+    """Whoever the project says that the user of another issuer is: they have a connection with the client that asks."""
+    name = "subject token"
+    verified = _verified(text, name, client, issuer=issuer, now=now)
+    claims = verified.claims
+    if "act" in claims:
+        # Its actors are none of ours; to leave them out would hide who acts.
+        raise InvalidRequest("the subject token says who acts at another server", detail=f"of {verified.issuer.issuer}")
+    grant = Grant.objects.latest_of_user(_user_id_of(verified), client_pk=client.pk, now=now)
+    if grant is None:
+        raise InvalidRequest(
+            "the user of the subject token has no connection with this client",
+            detail=f"client {client.client_id}, sub {verified.subject[:200]!r} of {verified.issuer.issuer}",
+        )
+    if fault := lifecycle.fault_of(grant, now=now):
+        raise _not_valid(name, f"grant {grant.pk}: {fault}")
+    scope = issue.current_scope(grant.scope, grant.client)
+    if "scope" in claims:
+        scope = scopes.intersection(scope, str(claims["scope"]) if isinstance(claims["scope"], str) else "")
+    known = Subject(
+        client_id=grant.client.client_id,
+        scope=scope,
+        audience=_default_audience(),
+        expires_at=min(int(claims["exp"]), int(grant.expires_at.timestamp())),
+        may_act=claims.get("may_act"),
+    )
+    return SubjectToken(subject=known, grant=grant, issued_to=grant.client, parents=())
+
+
+def _verified(text: Secret, name: str, client: ClientRow, *, issuer: str, now: datetime) -> "VerifiedJWT":
+    from .issuers import verify_issuer_jwt  # who has no trusted issuers never comes here
+
+    if not (audience := issuer or conf.ISSUER()):
+        raise _not_valid(name, f"set {conf.ISSUER.name}: without it no JWT can name this server as its audience")
+    try:
+        return verify_issuer_jwt(text.reveal(), purpose="token-exchange", client=client, audience=audience, now=now)
+    except InvalidJWT as cause:
+        raise _not_valid(name, cause.detail) from cause
+
+
+def _user_id_of(verified: "VerifiedJWT") -> Any:
+    said = conf.function_of(conf.EXCHANGE_USER)(dict(verified.claims))
+    if said is not None and (not isinstance(said, get_user_model()) or said.pk is None):
+        raise ImproperlyConfigured(f"{conf.EXCHANGE_USER.name} must return a user of this project, or None.")
+    if said is None:
+        raise _not_valid(
+            "subject token", f"sub {verified.subject[:200]!r} of {verified.issuer.issuer} is nobody in this project"
+        )
+    return said.pk
 
 
 def _actor_of_access_token(text: Secret, client: ClientRow, *, now: datetime) -> Actor:

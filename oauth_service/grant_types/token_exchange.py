@@ -56,12 +56,13 @@ def exchange(
     """
     asked = token_exchange.parse(parameters)
     token_exchange.check_permission(client, asked)
-    found = subject_tokens.subject_of(asked.subject_token, asked.subject_token_type, issuer=issuer, now=now)
+    found = subject_tokens.subject_of(asked.subject_token, asked.subject_token_type, client, issuer=issuer, now=now)
     subject = found.subject
     token_exchange.check_subject(subject, found.issued_to, client)
     actor = None
     if asked.is_delegation:
         actor = subject_tokens.actor_of(asked.actor_token, asked.actor_token_type, client, issuer=issuer, now=now)
+    token_exchange.check_may_act(subject, actor, client, issuer=issuer or conf.ISSUER())
     act = token_exchange.chain(subject, actor)
     audience = token_exchange.audience(asked.targets, subject)
     # The server's own resource is everybody's; any other is asked for by those that it is registered for.

@@ -43,6 +43,13 @@ class GrantManager(PrimaryManager["Grant"]):
         grant_id = found.values_list("pk", flat=True).first()
         return self.in_use(grant_id, token_id=uuid.uuid4()) if grant_id else None
 
+    def latest_of_user(self, user_id: Any, *, client_pk: int, now: datetime) -> "TokenGrant | None":
+        """The newest grant of a user for a client that has not ended, not even by a sign-out; two statements."""
+        found = self.filter(consent__user_id=user_id, consent__client_id=client_pk, expires_at__gt=now)
+        found = found.filter(sign_in__ended_at__isnull=True).order_by("-created_at", "-pk")
+        grant_id = found.values_list("pk", flat=True).first()
+        return self.in_use(grant_id, token_id=uuid.uuid4()) if grant_id else None
+
     def redeem(self, code: AuthorisationRow, *, now: datetime, expires_at: datetime) -> bool:
         """
         Put the grant of a pending code in its place, under the same primary key; True for exactly one of all who try.

@@ -49,6 +49,7 @@ class Subject:
         expires_at: in seconds since the epoch.
         act: who acts already, the current one first.
         is_impersonated: whether a client that does not stand in act got it by an exchange.
+        may_act: the claim that says who may act for it (section 4.4); None if it does not say.
     """
 
     client_id: str
@@ -57,6 +58,7 @@ class Subject:
     expires_at: int
     act: tuple[Actor, ...] = ()
     is_impersonated: bool = False
+    may_act: object = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +190,30 @@ def check_subject(subject: Subject, issued_to: ExchangingClient, client: Exchang
         raise InvalidRequest(
             "the subject token is another client's, which does not let this one exchange it",
             detail=f"{issued_to.client_id} is not exchangeable by {client.client_id}",
+        )
+
+
+def check_may_act(subject: Subject, actor: Actor | None, client: ExchangingClient, *, issuer: str) -> None:
+    """
+    Hold who wants to act against what the subject token says about that.
+
+    Args:
+        actor: None if the client passes for the subject.
+        issuer: of this server, which names actors that have no issuer of their own.
+
+    Raises:
+        InvalidRequest: it lets another act, or says so in a way that cannot be honoured.
+
+    RFC 8693 section 4.4.
+    """
+    if subject.may_act is None:
+        return
+    known = {"client_id": client.client_id}
+    if actor:
+        known |= {"sub": actor.sub, "iss": actor.iss or issuer}
+    if not isinstance(subject.may_act, dict) or not subject.may_act or not subject.may_act.items() <= known.items():
+        raise InvalidRequest(
+            "the subject token does not let this actor act (may_act)", detail=f"client {client.client_id}: {known!r}"
         )
 
 

@@ -81,7 +81,7 @@ Errors:
   and codes and tokens of it live for an hour too long or not at all: leave `TIME_ZONE` out of `DATABASES`.
 - `oauth_service.E032`: a trusted proxy that is no address, network or `unix`, or is everybody. Clients could then choose the
   address that their failures are counted for: name the proxies that you have.
-- `oauth_service.E034`: a policy of token exchange that cannot be imported or called. Until it is right no token is exchanged.
+- `oauth_service.E034`: a function for token exchange that cannot be imported or called. Until it is right nothing is exchanged.
 
 Warnings; all but W006, W010 to W014 and W030 are of production:
 

@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.auth.models import User
 from django.utils import timezone
+from pytest_django import Settings
 
-from oauth_service.models import Client, Grant
+from oauth_service.models import Client, Grant, TrustedIssuer
 from oauth_service.protocol import sealed, token_exchange
 from oauth_service.protocol.secret import Secret
 from oauth_service.protocol.token_exchange import ACCESS_TOKEN, GRANT_TYPE, ID_TOKEN, JWT, MOST_ACTORS
 from oauth_service.tokens import access_token
 from oauth_service.tokens.access_token import Bearer
+from tests.assertions import Signer
 from tests.clauses import clause
 from tests.exchanges import Service, service_for
 from tests.guide import Guide
@@ -368,3 +371,115 @@ def test_the_metadata_names_the_grant_type(guide: Guide) -> None:
     """So do all that this server has (RFC 8414)."""
     metadata = guide.server.get("/.well-known/oauth-authorization-server").json()
     assert GRANT_TYPE in metadata["grant_types_supported"]
+
+
+# -- 3 Token Type Identifiers: JWTs of other issuers -------------------------------------------------------------------
+
+IDP = "https://idp.example"
+
+
+def the_alice(claims: dict[str, Any]) -> User | None:
+    """OAUTH_SERVICE_EXCHANGE_USER of the tests below."""
+    return User.objects.filter(username=claims["sub"]).first()
+
+
+@pytest.fixture
+def idp(guide: Guide, settings: Settings) -> Signer:
+    """An issuer whose JWTs the guide's app may exchange for tokens of its own users."""
+    Client.objects.filter(pk=guide.client.pk).update(
+        may_impersonate=True,
+        may_delegate=True,
+        grant_types=f"{guide.client.grant_types} client_credentials {GRANT_TYPE}",
+    )
+    settings.OAUTH_SERVICE_EXCHANGE_USER = f"{__name__}.the_alice"
+    signer = Signer(IDP)
+    columns = {"purposes": "token-exchange", "algorithms": signer.algorithm, "clients": guide.client.client_id}
+    TrustedIssuer.objects.create(issuer=IDP, jwks=signer.jwks, **columns)
+    return signer
+
+
+@clause("RFC 8693", "3")
+def test_a_jwt_of_a_trusted_issuer_stands_for_its_user(guide: Guide, idp: Signer) -> None:
+    """It hangs on the user's connection with the client, and lives no longer than the JWT."""
+    guide.tokens()
+    app = Service(guide.client)
+    response = app.exchange(idp.assertion(sub="alice", scope="profile email"), subject_token_type=JWT)
+    assert response.json()["scope"] == "profile"
+    assert response.json()["expires_in"] <= 60
+    token = response.json()["access_token"]
+    assert bearer(token).user == guide.alice
+    guide.deauthorise()
+    assert not app.is_alive(token)
+
+
+@clause("RFC 8693", "3")
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"sub": "bob"}, "the subject token is not valid"),
+        ({"aud": "https://another.example"}, "the subject token is not valid"),
+        ({"iss": "https://another.example"}, "the subject token is not valid"),
+        ({"exp": 1}, "the subject token is not valid"),
+        ({"act": {"sub": "somebody"}}, "the subject token says who acts at another server"),
+        ({"scope": "email"}, "nothing is left of the scope"),
+        ({"scope": ["profile"]}, "nothing is left of the scope"),
+    ],
+)
+def test_a_jwt_that_is_not_good_is_refused(guide: Guide, idp: Signer, changes: dict[str, Any], fault: str) -> None:
+    """Whatever is wrong with it; nothing of it is left out silently."""
+    guide.tokens()
+    response = Service(guide.client).exchange(idp.assertion(**({"sub": "alice"} | changes)), subject_token_type=JWT)
+    assert (response.status_code, response.json()["error_description"]) == (400, fault)
+
+
+@clause("RFC 8693", "3")
+@pytest.mark.parametrize("lost", ["connection", "purpose", "client", "issuer", "setting", "user"])
+def test_a_jwt_alone_makes_nobody_known(guide: Guide, idp: Signer, settings: Settings, lost: str) -> None:
+    """The issuer is registered for this and for this client, and the person has allowed the client."""
+    guide.tokens()
+    match lost:
+        case "connection":
+            Grant.objects.all().delete()
+        case "purpose":
+            TrustedIssuer.objects.update(purposes="jwt-bearer")
+        case "client":
+            TrustedIssuer.objects.update(clients="another")
+        case "issuer":
+            TrustedIssuer.objects.update(is_active=False)
+        case "setting":
+            settings.OAUTH_SERVICE_EXCHANGE_USER = ""
+        case "user":
+            User.objects.update(is_active=False)
+    response = Service(guide.client).exchange(idp.assertion(sub="alice"), subject_token_type=JWT)
+    assert refusal_of(response) == (400, "invalid_request")
+
+
+@clause("RFC 8693", "4.4")
+@pytest.mark.parametrize(
+    ("may_act", "passes", "acts"),
+    [
+        ({"client_id": "presc_man_123"}, 200, 200),
+        ({"sub": "presc_man_123"}, 400, 200),
+        ({"sub": "presc_man_123", "iss": "http://localhost:8000"}, 400, 200),
+        ({"sub": "another"}, 400, 400),
+        ({"sub": "presc_man_123", "group": "staff"}, 400, 400),
+        ({}, 400, 400),
+        ("presc_man_123", 400, 400),
+    ],
+)
+def test_may_act_is_honoured(guide: Guide, idp: Signer, may_act: object, passes: int, acts: int) -> None:
+    """ "[...] one party is authorized to become the actor and act on behalf of another party"."""
+    guide.tokens()
+    app = Service(guide.client)
+    text = idp.assertion(sub="alice", may_act=may_act)
+    answers = [way(text, subject_token_type=JWT).status_code for way in (app.exchange, app.delegate)]
+    assert answers == [passes, acts]
+
+
+@clause("RFC 8693", "4.1")
+def test_an_actor_of_another_issuer_is_named_with_it(guide: Guide, idp: Signer) -> None:
+    """ "[...] the combination of the two claims iss and sub"."""
+    subject = guide.tokens()["access_token"]
+    response = Service(guide.client).delegate(subject, idp.assertion(sub="robot"), actor_token_type=JWT)
+    found = bearer(response.json()["access_token"])
+    assert found.actor == sealed.Actor(sub="robot", iss=IDP, client_id="presc_man_123")
