@@ -3,8 +3,10 @@
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from .. import conf
 from ..models import Resource
 from .model_admin import ModelAdmin
 
@@ -19,6 +21,10 @@ class ResourceAdmin(ModelAdmin):
     search_help_text = _("Name or identifier")
     ordering = ("name", "pk")
     filter_horizontal = ("clients",)
+
+    def get_exclude(self, request: HttpRequest, obj: Resource | None = None) -> Any:
+        # Without keys there are no JWTs.
+        return None if conf.is_openid() else ("token_format", "signing_alg")
 
     def about(self, obj: Resource) -> dict[str, Any]:
         return {}

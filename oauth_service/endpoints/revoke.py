@@ -1,11 +1,15 @@
 """POST /oauth/revoke/ -- token revocation (RFC 7009)."""
 
+from functools import partial
+from typing import Any, cast
+
 from django.utils import timezone
 
 from .. import conf, signals
 from ..clients import authentication
 from ..models import AuthorisationRow, ClientRow, Grant, RevokedToken
 from ..protocol import client_authentication, sealed
+from ..tokens import access_token
 from ..tokens.presented import PresentedToken, present
 from ..web.programs import ProgramResponse, program_endpoint
 from ..web.requests import ProgramRequest, body_parameters
@@ -19,14 +23,21 @@ def revoke(request: ProgramRequest) -> ProgramResponse:
     token_type_hint is not needed: a token says by its prefix what it is (RFC 7009 section 2.1).
     """
     parameters = body_parameters(request)
+    now = timezone.now()
     parameters.refuse_repeats()
     credentials = client_authentication.credentials(request.authorization, parameters)
     is_refresh_token = parameters.get("token").startswith(sealed.RefreshToken.prefix)
     kind = sealed.RefreshToken if is_refresh_token else sealed.AccessToken
     presented: PresentedToken[sealed.RefreshToken | sealed.AccessToken] = present(
-        kind, parameters, "token", Grant.objects.row
+        kind,
+        parameters,
+        "token",
+        Grant.objects.row,
+        read=None
+        if is_refresh_token
+        else cast("Any", partial(access_token.read, issuer=conf.issuer_of(request), now=now)),
     )
-    client = authentication.authenticate(credentials, request, now=timezone.now(), loaded=presented.client)
+    client = authentication.authenticate(credentials, request, now=now, loaded=presented.client)
     parameters.require("token")
     try:
         token = presented.unverified.verify(conf.token_keys(), _secret_of(presented, client))

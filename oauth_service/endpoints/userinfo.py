@@ -46,7 +46,8 @@ def _bearer(request: ProgramRequest) -> Bearer:
         raise MalformedBearer(cause.description, detail=cause.detail) from cause
     if not text:
         return bearer_of(request, now=timezone.now())
-    return access_token.verify(Secret(bearers.well_formed(text.reveal())), now=timezone.now())
+    token = Secret(bearers.well_formed(text.reveal()))
+    return access_token.verify(token, issuer=conf.issuer_of(request), now=timezone.now())
 
 
 def _claims(bearer: Bearer, user: AbstractBaseUser) -> dict[str, object]:

@@ -50,7 +50,7 @@ def exchange(
         raise UnauthorizedClient("a public client can have no token of its own", detail=f"client {client.client_id}")
     resources = allowed(resource_indicators.requested(parameters), client)
     scope = scopes.requested(parameters.get("scope"), allowed=resources.within(client.own_scope))
-    response = issue.own_token(client, scope=scope, now=now, resources=resources)
+    response = issue.own_token(client, scope=scope, now=now, resources=resources, issuer=issuer)
     signals.announce(
         signals.token_issued,
         user_id=None,

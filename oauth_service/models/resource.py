@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .. import conf
 from ..database import PrimaryManager
 from ..protocol import resource_indicators, scope
 from ..protocol.errors import InvalidScope
@@ -19,7 +20,7 @@ class TokenFormat(models.TextChoices):
     """What its access tokens are."""
 
     OPAQUE = "opaque", _("Opaque: this server is asked, and a token can end at once")
-    JWT = "jwt", _("JWT: the API verifies it by itself")
+    JWT = "jwt", _("JWT: the API verifies it by itself, and believes it until it expires")
 
 
 def validate_identifier(text: str) -> None:
@@ -62,12 +63,15 @@ class ResourceRow:
     Attributes:
         words: what each of its scopes lets an app do.
         access_token_lifetime: None for the client's, or the server's.
+        is_jwt: whether its access tokens are JWTs (RFC 9068), signed with signing_alg.
     """
 
     identifier: str
     name: str
     words: Mapping[str, str]
     access_token_lifetime: timedelta | None
+    is_jwt: bool = False
+    signing_alg: str = "RS256"
 
 
 class ResourceManager(PrimaryManager["Resource"]):
@@ -90,6 +94,13 @@ class ResourceManager(PrimaryManager["Resource"]):
             each.identifier: each.row() for each in self.filter(allowed, identifier__in=identifiers, is_active=True)
         }
         return tuple(found[identifier] for identifier in identifiers if identifier in found)
+
+    def longest_jwt_lifetime(self) -> timedelta:
+        """The longest that a JWT of any of them can live; zero if there are none."""
+        lifetimes = set(self.filter(token_format=TokenFormat.JWT).values_list("access_token_lifetime", flat=True))
+        if None in lifetimes:  # that of the client, whichever it is
+            lifetimes |= set(Client.objects.values_list("access_token_lifetime", flat=True))
+        return max((each for each in lifetimes if each), default=timedelta(0))
 
     def scope_names(self) -> set[str]:
         """Every scope of every resource."""
@@ -116,7 +127,21 @@ class Resource(models.Model):
         help_text=_("One a line: the scope, a space, and what it lets an app do, in words for people."),
     )
     token_format = models.CharField(
-        _("token format"), max_length=6, choices=TokenFormat.choices, default=TokenFormat.OPAQUE
+        _("token format"),
+        max_length=6,
+        choices=TokenFormat.choices,
+        default=TokenFormat.OPAQUE,
+        help_text=_(
+            "What is revoked, cut off or signed out here stays good at an API that verifies JWTs by itself, until they expire: "
+            "keep their lifetime short. An API that asks (introspection) knows at once."
+        ),
+    )
+    signing_alg = models.CharField(
+        _("JWT algorithm"),
+        max_length=10,
+        default="RS256",
+        db_default="RS256",
+        help_text=_("Signs its access tokens if they are JWTs."),
     )
     access_token_lifetime = models.DurationField(
         _("access token lifetime"), null=True, blank=True, help_text=_("Empty for that of the client.")
@@ -155,9 +180,17 @@ class Resource(models.Model):
             ValidationError: by column.
         """
         if self.token_format == TokenFormat.JWT:
-            raise ValidationError(
-                {"token_format": _("JWT access tokens are not available on this server yet: choose opaque.")}
-            )
+            if not conf.is_openid():
+                raise ValidationError(
+                    {
+                        "token_format": _(
+                            "JWT access tokens need keys that sign them: add openid to OAUTH_SERVICE_SCOPES "
+                            "(extra oidc), or choose opaque."
+                        )
+                    }
+                )
+            if self.signing_alg not in (known := conf.SIGNING_ALGORITHMS()):
+                raise ValidationError({"signing_alg": f"This server signs with {', '.join(known)}."})
         lifetime = self.access_token_lifetime
         if lifetime is not None and not timedelta(seconds=1) <= lifetime <= LONGEST_LIFETIME:
             sentence = f"A lifetime is one second or more, and {LONGEST_LIFETIME.days} days at most."
@@ -175,6 +208,8 @@ class Resource(models.Model):
             name=self.name,
             words=self.words(),
             access_token_lifetime=self.access_token_lifetime,
+            is_jwt=self.token_format == TokenFormat.JWT,
+            signing_alg=self.signing_alg,
         )
 
 

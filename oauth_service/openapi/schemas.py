@@ -83,7 +83,7 @@ def _schemas(server: Server) -> JsonObject:
         "Tokens": _object(
             "RFC 6749 section 5.1.",
             {
-                "access_token": {"type": "string", "pattern": "^AT_"},
+                "access_token": {"type": "string", "pattern": "^(AT_|eyJ)"},
                 "token_type": {"const": "Bearer"},
                 "expires_in": {"type": "integer", "minimum": 1, "description": "In seconds."},
                 "refresh_token": {"type": "string", "pattern": "^RT_"},

@@ -99,6 +99,29 @@ class RefreshToken(Payload):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JwtId(Payload):
+    """
+    The jti of an access token that is a JWT (RFC 9068 section 2.2): which row it hangs on.
+
+    By itself it opens nothing: an API may log it. What the token may do stands in its signed claims.
+    """
+
+    prefix: ClassVar[str] = "JTI_"
+    _layout: ClassVar[struct.Struct] = struct.Struct("!16s16sB")
+    row_id: UUID = field()
+    token_id: UUID
+    is_own: bool
+
+    def pack(self) -> bytes:
+        return self._layout.pack(self.row_id.bytes, self.token_id.bytes, self.is_own)
+
+    @classmethod
+    def unpack(cls, payload: bytes, version: int) -> Self:
+        row_id, token_id, is_own = cls._layout.unpack(payload)
+        return cls(row_id=UUID(bytes=row_id), token_id=UUID(bytes=token_id), is_own=bool(is_own))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """Who acts for the subject of a token (RFC 8693 section 4.1). Texts; "" for what is not known."""
 
@@ -259,6 +282,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 
 
 P = TypeVar("P", bound=Payload)
+Q = TypeVar("Q", bound=Payload)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -268,6 +292,7 @@ class Unverified(Generic[P]):
     _payload: P
     _signed: bytes
     _mac: bytes
+    _kind: type[Payload] | None = None
 
     @property
     def row_id(self) -> UUID:
@@ -278,6 +303,10 @@ class Unverified(Generic[P]):
     def payload(self) -> P:
         """What is claimed, to look things up by; it is worth nothing before prove()."""
         return self._payload
+
+    def saying(self, payload: Q) -> "Unverified[Q]":
+        """The same proof for another payload of the same row: one that a signature vouches for, with this claim in it."""
+        return Unverified(payload, self._signed, self._mac, self._kind or type(self._payload))
 
     def verify(self, keys: Sequence[bytes], secret: bytes) -> P:
         """
@@ -290,8 +319,9 @@ class Unverified(Generic[P]):
         Raises:
             Unproven: no key makes this MAC.
         """
+        kind = self._kind or type(self._payload)
         for key in keys:
-            if hmac.compare_digest(self._mac, _mac_of(self._signed, type(self._payload), key, secret)):
+            if hmac.compare_digest(self._mac, _mac_of(self._signed, kind, key, secret)):
                 return self._payload
         raise Unproven("the token is not genuine", detail=f"wrong MAC for {self.row_id}")
 

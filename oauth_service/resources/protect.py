@@ -160,7 +160,8 @@ def bearer_of(request: ProgramRequest, *, now: datetime) -> Bearer:
         query = frozenset(query_parameters(request)) if request.query_string else frozenset[str]()
     except InvalidRequest as cause:
         raise MalformedBearer(cause.description) from cause
-    return access_token.verify(Secret(bearer.token_of(request.authorization, query=query)), now=now)
+    text = Secret(bearer.token_of(request.authorization, query=query))
+    return access_token.verify(text, issuer=conf.issuer_of(request), now=now)
 
 
 def refuse_less(bearer: Bearer, *required_scope: str) -> None:

@@ -16,6 +16,9 @@ from ..protocol.sealed import AccessToken, Actor, Unverified
 from ..protocol.secret import Secret
 from . import issue
 
+# How the header of every JWT begins: {"
+_JWT = "eyJ"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bearer:
@@ -54,19 +57,42 @@ class Bearer:
         return f"grant {self.grant_id}" if self.grant_id else f"client {self.client_id}"
 
 
-def verify(text: Secret, *, now: datetime) -> Bearer:
+def is_jwt(text: str) -> bool:
+    """Tell whether a text can be an access token that is a JWT; never without OpenID Connect, as there are no keys then."""
+    return text.startswith(_JWT) and conf.is_openid()
+
+
+def read(text: str, *, issuer: str, now: datetime) -> Unverified[AccessToken]:
+    """
+    Read an access token of either format, without believing yet that its row is alive.
+
+    Args:
+        issuer: of a JWT; "" for OAUTH_SERVICE_ISSUER, or any if that is not set.
+
+    Raises:
+        Unproven: it is none.
+    """
+    if is_jwt(text):
+        from . import jwt_access_token  # a project without OpenID Connect never comes here
+
+        return jwt_access_token.read(text, issuer=issuer or conf.ISSUER(), now=now)
+    return sealed.read(AccessToken, text)
+
+
+def verify(text: Secret, *, issuer: str = "", now: datetime) -> Bearer:
     """
     Hold an access token against its grant, user and client, or its client alone: one statement. One more for a token that was
     exchanged, for the clients that exchanged it.
 
     Args:
-        text: of the token, wherever the request had it.
+        text: of the token, wherever the request had it; opaque or a JWT.
+        issuer: as read() takes it.
 
     Raises:
         InvalidToken: malformed, not genuine, expired, revoked, or its grant, user or client is not alive.
     """
     try:
-        unverified = sealed.read(AccessToken, text.reveal())
+        unverified = read(text.reveal(), issuer=issuer, now=now)
         verify_one = _verify_own if unverified.payload.is_own else _verify_granted
         return verify_one(unverified, now=now)
     except sealed.Unproven as cause:

@@ -34,7 +34,7 @@ def introspect(text: Secret, asker: ClientRow, *, issuer: str, now: datetime) ->
 
 def _access_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime) -> dict[str, object]:
     try:
-        bearer = access_token.verify(text, now=now)
+        bearer = access_token.verify(text, issuer=issuer, now=now)
     except InvalidToken:
         return INACTIVE
     # One that was asked for without a resource is for that of the server, if it has one.
@@ -59,7 +59,7 @@ def _access_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime)
         exp=int(bearer.expires_at.timestamp()),
         iat=token_id.issued_at(bearer.token_id),
         aud=audience,
-        jti=str(bearer.token_id),
+        jti=_jti(text, bearer),
         auth_time=event.auth_time if event else None,
         acr=event.acr if event else "",
         act=token_exchange.act_claim(bearer.act),
@@ -95,6 +95,14 @@ def _refresh_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime
         auth_time=context.event.auth_time if context else None,
         acr=context.event.acr if context else "",
     )
+
+
+def _jti(text: Secret, bearer: access_token.Bearer) -> str:
+    if not access_token.is_jwt(text.reveal()):
+        return str(bearer.token_id)
+    from . import jwt_access_token  # a project without OpenID Connect never comes here
+
+    return jwt_access_token.jti_of(text.reveal())
 
 
 def _subject(user_id: object, client: ClientRow) -> str:

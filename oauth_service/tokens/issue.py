@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from .. import conf
-from ..models import AuthorisationRow, AuthorizationCode, Client, ClientRow
+from ..models import AuthorisationRow, AuthorizationCode, Client, ClientRow, ResourceRow
 from ..protocol import scope as scopes
-from ..protocol import sealed, token_id
+from ..protocol import sealed, subject, token_id
 from ..protocol.authorization_request import AuthorizationRequest
 from ..protocol.openid import Context
 from ..protocol.reply_to import ReplyTo
@@ -48,6 +48,7 @@ def tokens(
     ends_at: datetime,
     issuer: str,
     now: datetime,
+    resources: Resources | None = None,
 ) -> TokenResponse:
     """
     Make the tokens of a grant, before it is stored or rotated: a key that cannot sign must cost the client nothing.
@@ -57,18 +58,22 @@ def tokens(
         generation: of the refresh token; 0 for the first.
         ends_at: when the grant ends unless it is refreshed; its access token ends no later.
         scope: of the access token; the refresh token always has the whole of the grant's (RFC 6749 section 6).
-        issuer: of an ID token; "" without OpenID Connect.
+        issuer: of an ID token, or of an access token that is a JWT; "" without OpenID Connect.
+        resources: that the access token is for; None for none in particular.
     """
-    lifetime = min(access_token_lifetime(client), ends_at - now)
-    access_token = _seal(
-        sealed.AccessToken(
-            row_id=row.pk,
-            token_id=token_id.new(now=now),
-            expires_at=int((now + lifetime).timestamp()),
-            scope="" if scope == row.scope else scope,
-        ),
-        row.secret,
+    resources = resources or Resources()
+    lifetime = min(resources.lifetime(client) or conf.ACCESS_TOKEN_LIFETIME(), ends_at - now)
+    payload = sealed.AccessToken(
+        row_id=row.pk,
+        token_id=token_id.new(now=now),
+        expires_at=int((now + lifetime).timestamp()),
+        scope="" if scope == row.scope else scope,
+        audience=resources.audience,
     )
+    if resources.jwt:
+        access_token = _jwt(payload, row.secret, client, resources.jwt, scope=scope, row=row, issuer=issuer, now=now)
+    else:
+        access_token = _seal(payload, row.secret)
     refresh_token = sealed.RefreshToken(grant_id=row.pk, generation=generation)
     return TokenResponse(
         access_token=Secret(access_token),
@@ -81,17 +86,20 @@ def tokens(
     )
 
 
-def own_token(client: ClientRow, *, scope: str, now: datetime, resources: Resources | None = None) -> TokenResponse:
+def own_token(
+    client: ClientRow, *, scope: str, now: datetime, resources: Resources | None = None, issuer: str = ""
+) -> TokenResponse:
     """
     Make an access token that is the client's own (RFC 6749 section 4.4.3). Nothing is stored: it hangs on the client's row.
 
     Args:
         scope: of the token, for good; what is taken from the client later is lost to it, what is given is not added.
         resources: that it is for; None for none in particular.
+        issuer: of a token that is a JWT; "" without OpenID Connect.
     """
     resources = resources or Resources()
     lifetime = resources.lifetime(client) or conf.ACCESS_TOKEN_LIFETIME()
-    token = sealed.AccessToken(
+    payload = sealed.AccessToken(
         row_id=client.row_id,
         token_id=token_id.new(now=now),
         expires_at=int((now + lifetime).timestamp()),
@@ -99,8 +107,13 @@ def own_token(client: ClientRow, *, scope: str, now: datetime, resources: Resour
         is_own=True,
         audience=resources.audience,
     )
+    secret = Client.objects.own_secret(client)
+    if resources.jwt:
+        access_token = _jwt(payload, secret, client, resources.jwt, scope=scope, row=None, issuer=issuer, now=now)
+    else:
+        access_token = _seal(payload, secret)
     return TokenResponse(
-        access_token=Secret(_seal(token, Client.objects.own_secret(client))),
+        access_token=Secret(access_token),
         expires_in=int(lifetime.total_seconds()),
         refresh_token=Secret(""),  # "A refresh token SHOULD NOT be included."
         scope=scope,
@@ -141,6 +154,32 @@ def _id_token(
     from . import id_token  # a project without OpenID Connect never comes here
 
     return id_token.make(row, client, context, access_token=access_token, issuer=issuer, is_first=is_first, now=now)
+
+
+def _jwt(
+    payload: sealed.AccessToken,
+    secret: bytes,
+    client: ClientRow,
+    resource: ResourceRow,
+    *,
+    scope: str,
+    row: AuthorisationRow | None,
+    issuer: str,
+    now: datetime,
+) -> str:
+    from . import jwt_access_token  # a project without OpenID Connect never comes here
+
+    return jwt_access_token.make(
+        payload,
+        secret,
+        resource=resource,
+        client=client,
+        subject=subject.subject_of(row.user_id, client, pairwise_key=conf.pairwise_key()) if row else client.client_id,
+        scope=scope,
+        context=Context.load(row.openid) if row else None,
+        issuer=issuer,
+        now=now,
+    )
 
 
 def current_scope(granted: str, client: ClientRow) -> str:

@@ -21,7 +21,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import Error, connections
 
 from .. import conf, signals
-from ..models import SigningKey
+from ..models import Resource, SigningKey
 from ..protocol import signing_key
 from ..protocol.errors import TemporarilyUnavailable
 from ..protocol.jwt import InvalidJWT, key_id
@@ -527,7 +527,8 @@ def longest_use() -> timedelta:
     Tokens have their lifetime; at sign-out an ID token comes back as a hint, however long ago the person has signed in.
     """
     session = timedelta(seconds=min(settings.SESSION_COOKIE_AGE, LONGEST_SESSION_SECONDS))
-    return max(conf.ACCESS_TOKEN_LIFETIME(), conf.ID_TOKEN_LIFETIME(), session) + timedelta(days=1)
+    of_jwts = Resource.objects.longest_jwt_lifetime()
+    return max(conf.ACCESS_TOKEN_LIFETIME(), conf.ID_TOKEN_LIFETIME(), session, of_jwts) + timedelta(days=1)
 
 
 def _of_settings() -> Iterator[HeldKey]:

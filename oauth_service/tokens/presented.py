@@ -61,16 +61,25 @@ def nothing() -> PresentedToken[Any]:
     return Presented(None, sealed.Unproven("the token is not genuine", detail="none is presented"))
 
 
-def present(kind: type[P], parameters: Parameters, name: str, row: Callable[[UUID], R | None]) -> Presented[P, R]:
+def present(
+    kind: type[P],
+    parameters: Parameters,
+    name: str,
+    row: Callable[[UUID], R | None],
+    *,
+    read: Callable[[str], Unverified[P]] | None = None,
+) -> Presented[P, R]:
     """
     Read a code or token and its row. What is wrong with the text is raised later, once the client is known.
 
     Args:
         name: of the parameter that has the text.
         row: finds the row by its id.
+        read: takes the text apart; None for what is sealed.
     """
     try:
-        unverified = sealed.read(kind, parameters.require(name))
+        text = parameters.require(name)
+        unverified = read(text) if read else sealed.read(kind, text)
     except (InvalidRequest, sealed.Unproven) as fault:
         return Presented(None, fault)
     payload: Payload = unverified.payload

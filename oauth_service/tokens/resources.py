@@ -21,6 +21,12 @@ class Resources:
         """Their identifiers, in the order of the request."""
         return tuple(row.identifier for row in self.rows)
 
+    @property
+    def jwt(self) -> ResourceRow | None:
+        """The one resource that its tokens are made for as JWTs; several have none, as none could trust the others' tokens."""
+        is_jwt = len(self.rows) == 1 and self.rows[0].is_jwt and conf.is_openid()
+        return self.rows[0] if is_jwt else None
+
     def within(self, scope: str) -> str:
         """What is left of a scope at these resources: their own, and the server's. All of it without resources."""
         if not self.rows:

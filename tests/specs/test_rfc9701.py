@@ -64,7 +64,7 @@ def test_sub_and_exp_are_not_at_the_top(guide: Guide) -> None:
 
 @clause("RFC 9701", "5")
 def test_an_inactive_token_has_active_false_and_nothing_else(guide: Guide) -> None:
-    """As in JSON."""
+    """As in JSON: its being signed tells nothing more about the token."""
     assert verified(guide, ask(guide, "AT_x")).claims["token_introspection"] == {"active": False}
 
 

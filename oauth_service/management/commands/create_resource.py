@@ -30,6 +30,8 @@ class Command(RecordedCommand):
         )
         parser.add_argument("--client", action="append", default=[], help="client_id of who may ask; repeat it")
         parser.add_argument("--for-all", action="store_true", help="every client may ask for it")
+        parser.add_argument("--token-format", choices=Resource.TokenFormat.values, default="opaque")
+        parser.add_argument("--signing-alg", default="RS256", help="signs its access tokens if they are JWTs")
         parser.add_argument("--access-token-lifetime", type=clients.seconds, metavar="SECONDS")
 
     @clients.needs_tables
@@ -43,6 +45,8 @@ class Command(RecordedCommand):
             name=options["name"],
             scopes=lines_of((name, words) for name, _, words in (each.partition("=") for each in options["scope"])),
             is_for_all=options["for_all"],
+            token_format=options["token_format"],
+            signing_alg=options["signing_alg"],
             access_token_lifetime=None if lifetime is None else timedelta(seconds=lifetime),
         )
         try:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from oauth_service import conf
 from oauth_service.grant_types import offered
 from oauth_service.management.recorded import RecordedCommand
-from oauth_service.watch.doctor import facts, inside, outbox, outside, registration, report, servers, signing
+from oauth_service.watch.doctor import facts, inside, outbox, outside, registration, report, resources, servers, signing
 from oauth_service.watch.doctor.finding import Finding
 from oauth_service.watch.doctor.survey import survey
 
@@ -71,10 +71,13 @@ def _inside() -> dict[str, list[Finding]]:
                 now=now,
             )
         ]
+        apis = [
+            finding for api in facts.of_resources() for finding in resources.findings(api, has_keys=conf.is_openid())
+        ]
     except Error as fault:
         return {"Server": [facts.no_database(fault)]}
     of_openid = {"Signing keys": of_keys, "Sign-outs": messages} if signs_with else {}
-    return {"Server": server, **of_openid, "Clients": clients}
+    return {"Server": server, **of_openid, "Clients": clients, **({"APIs": apis} if apis else {})}
 
 
 def _servers(urls: list[str], *, timeout: float) -> list[Finding]:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from ... import conf, database
 from ...guard import failure_counts
-from ...models import AuditEvent, Client, Consent, Delivery, Grant
+from ...models import AuditEvent, Client, Consent, Delivery, Grant, Resource
 from ...models.purge import swept
 from ...protocol import address, client_authentication, token_exchange
 from ...protocol.errors import TemporarilyUnavailable
@@ -30,6 +30,7 @@ from .finding import Finding, Level, error
 from .inside import LARGEST_BACKLOG, Inside
 from .outbox import Message
 from .registration import Registration
+from .resources import Api
 from .servers import Server
 from .signing import Signing
 
@@ -121,6 +122,18 @@ def of_clients() -> Iterator[Registration]:
     connected = set(Consent.objects.values_list("client_id", flat=True).distinct())
     for client in Client.objects.order_by("client_id").iterator():
         yield registration_of(client, has_consents=client.pk in connected)
+
+
+def of_resources() -> Iterator[Api]:
+    """Every resource that is active."""
+    resources = Resource.objects.filter(is_active=True).order_by("identifier")
+    of_clients = Client.objects.aggregate(longest=models.Max("access_token_lifetime"))["longest"] or timedelta(0)
+    for resource in resources:
+        yield Api(
+            identifier=resource.identifier,
+            is_jwt=resource.row().is_jwt,
+            lifetime=resource.access_token_lifetime or max(of_clients, conf.ACCESS_TOKEN_LIFETIME()),
+        )
 
 
 def registration_of(client: Client, *, has_consents: bool) -> Registration:

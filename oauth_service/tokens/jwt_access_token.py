@@ -1,0 +1,92 @@
+"""Access tokens that are JWTs, made and read again (RFC 9068)."""
+
+import base64
+import json
+from datetime import datetime
+from typing import Any
+
+from .. import conf
+from ..models import ClientRow, ResourceRow
+from ..protocol import jwt_access_token, sealed
+from ..protocol.jwt import InvalidJWT
+from ..protocol.openid import Context
+from ..protocol.sealed import AccessToken, JwtId, Unverified
+from . import keys
+
+
+def make(
+    payload: AccessToken,
+    secret: bytes,
+    *,
+    resource: ResourceRow,
+    client: ClientRow,
+    subject: str,
+    scope: str,
+    context: Context | None,
+    issuer: str,
+    now: datetime,
+) -> str:
+    """
+    The JWT that stands for what an opaque token would say.
+
+    Args:
+        payload: of that opaque token, for this one resource.
+        secret: of the row that it hangs on: it seals jti, so that the JWT dies with the row here.
+        subject: sub.
+        scope: all of the token's.
+        context: of the sign-in; None if nothing is known of it.
+
+    Raises:
+        TemporarilyUnavailable: no key can sign.
+    """
+    jti = sealed.seal(
+        JwtId(row_id=payload.row_id, token_id=payload.token_id, is_own=payload.is_own), conf.token_keys()[0], secret
+    )
+    event = context.event if context else None
+    members = jwt_access_token.claims(
+        issuer=issuer,
+        subject=subject,
+        client_id=client.client_id,
+        audience=resource.identifier,
+        scope=scope,
+        jti=jti,
+        issued_at=int(now.timestamp()),
+        expires_at=payload.expires_at,
+        auth_time=event.auth_time if event else 0,
+        acr=event.acr if event else "",
+        amr=event.amr if event else (),
+    )
+    return keys.sign(members, algorithm=resource.signing_alg, typ=jwt_access_token.TYP, now=now)
+
+
+def read(text: str, *, issuer: str, now: datetime) -> Unverified[AccessToken]:
+    """
+    Read a JWT, whose signature is verified here. Whether its row is alive is still to be asked.
+
+    Raises:
+        Unproven: no access token that this server has signed; of another type, or issuer.
+    """
+    try:
+        claims: dict[str, Any] = keys.verify(text, typ=jwt_access_token.TYP, now=now)
+    except InvalidJWT as cause:
+        raise sealed.Unproven("the token is not genuine", detail=cause.detail) from None
+    if fault := jwt_access_token.fault_of(claims, issuer=issuer):
+        raise sealed.Unproven("the token is not genuine", detail=f"a JWT of ours, but {fault}")
+    named = sealed.read(JwtId, claims["jti"])
+    return named.saying(
+        AccessToken(
+            row_id=named.row_id,
+            token_id=named.payload.token_id,
+            expires_at=claims["exp"],
+            scope=claims["scope"],
+            is_own=named.payload.is_own,
+            audience=(claims["aud"],),
+        )
+    )
+
+
+def jti_of(text: str) -> str:
+    """The jti of a JWT that was read before."""
+    encoded = text.split(".")[1]
+    members: dict[str, Any] = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    return str(members["jti"])

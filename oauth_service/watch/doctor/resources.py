@@ -1,0 +1,45 @@
+"""How APIs are registered, and what about their tokens lasts longer than it should (RFC 9068 section 5)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .finding import Finding, error, warning
+
+LONGEST_UNASKED = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """A resource that is active. lifetime is the longest that one of its access tokens can live."""
+
+    identifier: str
+    is_jwt: bool
+    lifetime: timedelta
+
+
+def findings(api: Api, *, has_keys: bool) -> Iterator[Finding]:
+    """
+    Judge one resource.
+
+    Args:
+        has_keys: whether this server signs: OpenID Connect is on.
+    """
+    if not api.is_jwt:
+        return
+    if not has_keys:
+        yield error(
+            "jwts-without-keys",
+            "Its tokens should be JWTs, but OpenID Connect is off, and no key signs.",
+            why="It is given opaque tokens, which an API that verifies JWTs refuses.",
+            remedy="Add openid to OAUTH_SERVICE_SCOPES (extra oidc), or choose opaque for it.",
+            about=api.identifier,
+        )
+    elif api.lifetime > LONGEST_UNASKED:
+        yield warning(
+            "jwts-live-long",
+            f"Its tokens are JWTs and live for up to {api.lifetime}.",
+            why="An API that verifies them by itself does not hear of a revocation: a stolen one is good for as long.",
+            remedy="Give the resource a lifetime of an hour or less, or let the API ask (introspection).",
+            about=api.identifier,
+        )

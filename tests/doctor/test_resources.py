@@ -1,0 +1,47 @@
+"""What the doctor says about APIs."""
+
+from datetime import timedelta
+
+import pytest
+from pytest_django import Settings
+
+from oauth_service.models import Client, Resource
+from oauth_service.watch.doctor import facts
+from oauth_service.watch.doctor.resources import Api, findings
+
+
+def said(*, is_jwt: bool = True, lifetime: timedelta = timedelta(minutes=5), has_keys: bool = True) -> list[str]:
+    """The ids of the findings."""
+    api = Api(identifier="https://api.example", is_jwt=is_jwt, lifetime=lifetime)
+    return [finding.id for finding in findings(api, has_keys=has_keys)]
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "expected"), [(timedelta(hours=1), []), (timedelta(hours=1, seconds=1), ["jwts-live-long"])]
+)
+def test_jwts_that_live_long_are_noticed(lifetime: timedelta, expected: list[str]) -> None:
+    """Nobody can end them where nobody asks."""
+    assert said(lifetime=lifetime) == expected
+
+
+def test_opaque_tokens_may_live_long() -> None:
+    """They die at once."""
+    assert said(is_jwt=False, lifetime=timedelta(days=30)) == []
+
+
+def test_jwts_without_keys_are_noticed() -> None:
+    """OpenID Connect was switched off since."""
+    assert said(has_keys=False) == ["jwts-without-keys"]
+
+
+def test_the_lifetime_is_the_longest_that_a_token_can_have(db: None, settings: Settings) -> None:
+    """The resource's own bounds all; else it is that of a client, or of the server."""
+    settings.OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(minutes=10)
+    Client.objects.create(client_id="a", name="A", access_token_lifetime=timedelta(days=2))
+    for number, lifetime in enumerate((None, timedelta(minutes=5), timedelta(days=9))):
+        Resource.objects.create(
+            identifier=f"https://api.example/{number}", name="API", token_format="jwt", access_token_lifetime=lifetime
+        )
+    Resource.objects.create(identifier="https://api.example/off", name="API", token_format="jwt", is_active=False)
+    found = [(api.identifier[-1], api.is_jwt, api.lifetime) for api in facts.of_resources()]
+    assert found == [("0", True, timedelta(days=2)), ("1", True, timedelta(minutes=5)), ("2", True, timedelta(days=9))]
