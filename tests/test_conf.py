@@ -58,6 +58,11 @@ def test_the_defaults() -> None:
         "AUTHENTICATION_EVENT": "",
         "ACR": "",
         "STEP_UP_URLS": {},
+        "RESOURCE": "",
+        "INTROSPECTION": False,
+        "ASSERTIONS_FOR_TOKEN_ENDPOINT": False,
+        "EXCHANGE_POLICY": "",
+        "EXCHANGE_USER": "",
         "OUTBOUND_LOOPBACK": False,
         "CLAIMS_SUPPORTED": (
             *("name", "given_name", "family_name", "preferred_username", "updated_at"),

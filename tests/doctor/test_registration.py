@@ -58,6 +58,7 @@ def test_nothing_is_found_about_a_good_one() -> None:
         ({"redirect_uris": ("http://127.0.0.1:5000/callback",)}, "redirect-uri-of-development"),
         ({"scope": ("user", "pills")}, "client-with-unknown-scope"),
         ({"grant_types": ("authorization_code", "password")}, "client-with-unknown-grant-type"),
+        ({"exchanges": True}, "exchange-without-policy"),
         ({"has_consents": False}, "client-never-used"),
     ],
 )

@@ -24,6 +24,7 @@ from oauth_service.protocol.token_exchange import GRANT_TYPE, Exchange, Exchange
 from oauth_service.signals import token_exchanged
 from oauth_service.tokens import access_token
 from oauth_service.watch import audit
+from oauth_service.watch.doctor.facts import registration_of
 from tests.architecture.test_query_budgets import at_most
 from tests.exchanges import Service, service_for
 from tests.grant_types.test_client_credentials import counts
@@ -454,6 +455,17 @@ def test_an_exchange_is_told(guide: Guide, service: Service, subject: str) -> No
         guide.person.browser.get("/manage-apps/").content.decode()
     )
     assert subject not in str(heard)
+
+
+def test_the_doctor_tells_of_an_exchange_without_a_policy(service: Service, settings: Settings) -> None:
+    """Of each client that may exchange, as long as there is none; not of one that has no permission."""
+    told = registration_of(service.client, has_consents=True)
+    assert told.exchanges
+    service.client.may_delegate = service.client.may_impersonate = False
+    assert not registration_of(service.client, has_consents=True).exchanges
+    service.client.may_delegate = True
+    policy(settings, as_it_is)
+    assert not registration_of(service.client, has_consents=True).exchanges
 
 
 def test_a_list_of_services_is_held_against_what_a_client_id_can_be(guide: Guide) -> None:
