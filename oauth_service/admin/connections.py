@@ -20,7 +20,7 @@ class GrantInline(ReadOnly, admin.TabularInline):
     """The devices a person has connected an app from; each can be ended on its own page."""
 
     model = Grant
-    fields = ("scope", "created_at", "refreshed_at", "expires_at")
+    fields = ("scope", "resources", "created_at", "refreshed_at", "expires_at")
     readonly_fields = fields
     show_change_link = True
     can_delete = False
@@ -39,7 +39,7 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
     list_display_links = ("client", "user")
     list_select_related = ("client", "user")
     search_help_text = _("User, or the app's name or client ID")
-    fields = ("client", "user", "scope", "given_at")
+    fields = ("client", "user", "scope", "resources", "given_at")
     date_hierarchy = "given_at"
     linked_lookups = ("client__id__exact",)  # from the page of a client
     ordering = ("-given_at",)
@@ -94,7 +94,7 @@ class GrantAdmin(ReadOnly, ModelAdmin):
     list_display = ("client", "user", "created_at", "refreshed_at", "expires_at")
     list_display_links = ("client", "user")
     search_help_text = _("User, or the app's name or client ID")
-    fields = ("client", "user", "scope", "created_at", "refreshed_at", "expires_at")
+    fields = ("client", "user", "scope", "resources", "created_at", "refreshed_at", "expires_at")
     ordering = ("-refreshed_at",)
     tells_of_deletions = True
 

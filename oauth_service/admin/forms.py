@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import conf
 from ..clients import key_sets, sector
 from ..grant_types import fault_of_names, offered
-from ..models import Client
+from ..models import Client, Resource
 
 
 class WordsField(forms.MultipleChoiceField):
@@ -123,8 +123,10 @@ class ClientForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._offer("scope", conf.SCOPES())
-        own = {name: words for name, words in conf.SCOPES().items() if name not in ("openid", "offline_access")}
+        words = {**Resource.objects.words(), **conf.SCOPES()}
+        words = {name: words[name] for name in (*conf.SCOPES(), *sorted(words.keys() - conf.SCOPES().keys()))}
+        self._offer("scope", words)
+        own = {name: text for name, text in words.items() if name not in ("openid", "offline_access")}
         self._offer("client_credentials_scope", own)
         self._offer("grant_types", {name: each.DESCRIPTION.meaning for name, each in offered().items()})
 

@@ -9,7 +9,7 @@ from .. import conf
 from ..clients import authentication
 from ..models import ClientRow
 from ..protocol import interaction as interactions
-from ..protocol import subject
+from ..protocol import resource_indicators, subject
 from ..protocol.authorization_request import AuthorizationRequest
 from ..protocol.errors import InvalidRequest
 from ..protocol.interaction import Interaction
@@ -17,6 +17,8 @@ from ..protocol.next_step import NextStep, Person, next_step
 from ..protocol.openid import AuthenticationEvent, Context
 from ..protocol.parameters import Parameters
 from ..protocol.reply_to import ReplyTo
+from ..tokens import resources as requested_resources
+from ..tokens.resources import Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class Target:
     client: ClientRow
     consent_id: Any
     consented_scope: str
+    consented_resources: str
     reply_to: ReplyTo
 
 
@@ -47,6 +50,7 @@ class Arrival:
     asked: AuthorizationRequest
     interaction: Interaction
     issuer: str
+    resources: Resources
 
     @property
     def client(self) -> ClientRow:
@@ -57,6 +61,13 @@ class Arrival:
     def reply_to(self) -> ReplyTo:
         """Where the answer goes."""
         return self.target.reply_to
+
+    @property
+    def consented_scope(self) -> str:
+        """What the user has seen and allowed before of such a request: at its resources, or without any."""
+        if not self.resources.rows:
+            return self.target.consented_scope
+        return self.resources.consented(self.target.consented_resources, self.asked.scope_shown)
 
     def seal(self, interaction: Interaction, *, now: datetime) -> str:
         """What happened to the request, for it to carry along."""
@@ -72,7 +83,13 @@ def target_of(parameters: Parameters, *, user_id: Any, issuer: str) -> Target:
     """
     found = authentication.standing(parameters, user_id=user_id)
     reply_to = ReplyTo.verify(found.client, parameters, issuer=issuer)
-    return Target(client=found.client, consent_id=found.consent_id, consented_scope=found.scope, reply_to=reply_to)
+    return Target(
+        client=found.client,
+        consent_id=found.consent_id,
+        consented_scope=found.scope,
+        consented_resources=found.resources,
+        reply_to=reply_to,
+    )
 
 
 def arrive(
@@ -84,8 +101,17 @@ def arrive(
     Raises:
         OAuthError: for the client, at its verified address.
     """
-    scopes = tuple(conf.SCOPES()) if conf.is_openid() else ()
-    asked = AuthorizationRequest.parse(parameters, target.client, is_answer=is_answer, openid_scopes=scopes)
+    client = target.client
+    resources = requested_resources.allowed(resource_indicators.requested(parameters), client)
+    scopes = tuple(resources.names) if conf.is_openid() else ()
+    asked = AuthorizationRequest.parse(
+        parameters,
+        client,
+        is_answer=is_answer,
+        openid_scopes=scopes,
+        resources=resources.audience,
+        allowed=resources.within(client.scope),
+    )
     interaction = Interaction()
     if interactions.PARAMETER in parameters:
         interaction = interactions.read(parameters, keys=conf.token_keys(), now=int(now.timestamp()))
@@ -96,6 +122,7 @@ def arrive(
         asked=asked,
         interaction=interaction,
         issuer=issuer,
+        resources=resources,
     )
 
 
@@ -126,7 +153,7 @@ def person_of(arrival: Arrival, *, now: datetime) -> Person | None:
         id=str(visitor.user_id),
         event=visitor.event,
         is_expected=not expected or expected == {subject_of(visitor.user_id, target.client)},
-        consented_scope=target.consented_scope,
+        consented_scope=arrival.consented_scope,
         may_skip=target.client.may_skip_consent(target.reply_to.uri),
     )
 

@@ -11,10 +11,10 @@ from .. import conf, database, signals
 from ..guard import throttle
 from ..models import ClientRow, Consent, DeviceCode, SignIn
 from ..people.authentication import sign_in_lifetime
-from ..protocol import authorization_request, sealed
+from ..protocol import authorization_request, resource_indicators, sealed
 from ..protocol import device_code as rules
 from ..protocol import scope as scopes
-from ..protocol.errors import TooManyFailures, UnauthorizedClient
+from ..protocol.errors import InvalidTarget, TooManyFailures, UnauthorizedClient
 from ..protocol.openid import AuthenticationEvent, Context
 from ..protocol.parameters import Parameters
 from ..protocol.secret import Secret
@@ -53,11 +53,14 @@ def begin(client: ClientRow, parameters: Parameters, *, now: datetime) -> Device
 
     Raises:
         UnauthorizedClient: it is not registered for the grant type.
+        InvalidTarget: it names a resource, which no device code is for.
         InvalidScope: malformed, wider than the client may have, or nothing at all.
         TooManyFailures: a public client's name, which anybody can send, has begun too often from this address.
     """
     if not client.may_use(rules.GRANT_TYPE):
         raise UnauthorizedClient("this client may not use this grant type", detail=f"client {client.client_id}")
+    if resource_indicators.PARAMETER in parameters:  # not ignored: its token would be for something else
+        raise InvalidTarget("resource is not supported for device codes", detail=f"client {client.client_id}")
     openid_scopes = tuple(conf.SCOPES()) if conf.is_openid() else ()
     scope = authorization_request.requested_scope(parameters.get("scope"), client, openid_scopes=openid_scopes)
     if client.is_public:

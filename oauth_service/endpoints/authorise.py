@@ -1,6 +1,6 @@
 """GET, POST /authorise/ -- the authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core 1.0 section 3.1.2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csr
 from .. import conf, database, signals
 from ..authorization import arrival as arrivals
 from ..authorization.arrival import Arrival, Visitor
-from ..models import Client, Consent, SignIn
+from ..models import Client, Consent, Resource, SignIn
 from ..people import authentication
 from ..people.logout import SILENT_ATTRIBUTE
 from ..protocol import authorization_request
@@ -140,8 +140,9 @@ def _answer(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpRes
         return _ask(request, arrival, step, now=now)
 
     def give() -> str:
-        scope = asked.scope_shown
-        consent = Consent.objects.give(user_id=request.user.pk, client_pk=client.pk, scope=scope, now=now)
+        scope, at = asked.scope_shown, arrival.resources.at(asked.scope_shown)
+        without = "" if at else scope
+        consent = Consent.objects.give(user_id=request.user.pk, client_pk=client.pk, scope=without, at=at, now=now)
         facts = {"user_id": request.user.pk, "client_id": client.client_id, "scope": scope}
         signals.announce(signals.consent_given, **facts)
         return _code(consent.pk, arrival, now=now)
@@ -210,11 +211,15 @@ def _go_on(request: HttpRequest, arrival: Arrival, interaction: Interaction, *, 
 
 def _query(parameters: Parameters, *, is_answer: bool, sealed: str = "") -> str:
     if is_answer:
-        return urlencode({"response_type": "code", **_carried(parameters, sealed=sealed)})
+        return urlencode(
+            {"response_type": "code", **_carried(parameters, sealed=sealed)} | _repeatable(parameters), True
+        )
     sent = [(name, value) for name, value in parameters.items() if name in authorization_request.DECIDING]
     if sealed:
         sent = [*[pair for pair in sent if pair[0] != PARAMETER], (PARAMETER, sealed)]
-    return urlencode([pair for pair in sent for _ in range(1 + parameters.is_repeated(pair[0]))])
+    several = _repeatable(parameters)
+    doubled = [pair for pair in sent if pair[0] not in several for _ in range(1 + parameters.is_repeated(pair[0]))]
+    return urlencode([*doubled, *_pairs(several)])
 
 
 # -- pages -----------------------------------------------------------------------------------------------------------
@@ -232,26 +237,50 @@ def _account_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> H
 
 def _consent_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
     asked, reply_to = arrival.asked, arrival.reply_to
-    before = frozenset(arrival.target.consented_scope.split())
-    words = conf.SCOPES()
+    before = frozenset(arrival.consented_scope.split())
+    general, of_resources = _shown(arrival, before)
     # The scope that is shown: a request that names none must not get more if the client may have more by then.
     carried = _carried(arrival.parameters, sealed=_as_seen(arrival, now=now)) | {"scope": asked.scope}
     context: dict[str, Any] = {
         "client": get_object_or_404(Client, pk=arrival.client.pk),
         "services": Client.objects.services_of(arrival.client),
         "redirect_host": reply_to.host or _("%(scheme)s (an app on this device)") % {"scheme": reply_to.scheme},
-        "scopes": [
-            {"name": name, "description": words.get(name, name), "is_new": bool(before) and name not in before}
-            for name in asked.scope_shown.split()
-        ],
+        "scopes": general,
+        "resources": of_resources,
         "is_reconsent": bool(before),
-        "parameters": list(carried.items()),
+        "parameters": [*carried.items(), *_pairs(_repeatable(arrival.parameters))],
         "action": request.path,
         "again": f"{request.path}?{_query(arrival.parameters, is_answer='response_type' not in arrival.parameters)}",
     }
     response = render_page(request, "consent", context)
     protect_page(response, request, leads_on=True)
     return response
+
+
+def _shown(arrival: Arrival, before: Collection[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The scope in words: what is said at none of the resources in its own, and what is, by resource."""
+    words, names = conf.SCOPES(), arrival.asked.scope_shown.split()
+    rows = arrival.resources.rows
+    if not rows and not words.keys() >= set(names):  # a scope of a resource, asked for without it
+        words = {**Resource.objects.words(), **words}
+
+    def said(name: str, description: str) -> dict[str, Any]:
+        return {"name": name, "description": description, "is_new": bool(before) and name not in before}
+
+    general = [
+        said(name, words.get(name, name))
+        for name in names
+        if not rows or (name in words and not all(name in row.words for row in rows))
+    ]
+    of_resources = [
+        {
+            "name": row.name,
+            "identifier": row.identifier,
+            "scopes": [said(name, row.words[name]) for name in names if name in row.words],
+        }
+        for row in rows
+    ]
+    return general, of_resources
 
 
 def _as_seen(arrival: Arrival, *, now: datetime) -> str:
@@ -265,3 +294,11 @@ def _as_seen(arrival: Arrival, *, now: datetime) -> str:
 def _carried(parameters: Parameters, *, sealed: str = "") -> dict[str, str]:
     carried = {name: value for name in authorization_request.CARRIED if (value := parameters.get(name))}
     return carried | ({PARAMETER: sealed} if sealed else {})
+
+
+def _repeatable(parameters: Parameters) -> dict[str, tuple[str, ...]]:
+    return {name: found for name in authorization_request.REPEATABLE if (found := parameters.get_all(name))}
+
+
+def _pairs(several: Mapping[str, Iterable[str]]) -> list[tuple[str, str]]:
+    return [(name, value) for name, values in several.items() for value in values]

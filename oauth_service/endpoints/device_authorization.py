@@ -9,7 +9,7 @@ from .. import conf
 from ..authorization import device
 from ..clients import authentication
 from ..models import purge
-from ..protocol import client_authentication
+from ..protocol import client_authentication, resource_indicators
 from ..web.programs import ProgramResponse, program_endpoint
 from ..web.requests import ProgramRequest, body_parameters
 
@@ -21,7 +21,7 @@ def device_authorization(request: ProgramRequest) -> ProgramResponse:
         return ProgramResponse(404)
     parameters = body_parameters(request)
     now = timezone.now()
-    parameters.refuse_repeats()
+    parameters.refuse_repeats(allowed=frozenset({resource_indicators.PARAMETER}))
     credentials = client_authentication.credentials(request.authorization, parameters)
     client = authentication.authenticate(credentials, request, now=now)
     begun = device.begin(client, parameters, now=now)

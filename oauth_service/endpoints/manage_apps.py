@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import conf
-from ..models import AuditEvent, Client, Consent
+from ..models import AuditEvent, Client, Consent, Resource, ResourceRow
 from ..models.audit_event import Event, Kind
+from ..protocol.resource_indicators import read
 from ..web.pages import page_endpoint, protect_page, render_page
 from ..web.redirects import to_sign_in
 
@@ -64,6 +65,8 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
     if not request.user.is_authenticated:
         return to_sign_in(request, request.get_full_path())
     words = conf.SCOPES()
+    consents = list(Consent.objects.of_user(request.user.pk, now=timezone.now()))
+    resources = Resource.objects.described({each for consent in consents for each in read(consent.resources)})
     connections = [
         {
             "client_id": consent.client.client_id,
@@ -72,12 +75,16 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
             "client_uri": consent.client.client_uri,
             "logo_uri": consent.client.logo_uri,
             "scopes": [words.get(name, name) for name in consent.scope.split()],
+            "resources": [
+                _at(identifier, scope, resources.get(identifier))
+                for identifier, scope in read(consent.resources).items()
+            ],
             "given_at": consent.given_at,
             "last_used_at": consent.last_used_at,
             "connection_count": consent.connection_count,
             "services": [each.name for each in Client.objects.services_of(consent.client)],
         }
-        for consent in Consent.objects.of_user(request.user.pk, now=timezone.now())
+        for consent in consents
     ]
     response = render_page(
         request,
@@ -92,6 +99,14 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
     is_ours = resolve_url(settings.LOGIN_URL).rstrip("/") == reverse("oauth_service:login").rstrip("/")
     protect_page(response, request, leads_on=not is_ours)
     return response
+
+
+def _at(identifier: str, scope: str, resource: ResourceRow | None) -> dict[str, Any]:
+    words = {**conf.SCOPES(), **(resource.words if resource else {})}
+    return {
+        "name": resource.name if resource else identifier,
+        "scopes": [words.get(name, name) for name in scope.split()],
+    }
 
 
 def _activities_of(user_id: Any) -> list[Activity]:

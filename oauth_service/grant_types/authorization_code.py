@@ -10,7 +10,7 @@ from .. import conf, signals
 from ..models import AuthorisationRow, AuthorizationCode, ClientRow, Grant
 from ..protocol import lifecycle, sealed
 from ..protocol.authorization_code import check_possession
-from ..protocol.errors import InvalidGrant
+from ..protocol.errors import InvalidGrant, InvalidTarget
 from ..protocol.grant_type import GrantTypeDescription
 from ..protocol.parameters import Parameters
 from ..protocol.sealed import Unverified
@@ -18,13 +18,14 @@ from ..protocol.token_response import TokenResponse
 from ..tokens import issue
 from ..tokens.presented import PresentedToken
 from ..tokens.presented import present as present_kind
+from ..tokens.resources import of_grant
 
 DESCRIPTION = GrantTypeDescription(
     name="authorization_code",
     clause="RFC 6749 section 4.1.3",
     meaning=cast("str", _("a person signs in and allows it (RFC 6749 section 4.1)")),
     required=("code",),
-    optional=("redirect_uri", "code_verifier"),
+    optional=("redirect_uri", "code_verifier", "resource"),
 )
 
 
@@ -45,7 +46,7 @@ def exchange(
     Redeem a code for the first tokens of a grant.
 
     Args:
-        parameters: code, redirect_uri, code_verifier.
+        parameters: code, redirect_uri, code_verifier; resource, any number of times, for fewer than were asked for.
         client: authenticated.
         issuer: of ID tokens; "" without OpenID Connect.
 
@@ -53,6 +54,7 @@ def exchange(
         InvalidGrant, Unproven: not genuine, another client's, expired, or used before. A request that proves possession
             of a used code ends what its first use made (RFC 6749 section 4.1.2); one that proves less changes nothing.
         InvalidRequest: a parameter is missing.
+        InvalidTarget: a resource that was not shown, or none is left; the code stays good.
     """
     unverified = presented.unverified
     code = presented.row
@@ -64,9 +66,14 @@ def exchange(
         raise InvalidGrant("the code is not valid", detail=f"code {code.pk}: {fault}")
     if not (scope := issue.current_scope(code.scope, client)):
         raise InvalidGrant("the code is not valid", detail=f"code {code.pk}: the client may have none of its scope now")
+    resources = of_grant(code.resources, parameters, client)
+    if not (scope := resources.within(scope)):
+        raise InvalidTarget("nothing of the scope belongs to the resource", detail=f"code {code.pk}")
 
     ends_at = issue.end_of_grant(client, created_at=now, now=now)
-    response = issue.tokens(code, client, generation=0, scope=scope, ends_at=ends_at, issuer=issuer, now=now)
+    response = issue.tokens(
+        code, client, generation=0, scope=scope, ends_at=ends_at, issuer=issuer, now=now, resources=resources
+    )
     if not Grant.objects.redeem(code, now=now, expires_at=ends_at):
         _refuse_replay(unverified, parameters, client)
     _announce(signals.token_issued, code, client, scope=scope, grant_type=DESCRIPTION.name)

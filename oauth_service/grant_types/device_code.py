@@ -18,6 +18,7 @@ from ..protocol.token_response import TokenResponse
 from ..tokens import issue
 from ..tokens.presented import Presented
 from ..tokens.presented import present as present_kind
+from ..tokens.resources import of_grant
 
 DESCRIPTION = GrantTypeDescription(
     name=device_code.GRANT_TYPE,
@@ -54,6 +55,7 @@ def exchange(
         InvalidGrant, Unproven: not genuine, another client's, or redeemed before. A request that proves possession of a
             redeemed code ends what its first use made; one that proves less changes nothing.
         InvalidRequest: device_code is missing.
+        InvalidTarget: it names a resource, which no device code is for.
     """
     unverified = presented.unverified
     code = presented.row
@@ -70,6 +72,7 @@ def exchange(
             _refuse_pending(code, now=now)
         case State.APPROVED:
             pass
+    of_grant("", parameters, client)  # a resource is refused, not ignored
     return _redeem(unverified, code, client, issuer=issuer, now=now)
 
 

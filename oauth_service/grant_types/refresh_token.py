@@ -11,7 +11,7 @@ from ..guard import retries
 from ..models import AuthorisationRow, ClientRow, Grant
 from ..protocol import lifecycle, sealed
 from ..protocol import scope as scopes
-from ..protocol.errors import InvalidGrant, InvalidScope, TemporarilyUnavailable
+from ..protocol.errors import InvalidGrant, InvalidScope, InvalidTarget, TemporarilyUnavailable
 from ..protocol.grant_type import GrantTypeDescription
 from ..protocol.parameters import Parameters
 from ..protocol.refresh_token import Verdict, judge, retry_window
@@ -19,13 +19,14 @@ from ..protocol.token_response import TokenResponse
 from ..tokens import issue
 from ..tokens.presented import PresentedToken
 from ..tokens.presented import present as present_kind
+from ..tokens.resources import of_grant
 
 DESCRIPTION = GrantTypeDescription(
     name="refresh_token",
     clause="RFC 6749 section 6",
     meaning=cast("str", _("it stays connected without asking the person again (RFC 6749 section 6)")),
     required=("refresh_token",),
-    optional=("scope",),
+    optional=("scope", "resource"),
     renews=True,
 )
 _SHARED = "its refresh tokens are used twice again and again"
@@ -51,13 +52,14 @@ def exchange(
     whoever was switched off meanwhile. Then whether the grant is alive, and last the scope.
 
     Args:
-        parameters: refresh_token, and scope for an access token with less than was granted.
+        parameters: refresh_token, and scope and resource, any number of times, for an access token with less than was granted.
         client: authenticated.
         issuer: of ID tokens; "" without OpenID Connect.
 
     Raises:
         InvalidGrant, Unproven: not genuine, another client's, expired, ended, or a replay, which ends the grant.
         InvalidScope: wider than granted.
+        InvalidTarget: a resource that was not granted, or none is left.
         InvalidRequest: a parameter is missing.
         TemporarilyUnavailable: the clocks of two servers differ too much to tell a retry.
     """
@@ -76,11 +78,21 @@ def exchange(
         raise InvalidScope(
             "nothing is left of the scope", detail=f"grant {grant.pk}: the client may have none of it now"
         )
+    resources = of_grant(grant.resources, parameters, client)
+    if not (granted := resources.within(granted)):
+        raise InvalidTarget("nothing of the scope belongs to the resource", detail=f"grant {grant.pk}")
     scope = scopes.narrowed(parameters.get("scope"), within=granted)
 
     next_generation = token.generation + 1
     response = issue.tokens(
-        grant, client, generation=next_generation, scope=scope, ends_at=ends_at, issuer=issuer, now=now
+        grant,
+        client,
+        generation=next_generation,
+        scope=scope,
+        ends_at=ends_at,
+        issuer=issuer,
+        now=now,
+        resources=resources,
     )
     if verdict is Verdict.ROTATE and not Grant.objects.rotate(grant, now=now, expires_at=ends_at):
         # Somebody else with the same token was faster: this is their retry, or the grant has ended.

@@ -12,7 +12,7 @@ from django.db.utils import DatabaseError, InterfaceError
 from django.utils.dateparse import parse_duration
 
 from oauth_service import conf
-from oauth_service.models import Client
+from oauth_service.models import Client, Resource
 from oauth_service.protocol.client_metadata import MEMBERS, Kind, Member, column_value, metadata_of
 from oauth_service.watch import readiness
 
@@ -109,6 +109,12 @@ def by_id(client_id: str) -> Client:
         return Client.objects.get(client_id=client_id)
     except Client.DoesNotExist:
         raise CommandError(f"There is no client {client_id!r}. manage.py list_clients shows them.") from None
+
+
+def known_scopes(named: Collection[str]) -> frozenset[str]:
+    """Every scope that there is; those of resources are looked up only if one is named that the server has not."""
+    known = frozenset(conf.SCOPES())
+    return known if known.issuperset(named) else known | Resource.objects.scope_names()
 
 
 def members_of(client: Client, *, secret: str = "") -> dict[str, Any]:

@@ -41,6 +41,8 @@ class Authorisation(models.Model):
     scope = models.CharField(_("scope"), max_length=1000)
     redirect_uri = models.CharField(max_length=2000, blank=True, editable=False)
     code_challenge = models.CharField(max_length=43, blank=True, editable=False)
+    # Identifiers of the APIs that it is for, separated by spaces; "" if it was asked for without any (RFC 8707).
+    resources = models.TextField(_("resources"), blank=True, default="", db_default="", editable=False)
     # "" without OpenID Connect: protocol.openid.Context as text.
     openid = models.TextField(blank=True, default="", editable=False)
     sign_in = models.ForeignKey(
@@ -77,6 +79,7 @@ class AuthorisationRow:
     scope: str
     redirect_uri: str
     code_challenge: str
+    resources: str
     expires_at: datetime
     generation: int
     created_at: datetime
@@ -116,6 +119,7 @@ OWN = (
     "scope",
     "redirect_uri",
     "code_challenge",
+    "resources",
     "expires_at",
     "generation",
     "created_at",

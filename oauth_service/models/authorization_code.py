@@ -30,12 +30,14 @@ class AuthorizationCodeManager(PrimaryManager["AuthorizationCode"]):
         expires_at: datetime,
         openid: str = "",
         sign_in_id: UUID | None = None,
+        resources: str = "",
     ) -> tuple[UUID, bytes]:
         """
         Store a new pending code.
 
         Args:
             openid: protocol.openid.Context as text; "" without OpenID Connect, as is a sign_in_id of None.
+            resources: identifiers, separated by spaces; "" for none in particular.
 
         Returns:
             its id, and the secret that seals it.
@@ -48,6 +50,7 @@ class AuthorizationCodeManager(PrimaryManager["AuthorizationCode"]):
             scope=scope,
             redirect_uri=redirect_uri,
             code_challenge=code_challenge,
+            resources=resources,
             openid=openid,
             sign_in_id=sign_in_id,
             expires_at=expires_at,

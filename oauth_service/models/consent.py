@@ -1,6 +1,7 @@
 """Consent: what a user allowed a client. It outlives tokens, and without it none of them is alive."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,23 +14,26 @@ from django.utils.translation import gettext_lazy as _
 from .. import database
 from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
+from ..protocol import resource_indicators
 from ..protocol import scope as scopes
 from .client import COLUMNS, Client, ClientRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientWithConsent:
-    """A client, and what one user has allowed it: consent_id is None and scope "" for nothing."""
+    """A client, and what one user has allowed it: consent_id is None, scope and resources "" for nothing."""
 
     client: ClientRow
     consent_id: uuid.UUID | None
     scope: str
+    resources: str
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> "ClientWithConsent":
-        """The row of these columns: the client's, then the consent's id and scope."""
-        *client, consent_id, scope = columns
-        return cls(client=ClientRow.of(tuple(client)), consent_id=consent_id, scope=scope or "")
+        """The row of these columns: the client's, then the consent's id, scope and resources."""
+        *client, consent_id, scope, resources = columns
+        row = ClientRow.of(tuple(client))
+        return cls(client=row, consent_id=consent_id, scope=scope or "", resources=resources or "")
 
 
 class ConsentManager(PrimaryManager["Consent"]):
@@ -44,12 +48,18 @@ class ConsentManager(PrimaryManager["Consent"]):
         """
         return _standing.one(client_id=client_id, user_id=user_id)
 
-    def give(self, *, user_id: Any, client_pk: int, scope: str, now: datetime) -> "Consent":
+    def give(
+        self, *, user_id: Any, client_pk: int, scope: str, now: datetime, at: Mapping[str, str] | None = None
+    ) -> "Consent":
         """
         Remember that a user allowed a client a scope, on top of what they allowed before.
 
         Two tabs that are answered at once add up to one consent. Within a transaction of the caller's, which begins anew if
         that fails: see database.run_transaction().
+
+        Args:
+            scope: what was shown of a request without resources; "" if it had any.
+            at: what was shown for each resource, by identifier (RFC 8707).
         """
         for _attempt in range(2):
             with transaction.atomic(using=self.db):
@@ -57,11 +67,16 @@ class ConsentManager(PrimaryManager["Consent"]):
                 if consent:
                     consent.scope = scopes.union(consent.scope, scope)
                     consent.given_at = now
-                    consent.save(update_fields=["scope", "given_at"])
+                    if at:
+                        consent.resources = resource_indicators.added(consent.resources, at)
+                    consent.save(update_fields=["scope", *(["resources"] if at else []), "given_at"])
                     return consent
             try:
                 with transaction.atomic(using=self.db):
-                    return self.create(user_id=user_id, client_id=client_pk, scope=scope, given_at=now)
+                    resources = resource_indicators.added("", at or {})
+                    return self.create(
+                        user_id=user_id, client_id=client_pk, scope=scope, resources=resources, given_at=now
+                    )
             except IntegrityError as cause:
                 lost_race = cause  # the other tab was first: add to what it made
         raise lost_race
@@ -117,6 +132,8 @@ class Consent(models.Model):
     )
     client = models.ForeignKey(Client, models.CASCADE, related_name="consents", verbose_name=_("client"))
     scope = models.TextField(_("scope"))  # of all that the client could ask for over the years
+    # What was allowed for tokens of an API, a line each: its identifier, then the scope (RFC 8707).
+    resources = models.TextField(_("resources"), blank=True, default="", db_default="")
     given_at = models.DateTimeField(_("given"))
 
     connection_count: int  # of_user() fills these two in
@@ -161,7 +178,7 @@ def _client_with_consent() -> "models.QuerySet[Any, Any]":
     user_id = Placeholder("user_id", get_user_model()._meta.pk)
     of_user = models.FilteredRelation("consents", condition=models.Q(consents__user=user_id))
     clients = Client.objects.annotate(of_user=of_user).filter(client_id=Placeholder("client_id", models.CharField()))
-    return clients.values_list(*COLUMNS, "of_user__pk", "of_user__scope")
+    return clients.values_list(*COLUMNS, "of_user__pk", "of_user__scope", "of_user__resources")
 
 
 _standing = Select(lambda: Client, _client_with_consent, ClientWithConsent.of)

@@ -64,6 +64,7 @@ class GrantManager(PrimaryManager["Grant"]):
             scope=code.scope,
             redirect_uri=code.redirect_uri,
             code_challenge=code.code_challenge,
+            resources=code.resources,
             openid=code.openid,
             sign_in_id=code.sign_in_id,
             generation=0,

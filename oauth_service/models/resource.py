@@ -102,6 +102,16 @@ class ResourceManager(PrimaryManager["Resource"]):
             lifetimes |= set(Client.objects.values_list("access_token_lifetime", flat=True))
         return max((each for each in lifetimes if each), default=timedelta(0))
 
+    def described(self, identifiers: Collection[str]) -> dict[str, ResourceRow]:
+        """Those of these identifiers, active or not, for people to read; without any identifier no statement."""
+        if not identifiers:
+            return {}
+        return {each.identifier: each.row() for each in self.filter(identifier__in=identifiers)}
+
+    def words(self) -> dict[str, str]:
+        """Every scope of every resource with its words."""
+        return {name: words for each in self.order_by("-pk") for name, words in each.words().items()}
+
     def scope_names(self) -> set[str]:
         """Every scope of every resource."""
         return {name for each in self.all() for name in each.words()}

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
-from . import interaction, pkce, scope
+from . import interaction, pkce, resource_indicators, scope
 from .claims_request import ClaimsRequest
 from .errors import (
     InvalidRequest,
@@ -38,8 +38,10 @@ CARRIED = (
     "ui_locales",
     interaction.PARAMETER,
 )
+# May be sent several times, and is carried so, too (RFC 8707).
+REPEATABLE = (resource_indicators.PARAMETER,)
 # What decides about a request, be it by being refused: it goes through the login with the person.
-DECIDING = ("response_type", *CARRIED, "request", "request_uri", "registration")
+DECIDING = ("response_type", *CARRIED, *REPEATABLE, "request", "request_uri", "registration")
 
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 _MAX_NONCE_LENGTH = 1000
@@ -68,6 +70,7 @@ class AuthorizationRequest:
     Attributes:
         scope: space-delimited.
         code_challenge: "" for none.
+        resources: identifiers of the APIs that it is for; () for none in particular.
         prompt: values of PROMPTS; max_age: in seconds; both only of an OpenID Provider.
         acr_values: that the client accepts, the preferred one first.
         nonce, claims: only of a request with the scope openid.
@@ -76,6 +79,7 @@ class AuthorizationRequest:
 
     scope: str
     code_challenge: str
+    resources: tuple[str, ...] = ()
     prompt: frozenset[str] = frozenset()
     max_age: int | None = None
     acr_values: tuple[str, ...] = ()
@@ -102,20 +106,29 @@ class AuthorizationRequest:
 
     @classmethod
     def parse(
-        cls, parameters: Parameters, client: RequestingClient, *, is_answer: bool, openid_scopes: Collection[str] = ()
+        cls,
+        parameters: Parameters,
+        client: RequestingClient,
+        *,
+        is_answer: bool,
+        openid_scopes: Collection[str] = (),
+        resources: tuple[str, ...] = (),
+        allowed: str | None = None,
     ) -> Self:
         """
         Read and check everything but client_id and redirect_uri, which ReplyTo has verified before.
 
         Args:
             is_answer: the user's answer from our own page carries the request again, without its response_type.
-            openid_scopes: every scope of an OpenID Provider; () for a server that is none.
+            openid_scopes: every scope of an OpenID Provider, and of the resources; () for a server that is none.
+            resources: that it names and may name.
+            allowed: what the client may have there; None for all of its scope.
 
         Raises:
             InvalidRequest: a parameter missing, repeated or malformed.
             UnsupportedResponseType, UnauthorizedClient, InvalidScope, RequestNotSupported and its kin: as their names say.
         """
-        parameters.refuse_repeats()
+        parameters.refuse_repeats(allowed=frozenset(REPEATABLE))
         if not is_answer and (response_type := parameters.require("response_type")) not in RESPONSE_TYPES:
             raise UnsupportedResponseType("response_type must be code", detail=f"response_type {response_type[:100]!r}")
         # Not ignored: a client that looks for the answer elsewhere does not find it, and asks again for ever.
@@ -129,10 +142,11 @@ class AuthorizationRequest:
             raise RequestURINotSupported("request_uri is not supported: send the parameters themselves")
         if "registration" in parameters:
             raise RegistrationNotSupported("registration is not supported: register the client first")
-        granted = requested_scope(parameters.get("scope"), client, openid_scopes=openid_scopes)
+        granted = requested_scope(parameters.get("scope"), client, openid_scopes=openid_scopes, allowed=allowed)
         about_sign_in = _about_sign_in(parameters, client, granted) if openid_scopes else {}
         return cls(
             scope=granted,
+            resources=resources,
             **about_sign_in,
             code_challenge=pkce.requested(
                 parameters.get("code_challenge"),
@@ -142,17 +156,21 @@ class AuthorizationRequest:
         )
 
 
-def requested_scope(wanted: str, client: RequestingClient, *, openid_scopes: Collection[str] = ()) -> str:
+def requested_scope(
+    wanted: str, client: RequestingClient, *, openid_scopes: Collection[str] = (), allowed: str | None = None
+) -> str:
     """
     The scope that a client asks a person for (RFC 6749 section 3.3), as the specifications have it that apply.
 
     Args:
         wanted: the scope parameter; "" if it was left out.
         openid_scopes: every scope of an OpenID Provider; () for a server that is none.
+        allowed: what the client may have; None for all of its scope.
 
     Raises:
         InvalidScope: malformed, wider than the client may have, or nothing at all.
     """
+    allowed = client.scope if allowed is None else allowed
     if "openid" in openid_scopes and "openid" in wanted.split():
         # "Scope values used that are not understood by an implementation SHOULD be ignored" (Core section 3.1.2.1).
         wanted = scope.intersection(wanted, " ".join(openid_scopes))
@@ -160,8 +178,8 @@ def requested_scope(wanted: str, client: RequestingClient, *, openid_scopes: Col
         wanted = " ".join(name for name in wanted.split(" ") if name != "offline_access")
     if not wanted and openid_scopes:
         # Both change what the answer is: a client has to ask for them.
-        wanted = " ".join(each for each in client.scope.split() if each not in ("openid", "offline_access"))
-    return scope.requested(wanted, allowed=client.scope)
+        wanted = " ".join(each for each in allowed.split() if each not in ("openid", "offline_access"))
+    return scope.requested(wanted, allowed=allowed)
 
 
 def _about_sign_in(parameters: Parameters, client: RequestingClient, granted: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,7 +76,9 @@ def read(parameters: Parameters, *, keys: Sequence[bytes], now: int) -> Interact
 
 
 def _mac(body: bytes, parameters: Parameters, key: bytes) -> bytes:
-    bound: Iterable[Any] = [[name, "" if parameters.is_repeated(name) else parameters.get(name)] for name in _BOUND_TO]
+    bound: list[Any] = [[name, "" if parameters.is_repeated(name) else parameters.get(name)] for name in _BOUND_TO]
+    if resources := parameters.get_all("resource"):
+        bound.append(["resource", *resources])
     digest = hashlib.sha256(json.dumps(bound).encode()).digest()
     own_key = hmac.digest(key, b"oauth_service interaction", "sha256")
     return hmac.digest(own_key, digest + body, "sha256")

@@ -1,8 +1,9 @@
 """Resource indicators: for which API a token is asked for (RFC 8707)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
+from . import scope as scopes
 from .errors import InvalidTarget
 from .parameters import Parameters
 
@@ -52,6 +53,35 @@ def requested(parameters: Parameters) -> tuple[str, ...]:
                 "resource must be an absolute URI without a fragment", detail=f"{identifier[:200]!r} {fault}"
             )
     return named
+
+
+def narrowed(named: Collection[str], *, within: Collection[str]) -> tuple[str, ...]:
+    """
+    The resources of a token request, of those that its grant is for.
+
+    Args:
+        named: by the request; empty for all of them.
+
+    Raises:
+        InvalidTarget: one that the person was not shown. "The authorization server [...] MUST NOT" widen what was allowed:
+            the resources of a token request are "a subset of the resources" of the grant (section 2.2).
+    """
+    if beyond := [each for each in named if each not in within]:
+        raise InvalidTarget("resource was not part of the authorization request", detail=f"beyond: {beyond!r}")
+    return tuple(named) or tuple(within)
+
+
+def read(text: str) -> dict[str, str]:
+    """What a consent says: the scope that was allowed for each resource, by identifier."""
+    lines = (line.partition(" ") for line in text.splitlines())
+    return {identifier: scope for identifier, _space, scope in lines if identifier}
+
+
+def added(text: str, at: Mapping[str, str]) -> str:
+    """What a consent says once more was allowed."""
+    known = read(text)
+    together = known | {each: scopes.union(known.get(each, ""), scope) for each, scope in at.items()}
+    return "\n".join(f"{identifier} {scope}".rstrip() for identifier, scope in together.items())
 
 
 def is_for(audience: Collection[str], resource: str, *, default: str) -> bool:

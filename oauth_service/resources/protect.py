@@ -30,6 +30,7 @@ from ..protocol.errors import BearerError, InsufficientScope, InvalidRequest, In
 from ..protocol.secret import Secret
 from ..tokens import access_token
 from ..tokens.access_token import Bearer
+from ..tokens.resources import still_open
 from ..web.programs import NO_STORE, NOT_SNIFFED, ProgramResponse, fail_in_json, refuse_in_json
 from ..web.reports import seal
 from ..web.requests import ProgramRequest, query_parameters
@@ -181,17 +182,24 @@ def refuse_others(bearer: Bearer, resource: str = "") -> None:
     """
     Hold a token's audience against the resource that is asked (RFC 8707 section 3).
 
+    A token with an audience costs one statement more: whether the resource is still active, and for this client.
+
     Args:
         resource: its identifier; "" for OAUTH_SERVICE_RESOURCE.
 
     Raises:
-        InvalidToken: it is for others.
+        InvalidToken: it is for others, or the resource was switched off, deleted, or taken from the client.
     """
+    wanted = resource or conf.RESOURCE()
     if not resource_indicators.is_for(bearer.audience, resource, default=conf.RESOURCE()):
-        wanted = resource or conf.RESOURCE() or "no resource in particular"
         raise InvalidToken(
             "the access token is for another resource",
             detail=f"{bearer.source}: for {sorted(bearer.audience) or 'no resource in particular'}, not {wanted}",
+        )
+    if bearer.audience and not still_open((wanted,), bearer.client):
+        raise InvalidToken(
+            "the access token is not valid",
+            detail=f"{bearer.source}: {wanted} is gone, switched off, or not for the client any more",
         )
 
 

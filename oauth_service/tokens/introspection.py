@@ -1,4 +1,4 @@
-"""A token looked at for a client that asks about it (RFC 7662): one statement, and nothing is changed."""
+"""A token looked at for a client that asks about it (RFC 7662): one statement or two, and nothing is changed."""
 
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from ..protocol.introspection import INACTIVE
 from ..protocol.openid import Context
 from ..protocol.secret import Secret
 from . import access_token, issue
+from .resources import still_open
 
 # Whoever may see one of these at /userinfo/ may see the username.
 _SCOPES_OF_USERNAME = frozenset({"user", "profile"})
@@ -39,6 +40,8 @@ def _access_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime)
         return INACTIVE
     # One that was asked for without a resource is for that of the server, if it has one.
     audience = bearer.audience or frozenset(filter(None, [conf.RESOURCE()]))
+    if bearer.audience and not (audience := still_open(audience, bearer.client)):
+        return INACTIVE
     if not introspection.may_ask(
         asker=asker.client_id,
         issued_to=bearer.client_id,

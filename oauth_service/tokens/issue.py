@@ -34,6 +34,7 @@ def code(
         code_challenge=request.code_challenge,
         openid=context.dump() if context else "",
         sign_in_id=UUID(context.event.sid) if context and request.is_openid else None,
+        resources=" ".join(request.resources),
         expires_at=now + conf.AUTHORIZATION_CODE_LIFETIME(),
     )
     return _seal(sealed.AuthorizationCode(code_id=code_id), secret)

@@ -1,13 +1,15 @@
 """The resources that a token is asked for, allowed and looked up (RFC 8707)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from .. import conf
 from ..models import ClientRow, Resource, ResourceRow
+from ..protocol import resource_indicators
 from ..protocol import scope as scopes
 from ..protocol.errors import InvalidTarget
+from ..protocol.parameters import Parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +33,39 @@ class Resources:
         """What is left of a scope at these resources: their own, and the server's. All of it without resources."""
         if not self.rows:
             return scope
-        names = {*conf.SCOPES(), *(name for row in self.rows for name in row.words)}
-        return scopes.intersection(scope, " ".join(names))
+        return scopes.intersection(scope, " ".join(self.names))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every scope that means something at them: their own, and the server's."""
+        return frozenset({*conf.SCOPES(), *(name for row in self.rows for name in row.words)})
+
+    def at(self, scope: str) -> Mapping[str, str]:
+        """What a scope comes to at each of them, by identifier: all but what only another one knows."""
+        return {
+            row.identifier: " ".join(name for name in scope.split() if name not in self._foreign_to(row))
+            for row in self.rows
+        }
+
+    def consented(self, text: str, scope: str) -> str:
+        """
+        What of a scope was shown and allowed before, at every one of them where it means something.
+
+        Args:
+            text: Consent.resources.
+        """
+        before = resource_indicators.read(text)
+        at = self.at(scope)
+        if not at.keys() <= before.keys():
+            return ""
+        return " ".join(
+            name
+            for name in scope.split()
+            if all(name in before[each].split() for each, means in at.items() if name in means.split())
+        )
+
+    def _foreign_to(self, row: ResourceRow) -> Collection[str]:
+        return self.names.difference(conf.SCOPES(), row.words)
 
     def lifetime(self, client: ClientRow) -> timedelta | None:
         """The shortest of an access token's lifetimes that they and the client set; None if nobody does."""
@@ -56,3 +89,37 @@ def allowed(named: Sequence[str], client: ClientRow) -> Resources:
             detail=f"client {client.client_id}: {sorted(missing)!r} unknown, switched off, or not for it",
         )
     return Resources(rows=rows)
+
+
+def of_grant(granted: str, parameters: Parameters, client: ClientRow) -> Resources:
+    """
+    The resources of a token that is made from a code or a grant: one statement, none if it is for none in particular.
+
+    Args:
+        granted: identifiers that the person was shown, separated by spaces.
+        parameters: resource, for fewer of them (RFC 8707 section 2.2).
+
+    Raises:
+        InvalidTarget: one that was not shown, or that is unknown, switched off or not for this client by now. If the request
+            names none, those that are left; none at all is refused, too: without a resource a token is for something else.
+    """
+    named = resource_indicators.requested(parameters)
+    wanted = resource_indicators.narrowed(named, within=granted.split())
+    if named or not wanted:
+        return allowed(wanted, client)
+    if rows := Resource.objects.for_client(wanted, client.pk):
+        return Resources(rows=rows)
+    raise InvalidTarget(
+        "none of the resources is left", detail=f"client {client.client_id}: {wanted!r} are gone, off or not for it now"
+    )
+
+
+def still_open(audience: Collection[str], client: ClientRow) -> frozenset[str]:
+    """
+    Those of a token's resources that are still active, and for this client: one statement, none without any.
+
+    The server's own (OAUTH_SERVICE_RESOURCE) is everybody's: a token that was asked for without a resource is for it, too.
+    """
+    own = {conf.RESOURCE()} & set(audience)
+    rows = Resource.objects.for_client(sorted(set(audience) - own), client.pk)
+    return frozenset(own | {row.identifier for row in rows})

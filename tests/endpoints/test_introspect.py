@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from oauth_service import conf
-from oauth_service.models import Client, Grant, RevokedToken
+from oauth_service.models import Client, Grant, Resource, RevokedToken
 from oauth_service.protocol import sealed, token_id
 from oauth_service.tokens import issue
 from tests.guide import SECRET, Guide, basic
@@ -48,7 +48,9 @@ def told(response: Any) -> dict[str, Any]:
 
 
 def token_for(*audience: str, scope: str = "", lifetime: timedelta = timedelta(hours=1)) -> str:
-    """An access token of the one grant, for these resources."""
+    """An access token of the one grant, for these resources, which are registered."""
+    for each in audience:
+        Resource.objects.get_or_create(identifier=each, defaults={"name": "API", "is_for_all": True})
     grant, now = Grant.objects.get(), timezone.now()
     payload = sealed.AccessToken(
         row_id=grant.pk,

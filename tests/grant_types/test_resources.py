@@ -189,7 +189,7 @@ def test_the_shortest_lifetime_that_is_set_counts(
 def test_resources_cost_one_statement_and_none_where_there_is_none(
     service: Guide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All that are named in one; and their use is one read as ever."""
+    """All that are named in one; and their use is one more read, whose resource may be gone."""
     monkeypatch.setattr(purge, "_next_at", float("inf"))
     token = ask(ORDERS, STOCK).json()["access_token"]
     status_at("/orders/", token)
@@ -197,8 +197,12 @@ def test_resources_cost_one_statement_and_none_where_there_is_none(
         assert ask().status_code == 200
     with at_most(2):
         assert ask(ORDERS, STOCK).status_code == 200
-    with at_most(1):
+    with at_most(2):  # whether the resource is still active
         assert status_at("/orders/", token) == 200
+    without = ask().json()["access_token"]
+    status_at("/plain/", without)
+    with at_most(1):
+        assert status_at("/plain/", without) == 200
 
 
 def test_userinfo_is_no_other_resource(service: Guide, settings: Settings) -> None:

@@ -73,6 +73,7 @@ def written(**changes: Any) -> AuthorizationCode:
         "scope": "user",
         "redirect_uri": "",
         "code_challenge": "",
+        "resources": "",
         "openid": "",
         "sign_in_id": None,
         "expires_at": NOW,

@@ -17,7 +17,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from oauth_service.grant_types import GRANT_TYPES
-from oauth_service.models import Client, Consent, SigningKey
+from oauth_service.models import Client, Consent, Resource, SigningKey
 from oauth_service.protocol import token_exchange
 from oauth_service.protocol.device_code import GRANT_TYPE
 from oauth_service.testing import forget_everything
@@ -25,13 +25,17 @@ from oauth_service.tokens import keys
 from tests.actors import FORM
 from tests.device.actors import Device, Visitor
 from tests.exchanges import Service, service_for
+from tests.grant_types.test_resources import ORDERS, status_at
 from tests.openid.conftest import RelyingParty
+
+pytestmark = pytest.mark.urls("tests.grant_types.test_resources")
 
 USE = "use of an access token"
 OWN = "client_credentials"
 USE_OF_OWN = "use of a client's own token"
 USE_OF_EXCHANGED = "use of an exchanged token"
 EXCHANGES = (token_exchange.GRANT_TYPE, USE_OF_EXCHANGED)
+AT_A_RESOURCE = " at a resource"
 
 
 @dataclass
@@ -47,10 +51,25 @@ class Held:
     settings: Settings
     device: Device
     device_code: str
+    code_of_resource: str
+    tokens_of_resource: dict[str, Any]
+    own_token_of_resource: str
 
 
 def _exchange(held: Held) -> int:
     return int(held.rp.exchange(held.code).status_code)
+
+
+def _exchange_at_resource(held: Held) -> int:
+    return int(held.rp.exchange(held.code_of_resource).status_code)
+
+
+def _refresh_at_resource(held: Held) -> int:
+    return int(held.rp.refresh(held.tokens_of_resource["refresh_token"]).status_code)
+
+
+def _use_at_resource(held: Held) -> int:
+    return status_at("/orders/", held.tokens_of_resource["access_token"])
 
 
 def _refresh(held: Held) -> int:
@@ -61,13 +80,21 @@ def _use(held: Held) -> int:
     return int(held.rp.userinfo(held.tokens["access_token"]).status_code)
 
 
-def _own_token(rp: RelyingParty) -> Any:
-    form = {"grant_type": "client_credentials", "scope": "profile", **rp.credentials}
+def _own_token(rp: RelyingParty, **changes: str) -> Any:
+    form = {"grant_type": "client_credentials", "scope": "profile", **rp.credentials, **changes}
     return rp.server.post("/token/", urlencode(form), content_type=FORM)
 
 
 def _own(held: Held) -> int:
     return int(_own_token(held.rp).status_code)
+
+
+def _own_at_resource(held: Held) -> int:
+    return int(_own_token(held.rp, resource=ORDERS).status_code)
+
+
+def _use_of_own_at_resource(held: Held) -> int:
+    return status_at("/orders/", held.own_token_of_resource)
 
 
 def _use_of_own(held: Held) -> int:
@@ -97,6 +124,11 @@ WAYS: dict[str, Callable[[Held], int]] = {
     USE_OF_OWN: _use_of_own,
     token_exchange.GRANT_TYPE: _token_exchange,
     USE_OF_EXCHANGED: _use_of_exchanged,
+    f"authorization_code{AT_A_RESOURCE}": _exchange_at_resource,
+    f"refresh_token{AT_A_RESOURCE}": _refresh_at_resource,
+    f"{USE}{AT_A_RESOURCE}": _use_at_resource,
+    f"{OWN}{AT_A_RESOURCE}": _own_at_resource,
+    f"{USE_OF_OWN}{AT_A_RESOURCE}": _use_of_own_at_resource,
 }
 
 
@@ -131,6 +163,7 @@ class State:
         ends: whether nothing of a person's is accepted afterwards; ends_offline likewise for a connection with offline_access.
         ends_own: whether a client gets no tokens of its own; ends_use_of_own whether those it has are refused.
         ends_exchanges: whether a service that acts through the client can do nothing any more.
+        ends_resource: whether nothing for the resource is made or accepted.
         later: how much time has passed.
     """
 
@@ -141,10 +174,13 @@ class State:
     ends_own: bool
     ends_use_of_own: bool
     ends_exchanges: bool
+    ends_resource: bool
     later: timedelta
 
     def ends_for(self, way: str, *, is_offline: bool) -> bool:
         """Whether a way is closed afterwards."""
+        if way.endswith(AT_A_RESOURCE):
+            return self.ends_resource or self.ends_for(way.removesuffix(AT_A_RESOURCE), is_offline=is_offline)
         if way in (OWN, USE_OF_OWN):
             return self.ends_own or (way == USE_OF_OWN and self.ends_use_of_own)
         if way in EXCHANGES and self.ends_exchanges:
@@ -164,6 +200,7 @@ def _state(
     ends_own: bool = False,
     ends_use_of_own: bool = False,
     ends_exchanges: bool = False,
+    ends_resource: bool = False,
     later: timedelta = timedelta(0),
 ) -> State:
     return State(
@@ -174,6 +211,7 @@ def _state(
         ends_own=ends_own,
         ends_use_of_own=ends_use_of_own,
         ends_exchanges=ends_exchanges,
+        ends_resource=ends_resource,
         later=later,
     )
 
@@ -186,7 +224,7 @@ STATES = (
     _state("client deleted", lambda held: held.rp.client.delete(), ends_own=True),
     _state(
         "grant type taken away",
-        lambda held: Client.objects.update(grant_types="authorization_code refresh_token"),
+        lambda held: Client.objects.update(grant_types=f"authorization_code refresh_token {GRANT_TYPE}"),
         ends=False,
         ends_own=True,
         ends_exchanges=True,
@@ -218,6 +256,14 @@ STATES = (
     _state("token key lost", _lose_token_key, ends_use_of_own=True),
     _state("token key replaced", _replace_token_key, ends=False),
     _state("signing key retired", _retire_signing_key, ends=False),
+    _state("resource disabled", lambda _: Resource.objects.update(is_active=False), ends=False, ends_resource=True),
+    _state("resource gone", lambda _: Resource.objects.all().delete(), ends=False, ends_resource=True),
+    _state(
+        "resource taken from the client",
+        lambda _: Resource.objects.update(is_for_all=False),
+        ends=False,
+        ends_resource=True,
+    ),
 )
 
 
@@ -226,23 +272,29 @@ def held(rp: RelyingParty, provider: Settings, request: pytest.FixtureRequest) -
     """A code, tokens and a device code that was allowed, and the signing key in a row."""
     provider.OAUTH_SERVICE_TOKEN_KEY = "the token key of these tests, 32 long"
     provider.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
+    Resource.objects.create(identifier=ORDERS, name="Orders", is_for_all=True)
     forget_everything()
     scope = f"openid profile{request.param}"
     rp.client.grant_types += f" client_credentials {GRANT_TYPE}"
     rp.client.save()
     own_token = _own_token(rp).json()["access_token"]
+    own_token_of_resource = _own_token(rp, resource=ORDERS).json()["access_token"]
     code, tokens = rp.connect(scope=scope)["code"], rp.tokens(scope=scope)
+    code_of_resource = rp.connect(scope=scope, resource=ORDERS)["code"]
+    tokens_of_resource = rp.tokens(scope=scope, resource=ORDERS)
     device = Device(rp.client, rp.server, rp.credentials)
     begun = device.begun(scope=scope)
     Visitor(None, rp.browser).allow(begun["user_code"])  # in the session that is signed out below
     service = service_for(rp.client, scope="openid profile")
     exchanged = service.exchange(tokens["access_token"]).json()["access_token"]
-    return Held(rp, code, tokens, own_token, service, exchanged, provider, device, begun["device_code"])
+    made = (rp, code, tokens, own_token, service, exchanged, provider, device, begun["device_code"])
+    return Held(*made, code_of_resource, tokens_of_resource, own_token_of_resource)
 
 
 def test_every_grant_type_is_played() -> None:
     """One that is added is crossed with every state as well."""
-    assert set(WAYS) == {*GRANT_TYPES, USE, USE_OF_OWN, USE_OF_EXCHANGED}
+    played = {way for way in WAYS if not way.endswith(AT_A_RESOURCE)}
+    assert played == {*GRANT_TYPES, USE, USE_OF_OWN, USE_OF_EXCHANGED}
 
 
 @pytest.mark.parametrize("held", ["", " offline_access"], indirect=True, ids=["online", "offline"])

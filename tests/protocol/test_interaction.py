@@ -38,6 +38,16 @@ def test_it_belongs_to_one_request(name: str) -> None:
         assert read(SEALED, {name: value}) == (HAPPENED if FREE.get(name) else Interaction()), value
 
 
+def test_it_belongs_to_its_resources() -> None:
+    """All of them, in their order; without any it is what it was before there were resources."""
+    first, second = ("resource", "https://api.example/a"), ("resource", "https://api.example/b")
+    sealed = HAPPENED.seal(Parameters([*REQUEST.items(), first, second]), key=KEY, now=NOW)
+    carried = (interaction.PARAMETER, sealed)
+    for resources, is_good in (([first, second], True), ([second, first], False), ([first], False), ([], False)):
+        found = interaction.read(Parameters([*REQUEST.items(), *resources, carried]), keys=[KEY], now=NOW)
+        assert found == (HAPPENED if is_good else Interaction())
+
+
 @pytest.mark.parametrize(("seconds", "is_good"), [(0, True), (3600, True), (3601, False), (-60, True), (-61, False)])
 def test_it_is_good_for_an_hour(seconds: int, is_good: bool) -> None:
     """A fresh sign-in that was demanded yesterday is none."""

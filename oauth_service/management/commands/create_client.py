@@ -71,7 +71,8 @@ class Command(RecordedCommand):
             raise CommandError("A public client cannot do without PKCE: leave out --without-pkce.")
         columns = {"scope": " ".join(conf.SCOPES()), **clients.columns_of(options)}
         for column in ("scope", "client_credentials_scope"):
-            if unknown := [name for name in columns.get(column, "").split() if name not in conf.SCOPES()]:
+            named = set(columns.get(column, "").split())
+            if unknown := sorted(named - clients.known_scopes(named)):
                 option = column.replace("_", "-")
                 raise CommandError(f"--{option}: {conf.SCOPES.name} has no {', '.join(unknown)}.")
         client = Client(**columns)
@@ -100,7 +101,7 @@ class Command(RecordedCommand):
         """Say now what oauth_doctor would find later."""
         for finding in registration.findings(
             facts.registration_of(client, has_consents=False),
-            scopes=frozenset(conf.SCOPES()),
+            scopes=clients.known_scopes(client.scope.split()),
             grant_types=frozenset(offered()),
             is_production=not settings.DEBUG,
             now=timezone.now(),

@@ -15,6 +15,7 @@ from django.utils import timezone
 from oauth_service import conf
 from oauth_service.grant_types import offered
 from oauth_service.management.recorded import RecordedCommand
+from oauth_service.models import Resource
 from oauth_service.watch.doctor import facts, inside, outbox, outside, registration, report, resources, servers, signing
 from oauth_service.watch.doctor.finding import Finding
 from oauth_service.watch.doctor.survey import survey
@@ -60,12 +61,13 @@ def _inside() -> dict[str, list[Finding]]:
         signs_with = facts.of_signing(now=now)
         of_keys = list(signing.findings(signs_with, now=now)) if signs_with else []
         messages = list(outbox.findings(facts.of_outbox(), now=now))
+        scopes = frozenset(conf.SCOPES()) | Resource.objects.scope_names()
         clients = [
             finding
             for client in facts.of_clients()
             for finding in registration.findings(
                 client,
-                scopes=frozenset(conf.SCOPES()),
+                scopes=scopes,
                 grant_types=frozenset(offered()),
                 is_production=not settings.DEBUG,
                 now=now,
