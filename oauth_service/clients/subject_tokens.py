@@ -15,7 +15,7 @@ from ..protocol import lifecycle, sealed, subject
 from ..protocol import scope as scopes
 from ..protocol.errors import InvalidRequest, InvalidToken
 from ..protocol.jwt import InvalidJWT
-from ..protocol.sealed import AccessToken, Actor
+from ..protocol.sealed import Actor
 from ..protocol.secret import Secret
 from ..protocol.token_exchange import ACCESS_TOKEN, ID_TOKEN, JWT, Subject
 from ..tokens import access_token, issue
@@ -54,7 +54,7 @@ def subject_of(text: Secret, token_type: str, client: ClientRow, *, issuer: str,
         InvalidRequest: it is not of this type, not genuine, expired, ended, or stands for no person (section 2.2.2).
     """
     if token_type == ACCESS_TOKEN:
-        return _subject_of_access_token(text, now=now)
+        return _subject_of_access_token(text, issuer=issuer, now=now)
     if token_type == ID_TOKEN and conf.is_openid():
         return _subject_of_id_token(text, issuer=issuer, now=now)
     if token_type == JWT and conf.EXCHANGE_USER():
@@ -91,9 +91,9 @@ def _default_audience() -> tuple[str, ...]:
     return tuple(filter(None, [conf.RESOURCE()]))
 
 
-def _subject_of_access_token(text: Secret, *, now: datetime) -> SubjectToken:
+def _subject_of_access_token(text: Secret, *, issuer: str, now: datetime) -> SubjectToken:
     try:
-        unverified = sealed.read(AccessToken, text.reveal())
+        unverified = access_token.read(text.reveal(), issuer=issuer, now=now)
         if unverified.payload.is_own:
             # Whose it is does not matter: nobody's client may become a person.
             raise InvalidRequest(

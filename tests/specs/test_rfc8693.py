@@ -10,8 +10,9 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth_service.models import Client, Grant, TrustedIssuer
+from oauth_service.models import Client, Grant, Resource, TrustedIssuer
 from oauth_service.protocol import sealed, token_exchange
+from oauth_service.protocol.errors import InvalidToken
 from oauth_service.protocol.secret import Secret
 from oauth_service.protocol.token_exchange import ACCESS_TOKEN, GRANT_TYPE, ID_TOKEN, JWT, MOST_ACTORS
 from oauth_service.tokens import access_token
@@ -23,6 +24,7 @@ from tests.guide import Guide
 from tests.openid.conftest import RelyingParty
 from tests.openid.conftest import provider as provider
 from tests.openid.conftest import rp as rp
+from tests.openid.test_jwt_access_tokens import persons_token
 from tests.specs.answers import refusal_of
 
 OTHER_TYPES = ["refresh_token", "saml1", "saml2", "jwt", "id_token"]
@@ -371,6 +373,22 @@ def test_the_metadata_names_the_grant_type(guide: Guide) -> None:
     """So do all that this server has (RFC 8414)."""
     metadata = guide.server.get("/.well-known/oauth-authorization-server").json()
     assert GRANT_TYPE in metadata["grant_types_supported"]
+
+
+@clause("RFC 8693", "3")
+def test_an_access_token_may_be_a_jwt_of_this_server(rp: RelyingParty, partner: Service) -> None:
+    """ "Indicates that the token is an OAuth 2.0 access token issued by the given authorization server", whatever its format."""
+    api = "https://api.example/"
+    Resource.objects.create(identifier=api, name="API", token_format="jwt", is_for_all=True)
+    subject = persons_token(rp, api)
+    assert subject.count(".") == 2
+    response = partner.exchange(subject)
+    assert response.status_code == 200, response.content
+    assert bearer(response.json()["access_token"]).audience == {api}
+    assert refusal_of(partner.exchange(subject, subject_token_type=ID_TOKEN)) == (400, "invalid_request")
+    rp.server.post("/oauth/revoke/", {"token": subject, **rp.credentials}, content_type="application/json")
+    with pytest.raises(InvalidToken):
+        bearer(response.json()["access_token"])
 
 
 # -- 3 Token Type Identifiers: JWTs of other issuers -------------------------------------------------------------------
