@@ -26,6 +26,7 @@ from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
 from . import conf, database, database_checks, host_checks
+from .clients import key_sets
 from .protocol import jwt, redirect_uri, scope
 from .protocol.errors import InvalidScope
 from .resources.protect import required_scopes
@@ -159,6 +160,14 @@ def _faults_of_values() -> Iterator[Finding]:
     for function in (conf.EXCHANGE_POLICY, conf.EXCHANGE_USER):
         if function() and (fault := _fault_of_function(function())):
             yield "E034", f"{function.name}: {fault}.", "Until it is right no token is exchanged."
+    if (mapping := conf.JWT_BEARER_USER()) and (fault := _fault_of_function(mapping)):
+        yield "E025", f"{conf.JWT_BEARER_USER.name}: {fault}.", ""
+    if conf.JWT_BEARER_USER() and not key_sets.is_available():
+        yield (
+            "E025",
+            f"{conf.JWT_BEARER_USER.name} is set, but the signatures of other issuers cannot be verified.",
+            "Install the extra `oidc` of this package, or take the setting out.",
+        )
     for setting, values in ((conf.ACR, [conf.ACR()] if conf.ACR() else []), (conf.STEP_UP_URLS, conf.STEP_UP_URLS())):
         if any(len(acr.split()) != 1 for acr in values):
             yield "E023", f"{setting.name}: an acr is one word.", "Clients ask for several, separated by spaces."

@@ -376,6 +376,14 @@ ASSERTIONS_FOR_TOKEN_ENDPOINT = Setting(
     "says more.",
 )
 
+JWT_BEARER_USER = Setting(
+    "OAUTH_SERVICE_JWT_BEARER_USER",
+    str,
+    "",
+    "Dotted path of a function `(claims) -> user` that says who the user of a trusted issuer's JWT is here; `None` for nobody. "
+    "Without it the grant type `urn:ietf:params:oauth:grant-type:jwt-bearer` is off. [jwt-bearer.md](jwt-bearer.md) says more.",
+)
+
 ALL: tuple[Setting[object], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
 
 

@@ -23,6 +23,7 @@ logger = logging.getLogger("oauth_service.events")
 
 login_refused = Signal()  # username, reason
 client_refused = Signal()  # client_id, reason
+assertion_refused = Signal()  # client_id, reason
 consent_given = Signal()  # user_id, client_id, scope
 code_issued = Signal()  # user_id, client_id, scope
 # A client's own token has neither user_id nor grant_id: both are None.
@@ -122,7 +123,7 @@ def request_context(endpoint: str, method: str, address: str, request_id: str) -
 
 
 _WARNINGS = {
-    *(login_refused, client_refused, user_code_refused),
+    *(login_refused, client_refused, assertion_refused, user_code_refused),
     *(code_replayed, device_code_replayed, refresh_replayed, refresh_shared, backup_restored),
 }
 

@@ -21,7 +21,18 @@ class TrustedIssuerForm(forms.ModelForm):
 
     class Meta:
         model = TrustedIssuer
-        fields = ("issuer", "is_active", "purposes", "clients", "jwks", "jwks_uri", "algorithms", "audience")
+        fields = (
+            "issuer",
+            "is_active",
+            "purposes",
+            "clients",
+            "jwks",
+            "jwks_uri",
+            "algorithms",
+            "audience",
+            "stands_for_consent",
+            "tokens_end_with_jwt",
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

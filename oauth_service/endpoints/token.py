@@ -29,9 +29,9 @@ def token(request: ProgramRequest) -> ProgramResponse:
         raise UnsupportedGrantType("grant_type is not supported", detail=f"grant_type {grant_type[:100]!r}")
     if not client.may_use(grant_type):
         raise UnauthorizedClient("this client may not use this grant type", detail=f"client {client.client_id}")
-    issuer = conf.issuer_of(request) if conf.is_openid() else ""
+    issuer = conf.issuer_of(request) if conf.is_openid() or exchange.DESCRIPTION.needs_issuer else ""
     answer = exchange.exchange(presented, parameters, client, issuer=issuer, now=now)
-    if purge.ride_along(now=now) and issuer:
+    if purge.ride_along(now=now) and conf.is_openid():
         from ..outbound import deliveries  # a project without OpenID Connect never comes here
 
         deliveries.wake_if_due(now=now)

@@ -9,7 +9,7 @@ from ..protocol.grant_type import GrantTypeDescription
 from ..protocol.parameters import Parameters
 from ..protocol.token_response import TokenResponse
 from ..tokens.presented import Presented
-from . import authorization_code, client_credentials, device_code, refresh_token, token_exchange
+from . import authorization_code, client_credentials, device_code, jwt_bearer, refresh_token, token_exchange
 
 
 class GrantType(Protocol):
@@ -28,14 +28,14 @@ class GrantType(Protocol):
         Hold a token request of an authenticated client against the rules of its grant type, and answer it.
 
         Args:
-            issuer: of ID tokens; "" without OpenID Connect.
+            issuer: of this server; "" without OpenID Connect, unless its DESCRIPTION says that it needs it.
         """
         ...
 
 
 GRANT_TYPES: Mapping[str, GrantType] = {
     module.DESCRIPTION.name: module
-    for module in (authorization_code, refresh_token, client_credentials, device_code, token_exchange)
+    for module in (authorization_code, refresh_token, client_credentials, device_code, jwt_bearer, token_exchange)
 }
 
 

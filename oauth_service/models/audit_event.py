@@ -32,6 +32,7 @@ class Event(models.TextChoices):
 
     LOGIN_REFUSED = "login_refused", _("sign-in refused")
     CLIENT_REFUSED = "client_refused", _("client refused")
+    ASSERTION_REFUSED = "assertion_refused", _("assertion refused")
     CONSENT_GIVEN = "consent_given", _("consent given")
     CODE_ISSUED = "code_issued", _("code issued")
     TOKEN_ISSUED = "token_issued", _("connected")

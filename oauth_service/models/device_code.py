@@ -208,6 +208,7 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
             resources=code.resources,
             openid=code.openid,
             sign_in_id=code.sign_in_id,
+            trusted_issuer_id=None,
             generation=0,
             created_at=now,
             refreshed_at=now,

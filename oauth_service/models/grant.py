@@ -10,10 +10,11 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from .. import conf
 from ..compiled.statement import Placeholder, ReplaceRow, Select, Write, delete, given, insert, update
 from ..database import PrimaryManager
 from . import user as users
-from .authorisation import OF_CLIENT, Authorisation, AuthorisationRow, purge_time, select_row
+from .authorisation import OF_CLIENT, Authorisation, AuthorisationRow, new_secret, purge_time, select_row
 from .authorization_code import AuthorizationCode
 from .client import COLUMNS, ClientRow
 from .revoked_token import RevokedToken
@@ -35,7 +36,59 @@ class GrantManager(PrimaryManager["Grant"]):
 
     def in_use(self, grant_id: UUID, *, token_id: UUID) -> "TokenGrant | None":
         """A grant whose access token is used, in one statement; None if there is none."""
-        return _in_use.one(pk=grant_id, token_id=token_id)
+        found = _in_use_of_issuers if conf.JWT_BEARER_USER() else _in_use
+        return found.one(pk=grant_id, token_id=token_id)
+
+    def give(
+        self,
+        *,
+        consent_id: UUID,
+        user_id: Any,
+        client: ClientRow,
+        scope: str,
+        resources: str,
+        trusted_issuer_id: int,
+        now: datetime,
+        expires_at: datetime,
+    ) -> AuthorisationRow:
+        """Store a grant that comes of no code: of what a trusted issuer says. It ends with the trust in that issuer."""
+        grant = AuthorisationRow(
+            pk=uuid.uuid4(),
+            consent_id=consent_id,
+            user_id=user_id,
+            secret=new_secret(),
+            scope=scope,
+            redirect_uri="",
+            code_challenge="",
+            expires_at=expires_at,
+            generation=0,
+            created_at=now,
+            refreshed_at=now,
+            openid="",
+            resources=resources,
+            sign_in_id=None,
+            sign_in_ended_at=None,
+            client=client,
+            user_is_active=True,
+        )
+        _give.run(
+            id=grant.pk,
+            consent_id=grant.consent_id,
+            secret=grant.secret,
+            scope=grant.scope,
+            redirect_uri=grant.redirect_uri,
+            code_challenge=grant.code_challenge,
+            openid=grant.openid,
+            resources=grant.resources,
+            sign_in_id=None,
+            trusted_issuer_id=trusted_issuer_id,
+            generation=0,
+            created_at=now,
+            refreshed_at=now,
+            expires_at=expires_at,
+            purge_at=purge_time(expires_at),
+        )
+        return grant
 
     def latest_of_sign_in(self, sign_in_id: UUID, *, client_id: str) -> "TokenGrant | None":
         """The newest grant of a sign-in for a client, which an ID token of both stands for; two statements."""
@@ -67,6 +120,7 @@ class GrantManager(PrimaryManager["Grant"]):
             resources=code.resources,
             openid=code.openid,
             sign_in_id=code.sign_in_id,
+            trusted_issuer_id=None,
             generation=0,
             created_at=now,
             refreshed_at=now,
@@ -94,6 +148,16 @@ class GrantManager(PrimaryManager["Grant"]):
 class Grant(Authorisation):
     """One live authorisation; the same primary key and secret as the code that it came from."""
 
+    # None unless another server vouched for the user. No constraint, as for the consent: without its issuer it is void.
+    trusted_issuer = models.ForeignKey(
+        "oauth_service.TrustedIssuer",
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        editable=False,
+        related_name="grants",
+    )
     generation = models.PositiveBigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(_("connected"))
     refreshed_at = models.DateTimeField(_("last used"))
@@ -107,7 +171,12 @@ class Grant(Authorisation):
         indexes = [
             models.Index(
                 fields=["sign_in"], name="oauth_service_grant_sign_in", condition=models.Q(sign_in__isnull=False)
-            )
+            ),
+            models.Index(
+                fields=["trusted_issuer"],
+                name="oauth_service_grant_issuer",
+                condition=models.Q(trusted_issuer__isnull=False),
+            ),
         ]
 
 
@@ -148,9 +217,23 @@ class TokenGrant:
         return f"TokenGrant({self.pk})"
 
 
+_OF_NO_ISSUER = models.Q(trusted_issuer__isnull=True)
+
+
+def _in_use_rows_of_issuers() -> "models.QuerySet[Any, Any]":
+    return _rows_in_use(_OF_NO_ISSUER | models.Q(trusted_issuer__is_active=True))
+
+
 def _in_use_rows() -> "models.QuerySet[Any, Any]":
+    # A server that believes no other asks about none: what it once believed has ended.
+    return _rows_in_use(_OF_NO_ISSUER)
+
+
+def _rows_in_use(of_issuer: models.Q) -> "models.QuerySet[Any, Any]":
     revoked = models.Exists(RevokedToken.objects.filter(pk=Placeholder("token_id", models.UUIDField())))
-    grants = Grant.objects.filter(pk=Placeholder("pk", models.UUIDField())).annotate(is_revoked=revoked)
+    grants = (
+        Grant.objects.filter(pk=Placeholder("pk", models.UUIDField())).filter(of_issuer).annotate(is_revoked=revoked)
+    )
     of_user = [f"consent__user__{name}" for name in users.columns()]
     own = ("pk", "secret", "scope", "expires_at", "is_revoked", "openid", "sign_in__ended_at")
     return grants.values_list(*own, *OF_CLIENT, *of_user)
@@ -164,6 +247,8 @@ def _update_generation() -> "Query":
 
 _row = select_row(lambda: Grant)
 _in_use = Select(lambda: Grant, _in_use_rows, TokenGrant.of)
+_in_use_of_issuers = Select(lambda: Grant, _in_use_rows_of_issuers, TokenGrant.of)
+_give = Write(lambda: Grant, lambda: insert(Grant))
 _redeem = ReplaceRow(
     lambda: Grant,
     delete=lambda: delete(AuthorizationCode.objects.filter(pk=Placeholder("pk", models.UUIDField()))),

@@ -78,7 +78,21 @@ class TrustedIssuer(models.Model):
         blank=True,
         help_text=_("For token exchange: what its JWTs may name as their audience instead of this server."),
     )
-    is_active = models.BooleanField(_("active"), default=True, help_text=_("Switch off to believe none of its JWTs."))
+    stands_for_consent = models.BooleanField(
+        _("its word stands for consent"),
+        default=False,
+        help_text=_("For grants: its users need not have allowed the client themselves. They see it, and can end it."),
+    )
+    tokens_end_with_jwt = models.BooleanField(
+        _("tokens end with its JWTs"),
+        default=False,
+        help_text=_("For grants: no access token is good for longer than the JWT that it was given for."),
+    )
+    is_active = models.BooleanField(
+        _("active"),
+        default=True,
+        help_text=_("Switch off to believe none of its JWTs, and to end the access tokens that were given for them."),
+    )
     created_at = models.DateTimeField(_("registered"), auto_now_add=True)
 
     objects = TrustedIssuerManager()
@@ -90,6 +104,17 @@ class TrustedIssuer(models.Model):
 
     def __str__(self) -> str:
         return self.issuer
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store it; what was given for its JWTs goes if it is switched off, as it is void."""
+        super().save(*args, **kwargs)
+        if not self.is_active:
+            self._end_grants()
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete it, and what was given for its JWTs."""
+        self._end_grants()
+        return super().delete(*args, **kwargs)
 
     def clean_fields(self, exclude: Any = None) -> None:
         """
@@ -104,6 +129,10 @@ class TrustedIssuer(models.Model):
             faults.setdefault(NON_FIELD_ERRORS if column in (exclude or ()) else column, []).append(sentence)
         if faults:
             raise ValidationError(faults)
+
+    def _end_grants(self) -> None:
+        # Void anyway, as they are read together with it (GrantManager.in_use); this keeps the pages of connections true.
+        self.grants.all()._raw_delete(self.grants.db)
 
     @property
     def purpose_list(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from . import client_assertion, redirect_uri
+from .grant_type import JWT_BEARER
 from .lifecycle import LONGEST_LIFETIME
 from .subject import sector_of
 
@@ -196,6 +197,8 @@ def faults_of(client: RegisteredClient, *, algorithms: Collection[str], can_pair
             "grant_types",
             "A public client cannot prove who it is, and so has no tokens of its own (client_credentials).",
         )
+    if client.is_public and client.may_use(JWT_BEARER):
+        yield "grant_types", "A public client cannot prove who it is, and so can present no assertion (jwt-bearer)."
     if not client.redirect_uri_list and client.may_use("authorization_code"):
         yield "redirect_uris", "An app that people sign in with needs a redirect URI."
     yield from _faults_of_keys(client)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
 
 def always() -> bool:
     """Every server has it."""
@@ -22,6 +24,7 @@ class GrantTypeDescription:
         repeatable: those of them that may be sent more than once.
         renews: whether it only renews what another grant type gave.
         is_on: tells whether this server has it now.
+        needs_issuer: whether it asks for the issuer identifier of this server, also without OpenID Connect.
     """
 
     name: str
@@ -32,3 +35,4 @@ class GrantTypeDescription:
     repeatable: frozenset[str] = frozenset()
     renews: bool = False
     is_on: Callable[[], bool] = always
+    needs_issuer: bool = False

@@ -14,6 +14,7 @@ NEVER_IN_A_QUERY = frozenset(
     {
         "access_token",
         "actor_token",
+        "assertion",
         "client_assertion",
         "client_secret",
         "code",

@@ -55,6 +55,7 @@ _USED_AGAIN = "it was used again, and its connection was ended"
 _EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
     signals.login_refused: (Event.LOGIN_REFUSED, Outcome.REFUSED, ""),
     signals.client_refused: (Event.CLIENT_REFUSED, Outcome.REFUSED, ""),
+    signals.assertion_refused: (Event.ASSERTION_REFUSED, Outcome.REFUSED, ""),
     signals.consent_given: (Event.CONSENT_GIVEN, Outcome.DONE, ""),
     signals.code_issued: (Event.CODE_ISSUED, Outcome.DONE, ""),
     signals.token_issued: (Event.TOKEN_ISSUED, Outcome.DONE, ""),

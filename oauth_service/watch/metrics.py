@@ -103,6 +103,7 @@ def connect() -> None:
         signals.refresh_replayed: _count_replayed_refresh_token,
         signals.refresh_shared: _count_shared,
         signals.client_refused: _count_refused_client,
+        signals.assertion_refused: _count_refused_assertion,
         signals.login_refused: _count_refused_login,
         signals.token_revoked: _count_revoked,
         signals.app_deauthorised: _count_deauthorised,
@@ -159,6 +160,10 @@ def _count_shared(**_: object) -> None:
 
 def _count_refused_client(*, reason: str, **_: object) -> None:
     _refusals.labels("client", reason).inc()
+
+
+def _count_refused_assertion(**_: object) -> None:
+    _refusals.labels("issuer", "assertion").inc()
 
 
 def _count_refused_login(*, reason: str, **_: object) -> None:

@@ -75,6 +75,8 @@ Errors:
   their ID tokens: mend what the message names.
 - `oauth_service.E023`: an authentication event that cannot be imported or called, an `acr` of several words, a step-up page that
   leads nowhere. Sign-ins of OpenID Connect would fail: mend what the message names.
+- `oauth_service.E025`: a function for the users of trusted issuers that cannot be imported or called, or without the extra
+  `oidc`. No assertion could be answered: mend the dotted path, install the extra, or take the setting out.
 - `oauth_service.E030`: this app's tables and the accounts are written to several databases. A token is read together with its
   user, and a consent refers to one: let `DATABASE_ROUTERS` send them all to one.
 - `oauth_service.E031`: the database keeps moments in a `TIME_ZONE` whose clocks are changed. One hour of the year comes twice,

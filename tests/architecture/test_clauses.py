@@ -33,6 +33,7 @@ LISTED = (
     "RFC 9700",
     "RFC 9701",
     "OpenID Connect Core",
+    "Identity Assertion Authorization Grant",
 )
 FILES = sorted(path for path in SPECS.glob("test_*.py") if path.stem not in OURS)
 SECTION = re.compile(r"\d+(?:\.\d+)*|[A-Z]")

@@ -22,14 +22,15 @@ from pytest_django import Settings
 from oauth_service import testing
 from oauth_service.grant_types import GRANT_TYPES
 from oauth_service.guard import retries
-from oauth_service.models import AuthorizationCode, Client, DeviceCode, Grant
-from oauth_service.protocol import device_code, pkce, sealed
+from oauth_service.models import AuthorizationCode, Client, Consent, DeviceCode, Grant, Once, TrustedIssuer
+from oauth_service.protocol import device_code, jwt_bearer, pkce, sealed
 from oauth_service.protocol.refresh_token import TOO_MANY_RETRIED
 from oauth_service.protocol.token_exchange import ACCESS_TOKEN, GRANT_TYPE
 from tests.clauses import clause
 from tests.database import ALIAS
 from tests.device.actors import Device, Visitor
 from tests.guide import FORM, REDIRECT_URI, SECRET, Guide
+from tests.jwt_bearer.actors import USER_FUNCTION, allow, trusted
 
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 CONNECTION_LIFETIME = timedelta(days=90)
@@ -311,6 +312,54 @@ ORDERS: Mapping[str, tuple[Fault, ...]] = {
             answer=said("invalid_scope", "the scope is unknown or wider than allowed"),
         ),
     ),
+    jwt_bearer.GRANT_TYPE: (
+        Fault(name="no assertion", make=without("assertion"), answer=said("invalid_request", "assertion is missing")),
+        Fault(
+            name="no assertion at all",
+            make=malformed("assertion"),
+            answer=said("invalid_grant", "the assertion is not valid"),
+        ),
+        Fault(
+            name="the issuer is switched off",
+            make=lambda _: TrustedIssuer.objects.update(is_active=False),
+            answer=said("invalid_grant", "the assertion is not valid"),
+        ),
+        Fault(
+            name="the client may not present it",
+            make=lambda _: TrustedIssuer.objects.update(clients="stranger"),
+            answer=said("invalid_grant", "the assertion is not valid"),
+        ),
+        Fault(
+            name="a forged assertion",
+            make=forged("assertion"),
+            answer=said("invalid_grant", "the assertion is not valid"),
+        ),
+        Fault(
+            name="the user is inactive",
+            make=lambda _: User.objects.update(is_active=False),
+            answer=said("invalid_grant", "the user of the assertion is not known here"),
+        ),
+        Fault(
+            name="no consent",
+            make=lambda _: Consent.objects.all()._raw_delete(Consent.objects.db),
+            answer=said("invalid_grant", "the user has not allowed this client"),
+        ),
+        Fault(
+            name="an unknown resource",
+            make=setting("resource", "https://unknown.example"),
+            answer=said("invalid_target", "resource is unknown, or this client may not ask for it"),
+        ),
+        Fault(
+            name="too wide a scope",
+            make=setting("scope", "user profile everything"),
+            answer=said("invalid_scope", "the scope is unknown or wider than allowed"),
+        ),
+        Fault(
+            name="a replay",
+            make=replayed("assertion"),
+            answer=said("invalid_grant", "the assertion was already used"),
+        ),
+    ),
     "client_credentials": (
         Fault(
             name="too wide a scope",
@@ -419,12 +468,21 @@ def case_of_refresh_token(guide: Guide) -> Case:
     return Case(guide, {"refresh_token": current}, used, replaced)
 
 
+def case_of_assertion(guide: Guide) -> Case:
+    idp = trusted(guide.client)
+    allow(guide.alice, guide.client)
+    used = idp.jwt()
+    assert idp.present(used).status_code == 200
+    return Case(guide, {"assertion": idp.jwt()}, used)
+
+
 CASES: Mapping[str, Callable[[Guide], Case]] = {
     "authorization_code": case_of_code,
     "refresh_token": case_of_refresh_token,
     "client_credentials": lambda guide: Case(guide, {}),
     device_code.GRANT_TYPE: case_of_device_code,
     GRANT_TYPE: case_of_token_exchange,
+    jwt_bearer.GRANT_TYPE: case_of_assertion,
 }
 
 
@@ -432,6 +490,7 @@ CASES: Mapping[str, Callable[[Guide], Case]] = {
 def everything_is_checked(settings: Settings) -> None:
     """What a project may leave out, too."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
+    settings.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
     settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
     settings.OAUTH_SERVICE_CONNECTION_LIFETIME = CONNECTION_LIFETIME
 
@@ -456,7 +515,7 @@ def case_of(grant_type: str, guide: Guide) -> Case:
 
 
 def rows() -> Any:
-    return [list(model.objects.order_by("pk").values()) for model in (AuthorizationCode, DeviceCode, Grant)]
+    return [list(model.objects.order_by("pk").values()) for model in (AuthorizationCode, DeviceCode, Grant, Once)]
 
 
 def grants() -> set[Any]:

@@ -17,8 +17,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from oauth_service.grant_types import GRANT_TYPES
-from oauth_service.models import Client, Consent, Resource, SigningKey
-from oauth_service.protocol import token_exchange
+from oauth_service.models import Client, Consent, Resource, SigningKey, TrustedIssuer
+from oauth_service.protocol import jwt_bearer, token_exchange
 from oauth_service.protocol.device_code import GRANT_TYPE
 from oauth_service.testing import forget_everything
 from oauth_service.tokens import keys
@@ -26,6 +26,7 @@ from tests.actors import FORM
 from tests.device.actors import Device, Visitor
 from tests.exchanges import Service, service_for
 from tests.grant_types.test_resources import ORDERS, status_at
+from tests.jwt_bearer.actors import USER_FUNCTION, IdentityProvider, trusted
 from tests.openid.conftest import RelyingParty
 
 pytestmark = pytest.mark.urls("tests.grant_types.test_resources")
@@ -36,6 +37,7 @@ USE_OF_OWN = "use of a client's own token"
 USE_OF_EXCHANGED = "use of an exchanged token"
 EXCHANGES = (token_exchange.GRANT_TYPE, USE_OF_EXCHANGED)
 AT_A_RESOURCE = " at a resource"
+USE_OF_VOUCHED = "use of the token of a trusted issuer's user"
 
 
 @dataclass
@@ -54,6 +56,8 @@ class Held:
     code_of_resource: str
     tokens_of_resource: dict[str, Any]
     own_token_of_resource: str
+    idp: IdentityProvider
+    vouched_token: str
 
 
 def _exchange(held: Held) -> int:
@@ -115,10 +119,21 @@ def _use_of_exchanged(held: Held) -> int:
     return int(held.service.userinfo(held.exchanged).status_code)
 
 
+def _vouch(held: Held) -> int:
+    """By a fresh assertion: one from before may have expired by itself."""
+    return int(held.idp.present(held.idp.jwt()).status_code)
+
+
+def _use_of_vouched(held: Held) -> int:
+    return int(held.rp.userinfo(held.vouched_token).status_code)
+
+
 WAYS: dict[str, Callable[[Held], int]] = {
     "authorization_code": _exchange,
     "refresh_token": _refresh,
     GRANT_TYPE: _poll,
+    jwt_bearer.GRANT_TYPE: _vouch,
+    USE_OF_VOUCHED: _use_of_vouched,
     USE: _use,
     OWN: _own,
     USE_OF_OWN: _use_of_own,
@@ -161,6 +176,8 @@ class State:
 
     Attributes:
         ends: whether nothing of a person's is accepted afterwards; ends_offline likewise for a connection with offline_access.
+        ends_vouched: whether a trusted issuer's word is good for nothing, as it needs no sign-in; None for as ends_offline.
+        spares_assertions: whether a fresh assertion is good all the same, as it hangs on the consent and on no token.
         ends_own: whether a client gets no tokens of its own; ends_use_of_own whether those it has are refused.
         ends_exchanges: whether a service that acts through the client can do nothing any more.
         ends_resource: whether nothing for the resource is made or accepted.
@@ -171,6 +188,8 @@ class State:
     enter: Callable[[Held], object]
     ends: bool
     ends_offline: bool
+    ends_vouched: bool | None
+    spares_assertions: bool
     ends_own: bool
     ends_use_of_own: bool
     ends_exchanges: bool
@@ -185,6 +204,10 @@ class State:
             return self.ends_own or (way == USE_OF_OWN and self.ends_use_of_own)
         if way in EXCHANGES and self.ends_exchanges:
             return True
+        if way == jwt_bearer.GRANT_TYPE and self.spares_assertions:
+            return False
+        if way in (jwt_bearer.GRANT_TYPE, USE_OF_VOUCHED):
+            return self.ends_offline if self.ends_vouched is None else self.ends_vouched
         return self.ends_offline if is_offline else self.ends
 
     def __str__(self) -> str:
@@ -197,6 +220,8 @@ def _state(
     *,
     ends: bool = True,
     ends_offline: bool | None = None,
+    ends_vouched: bool | None = None,
+    spares_assertions: bool = False,
     ends_own: bool = False,
     ends_use_of_own: bool = False,
     ends_exchanges: bool = False,
@@ -208,6 +233,8 @@ def _state(
         enter=enter,
         ends=ends,
         ends_offline=ends if ends_offline is None else ends_offline,
+        ends_vouched=ends_vouched,
+        spares_assertions=spares_assertions,
         ends_own=ends_own,
         ends_use_of_own=ends_use_of_own,
         ends_exchanges=ends_exchanges,
@@ -224,7 +251,9 @@ STATES = (
     _state("client deleted", lambda held: held.rp.client.delete(), ends_own=True),
     _state(
         "grant type taken away",
-        lambda held: Client.objects.update(grant_types=f"authorization_code refresh_token {GRANT_TYPE}"),
+        lambda held: Client.objects.update(
+            grant_types=f"authorization_code refresh_token {GRANT_TYPE} {jwt_bearer.GRANT_TYPE}"
+        ),
         ends=False,
         ends_own=True,
         ends_exchanges=True,
@@ -252,8 +281,12 @@ STATES = (
     ),
     _state("consent withdrawn", lambda held: Consent.objects.withdraw(Consent.objects.get())),
     _state("session signed out", _sign_out, ends_offline=False),
-    _state("everything expired", later=timedelta(days=400), ends_use_of_own=True),
-    _state("token key lost", _lose_token_key, ends_use_of_own=True),
+    _state(
+        "issuer switched off", lambda _: TrustedIssuer.objects.update(is_active=False), ends=False, ends_vouched=True
+    ),
+    _state("issuer deleted", lambda _: TrustedIssuer.objects.all().delete(), ends=False, ends_vouched=True),
+    _state("everything expired", later=timedelta(days=400), ends_use_of_own=True, spares_assertions=True),
+    _state("token key lost", _lose_token_key, ends_use_of_own=True, spares_assertions=True),
     _state("token key replaced", _replace_token_key, ends=False),
     _state("signing key retired", _retire_signing_key, ends=False),
     _state("resource disabled", lambda _: Resource.objects.update(is_active=False), ends=False, ends_resource=True),
@@ -273,6 +306,7 @@ def held(rp: RelyingParty, provider: Settings, request: pytest.FixtureRequest) -
     provider.OAUTH_SERVICE_TOKEN_KEY = "the token key of these tests, 32 long"
     provider.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     Resource.objects.create(identifier=ORDERS, name="Orders", is_for_all=True)
+    provider.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
     forget_everything()
     scope = f"openid profile{request.param}"
     rp.client.grant_types += f" client_credentials {GRANT_TYPE}"
@@ -287,14 +321,17 @@ def held(rp: RelyingParty, provider: Settings, request: pytest.FixtureRequest) -
     Visitor(None, rp.browser).allow(begun["user_code"])  # in the session that is signed out below
     service = service_for(rp.client, scope="openid profile")
     exchanged = service.exchange(tokens["access_token"]).json()["access_token"]
+    idp = trusted(rp.client)
+    idp.server, idp.credentials, idp.audience = rp.server, rp.credentials, "https://id.example"
+    vouched = idp.tokens()["access_token"]
     made = (rp, code, tokens, own_token, service, exchanged, provider, device, begun["device_code"])
-    return Held(*made, code_of_resource, tokens_of_resource, own_token_of_resource)
+    return Held(*made, code_of_resource, tokens_of_resource, own_token_of_resource, idp, vouched)
 
 
 def test_every_grant_type_is_played() -> None:
     """One that is added is crossed with every state as well."""
     played = {way for way in WAYS if not way.endswith(AT_A_RESOURCE)}
-    assert played == {*GRANT_TYPES, USE, USE_OF_OWN, USE_OF_EXCHANGED}
+    assert played == {*GRANT_TYPES, USE, USE_OF_OWN, USE_OF_EXCHANGED, USE_OF_VOUCHED}
 
 
 @pytest.mark.parametrize("held", ["", " offline_access"], indirect=True, ids=["online", "offline"])

@@ -10,11 +10,12 @@ import time_machine
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth_service.models import Client, Once
+from oauth_service.models import Client, Once, TrustedIssuer
 from oauth_service.protocol.jwt import ASYMMETRIC
 from tests.assertions import ASSERTION_TYPE, ISSUER, Signer, key_for, signed
 from tests.clauses import clause
 from tests.guide import SECRET, Guide, basic
+from tests.jwt_bearer.actors import USER_FUNCTION, IdentityProvider, allow, trusted
 from tests.specs.answers import refusal_of
 from tests.specs.signed import in_base64url
 
@@ -390,3 +391,117 @@ def test_the_metadata_names_method_and_algorithms(guide: Guide, endpoint: str) -
     assert "private_key_jwt" in document[f"{endpoint}_endpoint_auth_methods_supported"]
     assert document[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] == list(ASYMMETRIC)
     assert ASSERTION_TYPE.endswith("jwt-bearer")
+
+
+@pytest.fixture
+def idp(guide: Guide, settings: Settings) -> IdentityProvider:
+    """An issuer that is trusted, and a client that Alice has allowed."""
+    settings.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
+    allow(guide.alice, guide.client)
+    return trusted(guide.client)
+
+
+@clause("RFC 7523", "2.1")
+@clause("RFC 7521", "4.1")
+@pytest.mark.parametrize("algorithm", ASYMMETRIC)
+def test_a_jwt_is_an_authorization_grant(idp: IdentityProvider, algorithm: str) -> None:
+    """The value of the assertion parameter is a single JWT. The answer is that of RFC 6749 section 5.1."""
+    signer = IdentityProvider(idp.name, algorithm, client=idp.client)
+    TrustedIssuer.objects.update(algorithms=algorithm, jwks=signer.jwks)
+    tokens = signer.tokens()
+    assert (tokens["token_type"], tokens["scope"]) == ("Bearer", "user profile")
+    assert signer.userinfo(tokens["access_token"]) == 200
+
+
+@clause("RFC 7521", "4.1")
+@clause("RFC 7523", "2.1")
+def test_the_assertion_is_required(idp: IdentityProvider) -> None:
+    """ "assertion REQUIRED" """
+    assert refusal_of(idp.present("")) == (400, "invalid_request")
+    assert refusal_of(idp.present(f"{idp.jwt()} {idp.jwt()}")) == (400, "invalid_grant")
+    assert refusal_of(idp.present([idp.jwt(), idp.jwt()])) == (400, "invalid_request")  # type: ignore[arg-type]
+
+
+@clause("RFC 7521", "4.1")
+@clause("RFC 7523", "2.1")
+def test_the_scope_asked_for_is_within_the_assertions(idp: IdentityProvider) -> None:
+    """The scope asked for is equal to or less than the one that was granted, and so is what is issued."""
+    assert idp.present(idp.jwt(scope="user profile"), scope="profile").json()["scope"] == "profile"
+    assert idp.present(idp.jwt(scope="profile")).json()["scope"] == "profile"
+    assert refusal_of(idp.present(idp.jwt(scope="profile"), scope="user")) == (400, "invalid_scope")
+
+
+@clause("RFC 7521", "4.1")
+@clause("RFC 7523", "2.1")
+def test_a_client_that_authenticates_does_so_besides(idp: IdentityProvider) -> None:
+    """Client authentication is a matter of its own (RFC 7523 section 3.1); here every client that presents a grant has to."""
+    assert refusal_of(idp.present(idp.jwt(), client_secret="wrong")) == (401, "invalid_client")
+    assert refusal_of(idp.present(idp.jwt(), client_id="", client_secret="")) == (401, "invalid_client")
+
+
+@clause("RFC 7521", "4.1")
+@clause("RFC 7523", "2.1")
+def test_no_refresh_token_comes_of_an_assertion(idp: IdentityProvider) -> None:
+    """ "In practice, that will usually mean that refresh tokens are not issued in response to assertion grant requests"."""
+    assert "refresh_token" not in idp.tokens()
+
+
+GRANT_WRONG: dict[str, Callable[[], dict[str, Any]]] = {
+    "1: no iss": lambda: {"iss": None},
+    "1: another iss": lambda: {"iss": "https://other.example"},
+    "2: no sub": lambda: {"sub": None},
+    "3: no aud": lambda: {"aud": None},
+    "3: another aud": lambda: {"aud": "https://other.example"},
+    "3: the token endpoint": lambda: {"aud": TOKEN_ENDPOINT},
+    "3: several": lambda: {"aud": [ISSUER, "https://other.example"]},
+    "4: no exp": lambda: {"exp": None},
+    "4: expired": lambda: {"exp": late(-61), "iat": late(-120)},
+    "4: a long life": lambda: {"exp": late(3700)},
+    "5: not before": lambda: {"nbf": late(90)},
+    "6: issued later": lambda: {"iat": late(90), "exp": late(120)},
+    "7: no jti": lambda: {"jti": None},
+    "9: none": lambda: {"header": {"alg": "none"}},
+    "9: a key of its own": lambda: {"header": {"jwk": key_for("ES256").as_dict(private=False)}, "key": _another()},
+}
+
+
+@clause("RFC 7523", "3")
+@clause("RFC 7523", "3.1")
+@clause("RFC 7521", "4.1.1")
+@pytest.mark.parametrize("case", GRANT_WRONG)
+def test_each_claim_of_a_grant_is_held_against_what_it_must_be(idp: IdentityProvider, case: str) -> None:
+    """Rules 1 to 9; "the value of the "error" parameter MUST be the "invalid_grant" error code"."""
+    response = idp.present(idp.jwt(**GRANT_WRONG[case]()))
+    assert refusal_of(response) == (400, "invalid_grant")
+    assert response.json()["error_description"] == "the assertion is not valid"
+    assert Once.objects.count() == 0
+
+
+@clause("RFC 7523", "3")
+def test_a_grant_is_good_once(idp: IdentityProvider) -> None:
+    """Rule 7: "The authorization server MAY ensure that JWTs are not replayed", as long as they live."""
+    start = timezone.now()
+    with time_machine.travel(start, tick=False):
+        assertion = idp.jwt(exp=start.timestamp() + 60)
+        assert idp.present(assertion).status_code == 200
+        assert idp.present(idp.jwt()).status_code == 200
+    for seconds in (0, 59, 119, 121):
+        with time_machine.travel(start + timedelta(seconds=seconds), tick=False):
+            assert refusal_of(idp.present(assertion)) == (400, "invalid_grant")
+
+
+@clause("RFC 7523", "3")
+def test_one_jti_of_two_issuers_is_two(idp: IdentityProvider) -> None:
+    """ "jti": unique among the JWTs of its issuer."""
+    other = IdentityProvider("https://other.example", client=idp.client)
+    columns = {"purposes": "jwt-bearer", "algorithms": "ES256", "clients": idp.client.client_id, "jwks": other.jwks}
+    TrustedIssuer.objects.create(issuer=other.name, **columns)
+    assert [each.present(each.jwt(jti="one")).status_code for each in (idp, other, idp)] == [200, 200, 400]
+
+
+@clause("RFC 7523", "2.1")
+@clause("RFC 8414", "2")
+def test_the_metadata_names_the_grant_type(idp: IdentityProvider) -> None:
+    """grant_types_supported."""
+    document = idp.server.get("/.well-known/oauth-authorization-server").json()
+    assert "urn:ietf:params:oauth:grant-type:jwt-bearer" in document["grant_types_supported"]

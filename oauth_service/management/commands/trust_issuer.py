@@ -31,6 +31,12 @@ class Command(RecordedCommand):
             "--algorithm", action="append", help="signature that is believed; RS256 and ES256 by default"
         )
         parser.add_argument("--audience", default="", help="for token exchange: another audience than this server")
+        parser.add_argument(
+            "--stands-for-consent", action="store_true", help="its users need not have allowed the client themselves"
+        )
+        parser.add_argument(
+            "--tokens-end-with-jwt", action="store_true", help="no access token outlives the JWT that it was given for"
+        )
 
     @clients.needs_tables
     def handle(self, *args: Any, **options: Any) -> None:
@@ -45,6 +51,8 @@ class Command(RecordedCommand):
             jwks=options["jwks"],
             jwks_uri=options["jwks_uri"],
             audience=options["audience"],
+            stands_for_consent=options["stands_for_consent"],
+            tokens_end_with_jwt=options["tokens_end_with_jwt"],
         )
         if options["algorithm"]:
             issuer.algorithms = " ".join(options["algorithm"])

@@ -1,0 +1,210 @@
+"""grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer (RFC 7523 section 2.1, ID-JAG)."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from .. import conf, database, signals
+from ..clients import issuers, key_sets
+from ..clients.issuers import VerifiedJWT
+from ..models import ClientRow, ClientWithConsent, Consent, Grant
+from ..models import user as users
+from ..protocol import jwt, jwt_bearer, resource_indicators
+from ..protocol import scope as scopes
+from ..protocol.errors import InvalidGrant, InvalidTarget, UnauthorizedClient
+from ..protocol.grant_type import GrantTypeDescription
+from ..protocol.jwt import InvalidJWT
+from ..protocol.parameters import Parameters
+from ..protocol.secret import Secret
+from ..protocol.token_response import TokenResponse
+from ..tokens import issue
+from ..tokens.presented import PresentedToken, nothing
+from ..tokens.resources import Resources, allowed
+
+
+def is_on() -> bool:
+    """Whether the project says who the users of other issuers are, and their JWTs can be verified."""
+    return bool(conf.JWT_BEARER_USER()) and key_sets.is_available()
+
+
+DESCRIPTION = GrantTypeDescription(
+    name=jwt_bearer.GRANT_TYPE,
+    clause="RFC 7523 section 2.1",
+    meaning=cast("str", _("a trusted issuer vouches for a person, who does not come here (RFC 7523, ID-JAG)")),
+    required=("assertion",),
+    optional=("scope", resource_indicators.PARAMETER),
+    is_on=is_on,
+    needs_issuer=True,
+)
+
+
+def present(parameters: Parameters) -> PresentedToken[Any]:
+    """Nothing that has a row: an assertion is asked about once its client is known."""
+    return nothing()
+
+
+def exchange(
+    presented: PresentedToken[Any], parameters: Parameters, client: ClientRow, *, issuer: str, now: datetime
+) -> TokenResponse:
+    """
+    Give a client an access token for a user of a trusted issuer. It hangs on a grant under the user's consent, as any other.
+
+    Nothing is used up by a request that is refused. There is no refresh token, as RFC 7521 section 4.1 has it.
+
+    Args:
+        parameters: assertion; scope and resource for less than it is good for.
+        client: authenticated.
+        issuer: of this server, which the assertion must be for.
+
+    Raises:
+        InvalidRequest: assertion is missing.
+        UnauthorizedClient: the client is public: anybody could present what they have found.
+        InvalidGrant: the assertion is not valid or was used before; its user is unknown here, or has not allowed the client.
+        InvalidTarget: a resource that the client may not ask for, or that the assertion is not good for.
+        InvalidScope: wider than the client, the consent and the assertion have in common, or nothing at all.
+    """
+    text = parameters.require("assertion")
+    if client.is_public:
+        raise UnauthorizedClient("a public client can present no assertion", detail=f"client {client.client_id}")
+    try:
+        verified = _verify(text, client, issuer=issuer, now=now)
+        asserted, targets = jwt_bearer.scope_of(verified.claims), jwt_bearer.resources_of(verified.claims)
+    except InvalidJWT as fault:
+        raise _told(InvalidGrant("the assertion is not valid", detail=fault.detail), client) from fault
+    user_id = _user_id_of(verified, client)
+    standing = _standing(verified, client, user_id)
+    resources = allowed(_targets(parameters, client, targets), client)
+    may_have = _allowed_scope(standing, asserted, resources, is_vouched=verified.issuer.stands_for_consent)
+    scope = scopes.requested(parameters.get("scope"), allowed=resources.within(may_have))
+    ends_at = _end_of(verified, client, resources, now=now)
+    response = database.run_transaction(
+        lambda: _issue(
+            verified,
+            client,
+            standing,
+            user_id=user_id,
+            scope=scope,
+            resources=resources,
+            ends_at=ends_at,
+            issuer=issuer,
+            now=now,
+        )
+    )
+    if response is None:
+        raise _told(InvalidGrant("the assertion was already used", detail="the JWT was used before"), client)
+    return response
+
+
+def _verify(text: str, client: ClientRow, *, issuer: str, now: datetime) -> VerifiedJWT:
+    purpose = jwt_bearer.purpose_of(jwt.read(text))
+    return issuers.verify_issuer_jwt(text, purpose=purpose, client=client, audience=issuer, now=now)
+
+
+def _user_id_of(verified: VerifiedJWT, client: ClientRow) -> Any:
+    said = conf.function_of(conf.JWT_BEARER_USER)(dict(verified.claims))
+    if said is not None and (not isinstance(said, get_user_model()) or said.pk is None):
+        raise ImproperlyConfigured(f"{conf.JWT_BEARER_USER.name} must return a user of this project, or None.")
+    # One sentence for all: who may present assertions must not learn by them which accounts were switched off.
+    if said is None or (user := users.admitted(said.pk)) is None:
+        who = "nobody" if said is None else f"user {said.pk}, who is inactive or whom no backend lets in"
+        detail = f"for sub {verified.subject[:200]!r} of {verified.issuer.issuer} the project names {who}"
+        raise _told(InvalidGrant("the user of the assertion is not known here", detail=detail), client)
+    return user.pk
+
+
+def _standing(verified: VerifiedJWT, client: ClientRow, user_id: Any) -> ClientWithConsent:
+    standing = Consent.objects.standing(client_id=client.client_id, user_id=user_id)
+    if standing and (standing.consent_id or verified.issuer.stands_for_consent):
+        return standing
+    detail = f"user {user_id} has given client {client.client_id} no consent"
+    raise _told(InvalidGrant("the user has not allowed this client", detail=detail), client)
+
+
+def _allowed_scope(standing: ClientWithConsent, asserted: str | None, resources: Resources, *, is_vouched: bool) -> str:
+    allowed = standing.client.scope if is_vouched else _consented(standing, standing.client.scope, resources)
+    if asserted is not None:
+        allowed = scopes.intersection(allowed, asserted)
+    # Neither an ID token nor a refresh token comes of it.
+    return " ".join(name for name in allowed.split() if name not in ("openid", "offline_access"))
+
+
+def _consented(standing: ClientWithConsent, scope: str, resources: Resources) -> str:
+    if resources.rows:
+        return resources.consented(standing.resources, scope)
+    return scopes.intersection(scope, standing.scope)
+
+
+def _targets(parameters: Parameters, client: ClientRow, asserted: tuple[str, ...] | None) -> tuple[str, ...]:
+    named = resource_indicators.requested(parameters)
+    if asserted is None:
+        return named
+    if not set(named) <= set(asserted):
+        raise InvalidTarget(
+            "the assertion is not good for this resource", detail=f"client {client.client_id}: {named!r}"
+        )
+    return named or asserted
+
+
+def _end_of(verified: VerifiedJWT, client: ClientRow, resources: Resources, *, now: datetime) -> datetime:
+    lifetime = resources.lifetime(client) or conf.ACCESS_TOKEN_LIFETIME()
+    ends_at = min(now + lifetime, issue.end_of_grant(client, created_at=now, now=now))
+    if verified.issuer.tokens_end_with_jwt:
+        ends_at = min(ends_at, jwt_bearer.end_of(verified.claims))
+    if ends_at < now + timedelta(seconds=1):  # the JWT is still believed, as clocks may differ
+        detail = "the JWT has expired, and tokens of its issuer end with it"
+        raise _told(InvalidGrant("the assertion is not valid", detail=detail), client)
+    return ends_at
+
+
+def _issue(
+    verified: VerifiedJWT,
+    client: ClientRow,
+    standing: ClientWithConsent,
+    *,
+    user_id: Any,
+    scope: str,
+    resources: Resources,
+    ends_at: datetime,
+    issuer: str,
+    now: datetime,
+) -> TokenResponse | None:
+    """Use the assertion up and write what comes of it, both or neither; None if it was used before."""
+    if not verified.use():
+        return None
+    facts = {"user_id": user_id, "client_id": client.client_id, "scope": scope}
+    consent_id = standing.consent_id
+    if consent_id is None or _consented(standing, scope, resources) != scope:
+        consent_id = Consent.objects.give(
+            user_id=user_id,
+            client_pk=client.pk,
+            scope="" if resources.rows else scope,
+            now=now,
+            at=resources.at(scope),
+        ).pk
+        signals.announce(signals.consent_given, **facts)
+    grant = Grant.objects.give(
+        consent_id=consent_id,
+        user_id=user_id,
+        client=client,
+        scope=scope,
+        resources=" ".join(resources.audience),
+        trusted_issuer_id=verified.issuer.pk,
+        now=now,
+        expires_at=ends_at,
+    )
+    made = issue.tokens(
+        grant, client, generation=0, scope=scope, ends_at=ends_at, issuer=issuer, now=now, resources=resources
+    )
+    response = replace(made, refresh_token=Secret(""))
+    signals.announce(signals.token_issued, **facts, grant_type=DESCRIPTION.name, grant_id=grant.pk)
+    return response
+
+
+def _told(refusal: InvalidGrant, client: ClientRow) -> InvalidGrant:
+    """The same, once the operator is told of it: an issuer that is trusted has signed something that gives nothing."""
+    signals.announce(signals.assertion_refused, client_id=client.client_id, reason=refusal.detail)
+    return refusal

@@ -1,0 +1,66 @@
+"""What a JWT of a trusted issuer asks for as an authorization grant (RFC 7523 section 2.1, ID-JAG)."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from . import jwt, resource_indicators
+from .grant_type import JWT_BEARER
+from .issuer_jwt import TYPES
+from .jwt import InvalidJWT, UnverifiedJWT
+
+GRANT_TYPE = JWT_BEARER
+_NOT_HONOURED = ("act", "aud_tenant", "tenant")
+"""Claims that restrict whom, or what, a grant is for in a way that nothing here enforces: to ignore them would widen it."""
+
+
+def purpose_of(assertion: UnverifiedJWT) -> str:
+    """
+    What an assertion is meant as, by its typ: "id-jag" or "jwt-bearer".
+
+    draft-ietf-oauth-identity-assertion-authz-grant section 4.4: an identity assertion says that it is one.
+    """
+    try:
+        jwt.check_typ(assertion, TYPES["id-jag"], may_be_absent=False)
+    except InvalidJWT:
+        return "jwt-bearer"
+    return "id-jag"
+
+
+def scope_of(claims: Mapping[str, object]) -> str | None:
+    """
+    The most that an assertion is good for; None if it does not say.
+
+    Raises:
+        InvalidJWT: scope is no text, or there is a claim that is not honoured here.
+    """
+    if restricted := [claim for claim in _NOT_HONOURED if claim in claims]:
+        raise InvalidJWT(f"the JWT has {', '.join(restricted)}, which is not honoured here")
+    if "scope" not in claims:
+        return None
+    scope = claims["scope"]
+    if not isinstance(scope, str):
+        raise InvalidJWT("the scope of the JWT is no text")
+    return scope
+
+
+def resources_of(claims: Mapping[str, object]) -> tuple[str, ...] | None:
+    """
+    The resources that an assertion is good for; None if it does not say.
+
+    Raises:
+        InvalidJWT: resource is neither a URI nor a list of some.
+    """
+    if "resource" not in claims:
+        return None
+    named = claims["resource"]
+    listed = named if isinstance(named, list) else [named]
+    if not 0 < len(listed) <= resource_indicators.MOST_RESOURCES:
+        raise InvalidJWT(f"the JWT names {len(listed)} resources")
+    if not all(isinstance(each, str) and not resource_indicators.fault_of(each) for each in listed):
+        raise InvalidJWT("the resource of the JWT is no absolute URI without a fragment")
+    return tuple(dict.fromkeys(map(str, listed)))
+
+
+def end_of(claims: Mapping[str, object]) -> datetime:
+    """When an assertion expires, whose exp was checked."""
+    return datetime.fromtimestamp(float(str(claims["exp"])), UTC)

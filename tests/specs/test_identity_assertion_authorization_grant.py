@@ -1,0 +1,120 @@
+"""Identity Assertion Authorization Grant (ID-JAG), draft-ietf-oauth-identity-assertion-authz-grant."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from pytest_django import Settings
+
+from oauth_service.models import Client, Once, Resource, TrustedIssuer
+from tests.assertions import ISSUER
+from tests.clauses import clause
+from tests.jwt_bearer.actors import USER_FUNCTION, IdentityProvider, allow, trusted
+from tests.specs.answers import refusal_of
+
+PURPOSE = "id-jag"
+
+
+@pytest.fixture
+def idp(settings: Settings, presc_man: Client, alice: User) -> IdentityProvider:
+    """An identity provider of a company, and an app that Alice has allowed."""
+    settings.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
+    allow(alice, presc_man)
+    return trusted(presc_man, purposes=PURPOSE)
+
+
+@clause("Identity Assertion Authorization Grant", "4.4")
+def test_an_identity_assertion_gives_an_access_token(idp: IdentityProvider) -> None:
+    """The token endpoint of the resource authorization server answers as RFC 6749 section 5.1 has it."""
+    tokens = idp.tokens(PURPOSE)
+    assert idp.userinfo(tokens["access_token"]) == 200
+
+
+@clause("Identity Assertion Authorization Grant", "4.4.1")
+@pytest.mark.parametrize("typ", ["JWT", None, "at+jwt", "dpop+jwt", "secevent+jwt"])
+def test_the_type_is_its_own(idp: IdentityProvider, typ: str | None) -> None:
+    """typ is oauth-id-jag+jwt: an ID token of the same issuer is none."""
+    assert refusal_of(idp.present(idp.jwt(PURPOSE, header={"typ": typ}))) == (400, "invalid_grant")
+
+
+@clause("Identity Assertion Authorization Grant", "4.4.1")
+def test_the_type_is_compared_as_media_types_are(idp: IdentityProvider) -> None:
+    """RFC 7515 section 4.1.9: without regard to case, and "application/" may stand there."""
+    assert idp.tokens(PURPOSE, header={"typ": "application/OAuth-ID-JAG+JWT"})
+
+
+@clause("Identity Assertion Authorization Grant", "4.4.1")
+@pytest.mark.parametrize("aud", ["https://other.example", [ISSUER, "https://other.example"], None, f"{ISSUER}/token/"])
+def test_the_audience_is_this_issuer_alone(idp: IdentityProvider, aud: Any) -> None:
+    """aud is the issuer identifier of the resource authorization server, which this one is."""
+    assert refusal_of(idp.present(idp.jwt(PURPOSE, aud=aud))) == (400, "invalid_grant")
+
+
+@clause("Identity Assertion Authorization Grant", "4.4.1")
+@pytest.mark.parametrize("client_id", ["another", None, ["presc_man_123"]])
+def test_the_client_is_the_one_that_authenticates(idp: IdentityProvider, client_id: Any) -> None:
+    """client_id identifies the client that the request authenticates."""
+    assert refusal_of(idp.present(idp.jwt(PURPOSE, client_id=client_id))) == (400, "invalid_grant")
+
+
+@clause("Identity Assertion Authorization Grant", "3")
+@pytest.mark.parametrize("claim", ["iss", "sub", "aud", "client_id", "jti", "exp"])
+def test_no_required_claim_may_be_missing(idp: IdentityProvider, claim: str) -> None:
+    """iss, sub, aud, client_id, jti and exp are REQUIRED."""
+    assert refusal_of(idp.present(idp.jwt(PURPOSE, **{claim: None}))) == (400, "invalid_grant")
+    assert Once.objects.count() == 0
+
+
+@clause("Identity Assertion Authorization Grant", "3")
+def test_scope_and_resource_are_honoured(idp: IdentityProvider) -> None:
+    """scope and resource of the assertion bound what is issued; there is no asking for more."""
+    Resource.objects.create(identifier="https://api.example", name="API", is_for_all=True)
+    allow(User.objects.get(), idp.client, at={"https://api.example": "user profile"})
+    tokens = idp.tokens(PURPOSE, scope="profile", resource="https://api.example")
+    assert (tokens["scope"], idp.userinfo(tokens["access_token"])) == ("profile", 401)
+    wider = idp.jwt(PURPOSE, scope="profile", resource="https://api.example")
+    assert refusal_of(idp.present(wider, scope="user profile")) == (400, "invalid_scope")
+    assert refusal_of(idp.present(wider, resource="https://other.example")) == (400, "invalid_target")
+
+
+@clause("Identity Assertion Authorization Grant", "3")
+@pytest.mark.parametrize("claims", [{"tenant": "acme"}, {"aud_tenant": "acme"}, {"cnf": {"jkt": "x"}}, {"act": {}}])
+def test_what_is_not_honoured_is_refused(idp: IdentityProvider, claims: dict[str, Any]) -> None:
+    """A subject is unique within its tenant; a bound assertion is for the holder of its key."""
+    assert refusal_of(idp.present(idp.jwt(PURPOSE, **claims))) == (400, "invalid_grant")
+
+
+@clause("Identity Assertion Authorization Grant", "3")
+def test_what_tells_of_the_sign_in_is_no_hindrance(idp: IdentityProvider) -> None:
+    """auth_time, acr, amr, email and aud_sub are OPTIONAL; the project's function reads them."""
+    assert idp.tokens(PURPOSE, auth_time=1, acr="1", amr=["pwd"], email="alice@example.com", aud_sub="alice")
+
+
+@clause("Identity Assertion Authorization Grant", "4.4")
+def test_a_public_client_is_refused(idp: IdentityProvider) -> None:
+    """It is for confidential clients."""
+    Client.objects.update(client_type="public")
+    idp.credentials = {"client_id": idp.client.client_id}
+    assert refusal_of(idp.present(idp.jwt(PURPOSE))) == (400, "unauthorized_client")
+
+
+@clause("Identity Assertion Authorization Grant", "4.4")
+def test_an_issuer_of_grants_is_no_issuer_of_identity_assertions(idp: IdentityProvider) -> None:
+    """Nor the other way round: staff choose each purpose."""
+    assert refusal_of(idp.present(idp.jwt("jwt-bearer"))) == (400, "invalid_grant")
+    TrustedIssuer.objects.update(purposes="jwt-bearer")
+    assert refusal_of(idp.present(idp.jwt(PURPOSE))) == (400, "invalid_grant")
+
+
+@clause("Identity Assertion Authorization Grant", "4.4")
+def test_it_is_good_once(idp: IdentityProvider) -> None:
+    """jti is its unique ID."""
+    assertion = idp.jwt(PURPOSE)
+    assert idp.present(assertion).status_code == 200
+    assert refusal_of(idp.present(assertion)) == (400, "invalid_grant")
+
+
+@clause("Identity Assertion Authorization Grant", "4.4")
+def test_no_refresh_token_is_issued(idp: IdentityProvider) -> None:
+    """The identity provider is asked again instead."""
+    assert "refresh_token" not in idp.tokens(PURPOSE)
