@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import requests
 
 from config.sites import ROOT, Sites
 from tests.assertions import Signer
@@ -14,6 +15,7 @@ from tests.journeys.stage import manage
 
 pytestmark = pytest.mark.journey
 
+STRANGERS = ROOT / "tests" / "journeys" / "strangers"
 # What a library keeps about a token beside what the server said.
 OWN = {"expires_at"}
 
@@ -100,3 +102,29 @@ def test_a_native_app_without_a_secret_on_another_port(sites: Sites) -> None:
     assert "client_secret" not in registration
     given = played(sites, "native_app", registration)
     assert_whole_lifecycle(given, scope="user")
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+def test_an_api_with_jose_verifies_access_tokens_by_itself(sites: Sites, algorithm: str) -> None:
+    """RFC 9068: it knows this server's metadata, and asks it nothing about the token."""
+    audience = f"https://api.example/{algorithm}"
+    options = ("--for-all", "--token-format", "jwt", "--signing-alg", algorithm)
+    manage(sites, "create_resource", audience, "--name", "Orders", *options)
+    said = manage(sites, "create_client", "--name", "Service", "--grant-type", "client_credentials")
+    told = dict(line.split() for line in said.splitlines() if line.startswith("client_"))
+    metadata = requests.get(f"{sites.server_url}/.well-known/oauth-authorization-server", timeout=10).json()
+    form = {"grant_type": "client_credentials", "resource": audience, **told}
+    token = requests.post(metadata["token_endpoint"], data=form, timeout=10).json()["access_token"]
+    done = subprocess.run(
+        ["node", str(STRANGERS / "node" / "api_with_jose.mjs")],
+        input=json.dumps({**metadata, "audience": audience, "token": token}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    verified = json.loads(done.stdout)
+    assert (verified["claims"]["aud"], verified["claims"]["sub"]) == (audience, told["client_id"])
+    assert (verified["header"]["alg"], verified["header"]["typ"]) == (algorithm, "at+jwt")
+    assert verified["refused"] == "ERR_JWT_CLAIM_VALIDATION_FAILED"
