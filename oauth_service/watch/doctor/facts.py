@@ -126,13 +126,14 @@ def of_clients() -> Iterator[Registration]:
 
 def of_resources() -> Iterator[Api]:
     """Every resource that is active."""
-    resources = Resource.objects.filter(is_active=True).order_by("identifier")
+    resources = Resource.objects.filter(is_active=True).order_by("identifier").annotate(chosen=models.Count("clients"))
     of_clients = Client.objects.aggregate(longest=models.Max("access_token_lifetime"))["longest"] or timedelta(0)
     for resource in resources:
         yield Api(
             identifier=resource.identifier,
             is_jwt=resource.row().is_jwt,
             lifetime=resource.access_token_lifetime or max(of_clients, conf.ACCESS_TOKEN_LIFETIME()),
+            is_for_nobody=not (resource.is_for_all or resource.chosen),
         )
 
 

@@ -11,11 +11,16 @@ LONGEST_UNASKED = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """A resource that is active. lifetime is the longest that one of its access tokens can live."""
+    """
+    A resource that is active.
+
+    lifetime is the longest that one of its access tokens can live; is_for_nobody tells that no client may ask for it.
+    """
 
     identifier: str
     is_jwt: bool
     lifetime: timedelta
+    is_for_nobody: bool = False
 
 
 def findings(api: Api, *, has_keys: bool) -> Iterator[Finding]:
@@ -25,6 +30,14 @@ def findings(api: Api, *, has_keys: bool) -> Iterator[Finding]:
     Args:
         has_keys: whether this server signs: OpenID Connect is on.
     """
+    if api.is_for_nobody:
+        yield warning(
+            "resource-for-nobody",
+            "No client may ask for it.",
+            why="Every request that names it is answered invalid_target.",
+            remedy="Choose its clients, let every client ask for it, or switch it off.",
+            about=api.identifier,
+        )
     if not api.is_jwt:
         return
     if not has_keys:
