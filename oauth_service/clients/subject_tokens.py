@@ -117,11 +117,11 @@ def _subject_of_access_token(text: Secret, *, issuer: str, now: datetime) -> Sub
 
 def _subject_of_id_token(text: Secret, *, issuer: str, now: datetime) -> SubjectToken:
     claims = _claims(text, "subject token", issuer=issuer, now=now)
-    grant = _grant_of(claims, "subject token", now=now)
+    grant, resources = _grant_of(claims, "subject token", now=now)
     known = Subject(
         client_id=grant.client.client_id,
         scope=issue.current_scope(grant.scope, grant.client),
-        audience=_default_audience(),
+        audience=resources or _default_audience(),
         expires_at=min(int(str(claims["exp"])), int(grant.expires_at.timestamp())),
     )
     return SubjectToken(subject=known, grant=grant, issued_to=grant.client, parents=())
@@ -135,12 +135,13 @@ def _subject_of_jwt(text: Secret, client: ClientRow, *, issuer: str, now: dateti
     if "act" in claims:
         # Its actors are none of ours; to leave them out would hide who acts.
         raise InvalidRequest("the subject token says who acts at another server", detail=f"of {verified.issuer.issuer}")
-    grant = Grant.objects.latest_of_user(_user_id_of(verified), client_pk=client.pk, now=now)
-    if grant is None:
+    found = Grant.objects.latest_of_user(_user_id_of(verified), client_pk=client.pk, now=now)
+    if found is None:
         raise InvalidRequest(
             "the user of the subject token has no connection with this client",
             detail=f"client {client.client_id}, sub {verified.subject[:200]!r} of {verified.issuer.issuer}",
         )
+    grant, resources = found
     if fault := lifecycle.fault_of(grant, now=now):
         raise _not_valid(name, f"grant {grant.pk}: {fault}")
     scope = issue.current_scope(grant.scope, grant.client)
@@ -149,7 +150,7 @@ def _subject_of_jwt(text: Secret, client: ClientRow, *, issuer: str, now: dateti
     known = Subject(
         client_id=grant.client.client_id,
         scope=scope,
-        audience=_default_audience(),
+        audience=resources or _default_audience(),
         expires_at=min(int(claims["exp"]), int(grant.expires_at.timestamp())),
         may_act=claims.get("may_act"),
     )
@@ -206,22 +207,23 @@ def _claims(text: Secret, name: str, *, issuer: str, now: datetime) -> Mapping[s
     return claims
 
 
-def _grant_of(claims: Mapping[str, object], name: str, *, now: datetime) -> TokenGrant:
+def _grant_of(claims: Mapping[str, object], name: str, *, now: datetime) -> tuple[TokenGrant, tuple[str, ...]]:
     """The newest grant of the sign-in that an ID token tells of: the sign-in, the grant, its user and client are alive."""
     sid, client_id = str(claims.get("sid", "")), str(claims.get("aud", ""))
     try:
-        grant = Grant.objects.latest_of_sign_in(UUID(sid), client_id=client_id)
+        found = Grant.objects.latest_of_sign_in(UUID(sid), client_id=client_id)
     except ValueError:
-        grant = None
-    if grant is None:
+        found = None
+    if found is None:
         raise _not_valid(name, f"no connection of sign-in {sid[:50]} and client {client_id[:100]}")
+    grant, resources = found
     if fault := lifecycle.fault_of(grant, now=now):
         raise _not_valid(name, f"grant {grant.pk}: {fault}")
     if grant.sign_in_ended_at:  # offline_access outlives the sign-in, its ID token does not
         raise _not_valid(name, f"grant {grant.pk}: the user signed out")
     if claims["sub"] != subject.subject_of(grant.user.pk, grant.client, pairwise_key=conf.pairwise_key()):
         raise _not_valid(name, f"grant {grant.pk}: its sub is another user's")
-    return grant
+    return grant, resources
 
 
 def _not_valid(name: str, detail: str) -> InvalidRequest:

@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -90,18 +90,21 @@ class GrantManager(PrimaryManager["Grant"]):
         )
         return grant
 
-    def latest_of_sign_in(self, sign_in_id: UUID, *, client_id: str) -> "TokenGrant | None":
+    def latest_of_sign_in(self, sign_in_id: UUID, *, client_id: str) -> "GrantWithResources | None":
         """The newest grant of a sign-in for a client, which an ID token of both stands for; two statements."""
         found = self.filter(sign_in_id=sign_in_id, consent__client__client_id=client_id).order_by("-created_at", "-pk")
-        grant_id = found.values_list("pk", flat=True).first()
-        return self.in_use(grant_id, token_id=uuid.uuid4()) if grant_id else None
+        return self._with_resources(found)
 
-    def latest_of_user(self, user_id: Any, *, client_pk: int, now: datetime) -> "TokenGrant | None":
+    def latest_of_user(self, user_id: Any, *, client_pk: int, now: datetime) -> "GrantWithResources | None":
         """The newest grant of a user for a client that has not ended, not even by a sign-out; two statements."""
         found = self.filter(consent__user_id=user_id, consent__client_id=client_pk, expires_at__gt=now)
         found = found.filter(sign_in__ended_at__isnull=True).order_by("-created_at", "-pk")
-        grant_id = found.values_list("pk", flat=True).first()
-        return self.in_use(grant_id, token_id=uuid.uuid4()) if grant_id else None
+        return self._with_resources(found)
+
+    def _with_resources(self, found: "models.QuerySet[Grant]") -> "GrantWithResources | None":
+        row = found.values_list("pk", "resources").first()
+        grant = self.in_use(row[0], token_id=uuid.uuid4()) if row else None
+        return (grant, tuple(row[1].split())) if row and grant else None
 
     def redeem(self, code: AuthorisationRow, *, now: datetime, expires_at: datetime) -> bool:
         """
@@ -216,6 +219,9 @@ class TokenGrant:
     def __repr__(self) -> str:
         return f"TokenGrant({self.pk})"
 
+
+GrantWithResources: TypeAlias = tuple[TokenGrant, tuple[str, ...]]
+"""A grant, and the identifiers of the resources that it was asked for; none for that of the server."""
 
 _OF_NO_ISSUER = models.Q(trusted_issuer__isnull=True)
 

@@ -252,6 +252,17 @@ def test_an_id_token_stands_for_its_person(rp: RelyingParty, partner: Service) -
 
 
 @clause("RFC 8693", "3")
+def test_an_id_token_is_good_for_the_resources_of_its_connection_alone(rp: RelyingParty, partner: Service) -> None:
+    """Not for that of the server, if the person was asked for another."""
+    api = "https://api.example/"
+    Resource.objects.create(identifier=api, name="API", is_for_all=True)
+    tokens = rp.exchange(rp.connect(scope="openid profile", resource=api)["code"]).json()
+    token = partner.exchange(tokens["id_token"], subject_token_type=ID_TOKEN).json()["access_token"]
+    assert bearer(token).audience == {api}
+    assert not partner.is_alive(token)
+
+
+@clause("RFC 8693", "3")
 @pytest.mark.parametrize("kind", ["forged", "expired", "signed out", "ended", "as an access token", "as a jwt"])
 def test_an_id_token_that_is_good_no_more_is_an_invalid_request(rp: RelyingParty, partner: Service, kind: str) -> None:
     """Also one whose connection has offline_access and outlives the sign-in."""
