@@ -101,6 +101,10 @@ def canaries(alice: User, presc_man: Client, consent: Consent) -> None:
     )
 
 
+NO_SECRETS = {"Resource.access_token_lifetime", "Resource.token_format", "TrustedIssuer.tokens_end_with_jwt"}
+"""How long tokens live, and what they look like."""
+
+
 def test_whatever_is_named_like_a_secret_is_a_secret_column() -> None:
     """A model that comes later is held against this, too."""
     named = {
@@ -110,7 +114,7 @@ def test_whatever_is_named_like_a_secret_is_a_secret_column() -> None:
         if re.search(r"secret|private|hash|token|password|jwk", field.name) or isinstance(field, models.BinaryField)
     }
     marked = {f"{model.__name__}.{field.name}" for model, field in SECRET_COLUMNS}
-    assert (named - PUBLIC) ^ marked == set()
+    assert (named - PUBLIC - NO_SECRETS) ^ marked == set()
     assert len(marked) >= 5
 
 
