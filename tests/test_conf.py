@@ -63,6 +63,7 @@ def test_the_defaults() -> None:
         "ASSERTIONS_FOR_TOKEN_ENDPOINT": False,
         "EXCHANGE_POLICY": "",
         "EXCHANGE_USER": "",
+        "JWT_BEARER_USER": "",
         "OUTBOUND_LOOPBACK": False,
         "CLAIMS_SUPPORTED": (
             *("name", "given_name", "family_name", "preferred_username", "updated_at"),

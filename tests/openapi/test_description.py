@@ -14,6 +14,7 @@ from pytest_django import Settings
 from oauth_service import openapi, urls
 from oauth_service.grant_types import GRANT_TYPES
 from oauth_service.protocol.parameters import NEVER_IN_A_QUERY
+from tests.jwt_bearer.actors import USER_FUNCTION
 
 METHODS = frozenset({"get", "head", "post", "put", "patch", "delete", "options", "trace"})
 
@@ -25,6 +26,7 @@ urlpatterns = [path("id/", include("oauth_service.urls"))]
 def everything(settings: Settings) -> None:
     """A server that has every endpoint."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
+    settings.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
 
 
 @pytest.fixture

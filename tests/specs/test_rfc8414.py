@@ -44,7 +44,12 @@ def test_the_document_word_for_word(guide: Guide) -> None:
         "scopes_supported": ["user", "profile"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query", "fragment", "form_post"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": [
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
         "token_endpoint_auth_methods_supported": METHODS,
         "revocation_endpoint_auth_methods_supported": METHODS,
         "token_endpoint_auth_signing_alg_values_supported": list(ASYMMETRIC),
