@@ -32,8 +32,15 @@ FOR_PEOPLE = {
     "/logout/": "POST, OPTIONS",
     "/signed-out/": "GET, HEAD, OPTIONS",
     "/oauth/logout/": "GET, POST, HEAD, OPTIONS",
+    "/device/": "GET, POST, HEAD, OPTIONS",
 }
 ALL = FOR_PROGRAMS | FOR_PEOPLE
+
+
+@pytest.fixture(autouse=True)
+def devices(settings: Settings) -> None:
+    """A server that has every page."""
+    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
 
 
 def both(path: str) -> list[str]:

@@ -35,7 +35,7 @@ def test_a_client_that_goes_by_it_alone_gets_its_tokens(guide: Guide) -> None:
     said = document(guide.browser)
     assert "code" in said["response_types_supported"]
     code = guide.code(scope=" ".join(said["scopes_supported"]))
-    assert said["grant_types_supported"] == ["authorization_code", "refresh_token"]
+    assert said["grant_types_supported"][:2] == ["authorization_code", "refresh_token"]
     body = {"grant_type": said["grant_types_supported"][0], "code": code}
     credentials = {"client_id": "presc_man_123", "client_secret": "ITS_A_VERY_SECRET_KEY"}
     where = urlsplit(said["token_endpoint"]).path

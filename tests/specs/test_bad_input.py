@@ -230,8 +230,8 @@ def test_a_wrong_secret_costs_nothing(request_: Request, secret: str) -> None:
 @clause("RFC 6749", "3.2")
 @pytest.mark.parametrize("as_form", [True, False], ids=["form", "JSON"])
 def test_unknown_parameters_are_ignored(request_: Request, as_form: bool) -> None:
-    """Whatever a library adds: assertions, resources, display hints."""
-    body = request_.body | {"resource": "https://api.example", "client_assertion_": "x", "\u00fc": "\u00fc", "a": ""}
+    """Whatever a library adds: assertions, audiences, display hints."""
+    body = request_.body | {"audience": "https://api.example", "client_assertion_": "x", "\u00fc": "\u00fc", "a": ""}
     text, content_type = (urlencode(body), FORM) if as_form else (json.dumps(body), JSON)
     assert request_.send(text, content_type).status_code == 200
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -12,8 +13,9 @@ from config.sites import ROOT
 from oauth_service import conf
 from oauth_service.authorization import device as devices
 from oauth_service.models import Client, Grant, Once, SigningKey
-from oauth_service.protocol import interaction
+from oauth_service.protocol import interaction, sealed
 from oauth_service.protocol.parameters import Parameters
+from oauth_service.protocol.sealed import JwtId
 from oauth_service.tokens import keys
 from oauth_service.watch.doctor import facts
 from tests.device.actors import Device, new_tv_app
@@ -92,7 +94,30 @@ def user_code(guide: Guide) -> Callable[[], bool]:
     return lambda: devices.find(begun["user_code"], user_id=guide.alice.pk, now=timezone.now()) is not None
 
 
+def introspected(guide: Guide) -> Callable[[], bool]:
+    """Whether introspection knows a refresh token."""
+    token = guide.tokens()["refresh_token"]
+    return lambda: bool(guide.introspect(token).json()["active"])
+
+
+def jwt_access_token(guide: Guide) -> Callable[[], bool]:
+    """Whether the jti of a JWT names its row, and nothing else does."""
+    guide.tokens()
+    grant = Grant.objects.get()
+    text = sealed.seal(JwtId(row_id=grant.pk, token_id=uuid4(), is_own=False), conf.token_keys()[0], grant.secret)
+
+    def is_genuine() -> bool:
+        try:
+            sealed.read(JwtId, text).verify(conf.token_keys(), grant.secret)
+        except sealed.Unproven:
+            return False
+        return True
+
+    return is_genuine
+
+
 SEALED = (
+    *(introspected, jwt_access_token),
     *(code, access_token, refresh_token, revocation, way_through_our_pages, signing_key, used_assertion),
     *(device_code, user_code),
 )
@@ -101,7 +126,7 @@ SEALED = (
 @pytest.fixture(autouse=True)
 def provider(settings: Settings) -> None:
     """A server that signs and connects devices, too."""
-    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
+    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = settings.OAUTH_SERVICE_INTROSPECTION = True
     settings.OAUTH_SERVICE_SCOPES = {**conf.SCOPES(), "openid": "Who you are"}
 
 
@@ -166,7 +191,10 @@ def test_every_use_of_the_token_key_is_among_those_tried() -> None:
         "grant_types/refresh_token.py",  # refresh_token
         "models/once.py",  # used_assertion
         "tokens/access_token.py",  # access_token
+        "tokens/exchanged.py",  # access_token: sealed in the same way
+        "tokens/introspection.py",  # introspected
         "tokens/issue.py",  # all three
+        "tokens/jwt_access_token.py",  # jwt_access_token
         "tokens/keys.py",  # signing_key
         "watch/same_settings.py",  # the doctor's proof, good for minutes: tests/doctor/test_same_settings.py
     }
