@@ -12,6 +12,7 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from .. import database
 from ..models.secret_columns import leads_to_secret
 from .events import EventfulAdmin
 
@@ -64,6 +65,13 @@ class ModelAdmin(EventfulAdmin):
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         return None if "\0" in object_id else super().get_object(request, object_id, from_field)
+
+    def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> Any:
+        # Left to Django, the rows that a field offers, and those that it holds a choice against, are read from a replica.
+        related = db_field.remote_field.model
+        alias = db or database.primary(related)
+        ordered = super().get_field_queryset(alias, db_field, request)
+        return related._default_manager.using(alias) if ordered is None else ordered
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         if leads_to_secret(self.model, lookup):
