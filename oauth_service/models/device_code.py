@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import models
+from django.db import IntegrityError, models
 from django.utils.translation import gettext_lazy as _
 
 from ..compiled.statement import Placeholder, ReplaceRow, Select, Write, delete, given, insert, update
@@ -133,10 +133,10 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
             its id, and the secret that seals it.
 
         Raises:
-            IntegrityError: another one has this user code.
+            IntegrityError: another one has this user code; a transaction around it goes on.
         """
         code_id, secret = uuid.uuid4(), new_secret()
-        _insert.run(
+        written = _insert.run(
             id=code_id,
             client_id=client_pk,
             consent_id=None,
@@ -153,6 +153,8 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
             expires_at=now + lifetime,
             purge_at=now + lifetime + KEPT_AFTER_THE_END,
         )
+        if written != 1:
+            raise IntegrityError("another device has this user code")
         return code_id, secret
 
     def waiting(self, digests: Iterable[str], *, now: datetime) -> "DeviceCode | None":
@@ -309,6 +311,7 @@ def _delete_approved() -> "Query":
 
 
 _row = Select(lambda: DeviceCode, _rows, DeviceCodeRow.of)
-_insert = Write(lambda: DeviceCode, lambda: insert(DeviceCode))
+# A conflict that fails would end a transaction of the host's on PostgreSQL, and with it every other attempt.
+_insert = Write(lambda: DeviceCode, lambda: insert(DeviceCode, ignore_conflicts=True))
 _pace = Write(lambda: DeviceCode, _update_pace)
 _redeem = ReplaceRow(lambda: Grant, delete=_delete_approved, insert=lambda: insert(Grant))
