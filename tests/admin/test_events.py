@@ -17,7 +17,7 @@ from django.urls import reverse
 from oauth_service import signals
 from oauth_service.admin import events
 from oauth_service.admin.model_admin import ModelAdmin
-from oauth_service.models import AuditEvent, Client, Consent, Grant, TrustedIssuer
+from oauth_service.models import AuditEvent, Client, Consent, Grant, Resource, TrustedIssuer
 from oauth_service.models.secret_columns import SecretColumn
 from oauth_service.watch import audit
 from tests.admin.test_clients import FORM, shown_secret
@@ -40,6 +40,12 @@ FORMS: dict[type[models.Model], dict[str, Any]] = {
         "purposes": ["id-jag"],
         "algorithms": ["ES256"],
         "jwks_uri": "https://other.example/jwks",
+    },
+    Resource: {
+        "identifier": "https://other.example",
+        "name": "Other",
+        "scopes": "other Read others",
+        "clients": [1_234_567],
     },
 }
 DJANGOS = {"changelist", "add", "history", "delete", "change"}
@@ -150,6 +156,7 @@ def test_whatever_staff_change_is_an_event(staff: Browser, committed: Committed,
 
 EXPECTED: dict[type[models.Model], set[str]] = {
     TrustedIssuer: {"add", "change jwks_uri", "change is_active"},
+    Resource: {"add", "change name", "change scopes", "change is_active"},
     Client: {
         *("add", "change name", "change redirect_uris", "change operator", "action deactivate", "action activate"),
         *("oauth_service_client_rotate", "oauth_service_client_end"),

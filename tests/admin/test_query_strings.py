@@ -19,7 +19,17 @@ from django.urls import get_resolver, reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth_service.models import AuditEvent, Client, Consent, Delivery, Document, Grant, TrustedIssuer
+from oauth_service.models import (
+    AuditEvent,
+    Client,
+    Consent,
+    Delivery,
+    DeviceCode,
+    Document,
+    Grant,
+    Resource,
+    TrustedIssuer,
+)
 from oauth_service.models.audit_event import Entry
 from oauth_service.tokens import keys
 from tests.attributes import localised
@@ -38,6 +48,7 @@ def rows(db: None, alice: User, settings: Settings) -> None:
     """One row of each kind, with an id of more than three digits where ids are numbers."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are", "user": "Your name"}
     settings.OAUTH_SERVICE_SIGNING_ALGORITHMS = ("RS256", "ES256")
+    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     settings.USE_THOUSAND_SEPARATOR = True
     now = timezone.now()
     keys.sign({}, algorithm="ES256", typ="JWT", now=now - timedelta(hours=1))
@@ -75,6 +86,12 @@ def rows(db: None, alice: User, settings: Settings) -> None:
     TrustedIssuer.objects.create(
         pk=1_234_567, issuer="https://idp.example", purposes="id-jag", jwks_uri="https://idp.example/jwks"
     )
+    waits: dict[str, Any] = {"user_code_digest": "0" * 64, "scope": "user", "address": "192.0.2.1"}
+    DeviceCode.objects.give(client_pk=client.pk, **waits, interval=timedelta(seconds=5), now=now, lifetime=later - now)
+    api = Resource.objects.create(
+        pk=1_234_567, identifier="https://orders.example", name="Orders", scopes="orders Read orders"
+    )
+    api.clients.add(client)
 
 
 @pytest.fixture
