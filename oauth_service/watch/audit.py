@@ -173,7 +173,8 @@ def _record(
     # A database connection may have a TIME_ZONE of its own, and so what is read from it.
     if last_used_at and last_used_at.astimezone(UTC).date() == now.date():
         return
-    if signal is signals.token_issued and grant_id is None and not _is_first_own_today(client_id, now):
+    is_clients_own = signal is signals.token_issued and user_id is None and grant_id is None
+    if is_clients_own and not _is_first_own_today(client_id, now):
         return
     event, outcome, why = _EVENTS[signal]
     context = signals.current_request()
