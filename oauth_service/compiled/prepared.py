@@ -150,7 +150,8 @@ def _run(driver: "Connection[Any]", statement: _Statement, values: list[bytes | 
 
 def _answer(driver: "Connection[Any]") -> PGresult:
     # By psycopg's own way of waiting, which lets other greenlets run and hears of Ctrl-C.
-    [result] = driver.wait(generators.execute(driver.pgconn))
+    # A statement that was done may have its commit refused after it, as under SERIALIZABLE: the last answer is what holds.
+    *_, result = driver.wait(generators.execute(driver.pgconn))
     return cast("PGresult", result)
 
 

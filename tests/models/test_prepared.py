@@ -188,6 +188,18 @@ def test_a_failure_is_djangos() -> None:
     assert written().scope == "user"
 
 
+@pytest.mark.skipif(not IS_POSTGRESQL, reason="only there a constraint is looked at this late")
+def test_a_commit_that_is_refused_after_its_statement_is_a_failure(seen: list[str]) -> None:
+    """The statement was done, and answered; what is true is the answer after it, as where transactions are SERIALIZABLE."""
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE late (number integer UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    text = "INSERT INTO late (number) VALUES (%s)"
+    assert driver.write(connections[ALIAS], text, [1]) == 1
+    with pytest.raises(IntegrityError, match="late_number_key"):
+        driver.write(connections[ALIAS], text, [1])
+    assert (driver.write(connections[ALIAS], text, [2]), seen) == (1, [])
+
+
 # -- connections -------------------------------------------------------------------------------------------------------
 
 
