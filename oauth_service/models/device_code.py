@@ -15,10 +15,10 @@ from ..database import PrimaryManager
 from ..protocol.device_code import Pace
 from ..protocol.sealed import SECRET_BYTES
 from . import user as users
-from .authorisation import AuthorisationRow, new_secret, purge_time
+from .authorisation import AuthorisationRow, new_secret
 from .client import COLUMNS, Client, ClientRow
 from .consent import Consent
-from .grant import Grant
+from .grant import Grant, columns_of_new
 from .secret_columns import SecretBinaryField
 
 if TYPE_CHECKING:
@@ -198,25 +198,8 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
 
         It keeps the secret, so that a replay of the device code finds the grant and can be told from a guess.
         """
-        return _redeem.run(
-            pk=code.pk,
-            approved_consent_id=code.consent_id,
-            id=code.pk,
-            consent_id=code.consent_id,
-            secret=code.secret,
-            scope=code.scope,
-            redirect_uri="",
-            code_challenge="",
-            resources=code.resources,
-            openid=code.openid,
-            sign_in_id=code.sign_in_id,
-            trusted_issuer_id=None,
-            generation=0,
-            created_at=now,
-            refreshed_at=now,
-            expires_at=expires_at,
-            purge_at=purge_time(expires_at),
-        )
+        columns = columns_of_new(code, now=now, expires_at=expires_at)
+        return _redeem.run(pk=code.pk, approved_consent_id=code.consent_id, **columns)
 
 
 class DeviceCode(models.Model):

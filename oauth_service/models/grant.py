@@ -23,6 +23,27 @@ if TYPE_CHECKING:
     from django.db.models.sql import Query
 
 
+def columns_of_new(authorisation: AuthorisationRow, *, now: datetime, expires_at: datetime) -> dict[str, Any]:
+    """The columns of the grant that a code, a device code or the word of an issuer becomes, by attribute name."""
+    return {
+        "id": authorisation.pk,
+        "consent_id": authorisation.consent_id,
+        "secret": authorisation.secret,
+        "scope": authorisation.scope,
+        "redirect_uri": authorisation.redirect_uri,
+        "code_challenge": authorisation.code_challenge,
+        "resources": authorisation.resources,
+        "openid": authorisation.openid,
+        "sign_in_id": authorisation.sign_in_id,
+        "trusted_issuer_id": None,
+        "generation": 0,
+        "created_at": now,
+        "refreshed_at": now,
+        "expires_at": expires_at,
+        "purge_at": purge_time(expires_at),
+    }
+
+
 class GrantManager(PrimaryManager["Grant"]):
     """Reads and writes of grants."""
 
@@ -71,23 +92,9 @@ class GrantManager(PrimaryManager["Grant"]):
             client=client,
             user_is_active=True,
         )
-        _give.run(
-            id=grant.pk,
-            consent_id=grant.consent_id,
-            secret=grant.secret,
-            scope=grant.scope,
-            redirect_uri=grant.redirect_uri,
-            code_challenge=grant.code_challenge,
-            openid=grant.openid,
-            resources=grant.resources,
-            sign_in_id=None,
-            trusted_issuer_id=trusted_issuer_id,
-            generation=0,
-            created_at=now,
-            refreshed_at=now,
-            expires_at=expires_at,
-            purge_at=purge_time(expires_at),
-        )
+        columns = columns_of_new(grant, now=now, expires_at=expires_at)
+        columns["trusted_issuer_id"] = trusted_issuer_id
+        _give.run(**columns)
         return grant
 
     def latest_of_sign_in(self, sign_in_id: UUID, *, client_id: str) -> "GrantWithResources | None":
@@ -112,24 +119,7 @@ class GrantManager(PrimaryManager["Grant"]):
 
         It keeps what the code proved, so that a replay of the code finds it and can be told from a guess.
         """
-        return _redeem.run(
-            pk=code.pk,
-            id=code.pk,
-            consent_id=code.consent_id,
-            secret=code.secret,
-            scope=code.scope,
-            redirect_uri=code.redirect_uri,
-            code_challenge=code.code_challenge,
-            resources=code.resources,
-            openid=code.openid,
-            sign_in_id=code.sign_in_id,
-            trusted_issuer_id=None,
-            generation=0,
-            created_at=now,
-            refreshed_at=now,
-            expires_at=expires_at,
-            purge_at=purge_time(expires_at),
-        )
+        return _redeem.run(pk=code.pk, **columns_of_new(code, now=now, expires_at=expires_at))
 
     def rotate(self, grant: AuthorisationRow, *, now: datetime, expires_at: datetime) -> bool:
         """Move on to the next generation of refresh tokens; True for exactly one of all who try from this one."""
