@@ -155,13 +155,14 @@ def _faults_of_values() -> Iterator[Finding]:
         )
     if fault := _fault_of_function(conf.CLAIMS()):
         yield "E009", f"{conf.CLAIMS.name}: {fault}.", ""
-    if (event := conf.AUTHENTICATION_EVENT()) and (fault := _fault_of_function(event)):
-        yield "E023", f"{conf.AUTHENTICATION_EVENT.name}: {fault}.", ""
-    for function in (conf.EXCHANGE_POLICY, conf.EXCHANGE_USER):
+    for number, function, hint in (
+        ("E023", conf.AUTHENTICATION_EVENT, ""),
+        ("E034", conf.EXCHANGE_POLICY, "Until it is right no token is exchanged."),
+        ("E034", conf.EXCHANGE_USER, "Until it is right no token is exchanged."),
+        ("E025", conf.JWT_BEARER_USER, ""),
+    ):
         if function() and (fault := _fault_of_function(function())):
-            yield "E034", f"{function.name}: {fault}.", "Until it is right no token is exchanged."
-    if (mapping := conf.JWT_BEARER_USER()) and (fault := _fault_of_function(mapping)):
-        yield "E025", f"{conf.JWT_BEARER_USER.name}: {fault}.", ""
+            yield number, f"{function.name}: {fault}.", hint
     if conf.JWT_BEARER_USER() and not key_sets.is_available():
         yield (
             "E025",
