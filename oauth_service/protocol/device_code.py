@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol
 from uuid import UUID
 
 from . import sealed
@@ -26,22 +26,10 @@ TOLERANCE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceCode(sealed.Payload):
+class DeviceCode(sealed.CodePayload):
     """A device code (section 3.2)."""
 
     prefix: ClassVar[str] = "DC_"
-    code_id: UUID
-
-    @property
-    def row_id(self) -> UUID:
-        return self.code_id
-
-    def pack(self) -> bytes:
-        return self.code_id.bytes
-
-    @classmethod
-    def unpack(cls, payload: bytes, version: int) -> Self:
-        return cls(code_id=UUID(bytes=payload))
 
 
 class State(Enum):

@@ -58,10 +58,9 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizationCode(Payload):
-    """A code (RFC 6749 section 1.3.1)."""
+class CodePayload(Payload):
+    """What is exchanged for tokens once: it names its row and says nothing else."""
 
-    prefix: ClassVar[str] = "SPL__"
     code_id: UUID
 
     @property
@@ -74,6 +73,13 @@ class AuthorizationCode(Payload):
     @classmethod
     def unpack(cls, payload: bytes, version: int) -> Self:
         return cls(code_id=UUID(bytes=payload))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationCode(CodePayload):
+    """A code (RFC 6749 section 1.3.1)."""
+
+    prefix: ClassVar[str] = "SPL__"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
