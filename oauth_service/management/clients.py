@@ -4,10 +4,11 @@ from argparse import ArgumentParser, BooleanOptionalAction
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
+from django.db.models import Model
 from django.db.utils import DatabaseError, InterfaceError
 from django.utils.dateparse import parse_duration
 
@@ -15,6 +16,8 @@ from oauth_service import conf
 from oauth_service.models import Client, Resource
 from oauth_service.protocol.client_metadata import MEMBERS, Kind, Member, column_value, metadata_of
 from oauth_service.watch import readiness
+
+M = TypeVar("M", bound=Model)
 
 # Of a list an option takes one value, and is repeated.
 _NAMES = {
@@ -96,6 +99,22 @@ def in_lines(fault: ValidationError) -> str:
         for column, sentences in fault.message_dict.items()
         for message in dict.fromkeys(sentences)  # a link is held against two rules with the same words
     )
+
+
+def refuse_faults(row: M, fault_of_keys: Callable[[M], tuple[str, str]]) -> None:
+    """
+    Hold a client or a trusted issuer that a command makes against the rules of its columns and of its keys.
+
+    Raises:
+        CommandError: by option.
+    """
+    try:
+        row.full_clean()
+    except ValidationError as refusal:
+        raise CommandError(in_lines(refusal)) from refusal
+    column, fault = fault_of_keys(row)
+    if fault:
+        raise CommandError(f"--{column.replace('_', '-')}: {fault}")
 
 
 def by_id(client_id: str) -> Client:

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.urls import reverse
 from django.utils import timezone
@@ -47,13 +46,7 @@ class Command(RecordedCommand):
         client = self._client(options)
         secret = client_authentication.new_secret() if client.uses_secret else ""
         client.secret_hash = client_authentication.hash_of(secret) if secret else ""
-        try:
-            client.full_clean()
-        except ValidationError as refusal:
-            raise CommandError(clients.in_lines(refusal)) from refusal
-        column, fault = key_sets.fault_of_client(client)
-        if fault:
-            raise CommandError(f"--{column.replace('_', '-')}: {fault}")
+        clients.refuse_faults(client, key_sets.fault_of_client)
         if fault := sector.fault_of(client):
             raise CommandError(f"--sector-identifier-uri: {fault}")
         client.save(force_insert=True)

@@ -3,9 +3,6 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.core.management.base import CommandError
-
 from oauth_service.clients import key_sets
 from oauth_service.management import clients
 from oauth_service.management.output import write_table
@@ -56,13 +53,7 @@ class Command(RecordedCommand):
         )
         if options["algorithm"]:
             issuer.algorithms = " ".join(options["algorithm"])
-        try:
-            issuer.full_clean()
-        except ValidationError as refusal:
-            raise CommandError(clients.in_lines(refusal)) from refusal
-        column, fault = key_sets.fault_of_issuer(issuer)
-        if fault:
-            raise CommandError(f"--{column.replace('_', '-')}: {fault}")
+        clients.refuse_faults(issuer, key_sets.fault_of_issuer)
         issuer.save(force_insert=True)
         changes = f"purposes: {issuer.purposes}\nclients: {' '.join(chosen)}"
         self.announce("added", "trusted issuer", object_id=issuer.pk, changes=changes)
