@@ -1,25 +1,31 @@
 """
-Every grant type, and the use of an access token, crossed with every state that what it hangs on can be in.
+Every grant type, in every format of access tokens, crossed with every state that what it hangs on can be in.
 
-A grant type that is added without a way to play it here fails the first test.
+Of each is played how tokens are got, and how a token that was got before is used. The table of grant types is walked: one that
+is added without a way to play it here fails the first test; the formats that it has follow from its parameters.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from enum import Enum, auto
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.http import JsonResponse
+from django.urls import include, path
 from django.utils import timezone
 from pytest_django import Settings
 
 from oauth_service.grant_types import GRANT_TYPES
 from oauth_service.models import Client, Consent, Resource, SigningKey, TrustedIssuer
-from oauth_service.protocol import jwt_bearer, token_exchange
-from oauth_service.protocol.device_code import GRANT_TYPE
+from oauth_service.models.resource import TokenFormat
+from oauth_service.protect import ProtectedRequest, protect
+from oauth_service.protocol import jwt_bearer, resource_indicators, token_exchange
+from oauth_service.protocol.device_code import GRANT_TYPE as DEVICE_CODE
 from oauth_service.testing import forget_everything
 from oauth_service.tokens import keys
 from tests.actors import FORM
@@ -29,317 +35,308 @@ from tests.grant_types.test_resources import ORDERS, status_at
 from tests.jwt_bearer.actors import USER_FUNCTION, IdentityProvider, trusted
 from tests.openid.conftest import RelyingParty
 
-pytestmark = pytest.mark.urls("tests.grant_types.test_resources")
+pytestmark = pytest.mark.urls("tests.openid.test_states")
 
-USE = "use of an access token"
-OWN = "client_credentials"
-USE_OF_OWN = "use of a client's own token"
-USE_OF_EXCHANGED = "use of an exchanged token"
-EXCHANGES = (token_exchange.GRANT_TYPE, USE_OF_EXCHANGED)
-AT_A_RESOURCE = " at a resource"
-USE_OF_VOUCHED = "use of the token of a trusted issuer's user"
+PILLS = "https://api.example/pills"
 
 
-@dataclass
-class Held:
-    """What a client holds when the state changes."""
-
-    rp: RelyingParty
-    code: str
-    tokens: dict[str, Any]
-    own_token: str
-    service: Service
-    exchanged: str
-    settings: Settings
-    device: Device
-    device_code: str
-    code_of_resource: str
-    tokens_of_resource: dict[str, Any]
-    own_token_of_resource: str
-    idp: IdentityProvider
-    vouched_token: str
+@protect(allow_clients=True, resource=PILLS)
+def pills(request: ProtectedRequest) -> JsonResponse:
+    """Of an API whose tokens are JWTs."""
+    return JsonResponse({})
 
 
-def _exchange(held: Held) -> int:
-    return int(held.rp.exchange(held.code).status_code)
-
-
-def _exchange_at_resource(held: Held) -> int:
-    return int(held.rp.exchange(held.code_of_resource).status_code)
-
-
-def _refresh_at_resource(held: Held) -> int:
-    return int(held.rp.refresh(held.tokens_of_resource["refresh_token"]).status_code)
-
-
-def _use_at_resource(held: Held) -> int:
-    return status_at("/orders/", held.tokens_of_resource["access_token"])
-
-
-def _refresh(held: Held) -> int:
-    return int(held.rp.refresh(held.tokens["refresh_token"]).status_code)
-
-
-def _use(held: Held) -> int:
-    return int(held.rp.userinfo(held.tokens["access_token"]).status_code)
-
-
-def _own_token(rp: RelyingParty, **changes: str) -> Any:
-    form = {"grant_type": "client_credentials", "scope": "profile", **rp.credentials, **changes}
-    return rp.server.post("/token/", urlencode(form), content_type=FORM)
-
-
-def _own(held: Held) -> int:
-    return int(_own_token(held.rp).status_code)
-
-
-def _own_at_resource(held: Held) -> int:
-    return int(_own_token(held.rp, resource=ORDERS).status_code)
-
-
-def _use_of_own_at_resource(held: Held) -> int:
-    return status_at("/orders/", held.own_token_of_resource)
-
-
-def _use_of_own(held: Held) -> int:
-    """Revocation is no use of it; a guarded view is. 403 tells that the token itself is good."""
-    status = int(held.rp.userinfo(held.own_token).status_code)
-    return 200 if status == 403 else status
-
-
-def _poll(held: Held) -> int:
-    return int(held.device.poll(held.device_code).status_code)
-
-
-def _token_exchange(held: Held) -> int:
-    return int(held.service.exchange(held.tokens["access_token"]).status_code)
-
-
-def _use_of_exchanged(held: Held) -> int:
-    return int(held.service.userinfo(held.exchanged).status_code)
-
-
-def _vouch(held: Held) -> int:
-    """By a fresh assertion: one from before may have expired by itself."""
-    return int(held.idp.present(held.idp.jwt()).status_code)
-
-
-def _use_of_vouched(held: Held) -> int:
-    return int(held.rp.userinfo(held.vouched_token).status_code)
-
-
-WAYS: dict[str, Callable[[Held], int]] = {
-    "authorization_code": _exchange,
-    "refresh_token": _refresh,
-    GRANT_TYPE: _poll,
-    jwt_bearer.GRANT_TYPE: _vouch,
-    USE_OF_VOUCHED: _use_of_vouched,
-    USE: _use,
-    OWN: _own,
-    USE_OF_OWN: _use_of_own,
-    token_exchange.GRANT_TYPE: _token_exchange,
-    USE_OF_EXCHANGED: _use_of_exchanged,
-    f"authorization_code{AT_A_RESOURCE}": _exchange_at_resource,
-    f"refresh_token{AT_A_RESOURCE}": _refresh_at_resource,
-    f"{USE}{AT_A_RESOURCE}": _use_at_resource,
-    f"{OWN}{AT_A_RESOURCE}": _own_at_resource,
-    f"{USE_OF_OWN}{AT_A_RESOURCE}": _use_of_own_at_resource,
-}
-
-
-def _sign_out(held: Held) -> None:
-    held.rp.browser.post("/logout/")
-
-
-def _lose_token_key(held: Held) -> None:
-    held.settings.OAUTH_SERVICE_TOKEN_KEY = "another token key of thirty-two characters"
-    forget_everything()
-
-
-def _replace_token_key(held: Held) -> None:
-    before, held.settings.OAUTH_SERVICE_TOKEN_KEY = (
-        held.settings.OAUTH_SERVICE_TOKEN_KEY,
-        "a newer token key, as long as 32",
-    )
-    held.settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = [before]
-    forget_everything()
-
-
-def _retire_signing_key(held: Held) -> None:
-    keys.retire(SigningKey.objects.filter(algorithm="RS256").latest("generation").kid, now=timezone.now())
+urlpatterns = [path("pills/", pills), path("", include("tests.grant_types.test_resources"))]
 
 
 @dataclass(frozen=True, kw_only=True)
-class State:
+class Api:
+    """Whom a token is for: nobody in particular, or a resource with one of the formats."""
+
+    resource: str
+    url: str
+
+
+FORMATS = {
+    "": Api(resource="", url="/plain/"),
+    TokenFormat.OPAQUE.value: Api(resource=ORDERS, url="/orders/"),
+    TokenFormat.JWT.value: Api(resource=PILLS, url="/pills/"),
+}
+
+
+class Fact(Enum):
+    """What a way may hang on."""
+
+    USER = auto()
+    CLIENT = auto()
+    CONSENT = auto()
+    SESSION = auto()
+    AGE = auto()
+    GRANT_TYPE = auto()
+    TOKEN_KEY = auto()
+    SIGNING_KEY = auto()
+    OWN_TOKENS = auto()
+    SERVICE = auto()
+    ISSUER = auto()
+    TRUST = auto()  # what an issuer is registered for, as far as it is about what comes
+    RESOURCE = auto()
+
+
+OF_A_PERSON = frozenset({Fact.USER, Fact.CLIENT, Fact.CONSENT, Fact.SESSION, Fact.AGE, Fact.TOKEN_KEY})
+
+
+@dataclass
+class Cast:
+    """Who plays, before the state changes."""
+
+    rp: RelyingParty
+    settings: Settings
+    service: Service
+    idp: IdentityProvider
+    scope: str
+
+    def connect(self, api: Api) -> dict[str, Any]:
+        """The tokens of a new connection."""
+        return self.rp.tokens(scope=self.scope, resource=api.resource)
+
+
+Ask = Callable[[], Any]
+
+
+def _by_code(cast: Cast, api: Api) -> Ask:
+    code = cast.rp.connect(scope=cast.scope, resource=api.resource)["code"]
+    return lambda: cast.rp.exchange(code)
+
+
+def _by_refresh_token(cast: Cast, api: Api) -> Ask:
+    refresh_token = cast.connect(api)["refresh_token"]
+    return lambda: cast.rp.refresh(refresh_token)
+
+
+def _by_device_code(cast: Cast, api: Api) -> Ask:
+    device = Device(cast.rp.client, cast.rp.server, cast.rp.credentials)
+    begun = device.begun(scope=cast.scope)
+    Visitor(None, cast.rp.browser).allow(begun["user_code"])  # in the session that is signed out below
+    return lambda: device.poll(begun["device_code"])
+
+
+def _by_exchange(cast: Cast, api: Api) -> Ask:
+    subject_token = cast.connect(api)["access_token"]
+    return lambda: cast.service.exchange(subject_token)
+
+
+def _by_assertion(cast: Cast, api: Api) -> Ask:
+    """By a fresh one: one from before may have expired by itself."""
+    cast.connect(api)  # so that the person has allowed it
+    return lambda: cast.idp.present(cast.idp.jwt(), resource=api.resource)
+
+
+def _by_credentials(cast: Cast, api: Api) -> Ask:
+    form = {"grant_type": "client_credentials", "scope": "profile", **cast.rp.credentials, "resource": api.resource}
+    return lambda: cast.rp.server.post("/token/", urlencode({k: v for k, v in form.items() if v}), content_type=FORM)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Play:
     """
-    Something that happens to a connection.
+    How a grant type is played.
 
     Attributes:
-        ends: whether nothing of a person's is accepted afterwards; ends_offline likewise for a connection with offline_access.
-        ends_vouched: whether a trusted issuer's word is good for nothing, as it needs no sign-in; None for as ends_offline.
-        spares_assertions: whether a fresh assertion is good all the same, as it hangs on the consent and on no token.
-        ends_own: whether a client gets no tokens of its own; ends_use_of_own whether those it has are refused.
-        ends_exchanges: whether a service that acts through the client can do nothing any more.
-        ends_resource: whether nothing for the resource is made or accepted.
+        prepare: makes what its request presents; the request itself is sent when what it returns is called.
+        to_get, to_use: what its request, and the use of its access token, hang on besides the registration and the resource.
+        makes_jwts: whether its access tokens take the format of the resource.
+        presents_access_token: whether what it presents is in that format, too.
+    """
+
+    prepare: Callable[[Cast, Api], Ask]
+    to_get: frozenset[Fact] = OF_A_PERSON
+    to_use: frozenset[Fact] = OF_A_PERSON
+    makes_jwts: bool = True
+    presents_access_token: bool = False
+
+
+PLAYS = {
+    "authorization_code": Play(prepare=_by_code),
+    "refresh_token": Play(prepare=_by_refresh_token),
+    DEVICE_CODE: Play(prepare=_by_device_code),
+    token_exchange.GRANT_TYPE: Play(
+        prepare=_by_exchange,
+        to_get=OF_A_PERSON | {Fact.SERVICE},
+        to_use=OF_A_PERSON | {Fact.SERVICE, Fact.GRANT_TYPE},
+        makes_jwts=False,
+        presents_access_token=True,
+    ),
+    jwt_bearer.GRANT_TYPE: Play(
+        prepare=_by_assertion,
+        # And on no sign-in, as nobody signs in.
+        to_get=frozenset({Fact.USER, Fact.CLIENT, Fact.CONSENT, Fact.ISSUER, Fact.TRUST}),
+        to_use=OF_A_PERSON - {Fact.SESSION} | {Fact.ISSUER},
+    ),
+    "client_credentials": Play(
+        prepare=_by_credentials,
+        to_get=frozenset({Fact.CLIENT}),
+        to_use=frozenset({Fact.CLIENT, Fact.OWN_TOKENS, Fact.AGE, Fact.TOKEN_KEY, Fact.GRANT_TYPE}),
+    ),
+}
+
+
+class Way(NamedTuple):
+    """One of the ways that may be closed: a request of a grant type, or the use of its token, in one format."""
+
+    grant_type: str
+    token_format: str
+    is_use: bool
+
+    @property
+    def hangs_on(self) -> frozenset[Fact]:
+        """All that closes it."""
+        play = PLAYS[self.grant_type]
+        facts = play.to_use if self.is_use else play.to_get | {Fact.GRANT_TYPE}
+        if self.token_format:
+            facts |= {Fact.RESOURCE}
+        is_shown = play.makes_jwts if self.is_use else play.presents_access_token
+        return facts | {Fact.SIGNING_KEY} if self.token_format == TokenFormat.JWT and is_shown else facts
+
+    def __str__(self) -> str:
+        return f"{'use of ' if self.is_use else ''}{self.grant_type} {self.token_format}".strip()
+
+
+def ways() -> Iterator[Way]:
+    """Every grant type of the table, in each format that it can have."""
+    for name, grant_type in GRANT_TYPES.items():
+        takes_resources = resource_indicators.PARAMETER in grant_type.DESCRIPTION.optional
+        for token_format in FORMATS if takes_resources else [""]:
+            yield Way(name, token_format, is_use=False)
+            yield Way(name, token_format, is_use=True)
+
+
+# -- states ------------------------------------------------------------------------------------------------------------
+
+
+def _sign_out(cast: Cast) -> None:
+    cast.rp.browser.post("/logout/")
+
+
+def _lose_token_key(cast: Cast) -> None:
+    cast.settings.OAUTH_SERVICE_TOKEN_KEY = "another token key of thirty-two characters"
+    forget_everything()
+
+
+def _replace_token_key(cast: Cast) -> None:
+    before, cast.settings.OAUTH_SERVICE_TOKEN_KEY = (
+        cast.settings.OAUTH_SERVICE_TOKEN_KEY,
+        "a newer token key, as long as 32",
+    )
+    cast.settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = [before]
+    forget_everything()
+
+
+def _retire_signing_key(_: Cast) -> None:
+    keys.retire(SigningKey.objects.filter(algorithm="RS256").latest("generation").kid, now=timezone.now())
+
+
+def _app(cast: Cast) -> Any:
+    return Client.objects.filter(pk=cast.rp.client.pk)
+
+
+def _service(cast: Cast) -> Any:
+    return Client.objects.filter(pk=cast.service.client.pk)
+
+
+@dataclass(frozen=True)
+class State:
+    """
+    Something that happens.
+
+    Attributes:
+        ends: what is good no more; every way that hangs on it is closed, and no other.
         later: how much time has passed.
     """
 
     name: str
-    enter: Callable[[Held], object]
-    ends: bool
-    ends_offline: bool
-    ends_vouched: bool | None
-    spares_assertions: bool
-    ends_own: bool
-    ends_use_of_own: bool
-    ends_exchanges: bool
-    ends_resource: bool
-    later: timedelta
-
-    def ends_for(self, way: str, *, is_offline: bool) -> bool:
-        """Whether a way is closed afterwards."""
-        if way.endswith(AT_A_RESOURCE):
-            return self.ends_resource or self.ends_for(way.removesuffix(AT_A_RESOURCE), is_offline=is_offline)
-        if way in (OWN, USE_OF_OWN):
-            return self.ends_own or (way == USE_OF_OWN and self.ends_use_of_own)
-        if way in EXCHANGES and self.ends_exchanges:
-            return True
-        if way == jwt_bearer.GRANT_TYPE and self.spares_assertions:
-            return False
-        if way in (jwt_bearer.GRANT_TYPE, USE_OF_VOUCHED):
-            return self.ends_offline if self.ends_vouched is None else self.ends_vouched
-        return self.ends_offline if is_offline else self.ends
+    enter: Callable[[Cast], object]
+    ends: Fact | None
+    later: timedelta = timedelta(0)
 
     def __str__(self) -> str:
         return self.name
 
 
-def _state(
-    name: str,
-    enter: Callable[[Held], object] = lambda _: None,
-    *,
-    ends: bool = True,
-    ends_offline: bool | None = None,
-    ends_vouched: bool | None = None,
-    spares_assertions: bool = False,
-    ends_own: bool = False,
-    ends_use_of_own: bool = False,
-    ends_exchanges: bool = False,
-    ends_resource: bool = False,
-    later: timedelta = timedelta(0),
-) -> State:
-    return State(
-        name=name,
-        enter=enter,
-        ends=ends,
-        ends_offline=ends if ends_offline is None else ends_offline,
-        ends_vouched=ends_vouched,
-        spares_assertions=spares_assertions,
-        ends_own=ends_own,
-        ends_use_of_own=ends_use_of_own,
-        ends_exchanges=ends_exchanges,
-        ends_resource=ends_resource,
-        later=later,
-    )
-
-
 STATES = (
-    _state("nothing happened", ends=False),
-    _state("user disabled", lambda held: User.objects.update(is_active=False)),
-    _state("user deleted", lambda held: held.rp.user.delete()),
-    _state("client disabled", lambda held: Client.objects.update(is_active=False), ends_own=True),
-    _state("client deleted", lambda held: held.rp.client.delete(), ends_own=True),
-    _state(
-        "grant type taken away",
-        lambda held: Client.objects.update(
-            grant_types=f"authorization_code refresh_token {GRANT_TYPE} {jwt_bearer.GRANT_TYPE}"
-        ),
-        ends=False,
-        ends_own=True,
-        ends_exchanges=True,
-    ),
-    _state(
-        "own tokens ended", lambda held: Client.objects.end_own_tokens(held.rp.client), ends=False, ends_use_of_own=True
-    ),
-    _state(
-        "service disabled",
-        lambda held: Client.objects.filter(pk=held.service.client.pk).update(is_active=False),
-        ends=False,
-        ends_exchanges=True,
-    ),
-    _state(
-        "service may act no more",
-        lambda held: Client.objects.update(may_impersonate=False),
-        ends=False,
-        ends_exchanges=True,
-    ),
-    _state(
-        "app lets nobody act",
-        lambda held: Client.objects.update(exchangeable_by=""),
-        ends=False,
-        ends_exchanges=True,
-    ),
-    _state("consent withdrawn", lambda held: Consent.objects.withdraw(Consent.objects.get())),
-    _state("session signed out", _sign_out, ends_offline=False),
-    _state(
-        "issuer switched off", lambda _: TrustedIssuer.objects.update(is_active=False), ends=False, ends_vouched=True
-    ),
-    _state("issuer deleted", lambda _: TrustedIssuer.objects.all().delete(), ends=False, ends_vouched=True),
-    _state("everything expired", later=timedelta(days=400), ends_use_of_own=True, spares_assertions=True),
-    _state("token key lost", _lose_token_key, ends_use_of_own=True, spares_assertions=True),
-    _state("token key replaced", _replace_token_key, ends=False),
-    _state("signing key retired", _retire_signing_key, ends=False),
-    _state("resource disabled", lambda _: Resource.objects.update(is_active=False), ends=False, ends_resource=True),
-    _state("resource gone", lambda _: Resource.objects.all().delete(), ends=False, ends_resource=True),
-    _state(
-        "resource taken from the client",
-        lambda _: Resource.objects.update(is_for_all=False),
-        ends=False,
-        ends_resource=True,
-    ),
+    State("nothing happened", lambda _: None, None),
+    State("user disabled", lambda _: User.objects.update(is_active=False), Fact.USER),
+    State("user deleted", lambda cast: cast.rp.user.delete(), Fact.USER),
+    State("client disabled", lambda cast: _app(cast).update(is_active=False), Fact.CLIENT),
+    State("client deleted", lambda cast: _app(cast).delete(), Fact.CLIENT),
+    State("grant types taken away", lambda _: Client.objects.update(grant_types=""), Fact.GRANT_TYPE),
+    State("own tokens ended", lambda cast: Client.objects.end_own_tokens(cast.rp.client), Fact.OWN_TOKENS),
+    State("service disabled", lambda cast: _service(cast).update(is_active=False), Fact.SERVICE),
+    State("service deleted", lambda cast: _service(cast).delete(), Fact.SERVICE),
+    State("service may act no more", lambda _: Client.objects.update(may_impersonate=False), Fact.SERVICE),
+    State("app lets nobody act", lambda _: Client.objects.update(exchangeable_by=""), Fact.SERVICE),
+    State("consent withdrawn", lambda _: Consent.objects.withdraw(Consent.objects.get()), Fact.CONSENT),
+    State("session signed out", _sign_out, Fact.SESSION),
+    State("issuer switched off", lambda _: TrustedIssuer.objects.update(is_active=False), Fact.ISSUER),
+    State("issuer deleted", lambda _: TrustedIssuer.objects.all().delete(), Fact.ISSUER),
+    State("issuer of another client", lambda _: TrustedIssuer.objects.update(clients="other"), Fact.TRUST),
+    State("issuer for another purpose", lambda _: TrustedIssuer.objects.update(purposes="id-jag"), Fact.TRUST),
+    State("everything expired", lambda _: None, Fact.AGE, timedelta(days=400)),
+    State("token key lost", _lose_token_key, Fact.TOKEN_KEY),
+    State("token key replaced", _replace_token_key, None),
+    State("signing key retired", _retire_signing_key, Fact.SIGNING_KEY),
+    State("resource disabled", lambda _: Resource.objects.update(is_active=False), Fact.RESOURCE),
+    State("resource gone", lambda _: Resource.objects.all().delete(), Fact.RESOURCE),
+    State("resource taken from the client", lambda _: Resource.objects.update(is_for_all=False), Fact.RESOURCE),
 )
 
 
 @pytest.fixture
-def held(rp: RelyingParty, provider: Settings, request: pytest.FixtureRequest) -> Held:
-    """A code, tokens and a device code that was allowed, and the signing key in a row."""
+def cast(rp: RelyingParty, provider: Settings, request: pytest.FixtureRequest) -> Cast:
+    """A client with every grant type, a service that acts through it, and an issuer whose word it brings."""
     provider.OAUTH_SERVICE_TOKEN_KEY = "the token key of these tests, 32 long"
     provider.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
-    Resource.objects.create(identifier=ORDERS, name="Orders", is_for_all=True)
     provider.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
     forget_everything()
-    scope = f"openid profile{request.param}"
-    rp.client.grant_types += f" client_credentials {GRANT_TYPE}"
+    for token_format, api in FORMATS.items():
+        if token_format:
+            name = token_format.title()
+            Resource.objects.create(identifier=api.resource, name=name, is_for_all=True, token_format=token_format)
+    rp.client.grant_types += f" client_credentials {DEVICE_CODE}"
     rp.client.save()
-    own_token = _own_token(rp).json()["access_token"]
-    own_token_of_resource = _own_token(rp, resource=ORDERS).json()["access_token"]
-    code, tokens = rp.connect(scope=scope)["code"], rp.tokens(scope=scope)
-    code_of_resource = rp.connect(scope=scope, resource=ORDERS)["code"]
-    tokens_of_resource = rp.tokens(scope=scope, resource=ORDERS)
-    device = Device(rp.client, rp.server, rp.credentials)
-    begun = device.begun(scope=scope)
-    Visitor(None, rp.browser).allow(begun["user_code"])  # in the session that is signed out below
     service = service_for(rp.client, scope="openid profile")
-    exchanged = service.exchange(tokens["access_token"]).json()["access_token"]
     idp = trusted(rp.client)
     idp.server, idp.credentials, idp.audience = rp.server, rp.credentials, "https://id.example"
-    vouched = idp.tokens()["access_token"]
-    made = (rp, code, tokens, own_token, service, exchanged, provider, device, begun["device_code"])
-    return Held(*made, code_of_resource, tokens_of_resource, own_token_of_resource, idp, vouched)
+    return Cast(rp, provider, service, idp, scope=f"openid profile{request.param}")
 
 
-def test_every_grant_type_is_played() -> None:
+def test_every_grant_type_and_format_is_played() -> None:
     """One that is added is crossed with every state as well."""
-    played = {way for way in WAYS if not way.endswith(AT_A_RESOURCE)}
-    assert played == {*GRANT_TYPES, USE, USE_OF_OWN, USE_OF_EXCHANGED, USE_OF_VOUCHED}
+    assert (set(PLAYS), set(FORMATS)) == (set(GRANT_TYPES), {"", *TokenFormat.values})
 
 
-@pytest.mark.parametrize("held", ["", " offline_access"], indirect=True, ids=["online", "offline"])
+def test_every_fact_ends_in_some_state() -> None:
+    """And every way that can be closed is."""
+    assert {state.ends for state in STATES} - {None} == set(Fact)
+    assert all(way.hangs_on for way in ways())
+
+
+@pytest.mark.parametrize("cast", ["", " offline_access"], indirect=True, ids=["online", "offline"])
 @pytest.mark.parametrize("state", STATES, ids=str)
-@pytest.mark.parametrize("way", WAYS)
-def test_what_has_ended_is_not_accepted(held: Held, way: str, state: State) -> None:
+def test_what_has_ended_is_not_accepted(cast: Cast, state: State) -> None:
     """On every path alike; and what has not ended goes on."""
-    ends = state.ends_for(way, is_offline="offline_access" in held.tokens["scope"])
-    state.enter(held)
+    tries = {way: _prepared(cast, way) for way in ways()}
+    state.enter(cast)
+    is_spared = state.ends is Fact.SESSION and "offline_access" in cast.scope
+    expected = {str(way): state.ends in way.hangs_on and not is_spared for way in tries}
     with time_machine.travel(timezone.now() + state.later, tick=False):
-        assert (WAYS[way](held) >= 400) == ends
+        assert {str(way): attempt() >= 400 for way, attempt in tries.items()} == expected
+
+
+def _prepared(cast: Cast, way: Way) -> Callable[[], int]:
+    play, api = PLAYS[way.grant_type], FORMATS[way.token_format]
+    ask = play.prepare(cast, api)
+    if not way.is_use:
+        return lambda: int(ask().status_code)
+    token = ask().json()["access_token"]
+    assert token.startswith("eyJ") == (way.token_format == TokenFormat.JWT and play.makes_jwts)
+    return lambda: status_at(api.url, token)
