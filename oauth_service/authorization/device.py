@@ -88,14 +88,14 @@ def find(typed: str, *, user_id: Any, now: datetime) -> DeviceCode | None:
     if not (user_code := rules.read_user_code(typed)):
         return None  # it is no code at all, and guesses nothing
     try:
-        throttle.USER_CODES.check(user_id)
+        with throttle.USER_CODES.guess(user_id) as is_wrong:
+            code = DeviceCode.objects.waiting([rules.digest_of(user_code, key) for key in conf.token_keys()], now=now)
+            if code and code.client.may_use(rules.GRANT_TYPE):
+                return code
+            is_wrong()
     except TooManyFailures:
         signals.announce(signals.user_code_refused, user_id=user_id, reason="throttled")
         raise
-    code = DeviceCode.objects.waiting([rules.digest_of(user_code, key) for key in conf.token_keys()], now=now)
-    if code and code.client.may_use(rules.GRANT_TYPE):
-        return code
-    throttle.USER_CODES.was_wrong(user_id)
     signals.announce(signals.user_code_refused, user_id=user_id, reason="no device waits under it")
     return None
 

@@ -1,10 +1,12 @@
 """Counts of what failed lately, kept where `limits` asks for them: in a cache of Django's."""
 
 import time
+from contextlib import suppress
 from math import floor
 
 from django.core.cache import BaseCache, caches
 from django.core.cache.backends.locmem import LocMemCache
+from limits.errors import StorageError
 from limits.storage import Storage
 from limits.storage.base import SlidingWindowCounterSupport, TimestampedSlidingWindow
 
@@ -41,15 +43,35 @@ class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindo
         """
         Count, unless that would be over the limit.
 
+        Of many that come at the same moment no more are let through than are left: what the counter says once this one is
+        counted decides, and not what it said before.
+
         Args:
             expiry: the length of the window, in seconds.
         """
         now = time.time()
         before, before_seconds, current, _ = self._windows(key, expiry, now)
-        if floor(before * before_seconds / expiry + current) + amount > limit:
+        earlier = before * before_seconds / expiry
+        if floor(earlier + current) + amount > limit:
             return False
-        self.incr(self.sliding_window_keys(key, expiry, now)[1], 2 * expiry, amount)
+        counter = self.sliding_window_keys(key, expiry, now)[1]
+        if floor(earlier + self.incr(counter, 2 * expiry, amount)) > limit:
+            self._take_off(counter, amount)
+            return False
         return True
+
+    def give_back(self, key: str, expiry: int, at: float) -> None:
+        """
+        Take off one that was counted, and was no failure.
+
+        Args:
+            expiry: the length of the window, in seconds.
+            at: when it was counted, in seconds since the epoch.
+        """
+        try:
+            self._take_off(self.sliding_window_keys(key, expiry, at)[1], 1)
+        except self.base_exceptions as fault:  # the methods that `limits` knows do so by themselves
+            raise StorageError(fault) from fault
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         """Count and seconds left of the window before this one, then of this one, which counts for another one after it."""
@@ -90,6 +112,10 @@ class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindo
     def reset(self) -> int | None:
         """Not possible: the cache is the whole project's, and cannot be emptied by half."""
         raise NotImplementedError
+
+    def _take_off(self, counter: str, amount: int) -> None:
+        with suppress(ValueError):  # it has ended, or was pushed out
+            self._cache().decr(counter, amount)
 
     def _windows(self, key: str, expiry: int, now: float) -> tuple[int, float, int, float]:
         keys = self.sliding_window_keys(key, expiry, now)

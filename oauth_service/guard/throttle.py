@@ -16,6 +16,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from limits import RateLimitItem, RateLimitItemPerSecond
@@ -190,21 +191,25 @@ class Guesses(Throttle):
 
     _reason = "too many guesses"
 
-    def check(self, person: object) -> None:
+    @contextmanager
+    def guess(self, person: object) -> Iterator[Callable[[], None]]:
         """
-        Hold the next guess against the limits.
+        A block that looks at one guess, which is counted before: many at the same moment look at no more than the limits allow.
+
+        It gets what says that the guess was wrong. Without that it is counted no more when the block ends.
 
         Raises:
             TooManyFailures: too many were wrong.
         """
-        for times, name in self._limits(person):
-            self._refuse_unless(self._limiter.test, _limit(times), name)
-
-    def was_wrong(self, person: object) -> None:
-        """Count a guess against each limit."""
-        for times, name in self._limits(person):
-            key = self._key(name)
-            self._ask(lambda times=times, key=key: self._limiter.hit(_limit(times), key), otherwise=False)  # type: ignore[misc]
+        at, counted, wrong = time.time(), list[tuple[RateLimitItem, str]](), list[bool]()
+        try:
+            for times, name in self._limits(person):
+                self._refuse_unless(self._limiter.hit, limit := _limit(times), name)
+                counted.append((limit, limit.key_for(self._key(name))))
+            yield lambda: wrong.append(True)
+        finally:
+            for limit, key in () if wrong else counted:
+                self._ask(partial(self._storage.give_back, key, limit.get_expiry(), at), otherwise=None)
 
     def _limits(self, person: object) -> Iterator[tuple[int, str]]:
         yield 1, f"person {person}"

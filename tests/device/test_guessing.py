@@ -1,17 +1,24 @@
 """Limits on guesses at user codes, and on devices that begin."""
 
+import time
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from pytest_django import Settings
 
+from oauth_service.authorization import device as authorization
 from oauth_service.guard import failure_counts, throttle
 from oauth_service.models import AuditEvent, Client, DeviceCode
+from oauth_service.models.device_code import DeviceCodeManager
 from oauth_service.protocol.device_code import ALPHABET, GRANT_TYPE
+from oauth_service.protocol.errors import TooManyFailures
 from oauth_service.watch import audit
 from tests.actors import FORM
+from tests.concurrency.threads import together
 from tests.device.actors import Device, Visitor
 
 
@@ -35,10 +42,18 @@ def test_a_throttled_person_sees_a_page_that_says_when(tv: Device, no_luck: None
     assert "Too many wrong codes" in response.content.decode()
 
 
-def test_right_codes_are_not_counted(tv: Device, no_luck: None, visitor: Visitor) -> None:
-    """Somebody who sets up a shop connects many devices."""
+def test_right_codes_are_not_counted(
+    tv: Device, no_luck: None, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who sets up a shop connects many devices; and what fails for another reason is no guess either."""
     for _ in range(5):
         assert visitor.allow(tv.begun()["user_code"]).status_code == 200
+    with monkeypatch.context() as patch:
+        patch.setattr(DeviceCodeManager, "waiting", lambda *_, **__: 1 / 0)
+        for _ in range(5):
+            with pytest.raises(ZeroDivisionError):
+                authorization.find(guess(0), user_id=1, now=timezone.now())
+    assert visitor.enter(guess(0)).status_code == 200
 
 
 def test_what_is_no_code_is_no_guess(tv: Device, no_luck: None, visitor: Visitor) -> None:
@@ -55,6 +70,34 @@ def test_another_address_gives_no_more_guesses(tv: Device, no_luck: None, visito
         visitor.enter(guess(number))
     visitor.browser.defaults["REMOTE_ADDR"] = "203.0.113.9"
     assert visitor.enter(guess(9)).status_code == 429
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("limited", ["person", "all"])
+def test_guesses_at_the_same_moment_are_no_more_than_the_limit(
+    tv: Device, no_luck: None, alice: User, monkeypatch: pytest.MonkeyPatch, limited: str
+) -> None:
+    """A guess is counted before it is looked at: who sends twenty at once tries no more codes than who sends them one by one."""
+    if limited == "all":
+        monkeypatch.setattr(throttle, "GUESSES_OF_ALL", 1)
+    looked_at = []
+
+    def wait_for_the_others(*_: Any, **__: Any) -> None:
+        looked_at.append(1)
+        time.sleep(0.2)
+
+    monkeypatch.setattr(DeviceCodeManager, "waiting", wait_for_the_others)
+    people = [alice.pk if limited == "person" else f"somebody {number}" for number in range(20)]
+
+    def tried(person: object) -> bool:
+        try:
+            authorization.find(guess(0), user_id=person, now=timezone.now())
+        except TooManyFailures:
+            return False
+        return True
+
+    answers = together(*[partial(tried, person) for person in people])
+    assert (len(looked_at), answers.count(True)) == (2, 2)
 
 
 def test_many_accounts_at_one_address_are_one_guesser(tv: Device, no_luck: None) -> None:
