@@ -36,8 +36,10 @@ def claims_of(user: AbstractBaseUser, scope: frozenset[str]) -> dict[str, object
             claims["updated_at"] = int(updated_at.timestamp())
     wanted = [name for each, names in claims_request.CLAIMS_OF_SCOPE.items() if each in scope for name in names]
     for name in wanted:
+        if name in claims or name == "updated_at":
+            continue
         value = getattr(user, name, None)
-        if name not in claims and name != "updated_at" and isinstance(value, (str, bool, dict)):
+        if isinstance(value, (str, bool, dict)):
             claims[name] = value
     if "email" in scope:
         claims["email"] = getattr(user, user.get_email_field_name(), "")

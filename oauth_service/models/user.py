@@ -24,6 +24,12 @@ _BACKENDS = ("django.contrib.auth.backends", "oauth_service.sessions")
 
 
 @cache
+def _model() -> type[AbstractBaseUser]:
+    # Django looks it up in its registry of apps each time.
+    return get_user_model()
+
+
+@cache
 def columns() -> tuple[str, ...]:
     """The names of the user model's columns."""
     return tuple(field.name for field in get_user_model()._meta.concrete_fields)
@@ -36,8 +42,8 @@ def _attributes() -> tuple[str, ...]:
 
 def made_of(values: tuple[Any, ...]) -> AbstractBaseUser:
     """A user as the ORM would make it, of the values of columns()."""
-    model = get_user_model()
-    return cast("AbstractBaseUser", model.from_db(database.primary(model), _attributes(), values))
+    model = _model()
+    return model.from_db(database.primary(model), _attributes(), values)
 
 
 @cache
@@ -119,6 +125,7 @@ def _has_plain_backend() -> bool:
 def _forget(**_: object) -> None:
     """Settings change in tests only, and Django tells of it."""
     are_plain.cache_clear()
+    _model.cache_clear()
 
 
 def _is_one_of(function: Any, modules: tuple[str, ...]) -> bool:

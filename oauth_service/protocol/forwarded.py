@@ -11,7 +11,11 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNIX = "unix"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# A longer header is read each time: what is kept for later stays small.
+KEPT_LENGTH = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # looked up by identity: to hash networks takes long
 class TrustedProxies:
     """
     Whose word about an address is believed.
@@ -47,7 +51,10 @@ class TrustedProxies:
         """Tell whether a peer, None for one without an address, is among them."""
         if peer is None:
             return self.has_unix_socket
-        return any(peer in network for network in self.networks)
+        for network in self.networks:  # noqa: SIM110 - asked for every request, and any() takes longer
+            if peer in network:
+                return True
+        return False
 
 
 def client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> str:
@@ -65,7 +72,15 @@ def client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> st
         the first address from the right that is not a trusted proxy's, else the farthest proxy's. The peer as it is if it is
         not trusted, or nothing was forwarded.
     """
-    if not forwarded_for or not trusted.trusts(nearest := parse(peer)):
+    if not forwarded_for:
+        return peer
+    find = _client_address if len(forwarded_for) <= KEPT_LENGTH else _client_address.__wrapped__
+    return find(peer, forwarded_for, trusted)
+
+
+@lru_cache(maxsize=1024)  # a client that asks once asks again
+def _client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> str:
+    if not trusted.trusts(nearest := parse(peer)):
         return peer
     for word in reversed(forwarded_for.split(",")):
         if (found := parse(word)) is None:
@@ -76,7 +91,7 @@ def client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> st
     return str(nearest) if nearest else peer
 
 
-@lru_cache(maxsize=1024)  # the proxy itself is asked about each time, and who asks once asks again
+@lru_cache(maxsize=1024)  # the proxy itself is asked about for every request
 def parse(text: str) -> IPAddress | None:
     """Read an address, with a port or without; IPv4 in the clothes of IPv6 as IPv4. None for anything else."""
     text = text.strip()

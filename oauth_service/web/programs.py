@@ -43,10 +43,6 @@ class ProgramResponse:
         """An answer that is one JSON object."""
         return cls(status, _encode(members).encode(), (*IS_JSON, *headers))
 
-    def has_header(self, name: str) -> bool:
-        """Tell whether the answer has a header."""
-        return any(each == name for each, _ in self.headers)
-
     def for_django(self) -> HttpResponse:
         """The same answer, for Django to send."""
         response = HttpResponse(self.body, status=self.status)
@@ -106,8 +102,9 @@ def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
                 response = decide(request, context, **kwargs)
                 context.status = response.status
             # An empty answer too: clients look at its type before its status.
-            content_type = () if response.has_header("Content-Type") else IS_JSON
-            no_store = () if response.has_header("Cache-Control") else NO_STORE
+            present = {name for name, _ in response.headers}
+            content_type = () if "Content-Type" in present else IS_JSON
+            no_store = () if "Cache-Control" in present else NO_STORE
             return ProgramResponse(
                 response.status, response.body, (*response.headers, *content_type, *shared, *no_store)
             )

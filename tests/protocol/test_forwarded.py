@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oauth_service.protocol.forwarded import TrustedProxies, client_address, parse
+from oauth_service.protocol.forwarded import KEPT_LENGTH, TrustedProxies, client_address, parse
 
 TRUSTED = TrustedProxies.parse(["10.0.0.0/8", "127.0.0.1", "::1", "2001:db8:0:1::/64"])
 WITH_UNIX = TrustedProxies.parse(["unix", "10.0.0.0/8"])
@@ -41,6 +41,14 @@ WITH_UNIX = TrustedProxies.parse(["unix", "10.0.0.0/8"])
 def test_the_client_is_the_first_stranger_from_the_right(forwarded_for: str, client: str) -> None:
     """What stands left of it the stranger wrote, to be taken for somebody else."""
     assert client_address("127.0.0.1", forwarded_for, TRUSTED) == client
+
+
+@pytest.mark.parametrize("hops", [1, KEPT_LENGTH // 8, KEPT_LENGTH])
+def test_a_long_header_is_read_alike(hops: int) -> None:
+    """Only short ones are kept for the next request, of everybody's proxies apart."""
+    forwarded_for = ",".join(["203.0.113.7", *["10.0.0.1"] * hops])
+    assert client_address("127.0.0.1", forwarded_for, TRUSTED) == "203.0.113.7"
+    assert client_address("127.0.0.1", forwarded_for, TrustedProxies.parse(["127.0.0.1"])) == "10.0.0.1"
 
 
 @pytest.mark.parametrize("peer", ["203.0.113.7", "11.0.0.1", "2001:db8::7", "::ffff:11.0.0.1", "", "unix:", "?"])
