@@ -10,6 +10,7 @@ from django.utils import timezone
 from joserfc import jws
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
 
+from oauth_service.models import Client
 from tests.specs.signed import in_base64url
 
 ISSUER = "http://localhost:8000"
@@ -55,6 +56,13 @@ class Signer:
     def jwks(self) -> str:
         """Its public keys, as it registers or publishes them."""
         return json.dumps({"keys": [self.key.as_dict(private=False)]})
+
+    @classmethod
+    def by_secret(cls, client: Client, algorithm: str = "HS256") -> "Signer":
+        """A client that is registered for client_secret_jwt, with a secret that was just made."""
+        client.token_endpoint_auth_method = "client_secret_jwt"
+        client.save()
+        return cls(client.client_id, algorithm, OctKey.import_key(Client.objects.rotate_secret(client)))
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """What its assertion says; a claim changed to None is left out."""

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from .. import conf, database
-from ..clients import logo
+from ..clients import key_sets, logo
 from ..models import Client
 from ..protocol.secret import Secret
 from ..web.reports import nothing_reported
@@ -102,9 +102,11 @@ class ClientAdmin(CountedDeletion):
             return str(_("Public clients have none."))
         if not client.uses_secret:
             return str(_("None: it signs with a private key of its own."))
-        match len(client.secret_hashes):
+        match client.secret_count:
             case 0:
                 return str(_("None: it cannot get tokens until it has one."))
+            case 1 if client.seals_secret:
+                return str(_("Set. It is kept encrypted, as the client's assertions are verified with it."))
             case 1:
                 return str(_("Set. Only its hash is kept."))
             case _many:
@@ -129,8 +131,8 @@ class ClientAdmin(CountedDeletion):
 
     @nothing_reported()
     def response_change(self, request: HttpRequest, obj: Client) -> HttpResponse:
-        """Give a client that has come to need a secret its first one."""
-        if not obj.uses_secret or obj.secret_hashes:
+        """Give a client that has come to need a secret its first one; for MACs a fresh one, as a hash verifies none."""
+        if not obj.uses_secret or obj.secret_count:
             return super().response_change(request, obj)
         return self._show_secret(request, obj, Client.objects.rotate_secret(obj))
 
@@ -179,6 +181,9 @@ class ClientAdmin(CountedDeletion):
     def rotate_secret(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Make a new secret and show it this once; the one before stays good until it is ended."""
         client = self._changeable(request, pk)
+        if client.seals_secret and not key_sets.is_available():
+            messages.error(request, _("Install django-oauth-service[oidc] first: it encrypts the secret."))
+            return redirect(reverse("admin:oauth_service_client_change", args=[pk], current_app=self.admin_site.name))
 
         def rotate() -> str:
             secret = Client.objects.rotate_secret(client)
@@ -215,7 +220,7 @@ class ClientAdmin(CountedDeletion):
             "opts": self.opts,
             "client": client,
             "secret": Secret(secret),  # some reporters keep what a template is given
-            "secret_count": len(client.secret_hashes),
+            "secret_count": client.secret_count,
         }
         request.current_app = self.admin_site.name  # {% url %} reads it
         # Rendered here and not lazily, so that the nothing_reported() of our callers keeps it out of error reports. Like

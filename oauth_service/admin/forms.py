@@ -108,6 +108,10 @@ class ClientForm(forms.ModelForm):
             *EXPERT_FIELDS,
         )
         help_texts = {
+            "token_endpoint_auth_method": _(
+                "By client_secret_jwt it gets a fresh secret when you save: this server has to read it again, and so keeps it"
+                " encrypted. Any other choice erases what was kept so."
+            ),
             "require_auth_time": _("Every ID token of this server has it."),
             "client_id": _("It cannot be changed later: the client sends it with every request."),
             "redirect_uris": _(

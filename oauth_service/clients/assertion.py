@@ -1,4 +1,4 @@
-"""Authenticate a client by the assertion that it has signed (RFC 7523 section 2.2, OpenID Connect Core section 9)."""
+"""Authenticate a client by an assertion of its own (RFC 7523 section 2.2, OpenID Connect Core section 9)."""
 
 from datetime import datetime
 from urllib.parse import urljoin
@@ -10,14 +10,15 @@ from ..models import ClientRow, Once
 from ..protocol import client_assertion
 from ..protocol.client_authentication import Credentials
 from ..protocol.jwt import InvalidJWT
-from . import key_sets
+from . import key_sets, macs
 
 
 def fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival, *, now: datetime) -> str:
     """
     Why an assertion does not prove its client; "" if it does, and then it has been used up.
 
-    The client is registered for the method of the credentials. One statement if all is well: the INSERT of the jti.
+    The client is registered for the method of the credentials. If all is well: one statement, the INSERT of the jti, after one
+    more that reads the key of a MAC.
     """
     assertion = credentials.assertion
     if assertion is None:
@@ -34,10 +35,13 @@ def fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival,
         until = client_assertion.check_claims(
             assertion, client_id=client.client_id, issuer=issuer, token_endpoint=token_endpoint, now=now
         )
-        key_sets.verify_signature(assertion, client)
+        if client.seals_secret:
+            macs.verify(assertion, client)
+        else:
+            key_sets.verify_signature(assertion, client)
     except InvalidJWT as fault:
         return fault.detail
-    # Last, and only for the holder of the key: a stranger must not be able to use up what a client is about to send.
+    # Last, and only for the holder of the key or secret: a stranger must not be able to use up what a client is about to send.
     if not Once.objects.use("client assertion", client.client_id, assertion.text_of("jti"), until=until):
         return "the assertion was used before"
     return ""

@@ -72,11 +72,13 @@ def verify_signature(jwt: UnverifiedJWT, signer: HasKeys) -> None:
 
 
 def fault_of_client(client: Client) -> tuple[str, str]:
-    """Why a client cannot authenticate by the keys that it registers, as column and sentence; ("", "") if nothing is wrong."""
+    """Why a client cannot authenticate by assertions as it is registered, as column and sentence; ("", "") if it can."""
     if client.token_endpoint_auth_method not in client_assertion.METHODS:
         return "", ""
     if not is_available():
         return "token_endpoint_auth_method", "Install django-oauth-service[oidc] first: it verifies signatures."
+    if client.seals_secret:
+        return "", ""
     method, algorithm = client.token_endpoint_auth_method, client.token_endpoint_auth_signing_alg
     return fault_of(client, algorithms=client_assertion.algorithms_of(method, algorithm))
 

@@ -117,6 +117,13 @@ def refuse_faults(row: M, fault_of_keys: Callable[[M], tuple[str, str]]) -> None
         raise CommandError(f"--{column.replace('_', '-')}: {fault}")
 
 
+def how_secret_is_kept(client: Client) -> str:
+    """What the commands say when they show a secret."""
+    if client.seals_secret:
+        return "The secret is shown this once. It is kept encrypted, as the client's assertions are verified with it."
+    return "The secret is shown this once. Only its hash is kept."
+
+
 def by_id(client_id: str) -> Client:
     """
     The client of an argument.

@@ -30,6 +30,7 @@ from ..protocol import (
 from ..protocol.errors import InvalidScope
 from ..protocol.sealed import SECRET_BYTES
 from ..protocol.secret import Secret
+from .client_secret import seal_secret
 from .revoked_token import RevokedToken
 from .secret_columns import SecretBinaryField, SecretCharField
 
@@ -160,6 +161,7 @@ class AuthenticationMethod(models.TextChoices):
     CLIENT_SECRET_BASIC = "client_secret_basic", _("Its secret, by HTTP Basic only")
     CLIENT_SECRET_POST = "client_secret_post", _("Its secret, in the body only")
     PRIVATE_KEY_JWT = "private_key_jwt", _("A JWT that it signs with a private key of its own")
+    CLIENT_SECRET_JWT = "client_secret_jwt", _("A JWT with a MAC by its secret, which is kept encrypted here")
 
 
 class SubjectType(models.TextChoices):
@@ -195,6 +197,11 @@ class ClientRules:
     def uses_secret(self) -> bool:
         """Whether it authenticates with a client secret."""
         return not self.is_public and self.token_endpoint_auth_method != AuthenticationMethod.PRIVATE_KEY_JWT
+
+    @property
+    def seals_secret(self) -> bool:
+        """Whether its secret is stored so that this server can read it again: it verifies MACs."""
+        return bool(self.token_endpoint_auth_method == AuthenticationMethod.CLIENT_SECRET_JWT)
 
     @property
     def is_public(self) -> bool:
@@ -377,17 +384,37 @@ class ClientManager(PrimaryManager["Client"]):
         Returns:
             the secret, which is shown now and never again.
         """
-        secret = client_authentication.new_secret()
-        self.filter(pk=client.pk).update(
-            previous_secret_hash=models.F("secret_hash"), secret_hash=client_authentication.hash_of(secret)
-        )
-        client.refresh_from_db(fields=["secret_hash", "previous_secret_hash"])
-        return secret
+
+        def rotate() -> str:
+            row = self.select_for_update().get(pk=client.pk)
+            secret = row.make_secret()
+            row.save(update_fields=SECRETS)
+            for name in SECRETS:
+                setattr(client, name, getattr(row, name))
+            return secret
+
+        return database.run_transaction(rotate)
+
+    def sealed_secrets(self, client: ClientRow) -> tuple[bytes, ...]:
+        """What a client's MACs are verified with, encrypted, the newest first: one statement, which no other client pays for."""
+        return _sealed.one(pk=client.pk) or ()
+
+    def seal_again(self, client: ClientRow, sealed: bytes, secret: Secret) -> None:
+        """Encrypt a secret under the present token key, unless it was rotated meanwhile."""
+
+        def seal() -> None:
+            row = self.select_for_update().get(pk=client.pk)
+            for name in ("sealed_secret", "previous_sealed_secret"):
+                if bytes(getattr(row, name) or b"") == sealed:
+                    setattr(row, name, seal_secret(secret, row.client_id))
+                    row.save(update_fields=[name])
+
+        database.run_transaction(seal)
 
     def end_previous_secret(self, client: "Client") -> None:
         """Let the newest secret be the only one."""
-        self.filter(pk=client.pk).update(previous_secret_hash="")
-        client.previous_secret_hash = ""
+        self.filter(pk=client.pk).update(previous_secret_hash="", previous_sealed_secret=None)
+        client.previous_secret_hash, client.previous_sealed_secret = "", None
 
     def end_secrets(self, *, newest: bool) -> int:
         """
@@ -400,9 +427,15 @@ class ClientManager(PrimaryManager["Client"]):
         # A token of a client's own that was revoked since would be alive again.
         self.update(own_secret=None)
         if newest:
-            return self.filter(client_type=ClientType.CONFIDENTIAL).update(secret_hash="", previous_secret_hash="")
+            gone = {
+                "secret_hash": "",
+                "previous_secret_hash": "",
+                "sealed_secret": None,
+                "previous_sealed_secret": None,
+            }
+            return self.filter(client_type=ClientType.CONFIDENTIAL).update(**gone)
         with_two = [pk for pk, hash_ in self.values_list("pk", "previous_secret_hash") if hash_]
-        return self.filter(pk__in=with_two).update(previous_secret_hash="")
+        return self.filter(pk__in=with_two).update(previous_secret_hash="", previous_sealed_secret=None)
 
 
 class Client(ClientRules, models.Model):
@@ -414,6 +447,7 @@ class Client(ClientRules, models.Model):
 
     ClientType = ClientType
     ApplicationType = ApplicationType
+    AuthenticationMethod = AuthenticationMethod
 
     client_id = models.CharField(
         _("client ID"), max_length=100, unique=True, default=new_client_id, validators=[validate_client_id]
@@ -492,7 +526,7 @@ class Client(ClientRules, models.Model):
         _("client authentication"), max_length=30, blank=True, choices=AuthenticationMethod.choices, default=""
     )
     token_endpoint_auth_signing_alg = models.CharField(
-        _("algorithm of its assertions"), max_length=10, blank=True, help_text=_("Empty for any that its keys are for.")
+        _("algorithm of its assertions"), max_length=10, blank=True, help_text=_("Empty for any that fits.")
     )
     jwks = models.TextField(
         _("public keys"), blank=True, validators=[validate_jwks], help_text=_("A JWK set; public keys alone.")
@@ -560,6 +594,9 @@ class Client(ClientRules, models.Model):
     )
     secret_hash = SecretCharField(max_length=255, blank=True, editable=False)
     previous_secret_hash = SecretCharField(max_length=255, blank=True, editable=False)
+    # Only of a client that authenticates by a MAC: nobody else's secret can be read again.
+    sealed_secret = SecretBinaryField(max_length=255, null=True, editable=False)
+    previous_sealed_secret = SecretBinaryField(max_length=255, null=True, editable=False)
     own_secret = SecretBinaryField(max_length=SECRET_BYTES, null=True, default=new_own_secret, editable=False)
     created_at = models.DateTimeField(_("registered"), auto_now_add=True)
 
@@ -572,6 +609,15 @@ class Client(ClientRules, models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **options: Any) -> None:
+        """Store it. A secret that could be read again is erased once no MAC is verified with it any more."""
+        stored = options.get("update_fields")
+        if not self.seals_secret and (stored is None or "token_endpoint_auth_method" in stored):
+            self.sealed_secret = self.previous_sealed_secret = None
+            if stored is not None:
+                options["update_fields"] = {*stored, "sealed_secret", "previous_sealed_secret"}
+        super().save(*args, **options)
 
     def clean(self) -> None:
         """Turn on what a public client cannot be without."""
@@ -605,6 +651,12 @@ class Client(ClientRules, models.Model):
         """The hashes of the secrets that are good now, the newest first."""
         return tuple(kept for kept in (self.secret_hash, self.previous_secret_hash) if kept)
 
+    @property
+    def secret_count(self) -> int:
+        """How many secrets it can authenticate with now."""
+        kept = (self.sealed_secret, self.previous_sealed_secret) if self.seals_secret else self.secret_hashes
+        return sum(map(bool, kept))
+
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
         """Delete it, and all that hangs on it; anew if that meets another write."""
         remove = partial(super().delete, using=using, keep_parents=keep_parents)
@@ -612,8 +664,35 @@ class Client(ClientRules, models.Model):
         return database.run_again(remove, using=alias, after=database.CONFLICTS_OF_DELETION)
 
     def choose_secret(self, secret: str) -> None:
-        """Set a secret that a person chose, kept by Django's password hasher. Not saved yet."""
+        """
+        Set a secret that a person chose, kept by Django's password hasher. Not saved yet.
+
+        Raises:
+            ValueError: the client authenticates by a MAC, whose key nobody may guess.
+        """
+        if self.seals_secret:
+            raise ValueError("the secret of client_secret_jwt is made by the server: use make_secret()")
         self.secret_hash, self.previous_secret_hash = make_password(secret), ""
+
+    def make_secret(self) -> str:
+        """
+        Give it a new secret beside the one before, which stays good if the client can go on with it. Not saved yet.
+
+        Returns:
+            the secret, which is shown now and never again.
+        """
+        secret = client_authentication.new_secret(is_mac_key=self.seals_secret)
+        # A hash verifies no MAC: without the secret behind it the one before is over.
+        stays = bool(self.sealed_secret) or not self.seals_secret
+        self.previous_secret_hash = self.secret_hash if stays else ""
+        self.secret_hash = client_authentication.hash_of(secret)
+        self.previous_sealed_secret = self.sealed_secret if self.seals_secret else None
+        self.sealed_secret = seal_secret(Secret(secret), self.client_id) if self.seals_secret else None
+        return secret
+
+
+SECRETS = ("secret_hash", "previous_secret_hash", "sealed_secret", "previous_sealed_secret")
+"""The columns that a rotation writes."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -642,5 +721,12 @@ _row = Select(
     lambda: Client,
     lambda: Client.objects.filter(client_id=Placeholder("client_id", models.CharField())).values_list(*COLUMNS),
     ClientRow.of,
+)
+_sealed = Select(
+    lambda: Client,
+    lambda: Client.objects.filter(pk=Placeholder("pk", models.BigAutoField())).values_list(
+        "sealed_secret", "previous_sealed_secret"
+    ),
+    lambda columns: tuple(bytes(each) for each in columns if each),
 )
 _in_use = Select(lambda: Client, _in_use_rows, TokenClient.of)

@@ -18,9 +18,12 @@ CLIENT: dict[str, JsonObject] = {
     "client_secret": {"type": "string", "description": "Of a confidential client that does not use HTTP Basic."},
     "client_assertion_type": {
         "enum": [client_assertion.ASSERTION_TYPE],
-        "description": "Of a client that is registered for private_key_jwt, with client_assertion (RFC 7521 section 4.2).",
+        "description": "Of a client that is registered for private_key_jwt or client_secret_jwt (RFC 7521 section 4.2).",
     },
-    "client_assertion": {"type": "string", "description": "A JWT that the client has signed (RFC 7523 section 2.2)."},
+    "client_assertion": {
+        "type": "string",
+        "description": "A JWT of the client, with its signature or its MAC (RFC 7523 section 2.2).",
+    },
 }
 
 

@@ -4,10 +4,10 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from . import jwt
-from .jwt import ASYMMETRIC, InvalidJWT, UnverifiedJWT
+from .jwt import ASYMMETRIC, MACS, InvalidJWT, UnverifiedJWT
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-METHODS = ("private_key_jwt",)
+METHODS = ("private_key_jwt", "client_secret_jwt")
 LONGEST_LIFE = timedelta(minutes=5)
 MOST_JTI_CHARACTERS = 1000
 _TYPES = ("JWT", "client-authentication+jwt")
@@ -15,13 +15,13 @@ _TYPES = ("JWT", "client-authentication+jwt")
 
 def algorithms_of(method: str, registered: str) -> tuple[str, ...]:
     """
-    The signatures that a client's assertions may have.
+    The signatures or MACs that a client's assertions may have.
 
     Args:
         method: one of METHODS.
         registered: token_endpoint_auth_signing_alg; "" for any of the method's.
     """
-    of_method = ASYMMETRIC if method == "private_key_jwt" else ()
+    of_method = {"private_key_jwt": ASYMMETRIC, "client_secret_jwt": tuple(MACS)}.get(method, ())
     return tuple(name for name in of_method if registered in ("", name))
 
 
@@ -48,7 +48,7 @@ def check_claims(
     Hold the claims of an assertion against the client that it must name, this server and the clock.
 
     Args:
-        client_id: of the client whose key has signed it.
+        client_id: of the client whose key or secret has signed it.
         issuer: of this server.
         token_endpoint: URL that may stand for the issuer, as RFC 7523 section 3 had it; "" for none.
 

@@ -105,9 +105,17 @@ def _basic(authorization: str) -> tuple[str, str]:
     return client_id, secret
 
 
-def new_secret() -> str:
-    """A client secret of 256 random bits, base64url; it is shown once."""
-    return secrets.token_urlsafe(32)
+def new_secret(*, is_mac_key: bool = False) -> str:
+    """
+    A client secret, base64url; it is shown once.
+
+    Args:
+        is_mac_key: whether its octets are the key of a MAC (OpenID Connect Core section 10.1): it is long enough for each then.
+
+    Returns:
+        256 random bits in 43 characters, or 384 in 64.
+    """
+    return secrets.token_urlsafe(48 if is_mac_key else 32)
 
 
 def hash_of(secret: str) -> str:

@@ -20,6 +20,9 @@ ASYMMETRIC = (
 )
 """Signatures of others that are believed, by their registered public keys (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
 
+MACS = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""MACs of others that are believed, each with the fewest octets that its key may have (RFC 7518 section 3.2)."""
+
 MOST_CHARACTERS = 16_384
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
 _LATEST = 253_402_300_799  # 9999-12-31T23:59:59Z

@@ -1,31 +1,27 @@
 """
 JSON Web Keys and what is signed with them (RFC 7515, RFC 7517, RFC 7518, RFC 8037).
 
-This is the only module that needs the extra `oidc`. Whatever uses it imports it within a function, so that a server without
-OpenID Connect does not need the extra, and does not pay for it.
+It needs the extra `oidc`. Whatever uses it imports it within a function, so that a server without OpenID Connect does not need
+the extra, and does not pay for it.
 """
 
-import hmac
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 
+from .. import encryption
 from ..protocol.jwt import ALGORITHMS, InvalidJWT, check_header, key_id
 
 RSA_BITS = 2048
-_VERSION = b"\x01"
-_NONCE_BYTES = 12
+_PURPOSE = b"oauth_service signing key"
 _KID = re.compile(r"[\x21-\x7e]{1,64}")
 
 
@@ -160,26 +156,16 @@ def public_from(jwk: Mapping[str, object]) -> PublicKey:
 
 
 def encrypt(key: PrivateKey, token_key: bytes) -> bytes:
-    """The private part, encrypted under a key that is derived from the server's token key (AES-256-GCM)."""
-    nonce = os.urandom(_NONCE_BYTES)
-    return _VERSION + nonce + AESGCM(_derived(token_key)).encrypt(nonce, _pkcs8(key), key.public.kid.encode())
+    """The private part, encrypted under the server's token key."""
+    return encryption.encrypt(_pkcs8(key), token_key, purpose=_PURPOSE, about=key.public.kid)
 
 
 def decrypt(encrypted: bytes, *, kid: str, algorithm: str, token_key: bytes) -> PrivateKey | None:
     """The key again; None if another token key has encrypted it, or another key's row holds it."""
-    version, nonce, sealed = encrypted[:1], encrypted[1 : 1 + _NONCE_BYTES], encrypted[1 + _NONCE_BYTES :]
-    if version != _VERSION or len(nonce) != _NONCE_BYTES:
-        return None
-    try:
-        plain = AESGCM(_derived(token_key)).decrypt(nonce, sealed, kid.encode())
-    except InvalidTag:
+    plain = encryption.decrypt(encrypted, token_key, purpose=_PURPOSE, about=kid)
+    if plain is None:
         return None
     return _private(algorithm, serialization.load_der_private_key(plain, password=None), kid=kid)
-
-
-def _derived(token_key: bytes) -> bytes:
-    # A key of its own: what seals tokens encrypts nothing.
-    return hmac.digest(token_key, b"oauth_service signing key", "sha256")
 
 
 def _pkcs8(key: PrivateKey) -> bytes:

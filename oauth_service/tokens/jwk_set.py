@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import Any
 
 from joserfc.errors import JoseError
-from joserfc.jwk import Key, import_key
+from joserfc.jwk import Key, OctKey, import_key
 from joserfc.jws import JWSRegistry
 
 from ..protocol import jwk_set
-from ..protocol.jwt import ASYMMETRIC, UnverifiedJWT
+from ..protocol.jwt import ASYMMETRIC, MACS, UnverifiedJWT
+from ..protocol.secret import Secret
 
 RSA_BITS = 2048
 MOST_TRIED = 4
@@ -28,7 +29,7 @@ _KINDS = {
     "EdDSA": ("OKP", "Ed25519"),
     "Ed25519": ("OKP", "Ed25519"),
 }
-_ALGORITHMS = {name: JWSRegistry.algorithms[name] for name in ASYMMETRIC}
+_ALGORITHMS = {name: JWSRegistry.algorithms[name] for name in (*ASYMMETRIC, *MACS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -65,6 +66,19 @@ class KeySet:
     def fits(self, algorithms: Collection[str]) -> bool:
         """Tell whether a key of it can make one of these signatures."""
         return any(key.algorithms & set(algorithms) for key in self.keys)
+
+
+def has_mac(jwt: UnverifiedJWT, secret: Secret) -> bool:
+    """
+    Tell whether the MAC of a JWT was made with a client secret: "the octets of the UTF-8 representation of the client_secret".
+
+    A secret that is too short for the algorithm has made none. OpenID Connect Core section 10.1; RFC 7518 section 3.2.
+    """
+    least = MACS.get(jwt.algorithm)
+    if least is None or len(secret.reveal().encode()) < least:
+        return False
+    key = OctKey.import_key(secret.reveal().encode())
+    return bool(_ALGORITHMS[jwt.algorithm].verify(jwt.signing_input, jwt.signature, key))
 
 
 @lru_cache(maxsize=512)

@@ -46,9 +46,10 @@ def errors_of(response: Any) -> dict[str, list[str]]:
     return errors
 
 
-def shown_secret(response: Any) -> str:
+def shown_secret(response: Any, *, characters: int = 43) -> str:
     """The secret on a page; it must be there once."""
-    [secret] = re.findall(r'id="id_client_secret"[^>]*value="([^"]{43})"', response.content.decode())
+    pattern = rf'id="id_client_secret"[^>]*value="([^"]{{{characters}}})"'
+    [secret] = re.findall(pattern, response.content.decode())
     return str(secret)
 
 

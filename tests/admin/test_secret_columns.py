@@ -75,11 +75,9 @@ def provider(settings: Settings) -> None:
 @pytest.fixture
 def canaries(alice: User, presc_man: Client, consent: Consent) -> None:
     """A row of each kind, with a value in its secret columns that is recognised wherever it turns up."""
-    Client.objects.update(secret_hash=f"sha256${CANARY}", previous_secret_hash=f"previous${CANARY}")
     now = timezone.now()
     rest = {"consent": consent, "scope": "user", "expires_at": now, "purge_at": now}
     AuthorizationCode.objects.create(secret=CANARY.encode(), **rest)
-    Grant.objects.update(secret=CANARY.encode())
     DeviceCode.objects.create(
         client=presc_man,
         secret=CANARY.encode(),
@@ -99,6 +97,9 @@ def canaries(alice: User, presc_man: Client, consent: Consent) -> None:
         created_at=now,
         signs_from=now,
     )
+    for model, field in SECRET_COLUMNS:
+        value: Any = CANARY.encode() if field.stored_as is models.BinaryField else f"sha256${CANARY}"
+        assert model._default_manager.update(**{field.name: value}) > 0, f"no row of {model.__name__} to hold a canary"
 
 
 NO_SECRETS = {"Resource.access_token_lifetime", "Resource.token_format", "TrustedIssuer.tokens_end_with_jwt"}

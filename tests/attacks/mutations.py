@@ -36,6 +36,7 @@ _ADDRESS = "protocol/test_address.py"
 _NEXT_STEP = "protocol/test_next_step.py"
 _RESTORED = "openid/test_restored.py::test_what_was_ended_after_the_backup_ends_again"
 _KEYS = "concurrency/test_keys.py::"
+_MACS = "clients/test_macs.py::"
 
 MUTATIONS: tuple[Mutation, ...] = (
     # -- ID tokens that are no ID tokens of ours -----------------------------------------------------------------------
@@ -402,6 +403,42 @@ MUTATIONS: tuple[Mutation, ...] = (
         "generation=held.generations.get(algorithm, 0) + 1,",
         "generation=hash(key.public.kid) % 2**31,",
         _KEYS + "test_twenty_processes_at_the_very_first_request_sign_with_one_key",
+    ),
+    # -- clients that authenticate by a MAC ----------------------------------------------------------------------------
+    Mutation(
+        "a MAC of anybody is believed",
+        "clients/macs.py",
+        "elif jwk_set.has_mac(jwt, secret):",
+        "elif jwk_set.has_mac(jwt, secret) is not None:",
+        _MACS + "test_the_log_has_the_reason_and_the_client_does_not",
+    ),
+    Mutation(
+        "a secret that can be guessed is the key of a MAC",
+        "tokens/jwk_set.py",
+        "if least is None or len(secret.reveal().encode()) < least:",
+        "if least is None:",
+        _MACS + "test_a_secret_that_is_too_short_makes_no_mac",
+    ),
+    Mutation(
+        "who is registered for MACs gets in by another way",
+        "clients/authentication.py",
+        "        if credentials.method != registered:\n",
+        "        if credentials.assertion and credentials.method != registered:\n",
+        _MACS + "test_the_log_has_the_reason_and_the_client_does_not",
+    ),
+    Mutation(
+        "a secret can be read again though no MAC is verified with it any more",
+        "models/client.py",
+        'if not self.seals_secret and (stored is None or "token_endpoint_auth_method" in stored):',
+        "if False:",
+        _MACS + "test_another_method_erases_what_could_be_read_again",
+    ),
+    Mutation(
+        "everybody's secret can be read again",
+        "models/client.py",
+        "self.sealed_secret = seal_secret(Secret(secret), self.client_id) if self.seals_secret else None",
+        "self.sealed_secret = seal_secret(Secret(secret), self.client_id)",
+        _MACS + "test_nobody_elses_secret_can_be_read_again",
     ),
     # -- a backup that is put back -------------------------------------------------------------------------------------
     Mutation(

@@ -13,11 +13,14 @@ from tests.guide import Guide
 
 @clause("RFC 7523", "3")
 @clause("OpenID Connect Core", "9")
-@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "HS256"])
 def test_of_twenty_uses_of_one_assertion_exactly_one_wins(guide: Guide, algorithm: str) -> None:
     """ "[...] a unique identifier for the token, which can be used to prevent reuse of the token"."""
-    signer = Signer(guide.client.client_id, algorithm)
-    Client.objects.update(token_endpoint_auth_method="private_key_jwt", jwks=signer.jwks)
+    if algorithm == "HS256":
+        signer = Signer.by_secret(guide.client)
+    else:
+        signer = Signer(guide.client.client_id, algorithm)
+        Client.objects.update(token_endpoint_auth_method="private_key_jwt", jwks=signer.jwks)
     proof: dict[str, Any] = {"client_id": "", "client_secret": "", **signer.proof()}
     answers = together(*[lambda: guide.revoke("AT_unknown", **proof)] * 20)
     # So many failures of one client from one address are told to wait.

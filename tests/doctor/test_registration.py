@@ -49,6 +49,8 @@ def test_nothing_is_found_about_a_good_one() -> None:
     [
         ({"requires_pkce": False}, "client-without-pkce"),
         ({"has_secret": False}, "client-without-secret"),
+        ({"is_unreadable": True}, "client-secret-unreadable"),
+        ({"is_of_earlier_key": True}, "client-secret-under-earlier-key"),
         ({"has_chosen_secret": True}, "client-with-chosen-secret"),
         ({"has_previous_secret": True}, "client-with-two-secrets"),
         ({"redirect_uris": ()}, "client-without-redirect-uri"),

@@ -75,7 +75,16 @@ def test_authlib_with_a_key_of_its_own(sites: Sites, algorithm: str) -> None:
     registration = registered(sites, "http://127.0.0.1:5004/callback", *options)
     assert "client_secret" not in registration
     key = {"private_key": signer.key.as_dict(private=True), "alg": algorithm}
-    given = played(sites, "with_private_key_jwt", registration | key)
+    given = played(sites, "with_assertions", registration | key)
+    assert_whole_lifecycle(given, scope="user profile")
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_authlib_with_macs_of_its_secret(sites: Sites, algorithm: str) -> None:
+    """client_secret_jwt (OpenID Connect Core section 9): the secret that was made once never travels again."""
+    options = ("--token-endpoint-auth-method", "client_secret_jwt", "--token-endpoint-auth-signing-alg", algorithm)
+    registration = registered(sites, "http://127.0.0.1:5004/callback", *options)
+    given = played(sites, "with_assertions", registration | {"alg": algorithm})
     assert_whole_lifecycle(given, scope="user profile")
 
 

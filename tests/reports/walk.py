@@ -231,6 +231,11 @@ def everything(method: str, path: str) -> Message:
     return message
 
 
+def made(*, is_mac_key: bool = False) -> str:
+    """The secret that the server makes, so that it is recognised."""
+    return MADE
+
+
 def spellings(secret: str) -> set[str]:
     """How a secret may stand in a text."""
     return {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
@@ -396,7 +401,7 @@ if __name__ == "__main__":
         logging.getLogger(name).propagate = True
     audit._Trail.start = lambda self: None  # type: ignore[method-assign]
     authentication._remember = lambda digest: None
-    client_authentication.new_secret = lambda: MADE
+    client_authentication.new_secret = made
     CSRF = "c" * 16 + uuid.uuid4().hex[:16]
     REDIRECT_URI = "https://app.example.com/callback"
     ALICE = User.objects.create_superuser("alice", "alice@example.com", PASSWORD)

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import time_machine
 from django.utils import timezone
+from joserfc.jwk import OctKey
 from pytest_django import Settings
 
 from oauth_service.models import Client, Once, TrustedIssuer
-from oauth_service.protocol.jwt import ASYMMETRIC
+from oauth_service.protocol.jwt import ASYMMETRIC, MACS
 from tests.assertions import ASSERTION_TYPE, ISSUER, Signer, key_for, signed
 from tests.clauses import clause
 from tests.guide import SECRET, Guide, basic
@@ -37,6 +38,12 @@ def registered(guide: Guide, algorithm: str = "ES256", **columns: Any) -> Signer
 def signer(guide: Guide) -> Signer:
     """The guide's client, which signs."""
     return registered(guide)
+
+
+@pytest.fixture(params=["private_key_jwt", "client_secret_jwt"])
+def asserter(request: pytest.FixtureRequest, guide: Guide) -> Signer:
+    """The guide's client, whose assertions have a signature, or a MAC: the rules are the same."""
+    return registered(guide) if request.param == "private_key_jwt" else Signer.by_secret(guide.client)
 
 
 def exchange(guide: Guide, proof: dict[str, Any], **changes: str) -> Any:
@@ -73,10 +80,10 @@ def test_a_client_authenticates_by_a_jwt_of_its_own(
 @clause("RFC 7523", "2.2")
 @clause("RFC 7521", "4.2")
 @EVERYWHERE
-def test_client_id_is_unnecessary_but_must_be_the_same(guide: Guide, signer: Signer, send: Exchange) -> None:
+def test_client_id_is_unnecessary_but_must_be_the_same(guide: Guide, asserter: Signer, send: Exchange) -> None:
     """ "If present, the value [...] MUST identify the same client as is identified by the client assertion." """
-    assert send(guide, signer.proof() | {"client_id": signer.name}).status_code == 200
-    assert refusal_of(send(guide, signer.proof() | {"client_id": "another"})) == (400, "invalid_request")
+    assert send(guide, asserter.proof() | {"client_id": asserter.name}).status_code == 200
+    assert refusal_of(send(guide, asserter.proof() | {"client_id": "another"})) == (400, "invalid_request")
 
 
 @clause("RFC 7523", "2.2")
@@ -96,18 +103,18 @@ def test_client_id_is_unnecessary_but_must_be_the_same(guide: Guide, signer: Sig
     ids=["another type", "no type", "no assertion", "a secret besides"],
 )
 def test_exactly_one_assertion_of_the_one_type(
-    guide: Guide, signer: Signer, send: Exchange, changes: dict[str, str], refusal: tuple[int, str]
+    guide: Guide, asserter: Signer, send: Exchange, changes: dict[str, str], refusal: tuple[int, str]
 ) -> None:
     """client_assertion_type and client_assertion are both REQUIRED; RFC 6749 section 2.3: one method a request."""
-    assert refusal_of(send(guide, signer.proof() | changes)) == refusal
+    assert refusal_of(send(guide, asserter.proof() | changes)) == refusal
 
 
 @clause("RFC 7523", "2.2")
 @clause("RFC 7521", "4.2")
-def test_no_header_beside_an_assertion(guide: Guide, signer: Signer) -> None:
+def test_no_header_beside_an_assertion(guide: Guide, asserter: Signer) -> None:
     """ "The client MUST NOT include more than one client authentication method" (section 4.2.1 reports it)."""
-    authorization = basic(signer.name, SECRET)
-    response = guide.exchange(guide.code(), authorization=authorization, **NO_SECRET, **signer.proof())
+    authorization = basic(asserter.name, SECRET)
+    response = guide.exchange(guide.code(), authorization=authorization, **NO_SECRET, **asserter.proof())
     assert refusal_of(response) == (400, "invalid_request")
 
 
@@ -150,9 +157,9 @@ WRONG: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
 @clause("RFC 7521", "5.2")
 @EVERYWHERE
 @pytest.mark.parametrize("case", WRONG)
-def test_each_claim_is_held_against_what_it_must_be(guide: Guide, signer: Signer, send: Exchange, case: str) -> None:
+def test_each_claim_is_held_against_what_it_must_be(guide: Guide, asserter: Signer, send: Exchange, case: str) -> None:
     """Rules 1 to 7: iss and sub are the client_id, aud is this server alone, exp is there and near, nbf and iat are past."""
-    assert refusal_of(send(guide, signer.proof(**WRONG[case][1]()))) == (401, "invalid_client")
+    assert refusal_of(send(guide, asserter.proof(**WRONG[case][1]()))) == (401, "invalid_client")
     assert Once.objects.count() == 0
 
 
@@ -170,46 +177,46 @@ def test_each_claim_is_held_against_what_it_must_be(guide: Guide, signer: Signer
     ],
     ids=str,
 )
-def test_what_the_rules_let_pass(guide: Guide, signer: Signer, send: Exchange, changes: dict[str, Any]) -> None:
+def test_what_the_rules_let_pass(guide: Guide, asserter: Signer, send: Exchange, changes: dict[str, Any]) -> None:
     """ "[...] subject to allowable clock skew between systems"; rule 8: "may contain other claims"."""
     moments: dict[str, Any] = {
         name: late(value) if name in ("exp", "iat", "nbf") and value is not None else value
         for name, value in changes.items()
     }
-    assert send(guide, signer.proof(**moments)).status_code == 200
+    assert send(guide, asserter.proof(**moments)).status_code == 200
 
 
 @clause("RFC 7523", "3")
 @EVERYWHERE
 @pytest.mark.parametrize("aud", [ISSUER, TOKEN_ENDPOINT, [TOKEN_ENDPOINT], [ISSUER, "https://other.example"]], ids=str)
 def test_older_audiences_pass_where_the_setting_says_so(
-    guide: Guide, signer: Signer, settings: Settings, send: Exchange, aud: Any
+    guide: Guide, asserter: Signer, settings: Settings, send: Exchange, aud: Any
 ) -> None:
     """Rule 3: "The token endpoint URL of the authorization server MAY be used as a value for an "aud" element"."""
     settings.OAUTH_SERVICE_ASSERTIONS_FOR_TOKEN_ENDPOINT = True
-    assert send(guide, signer.proof(aud=aud)).status_code == 200
-    assert refusal_of(send(guide, signer.proof(aud=["https://other.example", 7]))) == (401, "invalid_client")
+    assert send(guide, asserter.proof(aud=aud)).status_code == 200
+    assert refusal_of(send(guide, asserter.proof(aud=["https://other.example", 7]))) == (401, "invalid_client")
 
 
 @clause("RFC 7523", "3")
 @clause("OpenID Connect Core", "9")
 @EVERYWHERE
-def test_an_assertion_is_good_once(guide: Guide, signer: Signer, send: Exchange) -> None:
+def test_an_assertion_is_good_once(guide: Guide, asserter: Signer, send: Exchange) -> None:
     """Rule 7, jti: "The authorization server MAY ensure that JWTs are not replayed". OpenID Connect: "MUST only be used once"."""
-    proof = signer.proof()
+    proof = asserter.proof()
     assert send(guide, proof).status_code == 200
     assert refusal_of(send(guide, proof)) == (401, "invalid_client")
     assert refusal_of(revoke(guide, proof)) == (401, "invalid_client")
 
 
 @clause("RFC 7523", "3")
-def test_a_replay_is_refused_as_long_as_the_assertion_lives(guide: Guide, signer: Signer) -> None:
+def test_a_replay_is_refused_as_long_as_the_assertion_lives(guide: Guide, asserter: Signer) -> None:
     """The sweep does not take the memory of it before its time, leeway included."""
     from oauth_service.models import purge
 
     start = timezone.now()
     with time_machine.travel(start, tick=False):
-        proof = signer.proof(exp=start.timestamp() + 60)
+        proof = asserter.proof(exp=start.timestamp() + 60)
         assert revoke(guide, proof).status_code == 200
     for seconds in (0, 59, 61, 119, 121):
         with time_machine.travel(start + timedelta(seconds=seconds), tick=False):
@@ -240,9 +247,9 @@ def _another() -> Any:
 @pytest.mark.parametrize(
     "header", [{"kid": None}, {"typ": None}, {"typ": "client-authentication+jwt"}, {"typ": "jwt"}], ids=str
 )
-def test_headers_that_pass(guide: Guide, signer: Signer, send: Exchange, header: dict[str, Any]) -> None:
+def test_headers_that_pass(guide: Guide, asserter: Signer, send: Exchange, header: dict[str, Any]) -> None:
     """kid is a hint; typ may be absent, as it is with older clients."""
-    assert send(guide, signer.proof(header=header)).status_code == 200
+    assert send(guide, asserter.proof(header=header)).status_code == 200
 
 
 @clause("RFC 7523", "3")
@@ -348,12 +355,12 @@ def test_an_assertion_is_taken_only_from_who_registered_for_it(guide: Guide, sen
 @EVERYWHERE
 @pytest.mark.parametrize("way", ["body", "Basic", "nothing"])
 def test_no_other_way_is_taken_from_who_registered_for_it(
-    guide: Guide, signer: Signer, send: Exchange, way: str
+    guide: Guide, asserter: Signer, send: Exchange, way: str
 ) -> None:
     """A secret that it once had is no way in any more (RFC 9700 section 2.5)."""
-    proof = {"client_id": signer.name} | ({"client_secret": SECRET} if way == "body" else {})
+    proof = {"client_id": asserter.name} | ({"client_secret": SECRET} if way == "body" else {})
     if way == "Basic":
-        response = guide.exchange(guide.code(), authorization=basic(signer.name, SECRET), **NO_SECRET)
+        response = guide.exchange(guide.code(), authorization=basic(asserter.name, SECRET), **NO_SECRET)
     else:
         response = send(guide, proof)
     assert refusal_of(response) == (401, "invalid_client")
@@ -362,9 +369,10 @@ def test_no_other_way_is_taken_from_who_registered_for_it(
 @clause("RFC 7523", "2.2")
 @clause("RFC 7521", "4.2.1")
 @EVERYWHERE
-def test_whatever_is_wrong_the_client_hears_one_sentence(guide: Guide, signer: Signer, send: Exchange) -> None:
+def test_whatever_is_wrong_the_client_hears_one_sentence(guide: Guide, asserter: Signer, send: Exchange) -> None:
     """ "error [...] MUST be "invalid_client" "; nobody learns by it whether a client exists."""
-    wrong = [signer.proof(aud="x"), signer.proof(key=_another()), Signer("nobody").proof()]
+    stranger = OctKey.generate_key(512) if asserter.algorithm == "HS256" else _another()
+    wrong = [asserter.proof(aud="x"), asserter.proof(key=stranger), Signer("nobody").proof()]
     said = {send(guide, proof).json()["error_description"] for proof in wrong}
     assert said == {"client authentication failed"}
 
@@ -372,13 +380,13 @@ def test_whatever_is_wrong_the_client_hears_one_sentence(guide: Guide, signer: S
 @clause("RFC 7523", "2.2")
 @clause("RFC 7521", "4.2")
 @EVERYWHERE
-def test_a_deactivated_and_a_public_client_do_not_get_in(guide: Guide, signer: Signer, send: Exchange) -> None:
+def test_a_deactivated_and_a_public_client_do_not_get_in(guide: Guide, asserter: Signer, send: Exchange) -> None:
     """Whatever they sign, and nothing is used up by it."""
     code = guide.code()
     Client.objects.update(client_type="public")
-    assert refusal_of(revoke(guide, signer.proof())) == (401, "invalid_client")
+    assert refusal_of(revoke(guide, asserter.proof())) == (401, "invalid_client")
     Client.objects.update(client_type="confidential", is_active=False)
-    assert refusal_of(guide.exchange(code, **NO_SECRET, **signer.proof())) == (401, "invalid_client")
+    assert refusal_of(guide.exchange(code, **NO_SECRET, **asserter.proof())) == (401, "invalid_client")
     assert Once.objects.count() == 0
 
 
@@ -388,8 +396,8 @@ def test_a_deactivated_and_a_public_client_do_not_get_in(guide: Guide, signer: S
 def test_the_metadata_names_method_and_algorithms(guide: Guide, endpoint: str) -> None:
     """ "REQUIRED if [...] private_key_jwt"; "The value none MUST NOT be used." """
     document = guide.server.get("/.well-known/oauth-authorization-server").json()
-    assert "private_key_jwt" in document[f"{endpoint}_endpoint_auth_methods_supported"]
-    assert document[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] == list(ASYMMETRIC)
+    assert {"private_key_jwt", "client_secret_jwt"} <= set(document[f"{endpoint}_endpoint_auth_methods_supported"])
+    assert document[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] == [*ASYMMETRIC, *MACS]
     assert ASSERTION_TYPE.endswith("jwt-bearer")
 
 

@@ -7,7 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from oauth_service.models import Client
-from oauth_service.protocol.jwt import ASYMMETRIC
+from oauth_service.protocol.jwt import ASYMMETRIC, MACS
 from tests.assertions import Signer
 from tests.clauses import clause
 from tests.guide import REDIRECT_URI, SECRET, Guide, basic
@@ -16,7 +16,7 @@ from tests.specs.appendix_b import CHALLENGE, CHALLENGED, VERIFIER
 from tests.specs.public import PublicGuide
 
 PATH = "/.well-known/oauth-authorization-server"
-METHODS = ["client_secret_basic", "client_secret_post", "none", "private_key_jwt"]
+METHODS = ["client_secret_basic", "client_secret_post", "none", "private_key_jwt", "client_secret_jwt"]
 
 
 def metadata(guide: Guide) -> dict[str, Any]:
@@ -52,8 +52,8 @@ def test_the_document_word_for_word(guide: Guide) -> None:
         ],
         "token_endpoint_auth_methods_supported": METHODS,
         "revocation_endpoint_auth_methods_supported": METHODS,
-        "token_endpoint_auth_signing_alg_values_supported": list(ASYMMETRIC),
-        "revocation_endpoint_auth_signing_alg_values_supported": list(ASYMMETRIC),
+        "token_endpoint_auth_signing_alg_values_supported": [*ASYMMETRIC, *MACS],
+        "revocation_endpoint_auth_signing_alg_values_supported": [*ASYMMETRIC, *MACS],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
     }
@@ -139,17 +139,16 @@ def as_method(guide: Guide, method: str) -> tuple[dict[str, str], str]:
             signer = Signer(guide.client.client_id)
             Client.objects.filter(pk=guide.client.pk).update(token_endpoint_auth_method=method, jwks=signer.jwks)
             return signer.proof(), ""
+        case "client_secret_jwt":
+            return Signer.by_secret(guide.client).proof(), ""
         case _:
-            kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-            return {
-                "client_id": guide.client.client_id,
-                "client_assertion": "eyJhbGciOiJIUzI1NiJ9.e30.x",
-                "client_assertion_type": kind,
-            }, ""
+            kind = "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"
+            client_id = guide.client.client_id
+            return {"client_id": client_id, "client_assertion": "x", "client_assertion_type": kind}, ""
 
 
 @clause("RFC 8414", "2")
-@pytest.mark.parametrize("method", [*METHODS, "client_secret_jwt"])
+@pytest.mark.parametrize("method", [*METHODS, "saml2_bearer"])
 @pytest.mark.parametrize("name", ["token", "revocation"])
 def test_a_way_to_authenticate_works_if_it_is_named(guide: Guide, public: PublicGuide, name: str, method: str) -> None:
     """token_endpoint_auth_methods_supported and revocation_endpoint_auth_methods_supported, and nothing besides."""

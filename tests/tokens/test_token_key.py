@@ -18,6 +18,7 @@ from oauth_service.protocol.parameters import Parameters
 from oauth_service.protocol.sealed import JwtId
 from oauth_service.tokens import keys
 from oauth_service.watch.doctor import facts
+from tests.assertions import Signer
 from tests.device.actors import Device, new_tv_app
 from tests.guide import Guide
 
@@ -94,6 +95,17 @@ def user_code(guide: Guide) -> Callable[[], bool]:
     return lambda: devices.find(begun["user_code"], user_id=guide.alice.pk, now=timezone.now()) is not None
 
 
+def client_secret(guide: Guide) -> Callable[[], bool]:
+    """Whether a MAC of a client is verified with its secret."""
+    signer = Signer.by_secret(guide.client)
+
+    def is_verified() -> bool:
+        proof: dict[str, Any] = {"client_id": "", "client_secret": "", **signer.proof()}
+        return bool(guide.revoke("AT_unknown", **proof).status_code == 200)
+
+    return is_verified
+
+
 def introspected(guide: Guide) -> Callable[[], bool]:
     """Whether introspection knows a refresh token."""
     token = guide.tokens()["refresh_token"]
@@ -117,7 +129,7 @@ def jwt_access_token(guide: Guide) -> Callable[[], bool]:
 
 
 SEALED = (
-    *(introspected, jwt_access_token),
+    *(introspected, jwt_access_token, client_secret),
     *(code, access_token, refresh_token, revocation, way_through_our_pages, signing_key, used_assertion),
     *(device_code, user_code),
 )
@@ -189,6 +201,7 @@ def test_every_use_of_the_token_key_is_among_those_tried() -> None:
         "grant_types/authorization_code.py",  # code
         "grant_types/device_code.py",  # device_code
         "grant_types/refresh_token.py",  # refresh_token
+        "models/client_secret.py",  # client_secret
         "models/once.py",  # used_assertion
         "tokens/access_token.py",  # access_token
         "tokens/exchanged.py",  # access_token: sealed in the same way

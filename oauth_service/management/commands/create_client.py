@@ -2,6 +2,7 @@
 
 import secrets
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,7 +19,7 @@ from oauth_service.management.output import write_json
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Client
 from oauth_service.outbound.documents import DocumentUnavailable
-from oauth_service.protocol import client_authentication, pkce
+from oauth_service.protocol import client_assertion, pkce
 from oauth_service.watch.doctor import facts, registration
 from oauth_service.web.reports import nothing_reported
 
@@ -44,11 +45,10 @@ class Command(RecordedCommand):
     @nothing_reported()
     def handle(self, *args: Any, **options: Any) -> None:
         client = self._client(options)
-        secret = client_authentication.new_secret() if client.uses_secret else ""
-        client.secret_hash = client_authentication.hash_of(secret) if secret else ""
         clients.refuse_faults(client, key_sets.fault_of_client)
         if fault := sector.fault_of(client):
             raise CommandError(f"--sector-identifier-uri: {fault}")
+        secret = client.make_secret() if client.uses_secret else ""
         client.save(force_insert=True)
         self.announce("added", "client", object_id=client.pk, client_id=client.client_id, changes=clients.told(client))
         self._fetch_logo(client)
@@ -105,7 +105,7 @@ class Command(RecordedCommand):
         self.stdout.write(f"client_id      {client.client_id}")
         if secret:
             self.stdout.write(f"client_secret  {secret}")
-            self.stdout.write("The secret is shown this once. Only its hash is kept.")
+            self.stdout.write(clients.how_secret_is_kept(client))
         if client.may_use("authorization_code"):
             self.stdout.write(f"\n{_first_steps(client)}")
         elif client.may_use("client_credentials"):
@@ -126,26 +126,43 @@ def _first_steps(client: Client) -> str:
         "code_challenge": pkce.challenge_of(verifier),
         "code_challenge_method": "S256",
     }
+    option, credentials = _credentials(client)
     fields = {
         "grant_type": "authorization_code",
         "code": "THE_CODE",
         "redirect_uri": redirect_uri,
         "code_verifier": verifier,
-        "client_id": client.client_id,
-    } | ({} if client.is_public else {"client_secret": "THE_SECRET"})
-    data = " \\\n".join(f"    --data-urlencode {name}='{value}'" for name, value in fields.items())
+    } | credentials
     return (
         "To try it, open this address and allow what it asks for:\n\n"
         f"{base}{reverse('oauth_service:authorise')}?{urlencode(question)}\n\n"
         f"You are sent to {redirect_uri}, with a code in the address. Exchange it within a minute:\n\n"
-        f"curl {base}{reverse('oauth_service:token')} \\\n{data}"
+        f"curl {base}{reverse('oauth_service:token')} \\\n{option}{_data(fields)}"
     )
 
 
 def _first_token(client: Client) -> str:
     """How a client gets a token of its own by hand."""
     url = f"{conf.ISSUER() or 'http://localhost:8000'}{reverse('oauth_service:token')}"
-    return (
-        f"To try it:\n\ncurl {url} \\\n    --user {client.client_id}:THE_SECRET \\\n"
-        "    --data-urlencode grant_type=client_credentials"
-    )
+    option, credentials = _credentials(client)
+    fields = {"grant_type": "client_credentials"} | credentials
+    return f"To try it:\n\ncurl {url} \\\n{option}{_data(fields)}"
+
+
+def _data(fields: Mapping[str, str]) -> str:
+    return " \\\n".join(f"    --data-urlencode {name}='{value}'" for name, value in fields.items())
+
+
+def _credentials(client: Client) -> tuple[str, dict[str, str]]:
+    """What a client authenticates with by hand, as it is registered: an option of curl, and fields of the form."""
+    name = {"client_id": client.client_id}
+    if client.is_public:
+        return "", name
+    match client.token_endpoint_auth_method:
+        case Client.AuthenticationMethod.CLIENT_SECRET_BASIC:
+            return f"    --user {client.client_id}:THE_SECRET \\\n", {}
+        case Client.AuthenticationMethod.PRIVATE_KEY_JWT | Client.AuthenticationMethod.CLIENT_SECRET_JWT:
+            kind = client_assertion.ASSERTION_TYPE
+            return "", name | {"client_assertion_type": kind, "client_assertion": "THE_JWT"}
+        case _secret_in_the_body:
+            return "", name | {"client_secret": "THE_SECRET"}

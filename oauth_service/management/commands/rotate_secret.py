@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from oauth_service.clients import key_sets
 from oauth_service.management import clients
 from oauth_service.management.output import write_json
 from oauth_service.management.recorded import RecordedCommand
@@ -38,6 +39,8 @@ class Command(RecordedCommand):
             raise CommandError(f"{client.client_id} is a public client: it has no secret.")
         if not client.uses_secret:
             raise CommandError(f"{client.client_id} signs with a key of its own: it has no secret.")
+        if client.seals_secret and not key_sets.is_available():
+            raise CommandError("Install django-oauth-service[oidc] first: it encrypts the secret.")
         secret = "" if options["end_previous"] else Client.objects.rotate_secret(client)
         if options["at_once"] or options["end_previous"]:
             Client.objects.end_previous_secret(client)
@@ -52,7 +55,7 @@ class Command(RecordedCommand):
             return
         if secret:
             self.stdout.write(f"client_secret  {secret}")
-            self.stdout.write("The secret is shown this once. Only its hash is kept.")
+            self.stdout.write(clients.how_secret_is_kept(client))
         self.stdout.write(
             "The secret before it is good until you run this command with --end-previous."
             if client.previous_secret_hash

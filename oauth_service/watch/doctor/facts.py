@@ -14,9 +14,10 @@ from django.db import connections, models
 from django.urls import reverse
 from django.utils import timezone
 
-from ... import conf, database
+from ... import conf, database, encryption
 from ...guard import failure_counts
 from ...models import AuditEvent, Client, Consent, Delivery, Grant, Resource
+from ...models.client_secret import open_secret
 from ...models.purge import swept
 from ...protocol import address, client_authentication, token_exchange
 from ...protocol.errors import TemporarilyUnavailable
@@ -150,9 +151,10 @@ def registration_of(client: Client, *, has_consents: bool) -> Registration:
         scope=tuple(client.scope.split()),
         grant_types=tuple(client.grant_types.split()),
         uses_secret=client.uses_secret,
-        has_secret=bool(newest),
+        has_secret=client.secret_count > 0,
         has_chosen_secret=bool(newest) and not client_authentication.is_server_made(newest),
         has_previous_secret=bool(client.previous_secret_hash),
+        **_of_sealed_secret(client),
         has_consents=has_consents,
         created_at=client.created_at,
         has_own_scope=bool(client.client_credentials_scope),
@@ -162,6 +164,13 @@ def registration_of(client: Client, *, has_consents: bool) -> Registration:
             and not conf.EXCHANGE_POLICY()
         ),
     )
+
+
+def _of_sealed_secret(client: Client) -> dict[str, bool]:
+    if not client.sealed_secret or not encryption.is_available():
+        return {}
+    secret, is_of_earlier_key = open_secret(bytes(client.sealed_secret), client.client_id)
+    return {"is_unreadable": not secret, "is_of_earlier_key": is_of_earlier_key}
 
 
 def of_servers(urls: Sequence[str], *, timeout: float, now: datetime) -> Iterator[Server]:

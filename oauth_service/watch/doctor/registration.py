@@ -18,7 +18,8 @@ class Registration:
     A client as it is registered.
 
     has_chosen_secret says that a person chose it; has_own_scope that it has another scope for client credentials; exchanges that
-    it may exchange tokens, and no policy is set. scope and grant_types are those that the server knows too or not.
+    it may exchange tokens, and no policy is set. is_unreadable and is_of_earlier_key are about a secret that is kept encrypted.
+    scope and grant_types are those that the server knows too or not.
     """
 
     client_id: str
@@ -37,6 +38,8 @@ class Registration:
     created_at: datetime
     has_own_scope: bool = True
     exchanges: bool = False
+    is_unreadable: bool = False
+    is_of_earlier_key: bool = False
 
 
 def findings(
@@ -81,6 +84,20 @@ def _of_secrets(client: Registration) -> Iterator[Finding]:
             "It is confidential, but has no secret.",
             why="Every token request of it is refused.",
             remedy="Give it a secret in the admin, or make it public if it runs where no secret can be kept.",
+        )
+    if client.is_unreadable:
+        yield warning(
+            "client-secret-unreadable",
+            "Its secret was encrypted under a token key that this server has not.",
+            why="None of its assertions can be verified (client_secret_jwt): every request of it is refused.",
+            remedy="Add the earlier key to OAUTH_SERVICE_TOKEN_KEY_FALLBACKS, or rotate the secret.",
+        )
+    if client.is_of_earlier_key:
+        yield note(
+            "client-secret-under-earlier-key",
+            "Its secret is encrypted under an earlier token key.",
+            why="It is encrypted anew when the client next authenticates (client_secret_jwt); without the fallback it is lost.",
+            remedy="Keep the fallback until then, or rotate the secret.",
         )
     if client.has_chosen_secret:
         yield warning(

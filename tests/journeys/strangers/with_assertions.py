@@ -1,4 +1,7 @@
-"""A web application made with Authlib that signs with a key of its own: PrivateKeyJWT at the token and revocation endpoints."""
+"""
+A web application made with Authlib that authenticates by assertions at the token and revocation endpoints: PrivateKeyJWT with
+a key of its own, or ClientSecretJWT with its secret.
+"""
 
 import json
 import sys
@@ -7,7 +10,7 @@ import time
 from authlib.common.security import generate_token
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session
-from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from authlib.oauth2.rfc7523 import ClientSecretJWT, PrivateKeyJWT
 from joserfc.jwk import import_key
 
 from tests.journeys.strangers.browser import Browser
@@ -17,13 +20,15 @@ from tests.journeys.strangers.report import tell
 def main() -> None:
     """Authorise, exchange, ask, refresh, revoke; print what came."""
     registered = json.load(sys.stdin)
+    by_secret = "client_secret" in registered
+    method = "client_secret_jwt" if by_secret else "private_key_jwt"
     session = OAuth2Session(
         registered["client_id"],
-        import_key(registered["private_key"]),
+        registered["client_secret"] if by_secret else import_key(registered["private_key"]),
         redirect_uri=registered["redirect_uri"],
         scope="user profile",
-        token_endpoint_auth_method="private_key_jwt",
-        revocation_endpoint_auth_method="private_key_jwt",
+        token_endpoint_auth_method=method,
+        revocation_endpoint_auth_method=method,
         code_challenge_method="S256",
     )
     session.trust_env = False
@@ -32,7 +37,8 @@ def main() -> None:
     def sign_for_the_next_request() -> None:
         # Its own default is an hour; and it keeps the jti in the claims that it is given.
         claims = {"exp": int(time.time()) + 60}
-        session.register_client_auth_method(PrivateKeyJWT(issuer, claims=claims, alg=registered["alg"]))
+        kind = ClientSecretJWT if by_secret else PrivateKeyJWT
+        session.register_client_auth_method(kind(issuer, claims=claims, alg=registered["alg"]))
 
     server = session.get(f"{issuer}/.well-known/oauth-authorization-server", withhold_token=True).json()
     code_verifier = generate_token(64)

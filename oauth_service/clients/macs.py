@@ -1,0 +1,33 @@
+"""MACs of clients, verified with their secrets (client_secret_jwt: OpenID Connect Core section 9, RFC 7523 section 2.2)."""
+
+from ..models import Client, ClientRow
+from ..models.client_secret import open_secret
+from ..protocol.jwt import InvalidJWT, UnverifiedJWT
+
+
+def verify(jwt: UnverifiedJWT, client: ClientRow) -> None:
+    """
+    Hold the MAC of a JWT against the secrets of the client that must have made it. Its algorithm was judged before.
+
+    One statement. A secret that an earlier token key has encrypted is encrypted anew, since that key will go.
+
+    Raises:
+        InvalidJWT: none of its secrets has made it, or none can be read.
+    """
+    from ..tokens import jwk_set
+
+    found = Client.objects.sealed_secrets(client)
+    unreadable = 0
+    for sealed in found:
+        secret, is_of_earlier_key = open_secret(sealed, client.client_id)
+        if not secret:
+            unreadable += 1
+        elif jwk_set.has_mac(jwt, secret):
+            if is_of_earlier_key:
+                Client.objects.seal_again(client, sealed, secret)
+            return
+    if not found:
+        raise InvalidJWT("no secret of it can be read, as none was kept encrypted: rotate it")
+    if unreadable == len(found):
+        raise InvalidJWT("its secret was encrypted under another token key: rotate it")
+    raise InvalidJWT("the MAC is that of no secret of the client")
