@@ -1,1 +1,1 @@
-"""The nine steps of the lifecycle guide: recorded, written down as the guide writes them, and played."""
+"""The nine steps of the lifecycle guide, and other ways to get tokens: played, checked, and written down as the guide does it."""

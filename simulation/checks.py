@@ -121,10 +121,100 @@ def refuses_access(stage: Stage, step: int, exchange: Exchange, *, error: str) -
 
 def refuses_grant(stage: Stage, step: int, exchange: Exchange) -> None:
     """400 invalid_grant, and nothing to cache (RFC 6749 section 5.2)."""
+    refuses(stage, step, exchange, error="invalid_grant")
+
+
+def refuses(stage: Stage, step: int, exchange: Exchange, *, error: str) -> None:
+    """400 with an error code, and nothing to cache (RFC 6749 section 5.2)."""
     answers(stage, step, exchange, 400, "Bad Request")
     is_not_cached(stage, step, exchange)
-    error = json_object(stage, step, exchange).get("error")
-    stage.hold(step, error == "invalid_grant", expected='error is "invalid_grant"', came=json.dumps(error))
+    came = json_object(stage, step, exchange).get("error")
+    stage.hold(step, came == error, expected=f'error is "{error}"', came=json.dumps(came))
+
+
+def refuses_client(stage: Stage, step: int, exchange: Exchange) -> None:
+    """401 invalid_client with a Basic challenge (RFC 6749 section 5.2)."""
+    answers(stage, step, exchange, 401, "Unauthorized")
+    is_not_cached(stage, step, exchange)
+    came = json_object(stage, step, exchange).get("error")
+    stage.hold(step, came == "invalid_client", expected='error is "invalid_client"', came=json.dumps(came))
+    challenge = exchange.header("WWW-Authenticate")
+    stage.hold(
+        step, challenge.startswith("Basic "), expected="WWW-Authenticate: Basic", came=challenge or "no challenge"
+    )
+
+
+def issues_access_token(
+    stage: Stage, step: int, exchange: Exchange, *, scope: str, more: frozenset[str] = frozenset()
+) -> dict[str, object]:
+    """
+    A token answer (RFC 6749 section 5.1).
+
+    Args:
+        scope: all that it has to allow, in any order.
+        more: members besides access_token, token_type, expires_in and scope.
+
+    Returns:
+        its members.
+    """
+    answers(stage, step, exchange, 200, "OK")
+    is_not_cached(stage, step, exchange)
+    members = json_object(stage, step, exchange)
+    wanted = ["access_token", "token_type", "expires_in", "scope", *sorted(more)]
+    has_exactly(stage, step, members, wanted)
+    _token(stage, step, members, "access_token", "AT_")
+    if "refresh_token" in more:
+        _token(stage, step, members, "refresh_token", "RT_")
+    kind, seconds = members["token_type"], members["expires_in"]
+    stage.hold(step, kind == "Bearer", expected='token_type is "Bearer"', came=json.dumps(kind))
+    whole = type(seconds) is int and seconds > 0
+    stage.hold(step, whole, expected="expires_in is a whole number of seconds", came=json.dumps(seconds))
+    is_scope(stage, step, members, scope)
+    return members
+
+
+def has_exactly(stage: Stage, step: int, members: dict[str, object], wanted: list[str]) -> None:
+    """A JSON object has these members and no other."""
+    exactly = set(members) == set(wanted)
+    stage.hold(step, exactly, expected=f"exactly {', '.join(wanted)}", came=", ".join(members) or "no members")
+
+
+def is_scope(stage: Stage, step: int, members: dict[str, object], scope: str) -> None:
+    """The member scope is this one; its order says nothing (RFC 6749 section 3.3)."""
+    came = members["scope"]
+    same = isinstance(came, str) and sorted(came.split()) == sorted(scope.split())
+    stage.hold(step, same, expected=f'scope is "{scope}"', came=json.dumps(came))
+
+
+def is_inactive(stage: Stage, step: int, exchange: Exchange) -> None:
+    """An introspection answer that tells nothing (RFC 7662 section 2.2)."""
+    answers(stage, step, exchange, 200, "OK")
+    is_not_cached(stage, step, exchange)
+    members = json_object(stage, step, exchange)
+    stage.hold(
+        step, members == {"active": False}, expected='exactly {"active": false}', came=", ".join(members) or "{}"
+    )
+
+
+def is_active(stage: Stage, step: int, exchange: Exchange, **expected: object) -> dict[str, object]:
+    """
+    An introspection answer about a good token (RFC 7662 section 2.2).
+
+    Args:
+        expected: members and their values.
+
+    Returns:
+        all of its members.
+    """
+    answers(stage, step, exchange, 200, "OK")
+    is_not_cached(stage, step, exchange)
+    members = json_object(stage, step, exchange)
+    came = members.get("active")
+    stage.hold(step, came is True, expected="active is true", came=json.dumps(came))
+    for name, value in expected.items():
+        came = members.get(name)
+        stage.hold(step, came == value, expected=f"{name} is {json.dumps(value)}", came=json.dumps(came))
+    return members
 
 
 def is_not_cached(stage: Stage, step: int, exchange: Exchange) -> None:

@@ -1,4 +1,4 @@
-"""A run of the lifecycle as a Markdown document: a sequence diagram, then each message in the guide's notation."""
+"""A run as a Markdown document: a sequence diagram, then each message in the guide's notation."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -6,25 +6,26 @@ from urllib.parse import urlsplit
 
 from simulation.exchange import Exchange
 from simulation.notation import mask, request_text, response_text
-from simulation.steps import STEPS
+from simulation.steps import GUIDE, Flow
 
 
-def markdown(exchanges: Sequence[Exchange], *, reveal: bool = False) -> str:
+def markdown(exchanges: Sequence[Exchange], *, flow: Flow = GUIDE, reveal: bool = False) -> str:
     """
     The exchanges in the order in which they happened.
 
     Args:
         exchanges: a run, or what there is of it.
+        flow: what was played.
         reveal: show tokens and secrets as they are.
     """
-    lines = ["# The OAuth 2.0 lifecycle, as it happened", ""]
+    lines = [f"# {flow.title}, as it happened", ""]
     if exchanges:
         lines += [f"{len(exchanges)} exchanges, from {exchanges[0].started_at:%Y-%m-%d %H:%M:%S %Z}.", ""]
-    lines += ["```mermaid", *_diagram(exchanges), "```", ""]
+    lines += ["```mermaid", *_diagram(exchanges, flow), "```", ""]
     shown_step = 0
-    for number, heading, text in _messages(exchanges):
+    for number, heading, text in _messages(exchanges, flow):
         if number != shown_step:
-            step = STEPS[number - 1]
+            step = flow.step(number)
             lines += [f"## Step {number}: {step.title}", "", f"{step.proves} ({step.rfc})", ""]
             shown_step = number
         if heading:
@@ -33,15 +34,15 @@ def markdown(exchanges: Sequence[Exchange], *, reveal: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _messages(exchanges: Iterable[Exchange]) -> Iterator[tuple[int, str, str]]:
+def _messages(exchanges: Iterable[Exchange], flow: Flow) -> Iterator[tuple[int, str, str]]:
     """Every message with its step; the heading of a response is that of its request."""
     for exchange in exchanges:
         milliseconds = exchange.elapsed.total_seconds() * 1000
         yield exchange.step, f"{exchange.title} ({milliseconds:.0f} ms)", request_text(exchange)
-        yield exchange.response_step, "", response_text(exchange)
+        yield flow.step_of_answer(exchange), "", response_text(exchange)
 
 
-def _diagram(exchanges: Iterable[Exchange]) -> Iterator[str]:
+def _diagram(exchanges: Iterable[Exchange], flow: Flow) -> Iterator[str]:
     yield "sequenceDiagram"
     names: dict[str, str] = {}
     arrows: list[str] = []
@@ -51,7 +52,9 @@ def _diagram(exchanges: Iterable[Exchange]) -> Iterator[str]:
         )
         request = f"{exchange.step}. {exchange.method} {urlsplit(exchange.url).path or '/'}"
         response = (
-            f"{exchange.response_step}. {exchange.status} {exchange.reason}" if exchange.status else "no response"
+            f"{flow.step_of_answer(exchange)}. {exchange.status} {exchange.reason}"
+            if exchange.status
+            else "no response"
         )
         arrows += [f"{sender}->>{receiver}: {_label(request)}", f"{receiver}-->>{sender}: {_label(response)}"]
     yield from (f"    participant {alias} as {_label(party)}" for party, alias in names.items())

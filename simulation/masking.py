@@ -33,7 +33,7 @@ INPUT_VALUE = re.compile(
     re.IGNORECASE,
 )
 # Wherever else it stands: our own tokens carry a prefix by which they are known.
-PREFIX = "AT_|RT_|SPL__"
+PREFIX = "AT_|RT_|SPL__|DC_"
 PREFIXED = re.compile(rf"(?<![A-Za-z0-9])(?:{PREFIX})[A-Za-z0-9_.~-]{{8,}}")
 SHORTENED = re.compile(rf"(?:{PREFIX})?[\w.~-]{{4}}\.{{3}}[\w.~-]{{4}}")
 

@@ -37,8 +37,13 @@ def follow(stage: Stage, step: int, title: str, exchange: Exchange) -> Exchange:
     return exchange
 
 
-def sign_in(script: Script, stage: Stage, step: int, page: Exchange) -> Exchange:
-    """Fill the sign-in page in; how the authorization request goes on: the consent page, or a redirect to the app."""
+def sign_in(script: Script, stage: Stage, step: int, page: Exchange, *, url: str = "") -> Exchange:
+    """
+    Fill the sign-in page in; how the request goes on: with the consent page, or with a redirect to the app.
+
+    Args:
+        url: which request that was; the script's authorization request by default.
+    """
     checks.answers(stage, step, page, 200, "OK")
     forms = forms_of(page.response_body)
     form = stage.find(
@@ -55,8 +60,8 @@ def sign_in(script: Script, stage: Stage, step: int, page: Exchange) -> Exchange
     goes_on = follow(stage, step, "The same request goes on", signed_in)
     stage.hold(
         step,
-        parse_qsl(urlsplit(goes_on.url).query) == parse_qsl(urlsplit(script.authorise_url).query),
-        expected="the same authorization request goes on after signing in",
+        parse_qsl(urlsplit(goes_on.url).query) == parse_qsl(urlsplit(url or script.authorise_url).query),
+        expected=f"the same {'page' if url else 'authorization request'} goes on after signing in",
         came=f"{goes_on.method} {goes_on.url}",
     )
     return goes_on

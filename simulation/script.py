@@ -15,6 +15,7 @@ class Script:
         server_url: the authorization server, which is also its issuer identifier; without a slash at its end.
         client_url: where the client application answers; "" leaves it out of the play.
         state: as in the guide. It binds nothing here, since one play is one browser.
+        more: what the authorization request has besides.
     """
 
     server_url: str
@@ -26,6 +27,7 @@ class Script:
     password: str = field(repr=False)
     scope: str = "user profile"
     state: str = "xyzABC123"
+    more: Fields = ()
 
     @property
     def request(self) -> Fields:
@@ -39,7 +41,7 @@ class Script:
 
     @property
     def authorise_url(self) -> str:
-        return f"{self.server_url}/authorise/?{encoded((('response_type', 'code'), *self.request))}"
+        return f"{self.server_url}/authorise/?{encoded((('response_type', 'code'), *self.request, *self.more))}"
 
     @property
     def token_url(self) -> str:

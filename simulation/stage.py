@@ -1,16 +1,19 @@
-"""Where the lifecycle is played: Alice's browser and the app's backend, over real HTTP, before an audience."""
+"""Where a flow is played: Alice's browser and the backends of its clients, over real HTTP, before an audience."""
 
 import json
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 import httpx
 
+from simulation.cast import Party
 from simulation.exchange import BACKEND, BROWSER, SERVER, Exchange
 from simulation.masking import mask
 from simulation.script import Fields, encoded
-from simulation.steps import STEPS
+from simulation.steps import GUIDE, Flow
 
 Found = TypeVar("Found")
 TIMEOUT = httpx.Timeout(15.0, connect=5.0)
@@ -19,13 +22,11 @@ TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 class Deviation(Exception):
     """A message is not what the contract says; the play ends here."""
 
-    def __init__(self, *, step: int, expected: str, came: str) -> None:
+    def __init__(self, *, step: int, title: str, expected: str, came: str) -> None:
         self.step = step
         self.expected = expected
         self.came = mask(came)
-        super().__init__(
-            f"Step {step}, {STEPS[step - 1].title}, deviates.\n  expected: {expected}\n  came:     {self.came}"
-        )
+        super().__init__(f"Step {step}, {title}, deviates.\n  expected: {expected}\n  came:     {self.came}")
 
 
 class Audience(Protocol):
@@ -42,13 +43,27 @@ class Audience(Protocol):
 
 
 class Stage:
-    """Sends messages, keeps each exchange, and stops the play at the first promise that is not kept."""
+    """
+    Sends messages, keeps each exchange, and stops the play at the first promise that is not kept.
+
+    Args:
+        flow: what is played here.
+        sleep: lets seconds pass.
+    """
 
     def __init__(
-        self, audience: Audience, *, transport: httpx.BaseTransport | None = None, use_proxies: bool = False
+        self,
+        audience: Audience,
+        *,
+        flow: Flow = GUIDE,
+        transport: httpx.BaseTransport | None = None,
+        use_proxies: bool = False,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self.exchanges: list[Exchange] = []
         self._audience = audience
+        self._flow = flow
+        self._sleep = sleep
         # Two clients, because the browser's cookies are none of the backend's business.
         self._browser = httpx.Client(transport=transport, timeout=TIMEOUT, trust_env=use_proxies)
         self._backend = httpx.Client(transport=transport, timeout=TIMEOUT, trust_env=use_proxies)
@@ -78,7 +93,7 @@ class Stage:
             Deviation: the promise is broken.
         """
         if not kept:
-            raise Deviation(step=step, expected=expected, came=str(came))
+            raise self._deviation(step, expected, came)
         self._audience.held(step, expected)
 
     def find(self, step: int, found: Found | None, *, expected: str, came: object) -> Found:
@@ -111,11 +126,22 @@ class Stage:
         )
         return self._send(self._backend, request, step=step, title=title, sender=BACKEND, receiver=SERVER)
 
-    def fetch(self, step: int, title: str, url: str, *, access_token: str = "") -> Exchange:
-        """Let the app's backend get a resource, with an access token or without one."""
+    def post(self, step: int, title: str, url: str, fields: Fields, *, by: Party) -> Exchange:
+        """Let a client post a form, and prove who it is as it is registered."""
+        headers = dict((("Content-Type", "application/x-www-form-urlencoded"), *by.headers))
+        request = self._backend.build_request("POST", url, headers=headers, content=encoded((*fields, *by.fields)))
+        return self._send(self._backend, request, step=step, title=title, sender=by.client_id, receiver=SERVER)
+
+    def wait(self, step: int, seconds: float, sentence: str) -> None:
+        """Let time pass, and say why."""
+        self.tell(step, sentence)
+        self._sleep(seconds)
+
+    def fetch(self, step: int, title: str, url: str, *, access_token: str = "", sender: str = BACKEND) -> Exchange:
+        """Let a backend get a resource, with an access token or without one."""
         headers = {"Authorization": f"Bearer {access_token}"} if access_token else {}
         request = self._backend.build_request("GET", url, headers=headers)
-        return self._send(self._backend, request, step=step, title=title, sender=BACKEND, receiver=SERVER)
+        return self._send(self._backend, request, step=step, title=title, sender=sender, receiver=SERVER)
 
     def _send(
         self, client: httpx.Client, request: httpx.Request, *, step: int, title: str, sender: str, receiver: str
@@ -145,5 +171,8 @@ class Stage:
         self.exchanges.append(exchange)
         self._audience.saw(exchange)
         if problem is not None:
-            raise Deviation(step=step, expected="an answer", came=f"{type(problem).__name__}: {problem}") from problem
+            raise self._deviation(step, "an answer", f"{type(problem).__name__}: {problem}") from problem
         return exchange
+
+    def _deviation(self, step: int, expected: str, came: object) -> Deviation:
+        return Deviation(step=step, title=self._flow.step(step).title, expected=expected, came=str(came))

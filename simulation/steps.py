@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from simulation.exchange import Exchange
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -69,3 +71,48 @@ STEPS: tuple[Step, ...] = (
         rfc="RFC 7009 section 2",
     ),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """
+    One way to get tokens, told in steps.
+
+    Attributes:
+        name: how it is chosen.
+        title: of the run, as a heading.
+        outcome: what is true when it was played to its end, as the beginning of a sentence.
+        steps: numbered from 1.
+        counts_answers: the guide counts two kinds of answers as steps of their own; nobody else does.
+    """
+
+    name: str
+    title: str
+    outcome: str
+    steps: tuple[Step, ...]
+    counts_answers: bool = False
+
+    def step(self, number: int) -> Step:
+        """The step of a number."""
+        return self.steps[number - 1]
+
+    def step_of_answer(self, exchange: Exchange) -> int:
+        """The number of the step that a response belongs to."""
+        return exchange.response_step if self.counts_answers else exchange.step
+
+
+GUIDE = Flow(
+    name="code",
+    title="The OAuth 2.0 lifecycle",
+    outcome="The lifecycle is as the guide says",
+    steps=STEPS,
+    counts_answers=True,
+)
+
+
+def numbered(*steps: tuple[str, str, str]) -> tuple[Step, ...]:
+    """Steps in their order, each told by title, what it proves, and clause."""
+    return tuple(
+        Step(number=number, title=title, proves=proves, rfc=rfc)
+        for number, (title, proves, rfc) in enumerate(steps, start=1)
+    )

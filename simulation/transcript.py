@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from simulation.exchange import Exchange
 from simulation.notation import mask, request_text, response_text
-from simulation.steps import STEPS
+from simulation.steps import GUIDE, Flow
 
 RULE = "*" * 80
 Style = Callable[[str], str]
@@ -16,14 +16,22 @@ class Transcript:
 
     Args:
         write: takes one piece of text at a time.
+        flow: what is played.
         reveal: show tokens and secrets as they are.
         heading, kept: colours for the headings and for the promises kept.
     """
 
     def __init__(
-        self, write: Callable[[str], object], *, reveal: bool = False, heading: Style = str, kept: Style = str
+        self,
+        write: Callable[[str], object],
+        *,
+        flow: Flow = GUIDE,
+        reveal: bool = False,
+        heading: Style = str,
+        kept: Style = str,
     ) -> None:
         self._write = write
+        self._flow = flow
         self._shown: Style = str if reveal else mask
         self._heading = heading
         self._kept = kept
@@ -38,7 +46,7 @@ class Transcript:
         self._turn_to(exchange.step)
         self._write(f"{exchange.title}.\n")
         self._write(f"{self._shown(request_text(exchange))}\n")
-        self._turn_to(exchange.response_step)
+        self._turn_to(self._flow.step_of_answer(exchange))
         self._write(f"{self._shown(response_text(exchange))}\n")
 
     def held(self, step: int, sentence: str) -> None:
@@ -47,7 +55,7 @@ class Transcript:
 
     def _turn_to(self, number: int) -> None:
         if number != self._step:
-            step = STEPS[number - 1]
+            step = self._flow.step(number)
             self._write(self._heading(f"\n{RULE}\nSTEP {number}: {step.title}\n{RULE}"))
             self._write(f"{step.proves} ({step.rfc})\n")
             self._step = number

@@ -11,8 +11,8 @@ if "TEST_STATE_DIR" not in os.environ:
     os.environ["TEST_STATE_DIR"] = os.environ["STATE_DIR"] = tempfile.mkdtemp(prefix="oauth-service-tests-")
     atexit.register(shutil.rmtree, os.environ["TEST_STATE_DIR"], ignore_errors=True)
 STATE_DIR = Path(os.environ["TEST_STATE_DIR"])
-# Tests that want OpenID Connect or devices switch them on; the others show that a project without them pays nothing.
-os.environ["OPENID"] = os.environ["DEVICES"] = "0"
+# Tests that want OpenID Connect, devices or introspection switch them on; the others show that nobody else pays for them.
+os.environ["OPENID"] = os.environ["DEVICES"] = os.environ["INTROSPECTION"] = "0"
 
 from config.server.database import POSTGRES_OPTIONS, SQLITE_OPTIONS  # noqa: E402
 from config.server.settings import *  # noqa: E402, F403

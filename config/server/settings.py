@@ -58,6 +58,7 @@ if os.environ.get("OPENID", "1") == "1":
     OAUTH_SERVICE_CLAIMS = "config.demo.claims.claims_of"
     OAUTH_SERVICE_CLAIMS_SUPPORTED = [name for names in CLAIMS_OF_SCOPE.values() for name in names]
 OAUTH_SERVICE_DEVICE_AUTHORIZATION = os.environ.get("DEVICES", "1" if DEBUG else "0") == "1"
+OAUTH_SERVICE_INTROSPECTION = os.environ.get("INTROSPECTION", "1" if DEBUG else "0") == "1"
 OAUTH_SERVICE_SERVICE_NAME = os.environ.get("OAUTH_SERVICE_SERVICE_NAME", "OAuth Service")
 
 try:

@@ -1,14 +1,18 @@
 """manage.py seed_demo."""
 
+import re
 from io import StringIO
+from pathlib import Path
 
 import pytest
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 from pytest_django import Settings
 
-from oauth_service.models import Client
+from config.demo.management.commands.seed_demo import CAST
+from oauth_service.models import Client, Resource
 from tests.guide import Guide
 
 pytestmark = pytest.mark.django_db
@@ -62,14 +66,14 @@ def test_run_again_it_changes_nothing(debug: None) -> None:
     said.append(seed())
     kept = (User.objects.get(username="alice").first_name, presc_man().name, presc_man().secret_hash)
     assert (said, kept) == (
-        ["Made alice, admin, presc_man_123, demo_web, demo_spa, demo_tv.\n", "Everybody is there already.\n"],
+        [f"Made {', '.join(CAST)}.\n", "Everybody is there already.\n"],
         ("Alicia", "Renamed", "another"),
     )
 
 
 def test_it_makes_only_who_is_missing(debug: None, alice: User) -> None:
     """Alice may have been there before."""
-    assert seed() == "Made admin, presc_man_123, demo_web, demo_spa, demo_tv.\n"
+    assert seed() == f"Made {', '.join(name for name in CAST if name != 'alice')}.\n"
 
 
 def test_the_redirect_uri_can_be_another_ports(debug: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,4 +87,36 @@ def test_it_refuses_without_debug_and_makes_nobody() -> None:
     """Everybody knows these passwords."""
     with pytest.raises(CommandError, match="runs with DEBUG only"):
         seed()
-    assert (User.objects.count(), Client.objects.count()) == (0, 0)
+    assert (User.objects.count(), Client.objects.count(), Resource.objects.count()) == (0, 0, 0)
+
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+def rows_of_the_readme() -> dict[str, list[str]]:
+    """The table of the cast: what stands in code in the other columns of each client's row."""
+    text = README.read_text(encoding="utf-8").partition("### The cast")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
+    return {
+        name: re.findall("`(.*?)`", "".join(rest)) for first, *rest in rows for name in re.findall("`(.*?)`", first)
+    }
+
+
+def test_the_readme_names_every_client_with_its_secret_and_redirect_uris(debug: None) -> None:
+    """Whoever tries one looks there; a client that is seeded next has to stand there, too."""
+    seed()
+    named = rows_of_the_readme()
+    assert sorted(named) == sorted(Client.objects.values_list("client_id", flat=True))
+    for client in Client.objects.all():
+        told = named[client.client_id]
+        assert set(client.redirect_uri_list) <= set(told), client.client_id
+        secrets = [each for each in told if client.secret_hash and check_password(each, client.secret_hash)]
+        assert len(secrets) == (0 if client.is_public else 1), client.client_id
+
+
+def test_the_readme_names_every_api_with_its_scopes(debug: None) -> None:
+    """A token is asked for by the identifier, character by character."""
+    seed()
+    text = README.read_text(encoding="utf-8")
+    for api in Resource.objects.all():
+        assert [each for each in (api.identifier, *api.words()) if f"`{each}`" not in text] == []

@@ -23,13 +23,13 @@ VIEWS = {
 @pytest.fixture(scope="session")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     """
-    Both sites, as `make run` starts them: OpenID Connect and devices are on, which tests/settings.py switches off.
+    Both sites, as `make run` starts them: what the demo has on is on, which tests/settings.py switches off.
 
     What clients register may be on this machine.
     """
     with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("OPENID", raising=False)
-        environment.delenv("DEVICES", raising=False)
+        for switch in ("OPENID", "DEVICES", "INTROSPECTION"):
+            environment.delenv(switch, raising=False)
         environment.setenv("OUTBOUND_LOOPBACK", "1")
         with both_sites(tmp_path_factory.mktemp("sites")) as sites:
             yield sites

@@ -11,7 +11,7 @@ from pathlib import Path
 from config.sites import ROOT, Sites, prepare, running
 
 # What the server itself has, or an operator gave it.
-KEPT = ("oauth_service_client", "oauth_service_document", "oauth_service_signingkey")
+KEPT = tuple(f"oauth_service_{table}" for table in ("client", "resource", "resource_clients", "document", "signingkey"))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""manage.py simulate -- the nine steps of the lifecycle guide, played and checked over real HTTP."""
+"""manage.py simulate -- the nine steps of the lifecycle guide, or another flow, played and checked over real HTTP."""
 
 import contextlib
 import os
@@ -11,14 +11,17 @@ from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError
 
+from config.demo import cast
 from config.sites import Sites, SitesError, is_listening, prepare, running
 from prescription_manager_app.conf import Registration, registration
+from simulation.flows import FLOWS
 from simulation.har import har
 from simulation.markdown import markdown
 from simulation.masking import mask
 from simulation.play import play
 from simulation.script import Script
 from simulation.stage import Deviation, Stage
+from simulation.steps import GUIDE
 from simulation.transcript import Transcript
 
 LOG_LINES = 20
@@ -26,15 +29,22 @@ LOG_LINES = 20
 
 class Command(BaseCommand):
     help = (
-        "Play the nine steps of the lifecycle guide over real HTTP, browser and all, and check every message. "
+        "Play one way to get tokens over real HTTP, browser and all, and check every message. "
         "Without --server-url both sites of this repository take part; they are started if they are not running. "
-        "The play ends with deauthorisation, which also ends the user's earlier connections with this client."
+        "A play with a person ends with deauthorisation, which also ends their earlier connections with its client. "
+        "The other flows are played by the cast in the README, which another server has to have registered."
     )
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--flow",
+            choices=[GUIDE.name, *FLOWS],
+            default=GUIDE.name,
+            help="what is played (default: %(default)s, the nine steps of the lifecycle guide)",
+        )
         parser.add_argument("--server-url", help="another authorization server: its issuer URL; nothing is started")
-        parser.add_argument("--client-id")
+        parser.add_argument("--client-id", help=f"of the client of the flow {GUIDE.name}")
         parser.add_argument("--client-secret", help="better in the environment: OAUTH_CLIENT_SECRET")
         parser.add_argument("--redirect-uri", help="as the client has registered it; it is never opened")
         parser.add_argument("--username", default="alice", help="who signs in (default: %(default)s)")
@@ -46,6 +56,7 @@ class Command(BaseCommand):
     def handle(
         self,
         *,
+        flow: str,
         server_url: str | None,
         client_id: str | None,
         client_secret: str | None,
@@ -57,34 +68,45 @@ class Command(BaseCommand):
         reveal: bool,
         **options: object,
     ) -> None:
+        if flow != GUIDE.name and (client_id or client_secret or redirect_uri):
+            raise CommandError(
+                f"--client-id, --client-secret and --redirect-uri are for the flow {GUIDE.name}: "
+                "the others are played by the cast in the README."
+            )
         registered = registration()
         sites = None if server_url else sites_of(registered)
+        issuer = (server_url or registered.issuer).rstrip("/")
+        password = password or os.environ.get("SIMULATE_PASSWORD", "wonderland")
         script = Script(
-            server_url=(server_url or registered.issuer).rstrip("/"),
+            server_url=issuer,
             # The app speaks for itself only: it knows nothing of another client's id and redirect_uri.
             client_url=sites.client_url if sites and not (client_id or redirect_uri) else "",
             client_id=client_id or registered.client_id,
             client_secret=client_secret or registered.client_secret,
             redirect_uri=redirect_uri or registered.redirect_uri,
             username=username,
-            password=password or os.environ.get("SIMULATE_PASSWORD", "wonderland"),
+            password=password,
         )
+        told, perform = FLOWS.get(flow, (GUIDE, None))
         transcript = Transcript(
-            self.stdout.write, reveal=reveal, heading=self.style.MIGRATE_HEADING, kept=self.style.SUCCESS
+            self.stdout.write, flow=told, reveal=reveal, heading=self.style.MIGRATE_HEADING, kept=self.style.SUCCESS
         )
         # A proxy would not know the way to this machine's own sites.
-        with at_hand(sites), Stage(transcript, use_proxies=sites is None) as stage:
+        with at_hand(sites), Stage(transcript, flow=told, use_proxies=sites is None) as stage:
             try:
-                play(script, stage)
+                if perform:
+                    perform(cast.cast(server_url=issuer, username=username, password=password), stage)
+                else:
+                    play(script, stage)
             except Deviation as deviation:
                 raise CommandError(str(deviation)) from deviation
             finally:
                 if markdown_file:
-                    markdown_file.write_text(markdown(stage.exchanges, reveal=reveal), encoding="utf-8")
+                    markdown_file.write_text(markdown(stage.exchanges, flow=told, reveal=reveal), encoding="utf-8")
                 if har_file:
                     har_file.write_text(har(stage.exchanges, reveal=reveal), encoding="utf-8")
         summary = f"{len(stage.exchanges)} requests, {transcript.promises_kept} promises kept"
-        self.stdout.write(self.style.SUCCESS(f"\nThe lifecycle is as the guide says: {summary}."))
+        self.stdout.write(self.style.SUCCESS(f"\n{told.outcome}: {summary}."))
 
 
 def sites_of(registered: Registration) -> Sites | None:

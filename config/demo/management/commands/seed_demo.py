@@ -1,6 +1,8 @@
-"""manage.py seed_demo -- Alice, the administrator and four clients, for development."""
+"""manage.py seed_demo -- Alice, the administrator, a client for each way to get a token, and two APIs, for development."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -8,16 +10,18 @@ from django.contrib.auth.models import User
 from django.core.management.base import CommandError
 from django.db import transaction
 
+from config.demo import cast
 from oauth_service import database
 from oauth_service.management.recorded import RecordedCommand
-from oauth_service.models import Client
-from oauth_service.protocol.device_code import GRANT_TYPE
+from oauth_service.models import Client, Resource
+from oauth_service.models.resource import lines_of
+from simulation.cast import DEVICE_CODE, TOKEN_EXCHANGE, Api, Party
 
 
 class Command(RecordedCommand):
     """Make the guide's cast, as far as it is not there yet. What a person changed since stays as it is."""
 
-    help = "Make Alice, an administrator, the guide's client presc_man_123 and three more (development only)."
+    help = "Make Alice, an administrator, a client for each way to get a token, and two APIs (development only)."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
@@ -60,11 +64,15 @@ def _presc_man() -> bool:
     return True
 
 
+OPENID_SCOPE = "openid profile email address phone offline_access"
+
+
 def _demo_web() -> bool:
     return _client(
         "demo_web",
         "Demo Web App",
         secret="DEMO_WEB_SECRET",
+        scope=OPENID_SCOPE,
         redirect_uris="http://127.0.0.1:5001/callback\nhttp://localhost:5001/callback",
         post_logout_redirect_uris="http://127.0.0.1:5001/\nhttp://localhost:5001/",
     )
@@ -75,17 +83,26 @@ def _demo_spa() -> bool:
         "demo_spa",
         "Demo Single-Page App",
         client_type=Client.ClientType.PUBLIC,
+        scope=OPENID_SCOPE,
         redirect_uris="http://127.0.0.1:5002/callback\nhttp://localhost:5002/callback",
         post_logout_redirect_uris="http://127.0.0.1:5002/\nhttp://localhost:5002/",
     )
 
 
+def _device(device: Party) -> bool:
+    grant_types = f"{DEVICE_CODE} refresh_token"
+    public = Client.ClientType.PUBLIC
+    return _client(device.client_id, device.name, client_type=public, scope=OPENID_SCOPE, grant_types=grant_types)
+
+
+def _party(party: Party, **fields: Any) -> bool:
+    return _client(party.client_id, party.name, secret=party.client_secret, scope=party.scope, **fields)
+
+
 def _client(client_id: str, name: str, *, secret: str = "", **fields: Any) -> bool:
-    """A client that uses OpenID Connect with PKCE."""
     if Client.objects.filter(client_id=client_id).exists():
         return False
-    scope = "openid profile email address phone offline_access"
-    client = Client(client_id=client_id, name=name, operator="Wonderland Health", scope=scope, **fields)
+    client = Client(client_id=client_id, name=name, operator="Wonderland Health", **fields)
     if secret:
         client.choose_secret(secret)
     client.full_clean()
@@ -93,16 +110,32 @@ def _client(client_id: str, name: str, *, secret: str = "", **fields: Any) -> bo
     return True
 
 
-def _demo_tv() -> bool:
-    grant_types = f"{GRANT_TYPE} refresh_token"
-    return _client("demo_tv", "Demo Television", client_type=Client.ClientType.PUBLIC, grant_types=grant_types)
+def _api(api: Api) -> bool:
+    if Resource.objects.filter(identifier=api.identifier).exists():
+        return False
+    scopes = lines_of([(api.scope, api.words)])
+    resource = Resource(identifier=api.identifier, name=api.name, scopes=scopes, is_for_all=True)
+    resource.full_clean()
+    resource.save(force_insert=True)
+    return True
 
 
-CAST = {
+OWN_TOKENS = "client_credentials"
+
+CAST: dict[str, Callable[[], bool]] = {
     "alice": _alice,
     "admin": _admin,
     "presc_man_123": _presc_man,
     "demo_web": _demo_web,
     "demo_spa": _demo_spa,
-    "demo_tv": _demo_tv,
+    "demo_tv": partial(_device, cast.TELEVISION),
+    "demo_cli": partial(_device, cast.COMMAND_LINE),
+    "demo_service": partial(_party, cast.SERVICE, grant_types=OWN_TOKENS),
+    "demo_app": partial(_party, cast.APP, redirect_uris=cast.APP.redirect_uri, exchangeable_by=cast.GATEWAY.client_id),
+    "demo_gateway": partial(_party, cast.GATEWAY, grant_types=f"{OWN_TOKENS} {TOKEN_EXCHANGE}", may_delegate=True),
+    "demo_api": partial(
+        _party, cast.API, grant_types=OWN_TOKENS, introspection_resources=cast.PRESCRIPTIONS.identifier
+    ),
+    cast.PRESCRIPTIONS.name: partial(_api, cast.PRESCRIPTIONS),
+    cast.ORDERS.name: partial(_api, cast.ORDERS),
 }

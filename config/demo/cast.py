@@ -1,0 +1,52 @@
+"""The demo's services, devices and APIs: registered by `seed_demo`, played by `simulate --flow`, named in the README."""
+
+from simulation.cast import Api, Cast, Party
+
+PRESCRIPTIONS = Api(
+    identifier="https://api.wonderland.example/prescriptions",
+    name="Prescriptions",
+    scope="prescriptions:read",
+    words="See your prescriptions",
+)
+ORDERS = Api(
+    identifier="https://api.wonderland.example/orders",
+    name="Orders",
+    scope="orders:write",
+    words="Order what you have been prescribed",
+)
+BOTH = f"{PRESCRIPTIONS.scope} {ORDERS.scope}"
+
+SERVICE = Party(client_id="demo_service", name="Demo Nightly Report", client_secret="DEMO_SERVICE_SECRET", scope=BOTH)
+TELEVISION = Party(client_id="demo_tv", name="Demo Television", scope="profile")
+COMMAND_LINE = Party(client_id="demo_cli", name="Demo Command Line", scope="profile")
+APP = Party(
+    client_id="demo_app",
+    name="Demo Pharmacy",
+    client_secret="DEMO_APP_SECRET",
+    redirect_uri="http://127.0.0.1:5003/callback",
+    scope=BOTH,
+)
+GATEWAY = Party(client_id="demo_gateway", name="Demo Gateway", client_secret="DEMO_GATEWAY_SECRET", scope=BOTH)
+API = Party(
+    client_id="demo_api",
+    name="Demo Prescriptions API",
+    client_secret="DEMO_API_SECRET",
+    scope=PRESCRIPTIONS.scope,
+)
+
+
+def cast(*, server_url: str, username: str, password: str) -> Cast:
+    """Everybody who plays a flow, at a server that `seed_demo` has registered them at."""
+    return Cast(
+        server_url=server_url,
+        username=username,
+        password=password,
+        service=SERVICE,
+        device=TELEVISION,
+        other_device=COMMAND_LINE,
+        app=APP,
+        gateway=GATEWAY,
+        api_client=API,
+        api=PRESCRIPTIONS,
+        other_api=ORDERS,
+    )

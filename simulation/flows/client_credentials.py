@@ -1,0 +1,123 @@
+"""A service gets tokens for itself (RFC 6749 section 4.4)."""
+
+from dataclasses import replace
+
+from simulation import checks
+from simulation.cast import Cast, Party
+from simulation.exchange import Exchange
+from simulation.script import Fields
+from simulation.stage import Stage
+from simulation.steps import Flow, numbered
+
+FLOW = Flow(
+    name="client-credentials",
+    title="Client credentials",
+    outcome="The service has got what it may have, and nobody else anything",
+    steps=numbered(
+        (
+            "The Service Gets a Token of Its Own",
+            "Nobody signs in and nobody is asked. The service proves who it is, and gets no refresh token.",
+            "RFC 6749 section 4.4",
+        ),
+        (
+            "The Token Is for One API",
+            "A token that is asked for with a resource has the scope of that API alone.",
+            "RFC 8707 section 2",
+        ),
+        (
+            "Who Gets None",
+            "A wrong secret, a public client, a client without this grant type, too much scope: each is told what is wrong.",
+            "RFC 6749 section 5.2",
+        ),
+        (
+            "The Token Stands for Nobody",
+            "What belongs to a person stays shut: the token is good, and not enough.",
+            "RFC 6750 section 3.1",
+        ),
+        (
+            "The Service Hands a Token Back",
+            "A revoked token is refused at once, and the others of the service live on.",
+            "RFC 7009 section 2",
+        ),
+    ),
+)
+
+
+def play(cast: Cast, stage: Stage) -> None:
+    """
+    Play all steps.
+
+    Raises:
+        Deviation: the first message that is not what the standards say.
+    """
+    token, other = step_1_get_tokens(cast, stage), step_2_for_one_api(cast, stage)
+    step_3_refusals(cast, stage)
+    step_4_stands_for_nobody(cast, stage, token)
+    step_5_revoke(cast, stage, token, other)
+
+
+def step_1_get_tokens(cast: Cast, stage: Stage) -> str:
+    """The service asks without a scope, and gets all of its own."""
+    answer = asks(cast, stage, 1, "The service asks for a token", by=cast.service)
+    return str(checks.issues_access_token(stage, 1, answer, scope=cast.service.scope)["access_token"])
+
+
+def step_2_for_one_api(cast: Cast, stage: Stage) -> str:
+    """Asked for with a resource, the token has what that API knows."""
+    fields = (("resource", cast.api.identifier),)
+    answer = asks(cast, stage, 2, "The service asks for a token for one API", by=cast.service, fields=fields)
+    return str(checks.issues_access_token(stage, 2, answer, scope=cast.api.scope)["access_token"])
+
+
+def step_3_refusals(cast: Cast, stage: Stage) -> None:
+    """Nobody else gets one, and the service no more than it may have."""
+    guess = replace(cast.service, client_secret="not-the-secret")
+    checks.refuses_client(stage, 3, asks(cast, stage, 3, "Somebody guesses the secret", by=guess))
+    public = asks(cast, stage, 3, "A public client asks", by=cast.device)
+    checks.refuses(stage, 3, public, error="unauthorized_client")
+    other = asks(cast, stage, 3, "A client asks that is registered for people only", by=cast.app)
+    checks.refuses(stage, 3, other, error="unauthorized_client")
+    too_much = asks(cast, stage, 3, "The service asks for more", by=cast.service, fields=(("scope", "everything"),))
+    checks.refuses(stage, 3, too_much, error="invalid_scope")
+    unknown = (("resource", f"{cast.api.identifier}/unknown"),)
+    nowhere = asks(cast, stage, 3, "The service asks for an API that nobody knows", by=cast.service, fields=unknown)
+    checks.refuses(stage, 3, nowhere, error="invalid_target")
+
+
+def step_4_stands_for_nobody(cast: Cast, stage: Stage, token: str) -> None:
+    """The data of a person are not for a service that acts for itself."""
+    shut = stage.fetch(
+        4,
+        "The service asks who it acts for",
+        cast.url("/userinfo/"),
+        access_token=token,
+        sender=cast.service.client_id,
+    )
+    checks.answers(stage, 4, shut, 403, "Forbidden")
+    challenge = shut.header("WWW-Authenticate")
+    stage.hold(
+        4,
+        challenge.startswith("Bearer ") and 'error="insufficient_scope"' in challenge,
+        expected='WWW-Authenticate: Bearer with error="insufficient_scope"',
+        came=challenge or "no challenge",
+    )
+
+
+def step_5_revoke(cast: Cast, stage: Stage, token: str, other: str) -> None:
+    """One token ends."""
+    done = stage.post(
+        5, "The service revokes its token", cast.url("/oauth/revoke/"), (("token", token),), by=cast.service
+    )
+    checks.answers(stage, 5, done, 200, "OK")
+    dead = stage.fetch(
+        5, "The token is refused", cast.url("/userinfo/"), access_token=token, sender=cast.service.client_id
+    )
+    checks.refuses_access(stage, 5, dead, error="invalid_token")
+    asked = (("token", other),)
+    alive = stage.post(5, "The API asks about the other token", cast.url("/introspect/"), asked, by=cast.api_client)
+    checks.is_active(stage, 5, alive, client_id=cast.service.client_id, aud=cast.api.identifier)
+
+
+def asks(cast: Cast, stage: Stage, step: int, title: str, *, by: Party, fields: Fields = ()) -> Exchange:
+    """A token request with client credentials."""
+    return stage.post(step, title, cast.url("/token/"), (("grant_type", "client_credentials"), *fields), by=by)

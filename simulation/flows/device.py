@@ -1,0 +1,272 @@
+"""A television is connected by a person at another screen (RFC 8628)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urljoin, urlsplit
+
+from simulation import checks, pages
+from simulation.cast import DEVICE_CODE, Cast, Party
+from simulation.exchange import Exchange
+from simulation.forms import Form, forms_of
+from simulation.stage import Stage
+from simulation.steps import Flow, numbered
+
+FLOW = Flow(
+    name="device",
+    title="Device authorization",
+    outcome="The device was connected by Alice alone, and by nobody else",
+    steps=numbered(
+        (
+            "The Device Asks for a Code",
+            "It has no browser. It gets a short code to show, and a long one that it never shows.",
+            "RFC 8628 section 3.1",
+        ),
+        (
+            "The Device Waits",
+            "Nothing is given before Alice decides. Who asks too often is slowed down; another client cannot use the code.",
+            "RFC 8628 section 3.5",
+        ),
+        (
+            "Alice Opens the Page and Compares the Code",
+            "Only the server learns who she is. To open the link decides nothing.",
+            "RFC 8628 section 3.3",
+        ),
+        (
+            "Alice Allows the Device",
+            "She sees which app asks, and is asked each time.",
+            "RFC 8628 section 5.4",
+        ),
+        (
+            "The Device Gets Its Tokens",
+            "It waits as long as it was told, then asks again; what Alice allowed is open, and can be renewed.",
+            "RFC 8628 section 3.4",
+        ),
+        (
+            "The Code Comes Again",
+            "A code is good once. Who uses it twice ends what its first use made.",
+            "RFC 6749 section 10.5",
+        ),
+        (
+            "Alice Says No",
+            "The next code is refused: the device is told, and stops.",
+            "RFC 8628 section 3.5",
+        ),
+        (
+            "Alice Cuts the Device Off",
+            "It stands among her connected apps like any other.",
+            "RFC 7009 section 1",
+        ),
+    ),
+)
+MEMBERS = ["device_code", "user_code", "verification_uri", "verification_uri_complete", "expires_in", "interval"]
+USER_CODE = re.compile("[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}")
+SLOWER_BY = 5  # seconds, by each slow_down (section 3.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """What the device was told; interval in seconds."""
+
+    device_code: str = field(repr=False)
+    user_code: str = field(repr=False)
+    page: str
+    interval: int
+
+
+def play(cast: Cast, stage: Stage) -> None:
+    """
+    Play all steps. Afterwards this user has no connection with this client left, also none from before the play.
+
+    Raises:
+        Deviation: the first message that is not what the standards say.
+    """
+    begun = step_1_begin(cast, stage, 1)
+    interval = step_2_wait(cast, stage, begun)
+    asked = step_3_compare(cast, stage, begun)
+    step_4_allow(cast, stage, asked)
+    tokens = step_5_get_tokens(cast, stage, begun, interval)
+    step_6_replay(cast, stage, begun, tokens)
+    step_7_deny(cast, stage)
+    step_8_cut_off(cast, stage)
+
+
+def step_1_begin(cast: Cast, stage: Stage, step: int) -> Begun:
+    """The device asks for a code; a client that is no device gets none."""
+    url, fields = cast.url("/device-authorization/"), (("scope", cast.device.scope),)
+    answer = stage.post(step, "The device asks for a code", url, fields, by=cast.device)
+    checks.answers(stage, step, answer, 200, "OK")
+    checks.is_not_cached(stage, step, answer)
+    members = checks.json_object(stage, step, answer)
+    checks.has_exactly(stage, step, members, MEMBERS)
+    code, page, complete = (
+        str(members[name]) for name in ("user_code", "verification_uri", "verification_uri_complete")
+    )
+    stage.hold(
+        step, bool(USER_CODE.fullmatch(code)), expected="user_code is eight consonants and a dash", came="another one"
+    )
+    stage.hold(step, page == cast.url("/device/"), expected=f"verification_uri is {cast.url('/device/')}", came=page)
+    linked = complete == f"{page}?user_code={code}"
+    stage.hold(step, linked, expected="verification_uri_complete is that page with the code", came=complete)
+    seconds = [members[name] for name in ("expires_in", "interval")]
+    whole = all(type(each) is int and each > 0 for each in seconds)
+    stage.hold(step, whole, expected="expires_in and interval are whole numbers of seconds", came=seconds)
+    if step == 1:
+        other = stage.post(1, "A client asks that is no device", url, (), by=cast.service)
+        checks.refuses(stage, 1, other, error="unauthorized_client")
+    return Begun(device_code=str(members["device_code"]), user_code=code, page=complete, interval=int(str(seconds[1])))
+
+
+def step_2_wait(cast: Cast, stage: Stage, begun: Begun) -> int:
+    """The seconds between two polls, once the device was told to slow down."""
+    first = polls(cast, stage, 2, "The device asks whether somebody has decided", begun)
+    checks.refuses(stage, 2, first, error="authorization_pending")
+    again = polls(cast, stage, 2, "It asks again at once", begun)
+    checks.refuses(stage, 2, again, error="slow_down")
+    stolen = polls(cast, stage, 2, "Another client has got hold of the device's code", begun, by=cast.other_device)
+    checks.refuses(stage, 2, stolen, error="invalid_grant")
+    wrong = polls(cast, stage, 2, "A client asks that is no device", begun, by=cast.service)
+    checks.refuses(stage, 2, wrong, error="unauthorized_client")
+    return begun.interval + SLOWER_BY
+
+
+def step_3_compare(cast: Cast, stage: Stage, begun: Begun) -> Exchange:
+    """Alice follows the link, signs in, and says that the device shows this very code; the page that asks her."""
+    opened = stage.browse(3, "Alice opens the link that the device shows", begun.page)
+    login = pages.follow(stage, 3, "Alice is shown the sign-in page", opened)
+    compared = pages.sign_in(cast.script(cast.device), stage, 3, login, url=begun.page)
+    undecided = polls_for(cast, stage, 3, begun)
+    stage.hold(
+        3,
+        undecided in {"authorization_pending", "slow_down"},
+        expected="to open the link has decided nothing",
+        came=undecided,
+    )
+    return confirm(stage, 3, compared, begun)
+
+
+def step_4_allow(cast: Cast, stage: Stage, asked: Exchange) -> None:
+    """The page names the app; Alice clicks Allow."""
+    named = cast.device.name in asked.response_body
+    stage.hold(4, named, expected=f"the page names {cast.device.name}", came="a page without the name")
+    decide(stage, 4, asked, "Allow")
+
+
+def step_5_get_tokens(cast: Cast, stage: Stage, begun: Begun, interval: int) -> Mapping[str, object]:
+    """The tokens, after they were renewed once."""
+    # It was too early once more in step 3.
+    seconds = interval + SLOWER_BY
+    stage.wait(5, seconds, f"The device waits {seconds} seconds, as it was told.")
+    answer = polls(cast, stage, 5, "The device asks again", begun)
+    tokens = issued(cast, stage, 5, answer)
+    tells_about(cast, stage, 5, tokens, "The device asks who it is connected to")
+    fields = (("grant_type", "refresh_token"), ("refresh_token", str(tokens["refresh_token"])))
+    renewed = issued(
+        cast, stage, 5, stage.post(5, "The device renews its token", cast.url("/token/"), fields, by=cast.device)
+    )
+    is_new = renewed["refresh_token"] != tokens["refresh_token"]
+    stage.hold(5, is_new, expected="a new refresh token", came="the same refresh token again")
+    tells_about(cast, stage, 5, renewed, "The device uses the new token")
+    return renewed
+
+
+def step_6_replay(cast: Cast, stage: Stage, begun: Begun, tokens: Mapping[str, object]) -> None:
+    """The device's own code once more: nobody can tell the device from a thief, so both lose."""
+    stolen = polls(cast, stage, 6, "Another client sends the code that was used", begun, by=cast.other_device)
+    checks.refuses(stage, 6, stolen, error="invalid_grant")
+    tells_about(cast, stage, 6, tokens, "That changed nothing: the device's token is good")
+    replay = polls(cast, stage, 6, "The device's code comes again", begun)
+    checks.refuses(stage, 6, replay, error="invalid_grant")
+    dead = stage.fetch(
+        6,
+        "The token that its first use made is refused",
+        cast.url("/userinfo/"),
+        access_token=str(tokens["access_token"]),
+        sender=cast.device.client_id,
+    )
+    checks.refuses_access(stage, 6, dead, error="invalid_token")
+    fields = (("grant_type", "refresh_token"), ("refresh_token", str(tokens["refresh_token"])))
+    ended = stage.post(6, "So is the refresh token", cast.url("/token/"), fields, by=cast.device)
+    checks.refuses_grant(stage, 6, ended)
+
+
+def step_7_deny(cast: Cast, stage: Stage) -> None:
+    """Alice did not start this one."""
+    begun = step_1_begin(cast, stage, 7)
+    compared = stage.browse(7, "Alice opens the link, still signed in", begun.page)
+    decide(stage, 7, confirm(stage, 7, compared, begun), "Deny")
+    refused = polls(cast, stage, 7, "The device asks whether somebody has decided", begun)
+    checks.refuses(stage, 7, refused, error="access_denied")
+
+
+def step_8_cut_off(cast: Cast, stage: Stage) -> None:
+    """What she allowed before is forgotten."""
+    script = cast.script(cast.device)
+    pages.deauthorise(script, stage, 8, pages.connected_apps(script, stage, 8))
+    unlisted = pages.revoke_form(script, pages.connected_apps(script, stage, 8)) is None
+    stage.hold(8, unlisted, expected="the device is not listed any more", came="a form that revokes its access")
+
+
+def polls(cast: Cast, stage: Stage, step: int, title: str, begun: Begun, *, by: Party | None = None) -> Exchange:
+    """A client, the device itself by default, asks for the tokens of the device's code."""
+    fields = (("grant_type", DEVICE_CODE), ("device_code", begun.device_code))
+    return stage.post(step, title, cast.url("/token/"), fields, by=by or cast.device)
+
+
+def polls_for(cast: Cast, stage: Stage, step: int, begun: Begun) -> str:
+    """The error that the device hears meanwhile."""
+    answer = polls(cast, stage, step, "The device asks meanwhile", begun)
+    return str(checks.json_object(stage, step, answer).get("error", "no error"))
+
+
+def confirm(stage: Stage, step: int, page: Exchange, begun: Begun) -> Exchange:
+    """Say that the device shows the code of the page; the page that asks whether to allow it."""
+    checks.answers(stage, step, page, 200, "OK")
+    shown = begun.user_code in page.response_body
+    stage.hold(step, shown, expected="the page shows the code, to be compared", came="a page without it")
+    form = form_with(stage, step, page, "Yes, it is the same")
+    return clicks(stage, step, "Alice compares the code and goes on", page, form, "Yes, it is the same")
+
+
+def decide(stage: Stage, step: int, page: Exchange, choice: str) -> None:
+    """Click Allow or Deny, which stand side by side."""
+    checks.answers(stage, step, page, 200, "OK")
+    form = form_with(stage, step, page, "Allow")
+    both = form.button("Deny") is not None
+    stage.hold(step, both, expected="a button Deny beside it", came="no such button")
+    done = clicks(stage, step, f"Alice clicks {choice}", page, form, choice)
+    checks.answers(stage, step, done, 200, "OK")
+
+
+def form_with(stage: Stage, step: int, page: Exchange, button: str) -> Form:
+    """The form of a page that has a button."""
+    forms = [form for form in forms_of(page.response_body) if form.method == "post"]
+    found = next((form for form in forms if form.button(button)), None)
+    return stage.find(step, found, expected=f"a form with a button {button}", came=f"{len(forms)} other forms")
+
+
+def clicks(stage: Stage, step: int, title: str, page: Exchange, form: Form, choice: str) -> Exchange:
+    """Submit a form by one of its buttons."""
+    button = form.button(choice)
+    fields = (*form.kept, *(button.fields if button else ()))
+    url = urljoin(page.url, form.action or urlsplit(page.url).path)
+    return stage.submit(step, title, url, fields, page=page.url)
+
+
+def issued(cast: Cast, stage: Stage, step: int, answer: Exchange) -> dict[str, object]:
+    """A token answer with a refresh token, for what the device asked for."""
+    return checks.issues_access_token(stage, step, answer, scope=cast.device.scope, more=frozenset({"refresh_token"}))
+
+
+def tells_about(cast: Cast, stage: Stage, step: int, tokens: Mapping[str, object], title: str) -> None:
+    """The access token opens what Alice allowed."""
+    answer = stage.fetch(
+        step,
+        title,
+        cast.url("/userinfo/"),
+        access_token=str(tokens["access_token"]),
+        sender=cast.device.client_id,
+    )
+    checks.answers(stage, step, answer, 200, "OK")
+    who = checks.json_object(stage, step, answer).get("preferred_username")
+    stage.hold(step, who == cast.username, expected=f"preferred_username is {cast.username}", came=who)
