@@ -26,7 +26,8 @@ from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
 from . import conf, database, database_checks, host_checks
-from .clients import key_sets
+from .clients import key_sets, registration
+from .guard import failure_counts
 from .protocol import jwt, redirect_uri, scope
 from .protocol.errors import InvalidScope
 from .resources.protect import required_scopes
@@ -70,7 +71,7 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E002-E011, E016-E018, E021-E023, E032: values of the wrong type, or that no deployment may have."""
+    """E002-E011, E016-E018, E021-E026, E032: values of the wrong type, or that no deployment may have."""
     if mistyped := _mistyped():  # the other rules can only compare values of their types
         return [_message("E002", f"{setting.name} must be {_words_for(setting)}.", "") for setting in mistyped]
     if out_of_bounds := [*_faults_of_bounds()]:  # nor can they compare two that are not both within their bounds
@@ -89,6 +90,7 @@ def _faults() -> Iterator[Finding]:
     yield from _faults_of_values()
     yield from _faults_of_throttle_cache()
     yield from _faults_of_proxies()
+    yield from _faults_of_registration()
     yield from _faults_of_keys()
 
 
@@ -98,7 +100,7 @@ def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_deployment(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E019, W001-W005, W007-W009, W015, W040: what a server on the open network needs besides."""
+    """E019, W001-W005, W007-W009, W015, W016, W040: what a server on the open network needs besides."""
     return [] if _mistyped() else [_message(*finding) for finding in _wants_of_deployment()]
 
 
@@ -246,6 +248,18 @@ def _faults_of_proxies() -> Iterator[Finding]:
         yield "E032", f"{conf.TRUSTED_PROXIES.name}: {fault}.", "Addresses, networks such as 10.0.0.0/8, or unix."
 
 
+def _faults_of_registration() -> Iterator[Finding]:
+    if conf.REGISTRATION() not in ("", *registration.CHOICES):
+        yield (
+            "E026",
+            f"{conf.REGISTRATION.name}: there is no {conf.REGISTRATION()!r}.",
+            f"Choose of {', '.join(registration.CHOICES)}, or leave it out.",
+        )
+    for name in conf.REGISTRATION_SCOPES():
+        if not _is_one_scope(name):
+            yield "E026", f"{conf.REGISTRATION_SCOPES.name}: {name!r} is not a scope name (RFC 6749 section 3.3).", ""
+
+
 def _faults_of_throttle_cache() -> Iterator[Finding]:
     try:
         counts = caches[conf.THROTTLE_CACHE()]
@@ -350,6 +364,12 @@ def _wants_of_deployment() -> Iterator[Finding]:
             "W015",
             f"{conf.OUTBOUND_LOOPBACK.name} is on: whoever registers a client can have this server call its own machine.",
             "It is for trials only. Leave it out.",
+        )
+    if conf.REGISTRATION() == registration.OPEN and failure_counts.are_in_memory():
+        yield (
+            "W016",
+            f"{conf.REGISTRATION.name} is open, and each process counts registrations by itself.",
+            f"Let {conf.THROTTLE_CACHE.name} name a cache that all workers share.",
         )
     connection = connections[database.ours()]
     if connection.vendor == "sqlite" and connection.settings_dict["OPTIONS"].get("transaction_mode") != "IMMEDIATE":

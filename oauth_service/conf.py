@@ -384,6 +384,58 @@ JWT_BEARER_USER = Setting(
     "Without it the grant type `urn:ietf:params:oauth:grant-type:jwt-bearer` is off. [jwt-bearer.md](jwt-bearer.md) says more.",
 )
 
+REGISTRATION = Setting(
+    "OAUTH_SERVICE_REGISTRATION",
+    str,
+    "",
+    "Which clients may register themselves (RFC 7591): `open` for anybody's, `token` for those with an initial access token. "
+    "Without it there is no registration endpoint. [registration.md](registration.md) says more.",
+)
+REGISTRATION_SCOPES: Setting[Sequence[str]] = Setting(
+    "OAUTH_SERVICE_REGISTRATION_SCOPES",
+    (list, tuple),
+    (),
+    "All that clients that register themselves may ask for; empty for every scope of this server and of the resources that are "
+    "for every client.",
+)
+REGISTRATION_REQUIRES_PKCE = Setting(
+    "OAUTH_SERVICE_REGISTRATION_REQUIRES_PKCE",
+    bool,
+    True,
+    "Whether confidential web clients that register themselves need PKCE, as public and native ones always do. OpenID Connect "
+    "has clients that cannot do it.",
+)
+REGISTRATION_LIFETIME = Setting(
+    "OAUTH_SERVICE_REGISTRATION_LIFETIME",
+    timedelta,
+    timedelta(days=7),
+    "How long a client that has registered itself without an initial access token waits for somebody to connect it; then it is "
+    "deleted.",
+    least=timedelta(hours=1),
+    most=timedelta(days=365),
+    check="E026",
+)
+REGISTRATION_LIMIT = Setting(
+    "OAUTH_SERVICE_REGISTRATION_LIMIT",
+    int,
+    60,
+    "How many clients may register themselves from one address within an hour, without an initial access token, before it is "
+    "told to wait (429).",
+    least=1,
+    most=100_000,
+    check="E026",
+)
+REGISTRATION_MOST_WAITING = Setting(
+    "OAUTH_SERVICE_REGISTRATION_MOST_WAITING",
+    int,
+    10_000,
+    "How many clients that have registered themselves without an initial access token may wait for somebody to connect them; "
+    "more are turned away (503).",
+    least=1,
+    most=1_000_000,
+    check="E026",
+)
+
 ALL: tuple[Setting[object], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
 
 

@@ -44,6 +44,9 @@ signing_key_changed = Signal()  # action, kid, algorithm
 backup_restored = Signal()  # reason
 signed_in = Signal()  # user_id
 signed_out = Signal()  # user_id
+client_registered = Signal()  # client_id, reason, changes
+registration_changed = Signal()  # client_id, reason, changes
+registration_ended = Signal()  # client_id, reason
 administered = Signal()  # action, model, object_id, user_id, client_id, grant_id, changes
 
 # Not an event but a measurement: sent after every answer, and never logged here.

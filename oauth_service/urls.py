@@ -26,6 +26,8 @@ from .endpoints.metrics import metrics
 from .endpoints.openapi import openapi
 from .endpoints.openid_configuration import openid_configuration
 from .endpoints.readyz import readyz
+from .endpoints.register import register
+from .endpoints.registration import registration
 from .endpoints.revoke import revoke
 from .endpoints.token import token
 from .endpoints.userinfo import userinfo
@@ -47,6 +49,8 @@ urlpatterns = [
     *_both("userinfo/", userinfo, "userinfo"),
     *_both("oauth/revoke/", revoke, "revoke"),
     *_both("introspect/", introspect, "introspect"),
+    *_both("register/", register, "register"),
+    *_both("register/<str:client_id>/", registration, "registration"),
     *_both("oauth/deauthorise/", deauthorise, "deauthorise"),
     *_both("oauth/logout/", end_session, "end_session"),
     path("oauth/logo/<str:client_id>", logo, name="logo"),

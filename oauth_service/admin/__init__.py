@@ -1,4 +1,4 @@
-"""Django's admin: clients, connections, devices that wait, signing keys, messages of sign-outs, the audit trail."""
+"""Django's admin: clients and who may add them, connections, devices that wait, keys, messages of sign-outs, the audit trail."""
 
 from .audit_trail import AuditEventAdmin
 from .clients import ClientAdmin
@@ -6,6 +6,7 @@ from .connections import ConsentAdmin, GrantAdmin
 from .deliveries import DeliveryAdmin
 from .devices import DeviceCodeAdmin
 from .documents import DocumentAdmin
+from .initial_access_tokens import InitialAccessTokenAdmin
 from .resources import ResourceAdmin
 from .signing_keys import SigningKeyAdmin
 from .trusted_issuers import TrustedIssuerAdmin
@@ -18,6 +19,7 @@ __all__ = [
     "DeviceCodeAdmin",
     "DocumentAdmin",
     "GrantAdmin",
+    "InitialAccessTokenAdmin",
     "ResourceAdmin",
     "SigningKeyAdmin",
     "TrustedIssuerAdmin",

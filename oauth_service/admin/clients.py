@@ -10,13 +10,16 @@ from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from .. import conf, database
 from ..clients import key_sets, logo
-from ..models import Client
+from ..clients.registration import imitated_by
+from ..models import Client, Registration
 from ..protocol.secret import Secret
 from ..web.reports import nothing_reported
 from .forms import (
@@ -30,16 +33,31 @@ from .forms import (
 from .live_grants import CountedDeletion, count_of_live
 
 
+class SelfRegistered(admin.SimpleListFilter):
+    """Clients by who has registered them; not there where no client registers itself."""
+
+    title = _("registered by")
+    parameter_name = "registered_by"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("operator", _("the operator")), ("itself", _("itself"))] if conf.REGISTRATION() else []
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Client]) -> models.QuerySet[Client]:
+        if self.value() not in ("operator", "itself"):
+            return queryset
+        return queryset.filter(registration__isnull=self.value() == "operator")
+
+
 @admin.register(Client)
 class ClientAdmin(CountedDeletion):
     """Client applications."""
 
     form = ClientForm
     list_display = ("name", "kind", "connections", "is_active", "client_id")
-    list_filter = ("is_active", "client_type", "application_type")
+    list_filter = ("is_active", "client_type", "application_type", SelfRegistered)
     search_fields = ("name", "client_id", "operator", "redirect_uris")
     search_help_text = _("Name, client ID, operator or redirect URI")
-    readonly_fields = ("secret_status", "created_at")
+    readonly_fields = ("secret_status", "created_at", "own_registration")
     ordering = ("name", "pk")
     actions = ("activate", "deactivate", "end_own_tokens")
     fieldsets = (
@@ -80,13 +98,35 @@ class ClientAdmin(CountedDeletion):
             people = (people[0], {"fields": (*people[1]["fields"], "logo_uri")})
         if conf.INTROSPECTION():
             others.append((_("Introspection"), {"classes": ("collapse",), "fields": INTROSPECTION_FIELDS}))
-        return (people, *others, *openid, *([(None, {"fields": ("created_at",)})] if obj else []))
+        history = ("created_at", "own_registration") if conf.REGISTRATION() else ("created_at",)
+        return (people, *others, *openid, *([(None, {"fields": history})] if obj else []))
 
     @admin.display(description=_("kind"), ordering="client_type")
     def kind(self, client: Client) -> str:
         """Its type in few words; the choices explain themselves at length."""
         kind = _("Public") if client.is_public else _("Confidential")
         return f"{kind}, {_('native')}" if client.is_native else str(kind)
+
+    @admin.display(description=_("registered by"))
+    def own_registration(self, client: Client) -> str:
+        """Who has registered it, and what is known of a client that did so itself."""
+        registration = Registration.objects.select_related("initial_access_token").filter(pk=client.pk).first()
+        if registration is None:
+            return str(_("The operator."))
+        told: list[Any] = [_("Itself; nobody has checked its name.")]
+        if imitates := imitated_by(client, registration.translated):
+            told.append(_("Its name looks like that of %(name)s.") % {"name": imitates})
+        if registration.initial_access_token:
+            told.append(_("Initial access token: %(name)s.") % {"name": registration.initial_access_token})
+        if registration.purge_at:
+            deleted = date_format(timezone.localtime(registration.purge_at), "SHORT_DATETIME_FORMAT")
+            told.append(
+                _("It is deleted on %(moment)s unless somebody connects it, or you save it.") % {"moment": deleted}
+            )
+        if registration.software_id:
+            software = f"{registration.software_id} {registration.software_version}".strip()
+            told.append(_("Software: %(software)s.") % {"software": software})
+        return " ".join(map(str, told))
 
     @admin.display(description=_("connections"))
     def connections(self, client: Client) -> int:
@@ -119,6 +159,8 @@ class ClientAdmin(CountedDeletion):
             secrets = ("secret_hash", "previous_secret_hash")
         # Only what stands in the form: saving it must not undo a rotation of the secret meanwhile.
         obj.save(update_fields=[*form.cleaned_data, *secrets] if change else None)
+        if change and conf.REGISTRATION():
+            Registration.objects.keep(obj.pk)  # what the operator has looked at stays
         if "logo_uri" in form.changed_data:
             transaction.on_commit(partial(logo.fetch_soon, obj.logo_uri), using=database.ours())
 

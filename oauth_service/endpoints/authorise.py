@@ -21,6 +21,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csr
 from .. import conf, database, signals
 from ..authorization import arrival as arrivals
 from ..authorization.arrival import Arrival, Visitor
+from ..clients.introduction import introduce
 from ..models import Client, Consent, Resource, SignIn
 from ..people import authentication
 from ..people.logout import SILENT_ATTRIBUTE
@@ -241,8 +242,10 @@ def _consent_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> H
     general, of_resources = _shown(arrival, before)
     # The scope that is shown: a request that names none must not get more if the client may have more by then.
     carried = _carried(arrival.parameters, sealed=_as_seen(arrival, now=now)) | {"scope": asked.scope}
+    client = get_object_or_404(Client.objects.select_related("registration"), pk=arrival.client.pk)
     context: dict[str, Any] = {
-        "client": get_object_or_404(Client, pk=arrival.client.pk),
+        "introduction": introduce(client),
+        "client": client,
         "services": Client.objects.services_of(arrival.client),
         "redirect_host": reply_to.host or _("%(scheme)s (an app on this device)") % {"scheme": reply_to.scheme},
         "scopes": general,

@@ -8,6 +8,7 @@ from django.views.decorators.csrf import csrf_protect, requires_csrf_token
 
 from .. import conf
 from ..authorization import device as devices
+from ..clients.introduction import introduce
 from ..models import Consent, DeviceCode
 from ..people import authentication
 from ..protocol import device_code
@@ -91,6 +92,7 @@ def _consent_page(request: HttpRequest, code: DeviceCode, user_code: str) -> Htt
     known = frozenset((before.first() or "").split())
     address = ProgramRequest.of(request).address
     context = {
+        "introduction": introduce(code.client),
         "client": code.client,
         "user_code": device_code.shown(user_code),
         "requested_at": code.requested_at,

@@ -24,6 +24,7 @@ def openapi(request: ProgramRequest) -> ProgramResponse:
         scopes=scopes,
         grant_types=tuple(each.DESCRIPTION for each in grant_types.offered().values()),
         has_devices=conf.DEVICE_AUTHORIZATION(),
+        has_registration=bool(conf.REGISTRATION()),
         session_cookie=settings.SESSION_COOKIE_NAME,
         csrf_cookie=settings.CSRF_COOKIE_NAME,
     )

@@ -39,6 +39,7 @@ PATIENCE_SECONDS = 5
 BUSY_SECONDS = 1
 NAMES_AN_ADDRESS = 10  # so many times the limit for a name
 GUESSES_OF_ALL = 100  # so many times the limit for one person
+REGISTRATION_SECONDS = 3_600
 KNOWN_SECONDS = 30 * 86_400  # for how long who was right stays known at an address
 MOST_ADDRESSES = 1000  # whose latest failures are remembered; the oldest are forgotten
 IPV6_NETWORK_BITS = 64
@@ -94,14 +95,14 @@ class Throttle:
             self._refuse_unless(self._limiter.test, _limit(), name)
             yield
         finally:
-            self._turns.give_back(_network())
+            self._turns.give_back(network())
 
     def was_in_vain(self) -> None:
         """Say of a slow check that what it looked at was wrong, whatever the name."""
         self._ask(lambda: self._limiter.hit(_limit(NAMES_AN_ADDRESS), self._key(ANY_NAME)), otherwise=False)
         with self._noting:
-            self._in_vain_at.setdefault(_network(), deque(maxlen=SUSPECT)).append(time.monotonic())
-            self._in_vain_at.move_to_end(_network())
+            self._in_vain_at.setdefault(network(), deque(maxlen=SUSPECT)).append(time.monotonic())
+            self._in_vain_at.move_to_end(network())
             if len(self._in_vain_at) > MOST_ADDRESSES:
                 self._in_vain_at.popitem(last=False)
 
@@ -136,7 +137,7 @@ class Throttle:
             return otherwise
 
     def _take_turn(self, name: str, *, is_known: bool) -> None:
-        who = _network()
+        who = network()
         if self._is_suspect(is_known=is_known):
             if self._turns.take_last(who):
                 return
@@ -157,7 +158,7 @@ class Throttle:
     def _is_suspect(self, *, is_known: bool) -> bool:
         """Whether several checks were in vain lately from the address of this request."""
         with self._noting:
-            return not is_known and _is_suspect(self._in_vain_at.get(_network(), ()))
+            return not is_known and _is_suspect(self._in_vain_at.get(network(), ()))
 
     def _is_calm(self) -> bool:
         # One address alone is no flood that concerns others: those that are suspect get what is left, and of each other one
@@ -178,7 +179,7 @@ class Throttle:
 
     def _place(self) -> str:
         """What sets the counts of a name apart, besides its kind."""
-        return _network()
+        return network()
 
 
 class Guesses(Throttle):
@@ -213,7 +214,7 @@ class Guesses(Throttle):
 
     def _limits(self, person: object) -> Iterator[tuple[int, str]]:
         yield 1, f"person {person}"
-        yield NAMES_AN_ADDRESS, f"address {_network()}"
+        yield NAMES_AN_ADDRESS, f"address {network()}"
         yield GUESSES_OF_ALL, "everybody"
 
     def _place(self) -> str:
@@ -240,6 +241,29 @@ class Beginnings(Throttle):
         )
 
 
+class Registrations(Throttle):
+    """The limit for clients that register themselves: so many from one address within an hour."""
+
+    _reason = "too many registrations from one address"
+
+    def begin(self) -> None:
+        """
+        Count one.
+
+        Raises:
+            TooManyFailures: there was none left.
+        """
+        limit = RateLimitItemPerSecond(conf.REGISTRATION_LIMIT(), REGISTRATION_SECONDS, namespace="oauth_service")
+        self._refuse_unless(self._limiter.hit, limit, "client")
+
+    def _refusal(self, retry_after: int, detail: str) -> TooManyFailures:
+        return TooManyFailures(
+            "too many clients were registered from this address: wait for the seconds in Retry-After",
+            retry_after=retry_after,
+            detail=detail,
+        )
+
+
 # Fewer together than a worker has threads (SERVE_THREADS), so that one is always left for what needs no hash.
 LOGINS = Throttle("login", at_once=2)
 CLIENTS = Throttle("client", at_once=1)
@@ -248,6 +272,7 @@ CLIENTS = Throttle("client", at_once=1)
 UNGUESSABLE = Throttle("client", at_once=0, memory="unguessable")
 USER_CODES = Guesses("user_code", at_once=0)
 DEVICES = Beginnings("device", at_once=0)
+REGISTRATIONS = Registrations("registration", at_once=0)
 
 
 def calm_down() -> None:
@@ -266,7 +291,7 @@ def _is_suspect(in_vain_at: Sequence[float]) -> bool:
     return len(in_vain_at) >= SUSPECT and time.monotonic() - in_vain_at[-SUSPECT] <= SUSPECT_SECONDS
 
 
-def _network() -> str:
+def network() -> str:
     """From where the request comes. An IPv6 address stands for its network of 64 bits: each subscriber has as many."""
     address = signals.current_request().address
     try:

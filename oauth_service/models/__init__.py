@@ -9,7 +9,9 @@ from .delivery import Delivery
 from .device_code import DeviceCode, DeviceCodeRow
 from .document import Document
 from .grant import Grant, TokenGrant
+from .initial_access_token import InitialAccessToken
 from .once import Once
+from .registration import Registration
 from .resource import Resource, ResourceRow
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
@@ -29,7 +31,9 @@ __all__ = [
     "DeviceCodeRow",
     "Document",
     "Grant",
+    "InitialAccessToken",
     "Once",
+    "Registration",
     "Resource",
     "ResourceRow",
     "RevokedToken",

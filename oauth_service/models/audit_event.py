@@ -52,6 +52,9 @@ class Event(models.TextChoices):
     BACKUP_RESTORED = "backup_restored", _("backup restored")
     SIGNED_IN = "signed_in", _("signed in")
     SIGNED_OUT = "signed_out", _("signed out")
+    CLIENT_REGISTERED = "client_registered", _("client registered itself")
+    REGISTRATION_CHANGED = "registration_changed", _("registration changed")
+    REGISTRATION_ENDED = "registration_ended", _("registration ended")
     ADMINISTERED = "administered", _("administration")
 
 

@@ -11,12 +11,13 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connections, models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from .. import database
+from .. import conf, database
 from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
 from ..protocol import resource_indicators
 from ..protocol import scope as scopes
 from .client import COLUMNS, Client, ClientRow
+from .registration import Registration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +75,12 @@ class ConsentManager(PrimaryManager["Consent"]):
             try:
                 with transaction.atomic(using=self.db):
                     resources = resource_indicators.added("", at or {})
-                    return self.create(
+                    consent = self.create(
                         user_id=user_id, client_id=client_pk, scope=scope, resources=resources, given_at=now
                     )
+                    if conf.REGISTRATION():
+                        Registration.objects.keep(client_pk, now=now)
+                    return consent
             except IntegrityError as cause:
                 lost_race = cause  # the other tab was first: add to what it made
         raise lost_race

@@ -160,7 +160,7 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
     def waiting(self, digests: Iterable[str], *, now: datetime) -> "DeviceCode | None":
         """The device code that nobody has decided about yet, with its client, of one of these digests of a user code."""
         undecided = self.undecided(now=now).filter(user_code_digest__in=list(digests), client__is_active=True)
-        return undecided.select_related("client").defer("secret").first()
+        return undecided.select_related("client__registration").defer("secret").first()
 
     def undecided(self, *, now: datetime) -> "models.QuerySet[DeviceCode]":
         """Those that wait for a person."""

@@ -10,12 +10,14 @@ from django.db import Error, connections, models
 from .. import conf, database
 from .audit_event import AuditEvent
 from .authorization_code import AuthorizationCode
-from .consent import Consent
+from .client import Client
+from .consent import Consent, serialise_deletions
 from .delivery import Delivery
 from .device_code import DeviceCode
 from .document import Document
 from .grant import Grant
 from .once import Once
+from .registration import Registration
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
 from .signing_key import SigningKey
@@ -23,6 +25,7 @@ from .signing_key import SigningKey
 logger = logging.getLogger("oauth_service.purge")
 
 BATCH = 500
+REGISTRATIONS = 50  # of a batch: what hangs on each client is looked for, and goes with it
 PAUSE_SECONDS = 60.0
 SWEPT: tuple[type[models.Model], ...] = (
     AuthorizationCode,
@@ -35,6 +38,7 @@ SWEPT: tuple[type[models.Model], ...] = (
 SWEPT_OF_OPENID: tuple[type[models.Model], ...] = (SignIn, SignInClient, Delivery, SigningKey)
 
 SWEPT_OF_DEVICES: tuple[type[models.Model], ...] = (DeviceCode,)
+SWEPT_OF_REGISTRATION: tuple[type[models.Model], ...] = (Registration,)
 
 _turn = threading.Lock()
 _next_at = time.monotonic() + PAUSE_SECONDS
@@ -43,7 +47,8 @@ _next_at = time.monotonic() + PAUSE_SECONDS
 def swept() -> tuple[type[models.Model], ...]:
     """The tables that rows are swept from; those of a feature only where it is switched on."""
     of_devices = SWEPT_OF_DEVICES if conf.DEVICE_AUTHORIZATION() else ()
-    return SWEPT + (SWEPT_OF_OPENID if conf.is_openid() else ()) + of_devices
+    of_registration = SWEPT_OF_REGISTRATION if conf.REGISTRATION() else ()
+    return SWEPT + (SWEPT_OF_OPENID if conf.is_openid() else ()) + of_devices + of_registration
 
 
 def sweep(*, now: datetime, batch: int = BATCH, everywhere: bool = False) -> int:
@@ -56,7 +61,7 @@ def sweep(*, now: datetime, batch: int = BATCH, everywhere: bool = False) -> int
     Returns:
         how many rows went.
     """
-    tables = SWEPT + SWEPT_OF_OPENID + SWEPT_OF_DEVICES if everywhere else swept()
+    tables = SWEPT + SWEPT_OF_OPENID + SWEPT_OF_DEVICES + SWEPT_OF_REGISTRATION if everywhere else swept()
     return sum(_sweep_table(model, now=now, batch=batch) for model in tables)
 
 
@@ -117,6 +122,8 @@ def _sweep_void(model: type[models.Model], *, batch: int) -> int:
 
 
 def _sweep_table(model: type[models.Model], *, now: datetime, batch: int) -> int:
+    if model is Registration:
+        return _sweep_registrations(now=now, batch=min(batch, REGISTRATIONS))
     dead = model._default_manager.using(alias := database.primary(model)).filter(purge_at__lte=now)
     # Sweeps of several workers share the work instead of waiting for each other.
     chosen = dead.order_by("purge_at").values_list("pk", flat=True)
@@ -124,3 +131,30 @@ def _sweep_table(model: type[models.Model], *, now: datetime, batch: int) -> int
         chosen = chosen.select_for_update(skip_locked=True)
     # Asked again in the DELETE: a grant that was refreshed meanwhile is alive.
     return database.run_transaction(lambda: dead.filter(pk__in=chosen[:batch])._raw_delete(alias))
+
+
+def _sweep_registrations(*, now: datetime, batch: int) -> int:
+    """Delete clients that have registered themselves, and that nobody has connected in time."""
+
+    def run() -> int:
+        due = list(
+            Registration.objects.filter(purge_at__lte=now).order_by("purge_at").values_list("pk", flat=True)[:batch]
+        )
+        if not due:
+            return 0
+        connection = connections[database.primary(Client)]
+        serialise_deletions(connection, alone=True)  # before the rows are locked, as every deletion does
+        clients = Client.objects.filter(pk__in=due)
+        if connection.features.has_select_for_update:
+            # Whoever is about to allow one waits, and fails when it is gone.
+            clients = clients.select_for_update()
+        held = set(clients.values_list("pk", flat=True))
+        connected = set(Consent.objects.filter(client__in=held).values_list("client_id", flat=True))
+        for pk in connected:  # while registration was switched off
+            Registration.objects.keep(pk, now=now)
+        gone = held - connected
+        if gone:
+            Client.objects.filter(pk__in=gone).delete()
+        return len(gone)
+
+    return database.run_transaction(run)

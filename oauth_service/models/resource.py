@@ -116,6 +116,10 @@ class ResourceManager(PrimaryManager["Resource"]):
         """Every scope of every resource."""
         return {name for each in self.all() for name in each.words()}
 
+    def open_scope_names(self) -> set[str]:
+        """Every scope of those that every client may ask for."""
+        return {name for each in self.filter(is_for_all=True, is_active=True) for name in each.words()}
+
 
 class Resource(models.Model):
     """An API: its tokens are for it alone, have its scopes and live as long as it says."""

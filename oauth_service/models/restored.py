@@ -20,7 +20,9 @@ from .delivery import Delivery
 from .device_code import DeviceCode
 from .document import Document
 from .grant import Grant
+from .initial_access_token import InitialAccessToken
 from .once import Once
+from .registration import Registration
 from .resource import Resource
 from .revoked_token import RevokedToken
 from .sign_in import SignIn, SignInClient
@@ -41,6 +43,8 @@ ENDED: Mapping[type[models.Model], str] = {
 KEPT: Mapping[type[models.Model], str] = {
     Client: "it is registered by the operator; its earlier secret ends, the newest one if asked for",
     Resource: "it is registered by the operator",
+    Registration: "its token reads, changes and deletes the registration of its own client, and nothing else",
+    InitialAccessToken: "the operator knows whom it was for; each is revoked, as it may have been since",
     Delivery: "a client may hear of a sign-out twice, which changes nothing",
     Document: "anybody may read it, and it is fetched again when it is stale",
     AuditEvent: "it opens nothing",
@@ -69,6 +73,7 @@ def end_what_was_restored(*, keeps_signing_keys: bool, ends_client_secrets: bool
                 continue
             rows: Any = model._default_manager.using(database.primary(model)).all()
             ended[model] = rows._raw_delete(rows.db)
+        ended[InitialAccessToken] = InitialAccessToken.objects.revoke_all()
         ended[Client] = Client.objects.end_secrets(newest=ends_client_secrets)
         return ended
 

@@ -18,6 +18,7 @@ class Purpose(models.TextChoices):
     JWT_BEARER = "jwt-bearer", _("To get tokens for its users (RFC 7523)")
     ID_JAG = "id-jag", _("To get tokens for its users, as an identity assertion for one client (ID-JAG)")
     TOKEN_EXCHANGE = "token-exchange", _("To be exchanged for tokens of this server (RFC 8693)")
+    SOFTWARE_STATEMENT = "software-statement", _("To say what clients are that register themselves (RFC 7591)")
 
 
 class TrustedIssuerManager(PrimaryManager["TrustedIssuer"]):
@@ -52,7 +53,9 @@ class TrustedIssuer(models.Model):
         _("issuer"), max_length=255, unique=True, help_text=_("As its JWTs have it (iss), character by character.")
     )
     purposes = models.CharField(
-        _("purposes"), max_length=100, help_text=_("jwt-bearer, id-jag and token-exchange, separated by spaces.")
+        _("purposes"),
+        max_length=100,
+        help_text=_("jwt-bearer, id-jag, token-exchange and software-statement, separated by spaces."),
     )
     # No foreign keys: a client_id never changes, and a JWT costs one statement.
     clients = models.TextField(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from ..protocol import introspection
 from . import answers, schemas
-from .path_item import Operation, PathItem, body, form, parameter
+from .path_item import Operation, PathItem, body, body_in_json, form, parameter
 from .schemas import STRING
 from .server import JsonObject, Server
 
@@ -447,6 +447,71 @@ def logo(_: Server) -> PathItem:
     return PathItem.for_programs(get=drawn).below("client_id", "The client.")
 
 
+_REGISTERED = answers.in_json("What was registered.", "Registered")
+_NOT_REGISTERED = answers.refusal(
+    "Refused (RFC 7591 section 3.2.2); malformed.",
+    "invalid_redirect_uri",
+    "invalid_client_metadata",
+    "invalid_software_statement",
+    "unapproved_software_statement",
+    "invalid_request",
+)
+
+
+def register(_: Server) -> PathItem:
+    """The client registration endpoint (RFC 7591 section 3)."""
+    return PathItem.for_programs(
+        post=Operation(
+            id="register",
+            summary="Register a client (RFC 7591 section 3.1).",
+            body=body_in_json("ClientMetadata"),
+            responses={
+                "201": _REGISTERED,
+                "400": _NOT_REGISTERED,
+                "401": answers.refusal("No initial access token that is good.", "invalid_token", challenge="Bearer"),
+                **answers.TOO_LONG,
+                **answers.TOO_MANY_FAILURES,
+                **answers.FAILURE,
+            },
+            security=({"initial_access_token": []}, {}),
+        )
+    )
+
+
+_NOT_ITS_OWN: Mapping[str, JsonObject] = {
+    "400": answers.refusal("The token came in a way that cannot be read.", "invalid_request", challenge="Bearer"),
+    "401": answers.refusal("Not the registration access token of the client.", "invalid_token", challenge="Bearer"),
+    "403": answers.refusal("The operator has switched the client off.", "access_denied"),
+    **answers.FAILURE,
+}
+
+
+def registration(_: Server) -> PathItem:
+    """The client configuration endpoint (RFC 7592 section 2)."""
+    security: tuple[JsonObject, ...] = ({"registration_access_token": []},)
+    return PathItem.for_programs(
+        get=Operation(
+            id="registration",
+            summary="What is registered (RFC 7592 section 2.1).",
+            responses={"200": _REGISTERED, **_NOT_ITS_OWN},
+            security=security,
+        ),
+        put=Operation(
+            id="replace_registration",
+            summary="Register anew under the same client_id (RFC 7592 section 2.2).",
+            body=body_in_json("ClientMetadata"),
+            responses={"200": _REGISTERED, **_NOT_ITS_OWN, "400": _NOT_REGISTERED, **answers.TOO_LONG},
+            security=security,
+        ),
+        delete=Operation(
+            id="end_registration",
+            summary="Delete the client and all that it was given (RFC 7592 section 2.3).",
+            responses={"204": answers.empty("It is gone."), **_NOT_ITS_OWN},
+            security=security,
+        ),
+    ).of_one("client_id", "The client.")
+
+
 PATHS: Mapping[str, Callable[[Server], PathItem]] = {
     "/authorise/": authorise,
     "/token/": token,
@@ -455,6 +520,8 @@ PATHS: Mapping[str, Callable[[Server], PathItem]] = {
     "/userinfo/": userinfo,
     "/oauth/revoke/": revoke,
     "/introspect/": introspect,
+    "/register/": register,
+    "/register/{client_id}/": registration,
     "/oauth/deauthorise/": deauthorise,
     "/oauth/logout/": end_session,
     "/oauth/logo/{client_id}": logo,
@@ -476,5 +543,6 @@ PATHS: Mapping[str, Callable[[Server], PathItem]] = {
 
 def paths_of(server: Server) -> Mapping[str, Callable[[Server], PathItem]]:
     """Those that this server has."""
-    absent = () if server.has_devices else (device, device_authorization)
+    absent: tuple[Callable[[Server], PathItem], ...] = () if server.has_devices else (device, device_authorization)
+    absent += () if server.has_registration else (register, registration)
     return {path: described for path, described in PATHS.items() if described not in absent}

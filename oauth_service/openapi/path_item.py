@@ -76,6 +76,12 @@ class PathItem:
         parameter: JsonObject = {"name": name, "in": "path", "description": description, "required": True}
         return replace(self, parameters=({**parameter, "schema": schema},))
 
+    def of_one(self, name: str, description: str) -> Self:
+        """The same with one segment of the path as parameter."""
+        schema: JsonObject = {"type": "string", "pattern": "^[A-Za-z0-9_~-][A-Za-z0-9._~-]*$"}
+        parameter: JsonObject = {"name": name, "in": "path", "description": description, "required": True}
+        return replace(self, parameters=({**parameter, "schema": schema},))
+
     def unslashed(self) -> Self:
         """The URL without its slash, which answers from the same view; an operationId names one operation only."""
         return replace(self, operations={method: replace(each, id="") for method, each in self.operations.items()})
@@ -95,6 +101,16 @@ def body(schema: str) -> JsonObject:
     """
     media_type = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
     return {"required": True, "content": {FORM: media_type, answers.JSON: media_type}}
+
+
+def body_in_json(schema: str) -> JsonObject:
+    """
+    A request body that is JSON of any depth.
+
+    Args:
+        schema: its name in components/schemas.
+    """
+    return {"required": True, "content": {answers.JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
 
 
 def form(schema: str) -> JsonObject:

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from ..protocol import authorization_request, client_assertion, jwt, pkce, reply_to
+from ..protocol.client_metadata import Kind
 from ..protocol.device_code import ALPHABET
 from ..protocol.grant_type import GrantTypeDescription
+from ..protocol.registration import OWN_MEMBERS, SOFTWARE_STATEMENT
 from .server import JsonObject, Server
 
 STRING: JsonObject = {"type": "string"}
@@ -83,6 +85,7 @@ def _schemas(server: Server) -> JsonObject:
         ),
         **_requests(server),
         **(_of_devices(server) if server.has_devices else {}),
+        **(_of_registration() if server.has_registration else {}),
         "Tokens": _object(
             "RFC 6749 section 5.1.",
             {
@@ -118,6 +121,7 @@ def _schemas(server: Server) -> JsonObject:
                 "token_endpoint": URL,
                 "userinfo_endpoint": URL,
                 "revocation_endpoint": URL,
+                **({"registration_endpoint": URL} if server.has_registration else {}),
                 "introspection_endpoint": URL,
                 "scopes_supported": WORDS,
                 "response_types_supported": WORDS,
@@ -196,6 +200,42 @@ def _of_devices(server: Server) -> JsonObject:
             values=STRING,
         ),
     }
+
+
+def _of_registration() -> JsonObject:
+    members = {name: {**_KINDS[member.kind], "description": member.help} for name, member in OWN_MEMBERS.items()}
+    members |= {"response_types": WORDS, "software_id": STRING, "software_version": STRING, SOFTWARE_STATEMENT: STRING}
+    issued: dict[str, JsonObject] = {
+        "client_id": STRING,
+        "client_secret": {"type": "string", "description": "Told once."},
+        "client_id_issued_at": {"type": "integer", "description": "Seconds since the epoch."},
+        "client_secret_expires_at": {"const": 0, "description": "Never."},
+        "registration_access_token": {"type": "string", "pattern": "^RAT_"},
+        "registration_client_uri": URL,
+    }
+    return {
+        "ClientMetadata": _object(
+            "RFC 7591 section 2, OpenID Connect Dynamic Client Registration 1.0 section 2. What is not known is ignored; the "
+            "names and links for people may have a language tag, such as client_name#de.",
+            members,
+        ),
+        "Registered": _object(
+            "RFC 7591 section 3.2.1: what was registered, which may differ from what was sent.",
+            {**issued, **members},
+            required=("client_id", "client_id_issued_at", "registration_access_token", "registration_client_uri"),
+        ),
+    }
+
+
+_KINDS: Mapping[Kind, JsonObject] = {
+    Kind.TEXT: STRING,
+    Kind.WORDS: {"type": "array", "items": STRING},
+    Kind.LINES: {"type": "array", "items": STRING},
+    Kind.FLAG: {"type": "boolean"},
+    Kind.NUMBER: {"type": "integer", "minimum": 0},
+    Kind.SECONDS: {"type": "integer", "minimum": 1},
+    Kind.JSON: {"type": "object"},
+}
 
 
 def _requests(server: Server) -> JsonObject:
@@ -330,6 +370,7 @@ def _security_schemes(server: Server) -> JsonObject:
             "scheme": "basic",
             "description": "The client's own credentials, each form-encoded (RFC 6749 section 2.3.1).",
         },
+        **(_REGISTRATION_TOKENS if server.has_registration else {}),
         "metrics_secret": {"type": "http", "scheme": "bearer", "description": "Of whoever collects the counters."},
         "session": {
             "type": "apiKey",
@@ -344,3 +385,17 @@ def _security_schemes(server: Server) -> JsonObject:
             "description": "Proves with csrfmiddlewaretoken that a form is our own.",
         },
     }
+
+
+_REGISTRATION_TOKENS: JsonObject = {
+    "initial_access_token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Made by the operator; needed unless registration is open (RFC 7591 section 3).",
+    },
+    "registration_access_token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Told when the client was registered (RFC 7592 section 3).",
+    },
+}

@@ -14,7 +14,8 @@ class Server:
     A server as its settings have made it.
 
     url is absolute, without a trailing slash; scopes maps a scope to what it lets an app do; grant_types are those of the token
-    endpoint, in its order; has_devices tells whether devices are connected (RFC 8628); the cookies are those of Django's session
+    endpoint, in its order; has_devices tells whether devices are connected, has_registration whether
+    clients register themselves; the cookies are those of Django's session
     and CSRF protection.
     """
 
@@ -23,5 +24,6 @@ class Server:
     scopes: Mapping[str, str]
     grant_types: tuple[GrantTypeDescription, ...]
     has_devices: bool
+    has_registration: bool
     session_cookie: str
     csrf_cookie: str

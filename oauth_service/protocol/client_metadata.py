@@ -43,6 +43,7 @@ class Member:
         kind: what its values are.
         openid: whether only an OpenID Provider has it.
         help: what it means, in words for an operator.
+        is_operators: whether only the operator says it: a client that registers itself is not asked.
     """
 
     name: str
@@ -50,10 +51,15 @@ class Member:
     kind: Kind
     openid: bool
     help: str
+    is_operators: bool = False
 
 
 def _plain(name: str, kind: Kind, text: str, *, column: str = "") -> Member:
     return Member(name, column or name, kind, False, text)
+
+
+def _operators(name: str, kind: Kind, text: str) -> Member:
+    return Member(name, name, kind, False, text, True)
 
 
 def _openid(name: str, kind: Kind, text: str) -> Member:
@@ -61,9 +67,9 @@ def _openid(name: str, kind: Kind, text: str) -> Member:
 
 
 MEMBERS: tuple[Member, ...] = (
-    _plain("client_id", Kind.TEXT, "its identifier; a random one by default"),
+    _operators("client_id", Kind.TEXT, "its identifier; a random one by default"),
     _plain("client_name", Kind.TEXT, "what people see when it asks them", column="name"),
-    _plain("operator", Kind.TEXT, "who runs it, for people to see"),
+    _operators("operator", Kind.TEXT, "who runs it, for people to see"),
     _plain("client_uri", Kind.TEXT, "its website, for people to see"),
     _plain("logo_uri", Kind.TEXT, "its logo; fetched once and served from here"),
     _plain("policy_uri", Kind.TEXT, "its privacy policy"),
@@ -72,20 +78,24 @@ MEMBERS: tuple[Member, ...] = (
     _plain("application_type", Kind.TEXT, "web or native"),
     _plain("redirect_uris", Kind.LINES, "address that its answers go to; compared character by character"),
     _plain("scope", Kind.TEXT, "all it may ask for, separated by spaces"),
-    _plain("client_credentials_scope", Kind.TEXT, "what it may get for itself; without it all of its scope"),
+    _operators("client_credentials_scope", Kind.TEXT, "what it may get for itself; without it all of its scope"),
     _plain("grant_types", Kind.WORDS, "way in which it may get tokens"),
-    _plain("may_impersonate", Kind.FLAG, "whether it may pass for people, by token exchange without an actor_token"),
-    _plain("may_delegate", Kind.FLAG, "whether it may act for people, by token exchange with an actor_token"),
-    _plain("exchangeable_by", Kind.LINES, "client_id of a service that may exchange the tokens of its people"),
+    _operators(
+        "may_impersonate", Kind.FLAG, "whether it may pass for people, by token exchange without an actor_token"
+    ),
+    _operators("may_delegate", Kind.FLAG, "whether it may act for people, by token exchange with an actor_token"),
+    _operators("exchangeable_by", Kind.LINES, "client_id of a service that may exchange the tokens of its people"),
     _plain("token_endpoint_auth_method", Kind.TEXT, "how it authenticates at the token endpoint"),
     _plain("token_endpoint_auth_signing_alg", Kind.TEXT, "algorithm of the JWTs that it authenticates with"),
     _plain("jwks", Kind.JSON, "its public keys, a JWK set; for private_key_jwt"),
     _plain("jwks_uri", Kind.TEXT, "https URL of its public keys, instead of jwks"),
-    _plain("requires_pkce", Kind.FLAG, "whether its requests need a code_challenge"),
-    _plain("remembers_consent", Kind.FLAG, "whether people who allowed all it asks for are not asked again"),
-    _plain("access_token_lifetime", Kind.SECONDS, "seconds; without it the lifetime of the server"),
-    _plain("refresh_token_lifetime", Kind.SECONDS, "seconds; without it the lifetime of the server"),
-    _plain("introspection_resources", Kind.LINES, "identifier of an API of its own: it may ask about tokens for that"),
+    _operators("requires_pkce", Kind.FLAG, "whether its requests need a code_challenge"),
+    _operators("remembers_consent", Kind.FLAG, "whether people who allowed all it asks for are not asked again"),
+    _operators("access_token_lifetime", Kind.SECONDS, "seconds; without it the lifetime of the server"),
+    _operators("refresh_token_lifetime", Kind.SECONDS, "seconds; without it the lifetime of the server"),
+    _operators(
+        "introspection_resources", Kind.LINES, "identifier of an API of its own: it may ask about tokens for that"
+    ),
     _openid("id_token_signed_response_alg", Kind.TEXT, "algorithm that signs its ID tokens"),
     _openid(
         "userinfo_signed_response_alg", Kind.TEXT, "algorithm that signs its userinfo answers; none for plain JSON"
@@ -140,16 +150,17 @@ class RegisteredClient(Protocol):
     def may_use(self, grant_type: str, /) -> bool: ...
 
 
-def metadata_of(client: Any, *, openid: bool) -> dict[str, Any]:
+def metadata_of(client: Any, *, openid: bool, is_for_client: bool = False) -> dict[str, Any]:
     """
     The metadata of a client as JSON members, in the order of MEMBERS; members without a value are left out.
 
     Args:
         openid: whether the server is an OpenID Provider.
+        is_for_client: without what only the operator says.
     """
     found: dict[str, Any] = {}
     for member in MEMBERS:
-        if member.openid and not openid:
+        if (member.openid and not openid) or (member.is_operators and is_for_client):
             continue
         value = _to_json(getattr(client, member.column), member.kind)
         if value not in (None, "", []):

@@ -150,6 +150,36 @@ class RegistrationNotSupported(OAuthError):
     error = "registration_not_supported"
 
 
+class InvalidRedirectURI(OAuthError):
+    """A redirect URI cannot be registered (RFC 7591 section 3.2.2)."""
+
+    error = "invalid_redirect_uri"
+
+
+class InvalidClientMetadata(OAuthError):
+    """Another member of the metadata cannot be registered, and nothing can be registered instead (RFC 7591 section 3.2.2)."""
+
+    error = "invalid_client_metadata"
+
+
+class InvalidSoftwareStatement(OAuthError):
+    """The software statement is no JWT, is not genuine, or has expired (RFC 7591 section 3.2.2)."""
+
+    error = "invalid_software_statement"
+
+
+class UnapprovedSoftwareStatement(OAuthError):
+    """Nobody who is trusted for them has issued the software statement (RFC 7591 section 3.2.2)."""
+
+    error = "unapproved_software_statement"
+
+
+class RegistrationForbidden(AccessDenied):
+    """The operator has switched the client off: it does not manage its own registration (RFC 7592 section 2.1)."""
+
+    status = 403
+
+
 class ServerError(OAuthError):
     """Something unexpected; the log has the traceback under the reference."""
 
@@ -180,6 +210,12 @@ class TooManyFailures(TemporarilyUnavailable):
     def __init__(self, description: str, *, retry_after: int, detail: str = "") -> None:
         super().__init__(description, detail=detail)
         self.retry_after = retry_after
+
+
+class TooManyRegistrations(TemporarilyUnavailable):
+    """As many clients wait for somebody to connect them as may (RFC 9110 section 15.6.4)."""
+
+    retry_after = 3600
 
 
 class UnverifiedTarget(InvalidRequest):

@@ -1,8 +1,8 @@
 """JWTs of other issuers that are presented here: grants, identity assertions, subject tokens (RFC 7521, RFC 7523 section 3)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from . import jwt
@@ -13,12 +13,14 @@ TYPES = {
     "jwt-bearer": ("JWT",),
     "id-jag": ("oauth-id-jag+jwt",),
     "token-exchange": ("JWT", "at+jwt"),
+    "software-statement": ("JWT",),
 }
 """Purpose → the typ of its JWTs. An identity assertion must say that it is one: an ID token is none."""
 LONGEST_LIFE = {
     "jwt-bearer": timedelta(hours=1),
     "id-jag": timedelta(hours=1),
     "token-exchange": timedelta(days=1),
+    "software-statement": timedelta(days=3_653),  # it comes with each copy of a software
 }
 MOST_CHARACTERS = 1000
 _NOT_HONOURED = ("cnf", "authorization_details")
@@ -99,6 +101,43 @@ def check(
     if restricted := [claim for claim in _NOT_HONOURED if claim in assertion.claims]:
         raise InvalidJWT(f"the JWT has {', '.join(restricted)}, which is not honoured here")
     return jwt.check_times(assertion, longest=LONGEST_LIFE[purpose], now=now)
+
+
+def check_software_statement(
+    statement: UnverifiedJWT, issuer: RegisteredIssuer, *, audience: str, now: datetime
+) -> Mapping[str, Any]:
+    """
+    Hold a software statement against the registration of its issuer. Its signature is verified elsewhere.
+
+    Args:
+        issuer: trusted for software statements.
+        audience: the issuer identifier of this server.
+
+    Returns:
+        the members of a client's metadata that it states.
+
+    Raises:
+        InvalidJWT: another algorithm or type, for another server, expired or not good yet.
+
+    RFC 7591 section 2.3: nothing but iss is needed; exp, nbf, iat and aud count if they are there.
+    """
+    if statement.algorithm not in issuer.algorithm_list:
+        raise InvalidJWT(
+            f"the JWT is signed with {statement.algorithm[:20]!r}, not {' or '.join(issuer.algorithm_list)}"
+        )
+    jwt.refuse_extensions(statement)
+    jwt.check_typ(statement, TYPES["software-statement"], may_be_absent=True)
+    named = statement.claims.get("aud", audience)
+    if audience not in (named if isinstance(named, list) else [named]):
+        raise InvalidJWT(f"the JWT is not for {audience}")
+    if statement.claims.get("exp") is None:
+        jwt.refuse_early(statement, now=now)
+    else:
+        jwt.check_times(statement, longest=LONGEST_LIFE["software-statement"], now=now)
+    return {name: value for name, value in statement.claims.items() if name not in _OF_JWTS}
+
+
+_OF_JWTS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 
 
 def _check_audience(named: object, issuer: RegisteredIssuer, *, purpose: str, audience: str) -> None:

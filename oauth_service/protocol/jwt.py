@@ -177,14 +177,25 @@ def check_times(jwt: UnverifiedJWT, *, longest: timedelta, now: datetime) -> dat
         raise InvalidJWT("the JWT has no exp")
     if expires_at + skew <= at:
         raise InvalidJWT(f"the JWT expired at {expires_at}")
+    refuse_early(jwt, now=now)
     issued_at = _moment(jwt, "iat")
-    for name, moment in (("iat", issued_at), ("nbf", _moment(jwt, "nbf"))):
-        if moment is not None and moment - skew > at:
-            raise InvalidJWT(f"the JWT is not good yet: its {name} is {moment}")
     life = expires_at - (at + skew if issued_at is None else issued_at)
     if life > longest.total_seconds():
         raise InvalidJWT(f"the JWT lives {life:.0f} seconds, {longest.total_seconds():.0f} are the most")
     return now + timedelta(seconds=expires_at - at) + MOST_SKEW
+
+
+def refuse_early(jwt: UnverifiedJWT, *, now: datetime) -> None:
+    """
+    Hold iat and nbf against the clock, with MOST_SKEW of leeway.
+
+    Raises:
+        InvalidJWT: not good yet.
+    """
+    for name in ("iat", "nbf"):
+        moment = _moment(jwt, name)
+        if moment is not None and moment - MOST_SKEW.total_seconds() > now.timestamp():
+            raise InvalidJWT(f"the JWT is not good yet: its {name} is {moment}")
 
 
 def _moment(jwt: UnverifiedJWT, claim: str) -> float | None:

@@ -75,6 +75,9 @@ _EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
     signals.backup_restored: (Event.BACKUP_RESTORED, Outcome.DONE, ""),
     signals.signed_in: (Event.SIGNED_IN, Outcome.DONE, ""),
     signals.signed_out: (Event.SIGNED_OUT, Outcome.DONE, ""),
+    signals.client_registered: (Event.CLIENT_REGISTERED, Outcome.DONE, ""),
+    signals.registration_changed: (Event.REGISTRATION_CHANGED, Outcome.DONE, ""),
+    signals.registration_ended: (Event.REGISTRATION_ENDED, Outcome.DONE, ""),
     signals.administered: (Event.ADMINISTERED, Outcome.DONE, ""),
 }
 # Each of them happens once to what it happens to, so that nobody can make this server write by asking again and again.

@@ -55,6 +55,9 @@ _refusals = Counter(
 _devices = Counter(
     "oauth_service_devices", "Devices that a person has decided about.", ["decision"], registry=_registry
 )
+_registrations = Counter(
+    "oauth_service_registrations", "What clients did about their own registration.", ["what"], registry=_registry
+)
 _endings = Counter("oauth_service_endings", "What was revoked or deauthorised.", ["what"], registry=_registry)
 
 
@@ -107,6 +110,9 @@ def connect() -> None:
         signals.login_refused: _count_refused_login,
         signals.token_revoked: _count_revoked,
         signals.app_deauthorised: _count_deauthorised,
+        signals.client_registered: _count_registered,
+        signals.registration_changed: _count_changed_registration,
+        signals.registration_ended: _count_ended_registration,
     }
     for signal, receiver in receivers.items():
         signal.connect(receiver, dispatch_uid="oauth_service.metrics")
@@ -168,6 +174,18 @@ def _count_refused_assertion(**_: object) -> None:
 
 def _count_refused_login(*, reason: str, **_: object) -> None:
     _refusals.labels("user", reason).inc()
+
+
+def _count_registered(**_: object) -> None:
+    _registrations.labels("registered").inc()
+
+
+def _count_changed_registration(**_: object) -> None:
+    _registrations.labels("changed").inc()
+
+
+def _count_ended_registration(**_: object) -> None:
+    _registrations.labels("ended").inc()
 
 
 def _count_revoked(*, token_type: str, **_: object) -> None:

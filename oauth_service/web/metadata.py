@@ -46,6 +46,8 @@ def metadata_response(
         verifies_assertions=verifies_assertions,
         device_authorization_endpoint=url("device_authorization") if conf.DEVICE_AUTHORIZATION() else "",
     )
+    if conf.REGISTRATION():
+        document["registration_endpoint"] = url("register")
     if conf.INTROSPECTION():
         document |= metadata.of_introspection(
             introspection_endpoint=url("introspect"),

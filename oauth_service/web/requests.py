@@ -122,6 +122,30 @@ def body_parameters(request: ProgramRequest) -> Parameters:
         LengthRequired: it has no Content-Length, and the server does not say where it ends.
         InvalidRequest: another content type, malformed, cut short, or a secret in the URL.
     """
+    body = _body(request)
+    content_type = _content_type(request, (JSON, FORM))
+    if content_type == JSON:
+        return from_json(body)
+    if content_type == FORM or (not body and content_type is not None):
+        return from_form(body)
+    raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}", detail=f"{request.content_type[:100]!r}")
+
+
+def json_body(request: ProgramRequest) -> bytes:
+    """
+    The body of a request whose parameters are JSON of any depth.
+
+    Raises:
+        RequestTooLarge, LengthRequired: as body_parameters().
+        InvalidRequest: another content type, cut short, or a secret in the URL.
+    """
+    body = _body(request)
+    if _content_type(request, (JSON,)) != JSON:
+        raise InvalidRequest(f"the Content-Type must be {JSON}", detail=f"{request.content_type[:100]!r}")
+    return body
+
+
+def _body(request: ProgramRequest) -> bytes:
     if request.query_string:
         refuse_secrets(query_parameters(request))
     limit = conf.REQUEST_BODY_LIMIT()
@@ -144,21 +168,23 @@ def body_parameters(request: ProgramRequest) -> Parameters:
         raise RequestTooLarge(f"the body is longer than {limit} bytes")
     if len(body) < int(length):  # some servers hand on what came before the connection broke off
         raise InvalidRequest("the body could not be read", detail=f"{len(body)} of {length} bytes came")
+    return body
+
+
+def _content_type(request: ProgramRequest, wanted: tuple[str, ...]) -> str | None:
+    """The media type of the body, None for one that cannot be read; one that is wanted must be in UTF-8."""
     content_type, options = request.content_type, dict[str, str]()
-    if content_type not in (JSON, FORM):
-        if "*" in content_type:  # an RFC 2231 parameter: HTTP has none here, and releases of Django read it differently
-            raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}", detail=f"{content_type[:100]!r}")
-        try:
-            content_type, options = parse_header_parameters(content_type)
-        except ValueError as cause:
-            raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}", detail=str(cause)) from cause
-    if content_type in (JSON, FORM) and options.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
+    if content_type in wanted:
+        return content_type
+    if "*" in content_type:  # an RFC 2231 parameter: HTTP has none here, and releases of Django read it differently
+        return None
+    try:
+        content_type, options = parse_header_parameters(content_type)
+    except ValueError:
+        return None
+    if content_type in wanted and options.get("charset", "utf-8").lower() not in ("utf-8", "utf8", "us-ascii"):
         raise InvalidRequest("the charset must be UTF-8")
-    if content_type == JSON:
-        return from_json(body)
-    if content_type == FORM or not body:
-        return from_form(body)
-    raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}", detail=f"{content_type[:100]!r}")
+    return content_type
 
 
 def read_unmeasured(environ: Mapping[str, Any], limit: int) -> bytes:

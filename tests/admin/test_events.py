@@ -17,7 +17,7 @@ from django.urls import reverse
 from oauth_service import signals
 from oauth_service.admin import events
 from oauth_service.admin.model_admin import ModelAdmin
-from oauth_service.models import AuditEvent, Client, Consent, Grant, Resource, TrustedIssuer
+from oauth_service.models import AuditEvent, Client, Consent, Grant, InitialAccessToken, Resource, TrustedIssuer
 from oauth_service.models.secret_columns import SecretColumn
 from oauth_service.watch import audit
 from tests.admin.test_clients import FORM, shown_secret
@@ -48,6 +48,7 @@ FORMS: dict[type[models.Model], dict[str, Any]] = {
         "scopes": "other Read others",
         "clients": [1_234_567],
     },
+    InitialAccessToken: {"name": "Another partner"},
 }
 DJANGOS = {"changelist", "add", "history", "delete", "change"}
 CHOICES = ("client_type", "application_type")  # the form refuses any other

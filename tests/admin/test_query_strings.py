@@ -27,6 +27,8 @@ from oauth_service.models import (
     DeviceCode,
     Document,
     Grant,
+    InitialAccessToken,
+    Registration,
     Resource,
     TrustedIssuer,
 )
@@ -49,11 +51,14 @@ def rows(db: None, alice: User, settings: Settings) -> None:
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are", "user": "Your name"}
     settings.OAUTH_SERVICE_SIGNING_ALGORITHMS = ("RS256", "ES256")
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
+    settings.OAUTH_SERVICE_REGISTRATION = "open"
     settings.USE_THOUSAND_SEPARATOR = True
     now = timezone.now()
     keys.sign({}, algorithm="ES256", typ="JWT", now=now - timedelta(hours=1))
     client = Client.objects.create(pk=1_234_567, client_id="app", name="App", redirect_uris="https://app.example/cb")
     Client.objects.rotate_secret(client)
+    token = InitialAccessToken.objects.create(pk=1_234_567, name="Partner", digest="0" * 64, uses_left=1_234)
+    Registration.objects.create(client=client, initial_access_token=token, registered_at=now, purge_at=now)
     user = User.objects.create_user("bob", "bob@example.com", pk=1_234_567)
     consent = Consent.objects.create(user=user, client=client, scope="user", given_at=now)
     later = now + timedelta(days=1)

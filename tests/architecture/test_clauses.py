@@ -21,6 +21,8 @@ LISTED = (
     "RFC 7518",
     "RFC 7519",
     "RFC 7523",
+    "RFC 7591",
+    "RFC 7592",
     "RFC 7636",
     "RFC 7662",
     "RFC 8252",
@@ -33,6 +35,7 @@ LISTED = (
     "RFC 9700",
     "RFC 9701",
     "OpenID Connect Core",
+    "OpenID Connect Registration",
     "Identity Assertion Authorization Grant",
 )
 FILES = sorted(path for path in SPECS.glob("test_*.py") if path.stem not in OURS)

@@ -21,6 +21,7 @@ GOOD = Inside(
     proxies_let_in=(),
     one_address="",
     guesses_are_counted_apart=False,
+    registrations_are_counted_apart=False,
 )
 
 
@@ -50,6 +51,7 @@ def test_nothing_is_found_in_a_good_one() -> None:
         ({"unapplied": ("oauth_service.0002",)}, "migrations-unapplied", Level.ERROR),
         ({"one_address": "10.0.0.5"}, "one-address", Level.WARNING),
         ({"guesses_are_counted_apart": True}, "device-codes-counted-apart", Level.WARNING),
+        ({"registrations_are_counted_apart": True}, "registrations-counted-apart", Level.WARNING),
         ({"proxies_let_in": ("127.0.0.1",)}, "metrics-for-proxies", Level.NOTE),
     ],
 )

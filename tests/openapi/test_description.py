@@ -27,6 +27,7 @@ def everything(settings: Settings) -> None:
     """A server that has every endpoint."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     settings.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
+    settings.OAUTH_SERVICE_REGISTRATION = "open"
 
 
 @pytest.fixture

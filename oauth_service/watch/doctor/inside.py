@@ -21,7 +21,8 @@ class Inside:
     unapplied names migrations; keys counts those that open tokens; sealed_since is the moment since when all was sealed that is
     still alive, None if there are no earlier keys to remove; proxies_let_in are those of METRICS_ADDRESSES where trusted
     proxies are, too; one_address is the only one that people lately came from, if it cannot be theirs; guesses_are_counted_apart
-    tells that devices can be connected, and wrong codes of them are counted by each process alone.
+    tells that devices can be connected, and wrong codes of them are counted by each process alone;
+    registrations_are_counted_apart tells the same of clients that register themselves.
     """
 
     has_own_token_key: bool
@@ -35,6 +36,7 @@ class Inside:
     proxies_let_in: tuple[str, ...]
     one_address: str
     guesses_are_counted_apart: bool
+    registrations_are_counted_apart: bool
 
 
 def findings(inside: Inside) -> Iterator[Finding]:
@@ -44,6 +46,7 @@ def findings(inside: Inside) -> Iterator[Finding]:
     yield from _of_database(inside)
     yield from _of_proxies(inside)
     yield from _of_devices(inside)
+    yield from _of_registrations(inside)
 
 
 def _of_keys(inside: Inside) -> Iterator[Finding]:
@@ -145,5 +148,15 @@ def _of_devices(inside: Inside) -> Iterator[Finding]:
             "device-codes-counted-apart",
             "OAUTH_SERVICE_DEVICE_AUTHORIZATION is on, and each process counts wrong codes of devices by itself.",
             why="Whoever guesses codes has as many guesses as there are processes times the limit, and anew after each restart.",
+            remedy="Let OAUTH_SERVICE_THROTTLE_CACHE name a cache that all workers share (CACHE_URL of the shipped site).",
+        )
+
+
+def _of_registrations(inside: Inside) -> Iterator[Finding]:
+    if inside.registrations_are_counted_apart:
+        yield warning(
+            "registrations-counted-apart",
+            "OAUTH_SERVICE_REGISTRATION is open, and each process counts the registrations of an address by itself.",
+            why="An address may register as many clients as there are processes times the limit, and anew after each restart.",
             remedy="Let OAUTH_SERVICE_THROTTLE_CACHE name a cache that all workers share (CACHE_URL of the shipped site).",
         )

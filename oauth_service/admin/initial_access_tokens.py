@@ -1,0 +1,56 @@
+"""Initial access tokens in the admin. A token is shown once, then never again."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+
+from .. import conf
+from ..clients.registration import INITIAL_PREFIX
+from ..models import InitialAccessToken
+from ..protocol import token_digest
+from ..protocol.secret import Secret
+from ..web.reports import nothing_reported
+from .model_admin import ModelAdmin
+
+_TOKEN_ATTRIBUTE = "oauth_service_token"
+
+
+@admin.register(InitialAccessToken)
+class InitialAccessTokenAdmin(ModelAdmin):
+    """Tokens that let their holders register clients."""
+
+    list_display = ("name", "is_active", "expires_at", "uses_left", "last_used_at", "created_at")
+    list_filter = ("is_active",)
+    search_fields = ("name",)
+    fields = ("name", "expires_at", "uses_left", "is_active")
+    ordering = ("-created_at", "-pk")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        # Where no client registers itself, there is no page for what lets it.
+        return bool(conf.REGISTRATION()) and super().has_module_permission(request)
+
+    def save_model(self, request: HttpRequest, obj: InitialAccessToken, form: Any, change: bool) -> None:
+        if not change:
+            token = Secret(token_digest.new_token(INITIAL_PREFIX))
+            obj.digest = token_digest.digest_of(token)
+            setattr(request, _TOKEN_ATTRIBUTE, token)
+        # Only what stands in the form: saving it must not give back a use that was made meanwhile.
+        obj.save(update_fields=[*form.changed_data] if change else None)
+
+    @nothing_reported()
+    def response_add(
+        self, request: HttpRequest, obj: InitialAccessToken, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Answer with the token itself: a redirect would have to keep it somewhere on the way."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Initial access token"),
+            "subtitle": str(obj),
+            "opts": self.opts,
+            "token": getattr(request, _TOKEN_ATTRIBUTE),
+        }
+        request.current_app = self.admin_site.name  # {% url %} reads it
+        return render(request, "admin/oauth_service/initialaccesstoken/token.html", context)

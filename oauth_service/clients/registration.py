@@ -1,0 +1,340 @@
+"""Clients that register themselves, and manage what they have registered (RFC 7591, RFC 7592)."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urljoin
+
+from django.core.exceptions import ValidationError
+from django.urls import reverse
+from django.utils.translation import override
+
+from .. import conf, database, signals
+from ..guard import throttle
+from ..models import Client, InitialAccessToken, Registration, Resource
+from ..models.client import SECRETS
+from ..protocol import bearer, client_authentication, client_metadata, device_code, imitation, token_digest
+from ..protocol import registration as rules
+from ..protocol.errors import (
+    InvalidClientMetadata,
+    InvalidRedirectURI,
+    InvalidToken,
+    MissingToken,
+    RegistrationForbidden,
+    TooManyRegistrations,
+)
+from ..protocol.secret import Secret
+from . import key_sets, logo, sector, software_statements
+
+OPEN, BY_TOKEN = "open", "token"
+CHOICES = (OPEN, BY_TOKEN)
+"""Of OAUTH_SERVICE_REGISTRATION; without one of them nobody registers."""
+INITIAL_PREFIX, REGISTRATION_PREFIX = "IAT_", "RAT_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Registered:
+    """
+    A client as it is told of its registration (RFC 7591 section 3.2.1).
+
+    Attributes:
+        secret: that was made just now; empty if none was.
+        token: registration access token.
+    """
+
+    registration: Registration
+    secret: Secret
+    token: Secret
+
+    def members(self, *, issuer: str) -> dict[str, Any]:
+        """The JSON members of the answer."""
+        registration, client = self.registration, self.registration.client
+        metadata = client_metadata.metadata_of(client, openid=conf.is_openid(), is_for_client=True)
+        if not client.token_endpoint_auth_method and not client.is_public:
+            metadata["token_endpoint_auth_method"] = "client_secret_basic"
+        path = reverse("oauth_service:registration", kwargs={"client_id": client.client_id})
+        members: dict[str, Any] = {
+            "client_id": client.client_id,
+            "client_id_issued_at": int(registration.registered_at.timestamp()),
+            "registration_access_token": self.token.reveal(),
+            "registration_client_uri": urljoin(issuer, path),
+        }
+        if client.uses_secret:
+            members |= {"client_secret": self.secret.reveal()} if self.secret else {}
+            members["client_secret_expires_at"] = 0
+        of_software = {
+            "software_id": registration.software_id,
+            "software_version": registration.software_version,
+            rules.SOFTWARE_STATEMENT: registration.software_statement,
+        }
+        return {
+            **members,
+            **metadata,
+            **registration.translated,
+            **{name: value for name, value in of_software.items() if value},
+        }
+
+
+def initial_access_token(authorization: str, *, query: frozenset[str], now: datetime) -> InitialAccessToken | None:
+    """
+    The initial access token of a request; None if there is none, and none is needed.
+
+    Args:
+        authorization: the Authorization header, "" if absent.
+        query: names of the parameters in the URL.
+
+    Raises:
+        BearerError: it is missing and needed, malformed, unknown, expired, revoked or used up.
+    """
+    try:
+        text = bearer.token_of(authorization, query=query)
+    except MissingToken:
+        if conf.REGISTRATION() == OPEN:
+            return None
+        raise
+    if found := InitialAccessToken.objects.presented(Secret(text), now=now):
+        return found
+    raise InvalidToken("the initial access token is not valid", detail="unknown, expired, revoked or used up")
+
+
+def register(sent: Mapping[str, Any], initial: InitialAccessToken | None, *, issuer: str, now: datetime) -> Registered:
+    """
+    Register a client.
+
+    Args:
+        sent: the members of the request.
+        initial: its initial access token; None counts against the limits of open registration.
+        issuer: of this server.
+
+    Raises:
+        TooManyFailures: too many were registered from this address.
+        TooManyRegistrations: too many wait for somebody to connect them.
+        InvalidToken: the initial access token was used up, or revoked, meanwhile.
+        OAuthError: what is to be registered cannot be (RFC 7591 section 3.2.2).
+    """
+    if initial is None:
+        throttle.REGISTRATIONS.begin()  # before anything that costs: a sector identifier is fetched
+    negotiated, statement = _negotiated(sent, issuer=issuer, now=now)
+    client = Client(**negotiated.columns)
+    client.name = client.name or client.client_id
+    refuse_faults(client)
+    secret, token = _new_secret(client), Secret(token_digest.new_token(REGISTRATION_PREFIX))
+    registration = Registration(
+        client=client,
+        token_digest=token_digest.digest_of(token),
+        initial_access_token=initial,
+        address_digest=_address_digest(),
+        registered_at=now,
+        purge_at=None if initial else now + conf.REGISTRATION_LIFETIME(),
+    )
+    _describe(registration, negotiated, statement)
+
+    def commit() -> None:
+        if initial is None and not Registration.objects.has_room(most=conf.REGISTRATION_MOST_WAITING()):
+            raise TooManyRegistrations(
+                "too many clients wait to be connected: try again later",
+                detail=f"{conf.REGISTRATION_MOST_WAITING.name} is {conf.REGISTRATION_MOST_WAITING()}",
+            )
+        if initial is not None and not InitialAccessToken.objects.use(initial, now=now):
+            raise InvalidToken(
+                "the initial access token is not valid", detail=f"token {initial.pk} was used up or revoked meanwhile"
+            )
+        client.pk = None
+        client.save(force_insert=True)
+        registration.client = client
+        registration.save(force_insert=True)
+
+    database.run_transaction(commit)
+    reason = f"initial access token {initial.pk}" if initial else "open registration"
+    if imitates := imitated_by(client, registration.translated):
+        reason += f"; its name looks like that of {imitates}"
+    signals.announce(
+        signals.client_registered, client_id=client.client_id, reason=reason, changes=_told(client, registration)
+    )
+    logo.fetch_soon(client.logo_uri)
+    return Registered(registration=registration, secret=secret, token=token)
+
+
+def own(client_id: str, authorization: str, *, query: frozenset[str]) -> tuple[Registration, Secret]:
+    """
+    The registration that a request manages, and its token: one statement.
+
+    Raises:
+        BearerError: the registration access token is missing, malformed, or not that of this client. There being no such
+            client is told in the same words (RFC 7592 section 2.1).
+        RegistrationForbidden: the operator has switched the client off.
+    """
+    token = Secret(bearer.token_of(authorization, query=query))
+    registration = Registration.objects.of_client(client_id)
+    if registration is None or not token_digest.matches(token, registration.token_digest):
+        raise InvalidToken("the registration access token is not valid", detail=f"of client {client_id[:100]!r}")
+    if not registration.client.is_active:
+        raise RegistrationForbidden("the client was switched off", detail=f"client {client_id} was deactivated")
+    return registration, token
+
+
+def replace(
+    registration: Registration, token: Secret, sent: Mapping[str, Any], *, issuer: str, now: datetime
+) -> Registered:
+    """
+    Replace what a client has registered: what it leaves out gets its default (RFC 7592 section 2.2).
+
+    Raises:
+        InvalidToken: the client was deleted meanwhile.
+        OAuthError: what is to be registered cannot be; the registration is as it was.
+    """
+    client = registration.client
+    _check_identity(client, sent)
+    negotiated, statement = _negotiated(sent, issuer=issuer, now=now)
+    before = client_metadata.metadata_of(client, openid=conf.is_openid())
+    columns = _defaults() | dict(negotiated.columns)
+    # What the operator has given it besides, a client cannot take back.
+    besides = [name for name in client.grant_types.split() if name not in rules.GRANT_TYPES]
+    columns["grant_types"] = " ".join([*columns["grant_types"].split(), *besides])
+    columns["name"] = columns["name"] or client.client_id
+    moved = {name for name in ("name", "redirect_uris") if columns[name] != getattr(client, name)}
+    if moved:
+        # People allowed something else under this client_id: whoever holds this token must not inherit their word.
+        columns["remembers_consent"] = False
+    for name, value in columns.items():
+        setattr(client, name, value)
+    refuse_faults(client)
+    secret = Secret("") if client.uses_secret and client.secret_count else _new_secret(client)
+    if not client.uses_secret:
+        client.secret_hash = client.previous_secret_hash = ""
+    if not client.uses_secret or not client.seals_secret:
+        client.sealed_secret = client.previous_sealed_secret = None
+    _describe(registration, negotiated, statement)
+
+    def commit() -> None:
+        written = {name: getattr(client, name) for name in (*columns, *SECRETS)}
+        if not Client.objects.filter(pk=client.pk, is_active=True).update(**written):
+            raise InvalidToken("the registration access token is not valid", detail="the client was deleted meanwhile")
+        registration.save(update_fields=["translations", "software_id", "software_version", "software_statement"])
+
+    database.run_transaction(commit)
+    after = client_metadata.metadata_of(client, openid=conf.is_openid())
+    signals.announce(
+        signals.registration_changed,
+        client_id=client.client_id,
+        reason="by itself",
+        changes="\n".join(
+            f"{name}: {before.get(name, '')} → {after.get(name, '')}"
+            for name in dict.fromkeys([*before, *after])
+            if before.get(name) != after.get(name)
+        ),
+    )
+    if before.get("logo_uri") != client.logo_uri:
+        logo.fetch_soon(client.logo_uri)
+    return Registered(registration=registration, secret=secret, token=token)
+
+
+def end(registration: Registration) -> None:
+    """Delete a client: all that it was given ends with it (RFC 7592 section 2.3)."""
+    client_id = registration.client.client_id
+    registration.client.delete()
+    signals.announce(signals.registration_ended, client_id=client_id, reason="by itself")
+
+
+def refuse_faults(client: Client) -> None:
+    """
+    Hold what a client registers against the rules of the columns, of its keys and of its sector.
+
+    Raises:
+        InvalidRedirectURI: redirect_uris.
+        InvalidClientMetadata: anything else.
+    """
+    names = {member.column: name for name, member in rules.OWN_MEMBERS.items()}
+    try:
+        with override(None):  # of a log
+            client.full_clean(validate_unique=False)
+    except ValidationError as refusal:
+        faults = {names.get(column, column): each for column, each in refusal.message_dict.items()}
+        detail = "; ".join(f"{name}: {' '.join(sentences)}" for name, sentences in faults.items())[:1000]
+        if "redirect_uris" in faults:
+            raise InvalidRedirectURI("the redirect URIs cannot be registered", detail=detail) from refusal
+        raise InvalidClientMetadata(f"{next(iter(faults))} cannot be registered", detail=detail) from refusal
+    column, fault = key_sets.fault_of_client(client)
+    if fault:
+        raise InvalidClientMetadata(f"{names.get(column, column)} cannot be registered", detail=fault)
+    if fault := sector.fault_of(client):
+        raise InvalidClientMetadata("sector_identifier_uri cannot be registered", detail=fault)
+
+
+def imitated_by(client: Client, translated: Mapping[str, str]) -> str:
+    """The name of an app of the operator's, or of this service, that a client's own looks like; "" for none."""
+    names = [client.name, *(text for name, text in translated.items() if name.startswith("client_name#"))]
+    others = [conf.SERVICE_NAME(), *Registration.objects.operators_names()]
+    return next(filter(None, (imitation.imitated(name, others) for name in names)), "")
+
+
+def _negotiated(sent: Mapping[str, Any], *, issuer: str, now: datetime) -> tuple[rules.Registration, str]:
+    """What is registered, and the software statement that it was registered with, "" for none."""
+    statement = sent.get(rules.SOFTWARE_STATEMENT, "")
+    if statement:
+        # "the values [...] conveyed in the software statement MUST take precedence" (RFC 7591 section 3.1.1).
+        sent = {**sent, **software_statements.stated(statement, audience=issuer, now=now)}
+    return rules.negotiate(sent, _offer()), statement
+
+
+def _offer() -> rules.Offer:
+    wanted, known = conf.REGISTRATION_SCOPES(), dict.fromkeys(conf.SCOPES())
+    if not wanted or not known.keys() >= set(wanted):
+        known |= dict.fromkeys(sorted(Resource.objects.open_scope_names()))
+    return rules.Offer(
+        grant_types=tuple(
+            name for name in rules.GRANT_TYPES if name != device_code.GRANT_TYPE or conf.DEVICE_AUTHORIZATION()
+        ),
+        scope=tuple(name for name in known if not wanted or name in wanted),
+        algorithms=tuple(conf.SIGNING_ALGORITHMS()),
+        verifies_assertions=key_sets.is_available(),
+        can_pair=bool(conf.PAIRWISE_KEY()),
+        is_openid=conf.is_openid(),
+        requires_pkce=conf.REGISTRATION_REQUIRES_PKCE(),
+    )
+
+
+def _defaults() -> dict[str, Any]:
+    own = [member.column for member in rules.OWN_MEMBERS.values()]
+    blank = Client()
+    return {column: getattr(blank, column) for column in own}
+
+
+def _check_identity(client: Client, sent: Mapping[str, Any]) -> None:
+    # "The client MUST include its "client_id" field in the request, and it MUST be the same as its currently issued client
+    # identifier" (RFC 7592 section 2.2); the same holds for a client_secret that it includes.
+    if sent.get("client_id") != client.client_id:
+        raise InvalidClientMetadata("client_id must be that of the registration")
+    if (secret := sent.get("client_secret")) is None:
+        return
+    if not isinstance(secret, str) or not any(
+        client_authentication.matches(Secret(secret), kept)
+        for kept in client.secret_hashes
+        if client_authentication.is_server_made(kept)
+    ):
+        raise InvalidClientMetadata("client_secret must be the current one: a client does not choose its own")
+
+
+def _new_secret(client: Client) -> Secret:
+    return Secret(client.make_secret() if client.uses_secret else "")
+
+
+def _describe(registration: Registration, negotiated: rules.Registration, statement: str) -> None:
+    registration.translations = json.dumps(dict(negotiated.translations)) if negotiated.translations else ""
+    registration.software_id = negotiated.software_id
+    registration.software_version = negotiated.software_version
+    registration.software_statement = statement
+
+
+def _told(client: Client, registration: Registration) -> str:
+    members = client_metadata.metadata_of(client, openid=conf.is_openid(), is_for_client=True) | registration.translated
+    return "\n".join(f"{name}: {value}" for name, value in members.items())
+
+
+def _address_digest() -> str:
+    key = hmac.digest(conf.token_keys()[0], b"oauth_service.registration_address", hashlib.sha256)
+    return hmac.new(key, throttle.network().encode(), hashlib.sha256).hexdigest()

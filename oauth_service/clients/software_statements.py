@@ -1,0 +1,41 @@
+"""Software statements: what a trusted issuer says of a client that registers itself (RFC 7591 section 2.3)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from ..models import TrustedIssuer
+from ..protocol import issuer_jwt, jwt
+from ..protocol.errors import InvalidSoftwareStatement, UnapprovedSoftwareStatement
+from ..protocol.jwt import InvalidJWT
+from . import key_sets
+
+
+def stated(text: Any, *, audience: str, now: datetime) -> Mapping[str, Any]:
+    """
+    The members of a client's metadata that a software statement states.
+
+    Args:
+        text: the JWT in the compact form, as it was sent.
+        audience: the issuer identifier of this server.
+
+    Raises:
+        InvalidSoftwareStatement: it is no JWT, is not genuine, is for another server, or has expired.
+        UnapprovedSoftwareStatement: its issuer is not trusted for software statements.
+    """
+    try:
+        if not isinstance(text, str):
+            raise InvalidJWT("the software statement is no text")
+        statement = jwt.read(text)
+        named = statement.text_of("iss")
+        issuer = TrustedIssuer.objects.believed(named) if named and key_sets.is_available() else None
+        if issuer is None or TrustedIssuer.Purpose.SOFTWARE_STATEMENT not in issuer.purpose_list:
+            raise UnapprovedSoftwareStatement(
+                "the issuer of the software statement is not trusted here",
+                detail=f"no active issuer {named[:200]!r} is trusted for software statements",
+            )
+        members = issuer_jwt.check_software_statement(statement, issuer, audience=audience, now=now)
+        key_sets.verify_signature(statement, issuer)
+    except InvalidJWT as fault:
+        raise InvalidSoftwareStatement("the software statement is not valid", detail=fault.detail) from None
+    return {name: value for name, value in members.items() if value is not None and value != ""}

@@ -1,0 +1,74 @@
+"""InitialAccessToken: what lets its holder register clients (RFC 7591 section 3)."""
+
+from datetime import datetime
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from ..database import PrimaryManager
+from ..protocol.secret import Secret
+from ..protocol.token_digest import digest_of
+
+
+class InitialAccessTokenManager(PrimaryManager["InitialAccessToken"]):
+    """Reads and writes of initial access tokens."""
+
+    def presented(self, token: Secret, *, now: datetime) -> "InitialAccessToken | None":
+        """The row of a token that is good now, in one statement; None for any other."""
+        found = self.filter(digest=digest_of(token)).first()
+        return found if found and found.is_good(now=now) else None
+
+    def use(self, token: "InitialAccessToken", *, now: datetime) -> bool:
+        """
+        Use a token once; in a transaction with what it is used for.
+
+        Returns:
+            False if it has expired, was revoked or was used up meanwhile.
+        """
+        good = self.filter(pk=token.pk, is_active=True).filter(
+            models.Q(expires_at=None) | models.Q(expires_at__gt=now),
+            models.Q(uses_left=None) | models.Q(uses_left__gt=0),
+        )
+        return bool(good.update(uses_left=models.F("uses_left") - 1, last_used_at=now))
+
+    def revoke_all(self) -> int:
+        """Revoke every token; how many were good until then."""
+        return self.filter(is_active=True).update(is_active=False)
+
+
+class InitialAccessToken(models.Model):
+    """
+    A token that registers clients, made by the operator and shown once.
+
+    expires_at and uses_left are None for no end.
+    """
+
+    name = models.CharField(_("name"), max_length=100, help_text=_("Whom it is for; only you see it."))
+    # The digest of 256 random bits: looking it up tells nothing that helps to guess one.
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True, help_text=_("Empty for never."))
+    uses_left = models.PositiveIntegerField(
+        _("uses left"),
+        null=True,
+        blank=True,
+        help_text=_("How many clients it may register yet. Empty for any number."),
+    )
+    is_active = models.BooleanField(
+        _("active"), default=True, help_text=_("Switch off to revoke it. Clients that it has registered stay.")
+    )
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
+
+    objects = InitialAccessTokenManager()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("initial access token")
+        verbose_name_plural = _("initial access tokens")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def is_good(self, *, now: datetime) -> bool:
+        """Tell whether it registers a client now."""
+        return self.is_active and (self.expires_at is None or self.expires_at > now) and self.uses_left != 0

@@ -1,0 +1,100 @@
+"""Registration: what is kept of a client that has registered itself (RFC 7591, RFC 7592)."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.db import connections, models
+from django.utils.translation import gettext_lazy as _
+
+from ..database import PrimaryManager
+from ..protocol.registration import LONGEST_SOFTWARE_ID
+from .client import Client
+from .initial_access_token import InitialAccessToken
+from .secret_columns import SecretCharField
+
+
+class RegistrationManager(PrimaryManager["Registration"]):
+    """Reads and writes of registrations."""
+
+    def of_client(self, client_id: str) -> "Registration | None":
+        """A registration with its client, in one statement; None if the client has not registered itself."""
+        return self.select_related("client").filter(client__client_id=client_id).first()
+
+    def has_room(self, *, most: int) -> bool:
+        """
+        Tell whether another client may wait for somebody to connect it.
+
+        Within the transaction that adds it: on PostgreSQL those that add one come one after the other, as on SQLite.
+        """
+        connection = connections[self.db]
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [self.model._meta.db_table])
+        return self.filter(purge_at__isnull=False).order_by()[:most].count() < most
+
+    def keep(self, client_pk: int, *, now: datetime | None = None) -> bool:
+        """
+        Let a client stay for good.
+
+        Args:
+            now: when somebody connected it; None if the operator has looked at it.
+
+        Returns:
+            whether it waited until now.
+        """
+        connected = {"connected_at": now} if now else {}
+        return bool(self.filter(pk=client_pk, purge_at__isnull=False).update(purge_at=None, **connected))
+
+    def operators_names(self) -> list[str]:
+        """The names of the clients that have not registered themselves."""
+        return list(Client.objects.filter(registration=None).order_by("pk").values_list("name", flat=True))
+
+
+class Registration(models.Model):
+    """
+    The registration of a client that has introduced itself; a client without one was registered by the operator.
+
+    purge_at is None for a client that stays: somebody has connected it, the operator has saved it, or it came with an initial
+    access token. translations is a JSON object of members with a language tag. address_digest sets those apart that came from
+    another network, without saying from which.
+    """
+
+    client = models.OneToOneField(
+        Client, models.CASCADE, primary_key=True, related_name="registration", verbose_name=_("client")
+    )
+    token_digest = SecretCharField(max_length=64, editable=False)
+    initial_access_token = models.ForeignKey(
+        InitialAccessToken,
+        models.SET_NULL,
+        null=True,
+        related_name="registrations",
+        verbose_name=_("initial access token"),
+        editable=False,
+    )
+    translations = models.TextField(blank=True, editable=False)
+    software_id = models.CharField(_("software ID"), max_length=LONGEST_SOFTWARE_ID, blank=True, editable=False)
+    software_version = models.CharField(
+        _("software version"), max_length=LONGEST_SOFTWARE_ID, blank=True, editable=False
+    )
+    software_statement = models.TextField(blank=True, editable=False)
+    address_digest = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
+    registered_at = models.DateTimeField(_("registered"), editable=False)
+    connected_at = models.DateTimeField(_("first connected"), null=True, editable=False)
+    purge_at = models.DateTimeField(null=True, db_index=True, editable=False)
+
+    objects = RegistrationManager()
+
+    class Meta:
+        base_manager_name = "objects"
+        verbose_name = _("registration")
+        verbose_name_plural = _("registrations")
+
+    def __str__(self) -> str:
+        return str(self.client)
+
+    @property
+    def translated(self) -> dict[str, str]:
+        """The members with a language tag."""
+        found: Any = json.loads(self.translations or "{}")
+        return dict(found)

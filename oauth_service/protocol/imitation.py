@@ -1,0 +1,52 @@
+"""
+Names of clients that look like another client's (RFC 7591 section 5).
+
+The table of Unicode Technical Standard 39 section 4 is long. What is here is what a Latin name is imitated with: Cyrillic, Greek,
+a few others, digits, and pairs of letters that look like one.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+
+SHORTEST_WITHIN = 4
+"""Characters of a name that must not stand within another one, either."""
+
+_LOOKS_LIKE = str.maketrans(
+    {
+        # Cyrillic
+        **dict(zip("асеһіјкӏмнорԛѕтуԝхгъьԁпвз", "acehijklmhopqstywxrbbdnbe", strict=True)),
+        # Greek
+        **dict(zip("αβγεηικνορστυχωζμ", "abyenikvopotuxwzu", strict=True)),
+        # Armenian, and Latin letters of other alphabets
+        **dict(zip("հոսցւօɑɡɩıłøđħŧʟʀɴɪ", "hnugioagiilodhtlrni", strict=True)),
+        **dict(zip("0134578|!$@", "oleastblisa", strict=True)),
+    }
+)
+_PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
+
+
+def skeleton(name: str) -> str:
+    """What is left of a name once everything that looks alike is the same: small letters alone."""
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+    text = text.translate(_LOOKS_LIKE)
+    text = "".join(character for character in text if character.isalnum())
+    # A small L and a capital i are the same in many fonts.
+    text = text.replace("i", "l")
+    for pair, letter in _PAIRS:
+        text = text.replace(pair, letter)
+    return text
+
+
+def imitated(name: str, others: Iterable[str]) -> str:
+    """
+    The first of the others that a name looks like, or that it has within it; "" for none.
+
+    Args:
+        others: names that were chosen by the operator.
+    """
+    ours = skeleton(name)
+    for other in others:
+        theirs = skeleton(other)
+        if theirs and (ours == theirs or (len(theirs) >= SHORTEST_WITHIN and theirs in ours)):
+            return other
+    return ""

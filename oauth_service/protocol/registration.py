@@ -1,0 +1,310 @@
+"""
+What is registered of what a client says of itself (RFC 7591 sections 2 and 3, OpenID Connect Registration 1.0 section 2).
+
+What this server does not know is ignored; what it knows and cannot do is replaced, and the answer says by what (RFC 7591 section
+3.2.1). Only what would be unsafe, or makes no sense, is refused.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from . import client_assertion, device_code, redirect_uri
+from .client_metadata import MEMBERS, SECRET_METHODS, Kind, Member, column_value
+from .errors import InvalidClientMetadata, InvalidRedirectURI, InvalidRequest
+
+GRANT_TYPES = ("authorization_code", "refresh_token", device_code.GRANT_TYPE)
+"""Those that a client can have without the operator: a person decides about each of its connections."""
+
+SOFTWARE_STATEMENT = "software_statement"
+MOST_REDIRECT_URIS = 50
+MOST_TRANSLATIONS = 50
+LONGEST_NAME = 100
+LONGEST_SOFTWARE_ID = 255
+_LARGEST_NUMBER = 2**31 - 1
+
+OWN_MEMBERS: Mapping[str, Member] = {member.name: member for member in MEMBERS if not member.is_operators}
+"""What a client says of itself, by name."""
+# RFC 7591 section 2.2: a language tag follows the name, after a "#".
+_TRANSLATABLE = ("client_name", "client_uri", "policy_uri", "tos_uri")
+_TRANSLATION = re.compile(rf"(?P<name>{'|'.join(_TRANSLATABLE)})#(?P<tag>[A-Za-z]{{2,8}}(-[A-Za-z0-9]{{1,8}})*)")
+# Direction marks and overrides: they make a name look like another one.
+_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """
+    What this server lets clients register.
+
+    Attributes:
+        grant_types: of GRANT_TYPES, those that there are now.
+        scope: all that a client may have; what it gets if it names none.
+        algorithms: that the server signs with, the default first.
+        verifies_assertions: whether clients can authenticate by JWTs that they sign.
+        can_pair: whether there are pairwise subjects.
+        is_openid: whether the server is an OpenID Provider.
+        requires_pkce: whether confidential web clients need PKCE, too.
+    """
+
+    grant_types: tuple[str, ...]
+    scope: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    verifies_assertions: bool
+    can_pair: bool
+    is_openid: bool
+    requires_pkce: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """
+    What is registered.
+
+    Attributes:
+        columns: of the client; what is not there has its default. name is "" if nothing says what the client is called.
+        translations: members with a language tag, such as client_name#de.
+    """
+
+    columns: Mapping[str, Any]
+    translations: Mapping[str, str]
+    software_id: str
+    software_version: str
+
+
+def read(body: bytes) -> dict[str, Any]:
+    """
+    Read the JSON object of a registration request. Members that are null or empty texts count as absent.
+
+    Raises:
+        InvalidRequest: no JSON object, a repeated member, or text that no database takes.
+    """
+    try:
+        found = json.loads(body.decode(), object_pairs_hook=_without_repeats, parse_constant=_no_number)
+    except UnicodeDecodeError as cause:
+        raise InvalidRequest("the body is not valid UTF-8") from cause
+    except (ValueError, RecursionError) as cause:
+        raise InvalidRequest("the body is not valid JSON") from cause
+    if not isinstance(found, dict):
+        raise InvalidRequest("the JSON body is not an object")
+    if not _is_text_throughout(found):
+        raise InvalidRequest("a member has a NUL byte, or is not valid Unicode text")
+    return {name: value for name, value in found.items() if value is not None and value != ""}
+
+
+def negotiate(sent: Mapping[str, Any], offer: Offer) -> Registration:
+    """
+    Decide what is registered.
+
+    Args:
+        sent: of read(); a software statement's claims have been put in.
+
+    Raises:
+        InvalidRedirectURI: none where one is needed, or one that would be unsafe.
+        InvalidClientMetadata: a member of the wrong type, or one that would be unsafe.
+    """
+    known = {
+        name: _checked(value, OWN_MEMBERS[name])
+        for name, value in sent.items()
+        if name in OWN_MEMBERS and (offer.is_openid or not OWN_MEMBERS[name].openid)
+    }
+    uris = _redirect_uris(known.get("redirect_uris", []))
+    grant_types = _grant_types(known, offer)
+    if not uris and "authorization_code" in grant_types:
+        raise InvalidRedirectURI("redirect_uris is missing")
+    application_type = _application_type(known.get("application_type"), uris)
+    method = _method(known.get("token_endpoint_auth_method"), offer)
+    is_public, is_native = method == "none", application_type == "native"
+    decided: dict[str, Any] = {
+        "redirect_uris": uris,
+        "grant_types": grant_types,
+        "application_type": application_type,
+        "token_endpoint_auth_method": method,
+        "scope": _scope(known.get("scope", ""), offer),
+        "client_name": _name(known.get("client_name", ""), uris),
+        "contacts": [each for each in known.get("contacts", []) if len(each.split()) == 1],
+    }
+    _replace_what_cannot_be(known, method, offer)
+    members = {**known, **decided}
+    columns = {OWN_MEMBERS[name].column: column_value(value, OWN_MEMBERS[name].kind) for name, value in members.items()}
+    columns["client_type"] = "public" if is_public else "confidential"
+    # "public clients MUST use PKCE" (RFC 9700 section 2.1.1); nothing else tells an app on a device from another one there.
+    columns["requires_pkce"] = is_public or is_native or offer.requires_pkce
+    return Registration(
+        columns=columns,
+        translations=_translations(sent),
+        software_id=_short_text(sent, "software_id"),
+        software_version=_short_text(sent, "software_version"),
+    )
+
+
+def _checked(value: Any, member: Member) -> Any:
+    match member.kind:
+        case Kind.TEXT if isinstance(value, str):
+            return value
+        case Kind.LINES | Kind.WORDS if _is_list_of_texts(value):
+            return list(dict.fromkeys(value))
+        case Kind.FLAG if isinstance(value, bool):
+            return value
+        # A lifetime that some libraries write as 3600.0.
+        case Kind.NUMBER if _is_number(value) and 0 <= value <= _LARGEST_NUMBER and value == int(value):
+            return int(value)
+        case Kind.JSON if isinstance(value, dict):
+            return value
+        case Kind.FLAG if value in ("true", "false"):  # of libraries that have a form for this
+            return value == "true"
+        case _:
+            raise InvalidClientMetadata(f"{member.name} must be {member.kind.value.partition(';')[0]}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _redirect_uris(uris: list[str]) -> list[str]:
+    if len(uris) > MOST_REDIRECT_URIS:
+        raise InvalidRedirectURI(f"more than {MOST_REDIRECT_URIS} redirect URIs are registered at once")
+    for uri in uris:
+        if fault := redirect_uri.fault_of(uri):
+            raise InvalidRedirectURI(f"a redirect URI {fault}", detail=f"{uri[:200]!r} {fault}")
+    return uris
+
+
+def _grant_types(known: Mapping[str, Any], offer: Offer) -> list[str]:
+    # "If omitted, the default behavior is that the client will use only the authorization_code Grant Type" (section 2).
+    named = known.get("grant_types", ["authorization_code"])
+    chosen = [name for name in offer.grant_types if name in named]
+    if not set(chosen) - {"refresh_token"}:
+        chosen = ["authorization_code", *chosen]
+    return chosen
+
+
+def _application_type(named: str | None, uris: list[str]) -> str:
+    if named in ("web", "native"):
+        return named
+    # Clients on a device rarely say so: what is theirs alone tells it, the port of which changes with each start.
+    return "native" if any(_is_of_a_device(uri) for uri in uris) else "web"
+
+
+def _is_of_a_device(uri: str) -> bool:
+    parts = urlsplit(uri)
+    return parts.scheme not in ("http", "https") or parts.hostname in redirect_uri.LOOPBACK_HOSTS
+
+
+def _method(named: str | None, offer: Offer) -> str:
+    if named in ("none", *SECRET_METHODS) or (named in client_assertion.METHODS and offer.verifies_assertions):
+        return str(named)
+    # "If unspecified or omitted, the default is client_secret_basic" (section 2). Many that omit it send their secret in
+    # the body: either will do.
+    return "" if named is None else "client_secret_basic"
+
+
+def _scope(named: str, offer: Offer) -> str:
+    return " ".join([name for name in dict.fromkeys(named.split()) if name in offer.scope] or offer.scope)
+
+
+def _name(name: str, uris: list[str]) -> str:
+    if shown := clean_name(name):
+        return shown
+    hosts = [urlsplit(uri).hostname or "" for uri in uris]
+    return next((host for host in hosts if host and host not in redirect_uri.LOOPBACK_HOSTS), "")[:LONGEST_NAME]
+
+
+def clean_name(name: str) -> str:
+    """A name as it may be shown: on one line, LONGEST_NAME at most, without what turns the direction of a text."""
+    seen = "".join(
+        character if unicodedata.category(character) not in ("Cc", "Co", "Cn", "Cs") else " "
+        for character in name
+        if character not in _TURNING
+    )
+    return " ".join(seen.split())[:LONGEST_NAME].strip()
+
+
+def _replace_what_cannot_be(known: dict[str, Any], method: str, offer: Offer) -> None:
+    """Leave out what has a default that this server can do, in the place of what it cannot."""
+    for name in ("id_token_signed_response_alg", "userinfo_signed_response_alg"):
+        if name in known and known[name] not in offer.algorithms:
+            del known[name]
+    if known.get("subject_type", "public") != "public" and not (known["subject_type"] == "pairwise" and offer.can_pair):
+        del known["subject_type"]
+    algorithm = known.get("token_endpoint_auth_signing_alg", "")
+    if algorithm and algorithm not in client_assertion.algorithms_of(method, ""):
+        del known["token_endpoint_auth_signing_alg"]
+
+
+def _translations(sent: Mapping[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in sent.items():
+        if not (match := _TRANSLATION.fullmatch(name)):
+            continue
+        if not isinstance(value, str):
+            raise InvalidClientMetadata(f"{match['name']} must be a string")
+        if match["name"] == "client_name":
+            if shown := clean_name(value):
+                found[name] = shown
+        elif _is_web_address(value):
+            found[name] = value
+        else:
+            raise InvalidClientMetadata(f"{match['name']} is no web address", detail=f"{name}: {value[:200]!r}")
+    return dict(list(found.items())[:MOST_TRANSLATIONS])
+
+
+def _is_web_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"[\s\"'<>\\]", value)
+    except ValueError:
+        return False
+
+
+def _short_text(sent: Mapping[str, Any], name: str) -> str:
+    value = sent.get(name, "")
+    if not isinstance(value, str):
+        raise InvalidClientMetadata(f"{name} must be a string")
+    return value[:LONGEST_SOFTWARE_ID]
+
+
+def in_language(translations: Mapping[str, str], language: str) -> dict[str, str]:
+    """
+    The members that have a translation into a language, with it: its own, or that of the language without a region.
+
+    Args:
+        language: tag such as de or de-at.
+    """
+    tags = dict.fromkeys([language.lower(), language.lower().partition("-")[0]])
+    by_tag = {(name.lower().partition("#")[2], name.partition("#")[0]): text for name, text in translations.items()}
+    return {name: text for tag in reversed(list(tags)) for (of_tag, name), text in by_tag.items() if of_tag == tag}
+
+
+def _no_number(_: str) -> Any:
+    raise ValueError("NaN and Infinity are no JSON")
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands there twice")
+    return members
+
+
+def _is_text_throughout(found: Any) -> bool:
+    """Whether every text in a JSON value can be stored."""
+    waiting: list[Any] = [found]
+    while waiting:
+        match waiting.pop():
+            case str(text):
+                if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+                    return False
+            case dict(members):
+                waiting += [*members.keys(), *members.values()]
+            case list(values):
+                waiting += values
+    return True
