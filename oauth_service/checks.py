@@ -30,7 +30,7 @@ from .clients import key_sets, registration
 from .guard import failure_counts
 from .protocol import jwt, redirect_uri, scope
 from .protocol.errors import InvalidScope
-from .resources.protect import required_scopes
+from .resources.requirement import scopes_asked_without_resource, step_ups
 from .tokens import keys, signer
 
 LONGEST_SAFE_ACCESS_TOKEN_LIFETIME = timedelta(days=1)
@@ -95,7 +95,7 @@ def _faults() -> Iterator[Finding]:
 
 
 def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E012-E015, E020, E023, E030, E031, W006, W010-W014, W030: what we need of the project around us, its views included."""
+    """E012-E015, E020, E023, E030, E031, W006, W010-W014, W030, W050, W051: what we need of the project around us."""
     return [_message(*finding) for finding in _faults_around()]
 
 
@@ -308,11 +308,17 @@ def _faults_of_surroundings() -> Iterator[Finding]:
             'SECURE_REFERRER_POLICY is "no-referrer": with forms of pages not ours, CSRF checks refuse its `Origin: null`.',
             'Leave it at "same-origin". Our own pages set their policy themselves.',
         )
-    if not _mistyped() and (uncovered := required_scopes.difference(conf.SCOPES())):
+    if not _mistyped() and (uncovered := scopes_asked_without_resource().difference(conf.SCOPES())):
         yield (
             "W010",
             f"A view is guarded by scope that {conf.SCOPES.name} has not: {' '.join(sorted(uncovered))}.",
             "No client can be given it, so the view refuses every token. Add it to the setting.",
+        )
+    if step_ups and not _mistyped() and not conf.is_openid():
+        yield (
+            "W050",
+            "A view asks how its user signed in (acr or max_age), but this server does not know.",
+            f"The view refuses every token. Switch OpenID Connect on: add openid to {conf.SCOPES.name}.",
         )
 
 

@@ -17,7 +17,9 @@ from django.utils import translation
 from django.utils.module_loading import import_string
 
 from . import conf
+from .protocol import protected_resource
 from .resources import frameworks
+from .resources.requirement import resources_asked
 
 Finding = tuple[str, str, str]  # id, sentence, hint
 
@@ -49,6 +51,7 @@ def findings() -> Iterator[Finding]:
         return  # E015 says so
     yield from _faults_of_mounting()
     yield from _faults_of_metadata()
+    yield from _faults_of_resource_metadata()
     yield from _faults_of_login_view()
     yield from _faults_of_ninja()
     yield from _faults_of_others_middleware(paths)
@@ -121,6 +124,19 @@ def _faults_of_metadata() -> Iterator[Finding]:
                 "W014",
                 f"Clients look for the metadata of the issuer at {address}, where it is not.",
                 'Add path("", include("oauth_service.well_known")) to the root URLconf, first of all (RFC 8414 section 3.1).',
+            )
+
+
+def _faults_of_resource_metadata() -> Iterator[Finding]:
+    if get_script_prefix() != "/":
+        return
+    for identifier in sorted(resources_asked()):
+        address = urlsplit(protected_resource.metadata_url(identifier)).path
+        if address and not _is_ours(_view_at(address)):
+            yield (
+                "W051",
+                f"A view belongs to {identifier}, whose metadata clients look for at {address}, where it is not.",
+                'Add path("", include("oauth_service.well_known")) to the root URLconf, first of all (RFC 9728 section 3.1).',
             )
 
 

@@ -25,6 +25,7 @@ from .endpoints.manage_apps import manage_apps
 from .endpoints.metrics import metrics
 from .endpoints.openapi import openapi
 from .endpoints.openid_configuration import openid_configuration
+from .endpoints.protected_resource import protected_resource
 from .endpoints.readyz import readyz
 from .endpoints.register import register
 from .endpoints.registration import registration
@@ -62,6 +63,8 @@ urlpatterns = [
     path(".well-known/oauth-authorization-server", discovery, name="discovery"),
     path(".well-known/openid-configuration/<path:issuer_path>", openid_configuration),
     path(".well-known/openid-configuration", openid_configuration, name="openid_configuration"),
+    path(".well-known/oauth-protected-resource/<path:resource_path>", protected_resource),
+    path(".well-known/oauth-protected-resource", protected_resource, name="protected_resource"),
     *_both("jwks/", jwks, "jwks"),
     path("openapi.json", openapi, name="openapi"),
     *_both("healthz/", healthz, "healthz"),

@@ -1,5 +1,6 @@
 """
-The metadata where clients look for it, for a project that includes oauth_service.urls under a prefix (RFC 8414 section 3.1).
+The metadata where clients look for it, for a project that includes oauth_service.urls under a prefix (RFC 8414 section 3.1,
+RFC 9728 section 3.1).
 
     urlpatterns = [
         path("", include("oauth_service.well_known")),
@@ -8,7 +9,8 @@ The metadata where clients look for it, for a project that includes oauth_servic
 
 Clients look at the root of the host: for the issuer https://example.com at /.well-known/oauth-authorization-server, for
 https://example.com/o at /.well-known/oauth-authorization-server/o. OpenID Connect puts the path of the issuer first
-(OpenID Connect Discovery 1.0 section 4). Both forms answer, for both documents.
+(OpenID Connect Discovery 1.0 section 4). Both forms answer, for both documents. That of an API at https://example.com/orders is
+at /.well-known/oauth-protected-resource/orders.
 """
 
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from django.urls.converters import PathConverter
 from . import conf
 from .endpoints.discovery import discovery
 from .endpoints.openid_configuration import openid_configuration
+from .endpoints.protected_resource import protected_resource
 
 app_name = "oauth_service_well_known"
 
@@ -41,4 +44,6 @@ urlpatterns = [
     path(".well-known/openid-configuration", openid_configuration),
     path(".well-known/openid-configuration/<issuer_path:issuer_path>", openid_configuration),
     path("<issuer_path:issuer_path>/.well-known/openid-configuration", openid_configuration),
+    path(".well-known/oauth-protected-resource", protected_resource),
+    path(".well-known/oauth-protected-resource/<path:resource_path>", protected_resource),
 ]

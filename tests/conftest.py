@@ -1,5 +1,6 @@
 """What every test of the server may ask for: the guide's cast, and the guide's messages."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
 from threading import Lock
@@ -13,6 +14,7 @@ from django.urls import set_script_prefix, set_urlconf
 
 from oauth_service import testing
 from oauth_service.models import Client
+from oauth_service.resources import requirement
 from oauth_service.tokens import jwk
 from oauth_service.watch import audit
 from tests.database import ALIAS, HAS_ROUTERS, connection
@@ -36,6 +38,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def forget_everything() -> None:
     """No test profits from a secret that another has proven or refuted, nor pays for what failed in it."""
     testing.forget_everything()
+
+
+@pytest.fixture
+def no_guards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the views of other tests ask for is no finding of a system check."""
+    monkeypatch.setattr(requirement, "_asked", defaultdict(set))
+    monkeypatch.setattr("oauth_service.checks.step_ups", [])
 
 
 @pytest.fixture(autouse=True)

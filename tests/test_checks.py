@@ -24,6 +24,7 @@ from config.server.urls import urlpatterns as server_urls
 from config.sites import ROOT
 from oauth_service import conf
 from oauth_service.checks import check_deployment, check_names, check_surroundings, check_values
+from oauth_service.resources import requirement
 from tests.database import connection
 
 SAFE = {
@@ -37,6 +38,9 @@ SAFE = {
 
 class OwnCsrf(CsrfViewMiddleware):
     """Somebody's own."""
+
+
+pytestmark = pytest.mark.usefixtures("no_guards")
 
 
 def ids(check: Callable[..., list[checks.CheckMessage]]) -> list[str]:
@@ -392,7 +396,7 @@ def test_a_secret_key_of_before_counts_as_well(safe: Settings) -> None:
 
 def test_a_view_that_no_token_can_ever_open(safe: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scope that was forgotten in the setting, or misspelt in the view."""
-    monkeypatch.setattr("oauth_service.checks.required_scopes", {"profile", "prescripitons"})
+    monkeypatch.setattr(requirement, "_asked", {"": {"profile", "prescripitons"}, "urn:example:api": {"pills"}})
     [message] = check_surroundings(None)
     assert (message.id, "has not: prescripitons." in message.msg) == ("oauth_service.W010", True)
 

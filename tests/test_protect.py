@@ -17,7 +17,8 @@ from pytest_django import Settings
 
 from oauth_service.models import Client, Grant
 from oauth_service.protect import Bearer
-from oauth_service.resources.protect import ProtectedMixin, ProtectedRequest, protect, required_scopes
+from oauth_service.resources.protect import ProtectedMixin, ProtectedRequest, protect
+from oauth_service.resources.requirement import scopes_asked_without_resource
 from tests.guide import FORM, Guide
 from tests.test_unavailable import failing
 
@@ -129,7 +130,7 @@ def test_a_class_that_does_not_say_its_scope_guards_nothing() -> None:
 
 def test_what_views_ask_for_is_known() -> None:
     """So that a check can hold it against what there is to have."""
-    assert {"user", "profile"} <= required_scopes
+    assert {"user", "profile"} <= scopes_asked_without_resource()
 
 
 @pytest.mark.parametrize("url", [*ALL, "/anything/", "/class-anything/"])

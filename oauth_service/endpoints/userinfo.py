@@ -8,7 +8,7 @@ from ..protocol import bearer as bearers
 from ..protocol import claims_request, subject
 from ..protocol.errors import InsufficientScope, MalformedBearer, OAuthError
 from ..protocol.secret import Secret
-from ..resources.protect import bearer_of, refuse_others, user_of
+from ..resources.requirement import bearer_of, refuse_others, user_of
 from ..tokens import access_token
 from ..tokens.access_token import Bearer
 from ..web.programs import ProgramResponse, program_endpoint

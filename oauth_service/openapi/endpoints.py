@@ -249,6 +249,18 @@ def openid_configuration_of_issuer(_: Server) -> PathItem:
     )
 
 
+def protected_resource(_: Server) -> PathItem:
+    """Metadata of the API of this host (RFC 9728)."""
+    return PathItem.for_programs(get=_RESOURCE_METADATA.named("protected_resource"))
+
+
+def protected_resource_at_path(_: Server) -> PathItem:
+    """The same of an API whose identifier has a path (RFC 9728 section 3.1)."""
+    return PathItem.for_programs(get=_RESOURCE_METADATA.named("protected_resource_at_path")).below(
+        "resource_path", "The path of the API's identifier, slashes and all."
+    )
+
+
 def manage_apps(_: Server) -> PathItem:
     """The apps that a person has connected."""
     return PathItem.for_people(
@@ -325,6 +337,14 @@ def signed_out(_: Server) -> PathItem:
     )
 
 
+_RESOURCE_METADATA = Operation(
+    summary="What a client needs to know of an API: its scopes, and who issues tokens for it.",
+    responses={
+        "200": answers.in_json("The metadata.", "ResourceMetadata", kept=True),
+        "404": answers.empty("No API is registered there, or it was switched off."),
+        **answers.FAILURE,
+    },
+)
 _METADATA = Operation(
     summary="What this server does, for clients that configure themselves.",
     responses={
@@ -533,6 +553,8 @@ PATHS: Mapping[str, Callable[[Server], PathItem]] = {
     "/.well-known/oauth-authorization-server/{issuer_path}": discovery_of_issuer,
     "/.well-known/openid-configuration": openid_configuration,
     "/.well-known/openid-configuration/{issuer_path}": openid_configuration_of_issuer,
+    "/.well-known/oauth-protected-resource": protected_resource,
+    "/.well-known/oauth-protected-resource/{resource_path}": protected_resource_at_path,
     "/jwks/": jwks,
     "/healthz/": healthz,
     "/readyz/": readyz,

@@ -136,6 +136,17 @@ def _schemas(server: Server) -> JsonObject:
             },
             required=("issuer", "authorization_endpoint", "token_endpoint", "response_types_supported"),
         ),
+        "ResourceMetadata": _object(
+            "RFC 9728 section 2.",
+            {
+                "resource": {"type": "string"},
+                "authorization_servers": WORDS,
+                "scopes_supported": WORDS,
+                "bearer_methods_supported": WORDS,
+                "resource_name": {"type": "string"},
+            },
+            required=("resource", "authorization_servers"),
+        ),
         "KeySet": _object(
             "RFC 7517 section 5.",
             {

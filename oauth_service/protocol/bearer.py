@@ -1,8 +1,9 @@
 """Bearer token usage (RFC 6750)."""
 
 import re
+from collections.abc import Mapping
 
-from .errors import BearerError, InsufficientScope, MalformedBearer, MissingToken
+from .errors import BearerError, InsufficientScope, InsufficientUserAuthentication, MalformedBearer, MissingToken
 
 _CREDENTIALS = re.compile(r"Bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
@@ -42,13 +43,22 @@ def well_formed(text: str) -> str:
     return text
 
 
-def challenge(refusal: BearerError, *, realm: str) -> str:
-    """The WWW-Authenticate header that goes with a refusal (section 3)."""
+def challenge(refusal: BearerError, *, realm: str, more: Mapping[str, str] | None = None) -> str:
+    """
+    The WWW-Authenticate header that goes with a refusal (section 3).
+
+    Args:
+        more: what the resource says besides: scope, resource_metadata (RFC 9728 section 5.1).
+    """
     attributes = {"realm": realm}
     if refusal.error:
         attributes |= {"error": refusal.error, "error_description": refusal.description}
     if isinstance(refusal, InsufficientScope):
         attributes["scope"] = refusal.scope
+    if isinstance(refusal, InsufficientUserAuthentication):
+        asked = {"acr_values": refusal.acr_values, "max_age": "" if refusal.max_age is None else str(refusal.max_age)}
+        attributes |= {name: value for name, value in asked.items() if value}
+    attributes |= more or {}
     return "Bearer " + ", ".join(f'{name}="{_quoted(value)}"' for name, value in attributes.items())
 
 

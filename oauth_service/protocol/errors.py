@@ -264,3 +264,20 @@ class InsufficientScope(BearerError):
     def __init__(self, description: str, *, scope: str, detail: str = "") -> None:
         super().__init__(description, detail=detail)
         self.scope = scope
+
+
+class InsufficientUserAuthentication(BearerError):
+    """
+    The token is good, but the sign-in that it came from is not strong or recent enough (RFC 9470 section 3).
+
+    Args:
+        acr_values: that would do, space-delimited; "" for any.
+        max_age: seconds since the sign-in that would do; None for any.
+    """
+
+    error = "insufficient_user_authentication"
+
+    def __init__(self, description: str, *, acr_values: str, max_age: int | None, detail: str = "") -> None:
+        super().__init__(description, detail=detail)
+        self.acr_values = acr_values
+        self.max_age = max_age

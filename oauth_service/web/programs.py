@@ -124,12 +124,17 @@ def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
     return decorate
 
 
-def refuse_in_json(path: str, refusal: OAuthError) -> ProgramResponse:
-    """Render a refusal for a program, and log its exact reason under the reference that the answer carries."""
+def refuse_in_json(path: str, refusal: OAuthError, *, challenge: Mapping[str, str] | None = None) -> ProgramResponse:
+    """
+    Render a refusal for a program, and log its exact reason under the reference that the answer carries.
+
+    Args:
+        challenge: what a protected resource says in WWW-Authenticate besides the refusal.
+    """
     reference = log_refusal(path, refusal)
     headers: Headers = ()
     if isinstance(refusal, BearerError):
-        headers = (*headers, ("WWW-Authenticate", bearer.challenge(refusal, realm=REALM)))
+        headers = (*headers, ("WWW-Authenticate", bearer.challenge(refusal, realm=REALM, more=challenge)))
     elif isinstance(refusal, InvalidClient):
         headers = (*headers, ("WWW-Authenticate", f'Basic realm="{REALM}", charset="UTF-8"'))
     if refusal.retry_after:

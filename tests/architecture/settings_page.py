@@ -87,7 +87,7 @@ Errors:
   address that their failures are counted for: name the proxies that you have.
 - `oauth_service.E034`: a function for token exchange that cannot be imported or called. Until it is right nothing is exchanged.
 
-Warnings; all but W006, W010 to W014 and W030 are of production:
+Warnings; all but W006, W010 to W014, W030, W050 and W051 are of production:
 
 - `oauth_service.W001`: no issuer is set. It is then taken from each request's `Host`, which whoever asks may choose among
   `ALLOWED_HOSTS`: set `OAUTH_SERVICE_ISSUER`.
@@ -130,6 +130,10 @@ Warnings; all but W006, W010 to W014 and W030 are of production:
 - `oauth_service.W040`: one secret stands under two names, such as `SECRET_KEY` among `OAUTH_SERVICE_TOKEN_KEY_FALLBACKS`. Whoever
   learns it has both: give each name a random one of its own. During a move from `SECRET_KEY` it is right for a time
   ([token-key.md](token-key.md)).
+- `oauth_service.W050`: a view asks for `acr` or `max_age` on a server without OpenID Connect, which keeps no sign-ins, and so
+  refuses everybody: add `openid` to `OAUTH_SERVICE_SCOPES`.
+- `oauth_service.W051`: the metadata of an API is not where clients look for it, given its identifier. Add
+  `path("", include("oauth_service.well_known"))` to the root URLconf.
 """
 
 TYPES = {str: "`str`", bool: "`bool`", int: "`int`", timedelta: "`timedelta`", Mapping: "`dict` of `str` to `str`"}

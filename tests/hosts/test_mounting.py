@@ -19,7 +19,8 @@ import oauth_service.well_known
 from oauth_service.checks import check_surroundings
 from oauth_service.conf import SCOPES
 from oauth_service.endpoints.login import login
-from oauth_service.models import Client
+from oauth_service.models import Client, Resource
+from oauth_service.resources.requirement import Requirement
 from oauth_service.watch.doctor import survey as doctor
 from oauth_service.watch.doctor.answer import Answer
 from oauth_service.watch.doctor.outside import findings
@@ -31,6 +32,7 @@ from tests.hosts.walk import OURS, addresses
 PREFIXES = ["", "o/", "deep/er/"]
 ISSUERS = ["", "https://localhost", "https://localhost/o", "https://localhost/a/b"]
 OAUTH, OPENID = "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"
+RESOURCE = "/.well-known/oauth-protected-resource"
 
 
 def mounted(prefix: str) -> tuple[URLPattern | URLResolver, ...]:
@@ -50,6 +52,9 @@ def anything(request: HttpRequest, anything: str = "") -> HttpResponse:
 def found() -> list[tuple[str, str]]:
     """Id and sentence of each finding."""
     return [(str(each.id).removeprefix("oauth_service."), each.msg) for each in check_surroundings(None)]
+
+
+pytestmark = pytest.mark.usefixtures("no_guards")
 
 
 @pytest.fixture(autouse=True)
@@ -231,10 +236,34 @@ def test_a_prefix_of_the_web_server_is_its_own_to_mind(settings: Settings) -> No
         clear_script_prefix()
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("prefix", ["", "o/"])
+def test_the_metadata_of_an_api_is_at_the_root(settings: Settings, prefix: str) -> None:
+    """Whatever prefix the server has: clients look below the host of the API's own identifier (RFC 9728 section 3.1)."""
+    settings.ROOT_URLCONF = (
+        path("", include("oauth_service.well_known")),
+        path(prefix, include("oauth_service.urls")),
+    )
+    Resource.objects.create(identifier="http://testserver/pills", name="Pills")
+    assert Browser().get(f"{RESOURCE}/pills").json()["resource"] == "http://testserver/pills"
+
+
+def test_metadata_of_an_api_that_clients_do_not_find_is_told(settings: Settings) -> None:
+    """For each API that a view names, and that has an address."""
+    settings.OAUTH_SERVICE_ISSUER = ""
+    Requirement.of("", resource="https://api.example/pills")
+    Requirement.of("", resource="urn:example:pills")
+    settings.ROOT_URLCONF = (path("", include("oauth_service.urls")),)
+    assert found() == []
+    settings.ROOT_URLCONF = (path("o/", include("oauth_service.urls")),)
+    told = [sentence for number, sentence in found() if number == "W051"]
+    assert [f"{RESOURCE}/pills" in each for each in told] == [True]
+
+
 def test_every_address_of_the_metadata_is_asked_for_above() -> None:
     """One that is added to our URLs is added to oauth_service.well_known and to these tests, too."""
     well_known = addresses(oauth_service.well_known.urlpatterns)
     documents = {each.rpartition("/.well-known/")[2].split("/")[0] for each in well_known}
-    assert documents == {OAUTH.rpartition("/")[2], OPENID.rpartition("/")[2]}
+    assert documents == {each.rpartition("/")[2] for each in (OAUTH, OPENID, RESOURCE)}
     ours = {each for each in addresses(oauth_service.urls.urlpatterns) if "/.well-known/" in each}
     assert {each for each in ours if each.count("/") == 2} == {f"/.well-known/{each}" for each in documents}

@@ -1,0 +1,189 @@
+"""RFC 9470, OAuth 2.0 Step Up Authentication Challenge Protocol."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.test import Client as Browser
+from django.urls import include, path
+from django.utils import timezone
+from django.views import View
+from pytest_django import Settings
+
+from oauth_service.checks import check_surroundings
+from oauth_service.models import Resource
+from oauth_service.protect import ProtectedMixin, protect
+from tests.clauses import clause
+from tests.openid.conftest import RelyingParty, provider, rp
+
+__all__ = ["provider", "rp"]
+
+PILLS = "http://localhost:8000/pills"
+
+
+@protect("profile", acr="gold platinum", max_age=300)
+def pills(request: HttpRequest) -> JsonResponse:
+    """Asks for both."""
+    return JsonResponse({})
+
+
+@protect("profile", max_age=300)
+async def recent(request: HttpRequest) -> JsonResponse:
+    """Asks for a recent sign-in."""
+    return JsonResponse({})
+
+
+@protect("profile", max_age=0)
+def now_only(request: HttpRequest) -> JsonResponse:
+    """Asks for a sign-in at this moment."""
+    return JsonResponse({})
+
+
+@protect("profile", acr="gold", resource=PILLS, allow_clients=True)
+def of_api(request: HttpRequest) -> JsonResponse:
+    """Of an API with metadata."""
+    return JsonResponse({})
+
+
+class Strong(ProtectedMixin, View):
+    """A class that asks for a strong one."""
+
+    required_scope = "profile"
+    acr = ("gold", "platinum")
+
+    def get(self, request: HttpRequest) -> JsonResponse:
+        return JsonResponse({})
+
+
+def otp(request: HttpRequest) -> HttpResponse:
+    """The project's page for a second factor: it believes everybody."""
+    request.session["acr"] = "gold"
+    return HttpResponse(status=302, headers={"Location": request.GET["next"]})
+
+
+def event(request: HttpRequest) -> dict[str, Any]:
+    """The project's word on how the person signed in."""
+    return {"acr": request.session.get("acr", "bronze")}
+
+
+urlpatterns = [
+    path("otp/", otp, name="otp"),
+    path("pills/", pills),
+    path("recent/", recent),
+    path("now/", now_only),
+    path("strong/", Strong.as_view()),
+    path("of-api/", of_api),
+    path("", include("oauth_service.urls")),
+]
+pytestmark = pytest.mark.urls("tests.specs.test_rfc9470")
+
+
+@pytest.fixture
+def hospital(rp: RelyingParty, provider: Settings) -> RelyingParty:
+    """A project that has a second factor."""
+    provider.OAUTH_SERVICE_AUTHENTICATION_EVENT = "tests.specs.test_rfc9470.event"
+    provider.OAUTH_SERVICE_STEP_UP_URLS = {"gold": "otp"}
+    return rp
+
+
+def ask(url: str, token: str) -> Any:
+    """GET with a token."""
+    return Browser().get(url, headers={"Authorization": f"Bearer {token}"})
+
+
+def challenge_of(answer: Any) -> dict[str, str]:
+    """Of a 401 that asks for another sign-in."""
+    assert (answer.status_code, answer.json()["error"]) == (401, "insufficient_user_authentication")
+    return dict(re.findall(r'(\w+)="([^"]*)"', answer["WWW-Authenticate"]))
+
+
+@clause("RFC 9470", "3")
+def test_the_challenge_word_for_word(hospital: RelyingParty) -> None:
+    """All that is asked for, so that one more sign-in will do."""
+    token = hospital.tokens(scope="profile", acr_values="bronze")["access_token"]
+    assert ask("/pills/", token)["WWW-Authenticate"] == (
+        'Bearer realm="oauth_service", error="insufficient_user_authentication", '
+        'error_description="the sign-in is not strong or recent enough for this", '
+        'acr_values="gold platinum", max_age="300"'
+    )
+
+
+@clause("RFC 9470", "4")
+@pytest.mark.parametrize("scope", ["profile", "openid profile"])
+@pytest.mark.parametrize("url", ["/pills/", "/strong/"])
+def test_a_client_that_follows_the_challenge_gets_in(hospital: RelyingParty, url: str, scope: str) -> None:
+    """ "acr_values" and "max_age" of the challenge, sent to the authorization endpoint as they are; openid or not."""
+    wanted = challenge_of(ask(url, hospital.tokens(scope=scope)["access_token"]))
+    asked = {name: wanted[name] for name in ("acr_values", "max_age") if name in wanted}
+    assert ask(url, hospital.tokens(scope=scope, **asked)["access_token"]).status_code == 200
+
+
+@clause("RFC 9470", "4")
+def test_a_sign_in_that_is_too_old_is_done_again(hospital: RelyingParty) -> None:
+    """Without openid, too: the person sees the login page, and the new token opens the view."""
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        token = hospital.tokens(scope="profile", max_age="300")["access_token"]
+        assert ask("/recent/", token).status_code == 200
+        clock.shift(timedelta(seconds=301))
+        assert challenge_of(ask("/recent/", token))["max_age"] == "300"
+        assert hospital.ask(scope="profile", max_age="300")["Location"].startswith("/login/")
+        assert ask("/recent/", hospital.tokens(scope="profile", max_age="300")["access_token"]).status_code == 200
+
+
+@clause("RFC 9470", "5")
+def test_a_refresh_makes_no_sign_in_more_recent(hospital: RelyingParty) -> None:
+    """ "the authorization server [...] acr and auth_time" are those of the sign-in, however fresh the token is."""
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        refresh_token = hospital.tokens(scope="profile", max_age="300")["refresh_token"]
+        clock.shift(timedelta(seconds=301))
+        token = hospital.refresh(refresh_token).json()["access_token"]
+        assert "max_age" in challenge_of(ask("/recent/", token))
+
+
+def test_a_sign_in_this_moment_is_recent_enough_for_none_at_all(hospital: RelyingParty) -> None:
+    """max_age=0 asks for a sign-in now, and one now is one."""
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        token = hospital.tokens(scope="profile", max_age="0")["access_token"]
+        assert ask("/now/", token).status_code == 200
+        clock.shift(timedelta(seconds=1))
+        assert challenge_of(ask("/now/", token))["max_age"] == "0"
+
+
+def test_of_a_plain_token_nothing_is_known(hospital: RelyingParty) -> None:
+    """However recent and strong the session is that the person has by now."""
+    token = hospital.tokens(scope="profile")["access_token"]
+    hospital.tokens(scope="profile", acr_values="gold")
+    assert challenge_of(ask("/pills/", token))["acr_values"] == "gold platinum"
+
+
+def test_scope_comes_first(hospital: RelyingParty) -> None:
+    """Nobody is sent to sign in for what they may not do anyway."""
+    assert ask("/pills/", hospital.tokens(scope="email")["access_token"]).status_code == 403
+
+
+def test_a_clients_own_token_has_no_sign_in(hospital: RelyingParty) -> None:
+    """Where clients are let in at all."""
+    Resource.objects.create(identifier=PILLS, name="Pills", is_for_all=True)
+    hospital.client.grant_types += " client_credentials"
+    hospital.client.own_scope = "profile"
+    hospital.client.save()
+    body = {"grant_type": "client_credentials", "resource": PILLS, "scope": "profile", **hospital.credentials}
+    token = hospital.server.post("/token/", body).json()
+    assert "token_type" in token, token
+    said = challenge_of(ask("/of-api/", token["access_token"]))
+    assert (said["acr_values"], said["scope"]) == ("gold", "profile")
+    assert said["resource_metadata"] == "http://localhost:8000/.well-known/oauth-protected-resource/pills"
+
+
+def test_a_server_that_keeps_no_sign_ins_is_told(settings: Settings) -> None:
+    """W050: the view would refuse everybody."""
+    found = {message.id for message in check_surroundings(None)}
+    assert "oauth_service.W050" in found
+
+
+def test_a_server_that_keeps_them_is_not(provider: Settings) -> None:
+    """Nothing to mend."""
+    assert "oauth_service.W050" not in {message.id for message in check_surroundings(None)}
