@@ -30,7 +30,7 @@ from .clients import key_sets, registration
 from .guard import failure_counts
 from .protocol import jwt, redirect_uri, scope
 from .protocol.errors import InvalidScope
-from .resources.requirement import scopes_asked_without_resource, step_ups
+from .resources.requirement import scopes_asked_anywhere, scopes_asked_without_resource, step_ups
 from .tokens import keys, signer
 
 LONGEST_SAFE_ACCESS_TOKEN_LIFETIME = timedelta(days=1)
@@ -71,7 +71,7 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E002-E011, E016-E018, E021-E026, E032: values of the wrong type, or that no deployment may have."""
+    """E002-E011, E016-E018, E021-E026, E032, E050: values of the wrong type, or that no deployment may have."""
     if mistyped := _mistyped():  # the other rules can only compare values of their types
         return [_message("E002", f"{setting.name} must be {_words_for(setting)}.", "") for setting in mistyped]
     if out_of_bounds := [*_faults_of_bounds()]:  # nor can they compare two that are not both within their bounds
@@ -95,7 +95,7 @@ def _faults() -> Iterator[Finding]:
 
 
 def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E012-E015, E020, E023, E030, E031, W006, W010-W014, W030, W050, W051: what we need of the project around us."""
+    """E012-E015, E020, E023, E030, E031, W006, W010-W014, W030, W050-W052: what we need of the project around us."""
     return [_message(*finding) for finding in _faults_around()]
 
 
@@ -141,6 +141,7 @@ def _faults_of_values() -> Iterator[Finding]:
     for name in conf.SCOPES():
         if not _is_one_scope(name):
             yield "E007", f"{conf.SCOPES.name}: {name!r} is not a scope name (RFC 6749 section 3.3).", ""
+    yield from _faults_of_implied_scopes()
     own_keys = {
         conf.TOKEN_KEY.name: [conf.TOKEN_KEY()] if conf.TOKEN_KEY() else [],
         conf.TOKEN_KEY_FALLBACKS.name: conf.TOKEN_KEY_FALLBACKS(),
@@ -179,6 +180,23 @@ def _faults_of_values() -> Iterator[Finding]:
         yield "E011", f"{conf.REQUEST_BODY_LIMIT.name} is more than DATA_UPLOAD_MAX_MEMORY_SIZE.", ""
     if found := fault_of_metrics():
         yield "E016", *found
+
+
+def _faults_of_implied_scopes() -> Iterator[Finding]:
+    declared = conf.SCOPE_IMPLIES()
+    names = dict.fromkeys([*declared, *(each for implied in declared.values() for each in implied.split())])
+    for name in names:
+        if not _is_one_scope(name):
+            yield "E050", f"{conf.SCOPE_IMPLIES.name}: {name!r} is not a scope name (RFC 6749 section 3.3).", ""
+        elif name in ("openid", "offline_access"):
+            # Both change what the answer is: a client has to ask for them, and a person to see them.
+            yield "E050", f"{conf.SCOPE_IMPLIES.name}: {name} neither implies another scope nor is implied.", ""
+    if circle := scope.circular(declared):
+        yield (
+            "E050",
+            f"{conf.SCOPE_IMPLIES.name}: {', '.join(circle)} imply themselves.",
+            "They would all be one scope. Name the widest first, and let it imply the others.",
+        )
 
 
 def fault_of_metrics() -> tuple[str, str] | None:
@@ -314,12 +332,25 @@ def _faults_of_surroundings() -> Iterator[Finding]:
             f"A view is guarded by scope that {conf.SCOPES.name} has not: {' '.join(sorted(uncovered))}.",
             "No client can be given it, so the view refuses every token. Add it to the setting.",
         )
+    if not _mistyped() and (unknown := _unknown_implied_scopes()):
+        yield (
+            "W052",
+            f"{conf.SCOPE_IMPLIES.name} names scope that neither {conf.SCOPES.name} nor a view has: {' '.join(unknown)}.",
+            "A misspelt name implies nothing, or is implied by nothing. Mend it; silence this if only a resource has it.",
+        )
     if step_ups and not _mistyped() and not conf.is_openid():
         yield (
             "W050",
             "A view asks how its user signed in (acr or max_age), but this server does not know.",
             f"The view refuses every token. Switch OpenID Connect on: add openid to {conf.SCOPES.name}.",
         )
+
+
+def _unknown_implied_scopes() -> list[str]:
+    declared = conf.SCOPE_IMPLIES()
+    named = {*declared, *(each for implied in declared.values() for each in implied.split())}
+    # The scopes of resources stand in the database, which is not asked here. Views name them, too.
+    return sorted(named.difference(conf.SCOPES(), scopes_asked_anywhere()))
 
 
 def _wants_of_deployment() -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from django.utils.encoding import force_bytes
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
+from .protocol import scope
 from .protocol.claimed_name import ClaimedName
 from .protocol.forwarded import TrustedProxies
 from .protocol.lifecycle import LONGEST_LIFETIME
@@ -78,6 +79,13 @@ SCOPES: Setting[Mapping[str, str]] = Setting(
     },
     "Scope → what it lets an app do, in words for the consent page. Yours replace the default: `/userinfo/` needs `user` or "
     "`profile` among them.",
+)
+SCOPE_IMPLIES: Setting[Mapping[str, str]] = Setting(
+    "OAUTH_SERVICE_SCOPE_IMPLIES",
+    Mapping,
+    {},
+    "Scope → the scopes that it implies, with spaces between: with `{'notes': 'notes:read notes:write'}` whoever has `notes` may "
+    "do both. It counts wherever scopes are compared. [resources.md](resources.md#scopes-that-imply-others) says more.",
 )
 RESOURCE = Setting(
     "OAUTH_SERVICE_RESOURCE",
@@ -520,6 +528,14 @@ def is_openid() -> bool:
         return cast("bool", _in_force["is_openid"])
     except KeyError:
         return cast("bool", _in_force.setdefault("is_openid", "openid" in SCOPES()))
+
+
+def implied_scopes() -> scope.Implied:
+    """All that each scope implies, by SCOPE_IMPLIES."""
+    try:
+        return cast("scope.Implied", _in_force["implied_scopes"])
+    except KeyError:
+        return cast("scope.Implied", _in_force.setdefault("implied_scopes", scope.closure(SCOPE_IMPLIES())))
 
 
 def pairwise_key() -> bytes:

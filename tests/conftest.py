@@ -45,6 +45,7 @@ def no_guards(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the views of other tests ask for is no finding of a system check."""
     monkeypatch.setattr(requirement, "_asked", defaultdict(set))
     monkeypatch.setattr("oauth_service.checks.step_ups", [])
+    requirement._declared.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -111,6 +111,7 @@ def arrive(
         openid_scopes=scopes,
         resources=resources.audience,
         allowed=resources.within(client.scope),
+        implies=conf.implied_scopes(),
     )
     interaction = Interaction()
     if interactions.PARAMETER in parameters:
@@ -139,6 +140,7 @@ def step_of(arrival: Arrival, *, now: datetime) -> NextStep:
         arrival.interaction,
         step_up=conf.STEP_UP_URLS(),
         now=int(now.timestamp()),
+        implies=conf.implied_scopes(),
     )
 
 

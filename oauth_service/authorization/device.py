@@ -62,7 +62,9 @@ def begin(client: ClientRow, parameters: Parameters, *, now: datetime) -> Device
     if resource_indicators.PARAMETER in parameters:  # not ignored: its token would be for something else
         raise InvalidTarget("resource is not supported for device codes", detail=f"client {client.client_id}")
     openid_scopes = tuple(conf.SCOPES()) if conf.is_openid() else ()
-    scope = authorization_request.requested_scope(parameters.get("scope"), client, openid_scopes=openid_scopes)
+    scope = authorization_request.requested_scope(
+        parameters.get("scope"), client, openid_scopes=openid_scopes, implies=conf.implied_scopes()
+    )
     if client.is_public:
         throttle.DEVICES.begin(client.client_id)
     user_code, device_code = _stored(client, scope, now=now)
@@ -102,7 +104,7 @@ def find(typed: str, *, user_id: Any, now: datetime) -> DeviceCode | None:
 
 def scope_of(code: DeviceCode) -> str:
     """What the client may have now of what its device has asked for: what is shown, and given."""
-    return scopes.intersection(code.scope, code.client.scope)
+    return scopes.intersection(code.scope, code.client.scope, implies=conf.implied_scopes())
 
 
 def needs_new_sign_in(code: DeviceCode, event: AuthenticationEvent | None, *, now: datetime) -> bool:
@@ -125,7 +127,7 @@ def approve(code: DeviceCode, *, user_id: Any, event: AuthenticationEvent | None
         False if somebody decided before, it has expired, or the account or the client was removed meanwhile.
     """
     client = code.client
-    scope = scopes.intersection(scope_of(code), scope)
+    scope = scopes.intersection(scope_of(code), scope, implies=conf.implied_scopes())
     is_openid = event is not None and "openid" in scope.split()
     context = Context(event=replace(event, id="")) if event and is_openid else None
 

@@ -146,7 +146,8 @@ def _subject_of_jwt(text: Secret, client: ClientRow, *, issuer: str, now: dateti
         raise _not_valid(name, f"grant {grant.pk}: {fault}")
     scope = issue.current_scope(grant.scope, grant.client)
     if "scope" in claims:
-        scope = scopes.intersection(scope, str(claims["scope"]) if isinstance(claims["scope"], str) else "")
+        said = claims["scope"] if isinstance(claims["scope"], str) else ""
+        scope = scopes.intersection(scope, said, implies=conf.implied_scopes())
     known = Subject(
         client_id=grant.client.client_id,
         scope=scope,

@@ -25,7 +25,7 @@ from ..clients.introduction import introduce
 from ..models import Client, Consent, Resource, SignIn
 from ..people import authentication
 from ..people.logout import SILENT_ATTRIBUTE
-from ..protocol import authorization_request
+from ..protocol import authorization_request, scope
 from ..protocol.errors import AccessDenied, OAuthError
 from ..protocol.interaction import PARAMETER, Interaction
 from ..protocol.next_step import NextStep
@@ -238,7 +238,7 @@ def _account_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> H
 
 def _consent_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
     asked, reply_to = arrival.asked, arrival.reply_to
-    before = frozenset(arrival.consented_scope.split())
+    before = frozenset(scope.expanded(arrival.consented_scope, conf.implied_scopes()).split())
     general, of_resources = _shown(arrival, before)
     # The scope that is shown: a request that names none must not get more if the client may have more by then.
     carried = _carried(arrival.parameters, sealed=_as_seen(arrival, now=now)) | {"scope": asked.scope}

@@ -6,6 +6,7 @@ from django.utils import timezone
 from .. import conf
 from ..protocol import bearer as bearers
 from ..protocol import claims_request, subject
+from ..protocol import scope as scopes
 from ..protocol.errors import InsufficientScope, MalformedBearer, OAuthError
 from ..protocol.secret import Secret
 from ..resources.requirement import bearer_of, refuse_others, user_of
@@ -55,7 +56,8 @@ def _claims(bearer: Bearer, user: AbstractBaseUser) -> dict[str, object]:
     claims = claims_of(user, bearer.scope)
     if bearer.openid and bearer.openid.userinfo:
         known = claims_of(user, frozenset(claims_request.CLAIMS_OF_SCOPE))
-        claims = claims_request.answer(bearer.openid.userinfo, known, allowed=bearer.client.scope) | claims
+        allowed = scopes.expanded(bearer.client.scope, conf.implied_scopes())
+        claims = claims_request.answer(bearer.openid.userinfo, known, allowed=allowed) | claims
     if "openid" in bearer.scope:
         # "The sub Claim in the UserInfo Response MUST be verified to exactly match the sub Claim in the ID Token" (5.3.2).
         sub = subject.subject_of(user.pk, bearer.client, pairwise_key=conf.pairwise_key())

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from django.utils.translation import gettext_lazy as _
 
-from .. import signals
+from .. import conf, signals
 from ..models import ClientRow
 from ..protocol import resource_indicators
 from ..protocol import scope as scopes
@@ -49,7 +49,9 @@ def exchange(
     if client.is_public:
         raise UnauthorizedClient("a public client can have no token of its own", detail=f"client {client.client_id}")
     resources = allowed(resource_indicators.requested(parameters), client)
-    scope = scopes.requested(parameters.get("scope"), allowed=resources.within(client.own_scope))
+    scope = scopes.requested(
+        parameters.get("scope"), allowed=resources.within(client.own_scope), implies=conf.implied_scopes()
+    )
     response = issue.own_token(client, scope=scope, now=now, resources=resources, issuer=issuer)
     signals.announce(
         signals.token_issued,

@@ -79,7 +79,7 @@ def exchange(
     standing = _standing(verified, client, user_id)
     resources = allowed(_targets(parameters, client, targets), client)
     may_have = _allowed_scope(standing, asserted, resources, is_vouched=verified.issuer.stands_for_consent)
-    scope = scopes.requested(parameters.get("scope"), allowed=resources.within(may_have))
+    scope = scopes.requested(parameters.get("scope"), allowed=resources.within(may_have), implies=conf.implied_scopes())
     ends_at = _end_of(verified, client, resources, now=now)
     response = database.run_transaction(
         lambda: _issue(
@@ -127,7 +127,7 @@ def _standing(verified: VerifiedJWT, client: ClientRow, user_id: Any) -> ClientW
 def _allowed_scope(standing: ClientWithConsent, asserted: str | None, resources: Resources, *, is_vouched: bool) -> str:
     allowed = standing.client.scope if is_vouched else _consented(standing, standing.client.scope, resources)
     if asserted is not None:
-        allowed = scopes.intersection(allowed, asserted)
+        allowed = scopes.intersection(allowed, asserted, implies=conf.implied_scopes())
     # Neither an ID token nor a refresh token comes of it.
     return " ".join(name for name in allowed.split() if name not in ("openid", "offline_access"))
 
@@ -135,7 +135,7 @@ def _allowed_scope(standing: ClientWithConsent, asserted: str | None, resources:
 def _consented(standing: ClientWithConsent, scope: str, resources: Resources) -> str:
     if resources.rows:
         return resources.consented(standing.resources, scope)
-    return scopes.intersection(scope, standing.scope)
+    return scopes.intersection(scope, standing.scope, implies=conf.implied_scopes())
 
 
 def _targets(parameters: Parameters, client: ClientRow, asserted: tuple[str, ...] | None) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def exchange(
     resources = of_grant(grant.resources, parameters, client)
     if not (granted := resources.within(granted)):
         raise InvalidTarget("nothing of the scope belongs to the resource", detail=f"grant {grant.pk}")
-    scope = scopes.narrowed(parameters.get("scope"), within=granted)
+    scope = scopes.narrowed(parameters.get("scope"), within=granted, implies=conf.implied_scopes())
 
     next_generation = token.generation + 1
     response = issue.tokens(

@@ -67,7 +67,8 @@ def exchange(
     audience = token_exchange.audience(asked.targets, subject)
     # The server's own resource is everybody's; any other is asked for by those that it is registered for.
     resources = allowed([each for each in audience if each != conf.RESOURCE()], client)
-    scope = scopes.narrowed(asked.scope, within=resources.within(issue.current_scope(subject.scope, client)))
+    may_have = resources.within(issue.current_scope(subject.scope, client))
+    scope = scopes.narrowed(asked.scope, within=may_have, implies=conf.implied_scopes())
     if not scope:
         raise InvalidScope(
             "nothing is left of the scope", detail=f"client {client.client_id} may have none of {subject.scope!r}"

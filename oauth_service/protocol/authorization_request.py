@@ -16,6 +16,7 @@ from .errors import (
 )
 from .parameters import Parameters
 from .reply_to import RESPONSE_MODES
+from .scope import NOTHING, Implied
 
 RESPONSE_TYPES = ("code",)
 
@@ -114,6 +115,7 @@ class AuthorizationRequest:
         openid_scopes: Collection[str] = (),
         resources: tuple[str, ...] = (),
         allowed: str | None = None,
+        implies: Implied = NOTHING,
     ) -> Self:
         """
         Read and check everything but client_id and redirect_uri, which ReplyTo has verified before.
@@ -123,6 +125,7 @@ class AuthorizationRequest:
             openid_scopes: every scope of an OpenID Provider, and of the resources; () for a server that is none.
             resources: that it names and may name.
             allowed: what the client may have there; None for all of its scope.
+            implies: what scopes imply.
 
         Raises:
             InvalidRequest: a parameter missing, repeated or malformed.
@@ -142,8 +145,10 @@ class AuthorizationRequest:
             raise RequestURINotSupported("request_uri is not supported: send the parameters themselves")
         if "registration" in parameters:
             raise RegistrationNotSupported("registration is not supported: register the client first")
-        granted = requested_scope(parameters.get("scope"), client, openid_scopes=openid_scopes, allowed=allowed)
-        about_sign_in = _about_sign_in(parameters, client, granted) if openid_scopes else {}
+        granted = requested_scope(
+            parameters.get("scope"), client, openid_scopes=openid_scopes, allowed=allowed, implies=implies
+        )
+        about_sign_in = _about_sign_in(parameters, client, granted, implies) if openid_scopes else {}
         return cls(
             scope=granted,
             resources=resources,
@@ -157,7 +162,12 @@ class AuthorizationRequest:
 
 
 def requested_scope(
-    wanted: str, client: RequestingClient, *, openid_scopes: Collection[str] = (), allowed: str | None = None
+    wanted: str,
+    client: RequestingClient,
+    *,
+    openid_scopes: Collection[str] = (),
+    allowed: str | None = None,
+    implies: Implied = NOTHING,
 ) -> str:
     """
     The scope that a client asks a person for (RFC 6749 section 3.3), as the specifications have it that apply.
@@ -166,6 +176,7 @@ def requested_scope(
         wanted: the scope parameter; "" if it was left out.
         openid_scopes: every scope of an OpenID Provider; () for a server that is none.
         allowed: what the client may have; None for all of its scope.
+        implies: what scopes imply.
 
     Raises:
         InvalidScope: malformed, wider than the client may have, or nothing at all.
@@ -173,16 +184,16 @@ def requested_scope(
     allowed = client.scope if allowed is None else allowed
     if "openid" in openid_scopes and "openid" in wanted.split():
         # "Scope values used that are not understood by an implementation SHOULD be ignored" (Core section 3.1.2.1).
-        wanted = scope.intersection(wanted, " ".join(openid_scopes))
+        wanted = scope.intersection(wanted, " ".join(openid_scopes), implies=implies)
     if not client.may_use("refresh_token"):
         wanted = " ".join(name for name in wanted.split(" ") if name != "offline_access")
     if not wanted and openid_scopes:
         # Both change what the answer is: a client has to ask for them.
         wanted = " ".join(each for each in allowed.split() if each not in ("openid", "offline_access"))
-    return scope.requested(wanted, allowed=allowed)
+    return scope.requested(wanted, allowed=allowed, implies=implies)
 
 
-def _about_sign_in(parameters: Parameters, client: RequestingClient, granted: str) -> dict[str, Any]:
+def _about_sign_in(parameters: Parameters, client: RequestingClient, granted: str, implies: Implied) -> dict[str, Any]:
     prompt = frozenset(parameters.get("prompt").split()) & PROMPTS
     if "none" in prompt and len(prompt) > 1:
         # "If this parameter contains none with any other value, an error is returned" (section 3.1.2.1).
@@ -193,7 +204,9 @@ def _about_sign_in(parameters: Parameters, client: RequestingClient, granted: st
             raise InvalidRequest("max_age is not a number of seconds")
         max_age = int(sent)
     is_openid = "openid" in granted.split()
-    claims = ClaimsRequest.parse(parameters.get("claims")).within(client.scope) if is_openid else ClaimsRequest()
+    claims = ClaimsRequest()
+    if is_openid:
+        claims = ClaimsRequest.parse(parameters.get("claims")).within(scope.expanded(client.scope, implies))
     if len(nonce := parameters.get("nonce")) > _MAX_NONCE_LENGTH:
         raise InvalidRequest(f"nonce is longer than {_MAX_NONCE_LENGTH} characters")
     acr_values = claims.acr_values or tuple((parameters.get("acr_values") or client.default_acr_values).split())

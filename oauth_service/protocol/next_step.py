@@ -66,7 +66,13 @@ class Person:
 
 
 def next_step(
-    asked: Asked, person: Person | None, interaction: Interaction, *, step_up: Collection[str], now: int
+    asked: Asked,
+    person: Person | None,
+    interaction: Interaction,
+    *,
+    step_up: Collection[str],
+    now: int,
+    implies: scope.Implied = scope.NOTHING,
 ) -> NextStep:
     """
     What comes next for a request that may be made.
@@ -75,12 +81,13 @@ def next_step(
         person: None if nobody is signed in.
         step_up: acr values that the project has a page for.
         now: seconds since the epoch.
+        implies: what scopes imply: who has allowed one has allowed those.
 
     Raises:
         LoginRequired, ConsentRequired, InteractionRequired: prompt=none, and a page would have to be shown.
         UnmetAuthenticationRequirements: an essential acr cannot be reached.
     """
-    step = _step(asked, person, interaction, step_up=step_up, now=now)
+    step = _step(asked, person, interaction, step_up=step_up, now=now, implies=implies)
     if step is NextStep.ANSWER or "none" not in asked.prompt:
         return step
     # "The Authorization Server MUST NOT display any authentication or consent user interface pages" (section 3.1.2.1).
@@ -88,7 +95,13 @@ def next_step(
 
 
 def _step(
-    asked: Asked, person: Person | None, interaction: Interaction, *, step_up: Collection[str], now: int
+    asked: Asked,
+    person: Person | None,
+    interaction: Interaction,
+    *,
+    step_up: Collection[str],
+    now: int,
+    implies: scope.Implied,
 ) -> NextStep:
     if person is None:
         return NextStep.SIGN_IN
@@ -106,7 +119,9 @@ def _step(
     if "select_account" in asked.prompt and interaction.account != person.id:
         return NextStep.CHOOSE_ACCOUNT
     if "consent" in asked.prompt or not (
-        person.may_skip and person.consented_scope and scope.covers(person.consented_scope, asked.scope_shown)
+        person.may_skip
+        and person.consented_scope
+        and scope.covers(person.consented_scope, asked.scope_shown, implies=implies)
     ):
         return NextStep.ASK
     return NextStep.ANSWER

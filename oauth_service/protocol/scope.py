@@ -1,10 +1,58 @@
-"""Access token scope (RFC 6749 section 3.3)."""
+"""
+Access token scope (RFC 6749 section 3.3).
+
+A scope may imply others: `notes` may stand for `notes:read`, too. Whatever compares scopes is told so.
+"""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from .errors import InvalidScope
 
 _TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+
+Implied = Mapping[str, tuple[str, ...]]
+"""Scope → all that it implies, through others, too. See closure()."""
+NOTHING: Implied = MappingProxyType({})
+
+
+def closure(declared: Mapping[str, str]) -> Implied:
+    """
+    All that each scope implies.
+
+    Args:
+        declared: scope → what it implies by itself, space-delimited. In a circle each implies the others.
+    """
+
+    def below(name: str) -> tuple[str, ...]:
+        found: dict[str, None] = {}
+        waiting = declared[name].split()
+        while waiting:
+            if (each := waiting.pop(0)) not in found:
+                found[each] = None
+                waiting += declared.get(each, "").split()
+        return tuple(each for each in found if each != name)
+
+    return {name: below(name) for name in declared}
+
+
+def circular(declared: Mapping[str, str]) -> tuple[str, ...]:
+    """The scopes that imply themselves, through others or at once: they would all be one."""
+    implies = closure(declared)
+    return tuple(
+        name
+        for name, direct in declared.items()
+        if name in direct.split() or any(name in implies.get(each, ()) for each in implies[name])
+    )
+
+
+def expanded(text: str, implies: Implied = NOTHING) -> str:
+    """A scope with all that it implies; its own first."""
+    if not implies:
+        return text
+    tokens = text.split()
+    return " ".join(dict.fromkeys([*tokens, *(each for token in tokens for each in implies.get(token, ()))]))
 
 
 def parse(text: str) -> tuple[str, ...]:
@@ -20,7 +68,7 @@ def parse(text: str) -> tuple[str, ...]:
     return tokens
 
 
-def requested(text: str, *, allowed: str) -> str:
+def requested(text: str, *, allowed: str, implies: Implied = NOTHING) -> str:
     """
     The scope of an authorization request.
 
@@ -34,10 +82,10 @@ def requested(text: str, *, allowed: str) -> str:
     Raises:
         InvalidScope: malformed, wider than allowed, or nothing at all.
     """
-    return narrowed(text, within=allowed) or _refuse_nothing()
+    return narrowed(text, within=allowed, implies=implies) or _refuse_nothing()
 
 
-def narrowed(text: str, *, within: str) -> str:
+def narrowed(text: str, *, within: str, implies: Implied = NOTHING) -> str:
     """
     The scope of a refresh request, which "MUST NOT include any scope not originally granted" (RFC 6749 section 6).
 
@@ -49,16 +97,25 @@ def narrowed(text: str, *, within: str) -> str:
         InvalidScope: malformed, or wider than granted.
     """
     tokens, allowed = parse(text), parse(within)
-    if not set(tokens) <= set(allowed):
-        excess = " ".join(token for token in tokens if token not in allowed)
+    may_have = set(expanded(within, implies).split())
+    if not set(tokens) <= may_have:
+        excess = " ".join(token for token in tokens if token not in may_have)
         raise InvalidScope("the scope is unknown or wider than allowed", detail=f"not allowed: {excess[:200]!r}")
     return " ".join(tokens or allowed)
 
 
-def intersection(first: str, second: str) -> str:
-    """What stands in both scopes, in the order of the first."""
-    kept = set(second.split())
-    return " ".join(token for token in first.split() if token in kept)
+def intersection(first: str, second: str, *, implies: Implied = NOTHING) -> str:
+    """What stands in both scopes, or is implied by them, in the order of the first."""
+    kept = set(expanded(second, implies).split())
+    found = [token for token in first.split() if token in kept]
+    if implies:
+        # What the first implies and the second has, unless it is implied by what is kept already.
+        found += [
+            token
+            for token in expanded(first, implies).split()
+            if token in kept and token not in expanded(" ".join(found), implies).split()
+        ]
+    return " ".join(found)
 
 
 def union(first: str, second: str) -> str:
@@ -66,9 +123,9 @@ def union(first: str, second: str) -> str:
     return " ".join(dict.fromkeys([*first.split(), *second.split()]))
 
 
-def covers(granted: str, wanted: str) -> bool:
-    """Tell whether all of wanted is in granted."""
-    return set(wanted.split()) <= set(granted.split())
+def covers(granted: str, wanted: str, *, implies: Implied = NOTHING) -> bool:
+    """Tell whether all of wanted is in granted, or implied by it."""
+    return set(wanted.split()) <= set(expanded(granted, implies).split())
 
 
 def _refuse_nothing() -> str:

@@ -29,7 +29,7 @@ def check(
         fault = "nothing is known of the sign-in"
     elif acr and event.acr not in acr:
         fault = f"the sign-in has acr {event.acr!r}"
-    elif max_age is not None and not _is_recent(event.auth_time, max_age, now=now.timestamp()):
+    elif max_age is not None and not _is_recent(event.auth_time, max_age, now=int(now.timestamp())):
         fault = f"the sign-in was at {event.auth_time}"
     else:
         return
@@ -41,6 +41,6 @@ def check(
     )
 
 
-def _is_recent(auth_time: int, max_age: int, *, now: float) -> bool:
+def _is_recent(auth_time: int, max_age: int, *, now: int) -> bool:
     # A sign-in that has yet to come was on a server whose clock is ahead.
     return -MOST_SKEW.total_seconds() <= now - auth_time <= max_age

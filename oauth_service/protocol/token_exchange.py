@@ -300,10 +300,10 @@ def fault_of_clients(
     return ""
 
 
-def scope_left(granted: str, clients: Collection[Any]) -> str:
+def scope_left(granted: str, clients: Collection[Any], *, implies: scopes.Implied = scopes.NOTHING) -> str:
     """What is left of a scope after what each client may have."""
     for client in clients:
-        granted = scopes.intersection(granted, client.scope)
+        granted = scopes.intersection(granted, client.scope, implies=implies)
     return granted
 
 

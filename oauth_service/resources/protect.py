@@ -28,7 +28,7 @@ from ..web.reports import seal
 from ..web.requests import ProgramRequest
 from .caching import guard_caches_behind, keep_private
 from .frameworks import guard_operation, tell_rest_framework
-from .requirement import MethodNotAllowed, Requirement, Scopes, admit, refusal
+from .requirement import MethodNotAllowed, Requirement, Scopes, admit, refusal, scopes_of
 
 # On a request: which guard has let it pass.
 _ADMISSION = "_oauth_service_admission"
@@ -78,20 +78,6 @@ def protect(
         return guarded
 
     return decorate
-
-
-def scopes_of(required_scope: tuple[str | Mapping[str, Scopes], ...]) -> Scopes | Mapping[str, Scopes]:
-    """
-    What the arguments of a guard say: scopes, or one dict of them by method.
-
-    Raises:
-        ImproperlyConfigured: a dict beside other scopes.
-    """
-    if not any(isinstance(each, Mapping) for each in required_scope):
-        return [each for each in required_scope if isinstance(each, str)]
-    if len(required_scope) > 1:
-        raise ImproperlyConfigured("Scopes are either named one by one, or all of them by method in one dict.")
-    return required_scope[0]
 
 
 def _guarded(view: Callable[..., Any], wanted: Requirement, admission: object) -> Callable[..., Any]:

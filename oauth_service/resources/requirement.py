@@ -8,9 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ImproperlyConfigured
 
 from .. import conf
 from ..protocol import bearer, protected_resource, resource_indicators, scope, step_up
@@ -82,17 +84,8 @@ class Requirement:
             acr: space-delimited or a list.
         """
         by_method = scopes if isinstance(scopes, Mapping) else {EVERY_METHOD: scopes}
-        made = cls(
-            scopes=MappingProxyType({method.upper(): _words(each) for method, each in by_method.items()}),
-            allow_clients=allow_clients,
-            resource=resource,
-            acr=_words(acr),
-            max_age=max_age,
-        )
-        _asked[resource].update(*made.scopes.values())
-        if made.asks_for_sign_in:
-            step_ups.append(made)
-        return made
+        named = tuple((method.upper(), _words(each)) for method, each in by_method.items())
+        return _declared(named, allow_clients, resource, _words(acr), max_age)
 
     @property
     def asks_for_sign_in(self) -> bool:
@@ -138,6 +131,20 @@ class Requirement:
         return ({"scope": wanted} if wanted else {}) | {"resource_metadata": address}
 
 
+def scopes_of(required_scope: tuple[str | Mapping[str, Scopes], ...]) -> Scopes | Mapping[str, Scopes]:
+    """
+    What the arguments of a guard say: scopes, or one dict of them by method.
+
+    Raises:
+        ImproperlyConfigured: a dict beside other scopes.
+    """
+    if not any(isinstance(each, Mapping) for each in required_scope):
+        return [each for each in required_scope if isinstance(each, str)]
+    if len(required_scope) > 1:
+        raise ImproperlyConfigured("Scopes are either named one by one, or all of them by method in one dict.")
+    return required_scope[0]
+
+
 def scopes_asked_at(resource: str) -> tuple[str, ...]:
     """Every scope that views ask for that belong to a resource; those that name none belong to OAUTH_SERVICE_RESOURCE."""
     own = _asked.get("", ()) if resource == conf.RESOURCE() else ()
@@ -147,6 +154,11 @@ def scopes_asked_at(resource: str) -> tuple[str, ...]:
 def scopes_asked_without_resource() -> frozenset[str]:
     """Every scope that views ask for that name no resource."""
     return frozenset(_asked.get("", ()))
+
+
+def scopes_asked_anywhere() -> frozenset[str]:
+    """Every scope that views ask for."""
+    return frozenset(each for asked in _asked.values() for each in asked)
 
 
 def resources_asked() -> frozenset[str]:
@@ -162,22 +174,32 @@ def admit(request: ProgramRequest, wanted: Requirement, *, now: datetime) -> Bea
         BearerError: there is no token that would do (RFC 6750 section 3.1).
         MethodNotAllowed: the token is good, but the API has no such method.
     """
-    found = bearer_of(request, now=now)
+    found = admit_any(request, wanted, now=now)
     hold(found, wanted, request.method, now=now)
+    return found
+
+
+def admit_any(request: ProgramRequest, wanted: Requirement, *, now: datetime) -> Bearer:
+    """
+    Verify the access token of a request, and that it is for this API, whatever its scope and user.
+
+    Raises:
+        MissingToken, MalformedBearer, InvalidToken: as their names say.
+    """
+    found = bearer_of(request, now=now)
+    refuse_others(found, wanted.resource)
     return found
 
 
 def hold(found: Bearer, wanted: Requirement, method: str, *, now: datetime) -> None:
     """
-    Hold a good token against what an API asks for.
+    Hold a good token, which is for this API, against what else the API asks for.
 
     Raises:
-        InvalidToken: it is for another resource.
         InsufficientScope: it stands for nobody, or lacks scope.
         InsufficientUserAuthentication: the person must sign in more strongly, or anew.
         MethodNotAllowed: the API has no such method.
     """
-    refuse_others(found, wanted.resource)
     asked = wanted.scope_of(method)
     if not wanted.allow_clients:
         user_of(found, *asked)
@@ -224,7 +246,8 @@ def refuse_less(bearer: Bearer, *required_scope: str) -> None:
     Raises:
         InsufficientScope: something is missing.
     """
-    if not scope.covers(" ".join(bearer.scope), wanted := " ".join(required_scope)):
+    wanted = " ".join(required_scope)
+    if not scope.covers(" ".join(bearer.scope), wanted, implies=conf.implied_scopes()):
         raise InsufficientScope(
             "the access token does not cover this", scope=wanted, detail=f"{bearer.source}: needs {wanted!r}"
         )
@@ -288,6 +311,22 @@ def user_of(bearer: Bearer, *required_scope: str) -> AbstractBaseUser:
             detail=f"{bearer.source}: its own token",
         )
     return bearer.user
+
+
+@cache  # as many as a project writes down, however often a view is made anew
+def _declared(
+    named: tuple[tuple[str, tuple[str, ...]], ...],
+    allow_clients: bool,
+    resource: str,
+    acr: tuple[str, ...],
+    max_age: int | None,
+) -> Requirement:
+    scopes = MappingProxyType(dict(named))
+    made = Requirement(scopes=scopes, allow_clients=allow_clients, resource=resource, acr=acr, max_age=max_age)
+    _asked[resource].update(*scopes.values())
+    if made.asks_for_sign_in:
+        step_ups.append(made)
+    return made
 
 
 def _words(texts: Scopes) -> tuple[str, ...]:

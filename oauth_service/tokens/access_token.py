@@ -25,9 +25,10 @@ class Bearer:
     """
     What an access token stands for, proven and alive.
 
-    user is None, and grant_id too, if the token is a client's own (RFC 6749 section 4.4). scope is what this token may do now;
-    expires_at is aware. audience has the identifiers of the resources that it is for, none if it was asked for without any
-    (RFC 8707). openid has the sign-in that it came from, if OpenID Connect or a certain sign-in was asked for.
+    user is None, and grant_id too, if the token is a client's own (RFC 6749 section 4.4). scope is what this token may do now,
+    with all that it implies; expires_at is aware. audience has the identifiers of the resources that it is for, none if it was
+    asked for without any (RFC 8707). openid has the sign-in that it came from, if OpenID Connect or a certain
+    sign-in was asked for.
 
     If a service got it by token exchange (RFC 8693), client and client_id are the service's, and app_client_id is that of the app
     that the person allowed, otherwise "". act says who acts for the person, the current one first; () for nobody, and for a
@@ -135,7 +136,8 @@ def verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Gra
     from . import exchanged  # a project without token exchange never comes here
 
     clients = exchanged.clients_of(token, grant)
-    return GrantedToken(token=token, grant=grant, client=clients[0], scope=exchanged.scope_left(scope, clients))
+    left = exchanged.scope_left(scope, clients, implies=conf.implied_scopes())
+    return GrantedToken(token=token, grant=grant, client=clients[0], scope=left)
 
 
 def _verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Bearer:
@@ -145,7 +147,7 @@ def _verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Be
         user=grant.user,
         client=found.client,
         client_id=found.client.client_id,
-        scope=frozenset(found.scope.split()),
+        scope=frozenset(scopes.expanded(found.scope, conf.implied_scopes()).split()),
         grant_id=grant.pk,
         token_id=token.token_id,
         expires_at=datetime.fromtimestamp(token.expires_at, UTC),
@@ -172,11 +174,13 @@ def _verify_own(unverified: Unverified[AccessToken], *, now: datetime) -> Bearer
         raise InvalidToken(
             "the access token is not valid", detail=f"client {client.client_id} may not have tokens of its own any more"
         )
+    implies = conf.implied_scopes()
+    scope = scopes.intersection(token.scope, client.own_scope, implies=implies)
     return Bearer(
         user=None,
         client=client,
         client_id=client.client_id,
-        scope=frozenset(scopes.intersection(token.scope, client.own_scope).split()),
+        scope=frozenset(scopes.expanded(scope, implies).split()),
         grant_id=None,
         token_id=token.token_id,
         expires_at=datetime.fromtimestamp(token.expires_at, UTC),

@@ -7,6 +7,7 @@ from .. import conf
 from ..models import AuthorisationRow, ClientRow
 from ..models import user as users
 from ..protocol import claims_request, id_token, subject
+from ..protocol import scope as scopes
 from ..protocol.errors import InvalidRequest
 from ..protocol.jwt import InvalidJWT
 from ..protocol.openid import Context
@@ -81,4 +82,4 @@ def _asked_for(row: AuthorisationRow, client: ClientRow, context: Context) -> di
     if not context.id_token or (user := users.by_pk(row.user_id)) is None:
         return {}
     known = conf.claims_function()(user, frozenset(claims_request.CLAIMS_OF_SCOPE))
-    return claims_request.answer(context.id_token, known, allowed=client.scope)
+    return claims_request.answer(context.id_token, known, allowed=scopes.expanded(client.scope, conf.implied_scopes()))

@@ -5,6 +5,7 @@ from datetime import datetime
 from .. import conf
 from ..models import ClientRow, Grant
 from ..protocol import introspection, lifecycle, sealed, subject, token_exchange, token_id
+from ..protocol import scope as scopes
 from ..protocol.errors import InvalidToken
 from ..protocol.introspection import INACTIVE
 from ..protocol.openid import Context
@@ -90,7 +91,7 @@ def _refresh_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime
     has_end = ends_at - now < conf.NEVER / 2
     return introspection.active(
         client_id=client.client_id,
-        scope=scope,
+        scope=scopes.expanded(scope, conf.implied_scopes()),
         sub=_subject(grant.user_id, client),
         iss=issuer,
         exp=int(ends_at.timestamp()) if has_end else None,

@@ -176,7 +176,8 @@ def _jwt(
         resource=resource,
         client=client,
         subject=subject.subject_of(row.user_id, client, pairwise_key=conf.pairwise_key()) if row else client.client_id,
-        scope=scope,
+        # An API that verifies it by itself knows nothing of what implies what.
+        scope=scopes.expanded(scope, conf.implied_scopes()),
         context=Context.load(row.openid) if row else None,
         issuer=issuer,
         now=now,
@@ -185,7 +186,7 @@ def _jwt(
 
 def current_scope(granted: str, client: ClientRow) -> str:
     """What is left of a scope: what was taken from the client since is no longer given."""
-    return scopes.intersection(granted, client.scope)
+    return scopes.intersection(granted, client.scope, implies=conf.implied_scopes())
 
 
 def _seal(payload: sealed.Payload, secret: bytes) -> str:

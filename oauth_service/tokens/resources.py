@@ -33,7 +33,7 @@ class Resources:
         """What is left of a scope at these resources: their own, and the server's. All of it without resources."""
         if not self.rows:
             return scope
-        return scopes.intersection(scope, " ".join(self.names))
+        return scopes.intersection(scope, " ".join(self.names), implies=conf.implied_scopes())
 
     @property
     def names(self) -> frozenset[str]:
@@ -54,7 +54,8 @@ class Resources:
         Args:
             text: Consent.resources.
         """
-        before = resource_indicators.read(text)
+        implies = conf.implied_scopes()
+        before = {each: scopes.expanded(said, implies) for each, said in resource_indicators.read(text).items()}
         at = self.at(scope)
         if not at.keys() <= before.keys():
             return ""

@@ -86,8 +86,10 @@ Errors:
 - `oauth_service.E032`: a trusted proxy that is no address, network or `unix`, or is everybody. Clients could then choose the
   address that their failures are counted for: name the proxies that you have.
 - `oauth_service.E034`: a function for token exchange that cannot be imported or called. Until it is right nothing is exchanged.
+- `oauth_service.E050`: scopes that imply themselves, a name that is no scope, or `openid` or `offline_access`, which neither
+  imply nor are implied. Nobody could tell what a person allows: mend what the message names.
 
-Warnings; all but W006, W010 to W014, W030, W050 and W051 are of production:
+Warnings; all but W006, W010 to W014, W030 and W050 to W052 are of production:
 
 - `oauth_service.W001`: no issuer is set. It is then taken from each request's `Host`, which whoever asks may choose among
   `ALLOWED_HOSTS`: set `OAUTH_SERVICE_ISSUER`.
@@ -134,6 +136,8 @@ Warnings; all but W006, W010 to W014, W030, W050 and W051 are of production:
   refuses everybody: add `openid` to `OAUTH_SERVICE_SCOPES`.
 - `oauth_service.W051`: the metadata of an API is not where clients look for it, given its identifier. Add
   `path("", include("oauth_service.well_known"))` to the root URLconf.
+- `oauth_service.W052`: `OAUTH_SERVICE_SCOPE_IMPLIES` names scope that `OAUTH_SERVICE_SCOPES` has not, and no view asks for. A
+  misspelt name does nothing: mend it, or silence this if only a registered resource has that scope.
 """
 
 TYPES = {str: "`str`", bool: "`bool`", int: "`int`", timedelta: "`timedelta`", Mapping: "`dict` of `str` to `str`"}

@@ -99,3 +99,62 @@ def test_what_was_granted_first_stays_first() -> None:
         "user profile email",
         "user profile",
     )
+
+
+# -- scopes that imply others ------------------------------------------------------------------------------------------
+
+DECLARED = {"a": "b c", "b": "d", "all": "a e"}
+IMPLIES = scope.closure(DECLARED)
+of_declared = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "all", "other"]), max_size=5, unique=True).map(
+    " ".join
+)
+
+
+def everything(text: str) -> set[str]:
+    """All that a scope comes to."""
+    return set(scope.expanded(text, IMPLIES).split())
+
+
+def test_a_scope_implies_what_its_own_imply() -> None:
+    """However far down; its own stands first."""
+    assert scope.expanded("other all", IMPLIES) == "other all a e b c d"
+    assert scope.expanded("other all") == "other all"
+
+
+@pytest.mark.parametrize(
+    ("declared", "circle"),
+    [
+        (DECLARED, ()),
+        ({"a": "a"}, ("a",)),
+        ({"a": "b", "b": "a"}, ("a", "b")),
+        ({"a": "b", "b": "c", "c": "a d", "x": "a"}, ("a", "b", "c")),
+    ],
+)
+def test_a_circle_is_seen(declared: dict[str, str], circle: tuple[str, ...]) -> None:
+    """And none where there is none; what leads into one is not part of it."""
+    assert scope.circular(declared) == circle
+
+
+@given(of_declared, of_declared)
+def test_what_is_left_is_in_both_and_all_of_it(first: str, second: str) -> None:
+    """Neither more than either has, nor less than both have."""
+    left = scope.intersection(first, second, implies=IMPLIES)
+    assert everything(left) == everything(first) & everything(second)
+
+
+@given(of_declared, of_declared)
+def test_nothing_changes_for_who_declares_nothing(first: str, second: str) -> None:
+    """The same text as ever."""
+    kept = [token for token in first.split() if token in second.split()]
+    assert scope.intersection(first, second) == " ".join(kept)
+
+
+@given(of_declared, of_declared)
+def test_to_narrow_is_to_stay_within(wanted: str, granted: str) -> None:
+    """What is implied may be asked for by its own name."""
+    if scope.covers(granted, wanted, implies=IMPLIES):
+        assert scope.narrowed(wanted, within=granted, implies=IMPLIES) == (wanted or granted)
+    else:
+        with pytest.raises(InvalidScope):
+            scope.narrowed(wanted, within=granted, implies=IMPLIES)
+    assert scope.covers(granted, wanted, implies=IMPLIES) == (everything(wanted) <= everything(granted))

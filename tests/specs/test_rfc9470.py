@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
@@ -16,6 +17,7 @@ from pytest_django import Settings
 from oauth_service.checks import check_surroundings
 from oauth_service.models import Resource
 from oauth_service.protect import ProtectedMixin, protect
+from tests.actors import FORM
 from tests.clauses import clause
 from tests.openid.conftest import RelyingParty, provider, rp
 
@@ -168,10 +170,9 @@ def test_a_clients_own_token_has_no_sign_in(hospital: RelyingParty) -> None:
     """Where clients are let in at all."""
     Resource.objects.create(identifier=PILLS, name="Pills", is_for_all=True)
     hospital.client.grant_types += " client_credentials"
-    hospital.client.own_scope = "profile"
     hospital.client.save()
     body = {"grant_type": "client_credentials", "resource": PILLS, "scope": "profile", **hospital.credentials}
-    token = hospital.server.post("/token/", body).json()
+    token = hospital.server.post("/token/", urlencode(body), content_type=FORM).json()
     assert "token_type" in token, token
     said = challenge_of(ask("/of-api/", token["access_token"]))
     assert (said["acr_values"], said["scope"]) == ("gold", "profile")
