@@ -22,6 +22,7 @@ GOOD = Inside(
     one_address="",
     guesses_are_counted_apart=False,
     registrations_are_counted_apart=False,
+    unknown_resource="",
 )
 
 
@@ -52,6 +53,7 @@ def test_nothing_is_found_in_a_good_one() -> None:
         ({"one_address": "10.0.0.5"}, "one-address", Level.WARNING),
         ({"guesses_are_counted_apart": True}, "device-codes-counted-apart", Level.WARNING),
         ({"registrations_are_counted_apart": True}, "registrations-counted-apart", Level.WARNING),
+        ({"unknown_resource": "https://api.example"}, "own-resource-unknown", Level.WARNING),
         ({"proxies_let_in": ("127.0.0.1",)}, "metrics-for-proxies", Level.NOTE),
     ],
 )

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from oauth_service.models import Client, Resource
@@ -63,3 +64,18 @@ def test_an_api_that_no_client_may_ask_for_is_named(db: None) -> None:
     resource.clients.clear()
     Resource.objects.update(is_active=False)
     assert found() == []
+
+
+def test_the_resource_of_the_setting_is_a_registered_one(db: None, settings: Settings) -> None:
+    """Otherwise nobody can ask for it by its name."""
+
+    def found() -> str:
+        return facts.of_inside(now=timezone.now()).unknown_resource
+
+    assert found() == ""
+    settings.OAUTH_SERVICE_RESOURCE = "https://api.example"
+    assert found() == "https://api.example"
+    Resource.objects.create(identifier="https://api.example", name="API")
+    assert found() == ""
+    Resource.objects.update(is_active=False)
+    assert found() == "https://api.example"

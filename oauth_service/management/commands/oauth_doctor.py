@@ -16,7 +16,18 @@ from oauth_service import conf
 from oauth_service.grant_types import offered
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Resource
-from oauth_service.watch.doctor import facts, inside, outbox, outside, registration, report, resources, servers, signing
+from oauth_service.watch.doctor import (
+    facts,
+    inside,
+    key_sets,
+    outbox,
+    outside,
+    registration,
+    report,
+    resources,
+    servers,
+    signing,
+)
 from oauth_service.watch.doctor.finding import Finding
 from oauth_service.watch.doctor.survey import survey
 
@@ -76,10 +87,21 @@ def _inside() -> dict[str, list[Finding]]:
         apis = [
             finding for api in facts.of_resources() for finding in resources.findings(api, has_keys=conf.is_openid())
         ]
+        of_others = [finding for holder in facts.of_key_sets() for finding in key_sets.findings(holder, now=now)]
     except Error as fault:
         return {"Server": [facts.no_database(fault)]}
     of_openid = {"Signing keys": of_keys, "Sign-outs": messages} if signs_with else {}
-    return {"Server": server, **of_openid, "Clients": clients, **({"APIs": apis} if apis else {})}
+    return {
+        "Server": server,
+        **of_openid,
+        "Clients": clients,
+        **_unless_empty("APIs", apis),
+        **_unless_empty("Keys of others", of_others),
+    }
+
+
+def _unless_empty(group: str, found: list[Finding]) -> dict[str, list[Finding]]:
+    return {group: found} if found else {}
 
 
 def _servers(urls: list[str], *, timeout: float) -> list[Finding]:

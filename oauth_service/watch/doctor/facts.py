@@ -16,10 +16,10 @@ from django.utils import timezone
 
 from ... import conf, database, encryption
 from ...guard import failure_counts
-from ...models import AuditEvent, Client, Consent, Delivery, Grant, Resource
+from ...models import AuditEvent, Client, Consent, Delivery, Document, Grant, Resource, TrustedIssuer
 from ...models.client_secret import open_secret
 from ...models.purge import swept
-from ...protocol import address, client_authentication, token_exchange
+from ...protocol import address, client_assertion, client_authentication, token_exchange
 from ...protocol.errors import TemporarilyUnavailable
 from ...protocol.forwarded import TrustedProxies
 from ...protocol.interaction import LIFETIME_SECONDS
@@ -29,6 +29,7 @@ from . import signing, survey
 from .answer import Answer
 from .finding import Finding, Level, error
 from .inside import LARGEST_BACKLOG, Inside
+from .key_sets import Holder
 from .outbox import Message
 from .registration import Registration
 from .resources import Api
@@ -76,7 +77,14 @@ def of_inside(*, now: datetime) -> Inside:
         one_address=_one_address(),
         registrations_are_counted_apart=conf.REGISTRATION() == "open" and failure_counts.are_in_memory(),
         guesses_are_counted_apart=conf.DEVICE_AUTHORIZATION() and failure_counts.are_in_memory(),
+        unknown_resource=_unknown_resource(),
     )
+
+
+def _unknown_resource() -> str:
+    if not (own := conf.RESOURCE()):
+        return ""
+    return "" if Resource.objects.filter(identifier=own, is_active=True).exists() else own
 
 
 def of_signing(*, now: datetime) -> Signing | None:
@@ -137,6 +145,28 @@ def of_resources() -> Iterator[Api]:
             lifetime=resource.access_token_lifetime or max(of_clients, conf.ACCESS_TOKEN_LIFETIME()),
             is_for_nobody=not (resource.is_for_all or resource.chosen),
         )
+
+
+def of_key_sets() -> Iterator[Holder]:
+    """Every active issuer that is trusted, and every active client whose keys are fetched, with the copy that there is."""
+    for issuer in TrustedIssuer.objects.filter(is_active=True).order_by("issuer"):
+        holder = Holder(name=issuer.issuer, is_issuer=True, is_for_nobody=not issuer.clients.split())
+        yield _with_copy(holder, issuer.jwks_uri)
+    signs = Client.objects.filter(is_active=True, token_endpoint_auth_method__in=client_assertion.METHODS)
+    for client in signs.exclude(jwks_uri="").order_by("client_id"):
+        yield _with_copy(Holder(name=client.client_id, is_issuer=False), client.jwks_uri)
+
+
+def _with_copy(holder: Holder, jwks_uri: str) -> Holder:
+    if not (copy := Document.objects.find(Document.Kind.KEYS, jwks_uri) if jwks_uri else None):
+        return replace(holder, jwks_uri=jwks_uri)
+    return replace(
+        holder,
+        jwks_uri=jwks_uri,
+        fetched_at=copy.fetched_at,
+        fresh_until=copy.fresh_until,
+        last_error=copy.last_error.removesuffix("."),
+    )
 
 
 def registration_of(client: Client, *, has_consents: bool) -> Registration:

@@ -22,7 +22,8 @@ class Inside:
     still alive, None if there are no earlier keys to remove; proxies_let_in are those of METRICS_ADDRESSES where trusted
     proxies are, too; one_address is the only one that people lately came from, if it cannot be theirs; guesses_are_counted_apart
     tells that devices can be connected, and wrong codes of them are counted by each process alone;
-    registrations_are_counted_apart tells the same of clients that register themselves.
+    registrations_are_counted_apart tells the same of clients that register themselves; unknown_resource is that of
+    OAUTH_SERVICE_RESOURCE if it is not registered, or switched off, "" otherwise.
     """
 
     has_own_token_key: bool
@@ -37,6 +38,7 @@ class Inside:
     one_address: str
     guesses_are_counted_apart: bool
     registrations_are_counted_apart: bool
+    unknown_resource: str
 
 
 def findings(inside: Inside) -> Iterator[Finding]:
@@ -47,6 +49,7 @@ def findings(inside: Inside) -> Iterator[Finding]:
     yield from _of_proxies(inside)
     yield from _of_devices(inside)
     yield from _of_registrations(inside)
+    yield from _of_resource(inside)
 
 
 def _of_keys(inside: Inside) -> Iterator[Finding]:
@@ -159,4 +162,14 @@ def _of_registrations(inside: Inside) -> Iterator[Finding]:
             "OAUTH_SERVICE_REGISTRATION is open, and each process counts the registrations of an address by itself.",
             why="An address may register as many clients as there are processes times the limit, and anew after each restart.",
             remedy="Let OAUTH_SERVICE_THROTTLE_CACHE name a cache that all workers share (CACHE_URL of the shipped site).",
+        )
+
+
+def _of_resource(inside: Inside) -> Iterator[Finding]:
+    if inside.unknown_resource:
+        yield warning(
+            "own-resource-unknown",
+            f"OAUTH_SERVICE_RESOURCE is {inside.unknown_resource}, which no active resource has as its identifier.",
+            why="A client that names it is answered invalid_target: only tokens without a resource open its views.",
+            remedy="Register it (manage.py create_resource), switch it on, or mend the setting.",
         )

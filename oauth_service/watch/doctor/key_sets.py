@@ -1,0 +1,69 @@
+"""The keys of others, by which their JWTs are believed: can they still be had, and may anybody present what they sign?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from ...protocol.freshness import STALE
+from .finding import Finding, error, warning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """
+    A trusted issuer that is active, or an active client that signs its assertions.
+
+    Attributes:
+        name: its issuer identifier, or its client ID.
+        is_issuer: which of the two it is.
+        is_for_nobody: whether it is an issuer whose JWTs no client may present.
+        jwks_uri: where its keys are fetched from; "" if they are registered.
+        fetched_at, fresh_until: of the copy that there is; None if nobody has asked yet, or no fetch has succeeded.
+        last_error: why the last fetch failed; "" if it did not.
+    """
+
+    name: str
+    is_issuer: bool
+    is_for_nobody: bool = False
+    jwks_uri: str = ""
+    fetched_at: datetime | None = None
+    fresh_until: datetime | None = None
+    last_error: str = ""
+
+
+def findings(holder: Holder, *, now: datetime) -> Iterator[Finding]:
+    """Judge one holder of keys. A copy that is merely old is no fault: it is fetched when it is needed."""
+    if holder.is_for_nobody:
+        yield warning(
+            "issuer-for-nobody",
+            "No client may present its JWTs.",
+            why="Every one of them is refused.",
+            remedy="Name its clients, or switch it off.",
+            about=holder.name,
+        )
+    if not holder.last_error:
+        return
+    signs = "Its JWTs" if holder.is_issuer else "Its assertions"
+    why_it_failed = f"{holder.jwks_uri} could not be fetched: {holder.last_error}."
+    remedy = f"See that the address answers with a key set, and whether it moved; it is the {_column(holder)}."
+    ends_at = holder.fresh_until + STALE if holder.fetched_at and holder.fresh_until else None
+    if ends_at is None or ends_at <= now:
+        yield error(
+            "key-set-gone",
+            f"There is no copy of its keys, and {why_it_failed}",
+            why=f"{signs} are all refused.",
+            remedy=remedy,
+            about=holder.name,
+        )
+    elif holder.fresh_until and holder.fresh_until <= now:
+        yield warning(
+            "key-set-stale",
+            f"Its keys are those of {holder.fetched_at:%Y-%m-%d %H:%M} UTC; {why_it_failed}",
+            why=f"A key that was withdrawn since is still believed, and from {ends_at:%Y-%m-%d %H:%M} UTC on none is.",
+            remedy=remedy,
+            about=holder.name,
+        )
+
+
+def _column(holder: Holder) -> str:
+    return "address of its public keys" if holder.is_issuer else "jwks_uri of the client"
