@@ -115,6 +115,16 @@ def test_whatever_is_wrong_is_refused_with_its_reason(idp: Issuer, purpose: str,
         idp.verify(idp.jwt(purpose, **changes()), purpose)
 
 
+@pytest.mark.parametrize("purpose", TYPES)
+def test_no_other_algorithm_is_believed_than_those_registered(idp: Issuer, purpose: str) -> None:
+    """Also where the issuer publishes a key for it."""
+    other = key_for("ES384")
+    TrustedIssuer.objects.update(jwks=json.dumps({"keys": [each.as_dict(private=False) for each in (idp.key, other)]}))
+    assert idp.verify(idp.jwt(purpose), purpose).subject == "alice"
+    with pytest.raises(InvalidJWT, match="is signed with 'ES384', not ES256"):
+        idp.verify(idp.jwt(purpose, header={"alg": "ES384", "kid": other.kid}, key=other), purpose)
+
+
 @pytest.mark.parametrize("purpose", ["jwt-bearer", "id-jag"])
 def test_a_grant_needs_a_jti_and_is_used_once(idp: Issuer, purpose: str) -> None:
     """Verifying does not use it up: who presents it may still be refused for something else."""

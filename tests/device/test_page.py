@@ -44,9 +44,18 @@ def test_who_signs_out_meanwhile_signs_in_again_with_the_code_kept(tv: Device, v
     assert parse_qs(urlsplit(response["Location"]).query)["next"] == [f"/device/?user_code={code}"]
 
 
+@pytest.mark.parametrize("has_middleware", [True, False])
 @pytest.mark.parametrize("decision", ["allow", "deny"])
-def test_another_sites_form_decides_nothing(tv: Device, visitor: Visitor, decision: str) -> None:
-    """Whoever begins with a device knows its code; the CSRF token of the person they do not know."""
+def test_another_sites_form_decides_nothing(
+    tv: Device, visitor: Visitor, settings: Settings, decision: str, has_middleware: bool
+) -> None:
+    """
+    Whoever begins with a device knows its code; the CSRF token of the person they do not know.
+
+    A project whose middleware does not look at it is not open to that either.
+    """
+    if not has_middleware:
+        settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith("CsrfViewMiddleware")]
     begun = tv.begun()
     visitor.enter(begun["user_code"])
     forged = {"user_code": begun["user_code"], decision: "1", "scope": "user profile"}

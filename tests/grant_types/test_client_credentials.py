@@ -325,6 +325,15 @@ def test_what_is_taken_from_the_client_is_lost_to_its_tokens(service: Guide) -> 
     assert get("/both/function/", both).status_code == 403
 
 
+@pytest.mark.parametrize("change", [{"grant_types": "authorization_code"}, {"client_type": "public"}], ids=str)
+def test_a_client_that_may_have_none_any_more_has_none(service: Guide, change: dict[str, str]) -> None:
+    """What it got before is good no more either."""
+    token = own(service).json()["access_token"]
+    assert get("/both/function/", token).status_code == 200
+    Client.objects.update(**change)
+    assert get("/both/function/", token).status_code == 401
+
+
 def test_a_client_from_before_is_given_its_secret_once(service: Guide) -> None:
     """The migration gives it none: all clients there are would share it."""
     Client.objects.update(own_secret=None)

@@ -68,8 +68,10 @@ def test_no_required_claim_may_be_missing(idp: IdentityProvider, claim: str) -> 
 @clause("Identity Assertion Authorization Grant", "3")
 def test_scope_and_resource_are_honoured(idp: IdentityProvider) -> None:
     """scope and resource of the assertion bound what is issued; there is no asking for more."""
-    Resource.objects.create(identifier="https://api.example", name="API", is_for_all=True)
-    allow(User.objects.get(), idp.client, at={"https://api.example": "user profile"})
+    apis = ("https://api.example", "https://other.example")
+    for identifier in apis:
+        Resource.objects.create(identifier=identifier, name="API", is_for_all=True)
+    allow(User.objects.get(), idp.client, at=dict.fromkeys(apis, "user profile"))
     tokens = idp.tokens(PURPOSE, scope="profile", resource="https://api.example")
     assert (tokens["scope"], idp.userinfo(tokens["access_token"])) == ("profile", 401)
     wider = idp.jwt(PURPOSE, scope="profile", resource="https://api.example")

@@ -1,6 +1,7 @@
 """RFC 7523, JWT Profile for OAuth 2.0 Client Authentication and Authorization Grants; RFC 7521; OpenID Connect Core section 9."""
 
 import hmac
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -323,10 +324,21 @@ def test_what_is_no_jwt_is_refused(guide: Guide, signer: Signer, send: Exchange,
 def test_a_payload_that_two_readers_may_read_differently(
     guide: Guide, signer: Signer, send: Exchange, payload: bytes
 ) -> None:
-    """RFC 7519 section 4: "Claim Names [...] MUST be unique"."""
+    """Nothing of it is believed."""
     token = signed(signer.key, signer.header(), payload)
     if len(token) > 16_384:
         token = token[:16_000] + ".x"
+    assert refusal_of(send(guide, signer.proof(token))) == (401, "invalid_client")
+
+
+@clause("RFC 7519", "4")
+@EVERYWHERE
+@pytest.mark.parametrize("claim", ["iss", "sub", "aud", "exp", "jti"])
+def test_no_claim_may_stand_there_twice(guide: Guide, signer: Signer, send: Exchange, claim: str) -> None:
+    """ "The Claim Names within a JWT Claims Set MUST be unique"; not even where both say the same."""
+    claims = signer.claims()
+    payload = f'{json.dumps(claims)[:-1]}, "{claim}": {json.dumps(claims[claim])}}}'.encode()
+    token = signed(signer.key, signer.header(), payload)
     assert refusal_of(send(guide, signer.proof(token))) == (401, "invalid_client")
 
 

@@ -119,6 +119,8 @@ def test_several_targets_may_be_named_and_none_that_the_subject_token_is_not_for
 ) -> None:
     """ "Multiple resource parameters may be used [...]"; the subject token is for none of these."""
     named = ["https://orders.example/", "https://stock.example/"]
+    for identifier in named:
+        Resource.objects.create(identifier=identifier, name="API", is_for_all=True)
     response = service.exchange(subject, **{name: named})
     assert refusal_of(response) == (400, "invalid_target")
 
