@@ -22,6 +22,8 @@ FOR_PROGRAMS = {
     "/userinfo/": "GET, POST, HEAD, OPTIONS",
     "/oauth/revoke/": "POST, OPTIONS",
     "/introspect/": "POST, OPTIONS",
+    "/register/": "POST, OPTIONS",
+    "/register/x/": "GET, PUT, DELETE, HEAD, OPTIONS",
     "/.well-known/oauth-authorization-server": "GET, HEAD, OPTIONS",
 }
 FOR_PEOPLE = {
@@ -41,6 +43,7 @@ ALL = FOR_PROGRAMS | FOR_PEOPLE
 def devices(settings: Settings) -> None:
     """A server that has every page."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
+    settings.OAUTH_SERVICE_REGISTRATION = "open"
 
 
 def both(path: str) -> list[str]:

@@ -57,6 +57,9 @@ if os.environ.get("OPENID", "1") == "1":
     OAUTH_SERVICE_ACR = "1"  # ISO/IEC 29115 level 1: a password, and nobody has looked at a passport
     OAUTH_SERVICE_CLAIMS = "config.demo.claims.claims_of"
     OAUTH_SERVICE_CLAIMS_SUPPORTED = [name for names in CLAIMS_OF_SCOPE.values() for name in names]
+OAUTH_SERVICE_REGISTRATION = os.environ.get("REGISTRATION", "")
+OAUTH_SERVICE_REGISTRATION_REQUIRES_PKCE = os.environ.get("REGISTRATION_PKCE", "1") == "1"
+OAUTH_SERVICE_REGISTRATION_LIMIT = number("REGISTRATION_LIMIT", 60, least=1, most=100_000)
 OAUTH_SERVICE_DEVICE_AUTHORIZATION = os.environ.get("DEVICES", "1" if DEBUG else "0") == "1"
 OAUTH_SERVICE_INTROSPECTION = os.environ.get("INTROSPECTION", "1" if DEBUG else "0") == "1"
 OAUTH_SERVICE_SERVICE_NAME = os.environ.get("OAUTH_SERVICE_SERVICE_NAME", "OAuth Service")

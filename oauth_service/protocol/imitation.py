@@ -11,6 +11,13 @@ from collections.abc import Iterable
 SHORTEST_WITHIN = 4
 """Characters of a name that must not stand within another one, either."""
 
+# Before case is folded: a small letter may look like another one than the capital does.
+_CAPITALS = str.maketrans(
+    {
+        **dict(zip("АВЕЅІЈКМНОРСТУХ", "abesijkmhopctyx", strict=True)),  # noqa: RUF001 - Cyrillic
+        **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "abezhikmnoptyx", strict=True)),  # noqa: RUF001 - Greek
+    }
+)
 _LOOKS_LIKE = str.maketrans(
     {
         # Cyrillic
@@ -27,7 +34,7 @@ _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 
 def skeleton(name: str) -> str:
     """What is left of a name once everything that looks alike is the same: small letters alone."""
-    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+    text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).translate(_CAPITALS).casefold())
     text = text.translate(_LOOKS_LIKE)
     text = "".join(character for character in text if character.isalnum())
     # A small L and a capital i are the same in many fonts.

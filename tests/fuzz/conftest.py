@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import User
+from pytest_django import Settings
 
 from oauth_service.models import Client
 from tests.fuzz import live
@@ -11,8 +12,10 @@ SENT = "requests sent"
 
 
 @pytest.fixture
-def living(alice: User, presc_man: Client, public_app: Client) -> Live:
-    """Values that mean something to the server."""
+def living(alice: User, presc_man: Client, public_app: Client, settings: Settings) -> Live:
+    """Values that mean something to the server, which has every endpoint that a setting switches on."""
+    settings.OAUTH_SERVICE_REGISTRATION = "open"
+    settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 100_000
     living = live.cast(alice, presc_man, public_app)
     # What is proven stays good, however many random secrets fail beside it.
     assert living.guide.revoke("AT_unknown").status_code == 200

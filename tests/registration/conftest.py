@@ -11,8 +11,12 @@ from oauth_service.clients.registration import INITIAL_PREFIX
 from oauth_service.models import InitialAccessToken
 from oauth_service.protocol import token_digest
 from oauth_service.protocol.secret import Secret
+from tests.admin.conftest import staff
+from tests.device.conftest import devices, tv, visitor
 from tests.openid.conftest import SCOPES
 from tests.registration.actors import Software
+
+__all__ = ["devices", "staff", "tv", "visitor"]
 
 
 def initial_token(**columns: Any) -> str:

@@ -1,0 +1,173 @@
+"""What a person sees of an app that has registered itself, and what its name cannot pass for."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from oauth_service.models import Client, Registration
+from oauth_service.protocol import imitation, pkce
+from tests.actors import FORM
+from tests.database import connection
+from tests.device.actors import Device, Visitor
+from tests.guide import query_of
+from tests.openid.conftest import hidden_fields
+from tests.registration.actors import CALLBACK, Software
+
+VERIFIER = "v" * 43
+ITSELF = "This app registered itself."
+
+
+def request(software: Software, **changes: str) -> dict[str, str]:
+    """An authorization request of what was registered last."""
+    return {
+        "response_type": "code",
+        "client_id": software.answer["client_id"],
+        "redirect_uri": CALLBACK,
+        "state": "st",
+        "code_challenge": pkce.challenge_of(VERIFIER),
+        "code_challenge_method": "S256",
+    } | changes
+
+
+def page_of(browser: Browser, software: Software, **changes: str) -> str:
+    """The consent page of what was registered last."""
+    response = browser.get("/authorise/", request(software, **changes))
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def connect(browser: Browser, software: Software) -> dict[str, Any]:
+    """Allow it, and exchange the code: the tokens."""
+    page = browser.get("/authorise/", request(software))
+    answered = browser.post("/authorise/", urlencode(hidden_fields(page)), content_type=FORM)
+    code = query_of(answered["Location"])["code"]
+    answer = software.exchange(code=code, code_verifier=VERIFIER)
+    assert answer.status_code == 200, answer.content
+    tokens: dict[str, Any] = answer.json()
+    return tokens
+
+
+@pytest.fixture
+def signed_in(alice: User) -> Browser:
+    """Alice's browser."""
+    browser = Browser()
+    browser.force_login(alice)
+    return browser
+
+
+def test_a_client_that_nobody_has_heard_of_is_connected(software: Software, signed_in: Browser) -> None:
+    """The whole way: register, allow, exchange, use, renew, delete; then all of it is over."""
+    software.register(client_name="Notes", grant_types=["authorization_code", "refresh_token"])
+    assert Registration.objects.get().purge_at is not None
+    tokens = connect(signed_in, software)
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    assert software.program.get("/userinfo/", headers=bearer).status_code == 200
+    row = Registration.objects.get()
+    assert (row.purge_at, row.connected_at is not None) == (None, True)
+    assert software.delete().status_code == 204
+    assert software.program.get("/userinfo/", headers=bearer).status_code == 401
+    refreshed = software.exchange(grant_type="refresh_token", refresh_token=tokens["refresh_token"], code="")
+    assert refreshed.json()["error"] == "invalid_client"
+
+
+def test_the_page_says_that_the_app_named_itself(software: Software, signed_in: Browser, presc_man: Client) -> None:
+    """And where the browser goes; an app of the operator's has no such words."""
+    software.register(client_name="Notes")
+    page = page_of(signed_in, software)
+    assert (ITSELF in page, "app.example</bdi>" in page, "though its name looks alike" in page) == (True, True, False)
+    own = {"response_type": "code", "client_id": presc_man.client_id, "state": "st"}
+    assert ITSELF not in signed_in.get("/authorise/", own).content.decode()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Prescription Manager",
+        "prescription-manager",
+        "\u0420rescription \u041canager",
+        "Prescrlption Manaqer (official) Prescription Manager",
+        "P\u202eresc\u202cription Manager",
+        "Presc\u200bription Manager",
+        "\uff30rescription Manager",
+        "OAuth Service",
+    ],
+)
+def test_a_name_that_looks_like_an_app_of_ours_is_said_to_be_another(
+    software: Software, signed_in: Browser, presc_man: Client, name: str
+) -> None:
+    """Or like this service itself."""
+    software.register(client_name=name)
+    assert "though its name looks alike" in page_of(signed_in, software)
+
+
+def test_a_translated_name_is_held_against_ours_too(software: Software, signed_in: Browser, presc_man: Client) -> None:
+    """Whatever language it is for: nobody knows in which the page is read."""
+    software.register(client_name="Notes", **{"client_name#de": "Prescription Manager"})
+    assert "though its name looks alike" in page_of(signed_in, software)
+
+
+def test_people_see_the_name_in_their_language(software: Software, signed_in: Browser) -> None:
+    """As it was registered; nothing is stored by looking."""
+    software.register(client_name="Notes", **{"client_name#de": "Notizen", "client_name#fr": "Carnet"})
+    german = page_of(signed_in, software, ui_locales="de-AT")
+    assert ("Notizen" in german, "Carnet" in german, "hat sich selbst registriert" in german) == (True, False, True)
+    assert "Notes" in page_of(signed_in, software)
+    assert software.client.name == "Notes"
+
+
+def test_an_app_of_the_operators_costs_no_statement_more(signed_in: Browser, guide: Any, settings: Settings) -> None:
+    """Its registration is looked for in the statement that reads it."""
+    counts = []
+    for registration in ("", "open"):
+        settings.OAUTH_SERVICE_REGISTRATION = registration
+        with CaptureQueriesContext(connection) as statements:
+            signed_in.get("/authorise/", guide.request())
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
+
+
+def test_a_device_is_asked_for_in_the_same_words(
+    tv: Device, visitor: Visitor, presc_man: Client, is_open: None
+) -> None:
+    """The device that asks may be a stranger's."""
+    software = Software()
+    grant_types = ["urn:ietf:params:oauth:grant-type:device_code"]
+    said = software.register(
+        redirect_uris=[], grant_types=grant_types, token_endpoint_auth_method="none", client_name="Prescription Manager"
+    )
+    assert said["grant_types"] == grant_types
+    begun = software.program.post(
+        "/device-authorization/", urlencode({"client_id": said["client_id"]}), content_type=FORM
+    ).json()
+    page = visitor.enter(begun["user_code"]).content.decode()
+    assert (ITSELF in page, "though its name looks alike" in page) == (True, True)
+
+
+def test_a_client_that_moves_is_not_remembered(software: Software, signed_in: Browser) -> None:
+    """Whoever gets hold of its token must not send people who allowed it before to an address of their own, unasked."""
+    software.register(client_name="Notes")
+    connect(signed_in, software)
+    assert signed_in.get("/authorise/", request(software)).status_code == 302
+    software.replace(client_name="Notes", contacts=["ops@app.example"])
+    assert signed_in.get("/authorise/", request(software)).status_code == 302
+    stolen = "https://thief.example/callback"
+    software.replace(client_name="Notes", redirect_uris=[stolen])
+    assert signed_in.get("/authorise/", request(software, redirect_uri=stolen)).status_code == 200
+    software.replace(client_name="Notes", redirect_uris=[CALLBACK])
+    assert signed_in.get("/authorise/", request(software)).status_code == 200
+
+
+def test_the_skeleton_of_a_name_is_what_is_seen_of_it() -> None:
+    """What looks alike is alike, and what does not, is not."""
+    alike = ["Modern Notes", "MODERN  NOTES", "Modem Notes", "M0dern-N0tes", "Μodern Νotes"]  # noqa: RUF001
+    assert len({imitation.skeleton(each) for each in alike}) == 1
+    assert imitation.imitated("Notes", ["Nodes", "Memos"]) == ""
+    assert imitation.imitated("My Notes app", ["Memos", "Notes"]) == "Notes"
+    # A short name stands within many others.
+    assert imitation.imitated("Grape", ["rap"]) == ""
+    assert imitation.imitated("???", ["!!!"]) == ""

@@ -1,0 +1,150 @@
+"""Initial access tokens: made once, good for a time and a number of clients, revocable."""
+
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client as Browser
+from django.utils import timezone
+from pytest_django import Settings
+
+from oauth_service.models import Client, InitialAccessToken, Registration
+from tests.registration.actors import CALLBACK, Software
+from tests.registration.conftest import initial_token
+from tests.specs.answers import refusal_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("by_token")]
+ADD = "/admin/oauth_service/initialaccesstoken/add/"
+
+
+def past() -> dict[str, Any]:
+    """A moment ago."""
+    return {"expires_at": timezone.now() - timedelta(seconds=1)}
+
+
+@pytest.mark.parametrize("columns", [past, lambda: {"is_active": False}, lambda: {"uses_left": 0}])
+def test_a_token_that_is_not_good_registers_nobody(columns: Any) -> None:
+    """Expired, revoked, used up: the client does not learn which."""
+    assert refusal_of(Software().refused(token=initial_token(**columns()))) == (401, "invalid_token")
+
+
+def test_a_token_registers_as_many_as_it_may() -> None:
+    """What is refused uses nothing up."""
+    token, partner = initial_token(uses_left=2), Software()
+    assert partner.refused(token=token, redirect_uris=[]).status_code == 400
+    partner.register(token=token)
+    partner.register(token=token)
+    assert partner.refused(token=token).status_code == 401
+    assert {each.initial_access_token.name for each in Registration.objects.all() if each.initial_access_token} == {
+        "Partner"
+    }
+
+
+def test_a_token_without_a_number_registers_any() -> None:
+    """Until it expires."""
+    token = initial_token(uses_left=None, expires_at=None)
+    for _time in range(3):
+        Software().register(token=token)
+    assert InitialAccessToken.objects.get().uses_left is None
+
+
+def test_a_wrong_token_is_refused_where_none_is_needed(settings: Settings) -> None:
+    """Whoever sends one means it: their client would go away again if nobody connects it."""
+    settings.OAUTH_SERVICE_REGISTRATION = "open"
+    assert refusal_of(Software().refused(token="IAT_wrong")) == (401, "invalid_token")
+
+
+def test_a_registration_access_token_registers_nobody() -> None:
+    """It is for its own client."""
+    partner = Software()
+    said = partner.register(token=initial_token())
+    assert partner.refused(token=said["registration_access_token"]).status_code == 401
+
+
+def test_a_token_that_is_deleted_leaves_its_clients() -> None:
+    """They have nothing of it any more."""
+    partner = Software()
+    partner.register(token=initial_token())
+    InitialAccessToken.objects.all().delete()
+    assert partner.read().status_code == 200
+
+
+def test_the_command_prints_it_once() -> None:
+    """Alone on standard output, for whoever pipes it on; the database has its digest."""
+    out = StringIO()
+    call_command("create_registration_token", "Partner", "--days", "3", "--uses", "1", stdout=out, stderr=StringIO())
+    token = out.getvalue().strip()
+    row = InitialAccessToken.objects.get()
+    assert (token.startswith("IAT_"), row.uses_left, token in str(InitialAccessToken.objects.values().get())) == (
+        True,
+        1,
+        False,
+    )
+    assert row.expires_at is not None
+    assert abs(row.expires_at - timezone.now() - timedelta(days=3)) < timedelta(minutes=1)
+    Software().register(token=token)
+
+
+@pytest.mark.parametrize("options", [["--days", "0"], ["--days", "9999"], ["--uses", "0"], ["--uses", "x"]])
+def test_the_command_refuses_what_makes_no_sense(options: list[str]) -> None:
+    """Before anything is made."""
+    with pytest.raises(CommandError):
+        call_command("create_registration_token", "Partner", *options)
+    assert not InitialAccessToken.objects.exists()
+
+
+def test_the_command_says_that_registration_is_off(settings: Settings) -> None:
+    """A token that opens nothing would only confuse."""
+    settings.OAUTH_SERVICE_REGISTRATION = ""
+    with pytest.raises(CommandError, match="OAUTH_SERVICE_REGISTRATION"):
+        call_command("create_registration_token", "Partner")
+
+
+def test_the_admin_shows_it_once(staff: Browser) -> None:
+    """In the answer to the form itself."""
+    page = staff.post(ADD, {"name": "Partner", "uses_left": "1", "is_active": "on"})
+    token = page.content.decode().partition('value="IAT_')[2].partition('"')[0]
+    assert (page.status_code, len(token), "no-store" in page["Cache-Control"]) == (200, 43, True)
+    Software().register(token=f"IAT_{token}")
+    row = InitialAccessToken.objects.get()
+    later = staff.get(f"/admin/oauth_service/initialaccesstoken/{row.pk}/change/").content.decode()
+    assert (row.uses_left, token in later, row.digest in later) == (0, False, False)
+
+
+def test_the_admin_revokes_it(staff: Browser) -> None:
+    """By the box that says whether it is active."""
+    token = initial_token()
+    row = InitialAccessToken.objects.get()
+    staff.post(f"/admin/oauth_service/initialaccesstoken/{row.pk}/change/", {"name": row.name, "uses_left": ""})
+    assert Software().refused(token=token).status_code == 401
+
+
+def test_the_admin_has_no_such_page_where_nobody_registers(staff: Browser, settings: Settings) -> None:
+    """Nor a filter for who registered a client."""
+    listed = "initialaccesstoken"
+    assert listed in staff.get("/admin/").content.decode()
+    assert "registered_by=itself" in staff.get("/admin/oauth_service/client/").content.decode()
+    settings.OAUTH_SERVICE_REGISTRATION = ""
+    assert listed not in staff.get("/admin/").content.decode()
+    assert "registered_by=itself" not in staff.get("/admin/oauth_service/client/").content.decode()
+
+
+def test_the_admin_tells_who_registered_a_client(staff: Browser, presc_man: Client) -> None:
+    """And keeps one that the operator has saved."""
+    partner = Software()
+    partner.register(token=initial_token(), client_name="Prescription Manager", software_id="x-1")
+    listed = staff.get("/admin/oauth_service/client/?registered_by=itself").content.decode()
+    assert (partner.answer["client_id"] in listed, presc_man.client_id in listed) == (True, False)
+    page = staff.get(f"/admin/oauth_service/client/{partner.client.pk}/change/").content.decode()
+    assert "Initial access token: Partner." in page
+    assert "Its name looks like that of Prescription Manager." in page
+    assert "Software: x-1." in page
+    assert "The operator." in staff.get(f"/admin/oauth_service/client/{presc_man.pk}/change/").content.decode()
+
+
+def test_no_secret_is_kept_of_a_refused_registration() -> None:
+    """Nothing was written at all."""
+    Software().refused(token=initial_token(), redirect_uris=[CALLBACK, "http://x.example/"])
+    assert (Client.objects.count(), Registration.objects.count()) == (0, 0)
