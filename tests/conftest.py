@@ -41,11 +41,20 @@ def forget_everything() -> None:
 
 
 @pytest.fixture
-def no_guards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the views of other tests ask for is no finding of a system check."""
-    monkeypatch.setattr(requirement, "_asked", defaultdict(set))
-    monkeypatch.setattr("oauth_service.checks.step_ups", [])
+def guards() -> None:
+    """The views of this test are those of the project; without it a test has none but what it makes itself."""
+
+
+@pytest.fixture(autouse=True)
+def forget_guards(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What the views of other tests ask for is neither in the metadata nor a finding of a system check."""
     requirement._declared.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        if "guards" not in request.fixturenames:
+            patch.setattr(requirement, "_asked", defaultdict(set))
+            patch.setattr(requirement, "step_ups", [])
+            patch.setattr("oauth_service.checks.step_ups", requirement.step_ups)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -40,9 +40,6 @@ class OwnCsrf(CsrfViewMiddleware):
     """Somebody's own."""
 
 
-pytestmark = pytest.mark.usefixtures("no_guards")
-
-
 def ids(check: Callable[..., list[checks.CheckMessage]]) -> list[str]:
     """What a check finds, without the prefix that all ids share."""
     return [str(message.id).removeprefix("oauth_service.") for message in check(None)]

@@ -40,6 +40,8 @@ FORBIDDEN = [
     ("reusable", "oauth_service/http.py", "authlib"),
     ("reusable", "oauth_service/guard/throttle.py", "requests"),
     ("reusable", "oauth_service/conf.py", "config.sites"),
+    ("reusable", "oauth_service/resources/protect.py", "rest_framework.views"),
+    ("reusable", "oauth_service/resources/requirement.py", "ninja"),
     ("strangers", "prescription_manager_app/oauth.py", "oauth_service.protocol.pkce"),
     ("strangers", "oauth_service/http.py", "prescription_manager_app"),
     ("simulation", "simulation/play.py", "django.conf"),

@@ -147,7 +147,6 @@ def test_at_an_api_it_means_what_the_api_has_of_it(notes: Guide) -> None:
     assert "code" in query_of(notes.ask(scope="notes:read", resource=NOTES)["Location"])
 
 
-@pytest.mark.usefixtures("no_guards")
 @pytest.mark.parametrize(
     ("declared", "found"),
     [

@@ -54,9 +54,6 @@ def found() -> list[tuple[str, str]]:
     return [(str(each.id).removeprefix("oauth_service."), each.msg) for each in check_surroundings(None)]
 
 
-pytestmark = pytest.mark.usefixtures("no_guards")
-
-
 @pytest.fixture(autouse=True)
 def with_openid(settings: Settings) -> None:
     """Both documents are there."""

@@ -145,6 +145,7 @@ def test_a_refresh_makes_no_sign_in_more_recent(hospital: RelyingParty) -> None:
         assert "max_age" in challenge_of(ask("/recent/", token))
 
 
+@clause("RFC 9470", "3")
 def test_a_sign_in_this_moment_is_recent_enough_for_none_at_all(hospital: RelyingParty) -> None:
     """max_age=0 asks for a sign-in now, and one now is one."""
     with time_machine.travel(timezone.now(), tick=False) as clock:
@@ -154,6 +155,7 @@ def test_a_sign_in_this_moment_is_recent_enough_for_none_at_all(hospital: Relyin
         assert challenge_of(ask("/now/", token))["max_age"] == "0"
 
 
+@clause("RFC 9470", "6")
 def test_of_a_plain_token_nothing_is_known(hospital: RelyingParty) -> None:
     """However recent and strong the session is that the person has by now."""
     token = hospital.tokens(scope="profile")["access_token"]
@@ -161,11 +163,13 @@ def test_of_a_plain_token_nothing_is_known(hospital: RelyingParty) -> None:
     assert challenge_of(ask("/pills/", token))["acr_values"] == "gold platinum"
 
 
+@clause("RFC 9470", "3")
 def test_scope_comes_first(hospital: RelyingParty) -> None:
     """Nobody is sent to sign in for what they may not do anyway."""
     assert ask("/pills/", hospital.tokens(scope="email")["access_token"]).status_code == 403
 
 
+@clause("RFC 9470", "6")
 def test_a_clients_own_token_has_no_sign_in(hospital: RelyingParty) -> None:
     """Where clients are let in at all."""
     Resource.objects.create(identifier=PILLS, name="Pills", is_for_all=True)
@@ -179,12 +183,16 @@ def test_a_clients_own_token_has_no_sign_in(hospital: RelyingParty) -> None:
     assert said["resource_metadata"] == "http://localhost:8000/.well-known/oauth-protected-resource/pills"
 
 
+@clause("RFC 9470", "7")
+@pytest.mark.usefixtures("guards")
 def test_a_server_that_keeps_no_sign_ins_is_told(settings: Settings) -> None:
     """W050: the view would refuse everybody."""
     found = {message.id for message in check_surroundings(None)}
     assert "oauth_service.W050" in found
 
 
+@clause("RFC 9470", "7")
+@pytest.mark.usefixtures("guards")
 def test_a_server_that_keeps_them_is_not(provider: Settings) -> None:
-    """Nothing to mend."""
+    """There is nothing to mend on an OpenID Provider."""
     assert "oauth_service.W050" not in {message.id for message in check_surroundings(None)}

@@ -64,7 +64,7 @@ urlpatterns = [
     path("urn/", urn),
     path("plain/", plain),
 ]
-pytestmark = [pytest.mark.urls("tests.specs.test_rfc9728"), pytest.mark.django_db]
+pytestmark = [pytest.mark.urls("tests.specs.test_rfc9728"), pytest.mark.django_db, pytest.mark.usefixtures("guards")]
 
 
 @pytest.fixture
@@ -140,6 +140,7 @@ def test_a_list_without_members_is_left_out() -> None:
     assert "scopes_supported" not in ask().json()
 
 
+@clause("RFC 9728", "3.1")
 def test_the_root_form_is_the_default_api_if_the_host_has_none(api: Resource, settings: Settings) -> None:
     """MCP clients ask there, too; the API of another host is not told."""
     assert ask().status_code == 404
@@ -150,18 +151,21 @@ def test_the_root_form_is_the_default_api_if_the_host_has_none(api: Resource, se
     assert ask().status_code == 404
 
 
+@clause("RFC 9728", "3.2")
 @pytest.mark.parametrize("path", ["", "/notes", "/notes/", "/secret", "/notes%00"])
 def test_a_project_without_resources_has_none(path: str) -> None:
     """What is not used is absent."""
     assert ask(path).status_code == 404
 
 
+@clause("RFC 9728", "3.2")
 def test_one_that_was_switched_off_is_absent(api: Resource) -> None:
     """Nobody can ask for it any more."""
     Resource.objects.update(is_active=False)
     assert ask("/notes").status_code == 404
 
 
+@clause("RFC 9728", "3.2")
 def test_browsers_may_read_it_and_caches_keep_it(api: Resource) -> None:
     """CORS, as for the metadata of the server; MCP clients run in browsers, too."""
     answer = ask("/notes")
@@ -169,6 +173,7 @@ def test_browsers_may_read_it_and_caches_keep_it(api: Resource) -> None:
     assert Browser().options(f"{WELL_KNOWN}/notes").status_code == 204
 
 
+@clause("RFC 9728", "3")
 def test_it_costs_one_statement(api: Resource) -> None:
     """Under either form of address."""
     for below in ("", "/notes"):
@@ -211,9 +216,10 @@ def test_a_403_leads_there_as_well(guide: Guide, api: Resource) -> None:
     assert (said["scope"], said["resource_metadata"]) == ("notes:read profile", ADDRESS)
 
 
+@clause("RFC 9728", "5.1")
 @pytest.mark.parametrize(("url", "resource"), [("/plain/", ""), ("/urn/", ""), ("/plain/", URN)])
 def test_a_view_without_an_address_answers_byte_for_byte_as_before(settings: Settings, url: str, resource: str) -> None:
-    """The guide's wire."""
+    """The guide's wire stays as it is."""
     settings.OAUTH_SERVICE_RESOURCE = resource
     answers = [Browser().get(url), Browser().get(url, headers={"Authorization": "Bearer AT_nonsense"})]
     assert [answer["WWW-Authenticate"] for answer in answers] == [
@@ -222,6 +228,7 @@ def test_a_view_without_an_address_answers_byte_for_byte_as_before(settings: Set
     ]
 
 
+@clause("RFC 9728", "5.1")
 def test_a_view_that_names_none_belongs_to_the_default_api(settings: Settings) -> None:
     """Its challenge leads to the metadata of that."""
     settings.OAUTH_SERVICE_RESOURCE = NOTES

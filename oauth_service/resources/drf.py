@@ -1,0 +1,186 @@
+"""
+Django REST framework, guarded by access tokens (RFC 6750): an authentication class and a permission class.
+
+    class Orders(APIView):
+        authentication_classes = [OAuth2Authentication]
+        permission_classes = [TokenHasScope]
+        required_scopes = {"GET": "orders:read", "POST": "orders:write"}
+        resource = "https://api.example/orders"
+
+A view says by its attributes what it asks of a token: required_scopes (space-delimited, a list, or a dict by method), and if it
+wants resource, allow_clients, acr and max_age, as protect() takes them. It answers as a view that protect() guards.
+
+It needs the extra `drf`.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException
+from rest_framework.exceptions import MethodNotAllowed as NotAllowed
+from rest_framework.permissions import BasePermission
+
+from ..protocol import bearer as bearers
+from ..protocol.errors import BearerError, MissingToken
+from ..tokens.access_token import Bearer
+from ..web.programs import REALM, ProgramResponse
+from ..web.reports import seal
+from ..web.requests import ProgramRequest
+from .caching import keep_private
+from .protect import let_in
+from .requirement import MethodNotAllowed, Requirement, admit_any, hold, refusal, refuse_others
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
+
+_ATTRIBUTES = ("allow_clients", "resource", "acr", "max_age")
+# On Django's request: the resource that its token was held against.
+_HELD = "_oauth_service_held_against"
+# On a view: the answer instead of its own.
+_REFUSAL = "_oauth_service_refusal"
+
+
+class Refused(APIException):
+    """
+    A token that will not do, or could not be looked up; the handler of exceptions makes the answer of it.
+
+    Args:
+        answer: that a view guarded by protect() would give.
+    """
+
+    def __init__(self, answer: ProgramResponse) -> None:
+        headers = dict(answer.headers)
+        members = json.loads(answer.body)
+        super().__init__(members)
+        self.status_code = answer.status
+        self.auth_header = headers.get("WWW-Authenticate", "")
+        self.wait = int(headers.get("Retry-After", 0))
+
+
+class OAuth2Authentication(BaseAuthentication):
+    """
+    Find the user of an access token: request.user, and the Bearer in request.auth.
+
+    A request without a token is left to the other authentication classes. One with a token that is not good, or is for another
+    resource than the view's, is refused. A client's own token has an AnonymousUser, and so is refused by IsAuthenticated.
+    """
+
+    def authenticate(self, request: "Request") -> tuple[Any, Bearer] | None:
+        """
+        The user and the token of a request; None if it has no token.
+
+        Raises:
+            Refused: its token will not do, or could not be looked up.
+        """
+        view = _view_of(request)
+        wanted = _requirement_of(view, default="")
+        _answer_privately(view)
+        asked = ProgramRequest.of(request._request)
+        try:
+            found = admit_any(asked, wanted, now=timezone.now())
+        except MissingToken:
+            return None
+        except Exception as why:
+            raise _refused(view, request, wanted, why) from why
+        let_in(request._request, found)
+        setattr(request._request, _HELD, wanted.resource)
+        return found.user or AnonymousUser(), found
+
+    def authenticate_header(self, request: "Request") -> str:
+        """The challenge of a view that another permission class closes."""
+        wanted = _requirement_of(_view_of(request), default="")
+        missing = MissingToken("an access token is required")
+        return bearers.challenge(missing, realm=REALM, more=wanted.challenge(missing, request.method or ""))
+
+
+class TokenHasScope(BasePermission):
+    """
+    Let in whoever has a token with what the view asks for by its attributes.
+
+    Somebody who signed in otherwise is refused with 403. Combined with others by `|`, it stands last: it says in its answer what
+    token would do.
+    """
+
+    def has_permission(self, request: "Request", view: "APIView") -> bool:
+        """
+        Whether the token will do; False if there is none, but somebody who signed in otherwise.
+
+        Raises:
+            Refused: it will not, or there is none.
+            ImproperlyConfigured: the view does not say by which scope.
+        """
+        wanted = _requirement_of(view)
+        found: object = request.auth
+        try:
+            if not isinstance(found, Bearer):
+                if request.user.is_authenticated:
+                    return False
+                raise MissingToken("an access token is required")
+            if getattr(request._request, _HELD, None) != wanted.resource:
+                refuse_others(found, wanted.resource)
+            hold(found, wanted, request.method or "", now=timezone.now())
+        except MethodNotAllowed as cause:
+            raise NotAllowed(request.method or "") from cause
+        except Exception as why:
+            raise _refused(view, request, wanted, why) from why
+        return True
+
+
+def _view_of(request: "Request") -> "APIView":
+    view: APIView = request.parser_context["view"]
+    return view
+
+
+def _requirement_of(view: "APIView", *, default: str | None = None) -> Requirement:
+    """
+    What a view asks for; an @action says it by its own arguments.
+
+    Args:
+        default: scopes of a view that names none; None if it must.
+
+    Raises:
+        ImproperlyConfigured: it must, and does not; a misspelt attribute must not open it to every token.
+    """
+    scopes: Any = getattr(view, "required_scopes", default)
+    if scopes is None:
+        raise ImproperlyConfigured(f'{type(view).__name__} must say its required_scopes, "" for any good token.')
+    return Requirement.of(scopes, **{name: getattr(view, name) for name in _ATTRIBUTES if hasattr(view, name)})
+
+
+def _refused(view: "APIView", request: "Request", wanted: Requirement, why: Exception) -> Refused:
+    if not isinstance(why, BearerError):
+        seal(request._request)  # the answer is a 5xx, and Django mails it to ADMINS
+    answer = refusal(ProgramRequest.of(request._request), wanted, why)
+    setattr(view, _REFUSAL, answer)
+    _answer_privately(view)
+    return Refused(answer)
+
+
+def _answer_privately(view: "APIView") -> None:
+    """Let every answer of a view be for one person, and a refusal have all its headers, whatever handles exceptions."""
+    if getattr(view, "_oauth_service_answers_privately", False):
+        return
+    view._oauth_service_answers_privately = True  # type: ignore[attr-defined]
+    finalize: Any = view.finalize_response
+
+    def finalize_privately(request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        finished = finalize(request, response, *args, **kwargs)
+        answer: ProgramResponse | None = getattr(view, _REFUSAL, None)
+        if answer is None:
+            keep_private(finished)
+            return finished
+        for name, value in answer.headers:
+            if name not in ("Content-Type", "Vary"):
+                finished.headers[name] = value
+        keep_private(finished)
+        return finished
+
+    view.finalize_response = finalize_privately  # type: ignore[method-assign]
+
+
+__all__ = ["OAuth2Authentication", "Refused", "TokenHasScope"]

@@ -1,0 +1,128 @@
+"""
+django-ninja, guarded by access tokens (RFC 6750): a security class.
+
+    api = answer_refusals(NinjaAPI(auth=OAuth2("profile")))
+
+    @api.get("/orders", auth=OAuth2({"GET": "orders:read"}, resource="https://api.example/orders"))
+    def orders(request): ...          # request.auth is the Bearer, request.user its user
+
+It answers as a view that protect() guards. It needs the extra `ninja`.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import NinjaAPI
+from ninja.errors import HttpError
+from ninja.security.http import HttpAuthBase
+
+from ..protocol.errors import BearerError
+from ..tokens.access_token import Bearer
+from ..web.programs import ProgramResponse
+from ..web.reports import seal
+from ..web.requests import ProgramRequest
+from .caching import keep_private
+from .protect import let_in
+from .requirement import MethodNotAllowed, Requirement, Scopes, admit, refusal, scopes_of
+
+API = TypeVar("API", bound=NinjaAPI)
+
+
+class Refused(HttpError):
+    """
+    A token that will not do, or could not be looked up.
+
+    Without answer_refusals() django-ninja answers the status alone.
+
+    Args:
+        answer: that a view guarded by protect() would give.
+    """
+
+    def __init__(self, answer: ProgramResponse) -> None:
+        super().__init__(answer.status, "the access token will not do")
+        self.answer = answer
+
+
+class OAuth2(HttpAuthBase):
+    """
+    Ask for an access token, at an operation, a router or the whole API; sync or async.
+
+    The arguments are those of protect().
+    """
+
+    openapi_scheme = "bearer"
+
+    def __init__(
+        self,
+        *required_scope: str | Mapping[str, Scopes],
+        allow_clients: bool = False,
+        resource: str = "",
+        acr: Scopes = (),
+        max_age: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.wanted = Requirement.of(
+            scopes_of(required_scope), allow_clients=allow_clients, resource=resource, acr=acr, max_age=max_age
+        )
+        # An async operation asks the database elsewhere; __call__() sees by itself where it is called.
+        self.is_async = True
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """
+        The Bearer of a request, or what to await for it.
+
+        Raises:
+            Refused: its token will not do, there is none, or it could not be looked up.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self.admit(request)
+        return sync_to_async(self.admit)(request)
+
+    def admit(self, request: HttpRequest) -> Bearer:
+        """
+        Put the token's owner onto a request.
+
+        Raises:
+            Refused: as for __call__().
+        """
+        asked = ProgramRequest.of(request)
+        try:
+            found = admit(asked, self.wanted, now=timezone.now())
+        except Exception as why:
+            if not isinstance(why, (BearerError, MethodNotAllowed)):
+                seal(request)  # the answer is a 5xx, and Django mails it to ADMINS
+            raise Refused(refusal(asked, self.wanted, why)) from why
+        let_in(request, found)
+        # A cache around the API must not give one person another's answer, if an operation makes its response itself.
+        request._cache_update_cache = False  # type: ignore[attr-defined]
+        return found
+
+
+def answer_refusals(api: API) -> API:
+    """
+    Let an API answer a token that will not do as protect() does, with its challenge, and keep its own answers private.
+
+    Returns:
+        the API, so that one line makes it.
+    """
+    make = api.create_temporal_response
+
+    def make_private(request: HttpRequest) -> HttpResponse:
+        response = make(request)
+        if isinstance(getattr(request, "auth", None), Bearer):
+            keep_private(response)
+        return response
+
+    def answer(_request: HttpRequest, refused: Any) -> HttpResponse:
+        response: HttpResponse = refused.answer.for_django()
+        return response
+
+    api.create_temporal_response = make_private  # type: ignore[method-assign]
+    api.add_exception_handler(Refused, answer)
+    return api

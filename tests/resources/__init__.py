@@ -1,0 +1,1 @@
+"""APIs and their kits: what a token opens, whatever the API is written with."""
