@@ -88,16 +88,34 @@ isolation: setup ## the races again, on a PostgreSQL that isolates transactions 
 	for level in REPEATABLE_READ SERIALIZABLE; do TEST_ISOLATION=$$level TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q \
 		--ignore tests/concurrency/test_kill.py --ignore tests/concurrency/test_floods.py tests/concurrency $(ARGS) || exit; done
 
-# In CI a machine without Node.js fails here.
-NODE_CLIENTS := $(if $(CI)$(shell command -v npm),tests/journeys/strangers/node/node_modules/.package-lock.json)
-journeys: setup $(NODE_CLIENTS) ## both sites and a real browser, axe-core on every page, clients we did not write
-	$(PYTEST) -q -n 2 -m "journey$(if $(NODE_CLIENTS),, and not node)" tests/journeys $(ARGS)
+# In CI a machine without Node.js fails here. Go is also looked for where its own installer puts it.
+STRANGERS := tests/journeys/strangers
+GO := $(firstword $(shell command -v go) $(wildcard /usr/local/go/bin/go))
+NODE_CLIENTS := $(if $(CI)$(shell command -v npm),$(STRANGERS)/node/node_modules/.package-lock.json)
+GO_CLIENTS := $(if $(GO),$(STRANGERS)/go/stranger)
+JAVA_CLIENTS := $(if $(shell command -v javac),$(if $(shell command -v mvn),$(STRANGERS)/java/target/.installed))
+LEFT_OUT := $(if $(NODE_CLIENTS),, and not node)$(if $(GO_CLIENTS),, and not go)$(if $(JAVA_CLIENTS),, and not java)
+journeys: setup $(NODE_CLIENTS) $(GO_CLIENTS) $(JAVA_CLIENTS) ## both sites and a real browser, axe-core on every page, clients we did not write
+	$(PYTEST) -q -n 2 -m "journey$(LEFT_OUT)" tests/journeys $(ARGS)
 ifeq ($(NODE_CLIENTS),)
-	@echo "LEFT OUT: openid-client and oidc-client-ts. No Node.js on this machine; install node 20 and npm and run: make journeys"
+	@echo "LEFT OUT: openid-client, oidc-client-ts and jose. No Node.js on this machine; install node 20 and npm and run: make journeys"
+endif
+ifeq ($(GO_CLIENTS),)
+	@echo "LEFT OUT: golang.org/x/oauth2. No Go on this machine; install go 1.21 or newer and run: make journeys"
+endif
+ifeq ($(JAVA_CLIENTS),)
+	@echo "LEFT OUT: Nimbus. No JDK or no Maven on this machine; install a JDK 17 and mvn and run: make journeys"
 endif
 
-tests/journeys/strangers/node/node_modules/.package-lock.json: tests/journeys/strangers/node/package-lock.json
+$(STRANGERS)/node/node_modules/.package-lock.json: $(STRANGERS)/node/package-lock.json
 	cd $(<D) && npm ci --no-audit --no-fund
+
+$(STRANGERS)/go/stranger: $(wildcard $(addprefix $(STRANGERS)/go/,go.mod go.sum *.go))
+	cd $(@D) && $(GO) build -buildvcs=false -o $(@F) .
+
+$(STRANGERS)/java/target/.installed: $(STRANGERS)/java/pom.xml
+	cd $(<D) && mvn --quiet --batch-mode dependency:copy-dependencies
+	touch $@
 
 production: setup ## the site as `make serve` serves it, on PostgreSQL and behind a real nginx
 ifdef CI
@@ -186,4 +204,4 @@ lock: $(UV) ## resolve pyproject.toml into requirements.lock again, and what the
 	echo 'django==6.1.*' | $(COMPILE) - --no-deps --python-version 3.12 -o tests/matrix/django-6.1.lock
 
 clean: ## remove what the other targets made (not the databases in var/)
-	rm -rf .venv .uv .matrix .pycache benchmarks/.venv benchmarks/node/node_modules tests/journeys/strangers/node/node_modules .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .uv .matrix .pycache benchmarks/.venv benchmarks/node/node_modules $(addprefix $(STRANGERS)/,node/node_modules go/stranger java/target) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -181,12 +181,18 @@ def test_the_readme_lists_every_endpoint_with_its_verbs() -> None:
 
 
 def test_the_readme_has_a_reason_for_every_dependency() -> None:
-    """And for none that is gone: what stands in pyproject.toml, in every group, and the clients that npm brings."""
+    """And for none that is gone: what stands in pyproject.toml, in every group, and the clients that npm, Go and Maven bring."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = [settings["project"]["dependencies"], *settings["project"]["optional-dependencies"].values()]
     groups += settings["dependency-groups"].values()
     wanted = {re.split(r"[^\w-]", entry)[0].lower() for group in groups for entry in group if isinstance(entry, str)}
-    wanted |= set(json.loads((ROOT / "tests/journeys/strangers/node/package.json").read_text())["dependencies"])
+    strangers = ROOT / "tests/journeys/strangers"
+    wanted |= set(json.loads((strangers / "node/package.json").read_text())["dependencies"])
+    wanted |= set(re.findall(r"^(?:require\s+|\t)(\S+) v[\d.]+$", (strangers / "go/go.mod").read_text(), re.MULTILINE))
+    dependencies = (
+        (strangers / "java/pom.xml").read_text().partition("<dependencies>")[2].partition("</dependencies>")[0]
+    )
+    wanted |= set(re.findall("<artifactId>(.*?)</artifactId>", dependencies))
     reasons = {
         name.lower(): reason for names, reason in table("README.md", "Dependencies") for name in names.split(", ")
     }

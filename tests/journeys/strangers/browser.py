@@ -29,13 +29,31 @@ class Browser:
                 answer = self._fill_in(answer)
         raise AssertionError(f"{answer.status_code} at {answer.url}: this leads nowhere")
 
-    def _fill_in(self, page: requests.Response) -> requests.Response:
+    def connects(self, verification_uri: str, choice: str = "Allow") -> None:
+        """Follow the link that a device shows, compare the code, and choose: "Allow" or "Deny"."""
+        answer = self.session.get(verification_uri)
+        for _ in range(MOST_PAGES):
+            if not any(form.button(choice) for form in forms_of(answer.text)):
+                answer = self._follow(self._fill_in(answer, "Yes, it is the same"))
+            else:
+                answer = self._fill_in(answer, choice)
+                assert answer.status_code == 200, answer.text
+                return
+        raise AssertionError(f"{answer.status_code} at {answer.url}: this leads nowhere")
+
+    def _follow(self, answer: requests.Response) -> requests.Response:
+        if not answer.is_redirect:
+            return answer
+        return self.session.get(urljoin(answer.url, answer.headers["Location"]))
+
+    def _fill_in(self, page: requests.Response, choice: str = "Allow") -> requests.Response:
         forms = forms_of(page.text)
         login = next((form for form in forms if "password" in form.blanks), None)
         if login is not None:
             fields = {**dict(login.kept), "username": "alice", "password": "wonderland"}
         else:
-            [login] = [form for form in forms if form.button("Allow")]
-            fields = dict(login.kept)
+            [login] = [form for form in forms if form.button(choice)]
+            button = login.button(choice)
+            fields = {**dict(login.kept), **dict(button.fields if button else ())}
         url = urljoin(page.url, login.action or page.url)
         return self.session.post(url, fields, headers={"Referer": page.url}, allow_redirects=False)
