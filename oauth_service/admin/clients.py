@@ -26,6 +26,7 @@ from .forms import (
     EXCHANGE_FIELDS,
     EXPERT_FIELDS,
     INTROSPECTION_FIELDS,
+    LIMIT_FIELDS,
     OPENID_FIELDS,
     SIGN_OUT_FIELDS,
     ClientForm,
@@ -73,7 +74,8 @@ class ClientAdmin(CountedDeletion):
             },
         ),
         (_("Token exchange"), {"classes": ("collapse",), "fields": EXCHANGE_FIELDS}),
-        (_("Lifetimes and client authentication"), {"classes": ("collapse",), "fields": EXPERT_FIELDS}),
+        (_("Lifetimes and limits"), {"classes": ("collapse",), "fields": LIMIT_FIELDS}),
+        (_("Client authentication"), {"classes": ("collapse",), "fields": EXPERT_FIELDS}),
     )
     openid_fieldsets = (
         (_("Sign-in (OpenID Connect)"), {"classes": ("collapse",), "fields": OPENID_FIELDS}),

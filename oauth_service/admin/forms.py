@@ -53,10 +53,11 @@ SIGN_OUT_FIELDS = (
 EXCHANGE_FIELDS = ("may_delegate", "may_impersonate", "exchangeable_by")
 KEY_FIELDS = ("token_endpoint_auth_signing_alg", "jwks", "jwks_uri")
 INTROSPECTION_FIELDS = ("introspection_resources",)
+LIMIT_FIELDS = ("access_token_lifetime", "refresh_token_lifetime", "connection_lifetime", "grant_type_scopes")
 EXPERT_FIELDS = (
     "token_endpoint_auth_method",
     *KEY_FIELDS,
-    *("access_token_lifetime", "refresh_token_lifetime", "contacts"),
+    "contacts",
 )
 
 
@@ -105,6 +106,7 @@ class ClientForm(forms.ModelForm):
             *SIGN_OUT_FIELDS,
             *INTROSPECTION_FIELDS,
             *EXCHANGE_FIELDS,
+            *LIMIT_FIELDS,
             *EXPERT_FIELDS,
         )
         help_texts = {

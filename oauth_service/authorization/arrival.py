@@ -12,6 +12,7 @@ from ..protocol import interaction as interactions
 from ..protocol import resource_indicators, subject
 from ..protocol.authorization_request import AuthorizationRequest
 from ..protocol.errors import InvalidRequest
+from ..protocol.grant_type import AUTHORIZATION_CODE
 from ..protocol.interaction import Interaction
 from ..protocol.next_step import NextStep, Person, next_step
 from ..protocol.openid import AuthenticationEvent, Context
@@ -110,7 +111,7 @@ def arrive(
         is_answer=is_answer,
         openid_scopes=scopes,
         resources=resources.audience,
-        allowed=resources.within(client.scope),
+        allowed=resources.within(client.scope_for(AUTHORIZATION_CODE)),
         implies=conf.implied_scopes(),
     )
     interaction = Interaction()

@@ -63,7 +63,11 @@ def begin(client: ClientRow, parameters: Parameters, *, now: datetime) -> Device
         raise InvalidTarget("resource is not supported for device codes", detail=f"client {client.client_id}")
     openid_scopes = tuple(conf.SCOPES()) if conf.is_openid() else ()
     scope = authorization_request.requested_scope(
-        parameters.get("scope"), client, openid_scopes=openid_scopes, implies=conf.implied_scopes()
+        parameters.get("scope"),
+        client,
+        allowed=client.scope_for(rules.GRANT_TYPE),
+        openid_scopes=openid_scopes,
+        implies=conf.implied_scopes(),
     )
     if client.is_public:
         throttle.DEVICES.begin(client.client_id)
@@ -104,7 +108,8 @@ def find(typed: str, *, user_id: Any, now: datetime) -> DeviceCode | None:
 
 def scope_of(code: DeviceCode) -> str:
     """What the client may have now of what its device has asked for: what is shown, and given."""
-    return scopes.intersection(code.scope, code.client.scope, implies=conf.implied_scopes())
+    may_have = code.client.scope_for(rules.GRANT_TYPE)
+    return scopes.intersection(code.scope, may_have, implies=conf.implied_scopes())
 
 
 def needs_new_sign_in(code: DeviceCode, event: AuthenticationEvent | None, *, now: datetime) -> bool:

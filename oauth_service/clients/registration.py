@@ -253,11 +253,14 @@ def refuse_faults(client: Client) -> None:
         with override(None):  # of a log
             client.full_clean(validate_unique=False)
     except ValidationError as refusal:
-        faults = {names.get(column, column): each for column, each in refusal.message_dict.items()}
+        # A limit of the operator's that names what the client has given up stays, should it come back to it.
+        found = {column: each for column, each in refusal.message_dict.items() if column != "grant_type_scopes"}
+        faults = {names.get(column, column): each for column, each in found.items()}
         detail = "; ".join(f"{name}: {' '.join(sentences)}" for name, sentences in faults.items())[:1000]
         if "redirect_uris" in faults:
             raise InvalidRedirectURI("the redirect URIs cannot be registered", detail=detail) from refusal
-        raise InvalidClientMetadata(f"{next(iter(faults))} cannot be registered", detail=detail) from refusal
+        if faults:
+            raise InvalidClientMetadata(f"{next(iter(faults))} cannot be registered", detail=detail) from refusal
     column, fault = key_sets.fault_of_client(client)
     if fault:
         raise InvalidClientMetadata(f"{names.get(column, column)} cannot be registered", detail=fault)

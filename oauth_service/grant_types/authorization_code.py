@@ -64,7 +64,7 @@ def exchange(
     check_possession(code, parameters, client_pk=client.pk)
     if fault := lifecycle.fault_of(code, now=now):
         raise InvalidGrant("the code is not valid", detail=f"code {code.pk}: {fault}")
-    if not (scope := issue.current_scope(code.scope, client)):
+    if not (scope := issue.current_scope(code.scope, client, by=DESCRIPTION.name)):
         raise InvalidGrant("the code is not valid", detail=f"code {code.pk}: the client may have none of its scope now")
     resources = of_grant(code.resources, parameters, client)
     if not (scope := resources.within(scope)):

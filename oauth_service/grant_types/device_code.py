@@ -92,7 +92,7 @@ def _redeem(
     authorisation = code.authorisation(now=now)
     if fault := lifecycle.fault_of(authorisation, now=now):
         raise InvalidGrant("the device code is not valid", detail=f"device code {code.pk}: {fault}")
-    if not (scope := issue.current_scope(code.scope, client)):
+    if not (scope := issue.current_scope(code.scope, client, by=DESCRIPTION.name)):
         raise InvalidGrant(
             "the device code is not valid", detail=f"device code {code.pk}: the client may have none of its scope now"
         )

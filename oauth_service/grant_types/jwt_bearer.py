@@ -125,7 +125,9 @@ def _standing(verified: VerifiedJWT, client: ClientRow, user_id: Any) -> ClientW
 
 
 def _allowed_scope(standing: ClientWithConsent, asserted: str | None, resources: Resources, *, is_vouched: bool) -> str:
-    allowed = standing.client.scope if is_vouched else _consented(standing, standing.client.scope, resources)
+    allowed = standing.client.scope_for(DESCRIPTION.name)
+    if not is_vouched:
+        allowed = _consented(standing, allowed, resources)
     if asserted is not None:
         allowed = scopes.intersection(allowed, asserted, implies=conf.implied_scopes())
     # Neither an ID token nor a refresh token comes of it.

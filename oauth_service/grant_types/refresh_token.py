@@ -74,7 +74,7 @@ def exchange(
     ends_at = issue.end_of_grant(client, created_at=grant.created_at, now=now)
     if ends_at <= now:
         raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant.pk}: as old as a connection may be")
-    if not (granted := issue.current_scope(grant.scope, client)):
+    if not (granted := issue.current_scope(grant.scope, client, by=DESCRIPTION.name)):
         raise InvalidScope(
             "nothing is left of the scope", detail=f"grant {grant.pk}: the client may have none of it now"
         )

@@ -67,7 +67,7 @@ def exchange(
     audience = token_exchange.audience(asked.targets, subject)
     # The server's own resource is everybody's; any other is asked for by those that it is registered for.
     resources = allowed([each for each in audience if each != conf.RESOURCE()], client)
-    may_have = resources.within(issue.current_scope(subject.scope, client))
+    may_have = resources.within(issue.current_scope(subject.scope, client, by=DESCRIPTION.name))
     scope = scopes.narrowed(asked.scope, within=may_have, implies=conf.implied_scopes())
     if not scope:
         raise InvalidScope(

@@ -29,6 +29,7 @@ _NAMES = {
     "requires_pkce": "pkce",
     "remembers_consent": "remember-consent",
     "grant_types": "grant-type",
+    "grant_type_scopes": "grant-type-scope",
     "introspection_resources": "introspection-resource",
     "default_acr_values": "default-acr-value",
 }
@@ -54,7 +55,7 @@ def add_options(parser: ArgumentParser, *, required: Collection[str]) -> None:
         match member.kind:
             case Kind.FLAG:
                 parser.add_argument(*names, **shared, action=BooleanOptionalAction, default=None, help=text)
-            case Kind.WORDS | Kind.LINES:
+            case Kind.WORDS | Kind.LINES | Kind.SCOPES:
                 parser.add_argument(*names, **shared, action="append", help=f"{text}; repeat it for each one")
             case Kind.NUMBER:
                 parser.add_argument(*names, **shared, type=int, help=text)

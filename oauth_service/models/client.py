@@ -28,6 +28,7 @@ from ..protocol import (
     token_exchange,
 )
 from ..protocol.errors import InvalidScope
+from ..protocol.grant_type import scopes_of
 from ..protocol.sealed import SECRET_BYTES
 from ..protocol.secret import Secret
 from .client_secret import seal_secret
@@ -191,6 +192,7 @@ class ClientRules:
     backchannel_logout_uri: Any
     frontchannel_logout_uri: Any
     token_endpoint_auth_method: Any
+    grant_type_scopes: Any
     introspection_resources: Any
 
     @property
@@ -244,6 +246,15 @@ class ClientRules:
         allowed = (self.client_credentials_scope or self.scope).split()
         return " ".join(name for name in allowed if name not in ("openid", "offline_access"))
 
+    def scope_for(self, grant_type: str, /) -> str:
+        """All that a grant type may give it; client_credentials has own_scope."""
+        if not self.grant_type_scopes:
+            return str(self.scope)
+        limit = scopes_of(self.grant_type_scopes).get(grant_type)
+        if limit is None:
+            return str(self.scope)
+        return scope.intersection(self.scope, limit, implies=conf.implied_scopes())
+
     def may_use(self, grant_type: str, /) -> bool:
         """Tell whether it may get tokens this way."""
         return grant_type in self.grant_types.split()
@@ -283,6 +294,8 @@ class _Columns(NamedTuple):
     jwks_uri: str
     access_token_lifetime: timedelta | None
     refresh_token_lifetime: timedelta | None
+    connection_lifetime: timedelta | None
+    grant_type_scopes: str
     id_token_signed_response_alg: str
     userinfo_signed_response_alg: str
     subject_type: str
@@ -540,6 +553,24 @@ class Client(ClientRules, models.Model):
     refresh_token_lifetime = models.DurationField(
         _("refresh token lifetime"), null=True, blank=True, help_text=_("Empty for this server's own.")
     )
+    connection_lifetime = models.DurationField(
+        _("connection lifetime"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "How long a connection lives in all, however often it is refreshed. Empty for this server's own rule."
+        ),
+    )
+    grant_type_scopes = models.TextField(
+        _("scope by grant type"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "One a line: a grant type, then all of the scope that it may give, as in “refresh_token user”. A grant type that"
+            " is not named may give all of the scope."
+        ),
+    )
     logo_uri = WebAddressField(_("logo"), blank=True, help_text=_("Fetched once, and served from here."))
     contacts = models.TextField(
         _("contacts"), blank=True, help_text=_("E-mail addresses of its operators, one a line.")
@@ -637,7 +668,10 @@ class Client(ClientRules, models.Model):
         super().clean_fields(exclude=exclude)
         faults: dict[str, list[str]] = {}
         for column, sentence in client_metadata.faults_of(
-            self, algorithms=conf.SIGNING_ALGORITHMS(), can_pair=bool(conf.PAIRWISE_KEY())
+            self,
+            algorithms=conf.SIGNING_ALGORITHMS(),
+            can_pair=bool(conf.PAIRWISE_KEY()),
+            implies=conf.implied_scopes(),
         ):
             if column == "redirect_uris" and column in (exclude or ()):
                 continue  # what the form found wrong with them says more than that there are none

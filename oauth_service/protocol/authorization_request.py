@@ -14,6 +14,7 @@ from .errors import (
     UnauthorizedClient,
     UnsupportedResponseType,
 )
+from .grant_type import AUTHORIZATION_CODE
 from .parameters import Parameters
 from .reply_to import RESPONSE_MODES
 from .scope import NOTHING, Implied
@@ -61,6 +62,7 @@ class RequestingClient(Protocol):
     @property
     def default_acr_values(self) -> str: ...
     def may_use(self, grant_type: str, /) -> bool: ...
+    def scope_for(self, grant_type: str, /) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ class AuthorizationRequest:
             is_answer: the user's answer from our own page carries the request again, without its response_type.
             openid_scopes: every scope of an OpenID Provider, and of the resources; () for a server that is none.
             resources: that it names and may name.
-            allowed: what the client may have there; None for all of its scope.
+            allowed: what the client may have there; None for all that it may have by a code.
             implies: what scopes imply.
 
         Raises:
@@ -145,6 +147,7 @@ class AuthorizationRequest:
             raise RequestURINotSupported("request_uri is not supported: send the parameters themselves")
         if "registration" in parameters:
             raise RegistrationNotSupported("registration is not supported: register the client first")
+        allowed = client.scope_for(AUTHORIZATION_CODE) if allowed is None else allowed
         granted = requested_scope(
             parameters.get("scope"), client, openid_scopes=openid_scopes, allowed=allowed, implies=implies
         )
@@ -165,8 +168,8 @@ def requested_scope(
     wanted: str,
     client: RequestingClient,
     *,
+    allowed: str,
     openid_scopes: Collection[str] = (),
-    allowed: str | None = None,
     implies: Implied = NOTHING,
 ) -> str:
     """
@@ -175,13 +178,12 @@ def requested_scope(
     Args:
         wanted: the scope parameter; "" if it was left out.
         openid_scopes: every scope of an OpenID Provider; () for a server that is none.
-        allowed: what the client may have; None for all of its scope.
+        allowed: what the client may have.
         implies: what scopes imply.
 
     Raises:
         InvalidScope: malformed, wider than the client may have, or nothing at all.
     """
-    allowed = client.scope if allowed is None else allowed
     if "openid" in openid_scopes and "openid" in wanted.split():
         # "Scope values used that are not understood by an implementation SHOULD be ignored" (Core section 3.1.2.1).
         wanted = scope.intersection(wanted, " ".join(openid_scopes), implies=implies)
@@ -206,7 +208,8 @@ def _about_sign_in(parameters: Parameters, client: RequestingClient, granted: st
     is_openid = "openid" in granted.split()
     claims = ClaimsRequest()
     if is_openid:
-        claims = ClaimsRequest.parse(parameters.get("claims")).within(scope.expanded(client.scope, implies))
+        may_have = scope.expanded(client.scope_for(AUTHORIZATION_CODE), implies)
+        claims = ClaimsRequest.parse(parameters.get("claims")).within(may_have)
     if len(nonce := parameters.get("nonce")) > _MAX_NONCE_LENGTH:
         raise InvalidRequest(f"nonce is longer than {_MAX_NONCE_LENGTH} characters")
     acr_values = claims.acr_values or tuple((parameters.get("acr_values") or client.default_acr_values).split())

@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from . import client_assertion, redirect_uri
-from .grant_type import JWT_BEARER
+from . import client_assertion, redirect_uri, scope
+from .grant_type import JWT_BEARER, faults_of_scopes, scopes_of
 from .lifecycle import LONGEST_LIFETIME
 from .subject import sector_of
 
@@ -30,6 +30,7 @@ class Kind(Enum):
     NUMBER = "a number; an integer or None"
     SECONDS = "a number of seconds; a timedelta or None"
     JSON = "an object; its text"
+    SCOPES = "an object of scopes by grant type; one a line, the grant type first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,10 @@ MEMBERS: tuple[Member, ...] = (
     _operators("access_token_lifetime", Kind.SECONDS, "seconds; without it the lifetime of the server"),
     _operators("refresh_token_lifetime", Kind.SECONDS, "seconds; without it the lifetime of the server"),
     _operators(
+        "connection_lifetime", Kind.SECONDS, "seconds; then people are asked again; without it that of the server"
+    ),
+    _operators("grant_type_scopes", Kind.SCOPES, "grant type and, after a space, all of the scope that it may give"),
+    _operators(
         "introspection_resources", Kind.LINES, "identifier of an API of its own: it may ask about tokens for that"
     ),
     _openid("id_token_signed_response_alg", Kind.TEXT, "algorithm that signs its ID tokens"),
@@ -133,6 +138,14 @@ class RegisteredClient(Protocol):
     def access_token_lifetime(self) -> timedelta | None: ...
     @property
     def refresh_token_lifetime(self) -> timedelta | None: ...
+    @property
+    def connection_lifetime(self) -> timedelta | None: ...
+    @property
+    def scope(self) -> str: ...
+    @property
+    def grant_types(self) -> str: ...
+    @property
+    def grant_type_scopes(self) -> str: ...
     @property
     def id_token_signed_response_alg(self) -> str: ...
     @property
@@ -181,11 +194,15 @@ def column_value(value: Any, kind: Kind) -> Any:
             return None if value is None else timedelta(seconds=value)
         case Kind.JSON:
             return value if isinstance(value, str) else json.dumps(value)
+        case Kind.SCOPES:
+            return "\n".join([f"{name} {limit}" for name, limit in value.items()] if isinstance(value, dict) else value)
         case _as_it_is:
             return value
 
 
-def faults_of(client: RegisteredClient, *, algorithms: Collection[str], can_pair: bool) -> Iterator[tuple[str, str]]:
+def faults_of(
+    client: RegisteredClient, *, algorithms: Collection[str], can_pair: bool, implies: scope.Implied = scope.NOTHING
+) -> Iterator[tuple[str, str]]:
     """
     What does not fit together in a client's registration, as pairs of column and sentence.
 
@@ -194,6 +211,7 @@ def faults_of(client: RegisteredClient, *, algorithms: Collection[str], can_pair
     Args:
         algorithms: those that the server signs with.
         can_pair: whether the server can make pairwise subjects.
+        implies: what scopes imply.
     """
     method = client.token_endpoint_auth_method
     if client.is_public and method not in ("", "none"):
@@ -213,18 +231,30 @@ def faults_of(client: RegisteredClient, *, algorithms: Collection[str], can_pair
     if not client.redirect_uri_list and client.may_use("authorization_code"):
         yield "redirect_uris", "An app that people sign in with needs a redirect URI."
     yield from _faults_of_keys(client)
-    for column in ("access_token_lifetime", "refresh_token_lifetime"):
-        lifetime: timedelta | None = getattr(client, column)
-        if lifetime is not None and lifetime < timedelta(seconds=1):
-            yield column, "A lifetime is one second or more."
-        elif lifetime is not None and lifetime > LONGEST_LIFETIME:
-            yield column, f"A lifetime is {LONGEST_LIFETIME.days} days at most."
+    yield from _faults_of_limits(client, implies)
     for column in ("id_token_signed_response_alg", "userinfo_signed_response_alg"):
         algorithm = getattr(client, column)
         if algorithm and algorithm not in algorithms:
             yield column, f"This server signs with {', '.join(algorithms)}."
     yield from _faults_of_subject(client, can_pair=can_pair)
     yield from _faults_of_addresses(client)
+
+
+def _faults_of_limits(client: RegisteredClient, implies: scope.Implied) -> Iterator[tuple[str, str]]:
+    access = client.access_token_lifetime
+    for column in ("access_token_lifetime", "refresh_token_lifetime", "connection_lifetime"):
+        lifetime: timedelta | None = getattr(client, column)
+        if lifetime is None:
+            continue
+        if lifetime < timedelta(seconds=1):
+            yield column, "A lifetime is one second or more."
+        elif lifetime > LONGEST_LIFETIME:
+            yield column, f"A lifetime is {LONGEST_LIFETIME.days} days at most."
+        elif access is not None and access > lifetime:
+            yield column, "Access tokens end with their connection: it must not end before its access token lifetime."
+    may_have = scope.expanded(client.scope, implies)
+    for sentence in faults_of_scopes(client.grant_type_scopes, grant_types=client.grant_types, scope=may_have):
+        yield "grant_type_scopes", sentence
 
 
 def _faults_of_keys(client: RegisteredClient) -> Iterator[tuple[str, str]]:
@@ -300,5 +330,7 @@ def _to_json(value: Any, kind: Kind) -> Any:
             return None if value is None else int(value.total_seconds())
         case Kind.JSON:
             return json.loads(value) if value else None
+        case Kind.SCOPES:
+            return scopes_of(value) or None
         case _as_it_is:
             return value

@@ -7,6 +7,7 @@ from ..models import ClientRow, Grant
 from ..protocol import introspection, lifecycle, sealed, subject, token_exchange, token_id
 from ..protocol import scope as scopes
 from ..protocol.errors import InvalidToken
+from ..protocol.grant_type import REFRESH_TOKEN
 from ..protocol.introspection import INACTIVE
 from ..protocol.openid import Context
 from ..protocol.secret import Secret
@@ -82,9 +83,9 @@ def _refresh_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime
     # A resource has no business with refresh tokens. One that was rotated is over, and to ask about it is no use of it.
     if client.pk != asker.pk or token.generation != grant.generation or not client.may_use("refresh_token"):
         return INACTIVE
-    whole = conf.CONNECTION_LIFETIME()
+    whole = issue.connection_lifetime(client)
     ends_at = min(grant.expires_at, grant.created_at + whole) if whole else grant.expires_at
-    scope = issue.current_scope(grant.scope, client)
+    scope = issue.current_scope(grant.scope, client, by=REFRESH_TOKEN)
     if lifecycle.fault_of(grant, now=now) or ends_at <= now or not scope:
         return INACTIVE
     context = Context.load(grant.openid)

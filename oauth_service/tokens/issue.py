@@ -133,10 +133,15 @@ def grant_lifetime(client: ClientRow) -> timedelta:
     return client.refresh_token_lifetime or conf.REFRESH_TOKEN_LIFETIME() or conf.NEVER
 
 
+def connection_lifetime(client: ClientRow) -> timedelta | None:
+    """How long a grant lives in all, however often it is refreshed; None for as long as it is refreshed."""
+    return client.connection_lifetime or conf.CONNECTION_LIFETIME()
+
+
 def end_of_grant(client: ClientRow, *, created_at: datetime, now: datetime) -> datetime:
-    """When a grant ends unless it is refreshed; OAUTH_SERVICE_CONNECTION_LIFETIME after it was created at the latest."""
+    """When a grant ends unless it is refreshed; connection_lifetime() after it was created at the latest."""
     end = now + grant_lifetime(client)
-    return min(end, created_at + whole) if (whole := conf.CONNECTION_LIFETIME()) else end
+    return min(end, created_at + whole) if (whole := connection_lifetime(client)) else end
 
 
 def _id_token(
@@ -184,9 +189,15 @@ def _jwt(
     )
 
 
-def current_scope(granted: str, client: ClientRow) -> str:
-    """What is left of a scope: what was taken from the client since is no longer given."""
-    return scopes.intersection(granted, client.scope, implies=conf.implied_scopes())
+def current_scope(granted: str, client: ClientRow, *, by: str = "") -> str:
+    """
+    What is left of a scope: what was taken from the client since is no longer given.
+
+    Args:
+        by: grant type that gives it, which the client may be limited in; "" where a token is used.
+    """
+    may_have = client.scope_for(by) if by else client.scope
+    return scopes.intersection(granted, may_have, implies=conf.implied_scopes())
 
 
 def _seal(payload: sealed.Payload, secret: bytes) -> str:

@@ -179,6 +179,8 @@ def test_every_member_of_the_metadata_has_an_option(settings: Settings, monkeypa
         "remembers_consent": False,
         "access_token_lifetime": 600,
         "refresh_token_lifetime": 86400,
+        "connection_lifetime": 604800,
+        "grant_type_scopes": {"authorization_code": "openid email", "refresh_token": "openid"},
         "introspection_resources": ["https://api.example/pills", "https://api.example/pets"],
         "id_token_signed_response_alg": "RS256",
         "userinfo_signed_response_alg": "RS256",
@@ -200,6 +202,8 @@ def test_every_member_of_the_metadata_has_an_option(settings: Settings, monkeypa
     arguments = []
     for member in members:
         value = values[member.name]
+        if isinstance(value, dict):
+            value = [f"{name} {scope}" for name, scope in value.items()]
         if isinstance(value, bool):
             arguments += [f"--{'' if value else 'no-'}{option_of(member)}"]
         else:

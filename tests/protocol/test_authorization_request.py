@@ -33,6 +33,9 @@ class Asking:
     def may_use(self, grant_type: str, /) -> bool:
         return grant_type in self.grant_types.split()
 
+    def scope_for(self, grant_type: str, /) -> str:
+        return self.scope
+
 
 def parsed(client: Asking | None = None, *, is_answer: bool = False, **sent: str) -> AuthorizationRequest:
     """A request that sent these parameters."""
