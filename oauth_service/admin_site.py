@@ -17,6 +17,7 @@ from django.utils.decorators import method_decorator
 
 from . import signals
 from .people.sign_in import LimitedForm, say_to_wait
+from .web.ended_sessions import leave_ended
 from .web.pages import page_or_refusal
 from .web.reports import nothing_reported, seal
 from .web.requests import ProgramRequest
@@ -30,6 +31,10 @@ class LimitedAdminSite(AdminSite):
     """Whose login page answers 429 where ours would."""
 
     login_form = _SignIn
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        leave_ended(request)  # a session that was ended from outside opens the admin no more
+        return super().has_permission(request)
 
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -28,10 +28,12 @@ class OAuthServiceConfig(AppConfig):
         from .models.trusted_issuer import forget_deleted_client
         from .people import authentication, logout
         from .watch import audit
+        from .web import ended_sessions
 
         checks.register_all()
         user_logged_in.connect(authentication.remember, dispatch_uid="oauth_service.authentication")
         user_logged_out.connect(logout.on_sign_out, dispatch_uid="oauth_service.logout")
+        user_logged_in.connect(ended_sessions.remember, dispatch_uid="oauth_service.ended_sessions")
         user_logged_in.connect(authentication.announce_sign_in, dispatch_uid="oauth_service.signed_in")
         user_logged_out.connect(authentication.announce_sign_out, dispatch_uid="oauth_service.signed_out")
         _hide_what_fails_outside()

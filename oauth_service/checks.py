@@ -163,6 +163,7 @@ def _faults_of_values() -> Iterator[Finding]:
         ("E034", conf.EXCHANGE_POLICY, "Until it is right no token is exchanged."),
         ("E034", conf.EXCHANGE_USER, "Until it is right no token is exchanged."),
         ("E025", conf.JWT_BEARER_USER, ""),
+        ("E025", conf.GLOBAL_TOKEN_REVOCATION_USERS, "Until it is right nobody is signed out."),
     ):
         if function() and (fault := _fault_of_function(function())):
             yield number, f"{function.name}: {fault}.", hint

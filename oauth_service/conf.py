@@ -100,6 +100,21 @@ INTROSPECTION = Setting(
     False,
     "Whether APIs and clients may ask `/introspect/` about tokens. [introspection.md](introspection.md) says more.",
 )
+GLOBAL_TOKEN_REVOCATION = Setting(
+    "OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION",
+    bool,
+    False,
+    "Whether clients that may do so can end all that a user has here by one call of `/global-token-revocation/`: connections and "
+    "sessions. [revocation.md](revocation.md) says more.",
+)
+GLOBAL_TOKEN_REVOCATION_USERS = Setting(
+    "OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION_USERS",
+    str,
+    "",
+    "Dotted path of a function `(sub_id, client_id) -> users` that says whom a subject identifier (RFC 9493) of such a call "
+    "names: a list, empty for nobody. Without it `iss_sub`, `opaque` and `email` are known, and every user can be named. "
+    "[revocation.md](revocation.md) says more.",
+)
 AUTHORIZATION_CODE_LIFETIME = Setting(
     "OAUTH_SERVICE_AUTHORIZATION_CODE_LIFETIME",
     timedelta,

@@ -40,6 +40,7 @@ refresh_replayed = Signal()  # user_id, client_id, grant_id
 refresh_shared = Signal()  # user_id, client_id, grant_id, reason
 token_revoked = Signal()  # user_id, client_id, grant_id, token_type
 app_deauthorised = Signal()  # user_id, client_id, reason
+user_tokens_revoked = Signal()  # user_id, client_id, reason
 signing_key_changed = Signal()  # action, kid, algorithm
 backup_restored = Signal()  # reason
 signed_in = Signal()  # user_id

@@ -15,6 +15,7 @@ from .endpoints.device import device
 from .endpoints.device_authorization import device_authorization
 from .endpoints.discovery import discovery
 from .endpoints.end_session import end_session
+from .endpoints.global_token_revocation import global_token_revocation
 from .endpoints.healthz import healthz
 from .endpoints.introspect import introspect
 from .endpoints.jwks import jwks
@@ -52,6 +53,7 @@ urlpatterns = [
     *_both("introspect/", introspect, "introspect"),
     *_both("register/", register, "register"),
     *_both("register/<str:client_id>/", registration, "registration"),
+    *_both("global-token-revocation/", global_token_revocation, "global_token_revocation"),
     *_both("oauth/deauthorise/", deauthorise, "deauthorise"),
     *_both("oauth/logout/", end_session, "end_session"),
     path("oauth/logo/<str:client_id>", logo, name="logo"),

@@ -190,12 +190,17 @@ def _program(core: ProgramView, environ: Environ) -> ProgramResponse:
 def _person(
     core: Callable[[ProgramRequest, Callable[[], Any]], ProgramResponse | None], store: Any, environ: Environ
 ) -> ProgramResponse | None:
+    from .web import ended_sessions  # it needs the app registry, too
+
     def who() -> Any:
         session = _only_read(store(cookie))
         request: Any = SimpleNamespace(session=session)  # all that get_user() looks at
         user = get_user(request)
         # One that its engine changed as it was read is stored by Django, and its cookie sent anew.
-        return (user, session) if user.is_authenticated and not session.modified else None
+        if not user.is_authenticated or session.modified:
+            return None
+        is_ended = conf.GLOBAL_TOKEN_REVOCATION() and ended_sessions.is_ended(session, user.pk)
+        return None if is_ended else (user, session)
 
     cookies = parse_cookie(get_str_from_wsgi(environ, "HTTP_COOKIE", ""))
     cookie = cookies.get(settings.SESSION_COOKIE_NAME)

@@ -60,6 +60,8 @@ def test_the_defaults() -> None:
         "STEP_UP_URLS": {},
         "RESOURCE": "",
         "INTROSPECTION": False,
+        "GLOBAL_TOKEN_REVOCATION": False,
+        "GLOBAL_TOKEN_REVOCATION_USERS": "",
         "ASSERTIONS_FOR_TOKEN_ENDPOINT": False,
         "EXCHANGE_POLICY": "",
         "EXCHANGE_USER": "",

@@ -24,6 +24,7 @@ FOR_PROGRAMS = {
     "/introspect/": "POST, OPTIONS",
     "/register/": "POST, OPTIONS",
     "/register/x/": "GET, PUT, DELETE, HEAD, OPTIONS",
+    "/global-token-revocation/": "POST, OPTIONS",
     "/.well-known/oauth-authorization-server": "GET, HEAD, OPTIONS",
 }
 FOR_PEOPLE = {
@@ -42,8 +43,8 @@ ALL = FOR_PROGRAMS | FOR_PEOPLE
 @pytest.fixture(autouse=True)
 def devices(settings: Settings) -> None:
     """A server that has every page."""
-    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     settings.OAUTH_SERVICE_REGISTRATION = "open"
+    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = True
 
 
 def both(path: str) -> list[str]:

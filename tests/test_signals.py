@@ -47,13 +47,14 @@ ANNOUNCED = {
 }
 # What happens outside of a lifecycle: tests/test_sign_in_events.py, tests/admin/test_events.py, tests/commands/test_events.py,
 # tests/device/test_events.py, tests/grant_types/test_token_exchange.py, tests/jwt_bearer/test_events.py,
-# tests/registration/test_events.py.
+# tests/registration/test_events.py, tests/specs/test_global_token_revocation.py.
 ELSEWHERE = {
     *("signed_in", "signed_out", "administered"),
     "assertion_refused",
     *("device_approved", "device_denied", "device_code_replayed", "user_code_refused"),
     "token_exchanged",
     *("client_registered", "registration_changed", "registration_ended"),
+    "user_tokens_revoked",
 }
 
 

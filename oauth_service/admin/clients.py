@@ -28,6 +28,7 @@ from .forms import (
     INTROSPECTION_FIELDS,
     LIMIT_FIELDS,
     OPENID_FIELDS,
+    REVOCATION_FIELDS,
     SIGN_OUT_FIELDS,
     ClientForm,
 )
@@ -100,6 +101,8 @@ class ClientAdmin(CountedDeletion):
             people = (people[0], {"fields": (*people[1]["fields"], "logo_uri")})
         if conf.INTROSPECTION():
             others.append((_("Introspection"), {"classes": ("collapse",), "fields": INTROSPECTION_FIELDS}))
+        if conf.GLOBAL_TOKEN_REVOCATION():
+            others.append((_("Global token revocation"), {"classes": ("collapse",), "fields": REVOCATION_FIELDS}))
         history = ("created_at", "own_registration") if conf.REGISTRATION() else ("created_at",)
         return (people, *others, *openid, *([(None, {"fields": history})] if obj else []))
 

@@ -51,6 +51,7 @@ SIGN_OUT_FIELDS = (
     *("frontchannel_logout_uri", "frontchannel_logout_session_required"),
 )
 EXCHANGE_FIELDS = ("may_delegate", "may_impersonate", "exchangeable_by")
+REVOCATION_FIELDS = ("may_revoke_users",)
 KEY_FIELDS = ("token_endpoint_auth_signing_alg", "jwks", "jwks_uri")
 INTROSPECTION_FIELDS = ("introspection_resources",)
 LIMIT_FIELDS = ("access_token_lifetime", "refresh_token_lifetime", "connection_lifetime", "grant_type_scopes")
@@ -107,6 +108,7 @@ class ClientForm(forms.ModelForm):
             *INTROSPECTION_FIELDS,
             *EXCHANGE_FIELDS,
             *LIMIT_FIELDS,
+            *REVOCATION_FIELDS,
             *EXPERT_FIELDS,
         )
         help_texts = {

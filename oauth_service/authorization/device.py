@@ -1,5 +1,6 @@
 """A device that waits for a person, from its request to their decision (RFC 8628 sections 3.1 to 3.3)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -120,13 +121,22 @@ def needs_new_sign_in(code: DeviceCode, event: AuthenticationEvent | None, *, no
     return now.timestamp() - event.auth_time > max_age
 
 
-def approve(code: DeviceCode, *, user_id: Any, event: AuthenticationEvent | None, scope: str, now: datetime) -> bool:
+def approve(
+    code: DeviceCode,
+    *,
+    user_id: Any,
+    event: AuthenticationEvent | None,
+    scope: str,
+    hold: Callable[[], None],
+    now: datetime,
+) -> bool:
     """
     Connect a device: a person has allowed what was shown.
 
     Args:
         event: how they signed in; None without OpenID Connect.
         scope: that was shown; no more than the device has asked for counts.
+        hold: keeps the session of the person from being ended until all is written; it raises if it was.
 
     Returns:
         False if somebody decided before, it has expired, or the account or the client was removed meanwhile.
@@ -137,6 +147,7 @@ def approve(code: DeviceCode, *, user_id: Any, event: AuthenticationEvent | None
     context = Context(event=replace(event, id="")) if event and is_openid else None
 
     def write() -> None:
+        hold()
         consent = Consent.objects.give(user_id=user_id, client_pk=client.pk, scope=scope, now=now)
         if not DeviceCode.objects.approve(
             code.pk,

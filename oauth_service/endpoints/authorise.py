@@ -31,6 +31,8 @@ from ..protocol.interaction import PARAMETER, Interaction
 from ..protocol.next_step import NextStep
 from ..protocol.parameters import Parameters
 from ..tokens import issue
+from ..web import ended_sessions
+from ..web.ended_sessions import SessionEnded
 from ..web.pages import page_endpoint, protect_page, render_page
 from ..web.programs import ProgramResponse
 from ..web.redirects import answer_with_code, answer_with_error, respond_with_code, to_sign_in
@@ -141,6 +143,7 @@ def _answer(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpRes
         return _ask(request, arrival, step, now=now)
 
     def give() -> str:
+        ended_sessions.hold(request)
         scope, at = asked.scope_shown, arrival.resources.at(asked.scope_shown)
         without = "" if at else scope
         consent = Consent.objects.give(user_id=request.user.pk, client_pk=client.pk, scope=without, at=at, now=now)
@@ -148,7 +151,11 @@ def _answer(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpRes
         signals.announce(signals.consent_given, **facts)
         return _code(consent.pk, arrival, now=now)
 
-    return _answer_with(arrival, partial(database.run_transaction, give))
+    try:
+        return _answer_with(arrival, partial(database.run_transaction, give))
+    except SessionEnded:
+        ended_sessions.leave_ended(request)
+        return _sign_in(request, arrival.parameters, is_answer=True)
 
 
 def _answer_with(arrival: Arrival, write: Callable[[], str]) -> HttpResponse:

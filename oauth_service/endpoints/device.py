@@ -1,5 +1,6 @@
 """GET, POST /device/ -- the page where a person connects a device (RFC 8628 section 3.3)."""
 
+from functools import partial
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +14,8 @@ from ..models import Consent, DeviceCode
 from ..people import authentication
 from ..protocol import device_code
 from ..protocol.errors import TooManyFailures
+from ..web import ended_sessions
+from ..web.ended_sessions import SessionEnded
 from ..web.pages import page_endpoint, protect_page, render_page
 from ..web.redirects import to_sign_in
 from ..web.refusals import log_refusal
@@ -61,7 +64,12 @@ def _answer(request: HttpRequest, user_code: str, *, decision: str, scope: str) 
     if devices.needs_new_sign_in(code, event, now=now):
         return to_sign_in(request, _here(request, user_code), fresh=True)
     if decision == "allow":
-        done = devices.approve(code, user_id=user_id, event=event, scope=scope, now=now)
+        hold = partial(ended_sessions.hold, request)
+        try:
+            done = devices.approve(code, user_id=user_id, event=event, scope=scope, hold=hold, now=now)
+        except SessionEnded:
+            ended_sessions.leave_ended(request)
+            return to_sign_in(request, _here(request, user_code))
         return _result_page(request, code, "approved" if done else "late")
     return _consent_page(request, code, user_code)
 

@@ -38,6 +38,7 @@ _SENTENCES = {
     Event.REFRESH_SHARED: gettext_lazy("What %(app)s connects with was used twice, again and again"),
     Event.TOKEN_REVOKED: gettext_lazy("One connection of %(app)s was ended"),
     Event.APP_DEAUTHORISED: gettext_lazy("%(app)s was disconnected"),
+    Event.USER_TOKENS_REVOKED: gettext_lazy("%(app)s ended all your connections and signed you out everywhere"),
 }
 _OFTEN = {Event.LOGIN_REFUSED, Event.TOKEN_REFRESHED, Event.TOKEN_REVOKED}
 _TOKEN_HANDED_BACK = (Event.TOKEN_REVOKED, "access_token")

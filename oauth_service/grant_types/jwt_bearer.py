@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import conf, database, signals
 from ..clients import issuers, key_sets
 from ..clients.issuers import VerifiedJWT
-from ..models import ClientRow, ClientWithConsent, Consent, Grant
+from ..models import ClientRow, ClientWithConsent, Consent, Grant, SessionMark
 from ..models import user as users
 from ..protocol import jwt, jwt_bearer, resource_indicators
 from ..protocol import scope as scopes
@@ -180,6 +180,7 @@ def _issue(
     facts = {"user_id": user_id, "client_id": client.client_id, "scope": scope}
     consent_id = standing.consent_id
     if consent_id is None or _consented(standing, scope, resources) != scope:
+        _refuse_ended(verified, client, user_id, now=now)
         consent_id = Consent.objects.give(
             user_id=user_id,
             client_pk=client.pk,
@@ -204,6 +205,17 @@ def _issue(
     response = replace(made, refresh_token=Secret(""))
     signals.announce(signals.token_issued, **facts, grant_type=DESCRIPTION.name, grant_id=grant.pk)
     return response
+
+
+def _refuse_ended(verified: VerifiedJWT, client: ClientRow, user_id: Any, *, now: datetime) -> None:
+    """An assertion from before all that the user had was ended gives them nothing new; the trust in its issuer stays."""
+    if not conf.GLOBAL_TOKEN_REVOCATION():
+        return
+    ended_at = SessionMark.objects.hold(user_id).ended_at
+    issued_at = min(now.timestamp(), float(verified.claims.get("iat", now.timestamp())))
+    if ended_at and issued_at <= ended_at.timestamp():
+        detail = f"user {user_id} was signed out everywhere at {ended_at}, and the JWT is from before"
+        raise _told(InvalidGrant("the assertion is not valid", detail=detail), client)
 
 
 def _told(refusal: InvalidGrant, client: ClientRow) -> InvalidGrant:

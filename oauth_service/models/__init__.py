@@ -14,6 +14,7 @@ from .once import Once
 from .registration import Registration
 from .resource import Resource, ResourceRow
 from .revoked_token import RevokedToken
+from .session_mark import SessionMark
 from .sign_in import SignIn, SignInClient
 from .signing_key import SigningKey
 from .trusted_issuer import TrustedIssuer
@@ -37,6 +38,7 @@ __all__ = [
     "Resource",
     "ResourceRow",
     "RevokedToken",
+    "SessionMark",
     "SignIn",
     "SignInClient",
     "SigningKey",

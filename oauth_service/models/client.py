@@ -282,6 +282,7 @@ class _Columns(NamedTuple):
     may_impersonate: bool
     may_delegate: bool
     exchangeable_by: str
+    may_revoke_users: bool
     requires_pkce: bool
     remembers_consent: bool
     is_active: bool
@@ -523,6 +524,12 @@ class Client(ClientRules, models.Model):
         db_default="",
         validators=[validate_client_ids],
         help_text=_("Client IDs, one a line: who may exchange the tokens of its people. The consent page names them."),
+    )
+    may_revoke_users = models.BooleanField(
+        _("may sign people out everywhere"),
+        default=False,
+        db_default=False,
+        help_text=_("It may end all that any user has here, connections and sessions (global token revocation)."),
     )
     requires_pkce = models.BooleanField(
         _("requires PKCE"), default=True, help_text=_("Public clients always need it (RFC 7636).")

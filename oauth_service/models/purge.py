@@ -5,6 +5,7 @@ import threading
 import time
 from datetime import datetime
 
+from django.contrib.auth import get_user_model
 from django.db import Error, connections, models
 
 from .. import conf, database
@@ -19,6 +20,7 @@ from .grant import Grant
 from .once import Once
 from .registration import Registration
 from .revoked_token import RevokedToken
+from .session_mark import SessionMark
 from .sign_in import SignIn, SignInClient
 from .signing_key import SigningKey
 
@@ -67,14 +69,18 @@ def sweep(*, now: datetime, batch: int = BATCH, everywhere: bool = False) -> int
 
 def sweep_void(*, batch: int = BATCH) -> int:
     """
-    Delete up to a batch of codes and of grants whose consent is gone, whenever their time would come.
+    Delete up to a batch of codes and of grants whose consent is gone, whenever their time would come, and of marks whose user is.
 
     It looks at every row there is, which no request should wait for.
 
     Returns:
         how many rows went.
     """
-    return sum(_sweep_void(model, batch=batch) for model in (AuthorizationCode, Grant))
+    of_nobody = ~models.Exists(get_user_model()._base_manager.filter(pk=models.OuterRef("user_id")))
+    marks = SessionMark.objects.filter(
+        pk__in=SessionMark.objects.filter(of_nobody).values_list("pk", flat=True)[:batch]
+    )
+    return sum(_sweep_void(model, batch=batch) for model in (AuthorizationCode, Grant)) + marks._raw_delete(marks.db)
 
 
 def forget_the_deleted(*, batch: int = BATCH) -> int:

@@ -25,6 +25,7 @@ from .once import Once
 from .registration import Registration
 from .resource import Resource
 from .revoked_token import RevokedToken
+from .session_mark import SessionMark
 from .sign_in import SignIn, SignInClient
 from .signing_key import SigningKey
 from .trusted_issuer import TrustedIssuer
@@ -49,6 +50,7 @@ KEPT: Mapping[type[models.Model], str] = {
     Document: "anybody may read it, and it is fetched again when it is stale",
     AuditEvent: "it opens nothing",
     TrustedIssuer: "it is registered by the operator, who looks whether one was switched off since",
+    SessionMark: "what it says has ended must not begin again",
     Once: "what it says was used still must not be used again",
 }
 

@@ -186,6 +186,29 @@ def introspect(_: Server) -> PathItem:
     )
 
 
+def global_token_revocation(_: Server) -> PathItem:
+    """Global token revocation (draft-parecki-oauth-global-token-revocation)."""
+    return PathItem.for_programs(
+        post=Operation(
+            id="global_token_revocation",
+            summary="End every connection, code and session of a user.",
+            body=body_in_json("GlobalTokenRevocationRequest"),
+            responses={
+                "204": answers.empty("Nothing that the user had is good any more, if there was anything."),
+                "400": answers.refusal("Refused.", "invalid_request"),
+                "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
+                "403": answers.refusal("The client may not do this.", "unauthorized_client"),
+                "404": answers.refusal("There is no such user.", "user_not_found"),
+                "422": answers.refusal("The user cannot be signed out.", "sign_out_failed"),
+                **answers.TOO_LONG,
+                **answers.TOO_MANY_FAILURES,
+                **answers.FAILURE,
+            },
+            security=({"client_secret_basic": []}, {}),
+        )
+    )
+
+
 def deauthorise(_: Server) -> PathItem:
     """A person cuts an app off."""
     return PathItem.for_people(
@@ -542,6 +565,7 @@ PATHS: Mapping[str, Callable[[Server], PathItem]] = {
     "/introspect/": introspect,
     "/register/": register,
     "/register/{client_id}/": registration,
+    "/global-token-revocation/": global_token_revocation,
     "/oauth/deauthorise/": deauthorise,
     "/oauth/logout/": end_session,
     "/oauth/logo/{client_id}": logo,
@@ -565,6 +589,11 @@ PATHS: Mapping[str, Callable[[Server], PathItem]] = {
 
 def paths_of(server: Server) -> Mapping[str, Callable[[Server], PathItem]]:
     """Those that this server has."""
-    absent: tuple[Callable[[Server], PathItem], ...] = () if server.has_devices else (device, device_authorization)
-    absent += () if server.has_registration else (register, registration)
+    absent: set[Callable[[Server], PathItem]] = set()
+    if not server.has_devices:
+        absent |= {device, device_authorization}
+    if not server.has_registration:
+        absent |= {register, registration}
+    if not server.has_global_revocation:
+        absent.add(global_token_revocation)
     return {path: described for path, described in PATHS.items() if described not in absent}

@@ -86,6 +86,7 @@ def _schemas(server: Server) -> JsonObject:
         **_requests(server),
         **(_of_devices(server) if server.has_devices else {}),
         **(_of_registration() if server.has_registration else {}),
+        **(_of_global_revocation() if server.has_global_revocation else {}),
         "Tokens": _object(
             "RFC 6749 section 5.1.",
             {
@@ -123,6 +124,7 @@ def _schemas(server: Server) -> JsonObject:
                 "revocation_endpoint": URL,
                 **({"registration_endpoint": URL} if server.has_registration else {}),
                 "introspection_endpoint": URL,
+                **({"global_token_revocation_endpoint": URL} if server.has_global_revocation else {}),
                 "scopes_supported": WORDS,
                 "response_types_supported": WORDS,
                 "response_modes_supported": WORDS,
@@ -297,6 +299,24 @@ def _requests(server: Server) -> JsonObject:
             values=STRING,
         ),
         "SignOut": _object("Nothing but the proof that it is our own form.", token, values=STRING),
+    }
+
+
+def _of_global_revocation() -> dict[str, JsonObject]:
+    return {
+        "GlobalTokenRevocationRequest": _object(
+            "draft-parecki-oauth-global-token-revocation section 3.2.",
+            {
+                "sub_id": _object(
+                    "A subject identifier (RFC 9493 section 3).",
+                    {"format": STRING, "iss": STRING, "sub": STRING, "id": STRING, "email": STRING},
+                    required=("format",),
+                    values=STRING,
+                ),
+                **CLIENT,
+            },
+            required=("sub_id",),
+        ),
     }
 
 

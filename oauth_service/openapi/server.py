@@ -14,9 +14,9 @@ class Server:
     A server as its settings have made it.
 
     url is absolute, without a trailing slash; scopes maps a scope to what it lets an app do; grant_types are those of the token
-    endpoint, in its order; has_devices tells whether devices are connected, has_registration whether
-    clients register themselves; the cookies are those of Django's session
-    and CSRF protection.
+    endpoint, in its order; has_devices tells whether devices are connected (RFC 8628), has_registration whether clients
+    register themselves, has_global_revocation whether one call ends all that a user has; the cookies are those of Django's
+    session and CSRF protection.
     """
 
     url: str
@@ -25,5 +25,6 @@ class Server:
     grant_types: tuple[GrantTypeDescription, ...]
     has_devices: bool
     has_registration: bool
+    has_global_revocation: bool
     session_cookie: str
     csrf_cookie: str

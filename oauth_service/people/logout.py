@@ -49,7 +49,8 @@ def end(sids: Iterable[UUID], *, user_id: Any, issuer: str, now: datetime) -> li
         for sid in SignIn.objects.end(list(sids), user_id=user_id, now=now, lifetime=authentication.sign_in_lifetime()):
             _end_grants(sid)
             told = [each.client for each in SignInClient.objects.filter(sign_in_id=sid).select_related("client")]
-            _queue([client for client in told if client.backchannel_logout_uri], sid, user_id, issuer=issuer, now=now)
+            hears = [(client, sid, user_id) for client in told if client.backchannel_logout_uri]
+            queue(hears, issuer=issuer, now=now)
             frames += [_frame(client, sid, issuer) for client in told if client.frontchannel_logout_uri]
         return frames
 
@@ -63,11 +64,15 @@ def _end_grants(sid: UUID) -> None:
         rows.filter(pk__in=online).delete()
 
 
-def _queue(clients: list[Client], sid: UUID, user_id: Any, *, issuer: str, now: datetime) -> None:
-    if not clients:
-        return
+def queue(told: Iterable[tuple[Client, UUID, Any]], *, issuer: str, now: datetime) -> None:
+    """
+    Tell clients of sign-ins that have ended, once the transaction under way is committed.
+
+    Args:
+        told: client, sign-in and user of each message.
+    """
     messages = []
-    for client in clients:
+    for client, sid, user_id in told:
         try:
             sub = subject.subject_of(user_id, client, pairwise_key=conf.pairwise_key())
         except ServerError as cause:
@@ -78,8 +83,9 @@ def _queue(clients: list[Client], sid: UUID, user_id: Any, *, issuer: str, now: 
         message = Delivery(client=client, sign_in_id=sid, sub=sub, issuer=issuer, created_at=now, next_at=now)
         message.purge_at = now + DELIVERY_LIFETIME
         messages.append(message)
-    Delivery.objects.bulk_create(messages)
-    transaction.on_commit(deliveries.wake, using=database.ours())
+    if messages:
+        Delivery.objects.bulk_create(messages)
+        transaction.on_commit(deliveries.wake, using=database.ours())
 
 
 def _frame(client: Client, sid: UUID, issuer: str) -> str:

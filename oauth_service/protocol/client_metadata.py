@@ -86,6 +86,7 @@ MEMBERS: tuple[Member, ...] = (
     ),
     _operators("may_delegate", Kind.FLAG, "whether it may act for people, by token exchange with an actor_token"),
     _operators("exchangeable_by", Kind.LINES, "client_id of a service that may exchange the tokens of its people"),
+    _operators("may_revoke_users", Kind.FLAG, "whether it may end all that any user has, by global token revocation"),
     _plain("token_endpoint_auth_method", Kind.TEXT, "how it authenticates at the token endpoint"),
     _plain("token_endpoint_auth_signing_alg", Kind.TEXT, "algorithm of the JWTs that it authenticates with"),
     _plain("jwks", Kind.JSON, "its public keys, a JWK set; for private_key_jwt"),

@@ -60,6 +60,26 @@ class UnauthorizedClient(OAuthError):
     error = "unauthorized_client"
 
 
+class RevocationForbidden(UnauthorizedClient):
+    """The client may not end what users have (draft-parecki-oauth-global-token-revocation section 3.4.1)."""
+
+    status = 403
+
+
+class UserNotFound(OAuthError):
+    """No user is the one that a subject identifier names (draft-parecki-oauth-global-token-revocation section 3.4.1)."""
+
+    error = "user_not_found"
+    status = 404
+
+
+class SignOutFailed(OAuthError):
+    """The user that a subject identifier names cannot be signed out (the same section)."""
+
+    error = "sign_out_failed"
+    status = 422
+
+
 class UnsupportedGrantType(OAuthError):
     """No such grant type here."""
 

@@ -113,6 +113,26 @@ def of_introspection(*, introspection_endpoint: str, verifies_assertions: bool, 
     return members | {"introspection_endpoint_auth_methods_supported": methods}
 
 
+def of_global_token_revocation(
+    *, global_token_revocation_endpoint: str, verifies_assertions: bool
+) -> dict[str, object]:
+    """
+    What a server adds that ends all that a user has by one call (draft-parecki-oauth-global-token-revocation section 5).
+
+    Args:
+        verifies_assertions: whether clients can authenticate by JWTs that they sign.
+    """
+    methods = [
+        name for name in client_authentication.METHODS if name != "none"
+    ]  # only confidential clients may call it
+    if verifies_assertions:
+        methods += client_assertion.METHODS
+    return {
+        "global_token_revocation_endpoint": global_token_revocation_endpoint,
+        "global_token_revocation_endpoint_auth_methods_supported": methods,
+    }
+
+
 def _assertion_algorithms() -> list[str]:
     return [name for method in client_assertion.METHODS for name in client_assertion.algorithms_of(method, "")]
 

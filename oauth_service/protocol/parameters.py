@@ -157,6 +157,37 @@ def from_json(text: bytes) -> Parameters:
     Raises:
         InvalidRequest: malformed, not an object, a member that is not a string, or a repeated member.
     """
+    return _flat(_pairs_of(text))
+
+
+def from_json_with_object(text: bytes, name: str) -> tuple[Parameters, Parameters]:
+    """
+    Read a JSON object of strings, one member of which is a flat object of strings itself.
+
+    Args:
+        name: of that member.
+
+    Returns:
+        the other members, and those of that member: none if it is absent.
+
+    Raises:
+        InvalidRequest: as from_json(); the sentence says which of the two objects is not as it must be.
+    """
+    pairs = _pairs_of(text)
+    inner: list[object] = [value for each, value in pairs if each == name]
+    if len(inner) > 1:
+        raise InvalidRequest("a parameter was sent more than once", detail=f"repeated: {name}")
+    flat = _flat(_Pairs(pair for pair in pairs if pair[0] != name))
+    if not inner:
+        return flat, Parameters(())
+    if not isinstance(found := inner[0], _Pairs):
+        raise InvalidRequest(f"{name} is not an object")
+    if not all(isinstance(value, str) for _, value in found):
+        raise InvalidRequest(f"every member of {name} must be a string")
+    return flat, _flat(found)
+
+
+def _pairs_of(text: bytes) -> "_Pairs":
     try:
         pairs = json.loads(text.decode(), object_pairs_hook=_Pairs)
     except UnicodeDecodeError as cause:
@@ -165,6 +196,10 @@ def from_json(text: bytes) -> Parameters:
         raise InvalidRequest("the body is not valid JSON") from cause
     if not isinstance(pairs, _Pairs):
         raise InvalidRequest("the JSON body is not an object")
+    return pairs
+
+
+def _flat(pairs: "_Pairs") -> Parameters:
     if len(pairs) > MAX_PARAMETERS:
         raise InvalidRequest("too many parameters")
     if not all(isinstance(value, str) for _, value in pairs):

@@ -113,6 +113,7 @@ def connect() -> None:
         signals.client_registered: _count_registered,
         signals.registration_changed: _count_changed_registration,
         signals.registration_ended: _count_ended_registration,
+        signals.user_tokens_revoked: _count_revoked_user,
     }
     for signal, receiver in receivers.items():
         signal.connect(receiver, dispatch_uid="oauth_service.metrics")
@@ -194,3 +195,7 @@ def _count_revoked(*, token_type: str, **_: object) -> None:
 
 def _count_deauthorised(**_: object) -> None:
     _endings.labels("app").inc()
+
+
+def _count_revoked_user(**_: object) -> None:
+    _endings.labels("user").inc()

@@ -54,6 +54,10 @@ def metadata_response(
             verifies_assertions=verifies_assertions,
             has_keys=conf.is_openid(),
         )
+    if conf.GLOBAL_TOKEN_REVOCATION():
+        document |= metadata.of_global_token_revocation(
+            global_token_revocation_endpoint=url("global_token_revocation"), verifies_assertions=verifies_assertions
+        )
     if conf.is_openid():
         document |= metadata.of_openid_provider(
             jwks_uri=url("jwks"),

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from .. import conf, signals
 from ..database import without_transaction
 from ..protocol.errors import InvalidLogoutRequest, OAuthError, TemporarilyUnavailable, UnverifiedTarget
+from .ended_sessions import leave_ended
 from .language import as_asked, one_language
 from .programs import PRIVATE, Headers, allowed_methods
 from .refusals import log_refusal, unavailable
@@ -70,6 +71,7 @@ def page_endpoint(*methods: str, keeps_opener: bool = False) -> Callable[[View],
 
 
 def _rendered(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    leave_ended(request)
     response = view(request, *args, **kwargs)
     if isinstance(response, TemplateResponse) and not response.is_rendered:
         with one_language() as language:

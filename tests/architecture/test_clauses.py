@@ -39,6 +39,7 @@ LISTED = (
     "OpenID Connect Core",
     "OpenID Connect Registration",
     "Identity Assertion Authorization Grant",
+    "Global Token Revocation",
 )
 FILES = sorted(path for path in SPECS.glob("test_*.py") if path.stem not in OURS)
 SECTION = re.compile(r"\d+(?:\.\d+)*|[A-Z]")

@@ -172,6 +172,7 @@ def test_every_member_of_the_metadata_has_an_option(settings: Settings, monkeypa
         "may_impersonate": True,
         "may_delegate": True,
         "exchangeable_by": ["orders", "stock"],
+        "may_revoke_users": True,
         "token_endpoint_auth_method": "private_key_jwt",
         "token_endpoint_auth_signing_alg": "ES256",
         "jwks_uri": "https://a.example/jwks",

@@ -20,6 +20,7 @@ from oauth_service.protocol.jwt_bearer import GRANT_TYPE
 from tests.actors import FORM
 from tests.architecture.test_query_budgets import at_most
 from tests.jwt_bearer.actors import IdentityProvider, allow
+from tests.revocation.actors import console_of
 
 UNKNOWN = (400, "invalid_grant", "the user of the assertion is not known here")
 INVALID = (400, "invalid_grant", "the assertion is not valid")
@@ -51,6 +52,18 @@ def test_without_consent_there_is_no_token(idp: IdentityProvider, purpose: str) 
     assert (Once.objects.count(), Grant.objects.count()) == (0, 0)
     allow(User.objects.get(), idp.client)
     assert idp.present(assertion).status_code == 200
+
+
+def test_a_jwt_from_before_a_global_revocation_connects_nobody(
+    vouching: IdentityProvider, alice: User, settings: Settings
+) -> None:
+    """What was in flight ends with the rest; the issuer is still trusted, and vouches anew."""
+    settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = True
+    tokens, assertion = vouching.tokens(), vouching.jwt()
+    assert console_of("console").end(alice).status_code == 204
+    assert (vouching.said(assertion), vouching.userinfo(tokens["access_token"])) == (INVALID, 401)
+    with time_machine.travel(timezone.now() + timedelta(seconds=2), tick=False):
+        assert vouching.userinfo(vouching.tokens()["access_token"]) == 200
 
 
 def test_where_the_issuers_word_stands_for_consent_the_person_sees_it(vouching: IdentityProvider, alice: User) -> None:

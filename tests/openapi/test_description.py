@@ -25,7 +25,7 @@ urlpatterns = [path("id/", include("oauth_service.urls"))]
 @pytest.fixture(autouse=True)
 def everything(settings: Settings) -> None:
     """A server that has every endpoint."""
-    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
+    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = True
     settings.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
     settings.OAUTH_SERVICE_REGISTRATION = "open"
 
