@@ -18,7 +18,7 @@ from .read_only import ReadOnly
 class DeviceCodeAdmin(ReadOnly, ModelAdmin):
     """Devices that nobody has decided about yet, without their codes. To delete one is to end it: the device hears so."""
 
-    list_display = ("client", "scope", "address", "requested_at", "expires_at")
+    list_display = ("client", "scope", "resources", "address", "requested_at", "expires_at")
     list_select_related = ("client",)
     search_fields = ("client__client_id", "client__name")
     search_help_text = _("The app's name or client ID")

@@ -1,6 +1,6 @@
 """A device that waits for a person, from its request to their decision (RFC 8628 sections 3.1 to 3.3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,10 +15,12 @@ from ..people.authentication import sign_in_lifetime
 from ..protocol import authorization_request, resource_indicators, sealed
 from ..protocol import device_code as rules
 from ..protocol import scope as scopes
-from ..protocol.errors import InvalidTarget, TooManyFailures, UnauthorizedClient
+from ..protocol.errors import TooManyFailures, UnauthorizedClient
 from ..protocol.openid import AuthenticationEvent, Context
 from ..protocol.parameters import Parameters
 from ..protocol.secret import Secret
+from ..tokens import resources as requested_resources
+from ..tokens.resources import Resources
 
 ATTEMPTS = 5  # to find a user code that no other device has; two alike are as likely as one guess in billions
 
@@ -50,29 +52,27 @@ def begin(client: ClientRow, parameters: Parameters, *, now: datetime) -> Device
 
     Args:
         client: authenticated.
-        parameters: scope.
+        parameters: scope; resource, any number of times.
 
     Raises:
         UnauthorizedClient: it is not registered for the grant type.
-        InvalidTarget: it names a resource, which no device code is for.
+        InvalidTarget: a resource is unknown, or this client may not ask for it.
         InvalidScope: malformed, wider than the client may have, or nothing at all.
         TooManyFailures: a public client's name, which anybody can send, has begun too often from this address.
     """
     if not client.may_use(rules.GRANT_TYPE):
         raise UnauthorizedClient("this client may not use this grant type", detail=f"client {client.client_id}")
-    if resource_indicators.PARAMETER in parameters:  # not ignored: its token would be for something else
-        raise InvalidTarget("resource is not supported for device codes", detail=f"client {client.client_id}")
-    openid_scopes = tuple(conf.SCOPES()) if conf.is_openid() else ()
+    resources = requested_resources.allowed(resource_indicators.requested(parameters), client)
     scope = authorization_request.requested_scope(
         parameters.get("scope"),
         client,
-        allowed=client.scope_for(rules.GRANT_TYPE),
-        openid_scopes=openid_scopes,
+        openid_scopes=tuple(resources.names) if conf.is_openid() else (),
+        allowed=resources.within(client.scope_for(rules.GRANT_TYPE)),
         implies=conf.implied_scopes(),
     )
     if client.is_public:
         throttle.DEVICES.begin(client.client_id)
-    user_code, device_code = _stored(client, scope, now=now)
+    user_code, device_code = _stored(client, scope, resources, now=now)
     return DeviceAuthorization(
         device_code=Secret(device_code),
         user_code=rules.shown(user_code),
@@ -107,26 +107,41 @@ def find(typed: str, *, user_id: Any, now: datetime) -> DeviceCode | None:
     return None
 
 
-def scope_of(code: DeviceCode) -> str:
-    """What the client may have now of what its device has asked for: what is shown, and given."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a device may have now of what it has asked for: what is shown, and given. An empty scope is nothing at all."""
+
+    scope: str
+    resources: Resources
+
+
+def wanted_by(code: DeviceCode) -> Wanted:
+    """What a device that waits may have now; one statement if it has named resources. What the client lost since is left out."""
     may_have = code.client.scope_for(rules.GRANT_TYPE)
-    return scopes.intersection(code.scope, may_have, implies=conf.implied_scopes())
+    scope = scopes.intersection(code.scope, may_have, implies=conf.implied_scopes())
+    if not (named := code.resources.split()):
+        return Wanted(scope=scope, resources=Resources())
+    resources = requested_resources.left_of(named, code.client.pk)
+    # Without a resource its token would be for something else.
+    return Wanted(scope=resources.within(scope) if resources.rows else "", resources=resources)
 
 
-def needs_new_sign_in(code: DeviceCode, event: AuthenticationEvent | None, *, now: datetime) -> bool:
+def needs_new_sign_in(code: DeviceCode, wanted: Wanted, event: AuthenticationEvent | None, *, now: datetime) -> bool:
     """Tell whether the client has registered that people sign in anew after a time (default_max_age), and it has passed."""
     max_age = code.client.default_max_age
-    if event is None or max_age is None or "openid" not in scope_of(code).split():
+    if event is None or max_age is None or "openid" not in wanted.scope.split():
         return False
     return now.timestamp() - event.auth_time > max_age
 
 
 def approve(
     code: DeviceCode,
+    wanted: Wanted,
     *,
     user_id: Any,
     event: AuthenticationEvent | None,
     scope: str,
+    resources: Collection[str],
     hold: Callable[[], None],
     now: datetime,
 ) -> bool:
@@ -134,25 +149,33 @@ def approve(
     Connect a device: a person has allowed what was shown.
 
     Args:
+        wanted: what the device may have.
         event: how they signed in; None without OpenID Connect.
-        scope: that was shown; no more than the device has asked for counts.
+        scope: that was shown, and resources: identifiers that were; no more than the device may have counts.
         hold: keeps the session of the person from being ended until all is written; it raises if it was.
 
     Returns:
         False if somebody decided before, it has expired, or the account or the client was removed meanwhile.
     """
     client = code.client
-    scope = scopes.intersection(scope_of(code), scope, implies=conf.implied_scopes())
+    rows = tuple(row for row in wanted.resources.rows if row.identifier in resources)
+    if wanted.resources.rows and not rows:
+        return False
+    given = Resources(rows=rows)
+    scope = given.within(scopes.intersection(wanted.scope, scope, implies=conf.implied_scopes()))
     is_openid = event is not None and "openid" in scope.split()
     context = Context(event=replace(event, id="")) if event and is_openid else None
 
     def write() -> None:
         hold()
-        consent = Consent.objects.give(user_id=user_id, client_pk=client.pk, scope=scope, now=now)
+        at = given.at(scope)
+        without = "" if at else scope
+        consent = Consent.objects.give(user_id=user_id, client_pk=client.pk, scope=without, at=at, now=now)
         if not DeviceCode.objects.approve(
             code.pk,
             consent_id=consent.pk,
             scope=scope,
+            resources=" ".join(given.audience),
             openid=context.dump() if context else "",
             sign_in_id=UUID(context.event.sid) if context else None,
             now=now,
@@ -185,7 +208,7 @@ class _DecidedBefore(Exception):
     """Of all who decide about a device one was first; the consent that was given with it is taken back."""
 
 
-def _stored(client: ClientRow, scope: str, *, now: datetime) -> tuple[str, str]:
+def _stored(client: ClientRow, scope: str, resources: Resources, *, now: datetime) -> tuple[str, str]:
     key = conf.token_keys()[0]
     for _attempt in range(ATTEMPTS):
         user_code = rules.new_user_code()
@@ -194,6 +217,7 @@ def _stored(client: ClientRow, scope: str, *, now: datetime) -> tuple[str, str]:
                 client_pk=client.pk,
                 user_code_digest=rules.digest_of(user_code, key),
                 scope=scope,
+                resources=" ".join(resources.audience),
                 address=signals.current_request().address[:45],
                 interval=conf.DEVICE_CODE_INTERVAL(),
                 now=now,

@@ -1,6 +1,6 @@
 """GET, POST /authorise/ -- the authorization endpoint (RFC 6749 section 3.1, OpenID Connect Core 1.0 section 3.1.2)."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -21,8 +21,9 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csr
 from .. import conf, database, signals
 from ..authorization import arrival as arrivals
 from ..authorization.arrival import Arrival, Visitor
+from ..authorization.shown import in_words
 from ..clients.introduction import introduce
-from ..models import Client, Consent, Resource, SignIn
+from ..models import Client, Consent, SignIn
 from ..people import authentication
 from ..people.logout import SILENT_ATTRIBUTE
 from ..protocol import authorization_request, scope
@@ -246,7 +247,7 @@ def _account_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> H
 def _consent_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
     asked, reply_to = arrival.asked, arrival.reply_to
     before = frozenset(scope.expanded(arrival.consented_scope, conf.implied_scopes()).split())
-    general, of_resources = _shown(arrival, before)
+    general, of_resources = in_words(asked.scope_shown, arrival.resources, before=before)
     # The scope that is shown: a request that names none must not get more if the client may have more by then.
     carried = _carried(arrival.parameters, sealed=_as_seen(arrival, now=now)) | {"scope": asked.scope}
     client = get_object_or_404(Client.objects.select_related("registration"), pk=arrival.client.pk)
@@ -265,32 +266,6 @@ def _consent_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> H
     response = render_page(request, "consent", context)
     protect_page(response, request, leads_on=True)
     return response
-
-
-def _shown(arrival: Arrival, before: Collection[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The scope in words: what is said at none of the resources in its own, and what is, by resource."""
-    words, names = conf.SCOPES(), arrival.asked.scope_shown.split()
-    rows = arrival.resources.rows
-    if not rows and not words.keys() >= set(names):  # a scope of a resource, asked for without it
-        words = {**Resource.objects.words(), **words}
-
-    def said(name: str, description: str) -> dict[str, Any]:
-        return {"name": name, "description": description, "is_new": bool(before) and name not in before}
-
-    general = [
-        said(name, words.get(name, name))
-        for name in names
-        if not rows or (name in words and not all(name in row.words for row in rows))
-    ]
-    of_resources = [
-        {
-            "name": row.name,
-            "identifier": row.identifier,
-            "scopes": [said(name, row.words[name]) for name in names if name in row.words],
-        }
-        for row in rows
-    ]
-    return general, of_resources
 
 
 def _as_seen(arrival: Arrival, *, now: datetime) -> str:

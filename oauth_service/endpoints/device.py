@@ -1,5 +1,6 @@
 """GET, POST /device/ -- the page where a person connects a device (RFC 8628 section 3.3)."""
 
+from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlencode
 
@@ -9,10 +10,13 @@ from django.views.decorators.csrf import csrf_protect, requires_csrf_token
 
 from .. import conf
 from ..authorization import device as devices
+from ..authorization.device import Wanted
+from ..authorization.shown import in_words
 from ..clients.introduction import introduce
-from ..models import Consent, DeviceCode
+from ..models import Client, Consent, DeviceCode
 from ..people import authentication
 from ..protocol import device_code
+from ..protocol import scope as scopes
 from ..protocol.errors import TooManyFailures
 from ..web import ended_sessions
 from ..web.ended_sessions import SessionEnded
@@ -46,11 +50,20 @@ def device(request: HttpRequest) -> HttpResponse:
             request, "device_compare", {"user_code": device_code.shown(user_code), "action": request.path}
         )
     decision = next((each for each in ("deny", "allow") if each in parameters), "")
-    return _answer(request, user_code, decision=decision, scope=parameters.get("scope"))
+    shown = Shown(scope=parameters.get("scope"), resources=parameters.get_all("resource"))
+    return _answer(request, user_code, decision=decision, shown=shown)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What stood on the page that somebody has answered."""
+
+    scope: str
+    resources: tuple[str, ...]
 
 
 @csrf_protect  # not left to the project's middleware: whoever begins with a device knows its code
-def _answer(request: HttpRequest, user_code: str, *, decision: str, scope: str) -> HttpResponse:
+def _answer(request: HttpRequest, user_code: str, *, decision: str, shown: Shown) -> HttpResponse:
     now, user_id = timezone.now(), request.user.pk
     try:
         code = devices.find(user_code, user_id=user_id, now=now)
@@ -60,18 +73,29 @@ def _answer(request: HttpRequest, user_code: str, *, decision: str, scope: str) 
         return _entry_page(request, device_code.shown(user_code), is_wrong=True)
     if decision == "deny":
         return _result_page(request, code, "denied" if devices.deny(code, user_id=user_id, now=now) else "late")
-    event = authentication.event_of(request)
-    if devices.needs_new_sign_in(code, event, now=now):
+    event, wanted = authentication.event_of(request), devices.wanted_by(code)
+    if devices.needs_new_sign_in(code, wanted, event, now=now):
         return to_sign_in(request, _here(request, user_code), fresh=True)
     if decision == "allow":
         hold = partial(ended_sessions.hold, request)
         try:
-            done = devices.approve(code, user_id=user_id, event=event, scope=scope, hold=hold, now=now)
+            done = devices.approve(
+                code,
+                wanted,
+                user_id=user_id,
+                event=event,
+                scope=shown.scope,
+                resources=shown.resources,
+                hold=hold,
+                now=now,
+            )
         except SessionEnded:
             ended_sessions.leave_ended(request)
             return to_sign_in(request, _here(request, user_code))
         return _result_page(request, code, "approved" if done else "late")
-    return _consent_page(request, code, user_code)
+    if not wanted.scope:  # taken from the client since the device has asked
+        return _result_page(request, code, "late")
+    return _consent_page(request, code, wanted, user_code)
 
 
 def _here(request: HttpRequest, user_code: str) -> str:
@@ -94,22 +118,24 @@ def _throttled_page(request: HttpRequest, refusal: TooManyFailures) -> HttpRespo
     return response
 
 
-def _consent_page(request: HttpRequest, code: DeviceCode, user_code: str) -> HttpResponse:
-    words, scope = conf.SCOPES(), devices.scope_of(code)
-    before = Consent.objects.filter(user=request.user.pk, client=code.client.pk).values_list("scope", flat=True)
-    known = frozenset((before.first() or "").split())
+def _consent_page(request: HttpRequest, code: DeviceCode, wanted: Wanted, user_code: str) -> HttpResponse:
+    scope, resources = wanted.scope, wanted.resources
+    consents = Consent.objects.filter(user=request.user.pk, client=code.client.pk)
+    scope_before, resources_before = consents.values_list("scope", "resources").first() or ("", "")
+    before = resources.consented(resources_before, scope) if resources.rows else scope_before
+    known = frozenset(scopes.expanded(before, conf.implied_scopes()).split())
+    general, of_resources = in_words(scope, resources, before=known)
     address = ProgramRequest.of(request).address
     context = {
         "introduction": introduce(code.client),
         "client": code.client,
+        "services": Client.objects.services_of(code.client),
         "user_code": device_code.shown(user_code),
         "requested_at": code.requested_at,
         "address": code.address,
         "is_here": bool(address) and address == code.address,
-        "scopes": [
-            {"name": name, "description": words.get(name, name), "is_new": bool(known) and name not in known}
-            for name in scope.split()
-        ],
+        "scopes": general,
+        "resources": of_resources,
         "is_reconsent": bool(known),
         "scope": scope,
         "action": request.path,

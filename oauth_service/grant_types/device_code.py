@@ -10,7 +10,7 @@ from .. import conf, signals
 from ..models import AuthorisationRow, ClientRow, DeviceCode, DeviceCodeRow, Grant
 from ..protocol import device_code, lifecycle
 from ..protocol.device_code import State
-from ..protocol.errors import AccessDenied, AuthorizationPending, ExpiredToken, InvalidGrant, SlowDown
+from ..protocol.errors import AccessDenied, AuthorizationPending, ExpiredToken, InvalidGrant, InvalidTarget, SlowDown
 from ..protocol.grant_type import GrantTypeDescription
 from ..protocol.parameters import Parameters
 from ..protocol.sealed import Unverified
@@ -25,6 +25,7 @@ DESCRIPTION = GrantTypeDescription(
     clause="RFC 8628 section 3.4",
     meaning=cast("str", _("a person allows a device that has no browser of its own (RFC 8628)")),
     required=("device_code",),
+    optional=("resource",),
     is_on=conf.DEVICE_AUTHORIZATION,
 )
 
@@ -46,6 +47,7 @@ def exchange(
     Tell a device what the person has decided, and redeem its code for the first tokens of a grant if they allowed it.
 
     Args:
+        parameters: device_code; resource, any number of times, for fewer than were allowed.
         client: authenticated.
         issuer: of ID tokens; "" without OpenID Connect.
 
@@ -55,7 +57,7 @@ def exchange(
         InvalidGrant, Unproven: not genuine, another client's, or redeemed before. A request that proves possession of a
             redeemed code ends what its first use made; one that proves less changes nothing.
         InvalidRequest: device_code is missing.
-        InvalidTarget: it names a resource, which no device code is for.
+        InvalidTarget: a resource that was not allowed, or none is left; the device code stays good.
     """
     unverified = presented.unverified
     code = presented.row
@@ -72,13 +74,13 @@ def exchange(
             _refuse_pending(code, now=now)
         case State.APPROVED:
             pass
-    of_grant("", parameters, client)  # a resource is refused, not ignored
-    return _redeem(unverified, code, client, issuer=issuer, now=now)
+    return _redeem(unverified, code, parameters, client, issuer=issuer, now=now)
 
 
 def _redeem(
     unverified: Unverified[device_code.DeviceCode],
     code: DeviceCodeRow,
+    parameters: Parameters,
     client: ClientRow,
     *,
     issuer: str,
@@ -96,8 +98,13 @@ def _redeem(
         raise InvalidGrant(
             "the device code is not valid", detail=f"device code {code.pk}: the client may have none of its scope now"
         )
+    resources = of_grant(code.resources, parameters, client)
+    if not (scope := resources.within(scope)):
+        raise InvalidTarget("nothing of the scope belongs to the resource", detail=f"device code {code.pk}")
     ends_at = issue.end_of_grant(client, created_at=now, now=now)
-    response = issue.tokens(authorisation, client, generation=0, scope=scope, ends_at=ends_at, issuer=issuer, now=now)
+    response = issue.tokens(
+        authorisation, client, generation=0, scope=scope, ends_at=ends_at, issuer=issuer, now=now, resources=resources
+    )
     if not DeviceCode.objects.redeem(authorisation, now=now, expires_at=ends_at):
         _refuse_replay(unverified, client)
     _announce(signals.token_issued, authorisation, client, scope=scope, grant_type=DESCRIPTION.name)

@@ -48,6 +48,7 @@ class DeviceCodeRow:
     openid: str
     sign_in_id: UUID | None
     sign_in_ended_at: datetime | None
+    resources: str
     client: ClientRow
     user_is_active: bool
 
@@ -89,7 +90,7 @@ class DeviceCodeRow:
             scope=self.scope,
             redirect_uri="",
             code_challenge="",
-            resources="",
+            resources=self.resources,
             expires_at=self.expires_at,
             generation=0,
             created_at=now,
@@ -118,6 +119,7 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
         client_pk: int,
         user_code_digest: str,
         scope: str,
+        resources: str,
         address: str,
         interval: timedelta,
         now: datetime,
@@ -127,6 +129,7 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
         Store a device code that waits.
 
         Args:
+            resources: identifiers that it asks for, separated by spaces; "" for none in particular.
             address: from where the device has asked, for the person to see.
 
         Returns:
@@ -143,6 +146,7 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
             secret=secret,
             user_code_digest=user_code_digest,
             scope=scope,
+            resources=resources,
             address=address,
             interval=int(interval.total_seconds()),
             openid="",
@@ -167,17 +171,26 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
         return self.filter(consent=None, denied_at=None, expires_at__gt=now)
 
     def approve(
-        self, code_id: UUID, *, consent_id: UUID, scope: str, openid: str, sign_in_id: UUID | None, now: datetime
+        self,
+        code_id: UUID,
+        *,
+        consent_id: UUID,
+        scope: str,
+        resources: str,
+        openid: str,
+        sign_in_id: UUID | None,
+        now: datetime,
     ) -> bool:
         """
         Give a device code that waits its consent; True for exactly one of all who decide about it.
 
         Args:
-            scope: that was shown and allowed.
+            scope: that was shown and allowed; resources: identifiers, separated by spaces.
             openid: protocol.openid.Context as text; "" without OpenID Connect, as is a sign_in_id of None.
         """
         waiting = self.undecided(now=now).filter(pk=code_id)
-        return waiting.update(consent_id=consent_id, scope=scope, openid=openid, sign_in_id=sign_in_id) == 1
+        given = {"scope": scope, "resources": resources, "openid": openid, "sign_in_id": sign_in_id}
+        return waiting.update(consent_id=consent_id, **given) == 1
 
     def deny(self, code_id: UUID, *, now: datetime) -> bool:
         """Refuse a device code that waits; True for exactly one of all who decide about it."""
@@ -231,6 +244,8 @@ class DeviceCode(models.Model):
     secret = SecretBinaryField(max_length=SECRET_BYTES, default=new_secret, editable=False)
     user_code_digest = models.CharField(max_length=64, unique=True, editable=False)
     scope = models.CharField(_("scope"), max_length=1000)
+    # Identifiers of the APIs that it asks for, separated by spaces; "" if it names none (RFC 8707).
+    resources = models.TextField(_("resources"), blank=True, default="", db_default="", editable=False)
     address = models.CharField(_("address"), max_length=45, blank=True)
     interval = models.PositiveIntegerField(default=5, editable=False)
     openid = models.TextField(blank=True, default="", editable=False)
@@ -273,6 +288,7 @@ OWN = (
     "openid",
     "sign_in_id",
     "sign_in__ended_at",
+    "resources",
 )
 
 

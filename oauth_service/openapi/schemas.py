@@ -186,7 +186,9 @@ def _schemas(server: Server) -> JsonObject:
 def _of_devices(server: Server) -> JsonObject:
     return {
         "DeviceAuthorizationRequest": _object(
-            "RFC 8628 section 3.1.", {"scope": scope(server), **CLIENT}, values=STRING
+            "RFC 8628 section 3.1.",
+            {"scope": scope(server), "resource": _PARAMETERS["resource"], **CLIENT},
+            values=STRING,
         ),
         "DeviceAuthorization": _object(
             "RFC 8628 section 3.2.",
@@ -205,6 +207,7 @@ def _of_devices(server: Server) -> JsonObject:
             {
                 "user_code": STRING,
                 "scope": STRING,
+                "resource": STRING,
                 "allow": STRING,
                 "deny": STRING,
                 "csrfmiddlewaretoken": STRING,

@@ -14,7 +14,7 @@ from ..protocol.parameters import Parameters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """Those of one request; none if it names none. Only allowed() makes one that is not empty."""
+    """Those of one request; none if it names none. Only what for_client() has found makes one that is not empty."""
 
     rows: tuple[ResourceRow, ...] = ()
 
@@ -108,11 +108,16 @@ def of_grant(granted: str, parameters: Parameters, client: ClientRow) -> Resourc
     wanted = resource_indicators.narrowed(named, within=granted.split())
     if named or not wanted:
         return allowed(wanted, client)
-    if rows := Resource.objects.for_client(wanted, client.pk):
-        return Resources(rows=rows)
+    if (left := left_of(wanted, client.pk)).rows:
+        return left
     raise InvalidTarget(
         "none of the resources is left", detail=f"client {client.client_id}: {wanted!r} are gone, off or not for it now"
     )
+
+
+def left_of(named: Sequence[str], client_pk: int) -> Resources:
+    """Those of these identifiers that are active, and for this client: one statement, none without any."""
+    return Resources(rows=Resource.objects.for_client(named, client_pk))
 
 
 def still_open(audience: Collection[str], client: ClientRow) -> frozenset[str]:

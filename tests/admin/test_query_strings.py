@@ -91,7 +91,7 @@ def rows(db: None, alice: User, settings: Settings) -> None:
     TrustedIssuer.objects.create(
         pk=1_234_567, issuer="https://idp.example", purposes="id-jag", jwks_uri="https://idp.example/jwks"
     )
-    waits: dict[str, Any] = {"user_code_digest": "0" * 64, "scope": "user", "address": "192.0.2.1"}
+    waits: dict[str, Any] = {"user_code_digest": "0" * 64, "scope": "user", "address": "192.0.2.1", "resources": ""}
     DeviceCode.objects.give(client_pk=client.pk, **waits, interval=timedelta(seconds=5), now=now, lifetime=later - now)
     api = Resource.objects.create(
         pk=1_234_567, identifier="https://orders.example", name="Orders", scopes="orders Read orders"

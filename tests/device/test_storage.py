@@ -14,6 +14,7 @@ from oauth_service.authorization import device as flow
 from oauth_service.models import DeviceCode, Grant, purge
 from oauth_service.protocol import device_code
 from oauth_service.testing import forget_everything
+from oauth_service.tokens.resources import Resources
 from tests.device.actors import Device, Visitor
 
 
@@ -72,7 +73,7 @@ def test_a_server_that_finds_no_code_fails_aloud(tv: Device, monkeypatch: pytest
     monkeypatch.setattr(device_code, "new_user_code", lambda: "BBBBBBBB")
     tv.begun()
     with pytest.raises(IntegrityError):
-        flow._stored(tv.client, "user", now=timezone.now())  # type: ignore[arg-type]
+        flow._stored(tv.client, "user", Resources(), now=timezone.now())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("lifetime", "interval"), [(60, 1), (3600, 60)])

@@ -1,17 +1,21 @@
 """RFC 8707: Resource Indicators for OAuth 2.0."""
 
+import re
 from itertools import combinations
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from oauth_service.models import Client, Consent, Grant, Resource
+from oauth_service.models import Client, Consent, DeviceCode, Grant, Resource
+from oauth_service.protocol import resource_indicators
 from oauth_service.protocol.device_code import GRANT_TYPE
 from tests.clauses import clause
-from tests.device.actors import Device
+from tests.database import connection
+from tests.device.actors import Device, Visitor
 from tests.endpoints.page import Page
 from tests.grant_types.test_resources import GUARDED, ORDERS, SECRET_API, STOCK, service, status_at
 from tests.guide import FORM, SECRET, Guide, query_of
@@ -284,18 +288,162 @@ def test_introspection_tells_no_resource_that_is_gone(shared: Guide, settings: S
     assert told() == (False, None)
 
 
-@clause("RFC 8707", "2")
-def test_a_device_that_names_a_resource_is_refused(shared: Guide, settings: Settings) -> None:
-    """Not ignored: its token would be for something else."""
+# -- devices (RFC 8628 section 3.1 takes the parameters of other extensions) -------------------------------------------
+
+
+@pytest.fixture
+def device(shared: Guide, settings: Settings) -> Device:
+    """A device of the app, which may ask for both APIs."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
-    Client.objects.update(grant_types=GRANT_TYPE)
-    device = Device(shared.client, shared.server, {"client_id": shared.client.client_id, "client_secret": SECRET})
-    assert refusal_of(device.begin(resource=ORDERS)) == (400, "invalid_target")
-    begun = device.begun()
-    assert refusal_of(ask(shared, {"grant_type": GRANT_TYPE, "device_code": begun["device_code"]}, ORDERS)) == (
-        400,
-        "authorization_pending",
-    )
+    Client.objects.update(grant_types=f"{GRANT_TYPE} refresh_token")
+    return Device(shared.client, shared.server, {"client_id": shared.client.client_id, "client_secret": SECRET})
+
+
+def begun_for(device: Device, *resources: str, scope: str = "") -> Any:
+    """POST /device-authorization/ for these APIs."""
+    body = [
+        *device.credentials.items(),
+        *(("resource", each) for each in resources),
+        *([("scope", scope)] if scope else []),
+    ]
+    return device.server.post("/device-authorization/", urlencode(body), content_type=FORM)
+
+
+def allowed_for(guide: Guide, device: Device, *resources: str, scope: str = "") -> str:
+    """The device code, once Alice has allowed it."""
+    begun = begun_for(device, *resources, scope=scope).json()
+    assert "connected" in Page(press_device(guide, begun["user_code"])).text
+    return str(begun["device_code"])
+
+
+def press_device(guide: Guide, user_code: str, *, without: str = "") -> Any:
+    """Enter a user code and press Allow: all hidden fields are sent, but for one resource."""
+    visitor = Visitor(guide.alice)
+    page = visitor.enter(user_code)
+    form = [(name, value) for name, value in fields_of(page) if value != without]
+    return visitor.browser.post("/device/", urlencode([*form, ("allow", "1")]), content_type=FORM)
+
+
+def fields_of(page: Any) -> list[tuple[str, str]]:
+    """Name and value of each hidden field of the decision, repeats included."""
+    form = page.content.decode().rpartition("<form")[2]
+    return re.findall(r'<input type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"', form)
+
+
+def opens(api: str, tokens: dict[str, Any]) -> int:
+    """The status of a guarded view of an API."""
+    return status_at({ORDERS: "/orders/", STOCK: "/stock/"}[api], tokens["access_token"])
+
+
+def poll(device: Device, device_code: str, *resources: str) -> Any:
+    """POST /token/ with the device code."""
+    body = [*device.credentials.items(), ("grant_type", GRANT_TYPE), ("device_code", device_code)]
+    body += [("resource", each) for each in resources]
+    return device.server.post("/token/", urlencode(body), content_type=FORM)
+
+
+@clause("RFC 8707", "2")
+@pytest.mark.parametrize("resources", [subset for subset in subsets(ORDERS, STOCK) if subset], ids="+".join)
+def test_a_device_asks_for_resources(shared: Guide, device: Device, resources: tuple[str, ...]) -> None:
+    """ "[...] the target service or resource to which access is being requested": the token is for those, and for no other."""
+    tokens = poll(device, allowed_for(shared, device, *resources)).json()
+    assert [opens(each, tokens) for each in (ORDERS, STOCK)] == [
+        200 if each in resources else 401 for each in (ORDERS, STOCK)
+    ]
+    assert Grant.objects.get().resources.split() == list(resources)
+
+
+@clause("RFC 8707", "2")
+@pytest.mark.parametrize("unknown", ["https://unknown.example/", SECRET_API, "orders", f"{ORDERS}#fragment"])
+def test_a_device_that_names_another_resource_is_refused(device: Device, unknown: str) -> None:
+    """ "invalid_target": unknown, not for this client, or no absolute URI; also beside a good one. Nothing waits then."""
+    for resources in ((unknown,), (ORDERS, unknown)):
+        assert refusal_of(begun_for(device, *resources)) == (400, "invalid_target")
+    assert DeviceCode.objects.count() == 0
+
+
+@clause("RFC 8707", "2.1")
+def test_the_page_of_a_device_names_the_apis_with_their_scopes_in_words(shared: Guide, device: Device) -> None:
+    """As the page of an app in the browser does: each scope where it means something."""
+    begun = begun_for(device, ORDERS, STOCK).json()
+    page = Page(Visitor(shared.alice).enter(begun["user_code"]))
+    assert ("At Orders" in page.text, ORDERS in page.text, "At Stock" in page.text) == (True, True, True)
+    assert {"See your orders", "See what is there"} <= set(page.items)
+
+
+@clause("RFC 8707", "2.1")
+def test_only_what_was_shown_and_allowed_is_given_to_a_device(shared: Guide, device: Device) -> None:
+    """A form that leaves an API out gives nothing for it, and one that adds an API gives nothing more."""
+    begun = begun_for(device, ORDERS, STOCK).json()
+    press_device(shared, begun["user_code"], without=STOCK)
+    tokens = poll(device, begun["device_code"]).json()
+    assert [opens(each, tokens) for each in (ORDERS, STOCK)] == [200, 401]
+    assert set(resource_indicators.read(Consent.objects.get().resources)) == {ORDERS}
+    begun = begun_for(device, ORDERS).json()
+    visitor = Visitor(shared.alice)
+    form = [*fields_of(visitor.enter(begun["user_code"])), ("resource", STOCK), ("allow", "1")]
+    visitor.browser.post("/device/", urlencode(form), content_type=FORM)
+    tokens = poll(device, begun["device_code"]).json()
+    assert [opens(each, tokens) for each in (ORDERS, STOCK)] == [200, 401]
+
+
+@clause("RFC 8707", "2.1")
+def test_a_consent_without_an_api_is_none_for_it(shared: Guide, device: Device) -> None:
+    """What a device was allowed for an API stands beside what was allowed without one."""
+    allowed_for(shared, device, scope="user")
+    page = Page(Visitor(shared.alice).enter(begun_for(device, ORDERS).json()["user_code"]))
+    assert "You have connected this app before" not in page.text
+    allowed_for(shared, device, ORDERS)
+    page = Page(Visitor(shared.alice).enter(begun_for(device, ORDERS).json()["user_code"]))
+    assert "You have connected this app before" in page.text
+    assert Consent.objects.get().scope == "user"
+
+
+@clause("RFC 8707", "2.2")
+@pytest.mark.parametrize("narrowed", [(ORDERS,), (STOCK,), (ORDERS, STOCK)], ids="+".join)
+def test_a_device_narrows_at_the_token_endpoint(shared: Guide, device: Device, narrowed: tuple[str, ...]) -> None:
+    """ "[...] a subset of the resources": this token is for those; a refresh gets all again."""
+    tokens = poll(device, allowed_for(shared, device, ORDERS, STOCK), *narrowed).json()
+    assert [opens(each, tokens) for each in (ORDERS, STOCK)] == [
+        200 if each in narrowed else 401 for each in (ORDERS, STOCK)
+    ]
+    again = device.refresh(tokens["refresh_token"]).json()
+    assert [opens(each, again) for each in (ORDERS, STOCK)] == [200, 200]
+
+
+@clause("RFC 8707", "2.2")
+def test_a_device_gets_nothing_for_what_was_not_allowed(shared: Guide, device: Device) -> None:
+    """ "invalid_target"; and the device code is still good for what was."""
+    for resources, beyond in (((ORDERS,), STOCK), ((), ORDERS)):
+        device_code = allowed_for(shared, device, *resources, scope="" if resources else "user")
+        assert refusal_of(poll(device, device_code, beyond)) == (400, "invalid_target")
+        assert poll(device, device_code).status_code == 200
+
+
+@clause("RFC 8707", "2")
+def test_an_api_that_was_switched_off_meanwhile_is_not_shown_nor_given(shared: Guide, device: Device) -> None:
+    """Before the person decides, or before the device polls; if none is left, there is nothing to allow."""
+    one, both = begun_for(device, ORDERS).json(), begun_for(device, ORDERS, STOCK).json()
+    allowed = allowed_for(shared, device, ORDERS)
+    Resource.objects.filter(identifier=ORDERS).update(is_active=False)
+    assert "has expired" in Page(Visitor(shared.alice).enter(one["user_code"])).text
+    assert refusal_of(poll(device, allowed)) == (400, "invalid_target")
+    page = Page(Visitor(shared.alice).enter(both["user_code"]))
+    assert ("At Orders" in page.text, "At Stock" in page.text) == (False, True)
+    press_device(shared, both["user_code"])
+    tokens = poll(device, both["device_code"]).json()
+    assert [opens(each, tokens) for each in (ORDERS, STOCK)] == [401, 200]
+
+
+@clause("RFC 8707", "2")
+def test_a_device_without_a_resource_costs_no_statement_more(shared: Guide, device: Device) -> None:
+    """No table of resources is asked."""
+    device_code = allowed_for(shared, device, scope="user")
+    with CaptureQueriesContext(connection) as statements:
+        device.begun(scope="user")
+        assert poll(device, device_code).status_code == 200
+    asked = [query["sql"] for query in statements.captured_queries]
+    assert [sql for sql in asked if 'FROM "oauth_service_resource"' in sql] == []
 
 
 @clause("RFC 8707", "2.1")
