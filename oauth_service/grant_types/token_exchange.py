@@ -47,7 +47,7 @@ def exchange(
     Args:
         parameters: subject_token, actor_token and what is wanted.
         client: authenticated.
-        issuer: of ID tokens; "" without OpenID Connect.
+        issuer: of ID tokens, and of an access token that is a JWT; "" without OpenID Connect.
 
     Raises:
         InvalidRequest: a token is missing, of another type, not valid, or the policy refuses (section 2.2.2).
@@ -90,7 +90,7 @@ def exchange(
         lifetime=lifetime,
     )
     decided = _decided(wanted)
-    response = exchanged.make(decided, found.grant, parents=found.parents, now=now)
+    response = exchanged.make(decided, found.grant, client, resources, parents=found.parents, issuer=issuer, now=now)
     signals.announce(
         signals.token_exchanged,
         user_id=decided.user_id,

@@ -18,6 +18,7 @@ def claims(
     auth_time: int = 0,
     acr: str = "",
     amr: tuple[str, ...] = (),
+    act: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """
     The claims of a token (section 2.2). What is not known of the sign-in is left out.
@@ -26,6 +27,7 @@ def claims(
         subject: of the user by the client's subject type; the client_id if there is no user (section 2.2).
         audience: the identifier of its one resource (section 3).
         issued_at, expires_at, auth_time: seconds since the epoch.
+        act: who acts for the subject (RFC 8693 section 4.1); empty for nobody.
     """
     members: dict[str, object] = {
         "iss": issuer,
@@ -37,8 +39,8 @@ def claims(
         "jti": jti,
         "scope": scope,
     }
-    of_sign_in = {"auth_time": auth_time, "acr": acr, "amr": list(amr)}
-    return members | {name: value for name, value in of_sign_in.items() if value}
+    optional = {"auth_time": auth_time, "acr": acr, "amr": list(amr), "act": dict(act or {})}
+    return members | {name: value for name, value in optional.items() if value}
 
 
 def fault_of(claims: Mapping[str, object], *, issuer: str) -> str:

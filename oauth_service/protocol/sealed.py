@@ -109,22 +109,43 @@ class JwtId(Payload):
     """
     The jti of an access token that is a JWT (RFC 9068 section 2.2): which row it hangs on.
 
-    By itself it opens nothing: an API may log it. What the token may do stands in its signed claims.
+    By itself it opens nothing: an API may log it. What the token may do stands in its signed claims. One of a token that was
+    exchanged (RFC 8693) is of version 2.
+
+    Attributes:
+        parents: ids of the access tokens that it was exchanged from, the last one first.
     """
 
     prefix: ClassVar[str] = "JTI_"
+    versions: ClassVar[frozenset[int]] = frozenset({1, 2})
     _layout: ClassVar[struct.Struct] = struct.Struct("!16s16sB")
     row_id: UUID = field()
     token_id: UUID
     is_own: bool
+    is_exchanged: bool = False
+    parents: tuple[UUID, ...] = ()
+
+    @property
+    def version(self) -> int:
+        return 2 if self.is_exchanged else 1
 
     def pack(self) -> bytes:
-        return self._layout.pack(self.row_id.bytes, self.token_id.bytes, self.is_own)
+        fixed = self._layout.pack(self.row_id.bytes, self.token_id.bytes, self.is_own)
+        return fixed + b"".join(each.bytes for each in self.parents)
 
     @classmethod
     def unpack(cls, payload: bytes, version: int) -> Self:
-        row_id, token_id, is_own = cls._layout.unpack(payload)
-        return cls(row_id=UUID(bytes=row_id), token_id=UUID(bytes=token_id), is_own=bool(is_own))
+        row_id, token_id, is_own = cls._layout.unpack_from(payload)
+        rest = payload[cls._layout.size :]
+        if rest and version == 1:
+            raise ValueError("too long")
+        return cls(
+            row_id=UUID(bytes=row_id),
+            token_id=UUID(bytes=token_id),
+            is_own=bool(is_own),
+            is_exchanged=version == 2,
+            parents=tuple(UUID(bytes=rest[at : at + 16]) for at in range(0, len(rest), 16)),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -316,6 +316,29 @@ def act_claim(act: Sequence[Actor]) -> dict[str, Any]:
     return claim
 
 
+def read_act(claim: object) -> tuple[Actor, ...]:
+    """
+    The actors of an act claim that act_claim() has made, the current one first; () if there is none.
+
+    Raises:
+        ValueError: it is none of those.
+    """
+    actors: list[Actor] = []
+    while claim is not None:
+        if (
+            not isinstance(claim, dict)
+            or len(actors) == MOST_ACTORS
+            or claim.keys() - {"sub", "iss", "client_id", "act"}
+        ):
+            raise ValueError("no act claim of ours")
+        names = {name: text for name, text in claim.items() if name != "act"}
+        if not all(isinstance(text, str) for text in names.values()):
+            raise ValueError("an actor is no text")
+        actors.append(Actor(**names))
+        claim = claim.get("act")
+    return tuple(actors)
+
+
 def _supported(token_type: str, name: str) -> str:
     if token_type not in TOKEN_TYPES:
         raise InvalidRequest(f"{name} is not supported", detail=f"{name} {token_type[:100]!r}")

@@ -5,13 +5,14 @@ from datetime import datetime
 from uuid import UUID
 
 from .. import conf
-from ..models import Client, ClientRow, TokenGrant
-from ..protocol import sealed, token_exchange, token_id
+from ..models import Client, ClientRow, ResourceRow, TokenGrant
+from ..protocol import sealed, subject, token_exchange, token_id
 from ..protocol.errors import InvalidRequest, InvalidToken
 from ..protocol.sealed import AccessToken
 from ..protocol.secret import Secret
 from ..protocol.token_exchange import Exchange, scope_left
 from ..protocol.token_response import TokenResponse
+from .resources import Resources
 
 __all__ = ["clients_of", "make", "scope_left"]
 
@@ -33,15 +34,28 @@ def clients_of(token: AccessToken, grant: TokenGrant) -> tuple[ClientRow, ...]:
     return tuple(found[name] for name in names)
 
 
-def make(exchange: Exchange, grant: TokenGrant, *, parents: Sequence[UUID], now: datetime) -> TokenResponse:
+def make(
+    exchange: Exchange,
+    grant: TokenGrant,
+    client: ClientRow,
+    resources: Resources,
+    *,
+    parents: Sequence[UUID],
+    issuer: str,
+    now: datetime,
+) -> TokenResponse:
     """
     Make the access token of an exchange. Nothing is stored: it hangs on the grant of its subject.
 
     Args:
+        client: that gets it.
+        resources: that were looked up for it; those of the exchange's audience count.
         parents: ids of the access tokens that it comes from, the last one first.
+        issuer: of a token that is a JWT; "" without OpenID Connect.
 
     Raises:
         InvalidRequest: so much stands in it that nobody could read it again.
+        TemporarilyUnavailable: no key can sign.
     """
     token = AccessToken(
         row_id=grant.pk,
@@ -53,8 +67,12 @@ def make(exchange: Exchange, grant: TokenGrant, *, parents: Sequence[UUID], now:
         act=exchange.act,
         parents=tuple(parents),
     )
+    resource = Resources(rows=tuple(row for row in resources.rows if row.identifier in exchange.audience)).jwt
     try:
-        text = sealed.seal(token, conf.token_keys()[0], grant.secret)
+        if resource and exchange.audience == (resource.identifier,):
+            text = _jwt(token, grant, client, resource, issuer=issuer, now=now)
+        else:
+            text = sealed.seal(token, conf.token_keys()[0], grant.secret)
     except ValueError as cause:
         raise InvalidRequest("the new token would be too long", detail=str(cause)) from cause
     return TokenResponse(
@@ -63,4 +81,22 @@ def make(exchange: Exchange, grant: TokenGrant, *, parents: Sequence[UUID], now:
         refresh_token=Secret(""),  # "typically not issued": it would outlive what it comes from (section 2.2.1)
         scope=" ".join(exchange.scope),
         issued_token_type=token_exchange.ACCESS_TOKEN,
+    )
+
+
+def _jwt(
+    token: AccessToken, grant: TokenGrant, client: ClientRow, resource: ResourceRow, *, issuer: str, now: datetime
+) -> str:
+    from . import jwt_access_token  # a project without OpenID Connect never comes here
+
+    return jwt_access_token.make(
+        token,
+        grant.secret,
+        resource=resource,
+        client=client,
+        subject=subject.subject_of(grant.user.pk, client, pairwise_key=conf.pairwise_key()),
+        scope=token.scope,
+        context=None,  # what was asked for at the sign-in was asked for by the app, and not by who acts through it
+        issuer=issuer,
+        now=now,
     )

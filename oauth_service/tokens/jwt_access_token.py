@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import conf
 from ..models import ClientRow, ResourceRow
-from ..protocol import jwt_access_token, sealed
+from ..protocol import jwt_access_token, sealed, token_exchange
 from ..protocol.jwt import InvalidJWT
 from ..protocol.openid import Context
 from ..protocol.sealed import AccessToken, JwtId, Unverified
@@ -38,10 +38,16 @@ def make(
 
     Raises:
         TemporarilyUnavailable: no key can sign.
+        ValueError: it was exchanged so often that nobody could read it again.
     """
-    jti = sealed.seal(
-        JwtId(row_id=payload.row_id, token_id=payload.token_id, is_own=payload.is_own), conf.token_keys()[0], secret
+    named = JwtId(
+        row_id=payload.row_id,
+        token_id=payload.token_id,
+        is_own=payload.is_own,
+        is_exchanged=bool(payload.client_id),
+        parents=payload.parents,
     )
+    jti = sealed.seal(named, conf.token_keys()[0], secret)
     event = context.event if context else None
     members = jwt_access_token.claims(
         issuer=issuer,
@@ -55,6 +61,7 @@ def make(
         auth_time=event.auth_time if event else 0,
         acr=event.acr if event else "",
         amr=event.amr if event else (),
+        act=token_exchange.act_claim(payload.act),
     )
     return keys.sign(members, algorithm=resource.signing_alg, typ=jwt_access_token.TYP, now=now)
 
@@ -73,6 +80,10 @@ def read(text: str, *, issuer: str, now: datetime) -> Unverified[AccessToken]:
     if fault := jwt_access_token.fault_of(claims, issuer=issuer):
         raise sealed.Unproven("the token is not genuine", detail=f"a JWT of ours, but {fault}")
     named = sealed.read(JwtId, claims["jti"])
+    try:
+        act = token_exchange.read_act(claims.get("act"))
+    except ValueError as cause:
+        raise sealed.Unproven("the token is not genuine", detail=f"a JWT of ours, but {cause}") from None
     return named.saying(
         AccessToken(
             row_id=named.row_id,
@@ -81,6 +92,9 @@ def read(text: str, *, issuer: str, now: datetime) -> Unverified[AccessToken]:
             scope=claims["scope"],
             is_own=named.payload.is_own,
             audience=(claims["aud"],),
+            client_id=claims["client_id"] if named.payload.is_exchanged else "",
+            act=act,
+            parents=named.payload.parents,
         )
     )
 
