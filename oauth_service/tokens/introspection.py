@@ -1,5 +1,6 @@
 """A token looked at for a client that asks about it (RFC 7662): one statement or two, and nothing is changed."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from .. import conf
@@ -40,16 +41,8 @@ def _access_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime)
         bearer = access_token.verify(text, issuer=issuer, now=now)
     except InvalidToken:
         return INACTIVE
-    # One that was asked for without a resource is for that of the server, if it has one.
-    audience = bearer.audience or frozenset(filter(None, [conf.RESOURCE()]))
-    if bearer.audience and not (audience := still_open(audience, bearer.client)):
-        return INACTIVE
-    if not introspection.may_ask(
-        asker=asker.client_id,
-        issued_to=bearer.client_id,
-        audience=audience,
-        own_resources=asker.introspection_resource_list,
-    ):
+    audience = _known_audience(bearer.audience, asker, client=bearer.client, issued_to=bearer.client_id)
+    if audience is None:
         return INACTIVE
     # A pairwise client must not learn who its sub is elsewhere.
     is_named = bool(bearer.scope & _SCOPES_OF_USERNAME) and bearer.client.subject_type != "pairwise"
@@ -80,13 +73,16 @@ def _refresh_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime
     except sealed.Unproven:
         return INACTIVE
     client = grant.client
-    # A resource has no business with refresh tokens. One that was rotated is over, and to ask about it is no use of it.
-    if client.pk != asker.pk or token.generation != grant.generation or not client.may_use("refresh_token"):
+    # One that was rotated is over, and to ask about it is no use of it.
+    if token.generation != grant.generation or not client.may_use("refresh_token"):
         return INACTIVE
     whole = issue.connection_lifetime(client)
     ends_at = min(grant.expires_at, grant.created_at + whole) if whole else grant.expires_at
     scope = issue.current_scope(grant.scope, client, by=REFRESH_TOKEN)
     if lifecycle.fault_of(grant, now=now) or ends_at <= now or not scope:
+        return INACTIVE
+    audience = _known_audience(grant.resources.split(), asker, client=client, issued_to=client.client_id)
+    if audience is None:
         return INACTIVE
     context = Context.load(grant.openid)
     has_end = ends_at - now < conf.NEVER / 2
@@ -97,9 +93,29 @@ def _refresh_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime
         iss=issuer,
         exp=int(ends_at.timestamp()) if has_end else None,
         iat=int(grant.refreshed_at.timestamp()),
+        aud=audience,
         auth_time=context.event.auth_time if context else None,
         acr=context.event.acr if context else "",
     )
+
+
+def _known_audience(
+    named: Collection[str], asker: ClientRow, *, client: ClientRow, issued_to: str
+) -> frozenset[str] | None:
+    """
+    The resources that a token is for now, as far as the asker may know of the token; None if it may not, or if none is left.
+
+    Args:
+        named: identifiers in the token, or of its grant; with any of them one statement is asked.
+        client: that it was issued to, issued_to: its client_id.
+    """
+    # One that was asked for without a resource is for that of the server, if it has one.
+    audience = frozenset(named or filter(None, [conf.RESOURCE()]))
+    if named and not (audience := still_open(audience, client)):
+        return None
+    own = asker.introspection_resource_list
+    may_ask = introspection.may_ask(asker=asker.client_id, issued_to=issued_to, audience=audience, own_resources=own)
+    return audience if may_ask else None
 
 
 def _jti(text: Secret, bearer: access_token.Bearer) -> str:

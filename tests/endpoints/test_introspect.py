@@ -179,10 +179,51 @@ def test_another_client_hears_nothing(guide: Guide, api: Guide, kind: str) -> No
     assert told(api.introspect(guide.tokens()[kind])) == INACTIVE
 
 
-def test_an_api_hears_nothing_of_refresh_tokens(guide: Guide, api: Guide) -> None:
-    """They are not for it, whatever its access tokens are."""
-    guide.tokens()
-    assert told(api.introspect(guide.tokens()["refresh_token"])) == INACTIVE
+def held_for(*resources: str) -> None:
+    """Let the one grant hold resources, as one that was asked for with them."""
+    for each in resources:
+        Resource.objects.get_or_create(identifier=each, defaults={"name": "API", "is_for_all": True})
+    Grant.objects.update(resources=" ".join(resources))
+
+
+@pytest.mark.parametrize("others", [(), ("https://stock.example/",)], ids=["alone", "among others"])
+def test_a_refresh_token_says_for_which_apis_it_is(guide: Guide, api: Guide, others: tuple[str, ...]) -> None:
+    """To its own client, and to the client of each of them: what hangs on the grant can be had for those."""
+    token = guide.tokens()["refresh_token"]
+    held_for(API, *others)
+    expected = [API, *others] if others else API
+    assert [told(each.introspect(token)).get("aud") for each in (guide, api)] == [expected, expected]
+    assert told(guide.introspect(token)) == told(api.introspect(token))
+
+
+def test_an_api_hears_of_no_refresh_token_for_others(guide: Guide, api: Guide, settings: Settings) -> None:
+    """Neither of one for another API, nor of one for none in particular, unless that is this server's own."""
+    token = guide.tokens()["refresh_token"]
+    assert (told(guide.introspect(token)).get("aud"), told(api.introspect(token))) == (None, INACTIVE)
+    held_for("https://stock.example/")
+    assert told(api.introspect(token)) == INACTIVE
+    held_for()
+    settings.OAUTH_SERVICE_RESOURCE = API
+    assert [told(each.introspect(token)).get("aud") for each in (guide, api)] == [API, API]
+
+
+def test_a_refresh_token_names_no_api_that_is_gone(guide: Guide, api: Guide) -> None:
+    """What is switched off, or was taken from the client, can be had no more; with none left it is good for nothing."""
+    token = guide.tokens()["refresh_token"]
+    held_for(API, "https://stock.example/")
+    Resource.objects.filter(identifier=API).update(is_active=False)
+    assert (told(guide.introspect(token))["aud"], told(api.introspect(token))) == ("https://stock.example/", INACTIVE)
+    Resource.objects.update(is_for_all=False, is_active=True)
+    assert told(guide.introspect(token)) == INACTIVE
+
+
+def test_a_refresh_token_that_was_rotated_is_inactive_for_its_api_too(guide: Guide, api: Guide) -> None:
+    """And to ask about it is no replay."""
+    first = guide.tokens()["refresh_token"]
+    held_for(API)
+    second = guide.refresh(first).json()["refresh_token"]
+    assert [told(api.introspect(each))["active"] for each in (first, second)] == [False, True]
+    assert guide.refresh(second).status_code == 200
 
 
 @pytest.mark.parametrize("client_secret", ["", "wrong"])

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from oauth_service.models import Resource
 from tests.clauses import clause
 from tests.guide import SECRET, Guide, basic
 from tests.specs.answers import refusal_of
@@ -62,6 +63,15 @@ def test_the_endpoint_requires_authorization(guide: Guide, changes: dict[str, st
     answer = guide.post("/introspect/", body, as_form=True)
     assert refusal_of(answer) == (401, "invalid_client")
     assert answer["WWW-Authenticate"].startswith("Basic ")
+
+
+@clause("RFC 7662", "2.2")
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+def test_aud_names_the_apis_of_both_kinds_of_tokens(guide: Guide, kind: str) -> None:
+    """ "Service-specific string identifier or list of string identifiers representing the intended audience for this token"."""
+    api = "https://api.example/pills"
+    Resource.objects.create(identifier=api, name="Pills", is_for_all=True)
+    assert guide.introspect(guide.tokens(resource=api)[kind]).json()["aud"] == api
 
 
 @clause("RFC 7662", "2.2")
