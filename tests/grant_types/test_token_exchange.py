@@ -19,6 +19,7 @@ from oauth_service import conf
 from oauth_service.models import AuditEvent, Client, Consent, Grant, Resource
 from oauth_service.protect import ProtectedRequest, protect
 from oauth_service.protocol import sealed, token_exchange
+from oauth_service.protocol.device_code import GRANT_TYPE as DEVICE_CODE
 from oauth_service.protocol.secret import Secret
 from oauth_service.protocol.token_exchange import GRANT_TYPE, Exchange, ExchangeRefused
 from oauth_service.signals import token_exchanged
@@ -26,9 +27,10 @@ from oauth_service.tokens import access_token
 from oauth_service.watch import audit
 from oauth_service.watch.doctor.facts import registration_of
 from tests.architecture.test_query_budgets import at_most
+from tests.device.actors import Device, Visitor
 from tests.exchanges import Service, service_for
 from tests.grant_types.test_client_credentials import counts
-from tests.guide import JSON, Guide
+from tests.guide import JSON, SECRET, Guide
 from tests.specs.answers import refusal_of
 
 pytestmark = pytest.mark.urls("tests.grant_types.test_token_exchange")
@@ -417,6 +419,15 @@ def test_people_are_told_which_services_may_act(guide: Guide, service: Service) 
             False,
             False,
         )
+
+
+def test_whoever_connects_a_device_is_told_too(guide: Guide, service: Service, settings: Settings) -> None:
+    """Its page says what the consent page of an app in the browser says."""
+    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
+    Client.objects.filter(pk=guide.client.pk).update(grant_types=DEVICE_CODE)
+    device = Device(guide.client, credentials={"client_id": guide.client.client_id, "client_secret": SECRET})
+    page = Visitor(guide.alice).enter(device.begun()["user_code"]).content.decode()
+    assert ("these services may act for you" in page, service.client.name in page) == (True, True)
 
 
 def test_an_app_without_services_pays_nothing_for_them(guide: Guide) -> None:

@@ -9,9 +9,10 @@ import time_machine
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth_service.models import Client, SignInClient
+from oauth_service.models import Client, Resource, SignInClient
 from oauth_service.people.authentication import SESSION_KEY
 from oauth_service.protocol.device_code import GRANT_TYPE
+from tests.clauses import clause
 from tests.device.actors import Device, Visitor
 from tests.openid.conftest import RelyingParty
 
@@ -55,6 +56,23 @@ def test_without_openid_there_is_no_id_token(device: Device, person: Visitor) ->
     """Nor where the device leaves the scope out."""
     assert "id_token" not in connect(device, person, "profile")
     assert "id_token" not in connect(device, person, "")
+
+
+@clause("RFC 9068", "2.2")
+def test_a_device_gets_a_jwt_for_an_api_whose_tokens_are_jwts(
+    rp: RelyingParty, device: Device, person: Visitor
+) -> None:
+    """As an app in the browser: of the sign-in that has allowed it, at the exchange and at each refresh."""
+    api = "https://api.example/pills"
+    Resource.objects.create(identifier=api, name="Pills", token_format="jwt", is_for_all=True)
+    begun = device.begun(scope="openid profile", resource=api)
+    person.allow(begun["user_code"])
+    tokens = device.poll(begun["device_code"]).json()
+    again = device.refresh(tokens["refresh_token"]).json()
+    for token in (tokens["access_token"], again["access_token"]):
+        claims = rp.claims(token, typ="at+jwt")
+        assert (claims["aud"], claims["client_id"], claims["sub"]) == (api, "rp", str(rp.user.pk))
+        assert claims["auth_time"] == rp.browser.session[SESSION_KEY]["auth_time"]
 
 
 def test_a_sign_out_ends_what_was_not_given_offline_access(rp: RelyingParty, device: Device, person: Visitor) -> None:
