@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 PREFIX = "OAUTH_SERVICE_"
-_in_force: dict[str, object] = {}
+_in_force: dict[str, Any] = {}
 T = TypeVar("T")
 
 LONGEST_AUDIT_LIFETIME = timedelta(days=36_500)
@@ -57,7 +57,8 @@ class Setting(Generic[T]):
     def __call__(self) -> T:
         # Kept, as a name that settings do not have costs an exception each time it is asked for.
         try:
-            return cast("T", _in_force[self.name])
+            value: T = _in_force[self.name]
+            return value
         except KeyError:
             return cast("T", _in_force.setdefault(self.name, getattr(settings, self.name, self.default)))
 
@@ -483,7 +484,8 @@ def token_keys() -> tuple[bytes, ...]:
     Keys that are set apart are apart: where there is a TOKEN_KEY, SECRET_KEY opens only if the fallbacks name it.
     """
     try:
-        return cast("tuple[bytes, ...]", _in_force["token_keys"])
+        found: tuple[bytes, ...] = _in_force["token_keys"]
+        return found
     except KeyError:
         own = TOKEN_KEY()
         keys = [own, *TOKEN_KEY_FALLBACKS()] if own else [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
@@ -540,7 +542,8 @@ def function_of(setting: Setting[str]) -> Callable[..., Any]:
 def is_openid() -> bool:
     """Whether this server is an OpenID Provider: if and only if clients can ask for the scope openid."""
     try:
-        return cast("bool", _in_force["is_openid"])
+        found: bool = _in_force["is_openid"]
+        return found
     except KeyError:
         return cast("bool", _in_force.setdefault("is_openid", "openid" in SCOPES()))
 
@@ -548,7 +551,8 @@ def is_openid() -> bool:
 def implied_scopes() -> scope.Implied:
     """All that each scope implies, by SCOPE_IMPLIES."""
     try:
-        return cast("scope.Implied", _in_force["implied_scopes"])
+        found: scope.Implied = _in_force["implied_scopes"]
+        return found
     except KeyError:
         return cast("scope.Implied", _in_force.setdefault("implied_scopes", scope.closure(SCOPE_IMPLIES())))
 

@@ -330,7 +330,7 @@ class ClientRow(ClientRules, _Columns):
     @property
     def secret_hashes(self) -> tuple[Secret, ...]:
         """The hashes of the secrets that are good now, the newest first."""
-        return tuple(kept for kept in (self.secret_hash, self.previous_secret_hash) if kept)
+        return tuple([kept for kept in (self.secret_hash, self.previous_secret_hash) if kept])
 
     def __repr__(self) -> str:
         return f"ClientRow({self.client_id})"
@@ -690,7 +690,7 @@ class Client(ClientRules, models.Model):
     @property
     def secret_hashes(self) -> tuple[str, ...]:
         """The hashes of the secrets that are good now, the newest first."""
-        return tuple(kept for kept in (self.secret_hash, self.previous_secret_hash) if kept)
+        return tuple([kept for kept in (self.secret_hash, self.previous_secret_hash) if kept])
 
     @property
     def secret_count(self) -> int:

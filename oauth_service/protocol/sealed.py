@@ -14,6 +14,7 @@ import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any, ClassVar, Generic, Self, TypeVar
 from uuid import UUID
 
@@ -203,13 +204,14 @@ class AccessToken(Payload):
 
     @property
     def version(self) -> int:
-        return 2 if any(name != "scope" for name in self._differences()) else 1
+        return 1 if self._differences().keys() <= _OF_VERSION_1 else 2
 
     def pack(self) -> bytes:
         fixed = self._layout.pack(self.row_id.bytes, self.token_id.bytes, self.expires_at)
-        if self.version == 1:
+        differences = self._differences()
+        if differences.keys() <= _OF_VERSION_1:
             return fixed + self.scope.encode()
-        packed = {_KEYS[name]: _packed(value) for name, value in self._differences().items()}
+        packed = {_KEYS[name]: _packed(value) for name, value in differences.items()}
         return fixed + json.dumps(packed, separators=(",", ":"), ensure_ascii=False).encode()
 
     @classmethod
@@ -224,10 +226,12 @@ class AccessToken(Payload):
         return token
 
     def _differences(self) -> dict[str, Any]:
-        return {name: value for name in _KEYS if (value := getattr(self, name))}
+        return {name: value for name, value in zip(_KEYS, _VALUES(self), strict=True) if value}
 
 
 _KEYS: Mapping[str, str] = {each.name: each.metadata["key"] for each in fields(AccessToken) if "key" in each.metadata}
+_VALUES = attrgetter(*_KEYS)
+_OF_VERSION_1 = frozenset({"scope"})
 _NAMES = {key: name for name, key in _KEYS.items()}
 
 

@@ -12,7 +12,7 @@ from ..protocol.openid import Context
 from ..protocol.reply_to import ReplyTo
 from ..protocol.secret import Secret
 from ..protocol.token_response import TokenResponse
-from .resources import Resources
+from .resources import NONE, Resources
 
 
 def code(
@@ -49,7 +49,7 @@ def tokens(
     ends_at: datetime,
     issuer: str,
     now: datetime,
-    resources: Resources | None = None,
+    resources: Resources = NONE,
 ) -> TokenResponse:
     """
     Make the tokens of a grant, before it is stored or rotated: a key that cannot sign must cost the client nothing.
@@ -60,9 +60,8 @@ def tokens(
         ends_at: when the grant ends unless it is refreshed; its access token ends no later.
         scope: of the access token; the refresh token always has the whole of the grant's (RFC 6749 section 6).
         issuer: of an ID token, or of an access token that is a JWT; "" without OpenID Connect.
-        resources: that the access token is for; None for none in particular.
+        resources: that the access token is for.
     """
-    resources = resources or Resources()
     lifetime = min(resources.lifetime(client) or conf.ACCESS_TOKEN_LIFETIME(), ends_at - now)
     payload = sealed.AccessToken(
         row_id=row.pk,
@@ -88,17 +87,16 @@ def tokens(
 
 
 def own_token(
-    client: ClientRow, *, scope: str, now: datetime, resources: Resources | None = None, issuer: str = ""
+    client: ClientRow, *, scope: str, now: datetime, resources: Resources = NONE, issuer: str = ""
 ) -> TokenResponse:
     """
     Make an access token that is the client's own (RFC 6749 section 4.4.3). Nothing is stored: it hangs on the client's row.
 
     Args:
         scope: of the token, for good; what is taken from the client later is lost to it, what is given is not added.
-        resources: that it is for; None for none in particular.
+        resources: that it is for.
         issuer: of a token that is a JWT; "" without OpenID Connect.
     """
-    resources = resources or Resources()
     lifetime = resources.lifetime(client) or conf.ACCESS_TOKEN_LIFETIME()
     payload = sealed.AccessToken(
         row_id=client.row_id,

@@ -21,7 +21,7 @@ class Resources:
     @property
     def audience(self) -> tuple[str, ...]:
         """Their identifiers, in the order of the request."""
-        return tuple(row.identifier for row in self.rows)
+        return tuple([row.identifier for row in self.rows])
 
     @property
     def jwt(self) -> ResourceRow | None:
@@ -70,8 +70,13 @@ class Resources:
 
     def lifetime(self, client: ClientRow) -> timedelta | None:
         """The shortest of an access token's lifetimes that they and the client set; None if nobody does."""
+        if not self.rows:
+            return client.access_token_lifetime
         own = [row.access_token_lifetime for row in self.rows]
         return min((each for each in (client.access_token_lifetime, *own) if each), default=None)
+
+
+NONE = Resources()
 
 
 def allowed(named: Sequence[str], client: ClientRow) -> Resources:
@@ -82,7 +87,7 @@ def allowed(named: Sequence[str], client: ClientRow) -> Resources:
         InvalidTarget: one is unknown, switched off, or not for this client; the client does not learn which.
     """
     if not named:
-        return Resources()
+        return NONE
     rows = Resource.objects.for_client(named, client.pk)
     if missing := set(named) - {row.identifier for row in rows}:
         raise InvalidTarget(
@@ -105,6 +110,8 @@ def of_grant(granted: str, parameters: Parameters, client: ClientRow) -> Resourc
             names none, those that are left; none at all is refused, too: without a resource a token is for something else.
     """
     named = resource_indicators.requested(parameters)
+    if not named and not granted:
+        return NONE
     wanted = resource_indicators.narrowed(named, within=granted.split())
     if named or not wanted:
         return allowed(wanted, client)
