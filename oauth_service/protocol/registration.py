@@ -195,8 +195,8 @@ def _application_type(named: str | None, uris: list[str]) -> str:
 
 
 def _is_of_a_device(uri: str) -> bool:
-    parts = urlsplit(uri)
-    return parts.scheme not in ("http", "https") or parts.hostname in redirect_uri.LOOPBACK_HOSTS
+    # http is for loopback alone (fault_of), where the app listens itself; a site for trials has https there, too.
+    return urlsplit(uri).scheme != "https"
 
 
 def _method(named: str | None, offer: Offer) -> str:

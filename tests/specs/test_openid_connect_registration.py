@@ -41,6 +41,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ("uris", "expected"),
     [
         (["https://app.example/"], "web"),
+        (["https://localhost:8443/callback"], "web"),
         (["http://127.0.0.1/callback"], "native"),
         (["http://[::1]:8000/"], "native"),
         (["http://localhost:1234/"], "native"),
