@@ -443,8 +443,8 @@ REGISTRATION_LIMIT = Setting(
     "OAUTH_SERVICE_REGISTRATION_LIMIT",
     int,
     60,
-    "How many clients may register themselves from one address within an hour, without an initial access token, before it is "
-    "told to wait (429).",
+    "How many clients may register themselves, or change their registration, from one address within an hour, without an "
+    "initial access token, before it is told to wait (429).",
     least=1,
     most=100_000,
     check="E026",

@@ -17,6 +17,7 @@ from .. import conf, database, signals
 from ..guard import throttle
 from ..models import Client, InitialAccessToken, Registration, Resource
 from ..models.client import SECRETS
+from ..models.registration import fetched_for
 from ..protocol import bearer, client_authentication, client_metadata, device_code, imitation, token_digest
 from ..protocol import registration as rules
 from ..protocol.errors import (
@@ -117,11 +118,13 @@ def register(sent: Mapping[str, Any], initial: InitialAccessToken | None, *, iss
         OAuthError: what is to be registered cannot be (RFC 7591 section 3.2.2).
     """
     if initial is None:
-        throttle.REGISTRATIONS.begin()  # before anything that costs: a sector identifier is fetched
+        # Before anything that costs: a sector identifier is fetched.
+        throttle.REGISTRATIONS.begin()
+        _refuse_without_room()
     negotiated, statement = _negotiated(sent, issuer=issuer, now=now)
     client = Client(**negotiated.columns)
     client.name = client.name or client.client_id
-    refuse_faults(client)
+    refuse_faults(client, now=now)
     secret, token = _new_secret(client), Secret(token_digest.new_token(REGISTRATION_PREFIX))
     registration = Registration(
         client=client,
@@ -134,12 +137,9 @@ def register(sent: Mapping[str, Any], initial: InitialAccessToken | None, *, iss
     _describe(registration, negotiated, statement)
 
     def commit() -> None:
-        if initial is None and not Registration.objects.has_room(most=conf.REGISTRATION_MOST_WAITING()):
-            raise TooManyRegistrations(
-                "too many clients wait to be connected: try again later",
-                detail=f"{conf.REGISTRATION_MOST_WAITING.name} is {conf.REGISTRATION_MOST_WAITING()}",
-            )
-        if initial is not None and not InitialAccessToken.objects.use(initial, now=now):
+        if initial is None:
+            _refuse_without_room()
+        elif not InitialAccessToken.objects.use(initial, now=now):
             raise InvalidToken(
                 "the initial access token is not valid", detail=f"token {initial.pk} was used up or revoked meanwhile"
             )
@@ -184,10 +184,13 @@ def replace(
     Replace what a client has registered: what it leaves out gets its default (RFC 7592 section 2.2).
 
     Raises:
+        TooManyFailures: too many registrations came from this address; not of a client that had an initial access token.
         InvalidToken: the client was deleted meanwhile.
         OAuthError: what is to be registered cannot be; the registration is as it was.
     """
-    client = registration.client
+    if registration.initial_access_token_id is None:
+        throttle.REGISTRATIONS.begin()
+    client, fetched_before = registration.client, fetched_for(registration.client)
     _check_identity(client, sent)
     negotiated, statement = _negotiated(sent, issuer=issuer, now=now)
     before = client_metadata.metadata_of(client, openid=conf.is_openid())
@@ -202,7 +205,7 @@ def replace(
         columns["remembers_consent"] = False
     for name, value in columns.items():
         setattr(client, name, value)
-    refuse_faults(client)
+    refuse_faults(client, now=now)
     secret = Secret("") if client.uses_secret and client.secret_count else _new_secret(client)
     if not client.uses_secret:
         client.secret_hash = client.previous_secret_hash = ""
@@ -228,19 +231,21 @@ def replace(
             if before.get(name) != after.get(name)
         ),
     )
+    Registration.objects.release(fetched_before - fetched_for(client), now=now)
     if before.get("logo_uri") != client.logo_uri:
         logo.fetch_soon(client.logo_uri)
     return Registered(registration=registration, secret=secret, token=token)
 
 
-def end(registration: Registration) -> None:
+def end(registration: Registration, *, now: datetime) -> None:
     """Delete a client: all that it was given ends with it (RFC 7592 section 2.3)."""
-    client_id = registration.client.client_id
+    client_id, fetched = registration.client.client_id, fetched_for(registration.client)
     registration.client.delete()
+    Registration.objects.release(fetched, now=now)
     signals.announce(signals.registration_ended, client_id=client_id, reason="by itself")
 
 
-def refuse_faults(client: Client) -> None:
+def refuse_faults(client: Client, *, now: datetime) -> None:
     """
     Hold what a client registers against the rules of the columns, of its keys and of its sector.
 
@@ -265,6 +270,7 @@ def refuse_faults(client: Client) -> None:
     if fault:
         raise InvalidClientMetadata(f"{names.get(column, column)} cannot be registered", detail=fault)
     if fault := sector.fault_of(client):
+        Registration.objects.release({("sector_identifier_uri", client.sector_identifier_uri)}, now=now)
         raise InvalidClientMetadata("sector_identifier_uri cannot be registered", detail=fault)
 
 
@@ -273,6 +279,14 @@ def imitated_by(client: Client, translated: Mapping[str, str]) -> str:
     names = [client.name, *(text for name, text in translated.items() if name.startswith("client_name#"))]
     others = [conf.SERVICE_NAME(), *Registration.objects.operators_names()]
     return next(filter(None, (imitation.imitated(name, others) for name in names)), "")
+
+
+def _refuse_without_room() -> None:
+    if not Registration.objects.has_room(most=conf.REGISTRATION_MOST_WAITING()):
+        raise TooManyRegistrations(
+            "too many clients wait to be connected: try again later",
+            detail=f"{conf.REGISTRATION_MOST_WAITING.name} is {conf.REGISTRATION_MOST_WAITING()}",
+        )
 
 
 def _negotiated(sent: Mapping[str, Any], *, issuer: str, now: datetime) -> tuple[rules.Registration, str]:

@@ -18,12 +18,12 @@ def registration(request: ProgramRequest, client_id: str) -> ProgramResponse:
     sent = rules.read(json_body(request)) if request.method == "PUT" else {}
     query = frozenset(query_parameters(request))
     own, token = registrations.own(client_id, request.authorization, query=query)
-    issuer = conf.issuer_of(request)
+    now, issuer = timezone.now(), conf.issuer_of(request)
     match request.method:
         case "PUT":
-            registered = registrations.replace(own, token, sent, issuer=issuer, now=timezone.now())
+            registered = registrations.replace(own, token, sent, issuer=issuer, now=now)
         case "DELETE":
-            registrations.end(own)
+            registrations.end(own, now=now)
             return ProgramResponse(204)
         case _get:
             registered = registrations.Registered(registration=own, secret=Secret(""), token=token)

@@ -18,7 +18,7 @@ from .device_code import DeviceCode
 from .document import Document
 from .grant import Grant
 from .once import Once
-from .registration import Registration
+from .registration import Registration, fetched_for
 from .revoked_token import RevokedToken
 from .session_mark import SessionMark
 from .sign_in import SignIn, SignInClient
@@ -160,7 +160,9 @@ def _sweep_registrations(*, now: datetime, batch: int) -> int:
             Registration.objects.keep(pk, now=now)
         gone = held - connected
         if gone:
+            documents = {each for client in Client.objects.filter(pk__in=gone) for each in fetched_for(client)}
             Client.objects.filter(pk__in=gone).delete()
+            Registration.objects.release(documents, now=now)
         return len(gone)
 
     return database.run_transaction(run)

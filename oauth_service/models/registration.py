@@ -1,7 +1,8 @@
 """Registration: what is kept of a client that has registered itself (RFC 7591, RFC 7592)."""
 
 import json
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connections, models
@@ -10,8 +11,24 @@ from django.utils.translation import gettext_lazy as _
 from ..database import PrimaryManager
 from ..protocol.registration import LONGEST_SOFTWARE_ID
 from .client import Client
+from .document import Document, key_of
 from .initial_access_token import InitialAccessToken
 from .secret_columns import SecretCharField
+from .trusted_issuer import TrustedIssuer
+
+FETCHED = {
+    "logo_uri": Document.Kind.LOGO,
+    "sector_identifier_uri": Document.Kind.SECTOR,
+    "jwks_uri": Document.Kind.KEYS,
+}
+"""Columns of a client that lead to a document, which is kept as a row."""
+RELEASED = timedelta(hours=1)
+"""How long a document is kept that nobody names any more: its origin is not asked again at once."""
+
+
+def fetched_for(client: Client) -> set[tuple[str, str]]:
+    """The documents that a client names: column and URL."""
+    return {(column, url) for column in FETCHED if (url := getattr(client, column))}
 
 
 class RegistrationManager(PrimaryManager["Registration"]):
@@ -28,7 +45,7 @@ class RegistrationManager(PrimaryManager["Registration"]):
         Within the transaction that adds it: on PostgreSQL those that add one come one after the other, as on SQLite.
         """
         connection = connections[self.db]
-        if connection.vendor == "postgresql":
+        if connection.vendor == "postgresql" and connection.in_atomic_block:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [self.model._meta.db_table])
         return self.filter(purge_at__isnull=False).order_by()[:most].count() < most
@@ -46,9 +63,33 @@ class RegistrationManager(PrimaryManager["Registration"]):
         connected = {"connected_at": now} if now else {}
         return bool(self.filter(pk=client_pk, purge_at__isnull=False).update(purge_at=None, **connected))
 
+    def release(self, documents: Iterable[tuple[str, str]], *, now: datetime) -> None:
+        """
+        Let documents go soon that clients named and no client or issuer names any more: they must not pile up.
+
+        Args:
+            documents: of fetched_for().
+        """
+        named = set(documents)
+        if not named:
+            return
+        urls = {url for _column, url in named}
+        used = {
+            (column, url)
+            for column in FETCHED
+            for url in Client.objects.filter(**{f"{column}__in": urls}).values_list(column, flat=True)
+        }
+        used |= {("jwks_uri", url) for url in _of_issuers(urls)}
+        keys = [key_of(FETCHED[column], url) for column, url in named - used]
+        Document.objects.filter(pk__in=keys, purge_at__gt=now + RELEASED).update(purge_at=now + RELEASED)
+
     def operators_names(self) -> list[str]:
         """The names of the clients that have not registered themselves."""
         return list(Client.objects.filter(registration=None).order_by("pk").values_list("name", flat=True))
+
+
+def _of_issuers(urls: Collection[str]) -> Iterable[str]:
+    return TrustedIssuer.objects.filter(jwks_uri__in=urls).values_list("jwks_uri", flat=True)
 
 
 class Registration(models.Model):

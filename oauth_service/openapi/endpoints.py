@@ -543,7 +543,13 @@ def registration(_: Server) -> PathItem:
             id="replace_registration",
             summary="Register anew under the same client_id (RFC 7592 section 2.2).",
             body=body_in_json("ClientMetadata"),
-            responses={"200": _REGISTERED, **_NOT_ITS_OWN, "400": _NOT_REGISTERED, **answers.TOO_LONG},
+            responses={
+                "200": _REGISTERED,
+                **_NOT_ITS_OWN,
+                "400": _NOT_REGISTERED,
+                **answers.TOO_LONG,
+                **answers.TOO_MANY_FAILURES,
+            },
             security=security,
         ),
         delete=Operation(

@@ -16,18 +16,21 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from config.sites import ROOT
-from oauth_service.clients import logo, sector
+from oauth_service.clients import key_sets, logo, sector
 from oauth_service.outbound import deliveries, documents
 from oauth_service.outbound.documents import DocumentUnavailable
 from oauth_service.outbound.fetch import FetchFailed, fetch
+from oauth_service.protocol import jwt
 from oauth_service.protocol.client_metadata import MEMBERS, Kind, Member
+from oauth_service.protocol.jwt import InvalidJWT
+from tests.assertions import Signer
 from tests.openid.conftest import CALLBACK, RelyingParty
 
 URLS = [each for each in MEMBERS if each.name.endswith(("_uri", "_uris", "_url", "_endpoint"))]
-FETCHED = {"logo_uri", "sector_identifier_uri", "backchannel_logout_uri"}
+FETCHED = {"logo_uri", "sector_identifier_uri", "jwks_uri", "backchannel_logout_uri"}
 # Whatever calls the fetch is tried by live().
 CALLERS = {"outbound/deliveries.py", "outbound/documents.py"}
-READERS = {"clients/logo.py", "clients/sector.py"}
+READERS = {"clients/key_sets.py", "clients/logo.py", "clients/sector.py"}
 
 
 @pytest.fixture
@@ -58,6 +61,9 @@ def live(rp: RelyingParty) -> None:
         with suppress(DocumentUnavailable):
             logo.fetch_now(rp.client.logo_uri)
         logo.fetch_soon(rp.client.logo_uri)
+    if rp.client.jwks_uri:
+        with suppress(InvalidJWT):
+            key_sets.verify_signature(jwt.read(Signer("rp").assertion()), rp.client)
     page = rp.browser.get(rp.sign_in(rp.ask()["Location"])["Location"])
     assert page.status_code == 200
     rp.browser.get(f"/oauth/logo/{rp.client.client_id}")
@@ -97,17 +103,18 @@ def test_no_url_of_a_client_reaches_this_machine(
 def test_every_caller_of_the_fetch_is_tried() -> None:
     """Whoever adds one adds it to live()."""
 
-    def callers(*names: str) -> set[str]:
+    def files_with(kinds: type[ast.AST], *names: str) -> set[str]:
         return {
             str(path.relative_to(ROOT / "oauth_service"))
             for path in (ROOT / "oauth_service").glob("**/*.py")
             for node in ast.walk(ast.parse(path.read_text()))
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in names
+            if isinstance(node, kinds) and ast.unparse(node.func if isinstance(node, ast.Call) else node) in names
         }
 
-    assert callers("fetch", "fetch.fetch") == CALLERS
-    reading = ("read", "read_later", "refresh_later")
-    assert callers(*(f"documents.{name}" for name in reading)) == READERS
+    assert files_with(ast.Call, "fetch", "fetch.fetch") == CALLERS
+    reading = ("read", "read_again", "read_later", "refresh_later")
+    # Not only calls: a function may be given another name first.
+    assert files_with(ast.Attribute, *(f"documents.{name}" for name in reading)) == READERS
     assert {each.name for each in URLS} >= FETCHED
 
 

@@ -11,7 +11,10 @@ from django.test import Client as Browser
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth_service.models import Client, Consent, InitialAccessToken, Registration, purge
+from oauth_service.models import Client, Consent, Document, InitialAccessToken, Registration, purge
+from oauth_service.models.document import key_of
+from oauth_service.models.registration import FETCHED
+from oauth_service.outbound import documents
 from tests.concurrency.threads import together
 from tests.registration.actors import CALLBACK, Software
 from tests.registration.conftest import initial_token
@@ -111,6 +114,54 @@ def test_a_command_sweeps_what_registered_before_it_was_switched_off(software: S
     settings.OAUTH_SERVICE_REGISTRATION = ""
     assert purge.sweep(now=timezone.now()) == 0
     assert purge.sweep(now=timezone.now(), everywhere=True) == 1
+
+
+def test_changes_of_a_registration_count_too(software: Software, settings: Settings) -> None:
+    """Each may have this server fetch something; but of a client that came with an initial access token they do not."""
+    settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 2
+    software.register()
+    assert [software.replace().status_code for _time in range(2)] == [200, 429]
+    partner = Software()
+    partner.register(token=initial_token())
+    assert [partner.replace().status_code for _time in range(4)] == [200] * 4
+
+
+@pytest.mark.usefixtures("openid")
+@pytest.mark.parametrize("how", ["it moves", "it is deleted", "it is swept", "it is refused"])
+def test_what_was_fetched_for_a_client_goes_with_it(
+    software: Software, monkeypatch: pytest.MonkeyPatch, presc_man: Client, how: str
+) -> None:
+    """An hour later at most, unless another client has the same."""
+    now = timezone.now()
+    monkeypatch.setattr(documents, "refresh_later", lambda *_, **__: None)
+    monkeypatch.setattr(
+        documents, "read", lambda *_, **__: b"[]" if how == "it is refused" else b'["%s"]' % CALLBACK.encode()
+    )
+    own = {
+        "logo_uri": "https://app.example/logo",
+        "sector_identifier_uri": "https://app.example/sector",
+        "jwks_uri": "https://app.example/jwks",
+    }
+    shared = "https://shared.example/jwks"
+    Client.objects.filter(pk=presc_man.pk).update(jwks_uri=shared)
+    later, soon = now + timedelta(days=30), now + timedelta(hours=1, minutes=1)
+    for column, url in [*own.items(), ("jwks_uri", shared)]:
+        kind = FETCHED[column]
+        Document.objects.create(key=key_of(kind, url), kind=kind, url=url, fresh_until=now, purge_at=later)
+    if how == "it is refused":
+        assert software.refused(**own).status_code == 400
+        assert Document.objects.get(kind="sector").purge_at < soon
+        return
+    software.register(**own)
+    match how:
+        case "it moves":
+            assert software.replace(jwks_uri=shared).status_code == 200
+        case "it is deleted":
+            software.delete()
+        case _swept:
+            Registration.objects.update(purge_at=now)
+            purge.sweep(now=now)
+    assert {each.url for each in Document.objects.filter(purge_at__lt=soon)} == set(own.values())
 
 
 # -- at the same moment ------------------------------------------------------------------------------------------------
