@@ -71,7 +71,7 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E002-E011, E016-E018, E021-E026, E032, E050: values of the wrong type, or that no deployment may have."""
+    """E002-E011, E016-E018, E021-E026, E032, E050, E051: values of the wrong type, or that no deployment may have."""
     if mistyped := _mistyped():  # the other rules can only compare values of their types
         return [_message("E002", f"{setting.name} must be {_words_for(setting)}.", "") for setting in mistyped]
     if out_of_bounds := [*_faults_of_bounds()]:  # nor can they compare two that are not both within their bounds
@@ -92,6 +92,7 @@ def _faults() -> Iterator[Finding]:
     yield from _faults_of_proxies()
     yield from _faults_of_registration()
     yield from _faults_of_keys()
+    yield from _faults_of_remote_issuers()
 
 
 def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
@@ -101,7 +102,8 @@ def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 def check_deployment(app_configs: Apps, **_: Any) -> list[CheckMessage]:
     """E019, W001-W005, W007-W009, W015, W016, W040: what a server on the open network needs besides."""
-    return [] if _mistyped() else [_message(*finding) for finding in _wants_of_deployment()]
+    skipped = _mistyped() or is_resource_server_alone()
+    return [] if skipped else [_message(*finding) for finding in _wants_of_deployment()]
 
 
 def _faults_of_bounds() -> Iterator[Finding]:
@@ -260,6 +262,36 @@ def _faults_of_keys() -> Iterator[Finding]:
             yield "E022", f"{conf.SIGNER.name}: {fault}.", "docs/keys.md says what it must have."
 
 
+REMOTE_OPTIONS = ("jwks_uri", "client_id", "client_secret", "introspection_endpoint", "user")
+
+
+def _faults_of_remote_issuers() -> Iterator[Finding]:
+    name, issuers = conf.REMOTE_ISSUERS.name, conf.REMOTE_ISSUERS()
+    if issuers and not key_sets.is_available():
+        yield "E051", f"{name} is set, but its tokens cannot be verified.", "Install the extra `oidc` of this package."
+    if sum("client_id" in options for options in issuers.values()) > 1:
+        yield (
+            "E051",
+            f"{name}: more than one issuer is to be asked by introspection.",
+            "A token that is no JWT does not say whose it is, and must not be told to the others.",
+        )
+    for issuer, options in issuers.items():
+        if fault := _fault_of_issuer(issuer) if issuer else "is empty":
+            yield "E051", f"{name}: {issuer!r} {fault} (RFC 8414 section 2).", ""
+        if issuer and issuer == conf.ISSUER():
+            yield "E051", f"{name}: {issuer} is this server.", "Its tokens are good without that."
+        if unknown := sorted(options.keys() - set(REMOTE_OPTIONS)):
+            yield (
+                "E051",
+                f"{name}: {issuer} has no option {', '.join(unknown)}.",
+                f"Choose of {', '.join(REMOTE_OPTIONS)}.",
+            )
+        if ("client_id" in options) != ("client_secret" in options) or not all(options.values()):
+            yield "E051", f"{name}: {issuer} has an empty option, or one of client_id and client_secret alone.", ""
+        if (user := options.get("user")) and (fault := _fault_of_function(user)):
+            yield "E051", f"{name}: {issuer}: {fault}.", ""
+
+
 def _faults_of_proxies() -> Iterator[Finding]:
     try:
         conf.trusted_proxies()
@@ -293,7 +325,18 @@ def _faults_of_throttle_cache() -> Iterator[Finding]:
             )
 
 
+def is_resource_server_alone() -> bool:
+    """Whether this project guards APIs and issues no tokens: it names other issuers, and has no token endpoint."""
+    try:
+        reverse("oauth_service:token")
+    except NoReverseMatch:
+        return not _mistyped() and bool(conf.REMOTE_ISSUERS())
+    return False
+
+
 def _faults_of_surroundings() -> Iterator[Finding]:
+    if is_resource_server_alone():
+        return  # nobody signs in here, and nothing is issued
     installed = [import_string(path) for path in settings.MIDDLEWARE]
     classes = [middleware for middleware in installed if isinstance(middleware, type)]
     for path in MIDDLEWARE:
@@ -515,11 +558,17 @@ def _is_of_kind(value: Any, setting: conf.Setting[Any]) -> bool:
         return True
     if not isinstance(value, setting.kind) or (isinstance(value, bool) and setting.kind is not bool):
         return False
+    if isinstance(value, Mapping) and setting.has_options:
+        return all(isinstance(name, str) and _is_of_texts(options) for name, options in value.items())
     if isinstance(value, Mapping):
         return all(isinstance(name, str) and isinstance(words, (str, Promise)) for name, words in value.items())
     return not isinstance(value, (list, tuple)) or all(
         isinstance(member, str) or (setting.has_pairs and _is_pair(member)) for member in value
     )
+
+
+def _is_of_texts(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(text, str) for pair in value.items() for text in pair)
 
 
 def _is_pair(value: Any) -> bool:
@@ -529,7 +578,7 @@ def _is_pair(value: Any) -> bool:
 def _words_for(setting: conf.Setting[Any]) -> str:
     kind = setting.kind
     if kind is Mapping:
-        return "a dict of str to str"
+        return f"a dict of str to {'dicts of str to str' if setting.has_options else 'str'}"
     if setting.has_pairs:
         return "a list or tuple of str, or of pairs of str"
     if isinstance(kind, tuple):

@@ -45,6 +45,8 @@ class Setting(Generic[T]):
     purpose: str
     has_pairs: bool = False
     """Whether its members may be pairs of texts, too."""
+    has_options: bool = False
+    """Whether its values are dicts of texts themselves."""
     least: timedelta | int | None = None
     most: timedelta | int | None = None
     none: str = ""
@@ -458,6 +460,24 @@ REGISTRATION_MOST_WAITING = Setting(
     least=1,
     most=1_000_000,
     check="E026",
+)
+
+REMOTE_ISSUERS: Setting[Mapping[str, Mapping[str, str]]] = Setting(
+    "OAUTH_SERVICE_REMOTE_ISSUERS",
+    Mapping,
+    {},
+    "Other authorization servers whose access tokens guarded views take, by their issuer identifier: `{}` for JWTs, or "
+    "`client_id` and `client_secret` to ask by introspection. [drf.md](drf.md#an-api-in-another-project) has all options.",
+    has_options=True,
+)
+REMOTE_CACHE = Setting(
+    "OAUTH_SERVICE_REMOTE_CACHE",
+    timedelta,
+    timedelta(seconds=10),
+    "How long a token that another server has called active is not asked about again: so long it stays good here after it was "
+    "revoked there. Zero asks each time.",
+    least=timedelta(0),
+    most=timedelta(minutes=5),
 )
 
 ALL: tuple[Setting[object], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))

@@ -2,6 +2,7 @@
 
 from .clients import authentication, key_sets
 from .guard import failure_counts, throttle
+from .resources import remote
 from .tokens import keys
 from .watch import audit
 
@@ -21,3 +22,4 @@ def forget_everything() -> None:
     throttle.calm_down()
     keys.forget()
     key_sets.forget()
+    remote.forget()

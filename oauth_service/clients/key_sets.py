@@ -48,6 +48,10 @@ def is_available() -> bool:
 _is_available: bool | None = None
 
 
+class KeysUnavailable(InvalidJWT):
+    """Nothing is wrong with the JWT: the key set cannot be fetched, and there is no usable copy."""
+
+
 def verify_signature(jwt: UnverifiedJWT, signer: HasKeys) -> None:
     """
     Hold the signature of a JWT against the keys of whoever must have signed it. Its algorithm was judged before.
@@ -62,7 +66,7 @@ def verify_signature(jwt: UnverifiedJWT, signer: HasKeys) -> None:
             candidates = _keys_at(signer.jwks_uri, again=False).candidates(jwt)
             candidates = candidates or _keys_at(signer.jwks_uri, again=True).candidates(jwt)
     except documents.DocumentUnavailable as fault:
-        raise InvalidJWT(f"the key set cannot be had: {fault.detail}") from None
+        raise KeysUnavailable(f"the key set cannot be had: {fault.detail}") from None
     except ValueError as fault:
         raise InvalidJWT(f"the key set cannot be used: {fault}") from None
     if not candidates:

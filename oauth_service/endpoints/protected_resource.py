@@ -3,7 +3,7 @@
 from .. import conf
 from ..models import Resource
 from ..protocol import protected_resource as rules
-from ..resources.requirement import scopes_asked_at
+from ..resources.requirement import resources_asked, scopes_asked_at
 from ..web.programs import ProgramResponse, program_endpoint
 from ..web.requests import ProgramRequest
 
@@ -21,13 +21,19 @@ def protected_resource(request: ProgramRequest, resource_path: str = "") -> Prog
     wanted = rules.identifiers_at(scheme=request.scheme, host=host, path=resource_path, query=query)
     if not resource_path and rules.metadata_url(own := conf.RESOURCE()).split("/")[2:3] == [host]:
         wanted = (*wanted, own)
-    found = Resource.objects.active(wanted)
-    if found is None:
+    others = tuple(conf.REMOTE_ISSUERS())
+    if found := Resource.objects.active(wanted):
+        identifier, issuers = found.identifier, (conf.issuer_of(request), *others)
+        name, scopes = found.name, tuple(found.words)
+    elif others and (named := [each for each in wanted if each in {conf.RESOURCE(), *resources_asked()} - {""}]):
+        # An API whose tokens others issue is registered there.
+        identifier, issuers, name, scopes = named[0], others, "", ()
+    else:
         return ProgramResponse(404)
     document = rules.document(
-        resource=found.identifier,
-        authorization_servers=[conf.issuer_of(request)],
-        scopes=dict.fromkeys([*found.words, *scopes_asked_at(found.identifier)]),
-        name=found.name,
+        resource=identifier,
+        authorization_servers=issuers,
+        scopes=dict.fromkeys([*scopes, *scopes_asked_at(identifier)]),
+        name=name,
     )
     return ProgramResponse.of(document, headers=(("Cache-Control", "public, max-age=300"),))

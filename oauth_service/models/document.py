@@ -16,6 +16,7 @@ class Kind(models.TextChoices):
     LOGO = "logo", _("Logo")
     SECTOR = "sector", _("Sector identifier")
     KEYS = "keys", _("Key set")
+    METADATA = "metadata", _("Metadata")
 
 
 class DocumentManager(PrimaryManager["Document"]):

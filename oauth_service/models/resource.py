@@ -96,8 +96,9 @@ class ResourceManager(PrimaryManager["Resource"]):
         return tuple(found[identifier] for identifier in identifiers if identifier in found)
 
     def active(self, identifiers: Sequence[str]) -> ResourceRow | None:
-        """The first of these that is registered and active, in one statement."""
-        found = {each.identifier: each for each in self.filter(identifier__in=identifiers, is_active=True)}
+        """The first of these that is registered and active, in one statement; texts that identify nothing are left out."""
+        possible = [each for each in identifiers if not resource_indicators.fault_of(each)]
+        found = {each.identifier: each for each in self.filter(identifier__in=possible, is_active=True)}
         return next((found[each].row() for each in identifiers if each in found), None)
 
     def longest_jwt_lifetime(self) -> timedelta:

@@ -21,10 +21,9 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.utils import timezone
 
-from ..tokens.access_token import Bearer
 from ..web.programs import ProgramResponse
 from ..web.requests import ProgramRequest
-from .requirement import Requirement, Scopes, admit, refusal, scopes_of
+from .requirement import AnyBearer, Requirement, Scopes, admit, refusal, scopes_of
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -60,7 +59,7 @@ class Protect:
             await self.app(scope, receive, send)
             return
         found = await sync_to_async(self._admit)(scope)
-        if isinstance(found, Bearer):
+        if not isinstance(found, ProgramResponse):
             user = found.user or AnonymousUser()
             await self.app({**scope, "bearer": found, "user": user}, receive, send)
         elif scope["type"] == "websocket":
@@ -69,7 +68,7 @@ class Protect:
         else:
             await _send(found, send)
 
-    def _admit(self, scope: Scope) -> Bearer | ProgramResponse:
+    def _admit(self, scope: Scope) -> "AnyBearer | ProgramResponse":
         _give_back_connections()
         # A WebSocket begins as a GET (RFC 6455 section 4.1).
         request = ASGIRequest({**scope, "method": scope.get("method", "GET")}, None)  # type: ignore[arg-type]

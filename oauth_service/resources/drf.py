@@ -26,13 +26,12 @@ from rest_framework.permissions import BasePermission
 
 from ..protocol import bearer as bearers
 from ..protocol.errors import BearerError, MissingToken
-from ..tokens.access_token import Bearer
 from ..web.programs import REALM, ProgramResponse
 from ..web.reports import seal
 from ..web.requests import ProgramRequest
 from .caching import keep_private
 from .protect import let_in
-from .requirement import MethodNotAllowed, Requirement, admit_any, hold, refusal, refuse_others
+from .requirement import AnyBearer, MethodNotAllowed, Requirement, admit_any, hold, is_bearer, refusal, refuse_others
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -70,7 +69,7 @@ class OAuth2Authentication(BaseAuthentication):
     resource than the view's, is refused. A client's own token has an AnonymousUser, and so is refused by IsAuthenticated.
     """
 
-    def authenticate(self, request: "Request") -> tuple[Any, Bearer] | None:
+    def authenticate(self, request: "Request") -> tuple[Any, AnyBearer] | None:
         """
         The user and the token of a request; None if it has no token.
 
@@ -117,7 +116,7 @@ class TokenHasScope(BasePermission):
         wanted = _requirement_of(view)
         found: object = request.auth
         try:
-            if not isinstance(found, Bearer):
+            if not is_bearer(found):
                 if request.user.is_authenticated:
                     return False
                 raise MissingToken("an access token is required")

@@ -8,8 +8,6 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.http import HttpRequest
 
-from ..tokens.access_token import Bearer
-
 View = Callable[..., Any]
 
 # Operations of django-ninja that a guard is around, by the name of their function, for a system check.
@@ -19,7 +17,7 @@ guarded_operations: set[str] = set()
 _CONTRIBUTIONS = "_ninja_contribute_to_operation"
 
 
-def tell_rest_framework(request: HttpRequest, user: AbstractBaseUser | AnonymousUser, bearer: Bearer) -> None:
+def tell_rest_framework(request: HttpRequest, user: AbstractBaseUser | AnonymousUser, bearer: object) -> None:
     """
     Let a view of Django REST framework find the token's user in `request.user`, and the Bearer in `request.auth`.
 

@@ -21,13 +21,12 @@ from ninja.errors import HttpError
 from ninja.security.http import HttpAuthBase
 
 from ..protocol.errors import BearerError
-from ..tokens.access_token import Bearer
 from ..web.programs import ProgramResponse
 from ..web.reports import seal
 from ..web.requests import ProgramRequest
 from .caching import keep_private
 from .protect import let_in
-from .requirement import MethodNotAllowed, Requirement, Scopes, admit, refusal, scopes_of
+from .requirement import AnyBearer, MethodNotAllowed, Requirement, Scopes, admit, is_bearer, refusal, scopes_of
 
 API = TypeVar("API", bound=NinjaAPI)
 
@@ -84,7 +83,7 @@ class OAuth2(HttpAuthBase):
             return self.admit(request)
         return sync_to_async(self.admit)(request)
 
-    def admit(self, request: HttpRequest) -> Bearer:
+    def admit(self, request: HttpRequest) -> AnyBearer:
         """
         Put the token's owner onto a request.
 
@@ -115,7 +114,7 @@ def answer_refusals(api: API) -> API:
 
     def make_private(request: HttpRequest) -> HttpResponse:
         response = make(request)
-        if isinstance(getattr(request, "auth", None), Bearer):
+        if is_bearer(getattr(request, "auth", None)):
             keep_private(response)
         return response
 

@@ -12,7 +12,7 @@ A view serves people's tokens. One that serves clients without a person, too, sa
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.contrib.auth.decorators import login_not_required
@@ -28,14 +28,14 @@ from ..web.reports import seal
 from ..web.requests import ProgramRequest
 from .caching import guard_caches_behind, keep_private
 from .frameworks import guard_operation, tell_rest_framework
-from .requirement import MethodNotAllowed, Requirement, Scopes, admit, refusal, scopes_of
+from .requirement import AnyBearer, MethodNotAllowed, Requirement, Scopes, admit, refusal, scopes_of
 
 # On a request: which guard has let it pass.
 _ADMISSION = "_oauth_service_admission"
 
 
 class ProtectedRequest(HttpRequest):
-    """The request that a protected view gets."""
+    """The request that a protected view gets. With OAUTH_SERVICE_REMOTE_ISSUERS its bearer may be a RemoteBearer."""
 
     bearer: Bearer
 
@@ -159,9 +159,9 @@ def _admit(request: HttpRequest, wanted: Requirement) -> HttpResponse | None:
     return None
 
 
-def let_in(request: HttpRequest, found: Bearer) -> None:
+def let_in(request: HttpRequest, found: AnyBearer) -> None:
     """Put the token and its owner onto a request, for whatever kind of view comes behind."""
-    cast("ProtectedRequest", request).bearer = found
+    request.bearer = found  # type: ignore[attr-defined]
     user = found.user or AnonymousUser()
     request.user = user  # type: ignore[assignment]
 

@@ -10,13 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ImproperlyConfigured
 
 from .. import conf
 from ..protocol import bearer, protected_resource, resource_indicators, scope, step_up
-from ..protocol.errors import BearerError, InsufficientScope, InvalidRequest, InvalidToken, MalformedBearer
+from ..protocol.errors import (
+    BearerError,
+    InsufficientScope,
+    InvalidRequest,
+    InvalidToken,
+    MalformedBearer,
+    TemporarilyUnavailable,
+)
 from ..protocol.secret import Secret
 from ..tokens import access_token
 from ..tokens.access_token import Bearer
@@ -24,6 +32,10 @@ from ..tokens.resources import still_open
 from ..web.programs import NO_STORE, NOT_SNIFFED, ProgramResponse, fail_in_json, refuse_in_json
 from ..web.requests import ProgramRequest, query_parameters
 
+if TYPE_CHECKING:
+    from .remote import RemoteBearer
+
+AnyBearer: TypeAlias = "Bearer | RemoteBearer"
 Scopes = str | Iterable[str]
 EVERY_METHOD = ""
 
@@ -166,7 +178,16 @@ def resources_asked() -> frozenset[str]:
     return frozenset(_asked) - {""}
 
 
-def admit(request: ProgramRequest, wanted: Requirement, *, now: datetime) -> Bearer:
+def is_bearer(found: object) -> "TypeGuard[AnyBearer]":
+    """Tell whether this is what stands for a good token."""
+    if isinstance(found, Bearer) or not conf.REMOTE_ISSUERS():
+        return isinstance(found, Bearer)
+    from .remote import RemoteBearer
+
+    return isinstance(found, RemoteBearer)
+
+
+def admit(request: ProgramRequest, wanted: Requirement, *, now: datetime) -> AnyBearer:
     """
     Verify the access token of a request, and hold it against what the API asks for.
 
@@ -179,19 +200,26 @@ def admit(request: ProgramRequest, wanted: Requirement, *, now: datetime) -> Bea
     return found
 
 
-def admit_any(request: ProgramRequest, wanted: Requirement, *, now: datetime) -> Bearer:
+def admit_any(request: ProgramRequest, wanted: Requirement, *, now: datetime) -> AnyBearer:
     """
     Verify the access token of a request, and that it is for this API, whatever its scope and user.
 
     Raises:
         MissingToken, MalformedBearer, InvalidToken: as their names say.
+        TemporarilyUnavailable: another issuer's, which cannot be asked at the moment.
     """
-    found = bearer_of(request, now=now)
+    if not conf.REMOTE_ISSUERS():
+        found: AnyBearer = bearer_of(request, now=now)
+        refuse_others(found, wanted.resource)
+        return found
+    from . import remote  # who trusts no other issuers never comes here
+
+    found = remote.verify(token_of(request), issuer=conf.issuer_of(request), now=now)
     refuse_others(found, wanted.resource)
-    return found
+    return found if isinstance(found, Bearer) else remote.with_user(found)
 
 
-def hold(found: Bearer, wanted: Requirement, method: str, *, now: datetime) -> None:
+def hold(found: AnyBearer, wanted: Requirement, method: str, *, now: datetime) -> None:
     """
     Hold a good token, which is for this API, against what else the API asks for.
 
@@ -202,7 +230,7 @@ def hold(found: Bearer, wanted: Requirement, method: str, *, now: datetime) -> N
     """
     asked = wanted.scope_of(method)
     if not wanted.allow_clients:
-        user_of(found, *asked)
+        refuse_nobody(found, *asked)
     refuse_less(found, *asked)
     if wanted.asks_for_sign_in:
         refuse_weaker(found, wanted, now=now)
@@ -219,6 +247,8 @@ def refusal(request: ProgramRequest, wanted: Requirement, why: Exception) -> Pro
         answer = ProgramResponse(405, headers=(("Allow", ", ".join(why.allowed)),))
     elif isinstance(why, BearerError):
         answer = refuse_in_json(request.path, why, challenge=wanted.challenge(why, request.method))
+    elif isinstance(why, TemporarilyUnavailable):
+        answer = refuse_in_json(request.path, why)
     else:
         answer = fail_in_json(request.path, why)
     return ProgramResponse(answer.status, answer.body, (*answer.headers, NOT_SNIFFED, *NO_STORE))
@@ -226,20 +256,29 @@ def refusal(request: ProgramRequest, wanted: Requirement, why: Exception) -> Pro
 
 def bearer_of(request: ProgramRequest, *, now: datetime) -> Bearer:
     """
-    Verify the access token of a request: one statement.
+    Verify the access token of a request, which this server has issued: one statement.
 
     Raises:
         MissingToken, MalformedBearer, InvalidToken: as their names say (RFC 6750 section 3.1).
+    """
+    return access_token.verify(token_of(request), issuer=conf.issuer_of(request), now=now)
+
+
+def token_of(request: ProgramRequest) -> Secret:
+    """
+    The access token of a request.
+
+    Raises:
+        MissingToken, MalformedBearer: as their names say (RFC 6750 section 3.1).
     """
     try:
         query = frozenset(query_parameters(request)) if request.query_string else frozenset[str]()
     except InvalidRequest as cause:
         raise MalformedBearer(cause.description) from cause
-    text = Secret(bearer.token_of(request.authorization, query=query))
-    return access_token.verify(text, issuer=conf.issuer_of(request), now=now)
+    return Secret(bearer.token_of(request.authorization, query=query))
 
 
-def refuse_less(bearer: Bearer, *required_scope: str) -> None:
+def refuse_less(bearer: AnyBearer, *required_scope: str) -> None:
     """
     Hold a token's scope against what a resource asks for.
 
@@ -253,7 +292,7 @@ def refuse_less(bearer: Bearer, *required_scope: str) -> None:
         )
 
 
-def refuse_others(bearer: Bearer, resource: str = "") -> None:
+def refuse_others(bearer: AnyBearer, resource: str = "") -> None:
     """
     Hold a token's audience against the resource that is asked (RFC 8707 section 3).
 
@@ -271,14 +310,15 @@ def refuse_others(bearer: Bearer, resource: str = "") -> None:
             "the access token is for another resource",
             detail=f"{bearer.source}: for {sorted(bearer.audience) or 'no resource in particular'}, not {wanted}",
         )
-    if bearer.audience and not still_open((wanted,), bearer.client):
+    # Whom another issuer lets ask for it is for that issuer to say.
+    if isinstance(bearer, Bearer) and bearer.audience and not still_open((wanted,), bearer.client):
         raise InvalidToken(
             "the access token is not valid",
             detail=f"{bearer.source}: {wanted} is gone, switched off, or not for the client any more",
         )
 
 
-def refuse_weaker(bearer: Bearer, wanted: Requirement, *, now: datetime) -> None:
+def refuse_weaker(bearer: AnyBearer, wanted: Requirement, *, now: datetime) -> None:
     """
     Hold the sign-in that a token came from against what a resource asks for (RFC 9470 section 3).
 
@@ -286,7 +326,7 @@ def refuse_weaker(bearer: Bearer, wanted: Requirement, *, now: datetime) -> None
         InsufficientUserAuthentication: not strong enough, not recent enough, or nothing is known of it.
     """
     step_up.check(
-        bearer.openid.event if bearer.openid else None,
+        bearer.event,
         acr=wanted.acr,
         max_age=wanted.max_age,
         source=bearer.source,
@@ -294,23 +334,33 @@ def refuse_weaker(bearer: Bearer, wanted: Requirement, *, now: datetime) -> None
     )
 
 
-def user_of(bearer: Bearer, *required_scope: str) -> AbstractBaseUser:
+def refuse_nobody(bearer: AnyBearer, *required_scope: str) -> None:
     """
-    The user of a token.
+    Refuse a client's own token, which stands for nobody.
 
     Args:
         required_scope: of a token that would do, for the challenge.
 
     Raises:
-        InsufficientScope: it is a client's own, and stands for nobody.
+        InsufficientScope: it is one.
     """
-    if bearer.user is None:
+    if not bearer.is_of_person:
         raise InsufficientScope(
             "the access token stands for no user, and this needs one",
             scope=" ".join(required_scope),
             detail=f"{bearer.source}: its own token",
         )
-    return bearer.user
+
+
+def user_of(bearer: Bearer, *required_scope: str) -> AbstractBaseUser:
+    """
+    The user of a token of this server; the arguments are those of refuse_nobody().
+
+    Raises:
+        InsufficientScope: it is a client's own, and stands for nobody.
+    """
+    refuse_nobody(bearer, *required_scope)
+    return cast("AbstractBaseUser", bearer.user)
 
 
 @cache  # as many as a project writes down, however often a view is made anew

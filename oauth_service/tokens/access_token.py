@@ -11,7 +11,7 @@ from ..models import Client, ClientRow, Grant, TokenGrant
 from ..protocol import lifecycle, sealed
 from ..protocol import scope as scopes
 from ..protocol.errors import InvalidToken
-from ..protocol.openid import Context
+from ..protocol.openid import AuthenticationEvent, Context
 from ..protocol.sealed import AccessToken, Actor, Unverified
 from ..protocol.secret import Secret
 from . import issue
@@ -51,6 +51,16 @@ class Bearer:
     def actor(self) -> Actor | None:
         """Who acts for the person now; None if it is the app that they allowed, or a service that may pass for them."""
         return self.act[0] if self.act else None
+
+    @property
+    def is_of_person(self) -> bool:
+        """Whether it stands for a user; a client's own does not."""
+        return self.user is not None
+
+    @property
+    def event(self) -> AuthenticationEvent | None:
+        """How the person signed in; None if nothing is known of it."""
+        return self.openid.event if self.openid else None
 
     @property
     def source(self) -> str:

@@ -88,6 +88,9 @@ Errors:
 - `oauth_service.E034`: a function for token exchange that cannot be imported or called. Until it is right nothing is exchanged.
 - `oauth_service.E050`: scopes that imply themselves, a name that is no scope, or `openid` or `offline_access`, which neither
   imply nor are implied. Nobody could tell what a person allows: mend what the message names.
+- `oauth_service.E051`: an issuer of `OAUTH_SERVICE_REMOTE_ISSUERS` that is none, is this server, has an option that there is not
+  or half of a pair, a second one that is asked by introspection, or the extra `oidc` is missing. Its tokens would open nothing,
+  or be told to somebody else: mend what the message names.
 
 Warnings; all but W006, W010 to W014, W030 and W050 to W052 are of production:
 
@@ -155,6 +158,8 @@ def page() -> str:
 
 
 def _type(setting: "Setting[object]") -> str:
+    if setting.has_options:
+        return "`dict` of `str` to `dict`"
     if not isinstance(setting.kind, tuple):
         return TYPES[setting.kind]
     members = "`str` or pairs of `str`" if setting.has_pairs else "`str`"

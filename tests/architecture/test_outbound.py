@@ -29,6 +29,7 @@ CONNECTING = {
 }
 ALLOWED = {
     "outbound/fetch.py": {"httpcore", "socket"},
+    "resources/ninja.py": {"asyncio"},  # whether it is called from a loop that runs
     "wsgi.py": {"http.client"},  # the names of status codes
     "watch/doctor/survey.py": {"http.client"},  # the operator names the address on the command line
 }

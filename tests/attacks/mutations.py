@@ -1094,4 +1094,47 @@ MUTATIONS: tuple[Mutation, ...] = (
         "audience=(),",
         _JWT_TOKENS + "test_nothing_else_is_an_access_token",
     ),
+    # -- APIs ----------------------------------------------------------------------------------------------------------
+    Mutation(
+        "a method that somebody forgot is open to every token",
+        "resources/requirement.py",
+        "        raise MethodNotAllowed(self.methods)",
+        "        return ()",
+        "test_protect_by_method.py::test_each_method_needs_its_own",
+    ),
+    Mutation(
+        "a sign-in that nothing is known of passes for a strong one",
+        "protocol/step_up.py",
+        'fault = "nothing is known of the sign-in"',
+        "return",
+        "specs/test_rfc9470.py::test_of_a_plain_token_nothing_is_known",
+    ),
+    Mutation(
+        "a refresh makes a sign-in more recent",
+        "protocol/step_up.py",
+        "elif max_age is not None and not _is_recent(event.auth_time, max_age, now=int(now.timestamp())):",
+        "elif False:",
+        "specs/test_rfc9470.py::test_a_refresh_makes_no_sign_in_more_recent",
+    ),
+    Mutation(
+        "an ID token of another server opens an API",
+        "protocol/remote_token.py",
+        "jwt.check_typ(token, (jwt_access_token.TYP,), may_be_absent=False)",
+        "pass",
+        "resources/test_remote.py::test_an_id_token_opens_nothing",
+    ),
+    Mutation(
+        "a token that is bound to a key opens an API without it",
+        "protocol/remote_token.py",
+        'if "cnf" in claims:',
+        "if False:",
+        "protocol/test_remote_token.py::test_an_answer_of_introspection_is_good_or_not",
+    ),
+    Mutation(
+        "a revoked token is taken for as long as its answer is kept, which is for ever",
+        "resources/remote.py",
+        "if found is None or time.monotonic() >= found[0] or found[1].expires_at <= now:",
+        "if found is None:",
+        "resources/test_remote.py::test_a_revocation_is_known_when_the_answer_is_too_old",
+    ),
 )

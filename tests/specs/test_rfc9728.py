@@ -152,7 +152,7 @@ def test_the_root_form_is_the_default_api_if_the_host_has_none(api: Resource, se
 
 
 @clause("RFC 9728", "3.2")
-@pytest.mark.parametrize("path", ["", "/notes", "/notes/", "/secret", "/notes%00"])
+@pytest.mark.parametrize("path", ["", "/notes", "/notes/", "/secret", "/notes%00", "/%FF", "/" + "x" * 300])
 def test_a_project_without_resources_has_none(path: str) -> None:
     """What is not used is absent."""
     assert ask(path).status_code == 404
