@@ -165,6 +165,7 @@ def messages() -> Iterator[Callable[[], Message]]:
         "/token/", {"grant_type": "refresh_token", "refresh_token": new_tokens()[1], **IN_BODY}, json=True
     )
     yield lambda: program("/oauth/revoke/", {"token": new_tokens()[1], **IN_BODY})
+    yield lambda: program("/oauth/revoke/", {"token": new_tokens()[1], **MACS.proof()})
     yield lambda: program("/token/", {"grant_type": "authorization_code", "code": new_code(), "client_id": USERNAME})
     yield lambda: bearer("GET", "/userinfo/")
     if not WITH_HOOK:  # a URL of the host's own
@@ -187,7 +188,7 @@ def program(path: str, form: dict[str, str], *, basic: bool = False, json: bool 
     """A request of a client."""
     proof = "Basic " + base64.b64encode(f"app:{SECRET}".encode()).decode()
     message = Message("POST", path, form, as_json=json, authorization=proof if basic else "")
-    message.secrets = {SECRET, USERNAME, *proof.split()[1:]} | {form[name] for name in SECRET_NAMES & form.keys()}
+    message.secrets = {SECRET, MADE, USERNAME, *proof.split()[1:]} | {form[name] for name in SECRET_NAMES & form.keys()}
     return message
 
 
@@ -299,10 +300,19 @@ def leaks_of(message: Message, tracer: Tracer, place: str) -> Iterator[tuple[str
 
 
 def kept() -> set[str]:
-    """What the rows hold that opens something."""
-    hashes = {User.objects.get().password, Client.objects.get().secret_hash}
-    rows = [bytes(row.secret) for row in [*Grant.objects.all(), *AuthorizationCode.objects.all()]]
-    return hashes | {spelt for row in rows for spelt in (row.hex(), base64.b64encode(row).decode(), str(row)[2:-1])}
+    """What the rows hold that opens something: every secret column there is."""
+    columns = [
+        (model, field.name)
+        for model in apps.get_app_config("oauth_service").get_models()
+        for field in model._meta.concrete_fields
+        if isinstance(field, SecretColumn)
+    ]
+    values = [
+        value for model, name in columns for value in model._default_manager.values_list(name, flat=True) if value
+    ]
+    texts = {value for value in values if isinstance(value, str)} | {User.objects.get().password}
+    rows = [bytes(value) for value in values if not isinstance(value, str)]
+    return texts | {spelt for row in rows for spelt in (row.hex(), base64.b64encode(row).decode(), str(row)[2:-1])}
 
 
 def new_code() -> str:
@@ -367,6 +377,7 @@ if __name__ == "__main__":
         before_send_transaction=cast("Any", reports.before_send if WITH_HOOK else None),
     )
     django.setup()
+    from django.apps import apps
     from django.contrib.auth.models import User
     from django.contrib.sessions.models import Session
     from django.core import mail
@@ -380,12 +391,14 @@ if __name__ == "__main__":
 
     from oauth_service import conf, urls
     from oauth_service.clients import authentication
-    from oauth_service.models import AuthorizationCode, Client, Consent, Grant
+    from oauth_service.models import AuthorizationCode, Client, Consent, Grant, Once
+    from oauth_service.models.secret_columns import SecretColumn
     from oauth_service.protocol import client_authentication
     from oauth_service.protocol.parameters import NEVER_IN_A_QUERY as SECRET_NAMES
     from oauth_service.protocol.pkce import challenge_of
     from oauth_service.tokens import issue
     from oauth_service.watch import audit
+    from tests.assertions import Signer
 
     call_command("migrate", verbosity=0)
     mail.outbox = []
@@ -408,6 +421,8 @@ if __name__ == "__main__":
     CLIENT = Client(client_id="app", name="App", redirect_uris=REDIRECT_URI)
     CLIENT.choose_secret(SECRET)
     CLIENT.save()
+    BY_MACS = Client(client_id="macs", name="Macs", redirect_uris=REDIRECT_URI)
+    MACS = Signer.by_secret(BY_MACS)
     IN_BODY = {"client_id": "app", "client_secret": SECRET}
     REST = {"redirect_uri": REDIRECT_URI, "code_verifier": VERIFIER}
     REQUEST = {
@@ -423,4 +438,5 @@ if __name__ == "__main__":
     )
     APPLICATION: Any = get_wsgi_application()
     leaks = [[*each] for each in try_all(around if WITH_HOOK else inside)]
+    assert Once.objects.exists(), "no assertion was taken: nothing was seen of what comes after"
     print(json.dumps({"leaks": leaks, "counts": counts}))  # noqa: T201
