@@ -49,6 +49,8 @@ _JWT_BEARER = "jwt_bearer/test_states.py::"
 _RESOURCES = "grant_types/test_resources.py::"
 _RESOURCE = "specs/test_rfc8707.py::"
 _OWN_TOKENS = "grant_types/test_client_credentials.py::"
+_GLOBAL = "specs/test_global_token_revocation.py::"
+_EXCHANGED_JWTS = "openid/test_exchanged_jwts.py::"
 _INTROSPECTION = "endpoints/test_introspect.py::"
 _JWT_TOKENS = "openid/test_jwt_access_tokens.py::"
 
@@ -564,11 +566,18 @@ MUTATIONS: tuple[Mutation, ...] = (
         _INTROSPECTION + "test_an_api_hears_of_no_other_token",
     ),
     Mutation(
-        "an API hears about refresh tokens, or about those that were rotated",
+        "an API hears about refresh tokens that are for another",
         "tokens/introspection.py",
-        "if client.pk != asker.pk or token.generation != grant.generation or ",
+        "return audience if may_ask else None",
+        "return audience",
+        _INTROSPECTION + "test_an_api_hears_of_no_refresh_token_for_others",
+    ),
+    Mutation(
+        "a refresh token that was rotated is told to be good",
+        "tokens/introspection.py",
+        "if token.generation != grant.generation or ",
         "if ",
-        _INTROSPECTION + "test_an_api_hears_nothing_of_refresh_tokens",
+        _INTROSPECTION + "test_a_refresh_token_that_was_rotated_is_inactive_for_its_api_too",
     ),
     Mutation(
         "whoever knows a public client's name asks about tokens",
@@ -580,7 +589,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "an API hears that a token is active at one that is gone",
         "tokens/introspection.py",
-        "if bearer.audience and not (audience := still_open(audience, bearer.client)):",
+        "if named and not (audience := still_open(audience, client)):",
         "if False:",
         _RESOURCE + "test_introspection_tells_no_resource_that_is_gone",
     ),
@@ -659,9 +668,81 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a device gets a scope that was not shown",
         "authorization/device.py",
-        "scope = scopes.intersection(scope_of(code), scope)",
-        "scope = scope_of(code)",
+        "scope = given.within(scopes.intersection(wanted.scope, scope, implies=conf.implied_scopes()))",
+        "scope = given.within(wanted.scope)",
         _DEVICE_STATES + "test_the_scope_that_is_given_is_the_one_that_was_shown",
+    ),
+    Mutation(
+        "a device gets tokens for an API that was not shown",
+        "authorization/device.py",
+        "rows = tuple(row for row in wanted.resources.rows if row.identifier in resources)",
+        "rows = wanted.resources.rows",
+        _RESOURCE + "test_only_what_was_shown_and_allowed_is_given_to_a_device",
+    ),
+    # -- Global token revocation ---------------------------------------------------------------------------------------
+    Mutation(
+        "any client signs people out everywhere",
+        "endpoints/global_token_revocation.py",
+        "if not client.may_revoke_users:",
+        "if False:",
+        _GLOBAL + "test_a_client_without_the_permission_is_a_403",
+    ),
+    Mutation(
+        "whoever knows a public client's name signs people out everywhere",
+        "endpoints/global_token_revocation.py",
+        "if client.is_public:",
+        "if False:",
+        _GLOBAL + "test_a_public_client_has_no_say",
+    ),
+    Mutation(
+        "a session in another browser goes on after the end of all",
+        "web/ended_sessions.py",
+        " and is_ended(request.session, request.user.pk)",
+        " and False",
+        "revocation/test_sessions.py::test_a_session_ends_wherever_it_is_kept",
+    ),
+    Mutation(
+        "the direct way knows a session that was ended",
+        "wsgi.py",
+        "return None if is_ended else (user, session)",
+        "return (user, session)",
+        "revocation/test_sessions.py::test_the_direct_way_leaves_it_to_django",
+    ),
+    Mutation(
+        "an Allow in flight outlives the end of all",
+        "web/ended_sessions.py",
+        "        raise SessionEnded\n",
+        "        return\n",
+        "concurrency/test_global_revocations.py::test_allow_in_flight_gives_nothing_new",
+    ),
+    Mutation(
+        "an assertion in flight outlives the end of all",
+        "grant_types/jwt_bearer.py",
+        "if ended_at and issued_at <= ended_at.timestamp():",
+        "if False:",
+        "jwt_bearer/test_states.py::test_a_jwt_from_before_a_global_revocation_connects_nobody",
+    ),
+    Mutation(
+        "who shares an address keeps its owner's session alive",
+        "people/global_revocation.py",
+        '.order_by("pk").values_list("pk", flat=True))',
+        '.order_by("-pk").values_list("pk", flat=True)[:1])',
+        "revocation/test_tables.py::test_everybody_with_the_address_is_signed_out",
+    ),
+    # -- Exchanged tokens that are JWTs --------------------------------------------------------------------------------
+    Mutation(
+        "an exchanged JWT outlives the token that it comes from",
+        "tokens/jwt_access_token.py",
+        "parents=named.payload.parents,",
+        "parents=(),",
+        _EXCHANGED_JWTS + "test_it_dies_with_what_it_hangs_on",
+    ),
+    Mutation(
+        "nobody asks whether a service may still act by a JWT",
+        "tokens/jwt_access_token.py",
+        'client_id=claims["client_id"] if named.payload.is_exchanged else "",',
+        'client_id="",',
+        _EXCHANGED_JWTS + "test_it_dies_with_what_it_hangs_on",
     ),
     Mutation(
         "another site's form connects a device",
