@@ -118,11 +118,8 @@ def _step(
             raise UnmetAuthenticationRequirements("the sign-in cannot reach the acr that is essential")
     if "select_account" in asked.prompt and interaction.account != person.id:
         return NextStep.CHOOSE_ACCOUNT
-    if "consent" in asked.prompt or not (
-        person.may_skip
-        and person.consented_scope
-        and scope.covers(person.consented_scope, asked.scope_shown, implies=implies)
-    ):
+    is_covered = scope.covers(person.consented_scope, asked.scope_shown, implies=implies)
+    if "consent" in asked.prompt or not (person.may_skip and person.consented_scope and is_covered):
         return NextStep.ASK
     return NextStep.ANSWER
 

@@ -167,14 +167,14 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "prompt=none gets a code for a client that nobody has allowed",
         "protocol/next_step.py",
-        "person.may_skip and person.consented_scope and scope.covers(person.consented_scope, asked.scope_shown)",
+        "person.may_skip and person.consented_scope and is_covered",
         "True",
         _NEXT_STEP,
     ),
     Mutation(
         "prompt=none gets a wider scope than was allowed",
         "protocol/next_step.py",
-        " and scope.covers(person.consented_scope, asked.scope_shown)",
+        " and is_covered",
         "",
         "attacks/test_consent.py::test_no_prompt_means_no_more_than_was_allowed",
     ),
@@ -503,7 +503,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     # -- Tokens at a resource that they are not for --------------------------------------------------------------------
     Mutation(
         "a token for one API opens another",
-        "resources/protect.py",
+        "resources/requirement.py",
         "if not resource_indicators.is_for(bearer.audience, resource, default=conf.RESOURCE()):",
         "if False:",
         _RESOURCES + "test_a_token_opens_its_own_resource_alone",
@@ -517,8 +517,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "a token opens an API that was switched off, or taken from its client",
-        "resources/protect.py",
-        "if bearer.audience and not still_open((wanted,), bearer.client):",
+        "resources/requirement.py",
+        "if isinstance(bearer, Bearer) and bearer.audience and not still_open((wanted,), bearer.client):",
         "if False:",
         _RESOURCE + "test_what_is_gone_ends_at_once",
     ),
@@ -617,16 +617,16 @@ MUTATIONS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "a client passes for a person where a view expects one",
-        "resources/protect.py",
-        "        if not guard.allow_clients:\n",
-        "        if False:\n",
+        "resources/requirement.py",
+        "    if not wanted.allow_clients:\n",
+        "    if False:\n",
         _OWN_TOKENS + "test_a_view_that_says_nothing_serves_no_clients",
     ),
     Mutation(
         "a scope that was taken from the client is still in its token",
         "tokens/access_token.py",
-        "scope=frozenset(scopes.intersection(token.scope, client.own_scope).split()),",
-        "scope=frozenset(token.scope.split()),",
+        "scope = scopes.intersection(token.scope, client.own_scope, implies=implies)",
+        "scope = token.scope",
         _OWN_TOKENS + "test_what_is_taken_from_the_client_is_lost_to_its_tokens",
     ),
     # -- Devices -------------------------------------------------------------------------------------------------------
