@@ -164,8 +164,9 @@ class ClientAdmin(CountedDeletion):
             secrets = ("secret_hash", "previous_secret_hash")
         # Only what stands in the form: saving it must not undo a rotation of the secret meanwhile.
         obj.save(update_fields=[*form.cleaned_data, *secrets] if change else None)
-        if change and conf.REGISTRATION():
-            Registration.objects.keep(obj.pk)  # what the operator has looked at stays
+        # What the operator has looked at stays.
+        if change and conf.REGISTRATION() and Registration.objects.keep(obj.pk) and not form.changed_data:
+            self.log_change(request, obj, "Kept, though nobody has connected it yet.")
         if "logo_uri" in form.changed_data:
             transaction.on_commit(partial(logo.fetch_soon, obj.logo_uri), using=database.ours())
 

@@ -140,7 +140,12 @@ def _sweep_table(model: type[models.Model], *, now: datetime, batch: int) -> int
 
 
 def _sweep_registrations(*, now: datetime, batch: int) -> int:
-    """Delete clients that have registered themselves, and that nobody has connected in time."""
+    """
+    Delete clients that have registered themselves, and that nobody has connected in time.
+
+    Returns:
+        how many were due; one that somebody has connected while registration was switched off is so no more, and stays.
+    """
 
     def run() -> int:
         due = list(
@@ -156,13 +161,13 @@ def _sweep_registrations(*, now: datetime, batch: int) -> int:
             clients = clients.select_for_update()
         held = set(clients.values_list("pk", flat=True))
         connected = set(Consent.objects.filter(client__in=held).values_list("client_id", flat=True))
-        for pk in connected:  # while registration was switched off
+        for pk in connected:
             Registration.objects.keep(pk, now=now)
         gone = held - connected
         if gone:
             documents = {each for client in Client.objects.filter(pk__in=gone) for each in fetched_for(client)}
             Client.objects.filter(pk__in=gone).delete()
             Registration.objects.release(documents, now=now)
-        return len(gone)
+        return len(held)
 
     return database.run_transaction(run)

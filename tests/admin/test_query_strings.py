@@ -57,11 +57,11 @@ def rows(db: None, alice: User, settings: Settings) -> None:
     keys.sign({}, algorithm="ES256", typ="JWT", now=now - timedelta(hours=1))
     client = Client.objects.create(pk=1_234_567, client_id="app", name="App", redirect_uris="https://app.example/cb")
     Client.objects.rotate_secret(client)
+    later = now + timedelta(days=1)
     token = InitialAccessToken.objects.create(pk=1_234_567, name="Partner", digest="0" * 64, uses_left=1_234)
-    Registration.objects.create(client=client, initial_access_token=token, registered_at=now, purge_at=now)
+    Registration.objects.create(client=client, initial_access_token=token, registered_at=now, purge_at=later)
     user = User.objects.create_user("bob", "bob@example.com", pk=1_234_567)
     consent = Consent.objects.create(user=user, client=client, scope="user", given_at=now)
-    later = now + timedelta(days=1)
     moments = {"created_at": now, "refreshed_at": now, "expires_at": later, "purge_at": later}
     Grant.objects.create(consent=consent, scope="user", **moments)
     values: dict[str, Any] = (

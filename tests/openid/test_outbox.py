@@ -92,6 +92,7 @@ def test_the_thread_sends_what_was_left_and_ends(
 def test_every_row_that_dies_in_its_time_is_swept(provider: Settings) -> None:
     """Whatever has a purge_at: the next table, too."""
     provider.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
+    provider.OAUTH_SERVICE_REGISTRATION = "open"
     mortal = {
         model
         for model in apps.get_app_config("oauth_service").get_models()
