@@ -202,7 +202,7 @@ def _issue(
     made = issue.tokens(
         grant, client, generation=0, scope=scope, ends_at=ends_at, issuer=issuer, now=now, resources=resources
     )
-    response = replace(made, refresh_token=Secret(""))
+    response = replace(made, refresh_token=Secret(""), resource=resources.audience)
     signals.announce(signals.token_issued, **facts, grant_type=DESCRIPTION.name, grant_id=grant.pk)
     return response
 

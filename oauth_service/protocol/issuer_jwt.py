@@ -79,10 +79,10 @@ def check(
         until when its jti has to be remembered, where it is good once.
 
     Raises:
-        InvalidJWT: not for this purpose, algorithm, type or audience, without sub or jti, too old or too long alive, or
+        InvalidJWT: not for this purpose, algorithm, type or audience, without sub, jti or iat, too old or too long alive, or
             restricted in a way that is not honoured here.
 
-    RFC 7523 section 3; draft-ietf-oauth-identity-assertion-authz-grant section 4.4.
+    RFC 7523 section 3; draft-ietf-oauth-identity-assertion-authz-grant-03 sections 3.1 and 4.4.1.
     """
     if purpose not in issuer.purpose_list:
         raise InvalidJWT(f"the issuer {issuer.issuer} is not trusted for {purpose}")
@@ -98,6 +98,8 @@ def check(
     # A subject token may be exchanged more than once, as an access token is used more than once.
     if purpose != "token-exchange" and not 0 < len(assertion.text_of("jti")) <= MOST_CHARACTERS:
         raise InvalidJWT("the JWT has no jti")
+    if purpose == "id-jag" and "iat" not in assertion.claims:
+        raise InvalidJWT("the JWT has no iat")
     if restricted := [claim for claim in _NOT_HONOURED if claim in assertion.claims]:
         raise InvalidJWT(f"the JWT has {', '.join(restricted)}, which is not honoured here")
     return jwt.check_times(assertion, longest=LONGEST_LIFE[purpose], now=now)

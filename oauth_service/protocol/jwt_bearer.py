@@ -9,6 +9,8 @@ from .issuer_jwt import TYPES
 from .jwt import InvalidJWT, UnverifiedJWT
 
 GRANT_TYPE = JWT_BEARER
+ID_JAG_PROFILE = "urn:ietf:params:oauth:grant-profile:id-jag"
+""" "To advertise support" of identity assertions (draft-ietf-oauth-identity-assertion-authz-grant-03 section 7.2)."""
 _NOT_HONOURED = ("act", "aud_tenant", "tenant")
 """Claims that restrict whom, or what, a grant is for in a way that nothing here enforces: to ignore them would widen it."""
 
@@ -17,7 +19,7 @@ def purpose_of(assertion: UnverifiedJWT) -> str:
     """
     What an assertion is meant as, by its typ: "id-jag" or "jwt-bearer".
 
-    draft-ietf-oauth-identity-assertion-authz-grant section 4.4: an identity assertion says that it is one.
+    draft-ietf-oauth-identity-assertion-authz-grant-03 section 4.4.1: an identity assertion says that it is one.
     """
     try:
         jwt.check_typ(assertion, TYPES["id-jag"], may_be_absent=False)

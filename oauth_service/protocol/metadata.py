@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from . import authorization_request, client_assertion, client_authentication, introspection, pkce, reply_to
+from . import authorization_request, client_assertion, client_authentication, introspection, jwt_bearer, pkce, reply_to
 
 
 def document(
@@ -33,6 +33,10 @@ def document(
         signed = {
             f"{endpoint}_endpoint_auth_signing_alg_values_supported": algorithms for endpoint in ("token", "revocation")
         }
+    grant_types = list(grant_types)
+    if jwt_bearer.GRANT_TYPE in grant_types:
+        # Which issuers are trusted is not for everybody to read (section 8.4 of the draft).
+        signed["authorization_grant_profiles_supported"] = [jwt_bearer.ID_JAG_PROFILE]
     of_devices = {"device_authorization_endpoint": device_authorization_endpoint}
     return (of_devices if device_authorization_endpoint else {}) | {
         "issuer": issuer,
@@ -43,7 +47,7 @@ def document(
         "scopes_supported": list(scopes),
         "response_types_supported": list(authorization_request.RESPONSE_TYPES),
         "response_modes_supported": list(reply_to.RESPONSE_MODES),
-        "grant_types_supported": list(grant_types),
+        "grant_types_supported": grant_types,
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,
         **signed,

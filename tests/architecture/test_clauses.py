@@ -38,7 +38,7 @@ LISTED = (
     "RFC 9728",
     "OpenID Connect Core",
     "OpenID Connect Registration",
-    "Identity Assertion Authorization Grant",
+    "Identity Assertion JWT Authorization Grant",
     "Global Token Revocation",
 )
 FILES = sorted(path for path in SPECS.glob("test_*.py") if path.stem not in OURS)

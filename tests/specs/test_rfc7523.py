@@ -331,11 +331,11 @@ def test_a_payload_that_two_readers_may_read_differently(
     assert refusal_of(send(guide, signer.proof(token))) == (401, "invalid_client")
 
 
-@clause("RFC 7519", "4")
+@clause("RFC 7523", "3")
 @EVERYWHERE
 @pytest.mark.parametrize("claim", ["iss", "sub", "aud", "exp", "jti"])
 def test_no_claim_may_stand_there_twice(guide: Guide, signer: Signer, send: Exchange, claim: str) -> None:
-    """ "The Claim Names within a JWT Claims Set MUST be unique"; not even where both say the same."""
+    """ "The Claim Names within a JWT Claims Set MUST be unique" (RFC 7519 section 4); not even where both say the same."""
     claims = signer.claims()
     payload = f'{json.dumps(claims)[:-1]}, "{claim}": {json.dumps(claims[claim])}}}'.encode()
     token = signed(signer.key, signer.header(), payload)
