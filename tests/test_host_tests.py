@@ -15,12 +15,18 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.cache.backends.locmem import LocMemCache
+from django.utils import timezone
+from pytest_django import Settings
 
 import oauth_service
 from config.sites import ROOT
 from oauth_service import conf, testing
+from oauth_service.authorization import device as authorization
+from oauth_service.models import AuditEvent, Client
+from oauth_service.protocol.device_code import GRANT_TYPE as DEVICE_CODE
+from oauth_service.watch import audit
 from tests.database import connection
-from tests.guide import Guide
+from tests.guide import SECRET, Guide
 from tests.test_audit import Committed
 from tests.test_signals import play
 
@@ -127,12 +133,37 @@ def size(value: object, depth: int = 4) -> int:
     return sum(size(each, depth - 1) for name, each in getattr(value, "__dict__", {}).items() if name not in KEPT)
 
 
-def test_nothing_that_is_remembered_outlives_a_test(guide: Guide, committed: Committed) -> None:
+# Functions that remember what they were asked. Each of them follows from its arguments or the settings alone.
+CACHED = {
+    "oauth_service.compiled.driver",
+    "oauth_service.models.audit_event",
+    "oauth_service.models.user",
+    "oauth_service.protocol.forwarded",
+    "oauth_service.resources.caching",
+    "oauth_service.resources.requirement",
+    "oauth_service.tokens.jwk_set",
+}
+
+
+def test_no_function_remembers_what_the_next_test_may_not_know() -> None:
+    """functools keeps it where testing.forget_everything() does not reach: a module that begins to is looked at first."""
+    found = {
+        each.__module__ for module in modules() for each in vars(module).values() if hasattr(each, "cache_parameters")
+    }
+    assert {name for name in found if name.startswith("oauth_service.")} == CACHED
+
+
+def test_nothing_that_is_remembered_outlives_a_test(guide: Guide, committed: Committed, settings: Settings) -> None:
     """Whatever a module keeps of people and clients is known to testing.forget_everything()."""
+    settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
+    guide.client.grant_types += f" client_credentials {DEVICE_CODE}"
+    guide.client.save()
     testing.forget_everything()
     before = remembered()
     with committed():
         play(guide)
+        own_token(guide)
+        authorization.find("BBBB-BBBB", user_id=guide.alice.pk, now=timezone.now())
         for _attempt in range(5):
             guide.exchange("SPL__x", client_secret="wrong")
             guide.exchange("SPL__x", client_id="nobody")
@@ -140,6 +171,25 @@ def test_nothing_that_is_remembered_outlives_a_test(guide: Guide, committed: Com
     grown = {name for name, much in remembered().items() if much > before[name]}
     testing.forget_everything()
     assert (remembered(), len(grown) > 4) == (before, True), grown
+    assert {"oauth_service.watch.audit._own_tokens", "oauth_service.guard.failure_counts._in_memory"} <= grown
+
+
+def own_token(guide: Guide) -> int:
+    """The app gets a token for itself; its status."""
+    form = {"grant_type": "client_credentials", "client_id": guide.client.client_id, "client_secret": SECRET}
+    return int(guide.server.post("/token/", form, content_type="application/json").status_code)
+
+
+def test_a_clients_own_token_is_told_in_each_test(guide: Guide, committed: Committed) -> None:
+    """It is told once a day; a test that looks for the row must not depend on which one was run before."""
+    Client.objects.update(grant_types="client_credentials")
+    for _test in range(2):
+        with committed():
+            assert [own_token(guide) for _ in range(2)] == [200, 200]
+        audit.flush()
+        assert AuditEvent.objects.filter(event="token_issued").count() == 1
+        AuditEvent.objects.all().delete()
+        testing.forget_everything()
 
 
 def test_what_one_test_was_refused_for_is_not_counted_in_the_next(guide: Guide) -> None:

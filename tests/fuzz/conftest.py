@@ -7,14 +7,24 @@ from pytest_django import Settings
 from oauth_service.models import Client
 from tests.fuzz import live
 from tests.fuzz.live import Live
+from tests.jwt_bearer.actors import USER_FUNCTION
 
 SENT = "requests sent"
+# Every endpoint and every way to get tokens that a setting switches on.
+EVERYTHING_ON = {
+    "OAUTH_SERVICE_REGISTRATION": "open",
+    "OAUTH_SERVICE_DEVICE_AUTHORIZATION": True,
+    "OAUTH_SERVICE_INTROSPECTION": True,
+    "OAUTH_SERVICE_JWT_BEARER_USER": USER_FUNCTION,
+    "OAUTH_SERVICE_EXCHANGE_USER": USER_FUNCTION,
+}
 
 
 @pytest.fixture
 def living(alice: User, presc_man: Client, public_app: Client, settings: Settings) -> Live:
     """Values that mean something to the server, which has every endpoint that a setting switches on."""
-    settings.OAUTH_SERVICE_REGISTRATION = "open"
+    for name, value in EVERYTHING_ON.items():
+        setattr(settings, name, value)
     settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 100_000
     living = live.cast(alice, presc_man, public_app)
     # What is proven stays good, however many random secrets fail beside it.

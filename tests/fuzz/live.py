@@ -2,17 +2,30 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 
-from oauth_service.models import Client
+from oauth_service.models import Client, Resource
+from oauth_service.protocol import jwt_bearer, token_exchange
+from oauth_service.protocol.device_code import GRANT_TYPE as DEVICE_CODE
 from tests.guide import REDIRECT_URI, SECRET, Guide, basic
+from tests.jwt_bearer.actors import IdentityProvider, trusted
 
 USES = 4
 CSRF = "c" * 32
 VERIFIER = "v" * 43
+RESOURCE = "https://api.example/fuzz"
+GRANTS = {
+    "code_grant": "authorization_code",
+    "refresh_grant": "refresh_token",
+    "own_grant": "client_credentials",
+    "device_grant": DEVICE_CODE,
+    "exchange_grant": token_exchange.GRANT_TYPE,
+    "assertion_grant": jwt_bearer.GRANT_TYPE,
+}
 
 
 @dataclass
@@ -21,6 +34,7 @@ class Live:
 
     guide: Guide
     public_app: Client
+    idp: IdentityProvider
     browser: Browser = field(default_factory=Browser)
     held: dict[str, tuple[str, int]] = field(default_factory=dict)
 
@@ -55,6 +69,17 @@ class Live:
         self.guide.exchange(code)
         return code
 
+    def own_token(self) -> str:
+        """An access token of the app's own."""
+        form = {"grant_type": "client_credentials", "client_id": self.guide.client.client_id, "client_secret": SECRET}
+        return str(Browser().post("/token/", form, content_type="application/json").json()["access_token"])
+
+    def begun(self, member: str) -> str:
+        """What a device of the app without a secret hears, which waits from now on; "" once too many have asked."""
+        form = {"client_id": self.public_app.client_id}
+        answer = Browser().post("/device-authorization/", form, content_type="application/json")
+        return str(answer.json().get(member, ""))
+
     @property
     def values(self) -> dict[str, Callable[[], str]]:
         """Name → how to make one."""
@@ -70,8 +95,7 @@ class Live:
             "scope": lambda: "user profile",
             "narrow": lambda: "user",
             "response_type": lambda: "code",
-            "code_grant": lambda: "authorization_code",
-            "refresh_grant": lambda: "refresh_token",
+            **{kind: partial(str, name) for kind, name in GRANTS.items()},
             "code": guide.code,
             "spent": self.spent,
             "access": lambda: str(guide.tokens()["access_token"]),
@@ -86,6 +110,15 @@ class Live:
             "deny": lambda: "1",
             "challenge": lambda: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
             "S256": lambda: "S256",
+            "own": self.own_token,
+            "device_code": lambda: self.begun("device_code"),
+            "user_code": lambda: self.begun("user_code"),
+            "assertion": self.idp.jwt,
+            "id_jag": lambda: self.idp.jwt("id-jag"),
+            "subject_jwt": lambda: self.idp.jwt("token-exchange"),
+            "type_of_access": lambda: token_exchange.ACCESS_TOKEN,
+            "type_of_jwt": lambda: token_exchange.JWT,
+            "resource": lambda: RESOURCE,
         }
 
 
@@ -96,10 +129,10 @@ FITTING: dict[str, tuple[str, ...]] = {
     "redirect_uri": ("redirect_uri", "loopback", "nothing"),
     "scope": ("scope", "narrow", "nothing"),
     "response_type": ("response_type", "nothing"),
-    "grant_type": ("code_grant", "refresh_grant"),
+    "grant_type": tuple(GRANTS),
     "code": ("code", "spent", "refresh"),
     "refresh_token": ("refresh", "replaced", "access"),
-    "token": ("access", "refresh", "revoked", "code"),
+    "token": ("access", "refresh", "revoked", "code", "own"),
     "code_challenge": ("challenge", "nothing"),
     "code_challenge_method": ("S256", "nothing"),
     "csrfmiddlewaretoken": ("csrf",),
@@ -107,6 +140,16 @@ FITTING: dict[str, tuple[str, ...]] = {
     "password": ("password",),
     "next": ("login", "authorise", "nothing"),
     "deny": ("deny", "nothing"),
+    "allow": ("deny", "nothing"),
+    "user_code": ("user_code", "nothing"),
+    "device_code": ("device_code", "code"),
+    "assertion": ("assertion", "id_jag", "access"),
+    "subject_token": ("access", "own", "subject_jwt", "revoked"),
+    "subject_token_type": ("type_of_access", "type_of_jwt"),
+    "actor_token": ("nothing", "own", "access"),
+    "actor_token_type": ("nothing", "type_of_access"),
+    "requested_token_type": ("nothing", "type_of_access"),
+    "resource": ("nothing", "resource"),
 }
 AUTHORIZATIONS = ("as it is", "basic", "bearer", "revoked bearer")
 
@@ -119,5 +162,11 @@ def authorization(live: Live, kind: str) -> str:
 
 
 def cast(alice: User, confidential: Client, public: Client) -> Live:
-    """The people and apps of a run."""
-    return Live(guide=Guide(alice=alice, client=confidential), public_app=public)
+    """The people and apps of a run, and an issuer whose word counts; each app has every grant type that it can have."""
+    Resource.objects.create(identifier=RESOURCE, name="API", is_for_all=True)
+    confidential.grant_types = " ".join(GRANTS.values())
+    confidential.may_impersonate = confidential.may_delegate = True
+    public.grant_types += f" {DEVICE_CODE}"
+    public.save()
+    idp = trusted(confidential, purposes="jwt-bearer id-jag token-exchange")
+    return Live(guide=Guide(alice=alice, client=confidential), public_app=public, idp=idp)

@@ -19,8 +19,9 @@ from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi import checks
 
-from tests.fuzz.conftest import SENT
-from tests.fuzz.live import AUTHORIZATIONS, CSRF, FITTING, Live, authorization
+from oauth_service.grant_types import GRANT_TYPES, offered
+from tests.fuzz.conftest import EVERYTHING_ON, SENT
+from tests.fuzz.live import AUTHORIZATIONS, CSRF, FITTING, GRANTS, Live, authorization
 from tests.fuzz.site import Site
 
 pytestmark = pytest.mark.walk
@@ -41,7 +42,7 @@ CHECKS = [
 
 def operations() -> list[Operation]:
     """Every operation of the description, as the server itself tells it."""
-    with override_settings(OAUTH_SERVICE_REGISTRATION="open"):
+    with override_settings(**EVERYTHING_ON):
         schema = schemathesis.openapi.from_wsgi("/openapi.json", Site(), base_url="http://localhost:8000")
     found = list(schema.get_all_operations())
     assert [result for result in found if not isinstance(result, Ok)] == []
@@ -54,7 +55,11 @@ NAMES = {
     "/authorise": frozenset(FITTING) - {"token", "code", "next"},
     "/token": frozenset(
         {"grant_type", "code", "redirect_uri", "client_id", "client_secret", "refresh_token", "scope", "code_verifier"}
+        | {"device_code", "assertion", "subject_token", "subject_token_type", "actor_token", "actor_token_type"}
+        | {"requested_token_type", "resource"}
     ),
+    "/device-authorization": frozenset({"client_id", "client_secret", "scope", "resource"}),
+    "/device": frozenset({"user_code", "allow", "deny", "scope", "csrfmiddlewaretoken"}),
     "/oauth/revoke": frozenset({"token", "client_id", "client_secret"}),
     "/introspect": frozenset({"token", "client_id", "client_secret"}),
     "/register": frozenset({"client_id", "client_secret", "redirect_uri", "scope"}),
@@ -119,6 +124,15 @@ def season(case: Request, seasoning: dict[str, Any], live: Live) -> None:
 def names_in(operation: Operation) -> frozenset[str]:
     """The members that its body may have."""
     return NAMES.get(operation.path.rstrip("/"), frozenset())
+
+
+def test_every_way_to_get_tokens_is_tried() -> None:
+    """And every endpoint that a setting switches on: a grant type that is added has its values in live.py."""
+    with override_settings(**EVERYTHING_ON):
+        described = {each.DESCRIPTION.name: each.DESCRIPTION for each in offered().values()}
+    assert set(described) == set(GRANT_TYPES) == {GRANTS[kind] for kind in FITTING["grant_type"]}
+    assert {name for each in described.values() for name in each.required} <= NAMES["/token"] & set(FITTING)
+    assert {"/device", "/device-authorization", "/introspect"} <= {each.path.rstrip("/") for each in OPERATIONS}
 
 
 @pytest.mark.django_db

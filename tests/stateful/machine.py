@@ -17,6 +17,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from oauth_service.models import AuthorizationCode, Client, Consent, Grant, RevokedToken
 from oauth_service.protocol import pkce
 from tests.database import ALIAS
+from tests.exchanges import service_for
 from tests.guide import REDIRECT_URI, SECRET, Guide, query_of
 from tests.stateful.model import RETRY_WINDOW, Access, App, Code, Person, Refresh, Scope, World
 
@@ -81,6 +82,9 @@ class Lifecycle(RuleBasedStateMachine):
             scope=" ".join(WORDS),
         )
         self.rows = [confidential, public]
+        self.service = service_for(confidential, scope=" ".join(WORDS))
+        public.exchangeable_by = self.service.client.client_id
+        public.save()
         self.stale_secrets: list[str] = []
 
     def teardown(self) -> None:
@@ -198,6 +202,11 @@ class Lifecycle(RuleBasedStateMachine):
     def revoke_refresh(self, token: Refresh) -> None:
         """A refresh token takes all of its grant with it."""
         self.revoke(token, token.grant.consent.app)
+
+    @rule(token=accesses)
+    def exchange_token(self, token: Access) -> None:
+        """A service that an app calls gets a token of its own for the same person."""
+        self.pass_on(token)
 
     @precondition(lambda self: self.stale_secrets)
     @rule(token=accesses | refreshes, data=st.data())
@@ -397,6 +406,18 @@ class Lifecycle(RuleBasedStateMachine):
         known = refresh.grant.refresh_texts.setdefault((refresh.generation, refresh.key), refresh.text)
         assert refresh.text == known
         return expected
+
+    def pass_on(self, token: Access) -> Access | None:
+        """The service exchanges an access token."""
+        made = self.world.exchange_token(token)
+        response = self.service.exchange(token.text)
+        assert response.status_code == (200 if made else 400), response.content
+        if made:
+            answer = response.json()
+            made.text = answer["access_token"]
+            assert set(answer["scope"].split()) == set(made.scope)
+            assert answer["expires_in"] == made.expires_at - self.world.now
+        return made
 
     def revoke(self, token: Access | Refresh, app: App) -> None:
         """Revoke a token."""

@@ -77,7 +77,7 @@ class Code:
 
 @dataclass(eq=False)
 class Access:
-    """An access token."""
+    """An access token; parent is the one that a service got it for by token exchange."""
 
     grant: Grant
     scope: Scope
@@ -85,6 +85,7 @@ class Access:
     key: str
     text: str = ""
     is_revoked: bool = False
+    parent: "Access | None" = None
 
 
 @dataclass(eq=False)
@@ -141,6 +142,7 @@ class World:
             self.opens(token.key)
             and self.now < token.expires_at
             and not token.is_revoked
+            and not (token.parent and token.parent.is_revoked)
             and self.is_alive(token.grant)
         )
 
@@ -226,10 +228,20 @@ class World:
         """A token is revoked by an authenticated app; another's is untouched."""
         if not (self.opens(token.key) and app.is_active and app is token.grant.consent.app):
             return
-        if isinstance(token, Access):
+        if isinstance(token, Access) and not token.parent:
             token.is_revoked = True
-        else:
+        elif isinstance(token, Refresh):
             token.grant.has_ended = True
+
+    def exchange_token(self, subject: Access) -> Access | None:
+        """A service passes for the person: as much scope as is left, no longer life; what was exchanged is not again."""
+        scope = self.scope_of(subject)
+        if not self.admits(subject) or subject.parent or not scope:
+            return None
+        expires_at = min(self.now + ACCESS_LIFETIME, subject.expires_at)
+        access = Access(subject.grant, scope, expires_at, self.sealing_key, parent=subject)
+        self.accesses.append(access)
+        return access
 
     def deauthorise(self, person: Person, app: App) -> None:
         """The person cuts the app off."""

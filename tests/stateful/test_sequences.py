@@ -146,7 +146,26 @@ def wait_for_everything_to_end(state: Lifecycle) -> None:
     state.purge()
 
 
+def exchange_a_token(state: Lifecycle) -> None:
+    """What a service holds is good as long as all that it comes from, and not a second longer."""
+    first, second = state.world.accesses[:2]
+    state.pass_time(120)
+    made = state.pass_on(first)
+    assert made
+    state.pass_on(made)
+    state.pass_on(second)
+    state.revoke(made, state.with_secret)
+    state.change_scope(0, ("profile",))
+    state.look_at(state.world.accesses)
+    state.revoke(first, state.with_secret)
+    state.look_at(state.world.accesses)
+    state.pass_on(first)
+    state.deauthorise(0, 1)
+    state.look_at(state.world.accesses)
+
+
 SEQUENCES = [
+    exchange_a_token,
     replay_a_code,
     lose_an_answer,
     retry_too_late,
