@@ -775,7 +775,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "many accounts guess at user codes from one address",
         "guard/throttle.py",
-        '        yield NAMES_AN_ADDRESS, f"address {_network()}"\n',
+        '        yield NAMES_AN_ADDRESS, f"address {network()}"\n',
         "",
         _GUESSING + "test_many_accounts_at_one_address_are_one_guesser",
     ),
@@ -987,7 +987,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "an assertion of tomorrow is taken today",
         "protocol/jwt.py",
-        "if moment is not None and moment - skew > at:",
+        "if moment is not None and moment - MOST_SKEW.total_seconds() > now.timestamp():",
         "if False:",
         _ASSERTION + "test_each_claim_is_held_against_what_it_must_be",
     ),
