@@ -13,10 +13,11 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
 from .. import conf
-from ..models import SessionMark
-from ..models.session_mark import NO_MARK
 
 SESSION_KEY = "oauth_service_mark"
+
+
+# Models are imported where they are asked: oauth_service.wsgi, which imports this, is imported before Django is set up.
 
 
 class SessionEnded(Exception):
@@ -26,11 +27,16 @@ class SessionEnded(Exception):
 def remember(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
     """Give a session the mark of its user as it begins (user_logged_in)."""
     if conf.GLOBAL_TOKEN_REVOCATION() and request is not None and hasattr(request, "session") and user is not None:
+        from ..models import SessionMark
+
         request.session[SESSION_KEY] = SessionMark.objects.mark_of(user.pk)
 
 
 def is_ended(session: SessionBase, user_id: Any) -> bool:
     """Tell whether a session was ended since its user signed in; a session from before the setting has no mark. One statement."""
+    from ..models import SessionMark
+    from ..models.session_mark import NO_MARK
+
     return str(session.get(SESSION_KEY, NO_MARK)) != SessionMark.objects.mark_of(user_id)
 
 
@@ -49,6 +55,9 @@ def hold(request: HttpRequest) -> None:
     """
     if not conf.GLOBAL_TOKEN_REVOCATION():
         return
+    from ..models import SessionMark
+    from ..models.session_mark import NO_MARK
+
     if SessionMark.objects.hold(request.user.pk).mark.hex != request.session.get(SESSION_KEY, NO_MARK):
         raise SessionEnded
 

@@ -136,3 +136,19 @@ def test_flows_know_no_requests_and_responses_of_django(room: str) -> None:
 def test_an_import_of_django_http_is_seen(line: str) -> None:
     """A search that finds nothing proves nothing."""
     assert imports_django_http(line)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "oauth_service.wsgi",
+        "oauth_service.web.reports",
+        "config.server.wsgi_direct",
+        "config.server.wsgi",
+    ],
+)
+def test_what_a_server_or_settings_import_needs_no_app_registry(module: str) -> None:
+    """A project's wsgi.py imports the direct way in, and its settings the filters of reports, before Django is set up."""
+    script = f"import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; import {module}"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
