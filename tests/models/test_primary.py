@@ -62,8 +62,14 @@ def test_every_manager_reads_where_it_writes(model: type[models.Model]) -> None:
 def test_every_row_that_hangs_on_another_is_read_where_it_is_written(model: type[models.Model]) -> None:
     """A grant of its consent, a consent of its client, each of them of both."""
     row = model(pk=1 if isinstance(model._meta.pk, models.AutoField) else uuid4())
-    names = [field.get_accessor_name() for field in model._meta.related_objects]
-    assert {getattr(row, str(name)).all().db for name in names if name} <= {ALIAS}
+    found = set()
+    for field in model._meta.related_objects:
+        name = str(field.get_accessor_name() or "")
+        if field.one_to_one:  # the one row itself; this is how it is asked for
+            found.add(getattr(model, name).get_queryset(instance=row).db)
+        elif name:
+            found.add(getattr(row, name).all().db)
+    assert found <= {ALIAS}
 
 
 def test_a_query_that_names_its_database_is_asked_there() -> None:
