@@ -70,6 +70,12 @@ def test_the_defaults() -> None:
         "EXCHANGE_USER": "",
         "JWT_BEARER_USER": "",
         "OUTBOUND_LOOPBACK": False,
+        "REGISTRATION": "",
+        "REGISTRATION_SCOPES": (),
+        "REGISTRATION_REQUIRES_PKCE": True,
+        "REGISTRATION_LIFETIME": timedelta(days=7),
+        "REGISTRATION_LIMIT": 60,
+        "REGISTRATION_MOST_WAITING": 10_000,
         "CLAIMS_SUPPORTED": (
             *("name", "given_name", "family_name", "preferred_username", "updated_at"),
             *("email", "email_verified", "address", "phone_number", "phone_number_verified"),
