@@ -115,7 +115,7 @@ def _by_refresh_token(cast: Cast, api: Api) -> Ask:
 
 def _by_device_code(cast: Cast, api: Api) -> Ask:
     device = Device(cast.rp.client, cast.rp.server, cast.rp.credentials)
-    begun = device.begun(scope=cast.scope)
+    begun = device.begun(scope=cast.scope, resource=api.resource)
     Visitor(None, cast.rp.browser).allow(begun["user_code"])  # in the session that is signed out below
     return lambda: device.poll(begun["device_code"])
 
@@ -144,14 +144,12 @@ class Play:
     Attributes:
         prepare: makes what its request presents; the request itself is sent when what it returns is called.
         to_get, to_use: what its request, and the use of its access token, hang on besides the registration and the resource.
-        makes_jwts: whether its access tokens take the format of the resource.
         presents_access_token: whether what it presents is in that format, too.
     """
 
     prepare: Callable[[Cast, Api], Ask]
     to_get: frozenset[Fact] = OF_A_PERSON
     to_use: frozenset[Fact] = OF_A_PERSON
-    makes_jwts: bool = True
     presents_access_token: bool = False
 
 
@@ -163,7 +161,6 @@ PLAYS = {
         prepare=_by_exchange,
         to_get=OF_A_PERSON | {Fact.SERVICE},
         to_use=OF_A_PERSON | {Fact.SERVICE, Fact.GRANT_TYPE},
-        makes_jwts=False,
         presents_access_token=True,
     ),
     jwt_bearer.GRANT_TYPE: Play(
@@ -194,7 +191,7 @@ class Way(NamedTuple):
         facts = play.to_use if self.is_use else play.to_get | {Fact.GRANT_TYPE}
         if self.token_format:
             facts |= {Fact.RESOURCE}
-        is_shown = play.makes_jwts if self.is_use else play.presents_access_token
+        is_shown = self.is_use or play.presents_access_token
         return facts | {Fact.SIGNING_KEY} if self.token_format == TokenFormat.JWT and is_shown else facts
 
     def __str__(self) -> str:
@@ -338,5 +335,5 @@ def _prepared(cast: Cast, way: Way) -> Callable[[], int]:
     if not way.is_use:
         return lambda: int(ask().status_code)
     token = ask().json()["access_token"]
-    assert token.startswith("eyJ") == (way.token_format == TokenFormat.JWT and play.makes_jwts)
+    assert token.startswith("eyJ") == (way.token_format == TokenFormat.JWT)
     return lambda: status_at(api.url, token)
