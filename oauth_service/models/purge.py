@@ -76,7 +76,8 @@ def sweep_void(*, batch: int = BATCH) -> int:
     Returns:
         how many rows went.
     """
-    of_nobody = ~models.Exists(get_user_model()._base_manager.filter(pk=models.OuterRef("user_id")))
+    users = get_user_model()._base_manager.using(database.primary(SessionMark))
+    of_nobody = ~models.Exists(users.filter(pk=models.OuterRef("user_id")))
     marks = SessionMark.objects.filter(
         pk__in=SessionMark.objects.filter(of_nobody).values_list("pk", flat=True)[:batch]
     )
