@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres walks matrix matrix-ends isolation journeys bench-quick bench bench-scale bench-setup bench-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
+.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres walks matrix matrix-ends isolation journeys bench-quick bench bench-machines bench-scale bench-setup bench-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -163,6 +163,9 @@ bench-quick: bench-setup ## ours beside a bare Django view and django-oauth-tool
 
 bench: bench-setup benchmarks/node/node_modules/.package-lock.json ## ours beside all others (needs node and npm); twenty minutes
 	$(BENCH)/python -m benchmarks full $(ARGS)
+
+bench-machines: bench-setup ## services and APIs: client credentials, introspection, token exchange, JWTs; five minutes
+	$(BENCH)/python -m benchmarks machines $(ARGS)
 
 bench-scale: SIZES ?= 10000,1000000,10000000
 bench-scale: REFRESHES ?= 1000000

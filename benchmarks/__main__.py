@@ -1,4 +1,4 @@
-"""python -m benchmarks quick|full|scale|trail|versions -- measure, and write tables and a picture into benchmarks/results/."""
+"""python -m benchmarks quick|full|machines|scale|trail|versions -- measure, and write the results into benchmarks/results/."""
 
 import argparse
 import dataclasses
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from . import measure, picture, report, scale, surroundings, trail, versions
+from .operations import CONNECTED, MACHINES
 from .subjects import (
     BARE_DJANGO,
     BARE_WSGI,
@@ -15,9 +16,11 @@ from .subjects import (
     NODE_POSTGRES,
     NODE_POSTGRES_OPENID,
     OURS,
+    OURS_APIS,
     OURS_ES256,
     OURS_RS256,
     TOOLKIT,
+    TOOLKIT_APIS,
     TOOLKIT_CHEAPEST,
     TOOLKIT_OPENID,
     Subject,
@@ -28,8 +31,9 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 def main() -> int:
     """Run what the command line asks for."""
+    runs = {"machines": _machines, "scale": _scale, "trail": _trail, "versions": _versions}
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("run", choices=["quick", "full", "scale", "trail", "versions"])
+    parser.add_argument("run", choices=["quick", "full", *runs])
     parser.add_argument(
         "--only", nargs="+", metavar="SUBJECT", help="leave the others out, but for ours; nothing is written"
     )
@@ -46,7 +50,7 @@ def main() -> int:
     )
     options = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
-    {"scale": _scale, "trail": _trail, "versions": _versions}.get(options.run, _side_by_side)(options)
+    runs.get(options.run, _side_by_side)(options)
     return 0
 
 
@@ -78,6 +82,34 @@ def _side_by_side(options: argparse.Namespace) -> None:
     if not options.only:
         (RESULTS / f"{name}.md").write_text(page)
         (RESULTS / f"{name}.svg").write_text(picture.svg("CPU a request", subjects, results))
+
+
+def _machines(options: argparse.Namespace) -> None:
+    subjects = [*OURS_APIS, TOOLKIT_APIS]
+    if options.only:
+        subjects = [subject for subject in subjects if subject is subjects[0] or subject.name in options.only]
+    results, postgres = measure.run(
+        subjects,
+        window=options.window,
+        rounds=options.rounds,
+        seconds=options.seconds or 300,
+        operations=MACHINES,
+        beforehand=CONNECTED,
+    )
+    page = report.markdown(
+        "Benchmark, services and APIs",
+        subjects,
+        results,
+        surroundings=surroundings.lines(subjects, postgres=postgres),
+        picture="machines.svg",
+        operations=MACHINES,
+        base=subjects[0].name,
+        targets=(),
+    )
+    print(page)
+    if not options.only:
+        (RESULTS / "machines.md").write_text(page)
+        (RESULTS / "machines.svg").write_text(picture.svg("CPU a request", subjects, results, MACHINES))
 
 
 def _scale(options: argparse.Namespace) -> None:

@@ -112,7 +112,13 @@ def _stage(server: Postgres, subject: Subject, *, window: int, logs: Path) -> It
     with serving(subject.command(port), cwd=subject.root, env=env, port=port, log=logs / f"{subject.name}.log") as pid:
         facts = Facts.heard(told or (state / "facts.json").read_text())
         player = Player(
-            name=subject.name, port=port, paths=subject.paths, facts=facts, scope=subject.scope, extra=subject.extra
+            name=subject.name,
+            port=port,
+            paths=subject.paths,
+            facts=facts,
+            scope=subject.scope,
+            extra=subject.extra,
+            token_alg=subject.token_alg,
         )
         yield Stage(subject=subject, pid=pid, env=env, player=player, warm_up=warm_up, window=own)
 
@@ -133,25 +139,36 @@ def in_turns(
     rounds: int,
     seconds: float,
     operations: Sequence[Operation] = OPERATIONS,
+    beforehand: Sequence[Operation] = (),
 ) -> Results:
     """
-    Measure every operation of every subject once a round: A B C, then B C A, ….
+    Measure every operation of every subject once a round: A B C, then B C A, …; what a subject lacks is left out.
 
     Args:
         rounds: at most so many, after one that only warms up (imports, plans, caches).
         seconds: no further round begins after that, once there are FEWEST_ROUNDS.
+        beforehand: operations that every subject is asked for once, and that are not measured.
 
     Raises:
         Wrong, RuntimeError: an answer is not as it must be; a run with errors has no results.
     """
-    results: Results = {stage.subject.name: {operation.name: Series() for operation in operations} for stage in stages}
+    results: Results = {
+        stage.subject.name: {each.name: Series() for each in operations if each.name not in stage.subject.lacks}
+        for stage in stages
+    }
     started_at = time.monotonic()
+    for operation in beforehand:
+        for stage in stages:
+            if operation.name not in stage.subject.lacks:
+                _measure(server, stage, operation)
     for number in range(rounds + 1):
         if number > FEWEST_ROUNDS and time.monotonic() - started_at > seconds:
             break
         turn = number % len(stages)
         for operation in operations:
             for stage in [*stages[turn:], *stages[:turn]]:
+                if operation.name in stage.subject.lacks:
+                    continue
                 window = _measure(server, stage, operation)
                 if number:
                     results[stage.subject.name][operation.name].windows.append(window)
@@ -182,12 +199,21 @@ def _watched(server: Postgres, stage: Stage, load: Load, requests: list[bytes]) 
     )
 
 
-def run(subjects: Sequence[Subject], *, window: int, rounds: int, seconds: float) -> tuple[Results, str]:
+def run(
+    subjects: Sequence[Subject],
+    *,
+    window: int,
+    rounds: int,
+    seconds: float,
+    operations: Sequence[Operation] = OPERATIONS,
+    beforehand: Sequence[Operation] = (),
+) -> tuple[Results, str]:
     """
-    A whole run on a PostgreSQL of its own.
+    A whole run on a PostgreSQL of its own; the arguments are those of in_turns().
 
     Returns:
         the results, and PostgreSQL's version.
     """
     with postgres.running() as server, staged(server, subjects, window=window) as stages:
-        return in_turns(server, stages, rounds=rounds, seconds=seconds), server.version
+        results = in_turns(server, stages, rounds=rounds, seconds=seconds, operations=operations, beforehand=beforehand)
+        return results, server.version

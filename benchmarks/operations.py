@@ -1,4 +1,8 @@
-"""The five operations of a connection's life, as every subject is asked for them; what one answers is what the next one sends."""
+"""
+The operations, as every subject is asked for them: the five of a connection's life, and those of services and APIs.
+
+What one answers is what the next one sends.
+"""
 
 import base64
 import hashlib
@@ -14,16 +18,21 @@ from .load import Answer
 REDIRECT_URI = "http://127.0.0.1:5000/callback"
 SCOPE = "user profile"
 OPENID_SCOPE = f"openid {SCOPE}"
+EXCHANGED_SCOPE = "user"
+_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """Where a subject answers."""
+    """Where a subject answers; introspect and api only where services and APIs are measured."""
 
     authorise: str
     token: str
     bearer: str
     revoke: str
+    introspect: str = ""
+    api: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +40,18 @@ class Facts:
     """
     What a subject tells of itself once it is set up: its client, and a session cookie for each signed-in user.
 
-    stock has tokens of connections that were there before: access token, refresh token.
+    stock has tokens of connections that were there before: access token, refresh token. service_id and service_secret are those
+    of a client that acts without a browser, and resources identify what tokens are asked for (RFC 8707): the API whose view is
+    guarded, then the server's own.
     """
 
     client_id: str
     client_secret: str
     cookies: tuple[str, ...]
     stock: tuple[tuple[str, str], ...] = ()
+    service_id: str = ""
+    service_secret: str = ""
+    resources: tuple[str, ...] = ()
 
     def tell(self) -> None:
         """Print them for the process that asked."""
@@ -48,7 +62,8 @@ class Facts:
         """What tell() printed; it is the last line, whatever else was said before."""
         members = json.loads(text.splitlines()[-1])
         stock = tuple((access, refresh) for access, refresh in members.get("stock", ()))
-        return cls(**members | {"cookies": tuple(members["cookies"]), "stock": stock})
+        lists = {"cookies": tuple(members["cookies"]), "resources": tuple(members.get("resources", ())), "stock": stock}
+        return cls(**members | lists)
 
 
 class Wrong(Exception):
@@ -65,16 +80,23 @@ class Player:
     facts: Facts
     scope: str = SCOPE
     extra: Mapping[str, str] = field(default_factory=dict)  # more parameters of the authorization request
+    token_alg: str = ""  # signs the access tokens for resources, which are JWTs then (RFC 9068)
     codes: list[tuple[str, str]] = field(default_factory=list)  # code, code_verifier
     tokens: list[tuple[str, str]] = field(default_factory=list)  # access token, refresh token
+    server_tokens: list[str] = field(default_factory=list)  # the users' access tokens for the server's own resource
+    own_tokens: list[str] = field(default_factory=list)  # the service's
 
     # -- sending -----------------------------------------------------------------------------------------------------
 
     def authorise(self, count: int) -> list[bytes]:
         """GET with a session cookie, each user once; they have allowed it before."""
         self.codes = [("", secrets.token_urlsafe(48)) for _ in range(count)]
+        named = [("resource", each) for each in self.facts.resources]
         return [
-            self._get(f"{self.paths.authorise}?{urlencode(self.authorization_request(verifier))}", f"Cookie: {cookie}")
+            self._get(
+                f"{self.paths.authorise}?{urlencode([*self.authorization_request(verifier).items(), *named])}",
+                f"Cookie: {cookie}",
+            )
             for (_, verifier), cookie in zip(self.codes, self.facts.cookies, strict=False)
         ]
 
@@ -88,7 +110,8 @@ class Player:
                     "code": code,
                     "redirect_uri": REDIRECT_URI,
                     "code_verifier": verifier,
-                },
+                }
+                | self._for_api(),
             )
             for code, verifier in self.codes[:count]
         ]
@@ -107,6 +130,54 @@ class Player:
     def revoke(self, count: int) -> list[bytes]:
         """POST of a refresh token and the client's secret; the whole connection ends."""
         return [self._post(self.paths.revoke, {"token": refresh}) for _, refresh in self.tokens[:count]]
+
+    # -- of services and APIs ----------------------------------------------------------------------------------------
+
+    def server_token(self, count: int) -> list[bytes]:
+        """POST of a refresh token for an access token for the server's own resource (RFC 8707 section 2.2)."""
+        own = self.facts.resources[-1]
+        return [
+            self._post(self.paths.token, {"grant_type": "refresh_token", "refresh_token": refresh, "resource": own})
+            for _, refresh in self.tokens[:count]
+        ]
+
+    def client_credentials(self, count: int) -> list[bytes]:
+        """POST of the service's secret (RFC 6749 section 4.4)."""
+        return [self._post(self.paths.token, self._own(), by=self._service) for _ in range(count)]
+
+    def api_token(self, count: int) -> list[bytes]:
+        """The same for a token for the API."""
+        return [self._post(self.paths.token, self._own() | self._for_api(), by=self._service) for _ in range(count)]
+
+    def introspect(self, count: int) -> list[bytes]:
+        """POST of a user's access token for the API, and the secret of the service whose API it is (RFC 7662)."""
+        return [
+            self._post(self.paths.introspect, {"token": access}, by=self._service) for access, _ in self.tokens[:count]
+        ]
+
+    def exchange(self, count: int) -> list[bytes]:
+        """POST of a user's access token and the service's own, for less scope: the service is seen to act (RFC 8693)."""
+        asked = {
+            "grant_type": TOKEN_EXCHANGE,
+            "subject_token_type": _TOKEN_TYPE,
+            "actor_token_type": _TOKEN_TYPE,
+            "scope": EXCHANGED_SCOPE,
+        } | self._for_api()
+        pairs = zip(self.tokens[:count], self.own_tokens, strict=False)
+        return [
+            self._post(self.paths.token, asked | {"subject_token": access, "actor_token": own}, by=self._service)
+            for (access, _), own in pairs
+        ]
+
+    def userinfo(self, count: int) -> list[bytes]:
+        """GET of the user's data at the server, with an access token for it."""
+        return [
+            self._get(self.paths.bearer, f"Authorization: Bearer {access}") for access in self.server_tokens[:count]
+        ]
+
+    def api(self, count: int) -> list[bytes]:
+        """GET of the user's data at a guarded view, with an access token for the API that it belongs to."""
+        return [self._get(self.paths.api, f"Authorization: Bearer {access}") for access, _ in self.tokens[:count]]
 
     # -- receiving: Wrong unless all is as it must be ----------------------------------------------------------------
 
@@ -154,6 +225,79 @@ class Player:
             if answer.status != 200:
                 raise self._wrong("revoke", answer)
 
+    def take_api_tokens(self, answers: Sequence[Answer]) -> None:
+        """As take_tokens; each access token is for the API."""
+        self.take_tokens(answers)
+        for (access, _), answer in zip(self.tokens, answers, strict=True):
+            if not _is_for(access, *self.facts.resources[:1], alg=self.token_alg, client_id=self.facts.client_id):
+                raise self._wrong("token", answer)
+
+    def take_server_tokens(self, answers: Sequence[Answer]) -> None:
+        """Access tokens for the server's own resource; those for the API stay."""
+        self.server_tokens = self._access_tokens(
+            "server token",
+            answers,
+            scope=self.scope,
+            alg=self.token_alg,
+            to=self.facts.client_id,
+            at=self.facts.resources[-1:],
+        )
+
+    def take_own_tokens(self, answers: Sequence[Answer]) -> None:
+        """Bearer tokens of the whole scope and no refresh token (RFC 6749 section 4.4.3)."""
+        self.own_tokens = self._service_tokens("client credentials", answers, scope=self.scope, alg="")
+
+    def take_own_api_tokens(self, answers: Sequence[Answer]) -> None:
+        """The same, of the format of the API."""
+        self._service_tokens("client credentials, API", answers, scope=self.scope, alg=self.token_alg)
+
+    def take_active(self, answers: Sequence[Answer]) -> None:
+        """All of them are good: the user's token with its client, scope and audience (RFC 7662 section 2.2)."""
+        for answer in answers:
+            members = self._json("introspect", answer)
+            named = members.get("aud")
+            if (
+                members.get("active") is not True
+                or members.get("client_id") != self.facts.client_id
+                or set(str(members.get("scope")).split()) != set(self.scope.split())
+                or not isinstance(members.get("exp"), int)
+                or (named if isinstance(named, list) else [named]) != [*self.facts.resources[:1]]
+            ):
+                raise self._wrong("introspect", answer)
+
+    def take_exchanged(self, answers: Sequence[Answer]) -> None:
+        """An access token of less scope for the API, issued to the service, and no refresh token (RFC 8693 section 2.2.1)."""
+        alg = self.token_alg
+        self._service_tokens("exchange", answers, scope=EXCHANGED_SCOPE, alg=alg, issued_token_type=_TOKEN_TYPE)
+
+    def _service_tokens(
+        self, operation: str, answers: Sequence[Answer], *, scope: str, alg: str, **more: str
+    ) -> list[str]:
+        for answer in answers:
+            members = self._json(operation, answer)
+            if members.get("refresh_token") or any(members.get(name) != value for name, value in more.items()):
+                raise self._wrong(operation, answer)
+        api = self.facts.resources[:1]
+        return self._access_tokens(operation, answers, scope=scope, alg=alg, to=self.facts.service_id, at=api)
+
+    def _access_tokens(
+        self, operation: str, answers: Sequence[Answer], *, scope: str, alg: str, to: str, at: Sequence[str]
+    ) -> list[str]:
+        tokens = []
+        for answer in answers:
+            members = self._json(operation, answer)
+            tokens.append(str(members.get("access_token", "")))
+            if (
+                str(members.get("token_type")).lower() != "bearer"
+                or set(str(members.get("scope")).split()) != set(scope.split())
+                or int(str(members.get("expires_in", 0))) < 600
+                or not _is_for(tokens[-1], *at, alg=alg, client_id=to)
+            ):
+                raise self._wrong(operation, answer)
+        if len(set(tokens)) != len(tokens):
+            raise Wrong(f"{self.name}: the same token for two")
+        return tokens
+
     # -- messages ----------------------------------------------------------------------------------------------------
 
     def authorization_request(self, verifier: str) -> dict[str, str]:
@@ -171,8 +315,19 @@ class Player:
     def _get(self, target: str, header: str) -> bytes:
         return f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{FORWARDED}{header}\r\n\r\n".encode()
 
-    def _post(self, path: str, parameters: dict[str, str]) -> bytes:
-        body = urlencode(parameters | {"client_id": self.facts.client_id, "client_secret": self.facts.client_secret})
+    def _own(self) -> dict[str, str]:
+        return {"grant_type": "client_credentials", "scope": self.scope}
+
+    def _for_api(self) -> dict[str, str]:
+        return {"resource": self.facts.resources[0]} if self.facts.resources else {}
+
+    @property
+    def _service(self) -> tuple[str, str]:
+        return self.facts.service_id, self.facts.service_secret
+
+    def _post(self, path: str, parameters: dict[str, str], *, by: tuple[str, str] | None = None) -> bytes:
+        client_id, secret = by or (self.facts.client_id, self.facts.client_secret)
+        body = urlencode(parameters | {"client_id": client_id, "client_secret": secret})
         return (
             f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n{FORWARDED}"
             f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n{body}"
@@ -193,8 +348,22 @@ class Player:
         return Wrong(f"{self.name}, {operation}: {answer.raw[:1500].decode(errors='replace')}")
 
 
+_JWT = "eyJ"  # how the header of every JWT begins: {"
 # As from the proxy that every production server stands behind.
 FORWARDED = "X-Forwarded-Proto: https\r\nX-Forwarded-For: 192.0.2.1\r\n"
+
+
+def _is_for(token: str, *audience: str, alg: str, client_id: str) -> bool:
+    """Whether a token is opaque, or a JWT (RFC 9068) by this algorithm, of this client and for this audience alone."""
+    if not alg:
+        return bool(token) and not token.startswith(_JWT)
+    try:
+        header, claims = (json.loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2])
+    except ValueError:
+        return False
+    said = claims.get("aud")
+    held = (header.get("alg"), header.get("typ"), claims.get("client_id")) == (alg, "at+jwt", client_id)
+    return held and (said if isinstance(said, list) else [said]) == [*audience]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,4 +382,29 @@ OPERATIONS = (
     Operation(name="bearer", title="bearer token used", send=Player.bearer, take=Player.take_user),
     Operation(name="refresh", title="refresh, rotated", send=Player.refresh, take=Player.take_tokens),
     Operation(name="revoke", title="revoke", send=Player.revoke, take=Player.take_nothing),
+)
+
+# Played once before those of MACHINES: every user connects, and has an access token for each resource.
+CONNECTED = (
+    Operation(name="authorise", title="authorise", send=Player.authorise, take=Player.take_codes),
+    Operation(name="code", title="code exchange", send=Player.code, take=Player.take_api_tokens),
+    Operation(name="server-token", title="refresh", send=Player.server_token, take=Player.take_server_tokens),
+)
+MACHINES = (
+    Operation(
+        name="client-credentials",
+        title="client credentials",
+        send=Player.client_credentials,
+        take=Player.take_own_tokens,
+    ),
+    Operation(
+        name="api-token",
+        title="client credentials, for an API",
+        send=Player.api_token,
+        take=Player.take_own_api_tokens,
+    ),
+    Operation(name="introspect", title="introspection", send=Player.introspect, take=Player.take_active),
+    Operation(name="exchange", title="token exchange", send=Player.exchange, take=Player.take_exchanged),
+    Operation(name="userinfo", title="bearer at `/userinfo/`", send=Player.userinfo, take=Player.take_user),
+    Operation(name="api", title="bearer at a guarded view", send=Player.api, take=Player.take_user),
 )

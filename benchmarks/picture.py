@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from .measure import Results
-from .operations import OPERATIONS
+from .operations import OPERATIONS, Operation
 from .subjects import Subject
 
 WIDTH, LABELS, FIGURES = 860, 290, 110
@@ -28,22 +28,22 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328; }
 """
 
 
-def svg(title: str, subjects: Sequence[Subject], results: Results) -> str:
-    """One group of bars an operation; a bar is the server's CPU, then the database's."""
-    group = HEAD + len(subjects) * (BAR + GAP) + 12
-    height = 50 + group * len(OPERATIONS)
+def svg(title: str, subjects: Sequence[Subject], results: Results, operations: Sequence[Operation] = OPERATIONS) -> str:
+    """One group of bars an operation; a bar is the server's CPU, then the database's. What a subject lacks has no bar."""
+    having = [[each for each in subjects if operation.name in results[each.name]] for operation in operations]
+    height = 50 + sum(_height(len(each)) for each in having)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">',
         f"<style>{STYLE}</style>",
         f'<text class="title" x="0" y="18">{escape(title)}</text>',
         '<text class="legend" x="0" y="38">In ms: first of the server, then of PostgreSQL. Shorter is better.</text>',
     ]
-    for number, operation in enumerate(OPERATIONS):
-        top = 50 + number * group
-        totals = {subject.name: results[subject.name][operation.name].cpu_ms for subject in subjects}
+    top = 50
+    for operation, able in zip(operations, having, strict=True):
+        totals = {subject.name: results[subject.name][operation.name].cpu_ms for subject in able}
         longest = _longest(list(totals.values()))
-        parts.append(f'<text class="title" x="0" y="{top + 22}">{escape(operation.title)}</text>')
-        for place, subject in enumerate(subjects):
+        parts.append(f'<text class="title" x="0" y="{top + 22}">{escape(operation.title.replace("`", ""))}</text>')
+        for place, subject in enumerate(able):
             series = results[subject.name][operation.name]
             parts += _bar(
                 subject,
@@ -53,7 +53,12 @@ def svg(title: str, subjects: Sequence[Subject], results: Results) -> str:
                 scale=(WIDTH - LABELS - FIGURES) / longest,
                 longest=longest,
             )
+        top += _height(len(able))
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _height(bars: int) -> int:
+    return HEAD + bars * (BAR + GAP) + 12
 
 
 def _longest(totals: list[float]) -> float:

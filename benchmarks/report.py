@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .measure import Results
-from .operations import OPERATIONS, SCOPE
+from .operations import OPERATIONS, SCOPE, Operation
 from .subjects import Subject
 
 SECRET_CHECKED = ("code", "refresh", "revoke")
@@ -34,9 +34,23 @@ TARGETS = (
 
 
 def markdown(
-    title: str, subjects: Sequence[Subject], results: Results, *, surroundings: list[str], picture: str
+    title: str,
+    subjects: Sequence[Subject],
+    results: Results,
+    *,
+    surroundings: list[str],
+    picture: str,
+    operations: Sequence[Operation] = OPERATIONS,
+    base: str = "ours",
+    targets: Sequence[Target] = TARGETS,
 ) -> str:
-    """The page of a run of several subjects."""
+    """
+    The page of a run of several subjects; what one lacks has a dash.
+
+    Args:
+        base: the subject whose CPU the others are held against.
+    """
+    of_base = base if base == "ours" else {subject.name: subject.title for subject in subjects}[base]
     parts = [
         f"![CPU a request]({picture})",
         "## CPU a request, in ms: server + PostgreSQL",
@@ -44,9 +58,15 @@ def markdown(
             subjects,
             results,
             lambda name, operation: f"{(series := results[name][operation]).server_ms:.2f} + {series.database_ms:.2f}",
+            operations,
         ),
-        "## Times the CPU of ours (server and PostgreSQL together)",
-        _table(subjects, results, lambda name, operation: f"{paired_ratio(results, name, 'ours', operation):.2f}"),
+        f"## Times the CPU of {of_base} (server and PostgreSQL together)",
+        _table(
+            subjects,
+            results,
+            lambda name, operation: f"{paired_ratio(results, name, base, operation):.2f}",
+            operations,
+        ),
         "## Requests a second, p50 and p99 in ms",
         _table(
             subjects,
@@ -55,10 +75,11 @@ def markdown(
                 f"{(series := results[name][operation]).per_second:.0f} · {series.latency_ms(0.5):.1f} · "
                 f"{series.latency_ms(0.99):.1f}"
             ),
+            operations,
         ),
-        "## Targets",
-        _targets(subjects, results),
     ]
+    if targets:
+        parts += ["## Targets", _targets(subjects, results, targets)]
     rounds = f"- {completed_rounds(results)} interleaved rounds, no errors; medians of the rounds"
     return page(title, [*surroundings, rounds], parts)
 
@@ -69,25 +90,33 @@ def page(title: str, surroundings: list[str], parts: list[str]) -> str:
     return "\n\n".join([f"# {title}", words, "\n".join(surroundings), *parts]) + "\n"
 
 
-def _table(subjects: Sequence[Subject], results: Results, cell: Callable[[str, str], str]) -> str:
+def _table(
+    subjects: Sequence[Subject],
+    results: Results,
+    cell: Callable[[str, str], str],
+    operations: Sequence[Operation],
+) -> str:
     rows = [
-        "| | " + " | ".join(operation.title for operation in OPERATIONS) + " |",
-        "| --- |" + " ---: |" * len(OPERATIONS),
+        "| | " + " | ".join(operation.title for operation in operations) + " |",
+        "| --- |" + " ---: |" * len(operations),
     ]
     for subject in subjects:
-        cells = (cell(subject.name, operation.name) for operation in OPERATIONS)
+        cells = (
+            cell(subject.name, operation.name) if operation.name in results[subject.name] else "—"
+            for operation in operations
+        )
         rows.append(f"| {subject.title} | " + " | ".join(cells) + " |")
     return "\n".join(rows)
 
 
-def _targets(subjects: Sequence[Subject], results: Results) -> str:
+def _targets(subjects: Sequence[Subject], results: Results, targets: Sequence[Target]) -> str:
     titles = {subject.name: subject.title for subject in subjects}
     ours = [subject.name for subject in subjects if subject.is_ours and subject.scope == SCOPE]
     rows = [
         "| CPU of ours, held against | operation | asked for | " + " | ".join(ours) + " |",
         "| --- | --- | --- |" + " --- |" * len(ours),
     ]
-    for target in TARGETS:
+    for target in targets:
         if target.other not in titles:
             continue
         for operation in target.operations:

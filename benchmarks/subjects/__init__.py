@@ -27,6 +27,8 @@ class Subject:
         root: the checkout that it runs from; older versions of ours have another.
         setup: module that fills the database and prints Facts; a node subject does both itself before it listens.
         defers_seconds: how long after its answer it may still work for a request; the window is held open for that.
+        token_alg: signs its access tokens for resources; "" if they are opaque.
+        lacks: operations that it does not have.
         weight: its share of a window's requests; the slow ones would take an hour otherwise.
     """
 
@@ -41,6 +43,8 @@ class Subject:
     env: dict[str, str] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
     scope: str = SCOPE
+    token_alg: str = ""
+    lacks: frozenset[str] = frozenset()
     defers_seconds: float = 0.0
     weight: float = 1.0
     is_durable: bool = True
@@ -161,4 +165,36 @@ TOOLKIT_OPENID = _openid(
 NODE_MEMORY_OPENID = _openid(NODE_MEMORY, name="node-memory-openid", title="node-oidc-provider, in memory, RS256")
 NODE_POSTGRES_OPENID = _openid(
     NODE_POSTGRES, name="node-postgres-openid", title="node-oidc-provider on PostgreSQL, RS256"
+)
+
+
+def _with_apis(alg: str) -> Subject:
+    """Ours with two APIs registered, whose access tokens are opaque, or JWTs by this algorithm."""
+    kind = f"JWTs by {alg}" if alg else "opaque tokens"
+    return replace(
+        OURS,
+        name=f"ours-apis-{alg.lower() or 'opaque'}",
+        title=f"oauth_service, {kind}",
+        paths=replace(_OUR_PATHS, introspect="/introspect/", api="/api/"),
+        module="benchmarks.subjects.ours_apis_serve",
+        setup="benchmarks.subjects.ours_apis",
+        env=OURS.env
+        | {
+            "DJANGO_SETTINGS_MODULE": "benchmarks.subjects.ours_apis_settings",
+            "OPENID": "1",
+            "INTROSPECTION": "1",
+            "TOKEN_ALG": alg,
+        },
+        token_alg=alg,
+    )
+
+
+OURS_APIS = tuple(map(_with_apis, ("", "RS256", "ES256")))
+# It knows neither token exchange nor JWTs for access tokens, and its guarded view is where ours has /userinfo/.
+TOOLKIT_APIS = replace(
+    TOOLKIT_CHEAPEST,
+    name="toolkit-apis",
+    paths=replace(_TOOLKIT_PATHS, introspect="/o/introspect/", api=_TOOLKIT_PATHS.bearer),
+    env=TOOLKIT_CHEAPEST.env | {"APIS": "1"},
+    lacks=frozenset({"server-token", "exchange", "userinfo"}),
 )

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 
 import django
@@ -18,13 +19,14 @@ def main(count: int) -> None:
     from ..operations import REDIRECT_URI, Facts
     from . import cast
 
+    is_hashed = os.environ.get("HASH_CLIENT_SECRET", "1") == "1"
     application = Application(
         name="Benchmark",
         client_type=Application.CLIENT_CONFIDENTIAL,
         authorization_grant_type=Application.GRANT_AUTHORIZATION_CODE,
         redirect_uris=REDIRECT_URI,
         algorithm=Application.RS256_ALGORITHM if os.environ.get("OPENID") else Application.NO_ALGORITHM,
-        hash_client_secret=os.environ.get("HASH_CLIENT_SECRET", "1") == "1",
+        hash_client_secret=is_hashed,
     )
     secret = application.client_secret
     application.save()
@@ -38,7 +40,20 @@ def main(count: int) -> None:
             expires=timezone.now() + timedelta(days=1),
         )
     cookies = tuple(cast.session_cookie(user) for user in users)
-    Facts(client_id=application.client_id, client_secret=secret, cookies=cookies).tell()
+    facts = Facts(client_id=application.client_id, client_secret=secret, cookies=cookies)
+    if os.environ.get("APIS"):
+        service = Application(
+            name="Benchmark Service",
+            client_type=Application.CLIENT_CONFIDENTIAL,
+            authorization_grant_type=Application.GRANT_CLIENT_CREDENTIALS,
+            hash_client_secret=is_hashed,
+        )
+        service_secret = service.client_secret
+        service.save()
+        # What its guarded view is asked at: a token's resource is held against the beginning of that.
+        api = f"http://127.0.0.1:{os.environ['SERVE_PORT']}/userinfo/"
+        facts = replace(facts, service_id=service.client_id, service_secret=service_secret, resources=(api,))
+    facts.tell()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,8 @@
+"""The site's settings, with an API in the same project: /userinfo/ is the server's own resource, and a view is another's."""
+
+from config.server.settings import *  # noqa: F403
+
+from .ours_apis import SERVER
+
+ROOT_URLCONF = "benchmarks.subjects.ours_apis_urls"
+OAUTH_SERVICE_RESOURCE = SERVER
