@@ -40,6 +40,10 @@ def forget_everything() -> None:
     testing.forget_everything()
 
 
+# Taken once: a test that sets them aside may put another test's back.
+PROJECTS_GUARDS = requirement._asked, requirement.step_ups
+
+
 @pytest.fixture
 def guards() -> None:
     """The views of this test are those of the project; without it a test has none but what it makes itself."""
@@ -49,11 +53,12 @@ def guards() -> None:
 def forget_guards(request: pytest.FixtureRequest) -> Iterator[None]:
     """What the views of other tests ask for is neither in the metadata nor a finding of a system check."""
     requirement._declared.cache_clear()
+    none: tuple[dict[str, set[str]], list[requirement.Requirement]] = defaultdict(set), []
+    asked, step_ups = PROJECTS_GUARDS if "guards" in request.fixturenames else none
     with pytest.MonkeyPatch.context() as patch:
-        if "guards" not in request.fixturenames:
-            patch.setattr(requirement, "_asked", defaultdict(set))
-            patch.setattr(requirement, "step_ups", [])
-            patch.setattr("oauth_service.checks.step_ups", requirement.step_ups)
+        patch.setattr(requirement, "_asked", asked)
+        patch.setattr(requirement, "step_ups", step_ups)
+        patch.setattr("oauth_service.checks.step_ups", step_ups)
         yield
 
 

@@ -55,9 +55,9 @@ def fault_of_introspection(claims: Mapping[str, Any], *, issuer: str, now: datet
         return "the token is not active"
     if claims.get("iss", issuer) != issuer:
         return "the token is another issuer's"
-    # A DPoP token is bound; a refresh token has no token_type at some servers, and is none of an API's.
-    if str(claims.get("token_type", "bearer")).lower() != "bearer":
-        return "the token is no bearer token"
+    # A DPoP token is bound. A refresh token has no token_type here and at other servers: it opens no API.
+    if str(claims.get("token_type", "")).lower() != "bearer":
+        return "the token is no bearer token, or its issuer does not say so (token_type)"
     if claims.get("exp") is not None:
         if (expires_at := _number(claims, "exp")) is None:
             return "exp is no number"

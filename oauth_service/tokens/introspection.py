@@ -73,6 +73,9 @@ def _refresh_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime
     except sealed.Unproven:
         return INACTIVE
     client = grant.client
+    # An API is shown access tokens alone: one that only looks at `active` would take a refresh token for one.
+    if asker.client_id != client.client_id:
+        return INACTIVE
     # One that was rotated is over, and to ask about it is no use of it.
     if token.generation != grant.generation or not client.may_use("refresh_token"):
         return INACTIVE

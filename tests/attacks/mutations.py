@@ -566,18 +566,18 @@ MUTATIONS: tuple[Mutation, ...] = (
         _INTROSPECTION + "test_an_api_hears_of_no_other_token",
     ),
     Mutation(
-        "an API hears about refresh tokens that are for another",
+        "an API hears about refresh tokens",
         "tokens/introspection.py",
-        "return audience if may_ask else None",
-        "return audience",
-        _INTROSPECTION + "test_an_api_hears_of_no_refresh_token_for_others",
+        "if asker.client_id != client.client_id:",
+        "if False:",
+        _INTROSPECTION + "test_an_api_hears_of_no_refresh_token",
     ),
     Mutation(
         "a refresh token that was rotated is told to be good",
         "tokens/introspection.py",
         "if token.generation != grant.generation or ",
         "if ",
-        _INTROSPECTION + "test_a_refresh_token_that_was_rotated_is_inactive_for_its_api_too",
+        _INTROSPECTION + "test_a_refresh_token_that_was_rotated_is_inactive_and_asking_is_no_replay",
     ),
     Mutation(
         "whoever knows a public client's name asks about tokens",

@@ -22,15 +22,18 @@ from oauth_service.outbound.documents import DocumentUnavailable
 from oauth_service.outbound.fetch import FetchFailed, fetch
 from oauth_service.protocol import jwt
 from oauth_service.protocol.client_metadata import MEMBERS, Kind, Member
+from oauth_service.protocol.errors import TemporarilyUnavailable
 from oauth_service.protocol.jwt import InvalidJWT
+from oauth_service.protocol.secret import Secret
+from oauth_service.resources import remote
 from tests.assertions import Signer
 from tests.openid.conftest import CALLBACK, RelyingParty
 
 URLS = [each for each in MEMBERS if each.name.endswith(("_uri", "_uris", "_url", "_endpoint"))]
 FETCHED = {"logo_uri", "sector_identifier_uri", "jwks_uri", "backchannel_logout_uri"}
 # Whatever calls the fetch is tried by live().
-CALLERS = {"outbound/deliveries.py", "outbound/documents.py"}
-READERS = {"clients/key_sets.py", "clients/logo.py", "clients/sector.py"}
+CALLERS = {"outbound/deliveries.py", "outbound/documents.py", "resources/remote.py"}
+READERS = {"clients/key_sets.py", "clients/logo.py", "clients/sector.py", "resources/remote.py"}
 
 
 @pytest.fixture
@@ -100,8 +103,27 @@ def test_no_url_of_a_client_reaches_this_machine(
     assert bool(visitors) == (is_trial and member.name in FETCHED)
 
 
+@pytest.mark.django_db(databases="__all__", transaction=True)
+@pytest.mark.parametrize("is_trial", [False, True], ids=["in production", "in a trial"])
+@pytest.mark.parametrize("option", ["issuer", "introspection_endpoint"])
+def test_no_url_of_an_issuer_elsewhere_reaches_this_machine(
+    settings: Settings, inside: tuple[str, list[str]], option: str, is_trial: bool
+) -> None:
+    """What OAUTH_SERVICE_REMOTE_ISSUERS names, or the metadata of an issuer does."""
+    settings.OAUTH_SERVICE_OUTBOUND_LOOPBACK = is_trial
+    at, visitors = inside
+    options = {"client_id": "api", "client_secret": "secret"}
+    if option == "issuer":
+        settings.OAUTH_SERVICE_REMOTE_ISSUERS = {f"https://{at}": options}
+    else:
+        settings.OAUTH_SERVICE_REMOTE_ISSUERS = {"https://issuer.example": options | {option: f"https://{at}/"}}
+    with pytest.raises(TemporarilyUnavailable):
+        remote.verify(Secret("opaque"), issuer="https://this.example", now=timezone.now())
+    assert bool(visitors) is is_trial
+
+
 def test_every_caller_of_the_fetch_is_tried() -> None:
-    """Whoever adds one adds it to live()."""
+    """Whoever adds one adds it to live(), or to the test above."""
 
     def files_with(kinds: type[ast.AST], *names: str) -> set[str]:
         return {

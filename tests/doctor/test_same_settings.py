@@ -77,6 +77,8 @@ def test_every_setting_is_compared(settings: Settings, setting: conf.Setting[Any
     """One that is added later is, too; keys are compared apart."""
     before = same_settings.fingerprints()
     value = VALUES.get(setting.kind, ["x" * 32] if isinstance(setting.kind, tuple) else {"another": "…"})
+    if setting.kind is bool:
+        value = not setting.default
     setattr(settings, setting.name, value)
     after = same_settings.fingerprints()
     if setting.name in (conf.TOKEN_KEY.name, conf.TOKEN_KEY_FALLBACKS.name):

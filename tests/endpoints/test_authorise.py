@@ -101,7 +101,7 @@ def test_the_page_says_who_asks_for_what_and_where_the_browser_goes(alices: Brow
 def test_allow_and_deny_are_offered_equally(alices: Browser, guide: Guide) -> None:
     """The same button twice, but for its word; nothing is preselected."""
     html = alices.get("/authorise/", guide.request()).content.decode()
-    [allow, deny] = re.findall(r'<button type="submit" (class="button[^"]*")', html)
+    [allow, deny] = re.findall(r'<button type="submit"\s+(class="button[^"]*")', html)
     assert allow == deny
     assert "autofocus" not in html
 
