@@ -10,9 +10,10 @@ from playwright.sync_api import Browser, ConsoleMessage, Frame, Page, Request
 
 from tests.journeys.alice import PASSWORD
 
-# Tokens by their prefix where a value begins (a random state may have it in its middle); secrets by name or by value.
+# Tokens by their prefix and their length where a value begins: a random state of 43 characters may begin alike. Secrets by name
+# or by value.
 SECRET = re.compile(
-    rf"(?:[=/]|%3D|%2F)(?:AT|RT)_[\w-]{{8}}|{PASSWORD}|ITS_A_VERY_SECRET_KEY|(?i:secret|token|password|verifier|sessionid)(?:=|%3D)"
+    rf"(?:[=/]|%3D|%2F)(?:AT|RT)_[\w-]{{48}}|{PASSWORD}|ITS_A_VERY_SECRET_KEY|(?i:secret|token|password|verifier|sessionid)(?:=|%3D)"
 )
 CODE = re.compile(r"SPL__|[?&]code=")
 
