@@ -3,12 +3,14 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf
+from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
 from ..protocol import resource_indicators, scope
 from ..protocol.errors import InvalidScope
@@ -73,6 +75,22 @@ class ResourceRow:
     is_jwt: bool = False
     signing_alg: str = "RS256"
 
+    @classmethod
+    def of(cls, columns: tuple[Any, ...]) -> "ResourceRow":
+        """The row of these columns, in the order of COLUMNS."""
+        identifier, name, scopes, lifetime, token_format, signing_alg = columns
+        return cls(
+            identifier=identifier,
+            name=name,
+            words=words_of(scopes),
+            access_token_lifetime=lifetime,
+            is_jwt=token_format == TokenFormat.JWT,
+            signing_alg=signing_alg,
+        )
+
+
+COLUMNS = ("identifier", "name", "scopes", "access_token_lifetime", "token_format", "signing_alg")
+
 
 class ResourceManager(PrimaryManager["Resource"]):
     """Reads of resources."""
@@ -86,13 +104,12 @@ class ResourceManager(PrimaryManager["Resource"]):
         """
         if not identifiers:
             return ()
-        chosen = self.model.clients.through.objects.using(self.db).filter(
-            resource_id=models.OuterRef("pk"), client_id=client_pk
-        )
-        allowed = models.Q(is_for_all=True) | models.Exists(chosen)
-        found = {
-            each.identifier: each.row() for each in self.filter(allowed, identifier__in=identifiers, is_active=True)
-        }
+        if len(identifiers) == 1:  # as nearly every token request has it
+            [only] = identifiers
+            row = _one_for_client.one(identifier=only, client_pk=client_pk)
+            return (row,) if row else ()
+        rows = _for_client(client_pk).filter(identifier__in=identifiers)
+        found = {each.identifier: each for each in map(ResourceRow.of, rows)}
         return tuple(found[identifier] for identifier in identifiers if identifier in found)
 
     def active(self, identifiers: Sequence[str]) -> ResourceRow | None:
@@ -218,19 +235,34 @@ class Resource(models.Model):
 
     def words(self) -> dict[str, str]:
         """What each of its scopes lets an app do."""
-        lines = filter(None, map(str.strip, self.scopes.splitlines()))
-        return {name: words.strip() for name, _space, words in (line.partition(" ") for line in lines)}
+        return words_of(self.scopes)
 
     def row(self) -> ResourceRow:
         """What a token request asks of it."""
-        return ResourceRow(
-            identifier=self.identifier,
-            name=self.name,
-            words=self.words(),
-            access_token_lifetime=self.access_token_lifetime,
-            is_jwt=self.token_format == TokenFormat.JWT,
-            signing_alg=self.signing_alg,
-        )
+        return ResourceRow.of(tuple(getattr(self, name) for name in COLUMNS))
+
+
+def _for_client(client_pk: Any) -> "models.QuerySet[Any, Any]":
+    chosen = Resource.clients.through.objects.using(Resource.objects.db).filter(
+        resource_id=models.OuterRef("pk"), client_id=client_pk
+    )
+    allowed = models.Q(is_for_all=True) | models.Exists(chosen)
+    return Resource.objects.filter(allowed, is_active=True).values_list(*COLUMNS)
+
+
+_one_for_client = Select(
+    lambda: Resource,
+    lambda: _for_client(Placeholder("client_pk", models.BigAutoField())).filter(
+        identifier=Placeholder("identifier", models.CharField())
+    ),
+    ResourceRow.of,
+)
+
+
+def words_of(lines: str) -> dict[str, str]:
+    """Scopes with their words, of lines that have a scope, a space and the words."""
+    parts = (line.partition(" ") for line in filter(None, map(str.strip, lines.splitlines())))
+    return {name: words.strip() for name, _space, words in parts}
 
 
 def lines_of(words: Iterable[tuple[str, str]]) -> str:
