@@ -66,6 +66,17 @@ class ModelAdmin(EventfulAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         return None if "\0" in object_id else super().get_object(request, object_id, from_field)
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Let a link fill in a form; a moment that is none is left out, where Django's widgets would fail."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        for field in self.opts.concrete_fields:
+            if isinstance(field, models.DateField) and field.name in initial:
+                try:
+                    initial[field.name] = field.to_python(initial[field.name])
+                except ValidationError:
+                    del initial[field.name]
+        return initial
+
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> Any:
         # Left to Django, the rows that a field offers, and those that it holds a choice against, are read from a replica.
         related = db_field.remote_field.model

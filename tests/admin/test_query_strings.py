@@ -1,5 +1,6 @@
 """What anybody may append to a URL of the admin: an answer or a refusal, never a failure; and ids in URLs are plain numbers."""
 
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
@@ -193,6 +194,15 @@ def test_no_parameter_of_another_page_is_a_failure(asking: Browser, model: type[
     fields = [field.name for field in model._meta.fields]
     urls += [f"{pages[0]}?{'&'.join(f'{name}={value}' for name in fields)}" for value in ("a%00b", "9" * 40, "(", "")]
     assert failures(asking, urls) == []
+
+
+@pytest.mark.parametrize(("said", "shown"), [("2030-01-02 03:04:05", "2030-01-02"), ("soon", "")])
+def test_a_link_fills_in_a_moment(asking: Browser, said: str, shown: str) -> None:
+    """One that is none leaves the field empty."""
+    page = asking.get(url_of(InitialAccessToken, "add"), {"expires_at": said, "name": "Partner"})
+    [field] = re.findall(r'<input[^>]* name="expires_at_0"[^>]*>', page.content.decode())
+    assert (page.status_code, 'value="Partner"' in page.content.decode()) == (200, True)
+    assert (f'value="{shown}"' in field) is bool(shown)
 
 
 @pytest.mark.walk
