@@ -196,13 +196,13 @@ def test_no_parameter_of_another_page_is_a_failure(asking: Browser, model: type[
     assert failures(asking, urls) == []
 
 
-@pytest.mark.parametrize(("said", "shown"), [("2030-01-02 03:04:05", "2030-01-02"), ("soon", "")])
+@pytest.mark.parametrize(("said", "shown"), [("2030-01-02 03:04:05", "2030"), ("soon", "")])
 def test_a_link_fills_in_a_moment(asking: Browser, said: str, shown: str) -> None:
     """One that is none leaves the field empty."""
     page = asking.get(url_of(InitialAccessToken, "add"), {"expires_at": said, "name": "Partner"})
     [field] = re.findall(r'<input[^>]* name="expires_at_0"[^>]*>', page.content.decode())
     assert (page.status_code, 'value="Partner"' in page.content.decode()) == (200, True)
-    assert (f'value="{shown}"' in field) is bool(shown)
+    assert ("value=" in field, shown in field) == (bool(shown), True)
 
 
 @pytest.mark.walk
