@@ -18,7 +18,7 @@ M = TypeVar("M", bound=models.Model)
 T = TypeVar("T")
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
-ATTEMPTS = 10  # of those that meet at one row, one gets on each time
+ATTEMPTS = 25  # of those that meet at one row, one gets on each time: twenty take three seconds at most
 PAUSE_MILLISECONDS = 10
 # PostgreSQL's names of failures.
 CONFLICTS = ("40001", "40P01")  # serialization_failure, deadlock_detected: nothing was written
