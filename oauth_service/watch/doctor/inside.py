@@ -41,6 +41,11 @@ class Inside:
     unknown_resource: str
 
 
+_SHARE_THE_COUNTS = (
+    "Let OAUTH_SERVICE_THROTTLE_CACHE name a cache that all workers share (CACHE_URL of the shipped site)."
+)
+
+
 def findings(inside: Inside) -> Iterator[Finding]:
     """Judge the inside."""
     yield from _of_keys(inside)
@@ -151,7 +156,7 @@ def _of_devices(inside: Inside) -> Iterator[Finding]:
             "device-codes-counted-apart",
             "OAUTH_SERVICE_DEVICE_AUTHORIZATION is on, and each process counts wrong codes of devices by itself.",
             why="Whoever guesses codes has as many guesses as there are processes times the limit, and anew after each restart.",
-            remedy="Let OAUTH_SERVICE_THROTTLE_CACHE name a cache that all workers share (CACHE_URL of the shipped site).",
+            remedy=_SHARE_THE_COUNTS,
         )
 
 
@@ -161,7 +166,7 @@ def _of_registrations(inside: Inside) -> Iterator[Finding]:
             "registrations-counted-apart",
             "OAUTH_SERVICE_REGISTRATION is open, and each process counts the registrations of an address by itself.",
             why="An address may register as many clients as there are processes times the limit, and anew after each restart.",
-            remedy="Let OAUTH_SERVICE_THROTTLE_CACHE name a cache that all workers share (CACHE_URL of the shipped site).",
+            remedy=_SHARE_THE_COUNTS,
         )
 
 
