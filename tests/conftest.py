@@ -17,12 +17,16 @@ from oauth_service.models import Client
 from oauth_service.resources import requirement
 from oauth_service.tokens import jwk
 from oauth_service.watch import audit
+from tests.concurrency.threads import RaisedInThisThread
 from tests.database import ALIAS, HAS_ROUTERS, connection
 from tests.guide import Guide
 
 # A property is true or false, however busy the machine is.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+# A browser raises what failed in its own request, not what failed meanwhile in the request of another thread.
+Browser.exc_info = RaisedInThisThread()  # type: ignore[assignment]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from django.db import connections
+from django.test import Client as Browser
 
 from tests.database import connection
 
@@ -90,3 +91,18 @@ def started(call: Callable[[], T]) -> "Future[T]":
     threading.Thread(target=run, daemon=True).start()
     ended.wait(0.2)
     return future
+
+
+class RaisedInThisThread(threading.local):
+    """The exception that a test client keeps: only one of its own request. Django tells every client of every exception."""
+
+    def __init__(self) -> None:
+        self.by_client: dict[int, Any] = {}
+
+    def __get__(self, client: Browser, owner: type[Browser]) -> Any:
+        return self.by_client.get(id(client))
+
+    def __set__(self, client: Browser, raised: Any) -> None:
+        self.by_client[id(client)] = raised
+        if raised is None:
+            del self.by_client[id(client)]
