@@ -9,14 +9,28 @@ _URI_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
 _LOOPBACK = re.compile(r"(?P<origin>http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::\d+)?(?P<rest>(?:[/?].*)?)")
 _HOST = re.compile(r"[a-z0-9\-._:]+")  # a colon stands in IPv6 addresses only
 _MAX_LENGTH = 2000
+# Schemes without a dot that belong to a browser, to the system or to a protocol, and so to no app that asks for tokens: what
+# browsers run, render or open themselves first. ms-… and http… are refused whole, and so is one letter, a drive of Windows.
+_NOBODYS_OWN = re.compile(
+    r"http.*|ms-.*|.|"
+    r"about|android-app|blob|cid|content|data|feed|file|filesystem|fs|intent|jar|javascript|livescript|market|mid|"
+    r"mocha|resource|res|shell|urn|vbscript|view-source|wyciwyg|brave|chrome|chrome-error|chrome-extension|"
+    r"chrome-native|chrome-search|chrome-untrusted|devtools|edge|extension|moz-extension|moz-icon|opera|"
+    r"safari-extension|safari-web-extension|vivaldi|bitcoin|callto|dav|davs|dict|facetime|facetime-audio|"
+    r"facetime-group|finger|ftp|ftps|geo|git|gopher|imap|imaps|ipfs|ipp|ipps|irc|irc6|ircs|itms|itms-apps|itms-appss|"
+    r"itms-services|itmss|jdbc|ldap|ldaps|magnet|mailto|maps|matrix|mms|mmsto|msteams|news|nfs|nntp|oid|pop|prefs|rdp|"
+    r"redis|rlogin|rsync|rtmp|rtsp|search|search-ms|sftp|sip|sips|skype|smb|sms|smsto|snmp|ssh|stun|svn|tel|telnet|"
+    r"tftp|turn|unix|vnc|wais|webcal|ws|wss|xmpp"
+)
 
 
 def fault_of(uri: str) -> str:
     """
     Why a URI cannot be registered as a redirect URI; "" if it can.
 
-    https anywhere; http on loopback only; a private-use scheme only in reverse-domain form, with a dot
-    (RFC 8252 section 7.1), so that javascript:, data: and their kin can never be one.
+    https anywhere; http on loopback only; an app's own scheme. RFC 8252 section 7.1 wants that in reverse-domain form, with
+    a dot. Editors and assistants have schemes without one (cursor:, vscode:), which section 8.4 says "SHOULD be rejected":
+    nobody could connect them. They are taken as apps on the device; javascript:, data: and their kin can never be one.
     """
     if len(uri) > _MAX_LENGTH:
         return f"is longer than {_MAX_LENGTH} characters"
@@ -41,8 +55,12 @@ def fault_of(uri: str) -> str:
         if parts.scheme == "http" and host not in LOOPBACK_HOSTS:
             return "is http outside this machine; only 127.0.0.1, [::1] and localhost may be"
         return ""
-    if "." not in parts.scheme:
-        return "has a scheme that is neither https nor a reverse domain name such as com.example.app"
+    if "." in parts.scheme:
+        return ""
+    if _NOBODYS_OWN.fullmatch(parts.scheme):
+        return "has a scheme that no app can have for its own"
+    if uri[len(parts.scheme) + 1 :][:1] != "/":
+        return "has no slash after its scheme, as one without a dot needs"
     return ""
 
 

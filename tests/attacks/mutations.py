@@ -55,6 +55,21 @@ _INTROSPECTION = "endpoints/test_introspect.py::"
 _JWT_TOKENS = "openid/test_jwt_access_tokens.py::"
 
 MUTATIONS: tuple[Mutation, ...] = (
+    # -- redirects that lead to no app ---------------------------------------------------------------------------------
+    Mutation(
+        "a client registers javascript://%0aalert(1) as its redirect URI",
+        "protocol/redirect_uri.py",
+        "if _NOBODYS_OWN.fullmatch(parts.scheme):",
+        "if False:",
+        "protocol/test_redirect_uri.py",
+    ),
+    Mutation(
+        "a client registers a scheme that the list of dangerous ones lacks, for what stands in the URI itself",
+        "protocol/redirect_uri.py",
+        """    if uri[len(parts.scheme) + 1 :][:1] != "/":""",
+        "    if False:",
+        "protocol/test_redirect_uri.py::test_a_scheme_without_a_dot_leads_to_a_path",
+    ),
     # -- ID tokens that are no ID tokens of ours -----------------------------------------------------------------------
     Mutation(
         "a token with alg none, or HS256 with the public key, is believed",

@@ -441,7 +441,7 @@ def test_after_deauthorising_the_question_comes_back(guide: Guide) -> None:
             "client presc_man_123: redirect_uri differs in its path: path: sent '/callback/', registered '/callback'",
         ),
         ({"redirect_uri": REDIRECT_URI + "#x"}, "has a fragment"),
-        ({"redirect_uri": "javascript:alert(1)"}, "has a scheme that is neither"),
+        ({"redirect_uri": "javascript:alert(1)"}, "has a scheme that no app can have"),
     ],
 )
 def test_before_the_target_is_verified_a_refusal_is_a_page(

@@ -60,7 +60,7 @@ def test_every_redirect_uri_that_cannot_be_one_is_named() -> None:
     assert found == {
         "redirect_uris": [
             "http://rx.example/callback is http outside this machine; only 127.0.0.1, [::1] and localhost may be.",
-            "javascript:alert(1) has a scheme that is neither https nor a reverse domain name such as com.example.app.",
+            "javascript:alert(1) has a scheme that no app can have for its own.",
             "https://rx.example/#x has a fragment, which RFC 6749 section 3.1.2 forbids.",
         ]
     }

@@ -32,6 +32,12 @@ URI_CHARACTERS = string.ascii_letters + string.digits + "-._~:/?[]@!$&'()*+,;=%#
         "http://[::1]:61023/callback",
         "com.example.pills:/callback",
         "com.example.pills://callback",
+        "cursor://anysphere.cursor-mcp/oauth/callback",
+        "vscode://vscode.github-authentication/did-authenticate",
+        "vscode-insiders://example.mcp/callback",
+        "windsurf://codeium.windsurf/callback",
+        "warp://mcp/oauth2callback",
+        "myapp:/callback",
     ],
 )
 def test_a_sound_uri_can_be_registered(uri: str) -> None:
@@ -69,18 +75,23 @@ def test_a_sound_uri_can_be_registered(uri: str) -> None:
         ("https://*.example/callback", "names a host that no browser could go to"),
         ("https://app.example/callback#", "has a fragment, which RFC 6749 section 3.1.2 forbids"),
         ("https://app.example/callback#top", "has a fragment, which RFC 6749 section 3.1.2 forbids"),
-        ("javascript:alert(1)", "has a scheme that is neither https nor a reverse domain name such as com.example.app"),
-        ("JavaScript:alert(1)", "has a scheme that is neither https nor a reverse domain name such as com.example.app"),
+        ("javascript:alert(1)", "has a scheme that no app can have for its own"),
+        ("JavaScript:alert(1)", "has a scheme that no app can have for its own"),
         (
             "data:text/html,hello",
-            "has a scheme that is neither https nor a reverse domain name such as com.example.app",
+            "has a scheme that no app can have for its own",
         ),
-        ("vbscript:x", "has a scheme that is neither https nor a reverse domain name such as com.example.app"),
-        ("file:///etc/passwd", "has a scheme that is neither https nor a reverse domain name such as com.example.app"),
-        ("myapp:/callback", "has a scheme that is neither https nor a reverse domain name such as com.example.app"),
+        ("vbscript:x", "has a scheme that no app can have for its own"),
+        ("file:///etc/passwd", "has a scheme that no app can have for its own"),
+        ("myapp:callback", "has no slash after its scheme, as one without a dot needs"),
+        ("c:/callback", "has a scheme that no app can have for its own"),
+        ("javascript://%0aalert(1)", "has a scheme that no app can have for its own"),
+        ("ms-msdt:/id", "has a scheme that no app can have for its own"),
+        ("httpx://app.example/", "has a scheme that no app can have for its own"),
+        ("intent://scan/", "has a scheme that no app can have for its own"),
         (
             "blob:https://a.example/1",
-            "has a scheme that is neither https nor a reverse domain name such as com.example.app",
+            "has a scheme that no app can have for its own",
         ),
         ("https://app.example:port/", "is not a valid URI"),
         ("https://app.example:65536/", "is not a valid URI"),
@@ -107,13 +118,39 @@ def test_no_text_breaks_the_check(uri: str) -> None:
     assert isinstance(redirect_uri.fault_of(uri), str)
 
 
-@given(
-    scheme=st.text(string.ascii_letters + string.digits + "+-", min_size=1, max_size=12), rest=st.text(URI_CHARACTERS)
+OF_BROWSERS = (
+    "javascript",
+    "data",
+    "vbscript",
+    "blob",
+    "file",
+    "filesystem",
+    "about",
+    "view-source",
+    "ws",
+    "wss",
+    "ftp",
 )
-def test_no_scheme_without_a_dot_but_https_and_http_passes(scheme: str, rest: str) -> None:
-    """RFC 8252 section 7.1; so that whatever browsers run or render themselves can never be a target."""
-    if scheme.lower() not in ("https", "http"):
-        assert redirect_uri.fault_of(f"{scheme}:{rest}") != ""
+OF_SYSTEMS = ("mailto", "tel", "sms", "intent", "ssh", "search-ms", "ms-settings", "itms-services", "shell")
+
+
+@given(
+    scheme=st.sampled_from([*OF_BROWSERS, *OF_SYSTEMS]),
+    rest=st.text(URI_CHARACTERS) | st.text(URI_CHARACTERS).map("//".__add__),
+    capitals=st.booleans(),
+)
+def test_what_browsers_and_systems_open_themselves_is_never_a_target(scheme: str, rest: str, capitals: bool) -> None:
+    """However it is written: a redirect must lead to an app, and run or render nothing."""
+    assert redirect_uri.fault_of(f"{scheme.upper() if capitals else scheme}:{rest}") != ""
+
+
+@given(
+    scheme=st.text(string.ascii_letters + string.digits + "+-", min_size=1, max_size=12),
+    rest=st.text(URI_CHARACTERS).filter(lambda rest: not rest.startswith("/")),
+)
+def test_a_scheme_without_a_dot_leads_to_a_path(scheme: str, rest: str) -> None:
+    """Opaque URIs (javascript:…, data:…, mailto:…) have none; so whatever the list of such schemes lacks is refused, too."""
+    assert redirect_uri.fault_of(f"{scheme}:{rest}") != ""
 
 
 # -- what is the same ------------------------------------------------------------------------------------------------
@@ -279,7 +316,7 @@ def test_no_text_breaks_the_match(sent: str, is_native: bool) -> None:
         ("HTTP://127.0.0.1:5000/callback", "redirect_uri differs in its spelling"),
         (
             "javascript:alert(1)",
-            "redirect_uri has a scheme that is neither https nor a reverse domain name such as com.example.app",
+            "redirect_uri has a scheme that no app can have for its own",
         ),
     ],
 )

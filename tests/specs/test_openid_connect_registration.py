@@ -46,6 +46,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (["http://[::1]:8000/"], "native"),
         (["http://localhost:1234/"], "native"),
         (["com.example.app:/callback"], "native"),
+        (["cursor://anysphere.cursor-mcp/oauth/callback"], "native"),
         (["https://vscode.dev/redirect", "http://127.0.0.1:33418/"], "native"),
     ],
 )

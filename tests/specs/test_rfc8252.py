@@ -115,13 +115,24 @@ def test_the_port_of_a_web_client_is_not_free(guide: Guide) -> None:
 
 
 @clause("RFC 8252", "8.4")
-@pytest.mark.parametrize("uri", ["pills:/callback", "javascript:alert(1)", "data:text/html,x", "file:///x"])
-def test_a_scheme_without_a_period_cannot_be_registered(public: PublicGuide, uri: str) -> None:
-    """ "At a minimum, any private-use URI scheme that doesn't contain a period character (".") SHOULD be rejected." """
+@pytest.mark.parametrize("uri", ["pills:callback", "javascript:alert(1)", "data:text/html,x", "file:///x", "mailto:/x"])
+def test_a_scheme_that_is_no_apps_own_cannot_be_registered(public: PublicGuide, uri: str) -> None:
+    """
+    "At a minimum, any private-use URI scheme that doesn't contain a period character (".") SHOULD be rejected." Those are, that
+    browsers or systems open themselves.
+    """
     with pytest.raises(ValidationError) as refusal:
         registered(public, uri).client.full_clean()
     assert set(refusal.value.message_dict) == {"redirect_uris"}
     assert is_page(public.ask(redirect_uri="http://127.0.0.1:51004/callback"))
+
+
+@clause("RFC 8252", "8.4")
+def test_an_editors_scheme_without_a_period_can_be_registered(public: PublicGuide) -> None:
+    """The SHOULD above is not followed for these: editors that speak MCP have no other scheme, and PKCE protects their codes."""
+    editor = registered(public, "cursor://anysphere.cursor-mcp/oauth/callback")
+    editor.client.full_clean()
+    assert is_page(editor.ask(redirect_uri="cursor://anysphere.cursor-mcp/oauth/other"))
 
 
 @clause("RFC 8252", "8.5")
