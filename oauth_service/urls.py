@@ -7,7 +7,7 @@ Both forms answer, with and without the slash, from the same view.
 from collections.abc import Callable, Iterator
 
 from django.http import HttpResponseBase
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, register_converter
 
 from .endpoints.authorise import authorise
 from .endpoints.deauthorise import deauthorise
@@ -33,8 +33,10 @@ from .endpoints.registration import registration
 from .endpoints.revoke import revoke
 from .endpoints.token import token
 from .endpoints.userinfo import userinfo
+from .web.client_ids import ClientIDConverter
 
 app_name = "oauth_service"
+register_converter(ClientIDConverter, "oauth_service_client_id")
 
 
 def _both(route: str, view: Callable[..., HttpResponseBase], name: str) -> Iterator[URLPattern]:
@@ -56,7 +58,7 @@ urlpatterns = [
     *_both("global-token-revocation/", global_token_revocation, "global_token_revocation"),
     *_both("oauth/deauthorise/", deauthorise, "deauthorise"),
     *_both("oauth/logout/", end_session, "end_session"),
-    path("oauth/logo/<str:client_id>", logo, name="logo"),
+    path("oauth/logo/<oauth_service_client_id:client_id>", logo, name="logo"),
     *_both("manage-apps/", manage_apps, "manage_apps"),
     *_both("login/", login, "login"),
     *_both("logout/", logout, "logout"),

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from ..compiled import driver
 from ..compiled.statement import Compiled, Write, insert
 from ..database import PrimaryManager
+from .client import LONGEST_CLIENT_ID
 
 LONGEST_CHANGES = 2_000
 MOST_FORGOTTEN = 10_000  # rows that the deletion of a user waits for
@@ -262,7 +263,7 @@ class AuditEvent(models.Model):
         related_name="+",
         verbose_name=_("user"),
     )
-    client_id = models.CharField(_("client ID"), max_length=100, blank=True)
+    client_id = models.CharField(_("client ID"), max_length=LONGEST_CLIENT_ID, blank=True)
     grant_id = models.UUIDField(_("connection"), null=True)
     scope = models.CharField(_("scope"), max_length=1000, blank=True)
     reason = models.CharField(_("reason"), max_length=100, blank=True)

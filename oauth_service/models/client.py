@@ -46,6 +46,8 @@ def new_own_secret() -> bytes:
     return secrets.token_bytes(SECRET_BYTES)
 
 
+LONGEST_CLIENT_ID = 250
+"""Characters; a client_id may be the URL of a document that describes its client."""
 MOST_SERVICES = 50  # that act through one client
 CLIENT_ID_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~]+")
 
@@ -464,7 +466,11 @@ class Client(ClientRules, models.Model):
     AuthenticationMethod = AuthenticationMethod
 
     client_id = models.CharField(
-        _("client ID"), max_length=100, unique=True, default=new_client_id, validators=[validate_client_id]
+        _("client ID"),
+        max_length=LONGEST_CLIENT_ID,
+        unique=True,
+        default=new_client_id,
+        validators=[validate_client_id],
     )
     name = models.CharField(_("name"), max_length=100, help_text=_("What people see when it asks them."))
     operator = models.CharField(_("run by"), max_length=100, blank=True, help_text=_("Who runs it, for people to see."))

@@ -17,6 +17,7 @@ class Kind(models.TextChoices):
     SECTOR = "sector", _("Sector identifier")
     KEYS = "keys", _("Key set")
     METADATA = "metadata", _("Metadata")
+    CLIENT = "client", _("Client ID metadata document")
 
 
 class DocumentManager(PrimaryManager["Document"]):

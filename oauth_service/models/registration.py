@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import connections, models
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +21,7 @@ FETCHED = {
     "logo_uri": Document.Kind.LOGO,
     "sector_identifier_uri": Document.Kind.SECTOR,
     "jwks_uri": Document.Kind.KEYS,
+    "client_id": Document.Kind.CLIENT,
 }
 """Columns of a client that lead to a document, which is kept as a row."""
 RELEASED = timedelta(hours=1)
@@ -28,7 +30,14 @@ RELEASED = timedelta(hours=1)
 
 def fetched_for(client: Client) -> set[tuple[str, str]]:
     """The documents that a client names: column and URL."""
-    return {(column, url) for column in FETCHED if (url := getattr(client, column))}
+    return {(column, url) for column in FETCHED if "://" in (url := getattr(client, column))}
+
+
+class RegistrationKind(models.TextChoices):
+    """How a client has introduced itself."""
+
+    REGISTERED = "registered", _("It has registered itself")
+    DOCUMENT = "document", _("By a document at its client ID, which is a URL")
 
 
 class RegistrationManager(PrimaryManager["Registration"]):
@@ -36,7 +45,8 @@ class RegistrationManager(PrimaryManager["Registration"]):
 
     def of_client(self, client_id: str) -> "Registration | None":
         """A registration with its client, in one statement; None if the client has not registered itself."""
-        return self.select_related("client").filter(client__client_id=client_id).first()
+        own = self.filter(kind=RegistrationKind.REGISTERED, client__client_id=client_id)
+        return own.select_related("client").first()
 
     def has_room(self, *, most: int) -> bool:
         """
@@ -99,10 +109,23 @@ class Registration(models.Model):
     purge_at is None for a client that stays: somebody has connected it, the operator has saved it, or it came with an initial
     access token. translations is a JSON object of members with a language tag. address_digest sets those apart that came from
     another network, without saying from which.
+
+    The client of a document (kind) has no registration access token. document_fetched_at is when the copy was fetched that the
+    columns of the client were last taken from.
     """
+
+    Kind = RegistrationKind
 
     client = models.OneToOneField(
         Client, models.CASCADE, primary_key=True, related_name="registration", verbose_name=_("client")
+    )
+    kind = models.CharField(
+        _("kind"),
+        max_length=10,
+        choices=RegistrationKind.choices,
+        default=RegistrationKind.REGISTERED,
+        db_default=RegistrationKind.REGISTERED,
+        editable=False,
     )
     token_digest = SecretCharField(max_length=64, editable=False)
     initial_access_token = models.ForeignKey(
@@ -123,6 +146,7 @@ class Registration(models.Model):
     registered_at = models.DateTimeField(_("registered"), editable=False)
     connected_at = models.DateTimeField(_("first connected"), null=True, editable=False)
     purge_at = models.DateTimeField(null=True, db_index=True, editable=False)
+    document_fetched_at = models.DateTimeField(_("document fetched"), null=True, editable=False)
 
     objects = RegistrationManager()
 
@@ -133,6 +157,16 @@ class Registration(models.Model):
 
     def __str__(self) -> str:
         return str(self.client)
+
+    @property
+    def is_document(self) -> bool:
+        """Whether the client is described by the document at its client_id, an https URL."""
+        return self.kind == RegistrationKind.DOCUMENT
+
+    @property
+    def document_host(self) -> str:
+        """The host of that URL, which alone is proven of such a client; "" of one that has registered itself."""
+        return (urlsplit(self.client.client_id).hostname or "") if self.is_document else ""
 
     @property
     def translated(self) -> dict[str, str]:

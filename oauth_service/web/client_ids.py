@@ -1,0 +1,33 @@
+"""A client_id as one segment of a path."""
+
+import base64
+import binascii
+
+
+class ClientIDConverter:
+    """
+    A path converter: a client_id that is a URL is written in base64url after a tilde, as its slashes would be others' to merge.
+
+    Every other client_id stands as it is.
+    """
+
+    regex = "[^/]+"
+
+    def to_python(self, value: str) -> str:
+        """The client_id of a segment."""
+        encoded = value.removeprefix("~")
+        if encoded == value:
+            return value
+        try:
+            found = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True).decode("ascii")
+        except (binascii.Error, UnicodeError):
+            return value
+        return found if _is_url(found) else value
+
+    def to_url(self, value: str) -> str:
+        """The segment of a client_id."""
+        return f"~{base64.urlsafe_b64encode(value.encode()).decode().rstrip('=')}" if _is_url(value) else value
+
+
+def _is_url(client_id: str) -> bool:
+    return client_id.startswith("https://") and client_id.isprintable()

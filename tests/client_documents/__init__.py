@@ -1,0 +1,1 @@
+"""Clients that a document at their client_id describes (client ID metadata documents)."""
