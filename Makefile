@@ -7,6 +7,7 @@ UV_VERSION := 0.13.9
 UV := .uv/bin/uv
 BIN := .venv/bin
 BENCH := benchmarks/.venv/bin
+DOCS := docs/.venv/bin
 PYTEST := $(BIN)/python -m pytest
 IN_PARALLEL := -n 3 --dist worksteal
 ELSEWHERE := not walk and not journey and not production and not fault
@@ -192,19 +193,26 @@ bench-lock: setup ## resolve benchmarks/requirements.in into its lock again, les
 messages: setup ## take new words of pages into the catalogues of oauth_service/locale, and compile them
 	$(BIN)/python -m tests.languages.catalogue
 
-docs: setup ## write the pages of docs/ that are made from the code
-	$(BIN)/python -m tests.architecture.settings_page > docs/settings.md
+docs: setup $(DOCS)/.installed ## the HTML site of docs/, in build/docs/html; first the pages that are made from the code
+	$(BIN)/python -m tests.architecture.reference_pages
+	$(DOCS)/python docs/build.py
+
+$(DOCS)/.installed: docs/requirements.lock $(BIN)/.installed | $(UV)
+	test -x $(DOCS)/python || $(UV) venv --quiet --python $(BIN)/python docs/.venv
+	$(UV) pip sync --quiet --python $(DOCS)/python --require-hashes docs/requirements.lock
+	touch $@
 
 pictures: setup ## take the README's pictures again, from the running sites
 	$(BIN)/python -m tests.journeys.pictures
 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --upgrade
-lock: $(UV) ## resolve pyproject.toml into requirements.lock again, and what the matrix has instead into tests/matrix/
+lock: $(UV) ## resolve pyproject.toml and docs/requirements.in into their locks again, and what the matrix has instead into tests/matrix/
 	$(COMPILE) pyproject.toml --group dev --python-version 3.11 -o requirements.lock
+	$(COMPILE) docs/requirements.in --python-version 3.11 -o docs/requirements.lock
 	$(COMPILE) pyproject.toml --all-extras --resolution lowest-direct --python-version 3.11 -o tests/matrix/lowest.lock
 	echo 'django==5.2.*' | $(COMPILE) - --no-deps --python-version 3.11 -o tests/matrix/django-5.2.lock
 	echo 'django==6.0.*' | $(COMPILE) - --no-deps --python-version 3.12 -o tests/matrix/django-6.0.lock
 	echo 'django==6.1.*' | $(COMPILE) - --no-deps --python-version 3.12 -o tests/matrix/django-6.1.lock
 
 clean: ## remove what the other targets made (not the databases in var/)
-	rm -rf .venv .uv .matrix .pycache benchmarks/.venv benchmarks/node/node_modules $(addprefix $(STRANGERS)/,node/node_modules go/stranger java/target) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .uv .matrix .pycache benchmarks/.venv docs/.venv benchmarks/node/node_modules $(addprefix $(STRANGERS)/,node/node_modules go/stranger java/target) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

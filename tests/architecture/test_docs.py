@@ -16,13 +16,14 @@ from django.urls import resolve
 from config.sites import ROOT
 from oauth_service.protocol import errors
 from oauth_service.protocol.errors import OAuthError
-from tests.architecture import settings_page
+from oauth_service.watch import metrics
+from tests.architecture import reference_pages
 from tests.architecture.test_tree import tracked
 
 SERVER = ROOT / "oauth_service"
 RULES = sorted(path for path in (SERVER / "protocol").glob("*.py") if path.name != "__init__.py")
 ENDPOINTS = sorted(path for path in (SERVER / "endpoints").glob("*.py") if path.name != "__init__.py")
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/adr/*.md")])
 SPECIFICATION = re.compile(r"\bRFC \d{4}\b|\bOpenID Connect \w+|\bdraft-[a-z0-9-]+")
 ENDPOINT = re.compile(r"((?:GET|POST|PUT|DELETE)(?:, (?:GET|POST|PUT|DELETE))*) (/\S*) -- ")
 
@@ -37,12 +38,43 @@ def names(paths: list[Path]) -> list[str]:
     return [path.stem for path in paths]
 
 
+# -- pages that are written from the code ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", reference_pages.pages())
+def test_a_reference_page_is_what_the_code_says(name: str) -> None:
+    """`make docs` writes it anew; so does `.venv/bin/python -m tests.architecture.reference_pages` alone."""
+    assert (ROOT / "docs" / name).read_text() == reference_pages.pages()[name]()
+
+
+def test_the_reference_pages_have_what_the_code_has() -> None:
+    """Two empty pages would be alike, too."""
+    written = {name: page() for name, page in reference_pages.pages().items()}
+    assert all(f"\n## `{url}`\n" in written["endpoints.md"] for url in ("/token/", "/jwks/", "/register/<client_id>/"))
+    assert "Parameters: `grant_type`, `code`, `redirect_uri`, `code_verifier`" in written["endpoints.md"]
+    assert (
+        "| `token_revoked` | token revoked | `user_id`, `client_id`, `grant_id`, `token_type` |"
+        in written["signals.md"]
+    )
+    assert "| `--redirect-uri` |" in written["commands.md"].partition("\n## create_client\n")[2].partition("\n## ")[0]
+    assert "\n### oauth_keys rotate\n" in written["commands.md"]
+    assert "| `oauth_service_refusals_total` | counter | `who`, `reason` |" in written["metrics.md"]
+    assert (
+        "| `oauth_service/login.html` | `oauth_service/base.html` | `title`, `content`, `heading`"
+        in written["templates.md"]
+    )
+    assert "| `--accent` | `#" in written["templates.md"]
+    assert "](adr/0001-tokens-without-rows.md)" in written["decisions.md"]
+
+
+def test_the_page_of_metrics_has_what_prometheus_reads() -> None:
+    """The page is read from the source, where a metric may one day be made in another way."""
+    named = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE))
+    counted = {family.name + "_total" * (family.type == "counter") for family in metrics._registry.collect()}
+    assert named == counted | {"oauth_service_sweep_backlog"}
+
+
 # -- settings ----------------------------------------------------------------------------------------------------------
-
-
-def test_the_page_of_settings_is_what_conf_says() -> None:
-    """`make docs` writes it anew."""
-    assert (ROOT / "docs/settings.md").read_text() == settings_page.page()
 
 
 def test_the_page_of_settings_explains_every_check() -> None:
@@ -181,7 +213,7 @@ def test_the_readme_lists_every_endpoint_with_its_verbs() -> None:
 
 
 def test_the_readme_has_a_reason_for_every_dependency() -> None:
-    """And for none that is gone: what stands in pyproject.toml, in every group, and the clients that npm, Go and Maven bring."""
+    """And for none that is gone: pyproject.toml's, in every group, what builds the site, and clients from npm, Go and Maven."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = [settings["project"]["dependencies"], *settings["project"]["optional-dependencies"].values()]
     groups += settings["dependency-groups"].values()
@@ -193,6 +225,7 @@ def test_the_readme_has_a_reason_for_every_dependency() -> None:
         (strangers / "java/pom.xml").read_text().partition("<dependencies>")[2].partition("</dependencies>")[0]
     )
     wanted |= set(re.findall("<artifactId>(.*?)</artifactId>", dependencies))
+    wanted |= set(re.findall(r"^([a-z-]+)", (ROOT / "docs/requirements.in").read_text(), re.MULTILINE))
     reasons = {
         name.lower(): reason for names, reason in table("README.md", "Dependencies") for name in names.split(", ")
     }
@@ -224,9 +257,10 @@ def code(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_file_that_a_page_names_exists(page: Path) -> None:
-    """A reader opens it."""
+    """A reader opens it. A template and a static file are named as Django finds them."""
     named = [word.rstrip("/") for word in code(page) if OURS.fullmatch(word)]
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    folders = (ROOT, SERVER / "templates", SERVER / "static")
+    assert [name for name in named if not any((folder / name).exists() for folder in folders)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])

@@ -1,0 +1,362 @@
+"""The pages of docs/ that are written from the code: `make docs` writes them, a test compares them."""
+
+import ast
+import inspect
+import os
+import re
+from argparse import Action
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from tests.architecture import settings_page
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVER = ROOT / "oauth_service"
+VERBS = ("get", "post", "put", "delete")
+# Django's own options, which every command has.
+OF_EVERY_COMMAND = {
+    *("-h", "--help", "--version", "-v", "--settings", "--pythonpath", "--traceback", "--no-color", "--force-color"),
+    "--skip-checks",
+}
+
+ENDPOINTS = """\
+# Endpoints
+
+Every URL of `oauth_service.urls`, with what it takes and what it answers. A URL that ends in a slash answers without
+it, too. If a feature is switched off, its URL answers 404. `/openapi.json` describes a running server to programs, and
+[errors.md](errors.md) explains every refusal.
+
+This page is written from the code; a test holds the two together.
+"""
+
+SIGNALS = """\
+# Signals
+
+`oauth_service.signals` has a Django signal for each event. A signal is sent after the transaction is committed, so a
+receiver cannot change the decision. The facts are keyword arguments: ids and words, never a code, token or secret.
+`sender` is `None`. If a receiver raises an exception, Django logs it and the client still gets its answer.
+
+```python
+from django.dispatch import receiver
+from oauth_service.signals import app_deauthorised
+
+
+@receiver(app_deauthorised)
+def forget_the_app(sender, user_id, client_id, **facts):
+    print(f"user {{user_id}} disconnected {{client_id}}")
+```
+
+Accept `**facts`: later versions may send more of them. `oauth_service.signals.current_request()` says from which
+address the request came and, if staff or a command acted, who. A user name or `client_id` that nothing proves is a
+digest of what was typed, which may have been a password in the wrong field. A client's own token has neither a user nor
+a connection: `user_id` and `grant_id` are `None` then.
+
+This page is written from the code; a test holds the two together.
+
+| signal | event | facts |
+| --- | --- | --- |
+{rows}
+
+The log `oauth_service.events` has the same events and facts ([logging.md](logging.md)), and the audit trail keeps them
+([audit.md](audit.md)). `request_answered` is a measurement: it is sent after every answer and is neither logged nor kept.
+"""
+
+COMMANDS = """\
+# Commands
+
+Call each of them as `python manage.py NAME`. `--help` says the same in a terminal, with the options that every command
+of Django has. What a command changes is in the audit trail, with the name of the command.
+
+This page is written from the code; a test holds the two together.
+"""
+
+METRICS = """\
+# Metrics
+
+`/metrics/` has these for Prometheus. Install the extra `metrics`, and let somebody read them by
+`OAUTH_SERVICE_METRICS_ADDRESSES` or `OAUTH_SERVICE_METRICS_SECRET`. Until then the URL answers 404 and nothing is
+counted. No label holds what a client chose. Several processes count together if `PROMETHEUS_MULTIPROC_DIR` names a
+folder that was empty when they started. [deploy.md](deploy.md#metrics) says what to watch.
+
+This page is written from the code; a test holds the two together.
+
+| metric | type | labels | meaning |
+| --- | --- | --- | --- |
+"""
+
+TEMPLATES = """\
+# Templates
+
+The pages for people are Django templates. If your project has a template of the same name, it replaces ours; it may
+extend ours, too.
+
+This page is written from the code; a test holds the two together.
+
+| template | extends | its blocks |
+| --- | --- | --- |
+{rows}
+
+Several templates include these parts, and you can replace each of them:
+
+{parts}
+
+## Custom properties of the style sheet
+
+The style sheet reads its colours, fonts and sizes from these. The values are those for light mode.
+
+| property | value |
+| --- | --- |
+{properties}
+"""
+
+DECISIONS = """\
+# Decisions
+
+Why it is built as it is: short architecture decision records. Each has its context, the decision and what follows from it.
+
+This page is written from the code; a test holds the two together.
+
+"""
+
+
+def pages() -> Mapping[str, Callable[[], str]]:
+    """Each page, and what writes it."""
+    return {
+        "settings.md": settings_page.page,
+        "endpoints.md": endpoints,
+        "signals.md": signals,
+        "commands.md": commands,
+        "metrics.md": metrics,
+        "templates.md": templates,
+        "decisions.md": decisions,
+    }
+
+
+def write() -> None:
+    """Write every page anew."""
+    for name, page in pages().items():
+        (ROOT / "docs" / name).write_text(page())
+
+
+# -- endpoints ---------------------------------------------------------------------------------------------------------
+
+
+def endpoints() -> str:
+    """Every URL with its parameters and answers, as OpenAPI describes it on a server that has every feature."""
+    from oauth_service.openapi import PATHS, document
+
+    described: dict[str, Any] = document(_everything())
+    return ENDPOINTS + "".join(
+        f"\n## `{path.replace('{', '<').replace('}', '>')}`\n"
+        + "".join(_operations(described["paths"][path], described))
+        for path in PATHS
+    )
+
+
+def _everything() -> Any:
+    """A server whose features are all on."""
+    from oauth_service import grant_types
+    from oauth_service.openapi import Server
+
+    given: dict[str, object] = {
+        "url": "https://auth.example.com",
+        "name": "OAuth Service",
+        "scopes": {"profile": "Your name"},
+        "grant_types": tuple(each.DESCRIPTION for each in grant_types.GRANT_TYPES.values()),
+        "session_cookie": "sessionid",
+        "csrf_cookie": "csrftoken",
+    }
+    switches = {field.name: True for field in fields(Server) if field.name.startswith("has_")}
+    return Server(**given, **switches)  # type: ignore[arg-type]
+
+
+def _operations(item: Mapping[str, Any], described: Mapping[str, Any]) -> Iterator[str]:
+    for verb in VERBS:
+        if verb not in item:
+            continue
+        operation = item[verb]
+        yield f"\n**{verb.upper()}**: {_line(operation['summary'])}\n"
+        if taken := list(dict.fromkeys(_parameters(item, operation, described))):
+            yield f"\nParameters: {', '.join(f'`{name}`' for name in taken)}.\n"
+        yield "\n| answer | |\n| --- | --- |\n"
+        for status, answer in sorted(operation["responses"].items()):
+            codes = ", ".join(f"`{code}`" for code in _error_codes(answer))
+            yield f"| {status} | {_line(answer['description'])}{f' {codes}' if codes else ''} |\n"
+
+
+def _parameters(item: Mapping[str, Any], operation: Mapping[str, Any], described: Mapping[str, Any]) -> Iterator[str]:
+    for parameter in [*item.get("parameters", ()), *operation.get("parameters", ())]:
+        yield parameter["name"]
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        yield from _properties(content["schema"], described)
+
+
+def _properties(schema: Mapping[str, Any], described: Mapping[str, Any]) -> Iterator[str]:
+    if reference := schema.get("$ref"):
+        schema = described["components"]["schemas"][reference.rpartition("/")[2]]
+    yield from schema.get("properties", {})
+    for kind in ("oneOf", "anyOf", "allOf"):
+        for each in schema.get(kind, ()):
+            yield from _properties(each, described)
+
+
+def _error_codes(answer: Mapping[str, Any]) -> list[str]:
+    """The error codes that an answer may have."""
+    schemas = [content.get("schema", {}) for content in answer.get("content", {}).values()]
+    return [code for schema in schemas for code in schema.get("properties", {}).get("error", {}).get("enum", ())]
+
+
+def _line(text: str) -> str:
+    return " ".join(str(text).replace("|", "\\|").split())
+
+
+# -- signals -----------------------------------------------------------------------------------------------------------
+
+
+def signals() -> str:
+    """Every signal with the facts that it brings."""
+    from oauth_service import signals as module
+    from oauth_service.models.audit_event import Event
+
+    words = {event.value: str(event.label) for event in Event}
+    told = re.findall(r"^(\w+) = Signal\(\)  # ([^;\n]+)", inspect.getsource(module), re.MULTILINE)
+    rows = [
+        f"| `{name}` | {words.get(name, 'an answer was sent')} | {', '.join(f'`{fact}`' for fact in facts.split(', '))} |"
+        for name, facts in told
+    ]
+    return SIGNALS.format(rows="\n".join(rows))
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+def commands() -> str:
+    """Every management command with its arguments."""
+    folder = SERVER / "management/commands"
+    names = sorted(path.stem for path in folder.glob("*.py") if path.name != "__init__.py")
+    return COMMANDS + "".join(_command(name) for name in names)
+
+
+def _command(name: str) -> str:
+    from importlib import import_module
+
+    command = import_module(f"oauth_service.management.commands.{name}").Command()
+    parser = command.create_parser("manage.py", name)
+    text = f"\n## {name}\n\n{_prose(command.help)}\n"
+    subcommands, actions = _actions(parser)
+    text += _arguments(actions)
+    for title, help_text, below in subcommands:
+        text += f"\n### {name} {title}\n\n{_prose(help_text)}\n" + _arguments(_actions(below)[1])
+    return text
+
+
+def _actions(parser: Any) -> tuple[list[tuple[str, str, Any]], list[Action]]:
+    """The subcommands of a parser, and its own arguments."""
+    subcommands: list[tuple[str, str, Any]] = []
+    own: list[Action] = []
+    for action in parser._actions:
+        if isinstance(action.choices, dict):
+            helps = {choice.dest: choice.help or "" for choice in action._choices_actions}
+            subcommands += [(title, helps.get(title, ""), below) for title, below in action.choices.items()]
+        elif not OF_EVERY_COMMAND & {*action.option_strings}:
+            own.append(action)
+    return subcommands, own
+
+
+def _arguments(actions: list[Action]) -> str:
+    if not actions:
+        return ""
+    rows = [f"| {_argument(action)} | {_line(_prose(action.help or ''))} |" for action in actions]
+    return "\n| argument | |\n| --- | --- |\n" + "\n".join(rows) + "\n"
+
+
+def _argument(action: Action) -> str:
+    name = ", ".join(f"`{option}`" for option in action.option_strings) or f"`{action.metavar or action.dest}`"
+    if action.choices:
+        name += ": " + ", ".join(f"`{choice}`" for choice in action.choices)
+    return name + (" (required)" if action.required and action.option_strings else "")
+
+
+def _prose(text: str) -> str:
+    return text.strip().replace("%%", "%").replace("<", "&lt;")
+
+
+# -- metrics -----------------------------------------------------------------------------------------------------------
+
+
+def metrics() -> str:
+    """Every metric with its labels, read from the module without importing it: that would register them."""
+    source = ast.parse((SERVER / "watch/metrics.py").read_text())
+    rows = [_metric(call) for call in ast.walk(source) if isinstance(call, ast.Call) and _kind(call)]
+    return METRICS + "\n".join(rows) + "\n"
+
+
+def _kind(call: ast.Call) -> str:
+    kinds = {"Counter": "counter", "Histogram": "histogram", "GaugeMetricFamily": "gauge"}
+    return kinds.get(call.func.id, "") if isinstance(call.func, ast.Name) and call.args else ""
+
+
+def _metric(call: ast.Call) -> str:
+    from oauth_service.watch.metrics import MOST_BACKLOG
+
+    kind = _kind(call)
+    name = ast.literal_eval(call.args[0]) + ("_total" if kind == "counter" else "")
+    meaning = "".join(
+        part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else f"{MOST_BACKLOG:,}"
+        for part in (call.args[1].values if isinstance(call.args[1], ast.JoinedStr) else [call.args[1]])
+    )
+    lists = [*call.args[2:], *(keyword.value for keyword in call.keywords if keyword.arg == "labels")]
+    labels = [label for each in lists if isinstance(each, ast.List) for label in ast.literal_eval(each)]
+    return f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {meaning} |"
+
+
+# -- templates ---------------------------------------------------------------------------------------------------------
+
+BLOCK = re.compile(r"{% block (\w+) %}")
+EXTENDS = re.compile(r'{% extends "([^"]+)" %}')
+VARIABLE = re.compile(r"^\s+--([\w-]+): (.+);$", re.MULTILINE)
+
+
+def templates() -> str:
+    """Every template with its blocks, and the custom properties of the style sheet."""
+    folder = SERVER / "templates/oauth_service"
+    whole = {path.name: path.read_text() for path in sorted(folder.glob("*.html"))}
+    rows = [f"| `oauth_service/{name}` | {_extended(text)} | {_blocks(text)} |" for name, text in whole.items()]
+    parts = [f"`oauth_service/includes/{path.name}`" for path in sorted((folder / "includes").glob("*.html"))]
+    properties = dict[str, str]()
+    for name, value in VARIABLE.findall((SERVER / "static/oauth_service/style.css").read_text()):
+        properties.setdefault(name, value)
+    return TEMPLATES.format(
+        rows="\n".join(rows),
+        parts="\n".join(f"- {part}" for part in parts),
+        properties="\n".join(f"| `--{name}` | `{value}` |" for name, value in properties.items()),
+    )
+
+
+def _extended(text: str) -> str:
+    found = EXTENDS.search(text)
+    return f"`{found[1]}`" if found else ""
+
+
+def _blocks(text: str) -> str:
+    return ", ".join(f"`{block}`" for block in dict.fromkeys(BLOCK.findall(text)))
+
+
+# -- decisions ---------------------------------------------------------------------------------------------------------
+
+
+def decisions() -> str:
+    """The architecture decision records, by number."""
+    records = sorted((ROOT / "docs/adr").glob("*.md"))
+    lines = [f"- [{path.read_text().partition(chr(10))[0].removeprefix('# ')}](adr/{path.name})" for path in records]
+    return DECISIONS + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.server.settings")
+    django.setup()
+    write()

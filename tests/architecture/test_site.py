@@ -1,0 +1,97 @@
+"""The documentation site: every page has its place in it, and its sources are laid out so that Sphinx finds what they link to."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from config.sites import ROOT
+
+DOCS = ROOT / "docs"
+PARTS = [
+    *("Tutorial", "How-to guides", "Reference", "Explanation", "Operations", "Comparison", "Questions", "The project"),
+]
+
+
+def load() -> ModuleType:
+    """docs/build.py, which is in no package: it runs in an environment of its own."""
+    found = importlib.util.spec_from_file_location("docs_build", DOCS / "build.py")
+    assert found
+    assert found.loader
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+build = load()
+
+
+def in_the_contents(source: Path) -> list[str]:
+    """Every page that a table of contents of the assembled site has, as often as it stands there."""
+    tables = [
+        (page.parent, line)
+        for page in source.rglob("*.md")
+        for table in re.findall(r"^```\{toctree\}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+        for line in table.splitlines()
+        if line and not line.startswith(":")
+    ]
+    return [str((folder / f"{line}.md").relative_to(source)) for folder, line in tables]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Sphinx reads."""
+    into = tmp_path_factory.mktemp("site")
+    build.assemble(into)
+    return into
+
+
+def test_every_page_is_in_the_contents_once(source: Path) -> None:
+    """A page that nobody finds is not written; Sphinx refuses one that stands nowhere, and one that stands twice."""
+    listed = in_the_contents(source)
+    pages = {str(page.relative_to(source)) for page in source.rglob("*.md")} - {"index.md"}
+    assert (pages - set(listed), sorted(page for page in listed if listed.count(page) > 1)) == (set(), [])
+    assert {"settings.md", "adr/0001-tokens-without-rows.md", "CHANGELOG.md", "benchmarks/results/quick.md"} <= pages
+
+
+def test_a_page_that_the_index_does_not_name_is_a_how_to_guide() -> None:
+    """Who adds a page need not know of the index."""
+    named = "- [The doctor](doctor.md)"
+    index = (DOCS / "index.md").read_text()
+    assert named in index
+    without = index.replace(named, "- nothing")
+    assert "doctor.md" in build.contents(without)["How-to guides"]
+    assert "- [The doctor](doctor.md)\n" in build.with_contents(without).partition("## Reference")[0]
+
+
+def test_the_parts_stand_in_their_order() -> None:
+    """First what a newcomer needs."""
+    parts = build.contents((DOCS / "index.md").read_text())
+    assert ([part for part in PARTS if part in parts], [*parts]) == ([*parts], [*parts])
+    assert {"How-to guides", "Reference", "Explanation", "Operations"} <= {*parts}
+
+
+def test_links_out_of_docs_lead_to_where_the_pages_stand() -> None:
+    """`../CHANGELOG.md` is beside the others in the site, and `docs/settings.md` as well; code is left alone."""
+    page = DOCS / "doctor.md"
+    assert build.relinked("[a](../CHANGELOG.md#x) ![b](images/consent.png)", page) == (
+        "[a](CHANGELOG.md#x) ![b](images/consent.png)"
+    )
+    assert build.relinked("[a](docs/settings.md)\n```\n[a](docs/settings.md)\n```\n", ROOT / "README.md") == (
+        "[a](settings.md)\n```\n[a](docs/settings.md)\n```\n"
+    )
+    assert build.relinked("[a](../deploy.md)", DOCS / "adr/0001-tokens-without-rows.md") == "[a](../deploy.md)"
+
+
+def test_files_that_pages_link_to_are_there(source: Path) -> None:
+    """Pictures, and the configuration that a page tells its reader to copy."""
+    assert (source / "images/consent.png").is_file()
+    assert (source / "deploy/nginx.conf").is_file()
+
+
+def test_ci_builds_the_site() -> None:
+    """Sphinx itself finds anchors that do not exist and code that is not of its language; warnings are errors there."""
+    assert " docs " in (ROOT / ".ci/run").read_text().splitlines()[-1]
+    assert '"-W"' in (DOCS / "build.py").read_text()
