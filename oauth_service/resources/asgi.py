@@ -9,6 +9,7 @@ An ASGI application beside Django, guarded by access tokens (RFC 6750): Starlett
 
 The application finds the Bearer in scope["bearer"], and its user in scope["user"]. A request without a good token does not
 reach it, and is answered as by protect(). A preflight of CORS carries no token: let what answers those stand around this.
+mcp.ProtectTools asks for more scope by the tool that is called.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -61,12 +62,16 @@ class Protect:
         found = await sync_to_async(self._admit)(scope)
         if not isinstance(found, ProgramResponse):
             user = found.user or AnonymousUser()
-            await self.app({**scope, "bearer": found, "user": user}, receive, send)
+            await self.let_in({**scope, "bearer": found, "user": user}, receive, send)
         elif scope["type"] == "websocket":
             # Before it is accepted, this is answered 403; there is no other way to say why.
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "no good access token"})
         else:
-            await _send(found, send)
+            await answer(found, send)
+
+    async def let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request with a good token on."""
+        await self.app(scope, receive, send)
 
     def _admit(self, scope: Scope) -> "AnyBearer | ProgramResponse":
         _give_back_connections()
@@ -90,8 +95,9 @@ def _give_back_connections() -> None:
             connection.close_if_unusable_or_obsolete()
 
 
-async def _send(answer: ProgramResponse, send: Send) -> None:
-    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    headers.append((b"content-length", str(len(answer.body)).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+async def answer(response: ProgramResponse, send: Send) -> None:
+    """Answer a request instead of the application."""
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

@@ -70,6 +70,28 @@ MUTATIONS: tuple[Mutation, ...] = (
         "    if False:",
         "protocol/test_redirect_uri.py::test_a_scheme_without_a_dot_leads_to_a_path",
     ),
+    # -- tools of an MCP server ----------------------------------------------------------------------------------------
+    Mutation(
+        "a call hides in a batch, and needs no scope of its own",
+        "resources/mcp.py",
+        "said if isinstance(said, list) else [said]",
+        "[said]",
+        "resources/test_mcp.py::test_no_way_of_writing_a_call_asks_for_less",
+    ),
+    Mutation(
+        "a message names two tools, and the guard reads the one that needs less",
+        "resources/mcp.py",
+        "if len(members) < len(pairs):",
+        "if False:",
+        "resources/test_mcp.py::test_what_two_readers_may_read_differently_reaches_nobody",
+    ),
+    Mutation(
+        "a message that the guard cannot read reaches the application, which can",
+        "resources/mcp.py",
+        "            return _NO_MESSAGE",
+        "            called = ()",
+        "resources/test_mcp.py::test_what_two_readers_may_read_differently_reaches_nobody",
+    ),
     # -- ID tokens that are no ID tokens of ours -----------------------------------------------------------------------
     Mutation(
         "a token with alg none, or HS256 with the public key, is believed",
