@@ -300,13 +300,16 @@ def _negotiated(sent: Mapping[str, Any], *, issuer: str, now: datetime) -> tuple
 
 def _offer() -> rules.Offer:
     wanted, known = conf.REGISTRATION_SCOPES(), dict.fromkeys(conf.SCOPES())
+    apis: tuple[tuple[str, ...], ...] = ()
     if not wanted or not known.keys() >= set(wanted):
-        known |= dict.fromkeys(sorted(Resource.objects.open_scope_names()))
+        apis = Resource.objects.open_scopes()
+        known |= dict.fromkeys(sorted({name for api in apis for name in api}))
     return rules.Offer(
         grant_types=tuple(
             name for name in rules.GRANT_TYPES if name != device_code.GRANT_TYPE or conf.DEVICE_AUTHORIZATION()
         ),
         scope=tuple(name for name in known if not wanted or name in wanted),
+        apis=apis,
         algorithms=tuple(conf.SIGNING_ALGORITHMS()),
         verifies_assertions=key_sets.is_available(),
         can_pair=bool(conf.PAIRWISE_KEY()),

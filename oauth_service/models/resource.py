@@ -139,9 +139,9 @@ class ResourceManager(PrimaryManager["Resource"]):
         """Every scope of every resource."""
         return {name for each in self.all() for name in each.words()}
 
-    def open_scope_names(self) -> set[str]:
-        """Every scope of those that every client may ask for."""
-        return {name for each in self.filter(is_for_all=True, is_active=True) for name in each.words()}
+    def open_scopes(self) -> tuple[tuple[str, ...], ...]:
+        """The scopes of each that every client may ask for."""
+        return tuple(tuple(each.words()) for each in self.filter(is_for_all=True, is_active=True).order_by("pk"))
 
 
 class Resource(models.Model):

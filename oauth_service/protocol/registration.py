@@ -44,6 +44,7 @@ class Offer:
     Attributes:
         grant_types: of GRANT_TYPES, those that there are now.
         scope: all that a client may have; what it gets if it names none.
+        apis: the scopes of each API, which come together.
         algorithms: that the server signs with, the default first.
         verifies_assertions: whether clients can authenticate by JWTs that they sign.
         can_pair: whether there are pairwise subjects.
@@ -53,6 +54,7 @@ class Offer:
 
     grant_types: tuple[str, ...]
     scope: tuple[str, ...]
+    apis: tuple[tuple[str, ...], ...]
     algorithms: tuple[str, ...]
     verifies_assertions: bool
     can_pair: bool
@@ -208,7 +210,11 @@ def _method(named: str | None, offer: Offer) -> str:
 
 
 def _scope(named: str, offer: Offer) -> str:
-    return " ".join([name for name in dict.fromkeys(named.split()) if name in offer.scope] or offer.scope)
+    chosen = [name for name in dict.fromkeys(named.split()) if name in offer.scope]
+    # A client registers with what an API has asked for first, and does not register again when that API asks for more (RFC 6750
+    # section 3.1, insufficient_scope). Which of it a person allows is asked each time.
+    later = [name for api in offer.apis if not set(api).isdisjoint(chosen) for name in api if name in offer.scope]
+    return " ".join(dict.fromkeys([*chosen, *later]) or offer.scope)
 
 
 def _name(name: str, uris: list[str]) -> str:

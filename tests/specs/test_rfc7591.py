@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from oauth_service.models import Client, TrustedIssuer
+from oauth_service.models import Client, Resource, TrustedIssuer
 from tests.assertions import Signer, key_for
 from tests.clauses import clause
 from tests.registration.actors import CALLBACK, Software
@@ -185,6 +185,29 @@ def test_the_answer_has_all_that_was_registered(software: Software) -> None:
         "registration_client_uri": f"http://localhost:8000/register/{client.client_id}/",
     }
     assert abs(said["client_id_issued_at"] - timezone.now().timestamp()) < 60
+
+
+@clause("RFC 7591", "3.2.1")
+def test_a_client_of_an_api_may_be_asked_for_more_of_it_later(software: Software) -> None:
+    """
+    "The authorization server MAY reject or replace any of the client's requested metadata values": SDKs of MCP register with the
+    scope of the first challenge, and ask for that of the next one as the same client.
+    """
+    scopes = "notes:read See\nnotes:write Change"
+    Resource.objects.create(identifier="https://notes.example/mcp", name="Notes", scopes=scopes, is_for_all=True)
+    Resource.objects.create(identifier="https://bank.example/", name="Bank", scopes="bank:pay Pay", is_for_all=True)
+    Resource.objects.create(identifier="https://secret.example/", name="Secret", scopes="notes:read See\nsecret See")
+    assert software.register(scope="notes:read user unknown")["scope"] == "notes:read user notes:write"
+    assert software.register(scope="user")["scope"] == "user"
+
+
+@clause("RFC 7591", "3.2.1")
+def test_what_no_client_may_register_is_not_added(software: Software, settings: Settings) -> None:
+    """OAUTH_SERVICE_REGISTRATION_SCOPES says what they may have, whatever an API could ask for."""
+    settings.OAUTH_SERVICE_REGISTRATION_SCOPES = ["user", "notes:read"]
+    scopes = "notes:read See\nnotes:write Change"
+    Resource.objects.create(identifier="https://notes.example/mcp", name="Notes", scopes=scopes, is_for_all=True)
+    assert software.register(scope="notes:read")["scope"] == "notes:read"
 
 
 @clause("RFC 7591", "3.2.1")
