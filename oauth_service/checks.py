@@ -28,7 +28,7 @@ from django.utils.module_loading import import_string
 from . import conf, database, database_checks, host_checks
 from .clients import key_sets, registration
 from .guard import failure_counts
-from .protocol import jwt, redirect_uri, scope
+from .protocol import jwt, redirect_uri, scope, scope_choice
 from .protocol.errors import InvalidScope
 from .resources.requirement import scopes_asked_anywhere, scopes_asked_without_resource, step_ups
 from .tokens import keys, signer
@@ -71,7 +71,7 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E002-E011, E016-E018, E021-E026, E032, E050, E051: values of the wrong type, or that no deployment may have."""
+    """E002-E011, E016-E018, E021-E026, E032, E035, E050, E051: values of the wrong type, or that no deployment may have."""
     if mistyped := _mistyped():  # the other rules can only compare values of their types
         return [_message("E002", f"{setting.name} must be {_words_for(setting)}.", "") for setting in mistyped]
     if out_of_bounds := [*_faults_of_bounds()]:  # nor can they compare two that are not both within their bounds
@@ -91,6 +91,7 @@ def _faults() -> Iterator[Finding]:
     yield from _faults_of_throttle_cache()
     yield from _faults_of_proxies()
     yield from _faults_of_registration()
+    yield from _faults_of_consent()
     yield from _faults_of_keys()
     yield from _faults_of_remote_issuers()
 
@@ -309,6 +310,33 @@ def _faults_of_registration() -> Iterator[Finding]:
     for name in conf.REGISTRATION_SCOPES():
         if not _is_one_scope(name):
             yield "E026", f"{conf.REGISTRATION_SCOPES.name}: {name!r} is not a scope name (RFC 6749 section 3.3).", ""
+
+
+def _faults_of_consent() -> Iterator[Finding]:
+    for host in conf.KNOWN_CLIENT_HOSTS():
+        if not _is_host_name(host):
+            yield (
+                "E035",
+                f"{conf.KNOWN_CLIENT_HOSTS.name}: {host!r} is not a host name.",
+                "Small letters, without scheme, port and path: app.example.",
+            )
+    choices = [each.value for each in scope_choice.Offered]
+    if conf.CHOOSE_SCOPES() not in choices:
+        yield (
+            "E035",
+            f"{conf.CHOOSE_SCOPES.name}: there is no {conf.CHOOSE_SCOPES()!r}.",
+            f"Choose of {', '.join(choices)}.",
+        )
+    for name in conf.REQUIRED_SCOPES():
+        if not _is_one_scope(name):
+            yield "E035", f"{conf.REQUIRED_SCOPES.name}: {name!r} is not a scope name (RFC 6749 section 3.3).", ""
+
+
+def _is_host_name(text: str) -> bool:
+    try:
+        return text == urlsplit(f"https://{text}").hostname
+    except ValueError:
+        return False
 
 
 def _faults_of_throttle_cache() -> Iterator[Finding]:

@@ -462,6 +462,27 @@ REGISTRATION_MOST_WAITING = Setting(
     check="E026",
 )
 
+KNOWN_CLIENT_HOSTS: Setting[Sequence[str]] = Setting(
+    "OAUTH_SERVICE_KNOWN_CLIENT_HOSTS",
+    (list, tuple),
+    (),
+    "Host names of websites that you know, such as `app.example`: the consent page says so of apps that introduce themselves and "
+    "belong there. [consent.md](consent.md) says more.",
+)
+CHOOSE_SCOPES = Setting(
+    "OAUTH_SERVICE_CHOOSE_SCOPES",
+    str,
+    "unchecked",
+    "For which apps people can untick scopes on the consent page: `unchecked` for those that you have not checked, `always`, or "
+    "`never`. [consent.md](consent.md#choosing-scopes) says more.",
+)
+REQUIRED_SCOPES: Setting[Sequence[str]] = Setting(
+    "OAUTH_SERVICE_REQUIRED_SCOPES",
+    (list, tuple),
+    (),
+    "Scopes that nobody can untick; `openid` is always one of them.",
+)
+
 REMOTE_ISSUERS: Setting[Mapping[str, Mapping[str, str]]] = Setting(
     "OAUTH_SERVICE_REMOTE_ISSUERS",
     Mapping,

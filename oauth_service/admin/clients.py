@@ -64,7 +64,15 @@ class ClientAdmin(CountedDeletion):
     actions = ("activate", "deactivate", "end_own_tokens")
     fieldsets = (
         (_("What people see"), {"fields": ("name", "operator", "client_uri", "policy_uri", "tos_uri")}),
-        (_("Who it is"), {"fields": ("client_id", "client_type", "application_type", "secret_status", "is_active")}),
+        (
+            _("Who it is"),
+            {
+                "fields": (
+                    *("client_id", "client_type", "application_type", "secret_status", "is_active"),
+                    "is_first_party",
+                )
+            },
+        ),
         (
             _("What it may do"),
             {
@@ -96,15 +104,17 @@ class ClientAdmin(CountedDeletion):
 
     def get_fieldsets(self, request: HttpRequest, obj: Client | None = None) -> Any:
         openid = self.openid_fieldsets if conf.is_openid() else ()
-        people, *others = self.fieldsets
+        people, who, *others = self.fieldsets
         if logo.is_available():
             people = (people[0], {"fields": (*people[1]["fields"], "logo_uri")})
+        if conf.REGISTRATION():
+            who = (who[0], {"fields": (*who[1]["fields"], "is_checked")})
         if conf.INTROSPECTION():
             others.append((_("Introspection"), {"classes": ("collapse",), "fields": INTROSPECTION_FIELDS}))
         if conf.GLOBAL_TOKEN_REVOCATION():
             others.append((_("Global token revocation"), {"classes": ("collapse",), "fields": REVOCATION_FIELDS}))
         history = ("created_at", "own_registration") if conf.REGISTRATION() else ("created_at",)
-        return (people, *others, *openid, *([(None, {"fields": history})] if obj else []))
+        return (people, who, *others, *openid, *([(None, {"fields": history})] if obj else []))
 
     @admin.display(description=_("kind"), ordering="client_type")
     def kind(self, client: Client) -> str:
@@ -118,7 +128,10 @@ class ClientAdmin(CountedDeletion):
         registration = Registration.objects.select_related("initial_access_token").filter(pk=client.pk).first()
         if registration is None:
             return str(_("The operator."))
-        told: list[Any] = [_("Itself; nobody has checked its name.")]
+        checked = (
+            _("Itself; you have checked it.") if client.is_vouched_for else _("Itself; nobody has checked its name.")
+        )
+        told: list[Any] = [checked]
         if imitates := imitated_by(client, registration.translated):
             told.append(_("Its name looks like that of %(name)s.") % {"name": imitates})
         if registration.initial_access_token:

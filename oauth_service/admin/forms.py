@@ -97,6 +97,8 @@ class ClientForm(forms.ModelForm):
             "client_type",
             "application_type",
             "is_active",
+            "is_first_party",
+            "is_checked",
             "redirect_uris",
             "scope",
             "client_credentials_scope",

@@ -9,7 +9,7 @@ from .. import conf
 from ..clients import authentication
 from ..models import ClientRow
 from ..protocol import interaction as interactions
-from ..protocol import resource_indicators, subject
+from ..protocol import resource_indicators, scope_choice, subject
 from ..protocol.authorization_request import AuthorizationRequest
 from ..protocol.errors import InvalidRequest
 from ..protocol.grant_type import AUTHORIZATION_CODE
@@ -62,6 +62,11 @@ class Arrival:
     def reply_to(self) -> ReplyTo:
         """Where the answer goes."""
         return self.target.reply_to
+
+    @property
+    def may_skip(self) -> bool:
+        """Whether the client may rely on what was allowed before."""
+        return self.client.may_skip_consent(self.reply_to.uri)
 
     @property
     def consented_scope(self) -> str:
@@ -149,16 +154,31 @@ def person_of(arrival: Arrival, *, now: datetime) -> Person | None:
     """The person in front of the browser, as far as the next step depends on them; None if nobody is signed in."""
     # Read also while nobody is signed in: a hint that is not ours is an error, whoever comes.
     expected = _expected_subjects(arrival, now=now)
-    visitor, target = arrival.visitor, arrival.target
+    visitor, client = arrival.visitor, arrival.client
     if visitor.user_id is None:
         return None
     return Person(
         id=str(visitor.user_id),
         event=visitor.event,
-        is_expected=not expected or expected == {subject_of(visitor.user_id, target.client)},
+        is_expected=not expected or expected == {subject_of(visitor.user_id, client)},
         consented_scope=arrival.consented_scope,
-        may_skip=target.client.may_skip_consent(target.reply_to.uri),
+        may_skip=arrival.may_skip,
     )
+
+
+def allowed_of(arrival: Arrival) -> Arrival:
+    """
+    The request as far as the person has allowed it, by their answer from the consent page.
+
+    Its scope is "" if they have ticked nothing.
+    """
+    asked, resources, implies = arrival.asked, arrival.resources, conf.implied_scopes()
+    ticked = scope_choice.ticked(arrival.parameters)
+    if ticked is None:
+        return arrival
+    granted = scope_choice.granted(asked.scope_shown, ticked, required=conf.REQUIRED_SCOPES())
+    left = resources.left_with(granted, shown=asked.scope_shown)
+    return replace(arrival, asked=asked.within(granted, resources=left.audience, implies=implies), resources=left)
 
 
 def subject_of(user_id: Any, client: ClientRow) -> str:

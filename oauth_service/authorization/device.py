@@ -151,7 +151,8 @@ def approve(
     Args:
         wanted: what the device may have.
         event: how they signed in; None without OpenID Connect.
-        scope: that was shown, and resources: identifiers that were; no more than the device may have counts.
+        scope: that they have allowed of what was shown, and resources: identifiers that were shown; no more than the device may
+            have counts.
         hold: keeps the session of the person from being ended until all is written; it raises if it was.
 
     Returns:
@@ -163,6 +164,7 @@ def approve(
         return False
     given = Resources(rows=rows)
     scope = given.within(scopes.intersection(wanted.scope, scope, implies=conf.implied_scopes()))
+    given = given.left_with(scope, shown=wanted.scope)
     is_openid = event is not None and "openid" in scope.split()
     context = Context(event=replace(event, id="")) if event and is_openid else None
 

@@ -1,30 +1,117 @@
-"""What a consent page says: the scope in words, and for which API (RFC 8707 section 2.1)."""
+"""What both consent pages say: who asks, for what in words, for which API (RFC 8707 section 2.1), and for how long."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
+
+from django.utils.translation import ngettext
 
 from .. import conf
-from ..models import Resource
+from ..clients.introduction import introduce
+from ..models import Client, Resource
+from ..protocol import client_standing, scope_choice
+from ..protocol import scope as scopes
+from ..tokens import issue
 from ..tokens.resources import Resources
+
+_UNITS = (timedelta(days=1), timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """
+    What a person is asked.
+
+    Attributes:
+        scope: that is asked for, space-delimited.
+        before: what they have allowed before of such a request.
+        is_settled: whether what they have allowed before needs no answer: the client may rely on it.
+        ticked: scopes that they have ticked on this very page, if they are asked again; None for all.
+    """
+
+    scope: str
+    resources: Resources
+    before: str
+    is_settled: bool = False
+    ticked: Collection[str] | None = None
+
+    @property
+    def known(self) -> frozenset[str]:
+        """What they have allowed before, and all that it implies."""
+        return frozenset(scopes.expanded(self.before, conf.implied_scopes()).split())
+
+    def optional(self, client: Client) -> tuple[str, ...]:
+        """The scopes that can be unticked; none if the page offers no choice."""
+        when = scope_choice.Offered(conf.CHOOSE_SCOPES())
+        if not scope_choice.is_offered(when, is_vouched_for=client.is_vouched_for):
+            return ()
+        return scope_choice.optional(
+            self.scope,
+            required=conf.REQUIRED_SCOPES(),
+            before=self.before if self.is_settled else "",
+            implies=conf.implied_scopes(),
+        )
+
+
+def context_of(question: Question, client: Client, *, uri: str = "") -> dict[str, Any]:
+    """
+    The part of a template's context that both pages share.
+
+    Args:
+        client: read together with its registration.
+        uri: redirect URI that the answer goes to; "" for none.
+    """
+    optional = question.optional(client)
+    general, of_resources = in_words(question, optional=optional)
+    return {
+        "introduction": introduce(client),
+        "client": client,
+        "standing": client_standing.standing_of(client, uri, known_hosts=conf.KNOWN_CLIENT_HOSTS()),
+        "domain": client.proven_host or (_host_of(client.client_uri) if client.is_vouched_for else ""),
+        "services": Client.objects.services_of(client),
+        "scopes": general,
+        "resources": of_resources,
+        "is_reconsent": bool(question.known),
+        "has_choice": bool(optional),
+        "settled": " ".join(name for name in question.scope.split() if name not in optional),
+        "is_nothing": question.ticked is not None,
+        "ends_with_sign_out": "openid" in (names := question.scope.split()) and "offline_access" not in names,
+        "longest": _longest(client),
+    }
 
 
 def in_words(
-    scope: str, resources: Resources, *, before: Collection[str]
+    question: Question, *, optional: Collection[str] = ()
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """
     The scope in words: what is said at none of the resources in its own, and what is, by resource.
 
     Args:
-        scope: that is asked for, space-delimited.
-        before: scopes that the person has allowed before; the others are marked as new, unless there are none.
+        optional: scopes that have a box to tick. One that stands at several places has it at the first.
     """
-    words, names = conf.SCOPES(), scope.split()
-    rows = resources.rows
+    words, names = conf.SCOPES(), question.scope.split()
+    rows, known, implies = question.resources.rows, question.known, conf.implied_scopes()
     if not rows and not words.keys() >= set(names):  # a scope of a resource, asked for without it
         words = {**Resource.objects.words(), **words}
+    every = {**words, **{name: each for row in rows for name, each in row.words.items()}}
+    with_box: set[str] = set()
 
     def said(name: str, description: str) -> dict[str, Any]:
-        return {"name": name, "description": description, "is_new": bool(before) and name not in before}
+        has_box = name in optional and name not in with_box
+        with_box.add(name)
+        return {
+            "name": name,
+            "description": description,
+            "is_new": bool(known) and name not in known,
+            "is_optional": has_box,
+            "is_ticked": question.ticked is None or name in question.ticked,
+            "is_repeated": name in optional and not has_box,
+            "is_required": bool(optional) and name not in optional and name not in known,
+            # Ticked off by itself it would still be there.
+            "part_of": [every.get(each, each) for each in names if has_box and name in implies.get(each, ())],
+        }
 
     general = [
         said(name, words.get(name, name))
@@ -40,3 +127,28 @@ def in_words(
         for row in rows
     ]
     return general, of_resources
+
+
+def _host_of(address: str) -> str:
+    return urlsplit(address).hostname or ""
+
+
+def _longest(client: Client) -> str:
+    """How long a connection can last in all, in words; "" for as long as it is used."""
+    whole = issue.connection_lifetime(client)
+    if not client.may_use("refresh_token"):
+        lifetime = issue.access_token_lifetime(client)
+        whole = min(whole, lifetime) if whole else lifetime
+    if not whole:
+        return ""
+    unit = next((each for each in _UNITS if whole >= each and not whole % each), _UNITS[-1])
+    count = whole // unit
+    match _UNITS.index(unit):
+        case 0:
+            return ngettext("%d day", "%d days", count) % count
+        case 1:
+            return ngettext("%d hour", "%d hours", count) % count
+        case 2:
+            return ngettext("%d minute", "%d minutes", count) % count
+        case _:
+            return ngettext("%d second", "%d seconds", count) % count

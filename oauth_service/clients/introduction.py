@@ -29,12 +29,12 @@ def introduce(client: Client) -> Introduction | None:
         client: read together with its registration.
 
     Returns:
-        None if the operator has registered it; there is no statement then.
+        None if the operator has registered or checked it; there is no statement then.
     """
     registration = getattr(client, "registration", None)  # of the other side of a OneToOneField
     if registration is None:
         return None
-    found = Introduction(imitates=imitated_by(client, registration.translated))
+    found = Introduction(imitates=imitated_by(client, registration.translated)) if not client.is_vouched_for else None
     for name, text in rules.in_language(registration.translated, get_language() or "").items():
         setattr(client, rules.OWN_MEMBERS[name].column, text)
     return found

@@ -34,6 +34,7 @@ from . import key_sets, logo, sector, software_statements
 OPEN, BY_TOKEN = "open", "token"
 CHOICES = (OPEN, BY_TOKEN)
 """Of OAUTH_SERVICE_REGISTRATION; without one of them nobody registers."""
+_SHOWN = ("name", "client_uri", "logo_uri", "policy_uri", "tos_uri")
 INITIAL_PREFIX, REGISTRATION_PREFIX = "IAT_", "RAT_"
 
 
@@ -122,7 +123,7 @@ def register(sent: Mapping[str, Any], initial: InitialAccessToken | None, *, iss
         throttle.REGISTRATIONS.begin()
         _refuse_without_room()
     negotiated, statement = _negotiated(sent, issuer=issuer, now=now)
-    client = Client(**negotiated.columns)
+    client = Client(**negotiated.columns, is_checked=False)
     client.name = client.name or client.client_id
     refuse_faults(client, now=now)
     secret, token = _new_secret(client), Secret(token_digest.new_token(REGISTRATION_PREFIX))
@@ -203,6 +204,9 @@ def replace(
     if moved:
         # People allowed something else under this client_id: whoever holds this token must not inherit their word.
         columns["remembers_consent"] = False
+    if _looks_different(client, columns) or dict(negotiated.translations) != registration.translated:
+        # Staff have looked at something else.
+        columns["is_checked"] = columns["is_first_party"] = False
     for name, value in columns.items():
         setattr(client, name, value)
     refuse_faults(client, now=now)
@@ -322,6 +326,11 @@ def _defaults() -> dict[str, Any]:
     own = [member.column for member in rules.OWN_MEMBERS.values()]
     blank = Client()
     return {column: getattr(blank, column) for column in own}
+
+
+def _looks_different(client: Client, columns: Mapping[str, Any]) -> bool:
+    """Whether people would see another app, or their browser go elsewhere."""
+    return any(columns[name] != getattr(client, name) for name in ("redirect_uris", *_SHOWN))
 
 
 def _check_identity(client: Client, sent: Mapping[str, Any]) -> None:

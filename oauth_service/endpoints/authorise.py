@@ -21,12 +21,11 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect, requires_csr
 from .. import conf, database, signals
 from ..authorization import arrival as arrivals
 from ..authorization.arrival import Arrival, Visitor
-from ..authorization.shown import in_words
-from ..clients.introduction import introduce
+from ..authorization.shown import Question, context_of
 from ..models import Client, Consent, SignIn
 from ..people import authentication
 from ..people.logout import SILENT_ATTRIBUTE
-from ..protocol import authorization_request, scope
+from ..protocol import authorization_request
 from ..protocol.errors import AccessDenied, OAuthError
 from ..protocol.interaction import PARAMETER, Interaction
 from ..protocol.next_step import NextStep
@@ -135,22 +134,26 @@ def _ask(request: HttpRequest, arrival: Arrival, step: NextStep, *, now: datetim
 def _answer(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
     if not request.user.is_authenticated:
         return _sign_in(request, arrival.parameters, is_answer=True)
-    client, asked = arrival.client, arrival.asked
+    client = arrival.client
     if "deny" in arrival.parameters:
         raise AccessDenied("the user did not allow it", detail=f"user {request.user.pk}, client {client.client_id}")
     # The session may have changed since the page was shown: the request is judged again, but for the question itself.
     step = arrivals.step_of(arrival, now=now)
     if step not in (NextStep.ASK, NextStep.ANSWER):
         return _ask(request, arrival, step, now=now)
+    allowed = arrivals.allowed_of(arrival)
+    if not allowed.asked.scope:
+        return _consent_page(request, arrival, now=now, ticked=frozenset())
 
     def give() -> str:
         ended_sessions.hold(request)
-        scope, at = asked.scope_shown, arrival.resources.at(asked.scope_shown)
+        scope = allowed.asked.scope_shown
+        at = allowed.resources.at(scope)
         without = "" if at else scope
         consent = Consent.objects.give(user_id=request.user.pk, client_pk=client.pk, scope=without, at=at, now=now)
         facts = {"user_id": request.user.pk, "client_id": client.client_id, "scope": scope}
         signals.announce(signals.consent_given, **facts)
-        return _code(consent.pk, arrival, now=now)
+        return _code(consent.pk, allowed, now=now)
 
     try:
         return _answer_with(arrival, partial(database.run_transaction, give))
@@ -244,21 +247,23 @@ def _account_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> H
     return render_page(request, "choose_account", context)
 
 
-def _consent_page(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
+def _consent_page(
+    request: HttpRequest, arrival: Arrival, *, now: datetime, ticked: frozenset[str] | None = None
+) -> HttpResponse:
     asked, reply_to = arrival.asked, arrival.reply_to
-    before = frozenset(scope.expanded(arrival.consented_scope, conf.implied_scopes()).split())
-    general, of_resources = in_words(asked.scope_shown, arrival.resources, before=before)
     # The scope that is shown: a request that names none must not get more if the client may have more by then.
     carried = _carried(arrival.parameters, sealed=_as_seen(arrival, now=now)) | {"scope": asked.scope}
     client = get_object_or_404(Client.objects.select_related("registration"), pk=arrival.client.pk)
+    question = Question(
+        scope=asked.scope_shown,
+        resources=arrival.resources,
+        before=arrival.consented_scope,
+        is_settled=arrival.may_skip,
+        ticked=ticked,
+    )
     context: dict[str, Any] = {
-        "introduction": introduce(client),
-        "client": client,
-        "services": Client.objects.services_of(arrival.client),
+        **context_of(question, client, uri=reply_to.uri),
         "redirect_host": reply_to.host or _("%(scheme)s (an app on this device)") % {"scheme": reply_to.scheme},
-        "scopes": general,
-        "resources": of_resources,
-        "is_reconsent": bool(before),
         "parameters": [*carried.items(), *_pairs(_repeatable(arrival.parameters))],
         "action": request.path,
         "again": f"{request.path}?{_query(arrival.parameters, is_answer='response_type' not in arrival.parameters)}",

@@ -11,12 +11,10 @@ from django.views.decorators.csrf import csrf_protect, requires_csrf_token
 from .. import conf
 from ..authorization import device as devices
 from ..authorization.device import Wanted
-from ..authorization.shown import in_words
-from ..clients.introduction import introduce
-from ..models import Client, Consent, DeviceCode
+from ..authorization.shown import Question, context_of
+from ..models import Consent, DeviceCode
 from ..people import authentication
-from ..protocol import device_code
-from ..protocol import scope as scopes
+from ..protocol import device_code, scope_choice
 from ..protocol.errors import TooManyFailures
 from ..web import ended_sessions
 from ..web.ended_sessions import SessionEnded
@@ -50,16 +48,26 @@ def device(request: HttpRequest) -> HttpResponse:
             request, "device_compare", {"user_code": device_code.shown(user_code), "action": request.path}
         )
     decision = next((each for each in ("deny", "allow") if each in parameters), "")
-    shown = Shown(scope=parameters.get("scope"), resources=parameters.get_all("resource"))
+    shown = Shown(
+        scope=parameters.get("scope"),
+        resources=parameters.get_all("resource"),
+        ticked=scope_choice.ticked(parameters),
+    )
     return _answer(request, user_code, decision=decision, shown=shown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What stood on the page that somebody has answered."""
+    """What stood on the page that somebody has answered, and which of its boxes are ticked; None if it had none."""
 
     scope: str
     resources: tuple[str, ...]
+    ticked: frozenset[str] | None
+
+    @property
+    def allowed(self) -> str:
+        """The scope that they have allowed; "" for nothing."""
+        return scope_choice.granted(self.scope, self.ticked, required=conf.REQUIRED_SCOPES())
 
 
 @csrf_protect  # not left to the project's middleware: whoever begins with a device knows its code
@@ -76,6 +84,8 @@ def _answer(request: HttpRequest, user_code: str, *, decision: str, shown: Shown
     event, wanted = authentication.event_of(request), devices.wanted_by(code)
     if devices.needs_new_sign_in(code, wanted, event, now=now):
         return to_sign_in(request, _here(request, user_code), fresh=True)
+    if decision == "allow" and wanted.scope and shown.ticked is not None and not shown.allowed:
+        return _consent_page(request, code, wanted, user_code, ticked=frozenset())
     if decision == "allow":
         hold = partial(ended_sessions.hold, request)
         try:
@@ -84,7 +94,7 @@ def _answer(request: HttpRequest, user_code: str, *, decision: str, shown: Shown
                 wanted,
                 user_id=user_id,
                 event=event,
-                scope=shown.scope,
+                scope=shown.allowed,
                 resources=shown.resources,
                 hold=hold,
                 now=now,
@@ -118,25 +128,21 @@ def _throttled_page(request: HttpRequest, refusal: TooManyFailures) -> HttpRespo
     return response
 
 
-def _consent_page(request: HttpRequest, code: DeviceCode, wanted: Wanted, user_code: str) -> HttpResponse:
+def _consent_page(
+    request: HttpRequest, code: DeviceCode, wanted: Wanted, user_code: str, *, ticked: frozenset[str] | None = None
+) -> HttpResponse:
     scope, resources = wanted.scope, wanted.resources
     consents = Consent.objects.filter(user=request.user.pk, client=code.client.pk)
     scope_before, resources_before = consents.values_list("scope", "resources").first() or ("", "")
     before = resources.consented(resources_before, scope) if resources.rows else scope_before
-    known = frozenset(scopes.expanded(before, conf.implied_scopes()).split())
-    general, of_resources = in_words(scope, resources, before=known)
+    question = Question(scope=scope, resources=resources, before=before, ticked=ticked)
     address = ProgramRequest.of(request).address
     context = {
-        "introduction": introduce(code.client),
-        "client": code.client,
-        "services": Client.objects.services_of(code.client),
+        **context_of(question, code.client),
         "user_code": device_code.shown(user_code),
         "requested_at": code.requested_at,
         "address": code.address,
         "is_here": bool(address) and address == code.address,
-        "scopes": general,
-        "resources": of_resources,
-        "is_reconsent": bool(known),
         "scope": scope,
         "action": request.path,
         "again": _here(request, user_code),

@@ -16,6 +16,8 @@ from django.utils.translation import gettext_lazy
 from .. import conf
 from ..models import AuditEvent, Client, Consent, Resource, ResourceRow
 from ..models.audit_event import Event, Kind
+from ..protocol import client_standing
+from ..protocol.client_standing import Tier
 from ..protocol.resource_indicators import read
 from ..web.pages import page_endpoint, protect_page, render_page
 from ..web.redirects import to_sign_in
@@ -75,6 +77,7 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
             "operator": consent.client.operator,
             "client_uri": consent.client.client_uri,
             "logo_uri": consent.client.logo_uri,
+            "tier": _tier_of(consent.client),
             "scopes": [words.get(name, name) for name in consent.scope.split()],
             "resources": [
                 _at(identifier, scope, resources.get(identifier))
@@ -100,6 +103,13 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
     is_ours = resolve_url(settings.LOGIN_URL).rstrip("/") == reverse("oauth_service:login").rstrip("/")
     protect_page(response, request, leads_on=not is_ours)
     return response
+
+
+def _tier_of(client: Client) -> Tier | None:
+    """How far an app is known that has introduced itself; None of one that the operator stands for."""
+    if client.is_vouched_for:
+        return None
+    return client_standing.least_of(client, client.redirect_uri_list, known_hosts=conf.KNOWN_CLIENT_HOSTS())
 
 
 def _at(identifier: str, scope: str, resource: ResourceRow | None) -> dict[str, Any]:

@@ -25,6 +25,7 @@ _NAMES = {
     "contacts": "contact",
     "post_logout_redirect_uris": "post-logout-redirect-uri",
     "client_name": "name",
+    "is_first_party": "first-party",
     "client_uri": "website",
     "requires_pkce": "pkce",
     "remembers_consent": "remember-consent",

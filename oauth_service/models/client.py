@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
@@ -21,6 +22,7 @@ from ..database import PrimaryManager
 from ..protocol import (
     client_authentication,
     client_metadata,
+    client_standing,
     jwk_set,
     redirect_uri,
     resource_indicators,
@@ -180,6 +182,7 @@ class ClientRules:
     __slots__ = ()
 
     pk: Any
+    client_id: Any
     client_type: Any
     application_type: Any
     redirect_uris: Any
@@ -189,6 +192,8 @@ class ClientRules:
     exchangeable_by: Any
     requires_pkce: Any
     remembers_consent: Any
+    is_first_party: Any
+    is_checked: Any
     subject_type: Any
     sector_identifier_uri: Any
     backchannel_logout_uri: Any
@@ -262,13 +267,19 @@ class ClientRules:
         return grant_type in self.grant_types.split()
 
     def may_skip_consent(self, uri: str) -> bool:
-        """
-        Tell whether a remembered consent is enough for an answer to this redirect URI.
+        """Tell whether a remembered consent is enough for an answer to this redirect URI."""
+        return client_standing.may_rely_on_consent(self, uri)
 
-        Only where something proves that the answer reaches this very client: its secret, or an https address that is its
-        own (RFC 8252 section 8.6).
-        """
-        return bool(self.remembers_consent) and (not self.is_public or uri.startswith("https:"))
+    @property
+    def is_vouched_for(self) -> bool:
+        """Whether the operator stands for what it says of itself."""
+        return client_standing.is_vouched_for(self)
+
+    @property
+    def proven_host(self) -> str:
+        """The host of its client_id if that is a URL, whose document describes it; "" of any other client."""
+        # The operator cannot choose such a client_id (validate_client_id), nor can a client that registers itself.
+        return (urlsplit(self.client_id).hostname or "") if self.client_id.startswith("https://") else ""
 
 
 class _Columns(NamedTuple):
@@ -287,6 +298,8 @@ class _Columns(NamedTuple):
     may_revoke_users: bool
     requires_pkce: bool
     remembers_consent: bool
+    is_first_party: bool
+    is_checked: bool
     is_active: bool
     secret_hash: Secret
     previous_secret_hash: Secret
@@ -544,6 +557,19 @@ class Client(ClientRules, models.Model):
         _("remembers consent"),
         default=True,
         help_text=_("People who have allowed all it asks for are not asked again."),
+    )
+    is_first_party = models.BooleanField(
+        _("an app of this service"),
+        default=False,
+        db_default=False,
+        help_text=_("People are told that this service runs it."),
+    )
+    # Of a row that an older version of this app writes nobody knows who registered it.
+    is_checked = models.BooleanField(
+        _("checked"),
+        default=True,
+        db_default=False,
+        help_text=_("Whether its name, picture and redirect URIs were looked at. People are told."),
     )
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Switch off to end all it has at once; nothing is lost if you return.")

@@ -1,10 +1,10 @@
 """The authorization request (RFC 6749 section 4.1.1)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 
-from . import interaction, pkce, resource_indicators, scope
+from . import interaction, pkce, resource_indicators, scope, scope_choice
 from .claims_request import ClaimsRequest
 from .errors import (
     InvalidRequest,
@@ -107,6 +107,22 @@ class AuthorizationRequest:
         """All that the user must see and allow: the scope, and the scopes of claims that are asked for one by one."""
         return scope.union(self.scope, self.claims.scope)
 
+    def within(self, granted: str, *, resources: tuple[str, ...], implies: Implied = NOTHING) -> Self:
+        """
+        What is left of it once a person has allowed less than they were shown.
+
+        Args:
+            granted: of scope_shown.
+            resources: that something was allowed at.
+        """
+        names = granted.split()
+        return replace(
+            self,
+            scope=" ".join(name for name in self.scope.split() if name in names),
+            claims=self.claims.within(scope.expanded(granted, implies)),
+            resources=resources,
+        )
+
     @classmethod
     def parse(
         cls,
@@ -133,7 +149,7 @@ class AuthorizationRequest:
             InvalidRequest: a parameter missing, repeated or malformed.
             UnsupportedResponseType, UnauthorizedClient, InvalidScope, RequestNotSupported and its kin: as their names say.
         """
-        parameters.refuse_repeats(allowed=frozenset(REPEATABLE))
+        parameters.refuse_repeats(allowed=frozenset((*REPEATABLE, scope_choice.TICKED) if is_answer else REPEATABLE))
         if not is_answer and (response_type := parameters.require("response_type")) not in RESPONSE_TYPES:
             raise UnsupportedResponseType("response_type must be code", detail=f"response_type {response_type[:100]!r}")
         # Not ignored: a client that looks for the answer elsewhere does not find it, and asks again for ever.

@@ -71,6 +71,7 @@ MEMBERS: tuple[Member, ...] = (
     _operators("client_id", Kind.TEXT, "its identifier; a random one by default"),
     _plain("client_name", Kind.TEXT, "what people see when it asks them", column="name"),
     _operators("operator", Kind.TEXT, "who runs it, for people to see"),
+    _operators("is_first_party", Kind.FLAG, "whether this service itself runs it; people are told"),
     _plain("client_uri", Kind.TEXT, "its website, for people to see"),
     _plain("logo_uri", Kind.TEXT, "its logo; fetched once and served from here"),
     _plain("policy_uri", Kind.TEXT, "its privacy policy"),

@@ -82,6 +82,18 @@ def match(sent: str, registered: Iterable[str], *, is_native: bool) -> bool:
     return bool(ours) and any(_without_port(uri) == ours for uri in uris)
 
 
+def is_on_device(uri: str) -> bool:
+    """Tell whether a redirect URI leads to an app on the person's own device (RFC 8252 section 7): any app there can take it."""
+    return bool(uri) and not host_of(uri)
+
+
+def host_of(uri: str) -> str:
+    """The host of a website that a redirect URI leads to, in small letters; "" if it stays on the device, or is none."""
+    parts = urlsplit(uri)
+    host = (parts.hostname or "") if parts.scheme == "https" else ""
+    return "" if host in LOOPBACK_HOSTS else host
+
+
 def difference(sent: str, registered: Iterable[str]) -> str:
     """
     In what a redirect_uri differs from the registered one nearest to it, for the operator's log.

@@ -119,7 +119,7 @@ def own_token(
     )
 
 
-def access_token_lifetime(client: ClientRow) -> timedelta:
+def access_token_lifetime(client: Client | ClientRow) -> timedelta:
     """How long an access token of a client is good."""
     return client.access_token_lifetime or conf.ACCESS_TOKEN_LIFETIME()
 
@@ -131,7 +131,7 @@ def grant_lifetime(client: ClientRow) -> timedelta:
     return client.refresh_token_lifetime or conf.REFRESH_TOKEN_LIFETIME() or conf.NEVER
 
 
-def connection_lifetime(client: ClientRow) -> timedelta | None:
+def connection_lifetime(client: Client | ClientRow) -> timedelta | None:
     """How long a grant lives in all, however often it is refreshed; None for as long as it is refreshed."""
     return client.connection_lifetime or conf.CONNECTION_LIFETIME()
 

@@ -65,6 +65,17 @@ class Resources:
             if all(name in before[each].split() for each, means in at.items() if name in means.split())
         )
 
+    def left_with(self, scope: str, *, shown: str) -> "Resources":
+        """
+        Those at which something is allowed of what was shown there; all of them if that is nowhere.
+
+        Args:
+            scope: that was allowed.
+        """
+        allowed, asked = set(scope.split()), set(shown.split())
+        left = [row for row in self.rows if allowed & row.words.keys() or not asked & row.words.keys()]
+        return Resources(rows=tuple(left)) if left else self  # without a resource a token is for something else
+
     def _foreign_to(self, row: ResourceRow) -> Collection[str]:
         return self.names.difference(conf.SCOPES(), row.words)
 

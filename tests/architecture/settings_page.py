@@ -86,6 +86,8 @@ Errors:
 - `oauth_service.E032`: a trusted proxy that is no address, network or `unix`, or is everybody. Clients could then choose the
   address that their failures are counted for: name the proxies that you have.
 - `oauth_service.E034`: a function for token exchange that cannot be imported or called. Until it is right nothing is exchanged.
+- `oauth_service.E035`: a known host that is no host name, a choice of scopes that does not exist, or a required scope that is
+  none. The consent page would say less than you want: mend what the message names.
 - `oauth_service.E050`: scopes that imply themselves, a name that is no scope, or `openid` or `offline_access`, which neither
   imply nor are implied. Nobody could tell what a person allows: mend what the message names.
 - `oauth_service.E051`: an issuer of `OAUTH_SERVICE_REMOTE_ISSUERS` that is none, is this server, has an option that there is not

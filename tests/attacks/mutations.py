@@ -52,6 +52,9 @@ _OWN_TOKENS = "grant_types/test_client_credentials.py::"
 _GLOBAL = "specs/test_global_token_revocation.py::"
 _EXCHANGED_JWTS = "openid/test_exchanged_jwts.py::"
 _INTROSPECTION = "endpoints/test_introspect.py::"
+_STANDING = "protocol/test_client_standing.py::"
+_REGISTERED = "registration/test_standing.py::"
+_CHOICE = "endpoints/test_consent_choice.py::"
 _JWT_TOKENS = "openid/test_jwt_access_tokens.py::"
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -221,6 +224,90 @@ MUTATIONS: tuple[Mutation, ...] = (
         "person.may_skip and ",
         "",
         "attacks/test_consent.py::test_an_app_that_proves_nothing_gets_nothing_in_silence",
+    ),
+    Mutation(
+        "a public client that registered itself gets codes in silence by its client_id",
+        "protocol/client_standing.py",
+        "return bool(host) and (is_vouched_for(client) or host == client.proven_host)",
+        "return bool(host)",
+        _STANDING + "test_only_a_proven_client_is_answered_without_asking",
+    ),
+    Mutation(
+        "an app on the device gets codes in silence once the operator has registered it",
+        "protocol/client_standing.py",
+        "return bool(host) and (is_vouched_for(client) or host == client.proven_host)",
+        "return is_vouched_for(client) or host == client.proven_host",
+        _STANDING + "test_only_a_proven_client_is_answered_without_asking",
+    ),
+    Mutation(
+        "an app that any program on the device can pass for is shown without that",
+        "protocol/client_standing.py",
+        "if redirect_uri.is_on_device(uri) and not _authenticates(client):",
+        "if False:",
+        _STANDING + "test_what_a_person_is_told",
+    ),
+    Mutation(
+        "a document at an unknown website borrows a known one by the redirect URI that it names",
+        "protocol/client_standing.py",
+        "host = client.proven_host or redirect_uri.host_of(uri)\n    if client",
+        "host = redirect_uri.host_of(uri) or client.proven_host\n    if client",
+        _STANDING + "test_what_a_person_is_told",
+    ),
+    Mutation(
+        "a client that registers itself is shown as checked by the operator",
+        "clients/registration.py",
+        "client = Client(**negotiated.columns, is_checked=False)",
+        "client = Client(**negotiated.columns)",
+        _REGISTERED + "test_a_client_that_registers_itself_is_not_checked",
+    ),
+    Mutation(
+        "a client takes the mark that staff gave to another name or address with it",
+        "clients/registration.py",
+        'columns["is_checked"] = columns["is_first_party"] = False',
+        "pass",
+        _REGISTERED + "test_what_staff_have_checked_is_unchecked_once_it_changes",
+    ),
+    Mutation(
+        "a form gets a scope that was not shown by ticking it",
+        "protocol/scope_choice.py",
+        'return " ".join(name for name in shown.split() if name in ticked or name in needed)',
+        'return " ".join([*ticked, *needed])',
+        _CHOICE + "test_a_crafted_form_gets_nothing_that_was_not_shown",
+    ),
+    Mutation(
+        "what a person has unticked is given",
+        "authorization/arrival.py",
+        "    if ticked is None:\n        return arrival\n",
+        "    return arrival\n",
+        _CHOICE + "test_what_is_unticked_is_not_given_and_the_app_is_told",
+    ),
+    Mutation(
+        "a claim is told whose scope the person has unticked",
+        "protocol/authorization_request.py",
+        "claims=self.claims.within(scope.expanded(granted, implies)),",
+        "claims=self.claims,",
+        _CHOICE + "test_claims_asked_for_one_by_one_go_with_their_scope",
+    ),
+    Mutation(
+        "an API at which everything is unticked gets a token",
+        "authorization/arrival.py",
+        "left = resources.left_with(granted, shown=asked.scope_shown)",
+        "left = resources",
+        _CHOICE + "test_a_scope_that_stands_at_two_apis_has_one_box",
+    ),
+    Mutation(
+        "an app answers the consent page by its request",
+        "protocol/authorization_request.py",
+        "(*REPEATABLE, scope_choice.TICKED) if is_answer else REPEATABLE",
+        "(*REPEATABLE, scope_choice.TICKED)",
+        _CHOICE + "test_a_tick_is_no_part_of_a_request",
+    ),
+    Mutation(
+        "a device gets what a person has unticked",
+        "endpoints/device.py",
+        "scope=shown.allowed,",
+        "scope=shown.scope,",
+        "device/test_choice.py::test_a_device_gets_what_is_ticked",
     ),
     Mutation(
         "max_age=0 is answered with the sign-in of the same second",

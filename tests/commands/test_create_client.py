@@ -159,6 +159,7 @@ def test_every_member_of_the_metadata_has_an_option(settings: Settings, monkeypa
         "client_id": "own",
         "client_name": "Pharmacy",
         "operator": "Ada",
+        "is_first_party": True,
         "client_uri": "https://a.example/",
         "logo_uri": "https://a.example/logo.png",
         "policy_uri": "https://a.example/privacy",

@@ -115,4 +115,9 @@ def hidden_fields(page: Any) -> dict[str, str]:
     forms = re.findall(r"<form[^>]*action=\"/device/?\".*?</form>", page.content.decode(), re.DOTALL)
     assert len(forms) == 1, page.content.decode()
     found = re.findall(r'<input type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"', forms[0])
-    return {name: html.unescape(value) for name, value in found}
+    fields = {name: html.unescape(value) for name, value in found}
+    ticked = re.findall(
+        r'<input type="checkbox"\s+form="decision"\s+name="allow_scope"\s+value="([^"]*)"[^>]*\schecked',
+        page.content.decode(),
+    )
+    return fields | ({"allow_scope": " ".join([*fields.get("allow_scope", "").split(), *ticked])} if ticked else {})

@@ -1,5 +1,6 @@
 """A page as a person has it: its words, and what its buttons send."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -17,6 +18,13 @@ class Form:
     action: str
     method: str
     fields: dict[str, str] = field(default_factory=dict)
+    boxes: dict[str, bool] = field(default_factory=dict)
+    """Scopes that have a box, each with whether it is ticked."""
+
+    def sent(self, typed: dict[str, str]) -> list[tuple[str, str]]:
+        """Names and values as they are sent."""
+        ticked = [("allow_scope", name) for name, is_ticked in self.boxes.items() if is_ticked]
+        return [*(self.fields | typed).items(), *ticked]
 
 
 @dataclass
@@ -40,6 +48,7 @@ class Page(HTMLParser):
         self.links: dict[str, str] = {}
         self._buttons: list[Button] = []
         self._form: Form | None = None
+        self._decision = Form("", "post")  # boxes stand before the form that they belong to
         self._words: list[str] = []
         self._taking: list[list[str]] = []
         self.feed(response.content.decode())
@@ -49,7 +58,11 @@ class Page(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         match tag:
             case "form":
-                self._form = Form(given.get("action") or self.path, given["method"])
+                self._form = self._decision if given.get("id") == "decision" else Form("", "")
+                self._form.action, self._form.method = given.get("action") or self.path, given["method"]
+            case "input" if given.get("type") == "checkbox":
+                assert (given["form"], given["name"]) == ("decision", "allow_scope")
+                self._decision.boxes[given["value"]] = "checked" in given
             case "input" if self._form:
                 self._form.fields[given["name"]] = given.get("value", "")
             case "button":
@@ -86,18 +99,27 @@ class Page(HTMLParser):
     def form_of(self, words: str) -> Form:
         """The form behind the button with these words, with what the button itself adds."""
         button = self._buttons[self.buttons.index(words)]
-        return Form(button.form.action, button.form.method, button.form.fields | button.fields)
+        form = button.form
+        return Form(form.action, form.method, form.fields | button.fields, dict(form.boxes))
 
-    def press(self, browser: Browser, words: str, **typed: str) -> Any:
+    @property
+    def boxes(self) -> dict[str, bool]:
+        """The scopes that can be unticked, each with whether it is ticked."""
+        return dict(self._decision.boxes)
+
+    def press(self, browser: Browser, words: str, *, untick: Collection[str] = (), **typed: str) -> Any:
         """
         Press the button with these words.
 
         Args:
+            untick: scopes whose boxes are unticked before; "*" for all.
             typed: what is filled in by hand.
         """
         form = self.form_of(words)
+        assert set(untick) <= {"*", *form.boxes}
+        form.boxes = {name: on and not {"*", name} & set(untick) for name, on in form.boxes.items()}
         assert form.method == "post"
         assert set(typed) <= set(form.fields)
         # The Origin header that every browser sends with a form; Django's CSRF check compares it.
         headers = {"Origin": "http://testserver"}
-        return browser.post(form.action, urlencode(form.fields | typed), content_type=FORM, headers=headers)
+        return browser.post(form.action, urlencode(form.sent(typed)), content_type=FORM, headers=headers)

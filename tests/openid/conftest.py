@@ -120,7 +120,12 @@ def hidden_fields(page: Any) -> dict[str, str]:
     """The hidden fields of the decision on a consent page."""
     form = page.content.decode().rpartition("<form")[2]
     found = re.findall(r'<input type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"', form)
-    return {name: html.unescape(value) for name, value in found}
+    fields = {name: html.unescape(value) for name, value in found}
+    ticked = re.findall(
+        r'<input type="checkbox"\s+form="decision"\s+name="allow_scope"\s+value="([^"]*)"[^>]*\schecked',
+        page.content.decode(),
+    )
+    return fields | ({"allow_scope": " ".join([*fields.get("allow_scope", "").split(), *ticked])} if ticked else {})
 
 
 def answer_of(response: Any) -> dict[str, str]:
