@@ -8,6 +8,7 @@ UV := .uv/bin/uv
 BIN := .venv/bin
 BENCH := benchmarks/.venv/bin
 DOCS := docs/.venv/bin
+MCP_SERVER := examples/.venv/.installed
 PYTEST := $(BIN)/python -m pytest
 IN_PARALLEL := -n 3 --dist worksteal
 ELSEWHERE := not walk and not journey and not production and not fault
@@ -17,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run serve simulate test test-client test-sqlite test-postgres walks matrix matrix-ends isolation journeys bench-quick bench bench-machines bench-scale bench-setup bench-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
+.PHONY: help setup run run-mcp run-api serve simulate test test-client test-sqlite test-postgres walks matrix matrix-ends isolation journeys bench-quick bench bench-machines bench-scale bench-setup bench-lock examples-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -36,6 +37,20 @@ setup: $(BIN)/.installed ## install the locked packages into .venv
 
 run: setup ## both sites: http://localhost:8000 and http://127.0.0.1:5000, Alice ready to connect
 	$(BIN)/python -m config.sites
+
+run-mcp: setup $(MCP_SERVER) ## both sites and an MCP server beside them: http://127.0.0.1:5010/mcp
+	$(BIN)/python -m examples mcp
+
+run-api: setup ## both sites and an API of Django REST framework beside them: http://127.0.0.1:5011/prescriptions
+	$(BIN)/python -m examples api
+
+$(MCP_SERVER): examples/requirements.lock $(BIN)/.installed | $(UV)
+	test -x $(@D)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(@D)
+	$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes examples/requirements.lock
+	@# Django and all else are the project's own.
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
+	touch $@
 
 serve: setup ## the server site in production, settings from the environment: docs/deploy.md
 	$(BIN)/python -m config.serve
@@ -94,12 +109,13 @@ STRANGERS := tests/journeys/strangers
 GO := $(firstword $(shell command -v go) $(wildcard /usr/local/go/bin/go))
 NODE_CLIENTS := $(if $(CI)$(shell command -v npm),$(STRANGERS)/node/node_modules/.package-lock.json)
 GO_CLIENTS := $(if $(GO),$(STRANGERS)/go/stranger)
+MCP_CLIENTS := $(STRANGERS)/mcp/.venv/.installed
 JAVA_CLIENTS := $(if $(shell command -v javac),$(if $(shell command -v mvn),$(STRANGERS)/java/target/.installed))
 LEFT_OUT := $(if $(NODE_CLIENTS),, and not node)$(if $(GO_CLIENTS),, and not go)$(if $(JAVA_CLIENTS),, and not java)
-journeys: setup $(NODE_CLIENTS) $(GO_CLIENTS) $(JAVA_CLIENTS) ## both sites and a real browser, axe-core on every page, clients we did not write
+journeys: setup $(MCP_SERVER) $(MCP_CLIENTS) $(NODE_CLIENTS) $(GO_CLIENTS) $(JAVA_CLIENTS) ## both sites and a real browser, axe-core on every page, clients we did not write
 	$(PYTEST) -q -n 2 -m "journey$(LEFT_OUT)" tests/journeys $(ARGS)
 ifeq ($(NODE_CLIENTS),)
-	@echo "LEFT OUT: openid-client, oidc-client-ts and jose. No Node.js on this machine; install node 20 and npm and run: make journeys"
+	@echo "LEFT OUT: openid-client, oidc-client-ts, jose and the TypeScript SDKs of MCP. No Node.js on this machine; install node 20 and npm and run: make journeys"
 endif
 ifeq ($(GO_CLIENTS),)
 	@echo "LEFT OUT: golang.org/x/oauth2. No Go on this machine; install go 1.21 or newer and run: make journeys"
@@ -110,6 +126,11 @@ endif
 
 $(STRANGERS)/node/node_modules/.package-lock.json: $(STRANGERS)/node/package-lock.json
 	cd $(<D) && npm ci --no-audit --no-fund
+
+$(MCP_CLIENTS): $(STRANGERS)/mcp/requirements.lock | $(UV)
+	test -x $(@D)/bin/python || $(UV) venv --quiet --python "$$(command -v $(PYTHON))" $(@D)
+	$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes $<
+	touch $@
 
 $(STRANGERS)/go/stranger: $(wildcard $(addprefix $(STRANGERS)/go/,go.mod go.sum *.go))
 	cd $(@D) && $(GO) build -buildvcs=false -o $(@F) .
@@ -190,6 +211,11 @@ bench-lock: setup ## resolve benchmarks/requirements.in into its lock again, les
 	$(UV) pip compile --quiet benchmarks/requirements.in -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -o benchmarks/requirements.lock \
 		$$(sed -nE 's/^([a-z0-9.-]+)==.*/--no-emit-package \1/p' requirements.lock)
 
+examples-lock: setup ## resolve the locks of the MCP server and of its clients again
+	$(UV) pip compile --quiet examples/requirements.in -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -o examples/requirements.lock \
+		$$(sed -nE 's/^([a-z0-9.-]+)==.*/--no-emit-package \1/p' requirements.lock)
+	$(COMPILE) $(STRANGERS)/mcp/requirements.in --python-version 3.11 -o $(STRANGERS)/mcp/requirements.lock
+
 messages: setup ## take new words of pages into the catalogues of oauth_service/locale, and compile them
 	$(BIN)/python -m tests.languages.catalogue
 
@@ -215,4 +241,4 @@ lock: $(UV) ## resolve pyproject.toml and docs/requirements.in into their locks 
 	echo 'django==6.1.*' | $(COMPILE) - --no-deps --python-version 3.12 -o tests/matrix/django-6.1.lock
 
 clean: ## remove what the other targets made (not the databases in var/)
-	rm -rf .venv .uv .matrix .pycache benchmarks/.venv docs/.venv benchmarks/node/node_modules $(addprefix $(STRANGERS)/,node/node_modules go/stranger java/target) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .uv .matrix .pycache benchmarks/.venv docs/.venv benchmarks/node/node_modules examples/.venv $(addprefix $(STRANGERS)/,mcp/.venv node/node_modules go/stranger java/target) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -33,6 +33,17 @@ API = Party(
     client_secret="DEMO_API_SECRET",
     scope=PRESCRIPTIONS.scope,
 )
+# APIs that answer: `make run-mcp` and `make run-api` register them, each with the client that it asks about tokens as.
+MCP_SERVER = Party(
+    client_id="demo_mcp_server",
+    name="Demo MCP Server",
+    client_secret="DEMO_MCP_SERVER_SECRET",
+    scope=PRESCRIPTIONS.scope,
+)
+REST_API = Party(
+    client_id="demo_rest_api", name="Demo REST API", client_secret="DEMO_REST_API_SECRET", scope=PRESCRIPTIONS.scope
+)
+EXAMPLE_SCOPES = {PRESCRIPTIONS.scope: PRESCRIPTIONS.words, "prescriptions:order": ORDERS.words}
 
 
 def cast(*, server_url: str, username: str, password: str) -> Cast:

@@ -213,13 +213,15 @@ def test_the_readme_lists_every_endpoint_with_its_verbs() -> None:
 
 
 def test_the_readme_has_a_reason_for_every_dependency() -> None:
-    """And for none that is gone: pyproject.toml's, in every group, what builds the site, and clients from npm, Go and Maven."""
+    """And for none that is gone: pyproject.toml's, in every group, and those of other locks: of pip, npm, Go and Maven."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = [settings["project"]["dependencies"], *settings["project"]["optional-dependencies"].values()]
     groups += settings["dependency-groups"].values()
     wanted = {re.split(r"[^\w-]", entry)[0].lower() for group in groups for entry in group if isinstance(entry, str)}
     strangers = ROOT / "tests/journeys/strangers"
     wanted |= set(json.loads((strangers / "node/package.json").read_text())["dependencies"])
+    for own in ("examples", "tests/journeys/strangers/mcp"):
+        wanted |= set(re.findall(r"^([\w-]+)==", (ROOT / own / "requirements.in").read_text(), re.MULTILINE))
     wanted |= set(re.findall(r"^(?:require\s+|\t)(\S+) v[\d.]+$", (strangers / "go/go.mod").read_text(), re.MULTILINE))
     dependencies = (
         (strangers / "java/pom.xml").read_text().partition("<dependencies>")[2].partition("</dependencies>")[0]

@@ -12,6 +12,7 @@ from django.test import Client as Browser
 from pytest_django import Settings
 
 from config.demo.management.commands.seed_demo import CAST
+from examples.running import EXAMPLES
 from oauth_service.models import Client, Resource
 from tests.guide import Guide
 
@@ -24,11 +25,16 @@ def debug(settings: Settings) -> None:
     settings.DEBUG = True
 
 
-def seed() -> str:
+def seed(*options: str) -> str:
     """Run the command; what it said."""
     output = StringIO()
-    call_command("seed_demo", stdout=output)
+    call_command("seed_demo", *options, stdout=output)
     return output.getvalue()
+
+
+def of_examples() -> list[str]:
+    """The options by which `make run-mcp` and `make run-api` register their APIs."""
+    return [word for example in EXAMPLES.values() for word in (example.option, example.url(example.port))]
 
 
 def presc_man() -> Client:
@@ -71,6 +77,18 @@ def test_run_again_it_changes_nothing(debug: None) -> None:
     )
 
 
+def test_an_example_is_registered_when_it_is_run(debug: None) -> None:
+    """With the client that it asks about tokens as; on another port the same client asks about that, too."""
+    seed()
+    before = Client.objects.count(), Resource.objects.count()
+    said = [seed("--mcp-server", "http://127.0.0.1:5010/mcp") for _ in range(2)]
+    assert said == ["Made mcp-server.\n", "Everybody is there already.\n"]
+    seed("--mcp-server", "http://127.0.0.1:6010/mcp")
+    assert (Client.objects.count(), Resource.objects.count()) == (before[0] + 1, before[1] + 2)
+    asks = Client.objects.get(client_id="demo_mcp_server").introspection_resources.split()
+    assert asks == ["http://127.0.0.1:5010/mcp", "http://127.0.0.1:6010/mcp"]
+
+
 def test_it_makes_only_who_is_missing(debug: None, alice: User) -> None:
     """Alice may have been there before."""
     assert seed() == f"Made {', '.join(name for name in CAST if name != 'alice')}.\n"
@@ -104,7 +122,7 @@ def rows_of_the_readme() -> dict[str, list[str]]:
 
 def test_the_readme_names_every_client_with_its_secret_and_redirect_uris(debug: None) -> None:
     """Whoever tries one looks there; a client that is seeded next has to stand there, too."""
-    seed()
+    seed(*of_examples())
     named = rows_of_the_readme()
     assert sorted(named) == sorted(Client.objects.values_list("client_id", flat=True))
     for client in Client.objects.all():
@@ -116,7 +134,7 @@ def test_the_readme_names_every_client_with_its_secret_and_redirect_uris(debug: 
 
 def test_the_readme_names_every_api_with_its_scopes(debug: None) -> None:
     """A token is asked for by the identifier, character by character."""
-    seed()
+    seed(*of_examples())
     text = README.read_text(encoding="utf-8")
     for api in Resource.objects.all():
         assert [each for each in (api.identifier, *api.words()) if f"`{each}`" not in text] == []

@@ -25,12 +25,13 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     """
     Both sites, as `make run` starts them: what the demo has on is on, which tests/settings.py switches off.
 
-    What clients register may be on this machine.
+    What clients register may be on this machine, and they may register themselves.
     """
     with pytest.MonkeyPatch.context() as environment:
         for switch in ("OPENID", "DEVICES", "INTROSPECTION"):
             environment.delenv(switch, raising=False)
         environment.setenv("OUTBOUND_LOOPBACK", "1")
+        environment.setenv("REGISTRATION", "open")
         with both_sites(tmp_path_factory.mktemp("sites")) as sites:
             yield sites
 

@@ -1,6 +1,7 @@
 """manage.py seed_demo -- Alice, the administrator, a client for each way to get a token, and two APIs, for development."""
 
 import os
+from argparse import ArgumentParser
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -23,11 +24,17 @@ class Command(RecordedCommand):
 
     help = "Make Alice, an administrator, a client for each way to get a token, and two APIs (development only)."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        for option, (_client, title) in EXAMPLES.items():
+            parser.add_argument(f"--{option}", metavar="URL", help=f"register the {title} of the examples, too")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEBUG:
             raise CommandError("The demo's passwords are public: seed_demo runs with DEBUG only.")
+        asked = {option: options[option.replace("-", "_")] for option in EXAMPLES}
+        examples = {option: partial(_example, option, url) for option, url in asked.items() if url}
         with transaction.atomic(using=database.ours()):
-            made = [name for name, make in CAST.items() if make()]
+            made = [name for name, make in (CAST | examples).items() if make()]
             if made:
                 self.announce("added", "demo", changes=", ".join(made))
         self.stdout.write(f"Made {', '.join(made)}." if made else "Everybody is there already.")
@@ -120,7 +127,27 @@ def _api(api: Api) -> bool:
     return True
 
 
+def _example(option: str, url: str) -> bool:
+    party, title = EXAMPLES[option]
+    was_there = Resource.objects.filter(identifier=url).exists()
+    if not was_there:
+        resource = Resource(identifier=url, name=title, scopes=lines_of(cast.EXAMPLE_SCOPES.items()), is_for_all=True)
+        resource.full_clean()
+        resource.save(force_insert=True)
+    _party(party, grant_types=OWN_TOKENS)
+    client = Client.objects.get(client_id=party.client_id)
+    known = client.introspection_resources.split()
+    if url not in known:  # its port may be another one
+        client.introspection_resources = " ".join([*known, url])
+        client.save()
+    return not was_there
+
+
 OWN_TOKENS = "client_credentials"
+EXAMPLES: dict[str, tuple[Party, str]] = {
+    "mcp-server": (cast.MCP_SERVER, "MCP server"),
+    "rest-api": (cast.REST_API, "REST API"),
+}
 
 CAST: dict[str, Callable[[], bool]] = {
     "alice": _alice,

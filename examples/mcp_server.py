@@ -1,0 +1,54 @@
+"""An MCP server with prescriptions as tools and resources, made with the official SDK: an ASGI application beside Django."""
+
+import os
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "examples.settings")
+django = get_asgi_application()  # answers /.well-known/oauth-protected-resource/mcp
+
+from examples import prescriptions
+from oauth_service.resources.mcp import ProtectTools
+
+server = MCPServer("Prescriptions", instructions="What somebody has been prescribed, and ordering it again.")
+
+
+def person(ctx: Context) -> str:
+    """Whose token came with the request, as the authorization server calls them."""
+    subject: str = ctx.request_context.request.scope["bearer"].subject
+    return subject
+
+
+@server.tool()
+def list_prescriptions(ctx: Context) -> list[dict[str, Any]]:
+    """List what the person has been prescribed."""
+    return prescriptions.prescriptions_of(person(ctx))
+
+
+@server.tool()
+def order_refill(number: str, ctx: Context) -> dict[str, Any]:
+    """Order a prescription once more, by its number."""
+    return prescriptions.order(person(ctx), number)
+
+
+@server.resource("prescriptions://{number}")
+def prescription(number: str, ctx: Context) -> dict[str, Any]:
+    """One prescription, by its number."""
+    return prescriptions.prescription_of(person(ctx), number)
+
+
+guarded = ProtectTools(
+    # Without sessions each message stands for itself, and for whoever's token it brings.
+    server.streamable_http_app(stateless_http=True, json_response=True),
+    "prescriptions:read",
+    tools={"order_refill": "prescriptions:order"},
+)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """The MCP server at /mcp, and Django for all else."""
+    is_mcp = scope["type"] == "lifespan" or scope["path"] == "/mcp"
+    await (guarded if is_mcp else django)(scope, receive, send)

@@ -1,0 +1,130 @@
+"""The examples, each started beside the two sites: what `make run-mcp`, `make run-api` and the journeys use."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO
+
+from config.sites import ROOT, START_SECONDS, Sites, SitesError, is_listening
+
+OWN_PYTHON = ROOT / "examples" / ".venv" / "bin" / "python"
+"""With the packages of the MCP server, which nothing else here needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """
+    An API beside the sites, registered at the server as `seed_demo` knows it.
+
+    Attributes:
+        option: of `seed_demo`.
+        client: client_id that it asks the server with about tokens.
+        urls: its URLconf.
+        command: what serves it, less the port.
+    """
+
+    title: str
+    port: int
+    path: str
+    option: str
+    client: str
+    urls: str
+    command: tuple[str, ...]
+    next_step: str
+
+    def url(self, port: int) -> str:
+        """Its identifier, as clients call it."""
+        return f"http://127.0.0.1:{port}{self.path}"
+
+
+EXAMPLES = {
+    "mcp": Example(
+        title="MCP server",
+        port=5010,
+        path="/mcp",
+        option="--mcp-server",
+        client="demo_mcp_server",
+        urls="oauth_service.resource_server",
+        command=(str(OWN_PYTHON), "-m", "uvicorn", "examples.mcp_server:application", "--host", "127.0.0.1", "--port"),
+        next_step="examples/.venv/bin/python -m examples.mcp_client",
+    ),
+    "api": Example(
+        title="API (Django REST framework)",
+        port=5011,
+        path="/prescriptions",
+        option="--rest-api",
+        client="demo_rest_api",
+        urls="examples.rest_api",
+        command=(sys.executable, "-m", "django", "runserver", "--noreload", "--skip-checks"),
+        next_step=".venv/bin/python -m examples.api_client",
+    ),
+}
+
+
+@contextlib.contextmanager
+def serving(example: Example, sites: Sites, *, port: int, output: IO[str] | None = None) -> Iterator[str]:
+    """
+    Register an example at the running server, and serve it until the block ends.
+
+    Returns:
+        its URL.
+
+    Raises:
+        SitesError: the port is taken, or it did not start.
+    """
+    if is_listening(port):
+        raise SitesError(f"port {port} is in use: end what listens there")
+    url = example.url(port)
+    server = sites.environment | {"DJANGO_SETTINGS_MODULE": "config.server.settings"}
+    own = sites.environment | {
+        "DJANGO_SETTINGS_MODULE": "examples.settings",
+        "EXAMPLE_URL": url,
+        "EXAMPLE_URLS": example.urls,
+        "EXAMPLE_CLIENT_ID": example.client,
+        "EXAMPLE_CLIENT_SECRET": f"{example.client.upper()}_SECRET",
+    }
+    _manage(server, "seed_demo", example.option, url)
+    _manage(own, "migrate", "--verbosity=0")
+    last = f"127.0.0.1:{port}" if "runserver" in example.command else str(port)
+    process = subprocess.Popen(
+        [*example.command, last],
+        cwd=ROOT,
+        env=own,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT if output else None,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not is_listening(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SitesError(f"the {example.title} on port {port} did not start; its log says why")
+            time.sleep(0.1)
+        yield url
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _manage(environment: dict[str, str], *command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "django", *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SitesError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")

@@ -1,0 +1,32 @@
+"""
+A client of an MCP server, made with FastMCP as its documentation does it: it registers itself, and opens a browser by itself.
+
+It runs in a venv of its own. One JSON object a line, each way.
+"""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+from fastmcp import Client
+from fastmcp.client.auth import OAuth
+
+
+async def main() -> None:
+    """Connect, and call what the test says."""
+    told = json.loads(sys.stdin.readline())
+    auth = OAuth(
+        client_name="Stranger",
+        client_id=told.get("client_id"),
+        client_secret=told.get("client_secret"),
+        callback_port=told.get("port"),
+    )
+    async with Client(told["url"], auth=auth) as client:
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            command: dict[str, Any] = json.loads(line)
+            result = await client.call_tool(command["call"], command["arguments"])
+            print(json.dumps({"result": json.loads(result.content[0].text)}), flush=True)
+
+
+asyncio.run(main())
