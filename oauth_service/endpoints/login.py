@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 
 from .. import conf
-from ..clients import authentication
-from ..models import ClientRow
+from ..clients.introduction import introduce
+from ..models import Client
 from ..people.authentication import AMR_ATTRIBUTE
 from ..people.sign_in import LimitedForm, say_to_wait
 from ..protocol.errors import OAuthError
@@ -60,7 +60,9 @@ class _Login(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         client_name = self._waiting.name if self._waiting else ""
-        return super().get_context_data(service_name=conf.SERVICE_NAME(), client_name=client_name, **kwargs)
+        return super().get_context_data(
+            service_name=conf.SERVICE_NAME(), client=self._waiting, client_name=client_name, **kwargs
+        )
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> Any:
         response: Any = super().render_to_response(context, **kwargs)
@@ -76,15 +78,18 @@ class _Login(LoginView):
         return self.get_success_url().partition("?")[0].rstrip("/") in ours
 
     @cached_property
-    def _waiting(self) -> ClientRow | None:
-        """The client that sent the person here, if its request would be answered."""
+    def _waiting(self) -> Client | None:
+        """The client that sent the person here, if its request would be answered, with what people should see of it."""
         target = urlsplit(self.get_redirect_url())
         if target.path.rstrip("/") != reverse("oauth_service:authorise").rstrip("/"):
             return None
         try:
             parameters = from_form(target.query.encode())
-            client = authentication.standing(parameters).client
-            ReplyTo.verify(client, parameters, issuer=conf.issuer_of(self.request))
+            name = parameters.get("client_id") or ""
+            client = Client.objects.select_related("registration").filter(client_id=name, is_active=True).first()
+            if client:
+                ReplyTo.verify(client, parameters, issuer=conf.issuer_of(self.request))
+                introduce(client)  # by the name and the pages that it has in their language
             return client
         except OAuthError:
             return None  # the authorization endpoint says what is wrong, once the person is signed in

@@ -67,6 +67,20 @@ def test_who_just_signs_in_finds_the_connected_apps(browser: Browser, alice: Use
     assert page.press(browser, "Sign in", username="alice", password="wonderland")["Location"] == "/manage-apps/"
 
 
+def test_what_an_app_has_not_registered_leaves_no_trace(browser: Browser, guide: Guide) -> None:
+    """No empty list, and no frame for a picture that is not there."""
+    shown = browser.get("/login/", {"next": request_of(guide)}).content.decode()
+    assert [words for words in ('class="policies"', "tile-logo") if words in shown] == []
+
+
+def test_an_app_whose_request_would_be_refused_shows_nothing(browser: Browser, guide: Guide, presc_man: Client) -> None:
+    """Anybody can write such a link, and would put the picture of a known app on it."""
+    Client.objects.update(policy_uri="https://app.example/privacy", logo_uri="https://app.example/logo.png")
+    asked, forged = request_of(guide), request_of(guide, redirect_uri="https://evil.example/")
+    shown = [browser.get("/login/", {"next": url}).content.decode() for url in (asked, forged)]
+    assert ["https://app.example/privacy" in page and "tile-logo" in page for page in shown] == [True, False]
+
+
 def test_a_project_may_send_them_elsewhere(browser: Browser, alice: User, settings: Settings) -> None:
     """Django's own setting, where it is set."""
     settings.LOGIN_REDIRECT_URL = "/elsewhere/"

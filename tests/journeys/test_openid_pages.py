@@ -153,6 +153,25 @@ def test_consent_with_a_logo(sites: Sites, app: App, desk: Page) -> None:
     assert [path for _method, path, _parameters in app.heard] == ["/logo.png"]
 
 
+def test_sign_in_for_an_app_with_a_logo(sites: Sites, app: App, desk: Page) -> None:
+    """Its picture and its privacy policy are there before anybody types a password (OpenID Connect Registration section 2)."""
+    asks(desk, sites, app)
+    expect(desk.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert desk.locator("img.tile-logo").evaluate("image => image.naturalWidth") == 192
+    expect(desk.get_by_role("link", name="Privacy policy")).to_have_attribute("href", f"{app.url}/privacy")
+    check(desk, "sign-in-for-an-app")
+
+
+def test_the_letter_is_seen_where_no_logo_came(sites: Sites, app: App, desk: Page) -> None:
+    """A browser draws the mark of a broken picture unless the picture has no box (axe-core does not see that)."""
+    desk.route("**/oauth/logo/*", lambda route: route.fulfill(content_type="image/png", body=b"no picture"))
+    asks(desk, sites, app)
+    logo = desk.locator("img.tile-logo")
+    expect(logo).to_be_attached()
+    assert logo.evaluate("image => [image.complete, image.naturalWidth]") == [True, 0]
+    expect(logo).to_be_hidden()
+
+
 def test_choose_an_account(sites: Sites, app: App, desk: Page) -> None:
     """prompt=select_account: on with this one, or sign in as another."""
     asks(desk, sites, app)

@@ -120,6 +120,13 @@ def test_people_see_the_name_in_their_language(software: Software, signed_in: Br
     assert software.client.name == "Notes"
 
 
+def test_people_who_sign_in_see_the_name_in_their_language(browser: Browser, software: Software) -> None:
+    """The page before shows the same app."""
+    software.register(client_name="Notes", **{"client_name#de": "Notizen"})
+    page = browser.get("/authorise/", request(software, ui_locales="de"), follow=True).content.decode()
+    assert ("Notizen" in page, "Notes" in page) == (True, False)
+
+
 def test_an_app_of_the_operators_costs_no_statement_more(signed_in: Browser, guide: Any, settings: Settings) -> None:
     """Its registration is looked for in the statement that reads it."""
     counts = []

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from django.test import Client as Browser
 from pytest_django import Settings
 
 from oauth_service.clients import sector
@@ -12,6 +13,7 @@ from oauth_service.outbound import documents
 from oauth_service.outbound.documents import DocumentUnavailable
 from tests.assertions import Signer
 from tests.clauses import clause
+from tests.endpoints.page import Page
 from tests.registration.actors import CALLBACK, Software
 from tests.registration.conftest import is_open, openid, software
 from tests.specs.answers import refusal_of
@@ -137,6 +139,24 @@ def test_languages_are_tags_of_bcp_47(software: Software, tag: str) -> None:
     """Section 2.1; a name that has none of them is not one of ours."""
     said = software.register(**{f"client_name#{tag}": "Nom", "client_name#": "x", "client_name#not a tag": "x"})
     assert {name: said[name] for name in said if "#" in name} == {f"client_name#{tag}": "Nom"}
+
+
+@clause("OpenID Connect Registration", "2")
+@pytest.mark.usefixtures("alice")
+def test_people_see_the_pages_and_the_logo_of_a_client_before_they_sign_in(
+    browser: Browser, software: Software
+) -> None:
+    """ "the OP SHOULD display this URL to the End-User if it is given", policy_uri and tos_uri; the image of logo_uri, too."""
+    pages = {"policy_uri": "https://app.example/privacy", "tos_uri": "https://app.example/terms"}
+    software.register(client_name="Notes", logo_uri="https://app.example/logo.png", **pages)
+    asked = {"response_type": "code", "client_id": software.client.client_id, "code_challenge": "A" * 43}
+    response = browser.get("/authorise/", asked | {"code_challenge_method": "S256"}, follow=True)
+    new_tab = "(opens in a new tab)"
+    assert {words: href for words, href in Page(response).links.items() if href in pages.values()} == {
+        f"Privacy policy {new_tab}": pages["policy_uri"],
+        f"Terms {new_tab}": pages["tos_uri"],
+    }
+    assert f'src="/oauth/logo/{software.client.client_id}"' in response.content.decode()
 
 
 @clause("OpenID Connect Registration", "3.2")
