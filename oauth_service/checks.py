@@ -26,9 +26,9 @@ from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
 from . import conf, database, database_checks, host_checks
-from .clients import key_sets, registration
+from .clients import key_sets, metadata_documents, registration
 from .guard import failure_counts
-from .protocol import jwt, redirect_uri, scope, scope_choice
+from .protocol import client_id_metadata_document, jwt, redirect_uri, scope, scope_choice
 from .protocol.errors import InvalidScope
 from .resources.requirement import scopes_asked_anywhere, scopes_asked_without_resource, step_ups
 from .tokens import keys, signer
@@ -71,7 +71,7 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E002-E011, E016-E018, E021-E026, E032, E035, E050, E051: values of the wrong type, or that no deployment may have."""
+    """E002-E011, E016-E018, E021-E027, E032, E035, E050, E051: values of the wrong type, or that no deployment may have."""
     if mistyped := _mistyped():  # the other rules can only compare values of their types
         return [_message("E002", f"{setting.name} must be {_words_for(setting)}.", "") for setting in mistyped]
     if out_of_bounds := [*_faults_of_bounds()]:  # nor can they compare two that are not both within their bounds
@@ -92,6 +92,7 @@ def _faults() -> Iterator[Finding]:
     yield from _faults_of_proxies()
     yield from _faults_of_registration()
     yield from _faults_of_consent()
+    yield from _faults_of_client_documents()
     yield from _faults_of_keys()
     yield from _faults_of_remote_issuers()
 
@@ -339,6 +340,23 @@ def _is_host_name(text: str) -> bool:
         return False
 
 
+def _faults_of_client_documents() -> Iterator[Finding]:
+    if conf.CLIENT_ID_METADATA_DOCUMENTS() and not metadata_documents.is_available():
+        yield (
+            "E027",
+            f"{conf.CLIENT_ID_METADATA_DOCUMENTS.name} is on, but nothing can fetch documents.",
+            "Install django-oauth-service[oidc] or django-oauth-service[logos].",
+        )
+    for setting in (conf.CLIENT_ID_METADATA_ALLOWED_HOSTS, conf.CLIENT_ID_METADATA_BLOCKED_HOSTS):
+        for host in setting():
+            if not client_id_metadata_document.is_pattern(str(host)):
+                yield (
+                    "E027",
+                    f"{setting.name}: {host!r} names no hosts.",
+                    "Write app.example, or .app.example for all below it, too; in lower case, without scheme and port.",
+                )
+
+
 def _faults_of_throttle_cache() -> Iterator[Finding]:
     try:
         counts = caches[conf.THROTTLE_CACHE()]
@@ -474,10 +492,10 @@ def _wants_of_deployment() -> Iterator[Finding]:
             f"{conf.OUTBOUND_LOOPBACK.name} is on: whoever registers a client can have this server call its own machine.",
             "It is for trials only. Leave it out.",
         )
-    if conf.REGISTRATION() == registration.OPEN and failure_counts.are_in_memory():
+    if (opened := conf.opened_by()) and failure_counts.are_in_memory():
         yield (
             "W016",
-            f"{conf.REGISTRATION.name} is open, and each process counts registrations by itself.",
+            f"{opened} lets anybody's clients in, and each process counts them by itself.",
             f"Let {conf.THROTTLE_CACHE.name} name a cache that all workers share.",
         )
     connection = connections[database.ours()]

@@ -417,6 +417,27 @@ REGISTRATION = Setting(
     "Which clients may register themselves (RFC 7591): `open` for anybody's, `token` for those with an initial access token. "
     "Without it there is no registration endpoint. [registration.md](registration.md) says more.",
 )
+CLIENT_ID_METADATA_DOCUMENTS = Setting(
+    "OAUTH_SERVICE_CLIENT_ID_METADATA_DOCUMENTS",
+    bool,
+    False,
+    "Whether a client may introduce itself by a `client_id` that is the https URL of a document which describes it, as "
+    "assistants and editors that speak MCP do. The bounds of registration hold for them, too. "
+    "[registration.md](registration.md#client-id-metadata-documents) says more.",
+)
+CLIENT_ID_METADATA_ALLOWED_HOSTS: Setting[Sequence[str]] = Setting(
+    "OAUTH_SERVICE_CLIENT_ID_METADATA_ALLOWED_HOSTS",
+    (list, tuple),
+    (),
+    "Hosts whose documents may introduce clients, as in `ALLOWED_HOSTS`: `app.example`, or `.app.example` with all below it. "
+    "Empty for any host.",
+)
+CLIENT_ID_METADATA_BLOCKED_HOSTS: Setting[Sequence[str]] = Setting(
+    "OAUTH_SERVICE_CLIENT_ID_METADATA_BLOCKED_HOSTS",
+    (list, tuple),
+    (),
+    "Hosts whose documents introduce no client, written as those above; a host that stands in both is blocked.",
+)
 REGISTRATION_SCOPES: Setting[Sequence[str]] = Setting(
     "OAUTH_SERVICE_REGISTRATION_SCOPES",
     (list, tuple),
@@ -578,6 +599,18 @@ def function_of(setting: Setting[str]) -> Callable[..., Any]:
         return cast("Callable[..., Any]", _in_force[key])
     except KeyError:
         return cast("Callable[..., Any]", _in_force.setdefault(key, import_string(setting())))
+
+
+def clients_introduce_themselves() -> bool:
+    """Whether a client can be here that the operator has not registered."""
+    return bool(REGISTRATION()) or CLIENT_ID_METADATA_DOCUMENTS()
+
+
+def opened_by() -> str:
+    """The name of the setting that lets in clients that nobody has heard of; "" if none does."""
+    if REGISTRATION() == "open":
+        return REGISTRATION.name
+    return CLIENT_ID_METADATA_DOCUMENTS.name if CLIENT_ID_METADATA_DOCUMENTS() else ""
 
 
 def is_openid() -> bool:

@@ -1,5 +1,7 @@
 """Client applications in the admin. A secret is shown once, then never again."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -19,7 +21,9 @@ from django.views.decorators.http import require_POST
 from .. import conf, database
 from ..clients import key_sets, logo
 from ..clients.registration import imitated_by
-from ..models import Client, Registration
+from ..models import Client, Document, Registration
+from ..protocol import client_id_metadata_document
+from ..protocol.registration import OWN_MEMBERS
 from ..protocol.secret import Secret
 from ..web.reports import nothing_reported
 from .forms import (
@@ -34,6 +38,9 @@ from .forms import (
 )
 from .live_grants import CountedDeletion, count_of_live
 
+OF_DOCUMENTS = (*(member.column for member in OWN_MEMBERS.values()), "client_type", "requires_pkce")
+"""Columns that the document of a client says: what is written there by hand would be gone with the next copy."""
+
 
 class SelfRegistered(admin.SimpleListFilter):
     """Clients by who has registered them; not there where no client registers itself."""
@@ -42,12 +49,21 @@ class SelfRegistered(admin.SimpleListFilter):
     parameter_name = "registered_by"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("operator", _("the operator")), ("itself", _("itself"))] if conf.REGISTRATION() else []
+        introduced = [("itself", _("itself"))] if conf.REGISTRATION() else []
+        if conf.CLIENT_ID_METADATA_DOCUMENTS():
+            introduced.append(("document", _("its document")))
+        return [("operator", _("the operator")), *introduced] if introduced else []
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Client]) -> models.QuerySet[Client]:
-        if self.value() not in ("operator", "itself"):
-            return queryset
-        return queryset.filter(registration__isnull=self.value() == "operator")
+        match self.value():
+            case "operator":
+                return queryset.filter(registration=None)
+            case "itself":
+                return queryset.filter(registration__kind=Registration.Kind.REGISTERED)
+            case "document":
+                return queryset.filter(registration__kind=Registration.Kind.DOCUMENT)
+            case _all:
+                return queryset
 
 
 @admin.register(Client)
@@ -100,20 +116,22 @@ class ClientAdmin(CountedDeletion):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple[str, ...]:
         # The client is configured with it, and sends it with every request: it stays what it is.
-        return (*self.readonly_fields, "client_id") if obj else self.readonly_fields
+        own = ("client_id", *(OF_DOCUMENTS if _is_of_document(obj) else ())) if obj else ()
+        return (*self.readonly_fields, *own)
 
     def get_fieldsets(self, request: HttpRequest, obj: Client | None = None) -> Any:
         openid = self.openid_fieldsets if conf.is_openid() else ()
         people, who, *others = self.fieldsets
         if logo.is_available():
             people = (people[0], {"fields": (*people[1]["fields"], "logo_uri")})
-        if conf.REGISTRATION():
+        if conf.clients_introduce_themselves():
             who = (who[0], {"fields": (*who[1]["fields"], "is_checked")})
         if conf.INTROSPECTION():
             others.append((_("Introspection"), {"classes": ("collapse",), "fields": INTROSPECTION_FIELDS}))
         if conf.GLOBAL_TOKEN_REVOCATION():
             others.append((_("Global token revocation"), {"classes": ("collapse",), "fields": REVOCATION_FIELDS}))
-        history = ("created_at", "own_registration") if conf.REGISTRATION() else ("created_at",)
+        introduced = conf.clients_introduce_themselves() or (obj and _is_of_document(obj))
+        history = ("created_at", "own_registration") if introduced else ("created_at",)
         return (people, who, *others, *openid, *([(None, {"fields": history})] if obj else []))
 
     @admin.display(description=_("kind"), ordering="client_type")
@@ -125,19 +143,21 @@ class ClientAdmin(CountedDeletion):
     @admin.display(description=_("registered by"))
     def own_registration(self, client: Client) -> str:
         """Who has registered it, and what is known of a client that did so itself."""
-        registration = Registration.objects.select_related("initial_access_token").filter(pk=client.pk).first()
+        registration = (
+            Registration.objects.select_related("client", "initial_access_token").filter(pk=client.pk).first()
+        )
         if registration is None:
             return str(_("The operator."))
         checked = (
             _("Itself; you have checked it.") if client.is_vouched_for else _("Itself; nobody has checked its name.")
         )
-        told: list[Any] = [checked]
+        told: list[Any] = [*_of_document(registration)] if registration.is_document else [checked]
         if imitates := imitated_by(client, registration.translated):
             told.append(_("Its name looks like that of %(name)s.") % {"name": imitates})
         if registration.initial_access_token:
             told.append(_("Initial access token: %(name)s.") % {"name": registration.initial_access_token})
         if registration.purge_at:
-            deleted = date_format(timezone.localtime(registration.purge_at), "SHORT_DATETIME_FORMAT")
+            deleted = _in_words(registration.purge_at)
             told.append(
                 _("It is deleted on %(moment)s unless somebody connects it, or you save it.") % {"moment": deleted}
             )
@@ -178,7 +198,12 @@ class ClientAdmin(CountedDeletion):
         # Only what stands in the form: saving it must not undo a rotation of the secret meanwhile.
         obj.save(update_fields=[*form.cleaned_data, *secrets] if change else None)
         # What the operator has looked at stays.
-        if change and conf.REGISTRATION() and Registration.objects.keep(obj.pk) and not form.changed_data:
+        if (
+            change
+            and conf.clients_introduce_themselves()
+            and Registration.objects.keep(obj.pk)
+            and not form.changed_data
+        ):
             self.log_change(request, obj, "Kept, though nobody has connected it yet.")
         if "logo_uri" in form.changed_data:
             transaction.on_commit(partial(logo.fetch_soon, obj.logo_uri), using=database.ours())
@@ -302,3 +327,32 @@ class ClientAdmin(CountedDeletion):
         else:
             sentence = ngettext("%d client was deactivated.", "%d clients were deactivated.", len(changed))
         messages.success(request, sentence % len(changed))
+
+
+def _is_of_document(client: Client) -> bool:
+    if not client_id_metadata_document.is_url(client.client_id):
+        return False
+    registration = getattr(client, "registration", None)  # it stays with the client: one statement a page
+    return registration is not None and registration.is_document
+
+
+def _of_document(registration: Registration) -> Iterator[Any]:
+    yield _(
+        "By the document at its client ID. That it speaks for %(host)s is certain. What the document says cannot be"
+        " changed here."
+    ) % {"host": registration.document_host}
+    if not registration.client.is_vouched_for:
+        yield _("Nobody has checked its name.")
+    if not conf.CLIENT_ID_METADATA_DOCUMENTS():
+        yield _("Documents are switched off: nobody can connect it anew.")
+    if registration.document_fetched_at:
+        yield _("Fetched: %(moment)s.") % {"moment": _in_words(registration.document_fetched_at)}
+    document = Document.objects.find(Document.Kind.CLIENT, registration.client.client_id)
+    if document and document.last_error:
+        yield _("The last attempt to fetch it failed: %(reason)s.") % {"reason": document.last_error}
+    if document and document.last_error and not document.fetched_at:
+        yield _("Until it is right again nobody can connect the app anew. Connections that there are go on.")
+
+
+def _in_words(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")

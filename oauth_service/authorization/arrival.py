@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from .. import conf
-from ..clients import authentication
+from ..clients import authentication, metadata_documents
 from ..models import ClientRow
+from ..protocol import client_id_metadata_document, resource_indicators, scope_choice, subject
 from ..protocol import interaction as interactions
-from ..protocol import resource_indicators, scope_choice, subject
 from ..protocol.authorization_request import AuthorizationRequest
 from ..protocol.errors import InvalidRequest
 from ..protocol.grant_type import AUTHORIZATION_CODE
@@ -80,13 +80,21 @@ class Arrival:
         return interaction.seal(self.parameters, key=conf.token_keys()[0], now=int(now.timestamp()))
 
 
-def target_of(parameters: Parameters, *, user_id: Any, issuer: str) -> Target:
+def target_of(parameters: Parameters, *, user_id: Any, issuer: str, now: datetime, may_fetch: bool = True) -> Target:
     """
     Verify client and redirect_uri: only then may anything be sent to the client.
 
+    Args:
+        user_id: of who is signed in; None for nobody, for whom no client is fetched that nobody has heard of.
+        may_fetch: whether the document of a client may be fetched.
+
     Raises:
+        ClientNotIntroduced: the document of the client would have to be fetched, and may not be.
         UnverifiedTarget, InvalidRequest: no redirect follows from these.
+        TemporarilyUnavailable: too many documents were fetched, or too many clients wait to be connected.
     """
+    if client_id_metadata_document.is_url(client_id := parameters.get("client_id")):
+        metadata_documents.bring_up_to_date(client_id, may_fetch=may_fetch, may_introduce=user_id is not None, now=now)
     found = authentication.standing(parameters, user_id=user_id)
     reply_to = ReplyTo.verify(found.client, parameters, issuer=issuer)
     return Target(

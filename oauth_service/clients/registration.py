@@ -18,7 +18,15 @@ from ..guard import throttle
 from ..models import Client, InitialAccessToken, Registration, Resource
 from ..models.client import SECRETS
 from ..models.registration import fetched_for
-from ..protocol import bearer, client_authentication, client_metadata, device_code, imitation, token_digest
+from ..protocol import (
+    bearer,
+    client_authentication,
+    client_id_metadata_document,
+    client_metadata,
+    device_code,
+    imitation,
+    token_digest,
+)
 from ..protocol import registration as rules
 from ..protocol.errors import (
     InvalidClientMetadata,
@@ -35,6 +43,8 @@ OPEN, BY_TOKEN = "open", "token"
 CHOICES = (OPEN, BY_TOKEN)
 """Of OAUTH_SERVICE_REGISTRATION; without one of them nobody registers."""
 _SHOWN = ("name", "client_uri", "logo_uri", "policy_uri", "tos_uri")
+DESCRIBED = ("translations", "software_id", "software_version", "software_statement")
+"""The columns of a registration that describe() fills."""
 INITIAL_PREFIX, REGISTRATION_PREFIX = "IAT_", "RAT_"
 
 
@@ -121,7 +131,7 @@ def register(sent: Mapping[str, Any], initial: InitialAccessToken | None, *, iss
     if initial is None:
         # Before anything that costs: a sector identifier is fetched.
         throttle.REGISTRATIONS.begin()
-        _refuse_without_room()
+        refuse_without_room()
     negotiated, statement = _negotiated(sent, issuer=issuer, now=now)
     client = Client(**negotiated.columns, is_checked=False)
     client.name = client.name or client.client_id
@@ -131,15 +141,15 @@ def register(sent: Mapping[str, Any], initial: InitialAccessToken | None, *, iss
         client=client,
         token_digest=token_digest.digest_of(token),
         initial_access_token=initial,
-        address_digest=_address_digest(),
+        address_digest=address_digest(),
         registered_at=now,
         purge_at=None if initial else now + conf.REGISTRATION_LIFETIME(),
     )
-    _describe(registration, negotiated, statement)
+    describe(registration, negotiated, statement)
 
     def commit() -> None:
         if initial is None:
-            _refuse_without_room()
+            refuse_without_room()
         elif not InitialAccessToken.objects.use(initial, now=now):
             raise InvalidToken(
                 "the initial access token is not valid", detail=f"token {initial.pk} was used up or revoked meanwhile"
@@ -150,13 +160,7 @@ def register(sent: Mapping[str, Any], initial: InitialAccessToken | None, *, iss
         registration.save(force_insert=True)
 
     database.run_transaction(commit)
-    reason = f"initial access token {initial.pk}" if initial else "open registration"
-    if imitates := imitated_by(client, registration.translated):
-        reason += f"; its name looks like that of {imitates}"
-    signals.announce(
-        signals.client_registered, client_id=client.client_id, reason=reason, changes=_told(client, registration)
-    )
-    logo.fetch_soon(client.logo_uri)
+    announce_new(registration, f"initial access token {initial.pk}" if initial else "open registration")
     return Registered(registration=registration, secret=secret, token=token)
 
 
@@ -195,45 +199,27 @@ def replace(
     _check_identity(client, sent)
     negotiated, statement = _negotiated(sent, issuer=issuer, now=now)
     before = client_metadata.metadata_of(client, openid=conf.is_openid())
-    columns = _defaults() | dict(negotiated.columns)
-    # What the operator has given it besides, a client cannot take back.
-    besides = [name for name in client.grant_types.split() if name not in rules.GRANT_TYPES]
-    columns["grant_types"] = " ".join([*columns["grant_types"].split(), *besides])
-    columns["name"] = columns["name"] or client.client_id
-    moved = {name for name in ("name", "redirect_uris") if columns[name] != getattr(client, name)}
-    if moved:
-        # People allowed something else under this client_id: whoever holds this token must not inherit their word.
-        columns["remembers_consent"] = False
-    if _looks_different(client, columns) or dict(negotiated.translations) != registration.translated:
-        # Staff have looked at something else.
-        columns["is_checked"] = columns["is_first_party"] = False
-    for name, value in columns.items():
-        setattr(client, name, value)
+    columns = change(client, negotiated, translated=registration.translated)
     refuse_faults(client, now=now)
     secret = Secret("") if client.uses_secret and client.secret_count else _new_secret(client)
     if not client.uses_secret:
         client.secret_hash = client.previous_secret_hash = ""
     if not client.uses_secret or not client.seals_secret:
         client.sealed_secret = client.previous_sealed_secret = None
-    _describe(registration, negotiated, statement)
+    describe(registration, negotiated, statement)
 
     def commit() -> None:
         written = {name: getattr(client, name) for name in (*columns, *SECRETS)}
         if not Client.objects.filter(pk=client.pk, is_active=True).update(**written):
             raise InvalidToken("the registration access token is not valid", detail="the client was deleted meanwhile")
-        registration.save(update_fields=["translations", "software_id", "software_version", "software_statement"])
+        registration.save(update_fields=[*DESCRIBED])
 
     database.run_transaction(commit)
-    after = client_metadata.metadata_of(client, openid=conf.is_openid())
     signals.announce(
         signals.registration_changed,
         client_id=client.client_id,
         reason="by itself",
-        changes="\n".join(
-            f"{name}: {before.get(name, '')} → {after.get(name, '')}"
-            for name in dict.fromkeys([*before, *after])
-            if before.get(name) != after.get(name)
-        ),
+        changes=differences(before, client_metadata.metadata_of(client, openid=conf.is_openid())),
     )
     Registration.objects.release(fetched_before - fetched_for(client), now=now)
     if before.get("logo_uri") != client.logo_uri:
@@ -249,6 +235,52 @@ def end(registration: Registration, *, now: datetime) -> None:
     signals.announce(signals.registration_ended, client_id=client_id, reason="by itself")
 
 
+def announce_new(registration: Registration, reason: str) -> None:
+    """Tell the operator of a client that has just introduced itself, and have its logo fetched."""
+    client = registration.client
+    if imitates := imitated_by(client, registration.translated):
+        reason += f"; its name looks like that of {imitates}"
+    signals.announce(
+        signals.client_registered, client_id=client.client_id, reason=reason, changes=told(client, registration)
+    )
+    logo.fetch_soon(client.logo_uri)
+
+
+def change(client: Client, negotiated: rules.Registration, *, translated: Mapping[str, str]) -> dict[str, Any]:
+    """
+    Let a client be what it says of itself now: what it leaves out gets its default. Not saved.
+
+    Args:
+        translated: members with a language tag, as they were.
+
+    Returns:
+        its columns that are to be written.
+    """
+    columns = _defaults() | dict(negotiated.columns)
+    # What the operator has given it besides, a client cannot take back.
+    besides = [name for name in client.grant_types.split() if name not in rules.GRANT_TYPES]
+    columns["grant_types"] = " ".join([*columns["grant_types"].split(), *besides])
+    columns["name"] = columns["name"] or client.client_id
+    if any(columns[name] != getattr(client, name) for name in ("name", "redirect_uris")):
+        # People allowed something else under this client_id: whoever speaks for it now must not inherit their word.
+        columns["remembers_consent"] = False
+    if _looks_different(client, columns) or dict(negotiated.translations) != translated:
+        # Staff have looked at something else.
+        columns["is_checked"] = columns["is_first_party"] = False
+    for name, value in columns.items():
+        setattr(client, name, value)
+    return columns
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What has changed of a client's metadata, a member a line."""
+    return "\n".join(
+        f"{name}: {before.get(name, '')} → {after.get(name, '')}"
+        for name in dict.fromkeys([*before, *after])
+        if before.get(name) != after.get(name)
+    )
+
+
 def refuse_faults(client: Client, *, now: datetime) -> None:
     """
     Hold what a client registers against the rules of the columns, of its keys and of its sector.
@@ -260,7 +292,9 @@ def refuse_faults(client: Client, *, now: datetime) -> None:
     names = {member.column: name for name, member in rules.OWN_MEMBERS.items()}
     try:
         with override(None):  # of a log
-            client.full_clean(validate_unique=False)
+            # A URL is held against other rules.
+            of_url = {"client_id"} if client_id_metadata_document.is_url(client.client_id) else set()
+            client.full_clean(exclude=of_url, validate_unique=False)
     except ValidationError as refusal:
         # A limit of the operator's that names what the client has given up stays, should it come back to it.
         found = {column: each for column, each in refusal.message_dict.items() if column != "grant_type_scopes"}
@@ -285,7 +319,13 @@ def imitated_by(client: Client, translated: Mapping[str, str]) -> str:
     return next(filter(None, (imitation.imitated(name, others) for name in names)), "")
 
 
-def _refuse_without_room() -> None:
+def refuse_without_room() -> None:
+    """
+    Refuse another client while too many wait for somebody to connect them.
+
+    Raises:
+        TooManyRegistrations: they do.
+    """
     if not Registration.objects.has_room(most=conf.REGISTRATION_MOST_WAITING()):
         raise TooManyRegistrations(
             "too many clients wait to be connected: try again later",
@@ -299,10 +339,11 @@ def _negotiated(sent: Mapping[str, Any], *, issuer: str, now: datetime) -> tuple
     if statement:
         # "the values [...] conveyed in the software statement MUST take precedence" (RFC 7591 section 3.1.1).
         sent = {**sent, **software_statements.stated(statement, audience=issuer, now=now)}
-    return rules.negotiate(sent, _offer()), statement
+    return rules.negotiate(sent, offer()), statement
 
 
-def _offer() -> rules.Offer:
+def offer() -> rules.Offer:
+    """What clients can register here now; one statement if they may have scopes of resources."""
     wanted, known = conf.REGISTRATION_SCOPES(), dict.fromkeys(conf.SCOPES())
     apis: tuple[tuple[str, ...], ...] = ()
     if not wanted or not known.keys() >= set(wanted):
@@ -352,18 +393,21 @@ def _new_secret(client: Client) -> Secret:
     return Secret(client.make_secret() if client.uses_secret else "")
 
 
-def _describe(registration: Registration, negotiated: rules.Registration, statement: str) -> None:
+def describe(registration: Registration, negotiated: rules.Registration, statement: str = "") -> None:
+    """Put into a registration what it keeps besides the columns of its client. Not saved."""
     registration.translations = json.dumps(dict(negotiated.translations)) if negotiated.translations else ""
     registration.software_id = negotiated.software_id
     registration.software_version = negotiated.software_version
     registration.software_statement = statement
 
 
-def _told(client: Client, registration: Registration) -> str:
+def told(client: Client, registration: Registration) -> str:
+    """What a client is, for the operator, a member a line."""
     members = client_metadata.metadata_of(client, openid=conf.is_openid(), is_for_client=True) | registration.translated
     return "\n".join(f"{name}: {value}" for name, value in members.items())
 
 
-def _address_digest() -> str:
+def address_digest() -> str:
+    """Of where the request comes from, so that those can be told apart that come from another network."""
     key = hmac.digest(conf.token_keys()[0], b"oauth_service.registration_address", hashlib.sha256)
     return hmac.new(key, throttle.network().encode(), hashlib.sha256).hexdigest()

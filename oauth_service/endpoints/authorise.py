@@ -26,7 +26,7 @@ from ..models import Client, Consent, SignIn
 from ..people import authentication
 from ..people.logout import SILENT_ATTRIBUTE
 from ..protocol import authorization_request
-from ..protocol.errors import AccessDenied, OAuthError
+from ..protocol.errors import AccessDenied, ClientNotIntroduced, OAuthError
 from ..protocol.interaction import PARAMETER, Interaction
 from ..protocol.next_step import NextStep
 from ..protocol.parameters import Parameters
@@ -56,7 +56,13 @@ def authorise(request: HttpRequest) -> HttpResponse:
     parameters = body_parameters(ProgramRequest.of(request)) if request.method == "POST" else query_parameters(request)
     is_answer = request.method == "POST" and "response_type" not in parameters
     now, issuer = timezone.now(), conf.issuer_of(request)
-    target = arrivals.target_of(parameters, user_id=request.user.pk, issuer=issuer)
+    try:
+        target = arrivals.target_of(parameters, user_id=request.user.pk, issuer=issuer, now=now)
+    except ClientNotIntroduced:
+        if request.user.is_authenticated or "none" in parameters.words("prompt"):
+            raise
+        # Nobody has heard of it: what it says of itself is fetched for somebody who is signed in.
+        return _sign_in(request, parameters, is_answer=is_answer)
     # Client and redirect_uri are verified: from here on errors travel to the client.
     try:
         visitor = Visitor(user_id=request.user.pk, event=authentication.event_of(request))
@@ -90,7 +96,7 @@ def answer_at_once(call: ProgramRequest, who: Callable[[], SignedIn | None]) -> 
         if _needs_page(parameters) or (found := who()) is None:
             return None
         user, session = found
-        target = arrivals.target_of(parameters, user_id=user.pk, issuer=conf.ISSUER())
+        target = arrivals.target_of(parameters, user_id=user.pk, issuer=conf.ISSUER(), now=now, may_fetch=False)
         event = authentication.kept_event(session, user) if conf.is_openid() else None
         visitor = Visitor(user_id=user.pk, event=event)
         arrival = arrivals.arrive(parameters, target, visitor, issuer=conf.ISSUER(), is_answer=False, now=now)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from .. import conf
 from ..authorization import device
-from ..clients import authentication
+from ..clients import authentication, metadata_documents
 from ..models import purge
 from ..protocol import client_authentication, resource_indicators
 from ..web.programs import ProgramResponse, program_endpoint
@@ -23,6 +23,7 @@ def device_authorization(request: ProgramRequest) -> ProgramResponse:
     now = timezone.now()
     parameters.refuse_repeats(allowed=frozenset({resource_indicators.PARAMETER}))
     credentials = client_authentication.credentials(request.authorization, parameters)
+    metadata_documents.bring_device_up_to_date(credentials.client_id, now=now)
     client = authentication.authenticate(credentials, request, now=now)
     begun = device.begin(client, parameters, now=now)
     purge.ride_along(now=now)

@@ -25,6 +25,7 @@ def openapi(request: ProgramRequest) -> ProgramResponse:
         grant_types=tuple(each.DESCRIPTION for each in grant_types.offered().values()),
         has_devices=conf.DEVICE_AUTHORIZATION(),
         has_registration=bool(conf.REGISTRATION()),
+        has_client_documents=conf.CLIENT_ID_METADATA_DOCUMENTS(),
         has_global_revocation=conf.GLOBAL_TOKEN_REVOCATION(),
         session_cookie=settings.SESSION_COOKIE_NAME,
         csrf_cookie=settings.CSRF_COOKIE_NAME,

@@ -39,6 +39,7 @@ PATIENCE_SECONDS = 5
 BUSY_SECONDS = 1
 NAMES_AN_ADDRESS = 10  # so many times the limit for a name
 GUESSES_OF_ALL = 100  # so many times the limit for one person
+INTRODUCTIONS_OF_ALL = 100  # so many times the limit for one address
 REGISTRATION_SECONDS = 3_600
 KNOWN_SECONDS = 30 * 86_400  # for how long who was right stays known at an address
 MOST_ADDRESSES = 1000  # whose latest failures are remembered; the oldest are forgotten
@@ -264,6 +265,27 @@ class Registrations(Throttle):
         )
 
 
+class Introductions(Registrations):
+    """The limit for documents of clients that nobody has heard of: so many from one address within an hour, and of all."""
+
+    _reason = "too many client_ids that nobody has heard of"
+
+    def begin(self) -> None:
+        """
+        Count one.
+
+        Raises:
+            TooManyFailures: there was none left.
+        """
+        for times, name in ((1, f"address {network()}"), (INTRODUCTIONS_OF_ALL, "everybody")):
+            most = conf.REGISTRATION_LIMIT() * times
+            limit = RateLimitItemPerSecond(most, REGISTRATION_SECONDS, namespace="oauth_service")
+            self._refuse_unless(self._limiter.hit, limit, name)
+
+    def _place(self) -> str:
+        return ""
+
+
 # Fewer together than a worker has threads (SERVE_THREADS), so that one is always left for what needs no hash.
 LOGINS = Throttle("login", at_once=2)
 CLIENTS = Throttle("client", at_once=1)
@@ -273,6 +295,7 @@ UNGUESSABLE = Throttle("client", at_once=0, memory="unguessable")
 USER_CODES = Guesses("user_code", at_once=0)
 DEVICES = Beginnings("device", at_once=0)
 REGISTRATIONS = Registrations("registration", at_once=0)
+INTRODUCTIONS = Introductions("introduction", at_once=0)
 
 
 def calm_down() -> None:

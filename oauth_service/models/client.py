@@ -21,6 +21,7 @@ from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
 from ..protocol import (
     client_authentication,
+    client_id_metadata_document,
     client_metadata,
     client_standing,
     jwk_set,
@@ -48,8 +49,7 @@ def new_own_secret() -> bytes:
     return secrets.token_bytes(SECRET_BYTES)
 
 
-LONGEST_CLIENT_ID = 250
-"""Characters; a client_id may be the URL of a document that describes its client."""
+LONGEST_CLIENT_ID = client_id_metadata_document.LONGEST_URL
 MOST_SERVICES = 50  # that act through one client
 CLIENT_ID_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~]+")
 

@@ -78,7 +78,7 @@ class ConsentManager(PrimaryManager["Consent"]):
                     consent = self.create(
                         user_id=user_id, client_id=client_pk, scope=scope, resources=resources, given_at=now
                     )
-                    if conf.REGISTRATION():
+                    if conf.clients_introduce_themselves():
                         Registration.objects.keep(client_pk, now=now)
                     return consent
             except IntegrityError as cause:

@@ -27,6 +27,11 @@ class DocumentManager(PrimaryManager["Document"]):
         """The row of a document; None if nobody has asked for it yet."""
         return self.filter(pk=key_of(kind, url)).first()
 
+    def in_use(self, kind: str, url: str, *, now: datetime, stale: timedelta) -> "models.QuerySet[Document]":
+        """The copy of a document that may be used without asking its origin: is_usable(), and not is_due()."""
+        rested = Q(retry_at__gt=now, fresh_until__gt=now - stale)
+        return self.filter(Q(fresh_until__gt=now) | rested, pk=key_of(kind, url), fetched_at__isnull=False)
+
     def claim(self, kind: str, url: str, *, now: datetime, until: datetime, purge_at: datetime) -> bool:
         """
         Take the right to fetch a document; of several workers one gets it until the claim runs out.

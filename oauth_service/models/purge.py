@@ -49,7 +49,7 @@ _next_at = time.monotonic() + PAUSE_SECONDS
 def swept() -> tuple[type[models.Model], ...]:
     """The tables that rows are swept from; those of a feature only where it is switched on."""
     of_devices = SWEPT_OF_DEVICES if conf.DEVICE_AUTHORIZATION() else ()
-    of_registration = SWEPT_OF_REGISTRATION if conf.REGISTRATION() else ()
+    of_registration = SWEPT_OF_REGISTRATION if conf.clients_introduce_themselves() else ()
     return SWEPT + (SWEPT_OF_OPENID if conf.is_openid() else ()) + of_devices + of_registration
 
 

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
 
 from django.db import connections, models
 from django.utils.translation import gettext_lazy as _
 
 from ..database import PrimaryManager
+from ..protocol import client_id_metadata_document, freshness
 from ..protocol.registration import LONGEST_SOFTWARE_ID
 from .client import Client
 from .document import Document, key_of
@@ -40,6 +40,15 @@ class RegistrationKind(models.TextChoices):
     DOCUMENT = "document", _("By a document at its client ID, which is a URL")
 
 
+class IntroducedClient(NamedTuple):
+    """A client whose client_id is a URL: the operator may have registered one, too, which no document describes."""
+
+    pk: int
+    is_active: bool
+    is_document: bool
+    is_current: bool
+
+
 class RegistrationManager(PrimaryManager["Registration"]):
     """Reads and writes of registrations."""
 
@@ -47,6 +56,19 @@ class RegistrationManager(PrimaryManager["Registration"]):
         """A registration with its client, in one statement; None if the client has not registered itself."""
         own = self.filter(kind=RegistrationKind.REGISTERED, client__client_id=client_id)
         return own.select_related("client").first()
+
+    def introduced(self, client_id: str, *, now: datetime) -> "IntroducedClient | None":
+        """
+        What is kept of a client whose client_id is a URL, in one statement; None if there is none.
+
+        Whether it is current: it is as the copy of its document says that may be used now without asking for another.
+        """
+        copy = Document.objects.in_use(Document.Kind.CLIENT, client_id, now=now, stale=freshness.STALE)
+        current = models.Exists(copy.filter(fetched_at=models.OuterRef("registration__document_fetched_at")))
+        columns = ("pk", "is_active", "registration__kind", "is_current")
+        found = Client.objects.filter(client_id=client_id).annotate(is_current=current).values_list(*columns)
+        row = next(iter(found), None)
+        return row and IntroducedClient(row[0], row[1], row[2] == RegistrationKind.DOCUMENT, row[3])
 
     def has_room(self, *, most: int) -> bool:
         """
@@ -166,7 +188,7 @@ class Registration(models.Model):
     @property
     def document_host(self) -> str:
         """The host of that URL, which alone is proven of such a client; "" of one that has registered itself."""
-        return (urlsplit(self.client.client_id).hostname or "") if self.is_document else ""
+        return client_id_metadata_document.host_of(self.client.client_id) if self.is_document else ""
 
     @property
     def translated(self) -> dict[str, str]:

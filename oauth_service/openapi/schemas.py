@@ -123,6 +123,11 @@ def _schemas(server: Server) -> JsonObject:
                 "userinfo_endpoint": URL,
                 "revocation_endpoint": URL,
                 **({"registration_endpoint": URL} if server.has_registration else {}),
+                **(
+                    {"client_id_metadata_document_supported": {"type": "boolean"}}
+                    if server.has_client_documents
+                    else {}
+                ),
                 "introspection_endpoint": URL,
                 **({"global_token_revocation_endpoint": URL} if server.has_global_revocation else {}),
                 "scopes_supported": WORDS,

@@ -15,8 +15,8 @@ class Server:
 
     url is absolute, without a trailing slash; scopes maps a scope to what it lets an app do; grant_types are those of the token
     endpoint, in its order; has_devices tells whether devices are connected (RFC 8628), has_registration whether clients
-    register themselves, has_global_revocation whether one call ends all that a user has; the cookies are those of Django's
-    session and CSRF protection.
+    register themselves, has_client_documents whether a document at their client_id introduces them, has_global_revocation
+    whether one call ends all that a user has; the cookies are those of Django's session and CSRF protection.
     """
 
     url: str
@@ -25,6 +25,7 @@ class Server:
     grant_types: tuple[GrantTypeDescription, ...]
     has_devices: bool
     has_registration: bool
+    has_client_documents: bool
     has_global_revocation: bool
     session_cookie: str
     csrf_cookie: str

@@ -24,6 +24,7 @@ CLAIM = timedelta(seconds=15)
 WAIT_SECONDS = 6.0
 POLL_SECONDS = 0.1
 LAST_ERROR_LENGTH = 200
+GONE = (404, 410)
 KEPT = timedelta(days=30)
 """How long after its last fetch the row of a document is kept."""
 
@@ -50,11 +51,14 @@ class Rules:
         accept: media types, for the Accept header.
         most_bytes: of the body.
         keep: makes what is stored of the body that came; it raises ValueError for one that is not such a document.
+        ends: whether the copy there is may be used no more once the origin has answered that it has none (404, 410), or with
+            something else. Otherwise it goes on as if the origin were down.
     """
 
     accept: str
     most_bytes: int
     keep: Callable[[bytes], bytes]
+    ends: bool = False
 
 
 def read(url: str, *, kind: Kind, rules: Rules) -> bytes:
@@ -64,16 +68,26 @@ def read(url: str, *, kind: Kind, rules: Rules) -> bytes:
     Raises:
         DocumentUnavailable: it could not be fetched, and there is no usable copy.
     """
+    return bytes(copy_of(url, kind=kind, rules=rules).body)
+
+
+def copy_of(url: str, *, kind: Kind, rules: Rules) -> Document:
+    """
+    The row of a document with a usable copy: fetched now if that is not fresh.
+
+    Raises:
+        DocumentUnavailable: it could not be fetched, and there is no usable copy.
+    """
     until = time.monotonic() + WAIT_SECONDS
     while True:
         now = timezone.now()
         found = Document.objects.find(kind, url)
         if found and not found.is_due(now=now):
-            return _body_of(found)
+            return _usable(found)
         if Document.objects.claim(kind, url, now=now, until=now + CLAIM, purge_at=now + KEPT):
-            return _body_of(_fetch(url, kind, rules, found))
+            return _usable(_fetch(url, kind, rules, found))
         if found and found.is_usable(now=now, stale=freshness.STALE):
-            return bytes(found.body)
+            return found
         if time.monotonic() > until:
             raise DocumentUnavailable(
                 f"{url[:200]}: another worker has been fetching it for {WAIT_SECONDS:.0f} seconds"
@@ -93,6 +107,17 @@ def read_again(url: str, *, kind: Kind, rules: Rules) -> bytes:
     now = timezone.now()
     Document.objects.expire(kind, url, now=now, fetched_before=now - freshness.SHORTEST)
     return read(url, kind=kind, rules=rules)
+
+
+def refuse(url: str, *, kind: Kind, fault: str) -> None:
+    """Say of a copy that it cannot be used: it is fetched anew, but not at once."""
+    logger.warning("%s cannot be used: %s", url[:200], fault)
+    changes = {
+        "fetched_at": None,
+        "last_error": fault[:LAST_ERROR_LENGTH],
+        "retry_at": timezone.now() + freshness.RETRY,
+    }
+    Document.objects.filter(pk=key_of(kind, url)).update(**changes)
 
 
 def read_later(url: str, *, kind: Kind, rules: Rules) -> bytes | None:
@@ -144,7 +169,7 @@ def _fetch(url: str, kind: Kind, rules: Rules, before: Document | None) -> Docum
     headers = {"Accept": rules.accept}
     if before and before.etag and before.fetched_at:
         headers["If-None-Match"] = before.etag
-    fault = ""
+    fault, is_over = "", False
     changes: dict[str, Any] = {}
     try:
         response = fetch(url, headers=headers, most_bytes=rules.most_bytes)
@@ -156,15 +181,17 @@ def _fetch(url: str, kind: Kind, rules: Rules, before: Document | None) -> Docum
             changes = fresh | {"body": rules.keep(response.body), "etag": response.headers.get("etag", "")[:200]}
         else:
             fault = f"the origin answered {response.status}"
+            is_over = response.status in GONE
     except FetchFailed as failure:
         fault = failure.detail
     except ValueError as failure:
-        fault = f"what the origin sent is not usable: {failure}"
+        fault, is_over = f"what the origin sent is not usable: {failure}", True
     now = timezone.now()
     if fault:
         logger.warning("%s could not be fetched: %s", url[:200], fault)
         # A copy that there is stays stale, not fresh: is_usable() measures from its freshness, so that must not move.
         changes = {"last_error": fault[:LAST_ERROR_LENGTH], "retry_at": now + freshness.RETRY}
+        changes |= {"fetched_at": None} if is_over and rules.ends else {}
     else:
         changes |= {"last_error": "", "retry_at": None, "purge_at": now + KEPT}
     row = Document.objects.filter(pk=key_of(kind, url))
@@ -172,7 +199,7 @@ def _fetch(url: str, kind: Kind, rules: Rules, before: Document | None) -> Docum
     return row.get()
 
 
-def _body_of(document: Document) -> bytes:
+def _usable(document: Document) -> Document:
     if not document.is_usable(now=timezone.now(), stale=freshness.STALE):
         raise DocumentUnavailable(f"{document.url[:200]}: {document.last_error}")
-    return bytes(document.body)
+    return document

@@ -242,6 +242,10 @@ class UnverifiedTarget(InvalidRequest):
     """client_id or redirect_uri could not be verified: a page for the person, never a redirect (section 4.1.2.1)."""
 
 
+class ClientNotIntroduced(UnverifiedTarget):
+    """client_id is the URL of a document that is not fetched before somebody has signed in."""
+
+
 class InvalidLogoutRequest(InvalidRequest):
     """A client's wish to sign its user out is not as it should be: a page, never a redirect (RP-Initiated Logout section 4)."""
 

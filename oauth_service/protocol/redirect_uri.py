@@ -64,6 +64,11 @@ def fault_of(uri: str) -> str:
     return ""
 
 
+def is_loopback(uri: str) -> bool:
+    """Tell whether a redirect URI is http on this very machine, where an app listens itself (RFC 8252 section 7.3)."""
+    return bool(_LOOPBACK.fullmatch(uri))
+
+
 def match(sent: str, registered: Iterable[str], *, is_native: bool) -> bool:
     """
     Tell whether a redirect_uri is one of the registered ones, by exact string comparison (RFC 9700 section 2.1).

@@ -79,6 +79,8 @@ Errors:
   `oidc`. No assertion could be answered: mend the dotted path, install the extra, or take the setting out.
 - `oauth_service.E026`: a way of registration that does not exist, a scope that is none, or a limit of registration out of the
   bounds that stand above. Mend what the message names: `open`, `token`, or nothing.
+- `oauth_service.E027`: client ID metadata documents are on, but nothing is installed that fetches them; or a list of their hosts
+  has something else than hosts.
 - `oauth_service.E030`: this app's tables and the accounts are written to several databases. A token is read together with its
   user, and a consent refers to one: let `DATABASE_ROUTERS` send them all to one.
 - `oauth_service.E031`: the database keeps moments in a `TIME_ZONE` whose clocks are changed. One hour of the year comes twice,
@@ -129,8 +131,9 @@ Warnings; all but W006, W010 to W014, W030 and W050 to W052 are of production:
   `path("", include("oauth_service.well_known"))` to the root URLconf.
 - `oauth_service.W015`: this server may call its own machine. Services there that trust whoever is local are open to whoever
   registers a client: leave `OAUTH_SERVICE_OUTBOUND_LOOPBACK` out, it is for trials.
-- `oauth_service.W016`: any client may register itself, and each process counts by itself how many come from an address. The limit
-  is then as many times as high as there are processes: let `OAUTH_SERVICE_THROTTLE_CACHE` name a cache that all workers share.
+- `oauth_service.W016`: clients that nobody has heard of may introduce themselves, and each process counts by itself how many come
+  from an address. The limit is then as many times as high as there are processes: let `OAUTH_SERVICE_THROTTLE_CACHE` name a cache
+  that all workers share.
 - `oauth_service.W030`: transactions are isolated more than `READ COMMITTED`. Ours begin anew if they meet another; the deletion
   of an account, which is a transaction of yours, and any deletion in the admin, which is Django's, fail as a whole then: leave
   `isolation_level` out of the `OPTIONS`, or repeat that deletion.

@@ -55,6 +55,8 @@ _INTROSPECTION = "endpoints/test_introspect.py::"
 _STANDING = "protocol/test_client_standing.py::"
 _REGISTERED = "registration/test_standing.py::"
 _CHOICE = "endpoints/test_consent_choice.py::"
+_DOCUMENT = "specs/test_client_id_metadata_document.py::"
+_DOCUMENTS = "client_documents/test_attacks.py::"
 _JWT_TOKENS = "openid/test_jwt_access_tokens.py::"
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -1341,5 +1343,83 @@ MUTATIONS: tuple[Mutation, ...] = (
         "if found is None or time.monotonic() >= found[0] or found[1].expires_at <= now:",
         "if found is None:",
         "resources/test_remote.py::test_a_revocation_is_known_when_the_answer_is_too_old",
+    ),
+    # -- clients that a document describes -------------------------------------------------------------------------------
+    Mutation(
+        "a document introduces the client of another URL",
+        "protocol/client_id_metadata_document.py",
+        'if members.get("client_id") != client_id:',
+        "if False:",
+        _DOCUMENT + "test_the_document_names_its_own_url_byte_for_byte",
+    ),
+    Mutation(
+        "a client authenticates by a secret that stands in a public document",
+        "protocol/client_id_metadata_document.py",
+        "if method not in METHODS:",
+        "if False:",
+        _DOCUMENT + "test_no_secret_stands_in_a_document",
+    ),
+    Mutation(
+        "one document has many client_ids",
+        "protocol/client_id_metadata_document.py",
+        'if any(unquote(segment) in (".", "..") for segment in parts["path"].split("/")):',
+        "if False:",
+        _DOCUMENT + "test_what_cannot_be_a_client_id",
+    ),
+    Mutation(
+        "a host whose name ends alike passes for one below",
+        "protocol/client_id_metadata_document.py",
+        'f".{host}".endswith(pattern)',
+        "host.endswith(pattern[1:])",
+        _DOCUMENTS + "test_lists_say_which_hosts_introduce_clients",
+    ),
+    Mutation(
+        "a host that is blocked introduces clients",
+        "clients/metadata_documents.py",
+        "if rules.is_among(host, conf.CLIENT_ID_METADATA_BLOCKED_HOSTS()):",
+        "if False:",
+        _DOCUMENTS + "test_lists_say_which_hosts_introduce_clients",
+    ),
+    Mutation(
+        "whoever has no account has this server fetch what they name",
+        "clients/metadata_documents.py",
+        "if not may_fetch or not (found or may_introduce):",
+        "if not may_fetch:",
+        _DOCUMENTS + "test_nothing_is_fetched_before_somebody_has_signed_in",
+    ),
+    Mutation(
+        "a flood of client_ids keeps this server fetching",
+        "clients/metadata_documents.py",
+        "throttle.INTRODUCTIONS.begin()",
+        "pass",
+        _DOCUMENTS + "test_an_address_has_only_so_many_fetched",
+    ),
+    Mutation(
+        "a flood from everywhere keeps this server fetching",
+        "guard/throttle.py",
+        ', (INTRODUCTIONS_OF_ALL, "everybody")):',
+        ",):",
+        _DOCUMENTS + "test_all_addresses_have_only_so_many_fetched",
+    ),
+    Mutation(
+        "a web client with a key goes without PKCE",
+        "clients/metadata_documents.py",
+        "replace(registrations.offer(), requires_pkce=True)",
+        "registrations.offer()",
+        _DOCUMENTS + "test_pkce_is_needed_of_everybody",
+    ),
+    Mutation(
+        "a client whose document was taken back goes on being connected",
+        "outbound/documents.py",
+        'changes |= {"fetched_at": None} if is_over and rules.ends else {}',
+        "pass",
+        "client_documents/test_freshness.py::test_a_document_that_became_invalid_stops_new_authorizations",
+    ),
+    Mutation(
+        "a client of the operator's is what a stranger's document says",
+        "clients/metadata_documents.py",
+        "if found and not found.is_document:",
+        "if False:",
+        "client_documents/test_connecting.py::test_a_client_of_the_operators_may_have_a_url",
     ),
 )

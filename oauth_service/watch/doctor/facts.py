@@ -75,7 +75,7 @@ def of_inside(*, now: datetime) -> Inside:
         unapplied=tuple(readiness.unapplied()),
         proxies_let_in=tuple(_proxies_let_in()),
         one_address=_one_address(),
-        registrations_are_counted_apart=conf.REGISTRATION() == "open" and failure_counts.are_in_memory(),
+        registrations_are_counted_apart=bool(conf.opened_by()) and failure_counts.are_in_memory(),
         guesses_are_counted_apart=conf.DEVICE_AUTHORIZATION() and failure_counts.are_in_memory(),
         unknown_resource=_unknown_resource(),
     )

@@ -164,8 +164,8 @@ def _of_registrations(inside: Inside) -> Iterator[Finding]:
     if inside.registrations_are_counted_apart:
         yield warning(
             "registrations-counted-apart",
-            "OAUTH_SERVICE_REGISTRATION is open, and each process counts the registrations of an address by itself.",
-            why="An address may register as many clients as there are processes times the limit, and anew after each restart.",
+            "Clients that nobody has heard of may introduce themselves, and each process counts those of an address by itself.",
+            why="An address may introduce as many clients as there are processes times the limit, and anew after each restart.",
             remedy=_SHARE_THE_COUNTS,
         )
 

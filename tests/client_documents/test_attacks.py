@@ -1,0 +1,359 @@
+"""What somebody can try who chooses client_ids, or what stands at one."""
+
+import json
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.test import Client as Browser
+from django.utils import timezone
+from pytest_django import Settings
+
+from oauth_service.models import Client, Document, Registration, purge
+from oauth_service.protocol.device_code import GRANT_TYPE
+from tests.assertions import Signer
+from tests.attacks.test_ssrf import inside
+from tests.client_documents.actors import App
+from tests.client_documents.origin import CALLBACK, URL, Origin
+from tests.specs.answers import refusal_of
+
+__all__ = ["inside"]
+
+
+# -- whom a client_id makes this server ask -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_trial", [False, True], ids=["in production", "in a trial"])
+def test_no_client_id_reaches_this_machine(
+    documents_are_on: None, signed_in: Browser, settings: Settings, inside: tuple[str, list[str]], is_trial: bool
+) -> None:
+    """By the guarded fetch itself. With the setting for trials it arrives: the test can fail."""
+    settings.OAUTH_SERVICE_OUTBOUND_LOOPBACK = is_trial
+    at, visitors = inside
+    assert App(Origin(), signed_in, f"https://{at}/c").ask().status_code == 400
+    assert bool(visitors) is is_trial
+
+
+def test_a_name_that_means_another_address_a_moment_later(
+    documents_are_on: None, signed_in: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is resolved once for each fetch, and a private address is not connected to."""
+    import socket
+
+    asked: list[Any] = []
+
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    assert App(Origin(), signed_in).ask().status_code == 400
+    assert asked == ["app.example"]
+
+
+@pytest.mark.parametrize("path", ["/token/", "/oauth/revoke/", "/introspect/", "/oauth/deauthorise/", "/oauth/logout/"])
+def test_nothing_but_an_authorization_fetches(app: App, settings: Settings, path: str) -> None:
+    """Not even for somebody who is signed in."""
+    settings.OAUTH_SERVICE_INTROSPECTION = True
+    for browser in (app.program, app.browser):
+        body = {"client_id": URL, "token": "RT_x", "grant_type": "refresh_token", "refresh_token": "RT_x"}
+        browser.post(path, body, content_type="application/json")
+    assert (app.origin.urls, Client.objects.count(), Document.objects.count()) == ([], 0, 0)
+
+
+def test_nothing_is_fetched_before_somebody_has_signed_in(app: App) -> None:
+    """Whoever may ask anything of this server without an account has it fetch nothing."""
+    app.browser = Browser()
+    answer = app.ask()
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/login/")
+    assert (app.origin.urls, Client.objects.count(), Document.objects.count()) == ([], 0, 0)
+
+
+# -- what stands there ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 10_000,
+        b'{"a":' * 3_000,
+        b'{"client_id": "%s", "jwks": %s1%s}' % (URL.encode(), b'{"a":' * 900, b"}" * 900),
+        b'{"client_id": 1%s}' % (b"0" * 10_000),
+        b'{"client_id": "%s", "client_id": "%s"}' % (URL.encode(), URL.encode()),
+        b'{"client_id": "%s", "client_name": "a\\u0000"}' % URL.encode(),
+        b'{"client_id": "%s", "client_name": "\\ud800"}' % URL.encode(),
+    ],
+    ids=["arrays", "objects", "a key set", "a number", "twice", "a NUL byte", "half a character"],
+)
+def test_json_that_harms_introduces_nobody(app: App, body: bytes) -> None:
+    """An error page, and the server goes on."""
+    app.origin.answer(body)
+    assert app.ask().status_code == 400
+    assert Client.objects.count() == 0
+
+
+def test_what_this_server_has_not_is_left_out_before_it_is_judged(app: App) -> None:
+    """Documents are written for every server: grant types, response types, scopes, redirect URIs, algorithms."""
+    app.origin.publish(
+        grant_types=["authorization_code", "refresh_token", "client_credentials", "implicit", "urn:x:y"],
+        response_types=["code", "token", "code id_token"],
+        scope="user mcp:tools",
+        redirect_uris=[CALLBACK, "http://app.example/", "javascript:alert(1)", "https://app.example/#f"],
+        id_token_signed_response_alg="HS512",
+        frobnicate={"deep": [1]},
+        software_statement="none.of.this",
+    )
+    app.connect()
+    client = app.client
+    assert (client.grant_types, client.scope) == ("authorization_code refresh_token", "user")
+    assert client.redirect_uri_list == (CALLBACK,)
+
+
+def test_a_name_that_is_none_is_that_of_the_host(app: App) -> None:
+    """Not that of a redirect URI, which may be anybody's."""
+    app.origin.publish(client_name=" \u202e ", redirect_uris=["https://bank.example/callback"])
+    app.redirect_uri = "https://bank.example/callback"
+    app.page()
+    assert app.client.name == "app.example"
+
+
+def test_a_document_gives_itself_nothing_that_is_the_operators(app: App) -> None:
+    """Members that only the operator sets are ignored."""
+    app.origin.publish(
+        operator="Google",
+        requires_pkce=False,
+        may_impersonate=True,
+        is_active=True,
+        introspection_resources=["https://a.example"],
+    )
+    app.page()
+    client = app.client
+    assert (client.operator, client.requires_pkce, client.may_impersonate, client.introspection_resources) == (
+        "",
+        True,
+        False,
+        "",
+    )
+
+
+def test_pkce_is_needed_of_everybody(app: App, settings: Settings) -> None:
+    """Also of a web client with a key, where registration asks no such client for it."""
+    settings.OAUTH_SERVICE_REGISTRATION_REQUIRES_PKCE = False
+    jwks = json.loads(Signer(URL).jwks)
+    app.origin.publish(token_endpoint_auth_method="private_key_jwt", jwks=jwks, redirect_uris=[CALLBACK])
+    answer = app.ask(code_challenge="", code_challenge_method="")
+    assert "error=invalid_request" in answer["Location"]
+
+
+# -- who passes for whom -------------------------------------------------------------------------------------------------
+
+
+def test_a_document_names_no_client_that_there_is(app: App, presc_man: Client) -> None:
+    """That of the operator stays what it is."""
+    app.origin.publish(client_id=presc_man.client_id)
+    assert app.ask().status_code == 400
+    assert Client.objects.get() == presc_man
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "https://app.example:443/oauth/client.json",
+        "https://app.example/oauth/client.json/",
+        "https://app.example/oauth/client.json?",
+        "https://app.example/oauth/%63lient.json",
+        "https://app.example//oauth/client.json",
+        "https://other.example/oauth/client.json",
+    ],
+)
+def test_no_spelling_is_another_client(app: App, other: str) -> None:
+    """Another text is another client; what the same file says there is about the first one."""
+    app.connect()
+    app.origin.answers[other] = app.origin.answers[URL]
+    assert app.ask(client_id=other).status_code == 400
+    Document.objects.filter(url=other).delete()  # it is not asked again at once
+    app.origin.publish(other)
+    assert app.ask(client_id=other).status_code == 200
+    assert Client.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("allowed", "blocked", "url", "is_taken"),
+    [
+        ([], [], URL, True),
+        (["app.example"], [], URL, True),
+        ([".example"], [], URL, True),
+        ([".app.example"], [], "https://a.b.app.example/c", True),
+        ([".app.example"], [], URL, True),
+        (["app.example"], [], "https://a.app.example/c", False),
+        (["other.example"], [], URL, False),
+        ([".app.example"], [], "https://badapp.example/c", False),
+        (["*"], [], URL, True),
+        ([], ["app.example"], URL, False),
+        ([], ["app.example"], "https://app.example:8443/c", False),
+        ([], [".example"], URL, False),
+        ([], ["app.example"], "https://a.app.example/c", True),
+        (["app.example"], ["app.example"], URL, False),
+    ],
+)
+def test_lists_say_which_hosts_introduce_clients(
+    app: App, settings: Settings, allowed: list[str], blocked: list[str], url: str, is_taken: bool
+) -> None:
+    """A host that is blocked is not even asked."""
+    settings.OAUTH_SERVICE_CLIENT_ID_METADATA_ALLOWED_HOSTS = allowed
+    settings.OAUTH_SERVICE_CLIENT_ID_METADATA_BLOCKED_HOSTS = blocked
+    app.origin.publish(url)
+    assert app.ask(client_id=url).status_code == (200 if is_taken else 400)
+    assert app.origin.urls == ([url] if is_taken else [])
+
+
+def test_a_host_that_is_blocked_later_connects_nobody_anew(app: App, settings: Settings) -> None:
+    """Connections that there are go on."""
+    tokens = app.connect()
+    settings.OAUTH_SERVICE_CLIENT_ID_METADATA_BLOCKED_HOSTS = ["app.example"]
+    assert app.ask().status_code == 400
+    assert app.refresh(tokens).status_code == 200
+
+
+# -- floods ----------------------------------------------------------------------------------------------------------------
+
+
+def flood(app: App, address: str, count: int, *, are_there: bool = False) -> list[int]:
+    """The statuses of requests with client_ids of which nobody has heard."""
+    statuses = []
+    for number in range(count):
+        url = f"https://{address.replace('.', '-')}.example/{number}"
+        if are_there:
+            app.origin.publish(url)
+        app.browser.defaults["REMOTE_ADDR"] = address
+        statuses.append(app.ask(client_id=url).status_code)
+    return statuses
+
+
+def test_an_address_has_only_so_many_fetched(app: App, settings: Settings) -> None:
+    """Whether they are there or not; another address is not concerned."""
+    settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 3
+    assert flood(app, "203.0.113.1", 5) == [400, 400, 400, 429, 429]
+    assert len(app.origin.asked) == 3
+    assert flood(app, "203.0.113.2", 1, are_there=True) == [200]
+
+
+def test_all_addresses_have_only_so_many_fetched(app: App, settings: Settings) -> None:
+    """A hundred times as many as one."""
+    settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 1
+    statuses = [flood(app, f"203.0.{number}.1", 1)[0] for number in range(102)]
+    assert (statuses.count(400), statuses.count(429)) == (100, 2)
+    assert len(app.origin.asked) == 100
+
+
+def test_a_client_that_is_known_is_not_concerned(app: App, settings: Settings) -> None:
+    """Neither by the limit nor by others that wait."""
+    app.connect()
+    settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 1
+    settings.OAUTH_SERVICE_REGISTRATION_MOST_WAITING = 1
+    flood(app, "203.0.113.1", 2, are_there=True)
+    Document.objects.filter(url=URL).update(fresh_until=timezone.now() - timedelta(hours=1))
+    app.browser.defaults["REMOTE_ADDR"] = "203.0.113.1"
+    assert app.ask().status_code == 302
+
+
+def test_only_so_many_wait_for_somebody_to_connect_them(app: App, settings: Settings) -> None:
+    """From however many addresses, together with those that have registered themselves."""
+    settings.OAUTH_SERVICE_REGISTRATION_MOST_WAITING = 2
+    assert [flood(app, f"203.0.113.{n}", 1, are_there=True)[0] for n in range(3)] == [200, 200, 503]
+    assert (Registration.objects.count(), len(app.origin.asked)) == (2, 2)
+
+
+def test_what_nobody_connects_vanishes(app: App) -> None:
+    """The row, and the copy of its document; a client that somebody has connected stays."""
+    app.connect()
+    flood(app, "203.0.113.1", 2, are_there=True)
+    later = timezone.now() + timedelta(days=8)
+    purge.sweep(now=later)
+    assert list(Client.objects.values_list("client_id", flat=True)) == [URL]
+    purge.sweep(now=later + timedelta(hours=2))
+    assert list(Document.objects.values_list("url", flat=True)) == [URL]
+
+
+def test_what_could_not_be_fetched_is_forgotten_soon(app: App) -> None:
+    """Rows of random URLs must not pile up."""
+    flood(app, "203.0.113.1", 3)
+    assert Document.objects.count() == 3
+    purge.sweep(now=timezone.now() + timedelta(hours=1, minutes=1))
+    assert Document.objects.count() == 0
+
+
+# -- devices -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_device_introduces_its_client(app: App, devices: Settings) -> None:
+    """Nobody is there yet; the bounds are those of an authorization request."""
+    app.origin.publish(grant_types=[GRANT_TYPE, "refresh_token"], redirect_uris=[])
+    devices.OAUTH_SERVICE_REGISTRATION_LIMIT = 1
+    begun = app.program.post("/device-authorization/", {"client_id": URL}, content_type="application/json")
+    assert begun.status_code == 200, begun.content
+    assert app.registration.purge_at
+    refused = app.program.post("/device-authorization/", {"client_id": f"{URL}?2"}, content_type="application/json")
+    assert refusal_of(refused) == (429, "temporarily_unavailable")
+    assert app.origin.urls == [URL]
+
+
+def test_a_device_whose_document_is_none_is_not_authenticated(app: App, devices: Settings) -> None:
+    """In the words for every client that is not."""
+    app.origin.answer(b"[]")
+    refused = app.program.post("/device-authorization/", {"client_id": URL}, content_type="application/json")
+    assert refusal_of(refused) == (401, "invalid_client")
+
+
+# -- what people and the operator see ------------------------------------------------------------------------------------------
+
+
+def test_its_logo_is_served_from_here(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a path of one segment."""
+    app.origin.publish(logo_uri="https://app.example/logo.png")
+    monkeypatch.setattr("oauth_service.endpoints.logo.logo_of", lambda uri: uri.encode())
+    page = app.page()
+    path = next(part for part in page.split('"') if part.startswith("/oauth/logo/~"))
+    assert app.program.get(path).content == b"https://app.example/logo.png"
+    assert "https://app.example/logo.png" not in page
+
+
+def test_staff_see_what_it_is_and_cannot_write_what_its_document_says(app: App, staff: Browser) -> None:
+    """The rest is theirs, and saving it keeps the client."""
+    app.page()
+    address = f"/admin/oauth_service/client/{app.client.pk}/change/"
+    page = staff.get(address)
+    form = page.context["adminform"].form
+    assert not {"name", "redirect_uris", "scope", "jwks_uri", "requires_pkce", "client_id"} & set(form.fields)
+    text = page.content.decode()
+    assert "By the document at its client ID. That it speaks for app.example is certain. What" in text
+    values = {
+        name: value for name, value in form.initial.items() if name in form.fields and value not in (None, False, "")
+    }
+    saved = staff.post(address, values | {"is_active": "", "operator": "Notes Ltd"})
+    assert saved.status_code == 302, saved.context["adminform"].form.errors
+    client = app.client
+    assert (client.name, client.operator, client.is_active) == ("Notes", "Notes Ltd", False)
+    assert app.registration.purge_at is None
+
+
+def test_the_list_of_clients_has_a_filter(app: App, staff: Browser, presc_man: Client) -> None:
+    """Those of documents apart from those that registered themselves, and from the operator's."""
+    app.page()
+    listed = "/admin/oauth_service/client/?registered_by="
+    shown = {
+        value: [each.client_id for each in staff.get(f"{listed}{value}").context["cl"].queryset]
+        for value in ("operator", "document")
+    }
+    assert shown == {"operator": [presc_man.client_id], "document": [URL]}
+
+
+def test_nothing_about_it_is_managed_by_registration(app: App, settings: Settings) -> None:
+    """There is no registration access token: not even an empty one is."""
+    settings.OAUTH_SERVICE_REGISTRATION = "open"
+    app.page()
+    path = f"/register/{quote(URL, safe='')}/"
+    for token in ("RAT_", "x"):
+        assert app.program.get(path, headers={"Authorization": f"Bearer {token}"}).status_code in (401, 404)
+    assert app.client.is_active
