@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run run-mcp run-api serve simulate test test-client test-sqlite test-postgres walks matrix matrix-ends isolation journeys bench-quick bench bench-machines bench-scale bench-setup bench-lock examples-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
+.PHONY: help setup run run-mcp run-api serve simulate test test-client test-sqlite test-postgres walks matrix matrix-ends isolation journeys bench-quick bench bench-machines bench-apis bench-scale bench-setup bench-lock examples-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -188,6 +188,9 @@ bench: bench-setup benchmarks/node/node_modules/.package-lock.json ## ours besid
 
 bench-machines: bench-setup ## services and APIs: client credentials, introspection, token exchange, JWTs; five minutes
 	$(BENCH)/python -m benchmarks machines $(ARGS)
+
+bench-apis: bench-setup ## a token at a plain view, at Django REST framework and at django-ninja; three minutes
+	$(BENCH)/python -m benchmarks apis $(ARGS)
 
 bench-scale: SIZES ?= 10000,1000000,10000000
 bench-scale: REFRESHES ?= 1000000

@@ -1,4 +1,4 @@
-"""python -m benchmarks quick|full|machines|scale|trail|versions -- measure, and write the results into benchmarks/results/."""
+"""python -m benchmarks RUN -- measure, and write the results into benchmarks/results/; --help names the runs."""
 
 import argparse
 import dataclasses
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from . import measure, picture, report, scale, surroundings, trail, versions
-from .operations import CONNECTED, MACHINES
+from .operations import APIS, CONNECTED, MACHINES, Operation
 from .subjects import (
     BARE_DJANGO,
     BARE_WSGI,
@@ -31,7 +31,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 def main() -> int:
     """Run what the command line asks for."""
-    runs = {"machines": _machines, "scale": _scale, "trail": _trail, "versions": _versions}
+    runs = {"machines": _machines, "apis": _apis, "scale": _scale, "trail": _trail, "versions": _versions}
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("run", choices=["quick", "full", *runs])
     parser.add_argument(
@@ -85,6 +85,14 @@ def _side_by_side(options: argparse.Namespace) -> None:
 
 
 def _machines(options: argparse.Namespace) -> None:
+    _with_apis(options, "machines", "Benchmark, services and APIs", MACHINES)
+
+
+def _apis(options: argparse.Namespace) -> None:
+    _with_apis(options, "apis", "Benchmark, the same API written with each kit", APIS)
+
+
+def _with_apis(options: argparse.Namespace, name: str, title: str, operations: tuple[Operation, ...]) -> None:
     subjects = [*OURS_APIS, TOOLKIT_APIS]
     if options.only:
         subjects = [subject for subject in subjects if subject is subjects[0] or subject.name in options.only]
@@ -93,23 +101,23 @@ def _machines(options: argparse.Namespace) -> None:
         window=options.window,
         rounds=options.rounds,
         seconds=options.seconds or 300,
-        operations=MACHINES,
+        operations=operations,
         beforehand=CONNECTED,
     )
     page = report.markdown(
-        "Benchmark, services and APIs",
+        title,
         subjects,
         results,
         surroundings=surroundings.lines(subjects, postgres=postgres),
-        picture="machines.svg",
-        operations=MACHINES,
+        picture=f"{name}.svg",
+        operations=operations,
         base=subjects[0].name,
         targets=(),
     )
     print(page)
     if not options.only:
-        (RESULTS / "machines.md").write_text(page)
-        (RESULTS / "machines.svg").write_text(picture.svg("CPU a request", subjects, results, MACHINES))
+        (RESULTS / f"{name}.md").write_text(page)
+        (RESULTS / f"{name}.svg").write_text(picture.svg("CPU a request", subjects, results, operations))
 
 
 def _scale(options: argparse.Namespace) -> None:

@@ -25,7 +25,7 @@ TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """Where a subject answers; introspect and api only where services and APIs are measured."""
+    """Where a subject answers; introspect, api, drf and ninja only where services and APIs are measured."""
 
     authorise: str
     token: str
@@ -33,6 +33,8 @@ class Paths:
     revoke: str
     introspect: str = ""
     api: str = ""
+    drf: str = ""
+    ninja: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +180,14 @@ class Player:
     def api(self, count: int) -> list[bytes]:
         """GET of the user's data at a guarded view, with an access token for the API that it belongs to."""
         return [self._get(self.paths.api, f"Authorization: Bearer {access}") for access, _ in self.tokens[:count]]
+
+    def drf(self, count: int) -> list[bytes]:
+        """The same at a view of Django REST framework."""
+        return [self._get(self.paths.drf, f"Authorization: Bearer {access}") for access, _ in self.tokens[:count]]
+
+    def ninja(self, count: int) -> list[bytes]:
+        """The same at an operation of django-ninja."""
+        return [self._get(self.paths.ninja, f"Authorization: Bearer {access}") for access, _ in self.tokens[:count]]
 
     # -- receiving: Wrong unless all is as it must be ----------------------------------------------------------------
 
@@ -407,4 +417,11 @@ MACHINES = (
     Operation(name="exchange", title="token exchange", send=Player.exchange, take=Player.take_exchanged),
     Operation(name="userinfo", title="bearer at `/userinfo/`", send=Player.userinfo, take=Player.take_user),
     Operation(name="api", title="bearer at a guarded view", send=Player.api, take=Player.take_user),
+)
+
+# A token for an API, shown at the same view written with each kit.
+APIS = (
+    Operation(name="plain", title="a plain view", send=Player.api, take=Player.take_user),
+    Operation(name="drf", title="Django REST framework", send=Player.drf, take=Player.take_user),
+    Operation(name="ninja", title="django-ninja", send=Player.ninja, take=Player.take_user),
 )

@@ -175,7 +175,7 @@ def _with_apis(alg: str) -> Subject:
         OURS,
         name=f"ours-apis-{alg.lower() or 'opaque'}",
         title=f"oauth_service, {kind}",
-        paths=replace(_OUR_PATHS, introspect="/introspect/", api="/api/"),
+        paths=replace(_OUR_PATHS, introspect="/introspect/", api="/api/", drf="/drf/", ninja="/ninja/me"),
         module="benchmarks.subjects.ours_apis_serve",
         setup="benchmarks.subjects.ours_apis",
         env=OURS.env
@@ -190,11 +190,11 @@ def _with_apis(alg: str) -> Subject:
 
 
 OURS_APIS = tuple(map(_with_apis, ("", "RS256", "ES256")))
-# It knows neither token exchange nor JWTs for access tokens, and its guarded view is where ours has /userinfo/.
+# It knows no token exchange, no JWTs for access tokens and no django-ninja; its guarded view is where ours has /userinfo/.
 TOOLKIT_APIS = replace(
     TOOLKIT_CHEAPEST,
     name="toolkit-apis",
-    paths=replace(_TOOLKIT_PATHS, introspect="/o/introspect/", api=_TOOLKIT_PATHS.bearer),
+    paths=replace(_TOOLKIT_PATHS, introspect="/o/introspect/", api=_TOOLKIT_PATHS.bearer, drf="/userinfo/drf/"),
     env=TOOLKIT_CHEAPEST.env | {"APIS": "1"},
-    lacks=frozenset({"server-token", "exchange", "userinfo"}),
+    lacks=frozenset({"server-token", "exchange", "userinfo", "ninja"}),
 )

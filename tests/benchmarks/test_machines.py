@@ -11,7 +11,7 @@ from pytest_django import Settings
 from benchmarks import picture, report
 from benchmarks.load import Answer
 from benchmarks.measure import Results, Series, Window
-from benchmarks.operations import CONNECTED, MACHINES, OPERATIONS, SCOPE, Facts, Operation, Paths, Player, Wrong
+from benchmarks.operations import APIS, CONNECTED, MACHINES, OPERATIONS, SCOPE, Facts, Operation, Paths, Player, Wrong
 from benchmarks.subjects import OURS_APIS, TOOLKIT_APIS, Subject
 from benchmarks.subjects.in_process import environ_of, raw_answer
 from benchmarks.subjects.ours_apis import SERVER, register
@@ -26,6 +26,9 @@ NEEDED = {
     "exchange": {"access_token", "token_type", "expires_in", "scope", "issued_token_type"},
     "userinfo": {"sub", "email"},
     "api": {"sub", "email"},
+    "plain": {"sub", "email"},
+    "drf": {"sub", "email"},
+    "ninja": {"sub", "email"},
 }
 
 
@@ -76,7 +79,7 @@ def test_every_answer_of_ours_is_right_and_one_that_lacks_something_is_not(subje
     player = player_of(subject)
     for operation in CONNECTED:
         operation.take(player, ask(player, operation))
-    for operation in MACHINES:
+    for operation in (*MACHINES, *APIS):
         good = ask(player, operation)
         operation.take(player, good)
         for name in NEEDED[operation.name]:
