@@ -50,6 +50,7 @@ ANNOUNCED = {
 # tests/registration/test_events.py, tests/specs/test_global_token_revocation.py.
 ELSEWHERE = {
     *("signed_in", "signed_out", "administered"),
+    "connection_end_set",  # tests/endpoints/test_manage_apps.py
     "assertion_refused",
     *("device_approved", "device_denied", "device_code_replayed", "user_code_refused"),
     "token_exchanged",

@@ -1,19 +1,85 @@
-"""Consents and live connections in the admin."""
+"""Consents and live connections in the admin: which apps act for whom, and the ways to stop them."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext, ngettext_lazy
 
 from .. import database, signals
-from ..models import Consent, Grant
+from ..models import Consent, Grant, Registration, Resource
+from ..models.consent import stands
+from ..people import connections as people
+from ..protocol.resource_indicators import read
+from . import moments
+from .called import clients_called, users_called
 from .live_grants import CountedDeletion, count_of_live, live_grants
-from .model_admin import ModelAdmin
+from .model_admin import CheckedChangeList, ModelAdmin
 from .read_only import ReadOnly
-from .user_fields import user_fields
+
+MOST_LOOKED_AT = 2_000  # consents, the latest of all, of a client or of a word of a search
+MOST_APIS = 100  # that can be filtered by
+BY_OPERATOR = "operator"
+ORDER = ("-given_at", "-pk")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Latest:
+    """
+    The latest consents, found by the index of when they were given.
+
+    Attributes:
+        keys: theirs, the latest first.
+        conditions: of the words of a search; a consent meets all of them.
+        until: the moment of the last of them, if there may be more before it.
+    """
+
+    keys: list[UUID]
+    conditions: list[models.Q]
+    until: datetime | None
+
+    @classmethod
+    def of(cls, consents: models.QuerySet[Consent], words: Sequence[str]) -> "Latest":
+        """Those of some consents; or among them of the users and clients that words of a search mean."""
+        kinds, conditions = [consents], []
+        for word in words:
+            users, clients = users_called(word), clients_called(word, column="pk")
+            conditions.append(models.Q(user_id__in=users) | models.Q(client_id__in=clients))
+            kinds += [consents.filter(user_id=pk) for pk in users] + [consents.filter(client_id=pk) for pk in clients]
+        found: dict[UUID, datetime] = {}
+        until: list[datetime] = []
+        for each in kinds[1:] if words else kinds:
+            rows = list(each.order_by(*ORDER).values_list("pk", "given_at")[:MOST_LOOKED_AT])
+            found |= rows
+            until += [rows[-1][1]] if len(rows) == MOST_LOOKED_AT else []
+        return cls(keys=list(found), conditions=conditions, until=max(until, default=None))
+
+    def among(self, consents: models.QuerySet[Consent]) -> models.QuerySet[Consent]:
+        """These of some consents, as far as they meet the search."""
+        found = consents.filter(pk__in=self.keys)
+        for each in self.conditions:
+            found = found.filter(each)
+        return found
+
+
+class ConsentChangeList(CheckedChangeList):
+    """Knows where its list stops looking."""
+
+    looked_until: datetime | None = None
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        found = super().get_queryset(request, *args, **kwargs)
+        latest: Latest | None = getattr(request, "oauth_service_latest", None)
+        self.looked_until = latest.until if latest else None
+        return found
 
 
 class GrantInline(ReadOnly, admin.TabularInline):
@@ -31,19 +97,106 @@ class GrantInline(ReadOnly, admin.TabularInline):
         return grants.filter(expires_at__gt=timezone.now()).defer("secret").order_by("-refreshed_at")
 
 
+class UntilFilter(moments.UntilFilter):
+    """Consents that were given up to a moment."""
+
+    column = "given_at"
+
+    def most(self) -> int:
+        return MOST_LOOKED_AT
+
+    def help_text(self) -> str:
+        sentence = _(
+            "This list looks at the latest %(most)d apps that people have connected. Those before are on the lists of earlier "
+            "moments."
+        )
+        return sentence % {"most": MOST_LOOKED_AT}
+
+    def earlier_than(self, changelist: Any) -> datetime | None:
+        """On the last page the moment where the list stops looking, whatever the other filters have left of it."""
+        if changelist.show_all or changelist.page_num >= changelist.paginator.num_pages:
+            return getattr(changelist, "looked_until", None)
+        return super().earlier_than(changelist)
+
+
+class KindFilter(admin.SimpleListFilter):
+    """How the app came to be known here; absent where all were registered by the operator."""
+
+    title = _("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        if not Registration.objects.exists():
+            return []
+        return [(BY_OPERATOR, _("Registered by the operator")), *Registration.Kind.choices]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        return queryset  # find() asks it of those that are looked at
+
+    @staticmethod
+    def condition(value: str) -> models.Q:
+        if value == BY_OPERATOR:
+            return models.Q(client__registration__isnull=True)
+        return models.Q(client__registration__kind=value)
+
+
+class ResourceFilter(admin.SimpleListFilter):
+    """At which API; absent where there is none."""
+
+    title = _("API")
+    parameter_name = "api"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Resource.objects.order_by("name", "pk").values_list("identifier", "name")[:MOST_APIS])
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        return queryset  # find() asks it of those that are looked at
+
+    @staticmethod
+    def condition(value: str) -> models.Q:
+        return models.Q(resources__startswith=f"{value} ") | models.Q(resources__contains=f"\n{value} ")
+
+
+def _ends_in(days: int) -> Any:
+    """An action that lets connections end after a while."""
+
+    def action(self: "ConsentAdmin", request: HttpRequest, consents: models.QuerySet[Consent]) -> None:
+        self.set_end(request, consents, timedelta(days=days))
+
+    sentence = ngettext_lazy("Disconnect selected apps in %d day", "Disconnect selected apps in %d days", days)
+    action.__name__ = f"end_in_{days}"
+    return admin.action(description=sentence % days, permissions=["delete"])(action)
+
+
 @admin.register(Consent)
 class ConsentAdmin(ReadOnly, CountedDeletion):
     """Who has connected which app. Deleting one is what its owner's Revoke button does: all of it ends at once."""
 
-    list_display = ("client", "user", "scope", "given_at", "last_used_at", "connections")
+    list_display = (
+        "client",
+        "kind",
+        "user",
+        "scope",
+        "apis",
+        "given_at",
+        "last_used_at",
+        "ends_at",
+        "connections",
+    )
     list_display_links = ("client", "user")
-    list_select_related = ("client", "user")
+    list_filter = (UntilFilter, KindFilter, ResourceFilter)
+    list_select_related = ("client__registration", "user")
+    search_fields = ("client__client_id",)  # so that there is a field to search with; find() says how
     search_help_text = _("User, or the app's name or client ID")
-    fields = ("client", "user", "scope", "resources", "given_at")
+    fields = ("client", "kind", "user", "scope", "resources", "given_at", "ends_at")
+    readonly_fields = ("kind",)
     date_hierarchy = "given_at"
     linked_lookups = ("client__id__exact",)  # from the page of a client
-    ordering = ("-given_at",)
+    ordering = ORDER
+    show_facets = admin.ShowFacets.NEVER
+    show_full_result_count = False
     inlines = (GrantInline,)
+    actions = (*[_ends_in(span.days) for span in people.SPANS.values()], "end_never")
     tells_of_deletions = True
 
     def about(self, obj: Consent) -> dict[str, Any]:
@@ -52,14 +205,41 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
     def name_in_history(self, obj: Consent) -> str:
         return f"{obj.client} · {obj.user_id}"
 
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        return (*user_fields("user"), "client__name", "client__client_id")
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ConsentChangeList
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Consent]:
         consents: models.QuerySet[Consent] = super().get_queryset(request)
         live = live_grants("consent").values("consent")
         last_used_at = models.Subquery(live.annotate(at=models.Max("refreshed_at")).values("at"))
-        return consents.annotate(live_grants=count_of_live("consent"), last_used=last_used_at)
+        standing = consents.filter(stands(now=timezone.now())).select_related("client__registration", "user")
+        return standing.annotate(live_grants=count_of_live("consent"), last_used=last_used_at)
+
+    def find(
+        self, request: HttpRequest, queryset: models.QuerySet[Consent], search_term: str
+    ) -> tuple[models.QuerySet[Consent], bool]:
+        """
+        Find the latest consents by their indexes, then ask the other filters of these: no page looks at more, however many
+        people have connected something.
+        """
+        latest = Latest.of(queryset, search_term.split())
+        request.oauth_service_latest = latest  # type: ignore[attr-defined]
+        found = latest.among(queryset)
+        for each in (KindFilter, ResourceFilter):
+            if value := request.GET.get(each.parameter_name):
+                found = found.filter(each.condition(value))
+        return found, False
+
+    @admin.display(description=_("kind"))
+    def kind(self, consent: Consent) -> str:
+        """How the app came to be known here."""
+        registration = getattr(consent.client, "registration", None)
+        return str(registration.get_kind_display() if registration else _("Registered by the operator"))
+
+    @admin.display(description=_("APIs"), empty_value="-")
+    def apis(self, consent: Consent) -> str:
+        """The identifiers of the APIs, each with the scope that was allowed there."""
+        return "; ".join(f"{identifier} ({scope})" for identifier, scope in read(consent.resources).items())
 
     @admin.display(description=_("last used"))
     def last_used_at(self, consent: Consent) -> Any:
@@ -70,6 +250,38 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
     def connections(self, consent: Consent) -> int:
         """Live grants."""
         return int(getattr(consent, "live_grants", 0))
+
+    @admin.action(description=_("Let selected apps stay connected"), permissions=["delete"])
+    def end_never(self, request: HttpRequest, consents: models.QuerySet[Consent]) -> None:
+        """Clear the end dates of connections."""
+        self.set_end(request, consents, None)
+
+    def set_end(self, request: HttpRequest, consents: models.QuerySet[Consent], span: timedelta | None) -> None:
+        """Let connections end after a while, or no more; those that client or server end before stay as they are."""
+        now = timezone.now()
+
+        def write() -> tuple[int, int]:
+            changed = unchanged = 0
+            for consent in consents.select_related("client"):
+                most = people.longest(consent.client)
+                before, ends_at = consent.ends_at, now + span if span else None
+                if span and most and span >= most:
+                    unchanged += 1
+                elif before != ends_at and Consent.objects.set_end(consent.pk, ends_at, now=now):
+                    changed += 1
+                    self.log_change(request, consent, f"ends_at: {people.said(before)} → {people.said(ends_at)}")
+            return changed, unchanged
+
+        changed, unchanged = database.run_transaction(write)
+        sentence = ngettext("The end of %d app was changed.", "The end of %d apps was changed.", changed)
+        messages.success(request, sentence % changed)
+        if unchanged:
+            sentence = ngettext(
+                "%d app stays as it is: client or server end its connections before.",
+                "%d apps stay as they are: client or server end their connections before.",
+                unchanged,
+            )
+            messages.warning(request, sentence % unchanged)
 
     def delete_model(self, request: HttpRequest, obj: Consent) -> None:
         self._withdraw(obj)
@@ -96,6 +308,8 @@ class GrantAdmin(ReadOnly, ModelAdmin):
     search_help_text = _("User, or the app's name or client ID")
     fields = ("client", "user", "scope", "resources", "created_at", "refreshed_at", "expires_at")
     ordering = ("-refreshed_at",)
+    search_fields = ("consent__client__client_id",)  # so that there is a field to search with; find() says how
+    show_full_result_count = False
     tells_of_deletions = True
 
     def about(self, obj: Grant) -> dict[str, Any]:
@@ -105,13 +319,17 @@ class GrantAdmin(ReadOnly, ModelAdmin):
     def name_in_history(self, obj: Grant) -> str:
         return f"{obj.consent.client} · {obj.consent.user_id}"
 
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        return (*user_fields("consent__user"), "consent__client__name", "consent__client__client_id")
-
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Grant]:
         # Asked for its consent's user, as a count would leave out a join that is for reading alone.
-        live = Grant.objects.with_owner().filter(expires_at__gt=timezone.now(), consent__user__isnull=False)
+        live = Grant.objects.live(now=timezone.now()).filter(consent__user__isnull=False)
         return live.defer("secret").order_by(*self.ordering)
+
+    def find(
+        self, request: HttpRequest, queryset: models.QuerySet[Grant], search_term: str
+    ) -> tuple[models.QuerySet[Grant], bool]:
+        """Find the connections of the latest consents: what is used moves no index, and so there is none of the last use."""
+        latest = Latest.of(Consent.objects.all(), search_term.split())
+        return queryset.filter(consent_id__in=latest.keys), False
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         names = [f"{self.client(grant)} · {self.user(grant)} · {grant.created_at:%Y-%m-%d %H:%M}" for grant in objs]

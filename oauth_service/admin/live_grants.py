@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Grant
+from ..models.consent import stands
 from .model_admin import ModelAdmin
 
 
@@ -21,8 +22,9 @@ class CountedDeletion(ModelAdmin):
 
 
 def live_grants(path: str) -> models.QuerySet[Grant]:
-    live = {path: models.OuterRef("pk"), "expires_at__gt": timezone.now()}
-    return Grant.objects.filter(**live).order_by()
+    now = timezone.now()
+    live = {path: models.OuterRef("pk"), "expires_at__gt": now}
+    return Grant.objects.filter(stands("consent__", now=now), **live).order_by()
 
 
 def count_of_live(path: str) -> Any:

@@ -3,10 +3,6 @@
 from django.contrib.auth import get_user_model
 
 
-def user_fields(path: str) -> tuple[str, ...]:
-    return tuple(f"{path}__{name}" for name in user_names())
-
-
 def user_names() -> list[str]:
     user = get_user_model()
     known = {field.name for field in user._meta.get_fields()}

@@ -73,7 +73,7 @@ def authenticate(
     raise InvalidClient("client authentication failed", detail=f"client {name!r}: {reason}")
 
 
-def standing(parameters: Parameters, *, user_id: Any = None) -> ClientWithConsent:
+def standing(parameters: Parameters, *, user_id: Any = None, now: datetime) -> ClientWithConsent:
     """
     The client that an authorization request names, and what this user has allowed it; nothing is proven yet.
 
@@ -84,7 +84,7 @@ def standing(parameters: Parameters, *, user_id: Any = None) -> ClientWithConsen
     client_id = parameters.get("client_id")
     if not client_id:
         raise UnverifiedTarget("client_id is missing")
-    standing = Consent.objects.standing(client_id=client_id, user_id=user_id)
+    standing = Consent.objects.standing(client_id=client_id, user_id=user_id, now=now)
     if not standing:
         raise UnverifiedTarget("client_id is unknown", detail=f"no client {conf.claimed_name(client_id)!r}")
     if not standing.client.is_active:

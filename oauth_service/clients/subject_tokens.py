@@ -107,7 +107,7 @@ def _subject_of_access_token(text: Secret, *, issuer: str, now: datetime) -> Sub
         client_id=found.client.client_id,
         scope=found.scope,
         audience=token.audience or _default_audience(),
-        expires_at=min(token.expires_at, int(found.grant.expires_at.timestamp())),
+        expires_at=min(token.expires_at, int(found.grant.ends_at.timestamp())),
         act=token.act,
         is_impersonated=bool(token.client_id) and not token.act,
     )
@@ -122,7 +122,7 @@ def _subject_of_id_token(text: Secret, *, issuer: str, now: datetime) -> Subject
         client_id=grant.client.client_id,
         scope=issue.current_scope(grant.scope, grant.client),
         audience=resources or _default_audience(),
-        expires_at=min(int(str(claims["exp"])), int(grant.expires_at.timestamp())),
+        expires_at=min(int(str(claims["exp"])), int(grant.ends_at.timestamp())),
     )
     return SubjectToken(subject=known, grant=grant, issued_to=grant.client, parents=())
 
@@ -152,7 +152,7 @@ def _subject_of_jwt(text: Secret, client: ClientRow, *, issuer: str, now: dateti
         client_id=grant.client.client_id,
         scope=scope,
         audience=resources or _default_audience(),
-        expires_at=min(int(claims["exp"]), int(grant.expires_at.timestamp())),
+        expires_at=min(int(claims["exp"]), int(grant.ends_at.timestamp())),
         may_act=claims.get("may_act"),
     )
     return SubjectToken(subject=known, grant=grant, issued_to=grant.client, parents=())

@@ -132,8 +132,9 @@ def _consent_page(
     request: HttpRequest, code: DeviceCode, wanted: Wanted, user_code: str, *, ticked: frozenset[str] | None = None
 ) -> HttpResponse:
     scope, resources = wanted.scope, wanted.resources
-    consents = Consent.objects.filter(user=request.user.pk, client=code.client.pk)
-    scope_before, resources_before = consents.values_list("scope", "resources").first() or ("", "")
+    scope_before, resources_before = Consent.objects.allowed_before(
+        user_id=request.user.pk, client_pk=code.client.pk, now=timezone.now()
+    )
     before = resources.consented(resources_before, scope) if resources.rows else scope_before
     question = Question(scope=scope, resources=resources, before=before, ticked=ticked)
     address = ProgramRequest.of(request).address

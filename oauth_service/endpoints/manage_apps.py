@@ -1,4 +1,4 @@
-"""GET /manage-apps/ -- the apps that a person has connected, each with a way to cut it off, and what happened lately."""
+"""GET, POST /manage-apps/ -- the apps that a person has connected, each with ways to stop it, and what happened lately."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,23 +6,28 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import resolve_url
+from django.shortcuts import redirect, resolve_url
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import conf
-from ..models import AuditEvent, Client, Consent, Resource, ResourceRow
+from ..models import AuditEvent, Client, Consent, Grant, Resource, ResourceRow
 from ..models.audit_event import Event, Kind
+from ..people import connections as connections_of_people
 from ..protocol import client_standing
 from ..protocol.client_standing import Tier
 from ..protocol.resource_indicators import read
 from ..web.pages import page_endpoint, protect_page, render_page
 from ..web.redirects import to_sign_in
+from ..web.requests import ProgramRequest, body_parameters
 
 RECENT = 20
+MOST_INSTALLS = 100  # of all apps together
 READ = 200  # of an event that happens again and again, of which not each is a line
 
 # What means something to a person; codes and repeated renewals do not.
@@ -40,6 +45,7 @@ _SENTENCES = {
     Event.REFRESH_SHARED: gettext_lazy("What %(app)s connects with was used twice, again and again"),
     Event.TOKEN_REVOKED: gettext_lazy("One connection of %(app)s was ended"),
     Event.APP_DEAUTHORISED: gettext_lazy("%(app)s was disconnected"),
+    Event.CONNECTION_END_SET: gettext_lazy("You chose when %(app)s is disconnected"),
     Event.USER_TOKENS_REVOKED: gettext_lazy("%(app)s ended all your connections and signed you out everywhere"),
 }
 _OFTEN = {Event.LOGIN_REFUSED, Event.TOKEN_REFRESHED, Event.TOKEN_REVOKED}
@@ -62,14 +68,23 @@ class Activity:
         return str(_SENTENCES[self.event] % {"app": self.app})
 
 
-@page_endpoint("GET")
+@page_endpoint("GET", "POST")
 def manage_apps(request: HttpRequest) -> HttpResponseBase:
-    """List what each app may see in words, since when, when it was last used and from how many connections."""
+    """
+    List what each app may see in words, since when, when it was last used, when it ends and from how many connections.
+
+    A POST says when an app is to be disconnected, or ends one connection of several. To cut an app off is deauthorise()'s.
+    """
     if not request.user.is_authenticated:
         return to_sign_in(request, request.get_full_path())
+    now = timezone.now()
+    if request.method == "POST":
+        return _change(request, now=now)
     words = conf.SCOPES()
-    consents = list(Consent.objects.of_user(request.user.pk, now=timezone.now()))
+    consents = list(Consent.objects.of_user(request.user.pk, now=now))
     resources = Resource.objects.described({each for consent in consents for each in read(consent.resources)})
+    several = [consent.pk for consent in consents if consent.connection_count > 1]
+    installs = Grant.objects.of_consents(several, now=now, most=MOST_INSTALLS)
     connections = [
         {
             "client_id": consent.client.client_id,
@@ -86,6 +101,11 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
             "given_at": consent.given_at,
             "last_used_at": consent.last_used_at,
             "connection_count": consent.connection_count,
+            "installs": installs.get(consent.pk, []),
+            "more_installs": consent.connection_count - len(installs.get(consent.pk, [])),
+            "ends_at": connections_of_people.end_of(consent, connected_at=consent.connected_at),
+            "has_end": consent.ends_at is not None,
+            "spans": [int(days) for days in connections_of_people.offered(consent.client)],
             "services": [each.name for each in Client.objects.services_of(consent.client)],
         }
         for consent in consents
@@ -110,6 +130,28 @@ def _tier_of(client: Client) -> Tier | None:
     if client.is_vouched_for:
         return None
     return client_standing.least_of(client, client.redirect_uri_list, known_hosts=conf.KNOWN_CLIENT_HOSTS())
+
+
+def _change(request: HttpRequest, *, now: datetime) -> HttpResponseBase:
+    parameters = body_parameters(ProgramRequest.of(request))
+    if grant_id := parameters.get("connection"):
+        if connections_of_people.end_one(request.user.pk, grant_id, now=now):
+            messages.success(request, _("The connection was ended."), fail_silently=True)
+        else:
+            messages.info(request, _("This connection had ended before."), fail_silently=True)
+        return redirect("oauth_service:manage_apps")
+    client_id, span = parameters.require("client_id"), parameters.require("ends_in")
+    consent = connections_of_people.set_end(request.user.pk, client_id, span, now=now)
+    if consent is None:
+        messages.info(request, _("This app was not connected."), fail_silently=True)
+    elif consent.ends_at:
+        at = date_format(timezone.localtime(consent.ends_at), "DATETIME_FORMAT")
+        sentence = _("%(app)s will be disconnected on %(at)s.") % {"app": consent.client.name, "at": at}
+        messages.success(request, sentence, fail_silently=True)
+    else:
+        sentence = _("%(app)s stays connected until you revoke its access.") % {"app": consent.client.name}
+        messages.success(request, sentence, fail_silently=True)
+    return redirect("oauth_service:manage_apps")
 
 
 def _at(identifier: str, scope: str, resource: ResourceRow | None) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def exchange(
     except InvalidJWT as fault:
         raise _told(InvalidGrant("the assertion is not valid", detail=fault.detail), client) from fault
     user_id = _user_id_of(verified, client)
-    standing = _standing(verified, client, user_id)
+    standing = _standing(verified, client, user_id, now=now)
     resources = allowed(_targets(parameters, client, targets), client)
     may_have = _allowed_scope(standing, asserted, resources, is_vouched=verified.issuer.stands_for_consent)
     scope = scopes.requested(parameters.get("scope"), allowed=resources.within(may_have), implies=conf.implied_scopes())
@@ -116,8 +116,8 @@ def _user_id_of(verified: VerifiedJWT, client: ClientRow) -> Any:
     return user.pk
 
 
-def _standing(verified: VerifiedJWT, client: ClientRow, user_id: Any) -> ClientWithConsent:
-    standing = Consent.objects.standing(client_id=client.client_id, user_id=user_id)
+def _standing(verified: VerifiedJWT, client: ClientRow, user_id: Any, *, now: datetime) -> ClientWithConsent:
+    standing = Consent.objects.standing(client_id=client.client_id, user_id=user_id, now=now)
     if standing and (standing.consent_id or verified.issuer.stands_for_consent):
         return standing
     detail = f"user {user_id} has given client {client.client_id} no consent"
@@ -178,19 +178,21 @@ def _issue(
     if not verified.use():
         return None
     facts = {"user_id": user_id, "client_id": client.client_id, "scope": scope}
-    consent_id = standing.consent_id
+    consent_id, consent_ends_at = standing.consent_id, standing.consent_ends_at
     if consent_id is None or _consented(standing, scope, resources) != scope:
         _refuse_ended(verified, client, user_id, now=now)
-        consent_id = Consent.objects.give(
+        consent = Consent.objects.give(
             user_id=user_id,
             client_pk=client.pk,
             scope="" if resources.rows else scope,
             now=now,
             at=resources.at(scope),
-        ).pk
+        )
+        consent_id, consent_ends_at = consent.pk, consent.ends_at
         signals.announce(signals.consent_given, **facts)
     grant = Grant.objects.give(
         consent_id=consent_id,
+        consent_ends_at=consent_ends_at,
         user_id=user_id,
         client=client,
         scope=scope,

@@ -1,7 +1,7 @@
 """grant_type=refresh_token (RFC 6749 section 6, RFC 9700 section 4.14.2)."""
 
 from datetime import datetime, timedelta
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import conf, signals
 from ..guard import retries
 from ..models import AuthorisationRow, ClientRow, Grant
-from ..protocol import lifecycle, sealed
+from ..protocol import clock, lifecycle, sealed
 from ..protocol import scope as scopes
 from ..protocol.errors import InvalidGrant, InvalidScope, InvalidTarget, TemporarilyUnavailable
 from ..protocol.grant_type import GrantTypeDescription
@@ -20,6 +20,7 @@ from ..tokens import issue
 from ..tokens.presented import PresentedToken
 from ..tokens.presented import present as present_kind
 from ..tokens.resources import of_grant
+from ..watch import holders
 
 DESCRIPTION = GrantTypeDescription(
     name="refresh_token",
@@ -30,6 +31,7 @@ DESCRIPTION = GrantTypeDescription(
     renews=True,
 )
 _SHARED = "its refresh tokens are used twice again and again"
+_REPLAYED = "ended"
 
 
 def present(parameters: Parameters) -> PresentedToken[sealed.RefreshToken]:
@@ -121,7 +123,7 @@ def _verdict(grant: AuthorisationRow, client: ClientRow, generation: int, *, now
         window = retry_window(grant, longest=longest, access_token_lifetime=access)
     verdict = judge(grant, generation, retry_window=window, now=now)
     if verdict is Verdict.REPLAY:
-        _refuse_replay(grant, client, generation)
+        _refuse_replay(grant, client, generation, now=now)
     if verdict is Verdict.AHEAD:
         # Neither a retry nor theft can be told: nothing is handed out, and nobody is logged out.
         raise TemporarilyUnavailable(
@@ -142,12 +144,27 @@ def _refuse_unknown(grant_id: UUID) -> NoReturn:
     raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant_id}: unknown, revoked or expired")
 
 
-def _refuse_replay(grant: AuthorisationRow, client: ClientRow, generation: int) -> NoReturn:
+def _refuse_replay(grant: AuthorisationRow, client: ClientRow, generation: int, *, now: datetime) -> NoReturn:
     if Grant.objects.end(grant.pk):
-        signals.announce(signals.refresh_replayed, user_id=grant.user_id, client_id=client.client_id, grant_id=grant.pk)
+        _tell_of_replay(grant, client, behind=grant.generation - generation, after=clock.span(grant.refreshed_at, now))
     raise InvalidGrant(
         "the refresh token was already used",
         detail=f"grant {grant.pk}: generation {generation} replayed, {grant.generation} is current; the grant was ended",
+    )
+
+
+def _tell_of_replay(grant: AuthorisationRow, client: ClientRow, *, behind: int, after: timedelta) -> None:
+    is_known = holders.address_is_known(grant.user_id, grant.pk)
+    which = f"{behind} behind, {holders.span_in_words(after)} after the last renewal"
+    signals.announce(
+        signals.refresh_replayed,
+        user_id=grant.user_id,
+        client_id=client.client_id,
+        grant_id=grant.pk,
+        behind=behind,
+        after=after,
+        address_is_known=is_known,
+        reason=f"{_REPLAYED}: {which}, {holders.in_words(client, is_known=is_known)}",
     )
 
 
@@ -155,7 +172,13 @@ def _tell_of_sharing(grant: AuthorisationRow, client: ClientRow) -> None:
     facts = {"user_id": grant.user_id, "client_id": client.client_id, "grant_id": grant.pk}
     if conf.END_SHARED_CONNECTIONS():
         if Grant.objects.end(grant.pk):
-            signals.announce(signals.refresh_shared, **facts, reason=f"{_SHARED}, and its connection was ended")
+            _announce_sharing(client, facts, f"{_SHARED}, and ended")
         raise InvalidGrant("the refresh token is used by more than one holder", detail=f"grant {grant.pk}: {_SHARED}")
     if retries.is_first_today(grant.pk):
-        signals.announce(signals.refresh_shared, **facts, reason=_SHARED)
+        _announce_sharing(client, facts, _SHARED)
+
+
+def _announce_sharing(client: ClientRow, facts: dict[str, Any], what: str) -> None:
+    is_known = holders.address_is_known(facts["user_id"], facts["grant_id"])
+    reason = f"{what}: {holders.in_words(client, is_known=is_known)}"
+    signals.announce(signals.refresh_shared, **facts, address_is_known=is_known, reason=reason)

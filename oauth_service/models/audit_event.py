@@ -49,6 +49,7 @@ class Event(models.TextChoices):
     REFRESH_SHARED = "refresh_shared", _("refresh token shared")
     TOKEN_REVOKED = "token_revoked", _("token revoked")
     APP_DEAUTHORISED = "app_deauthorised", _("app deauthorised")
+    CONNECTION_END_SET = "connection_end_set", _("end date chosen")
     USER_TOKENS_REVOKED = "user_tokens_revoked", _("signed out everywhere")
     SIGNING_KEY_CHANGED = "signing_key_changed", _("signing key changed")
     BACKUP_RESTORED = "backup_restored", _("backup restored")

@@ -87,6 +87,7 @@ class AuthorisationRow:
     openid: str
     sign_in_id: uuid.UUID | None
     sign_in_ended_at: datetime | None
+    consent_ends_at: datetime | None
     client: ClientRow
     user_is_active: bool
 
@@ -127,6 +128,7 @@ OWN = (
     "openid",
     "sign_in_id",
     "sign_in__ended_at",
+    "consent__ends_at",
 )
 OF_CLIENT = tuple(f"consent__client__{name}" for name in clients.COLUMNS)
 _CLIENT_ENDS = len(OWN) + len(OF_CLIENT)

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,43 +11,77 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connections, models, transaction
 from django.utils.translation import gettext_lazy as _
 
-from .. import conf, database
+from .. import conf, database, signals
 from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
-from ..protocol import resource_indicators
+from ..protocol import lifecycle, resource_indicators
 from ..protocol import scope as scopes
 from .client import COLUMNS, Client, ClientRow
 from .registration import Registration
 
+REASON_OF_END = "its end date has come"
+
+
+def stands(path: str = "", *, now: datetime) -> models.Q:
+    """
+    The condition that the end date of a consent has not come, if it has one.
+
+    Args:
+        path: to the consent, as in consent__.
+    """
+    return models.Q(**{f"{path}ends_at__isnull": True}) | models.Q(**{f"{path}ends_at__gt": now})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientWithConsent:
-    """A client, and what one user has allowed it: consent_id is None, scope and resources "" for nothing."""
+    """
+    A client, and what one user has allowed it.
+
+    consent_id and consent_ends_at are None, scope and resources "" for nothing.
+    """
 
     client: ClientRow
     consent_id: uuid.UUID | None
+    consent_ends_at: datetime | None
     scope: str
     resources: str
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> "ClientWithConsent":
-        """The row of these columns: the client's, then the consent's id, scope and resources."""
-        *client, consent_id, scope, resources = columns
-        row = ClientRow.of(tuple(client))
-        return cls(client=row, consent_id=consent_id, scope=scope or "", resources=resources or "")
+        """The row of these columns: the client's, then the consent's id, end date, scope and resources."""
+        *client, consent_id, ends_at, scope, resources = columns
+        return cls(
+            client=ClientRow.of(tuple(client)),
+            consent_id=consent_id,
+            consent_ends_at=ends_at,
+            scope=scope or "",
+            resources=resources or "",
+        )
+
+    def at(self, now: datetime) -> "ClientWithConsent":
+        """The same at a moment: a consent whose end date has come is none, even before its row is swept."""
+        if lifecycle.has_ended(self.consent_ends_at, now=now):
+            return replace(self, consent_id=None, consent_ends_at=None, scope="", resources="")
+        return self
 
 
 class ConsentManager(PrimaryManager["Consent"]):
     """Reads and writes of consents."""
 
-    def standing(self, *, client_id: str, user_id: Any) -> ClientWithConsent | None:
+    def standing(self, *, client_id: str, user_id: Any, now: datetime) -> ClientWithConsent | None:
         """
         A client and what a user has allowed it, in one statement; None if there is no such client.
 
         Args:
             user_id: None for nobody.
         """
-        return _standing.one(client_id=client_id, user_id=user_id)
+        found = _standing.one(client_id=client_id, user_id=user_id)
+        return found.at(now) if found else None
+
+    def allowed_before(self, *, user_id: Any, client_pk: int, now: datetime) -> tuple[str, str]:
+        """The scope and the resources that a user has allowed a client; both "" for nothing."""
+        consents = self.filter(stands(now=now), user_id=user_id, client_id=client_pk)
+        return consents.values_list("scope", "resources").first() or ("", "")
 
     def give(
         self, *, user_id: Any, client_pk: int, scope: str, now: datetime, at: Mapping[str, str] | None = None
@@ -55,8 +89,9 @@ class ConsentManager(PrimaryManager["Consent"]):
         """
         Remember that a user allowed a client a scope, on top of what they allowed before.
 
-        Two tabs that are answered at once add up to one consent. Within a transaction of the caller's, which begins anew if
-        that fails: see database.run_transaction().
+        Two tabs that are answered at once add up to one consent. What was allowed before its end date came is not added to: the
+        new consent is another row, and nothing that hung on the one before is revived. Within a transaction of the caller's,
+        which begins anew if that fails: see database.run_transaction().
 
         Args:
             scope: what was shown of a request without resources; "" if it had any.
@@ -65,7 +100,9 @@ class ConsentManager(PrimaryManager["Consent"]):
         for _attempt in range(2):
             with transaction.atomic(using=self.db):
                 consent = self.select_for_update().filter(user_id=user_id, client_id=client_pk).first()
-                if consent:
+                if consent and lifecycle.has_ended(consent.ends_at, now=now):
+                    self._end_by_date(consent.pk, now=now)
+                elif consent:
                     consent.scope = scopes.union(consent.scope, scope)
                     consent.given_at = now
                     if at:
@@ -100,6 +137,37 @@ class ConsentManager(PrimaryManager["Consent"]):
 
         database.run_transaction(delete)
 
+    def set_end(self, consent_id: uuid.UUID, ends_at: datetime | None, *, now: datetime) -> bool:
+        """
+        Let a consent end at a moment, or no more; False if it has ended, which stays so.
+
+        Every path that uses a code or a token reads the moment with it, so it holds for what is in flight, too.
+        """
+        return self.filter(stands(now=now), pk=consent_id).update(ends_at=ends_at) == 1
+
+    def sweep_ended(self, *, now: datetime, batch: int) -> int:
+        """Delete up to a batch of consents whose end date has come, and what hangs on them; each is told of."""
+        due = self.filter(ends_at__lte=now).order_by("ends_at").values_list("pk", flat=True)[:batch]
+        with signals.within(signals.RequestContext(by="end date")):
+            return sum(self._end_by_date(pk, now=now) for pk in list(due))
+
+    def _end_by_date(self, consent_id: uuid.UUID, *, now: datetime) -> bool:
+        """Delete one of them, in a transaction of its own if there is none; False if somebody else has, or given it more time."""
+
+        def end() -> bool:
+            ended = self.filter(pk=consent_id, ends_at__lte=now)
+            about = ended.values("user_id", "client__client_id").first()
+            if about is None or not ended._raw_delete(self.db):
+                return False
+            consent = self.model(pk=consent_id)
+            consent.authorizationcodes.db_manager(self.db).all()._raw_delete(self.db)
+            consent.grants.db_manager(self.db).all()._raw_delete(self.db)
+            facts = {"user_id": about["user_id"], "client_id": about["client__client_id"], "reason": REASON_OF_END}
+            signals.announce(signals.app_deauthorised, **facts)
+            return True
+
+        return database.run_transaction(end)
+
     def withdraw_all(self, user_id: Any) -> list[str]:
         """
         Cut every client off from a user, in one transaction.
@@ -117,13 +185,14 @@ class ConsentManager(PrimaryManager["Consent"]):
         return database.run_transaction(delete)
 
     def of_user(self, user_id: Any, *, now: datetime) -> "models.QuerySet[Consent]":
-        """A user's connected apps, each with `connection_count` and `last_used_at` of its live grants."""
+        """A user's connected apps that have not ended, each with what its live grants tell of it."""
         live = models.Q(grants__expires_at__gt=now)
         counted: dict[str, Any] = {
             "connection_count": models.Count("grants", filter=live),
+            "connected_at": models.Max("grants__created_at", filter=live),
             "last_used_at": models.Max("grants__refreshed_at", filter=live),
         }
-        mine = self.filter(user_id=user_id).select_related("client").annotate(**counted)
+        mine = self.filter(stands(now=now), user_id=user_id).select_related("client__registration").annotate(**counted)
         return mine.order_by("client__name", "pk")
 
 
@@ -134,13 +203,18 @@ class Consent(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="oauth_consents", verbose_name=_("user")
     )
-    client = models.ForeignKey(Client, models.CASCADE, related_name="consents", verbose_name=_("client"))
+    client = models.ForeignKey(
+        Client, models.CASCADE, db_index=False, related_name="consents", verbose_name=_("client")
+    )  # the index below begins with it
     scope = models.TextField(_("scope"))  # of all that the client could ask for over the years
     # What was allowed for tokens of an API, a line each: its identifier, then the scope (RFC 8707).
     resources = models.TextField(_("resources"), blank=True, default="", db_default="")
     given_at = models.DateTimeField(_("given"))
+    # When it ends by itself, as its user or staff have chosen; None for never. It is as good as withdrawn then.
+    ends_at = models.DateTimeField(_("ends"), null=True, blank=True)
 
-    connection_count: int  # of_user() fills these two in
+    connection_count: int  # of_user() fills these in
+    connected_at: datetime | None
     last_used_at: datetime | None
 
     objects = ConsentManager()
@@ -150,6 +224,14 @@ class Consent(models.Model):
         verbose_name = _("consent")
         verbose_name_plural = _("consents")
         constraints = [models.UniqueConstraint(fields=["user", "client"], name="oauth_service_one_consent")]
+        indexes = [
+            models.Index(
+                fields=["ends_at"], name="oauth_service_consent_ends", condition=models.Q(ends_at__isnull=False)
+            ),
+            # The lists of the admin begin with the latest, of all or of one client.
+            models.Index(fields=["given_at"], name="oauth_service_consent_given"),
+            models.Index(fields=["client", "given_at"], name="oauth_service_consent_client"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.client} · {self.user}"
@@ -182,7 +264,7 @@ def _client_with_consent() -> "models.QuerySet[Any, Any]":
     user_id = Placeholder("user_id", get_user_model()._meta.pk)
     of_user = models.FilteredRelation("consents", condition=models.Q(consents__user=user_id))
     clients = Client.objects.annotate(of_user=of_user).filter(client_id=Placeholder("client_id", models.CharField()))
-    return clients.values_list(*COLUMNS, "of_user__pk", "of_user__scope", "of_user__resources")
+    return clients.values_list(*COLUMNS, "of_user__pk", "of_user__ends_at", "of_user__scope", "of_user__resources")
 
 
 _standing = Select(lambda: Client, _client_with_consent, ClientWithConsent.of)

@@ -48,6 +48,7 @@ class DeviceCodeRow:
     openid: str
     sign_in_id: UUID | None
     sign_in_ended_at: datetime | None
+    consent_ends_at: datetime | None
     resources: str
     client: ClientRow
     user_is_active: bool
@@ -98,6 +99,7 @@ class DeviceCodeRow:
             openid=self.openid,
             sign_in_id=self.sign_in_id,
             sign_in_ended_at=self.sign_in_ended_at,
+            consent_ends_at=self.consent_ends_at,
             client=self.client,
             user_is_active=self.user_is_active,
         )
@@ -288,6 +290,7 @@ OWN = (
     "openid",
     "sign_in_id",
     "sign_in__ended_at",
+    "consent__ends_at",
     "resources",
 )
 

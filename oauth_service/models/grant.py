@@ -1,6 +1,7 @@
 """Grant: one live authorisation of one user, one client, one device. Every token hangs on one."""
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,10 +14,12 @@ from django.utils.translation import gettext_lazy as _
 from .. import conf
 from ..compiled.statement import Placeholder, ReplaceRow, Select, Write, delete, given, insert, update
 from ..database import PrimaryManager
+from ..protocol import lifecycle
 from . import user as users
 from .authorisation import OF_CLIENT, Authorisation, AuthorisationRow, new_secret, purge_time, select_row
 from .authorization_code import AuthorizationCode
 from .client import COLUMNS, ClientRow
+from .consent import stands
 from .revoked_token import RevokedToken
 
 if TYPE_CHECKING:
@@ -47,6 +50,19 @@ def columns_of_new(authorisation: AuthorisationRow, *, now: datetime, expires_at
 class GrantManager(PrimaryManager["Grant"]):
     """Reads and writes of grants."""
 
+    def live(self, *, now: datetime) -> "models.QuerySet[Grant]":
+        """Those that have not ended, joined with consent, user and client; a sign-out may still have ended one."""
+        return self.with_owner().filter(stands("consent__", now=now), expires_at__gt=now)
+
+    def of_consents(self, consent_ids: Iterable[UUID], *, now: datetime, most: int) -> "dict[UUID, list[Grant]]":
+        """The live grants of some consents, the last used first, and so many of all together; without consents no statement."""
+        found: dict[UUID, list[Grant]] = {}
+        if ids := list(consent_ids):
+            grants = self.filter(consent_id__in=ids, expires_at__gt=now).defer("secret").order_by("-refreshed_at", "pk")
+            for grant in grants[:most]:
+                found.setdefault(grant.consent_id, []).append(grant)
+        return found
+
     def with_owner(self) -> "models.QuerySet[Grant]":
         """Joined with consent, user and client: a grant whose consent was withdrawn is not found."""
         return self.select_related("consent__user", "consent__client")
@@ -64,6 +80,7 @@ class GrantManager(PrimaryManager["Grant"]):
         self,
         *,
         consent_id: UUID,
+        consent_ends_at: datetime | None,
         user_id: Any,
         client: ClientRow,
         scope: str,
@@ -89,6 +106,7 @@ class GrantManager(PrimaryManager["Grant"]):
             resources=resources,
             sign_in_id=None,
             sign_in_ended_at=None,
+            consent_ends_at=consent_ends_at,
             client=client,
             user_is_active=True,
         )
@@ -105,7 +123,9 @@ class GrantManager(PrimaryManager["Grant"]):
     def latest_of_user(self, user_id: Any, *, client_pk: int, now: datetime) -> "GrantWithResources | None":
         """The newest grant of a user for a client that has not ended, not even by a sign-out; two statements."""
         found = self.filter(consent__user_id=user_id, consent__client_id=client_pk, expires_at__gt=now)
-        found = found.filter(sign_in__ended_at__isnull=True).order_by("-created_at", "-pk")
+        found = found.filter(stands("consent__", now=now), sign_in__ended_at__isnull=True).order_by(
+            "-created_at", "-pk"
+        )
         return self._with_resources(found)
 
     def _with_resources(self, found: "models.QuerySet[Grant]") -> "GrantWithResources | None":
@@ -184,22 +204,28 @@ class TokenGrant:
     token_is_revoked: bool
     openid: str
     sign_in_ended_at: datetime | None
+    consent_ends_at: datetime | None
     client: ClientRow
     user: AbstractBaseUser
     user_is_active: bool
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> "TokenGrant":
-        """The row of these columns: seven of its own, the client's, the user's."""
-        pk, secret, scope, expires_at, is_revoked, openid, ended_at = columns[:7]
-        client, user = columns[7 : 7 + len(COLUMNS)], columns[7 + len(COLUMNS) :]
+        """The row of these columns: eight of its own, the client's, the user's."""
+        pk, secret, scope, expires_at, is_revoked, openid, ended_at, ends_at = columns[:8]
+        client, user = columns[8 : 8 + len(COLUMNS)], columns[8 + len(COLUMNS) :]
         owner = users.made_of(user)
         is_active = bool(owner.is_active)
         if is_active and not users.are_plain():
             is_active = (found := users.admitted(owner.pk)) is not None
             owner = found or owner
-        own = (pk, bytes(secret), scope, expires_at, is_revoked, openid, ended_at)
+        own = (pk, bytes(secret), scope, expires_at, is_revoked, openid, ended_at, ends_at)
         return cls(*own, ClientRow.of(client), owner, is_active)
+
+    @property
+    def ends_at(self) -> datetime:
+        """When nothing of it is good any more, unless it is refreshed."""
+        return lifecycle.no_later(self.expires_at, self.consent_ends_at)
 
     @property
     def client_is_active(self) -> bool:
@@ -231,7 +257,7 @@ def _rows_in_use(of_issuer: models.Q) -> "models.QuerySet[Any, Any]":
         Grant.objects.filter(pk=Placeholder("pk", models.UUIDField())).filter(of_issuer).annotate(is_revoked=revoked)
     )
     of_user = [f"consent__user__{name}" for name in users.columns()]
-    own = ("pk", "secret", "scope", "expires_at", "is_revoked", "openid", "sign_in__ended_at")
+    own = ("pk", "secret", "scope", "expires_at", "is_revoked", "openid", "sign_in__ended_at", "consent__ends_at")
     return grants.values_list(*own, *OF_CLIENT, *of_user)
 
 

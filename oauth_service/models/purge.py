@@ -27,6 +27,7 @@ from .signing_key import SigningKey
 logger = logging.getLogger("oauth_service.purge")
 
 BATCH = 500
+CONSENTS = 50  # of a batch: each goes in a transaction of its own
 REGISTRATIONS = 50  # of a batch: what hangs on each client is looked for, and goes with it
 PAUSE_SECONDS = 60.0
 SWEPT: tuple[type[models.Model], ...] = (
@@ -55,7 +56,7 @@ def swept() -> tuple[type[models.Model], ...]:
 
 def sweep(*, now: datetime, batch: int = BATCH, everywhere: bool = False) -> int:
     """
-    Delete up to a batch of dead rows from each table.
+    Delete up to a batch of dead rows from each table, and end connections whose end date has come.
 
     Args:
         everywhere: from those of features, too, that have been switched off.
@@ -64,7 +65,8 @@ def sweep(*, now: datetime, batch: int = BATCH, everywhere: bool = False) -> int
         how many rows went.
     """
     tables = SWEPT + SWEPT_OF_OPENID + SWEPT_OF_DEVICES + SWEPT_OF_REGISTRATION if everywhere else swept()
-    return sum(_sweep_table(model, now=now, batch=batch) for model in tables)
+    ended = Consent.objects.sweep_ended(now=now, batch=min(batch, CONSENTS))
+    return ended + sum(_sweep_table(model, now=now, batch=batch) for model in tables)
 
 
 def sweep_void(*, batch: int = BATCH) -> int:

@@ -296,7 +296,18 @@ def manage_apps(_: Server) -> PathItem:
                 **answers.UNREADABLE,
             },
             security=({"session": []},),
-        )
+        ),
+        post=Operation(
+            id="change_connection",
+            summary="Say when an app is to be disconnected, or end one of its connections.",
+            body=body("ConnectionChange"),
+            responses={
+                "302": answers.redirect("To the connected apps, or to the login page first."),
+                **answers.UNREADABLE_BODY,
+                **answers.NOT_OUR_FORM,
+            },
+            security=({"session": [], "csrf": []},),
+        ),
     )
 
 

@@ -288,6 +288,16 @@ def _requests(server: Server) -> JsonObject:
         "Deauthorisation": _object(
             "The app to cut off.", {"client_id": STRING, **token}, required=("client_id",), values=STRING
         ),
+        "ConnectionChange": _object(
+            "An app and after how many days it is disconnected, or never; or one connection, to end it.",
+            {
+                "client_id": STRING,
+                "ends_in": {"type": "string", "enum": ["1", "7", "30", "never", "keep"]},
+                "connection": {"type": "string", "format": "uuid"},
+                **token,
+            },
+            values=STRING,
+        ),
         "SignIn": _object(
             "Who signs in, and where the browser goes then.",
             {"username": STRING, "password": STRING, "next": STRING, **token},

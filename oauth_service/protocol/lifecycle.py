@@ -16,6 +16,8 @@ class Authorisation(Protocol):
     @property
     def sign_in_ended_at(self) -> datetime | None: ...
     @property
+    def consent_ends_at(self) -> datetime | None: ...
+    @property
     def user_is_active(self) -> bool: ...
     @property
     def client_is_active(self) -> bool: ...
@@ -31,6 +33,18 @@ def fault_of(authorisation: Authorisation, *, now: datetime) -> str:
         # "the OP [...] SHOULD revoke refresh tokens issued without the offline_access property" (OpenID Connect Back-Channel
         # Logout section 2.7). A plain OAuth authorisation has no sign-in.
         return f"the user signed out at {authorisation.sign_in_ended_at:%Y-%m-%dT%H:%M:%S%z}"
+    if has_ended(authorisation.consent_ends_at, now=now):
+        return f"the connection was to end at {authorisation.consent_ends_at:%Y-%m-%dT%H:%M:%S%z}"
     if authorisation.expires_at <= now:
         return f"expired at {authorisation.expires_at:%Y-%m-%dT%H:%M:%S%z}"
     return ""
+
+
+def has_ended(consent_ends_at: datetime | None, *, now: datetime) -> bool:
+    """Tell whether the end date of a consent has come: it is as good as withdrawn. None for a consent without one."""
+    return consent_ends_at is not None and consent_ends_at <= now
+
+
+def no_later(moment: datetime, consent_ends_at: datetime | None) -> datetime:
+    """A moment, or the end date of the consent if that is before."""
+    return moment if consent_ends_at is None else min(moment, consent_ends_at)

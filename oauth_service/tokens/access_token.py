@@ -160,7 +160,8 @@ def _verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Be
         scope=frozenset(scopes.expanded(found.scope, conf.implied_scopes()).split()),
         grant_id=grant.pk,
         token_id=token.token_id,
-        expires_at=datetime.fromtimestamp(token.expires_at, UTC),
+        # It may have been issued before the person chose an end date.
+        expires_at=lifecycle.no_later(datetime.fromtimestamp(token.expires_at, UTC), grant.consent_ends_at),
         audience=frozenset(token.audience),
         # What was asked for at the sign-in was asked for by the app, and not by who acts through it.
         openid=None if token.client_id else Context.load(grant.openid),

@@ -79,8 +79,9 @@ def _refresh_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime
     # One that was rotated is over, and to ask about it is no use of it.
     if token.generation != grant.generation or not client.may_use("refresh_token"):
         return INACTIVE
-    whole = issue.connection_lifetime(client)
-    ends_at = min(grant.expires_at, grant.created_at + whole) if whole else grant.expires_at
+    ends_at = lifecycle.no_later(grant.expires_at, grant.consent_ends_at)
+    if whole := issue.connection_lifetime(client):
+        ends_at = min(ends_at, grant.created_at + whole)
     scope = issue.current_scope(grant.scope, client, by=REFRESH_TOKEN)
     if lifecycle.fault_of(grant, now=now) or ends_at <= now or not scope:
         return INACTIVE

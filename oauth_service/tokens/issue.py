@@ -5,8 +5,8 @@ from uuid import UUID
 
 from .. import conf
 from ..models import AuthorisationRow, AuthorizationCode, Client, ClientRow, ResourceRow
+from ..protocol import lifecycle, sealed, subject, token_id
 from ..protocol import scope as scopes
-from ..protocol import sealed, subject, token_id
 from ..protocol.authorization_request import AuthorizationRequest
 from ..protocol.openid import Context
 from ..protocol.reply_to import ReplyTo
@@ -57,12 +57,13 @@ def tokens(
     Args:
         row: the grant, or the code that it takes the place of: they have the same id, secret and scope.
         generation: of the refresh token; 0 for the first.
-        ends_at: when the grant ends unless it is refreshed; its access token ends no later.
+        ends_at: when the grant ends unless it is refreshed; its access token ends no later, nor later than its consent.
         scope: of the access token; the refresh token always has the whole of the grant's (RFC 6749 section 6).
         issuer: of an ID token, or of an access token that is a JWT; "" without OpenID Connect.
         resources: that the access token is for.
     """
-    lifetime = min(resources.lifetime(client) or conf.ACCESS_TOKEN_LIFETIME(), ends_at - now)
+    longest = lifecycle.no_later(ends_at, row.consent_ends_at) - now
+    lifetime = min(resources.lifetime(client) or conf.ACCESS_TOKEN_LIFETIME(), longest)
     payload = sealed.AccessToken(
         row_id=row.pk,
         token_id=token_id.new(now=now),

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.utils import timezone
 
-from oauth_service.admin.audit_trail import MOST_FOUND
+from oauth_service.admin.called import MOST_FOUND
 from oauth_service.models import AuditEvent, Client
 from oauth_service.models.audit_event import Entry
 from tests.database import ALIAS

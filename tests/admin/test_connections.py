@@ -1,17 +1,25 @@
 """Seeing and ending connections in the admin."""
 
+import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.contrib.auth.models import User
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from oauth_service import signals
-from oauth_service.models import Consent, Grant
+from oauth_service.models import AuditEvent, Client, Consent, Grant, Registration, Resource
+from oauth_service.watch import audit
+from tests.database import connection
 from tests.guide import Guide
 
 CONSENTS = "/admin/oauth_service/consent/"
 GRANTS = "/admin/oauth_service/grant/"
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 Events = list[dict[str, object]]
 
 
@@ -42,11 +50,14 @@ def test_the_list_says_who_connected_what_and_how_often(staff: Browser, consent:
 def test_a_list_costs_the_same_however_many_consents_it_shows(
     staff: Browser, consent: Consent, django_assert_max_num_queries: Callable[..., object]
 ) -> None:
-    """Session, user, two counts and the rows with all they show; dates of the hierarchy: no statement for each row."""
+    """
+    Session, user, which kinds and APIs there are, which consents are the latest, how many, the rows with all they show; dates of
+    the hierarchy: no statement for each row.
+    """
     for number in range(5):
         user = User.objects.create(username=f"user{number}")
         Consent.objects.create(user=user, client=consent.client, scope="user", given_at=consent.given_at)
-    with django_assert_max_num_queries(8):  # type: ignore[attr-defined]
+    with django_assert_max_num_queries(10):  # type: ignore[attr-defined]
         staff.get(CONSENTS)
 
 
@@ -68,7 +79,7 @@ def test_connections_of_nobody_are_not_counted(staff: Browser, consent: Consent,
     """Rows that a deletion left behind are void, and wait for the sweep; they are nobody's to see."""
     getattr(consent, owner).delete()
     found = staff.get(GRANTS).context["cl"]
-    assert (len(found.result_list), found.result_count, found.full_result_count) == (0, 0, 0)
+    assert (len(found.result_list), found.result_count, found.full_result_count) == (0, 0, None)
 
 
 def test_a_client_leads_to_who_has_connected_it(staff: Browser, consent: Consent, public_app: object) -> None:
@@ -153,3 +164,165 @@ def test_who_may_only_look_cannot_end_a_connection(onlooker: Browser, consent: C
     seen = onlooker.get(f"{url}{row}/change/").status_code
     refused = onlooker.post(f"{url}{row}/delete/", {"post": "yes"}).status_code
     assert (seen, refused, Consent.objects.count(), Grant.objects.count()) == (200, 403, 1, 3)
+
+
+# -- the inventory -----------------------------------------------------------------------------------------------------
+
+
+def listed(staff: Browser, **query: str) -> list[str]:
+    """The client IDs of the list, in its order."""
+    page = staff.get(CONSENTS, query)
+    assert page.status_code == 200
+    return [consent.client.client_id for consent in page.context["cl"].result_list]
+
+
+@pytest.fixture
+def inventory(consent: Consent) -> Consent:
+    """Besides the guide's app one that registered itself and one of a document; both have an API."""
+    Resource.objects.create(identifier="https://api.example/pills", name="Pills")
+    for kind in Registration.Kind:
+        app = Client.objects.create(client_id=kind.value, name=kind.value, redirect_uris="https://x.example/cb")
+        Registration.objects.create(client=app, kind=kind, token_digest=kind.value, registered_at=consent.given_at)
+        resources = f"https://api.example/{'pills' if kind == Registration.Kind.REGISTERED else 'pills2'} notes:read"
+        given_at = consent.given_at - timedelta(days=len(kind.value))
+        Consent.objects.create(user=consent.user, client=app, scope="", resources=resources, given_at=given_at)
+    return consent
+
+
+def test_staff_see_which_apps_act_for_whom_and_filter_them(staff: Browser, inventory: Consent) -> None:
+    """By how they came to be known, by client, by user and by API."""
+    assert listed(staff) == ["presc_man_123", "document", "registered"]
+    assert listed(staff, kind="operator") == ["presc_man_123"]
+    assert listed(staff, kind="registered") == ["registered"]
+    assert listed(staff, kind="document") == ["document"]
+    assert listed(staff, api="https://api.example/pills") == ["registered"]
+    assert listed(staff, api="https://api.example/pills", kind="document") == []
+    assert listed(staff, client__id__exact=str(inventory.client_id)) == ["presc_man_123"]
+    assert listed(staff, q="alice document") == ["document"]
+    assert listed(staff, q="alice nobody") == []
+    page = staff.get(CONSENTS).content.decode()
+    assert "It has registered itself" in page
+    assert "https://api.example/pills (notes:read)" in page
+
+
+def test_filters_that_have_nothing_to_choose_from_are_absent(staff: Browser, consent: Consent) -> None:
+    """Who has neither APIs nor clients that introduce themselves sees nothing of them."""
+    specs = [type(each).__name__ for each in staff.get(CONSENTS).context["cl"].filter_specs]
+    assert specs == ["UntilFilter"]
+
+
+def test_the_list_looks_at_the_latest_and_leads_to_those_before(
+    staff: Browser, inventory: Consent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many people have connected something, also where a filter leaves nothing of the latest."""
+    monkeypatch.setattr("oauth_service.admin.connections.MOST_LOOKED_AT", 2)
+    assert listed(staff, kind="registered") == []
+    url = f"{CONSENTS}?kind=registered"
+    changelist = staff.get(url).context["cl"]
+    [choice] = changelist.filter_specs[0].choices(changelist)
+    changelist = staff.get(CONSENTS + choice["earlier"]).context["cl"]
+    assert [consent.client.client_id for consent in changelist.result_list] == ["registered"]
+    assert len(staff.get(GRANTS).context["cl"].result_list) == 2
+
+
+@pytest.mark.parametrize("order", ["", "1", "-6", "8"])
+def test_no_order_makes_the_list_look_at_others(
+    staff: Browser, inventory: Consent, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    """Those that are shown are sorted, and not all there are."""
+    monkeypatch.setattr("oauth_service.admin.connections.MOST_LOOKED_AT", 2)
+    assert sorted(listed(staff, o=order)) == ["document", "presc_man_123"]
+
+
+def test_staff_let_connections_end_and_go_on(
+    staff: Browser, inventory: Consent, committed: Callable[..., object]
+) -> None:
+    """Each change is an event, before and after; one that ends before anyway is left alone."""
+    Client.objects.filter(client_id="registered").update(connection_lifetime=timedelta(days=7))
+    everything = [str(pk) for pk in Consent.objects.values_list("pk", flat=True)]
+    with committed(), time_machine.travel(NOON, tick=False):  # type: ignore[attr-defined]
+        page = staff.post(
+            CONSENTS, {"action": "end_in_7", "_selected_action": everything}, follow=True
+        ).content.decode()
+        assert ("The end of 2 apps was changed." in page, "1 app stays as it is" in page) == (True, True)
+        ends = Consent.objects.values_list("client__client_id", "ends_at")
+        assert dict(ends) == {
+            "presc_man_123": NOON + timedelta(days=7),
+            "document": NOON + timedelta(days=7),
+            "registered": None,
+        }
+        staff.post(CONSENTS, {"action": "end_never", "_selected_action": everything})
+        assert set(Consent.objects.values_list("ends_at", flat=True)) == {None}
+    audit.flush()
+    told = AuditEvent.objects.filter(event="administered", client_id="presc_man_123").order_by("pk")
+    assert list(told.values_list("changes", flat=True)) == [
+        "ends_at: never → 2026-03-08T12:00:00+00:00",
+        "ends_at: 2026-03-08T12:00:00+00:00 → never",
+    ]
+
+
+def test_who_may_only_look_sets_no_end(onlooker: Browser, consent: Consent) -> None:
+    """Whoever may stop a connection may let it end; nobody else."""
+    onlooker.post(CONSENTS, {"action": "end_in_1", "_selected_action": [str(consent.pk)]})
+    assert Consent.objects.get().ends_at is None
+
+
+def test_what_has_ended_by_date_is_on_no_list(staff: Browser, consent: Consent) -> None:
+    """It waits for the sweep, and is as good as withdrawn."""
+    Consent.objects.update(ends_at=timezone.now())
+    assert listed(staff) == []
+    assert len(staff.get(GRANTS).context["cl"].result_list) == 0
+
+
+MANY = 3_000
+
+
+def test_the_lists_read_no_more_than_they_look_at(
+    staff: Browser, inventory: Consent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every statement goes by an index, whatever is looked for."""
+    monkeypatch.setattr("oauth_service.admin.connections.MOST_LOOKED_AT", 20)
+    users = User.objects.bulk_create([User(username=f"user{number}") for number in range(MANY)])
+    Consent.objects.bulk_create(
+        Consent(user=user, client=inventory.client, scope="user", given_at=NOON + timedelta(seconds=number))
+        for number, user in enumerate(users)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    client = f"client__id__exact={inventory.client_id}"
+    queries = (
+        "",
+        client,
+        "q=presc_man_123",
+        "q=alice",
+        "kind=registered",
+        "api=https://api.example/pills",
+        "o=8",
+        "p=1",
+    )
+    for url in [f"{CONSENTS}?{query}" for query in queries] + [GRANTS, f"{GRANTS}?q=presc_man_123"]:
+        with CaptureQueriesContext(connection) as statements:
+            assert staff.get(url).status_code == 200
+        asked = [each["sql"] for each in statements if f'FROM "{Consent._meta.db_table}"' in each["sql"]]
+        assert asked
+        assert [sql for sql in asked if reads_whole(sql)] == []
+
+
+def test_a_statement_that_reads_every_consent_is_found(db: None) -> None:
+    """The test above could not fail otherwise."""
+    assert reads_whole(f'SELECT * FROM "{Consent._meta.db_table}" WHERE "scope" = \'x\'')  # noqa: S608
+
+
+def reads_whole(sql: str) -> bool:
+    """Whether a plan goes through the whole table of consents, and not through an index that it may leave early."""
+    table = Consent._meta.db_table
+    with connection.cursor() as cursor:
+        explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
+        cursor.execute(explain + sql)
+        plan = [str(row[-1]) for row in cursor.fetchall()]
+    if connection.vendor == "sqlite":
+        scans = [each for each in plan if re.match(rf"SCAN {table}\b", each) and "USING" not in each]
+        # What one person has connected is few, and may be sorted.
+        is_sorted = any("USE TEMP B-TREE FOR ORDER BY" in each for each in plan) and "LIMIT" in sql[-20:]
+        return bool(scans) or (is_sorted and '"user_id" =' not in sql)
+    return any(f"Seq Scan on {table}" in each for each in plan)

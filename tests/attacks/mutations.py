@@ -58,6 +58,7 @@ _CHOICE = "endpoints/test_consent_choice.py::"
 _DOCUMENT = "specs/test_client_id_metadata_document.py::"
 _DOCUMENTS = "client_documents/test_attacks.py::"
 _JWT_TOKENS = "openid/test_jwt_access_tokens.py::"
+_END = "grant_types/test_connection_end.py::"
 
 MUTATIONS: tuple[Mutation, ...] = (
     # -- redirects that lead to no app ---------------------------------------------------------------------------------
@@ -1421,5 +1422,83 @@ MUTATIONS: tuple[Mutation, ...] = (
         "if found and not found.is_document:",
         "if False:",
         "client_documents/test_connecting.py::test_a_client_of_the_operators_may_have_a_url",
+    ),
+    # -- connections that end by date ----------------------------------------------------------------------------------
+    Mutation(
+        "tokens and codes are good after the date on which their connection was to end",
+        "protocol/lifecycle.py",
+        "if has_ended(authorisation.consent_ends_at, now=now):",
+        "if False:",
+        _END + "test_what_was_issued_before_ends_with_it",
+    ),
+    Mutation(
+        "an access token is issued that outlives the end date of its connection",
+        "tokens/issue.py",
+        "longest = lifecycle.no_later(ends_at, row.consent_ends_at) - now",
+        "longest = ends_at - now",
+        _END + "test_no_access_token_is_issued_that_outlives_it",
+    ),
+    Mutation(
+        "an app that was to be disconnected is answered without a question after the date",
+        "models/consent.py",
+        "if lifecycle.has_ended(self.consent_ends_at, now=now):",
+        "if False:",
+        _END + "test_the_person_is_asked_again_after_it",
+    ),
+    Mutation(
+        "a new consent revives what hung on one that had ended by date",
+        "models/consent.py",
+        "if consent and lifecycle.has_ended(consent.ends_at, now=now):",
+        "if False:",
+        _END + "test_what_is_allowed_after_it_is_a_connection_of_its_own",
+    ),
+    Mutation(
+        "an end date that has come is cleared again, and all tokens live on",
+        "models/consent.py",
+        "return self.filter(stands(now=now), pk=consent_id).update(ends_at=ends_at) == 1",
+        "return self.filter(pk=consent_id).update(ends_at=ends_at) == 1",
+        _END + "test_an_end_that_has_come_is_final",
+    ),
+    Mutation(
+        "an introspecting API keeps a token for longer than its connection lasts",
+        "tokens/access_token.py",
+        "lifecycle.no_later(datetime.fromtimestamp(token.expires_at, UTC), grant.consent_ends_at)",
+        "datetime.fromtimestamp(token.expires_at, UTC)",
+        _END + "test_what_was_issued_before_ends_with_it",
+    ),
+    Mutation(
+        "anybody who is signed in ends the connections of others",
+        "people/connections.py",
+        ".filter(consent__user_id=user_id, pk=UUID(grant_id))",
+        ".filter(pk=UUID(grant_id))",
+        "endpoints/test_manage_apps.py::test_nobody_ends_what_is_another_persons",
+    ),
+    Mutation(
+        "anybody who is signed in limits the connections of others",
+        "people/connections.py",
+        "Consent.objects.filter(user_id=user_id, client__client_id=client_id)",
+        "Consent.objects.filter(client__client_id=client_id)",
+        "endpoints/test_manage_apps.py::test_nobody_ends_what_is_another_persons",
+    ),
+    Mutation(
+        "whoever may only look at connections lets them end",
+        "admin/connections.py",
+        'permissions=["delete"])(action)',
+        'permissions=["view"])(action)',
+        "admin/test_connections.py::test_who_may_only_look_sets_no_end",
+    ),
+    Mutation(
+        "a thief passes for a careless client: their address counts as known",
+        "watch/holders.py",
+        "return address in seen if address and seen else None",
+        "return bool(seen) if address and seen else None",
+        "grant_types/test_refresh_storms.py::test_a_replay_says_how_old_from_where_and_what_was_proven",
+    ),
+    Mutation(
+        "a client that loses an answer is logged out",
+        "protocol/refresh_token.py",
+        "return Verdict.RETRY if clock.span(grant.refreshed_at, now) <= retry_window else Verdict.REPLAY",
+        "return Verdict.REPLAY",
+        "grant_types/test_refresh_storms.py::test_answers_that_are_lost_on_the_way",
     ),
 )

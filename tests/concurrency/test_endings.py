@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from oauth_service.models import Client, Consent, Grant, RevokedToken
+from oauth_service.models.purge import sweep
 from tests.clauses import clause
 from tests.concurrency.conftest import RowCounts, Tabs, is_dead, row_counts, won
 from tests.concurrency.threads import PATIENCE_SECONDS, started, stopped, together
@@ -319,3 +321,56 @@ def test_what_meets_a_deactivation_sleeps_until_it_is_taken_back(guide: Guide, e
     Client.objects.update(is_active=True)
     assert {guide.is_alive(tokens["access_token"]) for tokens in handed_out} == {True}
     assert Grant.objects.count() == 1
+
+
+# -- refresh, code and consent against an end date ---------------------------------------------------------------------
+
+
+def end_now() -> None:
+    """The person has chosen a moment, and it has come."""
+    Consent.objects.update(ends_at=timezone.now())
+
+
+def test_a_refresh_in_flight_gets_nothing_that_outlives_an_end_date_that_is_set_meanwhile(guide: Guide) -> None:
+    """It had read the consent without one: what it hands out is held against the date at its use."""
+    tokens = guide.tokens()
+    with stopped(partial(guide.refresh, tokens["refresh_token"])) as refresh:
+        end_now()
+    assert is_dead(guide, tokens, *won(refresh.result()))
+
+
+def test_a_code_in_flight_gets_nothing_that_outlives_an_end_date_that_is_set_meanwhile(guide: Guide) -> None:
+    """Nor does its grant: no sweep has to find it first."""
+    code = guide.code()
+    with stopped(partial(guide.exchange, code)) as exchange:
+        end_now()
+        sweep(now=timezone.now())
+    assert is_dead(guide, *won(exchange.result()))
+
+
+def test_an_end_date_that_is_set_while_many_refresh_ends_them_all(guide: Guide) -> None:
+    """Whichever was first."""
+    for _ in ROUNDS:
+        tokens = guide.tokens()
+        _, *answers = together(end_now, *[partial(guide.refresh, tokens["refresh_token"])] * 7)
+        assert is_dead(guide, tokens, *won(*answers))
+
+
+def test_a_consent_that_meets_the_sweep_of_the_one_before_stands(guide: Guide, tabs: Tabs) -> None:
+    """Allowed again at the moment that the ended one is swept: one new consent, and its code is good."""
+    for _ in ROUNDS:
+        guide.tokens()
+        end_now()
+        now = timezone.now()
+        allowed, *_ = together(tabs.allow, *[partial(sweep, now=now)] * 3)
+        assert row_counts() == RowCounts(consents=1, codes=1, grants=0)
+        assert guide.exchange(query_of(allowed["Location"])["code"]).status_code == 200
+
+
+def test_of_sweeps_that_meet_one_tells_of_the_end(guide: Guide) -> None:
+    """The row count of the DELETE decides."""
+    guide.tokens()
+    end_now()
+    now = timezone.now()
+    assert sorted(together(*[partial(Consent.objects.sweep_ended, now=now, batch=50)] * 6)) == [0] * 5 + [1]
+    assert row_counts() == NOTHING

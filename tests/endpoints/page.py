@@ -49,6 +49,7 @@ class Page(HTMLParser):
         self._buttons: list[Button] = []
         self._form: Form | None = None
         self._decision = Form("", "post")  # boxes stand before the form that they belong to
+        self._select = ""
         self._words: list[str] = []
         self._taking: list[list[str]] = []
         self.feed(response.content.decode())
@@ -65,6 +66,11 @@ class Page(HTMLParser):
                 self._decision.boxes[given["value"]] = "checked" in given
             case "input" if self._form:
                 self._form.fields[given["name"]] = given.get("value", "")
+            case "select" if self._form:
+                self._select = given["name"]
+            case "option" if self._form:
+                if self._select not in self._form.fields or "selected" in given:
+                    self._form.fields[self._select] = given["value"]
             case "button":
                 assert self._form, "a button outside of a form does nothing"
                 sent = {given["name"]: given["value"]} if "name" in given else {}

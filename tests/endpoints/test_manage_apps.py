@@ -4,16 +4,19 @@ import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.test import Client as Browser
+from django.utils import timezone
+from pytest_django import Settings
 
-from oauth_service.models import Client, Consent
+from oauth_service.models import AuditEvent, Client, Consent, Grant
 from oauth_service.watch import audit
 from tests.endpoints.page import Page
-from tests.guide import Guide
+from tests.guide import FORM, Guide
 
 Committed = Callable[[], AbstractContextManager[object]]
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -27,7 +30,7 @@ def page_of(guide: Guide) -> Page:
 
 def facts(page: Page) -> dict[str, str]:
     """What stands beside "Allowed on", "Last used" and "Active connections" of the only app."""
-    [found] = re.findall(r"Allowed on (.+) Last used (.+) Active connections (\d+) Revoke Access", page.text)
+    [found] = re.findall(r"Allowed on (.+) Last used (.+) Active connections (\d+) ", page.text)
     return dict(zip(("given", "used", "connections"), found, strict=True))
 
 
@@ -105,8 +108,136 @@ def test_several_apps_stand_in_the_order_of_their_names(guide: Guide) -> None:
         client = Client.objects.create(name=name, redirect_uris="https://rx.example/callback")
         Consent.objects.create(user=guide.alice, client=client, scope="user", given_at=NOON)
     guide.answer()
-    buttons = [words.removeprefix("Revoke Access for ") for words in page_of(guide).buttons[1:]]
-    assert buttons == ["Aardvark", "Prescription Manager", "Zebra"]
+    buttons = [words for words in page_of(guide).buttons if words.startswith("Revoke")]
+    assert [words.removeprefix("Revoke Access for ") for words in buttons] == [
+        "Aardvark",
+        "Prescription Manager",
+        "Zebra",
+    ]
+
+
+SAVE = "Save for Prescription Manager"
+
+
+def test_a_person_chooses_when_an_app_is_disconnected(alices: Browser, guide: Guide, committed: Committed) -> None:
+    """And changes their mind; each choice is an event, before and after."""
+    with time_machine.travel(NOON, tick=False), committed():
+        guide.tokens()
+        Page(alices.get("/manage-apps/")).press(alices, SAVE, ends_in="7")
+        page = Page(alices.get("/manage-apps/"))
+        assert "Prescription Manager will be disconnected on 8 Mar 2026, noon." in page.text
+        assert "Disconnects 8 Mar 2026 Active connections" in page.text
+        page.press(alices, SAVE)  # as it is
+        assert Consent.objects.get().ends_at == NOON + timedelta(days=7)
+        page.press(alices, SAVE, ends_in="never")
+        assert Consent.objects.get().ends_at is None
+        page = Page(alices.get("/manage-apps/"))
+        assert "stays connected until you revoke its access" in page.text
+        assert "Disconnects" not in page.text
+    audit.flush()
+    told = AuditEvent.objects.filter(event="connection_end_set").order_by("pk").values_list("changes", flat=True)
+    assert list(told) == [
+        "ends_at: never → 2026-03-08T12:00:00+00:00",
+        "ends_at: 2026-03-08T12:00:00+00:00 → never",
+    ]
+    assert [line for line in activity(page_of(guide)) if line.startswith("You chose when Prescription Manager is")]
+
+
+@pytest.mark.parametrize(
+    ("own", "server", "offered"),
+    [
+        (None, None, {"1", "7", "30"}),
+        (None, timedelta(days=7), {"1"}),
+        (timedelta(days=8), timedelta(days=1), {"1", "7"}),
+    ],
+)
+def test_nothing_is_offered_that_server_or_client_do_not_allow(
+    alices: Browser,
+    guide: Guide,
+    settings: Settings,
+    own: timedelta | None,
+    server: timedelta | None,
+    offered: set[str],
+) -> None:
+    """The connection would have ended before; nor does it count if it is sent."""
+    settings.OAUTH_SERVICE_CONNECTION_LIFETIME = server
+    Client.objects.update(connection_lifetime=own)
+    guide.tokens()
+    html = alices.get("/manage-apps/").content.decode()
+    assert {days for days in ("1", "7", "30") if f'<option value="{days}">' in html} == offered
+    page = Page(alices.get("/manage-apps/"))
+    for days in ("1", "7", "30", "-1", "365", "0", "x", ""):
+        Consent.objects.update(ends_at=None)
+        page.press(alices, SAVE, ends_in=days)
+        assert bool(Consent.objects.get().ends_at) == (days in offered)
+
+
+def test_where_the_server_ends_connections_the_page_says_when(
+    alices: Browser, guide: Guide, settings: Settings
+) -> None:
+    """The person has chosen nothing, and is asked again all the same."""
+    settings.OAUTH_SERVICE_CONNECTION_LIFETIME = timedelta(days=10)
+    with time_machine.travel(NOON, tick=False):
+        guide.tokens()
+        assert "Asks you again 11 Mar 2026" in Page(alices.get("/manage-apps/")).text
+
+
+def test_what_has_ended_is_not_shown(alices: Browser, guide: Guide) -> None:
+    """Even before its row is swept; nor is it given more time."""
+    guide.tokens()
+    page = Page(alices.get("/manage-apps/"))
+    Consent.objects.update(ends_at=timezone.now())
+    assert "No connected apps" in Page(alices.get("/manage-apps/")).text
+    page.press(alices, SAVE, ends_in="never")
+    assert "This app was not connected." in Page(alices.get("/manage-apps/")).text
+    assert Consent.objects.get().ends_at
+
+
+def test_nobody_ends_what_is_another_persons(alices: Browser, guide: Guide) -> None:
+    """By client_id, by the id of a connection, or by what is none."""
+    guide.tokens()
+    grant = Grant.objects.get()
+    dinah = Browser()
+    dinah.force_login(User.objects.create_user("dinah"))
+    for form in (
+        {"connection": str(grant.pk)},
+        {"connection": "x"},
+        {"client_id": guide.client.client_id, "ends_in": "1"},
+    ):
+        assert dinah.post("/manage-apps/", urlencode(form), content_type=FORM).status_code == 302
+    assert (Grant.objects.count(), Consent.objects.get().ends_at) == (1, None)
+
+
+def test_of_several_connections_one_can_be_ended(alices: Browser, guide: Guide, committed: Committed) -> None:
+    """A lost phone is no reason to disconnect the desk."""
+    with time_machine.travel(NOON, tick=False):
+        desk = guide.tokens()
+    with time_machine.travel(NOON + timedelta(days=1), tick=False), committed():
+        phone = guide.tokens()
+        page = Page(alices.get("/manage-apps/"))
+        lines = [item for item in page.items if item.startswith("Connected")]
+        assert [" ".join(line.split()[:4]) for line in lines] == ["Connected Today at noon", "Connected 1 Mar 2026"]
+        page.press(alices, "End the connection of Prescription Manager from 2 Mar 2026, noon")
+        after = Page(alices.get("/manage-apps/"))
+        assert "The connection was ended." in after.text
+        assert (guide.is_alive(phone["access_token"]), guide.refresh(desk["refresh_token"]).status_code) == (False, 200)
+        assert [words for words in after.buttons if words.startswith("End")] == []
+        page.press(alices, "End the connection of Prescription Manager from 2 Mar 2026, noon")
+        assert "This connection had ended before." in Page(alices.get("/manage-apps/")).text
+    audit.flush()
+    assert [line for line in activity(page_of(guide)) if line.startswith("One connection of Prescription Manager was")]
+
+
+def test_of_very_many_connections_the_latest_are_listed(
+    alices: Browser, guide: Guide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page has an end; one statement reads those that it shows."""
+    monkeypatch.setattr("oauth_service.endpoints.manage_apps.MOST_INSTALLS", 2)
+    for _ in range(4):
+        guide.tokens()
+    page = Page(alices.get("/manage-apps/"))
+    assert len([words for words in page.buttons if words.startswith("End")]) == 2
+    assert "2 more, which were used longer ago." in page.text
 
 
 def test_another_persons_apps_are_not_shown(guide: Guide) -> None:

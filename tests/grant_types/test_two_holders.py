@@ -94,9 +94,9 @@ def test_two_who_refresh_by_turns_are_told_of(guide: Guide, committed: Committed
     with committed():
         statuses = by_turns(guide, guide.tokens()["refresh_token"], 30, behind=timedelta(seconds=5))
     assert statuses == [200] * 30
-    reason = "its refresh tokens are used twice again and again"
+    reason = "its refresh tokens are used twice again and again: address unknown, client authenticated"
     who = {"user_id": guide.alice.pk, "client_id": "presc_man_123", "grant_id": Grant.objects.get().pk}
-    assert told == [who | {"reason": reason}]
+    assert told == [who | {"address_is_known": None, "reason": reason}]
     assert audit.flush()
     rows = AuditEvent.objects.filter(event="refresh_shared").values_list("user", "client_id", "grant_id", "reason")
     assert list(rows) == [(*who.values(), reason)]
@@ -113,7 +113,7 @@ def test_a_setting_ends_what_two_hold(
     assert statuses == [200] * (TOO_MANY_RETRIED - 1) + [400]
     assert Grant.objects.count() == 0
     assert [each["reason"] for each in told] == [
-        "its refresh tokens are used twice again and again, and its connection was ended"
+        "its refresh tokens are used twice again and again, and ended: address unknown, client authenticated"
     ]
 
 

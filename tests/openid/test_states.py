@@ -22,6 +22,7 @@ from pytest_django import Settings
 
 from oauth_service.grant_types import GRANT_TYPES
 from oauth_service.models import Client, Consent, Resource, SigningKey, TrustedIssuer
+from oauth_service.models.purge import sweep
 from oauth_service.models.resource import TokenFormat
 from oauth_service.protect import ProtectedRequest, protect
 from oauth_service.protocol import jwt_bearer, resource_indicators, token_exchange
@@ -210,6 +211,16 @@ def ways() -> Iterator[Way]:
 # -- states ------------------------------------------------------------------------------------------------------------
 
 
+def _end_by_date(seconds: int) -> Callable[[Cast], object]:
+    """The person has chosen when the connection ends."""
+    return lambda _: Consent.objects.update(ends_at=timezone.now() + timedelta(seconds=seconds))
+
+
+def _sweep_ended(_: Cast) -> None:
+    Consent.objects.update(ends_at=timezone.now())
+    sweep(now=timezone.now())
+
+
 def _sign_out(cast: Cast) -> None:
     cast.rp.browser.post("/logout/")
 
@@ -272,6 +283,9 @@ STATES = (
     State("service may act no more", lambda _: Client.objects.update(may_impersonate=False), Fact.SERVICE),
     State("app lets nobody act", lambda _: Client.objects.update(exchangeable_by=""), Fact.SERVICE),
     State("consent withdrawn", lambda _: Consent.objects.withdraw(Consent.objects.get()), Fact.CONSENT),
+    State("connection ended by date", _end_by_date(5), Fact.CONSENT, timedelta(seconds=5)),
+    State("connection about to end", _end_by_date(60), None, timedelta(seconds=5)),
+    State("connection swept after its end", _sweep_ended, Fact.CONSENT),
     State("session signed out", _sign_out, Fact.SESSION),
     State("issuer switched off", lambda _: TrustedIssuer.objects.update(is_active=False), Fact.ISSUER),
     State("issuer deleted", lambda _: TrustedIssuer.objects.all().delete(), Fact.ISSUER),

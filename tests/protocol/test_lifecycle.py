@@ -19,6 +19,7 @@ class Facts:
     client_is_active: bool = True
     scope: str = "openid profile"
     sign_in_ended_at: datetime | None = None
+    consent_ends_at: datetime | None = None
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,8 @@ class Facts:
         (Facts(client_is_active=False), "the client was deactivated"),
         (Facts(sign_in_ended_at=NOW), "the user signed out at 2026-01-02T03:04:05+0000"),
         (Facts(sign_in_ended_at=NOW, scope="openid offline_access"), ""),
+        (Facts(consent_ends_at=NOW), "the connection was to end at 2026-01-02T03:04:05+0000"),
+        (Facts(consent_ends_at=NOW + timedelta(microseconds=1)), ""),
         (Facts(expires_at=NOW), "expired at 2026-01-02T03:04:05+0000"),
         (Facts(expires_at=NOW - timedelta(days=1)), "expired at 2026-01-01T03:04:05+0000"),
     ],

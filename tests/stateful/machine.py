@@ -1,7 +1,7 @@
 """The real endpoints, driven in random sequences and held against the model after every step."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -11,15 +11,20 @@ from django.core.management import call_command
 from django.db import transaction
 from django.test import Client as Browser
 from django.test import override_settings
+from django.utils import timezone
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, precondition, rule
 
 from oauth_service.models import AuthorizationCode, Client, Consent, Grant, RevokedToken
 from oauth_service.protocol import pkce
+from oauth_service.protocol.device_code import GRANT_TYPE as DEVICE_CODE
 from tests.database import ALIAS
+from tests.device.actors import Device as Sender
+from tests.device.actors import Visitor
 from tests.exchanges import service_for
 from tests.guide import REDIRECT_URI, SECRET, Guide, query_of
-from tests.stateful.model import RETRY_WINDOW, Access, App, Code, Person, Refresh, Scope, World
+from tests.jwt_bearer.actors import USER_FUNCTION, trusted
+from tests.stateful.model import RETRY_WINDOW, Access, App, Code, Device, Person, Refresh, Scope, World
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 VERIFIER = "stateful-verifier-of-at-least-forty-three-characters"
@@ -38,6 +43,8 @@ class Lifecycle(RuleBasedStateMachine):
     """Two people, an app with a secret and an app with PKCE, and everything that may happen to them."""
 
     codes: Bundle[Code] = Bundle("codes")
+    devices: Bundle[Device] = Bundle("devices")
+    vouched: Bundle[Access] = Bundle("vouched")
     answers: Bundle[tuple[Access, Refresh]] = Bundle("answers")
     accesses = answers.map(lambda answer: answer[0])
     refreshes = answers.map(lambda answer: answer[1])
@@ -52,7 +59,13 @@ class Lifecycle(RuleBasedStateMachine):
         self.clock = time_machine.travel(START, tick=False)
         self.travelled = self.clock.start()
         # Every sequence fails at the same moment; how often is held against its own tests.
-        self.overridden = [override_settings(OAUTH_SERVICE_FAILURE_LIMIT=1_000_000)]
+        self.overridden = [
+            override_settings(
+                OAUTH_SERVICE_FAILURE_LIMIT=1_000_000,
+                OAUTH_SERVICE_DEVICE_AUTHORIZATION=True,
+                OAUTH_SERVICE_JWT_BEARER_USER=USER_FUNCTION,
+            )
+        ]
         self.overridden[0].enable()
         self.made_keys = 0
         self.world = World(now=int(START.timestamp()))
@@ -82,6 +95,10 @@ class Lifecycle(RuleBasedStateMachine):
             scope=" ".join(WORDS),
         )
         self.rows = [confidential, public]
+        self.idp = trusted(confidential)
+        for row in self.rows:
+            row.grant_types += f" {DEVICE_CODE}"
+            row.save()
         self.service = service_for(confidential, scope=" ".join(WORDS))
         public.exchangeable_by = self.service.client.client_id
         public.save()
@@ -217,6 +234,73 @@ class Lifecycle(RuleBasedStateMachine):
         assert guide.revoke(token.text, client_secret=secret).status_code == 401
         assert guide.refresh(token.text, client_secret=secret).status_code == 401
 
+    # -- devices and other servers -------------------------------------------------------------------------------------
+
+    @rule(target=devices, app=apps, scope=names)
+    def begin(self, app: int, scope: Scope) -> Any:
+        """A device asks to be connected."""
+        device = self.world.begin(self.all_apps[app], scope)
+        response = self.device(app).begin(scope=" ".join(scope))
+        assert (response.status_code == 200) == bool(device), response.content
+        if device is None:
+            return multiple()
+        device.text, device.user_code = response.json()["device_code"], response.json()["user_code"]
+        return device
+
+    @rule(device=devices, person=people, allows=st.sampled_from([True, True, False]))
+    def decide(self, device: Device, person: int, allows: bool) -> None:
+        """A person types the code of a device that waits, and allows it or not."""
+        if not (self.world.waits(device) and self.persons[person].is_active):
+            return  # typed in vain it would be a guess, and those are counted
+        visitor = Visitor(self.users[person])
+        if not set(device.scope) & set(device.app.scope):  # taken from the client since the device has asked
+            assert "was not connected" not in visitor.enter(device.user_code).content.decode()
+            return
+        if not allows:
+            visitor.deny(device.user_code)
+            self.world.deny(device)
+            return
+        is_allowed = self.world.approve(device, self.persons[person])
+        page = visitor.allow(device.user_code)
+        assert ("is connected" in page.content.decode()) == is_allowed, page.content
+
+    @rule(target=answers, device=devices)
+    def poll(self, device: Device) -> Any:
+        """A device asks whether somebody has allowed it, perhaps not for the first time."""
+        expected = self.world.poll(device)
+        return self.tokens_in(self.device(self.all_apps.index(device.app)).poll(device.text), expected, device.app)
+
+    @rule(target=vouched, person=people)
+    def vouch(self, person: int) -> Any:
+        """An issuer that is trusted vouches for a person."""
+        access = self.world.vouch(self.persons[person], self.with_secret)
+        self.idp.credentials = {"client_id": "with_secret", "client_secret": self.with_secret.secrets[-1]}
+        response = self.idp.present(self.idp.jwt(sub=self.persons[person].name))
+        if access is None:
+            assert response.status_code == (400 if self.with_secret.is_active else 401), response.content
+            return multiple()
+        answer = response.json()
+        access.text = answer["access_token"]
+        assert set(answer) == {"access_token", "token_type", "expires_in", "scope"}
+        assert set(answer["scope"].split()) == set(access.scope)
+        assert answer["expires_in"] == access.expires_at - self.world.now
+        return access
+
+    @rule(token=vouched)
+    def exchange_what_was_vouched_for(self, token: Access) -> None:
+        """A service gets a token for such a person as for any other."""
+        self.pass_on(token)
+
+    @rule(token=vouched)
+    def revoke_what_was_vouched_for(self, token: Access) -> None:
+        """The client hands it back."""
+        self.revoke(token, token.grant.consent.app)
+
+    @rule(person=people, app=apps, seconds=st.sampled_from([None, 60, 1_800, DAY]))
+    def limit(self, person: int, app: int, seconds: int | None) -> None:
+        """A person chooses when an app is disconnected."""
+        self.choose_end(person, app, seconds)
+
     # -- operators -----------------------------------------------------------------------------------------------------
 
     @rule(number=st.sampled_from([0, 1]), is_app=st.booleans())
@@ -309,7 +393,10 @@ class Lifecycle(RuleBasedStateMachine):
     def rows_are_as_many_as_what_lives(self) -> None:
         """Tokens, refreshes and retries add none."""
         world = self.world
-        assert Consent.objects.count() == sum(not consent.is_withdrawn for consent in world.consents)
+        consents = Consent.objects.count()
+        assert (
+            sum(map(world.stands, world.consents)) <= consents <= sum(not each.is_withdrawn for each in world.consents)
+        )
         codes = AuthorizationCode.objects.count()
         assert world.waiting_codes(unexpired=True) <= codes <= world.waiting_codes(unexpired=False)
         grants = Grant.objects.count()
@@ -330,6 +417,22 @@ class Lifecycle(RuleBasedStateMachine):
         code = self.world.allow(self.persons[person], asked, scope, has_challenge=challenged)
         response = self.guide(person, app).answer(**self.request(asked, scope, challenged))
         return self.code_in(response, code)
+
+    def choose_end(self, person: int, app: int, seconds: int | None) -> None:
+        """Set an end date, or clear it."""
+        self.world.limit(self.persons[person], self.all_apps[app], seconds)
+        if self.persons[person].is_active:
+            now = timezone.now()
+            mine = Consent.objects.filter(user=self.users[person], client=self.rows[app])
+            for pk in mine.values_list("pk", flat=True):
+                ends_at = None if seconds is None else now + timedelta(seconds=seconds)
+                Consent.objects.set_end(pk, ends_at, now=now)
+
+    def device(self, app: int) -> Sender:
+        """A device of an app, with the oldest of its secrets that is still good."""
+        asked = self.all_apps[app]
+        secret = {"client_secret": asked.secrets[-1]} if asked.secrets else {}
+        return Sender(self.rows[app], credentials={"client_id": asked.client_id, **secret})
 
     def switch_person(self, number: int) -> None:
         """Deactivate a user, or bring them back."""

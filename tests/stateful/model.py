@@ -10,6 +10,7 @@ CODE_LIFETIME = 60
 ACCESS_LIFETIME = 3_600
 REFRESH_LIFETIME = 30 * 86_400
 RETRY_WINDOW = 120
+DEVICE_CODE_LIFETIME = 600
 
 Scope = tuple[str, ...]
 
@@ -46,6 +47,7 @@ class Consent:
     app: App
     scope: Scope = ()
     is_withdrawn: bool = False
+    ends_at: float = float("inf")
 
 
 @dataclass(eq=False)
@@ -72,6 +74,21 @@ class Code:
     has_challenge: bool
     key: str
     text: str = ""
+    grant: Grant | None = None
+
+
+@dataclass(eq=False)
+class Device:
+    """A device that waits for a person; consent is what they gave, grant what its first poll after that made."""
+
+    app: App
+    scope: Scope
+    expires_at: int
+    key: str
+    text: str = ""
+    user_code: str = ""
+    is_denied: bool = False
+    consent: Consent | None = None
     grant: Grant | None = None
 
 
@@ -109,6 +126,7 @@ class World:
     secret_fallbacks: list[str] = field(default_factory=list)
     consents: list[Consent] = field(default_factory=list)
     codes: list[Code] = field(default_factory=list)
+    devices: list[Device] = field(default_factory=list)
     grants: list[Grant] = field(default_factory=list)
     accesses: list[Access] = field(default_factory=list)
     refreshes: list[Refresh] = field(default_factory=list)
@@ -129,8 +147,12 @@ class World:
     # -- life ----------------------------------------------------------------------------------------------------------
 
     def may_live(self, consent: Consent, expires_at: int) -> bool:
-        """The lifecycle: user and client active, consent not withdrawn, not expired."""
-        return consent.person.is_active and consent.app.is_active and not consent.is_withdrawn and self.now < expires_at
+        """The lifecycle: user and client active, consent neither withdrawn nor at its end, not expired."""
+        return consent.person.is_active and consent.app.is_active and self.stands(consent) and self.now < expires_at
+
+    def stands(self, consent: Consent) -> bool:
+        """Whether a consent was neither withdrawn nor has come to its end date."""
+        return not consent.is_withdrawn and self.now < consent.ends_at
 
     def is_alive(self, grant: Grant) -> bool:
         """Whether anything made from a grant may still be accepted."""
@@ -155,7 +177,7 @@ class World:
     def consent_of(self, person: Person, app: App) -> Consent | None:
         """What a person allows an app now."""
         for consent in self.consents:
-            if (consent.person, consent.app, consent.is_withdrawn) == (person, app, False):
+            if (consent.person, consent.app) == (person, app) and self.stands(consent):
                 return consent
         return None
 
@@ -163,11 +185,7 @@ class World:
         """The person presses Allow."""
         if not _may_ask(person, app, scope):
             return None
-        if not (consent := self.consent_of(person, app)):
-            consent = Consent(person, app)
-            self.consents.append(consent)
-        consent.scope = tuple(dict.fromkeys([*consent.scope, *scope]))
-        return self._issue(consent, scope, has_challenge=has_challenge)
+        return self._issue(self._give(person, app, scope), scope, has_challenge=has_challenge)
 
     def ask(self, person: Person, app: App, scope: Scope, *, has_challenge: bool) -> Code | None:
         """The app sends the person; answered at once only where they have allowed all of it and the app is proven."""
@@ -187,10 +205,7 @@ class World:
         scope = _both(code.scope, app.scope)
         if not (self.may_live(code.consent, code.expires_at) and scope):
             return None
-        code.grant = Grant(
-            code.consent, code.scope, self.now + REFRESH_LIFETIME, rotated_at=self.now, created_at=self.now
-        )
-        self.grants.append(code.grant)
+        code.grant = self._connect(code.consent, code.scope, REFRESH_LIFETIME)
         return self._tokens(code.grant, 0, scope)
 
     def refresh(self, token: Refresh, app: App, scope: Scope = ()) -> tuple[Access, Refresh] | None:
@@ -205,7 +220,7 @@ class World:
         if not (self.opens(token.key) and app is grant.consent.app and app.is_active):
             return None
         if grant.has_ended or grant.consent.is_withdrawn:
-            return None
+            return None  # a consent at its end is found until its row is swept, and a replay ends its grant
         is_newest = token.generation == grant.generation
         is_late = self.now - grant.rotated_at > self.retry_window(grant)
         if not is_newest and (token.generation != grant.generation - 1 or is_late):
@@ -238,7 +253,9 @@ class World:
         scope = self.scope_of(subject)
         if not self.admits(subject) or subject.parent or not scope:
             return None
-        expires_at = min(self.now + ACCESS_LIFETIME, subject.expires_at)
+        expires_at = min(
+            self.now + ACCESS_LIFETIME, subject.expires_at, subject.grant.expires_at, self._end_of(subject)
+        )
         access = Access(subject.grant, scope, expires_at, self.sealing_key, parent=subject)
         self.accesses.append(access)
         return access
@@ -248,19 +265,79 @@ class World:
         if person.is_active and (consent := self.consent_of(person, app)):
             consent.is_withdrawn = True
 
+    def limit(self, person: Person, app: App, seconds: int | None) -> None:
+        """The person chooses when the app is disconnected; None for never."""
+        if person.is_active and (consent := self.consent_of(person, app)):
+            consent.ends_at = float("inf") if seconds is None else self.now + seconds
+
+    # -- devices -------------------------------------------------------------------------------------------------------
+
+    def begin(self, app: App, scope: Scope) -> Device | None:
+        """A device of an app asks to be connected."""
+        if not app.is_active or not set(scope) <= set(app.scope):
+            return None
+        device = Device(app, scope, self.now + DEVICE_CODE_LIFETIME, self.sealing_key)
+        self.devices.append(device)
+        return device
+
+    def waits(self, device: Device) -> bool:
+        """Whether a person who types its code finds it."""
+        decided = device.is_denied or device.consent
+        return not decided and self.opens(device.key) and device.app.is_active and self.now < device.expires_at
+
+    def approve(self, device: Device, person: Person) -> bool:
+        """A person who is signed in allows a device that waits."""
+        if not (scope := _both(device.scope, device.app.scope)):
+            return False
+        device.consent, device.scope = self._give(person, device.app, scope), scope
+        return True
+
+    def deny(self, device: Device) -> None:
+        """A person says no."""
+        device.is_denied = True
+
+    def poll(self, device: Device) -> tuple[Access, Refresh] | None:
+        """A device asks whether it was connected."""
+        if not (self.opens(device.key) and device.app.is_active):
+            return None
+        if device.grant:
+            device.grant.has_ended = True
+            return None
+        if not device.consent or not (scope := _both(device.scope, device.app.scope)):
+            return None
+        if not self.may_live(device.consent, device.expires_at):
+            return None
+        device.grant = self._connect(device.consent, device.scope, REFRESH_LIFETIME)
+        return self._tokens(device.grant, 0, scope)
+
+    # -- other servers -------------------------------------------------------------------------------------------------
+
+    def vouch(self, person: Person, app: App) -> Access | None:
+        """A trusted issuer vouches for a person, who has allowed the app: an access token alone."""
+        consent = self.consent_of(person, app)
+        if not (person.is_active and app.is_active and consent and (scope := _both(app.scope, consent.scope))):
+            return None
+        access = self._access(self._connect(consent, scope, ACCESS_LIFETIME), scope)
+        self.accesses.append(access)
+        return access
+
     # -- rows ----------------------------------------------------------------------------------------------------------
 
     def waiting_codes(self, *, unexpired: bool) -> int:
         """How many codes wait for their exchange."""
         return sum(
-            not code.grant and not code.consent.is_withdrawn and (self.now < code.expires_at or not unexpired)
+            not code.grant
+            and (self.stands(code.consent) if unexpired else not code.consent.is_withdrawn)
+            and (self.now < code.expires_at or not unexpired)
             for code in self.codes
         )
 
     def standing_grants(self, *, expired_for: float) -> int:
         """How many grants have not been ended, nor been expired for longer than that."""
         return sum(
-            not grant.has_ended and not grant.consent.is_withdrawn and self.now < grant.expires_at + expired_for
+            not grant.has_ended
+            and (not grant.consent.is_withdrawn if expired_for else self.stands(grant.consent))
+            and self.now < grant.expires_at + expired_for
             for grant in self.grants
         )
 
@@ -273,8 +350,30 @@ class World:
         self.codes.append(code)
         return code
 
+    def _give(self, person: Person, app: App, scope: Scope) -> Consent:
+        if not (consent := self.consent_of(person, app)):
+            for before in self.consents:  # one that has come to its end goes
+                before.is_withdrawn |= (before.person, before.app) == (person, app)
+            consent = Consent(person, app)
+            self.consents.append(consent)
+        consent.scope = tuple(dict.fromkeys([*consent.scope, *scope]))
+        return consent
+
+    def _connect(self, consent: Consent, scope: Scope, lifetime: int) -> Grant:
+        grant = Grant(consent, scope, self.now + lifetime, rotated_at=self.now, created_at=self.now)
+        self.grants.append(grant)
+        return grant
+
+    def _end_of(self, token: Access) -> int:
+        ends_at = token.grant.consent.ends_at
+        return int(ends_at) if ends_at != float("inf") else token.expires_at
+
+    def _access(self, grant: Grant, scope: Scope) -> Access:
+        expires_at = min(self.now + ACCESS_LIFETIME, grant.consent.ends_at)
+        return Access(grant, scope, int(expires_at), self.sealing_key)
+
     def _tokens(self, grant: Grant, generation: int, scope: Scope) -> tuple[Access, Refresh]:
-        access = Access(grant, scope, self.now + ACCESS_LIFETIME, self.sealing_key)
+        access = self._access(grant, scope)
         refresh = Refresh(grant, generation, self.sealing_key)
         self.accesses.append(access)
         self.refreshes.append(refresh)

@@ -164,7 +164,70 @@ def exchange_a_token(state: Lifecycle) -> None:
     state.look_at(state.world.accesses)
 
 
+def connect_a_device(state: Lifecycle) -> None:
+    """It waits, is allowed, polls, refreshes, and polls once too often."""
+    device = state.begin(0, WORDS)
+    state.poll(device)
+    state.decide(device, 0, True)
+    state.poll(device)
+    state.look_at(state.world.accesses)
+    state.refresh_the_newest(state.world.refreshes[-1])
+    state.poll(device)
+    state.look_at(state.world.accesses)
+
+
+def leave_a_device_waiting(state: Lifecycle) -> None:
+    """Denied, withdrawn before it polls, or too late: it gets nothing."""
+    denied, withdrawn, late = (state.begin(1, WORDS) for _ in range(3))
+    state.decide(denied, 0, False)
+    state.decide(withdrawn, 0, True)
+    state.deauthorise(0, 1)
+    state.decide(late, 1, True)
+    state.shift(600)
+    for device in (denied, withdrawn, late):
+        state.poll(device)
+
+
+def vouch_for_a_person(state: Lifecycle) -> None:
+    """As long as they allow the app, and no longer than an access token lives."""
+    state.vouch(0)
+    token = state.world.accesses[-1]
+    state.pass_on(token)
+    state.revoke(token, state.with_secret)
+    state.vouch(1)
+    state.look_at(state.world.accesses)
+    state.deauthorise(1, 0)
+    state.vouch(1)
+    state.look_at(state.world.accesses)
+    state.switch(0, False)
+    state.vouch(0)
+    state.switch(0, False)
+
+
+def let_a_connection_end(state: Lifecycle) -> None:
+    """To the second, on every path; what is allowed then is another connection."""
+    waiting, device = state.allowed(0, 0, WORDS, challenged=False), state.begin(0, WORDS)
+    state.decide(device, 0, True)
+    state.choose_end(0, 0, 30)
+    state.pass_on(state.world.accesses[0])
+    state.refresh_the_newest(of_alice(state))
+    state.shift(29)
+    state.look_at(state.world.accesses)
+    state.shift(1)
+    state.look_at(state.world.accesses)
+    state.redeem(waiting)
+    state.poll(device)
+    state.vouch(0)
+    state.refresh_the_newest(of_alice(state))
+    state.connect(0, 0, WORDS)
+    state.look_at(state.world.accesses)
+
+
 SEQUENCES = [
+    connect_a_device,
+    leave_a_device_waiting,
+    vouch_for_a_person,
+    let_a_connection_end,
     exchange_a_token,
     replay_a_code,
     lose_an_answer,

@@ -1,0 +1,80 @@
+"""A list of the admin that begins with the latest rows, and the way to those before: no page reads all there are."""
+
+from collections.abc import Iterator
+from datetime import MAXYEAR, MINYEAR, datetime
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
+from django.db import models
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class UntilFilter(admin.SimpleListFilter):
+    """Rows up to a moment: where a list ends, the next one begins."""
+
+    title = _("moment")
+    parameter_name = "until"
+    template = "admin/oauth_service/until_filter.html"
+    column = "at"
+
+    def most(self) -> int:
+        """How many rows a list has."""
+        raise NotImplementedError
+
+    def help_text(self) -> str:
+        """What a list has, in words; "" for those of the audit trail."""
+        return ""
+
+    def earlier_than(self, changelist: Any) -> datetime | None:
+        """The moment of the last row of a page, None if there is none."""
+        last = next(iter(reversed(changelist.result_list)), None)
+        return getattr(last, self.column) if last else None
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("", "")]  # Django leaves a filter out that has none
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Yield what the template's form shows, and what it keeps of the URL of the page that it is on."""
+        kept = [(name, value) for name, values in changelist.get_filters_params().items() for value in values]
+        kept += [(SEARCH_VAR, changelist.query)] if changelist.query else []
+        moment = timezone.localtime(moment_of(value)) if (value := self.value()) else None
+        earlier = self.earlier_than(changelist)
+        yield {
+            "moment": moment.strftime("%Y-%m-%dT%H:%M:%S") if moment else "",
+            "kept": [each for each in kept if each[0] != self.parameter_name],
+            "most": self.most(),
+            "help": self.help_text(),
+            "latest": changelist.get_query_string(remove=[self.parameter_name, PAGE_VAR]),
+            "earlier": changelist.get_query_string({self.parameter_name: earlier.isoformat()}, [PAGE_VAR])
+            if earlier
+            else "",
+        }
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        return queryset.filter(**up_to_moment(request, self.column))
+
+
+def up_to_moment(request: HttpRequest, column: str) -> dict[str, Any]:
+    """The condition that the URL's moment means; none without one."""
+    text = request.GET.get(UntilFilter.parameter_name)
+    return {f"{column}__lte": moment_of(text)} if text else {}
+
+
+def moment_of(text: str) -> datetime:
+    """
+    The moment that a URL names.
+
+    Raises:
+        IncorrectLookupParameters: it is none.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as fault:
+        raise IncorrectLookupParameters(fault) from fault
+    if not MINYEAR < moment.year < MAXYEAR:  # in UTC it may be a day before or after
+        raise IncorrectLookupParameters(f"year {moment.year}")
+    return moment if moment.tzinfo else timezone.make_aware(moment)

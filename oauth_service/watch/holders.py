@@ -1,0 +1,40 @@
+"""What tells a careless client from a thief, when a refresh token comes again: told with the event, for the operator to judge."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from .. import signals
+from ..models import AuditEvent, ClientRow
+from ..models.audit_event import Event, Kind
+
+READ = 100  # of the latest events of each kind of a user, among which those of one connection are looked for
+_SEEN = (Event.TOKEN_ISSUED, Event.TOKEN_REFRESHED, Event.REFRESH_RETRIED)
+
+
+def address_is_known(user_id: Any, grant_id: UUID) -> bool | None:
+    """
+    Whether the request comes from an address that a connection was made, renewed or retried from before; one statement.
+
+    Returns:
+        None if the audit trail does not say: it is off, has no row of the connection, or the address of the request is not known.
+    """
+    address = signals.current_request().address[:45]
+    kinds = [Kind({"user_id": user_id, "event": event.value}, READ) for event in _SEEN]
+    seen = {row.address for row in AuditEvent.objects.latest_of(kinds) if row.grant_id == grant_id} - {""}
+    return address in seen if address and seen else None
+
+
+def in_words(client: ClientRow, *, is_known: bool | None) -> str:
+    """From where it comes, and what the client has proven, in the few words that a row has room for."""
+    words = {True: "known address", False: "new address", None: "address unknown"}
+    return f"{words[is_known]}, {'public client' if client.is_public else 'client authenticated'}"
+
+
+def span_in_words(span: timedelta) -> str:
+    """A span in its largest unit, rounded down."""
+    seconds = max(int(span.total_seconds()), 0)
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
