@@ -245,14 +245,14 @@ def _command(name: str) -> str:
     command = import_module(f"oauth_service.management.commands.{name}").Command()
     parser = command.create_parser("manage.py", name)
     text = f"\n## {name}\n\n{_prose(command.help)}\n"
-    subcommands, actions = _actions(parser)
+    subcommands, actions = arguments_of(parser)
     text += _arguments(actions)
     for title, help_text, below in subcommands:
-        text += f"\n### {name} {title}\n\n{_prose(help_text)}\n" + _arguments(_actions(below)[1])
+        text += f"\n### {name} {title}\n\n{_prose(help_text)}\n" + _arguments(arguments_of(below)[1])
     return text
 
 
-def _actions(parser: Any) -> tuple[list[tuple[str, str, Any]], list[Action]]:
+def arguments_of(parser: Any) -> tuple[list[tuple[str, str, Any]], list[Action]]:
     """The subcommands of a parser, and its own arguments."""
     subcommands: list[tuple[str, str, Any]] = []
     own: list[Action] = []

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import call_command, get_commands, load_command_class
 from django.test import Client as Browser
 from django.urls import resolve
 
@@ -194,6 +194,49 @@ def test_every_phony_target_exists() -> None:
     """`make docs` must not say that there is nothing to be done."""
     phony = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert (set(" ".join(phony).split()) - targets(), bool(phony)) == (set(), True)
+
+
+# -- management commands -------------------------------------------------------------------------------------------------
+
+
+def typed(page: Path) -> list[list[str]]:
+    """Every command of manage.py that a page's code tells its reader to run: its name and what follows."""
+    text = page.read_text().replace("\\\n", " ")
+    fenced = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line for block in fenced for line in block.splitlines()] + re.findall(r"^ {4}(.+)$", text, re.MULTILINE)
+    return [
+        found[1].split() for line in lines if (found := re.search(r"\bmanage\.py (\w[^#|]*)", line.replace("'", " ")))
+    ]
+
+
+def options_of(name: str) -> set[str]:
+    """The options of a command, and of its subcommands."""
+    command = load_command_class(get_commands()[name], name)
+    parsers, options = [command.create_parser("manage.py", name)], set[str]()
+    while parsers:
+        below, own = reference_pages.arguments_of(parsers.pop())
+        options |= {option for action in own for option in action.option_strings}
+        parsers += [parser for _title, _help, parser in below]
+    return options | reference_pages.OF_EVERY_COMMAND | {"--verbosity", "--noinput"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_command_that_a_page_tells_to_run_has_its_options(page: Path) -> None:
+    """What a reader copies is understood."""
+    known = {name: options_of(name) for name, *_ in typed(page)}
+    unknown = [
+        word
+        for name, *words in typed(page)
+        for word in words
+        if word.startswith("--") and word.partition("=")[0] not in known[name]
+    ]
+    assert unknown == []
+
+
+def test_the_commands_are_found_in_the_pages() -> None:
+    """The comparison above would hold for no commands at all."""
+    found = {name for page in PAGES for name, *_ in typed(page)}
+    assert {"create_client", "migrate", "oauth_doctor", "oauth_keys"} <= found
 
 
 # -- the README --------------------------------------------------------------------------------------------------------

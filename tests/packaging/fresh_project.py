@@ -12,10 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
+from urllib.parse import urljoin
 
+import httpx
 from packaging.requirements import Requirement
 
 from config.sites import ROOT
+from simulation.forms import forms_of
 
 UV = ROOT / ".uv/bin/uv"
 START_SECONDS = 30
@@ -136,6 +139,13 @@ def run(*command: str | Path, cwd: Path | None = None) -> str:
     done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
+
+
+def submit(browser: httpx.Client, page: httpx.Response, label: str, **filled: str) -> httpx.Response:
+    """Fill in the form that has a button with this label, and click it."""
+    form, button = next((form, button) for form in forms_of(page.text) if (button := form.button(label)))
+    url = urljoin(str(page.url), form.action)
+    return browser.post(url, data=dict([*form.kept, *button.fields]) | filled, headers={"Referer": str(page.url)})
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:

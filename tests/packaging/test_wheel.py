@@ -1,68 +1,31 @@
 """The wheel in a project that is not ours: what README.md says is all that it takes."""
 
-import fcntl
-import os
-import pickle
 import re
 import secrets
-import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
-from urllib.parse import urljoin
 
 import httpx
 import pytest
 
 from config.sites import ROOT
 from oauth_service.protocol.pkce import challenge_of
-from simulation.forms import forms_of
 from tests.architecture.test_tree import tracked
 from tests.guide import query_of
-from tests.packaging.fresh_project import PASSWORD, PROTECTED, FreshProject, commands, follow_the_readme, lines_for, run
+from tests.packaging.conftest import Once
+from tests.packaging.fresh_project import (
+    PASSWORD,
+    PROTECTED,
+    FreshProject,
+    commands,
+    follow_the_readme,
+    lines_for,
+    submit,
+)
 
 REDIRECT_URI = "https://app.example.com/callback"
-T = TypeVar("T")
-
-
-class Once(Protocol):
-    """What the fixture of this name gives."""
-
-    def __call__(self, name: str, make: Callable[[Path], T]) -> T: ...
-
-
-@pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """Make something in a folder of its own, unless another process of this run has made it already."""
-    is_one_of_several = "PYTEST_XDIST_WORKER" in os.environ
-    base = tmp_path_factory.getbasetemp().parent if is_one_of_several else tmp_path_factory.getbasetemp()
-
-    def once(name: str, make: Callable[[Path], T]) -> T:
-        made = base / f"{name}.pickle"
-        with (base / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not made.exists():
-                folder = base / name
-                folder.mkdir()
-                made.write_bytes(pickle.dumps(make(folder)))
-            found: T = pickle.loads(made.read_bytes())  # noqa: S301 - our own
-        return found
-
-    return once
-
-
-@pytest.fixture(scope="module")
-def wheel(once: Once) -> Path:
-    """The wheel, built as a release would be."""
-
-    def build(folder: Path) -> Path:
-        run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder), cwd=ROOT)
-        [wheel] = folder.glob("*.whl")
-        return wheel
-
-    return once("dist", build)
 
 
 @pytest.fixture(scope="module")
@@ -200,10 +163,3 @@ def test_a_view_behind_protect_is_shut_without_a_token(connected: Connected) -> 
 def test_the_pages_find_their_styles(connected: Connected) -> None:
     """Static files of an installed app, found by Django's own finder."""
     assert connected.ask("static/oauth_service/style.css").headers["Content-Type"] == "text/css"
-
-
-def submit(browser: httpx.Client, page: httpx.Response, label: str, **filled: str) -> httpx.Response:
-    """Fill in the form that has a button with this label, and click it."""
-    form, button = next((form, button) for form in forms_of(page.text) if (button := form.button(label)))
-    url = urljoin(str(page.url), form.action)
-    return browser.post(url, data=dict([*form.kept, *button.fields]) | filled, headers={"Referer": str(page.url)})

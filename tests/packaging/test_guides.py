@@ -1,0 +1,125 @@
+"""What the how-to guides tell their reader to write does what they say: each in a new project."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from config.sites import ROOT
+from tests.packaging import guides
+from tests.packaging.guides import Project
+
+NO_ISSUES = "System check identified no issues (0 silenced).\n"
+# Their Python and their templates are run below; tests/journeys has the single-page app.
+RUN = {
+    *("brand-the-pages.md", "login-page.md", "logging.md", "protect.md", "testing.md", "user-model.md", "tutorial.md"),
+    "signals.md",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A new project that has been through the tutorial."""
+    return Project(tmp_path)
+
+
+def test_every_page_with_files_is_run() -> None:
+    """A page whose blocks name files tells its reader to write them."""
+    pages = {
+        path.name for path in (ROOT / "docs").glob("*.md") if any("/" in name for name, _ in guides.files(path.name))
+    }
+    assert pages - RUN == set()
+
+
+def test_a_project_is_branded(project: Project) -> None:
+    """The name, the style sheet after ours, the footer, the logo, and the line on the login page."""
+    project.write("brand-the-pages.md")
+    (project.directory / "mysite/static/mysite/logo.svg").write_text("<svg/>")
+    page = project.tell("print(browser.get('/login/').content.decode())")
+    assert "· Wonderland </title>" in " ".join(page.split())
+    assert page.index("oauth_service/style.css") < page.index("mysite/brand.css")
+    assert all(each in page for each in ("Wonderland Ltd.", 'src="/static/mysite/logo.svg"', "Become a member"))
+    assert project.run("manage.py", "findstatic", "mysite/brand.css", "--verbosity=0").endswith("brand.css\n")
+    assert project.run("manage.py", "check") == NO_ISSUES
+
+
+def test_a_login_page_of_ones_own_is_where_people_are_sent(project: Project) -> None:
+    """With next, and it is shown; the admin counts failures; and a page can say how somebody signed in."""
+    project.write("login-page.md")
+    project.run("manage.py", "migrate", "--verbosity=0")
+    project.run("manage.py", "create_client", "--name=A", "--client-id=app", "--redirect-uri=https://app.example/back")
+    asked = f"response_type=code&client_id=app&code_challenge={'a' * 43}&code_challenge_method=S256"
+    sent, shown, site, finish = project.tell(
+        f"print(browser.get('/authorise/?{asked}')['Location'])\n"
+        "print('name=\"next\" value=\"/x/\"' in browser.get('/accounts/login/?next=/x/').content.decode())\n"
+        "print(admin.site.login_form.__mro__[1].__name__)\n"
+        "from mysite.sign_in import finish\n"
+        "print(finish.__name__)"
+    ).splitlines()
+    assert sent.startswith("/accounts/login/?next=/authorise/")
+    assert (shown, site, finish) == ("True", "LimitedForm", "finish")
+    assert project.run("manage.py", "check") == NO_ISSUES
+
+
+def test_a_suspended_person_is_out(project: Project) -> None:
+    """The manager of the page leaves them out, and the checks find nothing to complain of."""
+    first, *others = guides.commands("user-model.md")
+    project.run(*shlex.split(first)[1:])
+    project.write("user-model.md")
+    for command in others:
+        project.run(*shlex.split(command)[1:])
+    found = project.tell(
+        "people = get_user_model().objects\n"
+        "for name in 'ab': people.create_user(name, is_suspended=name == 'b')\n"
+        "print([person.username for person in people.all()])"
+    )
+    assert found == "['a']"
+    assert project.run("manage.py", "check") == NO_ISSUES
+
+
+def test_the_views_of_the_page_are_guarded(project: Project) -> None:
+    """A function and a class; the scopes of the page are those of the server."""
+    project.write("protect.md")
+    with (project.directory / "mysite/urls.py").open("a") as urls:
+        urls.write(
+            'urlpatterns += [path("function/", views.prescriptions), path("class/", views.Prescriptions.as_view())]\n'
+        )
+    said = project.tell(
+        "print([browser.get(url).status_code for url in ('/function/', '/class/')])\n"
+        "print(browser.get('/.well-known/oauth-authorization-server').json()['scopes_supported'])"
+    )
+    assert said == "[401, 401]\n['user', 'profile', 'prescriptions']"
+    assert project.run("manage.py", "check") == NO_ISSUES
+
+
+def test_the_tests_of_the_page_pass(project: Project) -> None:
+    """By Django's runner, and by pytest with the fixture that forgets."""
+    project.write("testing.md")
+    project.run("manage.py", "test", "--verbosity=0")
+    options = ("-q", "--ds=mysite.settings", "-p", "no:cacheprovider", "-p", "no:schemathesis")
+    assert "3 passed" in project.run("-m", "pytest", *options, "mysite/tests.py")
+
+
+def test_the_lines_of_logging_are_settings(project: Project) -> None:
+    """An event is one line on standard error; Sentry starts, too."""
+    project.write("logging.md")
+    said = project.tell(
+        "import sys; sys.stderr = sys.stdout\n"
+        "import logging.config; logging.config.dictConfig(settings.LOGGING)\n"
+        "from oauth_service import signals\n"
+        "with signals.within(signals.RequestContext()): signals._tell(signals.signed_in, {'user_id': 1})"
+    )
+    assert said.splitlines()[0] == "signed_in user_id='1'"
+    assert project.run("manage.py", "check") == NO_ISSUES
+
+
+def test_a_receiver_is_called(project: Project) -> None:
+    """As the page of signals shows it."""
+    [code] = [code for language, code in guides.blocks("signals.md") if language == "python"]
+    (project.directory / "mysite/receivers.py").write_text(code)
+    said = project.tell(
+        "import mysite.receivers\n"
+        "from oauth_service.signals import app_deauthorised\n"
+        "app_deauthorised.send(None, user_id=1, client_id='app', reason='')"
+    )
+    assert said == "user 1 disconnected app"
