@@ -9,6 +9,7 @@ BIN := .venv/bin
 BENCH := benchmarks/.venv/bin
 DOCS := docs/.venv/bin
 MCP_SERVER := examples/.venv/.installed
+RELEASE := release/.venv/bin
 PYTEST := $(BIN)/python -m pytest
 IN_PARALLEL := -n 3 --dist worksteal
 ELSEWHERE := not walk and not journey and not production and not fault
@@ -231,17 +232,29 @@ $(DOCS)/.installed: docs/requirements.lock $(BIN)/.installed | $(UV)
 	$(UV) pip sync --quiet --python $(DOCS)/python --require-hashes docs/requirements.lock
 	touch $@
 
+dist: setup $(RELEASE)/.installed ## the wheel and the source distribution of a release, checked, and an SBOM of the lock: docs/releasing.md
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build --directory dist
+	$(RELEASE)/twine check --strict dist/*.whl dist/*.tar.gz
+	$(RELEASE)/cyclonedx-py requirements requirements.lock --output-reproducible --output-file dist/sbom.cdx.json
+
+$(RELEASE)/.installed: release/requirements.lock $(BIN)/.installed | $(UV)
+	test -x $(RELEASE)/python || $(UV) venv --quiet --python $(BIN)/python release/.venv
+	$(UV) pip sync --quiet --python $(RELEASE)/python --require-hashes release/requirements.lock
+	touch $@
+
 pictures: setup ## take the README's pictures again, from the running sites
 	$(BIN)/python -m tests.journeys.pictures
 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --upgrade
-lock: $(UV) ## resolve pyproject.toml and docs/requirements.in into their locks again, and what the matrix has instead into tests/matrix/
+lock: $(UV) ## resolve pyproject.toml and the requirements.in of docs/ and release/ into their locks again, and what the matrix has instead into tests/matrix/
 	$(COMPILE) pyproject.toml --group dev --python-version 3.11 -o requirements.lock
 	$(COMPILE) docs/requirements.in --python-version 3.11 -o docs/requirements.lock
+	$(COMPILE) release/requirements.in --python-version 3.11 -o release/requirements.lock
 	$(COMPILE) pyproject.toml --all-extras --resolution lowest-direct --python-version 3.11 -o tests/matrix/lowest.lock
 	echo 'django==5.2.*' | $(COMPILE) - --no-deps --python-version 3.11 -o tests/matrix/django-5.2.lock
 	echo 'django==6.0.*' | $(COMPILE) - --no-deps --python-version 3.12 -o tests/matrix/django-6.0.lock
 	echo 'django==6.1.*' | $(COMPILE) - --no-deps --python-version 3.12 -o tests/matrix/django-6.1.lock
 
 clean: ## remove what the other targets made (not the databases in var/)
-	rm -rf .venv .uv .matrix .pycache benchmarks/.venv docs/.venv benchmarks/node/node_modules examples/.venv $(addprefix $(STRANGERS)/,mcp/.venv node/node_modules go/stranger java/target) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .uv .matrix .pycache benchmarks/.venv docs/.venv release/.venv benchmarks/node/node_modules examples/.venv $(addprefix $(STRANGERS)/,mcp/.venv node/node_modules go/stranger java/target) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
