@@ -10,8 +10,9 @@ from tests.packaging import guides
 from tests.packaging.guides import Project
 
 NO_ISSUES = "System check identified no issues (0 silenced).\n"
-# Their Python and their templates are run below; tests/journeys has the single-page app.
+# Their Python and their templates are run below; tests/journeys has the single-page app and the MCP server.
 RUN = {
+    "mcp.md",
     *("brand-the-pages.md", "login-page.md", "logging.md", "protect.md", "testing.md", "user-model.md", "tutorial.md"),
     "signals.md",
 }
