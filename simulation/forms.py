@@ -48,19 +48,30 @@ class _FormReader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.forms: list[Form] = []
+        self.named: dict[
+            str, Form
+        ] = {}  # inputs may belong to a form that comes later: its id is their attribute "form"
         self.form: Form | None = None
         self.button: Button | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.form = Form(action=attributes.get("action", ""), method=attributes.get("method", "get").lower())
+            self.form = self._named(attributes.get("id", ""))
+            self.form.action = attributes.get("action", "")
+            self.form.method = attributes.get("method", "get").lower()
             self.forms.append(self.form)
+        elif tag == "input" and attributes.get("form"):
+            _add_input(self._named(attributes["form"]), attributes, ticked="checked" in attributes)
         elif self.form is not None and tag == "button" and attributes.get("type", "submit") == "submit":
             self.button = Button(name=attributes.get("name", ""), value=attributes.get("value", ""))
             self.form.buttons.append(self.button)
         elif self.form is not None and tag == "input":
             _add_input(self.form, attributes, ticked="checked" in attributes)
+
+    def _named(self, name: str) -> Form:
+        form = Form(action="", method="get")
+        return self.named.setdefault(name, form) if name else form
 
     def handle_data(self, data: str) -> None:
         if self.button is not None:

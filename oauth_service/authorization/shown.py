@@ -69,6 +69,7 @@ def context_of(question: Question, client: Client, *, uri: str = "") -> dict[str
         "introduction": introduce(client),
         "client": client,
         "standing": client_standing.standing_of(client, uri, known_hosts=conf.KNOWN_CLIENT_HOSTS()),
+        "is_vouched_for": client.is_vouched_for,
         "domain": client.proven_host or (_host_of(client.client_uri) if client.is_vouched_for else ""),
         "services": Client.objects.services_of(client),
         "scopes": general,

@@ -91,7 +91,7 @@ def test_the_page_says_who_asks_for_what_and_where_the_browser_goes(alices: Brow
             "Signed in as alice",
             f"Prescription Manager will be able to see: {USER} {PROFILE} ",
             "Whichever you choose, your browser goes next to 127.0.0.1:5000",
-            "You can take it back at any time in Manage Connected Apps",
+            "It stays connected until you disconnect it in Manage Connected Apps",
         )
         if words not in text
     ]

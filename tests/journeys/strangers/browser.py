@@ -59,10 +59,10 @@ class Browser:
         forms = forms_of(page.text)
         login = next((form for form in forms if "password" in form.blanks), None)
         if login is not None:
-            fields = {**dict(login.kept), "username": "alice", "password": "wonderland"}
+            fields = [*login.kept, ("username", "alice"), ("password", "wonderland")]
         else:
             [login] = [form for form in forms if form.button(choice)]
             button = login.button(choice)
-            fields = {**dict(login.kept), **dict(button.fields if button else ())}
+            fields = [*login.kept, *(button.fields if button else ())]
         url = urljoin(page.url, login.action or page.url)
         return self.session.post(url, fields, headers={"Referer": page.url}, allow_redirects=False)
