@@ -54,7 +54,7 @@ def test_the_narrow_scope_stays_when_the_broad_one_is_unticked() -> None:
         ([("scopes_chosen", "1"), ("allow_scope", "")], ()),
         (
             [("scopes_chosen", "1"), ("allow_scope", "openid user"), ("allow_scope", "notes")],
-            {"openid", "user", "notes"},
+            ("openid", "user", "notes"),
         ),
     ],
     ids=str,
