@@ -19,7 +19,7 @@ from tests.matrix.pairs import LOWEST, Pair, all_pairs, in_order
 
 ENVIRONMENTS = ROOT / ".matrix"
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==", re.IGNORECASE)
-PYTEST = ("-m", "pytest", "-q", "-n", "2", "--dist", "worksteal")
+PYTEST = ("-m", "pytest", "-q", "-n", "3", "--dist", "worksteal")
 MARKED = ("-m", "not journey and not production and not fault")
 # The same on every release: the tree, the documents, the benchmarks.
 ELSEWHERE = (
@@ -31,6 +31,8 @@ ELSEWHERE = (
 )
 # Races, random sequences and the simulation ask for minutes, and for SQLite and PostgreSQL rather than for a release of Django.
 LONG = ("concurrency", "fuzz", "simulation", "stateful")
+# Rules without Django, the tree, and grant types, which meet Django as the endpoints do.
+SAME_ON_EVERY_DJANGO = ("architecture", "attacks", "grant_types", "protocol")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,12 @@ class Suite:
     chosen: tuple[str, ...]
 
 
-def _without(*names: str) -> tuple[str, ...]:
-    return (*MARKED, *(f"--ignore=tests/{name}" for name in (*ELSEWHERE, *names, CLIENT)))
+def _without(*names: str, marked: tuple[str, ...] = MARKED) -> tuple[str, ...]:
+    return (*marked, *(f"--ignore=tests/{name}" for name in (*ELSEWHERE, *names, CLIENT)))
 
 
 CLIENT = "prescription_manager_app"
-CORE = Suite("sqlite", _without(*LONG))
+CORE = Suite("sqlite", _without(*LONG, *SAME_ON_EVERY_DJANGO, marked=("-m", f"{MARKED[1]} and not walk")))
 WHOLE = Suite("sqlite", _without())
 ON_POSTGRES = Suite("postgres", _without())
 CLIENTS_OWN = Suite("sqlite", ("--ds=config.client.settings", f"--confcutdir=tests/{CLIENT}", f"tests/{CLIENT}"))
