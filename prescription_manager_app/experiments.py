@@ -3,9 +3,10 @@
 import contextlib
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from enum import Enum
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
@@ -48,8 +49,11 @@ class Experiment:
         does: what is sent.
         why: why it is refused.
         warning: what it costs; "" if the connection survives it.
-        refused: whether the last answer is the refusal that the standards ask for.
-        run: sends it; a URL in return is where Alice's browser has to go for it.
+        expected: the right answer to each request of a run, in order. Those before the refusal show that there was
+            something to refuse, those after it what the refusal left.
+        needs_connection: whether it sends tokens of this session.
+        run: sends the requests; a URL in return is where Alice's browser has to go for it. It raises
+            NothingToTryWithError if there is nothing to refuse.
     """
 
     slug: str
@@ -58,8 +62,29 @@ class Experiment:
     why: str
     rfc: str
     warning: str
-    refused: Callable[[Exchange], bool]
+    expected: tuple[Callable[[Exchange], bool], ...]
     run: Callable[[Bench], str]
+    needs_connection: bool = True
+
+    def verdict(self, exchanges: Sequence[Exchange]) -> "Verdict":
+        """Judge what was said in a run, and nothing else."""
+        for is_expected, exchange in zip(self.expected, exchanges, strict=False):
+            if not is_expected(exchange):
+                return Verdict.UNFINISHED if _no_answer(exchange) else Verdict.WRONG
+        return Verdict.REFUSED if len(exchanges) == len(self.expected) else Verdict.UNFINISHED
+
+
+class Verdict(Enum):
+    """What a run of an experiment has shown."""
+
+    REFUSED = "Refused, as it must be."
+    WRONG = "This was not refused as it must be."
+    UNFINISHED = "This has shown nothing: the server did not answer every request. Try again in a moment."
+
+    @property
+    def label(self) -> str:
+        """The verdict in two words."""
+        return {"REFUSED": "refused", "WRONG": "not refused", "UNFINISHED": "not finished"}[self.name]
 
 
 class NothingToTryWithError(Exception):
@@ -96,17 +121,21 @@ def replay_code(bench: Bench) -> str:
     sent = next((_members(exchange) for exchange in reversed(bench.recorded) if exchange.step == 4), {})
     if not {"code", "code_verifier"} <= sent.keys():
         raise NothingToTryWithError("No code has been exchanged yet: connect first.")
+    connection = _renewed(bench)
     with contextlib.suppress(FailedError):
         bench.server.exchange(code=sent["code"], code_verifier=sent["code_verifier"], now=timezone.now())
+    _use(bench, connection.tokens.access_token)
     return ""
 
 
 def wrong_client_secret(bench: Bench) -> str:
-    """Refresh with a secret that is not this app's."""
+    """Refresh with a secret that is not this app's, and then with the right one."""
     stranger = replace(bench.server.registration, client_secret="not-the-secret-of-this-app")
-    connection = _connection(bench)
+    connection = _renewed(bench)
     with contextlib.suppress(FailedError):
         replace(bench.server, registration=stranger).refresh(connection.tokens.refresh_token, now=timezone.now())
+    with contextlib.suppress(FailedError):
+        renew(connection, bench.server)
     return ""
 
 
@@ -123,38 +152,58 @@ def tampered_state(bench: Bench) -> str:
 
 
 def other_redirect_uri(bench: Bench) -> str:
-    """Ask for a code to be sent to an address that is not registered."""
+    """Ask for a code at the registered address, and then at one that is not registered."""
     registration = bench.server.registration
     elsewhere = replace(registration, redirect_uri=f"{registration.redirect_uri}-elsewhere")
-    url = replace(bench.server, registration=elsewhere).authorization_url(state="any", code_verifier="v" * 43)
     with requests.Session() as session, contextlib.suppress(requests.RequestException):
         session.trust_env = False
-        answer = session.get(url, timeout=TIMEOUT_SECONDS, allow_redirects=False)
-        if bench.server.observe is not None:
-            bench.server.observe(1, answer)
+        for each in (registration, elsewhere):
+            url = replace(bench.server, registration=each).authorization_url(state="any", code_verifier="v" * 43)
+            answer = session.get(url, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+            if bench.server.observe is not None:
+                bench.server.observe(1, answer)
     return ""
 
 
 def old_refresh_token(bench: Bench) -> str:
     """Refresh twice, then present the refresh token from before: its successor is in use, so this is a thief's."""
-    connection = _connection(bench)
-    old = connection.tokens.refresh_token
-    try:
-        renew(renew(connection, bench.server), bench.server)
+    old = _connection(bench).tokens.refresh_token
+    connection = _renewed(bench)
+    with contextlib.suppress(FailedError):
+        connection = renew(connection, bench.server)
         bench.server.refresh(old, now=timezone.now())
-    except FailedError as failure:
-        if failure.outcome is Outcome.CONNECTION_ENDED and connection.reread() is None:  # before anything was replayed
-            raise NothingToTryWithError("The server has ended your connection: connect first.") from failure
+    _use(bench, connection.tokens.access_token)
     return ""
 
 
 def revoked_access_token(bench: Bench) -> str:
-    """Revoke the access token in use, then use it."""
-    token = _connection(bench).tokens.access_token
-    with contextlib.suppress(FailedError, AccessTokenRefusedError):
+    """Use an access token, revoke it, and use it again."""
+    token = _renewed(bench).tokens.access_token
+    _use(bench, token)
+    with contextlib.suppress(FailedError):
         bench.server.revoke(token)
-        bench.server.userinfo(token)
+    _use(bench, token)
     return ""
+
+
+def _renewed(bench: Bench) -> Connection:
+    """
+    Renew the tokens: whatever is refused afterwards was good until then.
+
+    Raises:
+        NothingToTryWithError: the server does not renew them.
+    """
+    try:
+        return renew(_connection(bench), bench.server)
+    except FailedError as failure:
+        if failure.outcome is Outcome.CONNECTION_ENDED:
+            raise NothingToTryWithError("The server has ended your connection: connect first.") from failure
+        raise NothingToTryWithError("The server did not renew your tokens: try again in a moment.") from failure
+
+
+def _use(bench: Bench, access_token: str) -> None:
+    with contextlib.suppress(FailedError, AccessTokenRefusedError):
+        bench.server.userinfo(access_token)
 
 
 def _members(exchange: Exchange) -> dict[str, str]:
@@ -172,6 +221,18 @@ def _connection(bench: Bench) -> Connection:
     return bench.connection
 
 
+def _no_answer(exchange: Exchange) -> bool:
+    return exchange.status in {0, 429} or exchange.status >= 500
+
+
+def _ok(exchange: Exchange) -> bool:
+    return exchange.status == 200
+
+
+def _unauthorized(exchange: Exchange) -> bool:
+    return exchange.status == 401
+
+
 def _error_is(status: int, error: str) -> Callable[[Exchange], bool]:
     return lambda exchange: exchange.status == status and f'"{error}"' in exchange.response_body
 
@@ -182,23 +243,24 @@ EXPERIMENTS = (
     Experiment(
         slug="replay-code",
         title="Replay the code",
-        does="Sends the code of Step 4 once more, with the right secret, redirect_uri and code_verifier.",
+        does="Renews the tokens, which shows that they are good. Sends the code of Step 4 once more, with the right secret, "
+        "redirect_uri and code_verifier, and then uses the new access token.",
         why="A code is good for one use. Whoever comes second with it may be a thief, or the first one was: the server "
         "cannot tell, so it refuses the second and takes back what it gave to the first.",
         rfc="RFC 6749 section 4.1.2",
         warning=ENDS_THE_CONNECTION,
-        refused=_error_is(400, "invalid_grant"),
+        expected=(_ok, _error_is(400, "invalid_grant"), _unauthorized),
         run=replay_code,
     ),
     Experiment(
         slug="wrong-client-secret",
         title="Wrong client secret",
-        does="Sends the refresh token with another app's secret.",
+        does="Renews the tokens, sends the new refresh token with another app's secret, and renews with the right one.",
         why="The tokens of an app are worth nothing to anyone who cannot prove to be that app. The refresh token "
-        "stays good: who has not proved anything must not be able to use it up, either.",
+        "stays good: a stranger who has proved nothing must not be able to use it up.",
         rfc="RFC 6749 section 3.2.1",
         warning="",
-        refused=_error_is(401, "invalid_client"),
+        expected=(_ok, _error_is(401, "invalid_client"), _ok),
         run=wrong_client_secret,
     ),
     Experiment(
@@ -209,40 +271,46 @@ EXPERIMENTS = (
         "browser that asked, so this app ignores it before it looks at the code.",
         rfc="RFC 6749 section 10.12",
         warning="",
-        refused=lambda exchange: exchange.location.endswith(f"/{Outcome.STATE_MISMATCH.slug}/"),
+        expected=(lambda exchange: exchange.location.endswith(f"/{Outcome.STATE_MISMATCH.slug}/"),),
+        needs_connection=False,
         run=tampered_state,
     ),
     Experiment(
         slug="other-redirect-uri",
         title="Another redirect_uri",
-        does="Asks the server to send the code to an address that is not registered for this app.",
+        does="Asks the server for a code at the registered address, which it accepts, and then at an address that is not "
+        "registered for this app.",
         why="The server compares it character for character and tells the person on a page of its own. It never "
         "redirects there, not even with an error: that would make it a relay to anywhere.",
         rfc="RFC 9700 section 2.1",
         warning="",
-        refused=lambda exchange: exchange.status == 400 and not exchange.location,
+        expected=(
+            lambda exchange: exchange.status == 302 and not exchange.leaves,
+            lambda exchange: exchange.status == 400 and not exchange.location,
+        ),
+        needs_connection=False,
         run=other_redirect_uri,
     ),
     Experiment(
         slug="old-refresh-token",
         title="Reuse an old refresh token",
-        does="Refreshes twice and then presents the refresh token from before the first.",
+        does="Renews the tokens twice, presents the refresh token from before, and then uses the newest access token.",
         why="Each refresh token is replaced when it is used. One that comes back after its successor was used is in two "
         "hands, and one of them is a thief's: the server ends the whole connection.",
         rfc="RFC 9700 section 4.14.2",
         warning=ENDS_THE_CONNECTION,
-        refused=_error_is(400, "invalid_grant"),
+        expected=(_ok, _ok, _error_is(400, "invalid_grant"), _unauthorized),
         run=old_refresh_token,
     ),
     Experiment(
         slug="revoked-access-token",
         title="A revoked access token",
-        does="Revokes the access token in use and asks for your profile with it.",
+        does="Renews the tokens, asks for your profile, revokes the access token, and asks again.",
         why="Revocation takes effect at once, not when the token would have expired. The refresh token lives on: on "
         "the next page this app notices the 401 and renews itself.",
         rfc="RFC 7009 section 2.1",
         warning="",
-        refused=lambda exchange: exchange.status == 401,
+        expected=(_ok, _ok, _ok, _unauthorized),
         run=revoked_access_token,
     ),
 )

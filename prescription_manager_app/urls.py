@@ -7,11 +7,13 @@ from prescription_manager_app.views.add import add
 from prescription_manager_app.views.callback import callback
 from prescription_manager_app.views.connect import connect
 from prescription_manager_app.views.experiment import experiment
+from prescription_manager_app.views.guide import guide
 from prescription_manager_app.views.home import home
 from prescription_manager_app.views.lifecycle import forget, lifecycle, reveal
 from prescription_manager_app.views.logout import logout
 from prescription_manager_app.views.outcome import outcome
 from prescription_manager_app.views.renew import renew
+from prescription_manager_app.views.resume import resume
 from prescription_manager_app.views.stop import stop
 
 urlpatterns = [
@@ -22,12 +24,14 @@ urlpatterns = [
     path("outcome/<slug:slug>/", outcome, name="outcome"),
     path("prescriptions/add/", add, name="add"),
     path("prescriptions/<int:pk>/renew/", renew, name="renew"),
+    path("prescriptions/<int:pk>/resume/", resume, name="resume"),
     path("prescriptions/<int:pk>/stop/", stop, name="stop"),
 ]
 
 if settings.DEBUG:
     urlpatterns += [
         path("lifecycle/", lifecycle, name="lifecycle"),
+        path("lifecycle/guide/", guide, name="guide"),
         path("lifecycle/reveal/", reveal, name="reveal"),
         path("lifecycle/forget/", forget, name="forget"),
         path("lifecycle/try/<slug:slug>/", experiment, name="experiment"),

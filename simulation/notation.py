@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from simulation.exchange import Exchange, Headers
 from simulation.masking import mask
 
-__all__ = ["mask", "request_text", "response_text"]
+__all__ = ["mask", "request_message", "request_text", "response_message", "response_text"]
 
 # What a reader of the lifecycle looks for; the rest (Accept-Encoding, Date, ...) is how HTTP keeps house.
 REQUEST_HEADERS = ("content-type", "authorization", "cookie")
@@ -25,31 +25,39 @@ RESPONSE_HEADERS = (
 
 def request_text(exchange: Exchange) -> str:
     """The request in the guide's notation, secrets included; mask() hides them."""
-    url = urlsplit(exchange.url)
-    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    lines = [f"{exchange.method} {target} HTTP/1.1", f"Host: {url.netloc.rpartition('@')[2]}"]
-    lines += _header_lines(exchange.request_headers, REQUEST_HEADERS)
-    return _block(
-        exchange.sender, exchange.receiver, "REQUEST", lines, _body(exchange.request_headers, exchange.request_body)
-    )
+    return _block(exchange.sender, exchange.receiver, "REQUEST", request_message(exchange))
 
 
 def response_text(exchange: Exchange) -> str:
     """The response in the guide's notation, secrets included; mask() hides them."""
+    return _block(exchange.receiver, exchange.sender, "RESPONSE", response_message(exchange))
+
+
+def request_message(exchange: Exchange) -> str:
+    """The request line, headers and body, secrets included."""
+    url = urlsplit(exchange.url)
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    lines = [f"{exchange.method} {target} HTTP/1.1", f"Host: {url.netloc.rpartition('@')[2]}"]
+    lines += _header_lines(exchange.request_headers, REQUEST_HEADERS)
+    return _message(lines, _body(exchange.request_headers, exchange.request_body))
+
+
+def response_message(exchange: Exchange) -> str:
+    """The status line, headers and body, secrets included."""
     if not exchange.status:
-        return _block(exchange.receiver, exchange.sender, "RESPONSE", ["(no response was seen)"], "")
+        return "(no response was seen)"
     lines = [f"HTTP/1.1 {exchange.status} {exchange.reason}".rstrip()]
     lines += _header_lines(exchange.response_headers, RESPONSE_HEADERS)
-    return _block(
-        exchange.receiver, exchange.sender, "RESPONSE", lines, _body(exchange.response_headers, exchange.response_body)
-    )
+    return _message(lines, _body(exchange.response_headers, exchange.response_body))
 
 
-def _block(sender: str, receiver: str, kind: str, lines: list[str], body: str) -> str:
+def _message(lines: list[str], body: str) -> str:
+    return "\n".join([*lines, *(["", body] if body else [])])
+
+
+def _block(sender: str, receiver: str, kind: str, message: str) -> str:
     opening = f"--- [{kind}] ---"
-    return "\n".join(
-        [f"[{sender}] ---> [{receiver}]", "", opening, *lines, *(["", body] if body else []), "-" * len(opening)]
-    )
+    return "\n".join([f"[{sender}] ---> [{receiver}]", "", opening, message, "-" * len(opening)])
 
 
 def _header_lines(headers: Headers, shown: tuple[str, ...]) -> list[str]:

@@ -26,6 +26,10 @@ class PrescriptionQuerySet(models.QuerySet["Prescription"]):
         """Mark a prescription stopped; it stays on the list. False if it was stopped before."""
         return self.filter(pk=pk, stopped_at=None).update(stopped_at=now) == 1
 
+    def resume(self, pk: int) -> bool:
+        """Put a stopped prescription back on the list. False if it is there already."""
+        return self.filter(pk=pk, stopped_at__isnull=False).update(stopped_at=None) == 1
+
 
 class Prescription(models.Model):
     """One medicine, as a doctor prescribed it."""

@@ -11,11 +11,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from prescription_manager_app import sessions
 from prescription_manager_app.conf import registration
-from prescription_manager_app.experiments import EXPERIMENTS, Experiment
+from prescription_manager_app.experiments import EXPERIMENTS, Experiment, Verdict
 from prescription_manager_app.models import RecordedExchange
 from prescription_manager_app.recording import journey
+from prescription_manager_app.visits import connection_of
 from simulation.exchange import Exchange
-from simulation.notation import mask, request_text, response_text
+from simulation.notation import mask, request_message, response_message
 from simulation.steps import STEPS, Step
 
 REVEALED = "lifecycle_revealed"  # in the session
@@ -62,15 +63,31 @@ class Chapter:
     messages: list[Message]
     earlier: list[Message]
 
+    @property
+    def count(self) -> int:
+        """How many messages were seen of it."""
+        return len(self.messages) + len(self.earlier)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """An experiment, and what came of it when it was last tried."""
+    """
+    An experiment, and what came of it when it was last tried.
+
+    Attributes:
+        verdict: None if it has not been tried.
+        is_shown: whether the browser was sent here by this very run.
+    """
 
     experiment: Experiment
     messages: list[Message]
-    answered: bool
-    refused: bool
+    verdict: Verdict | None
+    is_shown: bool
+
+    @property
+    def explained(self) -> bool:
+        """Whether the run has shown something that can be explained."""
+        return self.verdict is not Verdict.UNFINISHED
 
 
 @require_safe
@@ -86,7 +103,7 @@ def lifecycle(request: HttpRequest) -> HttpResponse:
     told = list(_told(RecordedExchange.objects.of(name), revealed=revealed))
     context = {
         "revealed": revealed,
-        "connected": sessions.connection_id(request.session) is not None,
+        "connected": connection_of(request) is not None,
         "chapters": [_chapter(step, [message for number, message in told if number == step.number]) for step in STEPS],
         "trials": [_trial(name, experiment, run, revealed=revealed) for experiment in EXPERIMENTS],
         "manage_apps_url": registration().manage_apps_url,
@@ -125,8 +142,8 @@ def _trial(name: str, experiment: Experiment, run: uuid.UUID | None, *, revealed
     return Trial(
         experiment=experiment,
         messages=[message for _, message in _told(exchanges, revealed=revealed)],
-        answered=bool(exchanges),
-        refused=bool(exchanges) and experiment.refused(exchanges[-1]),
+        verdict=experiment.verdict(exchanges) if exchanges else None,
+        is_shown=run is not None and run == shown,
     )
 
 
@@ -139,7 +156,7 @@ def _told(exchanges: Iterable[Exchange], *, revealed: bool) -> Iterable[tuple[in
                 kind="Request",
                 sender=exchange.sender,
                 receiver=exchange.receiver,
-                text=_shown(request_text(exchange), revealed=revealed),
+                text=_shown(request_message(exchange), revealed=revealed),
                 at=exchange.started_at,
                 milliseconds=-1,
             ),
@@ -151,7 +168,7 @@ def _told(exchanges: Iterable[Exchange], *, revealed: bool) -> Iterable[tuple[in
                     kind="Response",
                     sender=exchange.receiver,
                     receiver=exchange.sender,
-                    text=_shown(response_text(exchange), revealed=revealed),
+                    text=_shown(response_message(exchange), revealed=revealed),
                     at=exchange.started_at + exchange.elapsed,
                     milliseconds=round(exchange.elapsed.total_seconds() * 1000),
                 ),

@@ -15,7 +15,7 @@ def stop(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     """Stop the patient's own prescription."""
     prescription = get_object_or_404(visit.patient.prescriptions, pk=pk)
     if visit.patient.prescriptions.stop(pk, now=timezone.now()):
-        messages.success(request, f"{prescription} was stopped. You find it under Stopped.")
+        messages.success(request, f"{prescription} was stopped. It is listed under Stopped; “Take again” undoes this.")
     else:
         messages.info(request, f"{prescription} was stopped before.")
     return redirect("home")

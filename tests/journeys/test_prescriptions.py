@@ -34,6 +34,8 @@ def test_a_prescription_is_added_renewed_and_stopped(sites: Sites, desk: Page) -
     expect(desk.get_by_role("region", name="Stopped")).to_contain_text("Ibuprofen")
     expect(card).to_have_count(0)
     check(desk)
+    desk.get_by_role("button", name="Take Ibuprofen 400 mg again").click()
+    expect(card).to_contain_text("1 refill left")
 
 
 def test_what_is_missing_is_said_beside_its_field(sites: Sites, desk: Page) -> None:
@@ -49,7 +51,8 @@ def test_what_is_missing_is_said_beside_its_field(sites: Sites, desk: Page) -> N
 
 
 def test_no_refills_left_sends_alice_to_her_doctor(sites: Sites, desk: Page) -> None:
-    """A refusal without a way on is a dead end."""
+    """A button that can only be refused is not there; the way on is."""
     alice.connects(desk, sites)
-    alice.card(desk, "Levothyroxine").get_by_role("button", name="Renew").click()
-    expect(desk.get_by_role("status")).to_contain_text("no refills left. Please ask Dr Maya Okafor")
+    card = alice.card(desk, "Levothyroxine")
+    expect(card).to_contain_text("No refills left. Ask Dr Maya Okafor for a new prescription.")
+    expect(card.get_by_role("button", name="Renew")).to_have_count(0)

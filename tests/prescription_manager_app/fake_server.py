@@ -35,6 +35,7 @@ class Heard:
     content_type: str
     authorization: str
     body: str
+    query: str = ""
 
     @property
     def json(self) -> dict[str, str]:
@@ -97,15 +98,21 @@ class FakeServer:
         if heard.path in self.faults:
             return self.faults[heard.path]()
         with self.lock:
-            match heard.path:
-                case "/token/":
-                    return self._token(heard.json)
-                case "/userinfo/":
-                    return self._userinfo(heard.authorization.removeprefix("Bearer "))
-                case "/oauth/revoke/":
-                    return self._revoke(heard.json)
-                case "/authorise/":
-                    return Answer(400, "<title>This address is not registered</title>", {"Content-Type": "text/html"})
+            return self.behave(heard)
+
+    def behave(self, heard: Heard) -> Answer:
+        """The right answer; with the lock held."""
+        match heard.path:
+            case "/token/":
+                return self._token(heard.json)
+            case "/userinfo/":
+                return self._userinfo(heard.authorization.removeprefix("Bearer "))
+            case "/oauth/revoke/":
+                return self._revoke(heard.json)
+            case "/authorise/" if parse_qs(heard.query).get("redirect_uri") == [REDIRECT_URI]:
+                return Answer(302, "", {"Location": "/login/"})
+            case "/authorise/":
+                return Answer(400, "<title>This address is not registered</title>", {"Content-Type": "text/html"})
         return Answer(404)
 
     def _token(self, sent: dict[str, str]) -> Answer:
@@ -177,6 +184,7 @@ def serving(fake: FakeServer) -> Iterator[FakeServer]:
                 content_type=self.headers.get("Content-Type", ""),
                 authorization=self.headers.get("Authorization", ""),
                 body=body,
+                query=urlsplit(self.path).query,
             )
             answer = fake.answer(heard)
             text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)

@@ -1,11 +1,14 @@
 """/lifecycle/: the nine steps as they happened, and what must fail. The real refusals are the journeys' to prove."""
 
+import html
+
 import pytest
 from django.test import Client
 
 from prescription_manager_app.experiments import EXPERIMENTS
 from prescription_manager_app.models import Connection, RecordedExchange
 from prescription_manager_app.models.recorded_exchange import KEPT_PER_STEP
+from prescription_manager_app.views.guide import GUIDE
 from tests.prescription_manager_app.conftest import Browser
 from tests.prescription_manager_app.fake_server import Answer, FakeServer
 
@@ -111,8 +114,6 @@ def test_every_experiment_is_refused_and_explained(alice: Browser, slug: str) ->
 def test_the_connection_survives_what_does_not_warn(alice: Browser, slug: str) -> None:
     costs = next(bool(experiment.warning) for experiment in EXPERIMENTS if experiment.slug == slug)
     attempt(alice, slug)
-    if slug == "replay-code":  # the real server takes back what the code gave; this small one has forgotten the code
-        alice.server.deauthorise()
     assert ("Connected as Alice" in alice.home().text) is not costs
 
 
@@ -134,24 +135,98 @@ def test_an_experiment_after_the_recording_was_forgotten(alice: Browser, slug: s
 
 
 @development
-def test_a_server_that_does_not_refuse_is_shown_up(alice: Browser) -> None:
+@pytest.mark.parametrize("slug", [experiment.slug for experiment in EXPERIMENTS if experiment.needs_connection])
+def test_an_experiment_on_a_connection_that_has_ended_is_not_tried(alice: Browser, slug: str) -> None:
+    """A refusal would prove nothing: there was nothing left to refuse. The page offers to connect again."""
+    alice.server.deauthorise()
+    trial = attempt(alice, slug)
+    assert ("Refused, as it must be." in trial, "Connect, to try it" in trial) == (False, True)
+
+
+@development
+def test_one_experiment_after_another_that_ended_the_connection(alice: Browser) -> None:
+    attempt(alice, "replay-code")
+    assert (
+        "The server has ended your connection: connect first." in alice.press("/lifecycle/try/old-refresh-token/").text
+    )
+    assert "Refused" not in page(alice).split('<li id="old-refresh-token"')[1].split("<li id=")[0]
+
+
+REFUSAL = {
+    "replay-code": ("/token/", 2),
+    "wrong-client-secret": ("/token/", 2),
+    "other-redirect-uri": ("/authorise/", 2),
+    "old-refresh-token": ("/token/", 3),
+    "revoked-access-token": ("/userinfo/", 2),
+}
+
+
+def answering(alice: Browser, slug: str, answer: Answer) -> None:
+    """Let the server give this answer where the experiment expects its refusal, and the right one before and after."""
+    path, number = REFUSAL[slug]
+    already = len(alice.server.sent_to(path))
+
+    def answer_or_fault() -> Answer:
+        heard = alice.server.sent_to(path)
+        if len(heard) - already == number:
+            return answer
+        with alice.server.lock:
+            return alice.server.behave(heard[-1])
+
+    alice.server.faults[path] = answer_or_fault
+
+
+@development
+@pytest.mark.parametrize("slug", REFUSAL)
+def test_a_server_that_does_not_refuse_is_shown_up(alice: Browser, slug: str) -> None:
     """The verdict is the server's answer, not ours."""
-    alice.server.faults["/token/"] = lambda: Answer(200, {"access_token": "AT_x", "token_type": "Bearer"})
-    assert "This was not refused" in attempt(alice, "replay-code")
+    tokens = {"access_token": "AT_x", "token_type": "Bearer", "expires_in": 3600, "sub": "a", "name": "A"}
+    answering(alice, slug, Answer(200, tokens))
+    assert "This was not refused" in attempt(alice, slug)
+
+
+@development
+@pytest.mark.parametrize("slug", REFUSAL)
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_server_that_cannot_answer_has_not_refused(alice: Browser, slug: str, status: int) -> None:
+    answering(alice, slug, Answer(status))
+    assert "This has shown nothing" in attempt(alice, slug)
+
+
+@development
+@pytest.mark.parametrize("slug", ["replay-code", "old-refresh-token"])
+def test_a_server_that_refuses_and_takes_nothing_back_is_shown_up(alice: Browser, slug: str) -> None:
+    """The refusal alone is half of what the standards ask for."""
+    alice.server.faults["/userinfo/"] = lambda: Answer(200, alice.server.profile)
+    assert "This was not refused" in attempt(alice, slug)
 
 
 @development
 def test_the_replay_sends_what_the_exchange_sent(alice: Browser) -> None:
     attempt(alice, "replay-code")
-    first, second = (heard.json for heard in alice.server.sent_to("/token/"))
+    first, _, second = (heard.json for heard in alice.server.sent_to("/token/"))
     assert second == first
 
 
 @development
 def test_the_wrong_secret_is_not_the_right_one(alice: Browser) -> None:
     attempt(alice, "wrong-client-secret")
-    sent = alice.server.sent_to("/token/")[-1].json
+    sent = alice.server.sent_to("/token/")[-2].json
     assert sent["client_secret"] != "ITS_A_VERY_SECRET_KEY"
+
+
+@development
+def test_the_guide_is_on_the_site_word_for_word(browser: Browser) -> None:
+    text = browser.client.get("/lifecycle/guide/").content.decode()
+    assert "STEP 9" in text
+    assert html.escape(GUIDE.read_text()) in text
+
+
+@development
+def test_an_address_that_is_not_there_has_the_sites_own_page(browser: Browser) -> None:
+    """In development too, where Django would show its own."""
+    answer = browser.client.get("/nothing/")
+    assert (answer.status_code, "There is nothing here" in answer.content.decode()) == (404, True)
 
 
 @development

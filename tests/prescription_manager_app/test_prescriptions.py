@@ -92,7 +92,25 @@ def test_stopping_twice_keeps_the_first_date(alice: Browser, prescription: Presc
     assert (prescription.stopped_at, first is None) == (first, False)
 
 
-@pytest.mark.parametrize("action", ["renew", "stop"])
+def test_a_stop_can_be_undone(alice: Browser, prescription: Prescription) -> None:
+    assert "Take again" in alice.press(f"/prescriptions/{prescription.pk}/stop/").text
+    content = alice.press(f"/prescriptions/{prescription.pk}/resume/").text
+    prescription.refresh_from_db()
+    assert (prescription.stopped_at, "is back on your list" in content) == (None, True)
+    assert "was on your list already" in alice.press(f"/prescriptions/{prescription.pk}/resume/").text
+
+
+@pytest.mark.parametrize(("refills", "offered"), [(1, True), (0, False)])
+def test_renew_is_offered_while_there_are_refills(
+    alice: Browser, prescription: Prescription, refills: int, offered: bool
+) -> None:
+    Prescription.objects.update(refills_left=refills)
+    content = alice.home().text
+    assert (f"/prescriptions/{prescription.pk}/renew/" in content) is offered
+    assert ("Ask Dr Lund for a new prescription." in content) is not offered
+
+
+@pytest.mark.parametrize("action", ["renew", "resume", "stop"])
 def test_another_patients_prescription_does_not_exist(alice: Browser, prescription: Prescription, action: str) -> None:
     stranger = Browser(Client(), alice.server)
     alice.server.profile = {"sub": "mallory", "name": "Mallory"}
@@ -103,7 +121,7 @@ def test_another_patients_prescription_does_not_exist(alice: Browser, prescripti
     assert "Salbutamol" not in stranger.home().text
 
 
-@pytest.mark.parametrize("path", ["add/", "1/renew/", "1/stop/"])
+@pytest.mark.parametrize("path", ["add/", "1/renew/", "1/resume/", "1/stop/"])
 def test_whoever_is_not_connected_is_sent_to_the_start_page(browser: Browser, path: str) -> None:
     response = browser.client.post(f"/prescriptions/{path}", FILLED_IN)
     assert (response.status_code, response["Location"]) == (302, "/")
