@@ -3,19 +3,16 @@
 from argparse import ArgumentParser, BooleanOptionalAction
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
-from functools import wraps
 from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.db.models import Model
-from django.db.utils import DatabaseError, InterfaceError
 from django.utils.dateparse import parse_duration
 
 from oauth_service import conf
 from oauth_service.models import Client, Resource
 from oauth_service.protocol.client_metadata import MEMBERS, Kind, Member, column_value, metadata_of
-from oauth_service.watch import readiness
 
 M = TypeVar("M", bound=Model)
 
@@ -149,28 +146,6 @@ def members_of(client: Client, *, secret: str = "") -> dict[str, Any]:
     """What the commands print of a client as JSON: its metadata, is_active, and a secret that was just made."""
     found = metadata_of(client, openid=conf.is_openid()) | {"is_active": client.is_active}
     return found | {"client_secret": secret} if secret else found
-
-
-def needs_tables(handle: Callable[..., None]) -> Callable[..., None]:
-    """Decorate handle() of a command: a database that is down or lacks our tables is one sentence, not a traceback."""
-
-    @wraps(handle)
-    def handle_or_refuse(*args: Any, **options: Any) -> None:
-        try:
-            handle(*args, **options)
-        except (DatabaseError, InterfaceError) as fault:
-            raise CommandError(_sentence_for(fault)) from None
-
-    return handle_or_refuse
-
-
-def _sentence_for(fault: Exception) -> str:
-    try:
-        if missing := readiness.unapplied():
-            return f"The database lacks migrations ({', '.join(missing[:3])}). Run manage.py migrate first."
-    except (DatabaseError, InterfaceError):
-        pass  # it does not answer at all
-    return f"The database refused: {' '.join(str(fault).split())}."
 
 
 def told(client: Client) -> str:

@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db.utils import OperationalError, ProgrammingError
 from pytest_django import Settings
 
 from oauth_service.management.clients import option_of
@@ -16,7 +15,6 @@ from oauth_service.models import Client
 from oauth_service.protocol import client_authentication
 from oauth_service.protocol.client_metadata import MEMBERS
 from oauth_service.protocol.device_code import GRANT_TYPE
-from tests.database import connection
 from tests.guide import Guide
 
 pytestmark = pytest.mark.django_db
@@ -255,32 +253,3 @@ def test_the_printed_steps_lead_to_a_token(guide: Guide) -> None:
     code = mine.code(**question)
     answer = mine.post("/token/", fields | {"code": code, "client_secret": secret[1]}, as_form=True)
     assert (urlsplit(address).path, answer.status_code) == ("/authorise/", 200)
-
-
-@pytest.mark.parametrize("command", ["create_client", "list_clients", "show_client", "rotate_secret"])
-def test_a_database_without_tables_is_one_sentence(command: str) -> None:
-    """Before migrate, and while the database is down: no traceback."""
-    arguments = {"create_client": ["--name=P", "--redirect-uri=https://p.example/"], "list_clients": []}.get(
-        command, ["presc_man_123"]
-    )
-
-    def refuse(*_: Any) -> None:
-        raise OperationalError("no such table: oauth_service_client")
-
-    with connection.execute_wrapper(refuse), pytest.raises(CommandError) as refusal:
-        call_command(command, *arguments)
-    assert str(refusal.value) == "The database refused: no such table: oauth_service_client."
-
-
-def test_migrations_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what to do."""
-
-    def refuse(*_: Any) -> None:
-        raise ProgrammingError("relation does not exist")
-
-    monkeypatch.setattr("oauth_service.watch.readiness.unapplied", lambda: ["oauth_service.0001_initial"])
-    with connection.execute_wrapper(refuse), pytest.raises(CommandError) as refusal:
-        call_command("list_clients")
-    assert str(refusal.value) == (
-        "The database lacks migrations (oauth_service.0001_initial). Run manage.py migrate first."
-    )

@@ -41,7 +41,6 @@ class Command(RecordedCommand):
         )
         parser.add_argument("--json", action="store_true", help="print the client as JSON (RFC 7591 section 3.2.1)")
 
-    @clients.needs_tables
     @nothing_reported()
     def handle(self, *args: Any, **options: Any) -> None:
         client = self._client(options)

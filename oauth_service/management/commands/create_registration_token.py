@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from oauth_service import conf
 from oauth_service.clients.registration import INITIAL_PREFIX
-from oauth_service.management import clients
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import InitialAccessToken
 from oauth_service.protocol import token_digest
@@ -45,7 +44,6 @@ class Command(RecordedCommand):
         parser.add_argument("--days", type=_days, default=DAYS, help=f"for how long it is good; {DAYS} by default")
         parser.add_argument("--uses", type=_uses, help="how many clients it may register; any number without it")
 
-    @clients.needs_tables
     @nothing_reported()
     def handle(self, *args: Any, **options: Any) -> None:
         if not conf.REGISTRATION():

@@ -34,7 +34,6 @@ class Command(RecordedCommand):
         parser.add_argument("--signing-alg", default="RS256", help="signs its access tokens if they are JWTs")
         parser.add_argument("--access-token-lifetime", type=clients.seconds, metavar="SECONDS")
 
-    @clients.needs_tables
     def handle(self, *args: Any, **options: Any) -> None:
         if wordless := [each for each in options["scope"] if not all(each.partition("="))]:
             raise CommandError(f"--scope: {wordless[0]} must be NAME=WORDS.")

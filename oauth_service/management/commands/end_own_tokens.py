@@ -16,7 +16,6 @@ class Command(RecordedCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("client_id")
 
-    @clients.needs_tables
     def handle(self, *args: Any, **options: Any) -> None:
         client = clients.by_id(options["client_id"])
         Client.objects.end_own_tokens(client)

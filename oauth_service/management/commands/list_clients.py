@@ -19,7 +19,6 @@ class Command(RecordedCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the whole metadata of each as JSON")
 
-    @clients.needs_tables
     def handle(self, *args: Any, **options: Any) -> None:
         found = Client.objects.order_by("name", "pk")
         if options["json"]:

@@ -3,7 +3,6 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from oauth_service.management import clients
 from oauth_service.management.output import write_json, write_table
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Resource
@@ -19,7 +18,6 @@ class Command(RecordedCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print them as JSON")
 
-    @clients.needs_tables
     def handle(self, *args: Any, **options: Any) -> None:
         found = [
             {

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from oauth_service.management.clients import needs_tables
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.watch import restored
 
@@ -37,7 +36,6 @@ class Command(RecordedCommand):
             help="end every client's secret: if one was rotated after the backup because somebody knew it",
         )
 
-    @needs_tables
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["noinput"]:
             self._ask()

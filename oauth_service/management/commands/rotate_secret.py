@@ -31,7 +31,6 @@ class Command(RecordedCommand):
             "--end-previous", action="store_true", help="make no new secret; let the newest be the only one"
         )
 
-    @clients.needs_tables
     @nothing_reported()
     def handle(self, *args: Any, **options: Any) -> None:
         client = clients.by_id(options["client_id"])

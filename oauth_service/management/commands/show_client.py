@@ -17,7 +17,6 @@ class Command(RecordedCommand):
         parser.add_argument("client_id")
         parser.add_argument("--json", action="store_true", help="print it as JSON")
 
-    @clients.needs_tables
     def handle(self, *args: Any, **options: Any) -> None:
         members = clients.members_of(clients.by_id(options["client_id"]))
         if options["json"]:

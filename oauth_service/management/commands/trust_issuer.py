@@ -35,7 +35,6 @@ class Command(RecordedCommand):
             "--tokens-end-with-jwt", action="store_true", help="no access token outlives the JWT that it was given for"
         )
 
-    @clients.needs_tables
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["issuer"]:
             self._list()
