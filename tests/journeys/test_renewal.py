@@ -24,6 +24,7 @@ def test_an_access_token_that_the_server_refuses_is_renewed_too(sites: Sites, de
     """The client's clock does not decide; a 401 does (RFC 6750 section 3.1)."""
     alice.connects(desk, sites)
     desk.goto(f"{sites.client_url}/lifecycle/")
+    desk.locator("#revoked-access-token > details > summary").click()
     desk.get_by_role("button", name="Try: A revoked access token").click()
     desk.get_by_role("link", name="Prescriptions", exact=True).click()
     expect(desk.get_by_role("heading", name="Your prescriptions")).to_be_visible()
