@@ -30,7 +30,7 @@ FOR_PROGRAMS = {
 FOR_PEOPLE = {
     "/authorise/": "GET, POST, HEAD, OPTIONS",
     "/oauth/deauthorise/": "POST, OPTIONS",
-    "/manage-apps/": "GET, HEAD, POST, OPTIONS",
+    "/manage-apps/": "GET, POST, HEAD, OPTIONS",
     "/login/": "GET, POST, HEAD, OPTIONS",
     "/logout/": "POST, OPTIONS",
     "/signed-out/": "GET, HEAD, OPTIONS",

@@ -50,7 +50,7 @@ def long_trail(alice: User, presc_man: Client, public_app: Client, staff: Browse
     events = [
         AuditEvent(
             at=NOON + timedelta(seconds=number),
-            event=(kind := list(Event)[number % len(Event)] if number % 50 == 0 else Event.REFRESH_RETRIED).value,
+            event=(kind := list(Event)[number // 50 % len(Event)] if number % 50 == 0 else Event.REFRESH_RETRIED).value,
             outcome=OUTCOMES[kind].value,
             user_id=alice.pk,
             client_id="presc_man_123" if number % 100 else "public_app",

@@ -40,6 +40,7 @@ LISTED = (
     "OpenID Connect Registration",
     "Identity Assertion JWT Authorization Grant",
     "Global Token Revocation",
+    "Client ID Metadata Document",
 )
 FILES = sorted(path for path in SPECS.glob("test_*.py") if path.stem not in OURS)
 SECTION = re.compile(r"\d+(?:\.\d+)*|[A-Z]")

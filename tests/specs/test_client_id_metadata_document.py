@@ -1,4 +1,4 @@
-"""draft-ietf-oauth-client-id-metadata-document, OAuth Client ID Metadata Document."""
+"""Client ID Metadata Document, draft-ietf-oauth-client-id-metadata-document."""
 
 from typing import Any
 
@@ -14,10 +14,9 @@ from tests.client_documents.conftest import app, documents_are_on, origin, signe
 from tests.client_documents.origin import CALLBACK, URL
 
 __all__ = ["app", "documents_are_on", "origin", "signed_in"]
-DRAFT = "draft-ietf-oauth-client-id-metadata-document"
 
 
-@clause(DRAFT, "3")
+@clause("Client ID Metadata Document", "3")
 @pytest.mark.parametrize(
     "url",
     [
@@ -36,7 +35,7 @@ def test_what_can_be_a_client_id(url: str) -> None:
     assert rules.fault_of_url(url) == ""
 
 
-@clause(DRAFT, "3")
+@clause("Client ID Metadata Document", "3")
 @pytest.mark.parametrize(
     "url",
     [
@@ -76,7 +75,7 @@ def test_what_cannot_be_a_client_id(app: App, url: str) -> None:
     assert (app.origin.urls, Client.objects.count()) == ([], 0)
 
 
-@clause(DRAFT, "4")
+@clause("Client ID Metadata Document", "4")
 @pytest.mark.parametrize(
     "named",
     [
@@ -98,7 +97,7 @@ def test_the_document_names_its_own_url_byte_for_byte(app: App, named: Any) -> N
     assert (app.origin.urls, Client.objects.count()) == ([URL], 0)
 
 
-@clause(DRAFT, "4")
+@clause("Client ID Metadata Document", "4")
 @pytest.mark.parametrize("body", [b"", b"[]", b'"text"', b"{", b"<html>", b"\xff{}", b"null", b'{"client_id": NaN}'])
 def test_a_document_is_a_json_object(app: App, body: bytes) -> None:
     """Anything else introduces nobody."""
@@ -107,7 +106,7 @@ def test_a_document_is_a_json_object(app: App, body: bytes) -> None:
     assert Client.objects.count() == 0
 
 
-@clause(DRAFT, "4.1")
+@clause("Client ID Metadata Document", "4.1")
 @pytest.mark.parametrize(
     "members",
     [
@@ -128,7 +127,7 @@ def test_no_secret_stands_in_a_document(app: App, members: dict[str, Any]) -> No
     assert Client.objects.count() == 0
 
 
-@clause(DRAFT, "4.1")
+@clause("Client ID Metadata Document", "4.1")
 def test_without_a_method_it_is_a_public_client(app: App) -> None:
     """The default of RFC 7591, a secret, is none that a document can mean."""
     app.origin.publish(token_endpoint_auth_method=None)
@@ -136,7 +135,7 @@ def test_without_a_method_it_is_a_public_client(app: App) -> None:
     assert app.client.is_public
 
 
-@clause(DRAFT, "4.2")
+@clause("Client ID Metadata Document", "4.2")
 @pytest.mark.parametrize(
     "uri", [f"{CALLBACK}/", f"{CALLBACK}?a=b", "https://app.example:443/callback", "https://evil.example/"]
 )
@@ -147,7 +146,7 @@ def test_a_redirect_uri_is_one_of_the_document(app: App, uri: str) -> None:
     assert (answer.status_code, "Location" in answer) == (400, False)
 
 
-@clause(DRAFT, "5")
+@clause("Client ID Metadata Document", "5")
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 307, 401, 403, 404, 410, 429, 500, 503])
 def test_every_other_status_is_an_error(app: App, status: int) -> None:
     """ "The authorization server MUST treat all other HTTP status codes as an error response"; no redirect is followed."""
@@ -158,7 +157,7 @@ def test_every_other_status_is_an_error(app: App, status: int) -> None:
     assert app.origin.urls == [URL]
 
 
-@clause(DRAFT, "6")
+@clause("Client ID Metadata Document", "6")
 @pytest.mark.parametrize("path", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"])
 def test_the_metadata_says_so(documents_are_on: None, path: str, settings: Any) -> None:
     """Else no client would try."""
@@ -166,7 +165,7 @@ def test_the_metadata_says_so(documents_are_on: None, path: str, settings: Any) 
     assert Browser().get(path).json()["client_id_metadata_document_supported"] is True
 
 
-@clause(DRAFT, "8.2")
+@clause("Client ID Metadata Document", "8.2")
 def test_a_client_with_a_key_must_use_it(app: App) -> None:
     """ "any communication with the authorization server MUST include client authentication of the registered type"."""
     signer = Signer(URL)
@@ -182,7 +181,7 @@ def test_a_client_with_a_key_must_use_it(app: App) -> None:
     assert app.token(**exchange, **signer.proof()).status_code == 200
 
 
-@clause(DRAFT, "8.7")
+@clause("Client ID Metadata Document", "8.7")
 def test_a_document_is_read_up_to_a_size(app: App) -> None:
     """ "stopping after a maximum number of bytes and treating the response as an error"."""
     app.origin.publish(padding="x" * rules.MOST_BYTES)

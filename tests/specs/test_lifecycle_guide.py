@@ -228,7 +228,7 @@ JSON_ENDPOINTS = {"/token": "POST, OPTIONS", "/userinfo": "GET, POST, HEAD, OPTI
 PAGES = {
     "/authorise": "GET, POST, HEAD, OPTIONS",
     "/oauth/deauthorise": "POST, OPTIONS",
-    "/manage-apps": "GET, HEAD, OPTIONS",
+    "/manage-apps": "GET, POST, HEAD, OPTIONS",
 }
 SLASH = pytest.mark.parametrize("slash", ["", "/"])
 
