@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.journey
 STRANGERS = ROOT / "tests/journeys/strangers"
 PYTHON = STRANGERS / "mcp/.venv/bin/python"
 REDIRECT_URI = "http://127.0.0.1:33418/callback"  # nobody listens there: the test is the browser
+WARY = "tests.journeys.strangers.recent_sign_in"
 READ, BOTH = "prescriptions:read", "prescriptions:read prescriptions:order"
 
 # TypeScript 1.x does not ask for more scope while it holds a refresh token: it renews, and gives up.
@@ -159,6 +161,27 @@ def test_what_a_person_ends_has_ended_at_the_next_call(sites: Sites, mcp_url: st
         assert program.says()["visit"].startswith(f"{sites.server_url}/authorise/?")
 
 
+@pytest.fixture(scope="module")
+def wary_url(sites: Sites) -> Iterator[str]:
+    """The example, if it wanted a recent sign-in."""
+    command = tuple(word.replace("examples.mcp_server", WARY) for word in EXAMPLES["mcp"].command)
+    example = replace(EXAMPLES["mcp"], command=command)
+    with (
+        (sites.state_dir / "wary.log").open("w") as log,
+        serving(example, sites, port=free_port(), output=log) as url,
+    ):
+        yield url
+
+
+@EACH_SDK
+def test_a_recent_sign_in_is_more_than_an_sdk_can_ask_for(sites: Sites, wary_url: str, sdk: str) -> None:
+    """insufficient_user_authentication names max_age, and no SDK sends it on: it asks Alice, and gives up after that."""
+    with client(sites, sdk, wary_url) as program:
+        said = program.calls("list_prescriptions")
+        assert "refused" in said, said
+        assert 1 <= program.visits <= 2
+
+
 def test_fastmcps_client(sites: Sites, mcp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It opens a browser by itself, and listens for its return."""
     monkeypatch.setenv("BROWSER", f"{sys.executable} -m tests.journeys.strangers.alice_clicks %s &")
@@ -199,7 +222,7 @@ def test_the_rest_api_and_its_client(sites: Sites, monkeypatch: pytest.MonkeyPat
 
 def wait_for(process: "subprocess.Popen[Any]", port: int) -> None:
     """Wait until a server listens."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + 4 * START_SECONDS  # FastMCP takes its time on a machine that is busy
     while not is_listening(port):
         assert process.poll() is None, "it ended; its log says why"
         assert time.monotonic() < deadline
