@@ -57,6 +57,14 @@ GIVEN: dict[str, tuple[str, str, object, object]] = {
     "END_CONNECTIONS_ON_PASSWORD_CHANGE": ("1", "END_CONNECTIONS_ON_PASSWORD_CHANGE", True, False),
     "GLOBAL_TOKEN_REVOCATION": ("1", "GLOBAL_TOKEN_REVOCATION", True, False),
     "REGISTRATION_SCOPES": ("openid,email", "REGISTRATION_SCOPES", ["openid", "email"], []),
+    "CLIENT_ID_METADATA_DOCUMENTS": ("1", "CLIENT_ID_METADATA_DOCUMENTS", True, False),
+    "CLIENT_ID_METADATA_ALLOWED_HOSTS": (
+        "app.example, .partner.example",
+        "CLIENT_ID_METADATA_ALLOWED_HOSTS",
+        ["app.example", ".partner.example"],
+        [],
+    ),
+    "CLIENT_ID_METADATA_BLOCKED_HOSTS": (".bad.example", "CLIENT_ID_METADATA_BLOCKED_HOSTS", [".bad.example"], []),
 }
 
 
@@ -88,6 +96,7 @@ def test_zero_days_are_without_end(tmp_path: Path) -> None:
         ({"CONNECTION_DAYS": "year"}, "- CONNECTION_DAYS must be a whole number from 0 to 3650."),
         ({"SIGNING_KEY_DAYS": "731"}, "- SIGNING_KEY_DAYS must be a whole number from 0 to 730."),
         ({"SIGNING_KEY_DAYS": "1"}, "oauth_service.E022"),
+        ({"CLIENT_ID_METADATA_ALLOWED_HOSTS": "https://app.example"}, "oauth_service.E027"),
         ({"SIGNING_ALGORITHMS": "ES256"}, "OAUTH_SERVICE_SIGNING_ALGORITHMS lacks RS256."),
         ({"SIGNING_ALGORITHMS": "RS256,HS256"}, "OAUTH_SERVICE_SIGNING_ALGORITHMS: there is no HS256 here."),
     ],
@@ -100,10 +109,13 @@ def test_a_value_that_makes_no_sense_is_named(on_sqlite: Deployment, environment
 
 def test_the_metadata_follows(on_sqlite: Deployment, log_path: Path) -> None:
     """Clients believe what stands there: an algorithm that was taken out, an endpoint that was switched on."""
-    environment = on_sqlite.environment(SIGNING_ALGORITHMS="RS256,ES256", GLOBAL_TOKEN_REVOCATION="1")
+    environment = on_sqlite.environment(
+        SIGNING_ALGORITHMS="RS256,ES256", GLOBAL_TOKEN_REVOCATION="1", CLIENT_ID_METADATA_DOCUMENTS="1"
+    )
     with serving(environment, log_path=log_path) as served:
         metadata = served.http.get("/.well-known/openid-configuration").json()
         published = {key["alg"] for key in served.http.get("/jwks/").json()["keys"]}
     assert metadata["id_token_signing_alg_values_supported"] == ["RS256", "ES256"]
     assert metadata["global_token_revocation_endpoint"] == f"{served.url}/global-token-revocation/"
+    assert metadata["client_id_metadata_document_supported"] is True
     assert published == {"RS256", "ES256"}
