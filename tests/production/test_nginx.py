@@ -1,8 +1,6 @@
 """deploy/nginx.conf, run by a real nginx: TLS ends there, and the server behind it sees the request as it was sent."""
 
 import contextlib
-import datetime
-import ipaddress
 import json
 import os
 import re
@@ -17,12 +15,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from config.sites import ROOT, is_listening
+from tests.authority import Authority
 from tests.production import nginx, sign_ins
 from tests.production.deployment import PASSWORD, REDIRECT_URI, Deployment, Served, eventually, free_port, serving
 
@@ -33,11 +28,11 @@ pytestmark = [pytest.mark.production, pytest.mark.nginx]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The server behind nginx; http speaks to nginx and knows its certificate."""
+    """The server behind nginx; http speaks to nginx and trusts the authority of its certificate."""
 
     served: Served
     folder: Path
-    certificate: Path
+    authority: Path
     https_port: int
     http_port: int
     http: httpx.Client
@@ -62,7 +57,8 @@ def site(on_postgres: Deployment, tmp_path_factory: pytest.TempPathFactory) -> I
     """As docs/deploy.md sets it up, with ports of its own and a certificate made for the occasion."""
     folder = tmp_path_factory.mktemp("nginx")
     https_port, http_port = free_port(), free_port()
-    certificate = make_certificate(folder)
+    authority = Authority(folder)
+    authority.certify(folder)
     environment = on_postgres.environment(
         OAUTH_SERVICE_ISSUER=f"https://localhost:{https_port}", TRUSTED_PROXIES="127.0.0.1"
     )
@@ -71,12 +67,12 @@ def site(on_postgres: Deployment, tmp_path_factory: pytest.TempPathFactory) -> I
         process = subprocess.Popen([nginx.path(), "-e", "stderr", "-c", str(configuration(folder, ports))])
         try:
             eventually(lambda: process.poll() is not None or is_listening(https_port))
-            trust = ssl.create_default_context(cafile=str(certificate))
+            trust = ssl.create_default_context(cafile=str(authority.path))
             with httpx.Client(base_url=f"https://localhost:{https_port}", verify=trust, timeout=20) as http:
                 yield Site(
                     served=served,
                     folder=folder,
-                    certificate=certificate,
+                    authority=authority.path,
                     https_port=https_port,
                     http_port=http_port,
                     http=http,
@@ -116,39 +112,13 @@ def configuration(folder: Path, ports: dict[str, str]) -> Path:
     return path
 
 
-def make_certificate(folder: Path) -> Path:
-    """A certificate for localhost, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "localhost.key").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    path = folder / "localhost.crt"
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
 def test_the_whole_lifecycle(site: Site, on_postgres: Deployment) -> None:
     """`manage.py simulate` holds every message against the guide, over https and through the proxy."""
     command = [sys.executable, "manage.py", "simulate", "--server-url", site.issuer, "--redirect-uri", REDIRECT_URI]
     environment = {
         "PATH": os.environ["PATH"],
         "STATE_DIR": str(site.folder),
-        "SSL_CERT_FILE": str(site.certificate),
+        "SSL_CERT_FILE": str(site.authority),
         "OAUTH_CLIENT_ID": "presc_man_123",
         "OAUTH_CLIENT_SECRET": on_postgres.client_secret,
         "SIMULATE_PASSWORD": PASSWORD,
@@ -217,7 +187,7 @@ def test_both_forms_of_a_path_answer_without_a_redirect(site: Site, path: str) -
 
 def test_a_request_that_is_never_whole_does_not_reach_the_server(site: Site) -> None:
     """Half-sent requests cost a connection of nginx's; it hangs up, and the server behind it has heard nothing."""
-    trust = ssl.create_default_context(cafile=str(site.certificate))
+    trust = ssl.create_default_context(cafile=str(site.authority))
     half = f"POST /token/ HTTP/1.1\r\nHost: localhost:{site.https_port}\r\nContent-Length: 50\r\n\r\na=b".encode()
     heard = len(site.served.log)
     with contextlib.ExitStack() as stack:
@@ -240,7 +210,7 @@ def test_a_request_that_is_never_whole_does_not_reach_the_server(site: Site) -> 
 
 def test_people_sign_in_during_a_flood_of_random_names(site: Site) -> None:
     """nginx slows the flood down; the server behind it sees from where each of them comes."""
-    trust = ssl.create_default_context(cafile=str(site.certificate))
+    trust = ssl.create_default_context(cafile=str(site.authority))
     heard = site.served.log.count("login_refused")
     with sign_ins.flood(site.issuer, trust=trust) as statuses:
         answers = [sign_ins.sign_in(site.issuer, trust=trust) for _ in range(15)]
