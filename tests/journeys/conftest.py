@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from config.sites import Sites
+from tests.authority import Authority
 from tests.journeys import chromium
 from tests.journeys.look import DESKTOP, PHONE, SCHEMES
 from tests.journeys.stage import both_sites, forget_everybody
@@ -21,17 +22,25 @@ VIEWS = {
 
 
 @pytest.fixture(scope="session")
-def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The authority that the server trusts: sites of clients on this machine speak TLS."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def sites(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Sites]:
     """
     Both sites, as `make run` starts them: what the demo has on is on, which tests/settings.py switches off.
 
-    What clients register may be on this machine, and they may register themselves.
+    What clients register may be on this machine, and they may introduce themselves.
     """
     with pytest.MonkeyPatch.context() as environment:
         for switch in ("OPENID", "DEVICES", "INTROSPECTION"):
             environment.delenv(switch, raising=False)
         environment.setenv("OUTBOUND_LOOPBACK", "1")
         environment.setenv("REGISTRATION", "open")
+        environment.setenv("CLIENT_ID_METADATA_DOCUMENTS", "1")
+        environment.setenv("SSL_CERT_FILE", str(authority.path))
         with both_sites(tmp_path_factory.mktemp("sites")) as sites:
             yield sites
 

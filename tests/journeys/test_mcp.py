@@ -12,11 +12,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import requests
 
 from config.sites import ROOT, START_SECONDS, Sites, is_listening
 from examples.running import EXAMPLES, OWN_PYTHON, serving
+from tests.authority import HOST, Authority
+from tests.journeys.client_document import Document, published
 from tests.journeys.stage import free_port, manage
 from tests.journeys.strangers.browser import Browser
 from tests.journeys.test_strangers import registered
@@ -227,6 +231,110 @@ def wait_for(process: "subprocess.Popen[Any]", port: int) -> None:
         assert process.poll() is None, "it ended; its log says why"
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+# -- clients with a document at their client_id, which all of these SDKs know ------------------------------------------
+
+
+@pytest.fixture
+def document(authority: Authority, tmp_path: Path) -> Iterator[Document]:
+    """Of a client on a site whose certificate the server trusts."""
+    with published(authority, tmp_path) as document:
+        yield document
+
+
+@contextmanager
+def documented(sites: Sites, sdk: str, url: str, document: Document) -> Iterator[Stranger]:
+    """A client made with an SDK that has a document, and could register itself as well."""
+    document.describes(f"Documented with {sdk}", grant_types=SDKS[sdk][2])
+    with client(sites, sdk, url, metadata_url=document.client_id) as program:
+        yield program
+
+
+def introspected(sites: Sites, token: str) -> dict[str, Any]:
+    """What the MCP server of the example is told of a token."""
+    itself = EXAMPLES["mcp"].client
+    answer = requests.post(
+        f"{sites.server_url}/introspect/",
+        {"token": token},
+        auth=(itself, f"{itself.upper()}_SECRET"),
+        proxies={"http": ""},
+        timeout=60,
+    )
+    members: dict[str, Any] = answer.json()
+    return members
+
+
+@EACH_SDK
+def test_a_client_with_a_document_registers_nothing(sites: Sites, mcp_url: str, document: Document, sdk: str) -> None:
+    """Its client_id is the URL; the server reads the document once, and any port of loopback is the client's."""
+    log = sites.state_dir / "log"
+    before = len(log.read_text())
+    with documented(sites, sdk, mcp_url, document) as program:
+        listed = program.calls("list_prescriptions")
+        assert listed["result"]["medicine"] == "Drink-me bottle, shrinking", listed
+        ordered = program.calls("order_refill", number="1")
+        assert ordered["result"]["number"] == "1", ordered
+    assert (document.asked, program.visits) == ([document.path], 2)
+    asked = set(re.findall(r'"([A-Z]+ /[^ ?]*)', log.read_text()[before:]))
+    assert "POST /token/" in asked
+    assert "POST /register/" not in asked
+
+
+@EACH_SDK
+def test_a_person_sees_whose_document_it_is(sites: Sites, mcp_url: str, document: Document, sdk: str) -> None:
+    """The host is what the document proves. The token that Alice allows is for this API, and stands for the document."""
+    with documented(sites, sdk, mcp_url, document) as program:
+        program.hears(call="list_prescriptions", arguments={})
+        url = program.says()["visit"]
+        asks = dict(parse_qsl(urlsplit(url).query))
+        assert (asks["client_id"], asks["redirect_uri"]) == (document.client_id, REDIRECT_URI)
+        page = program.alice.sees(url)
+        assert f'It belongs to <bdi dir="ltr">{HOST}</bdi>' in page
+        assert document.members["client_name"] in page
+        program.hears(arrived=program.alice.allows(url, REDIRECT_URI))
+        said = program.says()
+        assert set(said["scope"].split()) - {"offline_access"} == {READ}
+        known = introspected(sites, said["token"])
+    assert (known["active"], known["client_id"], known["aud"]) == (True, document.client_id, mcp_url)
+
+
+@EACH_SDK
+def test_what_a_person_ends_of_a_document_has_ended_at_the_next_call(
+    sites: Sites, mcp_url: str, document: Document, sdk: str
+) -> None:
+    """“Manage Connected Apps” shows it as any other, and the client asks Alice anew."""
+    with documented(sites, sdk, mcp_url, document) as program:
+        assert "result" in program.calls("list_prescriptions")
+        program.alice.disconnects(f"{sites.server_url}/manage-apps/")
+        program.hears(call="list_prescriptions", arguments={})
+        assert program.says()["visit"].startswith(f"{sites.server_url}/authorise/?")
+
+
+def test_fastmcps_client_with_a_document(
+    sites: Sites, mcp_url: str, document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It listens on a free port of localhost, by name."""
+    document.describes("Documented with FastMCP", grant_types=("authorization_code", "refresh_token"))
+    monkeypatch.setenv("BROWSER", f"{sys.executable} -m tests.journeys.strangers.alice_clicks %s &")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    told = {"url": mcp_url, "metadata_url": document.client_id}
+    with stranger(sites, [str(PYTHON), "mcp/fastmcp_client.py"], **told) as program:
+        assert program.calls("list_prescriptions")["result"]["number"] == "1"
+    assert document.asked == [document.path]
+
+
+def test_a_document_of_a_site_without_a_certificate_that_is_trusted(sites: Sites, mcp_url: str, tmp_path: Path) -> None:
+    """Somebody in between could have written it: nobody is asked, and with DEBUG the page says why."""
+    with (
+        published(Authority(tmp_path), tmp_path) as document,
+        documented(sites, "python", mcp_url, document) as program,
+    ):
+        program.hears(call="list_prescriptions", arguments={})
+        page = program.alice.sees(program.says()["visit"])
+    assert "Nothing has been shared." in page
+    assert "certificate verify failed" in page
+    assert document.asked == []
 
 
 # -- servers that we did not write -------------------------------------------------------------------------------------

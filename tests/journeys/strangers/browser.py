@@ -29,6 +29,18 @@ class Browser:
                 answer = self._fill_in(answer)
         raise AssertionError(f"{answer.status_code} at {answer.url}: this leads nowhere")
 
+    def sees(self, authorization_url: str) -> str:
+        """The page on which she is asked, or told why she is not; she has signed in on the way."""
+        answer = self.session.get(authorization_url, allow_redirects=False)
+        for _ in range(MOST_PAGES):
+            if answer.is_redirect:
+                answer = self.session.get(urljoin(answer.url, answer.headers["Location"]), allow_redirects=False)
+            elif any("password" in form.blanks for form in forms_of(answer.text)):
+                answer = self._fill_in(answer)
+            else:
+                return answer.text
+        raise AssertionError(f"{answer.status_code} at {answer.url}: this leads nowhere")
+
     def connects(self, verification_uri: str, choice: str = "Allow") -> None:
         """Follow the link that a device shows, compare the code, and choose: "Allow" or "Deny"."""
         answer = self.session.get(verification_uri)

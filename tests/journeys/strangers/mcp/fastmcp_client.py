@@ -1,5 +1,5 @@
 """
-A client of an MCP server, made with FastMCP as its documentation does it: it registers itself, and opens a browser by itself.
+A client of an MCP server, made with FastMCP as its documentation does it: it introduces itself, and opens a browser by itself.
 
 It runs in a venv of its own. One JSON object a line, each way.
 """
@@ -20,6 +20,7 @@ async def main() -> None:
         client_name="Stranger",
         client_id=told.get("client_id"),
         client_secret=told.get("client_secret"),
+        client_metadata_url=told.get("metadata_url"),
         callback_port=told.get("port"),
     )
     async with Client(told["url"], auth=auth) as client:
