@@ -308,9 +308,7 @@ def _faults_of_registration() -> Iterator[Finding]:
             f"{conf.REGISTRATION.name}: there is no {conf.REGISTRATION()!r}.",
             f"Choose of {', '.join(registration.CHOICES)}, or leave it out.",
         )
-    for name in conf.REGISTRATION_SCOPES():
-        if not _is_one_scope(name):
-            yield "E026", f"{conf.REGISTRATION_SCOPES.name}: {name!r} is not a scope name (RFC 6749 section 3.3).", ""
+    yield from _faults_of_scopes("E026", conf.REGISTRATION_SCOPES)
 
 
 def _faults_of_consent() -> Iterator[Finding]:
@@ -328,9 +326,13 @@ def _faults_of_consent() -> Iterator[Finding]:
             f"{conf.CHOOSE_SCOPES.name}: there is no {conf.CHOOSE_SCOPES()!r}.",
             f"Choose of {', '.join(choices)}.",
         )
-    for name in conf.REQUIRED_SCOPES():
+    yield from _faults_of_scopes("E035", conf.REQUIRED_SCOPES)
+
+
+def _faults_of_scopes(check: str, setting: conf.Setting[Sequence[str]]) -> Iterator[Finding]:
+    for name in setting():
         if not _is_one_scope(name):
-            yield "E035", f"{conf.REQUIRED_SCOPES.name}: {name!r} is not a scope name (RFC 6749 section 3.3).", ""
+            yield check, f"{setting.name}: {name!r} is not a scope name (RFC 6749 section 3.3).", ""
 
 
 def _is_host_name(text: str) -> bool:
