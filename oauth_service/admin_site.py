@@ -1,5 +1,7 @@
 """
-Django's admin with our limit on failed sign-ins, for a project that puts it in the place of Django's own:
+Django's admin site, with the limit that our own login page has on failed sign-ins.
+
+A project uses it in place of Django's own:
 
     class AdminConfig(django.contrib.admin.apps.AdminConfig):
         default_site = "oauth_service.admin_site.LimitedAdminSite"
@@ -24,16 +26,19 @@ from .web.requests import ProgramRequest
 
 
 class _SignIn(LimitedForm, AdminAuthenticationForm):
-    """The admin's form: staff only. Counted together with our own page's, as the passwords are the same."""
+    """
+    Login form of the admin: staff only. Shares its failure count with our login page, because the passwords are the
+    same.
+    """
 
 
 class LimitedAdminSite(AdminSite):
-    """Whose login page answers 429 where ours would."""
+    """Admin site whose login page answers 429 once our login page would."""
 
     login_form = _SignIn
 
     def has_permission(self, request: HttpRequest) -> bool:
-        leave_ended(request)  # a session that was ended from outside opens the admin no more
+        leave_ended(request)  # a session that was ended from outside no longer opens the admin
         return super().has_permission(request)
 
     @method_decorator(login_not_required)

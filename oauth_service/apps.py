@@ -1,4 +1,4 @@
-"""The app."""
+"""Configuration of the app."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class OAuthServiceConfig(AppConfig):
-    """The authorization server, ready once its checks and receivers are connected."""
+    """The authorization server. ready() registers its system checks and connects its signal receivers."""
 
     name = "oauth_service"
     verbose_name = _("OAuth service")
@@ -48,18 +48,18 @@ class OAuthServiceConfig(AppConfig):
             from .people import new_password
 
             new_password.connect(users)
-        if conf.counts() and not checks.fault_of_metrics():  # else the checks say why nothing is counted
+        if conf.counts() and not checks.fault_of_metrics():  # else a system check says why nothing is counted
             from .watch import metrics
 
             metrics.connect()
 
 
 def _hide_what_fails_outside() -> None:
-    # A POST to us that fails in a middleware is otherwise mailed to ADMINS with all that was in it.
+    # Django mails ADMINS the whole request when a middleware fails. This filter leaves our requests' secrets out.
     if not settings.is_overridden("DEFAULT_EXCEPTION_REPORTER_FILTER"):  # type: ignore[misc]
         settings.DEFAULT_EXCEPTION_REPORTER_FILTER = "oauth_service.web.reports.ReporterFilter"
 
 
 def _by_every_name(model: "type[Model]") -> "list[type[Model]]":
-    """A model and its proxies: Django tells of a deletion under the name that it was asked for by."""
+    """A model and its proxies: Django sends a deletion's signals under the class that was deleted by."""
     return [each for each in apps.get_models() if each._meta.concrete_model is model._meta.concrete_model]

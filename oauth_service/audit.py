@@ -1,4 +1,4 @@
-"""Public: write what waits for the audit trail now, at the end of a script or in a test that reads it."""
+"""Public: write waiting events to the audit trail now, at the end of a script or in a test that reads the trail."""
 
 from .watch.audit import flush
 

@@ -1,4 +1,4 @@
-"""System checks: unknown or unsafe settings stop the start; `check --deploy` adds what production needs."""
+"""System checks: unknown or unsafe settings keep the server from starting; `check --deploy` adds production's needs."""
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ HINTS_OF_BOUNDS = {
     "E022": "The next key is published a day before it signs.",
 }
 
-# Our pages sign people in, and their forms have no protection but Django's own.
+# Our pages sign users in, and only Django's middleware protects their forms.
 MIDDLEWARE = (
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -64,17 +64,20 @@ def register_all() -> None:
 
 
 def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E001: a setting with our prefix that does not exist: a typing error must not switch a protection off."""
+    """E001: a setting with our prefix that does not exist. A typing error must not switch a protection off."""
     known = {setting.name for setting in conf.ALL}
     unknown = sorted(name for name in dir(settings) if name.startswith(conf.PREFIX) and name not in known)
     return [_message("E001", f"{name} is not a setting of oauth_service.", _nearest(name, known)) for name in unknown]
 
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E002-E011, E016-E018, E021-E027, E032, E035, E050, E051: values of the wrong type, or that no deployment may have."""
-    if mistyped := _mistyped():  # the other rules can only compare values of their types
+    """
+    E002-E011, E016-E018, E021-E027, E032, E035, E050, E051: settings of the wrong type, or with values no server may
+    have.
+    """
+    if mistyped := _mistyped():  # the other rules compare values, which must have their types
         return [_message("E002", f"{setting.name} must be {_words_for(setting)}.", "") for setting in mistyped]
-    if out_of_bounds := [*_faults_of_bounds()]:  # nor can they compare two that are not both within their bounds
+    if out_of_bounds := [*_faults_of_bounds()]:  # some rules compare two values, which must both be within their bounds
         return [_message(*finding) for finding in out_of_bounds]
     return [_message(*finding) for finding in _faults()]
 
@@ -98,12 +101,14 @@ def _faults() -> Iterator[Finding]:
 
 
 def check_surroundings(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E012-E015, E020, E023, E030, E031, W006, W010-W014, W030, W050-W052: what we need of the project around us."""
+    """
+    E012-E015, E020, E023, E030, E031, W006, W010-W014, W030, W050-W052: what this app needs of the project around it.
+    """
     return [_message(*finding) for finding in _faults_around()]
 
 
 def check_deployment(app_configs: Apps, **_: Any) -> list[CheckMessage]:
-    """E019, W001-W005, W007-W009, W015, W016, W040: what a server on the open network needs besides."""
+    """E019, W001-W005, W007-W009, W015, W016, W040: what a server on the open network needs in addition."""
     skipped = _mistyped() or is_resource_server_alone()
     return [] if skipped else [_message(*finding) for finding in _wants_of_deployment()]
 
@@ -180,7 +185,7 @@ def _faults_of_values() -> Iterator[Finding]:
     for setting, values in ((conf.ACR, [conf.ACR()] if conf.ACR() else []), (conf.STEP_UP_URLS, conf.STEP_UP_URLS())):
         if any(len(acr.split()) != 1 for acr in values):
             yield "E023", f"{setting.name}: an acr is one word.", "Clients ask for several, separated by spaces."
-    # Django itself reads no more of a body; 0 and None mean that it does not limit.
+    # Django reads no more of a request body than this setting. 0 and None switch its limit off.
     if conf.REQUEST_BODY_LIMIT() > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or conf.REQUEST_BODY_LIMIT()):
         yield "E011", f"{conf.REQUEST_BODY_LIMIT.name} is more than DATA_UPLOAD_MAX_MEMORY_SIZE.", ""
     if found := fault_of_metrics():
@@ -194,7 +199,7 @@ def _faults_of_implied_scopes() -> Iterator[Finding]:
         if not _is_one_scope(name):
             yield "E050", f"{conf.SCOPE_IMPLIES.name}: {name!r} is not a scope name (RFC 6749 section 3.3).", ""
         elif name in ("openid", "offline_access"):
-            # Both change what the answer is: a client has to ask for them, and a person to see them.
+            # Both change the kind of answer: clients have to ask for them, and users have to see them.
             yield "E050", f"{conf.SCOPE_IMPLIES.name}: {name} neither implies another scope nor is implied.", ""
     if circle := scope.circular(declared):
         yield (
@@ -205,7 +210,10 @@ def _faults_of_implied_scopes() -> Iterator[Finding]:
 
 
 def fault_of_metrics() -> tuple[str, str] | None:
-    """Why metrics that are wanted cannot be counted or safely shown: sentence and hint."""
+    """
+    Return why the metrics that a project asks for cannot be counted or safely shown, as a sentence and a hint; else
+    None.
+    """
     if not conf.counts():
         return None
     if find_spec("prometheus_client") is None:
@@ -374,7 +382,7 @@ def _faults_of_throttle_cache() -> Iterator[Finding]:
 
 
 def is_resource_server_alone() -> bool:
-    """Whether this project guards APIs and issues no tokens: it names other issuers, and has no token endpoint."""
+    """True if this project guards APIs and issues no tokens: it names other issuers, and has no token endpoint."""
     try:
         reverse("oauth_service:token")
     except NoReverseMatch:
@@ -384,7 +392,7 @@ def is_resource_server_alone() -> bool:
 
 def _faults_of_surroundings() -> Iterator[Finding]:
     if is_resource_server_alone():
-        return  # nobody signs in here, and nothing is issued
+        return  # no sign-in and no tokens here
     installed = [import_string(path) for path in settings.MIDDLEWARE]
     classes = [middleware for middleware in installed if isinstance(middleware, type)]
     for path in MIDDLEWARE:
@@ -441,7 +449,7 @@ def _faults_of_surroundings() -> Iterator[Finding]:
 def _unknown_implied_scopes() -> list[str]:
     declared = conf.SCOPE_IMPLIES()
     named = {*declared, *(each for implied in declared.values() for each in implied.split())}
-    # The scopes of resources stand in the database, which is not asked here. Views name them, too.
+    # Resources keep their scopes in the database, which a check does not query. Views name them, too.
     return sorted(named.difference(conf.SCOPES(), scopes_asked_anywhere()))
 
 
@@ -510,7 +518,7 @@ def _wants_of_deployment() -> Iterator[Finding]:
 
 
 def _keys_that_are_not_apart() -> Iterator[Finding]:
-    """W040: a secret that stands under two names does both jobs, and is lost with either."""
+    """W040: a secret set under two names does both jobs, so a leak of either gives away both."""
     by_name = {
         "SECRET_KEY": [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS],
         conf.TOKEN_KEY.name: [conf.TOKEN_KEY()],
@@ -635,7 +643,7 @@ def _words_for(setting: conf.Setting[Any]) -> str:
 
 
 def _nearest(name: str, known: set[str]) -> str:
-    # Without the prefix, which is alike in all of them.
+    # Compared without the prefix, which all settings share.
     close = get_close_matches(name.removeprefix(conf.PREFIX), [each.removeprefix(conf.PREFIX) for each in known], n=1)
     return f"Did you mean {conf.PREFIX}{close[0]}?" if close else "docs/settings.md lists them all."
 

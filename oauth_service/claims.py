@@ -1,4 +1,4 @@
-"""What /userinfo/ tells about a user, by scope (OpenID Connect Core section 5.4)."""
+"""Claims about a user at /userinfo/, by scope (OpenID Connect Core section 5.4)."""
 
 from datetime import datetime
 from typing import Any
@@ -10,15 +10,17 @@ from .protocol import claims_request
 
 def claims_of(user: AbstractBaseUser, scope: frozenset[str]) -> dict[str, object]:
     """
-    The claims of a user; a project with more to tell names a function of its own in OAUTH_SERVICE_CLAIMS.
+    Return the claims about a user. A project can name a function of its own in OAUTH_SERVICE_CLAIMS.
 
     Args:
-        scope: what the access token may see.
+        scope: scope of the access token.
 
     Returns:
-        sub always; for `user` username and email; for `profile` the names and updated_at, in seconds since the epoch:
-        the user's own `updated_at` where the user model has one, else the day they joined. All but that one are text, whatever
-        the columns hold, and what is empty is left out.
+        `sub` always; for `user` username and email; for `profile` the names and `updated_at`, in seconds since the
+        epoch:
+        the user's own `updated_at` if the user model has one, else the day they joined. All others are text,
+        whatever the
+        type of their columns. Empty claims are left out.
     """
     claims: dict[str, object] = {"sub": str(user.pk)}
     username = _text(user.get_username())
@@ -43,22 +45,22 @@ def claims_of(user: AbstractBaseUser, scope: frozenset[str]) -> dict[str, object
             claims[name] = value
     if "email" in scope:
         claims["email"] = getattr(user, user.get_email_field_name(), "")
-    # One that nobody filled in "SHOULD NOT be present with a null or empty string value" (section 5.3.2).
+    # A claim without a value "SHOULD NOT be present with a null or empty string value" (section 5.3.2).
     return {name: value for name, value in claims.items() if value != ""}
 
 
 def _full_name(user: Any) -> str:
-    """The name that the user model gives: by get_full_name(), as Django's own, by full_name, or by its parts."""
+    """The user's full name: from the model's own get_full_name(), from first_name and last_name, or from full_name."""
     own = getattr(type(user), "get_full_name", AbstractUser.get_full_name)
     if own is not AbstractUser.get_full_name:
         return _text(user.get_full_name())
-    # Django's own would call somebody without a name “None None” where the columns may be NULL.
+    # Django's get_full_name() makes “None None” of a user without a name if the columns may be NULL.
     parts = [_text(getattr(user, name, None)) for name in ("first_name", "last_name")]
     return " ".join(filter(None, parts)) or _text(getattr(user, "full_name", None))
 
 
 def _text(value: Any) -> str:
-    """A value as text; "" for none and for blanks."""
+    """A value, or what a method returns, as text; "" if it is None or blank."""
     value = value() if callable(value) else value
     text = "" if value is None else str(value)
     return text if text.strip() else ""

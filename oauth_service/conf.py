@@ -1,4 +1,4 @@
-"""Every setting of this app: its name, its type, its default and what it is for. Safe with none of them set."""
+"""Settings of this app: name, type, default and purpose of each. None has to be set for a safe server."""
 
 import hashlib
 import hmac
@@ -27,16 +27,16 @@ _in_force: dict[str, Any] = {}
 T = TypeVar("T")
 
 LONGEST_AUDIT_LIFETIME = timedelta(days=36_500)
-# What None is reckoned with, where a moment has to be stored.
+# Lifetime that replaces None where a moment has to be stored.
 NEVER = timedelta(days=36_525)
 
 
 @dataclass(frozen=True, slots=True)
 class Setting(Generic[T]):
     """
-    One setting; calling it reads the value now in force.
+    A setting; calling it returns its current value.
 
-    A duration or a number has bounds, which the checks hold it against. None, where it has a meaning, is without end.
+    Durations and numbers have bounds, which the system checks enforce. None, if allowed, means without end.
     """
 
     name: str
@@ -44,20 +44,21 @@ class Setting(Generic[T]):
     default: T
     purpose: str
     has_pairs: bool = False
-    """Whether its members may be pairs of texts, too."""
+    """True if members may also be pairs of strings."""
     has_options: bool = False
-    """Whether its values are dicts of texts themselves."""
+    """True if the values are dicts of strings themselves."""
     least: timedelta | int | None = None
     most: timedelta | int | None = None
     none: str = ""
-    """What None stands for, in words; "" if None is no value of it."""
+    """Meaning of None, in words; "" if None is not allowed."""
     zero: str = ""
-    """What zero stands for, in words, where it is outside of the bounds; "" if it is a number as any other."""
+    """Meaning of zero, in words, if it is outside the bounds; "" if zero is an ordinary number."""
     check: str = "E003"
-    """The check that tells of a value out of bounds."""
+    """Id of the system check that reports a value out of bounds."""
 
     def __call__(self) -> T:
-        # Kept, as a name that settings do not have costs an exception each time it is asked for.
+        # Cached: looking up a name that Django's settings lack raises an exception inside Django each time, which is
+        # slow.
         try:
             value: T = _in_force[self.name]
             return value
@@ -526,7 +527,7 @@ ALL: tuple[Setting[object], ...] = tuple(value for value in list(globals().value
 
 
 class Arrival(Protocol):
-    """What a request says about where it arrived; Django's request and a ProgramRequest both fit."""
+    """The origin that a request was sent to; Django's request and ProgramRequest both fit."""
 
     @property
     def scheme(self) -> str | None: ...
@@ -541,9 +542,9 @@ def issuer_of(request: Arrival) -> str:
 
 def token_keys() -> tuple[bytes, ...]:
     """
-    The server's token keys, 32 bytes each: the one that seals now, then those that open, too.
+    The server's token keys, 32 bytes each: first the one that seals, then those that only open.
 
-    Keys that are set apart are apart: where there is a TOKEN_KEY, SECRET_KEY opens only if the fallbacks name it.
+    A separate TOKEN_KEY replaces SECRET_KEY altogether: SECRET_KEY then opens only what the fallbacks name.
     """
     try:
         found: tuple[bytes, ...] = _in_force["token_keys"]
@@ -556,7 +557,7 @@ def token_keys() -> tuple[bytes, ...]:
 
 
 def claimed_name(typed: str) -> ClaimedName:
-    """A name that nothing proves, as it may be shown."""
+    """Make a user name or client_id that nothing has proven safe to show, as a digest."""
     try:
         key = cast("bytes", _in_force["claimed_name_key"])
     except KeyError:
@@ -574,7 +575,7 @@ _UNITS = (
 
 
 def in_words(value: timedelta | int) -> str:
-    """A bound of a setting, for people: 10 minutes, 67_108_864."""
+    """A bound of a setting, readable: 10 minutes, 67_108_864."""
     if not isinstance(value, timedelta):
         return f"{value:_}"
     if not value:
@@ -584,7 +585,7 @@ def in_words(value: timedelta | int) -> str:
 
 
 def claims_function() -> "Callable[[AbstractBaseUser, frozenset[str]], dict[str, object]]":
-    """The function that CLAIMS names."""
+    """The function that CLAIMS names, imported."""
     try:
         found = _in_force["claims_function"]
     except KeyError:
@@ -593,7 +594,7 @@ def claims_function() -> "Callable[[AbstractBaseUser, frozenset[str]], dict[str,
 
 
 def function_of(setting: Setting[str]) -> Callable[..., Any]:
-    """The function that a setting names by its dotted path."""
+    """The function that a setting names by its dotted path, imported."""
     key = f"function {setting.name}"
     try:
         return cast("Callable[..., Any]", _in_force[key])
@@ -602,19 +603,19 @@ def function_of(setting: Setting[str]) -> Callable[..., Any]:
 
 
 def clients_introduce_themselves() -> bool:
-    """Whether a client can be here that the operator has not registered."""
+    """True if clients can exist that the operator has not registered."""
     return bool(REGISTRATION()) or CLIENT_ID_METADATA_DOCUMENTS()
 
 
 def opened_by() -> str:
-    """The name of the setting that lets in clients that nobody has heard of; "" if none does."""
+    """Name of the setting that lets unknown clients in; "" if none does."""
     if REGISTRATION() == "open":
         return REGISTRATION.name
     return CLIENT_ID_METADATA_DOCUMENTS.name if CLIENT_ID_METADATA_DOCUMENTS() else ""
 
 
 def is_openid() -> bool:
-    """Whether this server is an OpenID Provider: if and only if clients can ask for the scope openid."""
+    """True if this server is an OpenID Provider: exactly if clients can ask for the scope openid."""
     try:
         found: bool = _in_force["is_openid"]
         return found
@@ -623,7 +624,7 @@ def is_openid() -> bool:
 
 
 def implied_scopes() -> scope.Implied:
-    """All that each scope implies, by SCOPE_IMPLIES."""
+    """All scopes that each scope implies, directly or through others, by SCOPE_IMPLIES."""
     try:
         found: scope.Implied = _in_force["implied_scopes"]
         return found
@@ -632,13 +633,13 @@ def implied_scopes() -> scope.Implied:
 
 
 def pairwise_key() -> bytes:
-    """The key of pairwise subjects; b"" if none is set."""
+    """Key of pairwise subjects; b"" if none is set."""
     return PAIRWISE_KEY().encode()
 
 
 def trusted_proxies() -> TrustedProxies:
     """
-    Whose X-Forwarded-For is believed.
+    Proxies whose X-Forwarded-For header is believed.
 
     Raises:
         ValueError: the setting is wrong (E032).
@@ -650,12 +651,12 @@ def trusted_proxies() -> TrustedProxies:
 
 
 def counts() -> bool:
-    """Whether anybody may read metrics, and so whether they are counted."""
+    """True if metrics are counted: exactly if some setting lets anyone read them."""
     return bool(METRICS_ADDRESSES() or METRICS_SECRET())
 
 
 def request_id_key() -> str:
-    """REQUEST_ID_HEADER as a WSGI environ spells it; no header has the key "HTTP_"."""
+    """REQUEST_ID_HEADER as a WSGI environ spells it; "HTTP_", which no header has, if the setting is empty."""
     try:
         return cast("str", _in_force["request_id_key"])
     except KeyError:
@@ -665,5 +666,5 @@ def request_id_key() -> str:
 
 @receiver(setting_changed, dispatch_uid="oauth_service.conf")
 def _forget(**_: object) -> None:
-    """Settings change in tests only, and Django tells of it."""
+    """Empty the cache when Django reports a changed setting, which happens in tests only."""
     _in_force.clear()

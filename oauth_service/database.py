@@ -1,7 +1,7 @@
 """
-The primary database of a model: where its rows are written, and where everything that decides is read.
+The primary database of each model: all writes go there, and all reads that decide something.
 
-A project may route reads to replicas. A replica can be behind: it may not know yet that a token was revoked.
+A project may route reads to replicas. A replica can lag: it may not know yet that a token was revoked.
 """
 
 import secrets
@@ -18,12 +18,12 @@ M = TypeVar("M", bound=models.Model)
 T = TypeVar("T")
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
-ATTEMPTS = 25  # of those that meet at one row, one gets on each time: twenty take three seconds at most
+ATTEMPTS = 25  # when many meet at one row, each attempt lets one of them through: twenty take three seconds at most
 PAUSE_MILLISECONDS = 10
-# PostgreSQL's names of failures.
+# SQLSTATE codes of PostgreSQL.
 CONFLICTS = ("40001", "40P01")  # serialization_failure, deadlock_detected: nothing was written
 UNIQUE_VIOLATION = "23505"
-# Of a deletion, also foreign_key_violation: what refers to the row came after the deletion had looked.
+# A deletion can also meet foreign_key_violation: another transaction added a row that refers to the deleted one.
 CONFLICTS_OF_DELETION = (*CONFLICTS, "23503")
 
 
@@ -33,12 +33,12 @@ def primary(model: type[models.Model]) -> str:
 
 
 def ours() -> str:
-    """Alias of the database of this app's own tables; system check E030 sees to it that there is one."""
+    """Alias of the database of this app's tables. System check E030 makes sure that there is only one."""
     return primary(apps.get_model("oauth_service", "Grant"))
 
 
 class PrimaryQuerySet(models.QuerySet[M]):
-    """Rows whose writes begin anew if another transaction came between: see run_again()."""
+    """Queries whose writes are repeated if another transaction interfered: see run_again()."""
 
     def create(self, **values: Any) -> M:
         return run_again(partial(super().create, **values), using=self.db)
@@ -57,7 +57,7 @@ class PrimaryQuerySet(models.QuerySet[M]):
 
 
 class PrimaryManager(models.Manager[M]):
-    """A manager that reads where it writes, unless a query names its database itself with using()."""
+    """Manager that reads from the database it writes to, unless a query names another with using()."""
 
     _queryset_class = PrimaryQuerySet
 
@@ -70,7 +70,7 @@ class PrimaryManager(models.Manager[M]):
 
 
 def without_transaction(view: View) -> View:
-    """Keep Django from wrapping a view in a transaction, whichever database ATOMIC_REQUESTS is set for."""
+    """Keep Django from wrapping a view in a transaction, whichever database has ATOMIC_REQUESTS."""
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
     return view
@@ -78,10 +78,10 @@ def without_transaction(view: View) -> View:
 
 def run_transaction(work: Callable[[], T]) -> T:
     """
-    Run a function in a transaction of our database, all or nothing; again if another transaction came between.
+    Run a function in a transaction of our database, and repeat it if another transaction interfered.
 
-    Under READ COMMITTED a statement waits for others and goes on with what they have written. Under a stricter level
-    (REPEATABLE READ, SERIALIZABLE) it fails, and the transaction has to begin anew to see it.
+    Under READ COMMITTED a statement waits for other transactions and then sees what they wrote. Under a stricter level
+    (REPEATABLE READ, SERIALIZABLE) it fails, and the whole transaction has to be repeated to see it.
     """
 
     def run() -> T:
@@ -93,12 +93,14 @@ def run_transaction(work: Callable[[], T]) -> T:
 
 def run_again(work: Callable[[], T], *, using: str, after: tuple[str, ...] = CONFLICTS) -> T:
     """
-    Run a function that leaves nothing behind if it fails; again if it met another transaction, ATTEMPTS times at most.
+    Run a function, and repeat it if it fails because of another transaction: ATTEMPTS times at most.
 
-    In a transaction of the caller's it runs once: that one has failed as a whole, and is the caller's to repeat.
+    The function must leave nothing behind when it fails. Within a transaction of the caller it runs once only: that
+    transaction has failed as a whole, and only the caller can repeat it.
 
     Args:
-        after: PostgreSQL's names of the failures that are worth another attempt.
+        using: alias of the database.
+        after: SQLSTATE codes of the failures that are worth another attempt.
     """
     for attempt in range(ATTEMPTS - 1):
         try:
@@ -106,12 +108,12 @@ def run_again(work: Callable[[], T], *, using: str, after: tuple[str, ...] = CON
         except DatabaseError as failure:
             if sqlstate_of(failure) not in after or connections[using].in_atomic_block:
                 raise
-        # At once where two have met; where many have, not all at the same moment again.
+        # A random pause that grows: two that met repeat almost at once, many do not all repeat at the same moment.
         time.sleep(secrets.randbelow(attempt * PAUSE_MILLISECONDS + 1) / 1000)
     return work()
 
 
 def sqlstate_of(failure: BaseException) -> str:
-    """PostgreSQL's name of a failure, five characters; "" on other databases."""
+    """SQLSTATE code of a failure, five characters; "" on databases other than PostgreSQL."""
     cause = failure.__cause__
     return getattr(cause, "sqlstate", getattr(cause, "pgcode", None)) or ""

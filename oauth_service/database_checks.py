@@ -1,4 +1,4 @@
-"""System checks of the database that this app's tables are in."""
+"""System checks of the database that holds this app's tables."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _DEFAULT_ISOLATION = re.compile(r"default_transaction_isolation=((?:[a-z]|\\ )+)
 
 
 def findings() -> Iterator[Finding]:
-    """E030, E031, W030: one database for all that refers to each other, moments that are one, and how transactions meet."""
+    """E030, E031, W030: related rows in one database, unambiguous moments, and the isolation level of transactions."""
     if spread := _fault_of_databases():
         yield "E030", spread, "Let DATABASE_ROUTERS send them to one: they are read together, and refer to each other."
     connection = connections[database.ours()]
@@ -52,7 +52,7 @@ def _isolation_of(connection: Any) -> str:
     if level is None:
         named = _DEFAULT_ISOLATION.search(options.get("options", ""))
         return named[1].replace("\\", "").replace(" ", "_").upper() if named else ""
-    levels = getattr(connection.Database, "IsolationLevel", None)  # psycopg 3; its predecessor counts otherwise
+    levels = getattr(connection.Database, "IsolationLevel", None)  # psycopg 3; psycopg2 has numbers instead
     names = {each.value: each.name for each in levels} if levels else {2: "REPEATABLE_READ", 3: "SERIALIZABLE"}
     return names.get(int(level), "") if isinstance(level, int) else ""
 

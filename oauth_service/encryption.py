@@ -1,5 +1,5 @@
 """
-Secrets at rest that the server has to read again, encrypted under its token key (AES-256-GCM).
+Encryption of secrets that the server stores and has to read again (AES-256-GCM, under its token key).
 
 It needs `cryptography`, of the extra `oidc`, and imports it when it is called.
 """
@@ -13,7 +13,7 @@ _NONCE_BYTES = 12
 
 
 def is_available() -> bool:
-    """Whether `cryptography` is installed; it is not imported for that."""
+    """Return whether `cryptography` is installed, without importing it."""
     return find_spec("cryptography") is not None
 
 
@@ -22,9 +22,9 @@ def encrypt(plain: bytes, token_key: bytes, *, purpose: bytes, about: str) -> by
     Encrypt a secret.
 
     Args:
-        token_key: of the server; what encrypts is derived from it.
-        purpose: what kind of secret it is: each kind has a key of its own.
-        about: whose secret it is; in another row than that one it cannot be read.
+        token_key: the server's; the encryption key is derived from it.
+        purpose: kind of the secret. Each kind has an encryption key of its own.
+        about: the row that the secret belongs to. It cannot be decrypted in another row.
     """
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -33,7 +33,7 @@ def encrypt(plain: bytes, token_key: bytes, *, purpose: bytes, about: str) -> by
 
 
 def decrypt(encrypted: bytes, token_key: bytes, *, purpose: bytes, about: str) -> bytes | None:
-    """The secret again; None if another token key has encrypted it, or it is another kind or another row's."""
+    """Decrypt a secret; None if it was encrypted with another token key, as another kind or for another row."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -47,5 +47,5 @@ def decrypt(encrypted: bytes, token_key: bytes, *, purpose: bytes, about: str) -
 
 
 def _derived(token_key: bytes, purpose: bytes) -> bytes:
-    # A key of its own: what seals tokens encrypts nothing.
+    # A derived key: the key that seals tokens does not encrypt.
     return hmac.digest(token_key, purpose, "sha256")

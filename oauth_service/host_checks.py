@@ -1,4 +1,4 @@
-"""System checks of the project around this app: middleware and settings of its own that would break our endpoints."""
+"""System checks of the host project: its middleware, URLs and settings must not break our endpoints."""
 
 import re
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ from .resources.requirement import resources_asked
 
 Finding = tuple[str, str, str]  # id, sentence, hint
 
-# Each needs what the one beside it puts on the request.
+# The middleware on the left needs what the one on the right puts on the request.
 AFTER: tuple[tuple[type, type], ...] = (
     (AuthenticationMiddleware, SessionMiddleware),
     (MessageMiddleware, SessionMiddleware),
     (LoginRequiredMiddleware, AuthenticationMiddleware),
 )
-# All that our pages send a form to, or that looks at who is signed in.
+# Pages that have a form, receive one, or depend on the signed-in user: they need the cookies.
 PAGES = ("authorise", "deauthorise", "login", "logout", "manage_apps", "signed_out")
 FOR_BROWSER_APPS = ("token", "userinfo", "revoke", "discovery", "jwks")
 
@@ -43,12 +43,12 @@ STRONGHOLD = "stronghold.middleware.LoginRequiredMiddleware"
 
 
 def findings() -> Iterator[Finding]:
-    """Everything that is found, E012 first."""
+    """All findings, those of E012 first."""
     yield from _faults_of_order()
     try:
         paths = {name: reverse(f"oauth_service:{name}") for name in (*PAGES, *FOR_BROWSER_APPS)}
     except NoReverseMatch:
-        return  # E015 says so
+        return  # E015 reports it
     yield from _faults_of_mounting()
     yield from _faults_of_metadata()
     yield from _faults_of_resource_metadata()
@@ -87,7 +87,7 @@ def _faults_of_order() -> Iterator[Finding]:
 def _faults_of_mounting() -> Iterator[Finding]:
     for route, view in _routes(get_resolver()):
         if "<" in route or "(" in route:
-            continue  # one with arguments stands for many addresses
+            continue  # a pattern with arguments matches many addresses
         found = _view_at(f"/{route}")
         if found is None or _is_same(found, view):
             continue
@@ -113,7 +113,7 @@ def _faults_of_mounting() -> Iterator[Finding]:
 
 def _faults_of_metadata() -> Iterator[Finding]:
     if not isinstance(conf.ISSUER(), str) or get_script_prefix() != "/":
-        return  # below a prefix of the web server's, what is at the root is for that server to say
+        return  # below a prefix of the web server, which then answers at the root itself
     path = urlsplit(conf.ISSUER()).path
     wanted = [f"/.well-known/oauth-authorization-server{path}"]
     if conf.is_openid():
@@ -141,7 +141,7 @@ def _faults_of_resource_metadata() -> Iterator[Finding]:
 
 
 def _routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every view, with its address below the root; those with arguments as their pattern has them."""
+    """Every view with its address below the root. Addresses with arguments are given as their patterns."""
     for each in resolver.url_patterns:
         route = prefix + str(each.pattern).removeprefix("^").removesuffix("$").removesuffix("\\Z")
         if isinstance(each, URLResolver):
@@ -151,7 +151,7 @@ def _routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, Any]
 
 
 def _view_at(path: str) -> Any:
-    """The view that Django finds at a path; None for none."""
+    """The view that Django finds at a path, or None."""
     try:
         return resolve(path).func
     except Resolver404:
@@ -163,7 +163,7 @@ def _is_ours(view: Any) -> bool:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    # A project may decorate a view of ours and put it before ours, to ask for a second factor, say.
+    # A project may wrap a view of ours, for example to ask for a second factor, and put it before ours.
     return unwrap(one) is unwrap(other)
 
 
@@ -183,7 +183,7 @@ def _faults_of_login_view() -> Iterator[Finding]:
         target = urlsplit(resolve_url(settings.LOGIN_URL))
         view: Any = resolve("/" + target.path.removeprefix(get_script_prefix())).func
     except (NoReverseMatch, Resolver404):
-        return  # E015 says so
+        return  # E015 reports it
     if not target.netloc and getattr(view, "login_required", True):
         yield (
             "E020",
@@ -193,7 +193,7 @@ def _faults_of_login_view() -> Iterator[Finding]:
 
 
 def _faults_of_ninja() -> Iterator[Finding]:
-    # django-ninja makes one view of all operations of a path, and marks it with nothing but csrf_exempt.
+    # django-ninja makes one view of all operations of a path, and the only mark it copies is csrf_exempt.
     if _position(LoginRequiredMiddleware) is None or not frameworks.guarded_operations:
         return
     names = ", ".join(sorted(frameworks.guarded_operations))

@@ -1,5 +1,5 @@
 """
-The URLs of a project that guards APIs and issues no tokens: the metadata of its APIs (RFC 9728 section 3.1).
+URLs for a project that guards APIs but issues no tokens: the metadata of its APIs (RFC 9728 section 3.1).
 
     urlpatterns = [path("", include("oauth_service.resource_server"))]
 """

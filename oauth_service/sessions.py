@@ -1,12 +1,12 @@
 """
-Django's database sessions and its password backend, each read by a statement that the ORM writes once.
+Django's database sessions and password backend, with a cheaper read.
 
     SESSION_ENGINE = "oauth_service.sessions"
     AUTHENTICATION_BACKENDS = ["oauth_service.sessions.Backend"]
 
-Rows, cookies and rules are Django's own: only the reading at each request costs less, which is most of what an authorization
-request of somebody who is signed in costs. A session names the backend that signed its user in: after a change of backend
-people sign in once more.
+Rows, cookies and rules are Django's own. Only the reads of each request differ: the ORM compiles their statements once
+and not each time. They make up most of the cost of an authorization request by a signed-in user. Each session names
+the backend that signed its user in, so users sign in once more after a change of backend.
 """
 
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ class SessionStore(db.SessionStore):
     """Sessions in the database."""
 
     def _validate_session_key(self, key: str | None) -> bool:
-        # A cookie can hold a NUL byte, as "\000" in quotes. PostgreSQL takes none, and every page would be a 500.
+        # A cookie can hold a NUL byte, as "\000" in quotes. PostgreSQL refuses it, and every page would be a 500.
         return bool(super()._validate_session_key(key)) and "\0" not in str(key)  # type: ignore[misc]
 
     def _get_session_from_db(self) -> "_Row | None":
@@ -37,7 +37,7 @@ class SessionStore(db.SessionStore):
 
 
 class Backend(ModelBackend):
-    """Users by name and password; a manager of the project's own is asked each time."""
+    """Sign-in by user name and password. A custom manager of the user model is called for each request."""
 
     def get_user(self, user_id: Any) -> Any:
         found: Any = user.by_pk(user_id)
@@ -52,7 +52,7 @@ def _alive_rows() -> "models.QuerySet[Any, Any]":
 
 
 class _Row(NamedTuple):
-    """What Django's store reads of a session."""
+    """The column that Django's store reads of a session."""
 
     session_data: str
 

@@ -1,9 +1,12 @@
 """
-What happened, told after it was committed: Django signals for the host project, log lines for the operator.
+Events, announced after they were committed: Django signals for the host project, log lines for the operator.
 
-Every signal is sent with the facts named beside it as keyword arguments: ids and words, never a code, token or secret. A user
-name or client_id that nothing proves is a ClaimedName: a digest of what was typed, which may be a password in the wrong field.
-Receivers cannot change a decision: it has been taken and stored. current_request() says who acted, if it was staff or a command.
+Every signal is sent with the keyword arguments that are listed beside it: ids and words, never a code, token or secret.
+A user name or client_id that nothing has proven is a ClaimedName, a digest: users may type a password in the wrong
+field.
+
+Receivers cannot change a decision: it has been made and stored. current_request() names the actor if a member of staff
+or a command caused the event.
 """
 
 import logging
@@ -26,7 +29,7 @@ client_refused = Signal()  # client_id, reason
 assertion_refused = Signal()  # client_id, reason
 consent_given = Signal()  # user_id, client_id, scope
 code_issued = Signal()  # user_id, client_id, scope
-# A client's own token has neither user_id nor grant_id: both are None.
+# Tokens that a client gets for itself have no user and no grant: user_id and grant_id are None.
 token_issued = Signal()  # user_id, client_id, scope, grant_type, grant_id
 token_refreshed = Signal()  # user_id, client_id, scope, grant_id, grant_type, last_used_at
 token_exchanged = Signal()  # user_id, client_id, scope, grant_id, grant_type, app_client_id, reason
@@ -51,7 +54,7 @@ registration_changed = Signal()  # client_id, reason, changes
 registration_ended = Signal()  # client_id, reason
 administered = Signal()  # action, model, object_id, user_id, client_id, grant_id, changes
 
-# Not an event but a measurement: sent after every answer, and never logged here.
+# A measurement, not an event: sent after every response, and never logged here.
 request_answered = Signal()  # endpoint, method, status, error, seconds
 
 _NAMES = {signal: name for name, signal in list(globals().items()) if isinstance(signal, Signal)}
@@ -64,9 +67,9 @@ class RequestContext:
     Attributes:
         endpoint: name of the view.
         address: of the client.
-        by: "staff", or "command" and its name, if whoever acts is not the one who is concerned; "" otherwise.
-        actor_id: the user who is that staff.
-        status, error: of the answer, once there is one.
+        by: "staff", or "command" and its name, if someone other than the user concerned acts; "" otherwise.
+        actor_id: id of the acting member of staff.
+        status, error: of the response, once there is one.
         is_left: True if Django answers instead and reports the request.
     """
 
@@ -86,7 +89,7 @@ class RequestContext:
 
     @property
     def reference(self) -> str:
-        """The id that an answer and its log lines share: the trusted proxy's, or else 12 hexadecimal digits."""
+        """Id that the response and its log lines share: the trusted proxy's, or else 12 hexadecimal digits."""
         if not self._reference:
             self._reference = secrets.token_hex(6)
         return self._reference
@@ -97,13 +100,13 @@ _current: ContextVar[RequestContext | None] = ContextVar("context", default=None
 
 
 def current_request() -> RequestContext:
-    """The request that is being answered; outside of one, a new one that nobody sent."""
+    """The request that is being answered; outside of a request, an empty RequestContext."""
     return _current.get() or RequestContext()
 
 
 @contextmanager
 def within(context: RequestContext) -> Iterator[None]:
-    """What is announced in the block is this request's."""
+    """Attribute the events of the block to this request."""
     token = _current.set(context)
     try:
         yield
@@ -113,7 +116,7 @@ def within(context: RequestContext) -> Iterator[None]:
 
 @contextmanager
 def request_context(endpoint: str, method: str, address: str, request_id: str) -> Iterator[RequestContext]:
-    """Answer a request within the block, and tell how long it took."""
+    """Attribute the events of the block to a request, and then announce how long it took."""
     context = RequestContext(endpoint, address, request_id)
     token = _current.set(context)
     started = time.perf_counter()
@@ -135,7 +138,7 @@ _WARNINGS = {
 
 def announce(signal: Signal, **facts: object) -> None:
     """
-    Tell of an event once the transaction under way is committed; not at all if it is rolled back.
+    Announce an event once the current transaction is committed. If it is rolled back, nothing is announced.
 
     Args:
         facts: ids and words, as listed beside the signal.
@@ -144,7 +147,7 @@ def announce(signal: Signal, **facts: object) -> None:
     context = _current.get()
 
     def tell() -> None:
-        # A host's transaction around the request may end only after it: then, too, it is this request's event.
+        # The host's transaction may end after the request. The event still belongs to this request.
         token = _current.set(context)
         try:
             _tell(signal, facts)
@@ -162,5 +165,5 @@ def _tell(signal: Signal, facts: dict[str, object]) -> None:
         told = facts | ({"by": f"{context.by} {context.actor_id or ''}".strip()} if context.by else {})
         words = " ".join(f"{key}={str(value)!r}" for key, value in told.items())
         logger.log(level, "%s %s", name, words, extra={"event": name, "facts": told})
-    # A host's receiver that fails is the host's to mend, and Django logs it; the client's answer is already true.
+    # A failing receiver is the host project's to repair. Django logs it, and the client's response is already true.
     signal.send_robust(sender=None, **facts)

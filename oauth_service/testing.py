@@ -1,4 +1,4 @@
-"""Public: what the tests of a host project call, so that no test meets what another has left in memory."""
+"""Public: keeps the tests of a host project from seeing what earlier tests left in memory."""
 
 from .clients import authentication, key_sets
 from .guard import failure_counts, throttle
@@ -11,10 +11,9 @@ __all__ = ["forget_everything"]
 
 def forget_everything() -> None:
     """
-    Forget what this process remembers of people and clients: failures, proven and refuted secrets, events that wait. And its
-    signing keys, as the database of the next test has none.
+    Clear what this process remembers: failed attempts, checked secrets, waiting audit events and signing keys.
 
-    Call it after each test. Counts in a cache that OAUTH_SERVICE_THROTTLE_CACHE names go with that cache's own clear().
+    Call it after each test. A cache that OAUTH_SERVICE_THROTTLE_CACHE names keeps its counts: clear it, too.
     """
     audit.forget()
     authentication.forget_secrets()

@@ -1,7 +1,7 @@
 """
-URLs: include them at the root of the site, or under a prefix with oauth_service.well_known at the root.
+URLs of the server. Include them at the root of the site, or under a prefix with oauth_service.well_known at the root.
 
-Both forms answer, with and without the slash, from the same view.
+Each view answers with and without the trailing slash.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ register_converter(ClientIDConverter, "oauth_service_client_id")
 
 
 def _both(route: str, view: Callable[..., HttpResponseBase], name: str) -> Iterator[URLPattern]:
-    # The last pattern of a name is the one that reverse() takes.
+    # reverse() takes the last pattern of a name.
     yield path(route.rstrip("/"), view, name=name)
     yield path(route, view, name=name)
 

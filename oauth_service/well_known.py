@@ -1,6 +1,6 @@
 """
-The metadata where clients look for it, for a project that includes oauth_service.urls under a prefix (RFC 8414 section 3.1,
-RFC 9728 section 3.1).
+The metadata at the addresses that clients look up, for a project that includes oauth_service.urls under a prefix
+(RFC 8414 section 3.1, RFC 9728 section 3.1).
 
     urlpatterns = [
         path("", include("oauth_service.well_known")),
@@ -8,9 +8,9 @@ RFC 9728 section 3.1).
     ]
 
 Clients look at the root of the host: for the issuer https://example.com at /.well-known/oauth-authorization-server, for
-https://example.com/o at /.well-known/oauth-authorization-server/o. OpenID Connect puts the path of the issuer first
-(OpenID Connect Discovery 1.0 section 4). Both forms answer, for both documents. That of an API at https://example.com/orders is
-at /.well-known/oauth-protected-resource/orders.
+https://example.com/o at /.well-known/oauth-authorization-server/o. OpenID Connect puts the issuer's path first
+(OpenID Connect Discovery 1.0 section 4). Both documents are served at both kinds of address. The metadata of an API at
+https://example.com/orders is at /.well-known/oauth-protected-resource/orders.
 """
 
 from urllib.parse import urlsplit
@@ -27,7 +27,7 @@ app_name = "oauth_service_well_known"
 
 
 class IssuerPath(PathConverter):
-    """The path of the issuer that is set. Any other path is left to the project's own URLs."""
+    """The path of the configured issuer. All other paths are left to the project's own URLs."""
 
     def to_python(self, value: str) -> str:
         if urlsplit(conf.ISSUER()).path != f"/{value}":

@@ -1,14 +1,17 @@
 """
-A way in beside Django's handler (PEP 3333): /token/, /userinfo/, /oauth/revoke/, /introspect/ and /device-authorization/ without
-middleware and URL resolving, and of GET /authorise/ what is answered at once, because this user has allowed it before.
+A fast path around Django's handler (PEP 3333), without middleware and URL resolving.
 
     application = direct(get_wsgi_application())
 
-For who serves so many tokens that Django's own cost counts. Everything else, and every request that Django would turn away
-before it comes to a view (another host, no TLS), goes to Django as before. The endpoints decide by the same functions; what the
-project's SecurityMiddleware and XFrameOptionsMiddleware add to an answer is added here too. Other middleware is passed by, but
-not where people are concerned: a project's own may be what asks them for a second factor. GET /authorise/ is answered here in
-projects that have none but what WITHOUT_A_SAY names. A URL at which a project has put a view of its own is that view's.
+It is for servers that issue so many tokens that Django's own cost counts. It answers /token/, /userinfo/,
+/oauth/revoke/, /introspect/ and /device-authorization/, and GET /authorise/ if the user has consented before.
+Every other request goes to Django as before, and so does a request that Django would refuse before it reaches a view
+(another host, no TLS).
+
+The endpoints decide with the same functions. Responses have the headers that the project's SecurityMiddleware and
+XFrameOptionsMiddleware add. Programs bypass all other middleware. Users do not: a project's own middleware may ask
+them for a second factor. So GET /authorise/ is answered here only if all middleware is in PASSIVE_MIDDLEWARE. If a
+project has put a view of its own at one of these URLs, that view answers.
 """
 
 import re
@@ -45,7 +48,13 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
 class Route(NamedTuple):
-    """What answers at a path, or leaves it to Django; and the names of the headers that each of its answers has."""
+    """
+    Handler of one path.
+
+    Attributes:
+        answer: returns None to leave the request to Django.
+        has: names of the headers that each of its responses has.
+    """
 
     answer: Callable[[Environ], ProgramResponse | None]
     has: frozenset[str]
@@ -56,14 +65,14 @@ OF_PEOPLE = frozenset({"Content-Type", *(name for name, _ in (*PAGE_HEADERS, KEE
 
 MOST_HOSTS = 100
 
-# Masked or not.
+# Plain or masked.
 _CSRF_SECRET = re.compile(
     "|".join(f"[{CSRF_ALLOWED_CHARS}]{{{each}}}" for each in (CSRF_SECRET_LENGTH, CSRF_TOKEN_LENGTH))
 )
 
 SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 USERS = "django.contrib.auth.middleware.AuthenticationMiddleware"
-# Middleware that lets every GET of somebody who is signed in pass, and adds nothing to a redirect but what is added here.
+# Middleware that never stops a GET of a signed-in user, and adds nothing to a redirect that is not added here as well.
 PASSIVE_MIDDLEWARE = frozenset(
     {
         SESSIONS,
@@ -80,18 +89,18 @@ PASSIVE_MIDDLEWARE = frozenset(
 
 def direct(django: Application) -> "Direct":
     """
-    Put the direct way in before a WSGI application of Django's.
+    Put the fast path before Django's WSGI application.
 
     Args:
-        django: what get_wsgi_application() makes; the app registry must be ready. What wraps it on the inside does not see
-            the requests that are answered here: put it around the outcome.
+        django: result of get_wsgi_application(); the app registry must be ready. WSGI middleware around it does not see
+            the requests that are answered here: wrap the result of this function instead.
     """
     return Direct(django)
 
 
 class Direct:
     """
-    What direct() makes.
+    WSGI application that direct() returns.
 
     Attributes:
         good_hosts: Host headers that Django has accepted, MOST_HOSTS at most.
@@ -121,13 +130,13 @@ class Direct:
         if said is None:
             return self._django(environ, start_response)
         added = self._added[way.has, is_secure]
-        # A 204 has none (RFC 9110 section 8.6).
+        # A 204 has no Content-Length (RFC 9110 section 8.6).
         length = () if said.status == 204 else (("Content-Length", str(len(said.body))),)
         start_response(_status_line(said), [*said.headers, *added, *length])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [said.body]
 
     def give_back_connections(self) -> None:
-        """What Django does after each request: close a connection that is broken or too old, or that belongs to a pool."""
+        """Close connections that are broken, too old or from a pool, as Django does after each request."""
         for connection in connections.all(initialized_only=True):
             connection.close_if_unusable_or_obsolete()
 
@@ -136,7 +145,7 @@ class Direct:
         if host in self.good_hosts:
             return True
         try:
-            # Without the Content-Type: one that cannot be read makes no request, and is not the Host's fault.
+            # Without the Content-Type: Django fails to make a request of a malformed one, whatever the Host is.
             WSGIRequest(environ | {"wsgi.input": BytesIO(), "CONTENT_TYPE": ""}).get_host()
         except DisallowedHost:
             return False
@@ -146,7 +155,7 @@ class Direct:
 
 
 def _ways() -> Iterator[tuple[str, Route]]:
-    # Not above: they need the app registry, and a WSGI module imports this one before it is ready.
+    # Imported here: they need the app registry, and a WSGI module imports this one before the registry is ready.
     from .endpoints.authorise import answer_at_once, authorise
     from .endpoints.device_authorization import device_authorization
     from .endpoints.revoke import revoke
@@ -168,14 +177,14 @@ def _ways() -> Iterator[tuple[str, Route]]:
 def _both(view: Any, way: Route) -> Iterator[tuple[str, Route]]:
     path = reverse(f"oauth_service:{view.__name__}")
     for form in (path, path.rstrip("/")):
-        # A project may have put a view of its own before ours: ours, say, in a decorator that asks for a second factor.
+        # A project may have put a view of its own first, for example ours in a decorator that asks for a second factor.
         with suppress(Resolver404):
             if resolve(form).func is view:
                 yield form, way
 
 
 def _no_middleware_has_a_say() -> bool:
-    # SECRET_KEY_FALLBACKS: a session that an older key has signed is signed anew, and its cookie is another one then.
+    # SECRET_KEY_FALLBACKS: Django signs a session anew that was signed with an older key, and its cookie changes.
     needs_django = (
         *(settings.PREPEND_WWW, settings.DISALLOWED_USER_AGENTS),
         *(settings.SESSION_SAVE_EVERY_REQUEST, settings.SECRET_KEY_FALLBACKS),
@@ -190,13 +199,13 @@ def _program(core: ProgramView, environ: Environ) -> ProgramResponse:
 def _person(
     core: Callable[[ProgramRequest, Callable[[], Any]], ProgramResponse | None], store: Any, environ: Environ
 ) -> ProgramResponse | None:
-    from .web import ended_sessions  # it needs the app registry, too
+    from .web import ended_sessions  # needs the app registry, too
 
     def who() -> Any:
         session = _only_read(store(cookie))
-        request: Any = SimpleNamespace(session=session)  # all that get_user() looks at
+        request: Any = SimpleNamespace(session=session)  # get_user() reads no other attribute
         user = get_user(request)
-        # One that its engine changed as it was read is stored by Django, and its cookie sent anew.
+        # If the session engine changed the session as it read it, Django must store it and send the cookie again.
         if not user.is_authenticated or session.modified:
             return None
         is_ended = conf.GLOBAL_TOKEN_REVOCATION() and ended_sessions.is_ended(session, user.pk)
@@ -208,13 +217,13 @@ def _person(
         return None
     secret = cookies.get(settings.CSRF_COOKIE_NAME)
     if secret is not None and not _CSRF_SECRET.fullmatch(secret):
-        return None  # Django sends another with whatever answer
+        return None  # Django replaces a malformed cookie in its response
     call = _call(environ)
     with signals.request_context("authorise", call.method, call.address, call.request_id) as context:
         try:
             said = core(call, who)
         except Exception as failure:
-            said = None  # Django meets it again, and has a page for it
+            said = None  # Django meets the same failure, and has a page for it
             if outage.is_outage(failure):
                 environ[FAILED_BEFORE] = failure
         context.status, context.is_left = (said.status, False) if said else (0, True)
@@ -222,11 +231,11 @@ def _person(
 
 
 class _Writes(Exception):
-    """The session is to be ended, renewed or begun: Django does that, and sends the cookie with it."""
+    """The session has to be ended, renewed or begun: Django does that, and sends the cookie."""
 
 
 def _only_read(session: Any) -> Any:
-    """A session that get_user(), or an engine that finds it expired, cannot change in the store."""
+    """Make a session raise _Writes when get_user(), or an engine that finds it expired, changes it in the store."""
 
     def refuse(*_: Any, **__: Any) -> None:
         raise _Writes
@@ -240,7 +249,7 @@ def _call(environ: Mapping[str, Any]) -> ProgramRequest:
         if not (sent := environ.get("CONTENT_LENGTH")):
             return read_unmeasured(environ, limit)
         length = int(sent)
-        most: Any = settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # None for no limit
+        most: Any = settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # None: no limit
         if most is not None and length > most:
             raise RequestDataTooBig
         try:
@@ -271,7 +280,9 @@ def _is_secure(environ: Mapping[str, Any]) -> bool:
 
 
 def _added_by_middleware(has: frozenset[str], *, is_secure: bool) -> Headers:
-    """What the project's own middleware of Django adds to any answer, less what every one of these has; asked once."""
+    """
+    Headers that the project's security middleware adds to any response, without those in `has`. Called once at start.
+    """
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.input": BytesIO()}
     request = WSGIRequest(environ | {"wsgi.url_scheme": "https" if is_secure else "http"})
     request.is_secure = lambda: is_secure  # type: ignore[method-assign]
