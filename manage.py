@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line: the authorization server's, or with a command of the client application, the client's."""
+"""Django's command line: with the server's settings, or the client's for a command of the client application."""
 
 import os
 import sys

@@ -1,7 +1,8 @@
 """
 The authorization server's site in production: `make serve`, or `python -m config.serve`.
 
-Settings come from the environment only (docs/deploy.md). What is missing is named, all of it at once, and nothing is started.
+All settings come from the environment (docs/deploy.md). If any are missing, the command lists them all and does not
+start.
 """
 
 import gc
@@ -24,7 +25,7 @@ logger = logging.getLogger("config.serve")
 
 APPLICATION = "config.server.wsgi:application"
 DIRECT = "config.server.wsgi_direct:application"
-# What granian would otherwise copy into the environ of every request, for anything that prints one to tell.
+# Granian copies the process environment into the environ of every request, where a report could print these.
 SECRETS = (
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
@@ -34,64 +35,64 @@ SECRETS = (
     "CACHE_URL",
     "METRICS_SECRET",
 )
-# For each of them there is a thread that receives (config/server/desk.py), while there is something to receive.
+# Each connection has a thread that receives (config/server/desk.py), as long as there is something to receive.
 CONNECTIONS = 512
 RECEIVER_IDLE_SECONDS = 60
 
 
 def host() -> str:
-    """The address on which it listens."""
+    """Address to listen on."""
     return os.environ.get("SERVE_HOST") or "127.0.0.1"
 
 
 def port() -> int:
-    """Where it listens there."""
+    """Port to listen on."""
     return number("SERVE_PORT", 8000, least=1, most=65_535)
 
 
 def workers() -> int:
-    """Processes."""
+    """Number of processes."""
     return number("SERVE_WORKERS", cores(), least=1)
 
 
 def threads() -> int:
-    """Threads of a process that work; others only wait for what is sent."""
+    """Number of threads per process that work on requests. Other threads only wait for request bodies."""
     return number("SERVE_THREADS", 4, least=1)
 
 
 def idle_seconds() -> int:
-    """How long a connection may wait for the head of the next request."""
+    """Seconds a connection may wait for the head of the next request."""
     return number("SERVE_IDLE_SECONDS", 10, least=1, most=3600)
 
 
 def request_seconds() -> int:
-    """How long a request may take then, to its last octet and the first of its answer."""
+    """Seconds from there to the last octet of the request and the first octet of the response."""
     return number("SERVE_REQUEST_SECONDS", 30, least=1, most=3600)
 
 
 def stop_seconds() -> int:
-    """How long requests under way may take once it is asked to stop."""
+    """Seconds that requests under way have to finish after SIGTERM."""
     return number("SERVE_STOP_SECONDS", 30, least=1)
 
 
 def is_direct() -> bool:
-    """Whether programs, and people who are asked for nothing, are answered beside Django's handler (oauth_service.wsgi)."""
+    """True if oauth_service.wsgi answers what it can before Django's handler."""
     return bool(number("SERVE_DIRECT", 1, least=0, most=1))
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def missing() -> list[str]:
-    """What stands in the way of serving, each with its remedy; the static files are collected in passing."""
+    """List what keeps the server from starting, each with its remedy. Collects the static files if nothing does."""
     if faults := list(_absent()) or list(_taken()):
-        return faults  # Django cannot be asked without them, nor what is below be emptied under a server that runs
+        return faults  # without settings Django cannot start, and with the port taken another server may be using the files below
     os.environ["DEBUG"] = "0"
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.server.settings"
     counters = Path(os.environ.get("STATE_DIR") or ROOT / "var") / f"metrics-{port()}"
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counters)  # read by prometheus_client when it is imported
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counters)  # prometheus_client reads it on import
 
     import django
     from django.core.management import call_command
@@ -114,8 +115,8 @@ def missing() -> list[str]:
 def _close_connections() -> None:
     from django.db import connections
 
-    # The workers are forked from here: on a connection of their parent's one would read another's answers, and the threads of
-    # a pool, which replace what died, do not come along.
+    # Workers are forked from this process. On an inherited connection they would read each other's results, and the
+    # threads of a connection pool are not forked with it.
     for connection in connections.all(initialized_only=True):
         connection.close()
         if hasattr(connection, "close_pool"):
@@ -123,7 +124,7 @@ def _close_connections() -> None:
 
 
 def _empty(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)  # what an earlier run has counted
+    shutil.rmtree(folder, ignore_errors=True)  # counts of an earlier run
     folder.mkdir(parents=True)
 
 
@@ -142,7 +143,7 @@ def _absent() -> Iterator[str]:
 
 
 def _taken() -> Iterator[str]:
-    # Workers share the port with whoever else asks for it to be shared: a second server would take half of the requests.
+    # Workers share the port (SO_REUSEPORT), so a second server could start and would take half of the requests.
     if is_listening(port(), host=host()):
         yield f"Port {port()} is in use: end what listens there, or set SERVE_PORT."
 
@@ -174,7 +175,7 @@ def _unready() -> Iterator[str]:
 
 
 def load(target: str) -> proxies.Application:
-    """What a worker answers requests with; its secrets are in its settings now, and nowhere else."""
+    """Return the WSGI application of a worker. Its secrets leave the environment; only the settings keep them."""
     application: proxies.Application = import_string(target.replace(":", "."))
     from django.conf import settings
     from django.urls import reverse
@@ -188,11 +189,11 @@ def load(target: str) -> proxies.Application:
     )
     for name in SECRETS:
         os.environ.pop(name, None)
-    # No line of the log says which thread and process wrote it, and from where in the code: nobody needs to find out
+    # Log lines do not include thread, process or source location, so leave out the work of finding them
     # (https://docs.python.org/3/howto/logging.html#optimization).
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    # What was imported stays until the end: no collection needs to look at it again.
+    # Imported objects live until the end: exempt them from garbage collection.
     gc.collect()
     gc.freeze()
     deadline.keep(port(), idle_seconds() + request_seconds())
@@ -224,7 +225,7 @@ def serve() -> None:
 
 
 def main() -> int:
-    """Serve, or say what is missing; the exit status is 1 then."""
+    """Serve, or print what is missing and return 1 as exit status."""
     if faults := missing():
         print("The server is not started.", *(f"- {fault}" for fault in faults), sep="\n", file=sys.stderr)
         return 1

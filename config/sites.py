@@ -1,4 +1,4 @@
-"""Both sites of this repository, started together: what `make run`, `make simulate` and the journeys use."""
+"""Both sites of this repository, started together: for `make run`, `make simulate` and the journeys."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ START_SECONDS = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sites:
-    """Where the two sites answer; state_dir holds both embedded databases."""
+    """Ports of the two sites; state_dir holds both SQLite databases."""
 
     server_port: int = 8000
     client_port: int = 5000
@@ -34,7 +34,7 @@ class Sites:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings under which the two sites find each other, over the caller's own environment."""
+        """Environment of both sites: the caller's own, with the settings by which the sites find each other."""
         inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
         return inherited | {
             "STATE_DIR": str(self.state_dir),
@@ -50,7 +50,7 @@ class SitesError(Exception):
 
 
 def is_listening(port: int, *, host: str = "127.0.0.1") -> bool:
-    """Tell whether something on this machine answers on the port of an address."""
+    """Return whether something on this machine listens on the port."""
     try:
         socket.create_connection((host, port), timeout=1).close()
     except OSError:
@@ -60,7 +60,7 @@ def is_listening(port: int, *, host: str = "127.0.0.1") -> bool:
 
 def prepare(sites: Sites) -> None:
     """
-    Bring both databases up to date and let Alice and the demo client be there.
+    Migrate both databases, and create the demo's users and clients if they are missing.
 
     Raises:
         SitesError: a command failed; its output is in the message.
@@ -89,7 +89,7 @@ def running(sites: Sites, *, output: IO[str] | None = None, reload: bool = False
 
     Args:
         sites: ports and state directory; see prepare().
-        output: where both sites write their log; the caller's own standard output by default.
+        output: log of both sites; by default the caller's own standard output.
         reload: restart a site when its code changes.
 
     Raises:
@@ -115,7 +115,7 @@ def running(sites: Sites, *, output: IO[str] | None = None, reload: bool = False
                     stdout=output,
                     stderr=subprocess.STDOUT if output else None,
                     text=True,
-                    start_new_session=True,  # the reloader has a child: both end together, by group
+                    start_new_session=True,  # the reloader has a child process: the group ends both
                 )
             )
         deadline = time.monotonic() + START_SECONDS

@@ -1,8 +1,9 @@
 """
-Build the HTML site from docs/ with Sphinx: `make docs`. It stands in build/docs/html.
+Build the HTML site from docs/ with Sphinx into build/docs/html: `make docs`.
 
-The pages are plain Markdown with relative links, as a code host shows them. Here they get what only Sphinx needs: a table of
-contents, made from the links of index.md, and the pages of the repository that lie outside of docs/.
+The pages are plain Markdown with relative links, as code hosts show them. This script adds what only Sphinx needs: a
+table
+of contents, made from the links of index.md, and the pages of the repository outside docs/.
 """
 
 import os
@@ -16,11 +17,11 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 BUILD = ROOT / "build/docs"
 INDEX = "index.md"
-# Pages of the repository that belong to the site, too.
+# Pages outside docs/ that belong to the site.
 BESIDE = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md")
-# The pages of a folder stand below one page.
+# The pages of a folder are listed below one page.
 FOLDERS = {"docs/adr": "docs/decisions.md", "benchmarks/results": "benchmarks/README.md"}
-UNLISTED = "How-to guides"  # where a page stands that index.md does not name
+UNLISTED = "How-to guides"  # section for pages that index.md does not name
 
 LINK = re.compile(r"(!?\[[^\]]*\]\()(?!https?://|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
 FENCE = re.compile(r"^(```.*?^```|~~~.*?^~~~)", re.MULTILINE | re.DOTALL)
@@ -28,7 +29,7 @@ SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 
 
 def sources() -> list[Path]:
-    """Every page of the site, as it lies in the repository."""
+    """Every page of the site, as a path in the repository."""
     return [
         *sorted(DOCS.glob("*.md")),
         *(page for folder in FOLDERS for page in in_folder(folder)),
@@ -42,7 +43,7 @@ def in_folder(folder: str) -> list[Path]:
 
 
 def place(path: Path) -> str:
-    """Where a file of the repository stands in the site, relative to its root."""
+    """Path of a file of the repository within the site, relative to the site's root."""
     return str(path.relative_to(DOCS if path.is_relative_to(DOCS) else ROOT))
 
 
@@ -51,8 +52,8 @@ def contents(index: str) -> dict[str, list[str]]:
     The parts of the site with their pages, in order.
 
     Args:
-        index: text of index.md. Each `##` is a part; its pages are those that it links to. A page that it names nowhere goes to
-            the how-to guides.
+        index: text of index.md. Each `##` is a part; its pages are those that it links to. Pages that index.md does not
+            name go to the how-to guides.
     """
     _head, *pieces = SECTION.split(index)
     parts = {title: list(dict.fromkeys(_pages_of(text))) for title, text in zip(pieces[::2], pieces[1::2], strict=True)}
@@ -70,7 +71,7 @@ def _pages_of(text: str) -> Iterator[str]:
 
 
 def with_contents(index: str) -> str:
-    """The text of index.md with the pages that it does not name, and a hidden table of contents for each part."""
+    """Text of index.md with the pages that it does not name, and a hidden table of contents for each part."""
     parts = contents(index)
     head, *pieces = SECTION.split(index)
     text = head
@@ -84,18 +85,18 @@ def with_contents(index: str) -> str:
 
 
 def toctree(pages: Sequence[str], *, caption: str = "") -> str:
-    """What Sphinx takes for a table of contents."""
+    """A table of contents in Sphinx's syntax."""
     options = ":hidden:\n" + (f":caption: {caption}\n" if caption else "")
     return "```{toctree}\n" + options + "\n" + "".join(f"{page.removesuffix('.md')}\n" for page in pages) + "```\n\n"
 
 
 def title_of(page: Path) -> str:
-    """The first heading of a page."""
+    """Text of the first heading of a page."""
     return page.read_text().partition("\n")[0].removeprefix("# ")
 
 
 def relinked(text: str, page: Path) -> str:
-    """A page with its relative links as they must be where it stands in the site; code is left alone."""
+    """A page with its relative links adjusted to its place in the site; code blocks stay as they are."""
 
     def moved(link: re.Match[str]) -> str:
         target = (page.parent / link[2]).resolve()
@@ -107,14 +108,14 @@ def relinked(text: str, page: Path) -> str:
 
 
 def targets(text: str, page: Path) -> Iterator[Path]:
-    """The files that a page links to and that are no pages themselves."""
+    """Files that a page links to and that are not pages themselves."""
     for part in FENCE.split(text)[::2]:
         for _label, target, _anchor in LINK.findall(part):
             yield (page.parent / target).resolve()
 
 
 def assemble(into: Path) -> None:
-    """Lay out the source that Sphinx reads."""
+    """Write the source files that Sphinx reads into a directory."""
     pages = sources()
     for page in pages:
         text = page.read_text()
@@ -137,12 +138,12 @@ def assemble(into: Path) -> None:
 
 
 def main() -> int:
-    """Assemble, and build; Sphinx' exit status."""
+    """Assemble and build; return Sphinx's exit status."""
     from sphinx.cmd.build import build_main
 
     shutil.rmtree(BUILD, ignore_errors=True)
     assemble(BUILD / "source")
-    # Warnings are errors: a link that leads nowhere, an anchor that does not exist, code that is not of its language.
+    # Warnings are errors: dead links, missing anchors, code that does not parse as its language.
     arguments = [
         "-q",
         "-W",

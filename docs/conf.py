@@ -1,4 +1,4 @@
-"""Settings of Sphinx; docs/build.py calls it."""
+"""Sphinx settings; docs/build.py runs Sphinx."""
 
 import tomllib
 from pathlib import Path
@@ -13,8 +13,8 @@ extensions = ["myst_parser"]
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_copy_source = False
-html_static_path = ["_static"]  # of this folder
+html_static_path = ["_static"]  # in this folder
 html_css_files = ["site.css"]
 html_show_sphinx = False
-myst_heading_anchors = 4  # `page.md#a-heading`, as code hosts have them
+myst_heading_anchors = 4  # anchors as on code hosts: `page.md#a-heading`
 myst_enable_extensions = ["strikethrough"]

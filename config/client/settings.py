@@ -1,4 +1,7 @@
-"""The client application's site, http://127.0.0.1:5000: its own database, its own session cookie, no server code."""
+"""
+Settings of the client application's site, http://127.0.0.1:5000. It has its own database and session cookie, and no
+server code.
+"""
 
 import os
 from pathlib import Path
@@ -66,11 +69,11 @@ SESSION_COOKIE_NAME = "prescriptions_sessionid"
 CSRF_COOKIE_NAME = "prescriptions_csrftoken"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not DEBUG
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Lax, not Strict: the server sends Alice back from its own site
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # not Strict: the browser comes back from the server's site
 SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # they name medicines: not in a cookie
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # not in a cookie: they name medicines
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -78,7 +81,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles-client"
 
-# Where the authorization server is and who we are there.
+# Address of the authorization server, and our registration there.
 OAUTH_SERVER_URL = os.environ.get("OAUTH_SERVER_URL", "http://localhost:8000")
 OAUTH_CLIENT_ID = os.environ.get("OAUTH_CLIENT_ID", "presc_man_123")
 OAUTH_CLIENT_SECRET = os.environ.get("OAUTH_CLIENT_SECRET", "ITS_A_VERY_SECRET_KEY" if DEBUG else "")

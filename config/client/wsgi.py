@@ -1,4 +1,4 @@
-"""WSGI entry of the client application's site."""
+"""WSGI entry point of the client application's site."""
 
 import os
 

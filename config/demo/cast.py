@@ -1,4 +1,6 @@
-"""The demo's services, devices and APIs: registered by `seed_demo`, played by `simulate --flow`, named in the README."""
+"""
+The demo's services, devices and APIs: registered by `seed_demo`, played by `simulate --flow`, listed in the README.
+"""
 
 from simulation.cast import Api, Cast, Party
 
@@ -33,7 +35,7 @@ API = Party(
     client_secret="DEMO_API_SECRET",
     scope=PRESCRIPTIONS.scope,
 )
-# APIs that answer: `make run-mcp` and `make run-api` register them, each with the client that it asks about tokens as.
+# APIs of the examples: `make run-mcp` and `make run-api` register them, each with a client to ask about tokens.
 MCP_SERVER = Party(
     client_id="demo_mcp_server",
     name="Demo MCP Server",
@@ -47,7 +49,7 @@ EXAMPLE_SCOPES = {PRESCRIPTIONS.scope: PRESCRIPTIONS.words, "prescriptions:order
 
 
 def cast(*, server_url: str, username: str, password: str) -> Cast:
-    """Everybody who plays a flow, at a server that `seed_demo` has registered them at."""
+    """All parties that play a flow at a server that `seed_demo` has prepared."""
     return Cast(
         server_url=server_url,
         username=username,

@@ -1,10 +1,10 @@
-"""What the demo's site tells about its people: Django's user model has a few of the standard claims, Alice has all of them."""
+"""Claims about the demo's users: a few standard claims from Django's user model, and all of them for Alice."""
 
 from typing import Any
 
 from oauth_service.claims import claims_of as claims_of_user
 
-# OpenID Connect Core 1.0 section 5.1; nobody lives there.
+# OpenID Connect Core 1.0 section 5.1. All of it is made up.
 ALICE: dict[str, dict[str, object]] = {
     "profile": {
         "middle_name": "Pleasance",
@@ -37,7 +37,7 @@ def claims_of(user: Any, scope: frozenset[str]) -> dict[str, object]:
     if user.get_username() == "alice":
         for name, more in ALICE.items():
             claims |= more if name in scope else {}
-        # Without a name somebody has been signed up by hand; the claim still has to be there.
+        # An Alice that was created by hand may have no name; the claims must still be complete.
         if "profile" in scope:
             claims = {"given_name": "Alice", "family_name": "Liddell"} | claims
     return claims

@@ -1,4 +1,4 @@
-"""Django's admin, with the limit on failures at its login."""
+"""Django's admin, with our limit on failed sign-ins."""
 
 from django.contrib.admin import apps
 

@@ -1,4 +1,4 @@
-"""CACHE_URL as Django's CACHES wants it: where failed logins and client authentications are counted."""
+"""Value for Django's CACHES from CACHE_URL. The cache counts failed sign-ins and client authentications."""
 
 import re
 from typing import Any
@@ -10,21 +10,21 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router, transaction
 
 MOST_VALUES = 100_000
-KEPT_SECONDS = 3600  # longer than two windows of OAUTH_SERVICE_FAILURE_WINDOW, which is as long as a count is asked for
-# A cache that is away must not keep anybody waiting: nothing is counted then.
+KEPT_SECONDS = 3600  # longer than two windows of OAUTH_SERVICE_FAILURE_WINDOW, the longest time that a count is needed
+# An unreachable cache must not delay requests: nothing is counted then.
 REDIS_OPTIONS: dict[str, Any] = {"socket_connect_timeout": 1, "socket_timeout": 1}
 TABLE = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
 def cache(url: str) -> dict[str, Any]:
     """
-    One entry of CACHES.
+    An entry of CACHES.
 
     Args:
         url: redis://host:6379/0 or rediss://…, database://table, or "" for the memory of each process.
 
     Raises:
-        ImproperlyConfigured: no such URL, or redis is not installed.
+        ImproperlyConfigured: url is none of these, or the package redis is not installed.
     """
     if not url:
         return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
@@ -42,7 +42,7 @@ def cache(url: str) -> dict[str, Any]:
             "TIMEOUT": KEPT_SECONDS,
             "OPTIONS": {"MAX_ENTRIES": MOST_VALUES},
         }
-    # Not quoted: it may hold a password.
+    # The message does not quote the URL: it may hold a password.
     raise ImproperlyConfigured(
         "CACHE_URL is not the URL of a cache: redis://host:6379/0, rediss://… or database://table."
     )
@@ -63,9 +63,9 @@ def _redis(url: str) -> dict[str, Any]:
 
 class TableCache(DatabaseCache):
     """
-    Django's cache in a table of the database, with an incr() that counts everybody.
+    Django's cache in a database table, with an incr() that is exact when processes count at the same moment.
 
-    Django's own reads, adds and writes: of two processes that count at once, one would not be counted.
+    Django's own incr() reads, adds and writes, and so can lose a count.
     """
 
     def __init__(self, table: str, params: dict[str, Any]) -> None:
@@ -76,7 +76,7 @@ class TableCache(DatabaseCache):
         database = router.db_for_write(self.cache_model_class)
         connection = connections[database]
         with transaction.atomic(using=database), connection.cursor() as cursor:
-            if connection.features.has_select_for_update:  # else a transaction that writes is alone
+            if connection.features.has_select_for_update:  # otherwise writing transactions run one at a time
                 table, column = map(connection.ops.quote_name, (self.table, "cache_key"))
                 text = f"SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE"  # noqa: S608 - names, and those quoted
                 cursor.execute(text, [self.make_and_validate_key(key, version=version)])
@@ -84,7 +84,7 @@ class TableCache(DatabaseCache):
 
 
 def absent_table(chosen: BaseCache) -> str:
-    """The name of the table that a cache is to be kept in if it is not there; "" where all is well."""
+    """Name of the cache's database table if it does not exist yet; otherwise ""."""
     if not isinstance(chosen, TableCache):
         return ""
     connection = connections[router.db_for_write(chosen.cache_model_class)]

@@ -1,4 +1,4 @@
-"""DATABASE_URL as Django's DATABASES wants it; whatever libpq understands in a URL reaches libpq."""
+"""Value for Django's DATABASES from DATABASE_URL. All parameters of a PostgreSQL URL reach libpq."""
 
 import os
 from typing import TYPE_CHECKING, Any
@@ -11,15 +11,15 @@ from config.server.environment import number
 if TYPE_CHECKING:
     from psycopg_pool import ConnectionPool
 
-# One writer at a time, waiting its turn, instead of "database is locked": WAL and immediate transactions.
+# WAL and immediate transactions: writers wait for each other instead of failing with "database is locked".
 SQLITE_OPTIONS: dict[str, Any] = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
 }
 
-# Parameters travel apart from the statement, and a statement is parsed and planned once a connection, not once a request.
-# A primary that vanishes without a word is noticed within seconds: libpq alone would wait for minutes.
+# Parameters are sent apart from the statement, and each connection parses and plans a statement once. If the primary
+# vanishes without closing its connections, this shows within seconds; libpq alone would wait for minutes.
 POSTGRES_OPTIONS: dict[str, Any] = {
     "server_side_binding": True,
     "prepare_threshold": 1,
@@ -32,33 +32,34 @@ POSTGRES_OPTIONS: dict[str, Any] = {
 POSTGRES_SCHEMES = ("postgres", "postgresql")
 CONNECTION_SECONDS = 600
 
-# A pool that cannot connect forgets it at once and tries again for the next request: left to itself it would try after 1, 2, 4,
-# 8 … seconds, and be away for as long again as the database was. The timeout leaves time to pass over one host that cannot
-# be reached (connect_timeout). Connections that a minute had no use for are given back to PostgreSQL one by one.
+# A pool that cannot connect gives up at once and tries again for the next request. By default it would wait 1, 2, 4, 8 …
+# seconds between attempts, and so stay away for as long again as the database did. The timeout (seconds) leaves time to
+# skip one unreachable host (connect_timeout). Connections that were idle for a minute are closed one by one.
 POOL_OPTIONS: dict[str, Any] = {"min_size": 1, "timeout": 4.0, "reconnect_timeout": 0.0, "max_idle": 60.0}
 
 
 def database(url: str) -> dict[str, Any]:
     """
-    One entry of DATABASES.
+    An entry of DATABASES.
 
     Args:
-        url: sqlite:///path, or a connection URI of libpq: several hosts and every one of its parameters included
+        url: sqlite:///path, or a connection URI of libpq, with several hosts and any parameters
             (postgresql://user@a:5432,b:5432/name?target_session_attrs=read-write).
 
-    DATABASE_POOL_SIZE: connections that the threads of a worker share; unset, each thread keeps one of its own.
-    DATABASE_PREPARE: 0 behind a pooler that gives every transaction another connection (PgBouncer).
+    Environment:
+        DATABASE_POOL_SIZE: connections that the threads of a worker share; if unset, each thread keeps its own.
+        DATABASE_PREPARE: 0 if a pooler gives every transaction another connection (PgBouncer).
 
     Raises:
-        ImproperlyConfigured: not such a URL, or not such a number.
+        ImproperlyConfigured: the URL or the number is malformed.
     """
-    # The scheme alone: what several hosts look like is libpq's, and Python's own reading of a URL may refuse it.
+    # Only the scheme is parsed: libpq has its own syntax for several hosts, which Python's parser may refuse.
     if url.partition("://")[0].lower() in POSTGRES_SCHEMES:
         return _postgres(url)
     try:
         settings: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=CONNECTION_SECONDS))
     except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueError):
-        # Without the cause: it may quote the URL, and a URL may hold a password.
+        # Without the cause: it may quote the URL, which may hold a password.
         raise ImproperlyConfigured("DATABASE_URL is not the URL of a database.") from None
     if settings["ENGINE"] == "django.db.backends.sqlite3":
         settings["OPTIONS"] = SQLITE_OPTIONS
@@ -84,9 +85,9 @@ def _postgres(url: str) -> dict[str, Any]:
     }
     if os.environ.get("DATABASE_PREPARE", "1") == "0":
         settings["OPTIONS"]["prepare_threshold"] = None
-    # What died while nobody used it costs nobody an error: a pool asks each connection before it gives it away; without one,
-    # Django asks before the ORM's first statement of a request. The statements of token requests do not wait for that, and are
-    # asked again by themselves.
+    # Connections that died while idle must not fail a request. A pool tests each connection before handing it out; without a
+    # pool, Django does so before the ORM's first statement of a request. The prepared statements of token requests skip this
+    # test and are repeated if they fail.
     settings["CONN_HEALTH_CHECKS"] = True
     if pool_size := number("DATABASE_POOL_SIZE", 0):
         settings["OPTIONS"]["pool"] = POOL_OPTIONS | {"max_size": pool_size, "reconnect_failed": _turn_away}
@@ -97,10 +98,12 @@ def _postgres(url: str) -> dict[str, Any]:
 
 def _turn_away(pool: "ConnectionPool[Any]") -> None:
     """
-    A connection could not be made: unless there are others, whoever waits for one is told so now, not when the timeout ends.
+    Called when the pool could not connect: if no connection is left, fail all waiting threads now and not at the
+    timeout.
 
-    The pool has no public word for it. Without one each request of an outage would occupy a thread for seconds, until none is
-    left that could answer.
+    The pool has no public method for this. Without it every request during an outage would hold a thread for seconds,
+    until
+    none is left to answer.
     """
     from psycopg import OperationalError
 

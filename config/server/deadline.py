@@ -1,8 +1,10 @@
 """
-A deadline for answers: a connection on which nothing was sent for too long is closed.
+A deadline for responses: connections on which nothing was sent for too long are closed.
 
-No server for WSGI that we know has a deadline for bodies. The kernel knows of each connection when the last octet was sent on it,
-or when it was accepted (tcp(7), TCP_INFO). A client that sends its request bit by bit, or none, cannot change that moment.
+WSGI servers have no deadline for receiving a request body. The kernel knows for each connection when the last octet was
+sent on it, or when it was accepted (tcp(7), TCP_INFO). A client that sends its request slowly, or not at all, cannot
+change that moment.
+
 Linux only; elsewhere nothing is closed.
 """
 
@@ -16,13 +18,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-# struct tcp_info of linux/tcp.h, up to tcpi_last_data_sent: milliseconds ago.
+# struct tcp_info of linux/tcp.h, up to tcpi_last_data_sent, which is the age in milliseconds.
 _LAST_DATA_SENT = struct.Struct("=44xI")
 _DESCRIPTORS = Path("/proc/self/fd")
 
 
 def keep(port: int, seconds: float) -> None:
-    """Close silent connections of this process from now on, in a thread of its own, a second late at most."""
+    """Start a thread that closes silent connections of this process, at most a second late."""
     if sys.platform != "linux":
         return
     pause = threading.Event()
@@ -35,11 +37,11 @@ def keep(port: int, seconds: float) -> None:
 
 
 def close_silent(port: int, seconds: float) -> None:
-    """Close the connections to a port of this process on which nothing was sent for so many seconds."""
+    """Close this process's connections to a port on which nothing was sent for this many seconds."""
     for connection in _connections(port):
         with connection, suppress(OSError):
             if _silent_for(connection) > seconds:
-                # What waits for a body is told that none will come; the server below then closes its own descriptor.
+                # The thread waiting for the body sees its end; the server below then closes its own descriptor.
                 connection.shutdown(socket.SHUT_RDWR)
 
 
@@ -51,13 +53,16 @@ def _silent_for(connection: socket.socket) -> float:
 
 def _connections(port: int) -> Iterator[socket.socket]:
     for descriptor in [int(path.name) for path in _DESCRIPTORS.iterdir()]:
-        with suppress(OSError):  # closed meanwhile
+        with suppress(OSError):  # closed in the meantime
             if stat.S_ISSOCK(os.fstat(descriptor).st_mode) and (found := _connection(os.dup(descriptor), port)):
                 yield found
 
 
 def _connection(descriptor: int, port: int) -> socket.socket | None:
-    """The connection behind a descriptor, which belongs to it then. Of a copy nobody else can make another one meanwhile."""
+    """
+    Return the connection to a port behind a descriptor, or None. The descriptor must be a copy: it is taken over or
+    closed.
+    """
     try:
         found = socket.socket(fileno=descriptor)
     except OSError:
@@ -65,7 +70,7 @@ def _connection(descriptor: int, port: int) -> socket.socket | None:
         return None
     try:
         if found.family in (socket.AF_INET, socket.AF_INET6) and found.type == socket.SOCK_STREAM:
-            found.getpeername()  # one that only listens has none
+            found.getpeername()  # a listening socket has no peer
             if found.getsockname()[1] == port:
                 return found
     except OSError:

@@ -1,9 +1,10 @@
 """
-Requests are received whole before one of the threads that work is taken.
+A WSGI application that receives each request whole before a worker thread handles it.
 
-The server below hands a request over when its head has come. A thread that then waits for the body is lost for as long as the
-client likes, and with a few such clients the worker is. Here threads that only wait receive the body; there is one for each
-connection (granian starts them as they are needed), and a few others do the work.
+Granian calls the application as soon as the head of a request has arrived. A worker thread that waited for the body
+would
+be lost for as long as the client likes, and a few such clients would stop the process. So separate threads receive the
+bodies, one per connection (granian starts them as needed), and a few worker threads handle the requests.
 """
 
 import threading
@@ -16,14 +17,14 @@ from config.server.proxies import Application
 
 
 class Unreadable:
-    """The input of a request whose body is too long to be received, or broke off."""
+    """Input of a request whose body is too long, or ended early."""
 
     def read(self, *_: object) -> bytes:
         """
-        Nothing.
+        Fail.
 
         Raises:
-            OSError: always; Django makes an UnreadablePostError of it.
+            OSError: always; Django turns it into an UnreadablePostError.
         """
         raise OSError("the body is too long, or broke off")
 
@@ -46,12 +47,13 @@ class Desk:
     A WSGI application in front of another one.
 
     Args:
-        application: called by the threads that work alone, but for at_once.
-        threads: how many work.
-        limit: octets of a body that are received at most. A longer one of known length is not received at all, and cannot be
-            read; of one in chunks there is an octet more than this, for the application to tell.
-        at_once: paths that are answered by the thread that received the request, whatever the others do. Nothing of a
-            body is read.
+        application: called by the worker threads only, except for the paths in at_once.
+        threads: number of worker threads.
+        limit: most octets of a body that are received. A body with a greater Content-Length is not received and
+        cannot be
+            read. Of a chunked body one octet more is received, so that the application can tell that it is too long.
+        at_once: paths that the receiving thread answers itself, however busy the workers are. Their bodies are not
+        read.
     """
 
     def __init__(self, application: Application, *, threads: int, limit: int, at_once: Collection[str] = ()) -> None:
@@ -79,10 +81,10 @@ class Desk:
             task = self._tasks.get()
             try:
                 task.answer = _whole(self._application(task.environ, task.start_response))
-            except BaseException as failure:  # the server below logs it, and answers 500
+            except BaseException as failure:  # granian logs it and answers 500
                 task.failure = failure
             task.is_done.release()
-            del task  # else the last request, and what is in it, stays until the next one
+            del task  # otherwise the last request, with its secrets, stays in memory until the next one
 
 
 def _received(environ: dict[str, Any], limit: int) -> Any:
@@ -96,7 +98,7 @@ def _received(environ: dict[str, Any], limit: int) -> Any:
 
 
 def _whole(answer: Iterable[bytes]) -> list[bytes]:
-    # Not bit by bit: a client that reads slowly would hold a thread as well.
+    # Joined: a client that reads slowly must not hold a worker thread.
     try:
         return [b"".join(answer)]
     finally:

@@ -1,4 +1,4 @@
-"""Django's WSGI handler, as the server's site runs it."""
+"""Django's WSGI handler, with the requests of the server's site."""
 
 import string
 from typing import Any
@@ -10,28 +10,30 @@ from django.utils.http import parse_header_parameters
 
 class Request(WSGIRequest):
     """
-    Django's request, with UTF-8 for the charset of every query and form, whatever Content-Type says.
+    Django's request, with UTF-8 as the charset of every query and form, whatever Content-Type says.
 
-    Django itself would decode the query with a charset that the body is said to have, and end in a 500 for one that it cannot
-    decode text with ("hex"), or for a form that is not UTF-8 and carries a CSRF cookie; a Content-Type that it cannot read
-    (RFC 2231, of an encoding that does not exist) would not even come to a view. The endpoints refuse such bodies.
+    Django would decode the query with the charset that the body claims. It answers 500 if that charset is no text
+    encoding
+    ("hex"), or if a form that is not UTF-8 comes with a CSRF cookie. A malformed Content-Type (RFC 2231, with an
+    unknown
+    encoding) would not even reach a view. The endpoints refuse such bodies.
     """
 
     def __init__(self, environ: dict[str, Any]) -> None:
         query = environ.get("QUERY_STRING", "")
         if not query.isascii():
-            # Octets beyond ASCII, which Django would take for Latin-1 where it puts a URL together to come back to.
+            # Django would read octets beyond ASCII as Latin-1 when it builds the URL to return to after sign-in.
             environ["QUERY_STRING"] = quote(query.encode("latin-1"), safe=string.punctuation)
         super().__init__(environ)
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:
             self.content_type, self.content_params = parse_header_parameters(meta.get("CONTENT_TYPE", ""))
-        except (ValueError, LookupError):  # the latter on early releases of 5.2
+        except (ValueError, LookupError):  # LookupError: early releases of Django 5.2
             self.content_type, self.content_params = "", {}
 
 
 class Handler(WSGIHandler):
-    """Django's handler, making requests of ours."""
+    """Django's handler for such requests."""
 
     request_class = Request

@@ -1,4 +1,4 @@
-"""How the server's site writes its log: text for the person at the terminal, or one JSON object a line for machines."""
+"""Logging of the server's site: text for a terminal, or one JSON object a line for machines."""
 
 import json
 import logging
@@ -10,10 +10,10 @@ from pythonjsonlogger.orjson import OrjsonFormatter
 
 
 class ReferenceFilter(logging.Filter):
-    """Puts the reference of the request being answered into every record, whoever writes it."""
+    """Adds the reference of the current request to every log record, whichever logger writes it."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let the record pass, with `reference` where there is a request."""
+        """Let the record pass, with `reference` if there is a request."""
         from oauth_service import signals
 
         served = signals.current_request()
@@ -21,7 +21,7 @@ class ReferenceFilter(logging.Filter):
             record.reference = served.reference
         elif isinstance(
             request := getattr(record, "request", None), HttpRequest
-        ):  # Django's own, outside of our endpoints
+        ):  # Django's own, outside our endpoints
             record.reference = request.META.get("HTTP_X_REQUEST_ID", "")
         return True
 
@@ -35,7 +35,9 @@ class ThreadsFilter(logging.Filter):
 
 
 class JsonFormatter(OrjsonFormatter):
-    """One object a line, and no line lost: orjson takes no lone surrogate and no number of more than 64 bits."""
+    """
+    One JSON object a line. Falls back to json, because orjson refuses lone surrogates and numbers of more than 64 bits.
+    """
 
     def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
         """The text of one record."""
@@ -51,7 +53,7 @@ JSON = {
     "fmt": ["levelname", "name", "message"],
     "rename_fields": {"levelname": "level", "name": "logger"},
     "timestamp": "time",
-    # What Django adds for its own handlers: the repr of a request has the query in it.
+    # Attributes that Django's handlers use; the repr of a request includes its query.
     "reserved_attrs": [*RESERVED_ATTRS, "request", "server_time"],
 }
 
@@ -78,7 +80,7 @@ def as_json() -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "oauth_service": {"level": "INFO"},
-            # Every 4xx again, under the path alone: what we refuse has its reason in a line of oauth_service already.
+            # Django logs every 4xx with its path. The reason of our refusals is in a line of oauth_service already.
             "django.request": {"level": "ERROR"},
             "_granian": {"level": "INFO", "filters": ["threads"]},
         },

@@ -1,4 +1,4 @@
-"""What a proxy in front says about a request, believed only where the proxy is one of ours (TRUSTED_PROXIES)."""
+"""Headers of a proxy in front, believed only if the proxy is one of ours (TRUSTED_PROXIES)."""
 
 import re
 import secrets
@@ -17,12 +17,15 @@ def behind_proxies(application: Application, trusted: TrustedProxies) -> Applica
     """
     Let an application see the request as the outermost of our own proxies saw it.
 
-    X-Forwarded-For gives REMOTE_ADDR: from the right, the first address that is not one of ours. X-Forwarded-Proto and
-    X-Forwarded-Host give scheme and Host if each is one value: a list was appended to, and whose word it is cannot be told.
-    X-Request-ID stays if it is well-formed. From anybody else these headers are worth nothing. A request without an id gets one.
+    REMOTE_ADDR becomes the first address of X-Forwarded-For, from the right, that is not one of ours. X-Forwarded-Proto
+    and
+    X-Forwarded-Host replace scheme and Host if each is a single value: a list was appended to, and its author is
+    unknown.
+    X-Request-ID stays if it is well-formed. These headers are ignored from any other sender. A request without an id
+    gets one.
 
     Args:
-        trusted: where our proxies are.
+        trusted: addresses of our proxies.
     """
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -1,5 +1,5 @@
 """
-The authorization server's site: http://localhost:8000, and with DEBUG=0 whatever OAUTH_SERVICE_ISSUER says.
+Settings of the authorization server's site: http://localhost:8000, and with DEBUG=0 the URL in OAUTH_SERVICE_ISSUER.
 
 Everything that differs between deployments comes from the environment; docs/deploy.md lists it.
 """
@@ -37,9 +37,9 @@ OAUTH_SERVICE_TOKEN_KEY = os.environ.get("OAUTH_SERVICE_TOKEN_KEY", "")
 OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = _list("OAUTH_SERVICE_TOKEN_KEY_FALLBACKS")
 OAUTH_SERVICE_METRICS_ADDRESSES = _list("METRICS_ADDRESSES")
 OAUTH_SERVICE_METRICS_SECRET = os.environ.get("METRICS_SECRET", "")
-OAUTH_SERVICE_REQUEST_ID_HEADER = "X-Request-ID"  # proxies.py lets it through from our own alone
+OAUTH_SERVICE_REQUEST_ID_HEADER = "X-Request-ID"  # proxies.py accepts it from our own proxies only
 OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(seconds=number("ACCESS_TOKEN_SECONDS", 3600, least=1, most=86_400))
-# Of these three, 0 is without end.
+# For these three, 0 means without end.
 OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME = timedelta(days=number("REFRESH_TOKEN_DAYS", 30, most=3650)) or None
 OAUTH_SERVICE_CONNECTION_LIFETIME = timedelta(days=number("CONNECTION_DAYS", 0, most=3650)) or None
 OAUTH_SERVICE_SIGNING_KEY_LIFETIME = timedelta(days=number("SIGNING_KEY_DAYS", 90, most=730)) or None
@@ -53,7 +53,7 @@ OAUTH_SERVICE_FAILURE_LIMIT = number("FAILURE_LIMIT", 10, least=1, most=1000)
 OAUTH_SERVICE_OUTBOUND_LOOPBACK = os.environ.get("OUTBOUND_LOOPBACK", "0") == "1"
 OAUTH_SERVICE_PAIRWISE_KEY = os.environ.get("OAUTH_SERVICE_PAIRWISE_KEY", "")
 if os.environ.get("OPENID", "1") == "1":
-    # OpenID Connect is on if there is the scope openid.
+    # The scope openid switches OpenID Connect on.
     OAUTH_SERVICE_SCOPES = {
         "user": "Your username and e-mail address",
         "profile": "Your name and when your profile was last updated",
@@ -63,7 +63,7 @@ if os.environ.get("OPENID", "1") == "1":
         "phone": "Your telephone number",
         "offline_access": "All this while you are away",
     }
-    OAUTH_SERVICE_ACR = "1"  # ISO/IEC 29115 level 1: a password, and nobody has looked at a passport
+    OAUTH_SERVICE_ACR = "1"  # ISO/IEC 29115 level 1: a password, and no proof of identity
     OAUTH_SERVICE_CLAIMS = "config.demo.claims.claims_of"
     OAUTH_SERVICE_CLAIMS_SUPPORTED = [name for names in CLAIMS_OF_SCOPE.values() for name in names]
 OAUTH_SERVICE_REGISTRATION = os.environ.get("REGISTRATION", "")
@@ -82,7 +82,7 @@ try:
 except ValueError as fault:
     raise ImproperlyConfigured(f"OAUTH_SERVICE_ISSUER is not a URL: {fault}.") from fault
 if DEBUG and ISSUER.hostname and ISSUER.hostname not in LOOPBACK_HOSTS:
-    # DEBUG is the default; its key stands above for everybody to read, and its error pages show what nobody else may see.
+    # DEBUG is the default, with a public SECRET_KEY and error pages that show internals: for this machine only.
     raise ImproperlyConfigured("OAUTH_SERVICE_ISSUER is not on this machine: set DEBUG=0.")
 ISSUER_HOST = f"[{ISSUER.hostname}]" if ":" in (ISSUER.hostname or "") else ISSUER.hostname
 LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
@@ -92,7 +92,7 @@ try:
     TRUSTED_PROXIES = TrustedProxies.parse(_list("TRUSTED_PROXIES"))
 except ValueError as fault:
     raise ImproperlyConfigured(f"TRUSTED_PROXIES: {fault}.") from fault
-OAUTH_SERVICE_TRUSTED_PROXIES: list[str] = []  # proxies.py has put the client's address where the proxy's was
+OAUTH_SERVICE_TRUSTED_PROXIES: list[str] = []  # proxies.py has already replaced the proxy's address with the client's
 
 INSTALLED_APPS = [
     "oauth_service",
@@ -134,7 +134,7 @@ TEMPLATES = [
 
 DATABASES = {"default": database(os.environ.get("DATABASE_URL") or f"sqlite:///{STATE_DIR / 'server.sqlite3'}")}
 CACHES = {"default": cache(os.environ.get("CACHE_URL", ""))}
-# No page of ours takes more than an endpoint does (OAUTH_SERVICE_REQUEST_BODY_LIMIT), and a worker receives no more.
+# Our pages need no larger body than the endpoints (OAUTH_SERVICE_REQUEST_BODY_LIMIT), and workers receive no more.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 65_536
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -147,10 +147,10 @@ CSRF_FAILURE_VIEW = "oauth_service.http.csrf_failure"
 # An http issuer is allowed on this machine only (oauth_service.E006), for trials and measurements without TLS.
 HAS_TLS = not DEBUG and ISSUER.scheme != "http"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HAS_TLS
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)/?$"]  # asked from inside, beside the proxy that ends TLS
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)/?$"]  # called from inside, past the proxy that ends TLS
 SECURE_HSTS_SECONDS = number("HSTS_SECONDS", 31_536_000) if HAS_TLS else 0
 SECURE_REFERRER_POLICY = "same-origin"
-# Whether the other hosts of the domain speak https is not for this one to say.
+# Only the domain's owner knows whether its other hosts use https.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 LANGUAGE_CODE = "en-gb"
@@ -159,7 +159,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = STATE_DIR / "static"
 if not DEBUG:
-    # Names with a hash of the content in them: kept by browsers for ever, and right again at once after an upgrade.
+    # File names contain a hash of the content: browsers keep them for ever and still see an upgrade at once.
     MIDDLEWARE.insert(1, "whitenoise.middleware.WhiteNoiseMiddleware")
     STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

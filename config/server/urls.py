@@ -1,4 +1,4 @@
-"""URLs of the authorization server's site: the OAuth service at the root, Django's admin beside it."""
+"""URLs of the authorization server's site: the OAuth service at the root, and Django's admin."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -1,4 +1,6 @@
-"""WSGI entry of the authorization server's site through Django's handler alone: SERVE_DIRECT=0 (docs/deploy.md)."""
+"""
+WSGI entry point of the authorization server's site through Django's handler alone: SERVE_DIRECT=0 (docs/deploy.md).
+"""
 
 import os
 

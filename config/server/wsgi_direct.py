@@ -1,4 +1,7 @@
-"""WSGI entry of the authorization server's site with the direct way in, as `make serve` uses it (docs/deploy.md)."""
+"""
+WSGI entry point of the authorization server's site with the fast path of oauth_service.wsgi: `make serve`
+(docs/deploy.md).
+"""
 
 import os
 

@@ -1,15 +1,17 @@
-"""What every endpoint takes and answers, as OpenAPI 3.1 describes it."""
+"""OpenAPI 3.1 description of every endpoint: its requests and its responses."""
 
 from . import schemas
 from .endpoints import PATHS, paths_of
 from .server import JsonObject, Server
 
-# Of this description: raised when something is told differently.
+# Version of this description: raised when the description changes.
 VERSION = "1.0"
 
 
 def document(server: Server) -> JsonObject:
-    """The OpenAPI Object. A path that ends in a slash answers without it too, and is described both ways."""
+    """
+    The OpenAPI Object. Paths that end in a slash are described without the slash as well, because both forms answer.
+    """
     paths: JsonObject = {}
     for path, path_item in paths_of(server).items():
         item = path_item(server)

@@ -1,4 +1,4 @@
-"""Answers that endpoints share: refusals, pages, redirects, and what OPTIONS says."""
+"""Responses that endpoints share: refusals, pages, redirects, and the responses to OPTIONS."""
 
 from collections.abc import Mapping
 
@@ -10,15 +10,15 @@ HTML = "text/html"
 
 def header(description: str, **schema: object) -> JsonObject:
     """
-    A header that is always there.
+    A header that every such response has.
 
     Args:
-        schema: keywords of JSON Schema besides its type.
+        schema: keywords of JSON Schema, in addition to its type.
     """
     return {"description": description, "required": True, "schema": {"type": "string", **schema}}
 
 
-# Django adds directives of its own where a page is never to be cached.
+# A pattern, not a constant: Django adds directives of its own to pages that must never be cached.
 NOT_STORED = header("Nothing of the answer is kept.", pattern="no-store")
 ANY_ORIGIN = header("Any origin may call it: no cookie counts here.", const="*")
 ALLOW = header("The methods that it answers.")
@@ -33,13 +33,13 @@ def in_json(
     besides: str = "",
 ) -> JsonObject:
     """
-    An answer in JSON.
+    A JSON response.
 
     Args:
         schema: its name in components/schemas.
-        headers: besides those that every answer for programs has.
-        kept: whether it may be cached.
-        besides: another media type that it may have, a text; "" for none.
+        headers: in addition to those of every response for programs.
+        kept: True if it may be cached.
+        besides: another media type that it may have, as text; "" for none.
     """
     usual = {"Access-Control-Allow-Origin": ANY_ORIGIN} | ({} if kept else {"Cache-Control": NOT_STORED})
     return {
@@ -60,8 +60,8 @@ def refusal(
 
     Args:
         errors: every error code it may have.
-        challenge: the scheme of its WWW-Authenticate header, if it has one.
-        headers: besides.
+        challenge: scheme of its WWW-Authenticate header; "" if it has no such header.
+        headers: in addition to those of every response for programs.
     """
     challenged = {"WWW-Authenticate": header("How to authenticate.", pattern=f"^{challenge} ")} if challenge else {}
     headers = {**challenged, **(headers or {})}
@@ -88,7 +88,7 @@ TOO_MANY_FAILURES = {
 
 
 def empty(description: str) -> JsonObject:
-    """An answer to a program that has no body."""
+    """A response to a program, without a body."""
     return {
         "description": description,
         "headers": {"Access-Control-Allow-Origin": ANY_ORIGIN, "Cache-Control": NOT_STORED},
@@ -97,10 +97,10 @@ def empty(description: str) -> JsonObject:
 
 def page(description: str, *, headers: Mapping[str, JsonObject] | None = None) -> JsonObject:
     """
-    A page of ours for a person.
+    An HTML page of ours.
 
     Args:
-        headers: besides those that every page has.
+        headers: in addition to those of every page.
     """
     usual = {"Cache-Control": NOT_STORED, "Content-Security-Policy": header("All that the page may load.")}
     return {
@@ -118,7 +118,7 @@ def redirect(description: str) -> JsonObject:
     }
 
 
-# Django shows a page of its own where it refuses a request before it reaches a view.
+# Django shows a page of its own if it refuses a request before a view is reached.
 _ANY_PAGE: JsonObject = {"content": {HTML: {"schema": {"type": "string"}}}}
 UNREADABLE: Mapping[str, JsonObject] = {
     "400": {"description": "A page with the reference under which the log has the reason.", **_ANY_PAGE},
@@ -139,7 +139,7 @@ NOT_OUR_FORM: Mapping[str, JsonObject] = {
 
 
 def methods_for_programs() -> JsonObject:
-    """What OPTIONS answers where programs call, scripts of other origins among them."""
+    """Response to OPTIONS at endpoints for programs, including scripts of other origins."""
     return {
         "description": "No content.",
         "headers": {
@@ -152,5 +152,5 @@ def methods_for_programs() -> JsonObject:
 
 
 def methods_for_people() -> JsonObject:
-    """What OPTIONS answers where browsers come."""
+    """Response to OPTIONS at pages."""
     return {"description": "No content.", "headers": {"Allow": ALLOW}}

@@ -1,4 +1,4 @@
-"""Every endpoint as OpenAPI describes it, and the one table of them."""
+"""OpenAPI path items of all endpoints, and the table of their paths."""
 
 from collections.abc import Callable, Mapping
 
@@ -96,7 +96,7 @@ def device_authorization(_: Server) -> PathItem:
 
 
 def device(_: Server) -> PathItem:
-    """The page where a person connects a device (RFC 8628 section 3.3)."""
+    """Page where a user connects a device (RFC 8628 section 3.3)."""
     responses: dict[str, JsonObject] = {
         "200": answers.page("Asks for the code, to compare it, or to allow the device; or says what was decided."),
         "302": answers.redirect("To the login page."),
@@ -121,7 +121,7 @@ def device(_: Server) -> PathItem:
     )
 
 
-# Without a token there is no error code either (RFC 6750 section 3.1).
+# A request without a token gets no error code (RFC 6750 section 3.1).
 _USERINFO_REFUSALS = {
     "400": answers.refusal("The token came in a way that cannot be read.", "invalid_request", challenge="Bearer"),
     "401": answers.refusal("No access token, or none that is alive.", "invalid_token", challenge="Bearer"),
@@ -132,7 +132,7 @@ _USERINFO_REFUSALS = {
 
 
 def userinfo(_: Server) -> PathItem:
-    """Who the user is (OpenID Connect Core section 5.3)."""
+    """UserInfo endpoint (OpenID Connect Core section 5.3)."""
     claims = Operation(
         summary="What the access token may know about its user.",
         responses={"200": answers.in_json("The claims.", "Claims"), **_USERINFO_REFUSALS, **answers.FAILURE},
@@ -210,7 +210,7 @@ def global_token_revocation(_: Server) -> PathItem:
 
 
 def deauthorise(_: Server) -> PathItem:
-    """A person cuts an app off."""
+    """Page action: disconnect an app."""
     return PathItem.for_people(
         post=Operation(
             id="deauthorise",
@@ -227,7 +227,7 @@ def deauthorise(_: Server) -> PathItem:
 
 
 def end_session(_: Server) -> PathItem:
-    """A client asks that its user be signed out (OpenID Connect RP-Initiated Logout 1.0)."""
+    """Sign-out that a client asks for (OpenID Connect RP-Initiated Logout 1.0)."""
     responses: dict[str, JsonObject] = {
         "200": answers.page("Asks the person; or says that they are signed out."),
         "302": answers.redirect("To the address that the client has registered."),
@@ -265,7 +265,7 @@ def openid_configuration(_: Server) -> PathItem:
 
 
 def openid_configuration_of_issuer(_: Server) -> PathItem:
-    """The same where RFC 8414 section 5 has it for an issuer with a path."""
+    """The same metadata at the address that RFC 8414 section 5 gives it if the issuer has a path."""
     answered = _METADATA.answering({"404": answers.empty("No OpenID Provider here has this path.")})
     return PathItem.for_programs(get=answered.named("openid_configuration_of_issuer")).below(
         "issuer_path", "The path of the issuer, slashes and all."
@@ -278,14 +278,14 @@ def protected_resource(_: Server) -> PathItem:
 
 
 def protected_resource_at_path(_: Server) -> PathItem:
-    """The same of an API whose identifier has a path (RFC 9728 section 3.1)."""
+    """The same for an API whose identifier has a path (RFC 9728 section 3.1)."""
     return PathItem.for_programs(get=_RESOURCE_METADATA.named("protected_resource_at_path")).below(
         "resource_path", "The path of the API's identifier, slashes and all."
     )
 
 
 def manage_apps(_: Server) -> PathItem:
-    """The apps that a person has connected."""
+    """Page with the apps that the user has connected."""
     return PathItem.for_people(
         get=Operation(
             id="manage_apps",
@@ -322,7 +322,7 @@ _LOGIN_TOO_MANY = answers.page(
 
 
 def login(_: Server) -> PathItem:
-    """Sign in."""
+    """Sign-in page."""
     onward = parameter("next", STRING, "Where to go then: a URL of this server.")
     return PathItem.for_people(
         get=Operation(
@@ -344,7 +344,7 @@ def login(_: Server) -> PathItem:
 
 
 def logout(_: Server) -> PathItem:
-    """Sign out."""
+    """Sign-out."""
     return PathItem.for_people(
         post=Operation(
             id="logout",
@@ -361,7 +361,7 @@ def logout(_: Server) -> PathItem:
 
 
 def signed_out(_: Server) -> PathItem:
-    """The end of a session."""
+    """Page after signing out."""
     return PathItem.for_people(
         get=Operation(
             id="signed_out",
@@ -399,7 +399,7 @@ def discovery(_: Server) -> PathItem:
 
 
 def discovery_of_issuer(_: Server) -> PathItem:
-    """The same where an issuer with a path has it (RFC 8414 section 3.1)."""
+    """The same metadata for an issuer with a path (RFC 8414 section 3.1)."""
     answered = _METADATA.answering({"404": answers.empty("No issuer here has this path.")})
     return PathItem.for_programs(get=answered.named("discovery_of_issuer")).below(
         "issuer_path", "The path of the issuer, slashes and all."
@@ -422,7 +422,7 @@ def jwks(_: Server) -> PathItem:
 
 
 def healthz(_: Server) -> PathItem:
-    """Whether the process is alive."""
+    """Liveness of the process."""
     return PathItem.for_programs(
         get=Operation(
             id="healthz",
@@ -433,7 +433,7 @@ def healthz(_: Server) -> PathItem:
 
 
 def readyz(_: Server) -> PathItem:
-    """Whether the process can do its work."""
+    """Readiness of the process to do its work."""
     return PathItem.for_programs(
         get=Operation(
             id="readyz",
@@ -448,7 +448,7 @@ def readyz(_: Server) -> PathItem:
 
 
 def metrics(_: Server) -> PathItem:
-    """The counters, for those whom the settings let in."""
+    """Metrics, for clients that the settings admit."""
     counters = Operation(
         summary="What this server counts, for Prometheus.",
         responses={
@@ -473,7 +473,7 @@ def metrics(_: Server) -> PathItem:
 
 
 def openapi(_: Server) -> PathItem:
-    """This document."""
+    """The OpenAPI description itself."""
     return PathItem.for_programs(
         get=Operation(
             id="openapi",
@@ -484,7 +484,7 @@ def openapi(_: Server) -> PathItem:
 
 
 def logo(_: Server) -> PathItem:
-    """The logo of a client."""
+    """Logo of a client."""
     drawn = Operation(
         id="logo",
         summary="The logo of a client, drawn anew by this server.",
@@ -605,7 +605,7 @@ PATHS: Mapping[str, Callable[[Server], PathItem]] = {
 
 
 def paths_of(server: Server) -> Mapping[str, Callable[[Server], PathItem]]:
-    """Those that this server has."""
+    """Paths that this server has."""
     absent: set[Callable[[Server], PathItem]] = set()
     if not server.has_devices:
         absent |= {device, device_authorization}

@@ -1,4 +1,4 @@
-"""Path items: the methods of one URL, each an operation. HEAD comes with GET, OPTIONS with all, as in http.py."""
+"""Path items: the operations of one URL. Every URL with GET has HEAD, and all have OPTIONS, as in http.py."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,9 +13,11 @@ FORM = "application/x-www-form-urlencoded"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """
-    What one method of a URL takes and answers.
+    Request and responses of one method of a URL.
 
-    id is "" for a second way to the same operation; security lists the alternatives, () for none needed.
+    Attributes:
+        id: operationId; "" for a second way to the same operation.
+        security: the alternatives; () if no authentication is needed.
     """
 
     id: str = ""
@@ -26,15 +28,15 @@ class Operation:
     security: tuple[JsonObject, ...] = ()
 
     def named(self, operation_id: str) -> Self:
-        """The same under an id."""
+        """Copy of the operation with an id."""
         return replace(self, id=operation_id)
 
     def answering(self, responses: Mapping[str, JsonObject]) -> Self:
-        """The same with more answers."""
+        """Copy of the operation with more responses."""
         return replace(self, responses={**self.responses, **responses})
 
     def as_head(self) -> Self:
-        """The same by HEAD: what GET answers, without a body."""
+        """The operation for HEAD: the responses of GET without their bodies."""
         bare = {
             status: {name: value for name, value in response.items() if name != "content"}
             for status, response in self.responses.items()
@@ -54,36 +56,36 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathItem:
-    """The methods of one URL, in lower case, and the parameters in its path."""
+    """Operations of one URL by method, in lower case, and the parameters in its path."""
 
     operations: Mapping[str, Operation]
     parameters: tuple[JsonObject, ...] = ()
 
     @classmethod
     def for_programs(cls, **operations: Operation) -> Self:
-        """The URL of an endpoint that programs call."""
+        """Path item of an endpoint for programs."""
         return cls(operations=_with_head(operations) | {"options": _OPTIONS_FOR_PROGRAMS})
 
     @classmethod
     def for_people(cls, **operations: Operation) -> Self:
-        """The URL of a page."""
+        """Path item of a page."""
         return cls(operations=_with_head(operations) | {"options": _OPTIONS_FOR_PEOPLE})
 
     def below(self, name: str, description: str) -> Self:
-        """The same with a path as parameter."""
+        """Copy with a parameter in the path that may hold slashes."""
         segment = "[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
         schema: JsonObject = {"type": "string", "pattern": f"^{segment}(/{segment})*$"}
         parameter: JsonObject = {"name": name, "in": "path", "description": description, "required": True}
         return replace(self, parameters=({**parameter, "schema": schema},))
 
     def of_one(self, name: str, description: str) -> Self:
-        """The same with one segment of the path as parameter."""
+        """Copy with a parameter that is one segment of the path."""
         schema: JsonObject = {"type": "string", "pattern": "^[A-Za-z0-9_~-][A-Za-z0-9._~-]*$"}
         parameter: JsonObject = {"name": name, "in": "path", "description": description, "required": True}
         return replace(self, parameters=({**parameter, "schema": schema},))
 
     def unslashed(self) -> Self:
-        """The URL without its slash, which answers from the same view; an operationId names one operation only."""
+        """Copy for the URL without its final slash. It has no operationId: each may be used only once."""
         return replace(self, operations={method: replace(each, id="") for method, each in self.operations.items()})
 
     def members(self) -> JsonObject:
@@ -94,7 +96,7 @@ class PathItem:
 
 def body(schema: str) -> JsonObject:
     """
-    A request body: a form (RFC 6749 Appendix B) or one flat JSON object of strings.
+    A request body that is a form (RFC 6749 Appendix B) or a flat JSON object of strings.
 
     Args:
         schema: its name in components/schemas.
@@ -115,7 +117,7 @@ def body_in_json(schema: str) -> JsonObject:
 
 def form(schema: str) -> JsonObject:
     """
-    A request body that the form of one of our own pages sends.
+    A request body that the form on one of our pages sends.
 
     Args:
         schema: its name in components/schemas.
@@ -124,7 +126,7 @@ def form(schema: str) -> JsonObject:
 
 
 def parameter(name: str, schema: JsonObject, description: str, *, required: bool = False) -> JsonObject:
-    """A parameter in the query."""
+    """A query parameter."""
     return {"name": name, "in": "query", "description": description, "required": required, "schema": schema}
 
 

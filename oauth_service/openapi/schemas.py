@@ -1,4 +1,4 @@
-"""What stands in components/schemas and components/securitySchemes."""
+"""Contents of components/schemas and components/securitySchemes."""
 
 from collections.abc import Mapping
 
@@ -358,7 +358,7 @@ def _introspection() -> JsonObject:
     return _object("RFC 7662 section 2.2.", members, required=("active",))
 
 
-# Parameters of token requests that are more than a string.
+# Parameters of token requests that are more specific than a string.
 _PARAMETERS: Mapping[str, JsonObject] = {
     "resource": {**URL, "description": "An API that the token is for; may be sent several times in a form (RFC 8707)."},
     "redirect_uri": {**URL, "description": "The same as in the authorization request, if it had one."},
@@ -391,7 +391,7 @@ def _object(
     A JSON object.
 
     Args:
-        values: what members besides the properties may be; they are ignored.
+        values: schema of further members, which the server ignores.
     """
     members: JsonObject = {"type": "object", "description": description, "properties": dict(properties)}
     if required:

@@ -1,4 +1,4 @@
-"""What the description needs to know of the server that it describes."""
+"""Facts about a server that its description depends on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +11,17 @@ JsonObject = dict[str, object]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """
-    A server as its settings have made it.
+    A server, as its settings describe it.
 
-    url is absolute, without a trailing slash; scopes maps a scope to what it lets an app do; grant_types are those of the token
-    endpoint, in its order; has_devices tells whether devices are connected (RFC 8628), has_registration whether clients
-    register themselves, has_client_documents whether a document at their client_id introduces them, has_global_revocation
-    whether one call ends all that a user has; the cookies are those of Django's session and CSRF protection.
+    Attributes:
+        url: absolute, without a trailing slash.
+        scopes: meaning of each scope, in words.
+        grant_types: those of the token endpoint, in its order.
+        has_devices: devices can be connected (RFC 8628).
+        has_registration: clients can register themselves.
+        has_client_documents: a document at its client_id can introduce a client.
+        has_global_revocation: one call can end all connections and sessions of a user.
+        session_cookie, csrf_cookie: names of the cookies of Django's sessions and CSRF protection.
     """
 
     url: str

@@ -1,4 +1,4 @@
-"""manage.py seed_demo -- Alice, the administrator, a client for each way to get a token, and two APIs, for development."""
+"""manage.py seed_demo -- create Alice, the administrator, the demo's clients and two APIs, for development."""
 
 import os
 from argparse import ArgumentParser
@@ -20,7 +20,7 @@ from simulation.cast import DEVICE_CODE, TOKEN_EXCHANGE, Api, Party
 
 
 class Command(RecordedCommand):
-    """Make the guide's cast, as far as it is not there yet. What a person changed since stays as it is."""
+    """Create the demo's cast. Rows that exist already stay as they are, with all changes made to them."""
 
     help = "Make Alice, an administrator, a client for each way to get a token, and two APIs (development only)."
 
@@ -63,7 +63,7 @@ def _presc_man() -> bool:
         operator="Wonderland Health",
         client_uri="http://127.0.0.1:5000/",
         redirect_uris=os.environ.get("OAUTH_REDIRECT_URI", "http://127.0.0.1:5000/callback"),
-        requires_pkce=False,  # the guide's request carries no code_challenge
+        requires_pkce=False,  # the guide's request has no code_challenge
     )
     client.choose_secret("ITS_A_VERY_SECRET_KEY")
     client.full_clean()
@@ -137,7 +137,7 @@ def _example(option: str, url: str) -> bool:
     _party(party, grant_types=OWN_TOKENS)
     client = Client.objects.get(client_id=party.client_id)
     known = client.introspection_resources.split()
-    if url not in known:  # its port may be another one
+    if url not in known:  # its port may have changed
         client.introspection_resources = " ".join([*known, url])
         client.save()
     return not was_there
