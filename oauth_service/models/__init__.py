@@ -1,4 +1,4 @@
-"""What the server stores: one noun, one file. Tokens have no rows."""
+"""The tables of the server, one per file. Tokens have no rows."""
 
 from .audit_event import AuditEvent
 from .authorisation import AuthorisationRow

@@ -1,4 +1,4 @@
-"""AuditEvent: what happened, to whom, through which client and from where; kept for a set time."""
+"""AuditEvent: an entry of the audit trail: the event, its user, client and address. Kept for a set time."""
 
 import json
 import re
@@ -21,15 +21,15 @@ from ..database import PrimaryManager
 from .client import LONGEST_CLIENT_ID
 
 LONGEST_CHANGES = 2_000
-MOST_FORGOTTEN = 10_000  # rows that the deletion of a user waits for
+MOST_FORGOTTEN = 10_000  # most rows that the deletion of a user waits for
 
-_MOST_PARAMETERS = 32_767  # of a statement, where the database names no limit
-# What no database takes in a text, or not every one: NUL, and halves of characters.
+_MOST_PARAMETERS = 32_767  # of a statement, if the database names no limit
+# Characters that some or all databases refuse in a text: NUL, and lone surrogates.
 _ODD = re.compile("[\0\ud800-\udfff]")
 
 
 class Event(models.TextChoices):
-    """What can happen, by the names of signals.py."""
+    """The events, named as in signals.py."""
 
     LOGIN_REFUSED = "login_refused", _("sign-in refused")
     CLIENT_REFUSED = "client_refused", _("client refused")
@@ -62,14 +62,14 @@ class Event(models.TextChoices):
 
 
 class Outcome(models.TextChoices):
-    """How it ended for whoever asked."""
+    """The result for the client or user that asked."""
 
     DONE = "done", _("done")
     REFUSED = "refused", _("refused")
 
 
 class Entry(NamedTuple):
-    """The columns of one row, but its key; None for a user and "" for what is not known."""
+    """The columns of one row without its key. Unknown values are None for users and "" for texts."""
 
     at: datetime
     event: str
@@ -90,7 +90,7 @@ class Entry(NamedTuple):
     bucket: UUID | None = None
 
     def fitting(self) -> tuple["Entry", list[str]]:
-        """The same as its columns can hold it, and the names of those that had to be changed for it."""
+        """Return the entry changed to fit its columns, and the names of the columns that had to be changed."""
         changed: dict[str, Any] = {}
         for name, length in _lengths().items():
             text = getattr(self, name)
@@ -110,17 +110,17 @@ class Entry(NamedTuple):
         return (self._replace(**changed) if changed else self), list(changed)
 
     def persons(self) -> set[Any]:
-        """The users whom it names."""
+        """Return the ids of the users that the entry names."""
         return {self.user_id, self.actor_id} - {None}
 
     def without(self, gone: Collection[Any]) -> "Entry":
-        """The fact alone, without those of its users who are gone; from where is whoever acted."""
+        """Return the entry without users who are gone. The address and reference go with the user who acted."""
         left: dict[str, Any] = {name: None for name in _PERSONS if getattr(self, name) in gone}
         if self.user_id in gone:
             left["changes"] = ""
         if (self.user_id if self.actor_id is None else self.actor_id) in gone:
             left |= {"address": "", "reference": ""}
-        # The bucket is made of them: whoever tries all users would find the one that it fits.
+        # The bucket is a hash that includes the user: somebody could try all users to find the one that fits.
         return self._replace(**left, bucket=None) if left else self
 
 
@@ -128,7 +128,7 @@ _PERSONS = ("user_id", "actor_id")
 
 
 class Kind(NamedTuple):
-    """Rows that are alike in some columns, and how many of them are asked for."""
+    """Rows that are alike in some columns (conditions), and the most of them to read."""
 
     conditions: Mapping[str, Any]
     most: int
@@ -141,28 +141,26 @@ def _lengths() -> dict[str, int]:
 
 
 class AuditEventManager(PrimaryManager["AuditEvent"]):
-    """Reads and writes of the audit trail."""
-
     def add(self, entry: Entry) -> list[Entry]:
         """
-        Write one row, at once; without its person if that user is being deleted or gone.
+        Write one row at once; without its user if that user is gone or being deleted.
 
         Returns:
             the entry, if it must wait as with add_all().
         """
         if len(entry.persons()) == 2 or not _can_add(connections[self.db]):
-            return self.add_all([entry])  # to hold one while waiting for the other could end crosswise
+            return self.add_all([entry])  # holding one user while waiting for the other could deadlock
         _insert.run(**entry._asdict())
         return []
 
     def add_all(self, entries: Sequence[Entry]) -> list[Entry]:
         """
-        Write many rows, all or none, in as few statements as the database allows; without persons who are gone.
+        Write many rows, all or none, in as few statements as the database allows; without users who are gone.
 
-        An entry of a bucket that has a row adds to it. No two entries may be of one bucket.
+        An entry whose bucket has a row already adds to that row. No two entries may have the same bucket.
 
         Returns:
-            those that must wait: somebody holds their users' rows, to delete them perhaps.
+            the entries that must wait: another transaction holds their users' rows, perhaps to delete them.
         """
         if not _can_add(connections[self.db]):
             entries = [entry._replace(bucket=None) for entry in entries]
@@ -177,15 +175,15 @@ class AuditEventManager(PrimaryManager["AuditEvent"]):
 
     def latest_of(self, kinds: Sequence["Kind"]) -> "models.query.RawQuerySet[AuditEvent]":
         """
-        The latest rows of each of several kinds, at least one; the latest first, in one statement.
+        Return the latest rows of each of several kinds, the latest first, in one statement. Pass at least one kind.
 
-        It reads no other rows, however many there are, if an index has the columns of each kind, and then `at`.
+        The statement reads only these rows if an index has the columns of each kind followed by `at`.
         """
         text, parameters = self._latest_of(kinds, [field.attname for field in AuditEvent._meta.concrete_fields])
         return self.raw(text, parameters, using=self.db)
 
     def latest_keys_of(self, kinds: Sequence["Kind"], *, most: int) -> set[int]:
-        """The keys of what latest_of() finds, but of no more than the latest of all kinds together."""
+        """Return the keys of the rows of latest_of(), limited to the `most` latest of all kinds together."""
         text, parameters = self._latest_of(kinds, ["id", "at"])
         with connections[self.db].cursor() as cursor:
             cursor.execute(f"{text} LIMIT {most:d}", parameters)
@@ -198,25 +196,25 @@ class AuditEventManager(PrimaryManager["AuditEvent"]):
             text, values = rows.query.get_compiler(self.db).as_sql()
             texts.append(f"SELECT * FROM ({text}) AS kind_{number}")  # noqa: S608 - the compiler's
             parameters += values
-        # As the compiler named what each kind selects.
+        # The names that the compiler gave to the selected columns.
         at, pk = map(connections[self.db].ops.quote_name, ("at", "id"))
         return f"{' UNION ALL '.join(texts)} ORDER BY {at} DESC, {pk} DESC", parameters
 
     def forget(self, user_id: Any, *, most: int = MOST_FORGOTTEN) -> int:
         """
-        Take a person out of the events of a user: what happened stays.
+        Remove a user from their events; the events stay.
 
         Returns:
-            of how many events, up to the most that were asked for.
+            the number of changed events, at most `most`.
         """
         return self._forget(models.Q(user_id=user_id), models.Q(actor_id=user_id), most)
 
     def forget_the_deleted(self, *, most: int = MOST_FORGOTTEN) -> int:
         """
-        Take persons out who were deleted past Django, as by a cascade of the database's own; it looks at every row.
+        Remove users who were deleted past Django, for instance by a cascade in the database. This reads every row.
 
         Returns:
-            of how many events, up to the most that were asked for.
+            the number of changed events, at most `most`.
         """
 
         def gone(name: str) -> models.Q:
@@ -226,7 +224,7 @@ class AuditEventManager(PrimaryManager["AuditEvent"]):
         return self._forget(gone("user_id"), gone("actor_id"), most)
 
     def _forget(self, user: models.Q, actor: models.Q, most: int) -> int:
-        # From where is whoever acted: the user, unless it was staff.
+        # The address is that of the person who acted: the user, unless it was staff.
         was_user = {name: _unless_by_staff(name) for name in ("address", "reference")}
         of_user: dict[str, Any] = {"user": None, "changes": "", "bucket": None, **was_user}
         of_actor: dict[str, Any] = {"actor": None, "address": "", "reference": "", "bucket": None}
@@ -243,13 +241,13 @@ def _unless_by_staff(name: str) -> models.Case:
 
 class AuditEvent(models.Model):
     """
-    One event. Ids and words only: nothing in it opens anything.
+    An event. It has ids and words only, and no secrets.
 
-    Its user is whom it concerns, and acted too, unless `by` says that it was staff (the actor) or a command.
+    The user is the one whom the event concerns. That user also acted, unless `by` names staff (the actor) or a command.
 
-    Users are references without a constraint, and the client is a text: rows are written a moment after what they tell of, and
-    none of them may fail because somebody was deleted meanwhile. They outlive both: without their client nothing is missing in
-    them, without their user it is the person, and from where.
+    Users are references without a constraint and the client is a text, because rows are written a moment after the
+    event: a user or client deleted in the meantime must not make that fail. Rows outlive both. Without its client a row
+    loses nothing; without its user it loses the user and the address.
     """
 
     at = models.DateTimeField(_("when"))
@@ -271,7 +269,7 @@ class AuditEvent(models.Model):
     address = models.CharField(_("address"), max_length=45, blank=True)
     reference = models.CharField(_("reference"), max_length=64, blank=True)
     purge_at = models.DateTimeField(db_index=True, editable=False)
-    # Servers of the version before write rows without the columns from here on, until the last of them is replaced.
+    # During an upgrade, servers of the previous version write rows without the columns from here on.
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.DO_NOTHING,
@@ -294,7 +292,7 @@ class AuditEvent(models.Model):
         verbose_name = _("audit event")
         verbose_name_plural = _("audit trail")
         indexes = [
-            # Whoever asks for all events of a user asks for those of each kind, and takes the latest of them all.
+            # All events of a user are read kind by kind, the latest of each, and then merged.
             models.Index(fields=["user", "event", "at"], name="oauth_service_audit_of_user"),
             models.Index(fields=["client_id", "event", "at"], name="oauth_service_audit_of_client"),
             models.Index(fields=["event", "at"], name="oauth_service_audit_event"),
@@ -309,19 +307,19 @@ class AuditEvent(models.Model):
 
     @property
     def latest_at(self) -> datetime:
-        """When what the row counts happened last."""
+        """The moment of the latest occurrence that the row counts."""
         return self.last_at or self.at
 
 
 class _Insert(Write):
-    """The compiled INSERT of one row, for one or for many."""
+    """The compiled INSERT, for one row or for many."""
 
     def __init__(self) -> None:
         super().__init__(lambda: AuditEvent, lambda: insert(AuditEvent))
         self._of_somebody: dict[tuple[str, ...], Compiled] = {}
 
     def run(self, **values: Any) -> int:
-        """Write one row; of a user who is gone, or goes at this moment, without the person."""
+        """Write one row; without its user if that user is gone or being deleted."""
         persons = [name for name in _PERSONS if values[name] is not None]
         connection = self._connection()
         key = connection.alias, *persons
@@ -332,15 +330,15 @@ class _Insert(Write):
         return driver.write(connection, compiled.sql, compiled.bind(values))
 
     def run_all(self, entries: Sequence[Entry]) -> None:
-        """Write the rows as they are, or add to those of their buckets."""
+        """Write the rows, or add to the rows of their buckets."""
         connection = self._connection()
         compiled = self._on(connection)
         head, _, row = compiled.sql.partition(" VALUES ")
         with transaction.atomic(using=connection.alias, savepoint=False), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
-                # Two writers that have the same buckets in another order would wait for each other.
+                # Without the lock two writers with the same buckets in a different order would deadlock.
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [AuditEvent._meta.db_table])
-                # One parameter instead of thousands, which its driver takes four times as long to write down.
+                # One JSON parameter: psycopg takes four times as long to write thousands of single ones.
                 names = head[head.index("(") + 1 : head.rindex(")")]
                 table = connection.ops.quote_name(AuditEvent._meta.db_table)
                 text = f"{head} SELECT {names} FROM json_populate_recordset(NULL::{table}, %s) {_or_add(connection)}"  # noqa: S608 - the compiler's
@@ -360,10 +358,11 @@ class _Insert(Write):
 
     def _compile_of_somebody(self, connection: Any, persons: Sequence[str]) -> Compiled:
         """
-        The INSERT of one row whose user is looked up in it, and on PostgreSQL held; its user and its actor are the same if it
-        has both.
+        Return the INSERT of one row that looks its user up in the same statement and, on PostgreSQL, locks that user's
+        row.
 
-        So a deletion either finds the row, or has left no user to put into it.
+        If the row has both a user and an actor, they are the same. A deletion of the user thus either finds the row, or
+        it is over and the row is written without the user.
         """
         compiled = self._on(connection)
         if not persons:
@@ -385,7 +384,7 @@ class _Insert(Write):
 
 
 def _or_add(connection: Any) -> str:
-    """What an INSERT does where its bucket has a row: count, and show the latest."""
+    """Return the ON CONFLICT clause that adds to the row of the same bucket and shows the latest values."""
     if not _can_add(connection):
         return ""
     quote = connection.ops.quote_name
@@ -400,7 +399,7 @@ def _can_add(connection: Any) -> bool:
     return bool(connection.features.supports_update_conflicts_with_target)
 
 
-# The same for all of a bucket, but in the bucket of those that differ.
+# These columns show the latest event of a bucket. All but the first two are equal throughout most buckets.
 _OF_THE_LATEST = ("last_at", "reference", "address", "reason", "grant_id", "scope", "changes")
 
 
@@ -408,13 +407,14 @@ def _hold_users(ids: Iterable[Any], alias: str) -> tuple[set[Any], set[Any]]:
     """
     Keep users from being deleted until the transaction ends.
 
-    Whoever is held by somebody else already is not waited for: a deletion of many users would wait for us, crosswise.
+    Users locked by another transaction are not waited for: a deletion of many users could wait for this one, and
+    deadlock.
 
     Returns:
-        the ids of users who are there, and of those whom somebody else holds.
+        the ids of the users who exist and are now locked, and of those whom another transaction holds.
     """
     connection, users = connections[alias], _users(alias)
-    # Not by Query.sql_with_params(), which writes for the default database.
+    # Query.sql_with_params() would compile for the default database.
     text, parameters = users.filter(pk__in=ids).values_list("pk").query.get_compiler(alias).as_sql()
     if connection.vendor == "postgresql":
         text += " FOR KEY SHARE SKIP LOCKED"
@@ -428,7 +428,7 @@ def _hold_users(ids: Iterable[Any], alias: str) -> tuple[set[Any], set[Any]]:
 
 
 def _users(alias: str) -> "models.QuerySet[Any]":
-    # Not by the manager of the model, which may leave some out.
+    # The model's own manager may leave some users out.
     users: models.QuerySet[Any] = models.QuerySet(get_user_model())
     return users.using(alias).order_by()
 

@@ -1,4 +1,4 @@
-"""What a pending code and a grant have in common: a user's authorisation of a client, sealed by a secret of its own."""
+"""The common base of pending codes and grants: a user's authorisation of a client, sealed by a secret of its own."""
 
 import secrets
 import uuid
@@ -21,7 +21,7 @@ from .secret_columns import SecretBinaryField
 
 
 def new_secret() -> bytes:
-    """The random half of the key that seals what is made from a row."""
+    """Return the random half of the key that seals the tokens made from a row."""
     return secrets.token_bytes(SECRET_BYTES)
 
 
@@ -29,10 +29,10 @@ class Authorisation(models.Model):
     """
     A user's authorisation of a client.
 
-    Its consent is a reference without a constraint in the database: an exchange and a withdrawal that cross each other
-    neither wait nor deadlock, as a row without its consent is void by itself (see ConsentManager.withdraw). Nor does the
-    deletion of a user or client go further than their consents: Django would take what hangs on them first, and cross a
-    withdrawal, which takes it last.
+    The consent is a reference without a constraint in the database. A row without its consent is void by itself (see
+    ConsentManager.withdraw), so an exchange and a withdrawal at the same time neither wait nor deadlock. For the same
+    reason the deletion of a user or client deletes consents and nothing further: Django would delete the codes and
+    grants first, while a withdrawal deletes them last, and the two could deadlock.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -41,9 +41,9 @@ class Authorisation(models.Model):
     scope = models.CharField(_("scope"), max_length=1000)
     redirect_uri = models.CharField(max_length=2000, blank=True, editable=False)
     code_challenge = models.CharField(max_length=43, blank=True, editable=False)
-    # Identifiers of the APIs that it is for, separated by spaces; "" if it was asked for without any (RFC 8707).
+    # Identifiers of the APIs that it is for, separated by spaces; "" if the request named none (RFC 8707).
     resources = models.TextField(_("resources"), blank=True, default="", db_default="", editable=False)
-    # "" without OpenID Connect: protocol.openid.Context as text.
+    # protocol.openid.Context as text; "" without OpenID Connect.
     openid = models.TextField(blank=True, default="", editable=False)
     sign_in = models.ForeignKey(
         "oauth_service.SignIn",
@@ -69,7 +69,7 @@ class AuthorisationRow:
     """
     A pending code or a grant with its consent, user and client, as one statement reads them.
 
-    generation, created_at and refreshed_at are a grant's.
+    generation, created_at and refreshed_at are meaningful for grants only.
     """
 
     pk: uuid.UUID
@@ -93,19 +93,18 @@ class AuthorisationRow:
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> "AuthorisationRow":
-        """The row of these columns, in the order of select_row()."""
+        """Make a row from columns in the order of select_row()."""
         own, client, user = _split(columns)
         values: Any = (*own[:3], bytes(own[3]), *own[4:], client, users.is_active(own[2], user))
         return cls(*values)
 
     @property
     def client_pk(self) -> int:
-        """The client's primary key."""
         return int(self.client.pk)
 
     @property
     def client_is_active(self) -> bool:
-        """Whether the client may still act."""
+        """True if the client may still act."""
         return self.client.is_active
 
     def __repr__(self) -> str:
@@ -136,8 +135,9 @@ _CLIENT_ENDS = len(OWN) + len(OF_CLIENT)
 
 def select_row(model: Callable[[], type[Authorisation]], **annotations: Any) -> Select[AuthorisationRow]:
     """
-    The statement that reads a code or a grant by its id, joined with consent, user and client: without its
-    consent it is not found.
+    Return the statement that reads a code or grant by its id, joined with consent, user and client.
+
+    A row without its consent is not found.
 
     Args:
         annotations: an expression for each of OWN that the model has no column for.
@@ -158,8 +158,8 @@ def _split(columns: tuple[Any, ...]) -> tuple[tuple[Any, ...], ClientRow, tuple[
 
 def purge_time(expires_at: datetime) -> datetime:
     """
-    When a row that expires then may be swept: the start of the next day (UTC).
+    Return when a row that expires then may be swept: the start of the next day (UTC).
 
-    In whole days, so that refreshing a grant seldom touches the index on purge_at.
+    Whole days, so that refreshing a grant seldom touches the index on purge_at.
     """
     return (expires_at + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,4 +1,4 @@
-"""AuthorizationCode: pending, deleted when it is exchanged (RFC 6749 section 4.1.2)."""
+"""AuthorizationCode: a pending code, deleted when it is exchanged (RFC 6749 section 4.1.2)."""
 
 import uuid
 from datetime import datetime
@@ -14,10 +14,8 @@ from .authorisation import Authorisation, AuthorisationRow, new_secret, select_r
 
 
 class AuthorizationCodeManager(PrimaryManager["AuthorizationCode"]):
-    """Reads and writes of codes."""
-
     def row(self, code_id: UUID) -> AuthorisationRow | None:
-        """A pending code with its consent, user and client, in one statement; None if there is none."""
+        """Return a pending code with its consent, user and client, in one statement; None if there is none."""
         return _row.one(pk=code_id)
 
     def give(
@@ -36,11 +34,12 @@ class AuthorizationCodeManager(PrimaryManager["AuthorizationCode"]):
         Store a new pending code.
 
         Args:
-            openid: protocol.openid.Context as text; "" without OpenID Connect, as is a sign_in_id of None.
-            resources: identifiers, separated by spaces; "" for none in particular.
+            openid: protocol.openid.Context as text; "" without OpenID Connect.
+            sign_in_id: None without OpenID Connect.
+            resources: identifiers, separated by spaces; "" if the request named none.
 
         Returns:
-            its id, and the secret that seals it.
+            the code's id, and the secret that seals it.
         """
         code_id, secret = uuid.uuid4(), new_secret()
         _insert.run(
@@ -60,7 +59,7 @@ class AuthorizationCodeManager(PrimaryManager["AuthorizationCode"]):
 
 
 class AuthorizationCode(Authorisation):
-    """A code that waits for its exchange."""
+    """A code that has not been exchanged yet."""
 
     objects = AuthorizationCodeManager()
 

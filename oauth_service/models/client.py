@@ -1,4 +1,4 @@
-"""Client: an application that may ask (RFC 6749 section 2)."""
+"""Client: a registered application (RFC 6749 section 2)."""
 
 import re
 import secrets
@@ -40,27 +40,29 @@ from .secret_columns import SecretBinaryField, SecretCharField
 
 
 def new_client_id() -> str:
-    """A client_id of 128 random bits, lower-case hexadecimal."""
+    """Return a client_id of 128 random bits, in lower-case hexadecimal."""
     return secrets.token_hex(16)
 
 
 def new_own_secret() -> bytes:
-    """The random half of the key that seals a client's own tokens."""
+    """Return the random half of the key that seals a client's own tokens."""
     return secrets.token_bytes(SECRET_BYTES)
 
 
 LONGEST_CLIENT_ID = client_id_metadata_document.LONGEST_URL
-MOST_SERVICES = 50  # that act through one client
+MOST_SERVICES = 50  # clients that may act through one client
 CLIENT_ID_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~]+")
 
-# The consent page links there.
+# The consent page links to these addresses.
 validate_web_address = URLValidator(schemes=["https", "http"])
 
 
 def validate_client_id(text: str) -> None:
     """
-    Hold a client_id against what every client library sends alike: HTTP Basic takes a name only up to its colon, and
-    form-encodes all but these characters (RFC 6749 section 2.3.1), which some do and some do not.
+    Check that every client library sends this client_id in the same way.
+
+    HTTP Basic takes a name only up to its colon. All characters but these are form-encoded (RFC 6749 section 2.3.1),
+    which some libraries do and some do not.
 
     Raises:
         ValidationError: another character.
@@ -71,10 +73,10 @@ def validate_client_id(text: str) -> None:
 
 def validate_client_ids(text: str) -> None:
     """
-    Hold every word of a list of client_ids against what one can be, and the list against what a consent page can show.
+    Check a list of client_ids: every word can be one, and a consent page can show them all.
 
     Raises:
-        ValidationError: a character that no client_id has, or too many.
+        ValidationError: a character that no client_id has, or more than MOST_SERVICES.
     """
     for client_id in text.split():
         validate_client_id(client_id)
@@ -84,10 +86,10 @@ def validate_client_ids(text: str) -> None:
 
 def validate_redirect_uris(text: str) -> None:
     """
-    Hold every line of a list of redirect URIs against what may be registered.
+    Check that every line may be registered as a redirect URI.
 
     Raises:
-        ValidationError: one message for each line that cannot be one.
+        ValidationError: one message for each line that may not.
     """
     faults = [(uri, redirect_uri.fault_of(uri)) for uri in text.split()]
     if errors := [ValidationError(f"{uri} {fault}.") for uri, fault in faults if fault]:
@@ -96,7 +98,7 @@ def validate_redirect_uris(text: str) -> None:
 
 def validate_identifiers(text: str) -> None:
     """
-    Hold every line of a list of resources against what identifies one (RFC 8707 section 2).
+    Check that every line can identify a resource (RFC 8707 section 2).
 
     Raises:
         ValidationError: one message for each line that cannot.
@@ -108,7 +110,7 @@ def validate_identifiers(text: str) -> None:
 
 def validate_scope(text: str) -> None:
     """
-    Hold a space-delimited scope against RFC 6749 section 3.3.
+    Check a space-delimited scope (RFC 6749 section 3.3).
 
     Raises:
         ValidationError: a character that no scope may have.
@@ -121,17 +123,17 @@ def validate_scope(text: str) -> None:
 
 def validate_jwks(text: str) -> None:
     """
-    Hold a text against what a key set of public keys is (RFC 7517 section 5).
+    Check that a text is a set of public keys (RFC 7517 section 5).
 
     Raises:
-        ValidationError: it is none.
+        ValidationError: it is not.
     """
     if fault := jwk_set.fault_of(text):
         raise ValidationError(fault)
 
 
 class WebAddressField(models.URLField):  # type: ignore[type-arg]
-    """An http or https URL. A form adds https where no scheme was typed."""
+    """An http or https URL. Forms add https if no scheme was typed."""
 
     stored_as = models.URLField  # see compiled/statement.py
     default_validators = [validate_web_address]
@@ -145,21 +147,21 @@ class WebAddressField(models.URLField):  # type: ignore[type-arg]
 
 
 class ClientType(models.TextChoices):
-    """Whether a client can keep a secret (RFC 6749 section 2.1)."""
+    """The ability of a client to keep a secret (RFC 6749 section 2.1)."""
 
     CONFIDENTIAL = "confidential", _("Confidential: a server that keeps a secret")
     PUBLIC = "public", _("Public: an app on a device or in a browser, without a secret")
 
 
 class ApplicationType(models.TextChoices):
-    """Where a client runs (OpenID Connect Dynamic Client Registration section 2)."""
+    """The place where a client runs (OpenID Connect Dynamic Client Registration section 2)."""
 
     WEB = "web", _("Web")
     NATIVE = "native", _("Native: on a device; the port of a loopback redirect URI is free")
 
 
 class AuthenticationMethod(models.TextChoices):
-    """How a client authenticates at the token endpoint (RFC 7591 section 2)."""
+    """The way a client authenticates at the token endpoint (RFC 7591 section 2)."""
 
     ANY_SECRET = "", _("Its secret, by HTTP Basic or in the body")
     NONE = "none", _("Not at all: a public client")
@@ -170,14 +172,14 @@ class AuthenticationMethod(models.TextChoices):
 
 
 class SubjectType(models.TextChoices):
-    """Whether clients can compare the sub of a user (OpenID Connect Core section 8)."""
+    """Public or pairwise: decides whether clients can compare the sub of a user (OpenID Connect Core section 8)."""
 
     PUBLIC = "public", _("Public: the same sub at every client")
     PAIRWISE = "pairwise", _("Pairwise: a sub of its own for each sector")
 
 
 class ClientRules:
-    """What follows from a client's columns; true of the model and of the row that a token request reads."""
+    """Properties computed from a client's columns, for the model and for the row that a token request reads."""
 
     __slots__ = ()
 
@@ -204,57 +206,58 @@ class ClientRules:
 
     @property
     def uses_secret(self) -> bool:
-        """Whether it authenticates with a client secret."""
+        """True if the client authenticates with a client secret."""
         return not self.is_public and self.token_endpoint_auth_method != AuthenticationMethod.PRIVATE_KEY_JWT
 
     @property
     def seals_secret(self) -> bool:
-        """Whether its secret is stored so that this server can read it again: it verifies MACs."""
+        """True if the secret is stored encrypted, so that this server can read it again to verify MACs."""
         return bool(self.token_endpoint_auth_method == AuthenticationMethod.CLIENT_SECRET_JWT)
 
     @property
     def is_public(self) -> bool:
-        """Whether it has no secret to authenticate with (RFC 6749 section 2.1)."""
+        """True if the client has no way to authenticate (RFC 6749 section 2.1)."""
         return bool(self.client_type == ClientType.PUBLIC)
 
     @property
     def must_use_pkce(self) -> bool:
-        """Whether its authorization requests need a code_challenge (RFC 9700 section 2.1.1)."""
+        """True if authorization requests of the client need a code_challenge (RFC 9700 section 2.1.1)."""
         return bool(self.requires_pkce) or self.is_public
 
     @property
     def is_native(self) -> bool:
-        """Whether it runs on the user's own device (RFC 8252)."""
+        """True if the client runs on the user's own device (RFC 8252)."""
         return bool(self.application_type == ApplicationType.NATIVE)
 
     @property
     def redirect_uri_list(self) -> tuple[str, ...]:
-        """The registered redirect URIs."""
         return tuple(self.redirect_uris.split())
 
     @property
     def introspection_resource_list(self) -> tuple[str, ...]:
-        """The identifiers of the resources that are its own (RFC 7662 section 4)."""
+        """The identifiers of the client's own resources, about whose tokens it may ask (RFC 7662 section 4)."""
         return tuple(self.introspection_resources.split())
 
     @property
     def hears_of_sign_outs(self) -> bool:
-        """Whether it has registered an address for the end of a session."""
+        """True if the client registered a logout URI, back-channel or front-channel."""
         return bool(self.backchannel_logout_uri or self.frontchannel_logout_uri)
 
     @property
     def row_id(self) -> UUID:
-        """How its own tokens name it (RFC 6749 section 4.4)."""
+        """The client's id in its own tokens, which it gets by client credentials (RFC 6749 section 4.4)."""
         return UUID(int=self.pk)
 
     @property
     def own_scope(self) -> str:
-        """All that it may get for itself; never what only makes sense where a person signs in."""
+        """
+        The scope that the client may get for itself, without the names that need a user: openid and offline_access.
+        """
         allowed = (self.client_credentials_scope or self.scope).split()
         return " ".join(name for name in allowed if name not in ("openid", "offline_access"))
 
     def scope_for(self, grant_type: str, /) -> str:
-        """All that a grant type may give it; client_credentials has own_scope."""
+        """Return the scope that a grant type may give the client. For client_credentials see own_scope."""
         if not self.grant_type_scopes:
             return str(self.scope)
         limit = scopes_of(self.grant_type_scopes).get(grant_type)
@@ -263,22 +266,22 @@ class ClientRules:
         return scope.intersection(self.scope, limit, implies=conf.implied_scopes())
 
     def may_use(self, grant_type: str, /) -> bool:
-        """Tell whether it may get tokens this way."""
+        """Return whether the client may use a grant type."""
         return grant_type in self.grant_types.split()
 
     def may_skip_consent(self, uri: str) -> bool:
-        """Tell whether a remembered consent is enough for an answer to this redirect URI."""
+        """Return whether a remembered consent is enough to redirect to this URI."""
         return client_standing.may_rely_on_consent(self, uri)
 
     @property
     def is_vouched_for(self) -> bool:
-        """Whether the operator stands for what it says of itself."""
+        """True if the operator vouches for the client's name, picture and redirect URIs."""
         return client_standing.is_vouched_for(self)
 
     @property
     def proven_host(self) -> str:
-        """The host of its client_id if that is a URL, whose document describes it; "" of any other client."""
-        # The operator cannot choose such a client_id (validate_client_id), nor can a client that registers itself.
+        """The host of the client_id if it is a URL, whose document describes the client; "" for any other client."""
+        # Neither the operator (validate_client_id) nor a client that registers itself can choose such a client_id.
         return (urlsplit(self.client_id).hostname or "") if self.client_id.startswith("https://") else ""
 
 
@@ -324,14 +327,14 @@ class _Columns(NamedTuple):
 
 
 class ClientRow(ClientRules, _Columns):
-    """What the rules ask of a client, as a statement reads it; the hashes are not for a repr."""
+    """The columns of a client that the rules need, read by compiled statements. Its repr shows no hashes."""
 
     __slots__ = ()
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> Self:
-        """The row of these columns, in the order of COLUMNS."""
-        # Not as text: a tuple is shown member by member by whoever reports a failure.
+        """Make a row from columns in the order of COLUMNS."""
+        # Wrapped as Secret: error reports print a tuple member by member, and would show plain text.
         values = list(columns)
         newest, previous, own = columns[_SECRET_AT : _SECRET_AT + 3]
         values[_SECRET_AT : _SECRET_AT + 3] = Secret(newest), Secret(previous), Secret(bytes(own or b"").hex())
@@ -339,12 +342,12 @@ class ClientRow(ClientRules, _Columns):
 
     @property
     def sealing_secret(self) -> bytes:
-        """The secret half of the key that seals its own tokens; b"" if it has never had one."""
+        """The secret half of the key that seals the client's own tokens; b"" if it has none yet."""
         return bytes.fromhex(self.own_secret.reveal())
 
     @property
     def secret_hashes(self) -> tuple[Secret, ...]:
-        """The hashes of the secrets that are good now, the newest first."""
+        """The hashes of the valid secrets, the newest first."""
         return tuple([kept for kept in (self.secret_hash, self.previous_secret_hash) if kept])
 
     def __repr__(self) -> str:
@@ -352,28 +355,28 @@ class ClientRow(ClientRules, _Columns):
 
 
 COLUMNS = _Columns._fields
-_SECRET_AT = COLUMNS.index("secret_hash")  # previous_secret_hash and own_secret are next
+_SECRET_AT = COLUMNS.index("secret_hash")  # followed by previous_secret_hash and own_secret
 
 
 class ClientManager(PrimaryManager["Client"]):
-    """Reads and writes of clients."""
-
     def row(self, client_id: str) -> ClientRow | None:
-        """What the rules ask of a client, in one statement; None if there is none."""
+        """Return the columns of a client that the rules need, in one statement; None if there is no such client."""
         return _row.one(client_id=client_id)
 
     def in_use(self, row_id: UUID, *, token_id: UUID) -> "TokenClient | None":
-        """A client whose own access token is used, in one statement; None if there is none."""
+        """Return the client whose own access token is used, in one statement; None if there is none."""
         return _in_use.one(pk=row_id.int, token_id=token_id) if row_id.int <= _LARGEST_KEY else None
 
     def acting(
         self, client_ids: Collection[str], *, token_ids: Collection[UUID] = ()
     ) -> tuple[dict[str, ClientRow], bool]:
         """
-        The clients that exchanged a token, and whether one of the tokens that it came from was revoked: one statement.
+        Return the clients that exchanged a token, and whether one of the tokens in its chain was revoked; in one
+        statement.
 
         Args:
-            token_ids: of those tokens.
+            client_ids: of the clients that exchanged it.
+            token_ids: of the tokens that it was made from.
         """
         revoked = models.Exists(RevokedToken.objects.filter(pk__in=token_ids))
         columns = self.filter(client_id__in=client_ids).annotate(is_revoked=revoked).values_list(*COLUMNS, "is_revoked")
@@ -381,7 +384,7 @@ class ClientManager(PrimaryManager["Client"]):
         return {row.client_id: row for row in (ClientRow.of(each[:-1]) for each in rows)}, any(row[-1] for row in rows)
 
     def services_of(self, client: "Client | ClientRow") -> list["Client"]:
-        """The services that may act for the people of a client, as far as they may do so by now; no statement for none."""
+        """Return the services that may act for a client's users at present; without exchangeable_by no statement."""
         if not (names := client.exchangeable_by.split()):
             return []
         found = self.filter(client_id__in=names, is_active=True, client_type=ClientType.CONFIDENTIAL)
@@ -389,7 +392,9 @@ class ClientManager(PrimaryManager["Client"]):
         return [each for each in found if each.may_use(token_exchange.GRANT_TYPE) and each.pk != client.pk]
 
     def own_secret(self, client: ClientRow) -> bytes:
-        """What seals a client's own tokens. One that was registered before there were any is given it now, once."""
+        """
+        Return the secret that seals a client's own tokens. A client from before such secrets existed gets one now.
+        """
         if found := client.sealing_secret:
             return found
 
@@ -408,7 +413,7 @@ class ClientManager(PrimaryManager["Client"]):
 
     def rotate_secret(self, client: "Client") -> str:
         """
-        Give a client a new secret; the one before stays good until the next rotation or end_previous_secret().
+        Give a client a new secret. The one before stays valid until the next rotation or end_previous_secret().
 
         Returns:
             the secret, which is shown now and never again.
@@ -425,11 +430,14 @@ class ClientManager(PrimaryManager["Client"]):
         return database.run_transaction(rotate)
 
     def sealed_secrets(self, client: ClientRow) -> tuple[bytes, ...]:
-        """What a client's MACs are verified with, encrypted, the newest first: one statement, which no other client pays for."""
+        """
+        Return a client's encrypted MAC secrets, the newest first. Only clients that authenticate by a MAC cost this
+        statement.
+        """
         return _sealed.one(pk=client.pk) or ()
 
     def seal_again(self, client: ClientRow, sealed: bytes, secret: Secret) -> None:
-        """Encrypt a secret under the present token key, unless it was rotated meanwhile."""
+        """Encrypt a secret again, under the current token key, unless it was rotated in the meantime."""
 
         def seal() -> None:
             row = self.select_for_update().get(pk=client.pk)
@@ -441,19 +449,21 @@ class ClientManager(PrimaryManager["Client"]):
         database.run_transaction(seal)
 
     def end_previous_secret(self, client: "Client") -> None:
-        """Let the newest secret be the only one."""
+        """End the earlier secret, so that only the newest one is valid."""
         self.filter(pk=client.pk).update(previous_secret_hash="", previous_sealed_secret=None)
         client.previous_secret_hash, client.previous_sealed_secret = "", None
 
     def end_secrets(self, *, newest: bool) -> int:
         """
-        End the earlier secret of every client that has two, and of every client the newest one, too, if that is wanted. Every
-        token that a client has for itself ends in any case.
+        End the earlier secret of every client that has two, and all own tokens of all clients.
+
+        Args:
+            newest: end the newest secret of every client, too.
 
         Returns:
-            how many clients have lost a secret.
+            how many clients lost a secret.
         """
-        # A token of a client's own that was revoked since would be alive again.
+        # Otherwise a client's own token that was revoked after the backup would be valid again.
         self.update(own_secret=None)
         if newest:
             gone = {
@@ -471,7 +481,7 @@ class Client(ClientRules, models.Model):
     """
     An application that may ask for authorisation.
 
-    A confidential client has a secret; up to two are good at a time, so that it can be rotated without an outage.
+    A confidential client has a secret. Up to two are valid at a time, so that a rotation causes no outage.
     """
 
     ClientType = ClientType
@@ -564,7 +574,7 @@ class Client(ClientRules, models.Model):
         db_default=False,
         help_text=_("People are told that this service runs it."),
     )
-    # Of a row that an older version of this app writes nobody knows who registered it.
+    # An older version of this app writes rows without this column: nobody knows who registered them.
     is_checked = models.BooleanField(
         _("checked"),
         default=True,
@@ -664,7 +674,7 @@ class Client(ClientRules, models.Model):
     )
     secret_hash = SecretCharField(max_length=255, blank=True, editable=False)
     previous_secret_hash = SecretCharField(max_length=255, blank=True, editable=False)
-    # Only of a client that authenticates by a MAC: nobody else's secret can be read again.
+    # Set only for a client that authenticates by a MAC. The secret of any other client cannot be read again.
     sealed_secret = SecretBinaryField(max_length=255, null=True, editable=False)
     previous_sealed_secret = SecretBinaryField(max_length=255, null=True, editable=False)
     own_secret = SecretBinaryField(max_length=SECRET_BYTES, null=True, default=new_own_secret, editable=False)
@@ -681,7 +691,7 @@ class Client(ClientRules, models.Model):
         return self.name
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Store it. A secret that could be read again is erased once no MAC is verified with it any more."""
+        """Store the client. If it does not verify MACs (any more), erase the secrets that can be read again."""
         stored = options.get("update_fields")
         if not self.seals_secret and (stored is None or "token_endpoint_auth_method" in stored):
             self.sealed_secret = self.previous_sealed_secret = None
@@ -690,16 +700,16 @@ class Client(ClientRules, models.Model):
         super().save(*args, **options)
 
     def clean(self) -> None:
-        """Turn on what a public client cannot be without."""
+        """Require PKCE of a public client."""
         if self.is_public:
-            self.requires_pkce = True  # nothing else proves that a code is its own (RFC 9700 section 2.1.1)
+            self.requires_pkce = True  # nothing else proves that a code belongs to it (RFC 9700 section 2.1.1)
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
         """
-        Hold the columns against each other, too, as the specifications of registration do.
+        Check the columns, also against each other, as the specifications of registration do.
 
         Args:
-            exclude: columns that a form does not show: their faults concern the whole form.
+            exclude: columns that a form does not show. Their faults are reported for the whole form.
 
         Raises:
             ValidationError: by column.
@@ -713,7 +723,7 @@ class Client(ClientRules, models.Model):
             implies=conf.implied_scopes(),
         ):
             if column == "redirect_uris" and column in (exclude or ()):
-                continue  # what the form found wrong with them says more than that there are none
+                continue  # the form has reported a better error for this column
             if conf.is_openid() or column not in _OPENID_COLUMNS:
                 faults.setdefault(NON_FIELD_ERRORS if column in (exclude or ()) else column, []).append(sentence)
         if faults:
@@ -721,27 +731,27 @@ class Client(ClientRules, models.Model):
 
     @property
     def secret_hashes(self) -> tuple[str, ...]:
-        """The hashes of the secrets that are good now, the newest first."""
+        """The hashes of the valid secrets, the newest first."""
         return tuple([kept for kept in (self.secret_hash, self.previous_secret_hash) if kept])
 
     @property
     def secret_count(self) -> int:
-        """How many secrets it can authenticate with now."""
+        """The number of secrets that the client can authenticate with now."""
         kept = (self.sealed_secret, self.previous_sealed_secret) if self.seals_secret else self.secret_hashes
         return sum(map(bool, kept))
 
     def delete(self, using: str | None = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:
-        """Delete it, and all that hangs on it; anew if that meets another write."""
+        """Delete the client and everything that depends on it. If that conflicts with another write, try again."""
         remove = partial(super().delete, using=using, keep_parents=keep_parents)
         alias = using or database.primary(Client)
         return database.run_again(remove, using=alias, after=database.CONFLICTS_OF_DELETION)
 
     def choose_secret(self, secret: str) -> None:
         """
-        Set a secret that a person chose, kept by Django's password hasher. Not saved yet.
+        Set a secret that a person chose, hashed by Django's password hasher. It is not saved yet.
 
         Raises:
-            ValueError: the client authenticates by a MAC, whose key nobody may guess.
+            ValueError: the client authenticates by a MAC, whose key must not be guessable.
         """
         if self.seals_secret:
             raise ValueError("the secret of client_secret_jwt is made by the server: use make_secret()")
@@ -749,13 +759,13 @@ class Client(ClientRules, models.Model):
 
     def make_secret(self) -> str:
         """
-        Give it a new secret beside the one before, which stays good if the client can go on with it. Not saved yet.
+        Make a new secret. The one before stays valid if the client can still use it. Nothing is saved yet.
 
         Returns:
             the secret, which is shown now and never again.
         """
         secret = client_authentication.new_secret(is_mac_key=self.seals_secret)
-        # A hash verifies no MAC: without the secret behind it the one before is over.
+        # A hash cannot verify a MAC: a previous secret that is not stored encrypted is of no use any more.
         stays = bool(self.sealed_secret) or not self.seals_secret
         self.previous_secret_hash = self.secret_hash if stays else ""
         self.secret_hash = client_authentication.hash_of(secret)
@@ -770,14 +780,14 @@ SECRETS = ("secret_hash", "previous_secret_hash", "sealed_secret", "previous_sea
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TokenClient:
-    """What the use of a client's own access token needs to know: the client, and whether the token was revoked itself."""
+    """The facts needed to use a client's own access token: the client, and whether the token itself was revoked."""
 
     client: ClientRow
     token_is_revoked: bool
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> "TokenClient":
-        """The row of these columns: the client's, then whether it was revoked."""
+        """Make a row from the client's columns, followed by whether the token was revoked."""
         return cls(ClientRow.of(columns[:-1]), columns[-1])
 
 

@@ -1,4 +1,4 @@
-"""Consent: what a user allowed a client. It outlives tokens, and without it none of them is alive."""
+"""Consent: what a user allowed a client. A consent outlives tokens, and every token dies with it."""
 
 import uuid
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ REASON_OF_END = "its end date has come"
 
 def stands(path: str = "", *, now: datetime) -> models.Q:
     """
-    The condition that the end date of a consent has not come, if it has one.
+    Return the condition that a consent's end date, if there is one, is still to come.
 
     Args:
-        path: to the consent, as in consent__.
+        path: lookup path to the consent, as in consent__.
     """
     return models.Q(**{f"{path}ends_at__isnull": True}) | models.Q(**{f"{path}ends_at__gt": now})
 
@@ -35,9 +35,9 @@ def stands(path: str = "", *, now: datetime) -> models.Q:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientWithConsent:
     """
-    A client, and what one user has allowed it.
+    A client, and what one user allowed it.
 
-    consent_id and consent_ends_at are None, scope and resources "" for nothing.
+    Without a consent, consent_id and consent_ends_at are None, and scope and resources are "".
     """
 
     client: ClientRow
@@ -48,7 +48,7 @@ class ClientWithConsent:
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> "ClientWithConsent":
-        """The row of these columns: the client's, then the consent's id, end date, scope and resources."""
+        """Make a row from the client's columns, followed by the consent's id, end date, scope and resources."""
         *client, consent_id, ends_at, scope, resources = columns
         return cls(
             client=ClientRow.of(tuple(client)),
@@ -59,27 +59,25 @@ class ClientWithConsent:
         )
 
     def at(self, now: datetime) -> "ClientWithConsent":
-        """The same at a moment: a consent whose end date has come is none, even before its row is swept."""
+        """Return the same at a moment: without the consent if its end date has come, even before its row is swept."""
         if lifecycle.has_ended(self.consent_ends_at, now=now):
             return replace(self, consent_id=None, consent_ends_at=None, scope="", resources="")
         return self
 
 
 class ConsentManager(PrimaryManager["Consent"]):
-    """Reads and writes of consents."""
-
     def standing(self, *, client_id: str, user_id: Any, now: datetime) -> ClientWithConsent | None:
         """
-        A client and what a user has allowed it, in one statement; None if there is no such client.
+        Return a client with what a user allowed it, in one statement; None if there is no such client.
 
         Args:
-            user_id: None for nobody.
+            user_id: None for no user.
         """
         found = _standing.one(client_id=client_id, user_id=user_id)
         return found.at(now) if found else None
 
     def allowed_before(self, *, user_id: Any, client_pk: int, now: datetime) -> tuple[str, str]:
-        """The scope and the resources that a user has allowed a client; both "" for nothing."""
+        """Return the scope and resources that a user allowed a client; both "" for nothing."""
         consents = self.filter(stands(now=now), user_id=user_id, client_id=client_pk)
         return consents.values_list("scope", "resources").first() or ("", "")
 
@@ -87,15 +85,15 @@ class ConsentManager(PrimaryManager["Consent"]):
         self, *, user_id: Any, client_pk: int, scope: str, now: datetime, at: Mapping[str, str] | None = None
     ) -> "Consent":
         """
-        Remember that a user allowed a client a scope, on top of what they allowed before.
+        Store that a user allowed a client a scope, in addition to what they allowed before.
 
-        Two tabs that are answered at once add up to one consent. What was allowed before its end date came is not added to: the
-        new consent is another row, and nothing that hung on the one before is revived. Within a transaction of the caller's,
-        which begins anew if that fails: see database.run_transaction().
+        Forms submitted from two tabs at once add up to one consent. After the end date of a consent a new row replaces
+        it, so nothing that depended on the ended one is revived. Call this inside a transaction that starts again when
+        it fails: see database.run_transaction().
 
         Args:
-            scope: what was shown of a request without resources; "" if it had any.
-            at: what was shown for each resource, by identifier (RFC 8707).
+            scope: the scope shown for a request without resources; "" for a request with resources.
+            at: the scope shown for each resource, by identifier (RFC 8707).
         """
         for _attempt in range(2):
             with transaction.atomic(using=self.db):
@@ -119,15 +117,15 @@ class ConsentManager(PrimaryManager["Consent"]):
                         Registration.objects.keep(client_pk, now=now)
                     return consent
             except IntegrityError as cause:
-                lost_race = cause  # the other tab was first: add to what it made
+                lost_race = cause  # the other tab was first: add to its consent
         raise lost_race
 
     def withdraw(self, consent: "Consent") -> None:
         """
-        Cut a client off from a user: the consent, every pending code and every grant.
+        Cut a client off from a user: delete the consent, every pending code and every grant.
 
-        Codes and grants are read joined with their consent only, so its deletion alone ends them, even those that a
-        request in flight is about to write; deleting their rows too keeps the tables small.
+        Codes and grants are read only joined with their consent. So the deletion of the consent alone ends them, even
+        those that a concurrent request is about to write. Deleting their rows too keeps the tables small.
         """
 
         def delete() -> None:
@@ -139,20 +137,23 @@ class ConsentManager(PrimaryManager["Consent"]):
 
     def set_end(self, consent_id: uuid.UUID, ends_at: datetime | None, *, now: datetime) -> bool:
         """
-        Let a consent end at a moment, or no more; False if it has ended, which stays so.
+        Set or remove the end date of a consent; False if the consent has ended, which is final.
 
-        Every path that uses a code or a token reads the moment with it, so it holds for what is in flight, too.
+        Every use of a code or token reads the end date with it, so a change also applies to requests in progress.
         """
         return self.filter(stands(now=now), pk=consent_id).update(ends_at=ends_at) == 1
 
     def sweep_ended(self, *, now: datetime, batch: int) -> int:
-        """Delete up to a batch of consents whose end date has come, and what hangs on them; each is told of."""
+        """
+        Delete up to a batch of consents whose end date has come, with their codes and grants, and announce each
+        deletion.
+        """
         due = self.filter(ends_at__lte=now).order_by("ends_at").values_list("pk", flat=True)[:batch]
         with signals.within(signals.RequestContext(by="end date")):
             return sum(self._end_by_date(pk, now=now) for pk in list(due))
 
     def _end_by_date(self, consent_id: uuid.UUID, *, now: datetime) -> bool:
-        """Delete one of them, in a transaction of its own if there is none; False if somebody else has, or given it more time."""
+        """Delete one ended consent, in a transaction. False if it is already gone, or if its end date was moved."""
 
         def end() -> bool:
             ended = self.filter(pk=consent_id, ends_at__lte=now)
@@ -173,7 +174,7 @@ class ConsentManager(PrimaryManager["Consent"]):
         Cut every client off from a user, in one transaction.
 
         Returns:
-            the client_id of each.
+            the client_ids of the clients.
         """
 
         def delete() -> list[str]:
@@ -185,7 +186,7 @@ class ConsentManager(PrimaryManager["Consent"]):
         return database.run_transaction(delete)
 
     def of_user(self, user_id: Any, *, now: datetime) -> "models.QuerySet[Consent]":
-        """A user's connected apps that have not ended, each with what its live grants tell of it."""
+        """Return a user's connected apps that have not ended, each with the count and dates of its live grants."""
         live = models.Q(grants__expires_at__gt=now)
         counted: dict[str, Any] = {
             "connection_count": models.Count("grants", filter=live),
@@ -197,7 +198,10 @@ class ConsentManager(PrimaryManager["Consent"]):
 
 
 class Consent(models.Model):
-    """What a user allowed a client. One a user and client; given anew after it was withdrawn, it is another row."""
+    """
+    The permission that a user gave a client: one row per user and client. After a withdrawal a new consent is a new
+    row.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(
@@ -205,15 +209,15 @@ class Consent(models.Model):
     )
     client = models.ForeignKey(
         Client, models.CASCADE, db_index=False, related_name="consents", verbose_name=_("client")
-    )  # the index below begins with it
-    scope = models.TextField(_("scope"))  # of all that the client could ask for over the years
-    # What was allowed for tokens of an API, a line each: its identifier, then the scope (RFC 8707).
+    )  # the index on client and given_at below serves
+    scope = models.TextField(_("scope"))  # everything that the client was allowed over the years
+    # What was allowed for tokens of an API: one line each, its identifier followed by the scope (RFC 8707).
     resources = models.TextField(_("resources"), blank=True, default="", db_default="")
     given_at = models.DateTimeField(_("given"))
-    # When it ends by itself, as its user or staff have chosen; None for never. It is as good as withdrawn then.
+    # The end date that the user or staff chose; None for never. After it the consent counts as withdrawn.
     ends_at = models.DateTimeField(_("ends"), null=True, blank=True)
 
-    connection_count: int  # of_user() fills these in
+    connection_count: int  # set by of_user()
     connected_at: datetime | None
     last_used_at: datetime | None
 
@@ -228,7 +232,7 @@ class Consent(models.Model):
             models.Index(
                 fields=["ends_at"], name="oauth_service_consent_ends", condition=models.Q(ends_at__isnull=False)
             ),
-            # The lists of the admin begin with the latest, of all or of one client.
+            # The lists in the admin start with the latest, of all clients or of one.
             models.Index(fields=["given_at"], name="oauth_service_consent_given"),
             models.Index(fields=["client", "given_at"], name="oauth_service_consent_client"),
         ]
@@ -239,10 +243,9 @@ class Consent(models.Model):
 
 def lock_owner_before_delete(sender: type[models.Model], instance: models.Model, using: str, **_: object) -> None:
     """
-    Keep a user or client that is about to be deleted from being given a consent meanwhile (pre_delete).
+    Keep a user or client that is about to be deleted from being given a consent in the meantime (pre_delete).
 
-    A consent refers to both. The deletion finds each that is there by now; one that comes later waits for the end of the
-    deletion, and fails itself.
+    A consent refers to both. The deletion collects existing consents; a later INSERT waits for its end, and then fails.
     """
     serialise_deletions(connections[using], alone=sender is Client)
     list(sender._base_manager.using(using).select_for_update().filter(pk=instance.pk).values_list("pk"))
@@ -250,9 +253,10 @@ def lock_owner_before_delete(sender: type[models.Model], instance: models.Model,
 
 def serialise_deletions(connection: Any, *, alone: bool) -> None:
     """
-    Let deletions of users and of clients not cross each other in the consents that they share, found in different orders.
+    Keep deletions of users and clients from deadlocking over the consents that they share and lock in different orders.
 
-    Those of users, who have none in common, go on beside each other; one of clients, which is rare, goes alone.
+    Deletions of users share a lock, as they have no consents in common. The deletion of a client, which is rare, takes
+    the lock exclusively.
     """
     if connection.vendor == "postgresql":
         lock = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"

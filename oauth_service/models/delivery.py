@@ -1,4 +1,4 @@
-"""Delivery: a message that a client has asked for and that is sent until the client has taken it (an outbox)."""
+"""Delivery: a message to a client, sent again until the client takes it (an outbox)."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -9,10 +9,10 @@ from .client import Client
 
 class Delivery(models.Model):
     """
-    One back-channel logout token to send (OpenID Connect Back-Channel Logout section 2.5).
+    A back-channel logout token to send (OpenID Connect Back-Channel Logout section 2.5).
 
-    The token itself is made when it is sent, so that it is fresh: the row has what goes into it. sub is the subject as the
-    client knows it.
+    The row holds the claims; the token is made when it is sent, so that it is fresh. sub is the subject as the client
+    knows it.
     """
 
     client = models.ForeignKey(Client, models.CASCADE, related_name="deliveries", verbose_name=_("client"))

@@ -1,4 +1,4 @@
-"""DeviceCode: an authorisation that waits for a person (RFC 8628); deleted when it is redeemed."""
+"""DeviceCode: a device's request that waits for a user (RFC 8628); deleted when it is redeemed."""
 
 import uuid
 from collections.abc import Iterable
@@ -24,16 +24,16 @@ from .secret_columns import SecretBinaryField
 if TYPE_CHECKING:
     from django.db.models.sql import Query
 
-# For so long a device is told that its code has expired, and not that there is none.
+# During this time after it expired a device is told that its code has expired; afterwards that it is unknown.
 KEPT_AFTER_THE_END = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DeviceCodeRow:
     """
-    A device code with its client, and with consent and user once somebody has approved it, as one statement reads them.
+    A device code with its client and, after approval, its consent and user, as one statement reads them.
 
-    user_id is None before that, and if the consent was withdrawn since.
+    user_id is None before approval, and if the consent was withdrawn since.
     """
 
     pk: UUID
@@ -55,7 +55,7 @@ class DeviceCodeRow:
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> "DeviceCodeRow":
-        """The row of these columns: OWN, the client's, the user's."""
+        """Make a row from columns: OWN, the client's, the user's."""
         own = list(columns[: len(OWN)])
         own[1] = bytes(own[1])
         client, user = columns[len(OWN) : len(OWN) + len(COLUMNS)], columns[len(OWN) + len(COLUMNS) :]
@@ -66,20 +66,19 @@ class DeviceCodeRow:
 
     @property
     def client_pk(self) -> Any:
-        """The client's primary key."""
         return self.client.pk
 
     @property
     def client_is_active(self) -> bool:
-        """Whether the client may still act."""
+        """True if the client may still act."""
         return self.client.is_active
 
     def authorisation(self, *, now: datetime) -> AuthorisationRow:
         """
-        The same as an authorisation, to make tokens of and to put a grant in its place.
+        Return an authorisation, to make tokens from and to replace the device code by a grant.
 
         Raises:
-            ValueError: nobody has approved it.
+            ValueError: no user approved it.
         """
         if self.consent_id is None:
             raise ValueError("a device code without a consent is no authorisation")
@@ -109,10 +108,8 @@ class DeviceCodeRow:
 
 
 class DeviceCodeManager(PrimaryManager["DeviceCode"]):
-    """Reads and writes of device codes."""
-
     def row(self, code_id: UUID) -> DeviceCodeRow | None:
-        """A device code with all that a poll asks of it, in one statement; None if there is none."""
+        """Return a device code with the facts that a poll needs, in one statement; None if there is none."""
         return _row.one(pk=code_id)
 
     def give(
@@ -128,17 +125,17 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
         lifetime: timedelta,
     ) -> tuple[UUID, bytes]:
         """
-        Store a device code that waits.
+        Store a device code that waits for a user.
 
         Args:
-            resources: identifiers that it asks for, separated by spaces; "" for none in particular.
-            address: from where the device has asked, for the person to see.
+            resources: requested identifiers, separated by spaces; "" if the request named none.
+            address: the device's IP address, shown to the user.
 
         Returns:
-            its id, and the secret that seals it.
+            the code's id, and the secret that seals it.
 
         Raises:
-            IntegrityError: another one has this user code; a transaction around it goes on.
+            IntegrityError: another device code has this user code; a surrounding transaction stays usable.
         """
         code_id, secret = uuid.uuid4(), new_secret()
         written = _insert.run(
@@ -164,12 +161,15 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
         return code_id, secret
 
     def waiting(self, digests: Iterable[str], *, now: datetime) -> "DeviceCode | None":
-        """The device code that nobody has decided about yet, with its client, of one of these digests of a user code."""
+        """
+        Return the undecided device code, with its client, whose user code has one of these digests; None if there is
+        none.
+        """
         undecided = self.undecided(now=now).filter(user_code_digest__in=list(digests), client__is_active=True)
         return undecided.select_related("client__registration").defer("secret").first()
 
     def undecided(self, *, now: datetime) -> "models.QuerySet[DeviceCode]":
-        """Those that wait for a person."""
+        """Return the unexpired device codes that no user has approved or denied yet."""
         return self.filter(consent=None, denied_at=None, expires_at__gt=now)
 
     def approve(
@@ -184,22 +184,24 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
         now: datetime,
     ) -> bool:
         """
-        Give a device code that waits its consent; True for exactly one of all who decide about it.
+        Give an undecided device code its consent; True for exactly one of all callers that decide about it.
 
         Args:
-            scope: that was shown and allowed; resources: identifiers, separated by spaces.
-            openid: protocol.openid.Context as text; "" without OpenID Connect, as is a sign_in_id of None.
+            scope: the scope that was shown and allowed.
+            resources: identifiers, separated by spaces.
+            openid: protocol.openid.Context as text; "" without OpenID Connect.
+            sign_in_id: None without OpenID Connect.
         """
         waiting = self.undecided(now=now).filter(pk=code_id)
         given = {"scope": scope, "resources": resources, "openid": openid, "sign_in_id": sign_in_id}
         return waiting.update(consent_id=consent_id, **given) == 1
 
     def deny(self, code_id: UUID, *, now: datetime) -> bool:
-        """Refuse a device code that waits; True for exactly one of all who decide about it."""
+        """Deny an undecided device code; True for exactly one of all callers that decide about it."""
         return self.undecided(now=now).filter(pk=code_id).update(denied_at=now) == 1
 
     def keep_pace(self, code: DeviceCodeRow, pace: Pace) -> None:
-        """Store when the next poll is in time; of polls that come together one is enough."""
+        """Store when the next poll may come. Of simultaneous polls, one stores it."""
         _pace.run(
             pk=code.pk,
             seen=code.next_poll_at,
@@ -209,9 +211,9 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
 
     def redeem(self, code: AuthorisationRow, *, now: datetime, expires_at: datetime) -> bool:
         """
-        Put a grant in the place of a device code, under the same primary key; True for exactly one of all who try.
+        Replace a device code by a grant, under the same primary key; True for exactly one of all callers that try.
 
-        It keeps the secret, so that a replay of the device code finds the grant and can be told from a guess.
+        The grant keeps the secret, so that a replay of the device code finds the grant and can be told from a guess.
         """
         columns = columns_of_new(code, now=now, expires_at=expires_at)
         return _redeem.run(pk=code.pk, approved_consent_id=code.consent_id, **columns)
@@ -219,10 +221,10 @@ class DeviceCodeManager(PrimaryManager["DeviceCode"]):
 
 class DeviceCode(models.Model):
     """
-    A device that waits: nobody has decided while it has neither a consent nor a moment of denial.
+    A device that waits for a user. It is undecided while consent and denied_at are both None.
 
-    Its references have no constraint in the database, as those of a code: without its client, or once it has a consent without
-    that, it is void by itself. user_code_digest is keyed. interval is in seconds.
+    The references have no constraint in the database, as those of a code: a row without its client is void by itself,
+    and so is an approved row without its consent. user_code_digest is keyed. interval is in seconds.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -246,7 +248,7 @@ class DeviceCode(models.Model):
     secret = SecretBinaryField(max_length=SECRET_BYTES, default=new_secret, editable=False)
     user_code_digest = models.CharField(max_length=64, unique=True, editable=False)
     scope = models.CharField(_("scope"), max_length=1000)
-    # Identifiers of the APIs that it asks for, separated by spaces; "" if it names none (RFC 8707).
+    # Identifiers of the requested APIs, separated by spaces; "" if the request named none (RFC 8707).
     resources = models.TextField(_("resources"), blank=True, default="", db_default="", editable=False)
     address = models.CharField(_("address"), max_length=45, blank=True)
     interval = models.PositiveIntegerField(default=5, editable=False)
@@ -313,7 +315,8 @@ def _delete_approved() -> "Query":
 
 
 _row = Select(lambda: DeviceCode, _rows, DeviceCodeRow.of)
-# A conflict that fails would end a transaction of the host's on PostgreSQL, and with it every other attempt.
+# With an error instead, PostgreSQL would abort a surrounding transaction, and the caller could not try another user
+# code.
 _insert = Write(lambda: DeviceCode, lambda: insert(DeviceCode, ignore_conflicts=True))
 _pace = Write(lambda: DeviceCode, _update_pace)
 _redeem = ReplaceRow(lambda: Grant, delete=_delete_approved, insert=lambda: insert(Grant))

@@ -1,4 +1,4 @@
-"""Document: what a client publishes at a URL of its own, as this server has fetched it."""
+"""Document: the copy of a document that a client publishes at a URL of its own."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from ..database import PrimaryManager
 
 
 class Kind(models.TextChoices):
-    """What a document is for."""
+    """The purpose of a document."""
 
     LOGO = "logo", _("Logo")
     SECTOR = "sector", _("Sector identifier")
@@ -21,26 +21,27 @@ class Kind(models.TextChoices):
 
 
 class DocumentManager(PrimaryManager["Document"]):
-    """Reads and writes of documents."""
-
     def find(self, kind: str, url: str) -> "Document | None":
-        """The row of a document; None if nobody has asked for it yet."""
+        """Return the row of a document; None if it was never requested."""
         return self.filter(pk=key_of(kind, url)).first()
 
     def in_use(self, kind: str, url: str, *, now: datetime, stale: timedelta) -> "models.QuerySet[Document]":
-        """The copy of a document that may be used without asking its origin: is_usable(), and not is_due()."""
+        """
+        Return the copy that may be used without asking its origin: is_usable() and not is_due(). Empty if there is
+        none.
+        """
         rested = Q(retry_at__gt=now, fresh_until__gt=now - stale)
         return self.filter(Q(fresh_until__gt=now) | rested, pk=key_of(kind, url), fetched_at__isnull=False)
 
     def claim(self, kind: str, url: str, *, now: datetime, until: datetime, purge_at: datetime) -> bool:
         """
-        Take the right to fetch a document; of several workers one gets it until the claim runs out.
+        Claim the right to fetch a document. One of several workers gets it, until the claim runs out.
 
         Returns:
-            whether this caller is the one.
+            True if this caller got it.
         """
         key = key_of(kind, url)
-        # Still due: another worker may have fetched it since the caller looked.
+        # Check again that it is due: another worker may have fetched it since the caller looked.
         due = self.filter(Q(retry_at=None) | Q(retry_at__lte=now), Q(fetched_at=None) | Q(fresh_until__lte=now), pk=key)
         free = due.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
         if free.update(claimed_until=until):
@@ -52,7 +53,7 @@ class DocumentManager(PrimaryManager["Document"]):
         return bool(free.update(claimed_until=until))
 
     def expire(self, kind: str, url: str, *, now: datetime, fetched_before: datetime) -> None:
-        """Let a copy that is fresh, and not quite new, be due for another fetch."""
+        """Make a fresh copy due for another fetch, unless it was fetched after fetched_before."""
         old = self.filter(pk=key_of(kind, url), fetched_at__lte=fetched_before, fresh_until__gt=now)
         old.update(fresh_until=now)
 
@@ -61,8 +62,8 @@ class Document(models.Model):
     """
     A copy of a document that somebody else publishes.
 
-    fetched_at is None until a fetch has succeeded. Until fresh_until nobody asks the origin again; after a failure, of which
-    last_error tells, nobody does until retry_at.
+    fetched_at is None until a fetch succeeds. The origin is not asked again before fresh_until. After a failure, which
+    last_error describes, it is not asked again before retry_at.
     """
 
     Kind = Kind
@@ -90,15 +91,15 @@ class Document(models.Model):
         return self.url
 
     def is_due(self, *, now: datetime) -> bool:
-        """Tell whether the origin is to be asked."""
+        """Return whether the origin has to be asked."""
         is_fresh = self.fetched_at is not None and now < self.fresh_until
         return not is_fresh and (self.retry_at is None or self.retry_at <= now)
 
     def is_usable(self, *, now: datetime, stale: timedelta) -> bool:
-        """Tell whether there is a copy that may be used, fresh or not."""
+        """Return whether there is a copy that may be used, fresh or stale."""
         return self.fetched_at is not None and now < self.fresh_until + stale
 
 
 def key_of(kind: str, url: str) -> str:
-    """The primary key of a document: URLs are too long for an index."""
+    """Return the primary key of a document. It is a hash, because URLs are too long for an index."""
     return hashlib.sha256(f"{kind}\0{url}".encode()).hexdigest()

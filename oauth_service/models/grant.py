@@ -1,4 +1,4 @@
-"""Grant: one live authorisation of one user, one client, one device. Every token hangs on one."""
+"""Grant: a live authorisation of one user, one client and one device. Every token of a user belongs to a grant."""
 
 import uuid
 from collections.abc import Iterable
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 
 def columns_of_new(authorisation: AuthorisationRow, *, now: datetime, expires_at: datetime) -> dict[str, Any]:
-    """The columns of the grant that a code, a device code or the word of an issuer becomes, by attribute name."""
+    """
+    Return the columns of the grant that a code, a device code or an issuer's assertion becomes, by attribute name.
+    """
     return {
         "id": authorisation.pk,
         "consent_id": authorisation.consent_id,
@@ -48,14 +50,17 @@ def columns_of_new(authorisation: AuthorisationRow, *, now: datetime, expires_at
 
 
 class GrantManager(PrimaryManager["Grant"]):
-    """Reads and writes of grants."""
-
     def live(self, *, now: datetime) -> "models.QuerySet[Grant]":
-        """Those that have not ended, joined with consent, user and client; a sign-out may still have ended one."""
+        """
+        Return the grants that have not expired, with consent, user and client. A sign-out may still have ended one.
+        """
         return self.with_owner().filter(stands("consent__", now=now), expires_at__gt=now)
 
     def of_consents(self, consent_ids: Iterable[UUID], *, now: datetime, most: int) -> "dict[UUID, list[Grant]]":
-        """The live grants of some consents, the last used first, and so many of all together; without consents no statement."""
+        """
+        Return the live grants of some consents, the last used first, and at most `most` in all; without consents no
+        statement.
+        """
         found: dict[UUID, list[Grant]] = {}
         if ids := list(consent_ids):
             grants = self.filter(consent_id__in=ids, expires_at__gt=now).defer("secret").order_by("-refreshed_at", "pk")
@@ -64,15 +69,15 @@ class GrantManager(PrimaryManager["Grant"]):
         return found
 
     def with_owner(self) -> "models.QuerySet[Grant]":
-        """Joined with consent, user and client: a grant whose consent was withdrawn is not found."""
+        """Return grants joined with consent, user and client: a grant whose consent was withdrawn is not found."""
         return self.select_related("consent__user", "consent__client")
 
     def row(self, grant_id: UUID) -> AuthorisationRow | None:
-        """A grant with its consent, user and client, in one statement; None if there is none."""
+        """Return a grant with its consent, user and client, in one statement; None if there is none."""
         return _row.one(pk=grant_id)
 
     def in_use(self, grant_id: UUID, *, token_id: UUID) -> "TokenGrant | None":
-        """A grant whose access token is used, in one statement; None if there is none."""
+        """Return the grant whose access token is used, in one statement; None if there is none."""
         found = _in_use_of_issuers if conf.JWT_BEARER_USER() else _in_use
         return found.one(pk=grant_id, token_id=token_id)
 
@@ -89,7 +94,10 @@ class GrantManager(PrimaryManager["Grant"]):
         now: datetime,
         expires_at: datetime,
     ) -> AuthorisationRow:
-        """Store a grant that comes of no code: of what a trusted issuer says. It ends with the trust in that issuer."""
+        """
+        Store a grant made from a trusted issuer's assertion instead of a code. It ends when the issuer is no longer
+        trusted.
+        """
         grant = AuthorisationRow(
             pk=uuid.uuid4(),
             consent_id=consent_id,
@@ -116,12 +124,12 @@ class GrantManager(PrimaryManager["Grant"]):
         return grant
 
     def latest_of_sign_in(self, sign_in_id: UUID, *, client_id: str) -> "GrantWithResources | None":
-        """The newest grant of a sign-in for a client, which an ID token of both stands for; two statements."""
+        """Return the newest grant of a sign-in for a client, for an ID token that names both; in two statements."""
         found = self.filter(sign_in_id=sign_in_id, consent__client__client_id=client_id).order_by("-created_at", "-pk")
         return self._with_resources(found)
 
     def latest_of_user(self, user_id: Any, *, client_pk: int, now: datetime) -> "GrantWithResources | None":
-        """The newest grant of a user for a client that has not ended, not even by a sign-out; two statements."""
+        """Return a user's newest grant for a client that has not ended, not even by a sign-out; in two statements."""
         found = self.filter(consent__user_id=user_id, consent__client_id=client_pk, expires_at__gt=now)
         found = found.filter(stands("consent__", now=now), sign_in__ended_at__isnull=True).order_by(
             "-created_at", "-pk"
@@ -135,14 +143,16 @@ class GrantManager(PrimaryManager["Grant"]):
 
     def redeem(self, code: AuthorisationRow, *, now: datetime, expires_at: datetime) -> bool:
         """
-        Put the grant of a pending code in its place, under the same primary key; True for exactly one of all who try.
+        Replace a pending code by its grant, under the same primary key; True for exactly one of all callers that try.
 
-        It keeps what the code proved, so that a replay of the code finds it and can be told from a guess.
+        The grant keeps what the code proved, so that a replay of the code finds it and can be told from a guess.
         """
         return _redeem.run(pk=code.pk, **columns_of_new(code, now=now, expires_at=expires_at))
 
     def rotate(self, grant: AuthorisationRow, *, now: datetime, expires_at: datetime) -> bool:
-        """Move on to the next generation of refresh tokens; True for exactly one of all who try from this one."""
+        """
+        Move on to the next generation of refresh tokens; True for exactly one of all callers that try from this one.
+        """
         rotated = _rotate.run(
             pk=grant.pk,
             current=grant.generation,
@@ -154,14 +164,15 @@ class GrantManager(PrimaryManager["Grant"]):
         return rotated == 1
 
     def end(self, grant_id: UUID) -> bool:
-        """End a grant and with it every token ever made from it; False if it had ended before."""
+        """End a grant and every token ever made from it; False if it had ended before."""
         return _end.run(pk=grant_id) == 1
 
 
 class Grant(Authorisation):
-    """One live authorisation; the same primary key and secret as the code that it came from."""
+    """A live authorisation, with the primary key and secret of the code that it was made from."""
 
-    # None unless another server vouched for the user. No constraint, as for the consent: without its issuer it is void.
+    # None unless another server vouched for the user. No constraint, as for the consent: a grant without its issuer is
+    # void.
     trusted_issuer = models.ForeignKey(
         "oauth_service.TrustedIssuer",
         models.DO_NOTHING,
@@ -195,7 +206,9 @@ class Grant(Authorisation):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TokenGrant:
-    """What the use of an access token needs to know: its grant with user and client, and whether it was revoked itself."""
+    """
+    The facts needed to use an access token: its grant with user and client, and whether the token itself was revoked.
+    """
 
     pk: UUID
     secret: bytes
@@ -211,7 +224,7 @@ class TokenGrant:
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> "TokenGrant":
-        """The row of these columns: eight of its own, the client's, the user's."""
+        """Make a row from columns: eight of the grant, then the client's, then the user's."""
         pk, secret, scope, expires_at, is_revoked, openid, ended_at, ends_at = columns[:8]
         client, user = columns[8 : 8 + len(COLUMNS)], columns[8 + len(COLUMNS) :]
         owner = users.made_of(user)
@@ -224,12 +237,12 @@ class TokenGrant:
 
     @property
     def ends_at(self) -> datetime:
-        """When nothing of it is good any more, unless it is refreshed."""
+        """The moment when the grant ends unless it is refreshed."""
         return lifecycle.no_later(self.expires_at, self.consent_ends_at)
 
     @property
     def client_is_active(self) -> bool:
-        """Whether the client may still act."""
+        """True if the client may still act."""
         return self.client.is_active
 
     def __repr__(self) -> str:
@@ -247,7 +260,7 @@ def _in_use_rows_of_issuers() -> "models.QuerySet[Any, Any]":
 
 
 def _in_use_rows() -> "models.QuerySet[Any, Any]":
-    # A server that believes no other asks about none: what it once believed has ended.
+    # A server that trusts no issuers ignores all grants of issuers that it once trusted.
     return _rows_in_use(_OF_NO_ISSUER)
 
 

@@ -1,4 +1,4 @@
-"""InitialAccessToken: what lets its holder register clients (RFC 7591 section 3)."""
+"""InitialAccessToken: permission to register clients (RFC 7591 section 3)."""
 
 from datetime import datetime
 
@@ -11,19 +11,17 @@ from ..protocol.token_digest import digest_of
 
 
 class InitialAccessTokenManager(PrimaryManager["InitialAccessToken"]):
-    """Reads and writes of initial access tokens."""
-
     def presented(self, token: Secret, *, now: datetime) -> "InitialAccessToken | None":
-        """The row of a token that is good now, in one statement; None for any other."""
+        """Return the row of a token if it is valid now, in one statement; otherwise None."""
         found = self.filter(digest=digest_of(token)).first()
         return found if found and found.is_good(now=now) else None
 
     def use(self, token: "InitialAccessToken", *, now: datetime) -> bool:
         """
-        Use a token once; in a transaction with what it is used for.
+        Count one use of a token. Call it in the transaction that registers the client.
 
         Returns:
-            False if it has expired, was revoked or was used up meanwhile.
+            False if the token has expired or was revoked or used up in the meantime.
         """
         good = self.filter(pk=token.pk, is_active=True).filter(
             models.Q(expires_at=None) | models.Q(expires_at__gt=now),
@@ -32,7 +30,7 @@ class InitialAccessTokenManager(PrimaryManager["InitialAccessToken"]):
         return bool(good.update(uses_left=models.F("uses_left") - 1, last_used_at=now))
 
     def revoke_all(self) -> int:
-        """Revoke every token; how many were good until then."""
+        """Revoke every token, and return how many were active."""
         return self.filter(is_active=True).update(is_active=False)
 
 
@@ -40,11 +38,11 @@ class InitialAccessToken(models.Model):
     """
     A token that registers clients, made by the operator and shown once.
 
-    expires_at and uses_left are None for no end.
+    expires_at and uses_left are None for no limit.
     """
 
     name = models.CharField(_("name"), max_length=100, help_text=_("Whom it is for; only you see it."))
-    # The digest of 256 random bits: looking it up tells nothing that helps to guess one.
+    # The digest of 256 random bits. An equality lookup reveals nothing that helps to guess a token.
     digest = models.CharField(max_length=64, unique=True, editable=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True, help_text=_("Empty for never."))
     uses_left = models.PositiveIntegerField(
@@ -70,5 +68,5 @@ class InitialAccessToken(models.Model):
         return self.name
 
     def is_good(self, *, now: datetime) -> bool:
-        """Tell whether it registers a client now."""
+        """Return whether the token may register a client now."""
         return self.is_active and (self.expires_at is None or self.expires_at > now) and self.uses_left != 0

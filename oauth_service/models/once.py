@@ -1,4 +1,4 @@
-"""Once: something that may be used a single time, such as the jti of an assertion (RFC 7519 section 4.1.7)."""
+"""Once: values that may be used a single time, such as the jti of an assertion (RFC 7519 section 4.1.7)."""
 
 import hashlib
 import hmac
@@ -13,25 +13,26 @@ from ..database import PrimaryManager
 
 
 class OnceManager(PrimaryManager["Once"]):
-    """Writes to what was used."""
-
     def use(self, kind: str, *names: str, until: datetime) -> bool:
         """
-        Use something up; True for exactly one of all who try. One statement, and one more for each fallback token key.
+        Use a value up; True for exactly one of all callers that try.
+
+        It takes one statement, and one more for each fallback token key.
 
         Args:
-            kind: what it is, so that equal names of different kinds do not meet.
-            names: what names it, such as the issuer and the jti of an assertion.
-            until: when it would be refused anyway; its row is kept until then.
+            kind: keeps equal names of different kinds apart.
+            names: identify the value, such as the issuer and the jti of an assertion.
+            until: when the value would be refused anyway; its row is kept until then.
         """
-        # Under every key: while keys are replaced, workers with the old one and workers with the new one share at least one of
-        # them. In one order, and not beyond the first that is taken: else two who try could take one digest each, and both lose.
+        # Insert under every key: while keys are replaced, workers with the old key and workers with the new one share
+        # at least one. Insert in one order and stop at the first that is taken. Otherwise two callers could take one
+        # digest each, and both lose.
         digests = sorted(_digest(key, kind, names) for key in conf.token_keys())
         return all(_insert.run(digest=digest, purge_at=until) == 1 for digest in digests)
 
 
 class Once(models.Model):
-    """The keyed digest of something that was used, kept until it would be refused anyway."""
+    """The keyed digest of a used value, kept until the value would be refused anyway."""
 
     digest = models.CharField(max_length=64, primary_key=True, editable=False)
     purge_at = models.DateTimeField(db_index=True, editable=False)
@@ -49,7 +50,7 @@ class Once(models.Model):
 
 def _digest(token_key: bytes, kind: str, names: tuple[str, ...]) -> str:
     key = hmac.digest(token_key, b"oauth_service once", "sha256")
-    # Each name by its own digest: no two lists of names read alike.
+    # Each name is hashed by itself, so no two lists of names give the same text.
     text = b"".join(hashlib.sha256(name.encode()).digest() for name in (kind, *names))
     return hmac.new(key, text, hashlib.sha256).hexdigest()
 

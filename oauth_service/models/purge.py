@@ -1,4 +1,4 @@
-"""The sweep: rows whose purge_at has passed, a bounded batch at a time, riding on ordinary requests."""
+"""The sweep: ordinary requests delete rows whose purge_at has passed, a bounded batch at a time."""
 
 import logging
 import threading
@@ -27,8 +27,8 @@ from .signing_key import SigningKey
 logger = logging.getLogger("oauth_service.purge")
 
 BATCH = 500
-CONSENTS = 50  # of a batch: each goes in a transaction of its own
-REGISTRATIONS = 50  # of a batch: what hangs on each client is looked for, and goes with it
+CONSENTS = 50  # per batch: each is deleted in a transaction of its own
+REGISTRATIONS = 50  # per batch: everything that depends on each client is collected and deleted with it
 PAUSE_SECONDS = 60.0
 SWEPT: tuple[type[models.Model], ...] = (
     AuthorizationCode,
@@ -48,7 +48,7 @@ _next_at = time.monotonic() + PAUSE_SECONDS
 
 
 def swept() -> tuple[type[models.Model], ...]:
-    """The tables that rows are swept from; those of a feature only where it is switched on."""
+    """Return the tables to sweep; those of a feature only while it is switched on."""
     of_devices = SWEPT_OF_DEVICES if conf.DEVICE_AUTHORIZATION() else ()
     of_registration = SWEPT_OF_REGISTRATION if conf.clients_introduce_themselves() else ()
     return SWEPT + (SWEPT_OF_OPENID if conf.is_openid() else ()) + of_devices + of_registration
@@ -59,10 +59,10 @@ def sweep(*, now: datetime, batch: int = BATCH, everywhere: bool = False) -> int
     Delete up to a batch of dead rows from each table, and end connections whose end date has come.
 
     Args:
-        everywhere: from those of features, too, that have been switched off.
+        everywhere: sweep the tables of features that are switched off, too.
 
     Returns:
-        how many rows went.
+        the number of deleted rows.
     """
     tables = SWEPT + SWEPT_OF_OPENID + SWEPT_OF_DEVICES + SWEPT_OF_REGISTRATION if everywhere else swept()
     ended = Consent.objects.sweep_ended(now=now, batch=min(batch, CONSENTS))
@@ -71,12 +71,13 @@ def sweep(*, now: datetime, batch: int = BATCH, everywhere: bool = False) -> int
 
 def sweep_void(*, batch: int = BATCH) -> int:
     """
-    Delete up to a batch of codes and of grants whose consent is gone, whenever their time would come, and of marks whose user is.
+    Delete up to a batch of codes and of grants without a consent, and of marks without a user, even before their
+    purge_at.
 
-    It looks at every row there is, which no request should wait for.
+    This reads every row, so no request should wait for it.
 
     Returns:
-        how many rows went.
+        the number of deleted rows.
     """
     users = get_user_model()._base_manager.using(database.primary(SessionMark))
     of_nobody = ~models.Exists(users.filter(pk=models.OuterRef("user_id")))
@@ -88,12 +89,10 @@ def sweep_void(*, batch: int = BATCH) -> int:
 
 def forget_the_deleted(*, batch: int = BATCH) -> int:
     """
-    Take users who were deleted past Django out of up to a batch of the audit trail's events.
-
-    It looks at every row there is, too.
+    Remove users who were deleted past Django from up to a batch of audit events. This reads every row, too.
 
     Returns:
-        of how many events.
+        the number of changed events.
     """
     return AuditEvent.objects.forget_the_deleted(most=batch)
 
@@ -102,10 +101,10 @@ def ride_along(*, now: datetime) -> bool:
     """
     Sweep one batch if this process has not done so for PAUSE_SECONDS; without a pause while there is a backlog.
 
-    So the tables stay small wherever tokens are issued, and nobody has to schedule anything.
+    The tables thus stay small while tokens are issued, and nobody has to schedule anything.
 
     Returns:
-        whether it was the turn of this request.
+        True if this request swept.
     """
     global _next_at
     if time.monotonic() < _next_at or not _turn.acquire(blocking=False):
@@ -115,8 +114,8 @@ def ride_along(*, now: datetime) -> bool:
         if sweep(now=now) >= BATCH:
             _next_at = time.monotonic()
     except Error:
-        # The tokens of the request it rides on are issued already. Without its answer the client would send its code again,
-        # and that is a replay.
+        # The tokens of this request are issued already. Without its response the client would send the code again,
+        # which would count as a replay.
         logger.warning("the sweep failed, and will be tried again in %d seconds", PAUSE_SECONDS, exc_info=True)
     finally:
         _turn.release()
@@ -125,7 +124,8 @@ def ride_along(*, now: datetime) -> bool:
 
 def _sweep_void(model: type[models.Model], *, batch: int) -> int:
     rows = model._default_manager.using(alias := database.primary(model))
-    # A consent is written with the first code that hangs on it, and its key never comes again: what has none never will.
+    # A consent is written with the first code that refers to it, and its key is never used again: a row without one is
+    # void.
     void = rows.filter(~models.Exists(Consent.objects.filter(pk=models.OuterRef("consent_id"))))
     return rows.filter(pk__in=void.values_list("pk", flat=True)[:batch])._raw_delete(alias)
 
@@ -134,20 +134,21 @@ def _sweep_table(model: type[models.Model], *, now: datetime, batch: int) -> int
     if model is Registration:
         return _sweep_registrations(now=now, batch=min(batch, REGISTRATIONS))
     dead = model._default_manager.using(alias := database.primary(model)).filter(purge_at__lte=now)
-    # Sweeps of several workers share the work instead of waiting for each other.
+    # Rows locked by the sweep of another worker are skipped, so that workers share the work and do not wait.
     chosen = dead.order_by("purge_at").values_list("pk", flat=True)
     if connections[alias].features.has_select_for_update_skip_locked:
         chosen = chosen.select_for_update(skip_locked=True)
-    # Asked again in the DELETE: a grant that was refreshed meanwhile is alive.
+    # The DELETE checks purge_at again: a grant refreshed in the meantime is alive.
     return database.run_transaction(lambda: dead.filter(pk__in=chosen[:batch])._raw_delete(alias))
 
 
 def _sweep_registrations(*, now: datetime, batch: int) -> int:
     """
-    Delete clients that have registered themselves, and that nobody has connected in time.
+    Delete clients that registered themselves and that no user connected in time.
 
     Returns:
-        how many were due; one that somebody has connected while registration was switched off is so no more, and stays.
+        the number of clients that were due. A client that a user connected while registration was switched off stays,
+        and is no longer due.
     """
 
     def run() -> int:
@@ -157,10 +158,10 @@ def _sweep_registrations(*, now: datetime, batch: int) -> int:
         if not due:
             return 0
         connection = connections[database.primary(Client)]
-        serialise_deletions(connection, alone=True)  # before the rows are locked, as every deletion does
+        serialise_deletions(connection, alone=True)  # before the rows are locked, in the order of every deletion
         clients = Client.objects.filter(pk__in=due)
         if connection.features.has_select_for_update:
-            # Whoever is about to allow one waits, and fails when it is gone.
+            # A user who is about to allow one of these clients waits; the request fails once the client is gone.
             clients = clients.select_for_update()
         held = set(clients.values_list("pk", flat=True))
         connected = set(Consent.objects.filter(client__in=held).values_list("client_id", flat=True))

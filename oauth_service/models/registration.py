@@ -1,4 +1,4 @@
-"""Registration: what is kept of a client that has registered itself (RFC 7591, RFC 7592)."""
+"""Registration: the record of a client that registered itself (RFC 7591, RFC 7592)."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -29,19 +29,24 @@ RELEASED = timedelta(hours=1)
 
 
 def fetched_for(client: Client) -> set[tuple[str, str]]:
-    """The documents that a client names: column and URL."""
+    """Return the documents that a client names, as pairs of column and URL."""
     return {(column, url) for column in FETCHED if "://" in (url := getattr(client, column))}
 
 
 class RegistrationKind(models.TextChoices):
-    """How a client has introduced itself."""
+    """The way a client introduced itself."""
 
     REGISTERED = "registered", _("It has registered itself")
     DOCUMENT = "document", _("By a document at its client ID, which is a URL")
 
 
 class IntroducedClient(NamedTuple):
-    """A client whose client_id is a URL: the operator may have registered one, too, which no document describes."""
+    """
+    A client whose client_id is a URL.
+
+    is_document is False if the operator registered it: no document describes such a client. is_current is True if the
+    client's columns match the stored copy of its document and that copy may be used without another request.
+    """
 
     pk: int
     is_active: bool
@@ -50,19 +55,13 @@ class IntroducedClient(NamedTuple):
 
 
 class RegistrationManager(PrimaryManager["Registration"]):
-    """Reads and writes of registrations."""
-
     def of_client(self, client_id: str) -> "Registration | None":
-        """A registration with its client, in one statement; None if the client has not registered itself."""
+        """Return a registration with its client, in one statement; None if the client did not register itself."""
         own = self.filter(kind=RegistrationKind.REGISTERED, client__client_id=client_id)
         return own.select_related("client").first()
 
     def introduced(self, client_id: str, *, now: datetime) -> "IntroducedClient | None":
-        """
-        What is kept of a client whose client_id is a URL, in one statement; None if there is none.
-
-        Whether it is current: it is as the copy of its document says that may be used now without asking for another.
-        """
+        """Return the stored client with a URL as its client_id, in one statement; None if there is none."""
         copy = Document.objects.in_use(Document.Kind.CLIENT, client_id, now=now, stale=freshness.STALE)
         current = models.Exists(copy.filter(fetched_at=models.OuterRef("registration__document_fetched_at")))
         columns = ("pk", "is_active", "registration__kind", "is_current")
@@ -72,9 +71,10 @@ class RegistrationManager(PrimaryManager["Registration"]):
 
     def has_room(self, *, most: int) -> bool:
         """
-        Tell whether another client may wait for somebody to connect it.
+        Return whether fewer than `most` registered clients are waiting to be connected.
 
-        Within the transaction that adds it: on PostgreSQL those that add one come one after the other, as on SQLite.
+        Call it in the transaction that adds the client. A lock makes such transactions wait for each other on
+        PostgreSQL; on SQLite they do so anyway.
         """
         connection = connections[self.db]
         if connection.vendor == "postgresql" and connection.in_atomic_block:
@@ -84,23 +84,23 @@ class RegistrationManager(PrimaryManager["Registration"]):
 
     def keep(self, client_pk: int, *, now: datetime | None = None) -> bool:
         """
-        Let a client stay for good.
+        Keep a client for good: it is no longer deleted for lack of a user.
 
         Args:
-            now: when somebody connected it; None if the operator has looked at it.
+            now: when a user connected it; None if the operator reviewed it.
 
         Returns:
-            whether it waited until now.
+            True if the client was due to be deleted until now.
         """
         connected = {"connected_at": now} if now else {}
         return bool(self.filter(pk=client_pk, purge_at__isnull=False).update(purge_at=None, **connected))
 
     def release(self, documents: Iterable[tuple[str, str]], *, now: datetime) -> None:
         """
-        Let documents go soon that clients named and no client or issuer names any more: they must not pile up.
+        Delete soon the documents that no client or issuer names any more, so that they do not pile up.
 
         Args:
-            documents: of fetched_for().
+            documents: pairs of column and URL, as from fetched_for().
         """
         named = set(documents)
         if not named:
@@ -116,7 +116,7 @@ class RegistrationManager(PrimaryManager["Registration"]):
         Document.objects.filter(pk__in=keys, purge_at__gt=now + RELEASED).update(purge_at=now + RELEASED)
 
     def operators_names(self) -> list[str]:
-        """The names of the clients that have not registered themselves."""
+        """Return the names of the clients that did not register themselves."""
         return list(Client.objects.filter(registration=None).order_by("pk").values_list("name", flat=True))
 
 
@@ -126,14 +126,14 @@ def _of_issuers(urls: Collection[str]) -> Iterable[str]:
 
 class Registration(models.Model):
     """
-    The registration of a client that has introduced itself; a client without one was registered by the operator.
+    The registration of a client that introduced itself. A client without one was registered by the operator.
 
-    purge_at is None for a client that stays: somebody has connected it, the operator has saved it, or it came with an initial
-    access token. translations is a JSON object of members with a language tag. address_digest sets those apart that came from
-    another network, without saying from which.
+    purge_at is None for a client that stays: a user connected it, the operator saved it, or it used an initial access
+    token. translations is a JSON object of the members with a language tag. address_digest tells registrations from
+    different networks apart without revealing the network.
 
-    The client of a document (kind) has no registration access token. document_fetched_at is when the copy was fetched that the
-    columns of the client were last taken from.
+    A client of kind DOCUMENT has no registration access token. document_fetched_at is when the copy was fetched that
+    its columns were last taken from.
     """
 
     Kind = RegistrationKind
@@ -182,12 +182,14 @@ class Registration(models.Model):
 
     @property
     def is_document(self) -> bool:
-        """Whether the client is described by the document at its client_id, an https URL."""
+        """True if the document at the client_id, an https URL, describes the client."""
         return self.kind == RegistrationKind.DOCUMENT
 
     @property
     def document_host(self) -> str:
-        """The host of that URL, which alone is proven of such a client; "" of one that has registered itself."""
+        """
+        The host of the document's URL, the only proven fact about such a client; "" if the client registered itself.
+        """
         return client_id_metadata_document.host_of(self.client.client_id) if self.is_document else ""
 
     @property

@@ -1,4 +1,4 @@
-"""Resource: an API that tokens are asked for (RFC 8707)."""
+"""Resource: an API that clients request tokens for (RFC 8707)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from .client import Client
 
 
 class TokenFormat(models.TextChoices):
-    """What its access tokens are."""
+    """The format of a resource's access tokens."""
 
     OPAQUE = "opaque", _("Opaque: this server is asked, and a token can end at once")
     JWT = "jwt", _("JWT: the API verifies it by itself, and believes it until it expires")
@@ -27,10 +27,10 @@ class TokenFormat(models.TextChoices):
 
 def validate_identifier(text: str) -> None:
     """
-    Hold an identifier against RFC 8707 section 2.
+    Check a resource identifier (RFC 8707 section 2).
 
     Raises:
-        ValidationError: it cannot be one.
+        ValidationError: it is not valid.
     """
     if fault := resource_indicators.fault_of(text):
         raise ValidationError(f"{text} {fault}.")
@@ -38,10 +38,10 @@ def validate_identifier(text: str) -> None:
 
 def validate_scopes(text: str) -> None:
     """
-    Hold a list of scopes with their words, one a line, against RFC 6749 section 3.3.
+    Check a list of scopes, one a line: the name (RFC 6749 section 3.3), a space and its description.
 
     Raises:
-        ValidationError: a line without words, a scope that cannot be one, or a repeat.
+        ValidationError: a line without a description, an invalid scope name, or a repeated one.
     """
     names = []
     for line in filter(None, map(str.strip, text.splitlines())):
@@ -60,12 +60,12 @@ def validate_scopes(text: str) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceRow:
     """
-    A resource that a client may ask for.
+    A resource that a client may request.
 
     Attributes:
-        words: what each of its scopes lets an app do.
+        words: descriptions of the scopes, by name.
         access_token_lifetime: None for the client's, or the server's.
-        is_jwt: whether its access tokens are JWTs (RFC 9068), signed with signing_alg.
+        is_jwt: True if its access tokens are JWTs (RFC 9068), signed with signing_alg.
     """
 
     identifier: str
@@ -77,7 +77,7 @@ class ResourceRow:
 
     @classmethod
     def of(cls, columns: tuple[Any, ...]) -> "ResourceRow":
-        """The row of these columns, in the order of COLUMNS."""
+        """Make a row from columns in the order of COLUMNS."""
         identifier, name, scopes, lifetime, token_format, signing_alg = columns
         return cls(
             identifier=identifier,
@@ -93,18 +93,13 @@ COLUMNS = ("identifier", "name", "scopes", "access_token_lifetime", "token_forma
 
 
 class ResourceManager(PrimaryManager["Resource"]):
-    """Reads of resources."""
-
     def for_client(self, identifiers: Collection[str], client_pk: int) -> tuple[ResourceRow, ...]:
         """
-        Those that are active and that a client may ask for, in one statement.
-
-        Args:
-            identifiers: without any of them there is no statement.
+        Return the active resources among these that a client may request, in one statement; none for no identifiers.
         """
         if not identifiers:
             return ()
-        if len(identifiers) == 1:  # as nearly every token request has it
+        if len(identifiers) == 1:  # the usual token request
             [only] = identifiers
             row = _one_for_client.one(identifier=only, client_pk=client_pk)
             return (row,) if row else ()
@@ -113,39 +108,42 @@ class ResourceManager(PrimaryManager["Resource"]):
         return tuple(found[identifier] for identifier in identifiers if identifier in found)
 
     def active(self, identifiers: Sequence[str]) -> ResourceRow | None:
-        """The first of these that is registered and active, in one statement; texts that identify nothing are left out."""
+        """
+        Return the first of these that is registered and active, in one statement; skip texts that cannot be
+        identifiers.
+        """
         possible = [each for each in identifiers if not resource_indicators.fault_of(each)]
         found = {each.identifier: each for each in self.filter(identifier__in=possible, is_active=True)}
         return next((found[each].row() for each in identifiers if each in found), None)
 
     def longest_jwt_lifetime(self) -> timedelta:
-        """The longest that a JWT of any of them can live; zero if there are none."""
+        """Return the longest lifetime that a JWT of any resource can have; zero if no resource uses JWTs."""
         lifetimes = set(self.filter(token_format=TokenFormat.JWT).values_list("access_token_lifetime", flat=True))
-        if None in lifetimes:  # that of the client, whichever it is
+        if None in lifetimes:  # None stands for the lifetime of the client, and any client may ask
             lifetimes |= set(Client.objects.values_list("access_token_lifetime", flat=True))
         return max((each for each in lifetimes if each), default=timedelta(0))
 
     def described(self, identifiers: Collection[str]) -> dict[str, ResourceRow]:
-        """Those of these identifiers, active or not, for people to read; without any identifier no statement."""
+        """Return resources by identifier, active or not, to show them to users; without identifiers no statement."""
         if not identifiers:
             return {}
         return {each.identifier: each.row() for each in self.filter(identifier__in=identifiers)}
 
     def words(self) -> dict[str, str]:
-        """Every scope of every resource with its words."""
+        """Return the description of every scope of every resource, by scope name."""
         return {name: words for each in self.order_by("-pk") for name, words in each.words().items()}
 
     def scope_names(self) -> set[str]:
-        """Every scope of every resource."""
+        """Return the names of every scope of every resource."""
         return {name for each in self.all() for name in each.words()}
 
     def open_scopes(self) -> tuple[tuple[str, ...], ...]:
-        """The scopes of each that every client may ask for."""
+        """Return the scopes of each resource that every client may request."""
         return tuple(tuple(each.words()) for each in self.filter(is_for_all=True, is_active=True).order_by("pk"))
 
 
 class Resource(models.Model):
-    """An API: its tokens are for it alone, have its scopes and live as long as it says."""
+    """An API. Its tokens are valid for it alone and have its scopes and its lifetime."""
 
     TokenFormat = TokenFormat
 
@@ -211,7 +209,7 @@ class Resource(models.Model):
 
     def clean(self) -> None:
         """
-        Hold the columns against what this server can do.
+        Check that this server can issue the tokens that the columns ask for.
 
         Raises:
             ValidationError: by column.
@@ -234,11 +232,11 @@ class Resource(models.Model):
             raise ValidationError({"access_token_lifetime": sentence})
 
     def words(self) -> dict[str, str]:
-        """What each of its scopes lets an app do."""
+        """Return the descriptions of the scopes, by name."""
         return words_of(self.scopes)
 
     def row(self) -> ResourceRow:
-        """What a token request asks of it."""
+        """Return the columns that a token request needs."""
         return ResourceRow.of(tuple(getattr(self, name) for name in COLUMNS))
 
 
@@ -260,11 +258,11 @@ _one_for_client = Select(
 
 
 def words_of(lines: str) -> dict[str, str]:
-    """Scopes with their words, of lines that have a scope, a space and the words."""
+    """Parse lines of a scope, a space and its description."""
     parts = (line.partition(" ") for line in filter(None, map(str.strip, lines.splitlines())))
     return {name: words.strip() for name, _space, words in parts}
 
 
 def lines_of(words: Iterable[tuple[str, str]]) -> str:
-    """Scopes with their words as the column keeps them."""
+    """Write scopes and their descriptions as lines, as the column keeps them."""
     return "\n".join(f"{name} {text}" for name, text in words)

@@ -1,9 +1,9 @@
 """
-The end of all that a restored backup brings back (docs/backups.md).
+Cleanup after a backup was restored (docs/backups.md).
 
-Rows of a backup look as they did when it was made. What was revoked, used or signed out since is alive again, and nothing in the
-database tells it from what was not. So all of it ends. A code or token is dead once its row is gone:
-requests ask nothing more.
+The rows of a backup are in the state of the moment when it was made. Codes and tokens that were revoked or used since,
+and sign-ins that ended since, are valid again, and the database cannot tell them from the others. So all of them are
+ended. Deleting the row of a code or token is enough, and requests cost no extra check.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ from .sign_in import SignIn, SignInClient
 from .signing_key import SigningKey
 from .trusted_issuer import TrustedIssuer
 
-# In this order, which is that of a withdrawal: the first statement ends everything, the others keep the tables small.
+# The same order as in a withdrawal. Deleting the consents ends everything; the other deletions keep the tables small.
 ENDED: Mapping[type[models.Model], str] = {
     Consent: "one that was withdrawn would be remembered; people are asked again",
     AuthorizationCode: "one that was used could be exchanged again",
@@ -60,11 +60,11 @@ def end_what_was_restored(*, keeps_signing_keys: bool, ends_client_secrets: bool
     End everything that was issued, in one transaction.
 
     Args:
-        keeps_signing_keys: if it is certain that none was retired after the backup.
-        ends_client_secrets: also the newest secret of each client; none gets tokens until it has another one.
+        keeps_signing_keys: keep them, if it is certain that none was retired after the backup.
+        ends_client_secrets: also end the newest secret of each client, which then needs a new one to get tokens.
 
     Returns:
-        how many rows of each model ended; of clients, how many have lost a secret.
+        how many rows of each model ended; for clients, how many lost a secret.
     """
 
     def run() -> dict[type[models.Model], int]:

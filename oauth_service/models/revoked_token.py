@@ -1,4 +1,4 @@
-"""RevokedToken: a single access token that was revoked before it expires (RFC 7009)."""
+"""RevokedToken: an access token that was revoked before it expired (RFC 7009)."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -11,11 +11,9 @@ from ..database import PrimaryManager
 
 
 class RevokedTokenManager(PrimaryManager["RevokedToken"]):
-    """Writes to revoked tokens."""
-
     def add(self, token_id: UUID, *, expires_at: int) -> bool:
         """
-        Remember until it expires that an access token was revoked; False if it was before.
+        Record a revoked access token until it expires; False if it was recorded before.
 
         Args:
             expires_at: seconds since the epoch.

@@ -1,9 +1,8 @@
 """
-Columns that hold a secret: they are stored and read with their row, and nobody may ask for rows by them.
+Columns that hold a secret. They are stored and read with their row, but no query may filter by them.
 
-A lookup tells a secret a little at a time: whoever may filter by `secret__startswith` has it after a few hundred requests.
-Django's admin lets staff filter by any column of a model that they may view. So these columns know no lookup,
-whoever asks.
+A lookup leaks a secret bit by bit: a few hundred requests that filter by `secret__startswith` reveal all of it.
+Django's admin lets staff filter by any column of a model that they may view. So these columns have no lookups at all.
 """
 
 from collections.abc import Iterator
@@ -16,40 +15,38 @@ from django.db.models.constants import LOOKUP_SEP
 
 class SecretColumn:
     """
-    What the fields below have in common.
+    Base of the fields below.
 
-    stored_as is the field of Django's that the column is for everybody who only stores and reads it, migrations among them.
+    stored_as is the Django field that stores the column; migrations name it, too.
     """
 
     stored_as: "ClassVar[type[models.Field[Any, Any]]]"
 
     def get_lookup(self, lookup_name: str) -> None:
-        """Have none: a query that asks for one is a FieldError, as with a misspelt lookup."""
+        """Return no lookup: a query that uses one raises FieldError, as for a misspelt lookup."""
 
     def get_transform(self, lookup_name: str) -> None:
-        """Have none."""
+        """Return no transform."""
 
     def deconstruct(self: Any) -> Any:
-        """Describe the field of Django's for a migration."""
+        """Name Django's own field, so that migrations do not depend on this class."""
         name, _path, args, kwargs = super().deconstruct()  # type: ignore[misc]
         return name, f"django.db.models.{self.stored_as.__name__}", args, kwargs
 
 
 class SecretCharField(SecretColumn, models.CharField):  # type: ignore[type-arg]
-    """A text that is a secret, or that one is checked with."""
+    """A text that is a secret, or the hash of one."""
 
     stored_as = models.CharField
 
 
 class SecretBinaryField(SecretColumn, models.BinaryField):  # type: ignore[type-arg]
-    """Bytes that are a secret."""
-
     stored_as = models.BinaryField
 
 
 def leads_to_secret(model: type[models.Model], lookup: str) -> bool:
     """
-    Tell whether a lookup ends in, or goes through, a secret column.
+    Return whether a lookup ends in a secret column or passes through one.
 
     Args:
         lookup: as filter() takes it: `consent__client__secret_hash__startswith`.
@@ -62,7 +59,7 @@ def _fields_of(model: Any, lookup: str) -> Iterator[Any]:
         try:
             field = model._meta.pk if part == "pk" else model._meta.get_field(part)
         except FieldDoesNotExist:
-            return  # a lookup or transform of the last field
+            return  # the rest is a lookup or a transform of the last field
         yield field
         if not (steps := getattr(field, "path_infos", None)):
             return

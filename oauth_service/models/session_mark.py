@@ -1,4 +1,4 @@
-"""SessionMark: what the sessions of a user must carry to be good, once all of theirs were ended (global token revocation)."""
+"""SessionMark: a value that valid sessions of a user carry. A new one ends them all (global token revocation)."""
 
 import uuid
 from collections.abc import Collection
@@ -15,30 +15,29 @@ NO_MARK = uuid.UUID(int=0).hex
 
 
 class SessionMarkManager(PrimaryManager["SessionMark"]):
-    """Reads and writes of marks."""
-
     def mark_of(self, user_id: Any) -> str:
-        """The mark of a user, hexadecimal; NO_MARK if nobody has ended their sessions yet. One statement."""
+        """Return the mark of a user, hexadecimal; NO_MARK if their sessions were never ended. One statement."""
         found = self.filter(user_id=user_id).values_list("mark", flat=True).first()
         return found.hex if found else NO_MARK
 
     def renew(self, user_ids: Collection[Any], *, now: datetime) -> None:
-        """End every session of users: those that begin from now on have another mark. One statement."""
+        """End every session of some users: sessions that begin from now on carry another mark. One statement."""
         rows = [SessionMark(user_id=user_id, mark=uuid.uuid4(), ended_at=now) for user_id in user_ids]
         self.bulk_create(rows, update_conflicts=True, unique_fields=["user"], update_fields=["mark", "ended_at"])
 
     def hold(self, user_id: Any) -> "SessionMark":
         """
-        Keep the sessions of a user from being ended until the transaction of the caller is over.
+        Keep the sessions of a user from being ended until the caller's transaction is over.
 
-        Whoever gives a user something new asks here first, in the transaction that gives it: an end of all that the user has
-        comes either before it, and is seen, or after it, and finds it.
+        Callers that give a user something new call this first, in the same transaction. Then a revocation of everything
+        that the user has comes either before, and the caller sees it, or after, and ends the new thing, too.
 
         Returns:
-            the row; NO_MARK, and an ended_at of None, if nobody has ended their sessions yet.
+            the row; its mark is NO_MARK and its ended_at None if the user's sessions were never ended.
         """
         mine = self.filter(user_id=user_id)
-        # Written, and not locked alone: under REPEATABLE READ an end that waits for it must not go on with what it saw before.
+        # An UPDATE, not only a lock: under REPEATABLE READ a revocation that waits here must not go on with an old
+        # snapshot.
         if not mine.update(mark=models.F("mark")):
             self.bulk_create([SessionMark(user_id=user_id)], ignore_conflicts=True)
             mine.update(mark=models.F("mark"))
@@ -47,9 +46,10 @@ class SessionMarkManager(PrimaryManager["SessionMark"]):
 
 class SessionMark(models.Model):
     """
-    One a user, as soon as it matters. A session begins with the mark of its user, and is good as long as that stays the same.
+    The mark of one user, stored once it is needed. A session begins with its user's mark and is valid while that stays
+    the same.
 
-    The user is a reference without a constraint: their deletion, and whoever gives them something, must not cross here.
+    The user is a reference without a constraint, so that the deletion of a user cannot deadlock with a writer here.
     """
 
     user = models.OneToOneField(

@@ -1,4 +1,4 @@
-"""SignIn: one sign-in of one person in one browser, which OpenID Connect calls a session (sid)."""
+"""SignIn: one sign-in of one user in one browser. OpenID Connect calls it a session (sid)."""
 
 import uuid
 from collections.abc import Sequence
@@ -17,8 +17,6 @@ from .client import Client
 
 
 class SignInManager(PrimaryManager["SignIn"]):
-    """Reads and writes of sign-ins."""
-
     def begin(
         self,
         sign_in_id: UUID,
@@ -31,10 +29,11 @@ class SignInManager(PrimaryManager["SignIn"]):
         purge_at: datetime,
     ) -> None:
         """
-        Store a sign-in; one that is stored already is brought up to date.
+        Store a sign-in, or update the stored one.
 
         Args:
-            is_renewed: whether somebody has signed in again in a session: its clients are remembered for as long as it is.
+            is_renewed: True if the user signed in again during a session: its clients are then remembered as long as
+                the sign-in.
         """
         sign_in = SignIn(
             pk=sign_in_id, user_id=user_id, auth_time=auth_time, acr=acr, amr=" ".join(amr), purge_at=purge_at
@@ -50,25 +49,26 @@ class SignInManager(PrimaryManager["SignIn"]):
 
     def add_client(self, sign_in_id: UUID, client_pk: int, *, purge_at: datetime) -> None:
         """
-        Remember that a client was told who signed in, so that it hears of the sign-out; of each time the last one counts.
+        Remember that a client learned who signed in, so that it is told of the sign-out. A repeated call updates
+        purge_at.
 
         Raises:
-            IntegrityError: the client was deleted meanwhile.
+            IntegrityError: the client was deleted in the meantime.
         """
         _insert_client.run(sign_in_id=sign_in_id, client_id=client_pk, purge_at=purge_at)
 
     def end(self, sign_in_ids: Sequence[UUID], *, user_id: Any, now: datetime, lifetime: timedelta) -> list[UUID]:
         """
-        End sign-ins of a user, and with them what was issued in them without offline_access.
+        End sign-ins of a user, together with everything that was issued in them without offline_access.
 
-        Codes and grants are read joined with their sign-in, so its end alone voids them, even those that a request in
-        flight is about to write. One that was swept meanwhile is stored again as ended.
+        Codes and grants are read joined with their sign-in, so its end alone voids them, even those that a concurrent
+        request is about to write. A sign-in whose row is already swept is stored again, as ended.
 
         Args:
             lifetime: how long an ended sign-in is kept: longer than anything that was issued in it.
 
         Returns:
-            the ids of those that this call has ended.
+            the ids of those that this call ended.
         """
         purge_at = now + lifetime
         missing = [SignIn(pk=each, user_id=user_id, auth_time=now, purge_at=purge_at) for each in sign_in_ids]
@@ -85,9 +85,10 @@ class SignInManager(PrimaryManager["SignIn"]):
 
 class SignIn(models.Model):
     """
-    One sign-in. Its id is the sid of OpenID Connect.
+    A sign-in. Its id is the sid of OpenID Connect.
 
-    auth_time is when the person proved who they are; acr and amr (space-delimited) say how, "" if nothing is known.
+    auth_time is when the user proved who they are. acr and amr (space-delimited) say how; they are "" if nothing is
+    known.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -112,7 +113,7 @@ class SignIn(models.Model):
 
 
 class SignInClient(models.Model):
-    """A client that was told of a sign-in, and that has registered an address for its end."""
+    """A client that learned of a sign-in and registered a logout URI."""
 
     sign_in = models.ForeignKey(SignIn, models.DO_NOTHING, db_constraint=False, related_name="clients")
     client = models.ForeignKey(Client, models.CASCADE, related_name="+")

@@ -1,4 +1,4 @@
-"""SigningKey: a key that signs ID tokens; its private part is encrypted."""
+"""SigningKey: a key that signs tokens. Its private part is encrypted."""
 
 from datetime import datetime
 
@@ -12,18 +12,16 @@ from .secret_columns import SecretBinaryField
 
 
 class SigningKeyManager(PrimaryManager["SigningKey"]):
-    """Reads and writes of signing keys."""
-
     def every(self) -> "list[SigningKey]":
-        """All of them, each algorithm's in the order in which they were made."""
+        """Return all keys, by algorithm and then in the order in which they were made."""
         return list(self.order_by("algorithm", "generation"))
 
     def add(self, key: "SigningKey", *, predecessors_sign_until: datetime, predecessors_purge_at: datetime) -> bool:
         """
-        Add a key, and let those before it end; False if another process has made the same generation first.
+        Add a key and set the end of its predecessors; False if another process made the same generation first.
 
         Args:
-            key: not saved; its generation is one more than the last one of its algorithm that was read.
+            key: not saved; its generation is one more than the last one read for its algorithm.
         """
         row = {field.attname: getattr(key, field.attname) for field in SigningKey._meta.concrete_fields}
 
@@ -37,34 +35,35 @@ class SigningKeyManager(PrimaryManager["SigningKey"]):
         return database.run_transaction(run)
 
     def end(self, algorithm: str, *, signs_until: datetime, purge_at: datetime) -> None:
-        """Let every key of an algorithm end that has no end yet."""
+        """Set the end of every key of an algorithm that has none yet."""
         open_ended = self.filter(algorithm=algorithm, signs_until=None)
         open_ended.update(signs_until=signs_until, purge_at=purge_at)
 
     def bring_forward(self, kid: str, *, now: datetime) -> bool:
-        """Let a key that is published sign at once; False if it does already, or is not there."""
+        """Let a published key sign from now on; False if it signs already or does not exist."""
         waiting = self.filter(kid=kid, signs_from__gt=now)
         return waiting.update(signs_from=now) == 1
 
     def encrypt_again(self, kid: str, private_key: bytes) -> None:
-        """Replace the ciphertext of a private part."""
+        """Replace the encrypted private part of a key."""
         self.filter(kid=kid).update(private_key=private_key)
 
     def retire(self, kid: str) -> bool:
-        """Delete a key: it neither signs nor is believed any more. False if it was not there."""
+        """Delete a key: it neither signs nor verifies any more. False if it did not exist."""
         return self.filter(kid=kid)._raw_delete(self.db) == 1
 
     def purge(self, *, now: datetime) -> int:
-        """Delete the keys that nothing depends on any more; how many."""
+        """Delete the keys that nothing depends on any more, and return how many."""
         return self.filter(purge_at__lte=now)._raw_delete(self.db)
 
 
 class SigningKey(models.Model):
     """
-    A key of one algorithm.
+    A signing key of one algorithm.
 
-    public_jwk is its public part (RFC 7517) as JSON; private_key is PKCS #8, encrypted under the server's token key. generation
-    counts the keys of an algorithm. It is unique, so two processes that find it is time for the next key make one.
+    public_jwk is its public part (RFC 7517) as JSON. private_key is PKCS #8, encrypted under the server's token key.
+    generation counts the keys of an algorithm. It is unique, so of two processes that want to make the next key only
+    one does.
     """
 
     kid = models.CharField(_("key ID"), max_length=64, primary_key=True)

@@ -1,4 +1,4 @@
-"""TrustedIssuer: another server whose JWTs are believed here (RFC 7521 section 3)."""
+"""TrustedIssuer: another server whose JWTs this server accepts (RFC 7521 section 3)."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from .client import Client, WebAddressField, validate_jwks
 
 
 class Purpose(models.TextChoices):
-    """What the JWTs of an issuer may be used for."""
+    """The purposes that an issuer's JWTs may be used for."""
 
     JWT_BEARER = "jwt-bearer", _("To get tokens for its users (RFC 7523)")
     ID_JAG = "id-jag", _("To get tokens for its users, as an identity assertion for one client (ID-JAG)")
@@ -22,14 +22,12 @@ class Purpose(models.TextChoices):
 
 
 class TrustedIssuerManager(PrimaryManager["TrustedIssuer"]):
-    """Reads of trusted issuers."""
-
     def believed(self, issuer: str) -> "TrustedIssuer | None":
-        """The issuer of a JWT, in one statement; None if there is none that is switched on."""
+        """Return the issuer of a JWT, in one statement; None if no active issuer has this identifier."""
         return self.filter(issuer=issuer, is_active=True).first()
 
     def forget_client(self, client_id: str) -> None:
-        """Take a client out of every list: one that gets its client ID later must not inherit its trust."""
+        """Remove a client from every list: a later client with the same client_id must not inherit its trust."""
 
         def forget() -> None:
             for issuer in self.select_for_update().filter(clients__contains=client_id).order_by("pk"):
@@ -42,9 +40,10 @@ class TrustedIssuerManager(PrimaryManager["TrustedIssuer"]):
 
 class TrustedIssuer(models.Model):
     """
-    Another server whose JWTs are believed here, for what it is registered for and from the clients that are named.
+    Another server whose JWTs are accepted, for its registered purposes and from its named clients.
 
-    purposes and algorithms are separated by spaces, clients by lines; audience is what its JWTs may name besides this server.
+    purposes and algorithms are separated by spaces, clients by lines. audience is a value that its JWTs may have as
+    their audience besides this server.
     """
 
     Purpose = Purpose
@@ -57,7 +56,7 @@ class TrustedIssuer(models.Model):
         max_length=100,
         help_text=_("jwt-bearer, id-jag, token-exchange and software-statement, separated by spaces."),
     )
-    # No foreign keys: a client_id never changes, and a JWT costs one statement.
+    # A text instead of foreign keys: a client_id never changes, and a JWT then takes one statement.
     clients = models.TextField(
         _("clients"),
         blank=True,
@@ -109,19 +108,19 @@ class TrustedIssuer(models.Model):
         return self.issuer
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store it; what was given for its JWTs goes if it is switched off, as it is void."""
+        """Store the issuer. If it is switched off, delete the grants made from its JWTs, which are void."""
         super().save(*args, **kwargs)
         if not self.is_active:
             self._end_grants()
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete it, and what was given for its JWTs."""
+        """Delete the issuer, and the grants made from its JWTs."""
         self._end_grants()
         return super().delete(*args, **kwargs)
 
     def clean_fields(self, exclude: Any = None) -> None:
         """
-        Hold the columns against each other, too.
+        Check the columns, also against each other.
 
         Raises:
             ValidationError: by column.
@@ -134,24 +133,24 @@ class TrustedIssuer(models.Model):
             raise ValidationError(faults)
 
     def _end_grants(self) -> None:
-        # Void anyway, as they are read together with it (GrantManager.in_use); this keeps the pages of connections true.
+        # The grants are void anyway, as they are read together with the issuer (GrantManager.in_use). Deleting them
+        # also removes them from the pages that list connections.
         self.grants.all()._raw_delete(self.grants.db)
 
     @property
     def purpose_list(self) -> tuple[str, ...]:
-        """What its JWTs may be used for."""
         return tuple(self.purposes.split())
 
     @property
     def algorithm_list(self) -> tuple[str, ...]:
-        """The signatures that are believed."""
+        """The signature algorithms that are accepted."""
         return tuple(self.algorithms.split())
 
     def serves(self, client_id: str) -> bool:
-        """Tell whether a client may present its JWTs."""
+        """Return whether a client may present the issuer's JWTs."""
         return client_id in self.clients.split()
 
 
 def forget_deleted_client(sender: type[models.Model], instance: Client, **_: object) -> None:
-    """Take a client that was deleted out of every list (post_delete)."""
+    """Remove a deleted client from every list (post_delete)."""
     TrustedIssuer.objects.forget_client(instance.client_id)

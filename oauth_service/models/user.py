@@ -1,8 +1,9 @@
 """
-The host project's user, read by statements of ours: every column, in the order that the model has them.
+The host project's user model, read by compiled statements: every column, in the model's order.
 
-A statement is compiled once, and so has nothing in it that may vary. A project's own manager may leave accounts out, by tenant or
-by time, and its backends may let nobody in who has left: where there are such, they are asked each time.
+A statement is compiled once, so it cannot contain conditions that vary. A project's own manager may leave accounts out,
+for example by tenant, and its backends may refuse accounts that are active. Such managers and backends are asked on
+every use.
 """
 
 from functools import cache
@@ -19,19 +20,18 @@ from django.utils.module_loading import import_string
 from .. import database
 from ..compiled.statement import Placeholder, Select
 
-# Where Django, and this app in its place, say who may sign in.
+# Modules of the backends that decide by is_active alone: Django's, and this app's replacement.
 _BACKENDS = ("django.contrib.auth.backends", "oauth_service.sessions")
 
 
 @cache
 def _model() -> type[AbstractBaseUser]:
-    # Django looks it up in its registry of apps each time.
+    # Cached, because Django searches its app registry on each call.
     return get_user_model()
 
 
 @cache
 def columns() -> tuple[str, ...]:
-    """The names of the user model's columns."""
     return tuple(field.name for field in get_user_model()._meta.concrete_fields)
 
 
@@ -41,20 +41,22 @@ def _attributes() -> tuple[str, ...]:
 
 
 def made_of(values: tuple[Any, ...]) -> AbstractBaseUser:
-    """A user as the ORM would make it, of the values of columns()."""
+    """Make a user as the ORM would, from the values of columns()."""
     model = _model()
     return model.from_db(database.primary(model), _attributes(), values)
 
 
 @cache
 def columns_of_activity() -> tuple[str, ...]:
-    """The columns that is_active() asks for: one, unless a model computes it; Django's base class says yes to all."""
+    """
+    Return the columns that is_active() needs: only is_active if it is a column. It may also be a property or inherited.
+    """
     return ("is_active",) if "is_active" in columns() else columns()
 
 
 def is_active(pk: Any, values: tuple[Any, ...]) -> bool:
     """
-    Tell whether a user may act.
+    Return whether a user may act.
 
     Args:
         values: of columns_of_activity().
@@ -64,7 +66,7 @@ def is_active(pk: Any, values: tuple[Any, ...]) -> bool:
 
 
 def by_pk(pk: Any) -> AbstractBaseUser | None:
-    """A user as the manager of the model finds them, None if it finds none."""
+    """Return a user as the model's default manager finds them; None if it does not."""
     model: Any = get_user_model()
     if _is_plain_manager(model._default_manager.__class__):
         return _by_pk.one(pk=pk)
@@ -74,16 +76,16 @@ def by_pk(pk: Any) -> AbstractBaseUser | None:
 
 @cache
 def are_plain() -> bool:
-    """Tell whether a user's row alone says that they may act: manager and backends look at nothing but is_active."""
+    """Return whether a user's row alone decides if they may act: manager and backends check nothing but is_active."""
     model: Any = get_user_model()
     return _is_plain_manager(model._default_manager.__class__) and _has_plain_backend()
 
 
 def admitted(pk: Any) -> AbstractBaseUser | None:
     """
-    A user as sign-in would find them now; None if no backend would let them in.
+    Return a user as a sign-in would find them now; None if no backend would let them in.
 
-    Which backend let them in once is not known of a token: any of them will do.
+    A token does not record which backend let its user in, so any backend will do.
     """
     backends: list[Any] = [backend for backend in get_backends() if hasattr(backend, "get_user")]
     found = by_pk(pk)
@@ -105,7 +107,7 @@ def _is_plain_manager(manager: Any) -> bool:
 
 
 _NOT_THEIRS = ("django", "builtins", "typing")
-# What Django calls on the way to a user, of a manager or of the rows that it makes.
+# Methods of managers and querysets that Django calls to read a user.
 _READS = {"__getattribute__", "__init__", "get_queryset", "db_manager", "using"} | {
     name for name in vars(models.QuerySet) if name in ("get", "filter", "first") or name.startswith("_")
 } - {"__module__", "__doc__", "__dict__", "__weakref__", "__class_getitem__"}
@@ -123,7 +125,7 @@ def _has_plain_backend() -> bool:
 
 @receiver(setting_changed, dispatch_uid="oauth_service.models.user")
 def _forget(**_: object) -> None:
-    """Settings change in tests only, and Django tells of it."""
+    """Clear the caches when settings change, which happens in tests only."""
     are_plain.cache_clear()
     _model.cache_clear()
 
@@ -134,7 +136,7 @@ def _is_one_of(function: Any, modules: tuple[str, ...]) -> bool:
 
 _by_pk = Select(
     get_user_model,
-    # Not by the manager: its filter would be compiled in as it is at this moment.
+    # Bypass the manager: its filter would be compiled in with the values of this moment.
     lambda: (
         models.QuerySet(get_user_model())
         .filter(pk=Placeholder("pk", get_user_model()._meta.pk))
