@@ -9,10 +9,10 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 def is_public(text: str) -> bool:
     """
-    Tell whether an address is one of the public internet.
+    Tell whether an address is on the public internet.
 
-    Private, loopback, link-local (cloud metadata among them), multicast, documentation and reserved addresses are not; nor
-    is an IPv6 address that leads to such an IPv4 address: v4-mapped, NAT64, 6to4, Teredo.
+    Private, loopback, link-local (which includes cloud metadata), multicast, documentation and reserved addresses are not
+    public. An IPv6 address that embeds such an IPv4 address is not public either: v4-mapped, NAT64, 6to4, Teredo.
     """
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
@@ -22,7 +22,7 @@ def is_public(text: str) -> bool:
 
 
 def is_loopback(text: str) -> bool:
-    """Tell whether an address is this machine's own."""
+    """Tell whether an address is a loopback address of this machine."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -40,7 +40,7 @@ def _meanings(address: IPAddress) -> list[IPAddress]:
         embedded.append(address.sixtofour)
     if address.teredo:
         embedded.extend(address.teredo)
-    # The last 32 bits. RFC 8215's prefix, where the operator chooses their place, lies in ::/8, which is reserved as a whole.
+    # NAT64 embeds in the last 32 bits. With RFC 8215's prefix the operator chooses the place, but ::/8 is reserved as a whole.
     if address in _NAT64:
         return [ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)]
     return [address, *embedded]

@@ -1,4 +1,4 @@
-"""Who may redeem an authorization code (RFC 6749 section 4.1.3)."""
+"""Redeeming an authorization code (RFC 6749 section 4.1.3)."""
 
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from .parameters import Parameters
 
 
 class Issued(Protocol):
-    """What a code was issued for; a grant made from the code keeps it, so that a replay can be told from a guess."""
+    """The request that a code was issued for; the grant made from the code keeps it, to tell a replay from a guess."""
 
     @property
     def client_pk(self) -> int: ...
@@ -20,13 +20,13 @@ class Issued(Protocol):
 
 def check_possession(issued: Issued, parameters: Parameters, *, client_pk: int) -> None:
     """
-    Hold a token request against the authorization request its code came from.
+    Check a token request against the authorization request that its code came from.
 
     Args:
-        issued: redirect_uri and code_challenge are "" where the authorization request had none.
-        parameters: redirect_uri must be identical if one was sent before; a client that proves itself by PKCE
+        issued: redirect_uri and code_challenge are "" if the authorization request had none.
+        parameters: redirect_uri must be identical if the authorization request had one; a client that uses PKCE
             may leave it out, as OAuth 2.1 clients do (draft-ietf-oauth-v2-1 section 10.2).
-        client_pk: the client that authenticated.
+        client_pk: primary key of the authenticated client.
 
     Raises:
         InvalidGrant: another client's code, another redirect_uri, or the wrong code_verifier.

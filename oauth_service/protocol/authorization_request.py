@@ -21,7 +21,7 @@ from .scope import NOTHING, Implied
 
 RESPONSE_TYPES = ("code",)
 
-# What the consent page carries from the request to the answer, so that nothing waits in the session.
+# Parameters that the consent page carries from the request to the user's answer, so that nothing waits in the session.
 CARRIED = (
     "client_id",
     "redirect_uri",
@@ -40,9 +40,9 @@ CARRIED = (
     "ui_locales",
     interaction.PARAMETER,
 )
-# May be sent several times, and is carried so, too (RFC 8707).
+# May be sent several times; the consent page carries every value (RFC 8707).
 REPEATABLE = (resource_indicators.PARAMETER,)
-# What decides about a request, be it by being refused: it goes through the login with the person.
+# Parameters that affect the outcome, even if only by a refusal: they are kept while the user signs in.
 DECIDING = ("response_type", *CARRIED, *REPEATABLE, "request", "request_uri", "registration")
 
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
@@ -51,7 +51,7 @@ _MAX_MAX_AGE = 10**10
 
 
 class RequestingClient(Protocol):
-    """What a client may ask for."""
+    """The limits that a client's registration sets on its requests."""
 
     @property
     def scope(self) -> str: ...
@@ -68,15 +68,16 @@ class RequestingClient(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:
     """
-    A request that the client may make; whether the user allows it is another question.
+    A request that the client may make; the user may still deny it.
 
     Attributes:
         scope: space-delimited.
         code_challenge: "" for none.
-        resources: identifiers of the APIs that it is for; () for none in particular.
-        prompt: values of PROMPTS; max_age: in seconds; both only of an OpenID Provider.
-        acr_values: that the client accepts, the preferred one first.
-        nonce, claims: only of a request with the scope openid.
+        resources: identifiers of the requested APIs; () if the request names none.
+        prompt: values of PROMPTS; max_age: in seconds; both only for an OpenID Provider.
+        acr_values: accepted by the client, the preferred one first.
+        acr_is_essential: True if the sign-in must have one of acr_values.
+        nonce, claims: only for a request with the scope openid.
         login_hint, id_token_hint: as sent, "" for none.
     """
 
@@ -94,26 +95,27 @@ class AuthorizationRequest:
 
     @property
     def is_openid(self) -> bool:
-        """Whether it is an authentication request (OpenID Connect Core section 3.1.2.1)."""
+        """True for an authentication request (OpenID Connect Core section 3.1.2.1)."""
         return "openid" in self.scope.split()
 
     @property
     def depends_on_sign_in(self) -> bool:
-        """Whether it matters how and when the user signed in."""
+        """True if the answer depends on how and when the user signed in."""
         return self.is_openid or bool(self.prompt or self.acr_values or self.id_token_hint) or self.max_age is not None
 
     @property
     def scope_shown(self) -> str:
-        """All that the user must see and allow: the scope, and the scopes of claims that are asked for one by one."""
+        """All scopes that the user must see and allow, including those of individually requested claims."""
         return scope.union(self.scope, self.claims.scope)
 
     def within(self, granted: str, *, resources: tuple[str, ...], implies: Implied = NOTHING) -> Self:
         """
-        What is left of it once a person has allowed less than they were shown.
+        Return the request, reduced to what the user allowed.
 
         Args:
-            granted: of scope_shown.
-            resources: that something was allowed at.
+            granted: the allowed part of scope_shown.
+            resources: identifiers of the APIs at which the user allowed something.
+            implies: what scopes imply.
         """
         names = granted.split()
         return replace(
@@ -136,23 +138,24 @@ class AuthorizationRequest:
         implies: Implied = NOTHING,
     ) -> Self:
         """
-        Read and check everything but client_id and redirect_uri, which ReplyTo has verified before.
+        Read and check all parameters except client_id and redirect_uri, which ReplyTo has verified.
 
         Args:
-            is_answer: the user's answer from our own page carries the request again, without its response_type.
-            openid_scopes: every scope of an OpenID Provider, and of the resources; () for a server that is none.
-            resources: that it names and may name.
-            allowed: what the client may have there; None for all that it may have by a code.
+            is_answer: True for the answer from our own page, which repeats the request without its response_type.
+            openid_scopes: every scope of an OpenID Provider and of the resources; () if the server is not one.
+            resources: identifiers that the request names and may name.
+            allowed: scope that the client may have at them; None for all that it may get with a code.
             implies: what scopes imply.
 
         Raises:
-            InvalidRequest: a parameter missing, repeated or malformed.
-            UnsupportedResponseType, UnauthorizedClient, InvalidScope, RequestNotSupported and its kin: as their names say.
+            InvalidRequest: a parameter is missing, repeated or malformed.
+            UnsupportedResponseType, UnauthorizedClient, InvalidScope: see their docstrings.
+            RequestNotSupported, RequestURINotSupported, RegistrationNotSupported: the parameter was sent.
         """
         parameters.refuse_repeats(allowed=frozenset((*REPEATABLE, scope_choice.TICKED) if is_answer else REPEATABLE))
         if not is_answer and (response_type := parameters.require("response_type")) not in RESPONSE_TYPES:
             raise UnsupportedResponseType("response_type must be code", detail=f"response_type {response_type[:100]!r}")
-        # Not ignored: a client that looks for the answer elsewhere does not find it, and asks again for ever.
+        # An unknown value is refused, not ignored: a client that waits for the answer elsewhere would ask again for ever.
         if (response_mode := parameters.get("response_mode")) and response_mode not in RESPONSE_MODES:
             raise InvalidRequest("response_mode is not supported", detail=f"response_mode {response_mode[:100]!r}")
         if not client.may_use("authorization_code"):
@@ -189,16 +192,19 @@ def requested_scope(
     implies: Implied = NOTHING,
 ) -> str:
     """
-    The scope that a client asks a person for (RFC 6749 section 3.3), as the specifications have it that apply.
+    Return the scope that a client asks the user for (RFC 6749 section 3.3).
+
+    If the request has the scope openid, unknown scopes are ignored; offline_access is ignored if the client has no
+    refresh tokens.
 
     Args:
         wanted: the scope parameter; "" if it was left out.
-        openid_scopes: every scope of an OpenID Provider; () for a server that is none.
+        openid_scopes: every scope of an OpenID Provider; () if the server is not one.
         allowed: what the client may have.
         implies: what scopes imply.
 
     Raises:
-        InvalidScope: malformed, wider than the client may have, or nothing at all.
+        InvalidScope: malformed, wider than allowed, or empty.
     """
     if "openid" in openid_scopes and "openid" in wanted.split():
         # "Scope values used that are not understood by an implementation SHOULD be ignored" (Core section 3.1.2.1).
@@ -206,7 +212,7 @@ def requested_scope(
     if not client.may_use("refresh_token"):
         wanted = " ".join(name for name in wanted.split(" ") if name != "offline_access")
     if not wanted and openid_scopes:
-        # Both change what the answer is: a client has to ask for them.
+        # openid and offline_access change the response: a client has to ask for them by name.
         wanted = " ".join(each for each in allowed.split() if each not in ("openid", "offline_access"))
     return scope.requested(wanted, allowed=allowed, implies=implies)
 

@@ -11,15 +11,15 @@ _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
 
 def token_of(authorization: str, *, query: frozenset[str]) -> str:
     """
-    The token of a request.
+    Return the token in a request's Authorization header.
 
     Args:
         authorization: the Authorization header, "" if absent.
         query: names of the parameters in the URL.
 
     Raises:
-        MissingToken: no Authorization header, or another scheme's.
-        MalformedBearer: not `Bearer` and one token, or a token in the URL, which is never read (section 2.3:
+        MissingToken: no Authorization header, or one with another scheme.
+        MalformedBearer: not `Bearer` and one token; or a token in the URL, which is never read (section 2.3:
             "SHOULD NOT be used"; OAuth 2.1 removed it).
     """
     if "access_token" in query:
@@ -33,7 +33,7 @@ def token_of(authorization: str, *, query: frozenset[str]) -> str:
 
 def well_formed(text: str) -> str:
     """
-    The token of a form (section 2.2).
+    Return the token from a form (section 2.2) after checking its characters.
 
     Raises:
         MalformedBearer: characters that no token has.
@@ -45,10 +45,10 @@ def well_formed(text: str) -> str:
 
 def challenge(refusal: BearerError, *, realm: str, more: Mapping[str, str] | None = None) -> str:
     """
-    The WWW-Authenticate header that goes with a refusal (section 3).
+    Return the WWW-Authenticate header for a refusal (section 3).
 
     Args:
-        more: what the resource says besides: scope, resource_metadata (RFC 9728 section 5.1).
+        more: attributes that the resource adds: scope, resource_metadata (RFC 9728 section 5.1).
     """
     attributes = {"realm": realm}
     if refusal.error:

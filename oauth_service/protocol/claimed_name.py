@@ -1,4 +1,4 @@
-"""Names that nothing proves, in logs (RFC 6819 section 4.6.7): a user name, a client_id, or a secret in the wrong field."""
+"""Unproven names in logs (RFC 6819 section 4.6.7): a user name, a client_id, or a secret typed into the wrong field."""
 
 import hashlib
 import hmac
@@ -8,14 +8,14 @@ SHOWN_DIGITS = 16
 
 class ClaimedName(str):
     """
-    A name as it may be shown: a digest that only the server can make, alike for every spelling that differs in case alone.
+    A digest that stands for an unproven name, the same for spellings that differ only in case.
 
-    Logs, receivers of signals, reports and the cache see the digest. Two attempts under one name can be told from attempts
-    under two, and who knows a name can have its digest made to look for it; nobody can read the name from it.
+    Logs, signal receivers, reports and the cache see only the digest. Attempts with one name can be told from attempts
+    with two. The server can compute the digest of a known name to search for it; nobody can read the name from the digest.
 
     Args:
-        typed: what was sent.
-        key: of the server.
+        typed: the text that was sent.
+        key: a secret of the server.
     """
 
     __slots__ = ("_typed",)
@@ -28,8 +28,8 @@ class ClaimedName(str):
         return name
 
     def reveal(self) -> str:
-        """What was sent, for the one who looks for its account or client."""
+        """Return the text that was sent, to look up its account or client."""
         return self._typed
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        return str, (str(self),)  # a copy, or a pickle, has the digest alone
+        return str, (str(self),)  # copies and pickles contain only the digest

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from .errors import InvalidRequest
 
-# Section 5.4: what each scope stands for.
+# Section 5.4: the claims that each scope requests.
 CLAIMS_OF_SCOPE: Mapping[str, tuple[str, ...]] = {
     "profile": (
         "name",
@@ -36,10 +36,11 @@ _MAX_LENGTH = 4096
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimsRequest:
     """
-    Individual claims that a client asks for.
+    Individual claims that a client requests.
 
-    userinfo and id_token map a claim to the values that the client accepts, () for any. acr_values are those of an acr
-    claim for the ID token, which is essential if acr_is_essential. sub is the user that the client expects, "" for anyone.
+    userinfo and id_token map each claim to the values that the client accepts; () accepts any. acr_values are the values
+    requested for the acr claim of the ID token, and acr_is_essential requires one of them. sub is the user that the client
+    expects; "" accepts anyone.
     """
 
     userinfo: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -51,9 +52,9 @@ class ClaimsRequest:
     @classmethod
     def parse(cls, text: str) -> Self:
         """
-        Read a claims parameter, "" for none.
+        Read a claims parameter; "" if none was sent.
 
-        Members that are not understood are ignored (section 5.5).
+        Unknown members are ignored (section 5.5).
 
         Raises:
             InvalidRequest: not a JSON object, or not of the form of section 5.5.
@@ -85,11 +86,11 @@ class ClaimsRequest:
 
     @property
     def scope(self) -> str:
-        """The scopes whose claims are asked for, space-delimited: the user must see and allow them."""
+        """Scopes whose claims are requested, space-delimited: the user must see and allow them."""
         return " ".join(dict.fromkeys(SCOPE_OF_CLAIM[name] for name in (*self.userinfo, *self.id_token)))
 
     def within(self, scope: str) -> "ClaimsRequest":
-        """The same without the claims of scopes that a client may not have."""
+        """Return the request without the claims of other scopes than these, space-delimited."""
         allowed = set(scope.split())
 
         def kept(claims: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
@@ -100,10 +101,11 @@ class ClaimsRequest:
 
 def answer(wanted: Mapping[str, tuple[Any, ...]], known: Mapping[str, object], *, allowed: str) -> dict[str, object]:
     """
-    The claims that are asked for one by one, out of what is known; one that must have another value is left out.
+    Return the individually requested claims that are known; a claim without an acceptable value is left out.
 
     Args:
-        allowed: scope that the client may have by now, space-delimited; the claims of another one are left out.
+        wanted: the acceptable values of each claim; () for any.
+        allowed: scope that the client has now, space-delimited; claims of other scopes are left out.
     """
     scopes = set(allowed.split())
     return {

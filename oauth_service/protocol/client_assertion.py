@@ -15,7 +15,7 @@ _TYPES = ("JWT", "client-authentication+jwt")
 
 def algorithms_of(method: str, registered: str) -> tuple[str, ...]:
     """
-    The signatures or MACs that a client's assertions may have.
+    Return the algorithms that may sign a client's assertions.
 
     Args:
         method: one of METHODS.
@@ -27,14 +27,14 @@ def algorithms_of(method: str, registered: str) -> tuple[str, ...]:
 
 def check_header(assertion: UnverifiedJWT, *, algorithms: Collection[str]) -> None:
     """
-    Hold the header of an assertion against the registration of its client, before a key is looked for.
+    Check the header of an assertion against its client's registration, before a key is looked up.
 
     Raises:
-        InvalidJWT: another algorithm, another kind of JWT, or an extension that has to be understood.
+        InvalidJWT: another algorithm, another kind of JWT, or an extension that must be understood.
 
     RFC 8725 sections 3.1 and 3.11.
     """
-    # The registration says which algorithms, never the token: that refuses "none", and HS256 with a public key as the secret.
+    # The registration decides on the algorithm, never the token: this refuses "none", and HS256 with a public key as secret.
     if assertion.algorithm not in algorithms:
         raise InvalidJWT(f"the assertion is signed with {assertion.algorithm[:20]!r}, not {' or '.join(algorithms)}")
     jwt.refuse_extensions(assertion)
@@ -45,18 +45,18 @@ def check_claims(
     assertion: UnverifiedJWT, *, client_id: str, issuer: str, token_endpoint: str, now: datetime
 ) -> datetime:
     """
-    Hold the claims of an assertion against the client that it must name, this server and the clock.
+    Check the claims of an assertion against its client, this server and the clock.
 
     Args:
-        client_id: of the client whose key or secret has signed it.
-        issuer: of this server.
-        token_endpoint: URL that may stand for the issuer, as RFC 7523 section 3 had it; "" for none.
+        client_id: the client whose key or secret signed it.
+        issuer: identifier of this server.
+        token_endpoint: URL that is accepted as audience, too, as RFC 7523 section 3 allowed; "" for none.
 
     Returns:
-        until when its jti has to be remembered.
+        the moment until which its jti has to be remembered.
 
     Raises:
-        InvalidJWT: another iss, sub or aud, no jti, expired, not good yet, or good for longer than LONGEST_LIFE.
+        InvalidJWT: wrong iss, sub or aud, no jti, expired, not valid yet, or valid for longer than LONGEST_LIFE.
 
     RFC 7523 section 3; OpenID Connect Core section 9; draft-ietf-oauth-rfc7523bis section 4.
     """
@@ -65,12 +65,12 @@ def check_claims(
             raise InvalidJWT(f"the {claim} of the assertion is not its client_id")
     audience = assertion.claims.get("aud")
     if token_endpoint:
-        # The looser rule of RFC 7523: one of several audiences is this server.
+        # RFC 7523 is less strict: one of several audiences has to be this server.
         named = audience if isinstance(audience, list) else [audience]
         if not {issuer, token_endpoint} & {each for each in named if isinstance(each, str)}:
             raise InvalidJWT("the aud of the assertion is neither the issuer nor the token endpoint")
     elif audience != issuer:
-        # One text: an assertion for several servers could be passed on by one of them.
+        # A single string: if an assertion names several servers, each could pass it on to the others.
         raise InvalidJWT("the aud of the assertion is not the issuer alone, as one string")
     if not 0 < len(assertion.text_of("jti")) <= MOST_JTI_CHARACTERS:
         raise InvalidJWT("the assertion has no jti")

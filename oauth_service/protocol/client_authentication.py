@@ -14,7 +14,7 @@ from .parameters import Parameters
 from .secret import Secret
 
 METHODS = ("client_secret_basic", "client_secret_post", "none")
-"""Those that need no extra; client_assertion has the others."""
+"""Methods that need no extra; client_assertion has the others."""
 _SERVER_MADE = "sha256$"
 _BASIC = re.compile(r"Basic +([A-Za-z0-9+/=]+)", re.IGNORECASE)
 
@@ -22,10 +22,10 @@ _BASIC = re.compile(r"Basic +([A-Za-z0-9+/=]+)", re.IGNORECASE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
     """
-    Who a request says it comes from, and what it brings to prove it.
+    The client that a request claims to come from, and its proof.
 
-    method is one of METHODS, or of those of client_assertion. secrets holds every reading of the secret sent: none, one, or two
-    where HTTP Basic's form encoding is ambiguous. assertion is the JWT of a client that signs.
+    method is one of METHODS or of client_assertion.METHODS. secrets holds every reading of the secret sent: none, one, or two
+    if HTTP Basic's form encoding is ambiguous. assertion is the JWT of a client that signs.
     """
 
     client_id: str
@@ -35,19 +35,19 @@ class Credentials:
 
     @property
     def bring_nothing(self) -> bool:
-        """Whether nothing came that could prove who it is from."""
+        """True if the request has no proof at all."""
         return not self.secrets and self.assertion is None
 
 
 def credentials(authorization: str, parameters: Parameters) -> Credentials:
     """
-    Read client credentials from HTTP Basic, from the body or from an assertion, never from two of them.
+    Read client credentials from HTTP Basic, from the body or from an assertion, but never from two of them.
 
     Args:
         authorization: the Authorization header, "" if absent.
 
     Raises:
-        InvalidClient: none at all, a header that is not well-formed Basic, or an assertion that is no JWT.
+        InvalidClient: no credentials, a header that is not well-formed Basic, or an assertion that is not a JWT.
         InvalidRequest: "The client MUST NOT use more than one authentication method in each request."
     """
     client_id, secret = parameters.get("client_id"), parameters.secret("client_secret")
@@ -66,9 +66,9 @@ def credentials(authorization: str, parameters: Parameters) -> Credentials:
     identity = unquote_plus(basic_id)
     if client_id and client_id not in (identity, basic_id):
         raise InvalidRequest("client_id in the body differs from the one in the Authorization header")
-    # Section 2.3.1 has both parts form-encoded; many clients send them raw, and either reading is the holder's.
+    # Section 2.3.1 requires form encoding, but many clients send the parts raw. Both readings need knowledge of the secret.
     readings = dict.fromkeys([unquote_plus(basic_secret), basic_secret])
-    # A NUL byte, which "%00" reads as, stands in no secret; some password hashers choke on it.
+    # No secret contains a NUL byte, which "%00" decodes to; some password hashers fail on it.
     usable = tuple(Secret(reading) for reading in readings if reading and "\0" not in reading)
     return Credentials(client_id=client_id or identity, method="client_secret_basic", secrets=usable)
 
@@ -107,10 +107,10 @@ def _basic(authorization: str) -> tuple[str, str]:
 
 def new_secret(*, is_mac_key: bool = False) -> str:
     """
-    A client secret, base64url; it is shown once.
+    Return a new client secret in base64url; it is shown once.
 
     Args:
-        is_mac_key: whether its octets are the key of a MAC (OpenID Connect Core section 10.1): it is long enough for each then.
+        is_mac_key: True if its octets are the key of a MAC (OpenID Connect Core section 10.1): 64 are enough for HS512.
 
     Returns:
         256 random bits in 43 characters, or 384 in 64.
@@ -119,15 +119,15 @@ def new_secret(*, is_mac_key: bool = False) -> str:
 
 
 def hash_of(secret: str) -> str:
-    """How a secret made by new_secret() is kept: SHA-256 is enough for 256 random bits, and costs nothing to check."""
+    """Return the stored form of a secret from new_secret(). SHA-256 is enough for 256 random bits, and cheap to check."""
     return _SERVER_MADE + hashlib.sha256(secret.encode()).hexdigest()
 
 
 def is_server_made(secret_hash: str) -> bool:
-    """Tell whether the secret behind a hash came from new_secret(); a person's secret has a password hasher's format."""
+    """Tell whether a hash is of a secret from new_secret(); a secret chosen by a person has a password hasher's format."""
     return secret_hash.startswith(_SERVER_MADE)
 
 
 def matches(secret: Secret, secret_hash: str) -> bool:
-    """Tell whether a secret is the one behind a hash_of()."""
+    """Tell whether a secret has this hash_of()."""
     return hmac.compare_digest(hash_of(secret.reveal()), secret_hash)

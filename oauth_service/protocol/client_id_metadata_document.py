@@ -1,4 +1,4 @@
-"""A client_id that is the URL of a document which describes the client (draft-ietf-oauth-client-id-metadata-document)."""
+"""Client identifiers that are the URL of a document about the client (draft-ietf-oauth-client-id-metadata-document)."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,13 +11,13 @@ from .errors import InvalidRequest
 SCHEME = "https://"
 LONGEST_URL = 250
 MOST_BYTES = 16 * 1024
-"""Of a document. The draft recommends five kilobytes (section 8.7); key sets within one can be longer."""
+"""Size limit of a document. The draft recommends five kilobytes (section 8.7), but key sets can be longer."""
 
 DEEPEST = 50
-"""So many brackets within each other. Metadata needs four."""
+"""Nesting limit for brackets. Metadata needs four levels."""
 
 METHODS = ("none", "private_key_jwt")
-"""Of client authentication: no other can do without a secret that both sides share."""
+"""Methods of client authentication: all others need a secret that both sides share."""
 
 _URL = re.compile(r"https://(?P<host>[a-z0-9\-.]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?(?P<path>/[^?]*)(?:\?.*)?")
 _CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
@@ -26,15 +26,15 @@ _SECRETS = ("client_secret", "client_secret_expires_at")
 
 
 def is_url(client_id: str) -> bool:
-    """Tell whether a client_id is a URL, and so none that this server has given to a client."""
+    """Tell whether a client_id is a URL, and therefore not one that this server has issued."""
     return client_id.startswith(SCHEME)
 
 
 def fault_of_url(client_id: str) -> str:
     """
-    Why a URL cannot be a client_id; "" if it can (section 3).
+    Say why a URL cannot be a client_id; return "" if it can (section 3).
 
-    The host is in lower case and in ASCII, without a dot at its end: one host has one spelling for the lists of hosts.
+    The host must be in lower case and ASCII, without a trailing dot: each host has one spelling in the lists of hosts.
     """
     if len(client_id) > LONGEST_URL:
         return f"is longer than {LONGEST_URL} characters"
@@ -56,21 +56,21 @@ def fault_of_url(client_id: str) -> str:
 
 
 def host_of(client_id: str) -> str:
-    """The host of a URL that can be a client_id."""
+    """Return the host of a client_id for which fault_of_url() is ""."""
     return urlsplit(client_id).hostname or ""
 
 
 def is_pattern(text: str) -> bool:
-    """Tell whether a text names hosts as is_among() takes them."""
+    """Tell whether a text is a pattern for is_among()."""
     return bool(_PATTERN.fullmatch(text))
 
 
 def is_among(host: str, patterns: Iterable[str]) -> bool:
     """
-    Tell whether a host is one of those that patterns name.
+    Tell whether a host matches one of the patterns.
 
     Args:
-        patterns: as of Django's ALLOWED_HOSTS: a host, a dot before it for it and all below it, or * for any.
+        patterns: as in Django's ALLOWED_HOSTS: a host, a dot and a host for it and all its subdomains, or * for any.
     """
     return any(
         pattern in ("*", host) or (pattern.startswith(".") and f".{host}".endswith(pattern)) for pattern in patterns
@@ -79,13 +79,13 @@ def is_among(host: str, patterns: Iterable[str]) -> bool:
 
 def read(body: bytes, *, client_id: str) -> dict[str, Any]:
     """
-    The members of a document, without what cannot be used (sections 4 and 4.1).
+    Read the members of a document and leave out what this server cannot use (sections 4 and 4.1).
 
     Args:
         client_id: the URL that the document was fetched from.
 
     Raises:
-        ValueError: it is no such document; a sentence for the operator.
+        ValueError: not a valid document; the message is a sentence for the operator.
     """
     if _depth(body) > DEEPEST:
         raise ValueError(f"its JSON is nested more than {DEEPEST} deep")
@@ -98,7 +98,7 @@ def read(body: bytes, *, client_id: str) -> dict[str, Any]:
         raise ValueError("its client_id is not the URL that it was fetched from")
     if found := next((name for name in _SECRETS if name in members), ""):
         raise ValueError(f"it has {found}, and whatever stands in a document is no secret")
-    # RFC 7591 has client_secret_basic as the default, which no document can mean.
+    # RFC 7591's default is client_secret_basic, which a document cannot mean.
     method = members.setdefault("token_endpoint_auth_method", METHODS[0])
     if method not in METHODS:
         raise ValueError("its token_endpoint_auth_method is neither none nor private_key_jwt")
@@ -107,7 +107,7 @@ def read(body: bytes, *, client_id: str) -> dict[str, Any]:
 
 
 def _depth(body: bytes) -> int:
-    """How deep the brackets of a text are at most; those within JSON strings count, too."""
+    """Return how deep the brackets of a text are nested; brackets within JSON strings count, too."""
     deepest = depth = 0
     for byte in body:
         if byte in b"[{":
@@ -118,11 +118,11 @@ def _depth(body: bytes) -> int:
 
 
 def _usable_redirects(members: Mapping[str, Any]) -> dict[str, Any]:
-    """What takes the place of members: documents are written for every server, and list what one of them takes."""
+    """Return members to replace: documents are written for every server, so redirect URIs that this one refuses are dropped."""
     uris = members.get("redirect_uris")
     if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
         return {}
     usable = [uri for uri in uris if not redirect_uri.fault_of(uri)]
-    # The port of a loopback address is free for a native client alone (RFC 8252 section 7.3), and only an app has one.
+    # Any port of a loopback address is accepted for native clients only (RFC 8252 section 7.3), and only they have one.
     is_native = any(redirect_uri.is_loopback(uri) for uri in usable)
     return {"redirect_uris": usable} | ({"application_type": "native"} if is_native else {})

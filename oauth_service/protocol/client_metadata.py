@@ -1,7 +1,7 @@
 """
-What a client registers (RFC 7591 section 2, OpenID Connect Dynamic Client Registration 1.0 section 2).
+Client metadata (RFC 7591 section 2, OpenID Connect Dynamic Client Registration 1.0 section 2).
 
-MEMBERS is the one list of it: the commands take their options from it and print it, and registration reads it.
+MEMBERS is the only list of its members: commands take their options from it and print it, and registration reads it.
 """
 
 import json
@@ -21,7 +21,7 @@ SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 
 
 class Kind(Enum):
-    """How a member is written in JSON, and how its column keeps it."""
+    """The form of a member in JSON and, after the semicolon, in its column."""
 
     TEXT = "a string; the same text"
     WORDS = "an array of strings; separated by spaces"
@@ -41,10 +41,10 @@ class Member:
     Attributes:
         name: as the specifications name it.
         column: the attribute of the client that holds it.
-        kind: what its values are.
-        openid: whether only an OpenID Provider has it.
-        help: what it means, in words for an operator.
-        is_operators: whether only the operator says it: a client that registers itself is not asked.
+        kind: form of its values.
+        openid: True if only an OpenID Provider has it.
+        help: its meaning, for an operator.
+        is_operators: True if only the operator sets it; a client that registers itself cannot.
     """
 
     name: str
@@ -122,7 +122,7 @@ MEMBERS: tuple[Member, ...] = (
 
 
 class RegisteredClient(Protocol):
-    """The columns that rules of registration look at."""
+    """The columns that the rules of registration read."""
 
     @property
     def is_public(self) -> bool: ...
@@ -167,11 +167,11 @@ class RegisteredClient(Protocol):
 
 def metadata_of(client: Any, *, openid: bool, is_for_client: bool = False) -> dict[str, Any]:
     """
-    The metadata of a client as JSON members, in the order of MEMBERS; members without a value are left out.
+    Return a client's metadata as JSON members, in the order of MEMBERS; members without a value are left out.
 
     Args:
-        openid: whether the server is an OpenID Provider.
-        is_for_client: without what only the operator says.
+        openid: True if the server is an OpenID Provider.
+        is_for_client: True to leave out the members that only the operator sets.
     """
     found: dict[str, Any] = {}
     for member in MEMBERS:
@@ -186,7 +186,7 @@ def metadata_of(client: Any, *, openid: bool, is_for_client: bool = False) -> di
 
 
 def column_value(value: Any, kind: Kind) -> Any:
-    """What the column of a member holds for a JSON value of its kind."""
+    """Convert the JSON value of a member to the value of its column."""
     match kind:
         case Kind.WORDS:
             return " ".join(value)
@@ -206,13 +206,13 @@ def faults_of(
     client: RegisteredClient, *, algorithms: Collection[str], can_pair: bool, implies: scope.Implied = scope.NOTHING
 ) -> Iterator[tuple[str, str]]:
     """
-    What does not fit together in a client's registration, as pairs of column and sentence.
+    Find contradictions in a client's registration, as pairs of column and sentence.
 
-    Each column is taken to be right by itself.
+    Each column must be valid by itself.
 
     Args:
         algorithms: those that the server signs with.
-        can_pair: whether the server can make pairwise subjects.
+        can_pair: True if the server can make pairwise subjects.
         implies: what scopes imply.
     """
     method = client.token_endpoint_auth_method
@@ -276,7 +276,7 @@ def _faults_of_keys(client: RegisteredClient) -> Iterator[tuple[str, str]]:
 
 def is_key_set_address(uri: str) -> bool:
     """Tell whether a jwks_uri may be registered."""
-    # http to this machine is for trials, which OAUTH_SERVICE_OUTBOUND_LOOPBACK has to allow besides.
+    # http to this machine is for trials; OAUTH_SERVICE_OUTBOUND_LOOPBACK has to allow it as well.
     try:
         parts = urlsplit(uri)
         return parts.scheme == "https" or (

@@ -1,8 +1,8 @@
 """
-How far a client is known to be what it says (RFC 6749 section 10.2, RFC 8252 section 8.6).
+Evidence that a client is what it says (RFC 6749 section 10.2, RFC 8252 section 8.6).
 
-A person who is asked sees a name that may be anybody's. What is shown beside it is decided here, and so is whether an answer may
-be given without asking.
+Anyone can register a client under any name. These rules decide which warning people see beside the name, and whether an earlier
+consent is enough to answer without asking.
 """
 
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from . import redirect_uri
 
 
 class Tier(Enum):
-    """How far a client is known, the best known first."""
+    """Levels of evidence about a client, the best one first."""
 
     FIRST_PARTY = "first-party"
     CHECKED = "checked"
@@ -25,12 +25,12 @@ class Tier(Enum):
 
     @property
     def is_warning(self) -> bool:
-        """Whether it is a reason to look twice."""
+        """True if people should look twice."""
         return self in (Tier.UNKNOWN_HOST, Tier.SELF_ASSERTED, Tier.ON_DEVICE)
 
 
 class Client(Protocol):
-    """What is known of a client."""
+    """Facts about a client that the rules use."""
 
     @property
     def is_first_party(self) -> bool: ...
@@ -47,11 +47,11 @@ class Client(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """
-    What a person is told of a client.
+    The evidence that people are shown about a client.
 
     Attributes:
-        tier: the least that is true of it.
-        facts: all that is, the best first; the tier is among them.
+        tier: the level that counts; ON_DEVICE overrides the others.
+        facts: all levels that apply, the best one first; tier is among them.
         host: the website that a fact is about; "" for none.
     """
 
@@ -62,11 +62,11 @@ class Standing:
 
 def standing_of(client: Client, uri: str, *, known_hosts: Collection[str]) -> Standing:
     """
-    Say how far a client is known.
+    Return the evidence about a client.
 
     Args:
-        uri: redirect URI that the answer goes to; "" for none, as a device has.
-        known_hosts: that the operator knows, in small letters.
+        uri: redirect URI that the answer goes to; "" for a device, which has none.
+        known_hosts: hosts that the operator knows, in lower case.
     """
     host = client.proven_host or redirect_uri.host_of(uri)
     if client.is_first_party:
@@ -74,7 +74,7 @@ def standing_of(client: Client, uri: str, *, known_hosts: Collection[str]) -> St
     elif client.is_checked:
         facts = [Tier.CHECKED]
     elif host and host in known_hosts:
-        # Nobody but this website gets the answer, whatever name stands above it.
+        # Only this website gets the answer, whatever name the page shows.
         facts = [Tier.KNOWN_HOST]
     elif client.proven_host:
         facts = [Tier.UNKNOWN_HOST]
@@ -90,19 +90,19 @@ def standing_of(client: Client, uri: str, *, known_hosts: Collection[str]) -> St
 
 
 def least_of(client: Client, uris: Collection[str], *, known_hosts: Collection[str]) -> Tier:
-    """The tier of a client at that of its redirect URIs at which it is known least."""
+    """Return the lowest tier of a client over all its redirect URIs."""
     tiers = [standing_of(client, uri, known_hosts=known_hosts).tier for uri in uris or ("",)]
     return max(tiers, key=list(Tier).index)
 
 
 def may_rely_on_consent(client: Client, uri: str) -> bool:
     """
-    Tell whether what a person has allowed before is enough for an answer to this redirect URI.
+    Tell whether an earlier consent is enough to answer at this redirect URI.
 
-    Never because of a client_id alone, which anybody can send: "unless the identity of the client can be proven, the request
-    SHOULD be processed as if no previous request had been approved" (RFC 8252 section 8.6). A client that is not public has to
-    authenticate before it gets a token. Of a public one an https address is proof, if the operator or its own client_id vouches
-    for that address.
+    A client_id alone is never enough, since anyone can send it: "unless the identity of the client can be proven, the request
+    SHOULD be processed as if no previous request had been approved" (RFC 8252 section 8.6). A confidential client has to
+    authenticate before it gets a token. For a public client, an https address is proof if the operator or its own client_id
+    vouches for that address.
     """
     if not client.remembers_consent:
         return False
@@ -113,10 +113,10 @@ def may_rely_on_consent(client: Client, uri: str) -> bool:
 
 
 def is_vouched_for(client: Client) -> bool:
-    """Whether the operator stands for what the client says of itself."""
+    """True if the operator vouches for what the client says about itself."""
     return client.is_first_party or client.is_checked
 
 
 def _authenticates(client: Client) -> bool:
-    # The secret of a client that has registered itself was given to whoever asked for one under that name.
+    # A client that registered itself got its secret without any proof of its name.
     return not client.is_public and is_vouched_for(client)

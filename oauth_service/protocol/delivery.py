@@ -1,8 +1,8 @@
-"""When a message is sent again that was not taken (OpenID Connect Back-Channel Logout 1.0 section 2.8)."""
+"""Schedule for sending an undelivered message again (OpenID Connect Back-Channel Logout 1.0 section 2.8)."""
 
 from datetime import datetime, timedelta
 
-# A client that restarts is back within minutes, one whose operator sleeps within a day.
+# A client that restarts is back within minutes; one that waits for its operator is back within a day.
 PAUSES = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 2 * 3600, 4 * 3600, 8 * 3600, 8 * 3600)
 )
@@ -10,9 +10,9 @@ PAUSES = tuple(
 
 def next_attempt(attempts: int, *, now: datetime) -> datetime | None:
     """
-    When to try again; None to give up.
+    Return the moment to try again; None to give up.
 
     Args:
-        attempts: that have failed so far, 1 or more.
+        attempts: failed attempts so far, 1 or more.
     """
     return now + PAUSES[attempts - 1] if attempts <= len(PAUSES) else None

@@ -13,15 +13,15 @@ from uuid import UUID
 from . import sealed
 
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:device_code"
-# No vowels, so that no code is a word; no Y, which some languages take for one (section 6.1).
+# Without vowels no code is a word; Y is a vowel in some languages (section 6.1).
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
 USER_CODE_LENGTH = 8
 LONGEST_TYPED = 64  # characters of what a person types
 # "the interval MUST be increased by 5 seconds for this and all subsequent requests" (section 3.5).
 SLOWER_BY = timedelta(seconds=5)
-# Whoever asks too often for ever makes no more writes than it takes to get there.
+# Limits the writes that a device can cause by always polling too early.
 LONGEST_INTERVAL = timedelta(seconds=60)
-# Timers and networks are not exact: a poll that comes this much early is in time.
+# Timers and networks are inexact: a poll that is early by this much is in time.
 TOLERANCE = timedelta(seconds=1)
 
 
@@ -33,7 +33,7 @@ class DeviceCode(sealed.CodePayload):
 
 
 class State(Enum):
-    """What a device hears that polls (section 3.5)."""
+    """State of a device code, which decides the answer to a poll (section 3.5)."""
 
     PENDING = auto()
     DENIED = auto()
@@ -42,7 +42,7 @@ class State(Enum):
 
 
 class Waiting(Protocol):
-    """A device code that is stored."""
+    """A stored device code."""
 
     @property
     def expires_at(self) -> datetime: ...
@@ -54,7 +54,7 @@ class Waiting(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How often a device may poll from now on, and whether it came too early."""
+    """The interval between polls from now on, and whether the last poll came too early."""
 
     interval: timedelta
     next_poll_at: datetime
@@ -62,7 +62,7 @@ class Pace:
 
 
 def state_of(code: Waiting, *, now: datetime) -> State:
-    """What has become of a device code. A person's no stays a no after its time."""
+    """Return the state of a device code. A denied code stays denied after it has expired."""
     if code.denied_at:
         return State.DENIED
     if code.expires_at <= now:
@@ -72,14 +72,14 @@ def state_of(code: Waiting, *, now: datetime) -> State:
 
 def pace_of(*, interval: timedelta, next_poll_at: datetime, now: datetime) -> Pace | None:
     """
-    Judge the pace of a poll that finds nobody has decided yet.
+    Judge the pace of a poll before the user has decided.
 
     Args:
-        interval: between two polls, as it is in force.
+        interval: current time between two polls.
         next_poll_at: the moment from which a poll is in time.
 
     Returns:
-        what to store; None for a poll that is too early where the interval grows no more, which nothing is stored for.
+        the pace to store; None if nothing has to be stored, as a poll is too early but the interval is at its maximum.
     """
     is_too_early = now < next_poll_at
     if is_too_early and interval >= LONGEST_INTERVAL:
@@ -90,21 +90,21 @@ def pace_of(*, interval: timedelta, next_poll_at: datetime, now: datetime) -> Pa
 
 
 def new_user_code() -> str:
-    """A user code, eight letters of ALPHABET: 34.5 random bits (section 6.1)."""
+    """Return a user code: eight letters of ALPHABET, 34.5 random bits (section 6.1)."""
     return "".join(secrets.choice(ALPHABET) for _ in range(USER_CODE_LENGTH))
 
 
 def shown(user_code: str) -> str:
-    """A user code as people see it: WDJB-MJHT."""
+    """Format a user code for people: WDJB-MJHT."""
     return f"{user_code[: USER_CODE_LENGTH // 2]}-{user_code[USER_CODE_LENGTH // 2 :]}"
 
 
 def read_user_code(typed: str) -> str:
     """
-    The user code that a person means, whatever case, dashes and spaces they type (section 6.1).
+    Read a user code as typed, in any case, with any dashes and spaces (section 6.1).
 
     Returns:
-        USER_CODE_LENGTH letters of ALPHABET; "" if it cannot be one.
+        USER_CODE_LENGTH letters of ALPHABET; "" if it is not a user code.
     """
     if len(typed) > LONGEST_TYPED:
         return ""
@@ -115,7 +115,7 @@ def read_user_code(typed: str) -> str:
 
 def digest_of(user_code: str, key: bytes) -> str:
     """
-    How a user code is kept: it is short enough to be found from a digest without a key.
+    Return the stored form of a user code. A digest without a key would give the code away: there are too few of them.
 
     Args:
         key: the server's token key.

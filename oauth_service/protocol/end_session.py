@@ -13,7 +13,7 @@ CARRIED = ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "u
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndSessionRequest:
     """
-    A client's wish that its user be signed out.
+    A client's request to sign its user out.
 
     client_id is "" if the request names no client. hint has the claims of a verified id_token_hint, and is empty without one.
     """
@@ -48,13 +48,13 @@ class EndSessionRequest:
 
     def onward(self, registered: tuple[str, ...]) -> str:
         """
-        Where the browser goes afterwards; "" for nowhere.
+        Return the URL to redirect to after the sign-out; "" for none.
 
         Args:
             registered: post-logout redirect URIs of the client.
 
         Raises:
-            InvalidRequest: not one of them, exactly (section 3).
+            InvalidRequest: post_logout_redirect_uri is not exactly one of them (section 3).
         """
         uri = self.post_logout_redirect_uri
         if not uri or not self.client_id:
@@ -67,5 +67,5 @@ class EndSessionRequest:
         return f"{uri}{separator}{urlencode({'state': self.state})}"
 
     def proves(self, *, subject: str, sid: str) -> bool:
-        """Whether the hint names the very session of this browser, so that nobody has to be asked (section 2)."""
+        """Tell whether the hint names exactly this browser's session, so that the user need not be asked (section 2)."""
         return bool(self.hint) and self.hint.get("sub") == subject and self.hint.get("sid") == sid

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 class OAuthError(Exception):
     """
-    A refusal with two voices.
+    A refusal, with one text for the client and one for the operator.
 
     Args:
         description: for the client; a constant ASCII sentence without input, codes or tokens (RFC 6749 section 5.2).
@@ -15,7 +15,7 @@ class OAuthError(Exception):
     error: ClassVar[str]
     status: ClassVar[int] = 400
     retry_after: int = 0
-    """Seconds after which to try again; 0 for: it would not help."""
+    """Seconds after which to try again; 0 if trying again would not help."""
 
     def __init__(self, description: str, *, detail: str = "") -> None:
         super().__init__(description)
@@ -67,27 +67,27 @@ class RevocationForbidden(UnauthorizedClient):
 
 
 class UserNotFound(OAuthError):
-    """No user is the one that a subject identifier names (draft-parecki-oauth-global-token-revocation section 3.4.1)."""
+    """A subject identifier names no user (draft-parecki-oauth-global-token-revocation section 3.4.1)."""
 
     error = "user_not_found"
     status = 404
 
 
 class SignOutFailed(OAuthError):
-    """The user that a subject identifier names cannot be signed out (the same section)."""
+    """The user cannot be signed out (draft-parecki-oauth-global-token-revocation section 3.4.1)."""
 
     error = "sign_out_failed"
     status = 422
 
 
 class UnsupportedGrantType(OAuthError):
-    """No such grant type here."""
+    """The server does not have this grant type."""
 
     error = "unsupported_grant_type"
 
 
 class UnsupportedResponseType(OAuthError):
-    """No such response type here."""
+    """The server does not have this response type."""
 
     error = "unsupported_response_type"
 
@@ -105,49 +105,49 @@ class InvalidTarget(OAuthError):
 
 
 class AccessDenied(OAuthError):
-    """The resource owner said no."""
+    """The resource owner denied the request."""
 
     error = "access_denied"
 
 
 class ExpiredToken(OAuthError):
-    """The device code has expired, and nobody has decided: the device begins anew (RFC 8628 section 3.5)."""
+    """The device code expired before the user decided; the device has to start again (RFC 8628 section 3.5)."""
 
     error = "expired_token"
 
 
 class AuthorizationPending(OAuthError):
-    """The person has not decided yet; the device asks again (RFC 8628 section 3.5)."""
+    """The user has not decided yet; the device polls again (RFC 8628 section 3.5)."""
 
     error = "authorization_pending"
 
 
 class SlowDown(AuthorizationPending):
-    """A variant of authorization_pending: from now on the device waits five seconds longer (RFC 8628 section 3.5)."""
+    """The device polled too early and has to wait five seconds longer from now on (RFC 8628 section 3.5)."""
 
     error = "slow_down"
 
 
 class LoginRequired(OAuthError):
-    """The user has to sign in, but prompt=none forbids to ask (OpenID Connect Core section 3.1.2.6)."""
+    """The user has to sign in, but prompt=none forbids asking (OpenID Connect Core section 3.1.2.6)."""
 
     error = "login_required"
 
 
 class ConsentRequired(OAuthError):
-    """The user has to allow it, but prompt=none forbids to ask (OpenID Connect Core section 3.1.2.6)."""
+    """The user has to give consent, but prompt=none forbids asking (OpenID Connect Core section 3.1.2.6)."""
 
     error = "consent_required"
 
 
 class InteractionRequired(OAuthError):
-    """The user has to act, but prompt=none forbids to ask (OpenID Connect Core section 3.1.2.6)."""
+    """The user has to act, but prompt=none forbids asking (OpenID Connect Core section 3.1.2.6)."""
 
     error = "interaction_required"
 
 
 class UnmetAuthenticationRequirements(OAuthError):
-    """The sign-in cannot be as strong as it must be (OpenID Connect Core Unmet Authentication Requirements 1.0)."""
+    """The user cannot sign in as strongly as required (OpenID Connect Core Unmet Authentication Requirements 1.0)."""
 
     error = "unmet_authentication_requirements"
 
@@ -177,38 +177,38 @@ class InvalidRedirectURI(OAuthError):
 
 
 class InvalidClientMetadata(OAuthError):
-    """Another member of the metadata cannot be registered, and nothing can be registered instead (RFC 7591 section 3.2.2)."""
+    """Another member of the metadata cannot be registered, and no other value can replace it (RFC 7591 section 3.2.2)."""
 
     error = "invalid_client_metadata"
 
 
 class InvalidSoftwareStatement(OAuthError):
-    """The software statement is no JWT, is not genuine, or has expired (RFC 7591 section 3.2.2)."""
+    """The software statement is not a JWT, is not genuine, or has expired (RFC 7591 section 3.2.2)."""
 
     error = "invalid_software_statement"
 
 
 class UnapprovedSoftwareStatement(OAuthError):
-    """Nobody who is trusted for them has issued the software statement (RFC 7591 section 3.2.2)."""
+    """The issuer of the software statement is not trusted (RFC 7591 section 3.2.2)."""
 
     error = "unapproved_software_statement"
 
 
 class RegistrationForbidden(AccessDenied):
-    """The operator has switched the client off: it does not manage its own registration (RFC 7592 section 2.1)."""
+    """The operator has switched the client off, so it cannot manage its own registration (RFC 7592 section 2.1)."""
 
     status = 403
 
 
 class ServerError(OAuthError):
-    """Something unexpected; the log has the traceback under the reference."""
+    """An unexpected failure; the log has the traceback under the reference."""
 
     error = "server_error"
     status = 500
 
 
 class TemporarilyUnavailable(OAuthError):
-    """Not now, but soon (RFC 6749 section 4.1.2.1; RFC 9110 section 15.6.4): nothing was changed."""
+    """The server cannot answer now, but will soon; nothing was changed (RFC 6749 section 4.1.2.1; RFC 9110 section 15.6.4)."""
 
     error = "temporarily_unavailable"
     status = 503
@@ -217,9 +217,9 @@ class TemporarilyUnavailable(OAuthError):
 
 class TooManyFailures(TemporarilyUnavailable):
     """
-    Refused without a look at the secret, as too many before it were wrong (RFC 6585 section 4).
+    Refused without checking the secret, because too many secrets before it were wrong (RFC 6585 section 4).
 
-    Not invalid_client: nothing is said about the credentials, and clients that take that for the end must not.
+    The error is not invalid_client: the credentials were not checked, and some clients give up after invalid_client.
 
     Args:
         retry_after: seconds, 1 or more.
@@ -233,53 +233,53 @@ class TooManyFailures(TemporarilyUnavailable):
 
 
 class TooManyRegistrations(TemporarilyUnavailable):
-    """As many clients wait for somebody to connect them as may (RFC 9110 section 15.6.4)."""
+    """The limit of registered clients that nobody has connected yet is reached (RFC 9110 section 15.6.4)."""
 
     retry_after = 3600
 
 
 class UnverifiedTarget(InvalidRequest):
-    """client_id or redirect_uri could not be verified: a page for the person, never a redirect (section 4.1.2.1)."""
+    """client_id or redirect_uri could not be verified: the user sees a page and is never redirected (section 4.1.2.1)."""
 
 
 class ClientNotIntroduced(UnverifiedTarget):
-    """client_id is the URL of a document that is not fetched before somebody has signed in."""
+    """client_id is the URL of a document that is fetched only after the user has signed in."""
 
 
 class InvalidLogoutRequest(InvalidRequest):
-    """A client's wish to sign its user out is not as it should be: a page, never a redirect (RP-Initiated Logout section 4)."""
+    """A client's sign-out request is invalid: the user sees a page and is never redirected (RP-Initiated Logout section 4)."""
 
 
 class BearerError(OAuthError):
-    """A protected resource's refusal; its answer carries a WWW-Authenticate challenge (RFC 6750 section 3)."""
+    """A protected resource's refusal; the response has a WWW-Authenticate challenge (RFC 6750 section 3)."""
 
     error = "invalid_token"
     status = 401
 
 
 class MissingToken(BearerError):
-    """No token at all: challenged without an error code (RFC 6750 section 3.1)."""
+    """The request has no token; the challenge has no error code (RFC 6750 section 3.1)."""
 
     error = ""
 
 
 class MalformedBearer(BearerError):
-    """The token came in a way or shape that cannot be read."""
+    """The token was sent in the wrong way, or is malformed."""
 
     error = "invalid_request"
     status = 400
 
 
 class InvalidToken(BearerError):
-    """Expired, revoked, malformed, or not ours."""
+    """The token is expired, revoked, malformed, or not one of this server."""
 
 
 class InsufficientScope(BearerError):
     """
-    The token is good, but not for this.
+    The token is valid, but its scope is too narrow.
 
     Args:
-        scope: what the resource asks for, space-delimited; stands in the challenge.
+        scope: scope that the resource requires, space-delimited; the challenge contains it.
     """
 
     error = "insufficient_scope"
@@ -292,11 +292,11 @@ class InsufficientScope(BearerError):
 
 class InsufficientUserAuthentication(BearerError):
     """
-    The token is good, but the sign-in that it came from is not strong or recent enough (RFC 9470 section 3).
+    The token is valid, but its sign-in was not strong or recent enough (RFC 9470 section 3).
 
     Args:
-        acr_values: that would do, space-delimited; "" for any.
-        max_age: seconds since the sign-in that would do; None for any.
+        acr_values: values that the resource accepts, space-delimited; "" for any.
+        max_age: most seconds since the sign-in that the resource accepts; None for any.
     """
 
     error = "insufficient_user_authentication"

@@ -1,4 +1,4 @@
-"""The client's address behind proxies, from X-Forwarded-For (whose standard successor is RFC 7239 section 5.2)."""
+"""The client's address behind proxies, from X-Forwarded-For (RFC 7239 section 5.2 is its standard successor)."""
 
 import ipaddress
 from collections.abc import Iterable
@@ -11,18 +11,18 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 UNIX = "unix"
 
 
-# A longer header is read each time: what is kept for later stays small.
+# Longer headers are read each time, to keep the cache small.
 KEPT_LENGTH = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # looked up by identity: to hash networks takes long
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # looked up by identity: hashing networks is slow
 class TrustedProxies:
     """
-    Whose word about an address is believed.
+    Proxies whose X-Forwarded-For is believed.
 
     Attributes:
-        networks: where they are.
-        has_unix_socket: whether one speaks through a Unix socket: such a peer has no address, and is on this machine.
+        networks: their addresses.
+        has_unix_socket: True if one connects through a Unix socket: such a peer has no address, and is on this machine.
     """
 
     networks: tuple[IPNetwork, ...] = ()
@@ -34,7 +34,7 @@ class TrustedProxies:
         Read addresses, networks and the word "unix".
 
         Raises:
-            ValueError: one of them is none of these, or a network of everybody; the message names it.
+            ValueError: one of them is none of these, or a network of all addresses; the message names it.
         """
         has_unix_socket, networks = False, list[IPNetwork]()
         for word in words:
@@ -48,7 +48,7 @@ class TrustedProxies:
         return cls(networks=tuple(networks), has_unix_socket=has_unix_socket)
 
     def trusts(self, peer: IPAddress | None) -> bool:
-        """Tell whether a peer, None for one without an address, is among them."""
+        """Tell whether a peer is a trusted proxy; None is a peer without an address."""
         if peer is None:
             return self.has_unix_socket
         for network in self.networks:  # noqa: SIM110 - asked for every request, and any() takes longer
@@ -59,18 +59,18 @@ class TrustedProxies:
 
 def client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> str:
     """
-    Tell from where a request really comes.
+    Return the address that a request comes from.
 
-    Each proxy appends the address that it spoke with. What stands left of the first stranger, from the right, is that
-    stranger's own claim.
+    Each proxy appends the address of its peer. From the right, everything after the first untrusted address is a claim of
+    that address.
 
     Args:
-        peer: REMOTE_ADDR; "", or what a server calls a Unix socket, for a peer without an address.
+        peer: REMOTE_ADDR; "", or the web server's name for a Unix socket, for a peer without an address.
         forwarded_for: all lines of the header, joined by commas; entries may have a port. "" if it is absent.
 
     Returns:
-        the first address from the right that is not a trusted proxy's, else the farthest proxy's. The peer as it is if it is
-        not trusted, or nothing was forwarded.
+        the first address from the right that is not a trusted proxy, else the farthest proxy. The peer itself if it is not
+        trusted or nothing was forwarded.
     """
     if not forwarded_for:
         return peer
@@ -78,7 +78,7 @@ def client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> st
     return find(peer, forwarded_for, trusted)
 
 
-@lru_cache(maxsize=1024)  # a client that asks once asks again
+@lru_cache(maxsize=1024)  # most clients send several requests
 def _client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> str:
     if not trusted.trusts(nearest := parse(peer)):
         return peer
@@ -91,9 +91,9 @@ def _client_address(peer: str, forwarded_for: str, trusted: TrustedProxies) -> s
     return str(nearest) if nearest else peer
 
 
-@lru_cache(maxsize=1024)  # the proxy itself is asked about for every request
+@lru_cache(maxsize=1024)  # every request comes from the same few proxies
 def parse(text: str) -> IPAddress | None:
-    """Read an address, with a port or without; IPv4 in the clothes of IPv6 as IPv4. None for anything else."""
+    """Read an address with or without a port; an IPv4-mapped IPv6 address becomes IPv4. None for anything else."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

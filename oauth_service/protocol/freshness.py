@@ -1,4 +1,4 @@
-"""How long a fetched document is fresh (RFC 9111 sections 4.2 and 5.2.2)."""
+"""Freshness of fetched documents (RFC 9111 sections 4.2 and 5.2.2)."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ SHORTEST = timedelta(minutes=1)
 LONGEST = timedelta(days=1)
 UNSAID = timedelta(hours=1)
 STALE = timedelta(days=7)
-"""How long after its freshness a copy is served while the origin is down."""
+"""Time after its freshness during which a copy is served if the origin is down."""
 RETRY = timedelta(minutes=1)
 
 _DIRECTIVE = re.compile(r'([a-z-]+)(?:="?([^",]*)"?)?', re.ASCII)
@@ -17,12 +17,12 @@ _DIRECTIVE = re.compile(r'([a-z-]+)(?:="?([^",]*)"?)?', re.ASCII)
 
 def lifetime(headers: Mapping[str, str], *, now: datetime) -> timedelta:
     """
-    How long an answer may be used without asking again, within bounds of our own.
+    Return how long a response may be used before asking again, between SHORTEST and LONGEST.
 
-    An origin that forbids storing is asked again after SHORTEST: without a copy it could stop this server by being slow.
+    Even if the origin forbids storing, a copy is used for SHORTEST: otherwise a slow origin could block this server.
 
     Args:
-        headers: of the answer, by lower-case name.
+        headers: of the response, by lower-case name.
     """
     directives = dict(_DIRECTIVE.findall(headers.get("cache-control", "").lower()))
     if directives.keys() & {"no-store", "no-cache"}:
@@ -36,7 +36,7 @@ def lifetime(headers: Mapping[str, str], *, now: datetime) -> timedelta:
 
 
 def _seconds(text: str) -> int | None:
-    # Nine digits are thirty years: whatever is longer is no number of seconds.
+    # Nine digits are more than thirty years: longer values are not plausible.
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
 
 
@@ -46,6 +46,6 @@ def _until_expiry(headers: Mapping[str, str], *, now: datetime) -> int | None:
     try:
         expires = parsedate_to_datetime(headers["expires"])
     except ValueError:
-        return 0  # section 5.3: an invalid date, "0" above all, is one in the past
+        return 0  # section 5.3: an invalid date, in particular "0", is in the past
     expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
     return max(0, min(int((expires - now).total_seconds()), int(LONGEST.total_seconds())))

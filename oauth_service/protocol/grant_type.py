@@ -1,4 +1,4 @@
-"""What a grant type says about itself (RFC 6749 section 1.3); forms, OpenAPI and metrics derive from it."""
+"""Descriptions of grant types (RFC 6749 section 1.3), from which forms, OpenAPI and metrics are derived."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 def scopes_of(text: str) -> dict[str, str]:
     """
-    What a client is limited to, by grant type. A grant type that is not named may give all of the client's scope.
+    Return the scope that each grant type is limited to. A grant type without a limit may give the client's whole scope.
 
     Args:
-        text: one a line: the name of a grant type, then its scope, separated by spaces.
+        text: one limit a line: the name of a grant type, then its scope, separated by spaces.
     """
     lines = [line.split() for line in text.splitlines()]
     return {words[0]: " ".join(words[1:]) for words in lines if words}
@@ -22,7 +22,7 @@ def scopes_of(text: str) -> dict[str, str]:
 
 def faults_of_scopes(text: str, *, grant_types: str, scope: str) -> Iterator[str]:
     """
-    What is wrong with the limits of scopes_of(), as sentences.
+    Find faults in the text of scopes_of(), as sentences.
 
     Args:
         grant_types: of the client, separated by spaces.
@@ -43,7 +43,7 @@ def faults_of_scopes(text: str, *, grant_types: str, scope: str) -> Iterator[str
 
 
 def always() -> bool:
-    """Every server has it."""
+    """Default of GrantTypeDescription.is_on: the grant type cannot be switched off."""
     return True
 
 
@@ -56,11 +56,11 @@ class GrantTypeDescription:
         name: value of the grant_type parameter; also its label in the metrics.
         clause: the specification that defines its token request.
         meaning: words for the admin; may be a lazy translation.
-        required, optional: names of its parameters, besides those of client authentication.
+        required, optional: names of its parameters, apart from those of client authentication.
         repeatable: those of them that may be sent more than once.
-        renews: whether it only renews what another grant type gave.
-        is_on: tells whether this server has it now.
-        needs_issuer: whether it asks for the issuer identifier of this server, also without OpenID Connect.
+        renews: True if it only renews what another grant type gave.
+        is_on: returns whether this server offers it now.
+        needs_issuer: True if it needs the issuer identifier of this server, even without OpenID Connect.
     """
 
     name: str

@@ -25,13 +25,14 @@ def claims(
     now: datetime,
 ) -> dict[str, object]:
     """
-    The claims of an ID token.
+    Return the claims of an ID token.
 
     Args:
         access_token: issued with it, for at_hash.
-        extra: claims of the user that were asked for by the claims parameter; they replace none of the others.
-        is_first: whether the token answers the authorization request. At a refresh it "SHOULD NOT have a nonce Claim"
+        extra: claims of the user that the claims parameter requested; they replace none of the others.
+        is_first: True if the token answers the authorization request. After a refresh it "SHOULD NOT have a nonce Claim"
             (section 12.2).
+        lifetime: time from now to exp.
     """
     issued_at = int(now.timestamp())
     event = context.event
@@ -56,6 +57,6 @@ def claims(
 
 
 def at_hash(access_token: str, algorithm: str) -> str:
-    """The left half of the access token's hash, base64url (section 3.1.3.6)."""
+    """Return the left half of the access token's hash in base64url (section 3.1.3.6)."""
     digest = hashlib.new(_HASHES[algorithm], access_token.encode()).digest()
     return base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()

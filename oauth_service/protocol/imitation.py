@@ -1,17 +1,17 @@
 """
-Names of clients that look like another client's (RFC 7591 section 5).
+Client names that look like the name of another client (RFC 7591 section 5).
 
-The table of Unicode Technical Standard 39 section 4 is long. What is here is what a Latin name is imitated with: Cyrillic, Greek,
-a few others, digits, and pairs of letters that look like one.
+The table of Unicode Technical Standard 39 section 4 is long. This module has the characters that can imitate a Latin name:
+Cyrillic, Greek, a few others, digits, and pairs of letters that look like one.
 """
 
 import unicodedata
 from collections.abc import Iterable
 
 SHORTEST_WITHIN = 4
-"""Characters of a name that must not stand within another one, either."""
+"""Names of at least this many characters must not be part of another name, either."""
 
-# Before case is folded: a small letter may look like another one than the capital does.
+# Applied before case folding, because a capital can look like another letter than its lower-case form.
 _CAPITALS = str.maketrans(
     {
         **dict(zip("АВЕЅІЈКМНОРСТУХ", "abesijkmhopctyx", strict=True)),  # noqa: RUF001 - Cyrillic
@@ -33,7 +33,7 @@ _PAIRS = (("rn", "m"), ("vv", "w"), ("cl", "d"))
 
 
 def skeleton(name: str) -> str:
-    """What is left of a name once everything that looks alike is the same: small letters alone."""
+    """Reduce a name to lower-case letters, the same ones for all characters that look alike."""
     text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).translate(_CAPITALS).casefold())
     text = text.translate(_LOOKS_LIKE)
     text = "".join(character for character in text if character.isalnum())
@@ -46,10 +46,10 @@ def skeleton(name: str) -> str:
 
 def imitated(name: str, others: Iterable[str]) -> str:
     """
-    The first of the others that a name looks like, or that it has within it; "" for none.
+    Return the first of the other names that a name looks like or contains; "" for none.
 
     Args:
-        others: names that were chosen by the operator.
+        others: names that the operator has chosen.
     """
     ours = skeleton(name)
     for other in others:

@@ -1,8 +1,8 @@
 """
-What happened to an authorization request on its way through our pages, sealed (OpenID Connect Core 1.0 section 3.1.2.1).
+The sealed progress of an authorization request through our pages (OpenID Connect Core 1.0 section 3.1.2.1).
 
-`prompt=login` asks for a fresh sign-in. The request comes back from the login page as it was, so it must say since when a fresh
-sign-in was demanded, and nobody may change that by editing the address: it travels under a MAC that covers the request.
+`prompt=login` requires a fresh sign-in. The request comes back from the login page unchanged, so it must say since when a sign-in
+counts as fresh. A MAC that covers the request prevents changes in the address.
 """
 
 import base64
@@ -19,7 +19,7 @@ from .parameters import Parameters
 
 PARAMETER = "interaction"
 LIFETIME_SECONDS = 3600
-# What makes a request this request; scope is left out, because the consent page replaces one that the client did not send.
+# The parameters that identify a request. scope is not one: the consent page adds it if the client did not send it.
 _BOUND_TO = (
     "client_id",
     "redirect_uri",
@@ -40,10 +40,10 @@ _MAC_BYTES = 32
 class Interaction:
     """
     Attributes:
-        since: a sign-in from then on counts as fresh, in seconds since the epoch; 0 if none was demanded.
+        since: a sign-in from this moment on counts as fresh, in seconds since the epoch; 0 if none was required.
         before: id of the sign-in that was not fresh enough; "" if nobody was signed in.
-        account: primary key, as text, of the account that the person chose to go on with; "" for none.
-        stepped_up: whether the person was sent to a stronger sign-in already.
+        account: primary key, as text, of the account that the user chose; "" for none.
+        stepped_up: True if the user has already been sent to a stronger sign-in.
     """
 
     since: int = 0
@@ -52,7 +52,7 @@ class Interaction:
     stepped_up: bool = False
 
     def seal(self, parameters: Parameters, *, key: bytes, now: int) -> str:
-        """The text of the parameter that carries it along with these parameters."""
+        """Return the value of the interaction parameter to send along with these parameters."""
         body = json.dumps(
             [now, self.since, self.before, self.account, int(self.stepped_up)], separators=(",", ":")
         ).encode()
@@ -60,7 +60,7 @@ class Interaction:
 
 
 def read(parameters: Parameters, *, keys: Sequence[bytes], now: int) -> Interaction:
-    """What happened so far; nothing if the parameter is absent, forged, of another request, or too old."""
+    """Read the progress of a request; empty if the parameter is absent, forged, of another request, or too old."""
     text = "" if parameters.is_repeated(PARAMETER) else parameters.get(PARAMETER)
     try:
         sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

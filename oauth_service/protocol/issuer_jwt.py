@@ -1,4 +1,4 @@
-"""JWTs of other issuers that are presented here: grants, identity assertions, subject tokens (RFC 7521, RFC 7523 section 3)."""
+"""JWTs that other issuers signed: grants, identity assertions, subject tokens (RFC 7521, RFC 7523 section 3)."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
@@ -15,20 +15,20 @@ TYPES = {
     "token-exchange": ("JWT", "at+jwt"),
     "software-statement": ("JWT",),
 }
-"""Purpose → the typ of its JWTs. An identity assertion must say that it is one: an ID token is none."""
+"""Purpose → accepted typ. An identity assertion must have its own typ: otherwise an ID token could pass for one."""
 LONGEST_LIFE = {
     "jwt-bearer": timedelta(hours=1),
     "id-jag": timedelta(hours=1),
     "token-exchange": timedelta(days=1),
-    "software-statement": timedelta(days=3_653),  # it comes with each copy of a software
+    "software-statement": timedelta(days=3_653),  # ships with every copy of a software
 }
 MOST_CHARACTERS = 1000
 _NOT_HONOURED = ("cnf", "authorization_details")
-"""Claims that restrict a JWT in a way that nothing here enforces: to ignore them would widen it."""
+"""Claims that restrict a JWT in a way that this server cannot enforce: ignoring them would widen it."""
 
 
 class RegisteredIssuer(Protocol):
-    """The columns that the rules look at."""
+    """The columns that the rules read."""
 
     @property
     def issuer(self) -> str: ...
@@ -45,7 +45,7 @@ class RegisteredIssuer(Protocol):
 
 
 def faults_of(issuer: RegisteredIssuer) -> Iterator[tuple[str, str]]:
-    """What does not fit together in the registration of an issuer, as pairs of column and sentence."""
+    """Find contradictions in the registration of an issuer, as pairs of column and sentence."""
     if urlsplit(issuer.issuer).scheme not in ("https", "http") or any(c.isspace() for c in issuer.issuer):
         yield "issuer", "An issuer is a URL."
     if not issuer.purpose_list:
@@ -69,18 +69,18 @@ def check(
     assertion: UnverifiedJWT, issuer: RegisteredIssuer, *, purpose: str, audience: str, now: datetime
 ) -> datetime:
     """
-    Hold a JWT against the registration of its issuer, this server and the clock. Its signature is verified elsewhere.
+    Check a JWT against the registration of its issuer, this server and the clock, but not its signature.
 
     Args:
         purpose: one of TYPES.
         audience: the issuer identifier of this server.
 
     Returns:
-        until when its jti has to be remembered, where it is good once.
+        the moment until which its jti has to be remembered if it may be used once only.
 
     Raises:
-        InvalidJWT: not for this purpose, algorithm, type or audience, without sub, jti or iat, too old or too long alive, or
-            restricted in a way that is not honoured here.
+        InvalidJWT: wrong purpose, algorithm, type or audience; no sub, jti or iat; expired, not valid yet, or valid for too
+            long; or restricted in a way that this server does not honour.
 
     RFC 7523 section 3; draft-ietf-oauth-identity-assertion-authz-grant-03 sections 3.1 and 4.4.1.
     """
@@ -95,7 +95,7 @@ def check(
     _check_audience(assertion.claims.get("aud"), issuer, purpose=purpose, audience=audience)
     if not 0 < len(assertion.text_of("sub")) <= MOST_CHARACTERS:
         raise InvalidJWT("the JWT has no sub")
-    # A subject token may be exchanged more than once, as an access token is used more than once.
+    # A subject token may be exchanged more than once, just as an access token may be used more than once.
     if purpose != "token-exchange" and not 0 < len(assertion.text_of("jti")) <= MOST_CHARACTERS:
         raise InvalidJWT("the JWT has no jti")
     if purpose == "id-jag" and "iat" not in assertion.claims:
@@ -109,19 +109,19 @@ def check_software_statement(
     statement: UnverifiedJWT, issuer: RegisteredIssuer, *, audience: str, now: datetime
 ) -> Mapping[str, Any]:
     """
-    Hold a software statement against the registration of its issuer. Its signature is verified elsewhere.
+    Check a software statement against the registration of its issuer and the clock, but not its signature.
 
     Args:
         issuer: trusted for software statements.
         audience: the issuer identifier of this server.
 
     Returns:
-        the members of a client's metadata that it states.
+        the client metadata in it.
 
     Raises:
-        InvalidJWT: another algorithm or type, for another server, expired or not good yet.
+        InvalidJWT: wrong algorithm, type or audience, expired, or not valid yet.
 
-    RFC 7591 section 2.3: nothing but iss is needed; exp, nbf, iat and aud count if they are there.
+    RFC 7591 section 2.3: only iss is required; exp, nbf, iat and aud are checked if present.
     """
     if statement.algorithm not in issuer.algorithm_list:
         raise InvalidJWT(
@@ -145,7 +145,7 @@ _OF_JWTS = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 def _check_audience(named: object, issuer: RegisteredIssuer, *, purpose: str, audience: str) -> None:
     if isinstance(named, list) and len(named) == 1:
         named = named[0]
-    # Exactly one: what is good for several servers can be passed on by one of them.
+    # Exactly one: if a JWT is valid at several servers, each could pass it on to the others.
     if not isinstance(named, str):
         raise InvalidJWT("the JWT does not have exactly one audience")
     accepted = [audience, issuer.audience] if purpose == "token-exchange" and issuer.audience else [audience]

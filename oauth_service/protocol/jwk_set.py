@@ -1,4 +1,4 @@
-"""Key sets of others (RFC 7517 section 5): what a client or an issuer registers, or publishes at its jwks_uri."""
+"""Other parties' key sets (RFC 7517 section 5): a client or an issuer registers them, or publishes them at its jwks_uri."""
 
 import json
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ def parse(text: str) -> tuple[Mapping[str, Any], ...]:
         text: JSON: {"keys": [...]}.
 
     Returns:
-        the public keys as they stand there; those of unknown kinds, too (RFC 7517 section 5: they are ignored).
+        the public keys, unchanged, including those of unknown kinds (RFC 7517 section 5: they are ignored).
 
     Raises:
-        ValueError: it is no key set, or holds a private or symmetric key; a sentence without a word of the key.
+        ValueError: not a key set, or it has a private or symmetric key; the message contains nothing of the key.
     """
     try:
         found = json.loads(text)
@@ -32,13 +32,13 @@ def parse(text: str) -> tuple[Mapping[str, Any], ...]:
     if not 1 <= len(keys) <= MOST_KEYS:
         raise ValueError(f"A key set has between 1 and {MOST_KEYS} keys.")
     if any(_PRIVATE & key.keys() or key.get("kty") == "oct" for key in keys):
-        # Whoever could read it could sign in the name of its owner.
+        # Everyone who can read this key can sign in its owner's name.
         raise ValueError("It holds a private or a symmetric key: register the public part alone, and replace that key.")
     return tuple(keys)
 
 
 def fault_of(text: str) -> str:
-    """Why a text is no key set of public keys; "" if it is one."""
+    """Say why a text is not a set of public keys; return "" if it is."""
     try:
         parse(text)
     except ValueError as fault:

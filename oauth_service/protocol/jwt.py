@@ -1,4 +1,4 @@
-"""JSON Web Tokens (RFC 7519, RFC 8725): which signatures this server makes and believes, and what others must say in theirs."""
+"""JSON Web Tokens (RFC 7519, RFC 8725): the signatures that this server makes and accepts, and the rules for others' JWTs."""
 
 import base64
 import json
@@ -11,17 +11,17 @@ from typing import Any
 from .clock import MOST_SKEW
 
 ALGORITHMS = ("RS256", "ES256", "PS256", "EdDSA")
-"""Every signature that can be made here (RFC 7518 section 3.1, RFC 8037 section 3.1)."""
+"""The signatures that this server can make (RFC 7518 section 3.1, RFC 8037 section 3.1)."""
 
 
 ASYMMETRIC = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
 )
-"""Signatures of others that are believed, by their registered public keys (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
+"""Signatures that are accepted from others, by their registered public keys (RFC 7518 section 3.1, RFC 8037, RFC 9864)."""
 
 MACS = {"HS256": 32, "HS384": 48, "HS512": 64}
-"""MACs of others that are believed, each with the fewest octets that its key may have (RFC 7518 section 3.2)."""
+"""MACs that are accepted from others, each with the least number of octets of its key (RFC 7518 section 3.2)."""
 
 MOST_CHARACTERS = 16_384
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
@@ -30,7 +30,7 @@ _LATEST = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 class InvalidJWT(ValueError):
     """
-    A text is no JWT as it must be.
+    A text is not an acceptable JWT.
 
     Args:
         detail: for the operator's log; the exact reason, never the token.
@@ -43,7 +43,7 @@ class InvalidJWT(ValueError):
 
 def key_id(header: Mapping[str, object]) -> str:
     """
-    The kid of a JWT's header. This server puts one into every token that it signs.
+    Return the kid of a JWT's header. This server puts one into every token that it signs.
 
     Raises:
         InvalidJWT: there is none.
@@ -56,18 +56,18 @@ def key_id(header: Mapping[str, object]) -> str:
 
 def check_header(header: Mapping[str, object], *, algorithm: str, typ: str | None) -> None:
     """
-    Hold the header of a JWT against the key that it names.
+    Check the header of a JWT against the key that it names.
 
     Args:
         algorithm: of that key.
-        typ: what the token must be; None if it may be anything.
+        typ: required type of the token; None for any.
 
     Raises:
-        InvalidJWT: another algorithm, another type, or an extension that has to be understood.
+        InvalidJWT: another algorithm, another type, or an extension that must be understood.
 
     RFC 8725 sections 3.1 and 3.11; RFC 7515 section 4.1.11.
     """
-    # The key says which algorithm it is for, never the token: that refuses "none", and HS256 with a public key as the secret.
+    # The key decides on the algorithm, never the token: this refuses "none", and HS256 with a public key as the secret.
     if header.get("alg") != algorithm:
         raise InvalidJWT(f"the JWT says {_word(header.get('alg'))}, its key is for {algorithm}")
     if "crit" in header:
@@ -77,7 +77,7 @@ def check_header(header: Mapping[str, object], *, algorithm: str, typ: str | Non
 
 
 def _media_type(typ: object) -> str:
-    # RFC 7515 section 4.1.9: compared without regard to case, "application/" may be left out.
+    # RFC 7515 section 4.1.9: compared without regard to case; "application/" may be left out.
     return typ.lower().removeprefix("application/") if isinstance(typ, str) else ""
 
 
@@ -87,7 +87,7 @@ def _word(value: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class UnverifiedJWT:
-    """A JWT of somebody else, taken apart: nothing of it is believed yet."""
+    """The parts of somebody else's JWT; none of it is verified yet."""
 
     header: Mapping[str, Any]
     claims: Mapping[str, Any]
@@ -96,25 +96,25 @@ class UnverifiedJWT:
 
     @property
     def algorithm(self) -> str:
-        """The algorithm that the header names; "" for none that is a text."""
+        """The alg of the header; "" if it is not a text."""
         return _text(self.header.get("alg"))
 
     @property
     def kid(self) -> str:
-        """The key that the header names; "" for none."""
+        """The kid of the header; "" if there is none."""
         return _text(self.header.get("kid"))
 
     def text_of(self, claim: str) -> str:
-        """A claim that is a text; "" if it is not there or is something else."""
+        """Return a claim that is a text; "" if it is missing or something else."""
         return _text(self.claims.get(claim))
 
 
 def read(text: str) -> UnverifiedJWT:
     """
-    Take a JWT in the compact form apart (RFC 7515 section 7.1).
+    Split a JWT in the compact form into its parts (RFC 7515 section 7.1).
 
     Raises:
-        InvalidJWT: it is none, is encrypted, or is longer than MOST_CHARACTERS.
+        InvalidJWT: not a JWT, encrypted, or longer than MOST_CHARACTERS.
     """
     if len(text) > MOST_CHARACTERS:
         raise InvalidJWT(f"the JWT is longer than {MOST_CHARACTERS} characters")
@@ -132,7 +132,7 @@ def read(text: str) -> UnverifiedJWT:
 
 def refuse_extensions(jwt: UnverifiedJWT) -> None:
     """
-    Refuse what has to be understood and is not (RFC 7515 section 4.1.11).
+    Refuse extensions that must be understood: this server knows none (RFC 7515 section 4.1.11).
 
     Raises:
         InvalidJWT: the header has crit.
@@ -143,10 +143,10 @@ def refuse_extensions(jwt: UnverifiedJWT) -> None:
 
 def check_typ(jwt: UnverifiedJWT, allowed: tuple[str, ...], *, may_be_absent: bool) -> None:
     """
-    Hold the type of a JWT against those that are meant: another kind of JWT is not to be taken for this one.
+    Check the type of a JWT, so that another kind of JWT cannot pass for this one.
 
     Raises:
-        InvalidJWT: it is of another type.
+        InvalidJWT: another type.
 
     RFC 8725 section 3.11.
     """
@@ -158,16 +158,16 @@ def check_typ(jwt: UnverifiedJWT, allowed: tuple[str, ...], *, may_be_absent: bo
 
 def check_times(jwt: UnverifiedJWT, *, longest: timedelta, now: datetime) -> datetime:
     """
-    Hold exp, iat and nbf against the clock, with MOST_SKEW of leeway.
+    Check exp, iat and nbf against the clock, with MOST_SKEW of leeway.
 
     Args:
-        longest: how long it may live.
+        longest: the longest time that it may be valid for.
 
     Returns:
-        when it would be refused for its age, leeway included.
+        the moment from which it is refused as expired, leeway included.
 
     Raises:
-        InvalidJWT: expired, not good yet, without exp, or good for longer than `longest`.
+        InvalidJWT: expired, not valid yet, without exp, or valid for longer than `longest`.
 
     RFC 7519 sections 4.1.4 to 4.1.6; RFC 7523 section 3, rules 4 to 6.
     """
@@ -187,10 +187,10 @@ def check_times(jwt: UnverifiedJWT, *, longest: timedelta, now: datetime) -> dat
 
 def refuse_early(jwt: UnverifiedJWT, *, now: datetime) -> None:
     """
-    Hold iat and nbf against the clock, with MOST_SKEW of leeway.
+    Check iat and nbf against the clock, with MOST_SKEW of leeway.
 
     Raises:
-        InvalidJWT: not good yet.
+        InvalidJWT: not valid yet.
     """
     for name in ("iat", "nbf"):
         moment = _moment(jwt, name)
@@ -220,7 +220,7 @@ def _members(part: str, name: str) -> dict[str, Any]:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Two readers could believe two different ones (RFC 7515 section 4, RFC 8725 section 2.4).
+    # Two parsers could each use a different one (RFC 7515 section 4, RFC 8725 section 2.4).
     members = dict(pairs)
     if len(members) != len(pairs):
         raise InvalidJWT("the JWT has a member twice")
@@ -235,5 +235,5 @@ def _bytes(part: str, name: str) -> bytes:
 
 
 def _text(value: object) -> str:
-    # A NUL byte, which PostgreSQL takes in no text, and half a character, which no encoding has.
+    # PostgreSQL stores no NUL bytes, and a lone surrogate cannot be encoded.
     return value if isinstance(value, str) and "\0" not in value and value.isprintable() else ""

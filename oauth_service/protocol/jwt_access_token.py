@@ -1,4 +1,4 @@
-"""Access tokens that are JWTs: what stands in them, and what of it is believed again (RFC 9068)."""
+"""JWT access tokens: their claims, and the checks on presenting one (RFC 9068)."""
 
 from collections.abc import Mapping
 
@@ -21,13 +21,13 @@ def claims(
     act: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """
-    The claims of a token (section 2.2). What is not known of the sign-in is left out.
+    Return the claims of a token (section 2.2). Unknown facts about the sign-in are left out.
 
     Args:
-        subject: of the user by the client's subject type; the client_id if there is no user (section 2.2).
-        audience: the identifier of its one resource (section 3).
+        subject: sub of the user in the client's subject type; the client_id if there is no user (section 2.2).
+        audience: the identifier of its only resource (section 3).
         issued_at, expires_at, auth_time: seconds since the epoch.
-        act: who acts for the subject (RFC 8693 section 4.1); empty for nobody.
+        act: the party that acts for the subject (RFC 8693 section 4.1); empty for none.
     """
     members: dict[str, object] = {
         "iss": issuer,
@@ -45,10 +45,10 @@ def claims(
 
 def fault_of(claims: Mapping[str, object], *, issuer: str) -> str:
     """
-    Why claims with a good signature are no access token of this server; "" if they are.
+    Say why claims with a valid signature are not an access token of this server; return "" if they are.
 
     Args:
-        issuer: that must stand in it (section 4); "" if it is not known.
+        issuer: the required iss (section 4); "" if it is not known.
     """
     texts = ("iss", "sub", "aud", "client_id", "jti", "scope")
     if wrong := [name for name in texts if not isinstance(claims.get(name), str)]:

@@ -1,4 +1,4 @@
-"""What a JWT of a trusted issuer asks for as an authorization grant (RFC 7523 section 2.1, ID-JAG)."""
+"""JWTs of trusted issuers as authorization grants (RFC 7523 section 2.1, ID-JAG)."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,14 +12,14 @@ GRANT_TYPE = JWT_BEARER
 ID_JAG_PROFILE = "urn:ietf:params:oauth:grant-profile:id-jag"
 """ "To advertise support" of identity assertions (draft-ietf-oauth-identity-assertion-authz-grant-03 section 7.2)."""
 _NOT_HONOURED = ("act", "aud_tenant", "tenant")
-"""Claims that restrict whom, or what, a grant is for in a way that nothing here enforces: to ignore them would widen it."""
+"""Claims that restrict a grant in a way that this server cannot enforce: ignoring them would widen it."""
 
 
 def purpose_of(assertion: UnverifiedJWT) -> str:
     """
-    What an assertion is meant as, by its typ: "id-jag" or "jwt-bearer".
+    Return the purpose of an assertion by its typ: "id-jag" or "jwt-bearer".
 
-    draft-ietf-oauth-identity-assertion-authz-grant-03 section 4.4.1: an identity assertion says that it is one.
+    Identity assertions have a typ of their own (draft-ietf-oauth-identity-assertion-authz-grant-03 section 4.4.1).
     """
     try:
         jwt.check_typ(assertion, TYPES["id-jag"], may_be_absent=False)
@@ -30,10 +30,10 @@ def purpose_of(assertion: UnverifiedJWT) -> str:
 
 def scope_of(claims: Mapping[str, object]) -> str | None:
     """
-    The most that an assertion is good for; None if it does not say.
+    Return the widest scope that an assertion allows; None if it does not say.
 
     Raises:
-        InvalidJWT: scope is no text, or there is a claim that is not honoured here.
+        InvalidJWT: scope is not a text, or a claim is not honoured here.
     """
     if restricted := [claim for claim in _NOT_HONOURED if claim in claims]:
         raise InvalidJWT(f"the JWT has {', '.join(restricted)}, which is not honoured here")
@@ -47,10 +47,10 @@ def scope_of(claims: Mapping[str, object]) -> str | None:
 
 def resources_of(claims: Mapping[str, object]) -> tuple[str, ...] | None:
     """
-    The resources that an assertion is good for; None if it does not say.
+    Return the resources that an assertion allows; None if it does not say.
 
     Raises:
-        InvalidJWT: resource is neither a URI nor a list of some.
+        InvalidJWT: resource is neither a URI nor a list of URIs, or there are too many.
     """
     if "resource" not in claims:
         return None
@@ -64,5 +64,5 @@ def resources_of(claims: Mapping[str, object]) -> tuple[str, ...] | None:
 
 
 def end_of(claims: Mapping[str, object]) -> datetime:
-    """When an assertion expires, whose exp was checked."""
+    """Return when an assertion expires; its exp must have been checked."""
     return datetime.fromtimestamp(float(str(claims["exp"])), UTC)

@@ -1,13 +1,13 @@
-"""Whether an authorisation is alive: the one place, on every path that uses one (RFC 6749 section 10.4, RFC 9700)."""
+"""The only check whether an authorisation is alive, for every path that uses one (RFC 6749 section 10.4, RFC 9700)."""
 
 from datetime import datetime, timedelta
 from typing import Protocol
 
-LONGEST_LIFETIME = timedelta(days=3650)  # of whatever is issued with an end
+LONGEST_LIFETIME = timedelta(days=3650)  # of everything that is issued with an end
 
 
 class Authorisation(Protocol):
-    """A pending code or a grant, joined with its consent, user and client. One without its consent is not even found."""
+    """A pending code or a grant, joined with its consent, user and client; without a consent it is not even found."""
 
     @property
     def scope(self) -> str: ...
@@ -24,7 +24,7 @@ class Authorisation(Protocol):
 
 
 def fault_of(authorisation: Authorisation, *, now: datetime) -> str:
-    """Why it is not alive, for the operator's log; "" if it is."""
+    """Say why an authorisation is not alive, for the operator's log; return "" if it is."""
     if not authorisation.user_is_active:
         return "the user is inactive, or no backend lets them in"
     if not authorisation.client_is_active:
@@ -41,10 +41,10 @@ def fault_of(authorisation: Authorisation, *, now: datetime) -> str:
 
 
 def has_ended(consent_ends_at: datetime | None, *, now: datetime) -> bool:
-    """Tell whether the end date of a consent has come: it is as good as withdrawn. None for a consent without one."""
+    """Tell whether a consent has passed its end date, and counts as withdrawn; None is a consent without an end date."""
     return consent_ends_at is not None and consent_ends_at <= now
 
 
 def no_later(moment: datetime, consent_ends_at: datetime | None) -> datetime:
-    """A moment, or the end date of the consent if that is before."""
+    """Return a moment, or the end date of the consent if that is earlier."""
     return moment if consent_ends_at is None else min(moment, consent_ends_at)

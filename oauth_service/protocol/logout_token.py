@@ -9,7 +9,7 @@ LIFETIME_SECONDS = 120
 
 def claims(*, issuer: str, client_id: str, subject: str, sid: str, now: datetime) -> dict[str, object]:
     """
-    The claims of a logout token: sub and sid both, and never a nonce, so that it cannot pass as an ID token.
+    Return the claims of a logout token: both sub and sid, and never a nonce, so that it cannot pass for an ID token.
 
     Args:
         sid: of the sign-in that has ended.

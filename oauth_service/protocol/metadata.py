@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from . import authorization_request, client_assertion, client_authentication, introspection, jwt_bearer, pkce, reply_to
 
 OF_CLIENT_DOCUMENTS = {"client_id_metadata_document_supported": True}
-"""draft-ietf-oauth-client-id-metadata-document section 6."""
+"""The member for draft-ietf-oauth-client-id-metadata-document section 6."""
 
 
 def document(
@@ -21,12 +21,12 @@ def document(
     device_authorization_endpoint: str = "",
 ) -> dict[str, object]:
     """
-    What this server does, for clients that configure themselves (RFC 8414 section 2).
+    Return the metadata for clients that configure themselves (RFC 8414 section 2).
 
     Args:
         issuer: without query, fragment or trailing slash; the endpoints are absolute URLs.
-        verifies_assertions: whether clients can authenticate by JWTs that they sign.
-        device_authorization_endpoint: "" where devices are not connected (RFC 8628 section 4).
+        verifies_assertions: True if clients can authenticate with JWTs that they sign.
+        device_authorization_endpoint: "" if the device grant is off (RFC 8628 section 4).
     """
     methods = list(client_authentication.METHODS)
     signed: dict[str, object] = {}
@@ -38,7 +38,7 @@ def document(
         }
     grant_types = list(grant_types)
     if jwt_bearer.GRANT_TYPE in grant_types:
-        # Which issuers are trusted is not for everybody to read (section 8.4 of the draft).
+        # The list of trusted issuers is not public (section 8.4 of the draft).
         signed["authorization_grant_profiles_supported"] = [jwt_bearer.ID_JAG_PROFILE]
     of_devices = {"device_authorization_endpoint": device_authorization_endpoint}
     return (of_devices if device_authorization_endpoint else {}) | {
@@ -69,12 +69,13 @@ def of_openid_provider(
     has_pairwise: bool,
 ) -> dict[str, object]:
     """
-    What an OpenID Provider adds (OpenID Connect Discovery 1.0 section 3, RP-Initiated Logout 1.0 section 2.1, and the other two
-    Logout specifications).
+    Return the members that an OpenID Provider adds (OpenID Connect Discovery 1.0 section 3, RP-Initiated Logout 1.0 section 2.1,
+    and the metadata of Back-Channel Logout and Front-Channel Logout).
 
     Args:
-        algorithms: that ID tokens can be signed with.
-        acr_values: that a sign-in can reach; empty for none in particular.
+        algorithms: those that can sign ID tokens.
+        acr_values: those that a sign-in can reach; empty for none in particular.
+        has_pairwise: True if the server can make pairwise subjects.
     """
     document: dict[str, object] = {
         "jwks_uri": jwks_uri,
@@ -87,8 +88,8 @@ def of_openid_provider(
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
-        # For the certification tests: they take a server without it for one that reads unsigned request objects, and look at
-        # nothing else. An empty list "MUST be omitted" (section 4.2).
+        # For the certification tests: without this member they assume that the server reads unsigned request objects, and do
+        # not look at request_parameter_supported. An empty list "MUST be omitted" (section 4.2).
         "request_object_signing_alg_values_supported": ["RS256"],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "backchannel_logout_supported": True,
@@ -103,11 +104,11 @@ def of_openid_provider(
 
 def of_introspection(*, introspection_endpoint: str, verifies_assertions: bool, has_keys: bool) -> dict[str, object]:
     """
-    What a server adds that answers introspection (RFC 8414 section 2, RFC 9701 section 7).
+    Return the members that introspection adds (RFC 8414 section 2, RFC 9701 section 7).
 
     Args:
-        verifies_assertions: whether clients can authenticate by JWTs that they sign.
-        has_keys: whether the server can sign its answers.
+        verifies_assertions: True if clients can authenticate with JWTs that they sign.
+        has_keys: True if the server can sign its responses.
     """
     # Only confidential clients may ask.
     methods = [name for name in client_authentication.METHODS if name != "none"]
@@ -124,10 +125,10 @@ def of_global_token_revocation(
     *, global_token_revocation_endpoint: str, verifies_assertions: bool
 ) -> dict[str, object]:
     """
-    What a server adds that ends all that a user has by one call (draft-parecki-oauth-global-token-revocation section 5).
+    Return the members that global token revocation adds (draft-parecki-oauth-global-token-revocation section 5).
 
     Args:
-        verifies_assertions: whether clients can authenticate by JWTs that they sign.
+        verifies_assertions: True if clients can authenticate with JWTs that they sign.
     """
     methods = [
         name for name in client_authentication.METHODS if name != "none"

@@ -1,4 +1,4 @@
-"""What an authorization request waits for (OpenID Connect Core 1.0 sections 3.1.2.1 to 3.1.2.4)."""
+"""The next step of an authorization request (OpenID Connect Core 1.0 sections 3.1.2.1 to 3.1.2.4)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from .openid import AuthenticationEvent
 
 
 class NextStep(Enum):
-    """What comes next."""
+    """The next step of a request; the value is the reason."""
 
     SIGN_IN = "nobody is signed in"
     SIGN_IN_AGAIN = "the sign-in is not fresh enough, or somebody else's"
@@ -30,7 +30,7 @@ class NextStep(Enum):
 
 
 class Asked(Protocol):
-    """What a request says about the sign-in and the consent that it wants."""
+    """The demands of a request on the sign-in and the consent."""
 
     @property
     def scope_shown(self) -> str: ...
@@ -47,14 +47,14 @@ class Asked(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """
-    Who sits in front of the browser.
+    The user of this browser.
 
     Attributes:
         id: primary key of the user as text.
-        event: of the sign-in; None if this server is no OpenID Provider.
-        is_expected: whether it is the user that id_token_hint or the claims parameter names, if they name one.
-        consented_scope: what this user allowed this client before; "" for nothing.
-        may_skip: whether the client may rely on it. A client whose identity nothing proves may not
+        event: of the sign-in; None if the server is not an OpenID Provider.
+        is_expected: False if id_token_hint or the claims parameter names another user.
+        consented_scope: scope that this user has allowed this client before; "" for none.
+        may_skip: True if the client may rely on that consent. A client whose identity is unproven may not
             (RFC 8252 section 8.6, RFC 9700 section 4.14): any app on a device can claim its redirect URI.
     """
 
@@ -75,16 +75,16 @@ def next_step(
     implies: scope.Implied = scope.NOTHING,
 ) -> NextStep:
     """
-    What comes next for a request that may be made.
+    Return the next step of a request that the client may make.
 
     Args:
         person: None if nobody is signed in.
         step_up: acr values that the project has a page for.
         now: seconds since the epoch.
-        implies: what scopes imply: who has allowed one has allowed those.
+        implies: what scopes imply: a user who has allowed a scope has allowed those, too.
 
     Raises:
-        LoginRequired, ConsentRequired, InteractionRequired: prompt=none, and a page would have to be shown.
+        LoginRequired, ConsentRequired, InteractionRequired: prompt=none, but a page would have to be shown.
         UnmetAuthenticationRequirements: an essential acr cannot be reached.
     """
     step = _step(asked, person, interaction, step_up=step_up, now=now, implies=implies)
@@ -125,14 +125,14 @@ def _step(
 
 
 def _is_fresh(asked: Asked, event: AuthenticationEvent, interaction: Interaction, *, now: int) -> bool:
-    # A sign-in since it was demanded is fresh, however long the person looks at the pages after it.
+    # A sign-in after the demand stays fresh, however long the user spends on the pages after it.
     is_another = event.id != interaction.before or event.auth_time > interaction.since
     if interaction.since and is_another and event.auth_time >= interaction.since:
         return True
     # "max_age=0 [...] is equivalent to prompt=login" (section 3.1.2.1, errata set 2).
     if "login" in asked.prompt or asked.max_age == 0:
         return False
-    # A sign-in that has yet to come was on a server whose clock is ahead.
+    # A sign-in in the future happened on a server whose clock is ahead.
     return asked.max_age is None or -MOST_SKEW.total_seconds() <= now - event.auth_time <= asked.max_age
 
 

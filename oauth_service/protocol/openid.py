@@ -1,4 +1,4 @@
-"""What an OpenID Connect request was about: kept with its code and its grant (OpenID Connect Core 1.0 section 2)."""
+"""OpenID Connect data of a request, stored with its code and its grant (OpenID Connect Core 1.0 section 2)."""
 
 import json
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from typing import Any, Self
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticationEvent:
     """
-    When and how a person proved who they are.
+    The time and the method of a user's sign-in.
 
     Attributes:
         auth_time: seconds since the epoch.
         acr: Authentication Context Class Reference, "" if nothing is known.
         amr: Authentication Methods References (RFC 8176), such as pwd, otp, hwk.
-        sid: of the sign-in, a UUID in hexadecimal.
-        id: tells this event from another one in the same session; it is not stored with codes and grants.
+        sid: identifier of the sign-in, a UUID in hexadecimal.
+        id: differs between two events of one session; it is not stored with codes and grants.
     """
 
     auth_time: int
@@ -29,9 +29,9 @@ class AuthenticationEvent:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """
-    What the ID token of a code or a grant says besides whom it is for, and which claims were asked for one by one.
+    The content of a code's or grant's ID tokens, and the individually requested claims.
 
-    userinfo and id_token map a claim to the values that the client accepts, () for any.
+    userinfo and id_token map each claim to the values that the client accepts; () accepts any.
     """
 
     event: AuthenticationEvent
@@ -40,7 +40,7 @@ class Context:
     id_token: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def dump(self) -> str:
-        """The context as text, for a column."""
+        """Return the context as text, for a column."""
         members: dict[str, Any] = {"t": self.event.auth_time, "s": self.event.sid}
         optional = {
             "a": self.event.acr,
@@ -53,7 +53,7 @@ class Context:
 
     @classmethod
     def load(cls, text: str) -> Self | None:
-        """The context of a column; None for "", a request without OpenID Connect."""
+        """Read the context from a column; None for "", which means a request without OpenID Connect."""
         if not text:
             return None
         members = json.loads(text)

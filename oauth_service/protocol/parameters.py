@@ -9,7 +9,7 @@ from .secret import Secret
 
 MAX_PARAMETERS = 100
 
-# What must never stand in a URL, where logs, histories and Referer headers keep it (RFC 6749 section 2.3.1).
+# Must never be in a URL, which logs, histories and Referer headers keep (RFC 6749 section 2.3.1).
 NEVER_IN_A_QUERY = frozenset(
     {
         "access_token",
@@ -61,7 +61,7 @@ class Parameters:
 
     def get(self, name: str) -> str:
         """
-        The value, or "" if absent.
+        Return the value, or "" if absent.
 
         Raises:
             InvalidRequest: the parameter was sent more than once (RFC 6749 section 3.1).
@@ -71,12 +71,12 @@ class Parameters:
         return self._values.get(name, "")
 
     def words(self, name: str) -> frozenset[str]:
-        """The words of a space-delimited parameter, of every time that it was sent."""
+        """Return all words of a space-delimited parameter, repeats of the parameter included."""
         return frozenset(word for value in self.get_all(name) for word in value.split())
 
     def require(self, name: str) -> str:
         """
-        The value, which must be there.
+        Return the value of a required parameter.
 
         Raises:
             InvalidRequest: absent, empty or repeated.
@@ -88,7 +88,7 @@ class Parameters:
 
     def secret(self, name: str) -> Secret:
         """
-        The value of a parameter that proves something; empty if absent.
+        Return the value of a parameter that is a secret; empty if absent.
 
         Raises:
             InvalidRequest: the parameter was sent more than once (RFC 6749 section 3.1).
@@ -96,13 +96,13 @@ class Parameters:
         return Secret(self.get(name))
 
     def get_all(self, name: str) -> tuple[str, ...]:
-        """Every value of a parameter that a specification lets a client repeat, in the order sent; empty ones left out."""
+        """Return all values of a parameter that may be repeated, in the order sent, without empty ones."""
         values = self._repeated.get(name) or [self._values.get(name, "")]
         return tuple(value for value in values if value)
 
     def refuse_repeats(self, *, allowed: frozenset[str] = frozenset()) -> None:
         """
-        "Request and response parameters MUST NOT be included more than once" (RFC 6749 section 3.2).
+        Refuse repeated parameters: they "MUST NOT be included more than once" (RFC 6749 section 3.2).
 
         Args:
             allowed: names that a specification lets a client repeat.
@@ -124,7 +124,7 @@ class Parameters:
         return iter(self._values)
 
     def items(self) -> Iterable[tuple[str, str]]:
-        """Names and values, the last of a repeated one."""
+        """Return names and values; the last value if a parameter is repeated."""
         return self._values.items()
 
     def __repr__(self) -> str:
@@ -162,7 +162,7 @@ def from_json(text: bytes) -> Parameters:
 
 def from_json_with_object(text: bytes, name: str) -> tuple[Parameters, Parameters]:
     """
-    Read a JSON object of strings, one member of which is a flat object of strings itself.
+    Read a JSON object of strings, one member of which is itself a flat object of strings.
 
     Args:
         name: of that member.
@@ -171,7 +171,7 @@ def from_json_with_object(text: bytes, name: str) -> tuple[Parameters, Parameter
         the other members, and those of that member: none if it is absent.
 
     Raises:
-        InvalidRequest: as from_json(); the sentence says which of the two objects is not as it must be.
+        InvalidRequest: as from_json(); the sentence says which of the two objects is wrong.
     """
     pairs = _pairs_of(text)
     inner: list[object] = [value for each, value in pairs if each == name]
@@ -208,12 +208,12 @@ def _flat(pairs: "_Pairs") -> Parameters:
 
 
 class _Pairs(list[tuple[str, str]]):
-    """A JSON object as its pairs, so that repeated members are seen and objects differ from arrays."""
+    """A JSON object as its pairs, which shows repeated members and tells objects from arrays."""
 
 
 def refuse_secrets(query: Parameters) -> None:
     """
-    Hold a query string against what must never be in one.
+    Refuse parameters in a query string that must never be in one.
 
     Raises:
         InvalidRequest: a secret-bearing parameter is in the URL; the sentence names it.

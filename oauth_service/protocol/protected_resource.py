@@ -9,13 +9,13 @@ BEARER_METHODS = ("header",)
 
 def metadata_url(identifier: str) -> str:
     """
-    Where clients look for the metadata of a resource: the well-known path stands between its host and its path (section 3.1).
+    Return the URL of a resource's metadata: the well-known path is inserted between host and path (section 3.1).
 
     Args:
         identifier: of the resource.
 
     Returns:
-        an absolute URL; "" for an identifier that is no URL, such as a URN: nobody could look it up.
+        an absolute URL; "" for an identifier that is not a URL, such as a URN: it has no such address.
     """
     parts = urlsplit(identifier)
     if parts.scheme not in ("https", "http") or not parts.netloc:
@@ -28,16 +28,16 @@ def metadata_url(identifier: str) -> str:
 
 def identifiers_at(*, scheme: str, host: str, path: str, query: str = "") -> tuple[str, ...]:
     """
-    Every identifier whose metadata is looked for at an address, the likeliest first.
+    Return all resource identifiers whose metadata can be at an address, the likeliest first.
 
     Args:
-        scheme: that the request came by. A proxy may have ended TLS before: the other one counts as well.
+        scheme: of the request. A proxy may have ended TLS, so the other scheme counts, too.
         host: with its port.
-        path: what follows the well-known path, without its first slash; "" for the host's own resource.
+        path: the part after the well-known path, without its first slash; "" for the host's own resource.
         query: of the request.
     """
     schemes = dict.fromkeys([scheme, "https", "http"])
-    # Frameworks decode the path; an identifier has it as it was sent.
+    # Frameworks decode the path; an identifier has the encoded one.
     paths = dict.fromkeys([quote(f"/{path}", safe="/:@!$&'()*+,;=~"), f"/{path}"] if path else ["", "/"])
     queries = [f"?{query}", ""] if query else [""]
     return tuple(f"{each}://{host}{way}{rest}" for each in schemes for way in paths for rest in queries)
@@ -47,12 +47,12 @@ def document(
     *, resource: str, authorization_servers: Iterable[str], scopes: Iterable[str], name: str = ""
 ) -> dict[str, object]:
     """
-    What clients need to know of a resource (section 2).
+    Return the metadata of a resource for clients (section 2).
 
     Args:
         resource: its identifier.
-        authorization_servers: issuers whose tokens it takes.
-        scopes: that its requests ask for; the member is left out if there are none.
+        authorization_servers: issuers whose tokens it accepts.
+        scopes: those that its requests need; the member is left out if there are none.
         name: for people; "" for none.
     """
     members = {

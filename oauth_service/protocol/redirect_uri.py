@@ -7,10 +7,10 @@ from urllib.parse import SplitResult, urlsplit
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _URI_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
 _LOOPBACK = re.compile(r"(?P<origin>http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::\d+)?(?P<rest>(?:[/?].*)?)")
-_HOST = re.compile(r"[a-z0-9\-._:]+")  # a colon stands in IPv6 addresses only
+_HOST = re.compile(r"[a-z0-9\-._:]+")  # only IPv6 addresses have colons
 _MAX_LENGTH = 2000
-# Schemes without a dot that belong to a browser, to the system or to a protocol, and so to no app that asks for tokens: what
-# browsers run, render or open themselves first. ms-… and http… are refused whole, and so is one letter, a drive of Windows.
+# Schemes without a dot that belong to a browser, an operating system or a protocol, and therefore to no app that asks for tokens:
+# browsers run, render or open them themselves. All of ms-… and http… are refused, and single letters, which are Windows drives.
 _NOBODYS_OWN = re.compile(
     r"http.*|ms-.*|.|"
     r"about|android-app|blob|cid|content|data|feed|file|filesystem|fs|intent|jar|javascript|livescript|market|mid|"
@@ -26,11 +26,12 @@ _NOBODYS_OWN = re.compile(
 
 def fault_of(uri: str) -> str:
     """
-    Why a URI cannot be registered as a redirect URI; "" if it can.
+    Say why a URI cannot be registered as a redirect URI; return "" if it can.
 
-    https anywhere; http on loopback only; an app's own scheme. RFC 8252 section 7.1 wants that in reverse-domain form, with
-    a dot. Editors and assistants have schemes without one (cursor:, vscode:), which section 8.4 says "SHOULD be rejected":
-    nobody could connect them. They are taken as apps on the device; javascript:, data: and their kin can never be one.
+    Allowed are https anywhere, http on loopback only, and an app's own scheme. RFC 8252 section 7.1 wants such a scheme in
+    reverse-domain form, with a dot. Editors and assistants use schemes without one (cursor:, vscode:), which section 8.4 says
+    "SHOULD be rejected"; but then nobody could connect them. They are accepted and treated as apps on the device. javascript:,
+    data: and similar schemes are always refused.
     """
     if len(uri) > _MAX_LENGTH:
         return f"is longer than {_MAX_LENGTH} characters"
@@ -65,7 +66,7 @@ def fault_of(uri: str) -> str:
 
 
 def is_loopback(uri: str) -> bool:
-    """Tell whether a redirect URI is http on this very machine, where an app listens itself (RFC 8252 section 7.3)."""
+    """Tell whether a redirect URI is http on this machine, where an app itself listens (RFC 8252 section 7.3)."""
     return bool(_LOOPBACK.fullmatch(uri))
 
 
@@ -76,8 +77,8 @@ def match(sent: str, registered: Iterable[str], *, is_native: bool) -> bool:
     Args:
         sent: the redirect_uri parameter.
         registered: the client's redirect URIs.
-        is_native: for native clients the port of a loopback address is free, as the app takes whichever the
-            system gives it (RFC 8252 section 7.3). Nothing else is.
+        is_native: True for native clients: any port of a loopback address matches, because the operating system assigns the
+            app a port (RFC 8252 section 7.3). Everything else is compared exactly.
     """
     if sent in (uris := tuple(registered)):
         return True
@@ -88,12 +89,12 @@ def match(sent: str, registered: Iterable[str], *, is_native: bool) -> bool:
 
 
 def is_on_device(uri: str) -> bool:
-    """Tell whether a redirect URI leads to an app on the person's own device (RFC 8252 section 7): any app there can take it."""
+    """Tell whether a redirect URI leads to an app on the user's device (RFC 8252 section 7): any app there can take it."""
     return bool(uri) and not host_of(uri)
 
 
 def host_of(uri: str) -> str:
-    """The host of a website that a redirect URI leads to, in small letters; "" if it stays on the device, or is none."""
+    """Return the lower-case host of the website that a redirect URI leads to; "" if it stays on the device or is empty."""
     parts = urlsplit(uri)
     host = (parts.hostname or "") if parts.scheme == "https" else ""
     return "" if host in LOOPBACK_HOSTS else host
@@ -101,9 +102,9 @@ def host_of(uri: str) -> str:
 
 def difference(sent: str, registered: Iterable[str]) -> str:
     """
-    In what a redirect_uri differs from the registered one nearest to it, for the operator's log.
+    Describe how a redirect_uri differs from the most similar registered one, for the operator's log.
 
-    Queries are not quoted: they may carry what is nobody's business.
+    Queries are not quoted: they may contain private data.
     """
     if fault := fault_of(sent):
         return f"redirect_uri {fault}"
@@ -126,6 +127,6 @@ def _differing(first: SplitResult, second: SplitResult) -> list[str]:
 
 
 def _without_port(uri: str) -> str:
-    # Text, not parsed parts: urlsplit() forgets an empty query and the case of the scheme.
+    # Compare text, not parsed parts: urlsplit() drops an empty query and the case of the scheme.
     parts = _LOOPBACK.fullmatch(uri)
     return parts["origin"] + parts["rest"] if parts else ""

@@ -7,17 +7,17 @@ from typing import Protocol
 
 from . import clock
 
-# Clients that lost an answer ask again after their time-out, which is seldom longer.
+# A client that lost a response asks again after its time-out, which is seldom longer.
 SHORTEST_WINDOW = timedelta(seconds=30)
-# Before that many refreshes nobody knows how often a client comes: some begin with several at once.
+# Before that many refreshes the pace of a client is unknown: some begin with several at once.
 GENERATIONS_OF_A_PACE = 10
-# Of the latest generations that many asked for twice are no accident. Both are generations of one connection.
+# So many repeated refreshes within the latest generations are no accident. Generations are counted within one connection.
 LATEST = 20
 TOO_MANY_RETRIED = 5
 
 
 class Generations(Protocol):
-    """Where a grant's refresh tokens stand."""
+    """The refresh token generation of a grant."""
 
     @property
     def generation(self) -> int: ...
@@ -28,7 +28,7 @@ class Generations(Protocol):
 
 
 class Verdict(Enum):
-    """What the presentation of a genuine refresh token means."""
+    """The meaning of a genuine refresh token that is presented."""
 
     ROTATE = "the current one: its successor is issued"
     RETRY = "the one before, just replaced: its answer was lost, the same successor again"
@@ -46,9 +46,9 @@ def judge(grant: Generations, presented: int, *, retry_window: timedelta, now: d
     Args:
         grant: its generation is the one that may be used now, since refreshed_at.
         presented: generation of the refresh token in the request.
-        retry_window: how long after a rotation the token before it still gets the same successor. That this
-            successor is unused needs no check: using it would have made it the token before.
-        now: not before the last octet of the request.
+        retry_window: time after a rotation during which the previous token still gets the same successor. It is
+            not necessary to check that this successor is unused: using it would have changed the previous token.
+        now: not before the last octet of the request arrived.
     """
     if presented == grant.generation:
         return Verdict.ROTATE
@@ -63,14 +63,14 @@ def judge(grant: Generations, presented: int, *, retry_window: timedelta, now: d
 
 def retry_window(grant: Generations, *, longest: timedelta, access_token_lifetime: timedelta) -> timedelta:
     """
-    How long after a rotation the token before it still gets the same successor.
+    Return the time after a rotation during which the previous token still gets the same successor.
 
-    Half the time between two refreshes at most. Were it the whole of it, two holders of one stolen token could refresh by turns
-    for ever, each within the other's window. Access tokens say how often a client has to refresh; one that comes more often is
-    known by its pace, the time between its refreshes on average.
+    It is at most half the time between two refreshes. If it were all of it, two holders of one stolen token could refresh in
+    turns for ever, each within the other's window. The access token lifetime says how often a client has to refresh; the pace
+    of a client that refreshes more often is the average time between its refreshes.
 
     Args:
-        longest: never longer than this.
+        longest: upper limit.
     """
     window = min(longest, access_token_lifetime / 2)
     if grant.generation >= GENERATIONS_OF_A_PACE:
@@ -80,14 +80,14 @@ def retry_window(grant: Generations, *, longest: timedelta, access_token_lifetim
 
 
 def add_retried(retried: Sequence[int], generation: int) -> tuple[int, ...]:
-    """The generations that were asked for twice, one more among them, and none that is older than the LATEST."""
+    """Add a generation to those that were retried, and drop all that are older than the LATEST."""
     return tuple(sorted({each for each in retried if generation - LATEST < each} | {generation}))
 
 
 def are_shared(retried: Sequence[int]) -> bool:
     """
-    Tell whether so many generations were asked for twice that two seem to hold the refresh tokens.
+    Tell whether so many generations were retried that two parties seem to hold the refresh tokens.
 
-    An honest client loses an answer now and then. A thief who refreshes beside the owner shows at every generation.
+    An honest client loses a response now and then. A thief who refreshes beside the owner causes a retry in each generation.
     """
     return len(retried) >= TOO_MANY_RETRIED

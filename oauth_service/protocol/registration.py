@@ -1,8 +1,8 @@
 """
-What is registered of what a client says of itself (RFC 7591 sections 2 and 3, OpenID Connect Registration 1.0 section 2).
+Rules for the metadata that a client registers (RFC 7591 sections 2 and 3, OpenID Connect Registration 1.0 section 2).
 
-What this server does not know is ignored; what it knows and cannot do is replaced, and the answer says by what (RFC 7591 section
-3.2.1). Only what would be unsafe, or makes no sense, is refused.
+Unknown members are ignored. Values that this server does not support are replaced, and the response tells the replacements
+(RFC 7591 section 3.2.1). Only unsafe or meaningless values are refused.
 """
 
 import json
@@ -18,7 +18,7 @@ from .client_metadata import MEMBERS, SECRET_METHODS, Kind, Member, column_value
 from .errors import InvalidClientMetadata, InvalidRedirectURI, InvalidRequest
 
 GRANT_TYPES = ("authorization_code", "refresh_token", device_code.GRANT_TYPE)
-"""Those that a client can have without the operator: a person decides about each of its connections."""
+"""Grant types that a client can have without the operator: a user decides about each of its connections."""
 
 SOFTWARE_STATEMENT = "software_statement"
 MOST_REDIRECT_URIS = 50
@@ -28,28 +28,28 @@ LONGEST_SOFTWARE_ID = 255
 _LARGEST_NUMBER = 2**31 - 1
 
 OWN_MEMBERS: Mapping[str, Member] = {member.name: member for member in MEMBERS if not member.is_operators}
-"""What a client says of itself, by name."""
+"""The members that a client registers itself, by name."""
 # RFC 7591 section 2.2: a language tag follows the name, after a "#".
 _TRANSLATABLE = ("client_name", "client_uri", "policy_uri", "tos_uri")
 _TRANSLATION = re.compile(rf"(?P<name>{'|'.join(_TRANSLATABLE)})#(?P<tag>[A-Za-z]{{2,8}}(-[A-Za-z0-9]{{1,8}})*)")
-# Direction marks and overrides: they make a name look like another one.
+# Direction marks and overrides, which make a name look like another one.
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """
-    What this server lets clients register.
+    The choices that this server offers to clients.
 
     Attributes:
-        grant_types: of GRANT_TYPES, those that there are now.
-        scope: all that a client may have; what it gets if it names none.
-        apis: the scopes of each API, which come together.
-        algorithms: that the server signs with, the default first.
-        verifies_assertions: whether clients can authenticate by JWTs that they sign.
-        can_pair: whether there are pairwise subjects.
-        is_openid: whether the server is an OpenID Provider.
-        requires_pkce: whether confidential web clients need PKCE, too.
+        grant_types: those of GRANT_TYPES that are on.
+        scope: all that a client may have, and the default if it names none.
+        apis: the scopes of each API; a client gets them together.
+        algorithms: those that the server signs with, the default first.
+        verifies_assertions: True if clients can authenticate with JWTs that they sign.
+        can_pair: True if the server can make pairwise subjects.
+        is_openid: True if the server is an OpenID Provider.
+        requires_pkce: True if confidential web clients need PKCE, too.
     """
 
     grant_types: tuple[str, ...]
@@ -65,10 +65,10 @@ class Offer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """
-    What is registered.
+    The result of a registration.
 
     Attributes:
-        columns: of the client; what is not there has its default. name is "" if nothing says what the client is called.
+        columns: of the client; missing ones have their default. name is "" if the client has no usable name.
         translations: members with a language tag, such as client_name#de.
     """
 
@@ -80,10 +80,10 @@ class Registration:
 
 def read(body: bytes) -> dict[str, Any]:
     """
-    Read the JSON object of a registration request. Members that are null or empty texts count as absent.
+    Read the JSON object of a registration request. Members that are null or "" count as absent.
 
     Raises:
-        InvalidRequest: no JSON object, a repeated member, or text that no database takes.
+        InvalidRequest: not a JSON object, a repeated member, or text that a database cannot store.
     """
     try:
         found = json.loads(body.decode(), object_pairs_hook=_without_repeats, parse_constant=_no_number)
@@ -100,14 +100,14 @@ def read(body: bytes) -> dict[str, Any]:
 
 def negotiate(sent: Mapping[str, Any], offer: Offer) -> Registration:
     """
-    Decide what is registered.
+    Decide which metadata is registered.
 
     Args:
-        sent: of read(); a software statement's claims have been put in.
+        sent: from read(), with the claims of a software statement merged in.
 
     Raises:
-        InvalidRedirectURI: none where one is needed, or one that would be unsafe.
-        InvalidClientMetadata: a member of the wrong type, or one that would be unsafe.
+        InvalidRedirectURI: one is required and missing, or one would be unsafe.
+        InvalidClientMetadata: a member has the wrong type, or would be unsafe.
     """
     known = {
         name: _checked(value, OWN_MEMBERS[name])
@@ -134,7 +134,7 @@ def negotiate(sent: Mapping[str, Any], offer: Offer) -> Registration:
     members = {**known, **decided}
     columns = {OWN_MEMBERS[name].column: column_value(value, OWN_MEMBERS[name].kind) for name, value in members.items()}
     columns["client_type"] = "public" if is_public else "confidential"
-    # "public clients MUST use PKCE" (RFC 9700 section 2.1.1); nothing else tells an app on a device from another one there.
+    # "public clients MUST use PKCE" (RFC 9700 section 2.1.1); on a device nothing else tells one app from another.
     columns["requires_pkce"] = is_public or is_native or offer.requires_pkce
     return Registration(
         columns=columns,
@@ -152,12 +152,12 @@ def _checked(value: Any, member: Member) -> Any:
             return list(dict.fromkeys(value))
         case Kind.FLAG if isinstance(value, bool):
             return value
-        # A lifetime that some libraries write as 3600.0.
+        # Some libraries write a lifetime as 3600.0.
         case Kind.NUMBER if _is_number(value) and 0 <= value <= _LARGEST_NUMBER and value == int(value):
             return int(value)
         case Kind.JSON if isinstance(value, dict):
             return value
-        case Kind.FLAG if value in ("true", "false"):  # of libraries that have a form for this
+        case Kind.FLAG if value in ("true", "false"):  # some libraries send form values
             return value == "true"
         case _:
             raise InvalidClientMetadata(f"{member.name} must be {member.kind.value.partition(';')[0]}")
@@ -192,27 +192,27 @@ def _grant_types(known: Mapping[str, Any], offer: Offer) -> list[str]:
 def _application_type(named: str | None, uris: list[str]) -> str:
     if named in ("web", "native"):
         return named
-    # Clients on a device rarely say so: what is theirs alone tells it, the port of which changes with each start.
+    # Clients on a device rarely say so. Their redirect URIs show it: a scheme of their own, or http on loopback.
     return "native" if any(_is_of_a_device(uri) for uri in uris) else "web"
 
 
 def _is_of_a_device(uri: str) -> bool:
-    # http is for loopback alone (fault_of), where the app listens itself; a site for trials has https there, too.
+    # http is allowed on loopback only (fault_of), where an app itself listens; even a trial website there can have https.
     return urlsplit(uri).scheme != "https"
 
 
 def _method(named: str | None, offer: Offer) -> str:
     if named in ("none", *SECRET_METHODS) or (named in client_assertion.METHODS and offer.verifies_assertions):
         return str(named)
-    # "If unspecified or omitted, the default is client_secret_basic" (section 2). Many that omit it send their secret in
-    # the body: either will do.
+    # "If unspecified or omitted, the default is client_secret_basic" (section 2). Many clients that omit it send their secret
+    # in the body, so both ways are accepted.
     return "" if named is None else "client_secret_basic"
 
 
 def _scope(named: str, offer: Offer) -> str:
     chosen = [name for name in dict.fromkeys(named.split()) if name in offer.scope]
-    # A client registers with what an API has asked for first, and does not register again when that API asks for more (RFC 6750
-    # section 3.1, insufficient_scope). Which of it a person allows is asked each time.
+    # A client registers the scope that an API has required first. It does not register again if the API requires more later
+    # (RFC 6750 section 3.1, insufficient_scope). The user is asked each time which of it to allow.
     later = [name for api in offer.apis if not set(api).isdisjoint(chosen) for name in api if name in offer.scope]
     return " ".join(dict.fromkeys([*chosen, *later]) or offer.scope)
 
@@ -225,7 +225,7 @@ def _name(name: str, uris: list[str]) -> str:
 
 
 def clean_name(name: str) -> str:
-    """A name as it may be shown: on one line, LONGEST_NAME at most, without what turns the direction of a text."""
+    """Return a name fit for display: one line, at most LONGEST_NAME characters, no marks that change the text direction."""
     seen = "".join(
         character if unicodedata.category(character) not in ("Cc", "Co", "Cn", "Cs") else " "
         for character in name
@@ -235,7 +235,7 @@ def clean_name(name: str) -> str:
 
 
 def _replace_what_cannot_be(known: dict[str, Any], method: str, offer: Offer) -> None:
-    """Leave out what has a default that this server can do, in the place of what it cannot."""
+    """Remove members whose value this server does not support: their default is used instead."""
     for name in ("id_token_signed_response_alg", "userinfo_signed_response_alg"):
         if name in known and known[name] not in offer.algorithms:
             del known[name]
@@ -280,7 +280,7 @@ def _short_text(sent: Mapping[str, Any], name: str) -> str:
 
 def in_language(translations: Mapping[str, str], language: str) -> dict[str, str]:
     """
-    The members that have a translation into a language, with it: its own, or that of the language without a region.
+    Return the members that are translated into a language: with its own tag, or with that of the language without a region.
 
     Args:
         language: tag such as de or de-at.
@@ -302,7 +302,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _is_text_throughout(found: Any) -> bool:
-    """Whether every text in a JSON value can be stored."""
+    """Tell whether every text in a JSON value can be stored."""
     waiting: list[Any] = [found]
     while waiting:
         match waiting.pop():

@@ -1,4 +1,4 @@
-"""Access tokens of other servers: as JWTs (RFC 9068 section 4) and as introspection tells of them (RFC 7662 section 2.2)."""
+"""Access tokens of other servers: JWTs (RFC 9068 section 4) and introspection responses (RFC 7662 section 2.2)."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from .openid import AuthenticationEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What an issuer says of a token; "" and empty for what it left out. expires_at is in seconds since the epoch."""
+    """An issuer's statement about a token; "" and empty for what it left out. expires_at is in seconds since the epoch."""
 
     subject: str
     client_id: str
@@ -26,16 +26,16 @@ class Said:
 
 def check_jwt(token: UnverifiedJWT, *, issuer: str, now: datetime) -> None:
     """
-    Hold a JWT against what an access token must be. Its signature is verified elsewhere; its audience is the API's to judge.
+    Check that a JWT is an access token. Its signature is verified elsewhere; its audience is for the API to judge.
 
     Raises:
-        InvalidJWT: no access token, of another issuer, for nobody in particular, expired, or bound to a key that nobody has
-            proven.
+        InvalidJWT: not an access token, another issuer, no sub, client_id or aud, expired, or bound to a key, which is not
+            proven here.
 
     RFC 9068 sections 2.2 and 4.
     """
     jwt.refuse_extensions(token)
-    # "The resource server MUST verify that the typ header value is at+jwt": an ID token must not open an API.
+    # "The resource server MUST verify that the typ header value is at+jwt": an ID token must not give access to an API.
     jwt.check_typ(token, (jwt_access_token.TYP,), may_be_absent=False)
     if token.algorithm not in ASYMMETRIC:
         raise InvalidJWT(f"the JWT is signed with {token.algorithm[:20]!r}")
@@ -50,12 +50,12 @@ def check_jwt(token: UnverifiedJWT, *, issuer: str, now: datetime) -> None:
 
 
 def fault_of_introspection(claims: Mapping[str, Any], *, issuer: str, now: datetime) -> str:
-    """Why an answer of introspection tells of no good access token; "" if it does."""
+    """Say why an introspection response does not describe a valid access token; return "" if it does."""
     if claims.get("active") is not True:
         return "the token is not active"
     if claims.get("iss", issuer) != issuer:
         return "the token is another issuer's"
-    # A DPoP token is bound. A refresh token has no token_type here and at other servers: it opens no API.
+    # A DPoP token is bound to a key. A refresh token, here and at other servers, has no token_type: it is not for APIs.
     if str(claims.get("token_type", "")).lower() != "bearer":
         return "the token is no bearer token, or its issuer does not say so (token_type)"
     if claims.get("exp") is not None:
@@ -71,7 +71,7 @@ def fault_of_introspection(claims: Mapping[str, Any], *, issuer: str, now: datet
 
 
 def read(claims: Mapping[str, Any]) -> Said:
-    """What claims that are believed say; what is of another type than it must be counts as left out."""
+    """Read verified claims; values of the wrong type count as left out."""
     auth_time, expires_at = _number(claims, "auth_time"), _number(claims, "exp")
     event = None if auth_time is None else AuthenticationEvent(auth_time=auth_time, acr=_text(claims, "acr"))
     return Said(
@@ -86,10 +86,10 @@ def read(claims: Mapping[str, Any]) -> Said:
 
 def check_metadata(body: bytes, *, issuer: str) -> None:
     """
-    Hold the metadata of an issuer against its identifier.
+    Check that metadata is that of an issuer.
 
     Raises:
-        ValueError: no JSON object, or of another issuer: "these values MUST be identical" (RFC 8414 section 3.3).
+        ValueError: not a JSON object, or another issuer's: "these values MUST be identical" (RFC 8414 section 3.3).
     """
     try:
         found = json.loads(body)
@@ -99,7 +99,7 @@ def check_metadata(body: bytes, *, issuer: str) -> None:
         raise ValueError("it is not the metadata of this issuer")
 
 
-# 9999-12-31: of a token that its issuer names no end of. It is asked about again and again.
+# 9999-12-31, for a token whose issuer names no end. The issuer is asked about it again regularly.
 _NO_END = 253_402_300_799
 
 

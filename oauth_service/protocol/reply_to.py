@@ -7,15 +7,15 @@ from . import redirect_uri
 from .errors import OAuthError, UnverifiedTarget
 from .parameters import Parameters
 
-# How the answer travels (OAuth 2.0 Multiple Response Type Encoding Practices section 2.1, OAuth 2.0 Form Post Response Mode);
-# the first is the default.
+# Ways to return the answer (OAuth 2.0 Multiple Response Type Encoding Practices section 2.1, OAuth 2.0 Form Post Response Mode);
+# the first one is the default.
 RESPONSE_MODES = ("query", "fragment", "form_post")
 
 _SEAL = object()
 
 
 class RegisteredClient(Protocol):
-    """What the redirect target is held against."""
+    """The registration that a redirect_uri is compared with."""
 
     @property
     def client_id(self) -> str: ...
@@ -27,9 +27,9 @@ class RegisteredClient(Protocol):
 
 class ReplyTo:
     """
-    Where the answer to an authorization request goes: the proof that client and redirect_uri were verified.
+    The verified target of the answer to an authorization request: proof that client and redirect_uri were checked.
 
-    Only verify() makes one, and only one of these makes a redirect.
+    Only verify() creates one, and every redirect needs one.
     """
 
     __slots__ = ("_issuer", "_state", "response_mode", "sent_redirect_uri", "uri")
@@ -48,15 +48,15 @@ class ReplyTo:
     @classmethod
     def verify(cls, client: RegisteredClient, parameters: Parameters, *, issuer: str) -> Self:
         """
-        Hold the redirect_uri of a request against those of its client.
+        Check the redirect_uri of a request against those of its client.
 
         Args:
-            client: whose client_id the request carries.
+            client: the client that the client_id of the request names.
             parameters: redirect_uri may be absent if the client has registered exactly one (section 3.1.2.3).
-            issuer: goes with every answer as iss (RFC 9207 section 2).
+            issuer: sent with every answer as iss (RFC 9207 section 2).
 
         Raises:
-            UnverifiedTarget: absent, or not registered exactly so; whoever sent it gets no redirect.
+            UnverifiedTarget: absent, or not identical to a registered one; the browser is not redirected.
             InvalidRequest: repeated.
         """
         sent = parameters.get("redirect_uri")
@@ -74,28 +74,28 @@ class ReplyTo:
             )
         state = "" if parameters.is_repeated("state") else parameters.get("state")
         mode = "" if parameters.is_repeated("response_mode") else parameters.get("response_mode")
-        # An error about a response_mode that is not supported has to travel, too: by the default.
+        # An unsupported response_mode is an error that has to reach the client, too: by the default.
         mode = mode if mode in RESPONSE_MODES else RESPONSE_MODES[0]
         return cls(_SEAL, uri=uri, sent_redirect_uri=sent, state=state, issuer=issuer, response_mode=mode)
 
     def with_code(self, code: str) -> str:
-        """The URL that carries the code to the client (RFC 6749 section 4.1.2)."""
+        """Return the URL that takes the code to the client (RFC 6749 section 4.1.2)."""
         return self.url_with(self.members_with_code(code))
 
     def with_error(self, error: OAuthError) -> str:
-        """The URL that carries a refusal to the client (RFC 6749 section 4.1.2.1)."""
+        """Return the URL that takes a refusal to the client (RFC 6749 section 4.1.2.1)."""
         return self.url_with(self.members_with_error(error))
 
     def members_with_code(self, code: str) -> dict[str, str]:
-        """The parameters of the answer that has the code."""
+        """Return the parameters of an answer with a code."""
         return self._members({"code": code})
 
     def members_with_error(self, error: OAuthError) -> dict[str, str]:
-        """The parameters of the answer that is a refusal (RFC 6749 section 4.1.2.1)."""
+        """Return the parameters of a refusal (RFC 6749 section 4.1.2.1)."""
         return self._members({"error": error.error, "error_description": error.description})
 
     def url_with(self, members: dict[str, str]) -> str:
-        """The URL that carries an answer in its query, or in its fragment if the request wants it there."""
+        """Return the URL with an answer in its query, or in its fragment if the request asked for that."""
         if self.response_mode == "fragment":
             return f"{self.uri}#{urlencode(members)}"
         # "The endpoint URI MAY include an [...] query component [...], which MUST be retained" (section 3.1.2).
@@ -104,12 +104,12 @@ class ReplyTo:
 
     @property
     def scheme(self) -> str:
-        """The scheme that the redirect has: https, http or a native app's own."""
+        """Scheme of the redirect: https, http or a native app's own."""
         return urlsplit(self.uri).scheme
 
     @property
     def host(self) -> str:
-        """Host and port where the browser goes next; "" for a private-use scheme without one."""
+        """Host and port of the website that the browser goes to; "" for an app's own scheme."""
         parts = urlsplit(self.uri)
         return parts.netloc if parts.scheme in ("https", "http") else ""
 

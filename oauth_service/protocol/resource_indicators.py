@@ -1,4 +1,4 @@
-"""Resource indicators: for which API a token is asked for (RFC 8707)."""
+"""Resource indicators: the APIs that a token is requested for (RFC 8707)."""
 
 from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
@@ -8,13 +8,13 @@ from .errors import InvalidTarget
 from .parameters import Parameters
 
 PARAMETER = "resource"
-MOST_RESOURCES = 5  # of one request: each stands in the token, and headers are only so long
+MOST_RESOURCES = 5  # in one request: the token contains them all, and the size of headers is limited
 LONGEST_IDENTIFIER = 255
 
 
 def fault_of(identifier: str) -> str:
     """
-    Why a text cannot identify a resource; "" if it can.
+    Say why a text cannot identify a resource; return "" if it can.
 
     "Its value MUST be an absolute URI [...] The URI MUST NOT include a fragment component" (section 2).
     """
@@ -39,7 +39,7 @@ def fault_of(identifier: str) -> str:
 
 def requested(parameters: Parameters) -> tuple[str, ...]:
     """
-    The resources that a request names, in its order and each once; () for none in particular.
+    Return the resources that a request names, in order and without repeats; () for none in particular.
 
     Raises:
         InvalidTarget: malformed, or too many.
@@ -57,13 +57,14 @@ def requested(parameters: Parameters) -> tuple[str, ...]:
 
 def narrowed(named: Collection[str], *, within: Collection[str]) -> tuple[str, ...]:
     """
-    The resources of a token request, of those that its grant is for.
+    Return the resources of a token request, which must be among those of its grant.
 
     Args:
-        named: by the request; empty for all of them.
+        named: in the request; empty for all of them.
+        within: the resources of the grant.
 
     Raises:
-        InvalidTarget: one that the person was not shown. "The authorization server [...] MUST NOT" widen what was allowed:
+        InvalidTarget: one that the user was not asked about. "The authorization server [...] MUST NOT" widen the grant:
             the resources of a token request are "a subset of the resources" of the grant (section 2.2).
     """
     if beyond := [each for each in named if each not in within]:
@@ -72,13 +73,13 @@ def narrowed(named: Collection[str], *, within: Collection[str]) -> tuple[str, .
 
 
 def read(text: str) -> dict[str, str]:
-    """What a consent says: the scope that was allowed for each resource, by identifier."""
+    """Read the text of a consent: the scope that was allowed for each resource, by identifier."""
     lines = (line.partition(" ") for line in text.splitlines())
     return {identifier: scope for identifier, _space, scope in lines if identifier}
 
 
 def added(text: str, at: Mapping[str, str]) -> str:
-    """What a consent says once more was allowed."""
+    """Return the text of a consent after more was allowed."""
     known = read(text)
     together = known | {each: scopes.union(known.get(each, ""), scope) for each, scope in at.items()}
     return "\n".join(f"{identifier} {scope}".rstrip() for identifier, scope in together.items())
@@ -89,9 +90,9 @@ def is_for(audience: Collection[str], resource: str, *, default: str) -> bool:
     Tell whether a token may be used at a resource.
 
     Args:
-        audience: of the token; empty if it was asked for without a resource.
-        resource: that is guarded; "" for the default.
-        default: the resource of whoever names none; "" if the server has none, and then a token with an audience is for
+        audience: of the token; empty if it was requested without a resource.
+        resource: the protected one; "" for the default.
+        default: the resource of requests that name none; "" if the server has none, and then a token with an audience is for
             others.
     """
     wanted = resource or default

@@ -1,7 +1,7 @@
 """
 Access token scope (RFC 6749 section 3.3).
 
-A scope may imply others: `notes` may stand for `notes:read`, too. Whatever compares scopes is told so.
+A scope may imply others: `notes` may include `notes:read`. Functions that compare scopes take this into account.
 """
 
 import re
@@ -13,16 +13,16 @@ from .errors import InvalidScope
 _TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 Implied = Mapping[str, tuple[str, ...]]
-"""Scope → all that it implies, through others, too. See closure()."""
+"""Scope → all scopes that it implies, directly or through others. See closure()."""
 NOTHING: Implied = MappingProxyType({})
 
 
 def closure(declared: Mapping[str, str]) -> Implied:
     """
-    All that each scope implies.
+    Return all scopes that each scope implies, directly or through others.
 
     Args:
-        declared: scope → what it implies by itself, space-delimited. In a circle each implies the others.
+        declared: scope → scopes that it implies directly, space-delimited. In a circle each implies the others.
     """
 
     def below(name: str) -> tuple[str, ...]:
@@ -38,7 +38,7 @@ def closure(declared: Mapping[str, str]) -> Implied:
 
 
 def circular(declared: Mapping[str, str]) -> tuple[str, ...]:
-    """The scopes that imply themselves, through others or at once: they would all be one."""
+    """Return the scopes that imply themselves, directly or through others: a circle of scopes would be one scope."""
     implies = closure(declared)
     return tuple(
         name
@@ -48,7 +48,7 @@ def circular(declared: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def expanded(text: str, implies: Implied = NOTHING) -> str:
-    """A scope with all that it implies; its own first."""
+    """Return a scope with all that it implies; its own names first."""
     if not implies:
         return text
     tokens = text.split()
@@ -60,7 +60,7 @@ def parse(text: str) -> tuple[str, ...]:
     Split a space-delimited scope; the order sent is kept, repeats are dropped.
 
     Raises:
-        InvalidScope: a character that no scope-token may have.
+        InvalidScope: a character that is not allowed in a scope-token.
     """
     tokens = tuple(dict.fromkeys(token for token in text.split(" ") if token))
     if not all(_TOKEN.fullmatch(token) for token in tokens):
@@ -70,28 +70,28 @@ def parse(text: str) -> tuple[str, ...]:
 
 def requested(text: str, *, allowed: str, implies: Implied = NOTHING) -> str:
     """
-    The scope of an authorization request.
+    Return the scope of an authorization request.
 
     Args:
-        text: the scope parameter; "" stands for all that the client may have.
+        text: the scope parameter; "" for all that the client may have.
         allowed: what the client may have.
 
     Returns:
         space-delimited, in the order requested.
 
     Raises:
-        InvalidScope: malformed, wider than allowed, or nothing at all.
+        InvalidScope: malformed, wider than allowed, or empty.
     """
     return narrowed(text, within=allowed, implies=implies) or _refuse_nothing()
 
 
 def narrowed(text: str, *, within: str, implies: Implied = NOTHING) -> str:
     """
-    The scope of a refresh request, which "MUST NOT include any scope not originally granted" (RFC 6749 section 6).
+    Return the scope of a refresh request, which "MUST NOT include any scope not originally granted" (RFC 6749 section 6).
 
     Args:
-        text: the scope parameter; "" stands for the whole of within.
-        within: what was granted.
+        text: the scope parameter; "" for all of `within`.
+        within: the granted scope.
 
     Raises:
         InvalidScope: malformed, or wider than granted.
@@ -105,11 +105,11 @@ def narrowed(text: str, *, within: str, implies: Implied = NOTHING) -> str:
 
 
 def intersection(first: str, second: str, *, implies: Implied = NOTHING) -> str:
-    """What stands in both scopes, or is implied by them, in the order of the first."""
+    """Return the names that both scopes have or imply, in the order of the first."""
     kept = set(expanded(second, implies).split())
     found = [token for token in first.split() if token in kept]
     if implies:
-        # What the first implies and the second has, unless it is implied by what is kept already.
+        # Implied by the first and allowed by the second, unless a kept name implies it already.
         found += [
             token
             for token in expanded(first, implies).split()
@@ -119,12 +119,12 @@ def intersection(first: str, second: str, *, implies: Implied = NOTHING) -> str:
 
 
 def union(first: str, second: str) -> str:
-    """What stands in either scope, the first's order first."""
+    """Return the names that either scope has, those of the first one first."""
     return " ".join(dict.fromkeys([*first.split(), *second.split()]))
 
 
 def covers(granted: str, wanted: str, *, implies: Implied = NOTHING) -> bool:
-    """Tell whether all of wanted is in granted, or implied by it."""
+    """Tell whether granted has or implies all of wanted."""
     return set(wanted.split()) <= set(expanded(granted, implies).split())
 
 

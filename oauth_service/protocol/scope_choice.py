@@ -1,4 +1,4 @@
-"""What a person allows of a scope that they are shown (RFC 6749 section 3.3)."""
+"""A user's choice among the scopes that a consent page shows (RFC 6749 section 3.3)."""
 
 from collections.abc import Collection
 from enum import Enum
@@ -7,13 +7,13 @@ from . import scope
 from .parameters import Parameters
 
 MARKER = "scopes_chosen"
-"""Parameter of a consent page that has boxes to tick; a form without it allows all that it shows."""
+"""Parameter of a consent page with checkboxes; a form without it allows everything shown."""
 TICKED = "allow_scope"
-"""Parameter of each box that is ticked; scopes without a box stand there, too, separated by spaces."""
+"""Parameter of each ticked checkbox; it also holds the scopes without a checkbox, separated by spaces."""
 
 
 class Offered(Enum):
-    """For which clients there are boxes."""
+    """The clients whose consent pages have checkboxes."""
 
     UNCHECKED = "unchecked"
     ALWAYS = "always"
@@ -21,16 +21,16 @@ class Offered(Enum):
 
 
 def ticked(parameters: Parameters) -> frozenset[str] | None:
-    """The scopes that a form says are ticked; None if its page had no boxes."""
+    """Return the scopes that are ticked in a form; None if its page had no checkboxes."""
     return parameters.words(TICKED) if MARKER in parameters else None
 
 
 def is_offered(when: Offered, *, is_vouched_for: bool) -> bool:
     """
-    Tell whether a person may choose among the scopes that a client asks for.
+    Tell whether users may choose among the scopes that a client asks for.
 
     Args:
-        is_vouched_for: whether the operator stands for the client.
+        is_vouched_for: True if the operator vouches for the client.
     """
     return when is Offered.ALWAYS or (when is Offered.UNCHECKED and not is_vouched_for)
 
@@ -39,12 +39,12 @@ def optional(
     shown: str, *, required: Collection[str], before: str = "", implies: scope.Implied = scope.NOTHING
 ) -> tuple[str, ...]:
     """
-    The scopes that a person may untick: those that are asked about.
+    Return the scopes that a user may untick.
 
     Args:
-        shown: all that is asked for.
-        required: what no app here goes without.
-        before: what they have allowed before, if the client may rely on that; it is shown, and not asked about again.
+        shown: the requested scope.
+        required: scopes that every app here needs.
+        before: scope that the user has allowed before, if the client may rely on that; it is shown, but not asked about again.
     """
     settled = _needed(required) | set(scope.expanded(before, implies).split())
     return tuple(name for name in shown.split() if name not in settled)
@@ -52,13 +52,13 @@ def optional(
 
 def granted(shown: str, ticked: Collection[str] | None, *, required: Collection[str]) -> str:
     """
-    What of a scope a person has allowed, in its order; "" for nothing.
+    Return the part of a scope that a user has allowed, in its order; "" for nothing.
 
-    Whatever else a form names as ticked was not shown, and is not given.
+    Other scopes in the form were not shown, and are not granted.
 
     Args:
         ticked: None for all that was shown.
-        required: what no app here goes without: there is no box for it.
+        required: scopes that every app here needs: they have no checkbox.
     """
     if ticked is None:
         return shown
@@ -67,5 +67,5 @@ def granted(shown: str, ticked: Collection[str] | None, *, required: Collection[
 
 
 def _needed(required: Collection[str]) -> set[str]:
-    # Without openid the answer is another one (OpenID Connect Core section 3.1.2.1): the app waits for an ID token.
+    # Without openid the response would be another one (OpenID Connect Core section 3.1.2.1): the app expects an ID token.
     return {"openid", *required}

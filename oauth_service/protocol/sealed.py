@@ -1,9 +1,9 @@
 """
 Codes and tokens that prove themselves by HMAC (RFC 2104): PREFIX_ + base64url(payload + MAC).
 
-A MAC is HMAC-SHA-256 under a key that HMAC derives from the server's token key and a secret in the row that the
-payload names. So a stolen database forges nothing, a stolen server key forges nothing, and without its row a token is void.
-What has been read is a claim only; prove() turns it into a fact.
+The MAC is HMAC-SHA-256. Its key is derived by HMAC from the server's token key and a secret in the row that the payload names. So
+neither a stolen database nor a stolen token key is enough to forge a token, and without its row a token is void. A token that was
+only read is a claim; verify() proves it.
 """
 
 import base64
@@ -27,20 +27,20 @@ _BASE64URL = re.compile(r"[A-Za-z0-9\-_]+")
 
 
 class Unproven(OAuthError):
-    """The text is no code or token of this kind, or its MAC is wrong."""
+    """The text is not a code or token of this kind, or its MAC is wrong."""
 
     error = "invalid_grant"
 
 
 class Payload:
-    """What a code or token says: fixed fields first, then at most one text of free length."""
+    """The content of a code or token: fixed fields first, then at most one text of free length."""
 
     prefix: ClassVar[str]
     versions: ClassVar[frozenset[int]] = frozenset({1})
 
     @property
     def version(self) -> int:
-        """Of the layout that pack() makes; it stands before the payload."""
+        """Version of the layout that pack() makes; it precedes the payload."""
         return 1
 
     @property
@@ -49,18 +49,18 @@ class Payload:
         raise NotImplementedError
 
     def pack(self) -> bytes:
-        """The payload's bytes."""
+        """Return the payload as bytes."""
         raise NotImplementedError
 
     @classmethod
     def unpack(cls, payload: bytes, version: int) -> Self:
-        """The payload again; struct.error or ValueError if the bytes are none of this version, which is one of versions."""
+        """Read a payload of one of versions; struct.error or ValueError if the bytes are not of this version."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodePayload(Payload):
-    """What is exchanged for tokens once: it names its row and says nothing else."""
+    """The content of a code that is exchanged once: the id of its row, and nothing else."""
 
     code_id: UUID
 
@@ -78,7 +78,7 @@ class CodePayload(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationCode(CodePayload):
-    """A code (RFC 6749 section 1.3.1)."""
+    """An authorization code (RFC 6749 section 1.3.1)."""
 
     prefix: ClassVar[str] = "SPL__"
 
@@ -108,10 +108,10 @@ class RefreshToken(Payload):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JwtId(Payload):
     """
-    The jti of an access token that is a JWT (RFC 9068 section 2.2): which row it hangs on.
+    The jti of a JWT access token (RFC 9068 section 2.2): it names the row that the token depends on.
 
-    By itself it opens nothing: an API may log it. What the token may do stands in its signed claims. One of a token that was
-    exchanged (RFC 8693) is of version 2.
+    By itself it gives no access, so an API may log it. The permissions of the token are in its signed claims. An exchanged token
+    (RFC 8693) has version 2.
 
     Attributes:
         parents: ids of the access tokens that it was exchanged from, the last one first.
@@ -151,7 +151,7 @@ class JwtId(Payload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts for the subject of a token (RFC 8693 section 4.1). Texts; "" for what is not known."""
+    """A party that acts for the subject of a token (RFC 8693 section 4.1). Texts; "" for what is not known."""
 
     sub: str = ""
     iss: str = ""
@@ -159,30 +159,31 @@ class Actor:
 
 
 def _differs(key: str, **default: Any) -> Any:
-    """A field of an access token that stands in its map, under this key, if it is not its default."""
+    """Declare a field of an access token that is in its map under this key unless it has its default."""
     return field(**(default or {"default": ""}), metadata={"key": key})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessToken(Payload):
     """
-    An access token (RFC 6749 section 1.4): its row, its id, its end, and a map of what differs from the row.
+    An access token (RFC 6749 section 1.4): its row, its id, its end, and a map of its differences from the row.
 
-    One that differs in its scope at most is of version 1, any other of version 2. A default says that nothing differs.
+    A token that differs at most in its scope has version 1, all others have version 2. A default means no difference.
 
     Attributes:
         row_id: of the grant whose secret seals it; if is_own, the client's primary key.
         expires_at: in seconds since the epoch.
         scope: space-delimited, "" for all that its row has.
-        is_own: whether it is the client's own, and stands for no user (RFC 6749 section 4.4).
+        is_own: True if it is the client's own and stands for no user (RFC 6749 section 4.4).
         audience: identifiers of the resources that it is for (RFC 8707); () for those of its row.
-        client_id: of the client that acts, if that is not the row's.
-        act: who acts for the subject, the current one first (RFC 8693 section 4.1).
+        client_id: of the client that acts, if it is not the row's.
+        act: the parties that act for the subject, the current one first (RFC 8693 section 4.1).
         jkt: thumbprint of the key that must be proven (RFC 9449 section 6.1).
         x5t_s256: thumbprint of the certificate that must be shown (RFC 8705 section 3.1).
         auth_time: of the sign-in, in seconds since the epoch; 0 for that of its row.
         acr: of the sign-in; "" for that of its row.
-        parents: ids of the access tokens that it was exchanged from, the last one first (RFC 8693): it ends with each.
+        parents: ids of the access tokens that it was exchanged from, the last one first (RFC 8693): it ends when any of them
+            ends.
     """
 
     prefix: ClassVar[str] = "AT_"
@@ -220,7 +221,7 @@ class AccessToken(Payload):
         text = payload[cls._layout.size :].decode()
         differences = {"scope": text} if version == 1 else _read_differences(text)
         token = cls(row_id=UUID(bytes=row_id), token_id=UUID(bytes=token_id), expires_at=expires_at, **differences)
-        # One token has one spelling: neither white space, another order nor a needless member changes nothing.
+        # Each token has only one spelling: other white space, another order or a needless member is refused.
         if version != 1 and (token.version != version or token.pack() != payload):
             raise ValueError("not canonical")
         return token
@@ -251,10 +252,10 @@ def _packed(value: Any) -> Any:
 
 def _read_differences(text: str) -> dict[str, Any]:
     """
-    The fields of a map.
+    Read the fields of a map.
 
     Raises:
-        ValueError: no map, or a member that is not known: what it demands could not be honoured.
+        ValueError: not a map, or an unknown member, whose demand could not be honoured.
     """
     try:
         members = json.loads(text)
@@ -318,7 +319,7 @@ Q = TypeVar("Q", bound=Payload)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Unverified(Generic[P]):
-    """What a code or token claims to be, until prove() has held it against its row's secret."""
+    """A code or token whose claim is not proven until verify() has checked it with the secret of its row."""
 
     _payload: P
     _signed: bytes
@@ -327,28 +328,28 @@ class Unverified(Generic[P]):
 
     @property
     def row_id(self) -> UUID:
-        """Where the secret is that could prove this claim."""
+        """The row that has the secret to prove this claim."""
         return self._payload.row_id
 
     @property
     def payload(self) -> P:
-        """What is claimed, to look things up by; it is worth nothing before prove()."""
+        """The unproven content, for lookups; it must not be trusted before verify()."""
         return self._payload
 
     def saying(self, payload: Q) -> "Unverified[Q]":
-        """The same proof for another payload of the same row: one that a signature vouches for, with this claim in it."""
+        """Return the same proof for another payload of the same row, which is signed and contains this claim."""
         return Unverified(payload, self._signed, self._mac, self._kind or type(self._payload))
 
     def verify(self, keys: Sequence[bytes], secret: bytes) -> P:
         """
-        Hold the claim against its row.
+        Check the MAC and return the payload.
 
         Args:
             keys: the server's token keys, the current one first, then those it replaced.
             secret: of the row that row_id names, SECRET_BYTES long.
 
         Raises:
-            Unproven: no key makes this MAC.
+            Unproven: none of the keys makes this MAC.
         """
         kind = self._kind or type(self._payload)
         for key in keys:
@@ -366,7 +367,7 @@ def seal(payload: Payload, key: bytes, secret: bytes) -> str:
         secret: of the row that the payload names, SECRET_BYTES long.
 
     Raises:
-        ValueError: it would be too long to be read again.
+        ValueError: the text would be too long to be read again.
     """
     signed = bytes([payload.version]) + payload.pack()
     mac = _mac_of(signed, type(payload), key, secret)
@@ -378,7 +379,7 @@ def seal(payload: Payload, key: bytes, secret: bytes) -> str:
 
 def read(kind: type[P], text: str) -> Unverified[P]:
     """
-    Read a code or token, without believing it yet.
+    Read a code or token without trusting it yet.
 
     Raises:
         Unproven: not of this kind, or malformed.
@@ -390,7 +391,7 @@ def read(kind: type[P], text: str) -> Unverified[P]:
         if not _BASE64URL.fullmatch(body):
             raise ValueError("not base64url")
         sealed = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
-        # One token has one spelling: the unused bits of the last character count too.
+        # Each token has only one spelling: the unused bits of the last character count, too.
         if base64.urlsafe_b64encode(sealed).rstrip(b"=").decode() != body:
             raise ValueError("not canonical")
         signed, mac = sealed[:-_MAC_BYTES], sealed[-_MAC_BYTES:]
@@ -402,6 +403,6 @@ def read(kind: type[P], text: str) -> Unverified[P]:
 
 
 def _mac_of(signed: bytes, kind: type[Payload], key: bytes, secret: bytes) -> bytes:
-    # The kind goes into the key, so that no token of one kind is ever good as another.
+    # The kind is part of the key, so that a token of one kind is never valid as another.
     own_key = hmac.digest(key, b"oauth_service " + kind.prefix.encode() + secret, "sha256")
     return hmac.digest(own_key, signed, "sha256")

@@ -1,4 +1,4 @@
-"""Secrets in memory (RFC 6819 section 5.1.4.1): a value that repr(), str(), format() and pickle do not show."""
+"""Secrets in memory (RFC 6819 section 5.1.4.1): repr(), str(), format() and pickle do not show the value."""
 
 import hmac
 from typing import NoReturn
@@ -8,19 +8,19 @@ SHOWN = "Secret(…)"
 
 class Secret:
     """
-    A text that proves something: a token, a code, a client secret, or what one is checked with.
+    A secret text: a token, a code, a client secret, or something that one is checked with.
 
-    Logs, reports of errors and debuggers show SHOWN. It is true unless it is empty; two are compared in constant time.
+    Logs, error reports and debuggers show SHOWN. bool() is False if it is empty; two secrets are compared in constant time.
     """
 
-    __hash__ = None  # type: ignore[assignment] # a set or dict of secrets would tell by its timing which it has
+    __hash__ = None  # type: ignore[assignment] # lookups in a set or dict of secrets would leak them by their timing
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
         self._value = value
 
     def reveal(self) -> str:
-        """The text itself, for the one who checks or sends it."""
+        """Return the text itself, to check or send it."""
         return self._value
 
     def __bool__(self) -> bool:

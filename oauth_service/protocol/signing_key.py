@@ -1,4 +1,4 @@
-"""The life of a signing key (OpenID Connect Core section 10.1.1): made, published, signing, published still, gone."""
+"""The life of a signing key (OpenID Connect Core section 10.1.1): made, published, signing, only published, gone."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -6,14 +6,14 @@ from enum import Enum
 from typing import Protocol, TypeVar
 
 PUBLISHED_BEFORE = timedelta(days=1)
-"""How long a key is published before it signs: clients that keep the key set for a day have it by then."""
+"""Time that a key is published before it signs: clients that cache the key set for a day have it by then."""
 
 
 class Key(Protocol):
     """
     A key of one algorithm.
 
-    signs_until is None until a successor is made, and purge_at with it. can_sign says whether its private part can be read.
+    signs_until and purge_at are None until a successor is made. can_sign is True if the private part can be read.
     """
 
     @property
@@ -30,18 +30,18 @@ K = TypeVar("K", bound=Key)
 
 
 class State(Enum):
-    """What a key is for at a moment."""
+    """The purpose of a key at a moment."""
 
     NEXT = "next"  # published; signs later
     SIGNS = "signs"
-    SIGNED = "signed"  # published for what it has signed
-    UNREADABLE = "unreadable"  # published for what it has signed, as its private part cannot be decrypted
+    SIGNED = "signed"  # published to verify earlier signatures
+    UNREADABLE = "unreadable"  # published to verify earlier signatures, but its private part cannot be decrypted
     GONE = "gone"
 
 
 def signing(keys: Iterable[K], *, now: datetime) -> K | None:
     """
-    The key that signs now; None if none can.
+    Return the key that signs now; None if none can.
 
     Args:
         keys: all of one algorithm.
@@ -50,22 +50,22 @@ def signing(keys: Iterable[K], *, now: datetime) -> K | None:
     begun = [key for key in usable if key.signs_from <= now]
     if begun:
         return max(begun, key=_start)
-    # Its predecessor was retired or cannot be read. It is published already, so it serves better than a new one.
+    # The predecessor was retired or cannot be read. The next key is already published, so it is better than a new one.
     return min(usable, key=_start, default=None)
 
 
 def published(keys: Iterable[K], *, now: datetime) -> list[K]:
-    """The keys that verifiers may believe: until the last thing that each has signed has expired."""
+    """Return the keys that verifiers may trust: each one until everything that it has signed has expired."""
     return [key for key in keys if not is_gone(key, now=now)]
 
 
 def next_signs_from(keys: Sequence[Key], *, lifetime: timedelta, now: datetime) -> datetime | None:
     """
-    When a key that has to be made now starts to sign; None if none has to be made.
+    Return when a key that has to be made now starts to sign; None if no key has to be made.
 
     Args:
         keys: all of one algorithm.
-        lifetime: how long a key signs; zero for ever.
+        lifetime: how long a key signs; zero means for ever.
     """
     usable = [key for key in keys if key.can_sign and not _has_ended(key, now)]
     if not usable:
@@ -74,34 +74,34 @@ def next_signs_from(keys: Sequence[Key], *, lifetime: timedelta, now: datetime) 
     if newest.signs_from > now:
         return None
     if newest.signs_until is not None:
-        # Its end is known, and what should follow it was retired or cannot be read. In the second case a token key is being
-        # rolled out, most likely: servers that each replaced the other's key would never come to an end.
+        # Its end is known, but its successor was retired or cannot be read. If it cannot be read, a new token key is probably
+        # being rolled out: two servers that replace each other's signing keys would never stop.
         is_followed = any(not key.can_sign and key.signs_from >= newest.signs_from for key in keys)
         can_wait = is_followed and newest.signs_until - now > PUBLISHED_BEFORE / 2
         return None if can_wait else newest.signs_until
     if not lifetime or now < newest.signs_from + lifetime - PUBLISHED_BEFORE:
         return None
-    # Nobody may have asked for a long time: then the old key signs a day longer than it should.
+    # If nobody asked for a long time, the old key signs up to a day longer than its lifetime.
     return max(newest.signs_from + lifetime, now + PUBLISHED_BEFORE)
 
 
 def end_of_predecessors(successor_signs_from: datetime, *, now: datetime) -> datetime:
     """
-    Until when the keys before a new one may still sign.
+    Return the moment until which older keys may still sign when a new one is made.
 
-    A server that has not heard of the new key yet, or cannot read it, goes on with the old one that long.
+    A server that does not know or cannot read the new key yet signs with the old one until then.
     """
     return max(successor_signs_from, now + PUBLISHED_BEFORE)
 
 
 def is_gone(key: Key, *, now: datetime) -> bool:
-    """Whether nothing that a key has signed is good any more."""
+    """Return whether nothing that a key has signed is valid any more."""
     return key.purge_at is not None and key.purge_at <= now
 
 
 def state(key: K, keys: Sequence[K], *, now: datetime) -> State:
     """
-    What a key is for.
+    Return the purpose of a key.
 
     Args:
         keys: all of its algorithm.

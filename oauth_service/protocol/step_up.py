@@ -1,4 +1,4 @@
-"""Step-up: an API asks for a stronger or more recent sign-in (RFC 9470)."""
+"""Step-up: an API requires a stronger or more recent sign-in (RFC 9470)."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -12,16 +12,16 @@ def check(
     event: AuthenticationEvent | None, *, acr: Collection[str], max_age: int | None, source: str, now: datetime
 ) -> None:
     """
-    Hold the sign-in that an access token came from against what an API asks for.
+    Check the sign-in behind an access token against the requirements of an API.
 
     Args:
-        event: None if nothing is known of it, and then nothing is believed of it.
-        acr: values of which one must have been reached; empty for any.
+        event: None if nothing is known about the sign-in, which then meets no requirement.
+        acr: accepted values; empty for any.
         max_age: in seconds; None for any.
         source: of the token, for the log.
 
     Raises:
-        InsufficientUserAuthentication: with all that is asked for, so that one more sign-in will do (section 3).
+        InsufficientUserAuthentication: with all requirements, so that one more sign-in is enough (section 3).
     """
     if not acr and max_age is None:
         return
@@ -42,5 +42,5 @@ def check(
 
 
 def _is_recent(auth_time: int, max_age: int, *, now: int) -> bool:
-    # A sign-in that has yet to come was on a server whose clock is ahead.
+    # A sign-in in the future happened on a server whose clock is ahead.
     return -MOST_SKEW.total_seconds() <= now - auth_time <= max_age

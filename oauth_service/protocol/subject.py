@@ -10,7 +10,7 @@ from .errors import ServerError
 
 
 class SubjectClient(Protocol):
-    """What decides which sub a client sees."""
+    """The columns that decide which sub a client sees."""
 
     @property
     def client_id(self) -> str: ...
@@ -24,14 +24,14 @@ class SubjectClient(Protocol):
 
 def subject_of(user_id: object, client: SubjectClient, *, pairwise_key: bytes) -> str:
     """
-    The sub of a user at a client: the same for ever.
+    Return the sub of a user at a client, which never changes.
 
     Args:
         user_id: primary key of the user.
         pairwise_key: secret of the server; only pairwise subjects need it.
 
     Raises:
-        ServerError: the client is pairwise, but the server has no key for that, or the client no sector.
+        ServerError: the client is pairwise, but the server has no pairwise key, or the client no sector.
     """
     if client.subject_type != "pairwise":
         return str(user_id)
@@ -47,7 +47,7 @@ def subject_of(user_id: object, client: SubjectClient, *, pairwise_key: bytes) -
 
 
 def sector_of(sector_identifier_uri: str, redirect_uris: Iterable[str]) -> str:
-    """The host that pairwise subjects are computed from; "" if the redirect URIs have several hosts, or none."""
+    """Return the host that pairwise subjects are computed from; "" if the redirect URIs have several hosts, or none."""
     if sector_identifier_uri:
         return urlsplit(sector_identifier_uri).hostname or ""
     hosts = {urlsplit(uri).hostname or "" for uri in redirect_uris}

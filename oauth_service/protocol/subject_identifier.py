@@ -1,4 +1,4 @@
-"""Subject identifiers for security event tokens: how another server names a user (RFC 9493)."""
+"""Subject identifiers for security event tokens: another server's name for a user (RFC 9493)."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ FORMATS: dict[str, tuple[str, ...]] = {
     "opaque": ("id",),
     "email": ("email",),
 }
-"""The formats that are read here, with the members that each must have (section 3.2)."""
+"""The supported formats, with the members that each must have (section 3.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +20,8 @@ class SubjectIdentifier:
 
     Attributes:
         format: one of FORMATS.
-        name: what it says of the user: sub, id or the e-mail address.
-        iss: whose sub it is; "" unless the format is iss_sub.
+        name: value of its last member: sub, id or the e-mail address.
+        iss: issuer of the sub; "" unless the format is iss_sub.
     """
 
     format: str
@@ -37,7 +37,7 @@ def parse(members: Parameters) -> SubjectIdentifier:
         members: of its JSON object.
 
     Raises:
-        InvalidRequest: it is missing, of an unknown format, or has other members than its format.
+        InvalidRequest: missing, of an unknown format, or with other members than its format has.
 
     RFC 9493 section 3: an identifier "MUST NOT contain any members prohibited or not described by its Identifier Format".
     """

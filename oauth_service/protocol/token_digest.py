@@ -8,15 +8,15 @@ from .secret import Secret
 
 
 def new_token(prefix: str) -> str:
-    """A token that is shown once; its prefix tells scanners of leaked secrets what it is."""
+    """Return a token, which is shown once; its prefix tells scanners for leaked secrets what it is."""
     return prefix + secrets.token_urlsafe(32)
 
 
 def digest_of(token: Secret) -> str:
-    """How a token is kept: SHA-256, 64 hexadecimal digits, is enough for 256 random bits."""
+    """Return the stored form of a token: SHA-256, 64 hexadecimal digits, is enough for 256 random bits."""
     return hashlib.sha256(token.reveal().encode()).hexdigest()
 
 
 def matches(token: Secret, digest: str) -> bool:
-    """Tell whether a token is the one behind a digest; no token is behind ""."""
+    """Tell whether a token has this digest; no token has ""."""
     return hmac.compare_digest(digest_of(token), digest)

@@ -1,4 +1,4 @@
-"""Token exchange (RFC 8693): a service gets a token for what it does on behalf of a person."""
+"""Token exchange (RFC 8693): a service gets a token to act on behalf of a user."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,9 +14,9 @@ GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _TYPE = "urn:ietf:params:oauth:token-type:"
 ACCESS_TOKEN, ID_TOKEN, JWT = f"{_TYPE}access_token", f"{_TYPE}id_token", f"{_TYPE}jwt"
 TOKEN_TYPES = (ACCESS_TOKEN, ID_TOKEN, JWT)
-"""The types of tokens that may be presented (section 3). A refresh token or a code is none of them."""
+"""The types of tokens that may be presented (section 3): neither a refresh token nor a code."""
 MOST_ACTORS = 4
-"""How many may act one for the other: each stands in the token, and each is looked up when it is used."""
+"""Longest chain of actors: the token contains each of them, and each use of the token looks each of them up."""
 LONGEST_ACTOR = 255  # characters of an actor's sub or iss
 MOST_TARGETS = 5
 
@@ -34,22 +34,22 @@ class ExchangeRequest:
 
     @property
     def is_delegation(self) -> bool:
-        """Whether the client wants to be seen acting for the subject; otherwise it wants to pass for it (section 1.1)."""
+        """True if the client wants to be seen acting for the subject; False if it wants to impersonate it (section 1.1)."""
         return bool(self.actor_token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """
-    What a subject token stands for, proven and alive.
+    The verified content of a subject token that is still valid.
 
     Attributes:
         client_id: of the client that it was issued to.
-        scope, audience: all that may be issued; () for no resource in particular.
+        scope, audience: the most that may be issued; () for no resource in particular.
         expires_at: in seconds since the epoch.
-        act: who acts already, the current one first.
-        is_impersonated: whether a client that does not stand in act got it by an exchange.
-        may_act: the claim that says who may act for it (section 4.4); None if it does not say.
+        act: the parties that act already, the current one first.
+        is_impersonated: True if a client that is not in act obtained it by an exchange.
+        may_act: the claim about who may act for the subject (section 4.4); None if there is none.
     """
 
     client_id: str
@@ -64,17 +64,17 @@ class Subject:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """
-    One exchange, as the policy of the project sees it and may narrow it.
+    An exchange as a project's policy receives it, and may narrow it.
 
     Attributes:
         client_id: of the client that asks.
         subject_client_id: of the client that the subject token was issued to.
-        app_client_id: of the app that the person allowed.
-        user_id: primary key of the person.
+        app_client_id: of the app that the user allowed.
+        user_id: primary key of the user.
         subject_token_type: one of TOKEN_TYPES.
-        act: who will act for the person, the current one first; () if the client passes for the person.
-        scope: names of what will be issued; may be narrowed.
-        audience: identifiers of the resources that it will be for, () for none in particular; may be narrowed.
+        act: the parties that will act for the user, the current one first; () if the client impersonates the user.
+        scope: names to be issued; may be narrowed.
+        audience: identifiers of the resources that the token will be for, () for none in particular; may be narrowed.
         lifetime: in seconds; may be shortened.
     """
 
@@ -90,16 +90,16 @@ class Exchange:
 
     @property
     def is_delegation(self) -> bool:
-        """Whether it will be seen who acts."""
+        """True if the new token will show the acting parties."""
         return bool(self.act)
 
 
 class ExchangeRefused(Exception):
-    """What a policy raises to refuse. Its text is for the log alone; it should name no secret."""
+    """Raised by a policy to refuse. Its text is only for the log, and should not contain a secret."""
 
 
 class ExchangingClient(Protocol):
-    """The columns that the rules look at."""
+    """The columns that the rules read."""
 
     @property
     def client_id(self) -> str: ...
@@ -122,7 +122,7 @@ def parse(parameters: Parameters) -> ExchangeRequest:
     Read a token exchange request.
 
     Raises:
-        InvalidRequest: a parameter is missing, or a type is not one that is supported.
+        InvalidRequest: a parameter is missing, or a type is not supported.
         InvalidTarget: too many targets.
 
     RFC 8693 section 2.1.
@@ -157,10 +157,10 @@ def parse(parameters: Parameters) -> ExchangeRequest:
 
 def check_permission(client: ExchangingClient, asked: ExchangeRequest) -> None:
     """
-    Hold a request against what its client may do at all.
+    Check that a client may make such a request at all.
 
     Raises:
-        UnauthorizedClient: it is public, or may not do this.
+        UnauthorizedClient: it is public, or lacks the permission to delegate or to impersonate.
     """
     if client.is_public:
         raise UnauthorizedClient("a public client may not exchange tokens", detail=f"client {client.client_id}")
@@ -176,13 +176,13 @@ def check_permission(client: ExchangingClient, asked: ExchangeRequest) -> None:
 
 def check_subject(subject: Subject, issued_to: ExchangingClient, client: ExchangingClient) -> None:
     """
-    Hold a subject token against the registration of the client that it was issued to.
+    Check that the client that a subject token was issued to lets this client exchange it.
 
     Args:
         issued_to: the client that subject.client_id names.
 
     Raises:
-        InvalidRequest: that one does not let this client exchange its tokens.
+        InvalidRequest: it does not.
 
     RFC 8693 section 2.2.2.
     """
@@ -195,14 +195,14 @@ def check_subject(subject: Subject, issued_to: ExchangingClient, client: Exchang
 
 def check_may_act(subject: Subject, actor: Actor | None, client: ExchangingClient, *, issuer: str) -> None:
     """
-    Hold who wants to act against what the subject token says about that.
+    Check the actor against the may_act claim of the subject token.
 
     Args:
-        actor: None if the client passes for the subject.
-        issuer: of this server, which names actors that have no issuer of their own.
+        actor: None if the client impersonates the subject.
+        issuer: of this server, for actors that have no issuer of their own.
 
     Raises:
-        InvalidRequest: it lets another act, or says so in a way that cannot be honoured.
+        InvalidRequest: the claim names another actor, or has a form that cannot be honoured.
 
     RFC 8693 section 4.4.
     """
@@ -219,13 +219,13 @@ def check_may_act(subject: Subject, actor: Actor | None, client: ExchangingClien
 
 def chain(subject: Subject, actor: Actor | None) -> tuple[Actor, ...]:
     """
-    Who acts after an exchange, the current one first (section 4.1).
+    Return the actors after an exchange, the current one first (section 4.1).
 
     Args:
-        actor: None if the client passes for the subject.
+        actor: None if the client impersonates the subject.
 
     Raises:
-        InvalidRequest: who acts already would not be seen any more, or they are too many.
+        InvalidRequest: the earlier actors would be hidden, or there would be too many.
     """
     if subject.is_impersonated:
         raise InvalidRequest("the subject token was got by impersonation, and is not exchanged again")
@@ -242,7 +242,7 @@ def chain(subject: Subject, actor: Actor | None) -> tuple[Actor, ...]:
 
 def audience(targets: Sequence[str], subject: Subject) -> tuple[str, ...]:
     """
-    The resources that the new token is for: those that the request names, all of the subject token's if it names none.
+    Return the resources of the new token: those that the request names, or all of the subject token's if it names none.
 
     Raises:
         InvalidTarget: the subject token is not for one of them.
@@ -255,7 +255,7 @@ def audience(targets: Sequence[str], subject: Subject) -> tuple[str, ...]:
 
 
 def fault_of_policy(decided: object, asked: Exchange) -> str:
-    """Why the answer of a policy is none: it may narrow, and change nothing else; "" if it is one."""
+    """Say why a policy's answer is invalid; return "" if it is valid. It may only narrow scope, audience and lifetime."""
     if not isinstance(decided, Exchange):
         return "it must return the Exchange"
     if replace(decided, scope=asked.scope, audience=asked.audience, lifetime=asked.lifetime) != asked:
@@ -270,7 +270,7 @@ def fault_of_policy(decided: object, asked: Exchange) -> str:
 
 
 def clients_of(client_id: str, act: Sequence[Actor]) -> tuple[str, ...]:
-    """The client_ids of all who exchanged, from the last to the first; () for a token that was not exchanged."""
+    """Return the client_ids of all clients that exchanged, the last one first; () for a token that was not exchanged."""
     return tuple(each.client_id for each in act) or ((client_id,) if client_id else ())
 
 
@@ -278,12 +278,12 @@ def fault_of_clients(
     app: ExchangingClient, found: Mapping[str, ExchangingClient], names: Sequence[str], *, is_delegation: bool
 ) -> str:
     """
-    Why a token that was exchanged is good no more, for the log; "" if all who exchanged it still may.
+    Say why an exchanged token is no longer valid, for the log; return "" if all clients may still exchange it.
 
     Args:
-        app: that the person allowed.
-        found: the clients that are registered, by their client_id.
-        names: of clients_of().
+        app: the client that the user allowed.
+        found: the registered clients, by client_id.
+        names: from clients_of().
     """
     before = app
     for name in reversed(names):
@@ -301,14 +301,14 @@ def fault_of_clients(
 
 
 def scope_left(granted: str, clients: Collection[Any], *, implies: scopes.Implied = scopes.NOTHING) -> str:
-    """What is left of a scope after what each client may have."""
+    """Reduce a scope to what all the clients may have."""
     for client in clients:
         granted = scopes.intersection(granted, client.scope, implies=implies)
     return granted
 
 
 def act_claim(act: Sequence[Actor]) -> dict[str, Any]:
-    """The act claim (section 4.1), each actor within the one that acts for it; {} for nobody. For JWTs and introspection."""
+    """Return the act claim, with earlier actors nested in later ones (section 4.1); {} for none. For JWTs and introspection."""
     claim: dict[str, Any] = {}
     for actor in reversed(act):
         members = {"sub": actor.sub, "iss": actor.iss, "client_id": actor.client_id}
@@ -318,10 +318,10 @@ def act_claim(act: Sequence[Actor]) -> dict[str, Any]:
 
 def read_act(claim: object) -> tuple[Actor, ...]:
     """
-    The actors of an act claim that act_claim() has made, the current one first; () if there is none.
+    Read an act claim that act_claim() has made: the actors, the current one first; () if there is none.
 
     Raises:
-        ValueError: it is none of those.
+        ValueError: not such a claim.
     """
     actors: list[Actor] = []
     while claim is not None:

@@ -1,4 +1,4 @@
-"""Identifiers of access tokens that say when the token was issued (UUID version 7, RFC 9562 section 5.7)."""
+"""Identifiers of access tokens, which contain the time of issue (UUID version 7, RFC 9562 section 5.7)."""
 
 import secrets
 from datetime import datetime
@@ -9,7 +9,7 @@ _LOW_BITS = 62
 
 
 def new(*, now: datetime) -> UUID:
-    """An identifier with the moment of now, and 74 random bits."""
+    """Return an identifier with the current time and 74 random bits."""
     random = secrets.randbits(_RANDOM_BITS)
     milliseconds = int(now.timestamp() * 1000)
     high, low = random >> _LOW_BITS, random & ((1 << _LOW_BITS) - 1)
@@ -17,5 +17,5 @@ def new(*, now: datetime) -> UUID:
 
 
 def issued_at(token_id: UUID) -> int | None:
-    """When the token was issued, in seconds since the epoch; None if its identifier is of another kind."""
+    """Return when a token was issued, in seconds since the epoch; None if its identifier is not of this kind."""
     return (token_id.int >> 80) // 1000 if token_id.version == 7 else None

@@ -8,9 +8,11 @@ from .secret import Secret
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenResponse:
     """
+    A successful token response.
+
     expires_in is in seconds; refresh_token and id_token are empty for none; scope is space-delimited. issued_token_type is
-    that of an exchange (RFC 8693 section 2.2.1), "" for none. resource has the identifiers of the resources that the access token
-    is for, where the answer has to say so (draft-ietf-oauth-identity-assertion-authz-grant-03 section 4.4.1).
+    that of an exchange (RFC 8693 section 2.2.1), "" for none. resource has the identifiers of the resources that the access
+    token is for, if the response has to say so (draft-ietf-oauth-identity-assertion-authz-grant-03 section 4.4.1).
     """
 
     access_token: Secret
@@ -22,7 +24,7 @@ class TokenResponse:
     resource: tuple[str, ...] = ()
 
     def members(self) -> dict[str, object]:
-        """The JSON object, its members in the order of the specification."""
+        """Return the JSON object, its members in the order of the specification."""
         members: dict[str, object] = {
             "access_token": self.access_token.reveal(),
             **({"issued_token_type": self.issued_token_type} if self.issued_token_type else {}),
