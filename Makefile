@@ -167,11 +167,13 @@ stateful: setup ## random sequences of everything that may happen, against the m
 mutants: setup ## take one defence away after the other, and see its test fail; ten minutes
 	$(BIN)/python -m tests.attacks $(ARGS)
 
-lint: setup types ## ruff, mypy --strict, import contracts, djlint
+lint: setup types ## ruff, mypy --strict, import contracts, djlint, spelling, docs/style.md
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/djlint --quiet --check --lint oauth_service prescription_manager_app
+	$(BIN)/codespell
+	$(BIN)/python -m tests.architecture.prose
 
 types: setup
 	$(BIN)/mypy

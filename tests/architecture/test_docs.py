@@ -18,7 +18,7 @@ from oauth_service.protocol import errors
 from oauth_service.protocol.errors import OAuthError
 from oauth_service.watch import metrics
 from tests.architecture import reference_pages
-from tests.architecture.test_tree import tracked
+from tests.architecture.tree import tracked
 
 SERVER = ROOT / "oauth_service"
 RULES = sorted(path for path in (SERVER / "protocol").glob("*.py") if path.name != "__init__.py")

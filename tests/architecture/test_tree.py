@@ -1,23 +1,17 @@
 """What must not be found anywhere in the tree."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from config.sites import ROOT
+from tests.architecture import prose
+from tests.architecture.tree import tracked
 
 NAMELESS = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
 # Put together here, so that this file does not hold what it looks for.
 UNFINISHED = re.compile(r"\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK"]) + r")\b")
-
-
-def tracked() -> list[Path]:
-    """Every file that is committed, or would be with the next `git add`."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +39,11 @@ def test_nothing_is_marked_as_unfinished(tree: list[Path]) -> None:
         if UNFINISHED.search(line)
     ]
     assert marked == []
+
+
+def test_prose_is_plain() -> None:
+    """docs/style.md has the rules, and a better word for each that is refused."""
+    assert prose.all_faults() == []
 
 
 def test_no_test_asks_djangos_default_database(tree: list[Path]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from config.sites import ROOT
-from tests.architecture.test_tree import tracked
+from tests.architecture.tree import tracked
 from tests.packaging.conftest import Once
 
 MOMENT = "1767225600"  # of the commit, for both builds; SOURCE_DATE_EPOCH

@@ -12,7 +12,7 @@ import pytest
 
 from config.sites import ROOT
 from oauth_service.protocol.pkce import challenge_of
-from tests.architecture.test_tree import tracked
+from tests.architecture.tree import tracked
 from tests.guide import query_of
 from tests.packaging.conftest import Once
 from tests.packaging.fresh_project import (
