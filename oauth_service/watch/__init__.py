@@ -1,1 +1,1 @@
-"""Beside the path of a request: audit trail, metrics, readiness, doctor."""
+"""Monitoring beside the path of a request: audit trail, metrics, readiness and doctor."""

@@ -1,16 +1,15 @@
 """
-The audit trail: every event of signals.py becomes a row, and no request waits for the routine ones (ADR 11).
+The audit trail: every event of signals.py becomes a row. No request waits for routine events (ADR 11).
 
-A row that the database does not take is written as far as it can be, or left out alone and told of in the log. Who is deleted
-goes out of their rows, and comes into none that waited meanwhile; the rows stay.
+If the database refuses a row, the row is written as far as possible, or left out and logged; other rows are not
+affected. A deleted user is removed from their rows, and from entries that still wait. The rows stay.
 
-Of a connection that is renewed again and again only the first time of a day becomes one: its use must not make a table grow. The
-same is true of a client that gets tokens of its own, in each process. Nor
-must anything else that is asked for again and again: repeats.py says which events share a row.
+A connection that is renewed often adds one row a day, so that its use cannot make the table grow. The same holds, in
+each process, for a client that gets tokens of its own. repeats.py merges other repeated events into shared rows.
 
-What a person decided and what a thief was caught at is written before its answer is sent. Everything else waits in memory, for
-a second or for a batch, until a thread of this process writes it; a process that is killed loses that much. The queue is
-bounded: what does not fit is counted, and the log tells how many were lost.
+Decisions of users, and detected thefts, are written before the response is sent. Everything else waits in memory, for a
+second or until a batch is full, and a thread of this process writes it; a process that is killed loses that much. The
+queue is bounded: events that do not fit are counted, and the log reports how many were lost.
 """
 
 import logging
@@ -45,11 +44,11 @@ logger = logging.getLogger("oauth_service.audit")
 
 BATCH = 500
 PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 30.0  # between attempts while the database is away
+LONGEST_PAUSE_SECONDS = 30.0  # between attempts while the database is unavailable
 IDLE_SECONDS = 10.0  # after which the writer's database connection is closed
 MOST_WAITING = 10_000
 EXIT_SECONDS = 5.0
-LONGEST_NAME = 254  # characters; no account and no client has a longer one, and what waits must not fill the memory
+LONGEST_NAME = 254  # characters. No account or client has a longer name, and waiting entries must not fill the memory
 
 _USED_AGAIN = "it was used again, and its connection was ended"
 _EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
@@ -82,7 +81,7 @@ _EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
     signals.registration_ended: (Event.REGISTRATION_ENDED, Outcome.DONE, ""),
     signals.administered: (Event.ADMINISTERED, Outcome.DONE, ""),
 }
-# Each of them happens once to what it happens to, so that nobody can make this server write by asking again and again.
+# Each of these happens once to its subject, so repeated requests cannot make this server write again and again.
 _AT_ONCE = {
     signals.consent_given,
     signals.code_replayed,
@@ -104,9 +103,10 @@ _APART = {_EVENTS[signal][0].value for signal in _AT_ONCE}
 
 class _Claimed(str):
     """
-    What somebody who proved nothing called themselves.
+    A name given by somebody who proved nothing.
 
-    It may be a password in the wrong field. It is stored as what it names, an account or a client, or not at all.
+    It may be a password typed into the wrong field. So it is stored only as the account or client that has this name,
+    or not at all.
     """
 
     __slots__ = ()
@@ -119,7 +119,7 @@ def _claimed(name: str) -> _Claimed:
 
 def connect(users: Iterable[type[Model]]) -> None:
     """
-    Hear of every event, and of every user that is deleted.
+    Record every event, and every deletion of a user.
 
     Args:
         users: the user model and its proxies.
@@ -131,24 +131,24 @@ def connect(users: Iterable[type[Model]]) -> None:
 
 
 def is_test_run() -> bool:
-    """Tell whether this process runs tests: setup_test_environment() makes the outbox, and every runner calls it."""
+    """Return whether this process runs tests: every runner calls setup_test_environment(), which makes the outbox."""
     return (
         hasattr(mail, "outbox") and "django.test.utils" in sys.modules
-    )  # the outbox alone may be a site's that keeps its mails
+    )  # the outbox alone may belong to a site that keeps its mails
 
 
 def forget() -> None:
-    """Forget what waits, and which rows there are: the database that they belong to is gone."""
+    """Forget what waits and which rows exist: their database is gone."""
     _trail.forget()
     _own_tokens.clear()
 
 
 def flush() -> bool:
     """
-    Write what waits, now and on the caller's own connection.
+    Write the waiting entries now, on the caller's connection.
 
     Returns:
-        False if something waits still: the database cannot be reached, or somebody is being deleted.
+        False if entries still wait: the database is unavailable, or a user of theirs is being deleted.
     """
     return _trail.flush()
 
@@ -177,7 +177,7 @@ def _record(
     elif not lifetime:
         return
     now = timezone.now()
-    # A database connection may have a TIME_ZONE of its own, and so what is read from it.
+    # Convert to UTC: a database connection may have a TIME_ZONE of its own, and then the values read from it do, too.
     if last_used_at and last_used_at.astimezone(UTC).date() == now.date():
         return
     is_clients_own = signal is signals.token_issued and user_id is None and grant_id is None
@@ -203,15 +203,15 @@ def _record(
         last_at=now,
     )
     if is_test_run():
-        # What waits would be written into the next test, or into the real database at the end; and the writer's connection
-        # would keep the test database from being dropped.
+        # A waiting entry would be written during the next test, or into the real database at the end. The writer's
+        # connection would also keep the test database from being dropped.
         AuditEvent.objects.add_all([Repeats(_APART).placed(each) for each in _identified([entry])])
         return
     if signal in _AT_ONCE:
         try:
             held = AuditEvent.objects.add(_trail.repeats.placed(_fitting(entry)))
         except Exception as fault:
-            # What it tells of is true already; the writer has more time than this request.
+            # The event has happened already. The writer has more time for it than this request.
             logger.warning("audit: %s could not be written at once, and waits: %s", entry.event, _in_a_line(fault))
         else:
             if not held:
@@ -220,7 +220,7 @@ def _record(
 
 
 def _is_first_own_today(client_id: str, now: datetime) -> bool:
-    """Tell whether a client has not got a token of its own today, as far as this process knows (ADR 12)."""
+    """Return whether this is the client's first token of its own today, as far as this process knows (ADR 12)."""
     if _own_tokens.get(client_id) == now.date():
         return False
     _own_tokens[client_id] = now.date()
@@ -231,17 +231,17 @@ def _forget(instance: Any, using: str, **_: object) -> None:
     user_id = instance.pk
     AuditEvent.objects.forget(user_id)
     if not is_test_run():
-        # Nobody waits for a million rows; and a transaction that is REPEATABLE READ has not seen what was written after its
-        # beginning. The writer sees to both.
+        # The writer removes the rest. No request should wait for a million rows, and a REPEATABLE READ transaction does
+        # not see rows that were written after it began.
         transaction.on_commit(lambda: _trail.forget_user(user_id), using=using, robust=True)
 
 
 class _Trail:
-    """What waits to be written in this process, and the thread that writes it."""
+    """The entries of this process that wait to be written, and the thread that writes them."""
 
     def __init__(self) -> None:
         self.waiting: deque[Entry] = deque()
-        self.gone: deque[Any] = deque()  # ids of users who were deleted
+        self.gone: deque[Any] = deque()  # ids of deleted users
         self.lost = 0
         self.repeats = Repeats(_APART)
         self._started = False
@@ -253,7 +253,9 @@ class _Trail:
         self._counting = threading.Lock()
 
     def put(self, entry: Entry) -> None:
-        """Let an entry wait for the writer, which is started by the first; too many are counted instead."""
+        """
+        Queue an entry for the writer, which the first entry starts. If the queue is full, count the entry as lost.
+        """
         count = len(self.waiting)
         if count >= MOST_WAITING:
             self._lose(1)
@@ -264,33 +266,35 @@ class _Trail:
             self._enough.set()
 
     def forget_user(self, user_id: Any) -> None:
-        """Let the writer see to it that no row is left with somebody who was deleted."""
+        """Let the writer remove a deleted user from all rows."""
         self.gone.append(user_id)
         self._wake()
 
     def start(self) -> None:
-        """Start the writer, once a process; and see to it that what waits at its end is written."""
+        """
+        Start the writer, once per process, and arrange that the remaining entries are written when the process ends.
+        """
         with self._counting:
             if self._started:
                 return
             self._started = True
-        # Unlike atexit's, it is also run by the children of multiprocessing, which some servers' workers are.
+        # Unlike atexit, Finalize also runs in the children of multiprocessing, as which some servers run their workers.
         self._finalizer = self._finalizer or Finalize(None, self.finish, exitpriority=100)
         try:
             threading.Thread(target=self._write_on, name="oauth_service.audit", daemon=True).start()
-        except RuntimeError:  # no thread is to be had at the moment; the next event asks again
+        except RuntimeError:  # no thread is available now; the next event tries again
             self._started = False
             logger.warning("audit: the writer could not be started", exc_info=True)
 
     def flush(self, *, patience: float = -1) -> bool:
         """
-        Write what waits.
+        Write the waiting entries.
 
         Args:
-            patience: for how many seconds to wait for somebody else who is writing; -1 for as long as it takes.
+            patience: seconds to wait for another writer; -1 for as long as it takes.
 
         Returns:
-            False if something waits still: for the database, or for somebody who holds a user's row.
+            False if entries still wait: for the database, or for a user's row that another transaction holds.
         """
         if not self._writing.acquire(timeout=patience):
             return False
@@ -319,17 +323,17 @@ class _Trail:
         return not held
 
     def forget(self) -> None:
-        """Forget what waits, and which rows there are."""
+        """Forget what waits and which rows exist."""
         with self._writing:
             self.waiting.clear()
             self.gone.clear()
             self.repeats.forget()
 
     def finish(self) -> None:
-        """Write what waits at the end of the process, if that takes no more than a moment."""
+        """Write the waiting entries at the end of the process, within EXIT_SECONDS."""
         ends_at = time.monotonic() + EXIT_SECONDS
         while not self.flush(patience=EXIT_SECONDS) and self._are_held and time.monotonic() < ends_at:
-            time.sleep(0.1)  # for whoever holds the rows of their users
+            time.sleep(0.1)  # for the transaction that holds the rows of their users
         if self.waiting:
             logger.error("audit: %d events were lost, the process ends", len(self.waiting))
         connections.close_all()
@@ -342,13 +346,13 @@ class _Trail:
 
     def _write_in_parts(self, batch: Sequence[Entry]) -> list[Entry]:
         """
-        Write a batch, and without those that the database does not take: one odd event costs itself alone.
+        Write a batch without the entries that the database refuses: an odd event costs nothing but itself.
 
         Returns:
-            those that must wait for a user's row.
+            the entries that must wait for a user's row.
 
         Raises:
-            Exception: the database is away; what is not written waits again.
+            Exception: the database is unavailable; unwritten entries wait again.
         """
         parts, held = deque([batch]), list[Entry]()
         while parts:
@@ -390,7 +394,7 @@ class _Trail:
             close_old_connections()
             if self.flush():
                 pause = PAUSE_SECONDS
-                close_old_connections()  # those that the project does not keep; behind a pool, others need them
+                close_old_connections()  # closes connections that the project does not keep; behind a pool, others need them
             else:
                 connections.close_all()
                 time.sleep(pause)
@@ -399,10 +403,10 @@ class _Trail:
 
 
 def _identified(batch: Sequence[Entry]) -> list[Entry]:
-    """The same as the database can take them, with the accounts and clients that typed names are of."""
+    """Replace typed names by the accounts and clients that have them, and fit the entries to the columns."""
     accounts = {name: _account_of(name) for entry in batch if isinstance(name := entry.user_id, _Claimed)}
     claimed = {entry.client_id for entry in batch if isinstance(entry.client_id, _Claimed)}
-    # What does not fit is no client's.
+    # A name that does not fit the column belongs to no client.
     sought = [name for name in claimed if _fitting(batch[0]._replace(client_id=name, user_id=None)).client_id == name]
     clients = set(Client.objects.filter(client_id__in=sought).values_list("client_id", flat=True)) if sought else ()
 
@@ -431,8 +435,8 @@ def _account_of(name: str) -> Any:
         with transaction.atomic(using=alias):
             return users.get_by_natural_key(name).pk
     except Exception as fault:
-        # Nobody's name, several people's, or one that the database or the project's manager cannot even look for. Where the
-        # database is away the row cannot be written either, and its name is looked for again.
+        # The name belongs to nobody or to several users, or the database or the project's manager cannot even look for
+        # it. If the database is unavailable, the row cannot be written either, and the name is looked up again later.
         if not isinstance(fault, ObjectDoesNotExist):
             logger.warning("audit: the account of a refused sign-in could not be found: %s", type(fault).__name__)
         return None
@@ -449,7 +453,7 @@ _own_tokens: dict[str, date] = {}
 
 def _start_afresh() -> None:
     global _trail
-    _trail = _Trail()  # what waits in the parent is the parent's to write, and its thread is not in the child
+    _trail = _Trail()  # the parent writes its own entries, and its thread does not exist in the child
 
 
 if hasattr(os, "register_at_fork"):

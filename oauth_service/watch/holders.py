@@ -1,4 +1,7 @@
-"""What tells a careless client from a thief, when a refresh token comes again: told with the event, for the operator to judge."""
+"""
+Hints that tell a careless client from a thief when a refresh token is used again; the operator reads them with the
+event.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -8,16 +11,17 @@ from .. import signals
 from ..models import AuditEvent, ClientRow
 from ..models.audit_event import Event, Kind
 
-READ = 100  # of the latest events of each kind of a user, among which those of one connection are looked for
+READ = 100  # latest events of each kind of a user, to find those of one connection in
 _SEEN = (Event.TOKEN_ISSUED, Event.TOKEN_REFRESHED, Event.REFRESH_RETRIED)
 
 
 def address_is_known(user_id: Any, grant_id: UUID) -> bool | None:
     """
-    Whether the request comes from an address that a connection was made, renewed or retried from before; one statement.
+    Return whether a connection was made, renewed or retried from the address of this request before. One statement.
 
     Returns:
-        None if the audit trail does not say: it is off, has no row of the connection, or the address of the request is not known.
+        None if the audit trail cannot tell: it is off, has no row of the connection, or the address of the request is
+        unknown.
     """
     address = signals.current_request().address[:45]
     kinds = [Kind({"user_id": user_id, "event": event.value}, READ) for event in _SEEN]
@@ -26,13 +30,13 @@ def address_is_known(user_id: Any, grant_id: UUID) -> bool | None:
 
 
 def in_words(client: ClientRow, *, is_known: bool | None) -> str:
-    """From where it comes, and what the client has proven, in the few words that a row has room for."""
+    """Describe the address, and whether the client authenticated, in few enough words for a row."""
     words = {True: "known address", False: "new address", None: "address unknown"}
     return f"{words[is_known]}, {'public client' if client.is_public else 'client authenticated'}"
 
 
 def span_in_words(span: timedelta) -> str:
-    """A span in its largest unit, rounded down."""
+    """Return a span in its largest unit, rounded down."""
     seconds = max(int(span.total_seconds()), 0)
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:

@@ -1,8 +1,8 @@
 """
-What this server counts for Prometheus: fed by its signals, so that nothing is counted where nobody looks.
+Metrics for Prometheus, fed by signals: a server without metrics counts nothing.
 
-Needs prometheus_client (extra `metrics`) and is imported only where metrics are wanted. Several processes count together where
-PROMETHEUS_MULTIPROC_DIR names a folder that was empty at their start.
+Needs prometheus_client (extra `metrics`) and is imported only if metrics are wanted. To count across several processes,
+set PROMETHEUS_MULTIPROC_DIR to a folder that is empty when they start.
 """
 
 import logging
@@ -23,11 +23,11 @@ from ..models import purge
 logger = logging.getLogger("oauth_service.metrics")
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-MOST_BACKLOG = 10_000  # counted no further: what matters is that it grows
+MOST_BACKLOG = 10_000  # counted no further: only its growth matters
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 _registry = CollectorRegistry()
-# No label holds what a client chose: every value is one of ours, and there are few.
+# No label has a value that a client chose: all values are our own, and there are few.
 _requests = Counter(
     "oauth_service_requests", "Requests, by outcome.", ["endpoint", "status", "error"], registry=_registry
 )
@@ -62,7 +62,7 @@ _endings = Counter("oauth_service_endings", "What was revoked or deauthorised.",
 
 
 class _Backlog(Collector):
-    """Dead rows that the sweep has not reached yet, as they are when somebody asks."""
+    """The dead rows that the sweep has not reached yet, counted when the metrics are read."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(
@@ -72,14 +72,14 @@ class _Backlog(Collector):
             for model in purge.swept():
                 family.add_metric([model._meta.model_name or ""], _dead(model))
         except Error:
-            # What was counted is in this machine's memory, and is wanted most while the database is away.
+            # The other metrics are in this machine's memory, and are needed most while the database is unavailable.
             logger.warning("the backlog of the sweep cannot be counted", exc_info=True)
             return
         yield family
 
 
 def exposition() -> bytes:
-    """All that was counted, by every process, in Prometheus's text format."""
+    """Return everything that all processes counted, in Prometheus's text format."""
     if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         everybodys = CollectorRegistry()
         MultiProcessCollector(everybodys, path=folder)  # type: ignore[no-untyped-call]
@@ -91,7 +91,7 @@ def exposition() -> bytes:
 
 
 def connect() -> None:
-    """Begin to count."""
+    """Start counting."""
     receivers: dict[Signal, Callable[..., None]] = {
         signals.request_answered: _count_request,
         signals.token_issued: _count_issued,

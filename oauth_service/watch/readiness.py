@@ -1,4 +1,4 @@
-"""Whether this server can do its work: what is missing, in words that tell a stranger nothing."""
+"""Readiness of this server: the missing parts, in words that tell a stranger nothing."""
 
 import threading
 
@@ -15,12 +15,12 @@ _is_migrated = threading.Event()
 
 
 def missing() -> list[str]:
-    """What is missing of `keys`, `database` and `migrations`; nothing of it means ready."""
+    """Return which of `keys`, `database` and `migrations` are missing. An empty list means ready."""
     found = [] if _has_keys() else ["keys"]
     try:
         if not _takes_writes(connections[database.ours()]):
             return [*found, "database"]
-        # Reading every migration of the project costs milliseconds, and applied ones stay so.
+        # Remember a success: reading every migration of the project takes milliseconds, and applied ones stay applied.
         if not _is_migrated.is_set() and not unapplied():
             _is_migrated.set()
     except Error:
@@ -30,10 +30,10 @@ def missing() -> list[str]:
 
 def unapplied() -> list[str]:
     """
-    Names of the migrations, of every app, that the database has not seen.
+    Return the names of unapplied migrations, of every app.
 
     Raises:
-        django.db.utils.Error: it cannot be asked.
+        django.db.utils.Error: the database cannot be read.
     """
     executor = MigrationExecutor(connections[database.ours()])
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -43,7 +43,7 @@ def unapplied() -> list[str]:
 def _has_keys() -> bool:
     try:
         return bool(settings.SECRET_KEY and conf.token_keys())
-    except ImproperlyConfigured:  # Django's word for an empty SECRET_KEY, which signs the sessions in any case
+    except ImproperlyConfigured:  # Django raises it for an empty SECRET_KEY, without which no session can be signed
         return False
 
 
@@ -52,6 +52,6 @@ def _takes_writes(connection: BaseDatabaseWrapper) -> bool:
         if connection.vendor != "postgresql":
             cursor.execute("SELECT 1")
             return True
-        # A standby answers everything but what this server is for.
+        # A standby answers queries, but refuses the writes that this server needs.
         cursor.execute("SHOW transaction_read_only")
         return bool(cursor.fetchone() == ("off",))

@@ -1,9 +1,9 @@
 """
-Which events share a row of the audit trail, so that nobody can make it grow by asking again and again.
+Merging of repeated events into one row of the audit trail, so that repeated requests cannot make it grow.
 
-Of an hour, routine events that are alike in everything but their moment and reference are one row, which counts them. Of one user
-and client only so many different rows of one kind are written by a process; what comes then is counted on one more row, which
-shows the latest. So a row belongs to a bucket, and whoever writes a bucket that is there already adds to its row.
+Within an hour, events that differ in nothing but their time and reference share one row, which counts them. Each
+process writes a limited number of different rows per event, user and client. Further events are counted on one more
+row, which shows the latest. Each row has a bucket; writing an event of an existing bucket adds to its row.
 """
 
 import hashlib
@@ -16,19 +16,19 @@ from uuid import UUID
 from ..models.audit_event import LONGEST_CHANGES, Entry, Event
 
 HOUR_SECONDS = 3600
-MOST_DIFFERENT = 10  # rows of one event, user and client in an hour, besides the one for the others
-# Of those whom nobody knows there is one trail for all, and what staff do is looked at one by one.
+MOST_DIFFERENT = 10  # rows of one event, user and client in an hour, besides the one for further events
+# All events without a user and client share this many rows. Staff actions have as many, as each is looked at.
 MOST_OF_ALL = 100
-MOST_GROUPS = 10_000  # users and clients that are remembered at a time
+MOST_GROUPS = 10_000  # users and clients remembered at a time
 OTHERS = "The latest of several that differ."
 
 
 class Repeats:
     """
-    What a process has written of the current hour.
+    Memory of the rows that this process wrote in the current hour.
 
     Args:
-        apart: events of which each has a row of its own, as long as there is room.
+        apart: events that each get a row of their own, as long as there is room.
     """
 
     def __init__(self, apart: Collection[str] = ()) -> None:
@@ -37,7 +37,7 @@ class Repeats:
         self._lock = threading.Lock()
 
     def placed(self, entry: Entry) -> Entry:
-        """The entry with its bucket; one that has one keeps it."""
+        """Return the entry with its bucket. A bucket that it has already is kept."""
         if entry.bucket is not None:
             return entry
         hour = int(entry.at.timestamp()) // HOUR_SECONDS
@@ -51,7 +51,7 @@ class Repeats:
         return entry._replace(bucket=_bucket(hour, (*group, OTHERS)), changes=changes)
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Forget the rows written so far."""
         with self._lock:
             self._different.clear()
 
@@ -71,7 +71,9 @@ class Repeats:
 
 
 def merged(entries: Iterable[Entry]) -> list[Entry]:
-    """One entry for each bucket, in the order of the first of each: no statement may write a row twice."""
+    """
+    Merge entries of the same bucket, because no statement may write a row twice. The order of first entries is kept.
+    """
     found: dict[Any, Entry] = {}
     for number, entry in enumerate(entries):
         key = number if entry.bucket is None else entry.bucket
@@ -91,6 +93,6 @@ def _most(entry: Entry) -> int:
 
 
 def _bucket(hour: int, words: tuple[Any, ...]) -> UUID:
-    # The hour first, so that an index of them grows at its end, where its pages are in memory.
+    # The hour comes first, so that the index of buckets grows at its end, where its pages are in memory.
     digest = hashlib.blake2b(repr(words).encode(errors="surrogatepass"), digest_size=12).digest()
     return UUID(bytes=hour.to_bytes(4, "big") + digest)

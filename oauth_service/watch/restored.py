@@ -1,4 +1,6 @@
-"""A backup was put back: what it brings to life again ends, and the project's sessions with it (docs/backups.md)."""
+"""
+The command after a backup was restored: end everything that it revived, and the project's sessions (docs/backups.md).
+"""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,7 +16,7 @@ from ..tokens import keys
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How much has ended; sessions is None if they are not in the database, or were to be kept."""
+    """The number of ended things. sessions is None if they are not in the database, or were to be kept."""
 
     consents: int
     clients: int
@@ -23,7 +25,7 @@ class Ended:
 
 
 def end(*, keeps_sessions: bool, keeps_signing_keys: bool, ends_client_secrets: bool) -> Ended:
-    """End what was issued before, and tell of it (backup_restored)."""
+    """End everything that was issued before, and announce it (backup_restored)."""
 
     def run() -> Ended:
         rows = end_what_was_restored(keeps_signing_keys=keeps_signing_keys, ends_client_secrets=ends_client_secrets)

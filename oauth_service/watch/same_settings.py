@@ -1,7 +1,8 @@
 """
-Whether several servers have the same keys and settings, told to nobody but who has a token key already.
+Fingerprints of keys and settings, told only to callers that already have a token key.
 
-`oauth_doctor --server` asks each with a proof of that, and compares what they answer. Nothing here runs unless it is asked.
+`oauth_doctor --server` sends each server a proof that it has one, and compares their answers. Nothing here runs
+otherwise.
 """
 
 import hmac
@@ -22,18 +23,20 @@ PROVEN_FOR_SECONDS = 300
 MEMBER = "same_settings"
 _MOST_MACS = 16
 _PROOF = re.compile(rf"{SCHEME} (\d{{1,12}})((?:\.[0-9a-f]{{64}}){{1,{_MOST_MACS}}})")
-# Compared key by key, as a server may know more than the one that it uses; the time of an answer is everybody's own.
+# The keys are compared one by one, because a server may know more keys than the one that it uses.
 _COMPARED_APART = frozenset({conf.TOKEN_KEY.name, conf.TOKEN_KEY_FALLBACKS.name})
 
 
 def proof(now: datetime) -> str:
-    """The Authorization header of who knows the token keys of this process; a server needs to have one of them."""
+    """
+    Return an Authorization header that proves knowledge of this process's token keys. A server must know one of them.
+    """
     moment = int(now.timestamp())
     return f"{SCHEME} {moment}" + "".join(f".{_mac(key, moment)}" for key in conf.token_keys()[:_MOST_MACS])
 
 
 def is_proven(authorization: str, *, now: datetime) -> bool:
-    """Tell whether an Authorization header was made by who knows one of our token keys, within a few minutes."""
+    """Return whether an Authorization header proves knowledge of one of our token keys, within PROVEN_FOR_SECONDS."""
     if not (sent := _PROOF.fullmatch(authorization)):
         return False
     moment = int(sent[1])
@@ -46,10 +49,11 @@ def is_proven(authorization: str, *, now: datetime) -> bool:
 
 def fingerprints() -> dict[str, Any]:
     """
-    What this process runs with, as digests.
+    Return the keys and settings of this process, as digests.
 
     Returns:
-        token_keys and secret_keys: of each key, the one that is used first. settings: of each setting, by its name.
+        token_keys and secret_keys: a digest of each key, the one in use first. settings: digests by the name of the
+        setting.
     """
     return {
         "token_keys": [_digest(key) for key in conf.token_keys()],
@@ -63,7 +67,7 @@ def _mac(key: bytes, moment: int) -> str:
 
 
 def _digest_of(value: object) -> str:
-    with translation.override(None):  # words that wait for a language would differ with who asks
+    with translation.override(None):  # lazily translated words would differ with the caller's language
         if isinstance(value, Mapping):
             value = {str(name): str(words) for name, words in value.items()}
         return _digest(json.dumps(value, default=str, sort_keys=True).encode())

@@ -1,1 +1,1 @@
-"""What may be wrong with a deployment: facts are gathered, pure rules judge them, and each finding says what to do."""
+"""Diagnosis of a deployment: gather facts, judge them by pure rules, and report findings, each with a remedy."""

@@ -1,4 +1,4 @@
-"""An answer of the deployment, as it came from outside."""
+"""A response of the deployment, as it arrived from outside."""
 
 import json
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ from datetime import datetime
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """
-    What came back.
+    A response, or the failure to get one.
 
-    fault says in words why nothing did; then status is 0. at is when it came, by our clock.
+    fault says in words why nothing arrived; status is then 0. at is when the response arrived, by the clock of this
+    machine.
     """
 
     method: str
@@ -22,25 +23,25 @@ class Answer:
     fault: str = ""
 
     def header(self, name: str) -> str:
-        """The value of a header, "" if there is none; of several, the first."""
+        """Return the value of a header: the first of several, "" for none."""
         return next(iter(self.headers_of(name)), "")
 
     def headers_of(self, name: str) -> list[str]:
-        """Every value of a header."""
+        """Return every value of a header."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     @property
     def media_type(self) -> str:
-        """The Content-Type, without its parameters."""
+        """The Content-Type without its parameters, in lower case."""
         return self.header("Content-Type").partition(";")[0].strip().lower()
 
     @property
     def is_redirect(self) -> bool:
-        """Whether it sends the browser elsewhere."""
+        """True if the response redirects."""
         return self.status in (301, 302, 303, 307, 308)
 
     def members(self) -> dict[str, object]:
-        """The members of a JSON object; none if the body is none."""
+        """Return the members of the JSON object in the body; empty if the body is not one."""
         try:
             found = json.loads(self.body)
         except ValueError:

@@ -36,14 +36,14 @@ from .resources import Api
 from .servers import Server
 from .signing import Signing
 
-ASKED = 10  # times each server
+ASKED = 10  # requests to each server
 MOST_MESSAGES = 1000
 LATEST_EVENTS = 500
 SEVERAL_PEOPLE = 3
 
 
 def of_system_checks() -> Iterator[Finding]:
-    """What Django's system checks say, ours among them, those of a deployment included; what was silenced is not said."""
+    """Return the messages of Django's system checks, deployment checks included, except silenced ones."""
     for message in checks.run_checks(include_deployment_checks=True):
         if not message.is_silenced():
             yield Finding(
@@ -59,10 +59,10 @@ def of_system_checks() -> Iterator[Finding]:
 
 def of_inside(*, now: datetime) -> Inside:
     """
-    What this process knows of the deployment.
+    Return the facts that this process knows about the deployment.
 
     Raises:
-        django.db.utils.Error: the database does not answer.
+        django.db.utils.Error: the database does not respond.
     """
     return Inside(
         has_own_token_key=bool(conf.TOKEN_KEY()),
@@ -88,7 +88,7 @@ def _unknown_resource() -> str:
 
 
 def of_signing(*, now: datetime) -> Signing | None:
-    """The signing keys; None if OpenID Connect is off."""
+    """Return the signing keys; None if OpenID Connect is off."""
     if not conf.is_openid():
         return None
     fault, found = "", list[keys.KeyState]()
@@ -114,7 +114,7 @@ def of_signing(*, now: datetime) -> Signing | None:
 
 
 def of_outbox() -> Iterator[Message]:
-    """Messages of sign-outs that clients have not taken; none if OpenID Connect is off."""
+    """Return the sign-out messages that clients have not taken; none if OpenID Connect is off."""
     if not conf.is_openid():
         return
     waiting = Delivery.objects.select_related("client").order_by("created_at", "pk")[:MOST_MESSAGES]
@@ -128,14 +128,14 @@ def of_outbox() -> Iterator[Message]:
 
 
 def of_clients() -> Iterator[Registration]:
-    """Every client as it is registered."""
+    """Return every registered client."""
     connected = set(Consent.objects.values_list("client_id", flat=True).distinct())
     for client in Client.objects.order_by("client_id").iterator():
         yield registration_of(client, has_consents=client.pk in connected)
 
 
 def of_resources() -> Iterator[Api]:
-    """Every resource that is active."""
+    """Return every active resource."""
     resources = Resource.objects.filter(is_active=True).order_by("identifier").annotate(chosen=models.Count("clients"))
     of_clients = Client.objects.aggregate(longest=models.Max("access_token_lifetime"))["longest"] or timedelta(0)
     for resource in resources:
@@ -148,7 +148,7 @@ def of_resources() -> Iterator[Api]:
 
 
 def of_key_sets() -> Iterator[Holder]:
-    """Every active issuer that is trusted, and every active client whose keys are fetched, with the copy that there is."""
+    """Return every active trusted issuer, and every active client whose keys are fetched, with the stored copy."""
     for issuer in TrustedIssuer.objects.filter(is_active=True).order_by("issuer"):
         holder = Holder(name=issuer.issuer, is_issuer=True, is_for_nobody=not issuer.clients.split())
         yield _with_copy(holder, issuer.jwks_uri)
@@ -170,7 +170,7 @@ def _with_copy(holder: Holder, jwks_uri: str) -> Holder:
 
 
 def registration_of(client: Client, *, has_consents: bool) -> Registration:
-    """A client as the rules see it."""
+    """Return a client as the rules see it."""
     newest = client.secret_hash
     return Registration(
         client_id=client.client_id,
@@ -206,10 +206,11 @@ def _of_sealed_secret(client: Client) -> dict[str, bool]:
 
 def of_servers(urls: Sequence[str], *, timeout: float, now: datetime) -> Iterator[Server]:
     """
-    This process, and what servers say that they run with.
+    Return the facts of this process, and those that servers tell about themselves.
 
     Args:
-        urls: scheme, host and port of each. Each is asked several times, as one address may stand for several servers.
+        urls: scheme, host and port of each server. Each is asked ASKED times, as one address may stand for several
+            servers.
         timeout: for each request, in seconds.
     """
     yield _server_of("this process", same_settings.fingerprints())
@@ -218,7 +219,7 @@ def of_servers(urls: Sequence[str], *, timeout: float, now: datetime) -> Iterato
 
 
 def no_database(fault: Exception) -> Finding:
-    """The database cannot be asked."""
+    """Return the finding that the database does not respond."""
     return error(
         "no-database",
         f"The database does not answer: {' '.join(str(fault).split())}.",
@@ -240,7 +241,7 @@ def _answers_of(url: str, *, timeout: float, now: datetime) -> Iterator[Server]:
 
 
 def _headers(now: datetime) -> dict[str, str]:
-    """Those of a request that comes through the proxy, as a server is asked beside it."""
+    """Return the headers that the proxy would add, as the server is asked without the proxy."""
     headers = {"Authorization": same_settings.proof(now)}
     if host := urlsplit(conf.ISSUER()).netloc:
         headers["Host"] = host
@@ -270,10 +271,10 @@ def _server_of(name: str, told: Mapping[str, Any]) -> Server:
 
 def _sealed_since(now: datetime) -> datetime:
     """
-    The moment since when all was sealed that is still alive.
+    Return a moment since which everything that is still valid was sealed.
 
-    A refresh seals anew. The access token from before it lives on for its time, and so does what may still be retried, a code
-    or the way through our pages.
+    A refresh seals new tokens. The access token before it stays valid for its lifetime. So do a code, a refresh that
+    may still be retried and a user's way through our pages.
     """
     [of_clients] = Client.objects.aggregate(longest=models.Max("access_token_lifetime")).values()
     lives_on = max(
@@ -295,22 +296,22 @@ def _skew() -> timedelta:
         asked_at = timezone.now()
         cursor.execute("SELECT CURRENT_TIMESTAMP")
         [said] = cursor.fetchone()
-    theirs = datetime.fromisoformat(said) if isinstance(said, str) else said  # SQLite has no type for moments
+    theirs = datetime.fromisoformat(said) if isinstance(said, str) else said  # SQLite returns a text
     theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
     skew: timedelta = theirs - asked_at
     return skew if abs(skew) > timedelta(seconds=1) else timedelta(0)
 
 
 def _proxies_let_in() -> Iterator[str]:
-    # TRUSTED_PROXIES is a setting of the shipped site; another project's of that name may hold anything. Our own default is no
-    # proxy that anybody has named.
+    # TRUSTED_PROXIES is a setting of the shipped site; in another project a setting of that name may hold anything.
+    # This app's own setting counts only if it is set: its default names no proxies that anybody chose.
     named = [getattr(settings, "TRUSTED_PROXIES", None)]
     try:
         if hasattr(settings, conf.TRUSTED_PROXIES.name):
             named.append(conf.trusted_proxies())
         let_in = {text: ip_network(text) for text in conf.METRICS_ADDRESSES()}
     except ValueError:
-        return  # E016 or E032 tells of it
+        return  # reported as E016 or E032
     proxies = [network for each in named if isinstance(each, TrustedProxies) for network in each.networks]
     for text, network in let_in.items():
         if any(map(network.overlaps, proxies)):
@@ -318,8 +319,12 @@ def _proxies_let_in() -> Iterator[str]:
 
 
 def _one_address() -> str:
-    """The address that all people lately came from, if there were several and it is not one of the public internet; else ""."""
-    # Those without an address are left out here: to look for others, the database might read the whole trail.
+    """
+    Return the address that all recent requests came from, if several users sent them and it is not a public address;
+    else "".
+    """
+    # Rows without an address are skipped here and not in the query, where the database might read the whole trail for
+    # them.
     events = AuditEvent.objects.order_by("-pk").values_list("address", "user_id")[:LATEST_EVENTS]
     latest = [(address, user_id) for address, user_id in events if address]
     addresses, people = {each for each, _ in latest}, {user_id for _, user_id in latest} - {None}
@@ -330,6 +335,6 @@ def _one_address() -> str:
 
 
 def _overdue(model: type[models.Model], *, now: datetime) -> int:
-    # Counting on would cost more than the number is worth.
+    # Stop there: an exact count would cost more than it is worth.
     overdue = model._default_manager.using(database.primary(model)).filter(purge_at__lte=now - timedelta(days=1))
     return len(overdue.values_list("pk", flat=True)[: LARGEST_BACKLOG + 1])

@@ -1,4 +1,4 @@
-"""The deployment as it sees itself: keys, cookies, clock, migrations, backlog."""
+"""Findings about the deployment as its own process sees it: keys, cookies, clock, migrations and backlog."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,15 +15,19 @@ MOST_KEYS = 4
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inside:
     """
-    What a process of the deployment knows of it.
+    The facts that a process of the deployment knows about it.
 
-    database_skew is the database's clock minus ours; backlog counts rows that should have been swept a day ago;
-    unapplied names migrations; keys counts those that open tokens; sealed_since is the moment since when all was sealed that is
-    still alive, None if there are no earlier keys to remove; proxies_let_in are those of METRICS_ADDRESSES where trusted
-    proxies are, too; one_address is the only one that people lately came from, if it cannot be theirs; guesses_are_counted_apart
-    tells that devices can be connected, and wrong codes of them are counted by each process alone;
-    registrations_are_counted_apart tells the same of clients that register themselves; unknown_resource is that of
-    OAUTH_SERVICE_RESOURCE if it is not registered, or switched off, "" otherwise.
+    Attributes:
+        keys: the number of keys that open tokens.
+        sealed_since: a moment since which everything that is still valid was sealed; None if there are no earlier keys.
+        database_skew: the database's clock minus ours.
+        backlog: the number of rows that should have been swept a day ago.
+        unapplied: the names of migrations.
+        proxies_let_in: the entries of METRICS_ADDRESSES that include trusted proxies.
+        one_address: the only address that users lately came from, if it cannot be theirs; otherwise "".
+        guesses_are_counted_apart: True if devices can be connected and each process counts wrong codes by itself.
+        registrations_are_counted_apart: True if clients may register themselves and each process counts them by itself.
+        unknown_resource: OAUTH_SERVICE_RESOURCE if no active resource has this identifier; otherwise "".
     """
 
     has_own_token_key: bool
@@ -47,7 +51,6 @@ _SHARE_THE_COUNTS = (
 
 
 def findings(inside: Inside) -> Iterator[Finding]:
-    """Judge the inside."""
     yield from _of_keys(inside)
     yield from _of_cookies(inside)
     yield from _of_database(inside)

@@ -1,4 +1,4 @@
-"""The keys of others, by which their JWTs are believed: can they still be had, and may anybody present what they sign?"""
+"""Findings about the key sets of issuers and clients whose JWTs are accepted: failed fetches, and unused issuers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from .finding import Finding, error, warning
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
     """
-    A trusted issuer that is active, or an active client that signs its assertions.
+    An active trusted issuer, or an active client that signs its assertions.
 
     Attributes:
-        name: its issuer identifier, or its client ID.
-        is_issuer: which of the two it is.
-        is_for_nobody: whether it is an issuer whose JWTs no client may present.
-        jwks_uri: where its keys are fetched from; "" if they are registered.
-        fetched_at, fresh_until: of the copy that there is; None if nobody has asked yet, or no fetch has succeeded.
-        last_error: why the last fetch failed; "" if it did not.
+        name: its issuer identifier, or its client_id.
+        is_issuer: True for an issuer, False for a client.
+        is_for_nobody: True for an issuer whose JWTs no client may present.
+        jwks_uri: the URL of its keys; "" if the keys themselves are registered.
+        fetched_at, fresh_until: of the stored copy; None if it was never fetched successfully.
+        last_error: the reason why the last fetch failed; "" if it did not.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Holder:
 
 
 def findings(holder: Holder, *, now: datetime) -> Iterator[Finding]:
-    """Judge one holder of keys. A copy that is merely old is no fault: it is fetched when it is needed."""
+    """Judge one holder of keys. A copy that is merely old is no fault: it is fetched again when it is needed."""
     if holder.is_for_nobody:
         yield warning(
             "issuer-for-nobody",

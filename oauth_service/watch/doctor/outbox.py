@@ -1,4 +1,4 @@
-"""The messages that tell clients of sign-outs (OpenID Connect Back-Channel Logout 1.0)."""
+"""Findings about undelivered sign-out messages (OpenID Connect Back-Channel Logout 1.0)."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ OVERDUE = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message that waits. next_at is None if it was given up; last_error is "" before the first attempt."""
+    """A pending message. next_at is None if delivery was given up. last_error is "" before the first attempt."""
 
     client_id: str
     attempts: int
@@ -22,7 +22,6 @@ class Message:
 
 
 def findings(messages: Iterable[Message], *, now: datetime) -> Iterator[Finding]:
-    """Judge the messages."""
     found = list(messages)
     for client_id in sorted({each.client_id for each in found}):
         yield from _of_client(client_id, [each for each in found if each.client_id == client_id])

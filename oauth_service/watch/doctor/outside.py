@@ -1,4 +1,4 @@
-"""The deployment as the network sees it: what proxies, headers and URLs do to its answers."""
+"""Findings about the deployment as the network sees it: the effects of proxies, headers and URLs on its responses."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,15 +19,16 @@ SHORTEST_HSTS = timedelta(days=30)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
     """
-    The answers to a round of requests. No redirect was followed.
+    The responses to a round of requests. Redirects were not followed.
 
     Args:
-        url: that was asked for, without a trailing slash; issuer is the setting of this process, "" if not set.
-        pairs: path → the answers with its slash and without.
-        bearer: of /userinfo/, to a token that is none.
-        sign_in: of the login page's own form, sent back empty as a browser would.
-        plain: of the same host by http; None if the url is http itself.
-        metrics: of /metrics/, to somebody without its secret.
+        url: the requested URL, without a trailing slash.
+        issuer: the setting of this process; "" if it is not set.
+        pairs: by path, the responses with and without its trailing slash.
+        bearer: of /userinfo/, to an invalid token.
+        sign_in: of the login page's own form, submitted empty as a browser would.
+        plain: of the same host over http; None if the url is http itself.
+        metrics: of /metrics/, to a request without its secret.
     """
 
     url: str
@@ -43,12 +44,11 @@ class Outside:
 
     @property
     def is_https(self) -> bool:
-        """Whether the url is https."""
         return self.url.startswith("https:")
 
 
 def findings(outside: Outside) -> Iterator[Finding]:
-    """Judge the outside; where nothing answers, there is nothing more to say."""
+    """Judge the responses. If the deployment cannot be reached, that is the only finding."""
     if fault := outside.metadata.fault:
         yield error(
             "unreachable",
@@ -289,7 +289,7 @@ def _of_clock(outside: Outside) -> Iterator[Finding]:
         theirs = parsedate_to_datetime(outside.metadata.header("Date"))
         skew = abs(theirs - outside.metadata.at)
     except (TypeError, ValueError):
-        return  # no Date, or one without a zone: nothing to compare
+        return  # no Date header, or one without a time zone: nothing to compare
     if skew > SMALL_SKEW:
         found = error if skew > GREAT_SKEW else warning
         yield found(
@@ -327,12 +327,12 @@ def _of_metrics(outside: Outside) -> Iterator[Finding]:
 
 
 def _is_page(answer: Answer) -> bool:
-    # /authorise/ speaks to people, and has this header; a proxy's error page has not.
+    # The server's own page at /authorise/ has this header; a proxy's error page does not.
     return "default-src" in answer.header("Content-Security-Policy")
 
 
 def _is_beside(value: object, issuer: str) -> bool:
-    """On the same origin; below the path of the issuer or not."""
+    """Return whether the URL has the same origin; its path may differ."""
     return isinstance(value, str) and urlsplit(value)[:2] == urlsplit(issuer)[:2]
 
 

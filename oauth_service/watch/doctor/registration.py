@@ -1,4 +1,4 @@
-"""How a client is registered, and what about it is unsafe or cannot work (RFC 9700 section 2)."""
+"""Findings about registered clients: settings that are unsafe or cannot work (RFC 9700 section 2)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,11 +15,15 @@ UNUSED_FOR = timedelta(days=90)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """
-    A client as it is registered.
+    A registered client.
 
-    has_chosen_secret says that a person chose it; has_own_scope that it has another scope for client credentials; exchanges that
-    it may exchange tokens, and no policy is set. is_unreadable and is_of_earlier_key are about a secret that is kept encrypted.
-    scope and grant_types are those that the server knows too or not.
+    Attributes:
+        scope, grant_types: as registered, including values that the server does not know.
+        has_chosen_secret: True if a person chose the secret.
+        has_own_scope: True if client credentials have a scope of their own.
+        exchanges: True if the client may exchange tokens and no policy is set.
+        is_unreadable: True if no token key of this server decrypts its secret, which is kept encrypted.
+        is_of_earlier_key: True if an earlier token key decrypts it.
     """
 
     client_id: str
@@ -46,11 +50,12 @@ def findings(
     client: Registration, *, scopes: frozenset[str], grant_types: frozenset[str], is_production: bool, now: datetime
 ) -> Iterator[Finding]:
     """
-    Judge one registration. One that was switched off harms nobody.
+    Judge one registration. An inactive client has no findings, because it can do no harm.
 
     Args:
-        scopes: that this server has; grant_types likewise.
-        is_production: whether DEBUG is off: what only development needs stands out then.
+        scopes: the scopes of this server.
+        grant_types: the grant types of this server.
+        is_production: True if DEBUG is off; settings for development are then reported.
     """
     if client.is_active:
         found = chain(

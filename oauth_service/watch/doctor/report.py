@@ -1,4 +1,4 @@
-"""The report: findings in groups, the gravest first, for people or as JSON."""
+"""The report: findings in groups, the gravest first, as text or as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,17 +12,17 @@ INDENT = " " * 10
 
 def in_words(groups: Mapping[str, Sequence[Finding]]) -> str:
     """
-    The report for a person.
+    Return the report as text.
 
     Args:
-        groups: what was looked at → what was found there.
+        groups: findings by the title of the group.
     """
     blocks = [_block(title, found) for title, found in groups.items()]
     return "\n\n".join([*blocks, _summary(groups)])
 
 
 def in_json(groups: Mapping[str, Sequence[Finding]]) -> dict[str, object]:
-    """The report for a program."""
+    """Return the report as data for JSON."""
     findings = [
         {"group": title, **asdict(finding), "level": finding.level.name.lower()}
         for title, found in groups.items()
@@ -32,7 +32,7 @@ def in_json(groups: Mapping[str, Sequence[Finding]]) -> dict[str, object]:
 
 
 def exit_status(groups: Mapping[str, Sequence[Finding]], *, strict: bool) -> int:
-    """2 for errors; 1 for warnings, if they are to count; 0 otherwise."""
+    """Return 2 for errors, 1 for warnings if strict, and otherwise 0."""
     if _count(groups, Level.ERROR):
         return 2
     return 1 if strict and _count(groups, Level.WARNING) else 0

@@ -1,4 +1,4 @@
-"""How APIs are registered, and what about their tokens lasts longer than it should (RFC 9068 section 5)."""
+"""Findings about registered APIs: tokens that live longer than they should (RFC 9068 section 5)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ LONGEST_UNASKED = timedelta(hours=1)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """
-    A resource that is active.
+    An active resource.
 
-    lifetime is the longest that one of its access tokens can live; is_for_nobody tells that no client may ask for it.
+    lifetime is the longest that one of its access tokens can live. is_for_nobody is True if no client may ask for it.
     """
 
     identifier: str
@@ -28,7 +28,7 @@ def findings(api: Api, *, has_keys: bool) -> Iterator[Finding]:
     Judge one resource.
 
     Args:
-        has_keys: whether this server signs: OpenID Connect is on.
+        has_keys: True if OpenID Connect is on, so that this server signs.
     """
     if api.is_for_nobody:
         yield warning(

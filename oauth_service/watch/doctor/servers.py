@@ -1,4 +1,6 @@
-"""Several servers of one deployment: whether each knows the keys that the others use, and has the same settings."""
+"""
+Findings about several servers of one deployment: each must know the keys of the others and have the same settings.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,10 +11,15 @@ from .finding import Finding, error, note, warning
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """
-    One answer of a server, or this process itself.
+    A response of a server, or the facts of this process itself.
 
-    token_keys and secret_keys are digests of the keys that it knows, the one that it uses first; settings has digests by name.
-    All are empty if it knows none of our token keys. missing is what it lacks to be ready; fault says why there is no answer.
+    Attributes:
+        token_keys, secret_keys: digests of the keys that it knows, the one in use first.
+        settings: digests by the name of the setting.
+        missing: the reasons why it is not ready.
+        fault: the reason why there is no response.
+
+    token_keys, secret_keys and settings are empty if it knows none of the token keys of this process.
     """
 
     name: str
@@ -24,7 +31,7 @@ class Server:
 
 
 def findings(servers: Sequence[Server]) -> Iterator[Finding]:
-    """Judge them; the first is this process."""
+    """Judge the servers. The first is this process."""
     for server in servers:
         if server.fault:
             yield error(

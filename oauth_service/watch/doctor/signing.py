@@ -1,4 +1,4 @@
-"""The signing keys of an OpenID Provider."""
+"""Findings about the signing keys of an OpenID Provider."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from ...protocol.signing_key import PUBLISHED_BEFORE, State
 from .finding import Finding, error, note, warning
 
-# Until then whoever signs next makes the next key.
+# A key may be overdue by this much: the next request that signs makes its successor.
 SLACK = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A published key. is_row says whether the server makes and replaces it."""
+    """A published key. is_row is True if the server makes and replaces it."""
 
     kid: str
     algorithm: str
@@ -25,9 +25,10 @@ class Key:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signing:
     """
-    What the server signs with.
+    The keys that the server signs with.
 
-    lifetime is zero if keys are not replaced; fault says why keys from elsewhere cannot be used, "" if they can.
+    lifetime is zero if keys are not replaced. fault says why keys from settings or a signer cannot be used; "" if they
+    can.
     """
 
     keys: tuple[Key, ...]
@@ -37,7 +38,6 @@ class Signing:
 
 
 def findings(signing: Signing, *, now: datetime) -> Iterator[Finding]:
-    """Judge the keys."""
     if signing.fault:
         yield error(
             "keys-elsewhere",

@@ -1,4 +1,4 @@
-"""A round of requests to a deployment. Nothing is changed by them: the token is none, and the login form is empty."""
+"""A round of requests to a deployment. They change nothing: the token is invalid, and the login form is empty."""
 
 import http.client
 from collections.abc import Iterator, Mapping
@@ -11,17 +11,17 @@ from .outside import Outside
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 LONGEST_BODY = 65_536
-# Each refuses an empty request in a way of its own, and does nothing.
+# Each of these refuses an empty request in a way of its own, and does nothing.
 ENDPOINTS = {"/token/": "POST", "/oauth/revoke/": "POST", "/userinfo/": "GET", "/authorise/": "GET"}
 
 
 def survey(url: str, *, issuer: str, login_url: str, timeout: float) -> Outside:
     """
-    Ask all that the rules want to know.
+    Send every request that the rules need.
 
     Args:
         url: of the deployment, without a trailing slash.
-        login_url: a path, or a URL if people sign in elsewhere.
+        login_url: a path, or a full URL if users sign in elsewhere.
         timeout: for each request, in seconds.
     """
 
@@ -48,13 +48,13 @@ def survey(url: str, *, issuer: str, login_url: str, timeout: float) -> Outside:
 
 
 def _metadata_url(url: str) -> str:
-    """Where clients look for the metadata of an issuer: its path comes last (RFC 8414 section 3.1)."""
+    """Return the URL of the issuer's metadata: the issuer's path comes last (RFC 8414 section 3.1)."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{parts.path}"
 
 
 def _base(metadata: Answer, url: str) -> str:
-    """Under which URL the endpoints are: a project may include them under a prefix."""
+    """Return the URL that the endpoints are below: a project may include them under a prefix."""
     endpoint = metadata.members().get("token_endpoint")
     if isinstance(endpoint, str) and urlsplit(endpoint)[:2] == urlsplit(url)[:2] and endpoint.endswith("/token/"):
         return endpoint.removesuffix("/token/")
@@ -62,7 +62,7 @@ def _base(metadata: Answer, url: str) -> str:
 
 
 def send(method: str, url: str, headers: Mapping[str, str], body: str | None, *, timeout: float) -> Answer:
-    """Send one request and follow no redirect; what goes wrong on the way stands in the answer's fault."""
+    """Send one request without following redirects. A failure is described in the fault of the answer."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     try:
@@ -86,7 +86,7 @@ def send(method: str, url: str, headers: Mapping[str, str], body: str | None, *,
 
 
 def _sign_in(login: Answer, *, timeout: float) -> Answer:
-    """The login form as a browser sends it, without a name and a password: no attempt to sign in."""
+    """Submit the login form as a browser does, without a name and a password, which does not count as an attempt."""
     parts = urlsplit(login.url)
     cookies = dict(_cookies(login))
     token = next((value for name, value in cookies.items() if "csrf" in name.lower()), "")
