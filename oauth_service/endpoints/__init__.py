@@ -1,1 +1,1 @@
-"""One endpoint, one file, named as its URL."""
+"""The endpoints: one URL per file, which has its name."""

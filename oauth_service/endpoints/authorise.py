@@ -41,18 +41,18 @@ from ..web.requests import FAILED_BEFORE, ProgramRequest, body_parameters, query
 SignedIn = tuple[AbstractBaseUser, SessionBase]
 
 
-@csrf_exempt  # an authorization request may be sent by POST from anywhere; the user's answer is checked in _answer
+@csrf_exempt  # an authorization request may come by POST from anywhere; _answer checks the user's answer
 @requires_csrf_token
 @page_endpoint("GET", "POST", keeps_opener=True)
 def authorise(request: HttpRequest) -> HttpResponse:
     """
     Ask the user what a client may have, and answer the client.
 
-    A POST without response_type is the user's answer from our own page. One with it is an authorization request, as the GET
-    (OpenID Connect Core section 3.1.2.1).
+    A POST without response_type is the user's answer from our own page. A POST with it is an authorization request,
+    like a GET (OpenID Connect Core section 3.1.2.1).
     """
     if failure := request.META.get(FAILED_BEFORE):
-        raise failure  # to wait for it once more would hold this thread for as long again
+        raise failure  # trying once more would hold this thread for as long again
     parameters = body_parameters(ProgramRequest.of(request)) if request.method == "POST" else query_parameters(request)
     is_answer = request.method == "POST" and "response_type" not in parameters
     now, issuer = timezone.now(), conf.issuer_of(request)
@@ -61,9 +61,9 @@ def authorise(request: HttpRequest) -> HttpResponse:
     except ClientNotIntroduced:
         if request.user.is_authenticated or "none" in parameters.words("prompt"):
             raise
-        # Nobody has heard of it: what it says of itself is fetched for somebody who is signed in.
+        # The client is unknown. Its document is fetched only for a signed-in user.
         return _sign_in(request, parameters, is_answer=is_answer)
-    # Client and redirect_uri are verified: from here on errors travel to the client.
+    # Client and redirect_uri are verified. From here on the client gets the errors.
     try:
         visitor = Visitor(user_id=request.user.pk, event=authentication.event_of(request))
         arrival = arrivals.arrive(parameters, target, visitor, issuer=issuer, is_answer=is_answer, now=now)
@@ -72,23 +72,23 @@ def authorise(request: HttpRequest) -> HttpResponse:
         return _ask(request, arrival, arrivals.step_of(arrival, now=now), now=now)
     except OAuthError as refusal:
         if not request.user.is_authenticated and "none" not in parameters.words("prompt"):
-            # Else a link with a mistake in it would lead whoever opens it straight to a target of the sender's choice:
-            # "The authorization server MUST always authenticate the user first" (RFC 9700 section 4.11.2). prompt=none is
-            # the exception that OpenID Connect makes: nobody is asked to sign in.
+            # Otherwise a link with a mistake in it would lead anybody who opens it straight to a target of the sender's
+            # choice: "The authorization server MUST always authenticate the user first" (RFC 9700 section 4.11.2).
+            # prompt=none is the exception that OpenID Connect makes: the user is not asked to sign in.
             return _sign_in(request, parameters, is_answer=is_answer)
         return answer_with_error(request, target.reply_to, refusal)
 
 
 def answer_at_once(call: ProgramRequest, who: Callable[[], SignedIn | None]) -> ProgramResponse | None:
     """
-    Answer a GET of somebody who is signed in and has allowed all of it before: by the same rules, without a page.
+    Answer a GET of a signed-in user who allowed all of it before: by the same rules as authorise(), but without a page.
 
     Args:
-        who: reads the user and the session; None if there is nobody whom Django would leave as they are.
+        who: reads the user and the session; None if there is no user, or if Django would change the session.
 
     Returns:
-        None if there is something to show, to ask or to refuse, or if the project has a say about the sign-in. Nothing has
-        happened then, and authorise() takes over.
+        None if something has to be shown, asked or refused, or if the project has a say in the sign-in. Nothing has
+        been written then, and authorise() takes over.
     """
     now = timezone.now()
     try:
@@ -110,12 +110,12 @@ def answer_at_once(call: ProgramRequest, who: Callable[[], SignedIn | None]) -> 
 
 
 def _needs_page(parameters: Parameters) -> bool:
-    """Whether it can be told without a statement that a request is none to answer at once."""
+    """Return whether a request certainly needs authorise(), as far as this can be told without a statement."""
     if parameters.get("response_mode") not in ("", "query"):
         return True
     if not conf.is_openid():
         return False
-    # What a project says about a sign-in it reads from Django's request.
+    # A project's function for sign-ins reads Django's request, which does not exist here.
     is_the_projects = bool(conf.AUTHENTICATION_EVENT()) and "openid" in parameters.words("scope")
     return is_the_projects or not {"login", "consent", "select_account"}.isdisjoint(parameters.words("prompt"))
 
@@ -143,7 +143,7 @@ def _answer(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpRes
     client = arrival.client
     if "deny" in arrival.parameters:
         raise AccessDenied("the user did not allow it", detail=f"user {request.user.pk}, client {client.client_id}")
-    # The session may have changed since the page was shown: the request is judged again, but for the question itself.
+    # The session may have changed since the page was shown, so judge the request again, except for the question itself.
     step = arrivals.step_of(arrival, now=now)
     if step not in (NextStep.ASK, NextStep.ANSWER):
         return _ask(request, arrival, step, now=now)
@@ -169,11 +169,12 @@ def _answer(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpRes
 
 
 def _answer_with(arrival: Arrival, write: Callable[[], str]) -> HttpResponse:
-    """Answer with the code that write() stores."""
+    """Call write(), which stores a code, and answer with the code."""
     try:
         return answer_with_code(arrival.reply_to, write())
     except IntegrityError as cause:
-        # Consents refer to user and client, sign-ins to the clients that hear of their end; one is gone at the COMMIT.
+        # Consents refer to user and client, sign-ins to clients that are told of their end. One of them was gone at the
+        # COMMIT.
         raise AccessDenied(
             "the account or the app was removed meanwhile",
             detail=f"user {arrival.visitor.user_id}, client {arrival.client.client_id}",
@@ -196,19 +197,21 @@ def _code(consent_id: UUID, arrival: Arrival, *, now: datetime) -> str:
 
 
 def _sign_in(request: HttpRequest, parameters: Parameters, *, is_answer: bool) -> HttpResponse:
-    # The request goes on after the login, whichever way it came and with whatever is wrong in it, repeats included.
+    # After the sign-in the request continues as it was sent, whether by GET or POST, including repeated and wrong
+    # parameters.
     return to_sign_in(request, f"{request.path}?{_query(parameters, is_answer=is_answer)}")
 
 
 def _sign_in_again(request: HttpRequest, arrival: Arrival, *, now: datetime) -> HttpResponse:
     event, before = arrival.visitor.event, arrival.interaction
     if before.since and event and before.before == event.id:
-        # The login page has sent somebody who is signed in straight back: it must not know them. Only them: a link with
-        # what was sealed in another browser must sign nobody out.
+        # The login page sent a signed-in user straight back, so it must not know them: sign out. Do that only if this
+        # is the sign-in that was sealed, so that a link with a value sealed in another browser signs nobody out.
         kept = request.session[authentication.SESSION_KEY]
         setattr(request, SILENT_ATTRIBUTE, True)
         logout(request)
-        # Whoever was signed in and signs in again goes on in the same session (sid), so that its sign-out reaches everybody.
+        # If the same user signs in again, the session (sid) continues, so that its sign-out still reaches all its
+        # clients.
         request.session[authentication.SESSION_KEY] = kept
     demanded = replace(before, since=int(now.timestamp()), before=event.id if event else "")
     return to_sign_in(request, _go_on(request, arrival, demanded, now=now), fresh=True)
@@ -257,7 +260,7 @@ def _consent_page(
     request: HttpRequest, arrival: Arrival, *, now: datetime, ticked: frozenset[str] | None = None
 ) -> HttpResponse:
     asked, reply_to = arrival.asked, arrival.reply_to
-    # The scope that is shown: a request that names none must not get more if the client may have more by then.
+    # The scope as shown: a request without scope must not get more if the client is allowed more in the meantime.
     carried = _carried(arrival.parameters, sealed=_as_seen(arrival, now=now)) | {"scope": asked.scope}
     client = get_object_or_404(Client.objects.select_related("registration"), pk=arrival.client.pk)
     question = Question(
@@ -280,7 +283,7 @@ def _consent_page(
 
 
 def _as_seen(arrival: Arrival, *, now: datetime) -> str:
-    """The sign-in was fresh enough when the page was shown; it stays so while the person reads."""
+    """Seal that the sign-in was fresh enough when the page was shown, so that it stays so while the user reads."""
     event = arrival.visitor.event
     if event is None or not arrival.asked.depends_on_sign_in:
         return ""

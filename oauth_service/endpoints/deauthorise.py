@@ -1,4 +1,4 @@
-"""POST /oauth/deauthorise/ -- a person cuts an app off, for good and at once."""
+"""POST /oauth/deauthorise/ -- a user disconnects an app for good."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponseBase
@@ -15,7 +15,7 @@ from ..web.requests import ProgramRequest, body_parameters
 
 @page_endpoint("POST")
 def deauthorise(request: HttpRequest) -> HttpResponseBase:
-    """Delete the consent, every pending code and every grant of this user and the client named by client_id."""
+    """Delete the consent, every pending code and every grant of the user for the client named by client_id."""
     connected_apps = reverse("oauth_service:manage_apps")
     if not request.user.is_authenticated:
         return to_sign_in(request, connected_apps)

@@ -1,4 +1,4 @@
-"""GET, POST /device/ -- the page where a person connects a device (RFC 8628 section 3.3)."""
+"""GET, POST /device/ -- the page for connecting a device (RFC 8628 section 3.3)."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -28,10 +28,10 @@ from ..web.requests import ProgramRequest, body_parameters, query_parameters
 @page_endpoint("GET", "POST")
 def device(request: HttpRequest) -> HttpResponse:
     """
-    Ask for the code that a device shows, then whether it may be connected; 404 where devices are not connected.
+    Ask for the code that a device shows, then whether it may be connected; 404 if device authorization is off.
 
-    A code in the URL (verification_uri_complete) is shown to be compared, and nothing is looked for before the person says
-    that it is the same (section 3.3.1). So opening a link neither guesses nor decides.
+    A code in the URL (verification_uri_complete) is shown for comparison. It is looked up only after the user confirms
+    that it is the same (section 3.3.1). So opening a link neither guesses a code nor decides anything.
     """
     if not conf.DEVICE_AUTHORIZATION():
         return render_page(request, "missing", {}, status=404)
@@ -58,7 +58,9 @@ def device(request: HttpRequest) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What stood on the page that somebody has answered, and which of its boxes are ticked; None if it had none."""
+    """
+    The contents of the page that the user answered, and which of its boxes are ticked; None for a page without boxes.
+    """
 
     scope: str
     resources: tuple[str, ...]
@@ -66,7 +68,7 @@ class Shown:
 
     @property
     def allowed(self) -> str:
-        """The scope that they have allowed; "" for nothing."""
+        """The scope that the user allowed; "" for none."""
         return scope_choice.granted(self.scope, self.ticked, required=conf.REQUIRED_SCOPES())
 
 
@@ -103,7 +105,7 @@ def _answer(request: HttpRequest, user_code: str, *, decision: str, shown: Shown
             ended_sessions.leave_ended(request)
             return to_sign_in(request, _here(request, user_code))
         return _result_page(request, code, "approved" if done else "late")
-    if not wanted.scope:  # taken from the client since the device has asked
+    if not wanted.scope:  # it was taken from the client after the device asked
         return _result_page(request, code, "late")
     return _consent_page(request, code, wanted, user_code)
 

@@ -16,7 +16,7 @@ from ..web.requests import ProgramRequest, body_parameters
 
 @program_endpoint("POST")
 def device_authorization(request: ProgramRequest) -> ProgramResponse:
-    """Give a device the code that it shows, and the one that it polls with; 404 where devices are not connected."""
+    """Issue a device code, and a user code to show; 404 if device authorization is off."""
     if not conf.DEVICE_AUTHORIZATION():
         return ProgramResponse(404)
     parameters = body_parameters(request)

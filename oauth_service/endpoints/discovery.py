@@ -9,7 +9,7 @@ from ..web.requests import ProgramRequest
 
 @program_endpoint("GET")
 def discovery(request: ProgramRequest, issuer_path: str = "") -> ProgramResponse:
-    """Describe exactly what works here."""
+    """Describe exactly what this server supports."""
     algorithms = conf.SIGNING_ALGORITHMS() if conf.is_openid() else ()
     return metadata_response(
         request,

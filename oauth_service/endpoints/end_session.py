@@ -22,15 +22,15 @@ from ..web.requests import ProgramRequest, body_parameters, query_parameters
 from ..web.signed_out import signed_out_page
 
 
-@csrf_exempt  # a client may send the request by POST from anywhere; the person's answer is checked in _confirmed
+@csrf_exempt  # a client may send the request by POST from anywhere; _confirmed checks the user's answer
 @requires_csrf_token
 @page_endpoint("GET", "POST", keeps_opener=True)
 def end_session(request: HttpRequest) -> HttpResponse:
     """
-    Sign a person out because their client asks for it; 404 if this server is no OpenID Provider.
+    Sign a user out at a client's request; 404 if this server is no OpenID Provider.
 
-    Nobody is asked if the id_token_hint names the very session of this browser. A request that is wrong gets a page, never a
-    redirect.
+    The user is not asked if the id_token_hint names the session of this browser. An invalid request gets a page, never
+    a redirect.
     """
     if not conf.is_openid():
         return render_page(request, "missing", {}, status=404)
@@ -65,7 +65,7 @@ def _is_proven(request: HttpRequest, asked: EndSessionRequest, client: Client | 
     try:
         sub = subject.subject_of(request.user.pk, client, pairwise_key=conf.pairwise_key())
     except ServerError:
-        return False  # the person can still say so themselves
+        return False  # the user can still confirm
     return asked.proves(subject=sub, sid=sid.hex)
 
 

@@ -1,4 +1,4 @@
-"""POST /global-token-revocation/ -- all that a user has ends at once (draft-parecki-oauth-global-token-revocation)."""
+"""POST /global-token-revocation/ -- end everything that a user has (draft-parecki-oauth-global-token-revocation)."""
 
 from django.utils import timezone
 
@@ -17,7 +17,7 @@ def global_token_revocation(request: ProgramRequest) -> ProgramResponse:
     """
     End every connection, code and session of the user that a subject identifier names; 404 if this is off.
 
-    204 says that nothing the user had is good any more, also if there was nothing (section 3.4).
+    204 means that nothing that the user had is valid any more, also if there was nothing (section 3.4).
     """
     if not conf.GLOBAL_TOKEN_REVOCATION():
         return ProgramResponse(404)

@@ -1,4 +1,4 @@
-"""POST /introspect/ -- token introspection (RFC 7662), signed for whoever asks for it (RFC 9701)."""
+"""POST /introspect/ -- token introspection (RFC 7662), signed on request (RFC 9701)."""
 
 from datetime import datetime
 
@@ -18,9 +18,9 @@ from ..web.requests import ProgramRequest, body_parameters
 @program_endpoint("POST")
 def introspect(request: ProgramRequest) -> ProgramResponse:
     """
-    Tell a client about a token of its own, or for a resource of its own; 404 if introspection is off.
+    Tell a client about a token that was issued to it or is for a resource of its own; 404 if introspection is off.
 
-    token_type_hint is not needed: a token says by its prefix what it is (RFC 7662 section 2.1).
+    token_type_hint is not needed, because a token's prefix tells its type (RFC 7662 section 2.1).
     """
     if not conf.INTROSPECTION():
         return ProgramResponse(404)
@@ -42,7 +42,7 @@ def introspect(request: ProgramRequest) -> ProgramResponse:
 
 
 def _signed(claims: dict[str, object], *, now: datetime) -> ProgramResponse:
-    from ..tokens import keys  # a project without OpenID Connect never comes here
+    from ..tokens import keys  # imported here: only projects with OpenID Connect need it
 
     text = keys.sign(claims, algorithm=rules.ALGORITHM, typ=rules.TYP, now=now)
     return ProgramResponse(200, text.encode(), (("Content-Type", rules.MEDIA_TYPE),))

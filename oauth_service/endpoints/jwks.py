@@ -10,9 +10,10 @@ from ..web.requests import ProgramRequest
 
 @program_endpoint("GET")
 def jwks(request: ProgramRequest) -> ProgramResponse:
-    """Publish every key that a client may have to verify a signature with; 404 if OpenID Connect is off."""
+    """Publish every key that a client may need to verify a signature; 404 if OpenID Connect is off."""
     if not conf.is_openid():
         return ProgramResponse(404)
-    # A key is published a day before it signs. What decides is how long a key that was retired is still believed.
+    # A new key is published a day before it signs, so caching does not delay it. The limit is for retired keys: caches
+    # still offer them for that long.
     cached = ("Cache-Control", "public, max-age=600")
     return ProgramResponse.of(keys.jwks(timezone.now()), headers=(cached,))

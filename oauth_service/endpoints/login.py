@@ -29,12 +29,13 @@ class _Login(LoginView):
 
     @property
     def redirect_authenticated_user(self) -> bool:  # type: ignore[override]
-        """Whether somebody who is signed in may pass: not if the request asks for a fresh sign-in, which is checked there."""
+        """True if a signed-in user may pass, unless the request asks for a fresh sign-in (checked at the target)."""
         return "reauthenticate" not in self.request.GET
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         if self.request.user.is_authenticated and self.request.user.pk != form.get_user().pk:
-            # Their session ends with this, so it ends as at a sign-out: Django itself would drop it without a word.
+            # Sign the other user out first, with everything that belongs to a sign-out. Django itself would only drop
+            # the session.
             logout(self.request)
         setattr(self.request, AMR_ATTRIBUTE, ("pwd",))  # RFC 8176 section 2
         return super().form_valid(form)
@@ -44,7 +45,7 @@ class _Login(LoginView):
         return pending_authorization_url(self.request) or in_plain_characters(wanted)
 
     def get_default_redirect_url(self) -> str:
-        # Django's own default is an address that nobody has.
+        # Django's own default is a page that does not exist in most projects.
         if settings.LOGIN_REDIRECT_URL == global_settings.LOGIN_REDIRECT_URL:
             return reverse("oauth_service:manage_apps")
         return str(super().get_default_redirect_url())
@@ -66,20 +67,21 @@ class _Login(LoginView):
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> Any:
         response: Any = super().render_to_response(context, **kwargs)
-        # Signing in may end at the client at once, if the user has allowed it before, or at any page of a project.
+        # After the sign-in the browser may go straight to the client, if the user allowed it before, or to any page of
+        # a project.
         leads_on = bool(self._waiting) or not self._ends_here
         response.add_post_render_callback(partial(protect_page, request=self.request, leads_on=leads_on))
         return response
 
     @property
     def _ends_here(self) -> bool:
-        """Whether what comes after the login is a page of ours, which redirects nowhere."""
+        """True if the page after the login is one of this app, which redirects nowhere."""
         ours = [reverse(f"oauth_service:{name}").rstrip("/") for name in ("authorise", "device", "manage_apps")]
         return self.get_success_url().partition("?")[0].rstrip("/") in ours
 
     @cached_property
     def _waiting(self) -> Client | None:
-        """The client that sent the person here, if its request would be answered, with what people should see of it."""
+        """The client whose authorization request brought the user here, if that request is valid so far."""
         target = urlsplit(self.get_redirect_url())
         if target.path.rstrip("/") != reverse("oauth_service:authorise").rstrip("/"):
             return None
@@ -89,13 +91,13 @@ class _Login(LoginView):
             client = Client.objects.select_related("registration").filter(client_id=name, is_active=True).first()
             if client:
                 ReplyTo.verify(client, parameters, issuer=conf.issuer_of(self.request))
-                introduce(client)  # by the name and the pages that it has in their language
+                introduce(client)  # use its name and pages in the user's language
             return client
         except OAuthError:
-            return None  # the authorization endpoint says what is wrong, once the person is signed in
+            return None  # the authorization endpoint reports the fault after the sign-in
 
 
 @page_endpoint("GET", "POST", keeps_opener=True)
 def login(request: HttpRequest) -> HttpResponseBase:
-    """Sign a person in and let the request that brought them here go on."""
+    """Sign a user in, then continue the request that brought them here."""
     return _Login.as_view()(request)

@@ -5,13 +5,13 @@ from ..models import Client
 from ..web.programs import ProgramResponse, program_endpoint
 from ..web.requests import ProgramRequest
 
-# It is a picture and nothing else, even for somebody who opens it by itself.
+# A browser that opens it by itself must treat it as a picture and nothing else.
 HARMLESS = ("Content-Security-Policy", "default-src 'none'; sandbox")
 
 
 @program_endpoint("GET")
 def logo(request: ProgramRequest, client_id: str) -> ProgramResponse:
-    """Answer with a PNG; 404 if the client has registered no logo, or it could not be fetched so far."""
+    """Answer with a PNG; 404 if the client registered no logo, or if none has been fetched yet."""
     client = Client.objects.filter(client_id=client_id, is_active=True).only("logo_uri").first()
     drawn = logo_of(client.logo_uri) if client else None
     if drawn is None:

@@ -1,4 +1,4 @@
-"""POST /logout/ -- sign out of this server; GET /signed-out/ -- say so."""
+"""POST /logout/ -- sign out of this server; GET /signed-out/ -- confirm it."""
 
 from typing import Any
 
@@ -26,7 +26,10 @@ class _Logout(LogoutView):
 
 @page_endpoint("POST", keeps_opener=True)
 def logout(request: HttpRequest) -> HttpResponseBase:
-    """End the session on this server; connected apps stay connected, and those that hear of it in a frame get a page for it."""
+    """
+    End the session on this server. Apps stay connected. Those with a front-channel logout URI are told by a page of
+    frames.
+    """
     response = _Logout.as_view()(request)
     frames: list[str] = getattr(request, FRAMES_ATTRIBUTE, [])
     if not frames:
@@ -37,5 +40,4 @@ def logout(request: HttpRequest) -> HttpResponseBase:
 
 @page_endpoint("GET", keeps_opener=True)
 def signed_out(request: HttpRequest) -> HttpResponseBase:
-    """Say that the session has ended."""
     return signed_out_page(request)

@@ -1,4 +1,4 @@
-"""GET, POST /manage-apps/ -- the apps that a person has connected, each with ways to stop it, and what happened lately."""
+"""GET, POST /manage-apps/ -- the apps that a user has connected, with ways to stop each, and their recent activity."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ from ..web.requests import ProgramRequest, body_parameters
 
 RECENT = 20
 MOST_INSTALLS = 100  # of all apps together
-READ = 200  # of an event that happens again and again, of which not each is a line
+READ = 200  # rows of an event that happens often; not each of them becomes a line
 
-# What means something to a person; codes and repeated renewals do not.
+# Events that mean something to users. Codes and repeated renewals do not.
 _SENTENCES = {
     Event.LOGIN_REFUSED: gettext_lazy("Somebody tried to sign in as you and was refused"),
     Event.CONSENT_GIVEN: gettext_lazy("You allowed %(app)s to see something of your account"),
@@ -54,7 +54,7 @@ _TOKEN_HANDED_BACK = (Event.TOKEN_REVOKED, "access_token")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """One line of what happened."""
+    """A line of the recent activity."""
 
     event: Event
     app: str
@@ -64,16 +64,16 @@ class Activity:
 
     @property
     def sentence(self) -> str:
-        """In plain words."""
+        """The event in plain words."""
         return str(_SENTENCES[self.event] % {"app": self.app})
 
 
 @page_endpoint("GET", "POST")
 def manage_apps(request: HttpRequest) -> HttpResponseBase:
     """
-    List what each app may see in words, since when, when it was last used, when it ends and from how many connections.
+    List each app with its scope in words, its dates and its connections.
 
-    A POST says when an app is to be disconnected, or ends one connection of several. To cut an app off is deauthorise()'s.
+    A POST sets when an app is disconnected, or ends one of several connections. To cut an app off, see deauthorise().
     """
     if not request.user.is_authenticated:
         return to_sign_in(request, request.get_full_path())
@@ -119,14 +119,15 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
             "ends_on_password_change": conf.END_CONNECTIONS_ON_PASSWORD_CHANGE(),
         },
     )
-    # Whose session has ended meanwhile is sent from a form on this page to the login, and another than ours may lead on.
+    # If the session has ended meanwhile, a form on this page leads to the login, and a project's own login page may
+    # lead on.
     is_ours = resolve_url(settings.LOGIN_URL).rstrip("/") == reverse("oauth_service:login").rstrip("/")
     protect_page(response, request, leads_on=not is_ours)
     return response
 
 
 def _tier_of(client: Client) -> Tier | None:
-    """How far an app is known that has introduced itself; None of one that the operator stands for."""
+    """Return how well known an app is that introduced itself; None if the operator vouches for it."""
     if client.is_vouched_for:
         return None
     return client_standing.least_of(client, client.redirect_uri_list, known_hosts=conf.KNOWN_CLIENT_HOSTS())
@@ -163,19 +164,19 @@ def _at(identifier: str, scope: str, resource: ResourceRow | None) -> dict[str, 
 
 
 def _activities_of(user_id: Any) -> list[Activity]:
-    # Those of each event by themselves: anybody can be refused as somebody, as often as they like, and what they do must not
-    # push out what matters.
+    # Read the events kind by kind: anybody can make sign-ins as this user fail, as often as they like, and must not
+    # push out more important lines.
     kinds = [
         Kind({"user_id": user_id, "event": event.value}, READ if event in _OFTEN else RECENT) for event in _SENTENCES
     ]
-    # An app that hands back a token it no longer needs is still connected.
+    # An app that revokes an access token it no longer needs is still connected.
     events = [each for each in AuditEvent.objects.latest_of(kinds) if (each.event, each.reason) != _TOKEN_HANDED_BACK]
     told = sorted(events, key=lambda event: (event.latest_at, event.pk), reverse=True)
     lines: dict[Any, AuditEvent] = {}
     refused: Counter[Any] = Counter()
     for each in told:
         lines.setdefault(_line_of(each), each)
-        if each.event == Event.LOGIN_REFUSED:  # how often an app got something says nothing to a person
+        if each.event == Event.LOGIN_REFUSED:  # the number of renewals means nothing to users
             refused[_line_of(each)] += each.event_count
     shown = list(lines.values())[:RECENT]
     names = dict(

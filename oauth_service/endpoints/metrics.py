@@ -1,4 +1,4 @@
-"""GET /metrics -- what this server counts, for Prometheus and for whom the settings let in."""
+"""GET /metrics -- counters for Prometheus, for callers that the settings let in."""
 
 import hmac
 import ipaddress
@@ -28,17 +28,17 @@ class _Metrics(View):
 
 
 @login_not_required
-@csrf_exempt  # a POST is a 405 for a program, not a page for a person
+@csrf_exempt  # a POST gets a 405 for programs, not a page for users
 @without_transaction
 def metrics(request: HttpRequest) -> HttpResponseBase:
     """
-    Show the counters; 404 unless OAUTH_SERVICE_METRICS_SECRET or OAUTH_SERVICE_METRICS_ADDRESSES lets somebody in.
+    Return the metrics; 404 unless OAUTH_SERVICE_METRICS_SECRET or OAUTH_SERVICE_METRICS_ADDRESSES lets anybody in.
 
-    Not one of the endpoints that any origin may call: a page in an operator's browser must not read them.
+    Other origins may not read this endpoint, so that a page in an operator's browser cannot.
     """
     with nothing_reported(request):
         response = _Metrics.as_view()(request)
-        # The counters have the format of Prometheus; everything else is what any program gets, and empty.
+        # Metrics have Prometheus's content type. All other responses are empty and have the usual headers for programs.
         is_exposition = response.status_code == 200 and request.method != "OPTIONS"
         for name, value in (NOT_SNIFFED, *NO_STORE, *(() if is_exposition else IS_JSON)):
             response.headers[name] = value
@@ -52,7 +52,7 @@ def _has_secret(request: HttpRequest) -> bool:
 
 
 def _is_from_inside(request: HttpRequest) -> bool:
-    # A proxy that nobody told us of speaks from inside for the whole world.
+    # A proxy that is not configured would make every request look as if it came from inside.
     if "HTTP_X_FORWARDED_FOR" in request.META or "HTTP_FORWARDED" in request.META:
         return False
     try:

@@ -14,8 +14,8 @@ from ..web.requests import ProgramRequest
 
 @program_endpoint("GET")
 def openapi(request: ProgramRequest) -> ProgramResponse:
-    """Describe what each URL takes and answers."""
-    with translation.override("en"):  # as the rest of the document, which may be kept for everybody
+    """Describe the parameters and responses of each URL."""
+    with translation.override("en"):  # like the rest of the document, which caches may share
         scopes = {name: str(meaning) for name, meaning in conf.SCOPES().items()}
     here = urljoin(conf.issuer_of(request), reverse("oauth_service:openapi"))
     server = Server(

@@ -9,7 +9,7 @@ from ..web.requests import ProgramRequest
 
 @program_endpoint("GET")
 def openid_configuration(request: ProgramRequest, issuer_path: str = "") -> ProgramResponse:
-    """Describe exactly what works here: the same document as RFC 8414's; 404 if this server is no OpenID Provider."""
+    """Return the same document as RFC 8414's; 404 if this server is no OpenID Provider."""
     if not conf.is_openid():
         return ProgramResponse(404)
     return metadata_response(

@@ -11,11 +11,11 @@ from ..web.requests import ProgramRequest
 @program_endpoint("GET")
 def protected_resource(request: ProgramRequest, resource_path: str = "") -> ProgramResponse:
     """
-    Describe the API at this address; 404 if none is registered there, or it was switched off.
+    Describe the API at this address; 404 if no active API is registered there.
 
     Args:
-        resource_path: of the API's identifier (RFC 9728 section 3.1). Without it, the API is that of the whole host; if there is
-            none, that of OAUTH_SERVICE_RESOURCE.
+        resource_path: of the API's identifier (RFC 9728 section 3.1). Without it, describe the API whose identifier is
+            the host itself, or else the one in OAUTH_SERVICE_RESOURCE.
     """
     host, query = request.get_host(), request.query_string if resource_path else ""
     wanted = rules.identifiers_at(scheme=request.scheme, host=host, path=resource_path, query=query)
@@ -26,7 +26,7 @@ def protected_resource(request: ProgramRequest, resource_path: str = "") -> Prog
         identifier, issuers = found.identifier, (conf.issuer_of(request), *others)
         name, scopes = found.name, tuple(found.words)
     elif others and (named := [each for each in wanted if each in {conf.RESOURCE(), *resources_asked()} - {""}]):
-        # An API whose tokens others issue is registered there.
+        # An API whose tokens other servers issue is registered there and not here.
         identifier, issuers, name, scopes = named[0], others, "", ()
     else:
         return ProgramResponse(404)

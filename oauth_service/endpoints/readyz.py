@@ -1,4 +1,4 @@
-"""GET /readyz -- this process can do its work: database, migrations and keys are there."""
+"""GET /readyz -- this process can do its work: database, migrations and keys are available."""
 
 from django.utils import timezone
 
@@ -10,9 +10,9 @@ from ..web.requests import ProgramRequest
 @program_endpoint("GET")
 def readyz(request: ProgramRequest) -> ProgramResponse:
     """
-    Answer 200, or 503 with the names of what is missing: the load balancer then leaves this process out.
+    Answer 200, or 503 with the names of the missing parts, so that the load balancer leaves this process out.
 
-    The doctor, who proves that it has our keys, is also told what this process runs with.
+    A request that proves to know our keys (oauth_doctor) also gets fingerprints of keys and settings.
     """
     members: dict[str, object] = {"status": "ready"}
     if missing := readiness.missing():

@@ -12,7 +12,7 @@ from ..web.requests import ProgramRequest, json_body, query_parameters
 
 @program_endpoint("POST")
 def register(request: ProgramRequest) -> ProgramResponse:
-    """Register the client that asks for it; 404 where no client registers itself."""
+    """Register the client that sends the request; 404 if clients may not register themselves."""
     if not conf.REGISTRATION():
         return ProgramResponse(404)
     sent = rules.read(json_body(request))

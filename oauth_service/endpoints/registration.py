@@ -12,7 +12,10 @@ from ..web.requests import ProgramRequest, json_body, query_parameters
 
 @program_endpoint("GET", "PUT", "DELETE")
 def registration(request: ProgramRequest, client_id: str) -> ProgramResponse:
-    """Let a client that has registered itself read, replace or end its registration; 404 where no client registers itself."""
+    """
+    Let a client that registered itself read, replace or end its registration; 404 if clients may not register
+    themselves.
+    """
     if not conf.REGISTRATION():
         return ProgramResponse(404)
     sent = rules.read(json_body(request)) if request.method == "PUT" else {}

@@ -18,9 +18,10 @@ from ..web.requests import ProgramRequest, body_parameters
 @program_endpoint("POST")
 def revoke(request: ProgramRequest) -> ProgramResponse:
     """
-    End one access token alone, or with a refresh token its whole grant; 200 also for what is unknown or another's.
+    Revoke an access token alone, or a refresh token with its whole grant; 200 also for unknown tokens and other
+    clients' tokens.
 
-    token_type_hint is not needed: a token says by its prefix what it is (RFC 7009 section 2.1).
+    token_type_hint is not needed, because a token's prefix tells its type (RFC 7009 section 2.1).
     """
     parameters = body_parameters(request)
     now = timezone.now()
@@ -61,10 +62,10 @@ def revoke(request: ProgramRequest) -> ProgramResponse:
 
 def _secret_of(presented: PresentedToken[sealed.RefreshToken | sealed.AccessToken], client: ClientRow) -> bytes:
     """
-    What a token is to be proven with if it is this client's.
+    Return the secret that proves the token, if the token belongs to this client.
 
     Raises:
-        Unproven: it is nobody's, or another's: nothing happens to it.
+        Unproven: it belongs to nobody, or to another client. It stays as it is.
     """
     claimed = presented.unverified.payload
     if isinstance(claimed, sealed.AccessToken) and claimed.is_own:
@@ -76,6 +77,6 @@ def _secret_of(presented: PresentedToken[sealed.RefreshToken | sealed.AccessToke
 
 
 def _issued_to(claimed: sealed.RefreshToken | sealed.AccessToken, grant: AuthorisationRow) -> str:
-    # A token that was exchanged is the service's, not the app's that the person allowed (RFC 8693).
+    # An exchanged token belongs to the service that exchanged it, not to the app that the user allowed (RFC 8693).
     exchanged_by = claimed.client_id if isinstance(claimed, sealed.AccessToken) else ""
     return exchanged_by or grant.client.client_id

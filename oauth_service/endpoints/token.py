@@ -14,15 +14,15 @@ from ..web.requests import ProgramRequest, body_parameters
 
 @program_endpoint("POST")
 def token(request: ProgramRequest) -> ProgramResponse:
-    """Authenticate the client, let its grant type decide, answer with tokens (RFC 6749 section 5)."""
+    """Authenticate the client and exchange what it presents for tokens (RFC 6749 section 5)."""
     parameters = body_parameters(request)
-    # Not before: who holds a request open must not redeem or retry by the time of its head.
+    # Not earlier: a client that keeps its request open must not redeem a code by the time when it sent the headers.
     now = timezone.now()
     parameters.refuse_repeats(allowed=_repeatable(parameters))
     grant_type = parameters.require("grant_type")
     credentials = client_authentication.credentials(request.authorization, parameters)
     exchange = grant_types.named(grant_type)
-    # What the request presents is read together with its client, in one statement. Nothing is decided by it yet.
+    # Read the presented code or token together with its client, in one statement. Nothing is decided by it yet.
     presented = exchange.present(parameters) if exchange else None
     client = authentication.authenticate(credentials, request, now=now, loaded=presented.client if presented else None)
     if not exchange or not presented:
@@ -32,13 +32,13 @@ def token(request: ProgramRequest) -> ProgramResponse:
     issuer = conf.issuer_of(request) if conf.is_openid() or exchange.DESCRIPTION.needs_issuer else ""
     answer = exchange.exchange(presented, parameters, client, issuer=issuer, now=now)
     if purge.ride_along(now=now) and conf.is_openid():
-        from ..outbound import deliveries  # a project without OpenID Connect never comes here
+        from ..outbound import deliveries  # imported here: only projects with OpenID Connect need it
 
         deliveries.wake_if_due(now=now)
     return ProgramResponse.of(answer.members())
 
 
 def _repeatable(parameters: Parameters) -> frozenset[str]:
-    """The parameters that the grant type of a request lets a client repeat (RFC 8707 section 2, RFC 8693 section 2.1)."""
+    """Return the parameters that the grant type lets a client repeat (RFC 8707 section 2, RFC 8693 section 2.1)."""
     found = None if parameters.is_repeated("grant_type") else grant_types.named(parameters.get("grant_type"))
     return frozenset({resource_indicators.PARAMETER}) | (found.DESCRIPTION.repeatable if found else frozenset())

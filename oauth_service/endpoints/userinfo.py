@@ -1,4 +1,4 @@
-"""GET, POST /userinfo/ -- who the user is (OpenID Connect Core 1.0 section 5.3)."""
+"""GET, POST /userinfo/ -- claims about the user (OpenID Connect Core 1.0 section 5.3)."""
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils import timezone
@@ -21,7 +21,7 @@ OPENID_SCOPES = frozenset({"openid", "email", "address", "phone"})
 
 @program_endpoint("GET", "POST")
 def userinfo(request: ProgramRequest) -> ProgramResponse:
-    """Tell about the user what the scope of the token covers, and what was asked for by the claims parameter."""
+    """Return the claims about the user that the token's scope covers, and those that the claims parameter asked for."""
     bearer = _bearer(request)
     scopes = SCOPES | OPENID_SCOPES if conf.is_openid() else SCOPES
     refuse_others(bearer)
@@ -66,7 +66,7 @@ def _claims(bearer: Bearer, user: AbstractBaseUser) -> dict[str, object]:
 
 
 def _signed(claims: dict[str, object], client_id: str, algorithm: str, *, issuer: str) -> ProgramResponse:
-    from ..tokens import keys  # a project without OpenID Connect never comes here
+    from ..tokens import keys  # imported here: only projects with OpenID Connect need it
 
     text = keys.sign(claims | {"iss": issuer, "aud": client_id}, algorithm=algorithm, typ="JWT", now=timezone.now())
     return ProgramResponse(200, text.encode(), (("Content-Type", "application/jwt"),))
