@@ -1,4 +1,4 @@
-"""The client application as a Django app."""
+"""Configuration of the client application as a Django app."""
 
 from django.apps import AppConfig
 from django.core.checks import register

@@ -1,4 +1,4 @@
-"""System checks: what the settings of this app must say before the site starts."""
+"""System checks of this app's settings."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from prescription_manager_app.conf import LOOPBACK, registration
 
 
 def check_registration(**_: Any) -> list[CheckMessage]:
-    """Hold OAUTH_SERVER_URL, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET and OAUTH_REDIRECT_URI against what is safe."""
+    """Check that OAUTH_SERVER_URL, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET and OAUTH_REDIRECT_URI are set and safe."""
     found = registration()
     problems: list[CheckMessage] = []
     if not found.client_id:

@@ -1,4 +1,4 @@
-"""Where the authorization server is, and who this app is there."""
+"""Settings: the authorization server, and this app's registration there."""
 
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -14,9 +14,9 @@ class Registration:
     This app's registration with one authorization server.
 
     Attributes:
-        issuer: the server's URL; its answers carry it, character for character, as `iss` (RFC 9207).
-        redirect_uri: where the server sends Alice's browser back to, exactly as it was registered.
-        scope: what this app asks for, separated by spaces.
+        issuer: the server's URL; its responses carry it, character for character, as `iss` (RFC 9207).
+        redirect_uri: URL to which the server sends Alice's browser back, exactly as registered.
+        scope: requested scope, separated by spaces.
     """
 
     issuer: str
@@ -26,23 +26,23 @@ class Registration:
     scope: str
 
     def url(self, path: str) -> str:
-        """The absolute URL of one of the server's endpoints."""
+        """Absolute URL of one of the server's endpoints."""
         return self.issuer.rstrip("/") + path
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port of the server, as a Content-Security-Policy names them."""
+        """Scheme, host and port of the server, as a Content-Security-Policy needs them."""
         parts = urlsplit(self.issuer)
         return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def manage_apps_url(self) -> str:
-        """The page of the server where Alice cuts off apps herself."""
+        """The server's page where Alice can disconnect apps."""
         return self.url("/manage-apps/")
 
 
 def registration() -> Registration:
-    """The registration in the settings; checks.py holds them to what is safe before the site starts."""
+    """Read the registration from the settings; checks.py makes sure that they are safe."""
     return Registration(
         issuer=_setting("OAUTH_SERVER_URL"),
         client_id=_setting("OAUTH_CLIENT_ID"),

@@ -1,4 +1,4 @@
-"""What must fail, tried against the real server: each experiment of /lifecycle/, and why it is refused."""
+"""Experiments of /lifecycle/: requests that must fail, sent to the real server, and why it refuses them."""
 
 import contextlib
 import json
@@ -20,17 +20,17 @@ from prescription_manager_app.renewal import renew
 from prescription_manager_app.waiting import wait_for
 from simulation.exchange import Exchange
 
-TRIAL_LIFETIME = timedelta(minutes=1)  # longer than an experiment can take: it outlives only a process that was killed
+TRIAL_LIFETIME = timedelta(minutes=1)  # longer than any experiment takes, so it only expires if a process was killed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
     """
-    What one run of an experiment works with.
+    Materials of one run of an experiment.
 
     Attributes:
-        run: names it; what it sends and hears is recorded under this name.
-        connection: this session's, which no other experiment uses meanwhile; None if it has none.
+        run: id of the run, under which its messages are recorded.
+        connection: this session's, which no other experiment uses at the same time; None if it has none.
         recorded: what the app did by itself before.
     """
 
@@ -43,17 +43,18 @@ class Bench:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
     """
-    One thing that must fail.
+    Something that must fail.
 
     Attributes:
         does: what is sent.
         why: why it is refused.
         warning: what it costs; "" if the connection survives it.
-        expected: the right answer to each request of a run, in order. Those before the refusal show that there was
+        expected: tests of the response to each request of a run, in order. Those before the refusal show that there was
             something to refuse, those after it what the refusal left.
-        needs_connection: whether it sends tokens of this session.
-        run: sends the requests; a URL in return is where Alice's browser has to go for it. It raises
-            NothingToTryWithError if there is nothing to refuse.
+        needs_connection: True if it sends tokens of this session.
+        run: sends the requests; returns a URL if Alice's browser has to go there, or "". It raises
+        NothingToTryWithError
+            if there is nothing to refuse.
     """
 
     slug: str
@@ -67,7 +68,7 @@ class Experiment:
     needs_connection: bool = True
 
     def verdict(self, exchanges: Sequence[Exchange]) -> "Verdict":
-        """Judge what was said in a run, and nothing else."""
+        """Judge a run by its own messages only."""
         for is_expected, exchange in zip(self.expected, exchanges, strict=False):
             if not is_expected(exchange):
                 return Verdict.UNFINISHED if _no_answer(exchange) else Verdict.WRONG
@@ -75,7 +76,7 @@ class Experiment:
 
 
 class Verdict(Enum):
-    """What a run of an experiment has shown."""
+    """Result of a run of an experiment."""
 
     REFUSED = "Refused, as it must be."
     WRONG = "This was not refused as it must be."
@@ -88,16 +89,16 @@ class Verdict(Enum):
 
 
 class NothingToTryWithError(Exception):
-    """The experiment needs something that this browser session does not have; the message says what."""
+    """The browser session lacks something that the experiment needs; the message says what."""
 
 
 @contextlib.contextmanager
 def alone(connection: Connection | None) -> Iterator[Connection | None]:
     """
-    Give one experiment a connection, after those that run in other tabs: each of them may renew it or end it.
+    Lock a connection for one experiment, because experiments in other tabs may renew or end it.
 
     Raises:
-        NothingToTryWithError: another one takes too long.
+        NothingToTryWithError: another experiment takes too long.
     """
     if connection is None:
         yield None
@@ -117,7 +118,7 @@ def alone(connection: Connection | None) -> Iterator[Connection | None]:
 
 
 def replay_code(bench: Bench) -> str:
-    """Send the last code that was exchanged a second time, with everything that belongs to it."""
+    """Send the last exchanged code again, with all that belongs to it."""
     sent = next((_members(exchange) for exchange in reversed(bench.recorded) if exchange.step == 4), {})
     if not {"code", "code_verifier"} <= sent.keys():
         raise NothingToTryWithError("No code has been exchanged yet: connect first.")
@@ -129,7 +130,7 @@ def replay_code(bench: Bench) -> str:
 
 
 def wrong_client_secret(bench: Bench) -> str:
-    """Refresh with a secret that is not this app's, and then with the right one."""
+    """Refresh with a wrong secret, and then with the right one."""
     stranger = replace(bench.server.registration, client_secret="not-the-secret-of-this-app")
     connection = _renewed(bench)
     with contextlib.suppress(FailedError):
@@ -166,7 +167,7 @@ def other_redirect_uri(bench: Bench) -> str:
 
 
 def old_refresh_token(bench: Bench) -> str:
-    """Refresh twice, then present the refresh token from before: its successor is in use, so this is a thief's."""
+    """Refresh twice, then present the first refresh token: its successor was used, so this must be a thief."""
     old = _connection(bench).tokens.refresh_token
     connection = _renewed(bench)
     with contextlib.suppress(FailedError):
@@ -188,7 +189,7 @@ def revoked_access_token(bench: Bench) -> str:
 
 def _renewed(bench: Bench) -> Connection:
     """
-    Renew the tokens: whatever is refused afterwards was good until then.
+    Renew the tokens, which shows that they were good before anything is refused.
 
     Raises:
         NothingToTryWithError: the server does not renew them.
@@ -207,7 +208,7 @@ def _use(bench: Bench, access_token: str) -> None:
 
 
 def _members(exchange: Exchange) -> dict[str, str]:
-    """What was sent as a JSON object; nothing if that cannot be read any more."""
+    """Members of the JSON object that was sent; {} if it is no longer readable."""
     with contextlib.suppress(ValueError):
         match json.loads(exchange.request_body):
             case dict() as members:
@@ -317,5 +318,5 @@ EXPERIMENTS = (
 
 
 def find(slug: str) -> Experiment | None:
-    """The experiment of that slug; None if there is none."""
+    """The experiment with this slug, or None."""
     return next((experiment for experiment in EXPERIMENTS if experiment.slug == slug), None)

@@ -1,4 +1,4 @@
-"""The one form Alice fills in."""
+"""The form for a prescription."""
 
 from django import forms
 
@@ -6,7 +6,7 @@ from prescription_manager_app.models import Prescription
 
 
 class PrescriptionForm(forms.ModelForm):
-    """A new prescription, as it is printed on its label."""
+    """A new prescription, with the fields of its printed label."""
 
     class Meta:
         model = Prescription

@@ -1,4 +1,4 @@
-"""Response headers that every page of this app carries."""
+"""Response headers of every page of this app."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from prescription_manager_app.conf import registration
 
 
 class SecurityHeadersMiddleware:
-    """A strict Content-Security-Policy, and no cache: what is shown is about somebody's health."""
+    """Sets a strict Content-Security-Policy, and forbids caching: pages hold health data."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -21,7 +21,7 @@ class SecurityHeadersMiddleware:
 
 
 def _policy() -> str:
-    # form-action names the server because browsers hold the redirect that answers Connect against it, too.
+    # Browsers also apply form-action to the redirect that answers Connect, so it names the server.
     return (
         "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
         f"form-action 'self' {registration().origin}"

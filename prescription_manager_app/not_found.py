@@ -1,4 +1,4 @@
-"""The page for an address that is not there: the same in development as in production."""
+"""The 404 page, which is the same in development and in production."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from django.views.defaults import page_not_found
 
 
 class NotFoundMiddleware:
-    """Replace Django's technical 404 page, which DEBUG shows, with the page of this site."""
+    """Replaces the technical 404 page that Django shows with DEBUG by the page of this site."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

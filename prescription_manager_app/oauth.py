@@ -1,9 +1,11 @@
 """
-The authorization server as this app sees it: five requests, and every way in which they fail.
+The authorization server as this app sees it: five requests, and the ways in which they fail.
 
-The client is Authlib's OAuth2Session, which its Django integration is made of too; that one covers the first half of
-the lifecycle only, without renewal and revocation. Token and revocation requests carry their parameters as JSON, as
-the lifecycle guide does: Authlib lets a client plug its own way of authenticating, and ours writes the body as well.
+The client is Authlib's OAuth2Session. Authlib's Django integration is built on it, but covers only the first half of
+the
+lifecycle, without renewal and revocation. Token and revocation requests carry their parameters as JSON, as the
+lifecycle
+guide does: Authlib accepts custom client authentication, and ours also rewrites the body.
 """
 
 import contextlib
@@ -22,7 +24,7 @@ from prescription_manager_app.conf import LOOPBACK, Registration
 from prescription_manager_app.models.connection import Tokens
 from prescription_manager_app.outcomes import AccessTokenRefusedError, FailedError, Outcome, failure_of
 
-TIMEOUT_SECONDS = (3.05, 10)  # to connect; between two bytes of the answer
+TIMEOUT_SECONDS = (3.05, 10)  # seconds to connect, and between two bytes of the response
 LONGEST_LIFETIME = timedelta(days=3650)
 
 Observe = Callable[[int, requests.Response], None]
@@ -30,7 +32,7 @@ Observe = Callable[[int, requests.Response], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """Who Alice is, in the server's words."""
+    """Alice's account, as the server describes it."""
 
     sub: str
     name: str
@@ -39,19 +41,20 @@ class Profile:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationServer:
     """
-    The server at the other end of a registration.
+    The server of a registration.
 
-    Every method but authorization_url() sends one request, and raises FailedError in terms Alice can be told.
+    Every method but authorization_url() sends one request, and raises FailedError with an outcome that Alice can be
+    shown.
 
     Attributes:
-        observe: is told each response with the step of the guide it belongs to; None where nothing is recorded.
+        observe: called with each response and its step of the guide; None if nothing is recorded.
     """
 
     registration: Registration
     observe: Observe | None = None
 
     def authorization_url(self, *, state: str, code_verifier: str) -> str:
-        """Where to send Alice's browser: Step 1, with PKCE S256 (RFC 7636)."""
+        """URL for Alice's browser: Step 1, with PKCE S256 (RFC 7636)."""
         with self._session(step=1) as session:
             url, _ = session.create_authorization_url(
                 self.registration.url("/authorise/"),
@@ -62,7 +65,7 @@ class AuthorizationServer:
         return str(url)
 
     def exchange(self, *, code: str, code_verifier: str, now: datetime) -> Tokens:
-        """Give a code for tokens: Steps 4 and 5."""
+        """Exchange a code for tokens: Steps 4 and 5."""
         with _failures_in_words(), self._session(step=4) as session:
             answer = session.fetch_token(
                 self.registration.url("/token/"),
@@ -74,10 +77,10 @@ class AuthorizationServer:
 
     def refresh(self, refresh_token: str, *, now: datetime) -> Tokens:
         """
-        Give a refresh token for new tokens: Step 7.
+        Exchange a refresh token for new tokens: Step 7.
 
         Raises:
-            FailedError: with CONNECTION_ENDED where the server has ended the connection.
+            FailedError: with CONNECTION_ENDED if the server has ended the connection.
         """
         try:
             with _failures_in_words(), self._session(step=7) as session:
@@ -90,12 +93,12 @@ class AuthorizationServer:
 
     def userinfo(self, access_token: str) -> Profile:
         """
-        Ask who Alice is: Step 6.
+        Ask the server who Alice is: Step 6.
 
         Raises:
             AccessTokenRefusedError: the access token is dead; a refresh may help.
         """
-        token = {"access_token": access_token, "token_type": "Bearer"}  # no expires_at: renewing is not Authlib's here
+        token = {"access_token": access_token, "token_type": "Bearer"}  # without expires_at Authlib does not renew it
         with _failures_in_words(), self._session(step=6, token=token) as session:
             answer: requests.Response = session.get(self.registration.url("/userinfo/"))
             if answer.status_code == 401:
@@ -104,14 +107,14 @@ class AuthorizationServer:
             return _profile(answer.json())
 
     def revoke(self, token: str) -> None:
-        """Make a token, and with a refresh token its access tokens, worthless: Step 9 (RFC 7009)."""
+        """Revoke a token; access tokens end with their refresh token: Step 9 (RFC 7009)."""
         with _failures_in_words(), self._session(step=9) as session:
             answer: requests.Response = session.revoke_token(self.registration.url("/oauth/revoke/"), token=token)
             _raise_for_status(answer)
 
     @contextlib.contextmanager
     def _session(self, *, step: int, token: dict[str, str] | None = None) -> Iterator[Any]:
-        """Authlib's session for one request; it is not typed."""
+        """Authlib's session for one request; it is untyped."""
         session = OAuth2Session(
             client_id=self.registration.client_id,
             client_secret=self.registration.client_secret,
@@ -121,8 +124,8 @@ class AuthorizationServer:
             code_challenge_method="S256",
             token=token,
             default_timeout=TIMEOUT_SECONDS,
-            max_redirects=0,  # a redirect would carry the secret or the token to somebody else
-            trust_env=urlsplit(self.registration.issuer).hostname not in LOOPBACK,  # a proxy is not for this machine
+            max_redirects=0,  # a redirect would carry the secret or the token to another server
+            trust_env=urlsplit(self.registration.issuer).hostname not in LOOPBACK,  # no proxy for this machine
         )
         session.register_client_auth_method((CLIENT_SECRET_JSON, _encode_client_secret_json))
         if self.observe is not None:
@@ -138,7 +141,7 @@ CLIENT_SECRET_JSON = "client_secret_json"
 def _encode_client_secret_json(
     client: Any, method: str, uri: str, headers: dict[str, str], body: str
 ) -> tuple[str, dict[str, str], str]:
-    """Authlib's hook for client authentication: the form it has built, as JSON with the credentials in it."""
+    """Authlib's hook for client authentication: turns the form it has built into JSON and adds the credentials."""
     parameters = dict(parse_qsl(body, keep_blank_values=True))
     parameters |= {"client_id": client.client_id, "client_secret": client.client_secret}
     headers["Content-Type"] = "application/json"
@@ -148,10 +151,11 @@ def _encode_client_secret_json(
 @contextlib.contextmanager
 def _failures_in_words() -> Iterator[None]:
     """
-    Turn whatever a request can fail with into a FailedError.
+    Turn any failure of a request into a FailedError.
 
-    ValueError, TypeError and OverflowError come from reading an answer that is not what RFC 6749 section 5.1 says;
-    Authlib converts its members without looking at them first.
+    ValueError, TypeError and OverflowError come from reading a response that does not follow RFC 6749 section 5.1;
+    Authlib
+    converts its members without checking them.
     """
     try:
         yield
@@ -190,10 +194,10 @@ def _tokens(answer: Mapping[str, object], *, now: datetime, refresh_token: str =
     Read a token response (RFC 6749 section 5.1).
 
     Args:
-        refresh_token: the one that was used; a server that sends no other means it to be used again (section 6).
+        refresh_token: the one that was used; it stays valid if the server sends no other (section 6).
 
     Raises:
-        ValueError: it is not one.
+        ValueError: the response is malformed.
     """
     match answer:
         case {"access_token": str(access_token), "token_type": str(token_type)} if access_token:
@@ -216,10 +220,10 @@ def _tokens(answer: Mapping[str, object], *, now: datetime, refresh_token: str =
 
 def _profile(answer: object) -> Profile:
     """
-    Read a userinfo response; whoever allowed no name is called by what there is.
+    Read a userinfo response. A user who has allowed no name is called by the user name or "you".
 
     Raises:
-        ValueError: nothing in it says who it is about.
+        ValueError: the response has no valid `sub`.
     """
     if not isinstance(answer, dict):
         raise ValueError("not an object")

@@ -1,4 +1,4 @@
-"""The page that tells Alice how something ended, and offers her a way on."""
+"""Page that tells Alice how something ended, and offers a next step."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,10 +10,10 @@ from prescription_manager_app.outcomes import Outcome, WayOn
 
 def outcome_page(request: HttpRequest, outcome: Outcome, *, retry_url: str = "") -> HttpResponse:
     """
-    Render an outcome under its own HTTP status.
+    Render an outcome with its own HTTP status.
 
     Args:
-        retry_url: the page Alice asked for, if asking for it again may help; "" where connecting again is the way on.
+        retry_url: the page that Alice asked for, if asking again may help; "" if she has to connect again.
     """
     way_on = outcome.value.way_on
     retry_url = retry_url if way_on is WayOn.RETRY else ""

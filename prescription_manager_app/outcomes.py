@@ -1,11 +1,11 @@
-"""How a connection can end or fail, told to Alice in words, always with a way on."""
+"""Outcomes of a connection, good or bad, in words for Alice; each has a next step."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class WayOn(Enum):
-    """What the page offers Alice to do next."""
+    """Next step that the page offers."""
 
     CONNECT = "connect"
     RETRY = "retry"
@@ -15,11 +15,11 @@ class WayOn(Enum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
     """
-    One outcome as a page says it.
+    Texts of an outcome's page.
 
     Attributes:
         status: HTTP status of the page.
-        manage_apps: whether the server's own Manage Connected Apps page helps; the page then links to it.
+        manage_apps: True if the page links to Manage Connected Apps of the server.
     """
 
     status: int
@@ -30,7 +30,7 @@ class Words:
 
 
 class Outcome(Enum):
-    """Every outcome; the member's name in lower case is the last part of its page's URL."""
+    """All outcomes; a member's name in lower case is the last part of its page's URL."""
 
     SIGNED_OUT = Words(
         status=200,
@@ -127,17 +127,17 @@ class Outcome(Enum):
 
     @classmethod
     def of(cls, slug: str) -> "Outcome | None":
-        """The outcome of that slug; None if there is none."""
+        """The outcome with this slug, or None."""
         return next((outcome for outcome in cls if outcome.slug == slug), None)
 
 
 class FailedError(Exception):
     """
-    Something between this app and the server failed.
+    A request to the server failed, or its response was refused.
 
     Attributes:
-        outcome: what Alice is told.
-        detail: what the log is told: constant words or a registered error code, never a value that was sent.
+        outcome: shown to Alice.
+        detail: for the log: constant words or a registered error code, never a value that was sent.
     """
 
     def __init__(self, outcome: Outcome, detail: str) -> None:
@@ -150,7 +150,7 @@ class AccessTokenRefusedError(Exception):
     """The server answered 401: the access token has expired or was revoked (RFC 6750 section 3.1)."""
 
 
-# RFC 6749 sections 4.1.2.1 and 5.2: what the server may answer, at /authorise/ and at /token/.
+# RFC 6749 sections 4.1.2.1 and 5.2: errors of the server at /authorise/ and at /token/.
 OUTCOME_OF_ERROR = {
     "access_denied": Outcome.ACCESS_DENIED,
     "invalid_client": Outcome.CLIENT_REFUSED,
@@ -166,7 +166,7 @@ OUTCOME_OF_ERROR = {
 
 
 def failure_of(error: object) -> FailedError:
-    """The failure that an `error` of the server stands for; an unregistered one is never repeated."""
+    """The failure for an `error` of the server; unregistered errors are not repeated."""
     if isinstance(error, str) and error in OUTCOME_OF_ERROR:
         return FailedError(OUTCOME_OF_ERROR[error], error)
     return FailedError(Outcome.REQUEST_REFUSED, "an error that is not registered")

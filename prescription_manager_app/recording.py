@@ -1,4 +1,4 @@
-"""What a browser session says and hears, recorded for /lifecycle/; only while DEBUG is on."""
+"""Recording of a browser session's messages for /lifecycle/, while DEBUG is on."""
 
 import functools
 import uuid
@@ -25,10 +25,10 @@ def observer(
     request: HttpRequest, *, experiment: str = "", run: uuid.UUID | None = None
 ) -> Callable[[int, requests.Response], None] | None:
     """
-    What records the server's answers for this browser session; None when DEBUG is off.
+    Return a function that records the server's responses for this browser session; None if DEBUG is off.
 
     Args:
-        run: of the experiment; each is recorded apart from the others.
+        run: run of the experiment; each run is recorded separately.
     """
     if not settings.DEBUG:
         return None
@@ -56,7 +56,7 @@ def observer(
 
 
 def record_departure(request: HttpRequest, url: str) -> None:
-    """Record Step 1: the request on which we send Alice's browser to the server; its answer is not ours to see."""
+    """Record Step 1: the request that Alice's browser sends to the server. This app never sees its response."""
     if not settings.DEBUG:
         return
     exchange = Exchange(
@@ -79,7 +79,7 @@ def record_departure(request: HttpRequest, url: str) -> None:
 
 
 def recorded(*, step: int) -> Callable[[View], View]:
-    """Record what Alice's browser asks of this view, and the answer, as one step."""
+    """Record the request of Alice's browser to this view, and the response, as one step."""
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
@@ -114,12 +114,12 @@ def recorded(*, step: int) -> Callable[[View], View]:
 
 
 def journey(request: HttpRequest) -> str:
-    """What this browser session's recording is called; made on first use."""
+    """Id of this browser session's recording; created on first use."""
     return sessions.journey(request.session)
 
 
 def tampered(state: str, run: uuid.UUID) -> str:
-    """A state that this app never sent out; it says which run of the experiment it belongs to."""
+    """A state that this app never sent; it encodes the run of the experiment."""
     return f"{state}{_TAMPERED}{run.hex}"
 
 

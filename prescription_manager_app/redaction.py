@@ -1,4 +1,4 @@
-"""What must not be in a log: the authorization code in the address of the callback."""
+"""Redaction of the log: the address of the callback holds the authorization code."""
 
 import logging
 import re
@@ -7,7 +7,7 @@ QUERY_OF_CALLBACK = re.compile(r"(/callback/?)\?\S*")
 
 
 class CallbackQueryFilter(logging.Filter):
-    """Leave out the query of every callback that the development server's log line mentions."""
+    """Removes the callback's query from log lines of the development server."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):

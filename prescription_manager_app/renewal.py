@@ -1,4 +1,4 @@
-"""One request at a time renews a connection's tokens; whoever comes second uses what the first one got."""
+"""Renewal of a connection's tokens by one request at a time; the others use its result."""
 
 import contextlib
 import time
@@ -10,19 +10,20 @@ from prescription_manager_app.models import Connection
 from prescription_manager_app.oauth import AuthorizationServer
 from prescription_manager_app.outcomes import FailedError, Outcome
 
-# Longer than a request to the server can take, so that a claim outlives only a process that was killed. The refresh
-# token it took along is then used again: the server answers a retry with the same successor.
+# Longer than a request to the server takes, so a claim only expires if a process was killed. The next request uses the
+# same refresh token again, and the server answers a retry with the same successor.
 CLAIM_LIFETIME = timedelta(seconds=20)
 POLL_SECONDS = 0.05
 
 
 def renew(connection: Connection, server: AuthorizationServer) -> Connection:
     """
-    The connection with newer tokens than the ones it came with.
+    Return the connection with newer tokens than it came with.
 
     Raises:
-        FailedError: CONNECTION_ENDED if there is nothing to renew with any more (the row is gone then), else what
-            kept the server from answering.
+        FailedError: CONNECTION_ENDED if the tokens can no longer be renewed (the row is deleted), otherwise the
+        reason why
+            the server did not answer.
     """
     seen = connection.version
     deadline = time.monotonic() + CLAIM_LIFETIME.total_seconds()
@@ -53,7 +54,7 @@ def _renew_claimed(connection: Connection, server: AuthorizationServer) -> Conne
         raise
     Connection.objects.store_renewal(connection, tokens)
     current = connection.reread()
-    if current is None:  # logged out while the server answered: what it gave must not outlive that
+    if current is None:  # logged out while the server answered: the new tokens must not outlive that
         with contextlib.suppress(FailedError):
             server.revoke(tokens.refresh_token or tokens.access_token)
         raise FailedError(Outcome.CONNECTION_ENDED, "signed out meanwhile")

@@ -1,4 +1,4 @@
-"""A believable list for the first look at this app, while DEBUG is on."""
+"""Realistic sample prescriptions for new patients, while DEBUG is on."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Encryption at rest: what a stolen database of this app must not give away."""
+"""Encryption at rest, so that a stolen database reveals no tokens."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from django.utils.encoding import force_bytes
 
 
 class UnreadableError(Exception):
-    """The sealed text belongs to another owner, was altered, or its key is no longer among the settings."""
+    """The sealed text belongs to another owner, was altered, or its key is no longer in the settings."""
 
     def __str__(self) -> str:
         return "cannot be unsealed"
@@ -22,14 +22,14 @@ def seal(text: str, *, owner: str) -> bytes:
     Encrypt text under SECRET_KEY for one row.
 
     Args:
-        owner: what names the row; text copied into another row cannot be unsealed there.
+        owner: id of the row; text copied into another row cannot be unsealed there.
     """
     return _keys().encrypt(json.dumps([owner, text]).encode())
 
 
 def unseal(sealed: bytes | memoryview, *, owner: str) -> str:
     """
-    The text that seal() was given, under SECRET_KEY or one of SECRET_KEY_FALLBACKS.
+    Decrypt text from seal(), with SECRET_KEY or one of SECRET_KEY_FALLBACKS.
 
     Raises:
         UnreadableError: see there.

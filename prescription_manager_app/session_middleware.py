@@ -1,4 +1,4 @@
-"""Django's sessions, for browsers that send two requests at once."""
+"""Session middleware for browsers that send two requests at once."""
 
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware as DjangoSessionMiddleware
@@ -7,10 +7,10 @@ from django.shortcuts import redirect
 
 
 class SessionMiddleware(DjangoSessionMiddleware):
-    """Sends a browser that logged out in another tab to the start page, where Django has an error page for it."""
+    """Redirects to the start page if another tab has logged out; Django would show an error page."""
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """Save the session; what it remembered is gone if it has ended meanwhile."""
+        """Save the session; if it has ended in the meantime, its data are gone."""
         try:
             return super().process_response(request, response)
         except SessionInterrupted:

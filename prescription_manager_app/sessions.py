@@ -1,4 +1,4 @@
-"""What the browser session remembers: which browser it is and the connection it has; never a token."""
+"""Contents of the browser session: ids of the browser and of its connection, never a token."""
 
 import contextlib
 import uuid
@@ -8,13 +8,13 @@ from django.contrib.sessions.backends.base import SessionBase, UpdateError
 
 CONNECTION = "connection"
 VISITOR = "visitor"
-JOURNEY = "journey"  # what /lifecycle/ is shown by; set only while DEBUG is on
-# How long an answer that has arrived may arrive again, and find the same outcome.
+JOURNEY = "journey"  # id of the recording that /lifecycle/ shows; set only while DEBUG is on
+# Time in which a repeated response still finds the same outcome.
 REPEATED_WITHIN = timedelta(minutes=2)
 
 
 def visitor(session: SessionBase) -> uuid.UUID:
-    """What this browser is called until it logs out; made on first use."""
+    """Id of this browser until it logs out; created on first use."""
     found = visitor_id(session)
     if found is None:
         found = uuid.uuid4()
@@ -23,38 +23,39 @@ def visitor(session: SessionBase) -> uuid.UUID:
 
 
 def visitor_id(session: SessionBase) -> uuid.UUID | None:
-    """What this browser is called; None if it has begun nothing yet."""
+    """Id of this browser; None if it has begun nothing yet."""
     return uuid_of(session.get(VISITOR))
 
 
 def connect(session: SessionBase, connection_id: str) -> None:
     """
-    Bind a connection to this session, under a new session key: the old one may have been fixed by somebody else.
+    Bind a connection to this session, under a new session key: an attacker may have fixed the old one.
 
-    The old session knows nothing but its visitor from now on, and ends soon. Until then a browser that never saw the
-    new key, because it has sent the same answer twice and dropped our first response, can still be told apart.
+    The old session keeps only its visitor id, and ends soon. Until then it identifies a browser that never saw the new
+    key,
+    because it sent the same response twice and dropped our first answer.
     """
     data, old_key = dict(session.items()), session.session_key
     session.create()
     session.update(data | {CONNECTION: connection_id})
-    session.set_expiry(None)  # the old one may have been about to end
+    session.set_expiry(None)  # the old one may have been about to expire
     if old_key is not None:
         old = type(session)(old_key)
         old.clear()
         old[VISITOR] = data[VISITOR]
         old.set_expiry(REPEATED_WITHIN)
-        with contextlib.suppress(UpdateError):  # it ended meanwhile
+        with contextlib.suppress(UpdateError):  # it has ended in the meantime
             old.save()
 
 
 def connection_id(session: SessionBase) -> str | None:
-    """The primary key of this session's connection; None if there is none."""
+    """Primary key of this session's connection, or None."""
     found = uuid_of(session.get(CONNECTION))
     return None if found is None else str(found)
 
 
 def journey(session: SessionBase) -> str:
-    """What this session's recording is called; made on first use."""
+    """Id of this session's recording; created on first use."""
     found = uuid_of(session.get(JOURNEY))
     if found is None:
         found = uuid.uuid4()
@@ -63,7 +64,7 @@ def journey(session: SessionBase) -> str:
 
 
 def uuid_of(text: object) -> uuid.UUID | None:
-    """A UUID that was kept as text; None if it is missing or none, as what an older release wrote may be."""
+    """A UUID that was stored as text; None if it is missing or malformed, for example from an older release."""
     try:
         return uuid.UUID(text) if isinstance(text, str) else None
     except ValueError:
@@ -71,7 +72,7 @@ def uuid_of(text: object) -> uuid.UUID | None:
 
 
 def end(session: SessionBase) -> None:
-    """Forget everything, under a new session key; the recording of a developer's journey stays readable."""
+    """Delete the session's data, under a new session key; the recording stays readable for developers."""
     journey = session.get(JOURNEY)
     session.flush()
     if journey is not None:

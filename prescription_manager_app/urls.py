@@ -1,4 +1,4 @@
-"""URLs of the client application. The redirect URI has no slash at its end: it is compared character for character."""
+"""URLs of the client application. The redirect URI has no trailing slash: it is compared character for character."""
 
 from django.conf import settings
 from django.urls import path

@@ -1,4 +1,4 @@
-"""Who is there: every page that shows or changes prescriptions asks the server first, with the access token."""
+"""Visits: pages with prescriptions first confirm with the server, by the access token, who the patient is."""
 
 import functools
 import logging
@@ -34,7 +34,7 @@ class Visit:
 
 
 def server_for(request: HttpRequest) -> AuthorizationServer:
-    """The authorization server; while DEBUG is on, what is said to it is recorded for this browser session."""
+    """The authorization server; while DEBUG is on, its messages are recorded for this browser session."""
     return AuthorizationServer(registration=registration(), observe=observer(request))
 
 
@@ -42,8 +42,8 @@ def connection_of(request: HttpRequest) -> Connection | None:
     """
     This session's connection.
 
-    Two tabs that connect at the same moment each get a session, and the browser keeps the cookie that comes last; the
-    newest of their connections is kept. So a session whose own connection has been replaced goes on with the newest.
+    If two tabs connect at the same moment, each gets a session, and the browser keeps the last cookie. Only the newest
+    connection is kept. So a session whose own connection was replaced uses the newest.
     """
     pk = sessions.connection_id(request.session)
     if pk is None:
@@ -54,7 +54,7 @@ def connection_of(request: HttpRequest) -> Connection | None:
 
 def visit_of(request: HttpRequest) -> Visit | None:
     """
-    Who is visiting; None if nobody is connected.
+    The current visit; None if nobody is connected.
 
     Raises:
         FailedError: there is a connection, and it has ended or could not be confirmed.
@@ -80,7 +80,7 @@ def _visit_by(connection: Connection | None, request: HttpRequest) -> Visit:
         newest = connection_of(request) if failure.outcome is Outcome.CONNECTION_ENDED else None
         if newest is None or newest.pk == connection.pk:
             raise
-        # While it was in use, another tab has connected and given it back: go on with what that tab got.
+        # Another tab has connected in the meantime and revoked this connection: go on with the new one.
         return _visit_by(newest, request)
     return Visit(patient=connection.patient, name=profile.name)
 
@@ -88,14 +88,14 @@ def _visit_by(connection: Connection | None, request: HttpRequest) -> Visit:
 def connected(
     view: Callable[Concatenate[HttpRequest, Visit, P], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """Let a view run only for a confirmed visit, which it is given; everybody else gets the way to one."""
+    """Decorator that passes a confirmed visit to a view; without one, it redirects or shows the outcome instead."""
 
     @functools.wraps(view)
     def confirmed(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
             visit = visit_of(request)
         except FailedError as failure:
-            # The form of a failed POST is gone: its address is no page to ask for again.
+            # The form of a failed POST is gone, so its address cannot be offered for a retry.
             retry_url = request.path if request.method == "GET" else ""
             return outcome_page(request, failure.outcome, retry_url=retry_url)
         return redirect("home") if visit is None else view(request, visit, *args, **kwargs)
@@ -104,7 +104,7 @@ def connected(
 
 
 def _confirm(connection: Connection, server: AuthorizationServer) -> Profile:
-    """Ask the server about the owner of the tokens; renew them once, before they expire or when they are refused."""
+    """Ask the server for the profile of the tokens' owner; renew the tokens once if they expire soon or are refused."""
     try:
         renewed = connection.is_expired(now=timezone.now())
         current = renew(connection, server) if renewed else connection

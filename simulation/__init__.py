@@ -1,1 +1,4 @@
-"""The nine steps of the lifecycle guide, and other ways to get tokens: played, checked, and written down as the guide does it."""
+"""
+The nine steps of the lifecycle guide, and other ways to get tokens: played, checked, and written in the guide's
+notation.
+"""

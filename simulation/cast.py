@@ -1,4 +1,4 @@
-"""Who plays the flows in which no person's browser brings a code: services, devices, APIs, and the person that they act for."""
+"""Parties of the flows without a redirect: services, devices, APIs, and the user they act for."""
 
 from base64 import b64encode
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ class Party:
     A client that is registered at the server.
 
     Attributes:
-        name: what people read on pages.
+        name: shown on pages.
         client_secret: "" for a public client.
-        redirect_uri: "" for a client that no browser comes back to.
+        redirect_uri: "" for a client that needs none.
     """
 
     client_id: str
@@ -30,7 +30,7 @@ class Party:
 
     @property
     def headers(self) -> Fields:
-        """How it proves who it is: HTTP Basic (RFC 6749 section 2.3.1); a public client proves nothing."""
+        """HTTP Basic credentials (RFC 6749 section 2.3.1); nothing for a public client."""
         if not self.client_secret:
             return ()
         credentials = f"{quote_plus(self.client_id)}:{quote_plus(self.client_secret)}"
@@ -38,13 +38,13 @@ class Party:
 
     @property
     def fields(self) -> Fields:
-        """How a public client says who it is: in the body."""
+        """client_id in the body for a public client; nothing for others."""
         return () if self.client_secret else (("client_id", self.client_id),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """An API that tokens are asked for (RFC 8707): its identifier, its name for people, and its scope with its words."""
+    """A protected API (RFC 8707): its identifier, its name for users, and its scope with the words that explain it."""
 
     identifier: str
     name: str
@@ -55,16 +55,16 @@ class Api:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
     """
-    All of them.
+    All parties of the flows.
 
     Attributes:
-        server_url: the authorization server, which is also its issuer identifier; without a slash at its end.
+        server_url: the authorization server, which is also its issuer identifier; without a trailing slash.
         service: may get tokens of its own, for both APIs.
-        device, other_device: public; a person connects them by a code that they show.
-        app: uses both APIs for a person, and lets the gateway act through it.
-        gateway: acts for people who use the app; gets tokens of its own, too.
+        device, other_device: public clients; the user connects them with a code that they show.
+        app: uses both APIs for the user, and lets the gateway act through it.
+        gateway: acts for users of the app; also gets tokens of its own.
         api_client: asks the server about tokens for `api`.
-        api, other_api: what the tokens are for.
+        api, other_api: the APIs that tokens are for.
     """
 
     server_url: str
@@ -81,10 +81,10 @@ class Cast:
 
     def script(self, party: Party, *, more: Fields = ()) -> Script:
         """
-        What one client and the person say in a browser.
+        Messages of one client and of the user in a browser.
 
         Args:
-            more: what the authorization request has besides the guide's parameters.
+            more: parameters of the authorization request beyond the guide's.
         """
         return Script(
             server_url=self.server_url,
@@ -98,5 +98,5 @@ class Cast:
         )
 
     def url(self, path: str) -> str:
-        """The absolute URL of an endpoint of the server."""
+        """Absolute URL of an endpoint of the server."""
         return f"{self.server_url}{path}"

@@ -1,4 +1,4 @@
-"""What answers of the server must hold, wherever in the play they come."""
+"""Checks of the server's responses that several steps share."""
 
 import json
 from dataclasses import dataclass, field
@@ -15,20 +15,20 @@ TEXT_CLAIMS = ("sub", "username", "email", "name", "given_name", "family_name", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
-    """One pair of tokens, as it was issued."""
+    """A pair of tokens, as it was issued."""
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
 
 
 def answers(stage: Stage, step: int, exchange: Exchange, status: int, reason: str) -> None:
-    """The status code is what the guide says."""
+    """Check the status code."""
     came = f"{exchange.status} {exchange.reason}"
     stage.hold(step, exchange.status == status, expected=f"{status} {reason}", came=came + _told_error(exchange))
 
 
 def asks_for_a_code(stage: Stage, step: int, exchange: Exchange, script: Script) -> None:
-    """The app's own request is the guide's, with a state of its own and PKCE (RFC 6749 4.1.1, RFC 7636 4.3)."""
+    """Check that the app's own request is the guide's, with its own state and PKCE (RFC 6749 4.1.1, RFC 7636 4.3)."""
     answers(stage, step, exchange, 302, "Found")
     target, _, query = exchange.header("Location").partition("?")
     endpoint = f"{script.server_url}/authorise/"
@@ -44,7 +44,7 @@ def asks_for_a_code(stage: Stage, step: int, exchange: Exchange, script: Script)
 
 
 def redirects_with_a_code(stage: Stage, step: int, exchange: Exchange, script: Script) -> str:
-    """The redirect to the app carries code, state and iss, and nothing else (RFC 6749 4.1.2, RFC 9207 2); the code."""
+    """Check that the redirect to the app has code, state and iss only (RFC 6749 4.1.2, RFC 9207 2); return the code."""
     answers(stage, step, exchange, 302, "Found")
     target, _, answer = exchange.header("Location").partition("&" if "?" in script.redirect_uri else "?")
     stage.hold(step, target == script.redirect_uri, expected=f"Location: {script.redirect_uri}?...", came=target)
@@ -64,7 +64,7 @@ def redirects_with_a_code(stage: Stage, step: int, exchange: Exchange, script: S
 
 
 def issues_tokens(stage: Stage, step: int, exchange: Exchange, script: Script) -> Tokens:
-    """The token answer of the guide, to the letter (RFC 6749 section 5.1)."""
+    """Check that the token response is exactly the guide's (RFC 6749 section 5.1)."""
     answers(stage, step, exchange, 200, "OK")
     is_not_cached(stage, step, exchange)
     members = json_object(stage, step, exchange)
@@ -85,7 +85,7 @@ def issues_tokens(stage: Stage, step: int, exchange: Exchange, script: Script) -
 
 
 def tells_about_alice(stage: Stage, step: int, exchange: Exchange, script: Script) -> None:
-    """The claims that the scopes user and profile open."""
+    """Check the claims that the scopes user and profile give access to."""
     answers(stage, step, exchange, 200, "OK")
     claims = json_object(stage, step, exchange)
     wrong = [name for name in TEXT_CLAIMS if not isinstance(claims.get(name), str)]
@@ -109,7 +109,7 @@ def tells_about_alice(stage: Stage, step: int, exchange: Exchange, script: Scrip
 
 
 def refuses_access(stage: Stage, step: int, exchange: Exchange, *, error: str) -> None:
-    """401 with a Bearer challenge, which names the error unless no token was sent (RFC 6750 section 3)."""
+    """Check for a 401 with a Bearer challenge, which names the error unless no token was sent (RFC 6750 section 3)."""
     answers(stage, step, exchange, 401, "Unauthorized")
     challenge = exchange.header("WWW-Authenticate")
     named = f'error="{error}"' in challenge if error else "error=" not in challenge
@@ -120,12 +120,12 @@ def refuses_access(stage: Stage, step: int, exchange: Exchange, *, error: str) -
 
 
 def refuses_grant(stage: Stage, step: int, exchange: Exchange) -> None:
-    """400 invalid_grant, and nothing to cache (RFC 6749 section 5.2)."""
+    """Check for a 400 invalid_grant that is not cached (RFC 6749 section 5.2)."""
     refuses(stage, step, exchange, error="invalid_grant")
 
 
 def refuses(stage: Stage, step: int, exchange: Exchange, *, error: str) -> None:
-    """400 with an error code, and nothing to cache (RFC 6749 section 5.2)."""
+    """Check for a 400 with an error code that is not cached (RFC 6749 section 5.2)."""
     answers(stage, step, exchange, 400, "Bad Request")
     is_not_cached(stage, step, exchange)
     came = json_object(stage, step, exchange).get("error")
@@ -133,7 +133,7 @@ def refuses(stage: Stage, step: int, exchange: Exchange, *, error: str) -> None:
 
 
 def refuses_client(stage: Stage, step: int, exchange: Exchange) -> None:
-    """401 invalid_client with a Basic challenge (RFC 6749 section 5.2)."""
+    """Check for a 401 invalid_client with a Basic challenge (RFC 6749 section 5.2)."""
     answers(stage, step, exchange, 401, "Unauthorized")
     is_not_cached(stage, step, exchange)
     came = json_object(stage, step, exchange).get("error")
@@ -148,11 +148,11 @@ def issues_access_token(
     stage: Stage, step: int, exchange: Exchange, *, scope: str, more: frozenset[str] = frozenset()
 ) -> dict[str, object]:
     """
-    A token answer (RFC 6749 section 5.1).
+    Check a token response (RFC 6749 section 5.1).
 
     Args:
-        scope: all that it has to allow, in any order.
-        more: members besides access_token, token_type, expires_in and scope.
+        scope: the scope that it must have, in any order.
+        more: members in addition to access_token, token_type, expires_in and scope.
 
     Returns:
         its members.
@@ -174,20 +174,20 @@ def issues_access_token(
 
 
 def has_exactly(stage: Stage, step: int, members: dict[str, object], wanted: list[str]) -> None:
-    """A JSON object has these members and no other."""
+    """Check that a JSON object has these members and no others."""
     exactly = set(members) == set(wanted)
     stage.hold(step, exactly, expected=f"exactly {', '.join(wanted)}", came=", ".join(members) or "no members")
 
 
 def is_scope(stage: Stage, step: int, members: dict[str, object], scope: str) -> None:
-    """The member scope is this one; its order says nothing (RFC 6749 section 3.3)."""
+    """Check the member scope; its order has no meaning (RFC 6749 section 3.3)."""
     came = members["scope"]
     same = isinstance(came, str) and sorted(came.split()) == sorted(scope.split())
     stage.hold(step, same, expected=f'scope is "{scope}"', came=json.dumps(came))
 
 
 def is_inactive(stage: Stage, step: int, exchange: Exchange) -> None:
-    """An introspection answer that tells nothing (RFC 7662 section 2.2)."""
+    """Check for an introspection response that reveals nothing (RFC 7662 section 2.2)."""
     answers(stage, step, exchange, 200, "OK")
     is_not_cached(stage, step, exchange)
     members = json_object(stage, step, exchange)
@@ -198,7 +198,7 @@ def is_inactive(stage: Stage, step: int, exchange: Exchange) -> None:
 
 def is_active(stage: Stage, step: int, exchange: Exchange, **expected: object) -> dict[str, object]:
     """
-    An introspection answer about a good token (RFC 7662 section 2.2).
+    Check an introspection response about an active token (RFC 7662 section 2.2).
 
     Args:
         expected: members and their values.
@@ -218,7 +218,7 @@ def is_active(stage: Stage, step: int, exchange: Exchange, **expected: object) -
 
 
 def is_not_cached(stage: Stage, step: int, exchange: Exchange) -> None:
-    """Cache-Control: no-store (RFC 6749 section 5.1)."""
+    """Check for Cache-Control: no-store (RFC 6749 section 5.1)."""
     cache_control = exchange.header("Cache-Control")
     directives = {directive.strip().lower() for directive in cache_control.split(",")}
     stage.hold(
@@ -227,7 +227,7 @@ def is_not_cached(stage: Stage, step: int, exchange: Exchange) -> None:
 
 
 def json_object(stage: Stage, step: int, exchange: Exchange) -> dict[str, object]:
-    """The body is one JSON object and says so; the object."""
+    """Check that the response is a JSON object with the right Content-Type; return the object."""
     content_type = exchange.header("Content-Type")
     is_json = content_type.partition(";")[0].strip().lower() == "application/json"
     stage.hold(step, is_json, expected="Content-Type: application/json", came=content_type or "no Content-Type")
@@ -253,7 +253,7 @@ def _kind(members: dict[str, object], name: str) -> str:
 
 
 def _told_error(exchange: Exchange) -> str:
-    """What the server says about its refusal, to go behind the status code."""
+    """The server's error code and description, to be shown behind the status code."""
     try:
         told = json.loads(exchange.response_body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""One HTTP request and its response, as one of the nine steps of the lifecycle."""
+"""An HTTP request and its response, as part of a step of the lifecycle."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -17,17 +17,17 @@ Headers = tuple[tuple[str, str], ...]
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Exchange:
     """
-    A request and what came back.
+    A request and its response.
 
     Attributes:
         step: step of the guide whose message the request is, 1-9; for the response see response_step.
-        title: what happens here, in a few words.
-        sender: who speaks: BROWSER or BACKEND.
-        receiver: who is spoken to.
+        title: short description of what happens.
+        sender: BROWSER or BACKEND in the guide's flow, otherwise a client_id.
+        receiver: name of the party that answers.
         url: absolute, with its query.
         status: status code of the response; 0 if none was seen.
         started_at: when the request was sent, aware.
-        elapsed: from sending the request to having read the response.
+        elapsed: time from sending the request to having read the response.
     """
 
     step: int
@@ -46,17 +46,18 @@ class Exchange:
     elapsed: timedelta
 
     def __repr__(self) -> str:
-        # Headers, bodies and queries carry codes, tokens and passwords; none of them may reach a log or a traceback.
+        # Headers, bodies and queries hold codes, tokens and passwords, which must not reach a log or a traceback.
         url = urlsplit(self.url)
         return f"<Exchange step {self.step}: {self.method} {url.hostname}{url.path} -> {self.status}>"
 
     @property
     def response_step(self) -> int:
         """
-        The step of the guide whose message the response is.
+        Step of the guide whose message the response is.
 
-        The guide counts the redirect that leaves the server (step 3) and the answer to the code exchange (step 5)
-        as steps of their own; every other response belongs to the step of its request.
+        The guide counts the redirect that leaves the server (step 3) and the response to the code exchange (step 5) as
+        steps of
+        their own; every other response belongs to the step of its request.
         """
         if self.step == 4:
             return 5
@@ -64,26 +65,26 @@ class Exchange:
 
     @property
     def location(self) -> str:
-        """Where the response sends the browser, absolute; "" if it does not."""
+        """Absolute URL of the redirect; "" if the response is none."""
         location = self.header("Location")
         return urljoin(self.url, location) if location else ""
 
     @property
     def leaves(self) -> bool:
-        """Whether the response sends the browser to another site."""
+        """True if the response redirects to another site."""
         return urlsplit(self.location).netloc not in {"", urlsplit(self.url).netloc}
 
     @property
     def answer(self) -> str:
-        """The response in one line: its status, and where it redirects to."""
+        """The response in one line: its status and the target of its redirect."""
         return " ".join(filter(None, [str(self.status), self.reason, self.header("Location")]))
 
     def header(self, name: str) -> str:
-        """The value of a response header, "" if it is missing; several of one name are joined by commas."""
+        """Value of a response header; "" if it is missing. Several headers of one name are joined by commas."""
         return ", ".join(value for key, value in self.response_headers if key.lower() == name.lower())
 
     def to_json(self) -> str:
-        """The whole exchange, secrets included, as one JSON object."""
+        """The whole exchange, secrets included, as a JSON object."""
         return json.dumps(
             asdict(self)
             | {"started_at": self.started_at.isoformat(), "elapsed": self.elapsed // timedelta(microseconds=1)}
@@ -91,7 +92,7 @@ class Exchange:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The exchange that to_json() wrote."""
+        """Read what to_json() wrote."""
         members = json.loads(text)
         for headers in ("request_headers", "response_headers"):
             members[headers] = tuple((name, value) for name, value in members[headers])

@@ -1,4 +1,4 @@
-"""The forms of an HTML page, as a browser would send them; as much of HTML as sign-in and consent pages use."""
+"""HTML forms as a browser would send them: as much of HTML as the sign-in and consent pages use."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 @dataclass(slots=True, kw_only=True)
 class Button:
-    """A submit button: what it says, and what it adds to the form if it is the one clicked."""
+    """A submit button: its label, and the field it adds to the form when it is clicked."""
 
     name: str
     value: str
@@ -20,12 +20,12 @@ class Button:
 @dataclass(slots=True, kw_only=True)
 class Form:
     """
-    A form as it stands on the page, not filled in yet.
+    A form as it is on the page, not filled in yet.
 
     Attributes:
-        action: where it goes, relative to the page; "" is the page itself.
+        action: target, relative to the page; "" is the page itself.
         kept: hidden inputs and ticked boxes, which are sent as they are.
-        blanks: names of the inputs to fill in, by their type (text, email, password, ...).
+        blanks: names of the inputs to fill in, by type (text, email, password, ...).
     """
 
     action: str
@@ -36,11 +36,11 @@ class Form:
 
     @property
     def name_blank(self) -> str:
-        """The name of the input that asks who is there, "" if none does."""
+        """Name of the input for the user name; "" if there is none."""
         return self.blanks.get("text") or self.blanks.get("email", "")
 
     def button(self, text: str) -> Button | None:
-        """The button that says the text, whatever its case; longer labels that begin with it count."""
+        """The button whose label begins with the text, ignoring case."""
         return next((button for button in self.buttons if button.text.strip().lower().startswith(text.lower())), None)
 
 
@@ -50,7 +50,7 @@ class _FormReader(HTMLParser):
         self.forms: list[Form] = []
         self.named: dict[
             str, Form
-        ] = {}  # inputs may belong to a form that comes later: its id is their attribute "form"
+        ] = {}  # inputs may belong to a later form, which their attribute "form" names by its id
         self.form: Form | None = None
         self.button: Button | None = None
 
@@ -99,7 +99,7 @@ def _add_input(form: Form, attributes: dict[str, str], *, ticked: bool) -> None:
 
 
 def forms_of(html: str) -> tuple[Form, ...]:
-    """Every form of the page, in its order."""
+    """All forms of the page, in order."""
     reader = _FormReader()
     reader.feed(html)
     reader.close()

@@ -1,4 +1,4 @@
-"""A run of the lifecycle as an HTTP Archive (HAR 1.2), which browsers' network panels open."""
+"""A run as an HTTP Archive (HAR 1.2), which the network panels of browsers can open."""
 
 import json
 from collections.abc import Iterable
@@ -13,10 +13,10 @@ Json: TypeAlias = "str | int | float | list[Json] | dict[str, Json]"
 
 def har(exchanges: Iterable[Exchange], *, reveal: bool = False) -> str:
     """
-    The exchanges in the order in which they happened, as one JSON document.
+    Write the exchanges, in the order in which they happened, as one JSON document.
 
     Args:
-        exchanges: a run, or what there is of it.
+        exchanges: a run, or a part of it.
         reveal: keep tokens and secrets as they are.
     """
     entries: list[Json] = [_entry(exchange if reveal else masked(exchange)) for exchange in exchanges]
@@ -45,7 +45,7 @@ def _request(exchange: Exchange) -> Json:
         "cookies": _cookies(exchange.request_headers, "cookie"),
         "headers": _pairs(exchange.request_headers),
         "queryString": _pairs(parse_qsl(urlsplit(exchange.url).query, keep_blank_values=True)),
-        "headersSize": -1,  # HAR's way of saying "not known"
+        "headersSize": -1,  # HAR's value for "unknown"
         "bodySize": len(exchange.request_body.encode()),
     }
     if exchange.request_body:
@@ -78,7 +78,7 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> list[Json]:
 
 
 def _cookies(headers: Headers, kind: str) -> list[Json]:
-    """The cookies that one kind of header carries; a Set-Cookie carries one, its attributes stay in the header."""
+    """Cookies in headers of one name; a Set-Cookie holds one, whose attributes are not included."""
     found = []
     for value in (value for name, value in headers if name.lower() == kind):
         cookies = value.split(";")[:1] if kind == "set-cookie" else value.split(";")

@@ -11,11 +11,11 @@ from simulation.steps import GUIDE, Flow
 
 def markdown(exchanges: Sequence[Exchange], *, flow: Flow = GUIDE, reveal: bool = False) -> str:
     """
-    The exchanges in the order in which they happened.
+    Write the exchanges in the order in which they happened.
 
     Args:
-        exchanges: a run, or what there is of it.
-        flow: what was played.
+        exchanges: a run, or a part of it.
+        flow: the flow that was played.
         reveal: show tokens and secrets as they are.
     """
     lines = [f"# {flow.title}, as it happened", ""]
@@ -35,7 +35,7 @@ def markdown(exchanges: Sequence[Exchange], *, flow: Flow = GUIDE, reveal: bool 
 
 
 def _messages(exchanges: Iterable[Exchange], flow: Flow) -> Iterator[tuple[int, str, str]]:
-    """Every message with its step; the heading of a response is that of its request."""
+    """Every message with its step and its heading; a response has none, as it follows its request."""
     for exchange in exchanges:
         milliseconds = exchange.elapsed.total_seconds() * 1000
         yield exchange.step, f"{exchange.title} ({milliseconds:.0f} ms)", request_text(exchange)
@@ -62,11 +62,11 @@ def _diagram(exchanges: Iterable[Exchange], flow: Flow) -> Iterator[str]:
 
 
 def _label(text: str) -> str:
-    """Text in which Mermaid finds neither an entity nor the end of its line."""
+    """Text without characters that Mermaid would read as an entity or the end of a line."""
     return " ".join(text.translate({ord("#"): "#35;", ord(";"): "#59;"}).split())
 
 
 def _fenced(text: str) -> list[str]:
-    """A code block that nothing within can close."""
+    """A code block whose fence is longer than any run of backticks in it."""
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return [f"{fence}http", text, fence]

@@ -1,17 +1,17 @@
-"""Hide what must not be shown: tokens and codes are shortened, secrets and cookies are left out."""
+"""Mask secrets before they are shown: tokens and codes are shortened; secrets and cookies are left out."""
 
 import re
 from dataclasses import replace
 
 from simulation.exchange import Exchange, Headers
 
-LEFT_OUT = "..."  # as the guide writes `Cookie: sessionid=...`
+LEFT_OUT = "..."  # as in the guide's `Cookie: sessionid=...`
 
 SECRET = r"\w*(?:secret|password)\d*|csrf\w*|code_verifier|client_assertion"
 TOKEN = r"\w*token(?:_hint)?|(?:device_|user_)?code"
 NAME = rf"(?P<name>(?P<secret>{SECRET})|{TOKEN})"
 
-# What a value looks like depends on what it stands in. Each pattern is: what stays, then the value.
+# The form of a value depends on its context. Each pattern is: the part that stays, then the value.
 JSON = re.compile(
     rf"""(?P<kept>(?P<quote>"|&quot;|&\#34;){NAME}(?P=quote)\s*:\s*)
     (?:(?P=quote)(?P<value>(?:\\.|(?!(?P=quote)).)*)|(?P<bare>[^\s"&,\[\]{{}}]+))""",
@@ -25,14 +25,14 @@ HEADER = re.compile(
     r"^(?P<name>(?:proxy-)?authorization|cookie|set-cookie|x-csrf-?token):(?P<space>[ \t]*)(?P<value>.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
-# What was cut off in the middle ends with the text, without its closing quote or bracket.
+# Text that was cut off may end without a closing quote or bracket.
 INPUT = re.compile(r"""<input\b(?:[^>"']|"[^"]*"?|'[^']*'?)*>?""", re.IGNORECASE)
 INPUT_NAME = re.compile(rf"""(?<![\w-])name\s*=\s*(?P<quote>["']?){NAME}(?P=quote)(?=[\s/>]|$)""", re.IGNORECASE)
 INPUT_VALUE = re.compile(
     r"""(?P<kept>(?<![\w-])value\s*=\s*)(?:"(?P<double>[^"]*)"?|'(?P<single>[^']*)'?|(?P<bare>[^\s>"']+))""",
     re.IGNORECASE,
 )
-# Wherever else it stands: our own tokens carry a prefix by which they are known.
+# Our own tokens are recognised anywhere by their prefixes.
 PREFIX = "AT_|RT_|SPL__|DC_"
 PREFIXED = re.compile(rf"(?<![A-Za-z0-9])(?:{PREFIX})[A-Za-z0-9_.~-]{{8,}}")
 SHORTENED = re.compile(rf"(?:{PREFIX})?[\w.~-]{{4}}\.{{3}}[\w.~-]{{4}}")
@@ -42,8 +42,9 @@ def mask(text: str) -> str:
     """
     Shorten every token and code and leave out every secret in JSON, form, query, header or HTML text.
 
-    Secrets are found by the name that goes with them (client_secret, password, csrfmiddlewaretoken, Cookie,
-    Authorization, ...); tokens and codes by theirs, and by their prefix wherever they stand.
+    Secrets are found by their names (client_secret, password, csrfmiddlewaretoken, Cookie, Authorization, ...); tokens
+    and
+    codes by their names, and anywhere by their prefixes.
     """
     shown, end = "", 0
     for line in HEADER.finditer(text):
@@ -53,12 +54,12 @@ def mask(text: str) -> str:
 
 
 def mask_header(name: str, value: str) -> str:
-    """The value of one header, as mask() shows it."""
+    """Value of one header, as mask() shows it."""
     return mask(f"{name}: {value}").removeprefix(f"{name}: ")
 
 
 def masked(exchange: Exchange) -> Exchange:
-    """The exchange as it may be shown or kept: mask() applied to each of its parts."""
+    """Copy of the exchange with mask() applied to each part."""
     return replace(
         exchange,
         url=mask(exchange.url),
@@ -70,7 +71,9 @@ def masked(exchange: Exchange) -> Exchange:
 
 
 def shorten(token: str) -> str:
-    """A token or code by which a reader can tell it from others, and nobody can use: prefix, four characters, four."""
+    """
+    A token or code shortened to its prefix, its first four and its last four characters: recognisable but useless.
+    """
     if SHORTENED.fullmatch(token):
         return token
     prefix = known[0] if (known := re.match(PREFIX, token)) else ""
@@ -114,7 +117,7 @@ def _masked_value(found: re.Match[str]) -> str:
 
 def _masked_member(found: re.Match[str]) -> str:
     if found["value"] is None:
-        quoted = f"{found['quote']}{LEFT_OUT}{found['quote']}"  # still JSON, as it was
+        quoted = f"{found['quote']}{LEFT_OUT}{found['quote']}"  # still JSON, as before
         return found["kept"] + (found["bare"] if found["bare"] in {"null", "true", "false"} else quoted)
     return found["kept"] + found["quote"] + _shown(found, found["value"])
 

@@ -1,4 +1,4 @@
-"""An exchange written down as the lifecycle guide writes its messages."""
+"""Exchanges in the notation of the lifecycle guide."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from simulation.masking import mask
 
 __all__ = ["mask", "request_message", "request_text", "response_message", "response_text"]
 
-# What a reader of the lifecycle looks for; the rest (Accept-Encoding, Date, ...) is how HTTP keeps house.
+# Headers that matter to the lifecycle; others (Accept-Encoding, Date, ...) are left out.
 REQUEST_HEADERS = ("content-type", "authorization", "cookie")
 RESPONSE_HEADERS = (
     "location",
@@ -65,19 +65,19 @@ def _header_lines(headers: Headers, shown: tuple[str, ...]) -> list[str]:
 
 
 def _spelled(name: str) -> str:
-    """Header names as the standards spell them, whatever case they travelled in."""
+    """Header name in its usual spelling, whatever its case was."""
     return "WWW-Authenticate" if name.lower() == "www-authenticate" else name.title()
 
 
 def _body(headers: Headers, body: str) -> str:
-    """A body as a reader wants it: JSON indented as in the guide, a page by its title."""
+    """A body made readable: JSON indented as in the guide, a page reduced to its title."""
     content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == "application/json":
         try:
             return json.dumps(json.loads(body), indent=4, ensure_ascii=False)
         except ValueError:
-            return body  # what came is not JSON: show it as it came
+            return body  # not JSON after all: shown unchanged
     if media_type == "text/html" and body:
         title = re.search(r"<title[^>]*>(.*?)</title>", body, re.DOTALL | re.IGNORECASE)
         name = " ".join(unescape(title[1]).split()) if title else "without a title"

@@ -1,4 +1,4 @@
-"""What Alice does on pages: connect in the app; on the server sign in, allow, look at her connected apps, cut one off."""
+"""Alice's actions on pages: connect in the app; sign in, allow, and manage connected apps on the server."""
 
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -12,7 +12,7 @@ MOST_REDIRECTS = 5
 
 
 def connect(script: Script, stage: Stage, step: int) -> None:
-    """Open the app and click "Connect to OAuth Service": it asks the server for a code, as the guide does."""
+    """Open the app and click "Connect to OAuth Service"; check that it asks the server for a code."""
     home = stage.browse(step, "Alice opens the app", f"{script.client_url}/", receiver=APP)
     checks.answers(stage, step, home, 200, "OK")
     forms = forms_of(home.response_body)
@@ -28,7 +28,7 @@ def connect(script: Script, stage: Stage, step: int) -> None:
 
 
 def follow(stage: Stage, step: int, title: str, exchange: Exchange) -> Exchange:
-    """Go where redirects lead, as long as they stay on the server; the last answer."""
+    """Follow redirects as long as they stay on the server; return the last response."""
     for _ in range(MOST_REDIRECTS):
         if not exchange.location or exchange.leaves:
             return exchange
@@ -39,10 +39,10 @@ def follow(stage: Stage, step: int, title: str, exchange: Exchange) -> Exchange:
 
 def sign_in(script: Script, stage: Stage, step: int, page: Exchange, *, url: str = "") -> Exchange:
     """
-    Fill the sign-in page in; how the request goes on: with the consent page, or with a redirect to the app.
+    Fill in the sign-in page; return the next response: the consent page, or a redirect to the app.
 
     Args:
-        url: which request that was; the script's authorization request by default.
+        url: the request that must continue after signing in; by default the script's authorization request.
     """
     checks.answers(stage, step, page, 200, "OK")
     forms = forms_of(page.response_body)
@@ -68,7 +68,7 @@ def sign_in(script: Script, stage: Stage, step: int, page: Exchange, *, url: str
 
 
 def allow(script: Script, stage: Stage, step: int, page: Exchange) -> Exchange:
-    """Click Allow on the consent page; where the server sends the browser then."""
+    """Click Allow on the consent page; return the redirect."""
     checks.answers(stage, step, page, 200, "OK")
     form = stage.find(
         step,
@@ -85,7 +85,7 @@ def allow(script: Script, stage: Stage, step: int, page: Exchange) -> Exchange:
     for name, value in script.request:
         kept = [value for kept_name, value in form.kept if kept_name == name]
         stage.hold(step, kept == [value], expected=f"the form keeps {name}={value}", came=kept)
-    # The guide's four fields in its order; behind them what a browser adds: the page's other fields, the button's own.
+    # The guide's four fields in its order, then the page's other fields and the button's own, as a browser sends them.
     rest = (field for field in form.kept if field not in script.request)
     clicked = form.button("Allow")
     fields = (*script.request, *rest, *(clicked.fields if clicked else ()))
@@ -105,7 +105,7 @@ def connected_apps(script: Script, stage: Stage, step: int) -> Exchange:
 
 
 def revoke_form(script: Script, page: Exchange) -> Form | None:
-    """The form on the page of connected apps that cuts our app off; None if the app is not listed."""
+    """The form on the page of connected apps that revokes our app's access; None if the app is not listed."""
     ours = ("client_id", script.client_id)
     return next((form for form in _forms_to(page, "/oauth/deauthorise/") if ours in form.kept), None)
 
@@ -129,7 +129,7 @@ def deauthorise(script: Script, stage: Stage, step: int, page: Exchange) -> None
 
 
 def _forms_to(page: Exchange, path: str) -> list[Form]:
-    """The forms of the page that post to a path of the server."""
+    """Forms of the page that post to a path of the server."""
     return [
         form
         for form in forms_of(page.response_body)

@@ -9,12 +9,12 @@ from simulation.stage import Stage
 
 def play(script: Script, stage: Stage) -> None:
     """
-    Play all nine steps, with both endings: logging out of the app, and cutting the app off on the server.
+    Play all nine steps, with both endings: logging out of the app, and disconnecting the app on the server.
 
-    Afterwards this user has no connection with this client left, also none from before the play.
+    All earlier connections of this user with this client end, too.
 
     Raises:
-        Deviation: the first message that is not what the contract says.
+        Deviation: at the first message that differs from the guide.
     """
     asked = step_1_initiate(script, stage)
     allowed = step_2_sign_in_and_allow(script, stage, asked)
@@ -57,29 +57,29 @@ def step_2_sign_in_and_allow(script: Script, stage: Stage, asked: Exchange) -> E
 
 
 def step_3_receive_the_code(script: Script, stage: Stage, allowed: Exchange) -> str:
-    """The server sends the browser back to the app with a code; the app's own page is not opened."""
+    """The server redirects the browser to the app with a code; the app's own page is not opened."""
     return checks.redirects_with_a_code(stage, 3, allowed, script)
 
 
 def step_4_exchange_the_code(script: Script, stage: Stage, code: str) -> Exchange:
-    """The backend sends the code, and proves that it is the app."""
+    """The backend sends the code with its client_secret."""
     return stage.call(4, "The app exchanges the code", script.token_url, script.code_exchange(code))
 
 
 def step_5_receive_the_tokens(script: Script, stage: Stage, answer: Exchange) -> Tokens:
-    """Exactly the guide's five members come back, and no cache may keep them."""
+    """The response has exactly the guide's five members, and must not be cached."""
     return checks.issues_tokens(stage, 5, answer, script)
 
 
 def step_6_use_the_access_token(script: Script, stage: Stage, tokens: Tokens) -> None:
-    """The access token opens Alice's data; without one the door stays shut."""
+    """The access token opens Alice's data; a request without a token is refused."""
     expect_alice(script, stage, 6, "The app asks who Alice is", tokens)
     shut = stage.fetch(6, "Somebody asks without a token", script.userinfo_url)
     checks.refuses_access(stage, 6, shut, error="")
 
 
 def step_7_refresh(script: Script, stage: Stage, tokens: Tokens) -> Tokens:
-    """Without Alice the refresh token gives a new pair, and both of the pair are new."""
+    """The refresh token gives a new pair without Alice, and both tokens are new."""
     renewed = refresh(script, stage, 7, "The app renews its access token", tokens)
     new_access, new_refresh = renewed.access_token != tokens.access_token, renewed.refresh_token != tokens.refresh_token
     stage.hold(7, new_access, expected="a new access token", came="the same access token again")
@@ -89,12 +89,14 @@ def step_7_refresh(script: Script, stage: Stage, tokens: Tokens) -> Tokens:
 
 
 def step_8_log_out_of_the_app(stage: Stage) -> None:
-    """Scenario A has no message between Alice and the server: the app's backend speaks for her, in step 9."""
+    """Scenario A has no message between Alice and the server: the app's backend revokes her tokens in step 9."""
     stage.tell(8, "Scenario A: Alice clicks Logout in the app, whose backend then revokes her tokens.")
 
 
 def step_9_revoke_the_tokens(script: Script, stage: Stage, tokens: Tokens, *, spent_code: str) -> None:
-    """Endpoint 1: an access token dies alone, a refresh token takes its access tokens with it (RFC 7009 2.1)."""
+    """
+    Endpoint 1: revoking an access token ends it alone; a refresh token's access tokens end with it (RFC 7009 2.1).
+    """
     revoke(script, stage, "The app revokes its access token", tokens.access_token)
     expect_no_access(script, stage, "The revoked access token is refused", tokens)
 
@@ -109,7 +111,7 @@ def step_9_revoke_the_tokens(script: Script, stage: Stage, tokens: Tokens, *, sp
 
 
 def step_8_manage_connected_apps(script: Script, stage: Stage) -> tuple[Tokens, str, Exchange]:
-    """Scenario B: a new connection, a second one half way (its code unused), then Manage Connected Apps."""
+    """Scenario B: a new connection, a second one whose code stays unused, then Manage Connected Apps."""
     stage.tell(8, "Scenario B: Alice connects the app again, still signed in on the server.")
     answer = stage.call(
         8, "The app exchanges the code", script.token_url, script.code_exchange(new_code(script, stage))
@@ -123,7 +125,7 @@ def step_8_manage_connected_apps(script: Script, stage: Stage) -> tuple[Tokens, 
 
 
 def step_9_deauthorise(script: Script, stage: Stage, page: Exchange, tokens: Tokens, *, pending_code: str) -> None:
-    """Endpoint 2: consent, codes and tokens of this user and app are gone, all at once."""
+    """Endpoint 2: consent, codes and tokens of this user and app all end at once."""
     pages.deauthorise(script, stage, 9, page)
     expect_no_access(script, stage, "The access token is refused", tokens)
     expect_no_grant(script, stage, "The refresh token is refused", script.refresh(tokens.refresh_token))
@@ -137,37 +139,37 @@ def step_9_deauthorise(script: Script, stage: Stage, page: Exchange, tokens: Tok
 
 
 def new_code(script: Script, stage: Stage) -> str:
-    """Steps 1-3 for a user who is signed in; whether the server asks again for consent is its own choice."""
+    """Repeat steps 1-3 for a signed-in user; the server may or may not ask for consent again."""
     goes_on = stage.browse(8, "The app sends Alice to the server", script.authorise_url)
     allowed = goes_on if goes_on.leaves else pages.allow(script, stage, 8, goes_on)
     return checks.redirects_with_a_code(stage, 8, allowed, script)
 
 
 def refresh(script: Script, stage: Stage, step: int, title: str, tokens: Tokens) -> Tokens:
-    """A new pair for the refresh token."""
+    """Get a new pair for the refresh token."""
     answer = stage.call(step, title, script.token_url, script.refresh(tokens.refresh_token))
     return checks.issues_tokens(stage, step, answer, script)
 
 
 def revoke(script: Script, stage: Stage, title: str, token: str) -> None:
-    """200 with an empty body, whatever the token was."""
+    """Revoke a token; the response is 200 with an empty body, whatever the token was."""
     done = stage.call(9, title, f"{script.server_url}/oauth/revoke/", script.revocation(token))
     checks.answers(stage, 9, done, 200, "OK")
     stage.hold(9, not done.response_body, expected="an empty body", came=done.response_body[:80])
 
 
 def expect_alice(script: Script, stage: Stage, step: int, title: str, tokens: Tokens) -> None:
-    """The access token opens Alice's data."""
+    """Check that the access token opens Alice's data."""
     about_alice = stage.fetch(step, title, script.userinfo_url, access_token=tokens.access_token)
     checks.tells_about_alice(stage, step, about_alice, script)
 
 
 def expect_no_access(script: Script, stage: Stage, title: str, tokens: Tokens) -> None:
-    """The access token is dead."""
+    """Check that the access token is refused."""
     refused = stage.fetch(9, title, script.userinfo_url, access_token=tokens.access_token)
     checks.refuses_access(stage, 9, refused, error="invalid_token")
 
 
 def expect_no_grant(script: Script, stage: Stage, title: str, message: dict[str, str]) -> None:
-    """The code or refresh token in the message is dead."""
+    """Check that the code or refresh token in the message is refused."""
     checks.refuses_grant(stage, 9, stage.call(9, title, script.token_url, message))

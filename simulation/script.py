@@ -1,4 +1,4 @@
-"""What the nine steps say: the guide's literal messages, with the names and secrets of one deployment."""
+"""Messages of the nine steps: the guide's literal ones, with the names and secrets of one deployment."""
 
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
@@ -9,13 +9,13 @@ Fields = tuple[tuple[str, str], ...]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """
-    Who plays, and what they say.
+    Parameters of a play.
 
     Attributes:
-        server_url: the authorization server, which is also its issuer identifier; without a slash at its end.
-        client_url: where the client application answers; "" leaves it out of the play.
-        state: as in the guide. It binds nothing here, since one play is one browser.
-        more: what the authorization request has besides.
+        server_url: the authorization server, which is also its issuer identifier; without a trailing slash.
+        client_url: URL of the client application; "" leaves it out of the play.
+        state: as in the guide. It binds nothing here, because each play has one browser only.
+        more: further parameters of the authorization request.
     """
 
     server_url: str
@@ -31,7 +31,7 @@ class Script:
 
     @property
     def request(self) -> Fields:
-        """What the client asks for, and what the consent form says again, in the guide's order."""
+        """Parameters of the authorization request that the consent form repeats, in the guide's order."""
         return (
             ("client_id", self.client_id),
             ("redirect_uri", self.redirect_uri),

@@ -1,4 +1,4 @@
-"""Where a flow is played: Alice's browser and the backends of its clients, over real HTTP, before an audience."""
+"""Stage of a play: Alice's browser and the clients' backends, over real HTTP, watched by an audience."""
 
 import json
 import time
@@ -20,7 +20,7 @@ TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 
 
 class Deviation(Exception):
-    """A message is not what the contract says; the play ends here."""
+    """A message differs from the contract, and the play stops."""
 
     def __init__(self, *, step: int, title: str, expected: str, came: str) -> None:
         self.step = step
@@ -30,13 +30,13 @@ class Deviation(Exception):
 
 
 class Audience(Protocol):
-    """Whoever watches the play, in the order in which it happens."""
+    """Observer of a play, called in the order in which it happens."""
 
     def told(self, step: int, sentence: str) -> None:
-        """What happens now, out of sight of HTTP."""
+        """Something happens without an HTTP message."""
 
     def saw(self, exchange: Exchange) -> None:
-        """A request went out and its response, if any, came in."""
+        """A request was sent, and its response, if any, received."""
 
     def held(self, step: int, sentence: str) -> None:
         """A promise of the contract was checked and kept."""
@@ -44,11 +44,11 @@ class Audience(Protocol):
 
 class Stage:
     """
-    Sends messages, keeps each exchange, and stops the play at the first promise that is not kept.
+    Sends messages, records each exchange, and stops the play at the first broken promise.
 
     Args:
-        flow: what is played here.
-        sleep: lets seconds pass.
+        flow: the flow that is played.
+        sleep: called with the seconds to wait.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Stage:
         self._audience = audience
         self._flow = flow
         self._sleep = sleep
-        # Two clients, because the browser's cookies are none of the backend's business.
+        # Two clients, because the backend must not have the browser's cookies.
         self._browser = httpx.Client(transport=transport, timeout=TIMEOUT, trust_env=use_proxies)
         self._backend = httpx.Client(transport=transport, timeout=TIMEOUT, trust_env=use_proxies)
 
@@ -76,18 +76,18 @@ class Stage:
         self._backend.close()
 
     def tell(self, step: int, sentence: str) -> None:
-        """Say what happens without a message of its own."""
+        """Describe something that happens without a message."""
         self._audience.told(step, sentence)
 
     def hold(self, step: int, kept: bool, *, expected: str, came: object) -> None:
         """
-        Hold what came against what the contract promises.
+        Compare a message with the contract.
 
         Args:
-            step: the step whose message is looked at.
-            kept: whether the promise is kept.
+            step: step of the message.
+            kept: True if the promise was kept.
             expected: the promise, in words that read well after a tick.
-            came: what came instead; it is masked before anybody sees it.
+            came: the actual value; masked before it is shown.
 
         Raises:
             Deviation: the promise is broken.
@@ -97,7 +97,7 @@ class Stage:
         self._audience.held(step, expected)
 
     def find(self, step: int, found: Found | None, *, expected: str, came: object) -> Found:
-        """Hold that something was found, as hold() does; what was found."""
+        """Check that something was found, as hold() does, and return it."""
         self.hold(step, found is not None, expected=expected, came=came)
         assert found is not None  # noqa: S101 - hold() has raised
         return found
@@ -108,12 +108,12 @@ class Stage:
         return self._send(self._browser, request, step=step, title=title, sender=BROWSER, receiver=receiver)
 
     def submit(self, step: int, title: str, url: str, fields: Fields, *, page: str, receiver: str = SERVER) -> Exchange:
-        """Let Alice's browser submit a form that stands on a page."""
+        """Let Alice's browser submit a form that is on a page."""
         origin = str(httpx.URL(page).copy_with(raw_path=b"/")).rstrip("/")
         headers = {
             "Accept": "text/html",
             "Content-Type": "application/x-www-form-urlencoded",
-            "Origin": origin,  # Django's CSRF check wants both on https
+            "Origin": origin,  # Django's CSRF check needs both with https
             "Referer": page,
         }
         request = self._browser.build_request("POST", url, headers=headers, content=encoded(fields))
@@ -127,18 +127,18 @@ class Stage:
         return self._send(self._backend, request, step=step, title=title, sender=BACKEND, receiver=SERVER)
 
     def post(self, step: int, title: str, url: str, fields: Fields, *, by: Party) -> Exchange:
-        """Let a client post a form, and prove who it is as it is registered."""
+        """Let a client post a form with its registered way of authenticating."""
         headers = dict((("Content-Type", "application/x-www-form-urlencoded"), *by.headers))
         request = self._backend.build_request("POST", url, headers=headers, content=encoded((*fields, *by.fields)))
         return self._send(self._backend, request, step=step, title=title, sender=by.client_id, receiver=SERVER)
 
     def wait(self, step: int, seconds: float, sentence: str) -> None:
-        """Let time pass, and say why."""
+        """Wait, and say why."""
         self.tell(step, sentence)
         self._sleep(seconds)
 
     def fetch(self, step: int, title: str, url: str, *, access_token: str = "", sender: str = BACKEND) -> Exchange:
-        """Let a backend get a resource, with an access token or without one."""
+        """Let a backend get a resource, with or without an access token."""
         headers = {"Authorization": f"Bearer {access_token}"} if access_token else {}
         request = self._backend.build_request("GET", url, headers=headers)
         return self._send(self._backend, request, step=step, title=title, sender=sender, receiver=SERVER)

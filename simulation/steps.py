@@ -1,4 +1,4 @@
-"""The nine steps of the lifecycle guide: their titles, what each proves, and where the standards say so."""
+"""The nine steps of the lifecycle guide: their titles, what each proves, and the clauses behind them."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from simulation.exchange import Exchange
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step of the guide; its number counts from 1."""
+    """A step of the guide; numbers count from 1."""
 
     number: int
     title: str
@@ -76,14 +76,14 @@ STEPS: tuple[Step, ...] = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
     """
-    One way to get tokens, told in steps.
+    A way to get tokens, as numbered steps.
 
     Attributes:
-        name: how it is chosen.
-        title: of the run, as a heading.
-        outcome: what is true when it was played to its end, as the beginning of a sentence.
+        name: used to select it.
+        title: heading of the run.
+        outcome: what a complete run has shown, as the beginning of a sentence.
         steps: numbered from 1.
-        counts_answers: the guide counts two kinds of answers as steps of their own; nobody else does.
+        counts_answers: True for the guide, which counts two kinds of responses as steps of their own.
     """
 
     name: str
@@ -93,11 +93,11 @@ class Flow:
     counts_answers: bool = False
 
     def step(self, number: int) -> Step:
-        """The step of a number."""
+        """The step with this number."""
         return self.steps[number - 1]
 
     def step_of_answer(self, exchange: Exchange) -> int:
-        """The number of the step that a response belongs to."""
+        """Number of the step that a response belongs to."""
         return exchange.response_step if self.counts_answers else exchange.step
 
 
@@ -111,7 +111,7 @@ GUIDE = Flow(
 
 
 def numbered(*steps: tuple[str, str, str]) -> tuple[Step, ...]:
-    """Steps in their order, each told by title, what it proves, and clause."""
+    """Number steps that are given as title, what it proves, and clause."""
     return tuple(
         Step(number=number, title=title, proves=proves, rfc=rfc)
         for number, (title, proves, rfc) in enumerate(steps, start=1)

@@ -1,4 +1,4 @@
-"""The play as it is watched in a terminal: each step in the guide's notation, and every promise that was kept."""
+"""Transcript of a play for a terminal: each step in the guide's notation, and every promise that was kept."""
 
 from collections.abc import Callable
 
@@ -16,9 +16,9 @@ class Transcript:
 
     Args:
         write: takes one piece of text at a time.
-        flow: what is played.
+        flow: the flow that is played.
         reveal: show tokens and secrets as they are.
-        heading, kept: colours for the headings and for the promises kept.
+        heading, kept: colours for headings and for kept promises.
     """
 
     def __init__(

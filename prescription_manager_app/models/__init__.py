@@ -1,4 +1,4 @@
-"""What this app stores: patients, their prescriptions, and their connections to the authorization server."""
+"""Models of this app: patients, their prescriptions, and their connections to the authorization server."""
 
 from prescription_manager_app.models.authorization import Authorization
 from prescription_manager_app.models.connection import Connection

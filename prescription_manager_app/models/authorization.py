@@ -1,4 +1,4 @@
-"""Authorization requests that browsers were sent away with, each good for one answer."""
+"""Pending authorization requests of browsers, each good for one response."""
 
 import hashlib
 import secrets
@@ -17,17 +17,17 @@ SWEPT_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Departure:
-    """One click on Connect: the state that its answer must carry, and the PKCE verifier its code needs."""
+    """A started authorization request: the state that its response must carry, and the PKCE verifier for its code."""
 
     state: str = field(repr=False)
     code_verifier: str = field(repr=False)
 
 
 class AuthorizationQuerySet(models.QuerySet["Authorization"]):
-    """The answer to a request may arrive several times at once; one conditional UPDATE says who uses it."""
+    """The response may arrive several times at once; one conditional UPDATE decides which request uses it."""
 
     def begin(self, visitor: uuid.UUID, *, now: datetime) -> Departure:
-        """Store a new request of a browser, and sweep a few that nothing answers any more."""
+        """Store a new request of a browser, and delete some expired ones."""
         departure = Departure(state=secrets.token_urlsafe(32), code_verifier=secrets.token_urlsafe(64))
         pk = digest_of(departure.state)
         self.create(
@@ -50,27 +50,27 @@ class AuthorizationQuerySet(models.QuerySet["Authorization"]):
         return self.filter(pk=digest_of(state), visitor=visitor, begun_at__gt=now - ANSWERED_WITHIN).first()
 
     def take(self, authorization: "Authorization", *, answer: str, now: datetime) -> bool:
-        """Let one request use the answer; False if another one has come first, with this answer or another."""
+        """Let one request use the response; False if another was first, with this response or another."""
         free = self.filter(pk=authorization.pk, taken_at=None)
         return free.update(taken_at=now, answer_digest=digest_of(answer)) == 1
 
     def finish(self, authorization: "Authorization", *, outcome: str, connection: uuid.UUID | None = None) -> None:
-        """Tell the requests that came second how the first one ended."""
+        """Record how the first request ended, for the requests that came second."""
         self.filter(pk=authorization.pk).update(outcome=outcome, connection=connection)
 
 
 class Authorization(models.Model):
     """
-    One authorization request, and what became of its answer.
+    An authorization request and the outcome of its response.
 
     Attributes:
         state_digest: SHA-256 of the state, in hexadecimal.
         visitor: the browser that began it; see sessions.visitor().
         sealed_verifier: PKCE's code_verifier.
-        taken_at: when a request began to use the answer; None until then.
-        answer_digest: SHA-256 of the answer's query; who comes second with the same one sees the same outcome.
-        outcome: how it ended: CONNECTED, or the slug of an outcome; "" while nobody knows.
-        connection: the connection that was made of it.
+        taken_at: when a request began to use the response; None until then.
+        answer_digest: SHA-256 of the response's query. A repetition with the same one sees the same outcome.
+        outcome: CONNECTED, or the slug of an outcome; "" until it is known.
+        connection: the connection that resulted.
     """
 
     CONNECTED = "connected"
@@ -93,7 +93,7 @@ class Authorization(models.Model):
     @property
     def code_verifier(self) -> str:
         """
-        The code_verifier in clear.
+        The code_verifier in plain text.
 
         Raises:
             sealing.UnreadableError: the key that sealed it is gone.
@@ -101,7 +101,7 @@ class Authorization(models.Model):
         return unseal(self.sealed_verifier, owner=self.state_digest)
 
     def reread(self) -> "Authorization | None":
-        """The row as it is now; None if it was swept."""
+        """The row as it is now; None if it was deleted."""
         return Authorization.objects.filter(pk=self.pk).first()
 
 

@@ -1,4 +1,4 @@
-"""One browser session's connection to the authorization server, and the tokens it holds."""
+"""Connections of browser sessions to the authorization server, and the tokens they hold."""
 
 import json
 import uuid
@@ -18,7 +18,7 @@ SWEPT_AT_ONCE = 100
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tokens:
     """
-    What the token endpoint gives.
+    Tokens from the token endpoint.
 
     Attributes:
         refresh_token: "" if the server gave none.
@@ -35,10 +35,10 @@ class Tokens:
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
-    """Writes that two tabs may race for are conditional UPDATEs; their count says who won."""
+    """Writes that two tabs may race for are conditional UPDATEs; their row counts decide who won."""
 
     def open(self, patient: Patient, tokens: Tokens, *, visitor: uuid.UUID, now: datetime) -> "Connection":
-        """Store a new connection, and sweep a few that no session can reach any more."""
+        """Store a new connection, and delete some that no session can reach any more."""
         old = self.filter(purge_at__lt=now).values("pk")[:SWEPT_AT_ONCE]
         self.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
         pk = uuid.uuid4()
@@ -53,18 +53,18 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         )
 
     def known_as(self, pk: str | None) -> "ConnectionQuerySet":
-        """The connection that a session knows by its primary key, or none."""
+        """The connection with this primary key, from the session; or none."""
         return self.none() if pk is None else self.select_related("patient").filter(pk=pk)
 
     def of_visitor(self, visitor: uuid.UUID | None) -> "ConnectionQuerySet":
-        """The connections of a browser, the newest first: the one that is kept."""
+        """Connections of a browser, newest first: the newest is kept."""
         return self.none() if visitor is None else self.filter(visitor=visitor).order_by("-opened_at", "-pk")
 
     def close(self) -> "Connection | None":
         """
         Delete a connection and return it as it was at that moment, so that its last tokens can be revoked.
 
-        None if there is none, or another request has deleted it: whoever deletes it revokes its tokens.
+        None if there is none, or if another request deleted it: only the request that deletes it revokes its tokens.
         """
         with transaction.atomic():
             connection = self.select_for_update(of=("self",)).first()
@@ -74,12 +74,12 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         return connection if deleted else None
 
     def claim_renewal(self, connection: "Connection", *, until: datetime, now: datetime) -> bool:
-        """Let one request renew the tokens as they are now; False if another one is at it or has done it."""
+        """Let one request renew the tokens of this version; False if another renews them or has renewed them."""
         free = Q(renewing_until=None) | Q(renewing_until__lt=now)
         return self.filter(free, pk=connection.pk, version=connection.version).update(renewing_until=until) == 1
 
     def store_renewal(self, connection: "Connection", tokens: Tokens) -> bool:
-        """Replace the tokens of this version by the next ones; False if that has happened already."""
+        """Replace the tokens of this version; False if they were replaced already."""
         return (
             self.filter(pk=connection.pk, version=connection.version).update(
                 sealed_tokens=seal(tokens.to_json(), owner=str(connection.pk)),
@@ -91,7 +91,7 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         )
 
     def claim_trial(self, connection: "Connection", *, until: datetime, now: datetime) -> bool:
-        """Let one experiment at a time use a connection; False if another one is at it."""
+        """Let one experiment at a time use a connection; False if another is using it."""
         free = Q(tried_until=None) | Q(tried_until__lt=now)
         return self.filter(free, pk=connection.pk).update(tried_until=until) == 1
 
@@ -100,7 +100,7 @@ class ConnectionQuerySet(models.QuerySet["Connection"]):
         self.filter(pk=connection.pk).update(tried_until=None)
 
     def give_up_renewal(self, connection: "Connection") -> None:
-        """Let the next request try: the server did not answer this one."""
+        """Let another request try, because the server did not answer this one."""
         self.filter(pk=connection.pk, version=connection.version).update(renewing_until=None)
 
 
@@ -108,14 +108,14 @@ class Connection(models.Model):
     """
     A connected browser session.
 
-    The session holds nothing but the primary key, an unguessable UUID; the tokens are encrypted and bound to it.
+    The session holds only the primary key, an unguessable UUID. The tokens are encrypted and bound to it.
 
     Attributes:
-        visitor: the browser that has it; a browser keeps one connection, the newest.
+        visitor: the browser that has it; a browser keeps only its newest connection.
         version: counts renewals, so that a stale write is recognised.
-        renewing_until: while it lasts, one request is renewing the tokens and the others wait for it.
-        tried_until: while it lasts, an experiment is using the connection and others wait for it.
-        purge_at: when the session that holds the key has ended for certain.
+        renewing_until: until then, one request renews the tokens and the others wait for it.
+        tried_until: until then, an experiment uses the connection and others wait for it.
+        purge_at: when the session that holds the key has certainly ended.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -137,7 +137,7 @@ class Connection(models.Model):
     @property
     def tokens(self) -> Tokens:
         """
-        The tokens in clear, for one request to the server.
+        The tokens in plain text, for one request to the server.
 
         Raises:
             sealing.UnreadableError: the row was altered, or the key that sealed it is gone.
@@ -146,7 +146,7 @@ class Connection(models.Model):
         return Tokens(access_token=access_token, refresh_token=refresh_token, expires_at=self.expires_at)
 
     def is_expired(self, *, now: datetime, leeway: timedelta = timedelta(seconds=30)) -> bool:
-        """Tell whether the access token has ended, or will while a request is under way."""
+        """Return whether the access token has expired, or will while a request is under way."""
         return self.expires_at is not None and self.expires_at - leeway <= now
 
     def reread(self) -> "Connection | None":

@@ -1,13 +1,13 @@
-"""Whoever the authorization server says somebody is."""
+"""Patients, identified by the authorization server."""
 
 from django.db import models
 
 
 class Patient(models.Model):
     """
-    One account of one authorization server.
+    An account at an authorization server.
 
-    Known by issuer and sub together: another server may give the same sub to somebody else (OIDC Core section 2).
+    Identified by issuer and sub together: another server may give the same sub to someone else (OIDC Core section 2).
     """
 
     issuer = models.CharField(max_length=255)

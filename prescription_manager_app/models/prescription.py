@@ -1,4 +1,4 @@
-"""A patient's prescriptions."""
+"""Prescriptions of patients."""
 
 from datetime import datetime
 
@@ -10,20 +10,20 @@ from prescription_manager_app.models.patient import Patient
 
 
 class PrescriptionQuerySet(models.QuerySet["Prescription"]):
-    """Every write is conditional: a double click, or a page opened before lunch, changes nothing twice."""
+    """Every write is conditional, so a double click or an outdated page changes nothing twice."""
 
     def renew(self, pk: int, *, refills_left: int, now: datetime) -> bool:
         """
         Use one refill of an active prescription; False if it was stopped, used up or renewed in the meantime.
 
         Args:
-            refills_left: how many there were when the patient decided.
+            refills_left: number of refills that the patient saw.
         """
         current = self.filter(pk=pk, stopped_at=None, refills_left=refills_left, refills_left__gt=0)
         return current.update(refills_left=F("refills_left") - 1, last_renewed_at=now) == 1
 
     def stop(self, pk: int, *, now: datetime) -> bool:
-        """Mark a prescription stopped; it stays on the list. False if it was stopped before."""
+        """Mark a prescription as stopped; it stays on the list. False if it was stopped before."""
         return self.filter(pk=pk, stopped_at=None).update(stopped_at=now) == 1
 
     def resume(self, pk: int) -> bool:
@@ -32,7 +32,7 @@ class PrescriptionQuerySet(models.QuerySet["Prescription"]):
 
 
 class Prescription(models.Model):
-    """One medicine, as a doctor prescribed it."""
+    """A medicine, as a doctor prescribed it."""
 
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="prescriptions")
     medicine = models.CharField(max_length=100)

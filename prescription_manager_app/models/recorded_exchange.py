@@ -1,4 +1,4 @@
-"""The messages of a browser session, kept for /lifecycle/ while DEBUG is on."""
+"""Messages of a browser session, kept for /lifecycle/ while DEBUG is on."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -9,17 +9,17 @@ from prescription_manager_app.sealing import UnreadableError, seal, unseal
 from simulation.exchange import Exchange
 
 KEPT_PER_STEP = 6
-KEPT_RUNS = 8  # of an experiment; one for each tab in which somebody tries it
+KEPT_RUNS = 8  # of an experiment; one for each tab that tries it
 KEPT_FOR = timedelta(hours=12)
 
 
 class RecordedExchangeQuerySet(models.QuerySet["RecordedExchange"]):
-    """Bounded both ways: the newest few of each step, and none of yesterday's."""
+    """Keeps the newest messages of each step, for KEPT_FOR at most."""
 
     def record(
         self, journey: str, exchange: Exchange, *, experiment: str, run: uuid.UUID | None, now: datetime
     ) -> None:
-        """Keep one exchange, encrypted: it holds codes, tokens and the client secret."""
+        """Keep an exchange, encrypted: it holds codes, tokens and the client secret."""
         self.create(
             journey=uuid.UUID(journey),
             experiment=experiment,
@@ -33,34 +33,34 @@ class RecordedExchangeQuerySet(models.QuerySet["RecordedExchange"]):
         self.filter(recorded_at__lt=now - KEPT_FOR).delete()
 
     def runs(self, journey: str, *, experiment: str) -> list[uuid.UUID]:
-        """The runs of an experiment in one browser session, the newest first."""
+        """Runs of an experiment in a browser session, newest first."""
         rows = self.filter(journey=journey, experiment=experiment).order_by("-pk").values_list("run", flat=True)
         return list(dict.fromkeys(run for run in rows if run))
 
     def forget_runs(self, journey: str, *, experiment: str) -> None:
-        """Delete the runs of an experiment but for the newest few: another tab may still show its own."""
+        """Delete all but the newest runs of an experiment; other tabs may still show those."""
         old = self.runs(journey, experiment=experiment)[KEPT_RUNS:]
         self.filter(journey=journey, experiment=experiment, run__in=old).delete()
 
     def of(self, journey: str, *, experiment: str = "", run: uuid.UUID | None = None) -> list[Exchange]:
-        """The exchanges of one browser session, or of one run of an experiment in it, in the order they began."""
+        """Exchanges of a browser session, or of one run of an experiment in it, in the order they began."""
         found = []
         for row in self.filter(journey=journey, experiment=experiment, run=run):
             try:
                 found.append(Exchange.from_json(unseal(row.sealed, owner=journey)))
             except (UnreadableError, ValueError, TypeError, KeyError):
-                continue  # SECRET_KEY or the release was changed since: what cannot be read is not shown
+                continue  # SECRET_KEY or the release has changed since: unreadable exchanges are not shown
         return sorted(found, key=lambda exchange: exchange.started_at)
 
 
 class RecordedExchange(models.Model):
     """
-    One request and its response; its content is sealed.
+    A request and its response; the content is sealed.
 
     Attributes:
-        journey: names the browser session, and outlives its logout so that Step 9 can be shown.
-        experiment: name of the experiment that sent it; "" for what the app does by itself.
-        run: which of the times that the experiment was tried, in whatever tab; None without an experiment.
+        journey: id of the browser session's recording. It outlives the logout so that Step 9 can be shown.
+        experiment: name of the experiment that sent the request; "" for the app's own requests.
+        run: id of the run of the experiment, in any tab; None without an experiment.
     """
 
     journey = models.UUIDField(db_index=True)

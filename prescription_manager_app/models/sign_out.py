@@ -1,4 +1,4 @@
-"""Logouts, kept for a moment so that a second click can say how the first one ended."""
+"""Logouts, kept briefly so that a second click can show how the first one ended."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -12,10 +12,10 @@ SWEPT_AT_ONCE = 100
 
 
 class SignOutQuerySet(models.QuerySet["SignOut"]):
-    """One request ends a connection: the one whose DELETE found it."""
+    """Only the request whose DELETE found the row ends the connection."""
 
     def begin(self, connection: Connection, *, now: datetime) -> Connection | None:
-        """End a connection; its last tokens to revoke, or None if another request has ended it."""
+        """End a connection and return it, so that its tokens can be revoked; None if another request has ended it."""
         with transaction.atomic():
             ended = Connection.objects.filter(pk=connection.pk).close()
             if ended is None:
@@ -26,7 +26,7 @@ class SignOutQuerySet(models.QuerySet["SignOut"]):
         return ended
 
     def finish(self, connection: Connection, *, confirmed: bool) -> None:
-        """Tell the requests that came second whether the server confirmed the revocation."""
+        """Record whether the server confirmed the revocation, for the requests that came second."""
         self.filter(pk=connection.pk).update(confirmed=confirmed)
 
     def of(self, connection_id: str) -> "SignOut | None":
@@ -36,11 +36,11 @@ class SignOutQuerySet(models.QuerySet["SignOut"]):
 
 class SignOut(models.Model):
     """
-    One logout.
+    A logout.
 
     Attributes:
         connection: primary key of the connection that it ended.
-        confirmed: whether the server confirmed the revocation; None until it has answered.
+        confirmed: True if the server confirmed the revocation; None until it has answered.
     """
 
     connection = models.UUIDField(primary_key=True)
@@ -53,5 +53,5 @@ class SignOut(models.Model):
         return str(self.connection)
 
     def reread(self) -> "SignOut | None":
-        """The row as it is now; None if it was swept."""
+        """The row as it is now; None if it was deleted."""
         return SignOut.objects.filter(pk=self.pk).first()

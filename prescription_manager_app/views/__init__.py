@@ -1,1 +1,1 @@
-"""One page or action, one file."""
+"""Views: one page or action per module."""

@@ -13,7 +13,7 @@ from prescription_manager_app.visits import Visit, connected
 @require_http_methods(["GET", "HEAD", "POST"])
 @connected
 def add(request: HttpRequest, visit: Visit) -> HttpResponse:
-    """Show the form, or store what was filled in."""
+    """Show the form, or store the new prescription."""
     form = PrescriptionForm(request.POST if request.method == "POST" else None)
     if not (form.is_bound and form.is_valid()):
         context = {"form": form, "visit": visit}

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 @require_GET
 @recorded(step=3)
 def callback(request: HttpRequest) -> HttpResponse:
-    """Take the server's answer; every end of it is a redirect, which takes the code out of the address bar."""
+    """Take the server's response and redirect in every case, which takes the code out of the address bar."""
     try:
         connection_id = _connection_id(request, server_for(request), now=timezone.now())
     except FailedError as failure:
@@ -42,13 +42,16 @@ def callback(request: HttpRequest) -> HttpResponse:
 
 def _connection_id(request: HttpRequest, server: AuthorizationServer, *, now: datetime) -> str:
     """
-    The connection that the answer leads to.
+    Return the id of the connection that the response leads to.
 
-    An answer may arrive twice: the page is loaded again, or a proxy or browser sends the request again. One request
-    uses the answer. Sent a second time, the code would end what the first one has got (RFC 6749 section 4.1.2); so the
-    others wait, and end as the first one did.
+    A response may arrive twice: the page is reloaded, or a proxy or browser repeats the request. Only one request uses
+    it: a
+    code that is sent twice ends the connection it made (RFC 6749 section 4.1.2). The other requests wait, and end as
+    the
+    first one did.
     """
-    # state first: nothing else of an answer that this browser did not ask for may be looked at, let alone used.
+    # state first: until it matches, nothing else of the response may be looked at, because this browser may not have
+    # asked for it.
     visitor = sessions.visitor_id(request.session)
     begun = Authorization.objects.known_as(_one(request, "state"), visitor=visitor, now=now)
     if begun is None:
@@ -66,7 +69,7 @@ def _connection_id(request: HttpRequest, server: AuthorizationServer, *, now: da
 
 
 def _as_the_first(request: HttpRequest, begun: Authorization, *, answer: str, now: datetime) -> str:
-    """Wait for the request that uses the answer, and end as it does."""
+    """Wait for the request that uses the response, and end as it does."""
 
     def ended() -> Authorization | None:
         current = begun.reread()
@@ -89,7 +92,7 @@ def _as_the_first(request: HttpRequest, begun: Authorization, *, answer: str, no
 
 
 def _connect(request: HttpRequest, begun: Authorization, server: AuthorizationServer, *, now: datetime) -> Connection:
-    # RFC 9207 section 2.4: compared before code and error are; our server always sends it, so that none is wrong too.
+    # RFC 9207 section 2.4: compared before code and error. Our server always sends iss, so a missing one is wrong, too.
     if _one(request, "iss") != server.registration.issuer:
         raise FailedError(Outcome.ISSUER_MISMATCH, "iss is not our server")
     if "error" in request.GET:
@@ -119,7 +122,7 @@ def _connect(request: HttpRequest, begun: Authorization, server: AuthorizationSe
 
 
 def _keep_the_newest(connection: Connection, visitor: uuid.UUID, server: AuthorizationServer) -> Connection:
-    """Give back what other tabs of this browser have connected; of two at the same moment both keep the same one."""
+    """Revoke connections that other tabs of this browser made. Two at the same moment both keep the same one."""
     newest, *replaced = Connection.objects.of_visitor(visitor) or [connection]
     for other in replaced:
         closed = Connection.objects.filter(pk=other.pk).close()
@@ -135,6 +138,6 @@ def _give_back(server: AuthorizationServer, tokens: Tokens) -> None:
 
 
 def _one(request: HttpRequest, name: str) -> str:
-    """The parameter, "" if it is missing or sent more than once (RFC 6749 section 3.1)."""
+    """The parameter; "" if it is missing or sent more than once (RFC 6749 section 3.1)."""
     values = request.GET.getlist(name)
     return values[0] if len(values) == 1 else ""

@@ -13,7 +13,7 @@ from prescription_manager_app.visits import server_for
 
 @require_POST
 def connect(request: HttpRequest) -> HttpResponse:
-    """Begin an authorization that only this browser session can end; by POST, so that no link can begin one."""
+    """Begin an authorization that only this browser session can complete. POST, so that no link can begin one."""
     if sessions.connection_id(request.session) is not None:
         return redirect("home")
     departure = Authorization.objects.begin(sessions.visitor(request.session), now=timezone.now())

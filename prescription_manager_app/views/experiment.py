@@ -1,4 +1,4 @@
-"""POST /lifecycle/try/<slug>/ -- try what must fail; a page of development."""
+"""POST /lifecycle/try/<slug>/ -- run an experiment; available in development only."""
 
 import uuid
 
@@ -19,7 +19,7 @@ from prescription_manager_app.visits import connection_of
 
 @require_POST
 def experiment(request: HttpRequest, slug: str) -> HttpResponse:
-    """Run one experiment with this session's own connection, and go back to see what came of this run."""
+    """Run an experiment with this session's own connection, and redirect to its result."""
     found = find(slug)
     if found is None:
         raise Http404
@@ -36,7 +36,7 @@ def experiment(request: HttpRequest, slug: str) -> HttpResponse:
             )
             elsewhere = found.run(bench)
     except NothingToTryWithError as reason:
-        RecordedExchange.objects.filter(journey=journey(request), run=run).delete()  # it was not tried
+        RecordedExchange.objects.filter(journey=journey(request), run=run).delete()  # nothing was tried
         messages.info(request, str(reason))
         return redirect("lifecycle")
     except UnreadableError:

@@ -1,4 +1,4 @@
-"""GET /lifecycle/guide/ -- the lifecycle guide, which every message of the two sites follows; a page of development."""
+"""GET /lifecycle/guide/ -- the lifecycle guide, whose messages both sites follow; available in development only."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""GET / -- the prescriptions of whoever is connected, or the way to connect."""
+"""GET / -- the prescriptions of the connected patient, or a button to connect."""
 
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from prescription_manager_app.visits import visit_of
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Show the list, the landing page, or what became of the connection."""
+    """Show the list, the landing page, or the outcome of the connection."""
     origin = _origin_of_callback(request)
     if origin:
         return HttpResponseRedirect(f"{origin}/")
@@ -36,10 +36,11 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _origin_of_callback(request: HttpRequest) -> str:
     """
-    The origin to move to when this machine was addressed by another of its names; else "".
+    Origin to redirect to if this machine was addressed by another of its names; otherwise "".
 
-    The cookie of http://localhost:5000 does not come along to the callback on http://127.0.0.1:5000, so that no
-    connection made there could succeed.
+    The cookie of http://localhost:5000 is not sent to the callback on http://127.0.0.1:5000, so connecting from there
+    would
+    always fail.
     """
     here = urlsplit(f"//{request.get_host()}")
     callback = urlsplit(registration().redirect_uri)

@@ -1,4 +1,4 @@
-"""GET /lifecycle/ -- the nine steps as they happened in this browser session; a page of development."""
+"""GET /lifecycle/ -- the nine steps as they happened in this browser session; available in development only."""
 
 import uuid
 from collections.abc import Iterable
@@ -19,10 +19,10 @@ from simulation.exchange import Exchange
 from simulation.notation import mask, request_message, response_message
 from simulation.steps import STEPS, Step
 
-REVEALED = "lifecycle_revealed"  # in the session
-SHOWN = 2  # of one step's messages; Step 9 has two at a time, the others are folded away
+REVEALED = "lifecycle_revealed"  # key in the session
+SHOWN = 2  # exchanges per step, of which Step 9 has two at a time; earlier ones are folded away
 
-# What this app cannot see, or has not seen yet.
+# Messages that this app cannot see, or has not seen yet.
 NOTES = {
     1: "Only the request is ours: the answer goes to your browser.",
     2: "This step is between you and the server: this app sees neither your password nor your answer.",
@@ -39,10 +39,10 @@ WAYS_TO_SEE = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """
-    One message in the guide's notation.
+    A message in the guide's notation.
 
     Attributes:
-        milliseconds: how long the answer took; -1 on a request.
+        milliseconds: time until the response; -1 for a request.
     """
 
     kind: str
@@ -55,7 +55,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chapter:
-    """A step of the guide, and what was seen of it in this browser session."""
+    """A step of the guide, and its messages in this browser session."""
 
     step: Step
     note: str
@@ -65,18 +65,18 @@ class Chapter:
 
     @property
     def count(self) -> int:
-        """How many messages were seen of it."""
+        """Number of its messages."""
         return len(self.messages) + len(self.earlier)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """
-    An experiment, and what came of it when it was last tried.
+    An experiment, and the result of its last run.
 
     Attributes:
         verdict: None if it has not been tried.
-        is_shown: whether the browser was sent here by this very run.
+        is_shown: True if the browser was redirected here by this run.
     """
 
     experiment: Experiment
@@ -86,16 +86,16 @@ class Trial:
 
     @property
     def explained(self) -> bool:
-        """Whether the run has shown something that can be explained."""
+        """True if the run has a result that can be explained."""
         return self.verdict is not Verdict.UNFINISHED
 
 
 @require_safe
 def lifecycle(request: HttpRequest) -> HttpResponse:
     """
-    Show what was recorded, masked unless this session has asked to see it.
+    Show what was recorded, masked unless this session has asked to reveal it.
 
-    Of an experiment that was tried several times, run in the query says which one is shown, so that each tab shows its own.
+    If an experiment was run several times, `run` in the query selects the run, so that each tab shows its own.
     """
     revealed = bool(request.session.get(REVEALED))
     name = journey(request)
@@ -113,7 +113,7 @@ def lifecycle(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def reveal(request: HttpRequest) -> HttpResponse:
-    """Show the values in full, or hide them again; by POST, so that no link can reveal them."""
+    """Show the values in full, or hide them again. POST, so that no link can reveal them."""
     request.session[REVEALED] = not request.session.get(REVEALED)
     return redirect("lifecycle")
 
@@ -148,7 +148,7 @@ def _trial(name: str, experiment: Experiment, run: uuid.UUID | None, *, revealed
 
 
 def _told(exchanges: Iterable[Exchange], *, revealed: bool) -> Iterable[tuple[int, Message]]:
-    """The messages of the exchanges, each with the number of its step."""
+    """Messages of the exchanges, each with the number of its step."""
     for exchange in exchanges:
         yield (
             exchange.step,

@@ -1,4 +1,4 @@
-"""POST /logout/ -- Steps 8 A and 9: give the access back, then end the session, in any case (RFC 7009)."""
+"""POST /logout/ -- Steps 8 A and 9: revoke the access, then end the session in any case (RFC 7009)."""
 
 import logging
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 @require_POST
 @recorded(step=8)
 def logout(request: HttpRequest) -> HttpResponse:
-    """Revoke both tokens, and tell Alice honestly if the server did not confirm it."""
+    """Revoke both tokens, and tell Alice if the server did not confirm it."""
     connection = connection_of(request)
     ended = None if connection is None else SignOut.objects.begin(connection, now=timezone.now())
     if ended is None:
@@ -35,7 +35,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 
 def _confirmed_to_another(request: HttpRequest, connection: Connection | None) -> bool:
-    """Whether the request that logged out first was told that the access has ended; True if there was none."""
+    """True if the request that logged out first got a confirmation of the revocation, or if there was none."""
     pk = str(connection.pk) if connection is not None else sessions.connection_id(request.session)
     first = None if pk is None else SignOut.objects.of(pk)
     if first is None:
@@ -45,7 +45,7 @@ def _confirmed_to_another(request: HttpRequest, connection: Connection | None) -
 
 
 def _revoked(connection: Connection, server: AuthorizationServer) -> bool:
-    """Revoke the access token, as the guide does, and then the refresh token, which would make others."""
+    """Revoke the access token, as the guide does, and then the refresh token, which could be exchanged for others."""
     try:
         tokens = connection.tokens
         for token in filter(None, (tokens.access_token, tokens.refresh_token)):

@@ -1,4 +1,4 @@
-"""GET /outcome/<slug>/ -- how a connection ended or failed; constant words, so that nobody can put theirs in ours."""
+"""GET /outcome/<slug>/ -- how a connection ended or failed. The words are constant, so no link can change them."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe

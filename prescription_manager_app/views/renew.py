@@ -12,7 +12,7 @@ from prescription_manager_app.visits import Visit, connected
 @require_POST
 @connected
 def renew(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
-    """Renew the patient's own prescription once, or say clearly why not."""
+    """Renew the patient's own prescription once, or say why that is impossible."""
     prescription = get_object_or_404(visit.patient.prescriptions, pk=pk)
     shown = request.POST.get("refills_left", "")
     refills_left = int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 4 else -1

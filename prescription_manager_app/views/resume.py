@@ -1,4 +1,4 @@
-"""POST /prescriptions/<pk>/resume/ -- take a stopped prescription again."""
+"""POST /prescriptions/<pk>/resume/ -- put a stopped prescription back on the list."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse

@@ -1,4 +1,4 @@
-"""The other ways to get tokens, each played and checked like the nine steps: one way, one file."""
+"""The other ways to get tokens, each played and checked like the nine steps, and each in a module of its own."""
 
 from collections.abc import Callable
 

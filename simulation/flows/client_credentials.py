@@ -1,4 +1,4 @@
-"""A service gets tokens for itself (RFC 6749 section 4.4)."""
+"""Client credentials: a service gets tokens for itself (RFC 6749 section 4.4)."""
 
 from dataclasses import replace
 
@@ -48,7 +48,7 @@ def play(cast: Cast, stage: Stage) -> None:
     Play all steps.
 
     Raises:
-        Deviation: the first message that is not what the standards say.
+        Deviation: at the first message that differs from the standards.
     """
     token, other = step_1_get_tokens(cast, stage), step_2_for_one_api(cast, stage)
     step_3_refusals(cast, stage)
@@ -57,20 +57,20 @@ def play(cast: Cast, stage: Stage) -> None:
 
 
 def step_1_get_tokens(cast: Cast, stage: Stage) -> str:
-    """The service asks without a scope, and gets all of its own."""
+    """The service asks without naming a scope, and gets all it is registered for."""
     answer = asks(cast, stage, 1, "The service asks for a token", by=cast.service)
     return str(checks.issues_access_token(stage, 1, answer, scope=cast.service.scope)["access_token"])
 
 
 def step_2_for_one_api(cast: Cast, stage: Stage) -> str:
-    """Asked for with a resource, the token has what that API knows."""
+    """The service names a resource, and the token has the scope of that API only."""
     fields = (("resource", cast.api.identifier),)
     answer = asks(cast, stage, 2, "The service asks for a token for one API", by=cast.service, fields=fields)
     return str(checks.issues_access_token(stage, 2, answer, scope=cast.api.scope)["access_token"])
 
 
 def step_3_refusals(cast: Cast, stage: Stage) -> None:
-    """Nobody else gets one, and the service no more than it may have."""
+    """Others get no token, and the service gets no more than it is registered for."""
     guess = replace(cast.service, client_secret="not-the-secret")
     checks.refuses_client(stage, 3, asks(cast, stage, 3, "Somebody guesses the secret", by=guess))
     public = asks(cast, stage, 3, "A public client asks", by=cast.device)
@@ -85,7 +85,7 @@ def step_3_refusals(cast: Cast, stage: Stage) -> None:
 
 
 def step_4_stands_for_nobody(cast: Cast, stage: Stage, token: str) -> None:
-    """The data of a person are not for a service that acts for itself."""
+    """A token that a service got for itself does not open a user's data."""
     shut = stage.fetch(
         4,
         "The service asks who it acts for",
@@ -104,7 +104,7 @@ def step_4_stands_for_nobody(cast: Cast, stage: Stage, token: str) -> None:
 
 
 def step_5_revoke(cast: Cast, stage: Stage, token: str, other: str) -> None:
-    """One token ends."""
+    """The service revokes one token; its other token stays active."""
     done = stage.post(
         5, "The service revokes its token", cast.url("/oauth/revoke/"), (("token", token),), by=cast.service
     )
@@ -119,5 +119,5 @@ def step_5_revoke(cast: Cast, stage: Stage, token: str, other: str) -> None:
 
 
 def asks(cast: Cast, stage: Stage, step: int, title: str, *, by: Party, fields: Fields = ()) -> Exchange:
-    """A token request with client credentials."""
+    """Send a token request with client credentials."""
     return stage.post(step, title, cast.url("/token/"), (("grant_type", "client_credentials"), *fields), by=by)

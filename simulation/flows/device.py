@@ -1,4 +1,4 @@
-"""A television is connected by a person at another screen (RFC 8628)."""
+"""Device authorization: a user connects a television from another screen (RFC 8628)."""
 
 import re
 from collections.abc import Mapping
@@ -61,12 +61,12 @@ FLOW = Flow(
 )
 MEMBERS = ["device_code", "user_code", "verification_uri", "verification_uri_complete", "expires_in", "interval"]
 USER_CODE = re.compile("[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}")
-SLOWER_BY = 5  # seconds, by each slow_down (section 3.5)
+SLOWER_BY = 5  # seconds, for each slow_down (section 3.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begun:
-    """What the device was told; interval in seconds."""
+    """The response to the device; interval in seconds."""
 
     device_code: str = field(repr=False)
     user_code: str = field(repr=False)
@@ -76,10 +76,10 @@ class Begun:
 
 def play(cast: Cast, stage: Stage) -> None:
     """
-    Play all steps. Afterwards this user has no connection with this client left, also none from before the play.
+    Play all steps. All earlier connections of this user with this client end, too.
 
     Raises:
-        Deviation: the first message that is not what the standards say.
+        Deviation: at the first message that differs from the standards.
     """
     begun = step_1_begin(cast, stage, 1)
     interval = step_2_wait(cast, stage, begun)
@@ -92,7 +92,7 @@ def play(cast: Cast, stage: Stage) -> None:
 
 
 def step_1_begin(cast: Cast, stage: Stage, step: int) -> Begun:
-    """The device asks for a code; a client that is no device gets none."""
+    """The device asks for a code; a client that is not registered as a device gets none."""
     url, fields = cast.url("/device-authorization/"), (("scope", cast.device.scope),)
     answer = stage.post(step, "The device asks for a code", url, fields, by=cast.device)
     checks.answers(stage, step, answer, 200, "OK")
@@ -118,7 +118,7 @@ def step_1_begin(cast: Cast, stage: Stage, step: int) -> Begun:
 
 
 def step_2_wait(cast: Cast, stage: Stage, begun: Begun) -> int:
-    """The seconds between two polls, once the device was told to slow down."""
+    """The device polls too early; return the seconds between polls after the slow_down."""
     first = polls(cast, stage, 2, "The device asks whether somebody has decided", begun)
     checks.refuses(stage, 2, first, error="authorization_pending")
     again = polls(cast, stage, 2, "It asks again at once", begun)
@@ -131,7 +131,7 @@ def step_2_wait(cast: Cast, stage: Stage, begun: Begun) -> int:
 
 
 def step_3_compare(cast: Cast, stage: Stage, begun: Begun) -> Exchange:
-    """Alice follows the link, signs in, and says that the device shows this very code; the page that asks her."""
+    """Alice follows the link, signs in and confirms the code; return the page that asks for consent."""
     opened = stage.browse(3, "Alice opens the link that the device shows", begun.page)
     login = pages.follow(stage, 3, "Alice is shown the sign-in page", opened)
     compared = pages.sign_in(cast.script(cast.device), stage, 3, login, url=begun.page)
@@ -153,8 +153,8 @@ def step_4_allow(cast: Cast, stage: Stage, asked: Exchange) -> None:
 
 
 def step_5_get_tokens(cast: Cast, stage: Stage, begun: Begun, interval: int) -> Mapping[str, object]:
-    """The tokens, after they were renewed once."""
-    # It was too early once more in step 3.
+    """The device gets tokens and renews them once; return the renewed ones."""
+    # The poll in step 3 was too early as well.
     seconds = interval + SLOWER_BY
     stage.wait(5, seconds, f"The device waits {seconds} seconds, as it was told.")
     answer = polls(cast, stage, 5, "The device asks again", begun)
@@ -171,7 +171,7 @@ def step_5_get_tokens(cast: Cast, stage: Stage, begun: Begun, interval: int) -> 
 
 
 def step_6_replay(cast: Cast, stage: Stage, begun: Begun, tokens: Mapping[str, object]) -> None:
-    """The device's own code once more: nobody can tell the device from a thief, so both lose."""
+    """The device's code is used again: the server cannot tell the device from a thief, so the connection ends."""
     stolen = polls(cast, stage, 6, "Another client sends the code that was used", begun, by=cast.other_device)
     checks.refuses(stage, 6, stolen, error="invalid_grant")
     tells_about(cast, stage, 6, tokens, "That changed nothing: the device's token is good")
@@ -191,7 +191,7 @@ def step_6_replay(cast: Cast, stage: Stage, begun: Begun, tokens: Mapping[str, o
 
 
 def step_7_deny(cast: Cast, stage: Stage) -> None:
-    """Alice did not start this one."""
+    """Alice denies a connection that she did not start."""
     begun = step_1_begin(cast, stage, 7)
     compared = stage.browse(7, "Alice opens the link, still signed in", begun.page)
     decide(stage, 7, confirm(stage, 7, compared, begun), "Deny")
@@ -200,7 +200,7 @@ def step_7_deny(cast: Cast, stage: Stage) -> None:
 
 
 def step_8_cut_off(cast: Cast, stage: Stage) -> None:
-    """What she allowed before is forgotten."""
+    """Alice revokes the device's access."""
     script = cast.script(cast.device)
     pages.deauthorise(script, stage, 8, pages.connected_apps(script, stage, 8))
     unlisted = pages.revoke_form(script, pages.connected_apps(script, stage, 8)) is None
@@ -208,19 +208,19 @@ def step_8_cut_off(cast: Cast, stage: Stage) -> None:
 
 
 def polls(cast: Cast, stage: Stage, step: int, title: str, begun: Begun, *, by: Party | None = None) -> Exchange:
-    """A client, the device itself by default, asks for the tokens of the device's code."""
+    """Ask for the tokens of a device code, by default as the device itself."""
     fields = (("grant_type", DEVICE_CODE), ("device_code", begun.device_code))
     return stage.post(step, title, cast.url("/token/"), fields, by=by or cast.device)
 
 
 def polls_for(cast: Cast, stage: Stage, step: int, begun: Begun) -> str:
-    """The error that the device hears meanwhile."""
+    """Poll, and return the error."""
     answer = polls(cast, stage, step, "The device asks meanwhile", begun)
     return str(checks.json_object(stage, step, answer).get("error", "no error"))
 
 
 def confirm(stage: Stage, step: int, page: Exchange, begun: Begun) -> Exchange:
-    """Say that the device shows the code of the page; the page that asks whether to allow it."""
+    """Confirm that the device shows the code on the page; return the page that asks for consent."""
     checks.answers(stage, step, page, 200, "OK")
     shown = begun.user_code in page.response_body
     stage.hold(step, shown, expected="the page shows the code, to be compared", came="a page without it")
@@ -229,7 +229,7 @@ def confirm(stage: Stage, step: int, page: Exchange, begun: Begun) -> Exchange:
 
 
 def decide(stage: Stage, step: int, page: Exchange, choice: str) -> None:
-    """Click Allow or Deny, which stand side by side."""
+    """Click Allow or Deny; both must be there."""
     checks.answers(stage, step, page, 200, "OK")
     form = form_with(stage, step, page, "Allow")
     both = form.button("Deny") is not None
@@ -239,14 +239,14 @@ def decide(stage: Stage, step: int, page: Exchange, choice: str) -> None:
 
 
 def form_with(stage: Stage, step: int, page: Exchange, button: str) -> Form:
-    """The form of a page that has a button."""
+    """Return the form of a page that has this button."""
     forms = [form for form in forms_of(page.response_body) if form.method == "post"]
     found = next((form for form in forms if form.button(button)), None)
     return stage.find(step, found, expected=f"a form with a button {button}", came=f"{len(forms)} other forms")
 
 
 def clicks(stage: Stage, step: int, title: str, page: Exchange, form: Form, choice: str) -> Exchange:
-    """Submit a form by one of its buttons."""
+    """Submit a form with one of its buttons."""
     button = form.button(choice)
     fields = (*form.kept, *(button.fields if button else ()))
     url = urljoin(page.url, form.action or urlsplit(page.url).path)
@@ -254,12 +254,12 @@ def clicks(stage: Stage, step: int, title: str, page: Exchange, form: Form, choi
 
 
 def issued(cast: Cast, stage: Stage, step: int, answer: Exchange) -> dict[str, object]:
-    """A token answer with a refresh token, for what the device asked for."""
+    """Check a token response with a refresh token, for the scope that the device asked for."""
     return checks.issues_access_token(stage, step, answer, scope=cast.device.scope, more=frozenset({"refresh_token"}))
 
 
 def tells_about(cast: Cast, stage: Stage, step: int, tokens: Mapping[str, object], title: str) -> None:
-    """The access token opens what Alice allowed."""
+    """Check that the access token opens Alice's data."""
     answer = stage.fetch(
         step,
         title,

@@ -1,4 +1,4 @@
-"""An API asks the server what a token is good for (RFC 7662)."""
+"""Introspection: an API asks the server about a token (RFC 7662)."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def play(cast: Cast, stage: Stage) -> None:
     Play all steps.
 
     Raises:
-        Deviation: the first message that is not what the standards say.
+        Deviation: at the first message that differs from the standards.
     """
     token, other = (step_1_get_a_token(cast, stage, api) for api in (cast.api, cast.other_api))
     step_2_ask(cast, stage, token)
@@ -60,7 +60,7 @@ def step_1_get_a_token(cast: Cast, stage: Stage, api: Api) -> str:
 
 
 def step_2_ask(cast: Cast, stage: Stage, token: str) -> None:
-    """The API got the token in a request, and asks what it is good for."""
+    """The API received the token in a request, and asks the server about it."""
     answer = asks(cast, stage, 2, "The API asks about the token", token, by=cast.api_client)
     members = checks.is_active(
         stage,
@@ -82,7 +82,7 @@ def step_2_ask(cast: Cast, stage: Stage, token: str) -> None:
 
 
 def step_3_hear_nothing(cast: Cast, stage: Stage, token: str, other: str) -> None:
-    """A token of no concern, and one that never was, look alike."""
+    """A token for another API and a token that was never issued get the same response."""
     titles = {
         f"The API asks about a token for {cast.other_api.name}": (other, cast.api_client),
         "The API asks about a token that never was": ("AT_nobody_has_ever_issued_this", cast.api_client),
@@ -97,7 +97,7 @@ def step_3_hear_nothing(cast: Cast, stage: Stage, token: str, other: str) -> Non
 
 
 def step_4_revoke(cast: Cast, stage: Stage, token: str) -> None:
-    """The service needs it no more."""
+    """The service revokes its token."""
     done = stage.post(
         4, "The service revokes its token", cast.url("/oauth/revoke/"), (("token", token),), by=cast.service
     )
@@ -106,5 +106,5 @@ def step_4_revoke(cast: Cast, stage: Stage, token: str) -> None:
 
 
 def asks(cast: Cast, stage: Stage, step: int, title: str, token: str, *, by: Party) -> Exchange:
-    """A question about a token."""
+    """Ask the server about a token."""
     return stage.post(step, title, cast.url("/introspect/"), (("token", token),), by=by)

@@ -1,4 +1,4 @@
-"""A gateway acts for a person who uses an app (RFC 8693)."""
+"""Token exchange: a gateway acts for a user of an app (RFC 8693)."""
 
 import secrets
 from base64 import urlsafe_b64encode
@@ -55,10 +55,10 @@ MEMBERS = frozenset({"issued_token_type"})
 
 def play(cast: Cast, stage: Stage) -> None:
     """
-    Play all steps. Afterwards this user has no connection with the app left, also none from before the play.
+    Play all steps. All earlier connections of this user with the app end, too.
 
     Raises:
-        Deviation: the first message that is not what the standards say.
+        Deviation: at the first message that differs from the standards.
     """
     verifier = secrets.token_urlsafe(32)
     script = cast.script(cast.app, more=asked_besides(cast, verifier))
@@ -71,7 +71,7 @@ def play(cast: Cast, stage: Stage) -> None:
 
 
 def step_1_connect(cast: Cast, script: Script, stage: Stage, verifier: str) -> tuple[str, int]:
-    """The app's access token for both APIs, and how many seconds it lives."""
+    """Alice connects the app; return its access token for both APIs, and the token's lifetime in seconds."""
     asked = stage.browse(1, "The app sends Alice to the server", script.authorise_url)
     goes_on = pages.sign_in(script, stage, 1, pages.follow(stage, 1, "Alice is shown the sign-in page", asked))
     if goes_on.leaves:
@@ -95,13 +95,13 @@ def step_1_connect(cast: Cast, script: Script, stage: Stage, verifier: str) -> t
 
 
 def step_2_get_an_actor_token(cast: Cast, stage: Stage) -> str:
-    """The gateway proves by it who acts."""
+    """The gateway gets the token that will name it as the actor."""
     answer = asks_for_a_token(cast, stage, 2, "The gateway asks for a token", by=cast.gateway)
     return str(checks.issues_access_token(stage, 2, answer, scope=cast.gateway.scope)["access_token"])
 
 
 def step_3_exchange(cast: Cast, stage: Stage, app_token: str, gateway_token: str, seconds: int) -> str:
-    """The app has called the gateway with its token; the gateway exchanges that for one API."""
+    """The app has called the gateway with its token; the gateway exchanges it for a token for one API."""
     narrower = (("scope", cast.api.scope), ("resource", cast.api.identifier))
     title = "The gateway exchanges the token that the app called it with"
     answer = exchanges(cast, stage, 3, title, subject=app_token, actor=gateway_token, fields=narrower)
@@ -113,7 +113,7 @@ def step_3_exchange(cast: Cast, stage: Stage, app_token: str, gateway_token: str
 
 
 def step_4_look(cast: Cast, stage: Stage, app_token: str, exchanged: str) -> None:
-    """The API sees who calls for whom."""
+    """The API sees the user and the actor."""
     own = asks_about(cast, stage, 4, "The API asks about the app's own token", app_token, by=cast.api_client)
     alice = checks.is_active(stage, 4, own, client_id=cast.app.client_id)
     stage.hold(4, "act" not in alice, expected="nobody acts with the app's own token", came="act")
@@ -133,7 +133,7 @@ def step_4_look(cast: Cast, stage: Stage, app_token: str, exchanged: str) -> Non
 
 
 def step_5_refusals(cast: Cast, stage: Stage, app_token: str, gateway_token: str) -> None:
-    """Each refusal names its reason."""
+    """Each refusal has its own error."""
 
     def refused(
         title: str,
@@ -160,7 +160,7 @@ def step_5_refusals(cast: Cast, stage: Stage, app_token: str, gateway_token: str
 def step_6_cut_off(
     cast: Cast, script: Script, stage: Stage, app_token: str, gateway_token: str, exchanged: str
 ) -> None:
-    """Alice never heard of the gateway's token, and ends it all the same."""
+    """Alice disconnects the app, and the gateway's token ends with it."""
     pages.deauthorise(script, stage, 6, pages.connected_apps(script, stage, 6))
     for title, token in (("the gateway's token", exchanged), ("the app's", app_token)):
         answer = asks_about(cast, stage, 6, f"The API asks about {title}", token, by=cast.api_client)
@@ -181,12 +181,12 @@ def exchanges(
     fields: Fields = (),
 ) -> Exchange:
     """
-    A token exchange request.
+    Send a token exchange request.
 
     Args:
-        subject: the access token of the person.
-        actor: the access token of who acts; "" to pass for the person.
-        by: who exchanges; the gateway by default.
+        subject: the user's access token.
+        actor: the actor's access token; "" to impersonate the user.
+        by: the client that exchanges; the gateway by default.
     """
     acts: Fields = (("actor_token", actor), ("actor_token_type", ACCESS_TOKEN)) if actor else ()
     asked = (
@@ -200,7 +200,7 @@ def exchanges(
 
 
 def asked_besides(cast: Cast, verifier: str) -> Fields:
-    """What the app's authorization request has beside the guide's parameters: PKCE, and both APIs."""
+    """Parameters of the app's authorization request beyond the guide's: PKCE, and both APIs."""
     challenge = urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     return (
         ("code_challenge", challenge),

@@ -79,7 +79,7 @@ class Command(BaseCommand):
         password = password or os.environ.get("SIMULATE_PASSWORD", "wonderland")
         script = Script(
             server_url=issuer,
-            # The app speaks for itself only: it knows nothing of another client's id and redirect_uri.
+            # The app only plays its own client: it does not know the id and redirect_uri of another.
             client_url=sites.client_url if sites and not (client_id or redirect_uri) else "",
             client_id=client_id or registered.client_id,
             client_secret=client_secret or registered.client_secret,
@@ -91,7 +91,7 @@ class Command(BaseCommand):
         transcript = Transcript(
             self.stdout.write, flow=told, reveal=reveal, heading=self.style.MIGRATE_HEADING, kept=self.style.SUCCESS
         )
-        # A proxy would not know the way to this machine's own sites.
+        # No proxy for sites on this machine.
         with at_hand(sites), Stage(transcript, flow=told, use_proxies=sites is None) as stage:
             try:
                 if perform:
@@ -110,7 +110,7 @@ class Command(BaseCommand):
 
 
 def sites_of(registered: Registration) -> Sites | None:
-    """The two sites of this repository, where the settings have them; None if the server is on another machine."""
+    """The two sites of this repository, at the addresses in the settings; None if the server is on another machine."""
     server, client = urlsplit(registered.issuer), urlsplit(registered.redirect_uri)
     if server.hostname != "localhost" or client.hostname != "127.0.0.1":
         return None
@@ -120,7 +120,7 @@ def sites_of(registered: Registration) -> Sites | None:
 @contextlib.contextmanager
 def at_hand(sites: Sites | None) -> Iterator[None]:
     """
-    See to it that the sites run until the block ends: as they are, or new ones with databases of their own.
+    Make sure that the sites run until the block ends. Starts them, with new databases, if they do not run yet.
 
     Raises:
         CommandError: only one of the two runs, or they could not be started; it ends with the last lines of their log.
@@ -128,7 +128,7 @@ def at_hand(sites: Sites | None) -> Iterator[None]:
     if sites is None or (is_listening(sites.server_port) and is_listening(sites.client_port)):
         yield
         return
-    # `kill` ends the sites, too, as Ctrl-C does.
+    # `kill` ends the sites as Ctrl-C does.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="simulate-") as folder:
         ours = Sites(server_port=sites.server_port, client_port=sites.client_port, state_dir=Path(folder))
