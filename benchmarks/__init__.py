@@ -1,1 +1,1 @@
-"""Side-by-side benchmarks; benchmarks/README.md says what they show and what they do not."""
+"""Side-by-side benchmarks; benchmarks/README.md says what they show and what they do not show."""

@@ -1,4 +1,4 @@
-"""python -m benchmarks RUN -- measure, and write the results into benchmarks/results/; --help names the runs."""
+"""python -m benchmarks RUN -- measure, and write the results into benchmarks/results/; --help lists the runs."""
 
 import argparse
 import dataclasses

@@ -1,7 +1,7 @@
 """
-Millions of users, consents and grants, made by PostgreSQL itself from one of each that the server made.
+Millions of users, consents and grants, which PostgreSQL copies from one of each that the server made.
 
-Every column that is not named here is copied from that one, so that a row is whatever the server of today writes.
+Columns that are not named here are copied unchanged, so the rows are like those that today's server writes.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 USERS, CONSENTS, GRANTS = "auth_user", "oauth_service_consent", "oauth_service_grant"
-# Their lives end on different days, as those of people do.
+# Lifetimes end on different days, as they do in use.
 AGO = "(c.user_id % 29) * interval '1 day'"
 GRANT = {
     "id": "gen_random_uuid()",
@@ -26,10 +26,10 @@ GRANT = {
 
 def grow(connection: psycopg.Connection, count: int) -> int:
     """
-    Make users, each with a consent and one live grant.
+    Create users, each with a consent and a live grant.
 
     Returns:
-        the id of the first; the others follow it.
+        id of the first user; the others follow it.
     """
     row = connection.execute(f"SELECT max(id) FROM {USERS}").fetchone()
     first = row[0] + 1 if row else 1
@@ -58,17 +58,17 @@ def grow(connection: psycopg.Connection, count: int) -> int:
 
 
 def _warm(connection: psycopg.Connection) -> None:
-    """Have PostgreSQL read tables and keys into its own memory, where they would be after an hour of use."""
+    """Make PostgreSQL read tables and keys into its own memory, as after an hour of use."""
     connection.execute("SET enable_seqscan = off")
     for table in (USERS, CONSENTS, GRANTS):
-        # Not a sequential scan, which would go through a few buffers only, so as not to drive out the rest.
+        # A sequential scan would use only a few buffers, to spare the others.
         connection.execute(f"SELECT count(*) FROM {table} WHERE ctid >= '(0,0)'")
         connection.execute(f"SELECT count(*) FROM (SELECT id FROM {table} ORDER BY id OFFSET 0)")
     connection.execute("RESET enable_seqscan")
 
 
 def bury(connection: psycopg.Connection, count: int) -> None:
-    """Make grants that are long dead, for the sweep to find."""
+    """Create grants that have been dead for days, for the sweep to find."""
     dead = GRANT | {"expires_at": "now() - interval '9 days'", "purge_at": "now() - interval '8 days'"}
     _multiply(
         connection, GRANTS, dead, source=f"(SELECT * FROM {CONSENTS} LIMIT 1) c CROSS JOIN generate_series(1, {count})"
@@ -77,24 +77,24 @@ def bury(connection: psycopg.Connection, count: int) -> None:
 
 
 def unswept(connection: psycopg.Connection) -> int:
-    """How many dead grants are still there."""
+    """Number of dead grants that are still there."""
     return _number(connection, f"SELECT count(*) FROM {GRANTS} WHERE purge_at <= now()")
 
 
 def rows(connection: psycopg.Connection) -> dict[str, int]:
-    """How many rows each table of the server holds."""
+    """Number of rows in each table of the server."""
     tables = connection.execute("SELECT relid::regclass::text FROM pg_stat_user_tables ORDER BY 1").fetchall()
     return {table: _number(connection, f"SELECT count(*) FROM {table}") for (table,) in tables}
 
 
 def size(connection: psycopg.Connection, *, kind: str = "total_relation") -> int:
-    """Bytes of the grants: the `table` alone, its `indexes`, or the `total_relation`."""
+    """Size of the grants in bytes: the `table` alone, its `indexes`, or the `total_relation`."""
     return _number(connection, f"SELECT pg_{kind}_size('{GRANTS}')")
 
 
 def updates(connection: psycopg.Connection) -> tuple[int, int]:
-    """How often grants were updated, and how many of these updates touched no index (HOT)."""
-    time.sleep(2)  # the servers report what they did with a delay
+    """Number of updates to grants, and number of those that touched no index (HOT)."""
+    time.sleep(2)  # the servers report their statistics with a delay
     query = f"SELECT {{}} FROM pg_stat_user_tables WHERE relname = '{GRANTS}'"
     return _number(connection, query.format("n_tup_upd")), _number(connection, query.format("n_tup_hot_upd"))
 
@@ -120,7 +120,7 @@ def _multiply(connection: psycopg.Connection, table: str, expressions: Mapping[s
 
 @contextlib.contextmanager
 def _without_indexes(connection: psycopg.Connection, table: str) -> Iterator[None]:
-    # An index is built in minutes from rows that are there, and in hours with them.
+    # Building an index takes minutes for existing rows, and hours if it grows with every row.
     constraints = connection.execute(
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
         " WHERE conrelid = %s::regclass AND contype IN ('p', 'u', 'f') ORDER BY contype DESC",

@@ -1,4 +1,4 @@
-"""The load: keep-alive connections, each with one request under way, driven by one thread over raw sockets."""
+"""Load generator: keep-alive connections, each with one request under way, driven by one thread over raw sockets."""
 
 import contextlib
 import selectors
@@ -24,7 +24,7 @@ class Answer:
 
     @property
     def body(self) -> bytes:
-        """The body; of a chunked one too."""
+        """The body, with the chunks joined."""
         head, _, body = self.raw.partition(b"\r\n\r\n")
         if b"transfer-encoding: chunked" not in head.lower():
             return body
@@ -38,7 +38,7 @@ class Answer:
         return whole
 
     def header(self, name: str) -> str:
-        """A header's value, "" if it is missing."""
+        """Value of a header; "" if it is missing."""
         wanted = name.lower().encode() + b":"
         for line in self.raw.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
             if line.lower().startswith(wanted):
@@ -47,7 +47,7 @@ class Answer:
 
 
 class _Connection:
-    """One keep-alive connection and the request that it carries now."""
+    """A keep-alive connection and its current request."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS)
@@ -70,7 +70,7 @@ class _Connection:
 
 
 class Load:
-    """Some connections to one server, over which requests are sent as fast as their answers come."""
+    """Connections to one server, over which requests are sent as fast as responses arrive."""
 
     def __init__(self, connections: Sequence[_Connection]) -> None:
         self._connections = connections
@@ -80,10 +80,10 @@ class Load:
         Send every request once.
 
         Returns:
-            their answers, in the order of the requests, and the seconds that all of it took.
+            the responses, in the order of the requests, and the seconds that all of it took.
 
         Raises:
-            RuntimeError: a connection was closed, or an answer did not come within ANSWER_SECONDS.
+            RuntimeError: a connection was closed, or a response did not come within ANSWER_SECONDS.
         """
         answers: list[Answer | None] = [None] * len(requests)
         waiting = iter(enumerate(requests))

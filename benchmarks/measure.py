@@ -18,12 +18,12 @@ from .processes import cpu_seconds, free_port, serving
 from .subjects import CONNECTIONS, Subject
 
 FEWEST_ROUNDS = 5
-WARM_UP = 16  # requests before each window, not measured
+WARM_UP = 16  # unmeasured requests before each window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """One window of requests of one operation to one subject; CPU in seconds a request."""
+    """A window of requests for one operation to one subject; CPU in seconds per request."""
 
     server_cpu: float
     database_cpu: float
@@ -32,44 +32,44 @@ class Window:
 
     @property
     def cpu(self) -> float:
-        """Of server and database together."""
+        """CPU of server and database together."""
         return self.server_cpu + self.database_cpu
 
 
 @dataclass(slots=True, kw_only=True)
 class Series:
-    """All windows of one operation to one subject; medians, so that a neighbour's burst of work counts for nothing."""
+    """All windows of one operation to one subject. Medians leave out bursts of other work on the machine."""
 
     windows: list[Window] = field(default_factory=list)
 
     @property
     def server_ms(self) -> float:
-        """Milliseconds of CPU a request in the server's process tree."""
+        """Milliseconds of CPU per request in the server's process tree."""
         return 1000 * statistics.median(window.server_cpu for window in self.windows)
 
     @property
     def database_ms(self) -> float:
-        """Milliseconds of CPU a request in all of PostgreSQL's processes."""
+        """Milliseconds of CPU per request in all of PostgreSQL's processes."""
         return 1000 * statistics.median(window.database_cpu for window in self.windows)
 
     @property
     def cpu_ms(self) -> float:
-        """Both."""
+        """Milliseconds of CPU per request in both."""
         return 1000 * statistics.median(window.cpu for window in self.windows)
 
     @property
     def per_second(self) -> float:
-        """Requests a second."""
+        """Requests per second."""
         return statistics.median(window.per_second for window in self.windows)
 
     def latency_ms(self, share: float) -> float:
-        """The latency that this share of all requests stayed below, in milliseconds."""
+        """Latency below which this share of all requests stayed, in milliseconds."""
         latencies = sorted(latency for window in self.windows for latency in window.latencies)
         return 1000 * latencies[min(len(latencies) - 1, int(share * len(latencies)))]
 
     @property
     def requests(self) -> int:
-        """How many were measured."""
+        """Number of measured requests."""
         return sum(len(window.latencies) for window in self.windows)
 
 
@@ -78,7 +78,7 @@ Results = dict[str, dict[str, Series]]  # subject → operation → series
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A subject that runs, and what is needed to play on it."""
+    """A running subject, and all that is needed to send it requests."""
 
     subject: Subject
     pid: int
@@ -91,7 +91,7 @@ class Stage:
 @contextlib.contextmanager
 def staged(server: Postgres, subjects: Sequence[Subject], *, window: int) -> Iterator[list[Stage]]:
     """
-    Set every subject up and run them all until the block ends.
+    Set up all subjects and run them until the block ends.
 
     Args:
         window: requests in a window of a subject of weight 1.
@@ -124,7 +124,7 @@ def _stage(server: Postgres, subject: Subject, *, window: int, logs: Path) -> It
 
 
 def set_up(subject: Subject, env: dict[str, str]) -> str:
-    """Run a subject's setup; what it printed."""
+    """Run a subject's setup; return what it printed."""
     command = [sys.executable, "-m", subject.setup]
     done = subprocess.run(command, cwd=subject.root, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -142,15 +142,15 @@ def in_turns(
     beforehand: Sequence[Operation] = (),
 ) -> Results:
     """
-    Measure every operation of every subject once a round: A B C, then B C A, …; what a subject lacks is left out.
+    Measure every operation of every subject once per round: A B C, then B C A, … Missing operations are left out.
 
     Args:
-        rounds: at most so many, after one that only warms up (imports, plans, caches).
+        rounds: most rounds, after one that only warms up (imports, plans, caches).
         seconds: no further round begins after that, once there are FEWEST_ROUNDS.
-        beforehand: operations that every subject is asked for once, and that are not measured.
+        beforehand: operations that every subject performs once, unmeasured.
 
     Raises:
-        Wrong, RuntimeError: an answer is not as it must be; a run with errors has no results.
+        Wrong, RuntimeError: a response is wrong; a run with errors has no results.
     """
     results: Results = {
         stage.subject.name: {each.name: Series() for each in operations if each.name not in stage.subject.lacks}
@@ -188,7 +188,7 @@ def _measure(server: Postgres, stage: Stage, operation: Operation) -> Window:
 def _watched(server: Postgres, stage: Stage, load: Load, requests: list[bytes]) -> tuple[list[Answer], Window]:
     server_before, database_before = cpu_seconds(stage.pid), cpu_seconds(server.pid)
     answers, took = load.send(requests)
-    time.sleep(stage.subject.defers_seconds)  # what is put off is not for free
+    time.sleep(stage.subject.defers_seconds)  # include the cost of deferred work
     server_after, database_after = cpu_seconds(stage.pid), cpu_seconds(server.pid)
     count = len(requests)
     return answers, Window(
@@ -209,7 +209,7 @@ def run(
     beforehand: Sequence[Operation] = (),
 ) -> tuple[Results, str]:
     """
-    A whole run on a PostgreSQL of its own; the arguments are those of in_turns().
+    Run everything on a PostgreSQL of its own; the arguments are those of in_turns().
 
     Returns:
         the results, and PostgreSQL's version.

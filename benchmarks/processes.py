@@ -1,4 +1,4 @@
-"""Processes that a run starts, and the CPU time that trees of processes have used (Linux: /proc)."""
+"""Processes that a run starts, and the CPU time of process trees (Linux: /proc)."""
 
 import contextlib
 import os
@@ -16,16 +16,16 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 def cpu_seconds(root: int) -> float:
     """
-    User and system time of a process and all that descend from it, those that have ended included.
+    User and system time of a process and all its descendants, including those that have ended.
 
-    Of what runs it is read in nanoseconds, from the scheduler; of what ended, in the kernel's ticks.
+    Running processes are read in nanoseconds, from the scheduler; ended ones in the kernel's ticks.
     """
     children: dict[int, list[int]] = {}
     reaped: dict[int, float] = {}
     for entry in PROC.iterdir():
         if entry.name.isdecimal():
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                # The name in brackets may hold anything; what follows it is numbers.
+                # The name in brackets may hold anything; numbers follow it.
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
                 children.setdefault(int(fields[1]), []).append(int(entry.name))
                 reaped[int(entry.name)] = (int(fields[13]) + int(fields[14])) / TICKS
@@ -41,7 +41,7 @@ def cpu_seconds(root: int) -> float:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on now."""
+    """A free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -54,7 +54,7 @@ def serving(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], port: 
     Run a server until the block ends.
 
     Args:
-        log: where its standard output and error go.
+        log: file for its standard output and error.
 
     Yields:
         its process id, once it accepts connections.
@@ -70,7 +70,7 @@ def serving(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], port: 
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # workers end with their server, by group
+            start_new_session=True,  # the group ends the workers with their server
         )
     try:
         deadline = time.monotonic() + START_SECONDS

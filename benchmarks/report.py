@@ -1,4 +1,4 @@
-"""A run in Markdown: CPU a request, ratios, throughput and latency, and the targets, met or not."""
+"""Report of a run in Markdown: CPU per request, ratios, throughput and latency, and the targets, met or not."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ EVERY = tuple(operation.name for operation in OPERATIONS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """How the CPU of server and database together must compare: `other / ours >= at_least`."""
+    """Required ratio of the CPU of server and database together: `other / ours >= at_least`."""
 
     other: str
     operations: tuple[str, ...]
@@ -45,10 +45,10 @@ def markdown(
     targets: Sequence[Target] = TARGETS,
 ) -> str:
     """
-    The page of a run of several subjects; what one lacks has a dash.
+    Page of a run of several subjects; missing operations have a dash.
 
     Args:
-        base: the subject whose CPU the others are held against.
+        base: the subject whose CPU the others are compared with.
     """
     of_base = base if base == "ours" else {subject.name: subject.title for subject in subjects}[base]
     parts = [
@@ -132,14 +132,14 @@ def _verdict(ratio: float, target: Target) -> str:
 
 def paired_ratio(results: Results, name: str, to: str, operation: str) -> float:
     """
-    How many times the CPU of `to` it needs, server and database together.
+    Ratio of CPU to that of `to`, server and database together.
 
-    Round by round: what disturbed one subject in a round disturbed the other too.
+    Computed round by round: a disturbance in a round affects both subjects.
     """
     pairs = zip(results[name][operation].windows, results[to][operation].windows, strict=True)
     return statistics.median(window.cpu / other.cpu for window, other in pairs)
 
 
 def completed_rounds(results: Results) -> int:
-    """How many rounds every figure has behind it."""
+    """Number of rounds behind every figure."""
     return min(len(series.windows) for operations in results.values() for series in operations.values())

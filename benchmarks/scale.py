@@ -1,4 +1,4 @@
-"""Ours with few, many and very many live grants, side by side; what refreshes leave behind; and how fast the dead are swept."""
+"""Ours with few, many and very many live grants: cost, rows that refreshes leave behind, and speed of the sweep."""
 
 import dataclasses
 import os
@@ -24,19 +24,19 @@ BACKLOG = 100_000
 
 def run(*, sizes: Sequence[int], refreshes: int, window: int, rounds: int, seconds: float) -> tuple[list[str], str]:
     """
-    A whole run on a PostgreSQL of its own, a database for each size.
+    Run everything on a PostgreSQL of its own, with a database for each size.
 
     Args:
-        sizes: live grants, ascending.
-        refreshes: how many to send for what they leave behind.
+        sizes: numbers of live grants, ascending.
+        refreshes: how many to send to see what they leave behind.
 
     Returns:
         the parts of the page, and PostgreSQL's version.
     """
     stock = (rounds + 1) * (window + WARM_UP) + REFRESHED
     subjects = [_at(size, stock) for size in sizes]
-    # A load of gigabytes would otherwise be checkpointed all the time, also while others are measured. And what is asked for
-    # fits into PostgreSQL's own memory, as whoever has that many connections sees to: a third of this machine's.
+    # Otherwise gigabytes of new rows would cause checkpoints during the measurements. PostgreSQL gets a third of this
+    # machine's memory, so that all queried rows fit, as operators of that many connections would ensure.
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     buffers = f"{memory // 3 // 2**20}MB"
     with (
@@ -69,7 +69,7 @@ def _at(size: int, stock: int) -> Subject:
 
 
 def _operations() -> list[Operation]:
-    # Used, refreshed and revoked are grants from anywhere in the table, not those that were made a moment ago.
+    # Use, refresh and revoke grants from anywhere in the table, not those that were just made.
     def take(player: Player, answers: Sequence[Answer]) -> None:
         player.take_tokens(answers)
         _draw(player, len(answers))
@@ -185,7 +185,8 @@ def _sweep(server: Postgres, stage: Stage, results: Results, *, size: int) -> st
 
 
 def _sweep_by_requests(connection: psycopg.Connection, player: Player) -> tuple[int, float]:
-    # A worker looks for the dead once a minute; once it has found some, with every request until they are gone.
+    # A worker looks for dead rows once a minute. Once it has found some, it deletes with every request until none are
+    # left.
     requests, started_at = 0, 0.0
     deadline = time.monotonic() + 600
     tokens = player.facts.stock[:CONNECTIONS]

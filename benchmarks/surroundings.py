@@ -1,4 +1,4 @@
-"""What a figure depends on besides the code: the machine, the versions, the commit, the day."""
+"""Circumstances that figures depend on: machine, versions, commit, day."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from .subjects import NODE, ROOT, Subject
 
 
 def lines(subjects: list[Subject], *, postgres: str) -> list[str]:
-    """One Markdown list item each."""
+    """Markdown list items."""
     packages = ["django", "granian", "psycopg"]
     if any(subject.name.startswith("toolkit") for subject in subjects):
         packages.append("django-oauth-toolkit")
@@ -27,7 +27,7 @@ def lines(subjects: list[Subject], *, postgres: str) -> list[str]:
 
 
 def commit(name: str) -> str:
-    """A commit's hash and subject."""
+    """Hash and subject of a commit."""
     return _said("git", "show", "--no-patch", "--format=%h %s", name)
 
 

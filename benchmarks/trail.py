@@ -1,4 +1,6 @@
-"""Every page that reads the audit trail, over millions of events of one user and one client, on SQLite and on PostgreSQL."""
+"""
+Cost of every page that reads the audit trail, with millions of events of one user and client, on SQLite and PostgreSQL.
+"""
 
 import contextlib
 import dataclasses
@@ -14,7 +16,7 @@ from pathlib import Path
 from . import postgres
 from .subjects import OURS, ROOT
 
-BUDGET_MS = 200  # of a page, once what it reads is in memory
+BUDGET_MS = 200  # of a page, once its rows are in memory
 PAGES = {
     "a person's page, “Recent activity”": "/manage-apps/",
     "admin: the list": "/admin/oauth_service/auditevent/",
@@ -38,7 +40,7 @@ PAGES = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a database said: its name, bytes of the trail, and milliseconds and statements of each page."""
+    """Results of one database: its name, bytes of the trail, and milliseconds and statements of each page."""
 
     title: str
     size: int
@@ -50,7 +52,7 @@ class Run:
 
 def run(*, events: int) -> tuple[list[str], str]:
     """
-    Fill both databases, and ask for each page.
+    Fill both databases, and request each page.
 
     Returns:
         the parts of the page of results, and PostgreSQL's version.
@@ -73,7 +75,7 @@ def _directory() -> Iterator[Path]:
 
 
 def _asked(title: str, database: Mapping[str, str], events: int) -> Run:
-    # In a process of its own, which has these settings from its beginning.
+    # A separate process, which starts with these settings.
     command = [sys.executable, "-m", "benchmarks.subjects.trail_pages", str(events)]
     env = {**os.environ, **OURS.env, **database}
     print(f"{title}: {events:,} events are written, and each page is asked for", file=sys.stderr)

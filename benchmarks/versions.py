@@ -1,4 +1,4 @@
-"""Two commits of ours side by side: CPU and statements a request, or the instructions that valgrind counts."""
+"""Two commits of ours side by side: CPU and statements per request, or the instructions that valgrind counts."""
 
 import contextlib
 import dataclasses
@@ -28,12 +28,12 @@ ENTRIES = {
 IN_PROCESS = ROOT / "benchmarks" / "subjects" / "in_process.py"
 INSTRUCTIONS_WINDOWS, INSTRUCTIONS_WINDOW = 3, 10
 
-Counts = dict[str, dict[str, float]]  # subject → operation → how many a request
+Counts = dict[str, dict[str, float]]  # subject → operation → count per request
 
 
 @contextlib.contextmanager
 def subjects(before: str, entries: Sequence[str]) -> Iterator[list[Subject]]:
-    """Both versions by each of the entries until the block ends; the older one is checked out beside this one for that long."""
+    """Both versions, with each of the entries, until the block ends. The older one is checked out in the meantime."""
     with tempfile.TemporaryDirectory(prefix="benchmarks-before-") as parent:
         older = Path(parent) / "before"
         subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(older), before], cwd=ROOT, check=True)
@@ -58,7 +58,7 @@ def cpu_and_statements(
     before: str, *, entries: Sequence[str], window: int, rounds: int, seconds: float
 ) -> tuple[list[str], str]:
     """
-    Both versions in turns, served as in production.
+    Measure both versions in turns, served as in production.
 
     Returns:
         the parts of a page, and PostgreSQL's version.
@@ -82,9 +82,10 @@ def cpu_and_statements(
 
 def instructions(before: str, *, entries: Sequence[str]) -> tuple[list[str], str]:
     """
-    Both versions without a server around them, under valgrind: how many instructions the thread that answers needs.
+    Count the instructions of both versions under valgrind, without a server and in the answering thread only.
 
-    The older one is counted twice: what the two counts differ by says what a difference between the versions is worth.
+    The older one is counted twice: the difference between its two counts shows how much of the versions' difference is
+    chance.
 
     Returns:
         the parts of a page, and PostgreSQL's version.
@@ -127,7 +128,7 @@ def _statements(server: Postgres, stages: Sequence[Stage]) -> Counts:
 
 
 class _Valgrind:
-    """A subject in one process under valgrind, and what it is told."""
+    """A subject in one process under valgrind, and the pipes to it."""
 
     def __init__(self, subject: Subject, env: dict[str, str], dumps: Path) -> None:
         self._dumps = dumps
@@ -137,7 +138,7 @@ class _Valgrind:
             f"--callgrind-out-file={self._dumps}",
             *(sys.executable, str(IN_PROCESS), application),
         ]
-        # The same order of every set and dict of text in both versions.
+        # Both versions iterate sets and dicts of strings in the same order.
         own = {"PYTHONPATH": str(subject.root), "PYTHONHASHSEED": "0"}
         self._process = process = subprocess.Popen(
             command,
@@ -152,7 +153,7 @@ class _Valgrind:
         self._heard: Any = process.stdout
 
     def send(self, requests: Sequence[bytes], *, is_counted: bool) -> tuple[list[Answer], int]:
-        """Ask it; its answers and how many instructions they took altogether."""
+        """Send requests; return the responses and the number of instructions they took together."""
         self._say(json.dumps([request.decode("latin-1") for request in requests]))
         if is_counted:
             self._tell("instrumentation", "on")
@@ -162,7 +163,7 @@ class _Valgrind:
         if is_counted:
             before = set(self._dumps.parent.iterdir())
             self._tell("dump")
-            # A dump for each thread: when the one that writes the audit trail runs is chance.
+            # One dump per thread: the audit trail's thread runs by chance.
             [dump] = [path for path in set(self._dumps.parent.iterdir()) - before if path.name.endswith("-01")]
             [total] = re.findall(r"^totals: (\d+)$", dump.read_text(), re.MULTILINE)
             count = int(total)
@@ -171,7 +172,7 @@ class _Valgrind:
         return [Answer(raw=answer.encode("latin-1"), seconds=0) for answer in answers], count
 
     def end(self) -> None:
-        """Let it end."""
+        """Close its input and wait until it has ended."""
         self._process.communicate()
 
     def _say(self, line: str) -> str:
@@ -196,7 +197,7 @@ def _count_instructions(server: Postgres, subject: Subject, dumps: Path, *, run:
     process = _Valgrind(subject, env, dumps / f"{subject.name}-{run}")
     counts: dict[str, list[float]] = {operation.name: [] for operation in OPERATIONS}
     try:
-        # A whole life in each window: under valgrind a code would expire before a longer one came to it. The first warms up.
+        # Each window holds a whole life: under valgrind a code would expire in a longer one. The first window warms up.
         for number in range(1 + INSTRUCTIONS_WINDOWS):
             for operation in OPERATIONS:
                 requests = operation.send(player, INSTRUCTIONS_WINDOW)

@@ -1,1 +1,1 @@
-"""Two APIs beside the two sites, as other projects would have them: `make run-mcp`, `make run-api`."""
+"""Two APIs beside the two sites, as separate projects would have them: `make run-mcp`, `make run-api`."""

@@ -1,4 +1,4 @@
-"""python -m examples mcp|api -- both sites and an example beside them, until Ctrl-C."""
+"""python -m examples mcp|api -- run both sites and one example until Ctrl-C."""
 
 import os
 import signal
@@ -10,9 +10,9 @@ from examples.running import EXAMPLES, serving
 
 
 def main() -> int:
-    """Set all up, say what to do next, and wait; the exit status is 1 if something could not be started."""
+    """Start everything, print what to try, and wait; return 1 as exit status if something could not be started."""
     example = EXAMPLES[sys.argv[1]]
-    os.environ.setdefault("REGISTRATION", "open")  # nobody has heard of the clients that come
+    os.environ.setdefault("REGISTRATION", "open")  # the clients to come are not registered yet
     sites = Sites()
     try:
         prepare(sites)

@@ -1,4 +1,7 @@
-"""A client for `make run-api`: it knows the address alone, finds the server, registers, opens a browser, and asks."""
+"""
+Client for `make run-api`: from the API's address alone it finds the server, registers, opens a browser, and calls the
+API.
+"""
 
 import re
 import sys
@@ -12,28 +15,28 @@ from authlib.integrations.requests_client import OAuth2Session
 
 
 class Landing(BaseHTTPRequestHandler):
-    """Where the browser comes back to."""
+    """Redirect URI of the client."""
 
     arrived = ""
 
     def do_GET(self) -> None:
-        """Take the answer, and let the person go back to the terminal."""
+        """Keep the server's response, and send the user back to the terminal."""
         Landing.arrived = self.path
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"You can close this page.")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name is the standard library's
-        """Keep the code out of the terminal."""
+        """Log nothing: the request line holds the code."""
 
 
 def challenge_of(answer: requests.Response) -> dict[str, str]:
-    """What stands in WWW-Authenticate (RFC 6750 section 3)."""
+    """Parameters of the WWW-Authenticate header (RFC 6750 section 3)."""
     return dict(re.findall(r'(\w+)="([^"]*)"', answer.headers["WWW-Authenticate"]))
 
 
 def connect(landing: HTTPServer, url: str, challenge: dict[str, str], client: dict[str, Any]) -> OAuth2Session:
-    """Let the person allow what a challenge asks for (RFC 9728, RFC 8414, RFC 7591), and get a token for it."""
+    """Ask the user for the access that a challenge demands (RFC 9728, RFC 8414, RFC 7591), and get a token for it."""
     resource = requests.get(challenge["resource_metadata"], timeout=10).json()
     [issuer] = resource["authorization_servers"]
     server = requests.get(f"{issuer}/.well-known/oauth-authorization-server", timeout=10).json()
@@ -69,7 +72,7 @@ def connect(landing: HTTPServer, url: str, challenge: dict[str, str], client: di
 
 
 def main(url: str) -> None:
-    """Read all prescriptions, and order the first one: for that the API wants more scope."""
+    """Read all prescriptions, and order the first one, for which the API wants more scope."""
     client: dict[str, Any] = {}
     with HTTPServer(("127.0.0.1", 0), Landing) as landing:
         session = connect(landing, url, challenge_of(requests.get(url, timeout=10)), client)

@@ -1,4 +1,4 @@
-"""A client for `make run-mcp`, made with the official SDK: it registers itself, opens a browser, and calls each tool."""
+"""Client for `make run-mcp`, made with the official SDK: it registers itself, opens a browser, and calls each tool."""
 
 import asyncio
 import sys
@@ -33,29 +33,29 @@ class Memory:
 
 
 class Landing(BaseHTTPRequestHandler):
-    """Where the browser comes back to."""
+    """Redirect URI of the client."""
 
     arrived: dict[str, str] = {}
 
     def do_GET(self) -> None:
-        """Take the answer, and let the person go back to the terminal."""
+        """Keep the server's response, and send the user back to the terminal."""
         Landing.arrived = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"You can close this page.")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name is the standard library's
-        """Keep the code out of the terminal."""
+        """Log nothing: the request line holds the code."""
 
 
 async def show(url: str) -> None:
-    """Send the person to the authorization server."""
+    """Send the user to the authorization server."""
     print(f"\nAllow it in your browser:\n{url}\n", flush=True)
     webbrowser.open(url)
 
 
 async def main(mcp_url: str) -> None:
-    """Connect, and try everything."""
+    """Connect, and call every tool."""
     with HTTPServer(("127.0.0.1", 0), Landing) as landing:
 
         async def land() -> AuthorizationCodeResult:

@@ -1,4 +1,6 @@
-"""An MCP server with prescriptions as tools and resources, made with the official SDK: an ASGI application beside Django."""
+"""
+An MCP server with prescriptions as tools and resources, made with the official SDK: an ASGI application beside Django.
+"""
 
 import os
 from typing import Any
@@ -17,31 +19,31 @@ server = MCPServer("Prescriptions", instructions="What somebody has been prescri
 
 
 def person(ctx: Context) -> str:
-    """Whose token came with the request, as the authorization server calls them."""
+    """Subject of the request's token, which is the user's id at the authorization server."""
     subject: str = ctx.request_context.request.scope["bearer"].subject
     return subject
 
 
 @server.tool()
 def list_prescriptions(ctx: Context) -> list[dict[str, Any]]:
-    """List what the person has been prescribed."""
+    """List the person's prescriptions."""
     return prescriptions.prescriptions_of(person(ctx))
 
 
 @server.tool()
 def order_refill(number: str, ctx: Context) -> dict[str, Any]:
-    """Order a prescription once more, by its number."""
+    """Order a prescription again, by its number."""
     return prescriptions.order(person(ctx), number)
 
 
 @server.resource("prescriptions://{number}")
 def prescription(number: str, ctx: Context) -> dict[str, Any]:
-    """One prescription, by its number."""
+    """A prescription, by its number."""
     return prescriptions.prescription_of(person(ctx), number)
 
 
 guarded = ProtectTools(
-    # Without sessions each message stands for itself, and for whoever's token it brings.
+    # Stateless: each message is handled for the user of the token it brings.
     server.streamable_http_app(stateless_http=True, json_response=True),
     "prescriptions:read",
     tools={"order_refill": "prescriptions:order"},
@@ -49,6 +51,6 @@ guarded = ProtectTools(
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """The MCP server at /mcp, and Django for all else."""
+    """The MCP server at /mcp, and Django elsewhere."""
     is_mcp = scope["type"] == "lifespan" or scope["path"] == "/mcp"
     await (guarded if is_mcp else django)(scope, receive, send)

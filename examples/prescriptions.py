@@ -1,16 +1,16 @@
-"""What both examples serve: prescriptions. They are kept in memory; each start brings them back."""
+"""Prescriptions that both examples serve. They are kept in memory and reset at each start."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
 
 class NotFound(Exception):
-    """Nobody has prescribed this to this person, or nothing is left of it."""
+    """The person has no such prescription, or no refills are left."""
 
 
 @dataclass(slots=True)
 class Prescription:
-    """One medicine, and how often it can still be ordered."""
+    """A medicine, and how often it can still be ordered."""
 
     number: str
     medicine: str
@@ -18,7 +18,7 @@ class Prescription:
     refills: int
 
 
-# By subject, which is what an API elsewhere knows of a person. Everybody has been prescribed the same.
+# By subject, the only id of a user that a separate API knows. All users have the same prescriptions.
 _kept: dict[str, dict[str, Prescription]] = {}
 
 
@@ -29,20 +29,20 @@ def prescriptions_of(subject: str) -> list[dict[str, Any]]:
 
 def prescription_of(subject: str, number: str) -> dict[str, Any]:
     """
-    One of them.
+    Return one prescription.
 
     Raises:
-        NotFound: there is none of this number.
+        NotFound: there is none with this number.
     """
     return asdict(_find(subject, number))
 
 
 def order(subject: str, number: str) -> dict[str, Any]:
     """
-    Order one of them once more.
+    Order a prescription again.
 
     Raises:
-        NotFound: there is none of this number, or it cannot be ordered any more.
+        NotFound: there is none with this number, or no refills are left.
     """
     found = _find(subject, number)
     if not found.refills:

@@ -1,4 +1,4 @@
-"""The same prescriptions as an API of Django REST framework, with a scope for each method: its views and its URLs."""
+"""The same prescriptions as an API of Django REST framework, with a scope for each method: views and URLs."""
 
 from typing import Any
 
@@ -13,21 +13,21 @@ from oauth_service.resources.drf import OAuth2Authentication, TokenHasScope
 
 
 class Guarded(APIView):
-    """What all views here have in common."""
+    """Base of all views here."""
 
     authentication_classes = [OAuth2Authentication]
     permission_classes = [TokenHasScope]
 
 
 def person(request: Request) -> str:
-    """Whose token came with the request, as the authorization server calls them."""
+    """Subject of the request's token, which is the user's id at the authorization server."""
     token: Any = request.auth
     subject: str = token.subject
     return subject
 
 
 class Prescriptions(Guarded):
-    """What a person has been prescribed."""
+    """All prescriptions of the person."""
 
     required_scopes = {"GET": "prescriptions:read"}
 
@@ -36,7 +36,7 @@ class Prescriptions(Guarded):
 
 
 class Prescription(Guarded):
-    """One of them: to be read, and to be ordered once more."""
+    """A prescription, which can be read and ordered again."""
 
     required_scopes = {"GET": "prescriptions:read", "POST": "prescriptions:read prescriptions:order"}
 
@@ -47,7 +47,7 @@ class Prescription(Guarded):
         return self.answer(prescriptions.order, request, number)
 
     def answer(self, work: Any, request: Request, number: str) -> Response:
-        """What comes of it, or 404."""
+        """Result of the work, or 404."""
         try:
             return Response(work(person(request), number))
         except prescriptions.NotFound as why:

@@ -1,4 +1,4 @@
-"""The examples, each started beside the two sites: what `make run-mcp`, `make run-api` and the journeys use."""
+"""The examples, started beside the two sites: used by `make run-mcp`, `make run-api` and the journeys."""
 
 import contextlib
 import os
@@ -19,13 +19,13 @@ OWN_PYTHON = ROOT / "examples" / ".venv" / "bin" / "python"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
     """
-    An API beside the sites, registered at the server as `seed_demo` knows it.
+    An API beside the sites, registered at the server by `seed_demo`.
 
     Attributes:
         option: of `seed_demo`.
-        client: client_id that it asks the server with about tokens.
+        client: client_id with which it asks the server about tokens.
         urls: its URLconf.
-        command: what serves it, less the port.
+        command: command that serves it, without the port.
     """
 
     title: str
@@ -38,7 +38,7 @@ class Example:
     next_step: str
 
     def url(self, port: int) -> str:
-        """Its identifier, as clients call it."""
+        """Its identifier, which is its URL."""
         return f"http://127.0.0.1:{port}{self.path}"
 
 
@@ -75,7 +75,7 @@ def serving(example: Example, sites: Sites, *, port: int, output: IO[str] | None
         its URL.
 
     Raises:
-        SitesError: the port is taken, or it did not start.
+        SitesError: the port is taken, or the example did not start.
     """
     if is_listening(port):
         raise SitesError(f"port {port} is in use: end what listens there")

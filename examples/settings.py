@@ -1,4 +1,4 @@
-"""Settings of an API in a project of its own: it issues no tokens, and asks http://localhost:8000 about those that it is sent."""
+"""Settings of a separate API: it issues no tokens, and asks http://localhost:8000 about the tokens that it receives."""
 
 import os
 from datetime import timedelta
@@ -15,9 +15,9 @@ ROOT_URLCONF = os.environ.get("EXAMPLE_URLS", "oauth_service.resource_server")
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": STATE_DIR / "examples.sqlite3"}}
 USE_TZ = True
 
-# The API, as clients call it; make_resource tells the authorization server of it.
+# Identifier of the API; seed_demo registers it at the authorization server.
 OAUTH_SERVICE_RESOURCE = os.environ.get("EXAMPLE_URL", "http://127.0.0.1:5010/mcp")
-# Whose tokens are good here: they are asked for each request, so that what a person ends has ended at the next call.
+# Trusted issuers. The API asks about a token at every request, so that a revoked one is refused at the next call.
 OAUTH_SERVICE_REMOTE_ISSUERS = {
     os.environ.get("OAUTH_SERVICE_ISSUER", "http://localhost:8000"): {
         "client_id": os.environ.get("EXAMPLE_CLIENT_ID", "demo_mcp_server"),
@@ -25,4 +25,4 @@ OAUTH_SERVICE_REMOTE_ISSUERS = {
     }
 }
 OAUTH_SERVICE_REMOTE_CACHE = timedelta(0)
-OAUTH_SERVICE_OUTBOUND_LOOPBACK = True  # the server is on this machine, and has no TLS
+OAUTH_SERVICE_OUTBOUND_LOOPBACK = True  # the server is on this machine and has no TLS

@@ -1,4 +1,4 @@
-"""Who is measured: how each subject is set up, started and asked. Every Python one runs under the same granian."""
+"""Subjects of the benchmark: setup, start and requests of each. All Python ones run under the same granian."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from ..operations import OPENID_SCOPE, REDIRECT_URI, SCOPE, Paths
 ROOT = Path(__file__).resolve().parent.parent.parent
 NODE = ROOT / "benchmarks" / "node"
 
-# One thread a connection of the load: nobody waits for a thread, everybody for the database's commit.
+# One thread per connection of the load, so that requests only wait for the database.
 CONNECTIONS = 4
 
 
@@ -21,15 +21,15 @@ class Subject:
     A server to measure.
 
     Args:
-        module: what serves it, where that is not granian with `app`.
-        app: the WSGI callable of a Python subject.
-        script: of a node one, and its argument.
-        root: the checkout that it runs from; older versions of ours have another.
-        setup: module that fills the database and prints Facts; a node subject does both itself before it listens.
-        defers_seconds: how long after its answer it may still work for a request; the window is held open for that.
-        token_alg: signs its access tokens for resources; "" if they are opaque.
+        module: module that serves it, if that is not granian with `app`.
+        app: WSGI callable of a Python subject.
+        script: script of a node subject, and its argument.
+        root: checkout that it runs from; older versions of ours have another.
+        setup: module that fills the database and prints Facts; a node subject does both before it listens.
+        defers_seconds: how long it may still work for a request after its response; the window stays open that long.
+        token_alg: algorithm of its access tokens for resources; "" if they are opaque.
         lacks: operations that it does not have.
-        weight: its share of a window's requests; the slow ones would take an hour otherwise.
+        weight: its share of a window's requests; slow subjects would take an hour otherwise.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Subject:
     is_ours: bool = False
 
     def command(self, port: int) -> Sequence[str]:
-        """The command that serves it on a port."""
+        """Command that serves it on a port."""
         if self.script:
             return ["node", str(NODE / self.script[0]), *self.script[1:]]
         if self.module:
@@ -59,13 +59,15 @@ class Subject:
         return [
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
             *("--http", "1", "--no-ws", "--workers", "1", "--blocking-threads", str(CONNECTIONS)),
-            # A thread that ends takes its database connection along: none does within a run.
+            # A thread that ends takes its database connection along, so none may end within a run.
             *("--blocking-threads-idle-timeout", "600"),
             self.app,
         ]
 
     def environment(self, database: dict[str, str], *, port: int, state: Path, users: int) -> dict[str, str]:
-        """The environment of its setup and of its server: the caller's, less what belongs to another Django."""
+        """
+        Environment of its setup and its server: the caller's, without the settings module of another Django project.
+        """
         inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
         own = {"SERVE_PORT": str(port), "STATE_DIR": str(state), "USERS": str(users), "SCOPE": self.scope}
         return inherited | database | own | self.env
@@ -153,7 +155,7 @@ NODE_POSTGRES = Subject(
 
 
 def _openid(subject: Subject, *, name: str, title: str, **env: str) -> Subject:
-    """The same with an ID token at each exchange and refresh."""
+    """The same subject with an ID token at each exchange and refresh."""
     return replace(subject, name=name, title=title, scope=OPENID_SCOPE, env=subject.env | env)
 
 
@@ -169,7 +171,7 @@ NODE_POSTGRES_OPENID = _openid(
 
 
 def _with_apis(alg: str) -> Subject:
-    """Ours with two APIs registered, whose access tokens are opaque, or JWTs by this algorithm."""
+    """Ours with two registered APIs, whose access tokens are opaque, or JWTs with this algorithm."""
     kind = f"JWTs by {alg}" if alg else "opaque tokens"
     return replace(
         OURS,
@@ -190,7 +192,7 @@ def _with_apis(alg: str) -> Subject:
 
 
 OURS_APIS = tuple(map(_with_apis, ("", "RS256", "ES256")))
-# It knows no token exchange, no JWTs for access tokens and no django-ninja; its guarded view is where ours has /userinfo/.
+# It has no token exchange, no JWT access tokens and no django-ninja; its guarded view is at ours' /userinfo/.
 TOOLKIT_APIS = replace(
     TOOLKIT_CHEAPEST,
     name="toolkit-apis",

@@ -1,7 +1,7 @@
 """
-What the two bare subjects share: one statement an operation, with the same durable writes and the same checks as ours.
+Common parts of the two bare subjects: one statement per operation, with the same durable writes and checks as ours.
 
-No layers, no settings, no events, no words for what is wrong: a refusal is a bare 400 or 401. It is a lower bound, not a server.
+No layers, no settings, no events, no error texts: a refusal is a bare 400 or 401. A lower bound, not a server.
 """
 
 import base64
@@ -59,11 +59,11 @@ _PAYLOAD = struct.Struct("!16sQ")
 
 
 class Refused(Exception):
-    """The request is not good; there is nothing more to say here."""
+    """The request is refused, without a reason."""
 
 
 def authorise(connection: psycopg.Connection, query: Mapping[str, str], session_key: str) -> str:
-    """Where to send the browser."""
+    """URL to redirect the browser to."""
     code = secrets.token_urlsafe(32)
     if query["response_type"] != "code" or query["code_challenge_method"] != "S256":
         raise Refused
@@ -78,7 +78,7 @@ def authorise(connection: psycopg.Connection, query: Mapping[str, str], session_
 
 
 def token(connection: psycopg.Connection, form: Mapping[str, str]) -> dict[str, object]:
-    """The members of the token response."""
+    """Members of the token response."""
     client = [form["client_id"], _hash(form["client_secret"])]
     if form["grant_type"] == "authorization_code":
         grant_id, generation = uuid.uuid4(), 0
@@ -102,7 +102,7 @@ def token(connection: psycopg.Connection, form: Mapping[str, str]) -> dict[str, 
 
 
 def userinfo(connection: psycopg.Connection, authorization: str) -> dict[str, object]:
-    """What ours answers at /userinfo/."""
+    """The same claims as ours at /userinfo/."""
     grant_id, expires_at = _read(b"access", authorization.removeprefix("Bearer "))
     if expires_at <= time.time():
         raise Refused
@@ -122,7 +122,7 @@ def userinfo(connection: psycopg.Connection, authorization: str) -> dict[str, ob
 
 
 def revoke(connection: psycopg.Connection, form: Mapping[str, str]) -> None:
-    """End a refresh token's grant."""
+    """Delete the grant of a refresh token."""
     grant_id, _ = _read(b"refresh", form["token"])
     connection.execute(REVOKE, [grant_id, form["client_id"], _hash(form["client_secret"])], prepare=True)
 

@@ -1,4 +1,4 @@
-"""A bare Django view for each operation: no middleware, the driver's own prepared statements on Django's connection."""
+"""Bare Django views, one per operation: no middleware, and the driver's prepared statements on Django's connection."""
 
 import os
 from typing import cast

@@ -1,4 +1,4 @@
-"""A bare WSGI callable: nothing between the server and the driver but parsing."""
+"""A bare WSGI callable: only parsing between the server and the driver."""
 
 import json
 import threading
@@ -14,7 +14,7 @@ _own = threading.local()
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-    """Answer one request."""
+    """Answer a request."""
     try:
         status, headers, body = _answer(environ)
     except bare.Refused:

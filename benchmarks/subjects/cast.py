@@ -1,4 +1,4 @@
-"""The users of a Django subject, each signed in."""
+"""Signed-in users of a Django subject."""
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
@@ -7,7 +7,7 @@ from django.contrib.sessions.backends.db import SessionStore
 
 
 def users(count: int) -> list[User]:
-    """Make users who cannot sign in with a password; hashing that many would take minutes."""
+    """Create users without a usable password, because hashing that many would take minutes."""
     return User.objects.bulk_create(
         User(
             username=f"user{number}",
@@ -21,7 +21,7 @@ def users(count: int) -> list[User]:
 
 
 def session_cookie(user: User) -> str:
-    """Sign a user in, as django.contrib.auth.login() does; the Cookie header that goes with it."""
+    """Sign a user in, as django.contrib.auth.login() does; return the Cookie header."""
     store = SessionStore()
     store[SESSION_KEY] = str(user.pk)
     store[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]

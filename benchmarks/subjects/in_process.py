@@ -1,9 +1,9 @@
 """
-A WSGI application asked within this process, so that valgrind counts what it does and nothing else.
+A WSGI application called within this process, so that valgrind counts its instructions only.
 
-Run by its path with the checkout to measure in PYTHONPATH: `python in_process.py config.server.wsgi:application`.
-A line with a JSON list of raw requests is answered "ready"; an empty line runs them and is answered "done"; another empty line is
-answered with a JSON list of raw answers.
+Run by its path with the checkout to measure in PYTHONPATH: `python in_process.py config.server.wsgi:application`. It
+answers a line with a JSON list of raw requests with "ready"; then an empty line, which runs them, with "done"; then
+another empty line with a JSON list of raw responses.
 """
 
 import json
@@ -57,7 +57,7 @@ def answer_of(application: Any, environ: dict[str, Any]) -> tuple[str, list[tupl
 
 
 def raw_answer(status: str, headers: list[tuple[str, str]], body: bytes) -> str:
-    """An answer as HTTP, each byte a character."""
+    """A response as HTTP, each byte a character."""
     lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers), "", body.decode("latin-1")]
     return "\r\n".join(lines)
 
@@ -69,9 +69,9 @@ def main(target: str) -> None:
     from config import serve
 
     serve.load(target)
-    # Without the desk around it, whose threads answer: this one does, and is counted.
+    # Without the desk (config/server/desk.py): its worker threads would not be counted.
     application = import_string(target.replace(":", "."))
-    # Nothing is swept: under valgrind the turn of a minute would come in every window, in each run to another operation.
+    # No sweep: under valgrind it would run in every window, and each time in another operation.
     vars(import_module("oauth_service.models.purge"))["_next_at"] = float("inf")
     for line in sys.stdin:
         environs = [environ_of(request) for request in json.loads(line)]

@@ -1,4 +1,4 @@
-"""Set ours up: a client with a secret that the server made, users who are signed in and have consented."""
+"""Setup of ours: a client with a generated secret, and signed-in users who have consented."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Set ours up with two APIs, an app that people use, and a service that acts for them and asks about tokens."""
+"""Setup of ours with two APIs, an app for users, and a service that acts for them and introspects tokens."""
 
 import os
 
@@ -13,10 +13,10 @@ SERVER = "https://auth.example.com/userinfo/"
 
 def register(count: int, *, scope: str, token_alg: str) -> Facts:
     """
-    Register everybody, and sign `count` users in who have allowed the app both APIs.
+    Register all clients and APIs, and sign in `count` users who have allowed the app both APIs.
 
     Args:
-        token_alg: signs the access tokens for the APIs; "" for opaque ones.
+        token_alg: algorithm of the access tokens for the APIs; "" for opaque ones.
     """
     from django.utils import timezone
 

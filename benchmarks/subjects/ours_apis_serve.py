@@ -7,7 +7,7 @@ from config import serve
 
 
 def main() -> None:
-    """Serve until SIGTERM; the metrics are counted in files, as in production."""
+    """Serve until SIGTERM; metrics are counted in files, as in production."""
     counters = Path(os.environ["STATE_DIR"]) / "metrics"
     counters.mkdir(parents=True, exist_ok=True)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counters)

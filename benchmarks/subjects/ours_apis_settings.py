@@ -1,4 +1,7 @@
-"""The site's settings, with an API in the same project: /userinfo/ is the server's own resource, and a view is another's."""
+"""
+The site's settings, with an API in the same project: /userinfo/ is the server's own resource, a view belongs to the
+API.
+"""
 
 from config.server.settings import *  # noqa: F403
 

@@ -1,4 +1,4 @@
-"""The site's URLs, and a view that belongs to an API, written with each kit."""
+"""The site's URLs, and a view of an API, written with each kit."""
 
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from .ours_apis import API
 
 
 def told(bearer: Any) -> dict[str, str]:
-    """Who uses the API, and through which client."""
+    """The user of the API, and the client."""
     user = cast("User", bearer.user)
     return {"sub": str(user.pk), "email": user.email, "client_id": bearer.client_id}
 

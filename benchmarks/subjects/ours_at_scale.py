@@ -1,4 +1,4 @@
-"""Set ours up with SIZE live grants, of as many users; the signed-in ones, and the tokens in stock, are drawn by lot."""
+"""Setup of ours with SIZE live grants of as many users; signed-in users and tokens in stock are drawn at random."""
 
 import dataclasses
 import os

@@ -1,4 +1,6 @@
-"""Set django-oauth-toolkit up: a confidential application, users who are signed in and hold a token, which is its consent."""
+"""
+Setup of django-oauth-toolkit: a confidential application, and signed-in users with a token, which is their consent.
+"""
 
 import os
 import secrets
@@ -50,7 +52,7 @@ def main(count: int) -> None:
         )
         service_secret = service.client_secret
         service.save()
-        # What its guarded view is asked at: a token's resource is held against the beginning of that.
+        # A token's resource must be a prefix of the URL of its guarded view.
         api = f"http://127.0.0.1:{os.environ['SERVE_PORT']}/userinfo/"
         facts = replace(facts, service_id=service.client_id, service_secret=service_secret, resources=(api,))
     facts.tell()

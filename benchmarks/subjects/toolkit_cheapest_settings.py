@@ -1,7 +1,7 @@
 """
-django-oauth-toolkit as cheap as documented settings permit, its own and Django's: no middleware it can do without.
+django-oauth-toolkit as cheap as documented settings permit, its own and Django's: only the middleware it needs.
 
-Its application keeps its secret as it is (hash_client_secret), which is set where it is made.
+Its application keeps its secret unhashed (hash_client_secret), which the setup does.
 """
 
 from .toolkit_settings import *  # noqa: F403
@@ -11,6 +11,6 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 ]
-# Statements that are prepared: only the driver's own placeholders make them possible.
+# Server-side binding is what makes prepared statements possible.
 DATABASES["default"] |= {"CONN_MAX_AGE": None, "OPTIONS": {"server_side_binding": True, "prepare_threshold": 1}}
 OAUTH2_PROVIDER |= {"PKCE_REQUIRED": False}

@@ -1,4 +1,4 @@
-"""An RSA key of this run, which all processes of a subject share: it is kept in the folder of the run."""
+"""RSA key of this run, kept in the run's directory and shared by all processes of a subject."""
 
 import os
 from pathlib import Path

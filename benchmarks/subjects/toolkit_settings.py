@@ -1,4 +1,4 @@
-"""django-oauth-toolkit with its defaults in a project with Django's: startproject's middleware, the default secret hasher."""
+"""django-oauth-toolkit with its defaults and Django's: startproject's middleware, the default secret hasher."""
 
 import os
 
@@ -30,7 +30,7 @@ DATABASES: dict[str, dict[str, object]] = {
         "HOST": os.environ["PGHOST"],
         "NAME": os.environ["PGDATABASE"],
         "USER": os.environ["PGUSER"],
-        # Not Django's default, which is to connect anew for each request. That is the project's choice, and ours is 60 too.
+        # Django's default connects anew for each request. That is the project's choice, and ours is 60 too.
         "CONN_MAX_AGE": 60,
     }
 }

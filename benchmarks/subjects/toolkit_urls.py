@@ -1,4 +1,4 @@
-"""django-oauth-toolkit's URLs where its tutorial puts them, and a resource guarded with its decorator, or its DRF classes."""
+"""django-oauth-toolkit's URLs as in its tutorial, and a resource guarded with its decorator or its DRF classes."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ from rest_framework.views import APIView
 
 @protected_resource(scopes=["user"])  # type: ignore[untyped-decorator]
 def userinfo(request: Any) -> JsonResponse:
-    """What ours answers at /userinfo/."""
+    """The same claims as ours at /userinfo/."""
     return JsonResponse(told(request.resource_owner))
 
 
 def told(user: Any) -> dict[str, str]:
-    """The claims of a user."""
+    """Claims of a user."""
     return {
         "sub": str(user.pk),
         "username": user.username,
@@ -32,7 +32,7 @@ def told(user: Any) -> dict[str, str]:
 
 
 class Me(APIView):
-    """What ours answers at /drf/."""
+    """The same claims as ours at /drf/."""
 
     authentication_classes = [OAuth2Authentication]
     permission_classes = [TokenHasScope]

@@ -1,4 +1,4 @@
-"""WSGI entry of a django-oauth-toolkit project; DJANGO_SETTINGS_MODULE says which."""
+"""WSGI entry point of a django-oauth-toolkit project; DJANGO_SETTINGS_MODULE selects its settings."""
 
 from django.core.wsgi import get_wsgi_application
 

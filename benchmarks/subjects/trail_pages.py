@@ -1,4 +1,6 @@
-"""python -m benchmarks.subjects.trail_pages EVENTS -- fill a database with events, ask for each page, print what it cost."""
+"""
+python -m benchmarks.subjects.trail_pages EVENTS -- fill a database with events, request each page, print the cost.
+"""
 
 import json
 import statistics
@@ -39,7 +41,7 @@ def main(events: int) -> None:
     Client.objects.create(client_id="busy-app", name="Busy", redirect_uris="https://app.example.com/callback")
     Client.objects.create(client_id="other-app", name="Other", redirect_uris="https://other.example.com/callback")
     fill(events, busy=busy.pk, first=people[0].pk)
-    # As without `make static`, which a production server needs and a page's statements do not.
+    # Without the manifest of `collectstatic`, which a production server needs but a page's statements do not.
     plain = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
     override_settings(STORAGES={**settings.STORAGES, **plain}).enable()
     browsers = {"/admin/": Browser(), "/": Browser()}
@@ -60,7 +62,7 @@ def main(events: int) -> None:
 
 
 def took(browser: Browser, url: str) -> float:
-    """Milliseconds until a page is there."""
+    """Milliseconds until the page arrives."""
     started_at = time.perf_counter()
     answer = browser.get(url, secure=True, headers={"host": "127.0.0.1"})
     if answer.status_code != 200:
@@ -69,7 +71,9 @@ def took(browser: Browser, url: str) -> float:
 
 
 def fill(events: int, *, busy: int, first: int) -> None:
-    """Nine events in ten are of the busy user, and of the busy client; an index is made in minutes of rows that are there."""
+    """
+    Nine in ten events belong to the busy user and the busy client. The indexes are built afterwards, which is faster.
+    """
     with connection.schema_editor() as editor:
         for index in AuditEvent._meta.indexes:
             editor.remove_index(AuditEvent, index)
@@ -119,7 +123,7 @@ def fill(events: int, *, busy: int, first: int) -> None:
 
 
 def size() -> int:
-    """Bytes of the trail and its indexes; of SQLite, of all that there is."""
+    """Size of the trail and its indexes in bytes; with SQLite, of the whole database."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(f"SELECT pg_total_relation_size('{TABLE}')")
