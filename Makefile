@@ -13,10 +13,10 @@ RELEASE := release/.venv/bin
 PYTEST := $(BIN)/python -m pytest
 IN_PARALLEL := -n 3 --dist worksteal
 ELSEWHERE := not walk and not journey and not production and not fault
-# Compiled once for all processes, tests with their rewritten asserts included, and beside the tree instead of all over it.
+# One directory for all bytecode, including that of tests with rewritten asserts, instead of a __pycache__ in each directory.
 export PYTHONPYCACHEPREFIX ?= $(CURDIR)/.pycache
 unexport PYTHONDONTWRITEBYTECODE
-# uv trusts whom this machine trusts, as git and pip do: networks with a certificate authority of their own need it.
+# uv uses the certificate authorities of this machine, as git and pip do. Networks with an authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
 .PHONY: help setup run run-mcp run-api serve simulate test test-client test-sqlite test-postgres walks matrix matrix-ends isolation journeys bench-quick bench bench-machines bench-apis bench-scale bench-setup bench-lock examples-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
@@ -48,7 +48,7 @@ run-api: setup ## both sites and an API of Django REST framework beside them: ht
 $(MCP_SERVER): examples/requirements.lock $(BIN)/.installed | $(UV)
 	test -x $(@D)/bin/python || $(UV) venv --quiet --python $(BIN)/python $(@D)
 	$(UV) pip sync --quiet --python $(@D)/bin/python --require-hashes examples/requirements.lock
-	@# Django and all else are the project's own.
+	@# Django and everything else come from the project's environment.
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 		> "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	touch $@
@@ -59,7 +59,7 @@ serve: setup ## the server site in production, settings from the environment: do
 simulate: setup ## the nine steps of the guide over real HTTP, checked and printed
 	$(BIN)/python manage.py simulate $(ARGS)
 
-test: test-client test-sqlite test-postgres ## every test but the long ones of the targets below, on SQLite and on a real PostgreSQL; the browser's too where there is one
+test: test-client test-sqlite test-postgres ## all tests except the long ones of the targets below, on SQLite and on a real PostgreSQL; with a browser, the journeys too
 ifdef CI
 	$(BIN)/coverage report --include='oauth_service/*' --fail-under=95
 	@echo "The journeys (browser, third-party clients) are the next target: make journeys."
@@ -68,29 +68,29 @@ else
 	else echo "LEFT OUT: the browser journeys. No chromium on this machine; install one and run: make journeys"; fi
 endif
 
-# Whole on SQLite; on PostgreSQL what depends on the database.
+# All of its tests on SQLite; on PostgreSQL those that depend on the database.
 test-client: setup
 	$(PYTEST) -q -n 2 --ds=config.client.settings --confcutdir=tests/prescription_manager_app tests/prescription_manager_app
 	$(PYTEST) -q -n 2 --ds=tests.client_settings --confcutdir=tests/prescription_manager_app \
 		$(addprefix tests/prescription_manager_app/test_,at_once.py renewal.py lifecycle_page.py)
 
-# Nothing but walks: what they import is not even read for the other tests.
+# Directories of walks only: the other tests need not even import them.
 ALL_WALKS := fuzz
-# To measure coverage takes a third of the time more; CI does.
+# Measuring coverage takes a third longer, so only CI does it.
 test-sqlite: setup
 	rm -f .coverage .coverage.*
 	TEST_DATABASE=sqlite $(PYTEST) $(IN_PARALLEL) -q -m "$(ELSEWHERE)" $(addprefix --ignore tests/,$(ALL_WALKS)) \
 		$(if $(CI),--cov --cov-report=) $(ARGS)
 
-# What has had its turn with SQLite.
+# Tests that need no database; the SQLite run has covered them.
 WITHOUT_A_DATABASE := protocol simulation packaging openapi fuzz benchmarks $(addprefix architecture/test_,clauses.py docs.py imports.py tree.py)
-# Through the direct way in, as SQLite's run goes through Django; in a database that is not the default one, beside a replica that
-# nobody may ask (tests/database.py).
+# Through the fast path of oauth_service.wsgi, as the SQLite run goes through Django; in a database that is not the default one, with
+# a replica that must not be queried (tests/database.py).
 test-postgres: setup
 	TEST_ENTRY=direct TEST_ROUTERS=1 TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m "$(ELSEWHERE)" \
 		$(addprefix --ignore tests/,$(WITHOUT_A_DATABASE)) $(ARGS)
 
-walks: setup ## the long walks: every setting, page, parameter and caller with every odd value there is
+walks: setup ## the long walks: every setting, page, parameter and caller with every odd value
 	TEST_DATABASE=sqlite $(PYTEST) $(IN_PARALLEL) -q -m walk $(ARGS)
 	TEST_ENTRY=direct TEST_ROUTERS=1 TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m walk \
 		$(addprefix --ignore tests/,$(WITHOUT_A_DATABASE)) $(ARGS)
@@ -98,14 +98,14 @@ walks: setup ## the long walks: every setting, page, parameter and caller with e
 matrix: setup ## the suite on each supported pair of Python and Django; ARGS="--only 3.12-6.0" for one of them
 	$(BIN)/python -m tests.matrix $(ARGS)
 
-matrix-ends: setup ## what matters most, on the lowest pair and on the highest
+matrix-ends: setup ## the most important tests, on the lowest and on the highest pair
 	$(BIN)/python -m tests.matrix --ends $(ARGS)
 
-isolation: setup ## the races again, on a PostgreSQL that isolates transactions more strictly than by default
+isolation: setup ## the races again, on PostgreSQL with stricter isolation of transactions
 	for level in REPEATABLE_READ SERIALIZABLE; do TEST_ISOLATION=$$level TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q \
 		--ignore tests/concurrency/test_kill.py --ignore tests/concurrency/test_floods.py tests/concurrency $(ARGS) || exit; done
 
-# In CI a machine without Node.js fails here. Go is also looked for where its own installer puts it.
+# CI fails without Node.js. Go is also found at the place where its own installer puts it.
 STRANGERS := tests/journeys/strangers
 GO := $(firstword $(shell command -v go) $(wildcard /usr/local/go/bin/go))
 NODE_CLIENTS := $(if $(CI)$(shell command -v npm),$(STRANGERS)/node/node_modules/.package-lock.json)
@@ -113,7 +113,7 @@ GO_CLIENTS := $(if $(GO),$(STRANGERS)/go/stranger)
 MCP_CLIENTS := $(STRANGERS)/mcp/.venv/.installed
 JAVA_CLIENTS := $(if $(shell command -v javac),$(if $(shell command -v mvn),$(STRANGERS)/java/target/.installed))
 LEFT_OUT := $(if $(NODE_CLIENTS),, and not node)$(if $(GO_CLIENTS),, and not go)$(if $(JAVA_CLIENTS),, and not java)
-journeys: setup $(MCP_SERVER) $(MCP_CLIENTS) $(NODE_CLIENTS) $(GO_CLIENTS) $(JAVA_CLIENTS) ## both sites and a real browser, axe-core on every page, clients we did not write
+journeys: setup $(MCP_SERVER) $(MCP_CLIENTS) $(NODE_CLIENTS) $(GO_CLIENTS) $(JAVA_CLIENTS) ## both sites with a real browser, axe-core on every page, and third-party clients
 	$(PYTEST) -q -n 2 -m "journey$(LEFT_OUT)" tests/journeys $(ARGS)
 ifeq ($(NODE_CLIENTS),)
 	@echo "LEFT OUT: openid-client, oidc-client-ts, jose and the TypeScript SDKs of MCP. No Node.js on this machine; install node 20 and npm and run: make journeys"
@@ -140,7 +140,7 @@ $(STRANGERS)/java/target/.installed: $(STRANGERS)/java/pom.xml
 	cd $(<D) && mvn --quiet --batch-mode dependency:copy-dependencies
 	touch $@
 
-production: setup ## the site as `make serve` serves it, on PostgreSQL and behind a real nginx
+production: setup ## tests of the site as `make serve` serves it, on PostgreSQL and behind a real nginx
 ifdef CI
 	$(PYTEST) -q -n 2 -m production tests/production $(ARGS)
 else
@@ -149,22 +149,22 @@ else
 	echo "LEFT OUT: the tests behind nginx. No nginx on this machine; install one (Debian: nginx-light) and run: make production"; fi
 endif
 
-faults: setup ## the database and the server's own processes stopped and killed under load, a standby promoted
+faults: setup ## tests that stop and kill the database and the server's processes under load, and promote a standby
 	TEST_DATABASE=sqlite $(PYTEST) -q -m fault tests/concurrency/test_kill.py
 	TEST_DATABASE=postgres $(PYTEST) -q -m fault tests/concurrency/test_kill.py
 	$(PYTEST) -q -m fault --log-cli-level=WARNING tests/faults $(ARGS)
 
-reports: setup ## every endpoint made to fail in every function, and no secret in any report of it; five minutes
+reports: setup ## make every endpoint fail in every function, and find no secret in any report; five minutes
 	REPORTS_EACH=function TEST_DATABASE=sqlite $(PYTEST) -q -n 2 tests/reports $(ARGS)
 	REPORTS_EACH=function TEST_DATABASE=postgres $(PYTEST) -q -n 2 tests/reports $(ARGS)
 
-fuzz: setup ## 50,000 requests made from /openapi.json, new ones each time, on a real PostgreSQL
+fuzz: setup ## 50,000 requests generated from /openapi.json, new ones each time, on a real PostgreSQL
 	FUZZ_REQUESTS=$${FUZZ_REQUESTS:-50000} TEST_DATABASE=postgres $(PYTEST) -n 2 -q tests/fuzz $(ARGS)
 
-stateful: setup ## random sequences of everything that may happen, against the model, until 500 of them have ended well
+stateful: setup ## 500 random sequences of all possible events, compared with a model
 	STATEFUL_EXAMPLES=$${STATEFUL_EXAMPLES:-500} STATEFUL_STEPS=50 $(PYTEST) -q tests/stateful $(ARGS)
 
-mutants: setup ## take one defence away after the other, and see its test fail; ten minutes
+mutants: setup ## remove one defence after the other, and see its test fail; ten minutes
 	$(BIN)/python -m tests.attacks $(ARGS)
 
 lint: setup types ## ruff, mypy --strict, import contracts, djlint, spelling, docs/style.md
@@ -178,7 +178,7 @@ lint: setup types ## ruff, mypy --strict, import contracts, djlint, spelling, do
 types: setup
 	$(BIN)/mypy
 
-format: setup ## let ruff and djlint lay the code out
+format: setup ## format the code with ruff and djlint
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format --quiet .
 	-$(BIN)/djlint --quiet --reformat oauth_service prescription_manager_app
@@ -192,7 +192,7 @@ bench: bench-setup benchmarks/node/node_modules/.package-lock.json ## ours besid
 bench-machines: bench-setup ## services and APIs: client credentials, introspection, token exchange, JWTs; five minutes
 	$(BENCH)/python -m benchmarks machines $(ARGS)
 
-bench-apis: bench-setup ## a token at a plain view, at Django REST framework and at django-ninja; three minutes
+bench-apis: bench-setup ## one guarded view, plain, with Django REST framework and with django-ninja; three minutes
 	$(BENCH)/python -m benchmarks apis $(ARGS)
 
 bench-scale: SIZES ?= 10000,1000000,10000000
@@ -205,7 +205,7 @@ bench-setup: $(BENCH)/.installed
 $(BENCH)/.installed: benchmarks/requirements.lock $(BIN)/.installed | $(UV)
 	test -x $(BENCH)/python || $(UV) venv --quiet --python $(BIN)/python benchmarks/.venv
 	$(UV) pip sync --quiet --python $(BENCH)/python --require-hashes benchmarks/requirements.lock
-	@# The project's own packages are shared, so that every subject runs on the same ones.
+	@# Packages come from the project's environment, so that every subject runs on the same ones.
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 		> "$$($(BENCH)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/project.pth"
 	touch $@
@@ -213,7 +213,7 @@ $(BENCH)/.installed: benchmarks/requirements.lock $(BIN)/.installed | $(UV)
 benchmarks/node/node_modules/.package-lock.json: benchmarks/node/package-lock.json
 	cd benchmarks/node && npm ci --no-audit --no-fund
 
-bench-lock: setup ## resolve benchmarks/requirements.in into its lock again, less what the project itself locks
+bench-lock: setup ## resolve benchmarks/requirements.in into its lock again, without the packages that the project itself locks
 	$(UV) pip compile --quiet benchmarks/requirements.in -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --upgrade -o benchmarks/requirements.lock \
 		$$(sed -nE 's/^([a-z0-9.-]+)==.*/--no-emit-package \1/p' requirements.lock)
 
@@ -222,10 +222,10 @@ examples-lock: setup ## resolve the locks of the MCP server and of its clients a
 		$$(sed -nE 's/^([a-z0-9.-]+)==.*/--no-emit-package \1/p' requirements.lock)
 	$(COMPILE) $(STRANGERS)/mcp/requirements.in --python-version 3.11 -o $(STRANGERS)/mcp/requirements.lock
 
-messages: setup ## take new words of pages into the catalogues of oauth_service/locale, and compile them
+messages: setup ## extract new texts of pages into the catalogues of oauth_service/locale, and compile them
 	$(BIN)/python -m tests.languages.catalogue
 
-docs: setup $(DOCS)/.installed ## the HTML site of docs/, in build/docs/html; first the pages that are made from the code
+docs: setup $(DOCS)/.installed ## the HTML site of docs/, in build/docs/html, with the pages that are generated from the code
 	$(BIN)/python -m tests.architecture.reference_pages
 	$(DOCS)/python docs/build.py
 
@@ -234,7 +234,7 @@ $(DOCS)/.installed: docs/requirements.lock $(BIN)/.installed | $(UV)
 	$(UV) pip sync --quiet --python $(DOCS)/python --require-hashes docs/requirements.lock
 	touch $@
 
-dist: setup $(RELEASE)/.installed ## the wheel and the source distribution of a release, checked, and an SBOM of the lock: docs/releasing.md
+dist: setup $(RELEASE)/.installed ## wheel and source distribution of a release, checked, and an SBOM of the lock: docs/releasing.md
 	rm -rf dist
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build --directory dist
 	$(RELEASE)/twine check --strict dist/*.whl dist/*.tar.gz
@@ -249,7 +249,7 @@ pictures: setup ## take the README's pictures again, from the running sites
 	$(BIN)/python -m tests.journeys.pictures
 
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-annotate --no-header --upgrade
-lock: $(UV) ## resolve pyproject.toml and the requirements.in of docs/ and release/ into their locks again, and what the matrix has instead into tests/matrix/
+lock: $(UV) ## resolve pyproject.toml, docs/requirements.in, release/requirements.in and the matrix into their locks again
 	$(COMPILE) pyproject.toml --group dev --python-version 3.11 -o requirements.lock
 	$(COMPILE) docs/requirements.in --python-version 3.11 -o docs/requirements.lock
 	$(COMPILE) release/requirements.in --python-version 3.11 -o release/requirements.lock
@@ -258,5 +258,5 @@ lock: $(UV) ## resolve pyproject.toml and the requirements.in of docs/ and relea
 	echo 'django==6.0.*' | $(COMPILE) - --no-deps --python-version 3.12 -o tests/matrix/django-6.0.lock
 	echo 'django==6.1.*' | $(COMPILE) - --no-deps --python-version 3.12 -o tests/matrix/django-6.1.lock
 
-clean: ## remove what the other targets made (not the databases in var/)
+clean: ## remove all that the other targets made, except the databases in var/
 	rm -rf .venv .uv .matrix .pycache benchmarks/.venv docs/.venv release/.venv benchmarks/node/node_modules examples/.venv $(addprefix $(STRANGERS)/,mcp/.venv node/node_modules go/stranger java/target) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
