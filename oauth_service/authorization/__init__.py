@@ -1,1 +1,1 @@
-"""The authorization request on its way: arrival, next step, answer."""
+"""The authorization request: arrival, next step, answer."""

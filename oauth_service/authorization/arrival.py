@@ -1,4 +1,4 @@
-"""An authorization request as it arrives, and what it waits for (RFC 6749 4.1.1, OpenID Connect Core 1.0 3.1.2)."""
+"""Reading an authorization request and finding its next step (RFC 6749 4.1.1, OpenID Connect Core 1.0 3.1.2)."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from ..tokens.resources import Resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """Who sits in front of the browser. user_id is None for nobody; event is None without OpenID Connect."""
+    """The user of this browser. user_id is None if nobody is signed in; event is None without OpenID Connect."""
 
     user_id: Any = None
     event: AuthenticationEvent | None = None
@@ -32,7 +32,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The client of a request with its consent from this user, and the verified address of the answer."""
+    """The client of a request, its consent from this user, and the verified address for the answer."""
 
     client: ClientRow
     consent_id: Any
@@ -43,7 +43,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A request that the client may make, and what happened to it so far."""
+    """A request that the client may make, and its progress."""
 
     parameters: Parameters
     target: Target
@@ -55,42 +55,42 @@ class Arrival:
 
     @property
     def client(self) -> ClientRow:
-        """The client that asks."""
+        """The client of the request."""
         return self.target.client
 
     @property
     def reply_to(self) -> ReplyTo:
-        """Where the answer goes."""
+        """The verified address for the answer."""
         return self.target.reply_to
 
     @property
     def may_skip(self) -> bool:
-        """Whether the client may rely on what was allowed before."""
+        """True if the client may rely on an earlier consent."""
         return self.client.may_skip_consent(self.reply_to.uri)
 
     @property
     def consented_scope(self) -> str:
-        """What the user has seen and allowed before of such a request: at its resources, or without any."""
+        """Scope that the user has allowed this client before, at the resources of this request or without any."""
         if not self.resources.rows:
             return self.target.consented_scope
         return self.resources.consented(self.target.consented_resources, self.asked.scope_shown)
 
     def seal(self, interaction: Interaction, *, now: datetime) -> str:
-        """What happened to the request, for it to carry along."""
+        """Return the progress of the request as a parameter, sealed for this request."""
         return interaction.seal(self.parameters, key=conf.token_keys()[0], now=int(now.timestamp()))
 
 
 def target_of(parameters: Parameters, *, user_id: Any, issuer: str, now: datetime, may_fetch: bool = True) -> Target:
     """
-    Verify client and redirect_uri: only then may anything be sent to the client.
+    Verify client and redirect_uri, so that the answer may be sent to the client.
 
     Args:
-        user_id: of who is signed in; None for nobody, for whom no client is fetched that nobody has heard of.
-        may_fetch: whether the document of a client may be fetched.
+        user_id: of the signed-in user; None for nobody, in which case no unknown client is fetched.
+        may_fetch: True if the client's document may be fetched.
 
     Raises:
-        ClientNotIntroduced: the document of the client would have to be fetched, and may not be.
-        UnverifiedTarget, InvalidRequest: no redirect follows from these.
+        ClientNotIntroduced: the client's document would have to be fetched, and may not be.
+        UnverifiedTarget, InvalidRequest: the browser must not be redirected.
         TemporarilyUnavailable: too many documents were fetched, or too many clients wait to be connected.
     """
     if client_id_metadata_document.is_url(client_id := parameters.get("client_id")):
@@ -113,7 +113,7 @@ def arrive(
     Read and check the rest of a request.
 
     Raises:
-        OAuthError: for the client, at its verified address.
+        OAuthError: to be sent to the client, at its verified address.
     """
     client = target.client
     resources = requested_resources.allowed(resource_indicators.requested(parameters), client)
@@ -143,10 +143,10 @@ def arrive(
 
 def step_of(arrival: Arrival, *, now: datetime) -> NextStep:
     """
-    What the request waits for.
+    Return the next step of a request.
 
     Raises:
-        OAuthError: for the client, as prompt=none has it, or if id_token_hint cannot be read.
+        OAuthError: to be sent to the client, because of prompt=none or an invalid id_token_hint.
     """
     return next_step(
         arrival.asked,
@@ -159,8 +159,8 @@ def step_of(arrival: Arrival, *, now: datetime) -> NextStep:
 
 
 def person_of(arrival: Arrival, *, now: datetime) -> Person | None:
-    """The person in front of the browser, as far as the next step depends on them; None if nobody is signed in."""
-    # Read also while nobody is signed in: a hint that is not ours is an error, whoever comes.
+    """Return the user as far as the next step depends on them; None if nobody is signed in."""
+    # Read even if nobody is signed in: an invalid hint is an error in any case.
     expected = _expected_subjects(arrival, now=now)
     visitor, client = arrival.visitor, arrival.client
     if visitor.user_id is None:
@@ -176,7 +176,7 @@ def person_of(arrival: Arrival, *, now: datetime) -> Person | None:
 
 def allowed_of(arrival: Arrival) -> Arrival:
     """
-    The request as far as the person has allowed it, by their answer from the consent page.
+    Return the request, reduced to what the user has allowed on the consent page.
 
     Its scope is "" if they have ticked nothing.
     """
@@ -190,12 +190,12 @@ def allowed_of(arrival: Arrival) -> Arrival:
 
 
 def subject_of(user_id: Any, client: ClientRow) -> str:
-    """The sub of a user at a client."""
+    """Return the sub of a user at a client."""
     return subject.subject_of(user_id, client, pairwise_key=conf.pairwise_key())
 
 
 def openid_context(arrival: Arrival) -> Context | None:
-    """What the code must keep of an OpenID Connect request, or of one that asks for a certain sign-in; None for others."""
+    """Return what a code must keep of a request that uses OpenID Connect or requires a certain sign-in; None for others."""
     asked, event = arrival.asked, arrival.visitor.event
     if event is None or not (asked.is_openid or asked.acr_values or asked.max_age is not None):
         return None

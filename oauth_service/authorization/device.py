@@ -1,4 +1,4 @@
-"""A device that waits for a person, from its request to their decision (RFC 8628 sections 3.1 to 3.3)."""
+"""Device authorization, from the device's request to the user's decision (RFC 8628 sections 3.1 to 3.3)."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -22,12 +22,12 @@ from ..protocol.secret import Secret
 from ..tokens import resources as requested_resources
 from ..tokens.resources import Resources
 
-ATTEMPTS = 5  # to find a user code that no other device has; two alike are as likely as one guess in billions
+ATTEMPTS = 5  # to find an unused user code; a collision is as unlikely as one guess in billions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DeviceAuthorization:
-    """What a device is told (section 3.2). expires_in and interval are in seconds."""
+    """The response to a device (section 3.2). expires_in and interval are in seconds."""
 
     device_code: Secret
     user_code: str
@@ -35,7 +35,7 @@ class DeviceAuthorization:
     interval: int
 
     def members(self, verification_uri: str) -> dict[str, object]:
-        """The answer's JSON members."""
+        """Return the JSON members of the response."""
         return {
             "device_code": self.device_code.reveal(),
             "user_code": self.user_code,
@@ -48,7 +48,7 @@ class DeviceAuthorization:
 
 def begin(client: ClientRow, parameters: Parameters, *, now: datetime) -> DeviceAuthorization:
     """
-    Let a device of a client wait for a person.
+    Create a device code and a user code for a client.
 
     Args:
         client: authenticated.
@@ -57,8 +57,8 @@ def begin(client: ClientRow, parameters: Parameters, *, now: datetime) -> Device
     Raises:
         UnauthorizedClient: it is not registered for the grant type.
         InvalidTarget: a resource is unknown, or this client may not ask for it.
-        InvalidScope: malformed, wider than the client may have, or nothing at all.
-        TooManyFailures: a public client's name, which anybody can send, has begun too often from this address.
+        InvalidScope: malformed, wider than the client may have, or empty.
+        TooManyFailures: too many requests with a public client's id, which anybody can send, came from this address.
     """
     if not client.may_use(rules.GRANT_TYPE):
         raise UnauthorizedClient("this client may not use this grant type", detail=f"client {client.client_id}")
@@ -83,17 +83,17 @@ def begin(client: ClientRow, parameters: Parameters, *, now: datetime) -> Device
 
 def find(typed: str, *, user_id: Any, now: datetime) -> DeviceCode | None:
     """
-    The device that waits under a user code; None if none does, which is counted as a guess.
+    Find the device that waits for a user code; None, counted as a wrong guess, if there is none.
 
     Args:
-        typed: as a person has typed it.
-        user_id: of the person, who is signed in.
+        typed: text that the user typed.
+        user_id: of the signed-in user.
 
     Raises:
-        TooManyFailures: too many guesses were wrong: this person's, those from this address, or everybody's.
+        TooManyFailures: too many wrong guesses by this user, from this address, or in total.
     """
     if not (user_code := rules.read_user_code(typed)):
-        return None  # it is no code at all, and guesses nothing
+        return None  # not a user code at all, so not a guess
     try:
         with throttle.USER_CODES.guess(user_id) as is_wrong:
             code = DeviceCode.objects.waiting([rules.digest_of(user_code, key) for key in conf.token_keys()], now=now)
@@ -109,25 +109,25 @@ def find(typed: str, *, user_id: Any, now: datetime) -> DeviceCode | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a device may have now of what it has asked for: what is shown, and given. An empty scope is nothing at all."""
+    """The part of a device's request that it may have now, which is shown and granted. An empty scope means nothing at all."""
 
     scope: str
     resources: Resources
 
 
 def wanted_by(code: DeviceCode) -> Wanted:
-    """What a device that waits may have now; one statement if it has named resources. What the client lost since is left out."""
+    """Return what a waiting device may have now, without what the client lost. One SQL statement if it named resources."""
     may_have = code.client.scope_for(rules.GRANT_TYPE)
     scope = scopes.intersection(code.scope, may_have, implies=conf.implied_scopes())
     if not (named := code.resources.split()):
         return Wanted(scope=scope, resources=Resources())
     resources = requested_resources.left_of(named, code.client.pk)
-    # Without a resource its token would be for something else.
+    # A token without a resource would be for something else.
     return Wanted(scope=resources.within(scope) if resources.rows else "", resources=resources)
 
 
 def needs_new_sign_in(code: DeviceCode, wanted: Wanted, event: AuthenticationEvent | None, *, now: datetime) -> bool:
-    """Tell whether the client has registered that people sign in anew after a time (default_max_age), and it has passed."""
+    """Tell whether the sign-in is older than the client's default_max_age."""
     max_age = code.client.default_max_age
     if event is None or max_age is None or "openid" not in wanted.scope.split():
         return False
@@ -146,17 +146,17 @@ def approve(
     now: datetime,
 ) -> bool:
     """
-    Connect a device: a person has allowed what was shown.
+    Connect a device: the user has allowed the request.
 
     Args:
         wanted: what the device may have.
-        event: how they signed in; None without OpenID Connect.
-        scope: that they have allowed of what was shown, and resources: identifiers that were shown; no more than the device may
-            have counts.
-        hold: keeps the session of the person from being ended until all is written; it raises if it was.
+        event: the user's sign-in; None without OpenID Connect.
+        scope: scope that the user allowed. resources: identifiers that the page showed. Both are limited to what the
+            device may have.
+        hold: prevents the user's session from being ended before everything is written; raises if it was ended already.
 
     Returns:
-        False if somebody decided before, it has expired, or the account or the client was removed meanwhile.
+        False if there was a decision before, the code has expired, or the account or the client was removed meanwhile.
     """
     client = code.client
     rows = tuple(row for row in wanted.resources.rows if row.identifier in resources)
@@ -193,13 +193,13 @@ def approve(
         return False
     try:
         database.run_transaction(write)
-    except (_DecidedBefore, IntegrityError):  # the consent refers to user and client
+    except (_DecidedBefore, IntegrityError):  # the consent refers to a deleted user or client
         return False
     return True
 
 
 def deny(code: DeviceCode, *, user_id: Any, now: datetime) -> bool:
-    """Refuse a device; False if somebody decided before, or it has expired."""
+    """Deny a device; return False if there was a decision before, or the code has expired."""
     if not DeviceCode.objects.deny(code.pk, now=now):
         return False
     signals.announce(signals.device_denied, user_id=user_id, client_id=code.client.client_id, grant_id=code.pk)
@@ -207,7 +207,7 @@ def deny(code: DeviceCode, *, user_id: Any, now: datetime) -> bool:
 
 
 class _DecidedBefore(Exception):
-    """Of all who decide about a device one was first; the consent that was given with it is taken back."""
+    """Another decision about the device was faster; the consent that was given with this one is rolled back."""
 
 
 def _stored(client: ClientRow, scope: str, resources: Resources, *, now: datetime) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""What both consent pages say: who asks, for what in words, for which API (RFC 8707 section 2.1), and for how long."""
+"""The common content of both consent pages: client, scopes in words, APIs (RFC 8707 section 2.1), and duration."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ _UNITS = (timedelta(days=1), timedelta(hours=1), timedelta(minutes=1), timedelta
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """
-    What a person is asked.
+    The question on a consent page.
 
     Attributes:
-        scope: that is asked for, space-delimited.
-        before: what they have allowed before of such a request.
-        is_settled: whether what they have allowed before needs no answer: the client may rely on it.
-        ticked: scopes that they have ticked on this very page, if they are asked again; None for all.
+        scope: the requested scope, space-delimited.
+        before: scope that the user has allowed before for such a request.
+        is_settled: True if the client may rely on that, so that it is not asked about again.
+        ticked: scopes that the user has ticked, if the page is shown again after an answer; None for all.
     """
 
     scope: str
@@ -39,11 +39,11 @@ class Question:
 
     @property
     def known(self) -> frozenset[str]:
-        """What they have allowed before, and all that it implies."""
+        """Scopes that the user has allowed before, including implied ones."""
         return frozenset(scopes.expanded(self.before, conf.implied_scopes()).split())
 
     def optional(self, client: Client) -> tuple[str, ...]:
-        """The scopes that can be unticked; none if the page offers no choice."""
+        """Return the scopes that can be unticked; none if the page offers no choice."""
         when = scope_choice.Offered(conf.CHOOSE_SCOPES())
         if not scope_choice.is_offered(when, is_vouched_for=client.is_vouched_for):
             return ()
@@ -57,10 +57,10 @@ class Question:
 
 def context_of(question: Question, client: Client, *, uri: str = "") -> dict[str, Any]:
     """
-    The part of a template's context that both pages share.
+    Return the part of the template context that both pages share.
 
     Args:
-        client: read together with its registration.
+        client: loaded together with its registration.
         uri: redirect URI that the answer goes to; "" for none.
     """
     optional = question.optional(client)
@@ -87,14 +87,14 @@ def in_words(
     question: Question, *, optional: Collection[str] = ()
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """
-    The scope in words: what is said at none of the resources in its own, and what is, by resource.
+    Describe the scope in words: the part that belongs to no resource in particular, and the parts of each resource.
 
     Args:
-        optional: scopes that have a box to tick. One that stands at several places has it at the first.
+        optional: scopes with a checkbox. A scope that appears in several places has it at the first one.
     """
     words, names = conf.SCOPES(), question.scope.split()
     rows, known, implies = question.resources.rows, question.known, conf.implied_scopes()
-    if not rows and not words.keys() >= set(names):  # a scope of a resource, asked for without it
+    if not rows and not words.keys() >= set(names):  # scopes of a resource, requested without naming it
         words = {**Resource.objects.words(), **words}
     every = {**words, **{name: each for row in rows for name, each in row.words.items()}}
     with_box: set[str] = set()
@@ -110,7 +110,7 @@ def in_words(
             "is_ticked": question.ticked is None or name in question.ticked,
             "is_repeated": name in optional and not has_box,
             "is_required": bool(optional) and name not in optional and name not in known,
-            # Ticked off by itself it would still be there.
+            # Unticking it has no effect while one of these is ticked.
             "part_of": [every.get(each, each) for each in names if has_box and name in implies.get(each, ())],
         }
 
@@ -135,7 +135,7 @@ def _host_of(address: str) -> str:
 
 
 def _longest(client: Client) -> str:
-    """How long a connection can last in all, in words; "" for as long as it is used."""
+    """Return in words how long a connection can last at most; "" for no limit."""
     whole = issue.connection_lifetime(client)
     if not client.may_use("refresh_token"):
         lifetime = issue.access_token_lifetime(client)

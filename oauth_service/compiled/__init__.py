@@ -1,1 +1,1 @@
-"""Statements that the ORM writes once, and the driver that runs them."""
+"""SQL statements that the ORM compiles once, and the driver that runs them."""

@@ -1,8 +1,8 @@
 """
-How a compiled statement reaches the database: through Django's cursor if somebody listens, else past all cursors.
+The path of a compiled statement to the database: through Django's cursor if something observes it, else directly.
 
-Everything runs on Django's own connection. Django's cursor is used inside a transaction, under an instrument, or in a test that
-counts statements. Otherwise prepared.py sends it to PostgreSQL.
+All statements use Django's own connection. They go through Django's cursor inside a transaction, under instrumentation, and in
+tests that count statements. Otherwise prepared.py sends them to PostgreSQL.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _MAKING_A_CURSOR = ("cursor", "_cursor", "create_cursor")
 
 
 class _Kept(local):
-    """The driver's connection of this thread, and the statements on it; None if each has to go through Django's cursor."""
+    """The driver's connection of this thread, and its statements; None if each has to go through Django's cursor."""
 
     driver: Any = None
     statements: Any = None
@@ -33,7 +33,7 @@ _kept = _Kept()
 def run(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T], *, binary: bool = False) -> T:
     if (
         connection.vendor != "postgresql"
-        or not hasattr(connection.Database, "Cursor")  # psycopg 3 has one, its predecessor has not
+        or not hasattr(connection.Database, "Cursor")  # only psycopg 3 has it
         or connection.in_atomic_block
         or connection.execute_wrappers
         or connection.queries_logged
@@ -54,7 +54,7 @@ def run(connection: Any, text: str, parameters: list[Any], take: Callable[[Any],
 def _statements_of(connection: Any) -> Any:
     if _is_instrumented(connection):
         return None
-    from . import prepared  # the extra postgres is there, as the connection is one of its own
+    from . import prepared  # psycopg 3 is installed, as the connection is one of its own
 
     return prepared.statements_of(connection.connection)
 
@@ -66,7 +66,7 @@ def _run_through_django(connection: Any, text: str, parameters: list[Any], take:
 
 
 def _is_instrumented(connection: Any) -> bool:
-    # A backend or a cursor that is not Django's has something to do at each statement: count it, or choose a tenant's schema.
+    # A backend or cursor class that is not Django's acts on each statement, such as counting it or choosing a tenant's schema.
     return _makes_cursors_of_its_own(connection.__class__) or not _is_djangos(connection.connection.cursor_factory)
 
 
@@ -81,8 +81,8 @@ def _is_djangos(kind: Any) -> bool:
 
 def run_again(connection: Any, text: str, parameters: list[Any], take: Callable[[Any], T], *, binary: bool) -> T:
     """
-    Run what only reads; once more on a new connection if this one turns out to have died while nobody used it, or to hold
-    the statement as it was prepared before a migration.
+    Run a statement that only reads. Run it again on a new connection if this one turns out to be dead, or if it holds a prepared
+    statement from before a migration.
     """
     try:
         return run(connection, text, parameters, take, binary=binary)
@@ -96,13 +96,13 @@ def run_again(connection: Any, text: str, parameters: list[Any], take: Callable[
     except NotSupportedError as failure:
         if connection.in_atomic_block or getattr(failure.__cause__, "sqlstate", "") != _RESULT_TYPE_CHANGED:
             raise
-        connection.connection.close()  # else a pool would give it to the next request
+        connection.connection.close()  # otherwise a pool would give it to the next request
         connection.close()
     return database.run_again(lambda: run(connection, text, parameters, take, binary=binary), using=connection.alias)
 
 
 def write(connection: Any, text: str, parameters: list[Any]) -> int:
-    """Run what writes, and count its rows; again if another transaction came between and it wrote nothing."""
+    """Run a statement that writes and return its row count. Run it again after a conflict with another transaction."""
     return database.run_again(lambda: run(connection, text, parameters, count), using=connection.alias)
 
 

@@ -1,10 +1,10 @@
 """
-Statements sent to PostgreSQL by libpq's own functions (psycopg.pq), and prepared once on each connection.
+Statements that libpq's functions (psycopg.pq) send to PostgreSQL, prepared once on each connection.
 
-psycopg's cursor would look for the parameters in the text, ask its cache, choose dumpers and describe the columns each time.
-These statements never change, so that most of it is done once.
+At each execution, psycopg's cursor parses the text for parameters, looks into its cache, chooses dumpers and describes columns.
+These statements never change, so most of this is done only once.
 
-Needs psycopg 3 (extra postgres): driver.py imports this module only when it has met a connection of it.
+This module needs psycopg 3 (extra postgres): driver.py imports it only for a connection of psycopg 3.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ _numbers = count()
 
 
 def _text(value: str) -> bytes:
-    if "\0" in value:  # libpq would send what stands before it
+    if "\0" in value:  # libpq would cut the text there
         raise KeyError
     return value.encode()
 
@@ -40,8 +40,8 @@ def _octets(value: bytes) -> bytes:
     return b"\\x" + value.hex().encode()
 
 
-# How a value is sent, in PostgreSQL's text form; and its type there, 0 for what the statement asks for. The type of a whole
-# number is not said: the statement would be prepared for the first one, and the next may be too large for it.
+# For each type, the conversion to PostgreSQL's text form, and the type's OID; 0 leaves the type to the statement. Integers have
+# no type: the statement would be prepared for the size of the first one, and a later one may be too large.
 _SENT: Mapping[type, tuple[Callable[[Any], bytes | None], int]] = {
     str: (_text, 0),
     int: (b"%d".__mod__, 0),
@@ -59,7 +59,7 @@ _DUMPERS = {kind: dump for kind, (dump, _) in _SENT.items()}
 
 
 class Result:
-    """What a statement answered, as much of it as driver.first() and driver.count() ask for."""
+    """The result of a statement, with the parts of a cursor that driver.first() and driver.count() use."""
 
     __slots__ = ("_result", "_transformer")
 
@@ -95,7 +95,7 @@ class Statements:
 
     def run(self, driver: "Connection[Any]", text: str, parameters: list[Any], *, binary: bool) -> Result | None:
         """
-        Run one, outside of any transaction; None if a cursor has to do it.
+        Run a statement outside of any transaction; return None if a cursor has to do it.
 
         Raises:
             psycopg.Error: as a cursor's execute().
@@ -113,7 +113,7 @@ class Statements:
                 statement = self._known[key] = _Statement(driver, text, parameters)
             result = _run(driver, statement, values, binary=binary)
             if result.status == ExecStatus.FATAL_ERROR and _sqlstate_of(result) == _UNKNOWN_STATEMENT:
-                # Somebody has deallocated all, as psycopg does after a rollback.
+                # All statements were deallocated, as psycopg does after a rollback.
                 for each in self._known.values():
                     each.name = b""
                 result = _run(driver, statement, values, binary=binary)
@@ -126,16 +126,16 @@ class Statements:
 
 
 def statements_of(driver: "Connection[Any]") -> Statements | None:
-    """The statements of a connection, which other threads may have used before; None if its text is not UTF-8."""
+    """Return the statements of a connection, which other threads may have used; None if its encoding is not UTF-8."""
     if driver.info.encoding != "utf-8":
         return None
-    # On the connection itself: kept anywhere else, they would keep it from being forgotten.
+    # Stored on the connection itself: a reference from anywhere else would keep the connection alive.
     return cast("Statements", vars(driver).setdefault("oauth_service_statements", Statements()))
 
 
 def _run(driver: "Connection[Any]", statement: _Statement, values: list[bytes | None], *, binary: bool) -> PGresult:
     pgconn, formats = driver.pgconn, int(binary)
-    if driver.prepare_threshold is None:  # there is a pooler in between that gives each statement to another connection
+    if driver.prepare_threshold is None:  # a pooler may run each statement on another connection
         pgconn.send_query_params(statement.query, values, statement.types, result_format=formats)
         return _answer(driver)
     if not statement.name:
@@ -149,8 +149,8 @@ def _run(driver: "Connection[Any]", statement: _Statement, values: list[bytes | 
 
 
 def _answer(driver: "Connection[Any]") -> PGresult:
-    # By psycopg's own way of waiting, which lets other greenlets run and hears of Ctrl-C.
-    # A statement that was done may have its commit refused after it, as under SERIALIZABLE: the last answer is what holds.
+    # psycopg's own way of waiting lets other greenlets run and notices Ctrl-C.
+    # The last result counts: the commit of a successful statement can fail after it, as under SERIALIZABLE.
     *_, result = driver.wait(generators.execute(driver.pgconn))
     return cast("PGresult", result)
 

@@ -1,8 +1,8 @@
 """
-Statements that the ORM writes once and that run many times: what a token request asks of the database.
+SQL statements that the ORM compiles once and that run many times: the statements of token requests.
 
-The ORM takes longer to write a statement than the database takes to run it. Here it does so once for a process and a
-database; from then on only the values change. driver.py runs them.
+The ORM takes longer to compile a statement than the database takes to run it. These statements are compiled once per process and
+database; then only their values change. driver.py runs them.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 Adapt = Callable[[Any], Any]
 
-# What psycopg takes as it is; anything else, and everything on other databases, is prepared by its field.
+# Fields whose values psycopg takes unchanged; others, and all on other databases, are prepared by their field.
 _AS_THEY_ARE = (
     models.UUIDField,
     models.DateTimeField,
@@ -36,7 +36,7 @@ _AS_THEY_ARE = (
     models.AutoField,
     models.BooleanField,
 )
-# What Django and psycopg read alike whichever form it is sent in.
+# Fields that Django and psycopg read alike in PostgreSQL's text and binary forms.
 _READ_ALIKE = (
     *_AS_THEY_ARE,
     models.BinaryField,
@@ -48,7 +48,7 @@ _READ_ALIKE = (
 
 
 class Placeholder(Value):
-    """A value that is given each time a statement runs, by name; in a filter, an update or an insert."""
+    """A named value in a filter, an update or an insert, which each run of the statement provides."""
 
     def __init__(self, name: str, output_field: "models.Field[Any, Any]") -> None:
         super().__init__(None, output_field=output_field)
@@ -59,11 +59,11 @@ class Placeholder(Value):
 
     @property
     def field(self) -> "models.Field[Any, Any]":
-        """What the value is for."""
+        """The field that the value is for."""
         return self.output_field
 
     def adapt(self, connection: BaseDatabaseWrapper) -> Adapt | None:
-        """How the database of a connection takes the value; None for: as it is."""
+        """Return the function that converts the value for the database; None if it needs no conversion."""
         if connection.vendor == "postgresql" and _stored_as(self.field) in _AS_THEY_ARE:
             return None
         prepare = self.field.get_db_prep_save if self.for_save else self.field.get_db_prep_value
@@ -71,18 +71,18 @@ class Placeholder(Value):
 
 
 def given(model: type[models.Model], *names: str) -> dict[str, Placeholder]:
-    """A value to be given for each field named, by the field's attname."""
+    """Return a placeholder for each named field, by the field's attname."""
     fields = [model._meta.get_field(name) for name in names]
     return {field.attname: Placeholder(field.attname, _of_its_own_type(field)) for field in fields if field.concrete}
 
 
 class Compiled(NamedTuple):
     """
-    A statement in the words of one database.
+    A statement compiled for one database.
 
-    parameters holds, in the statement's order, the name of each given value and how it is adapted; ("", constant)
-    for a value that never changes. Rows that are_plain hold nothing (no JSON, nothing of a host project's own making) that
-    reads differently in PostgreSQL's binary form, which costs less to write and to read.
+    parameters holds, in the statement's order, the name and the conversion of each placeholder; ("", constant) for a value that
+    never changes. are_plain is True if all columns read alike in PostgreSQL's binary form, which is faster to write and read:
+    no JSON, and no field class of a host project.
     """
 
     sql: str
@@ -95,7 +95,7 @@ class Compiled(NamedTuple):
 
 
 class _Statement:
-    """Compiled at its first run on a database: the app registry is ready by then."""
+    """A statement that is compiled at its first run on a database, when the app registry is ready."""
 
     def __init__(self, model: Callable[[], type[models.Model]]) -> None:
         self._model = model
@@ -116,12 +116,12 @@ class _Statement:
 
 class Select(_Statement, Generic[R]):
     """
-    A query whose rows are made into small typed ones.
+    A query whose rows become small typed objects.
 
     Args:
-        model: whose database it is asked of.
-        rows: a queryset of values_list(), with Given values in its filters.
-        into: makes a row of the tuple that the database answers.
+        model: the query runs on its database.
+        rows: a queryset of values_list(), with placeholders in its filters.
+        into: converts a row tuple.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Select(_Statement, Generic[R]):
         self._into = into
 
     def one(self, **values: Any) -> R | None:
-        """The one row, None if there is none."""
+        """Return the only row; None if there is none."""
         connection = self._connection()
         compiled = self._on(connection)
         row = driver.run_again(connection, compiled.sql, compiled.bind(values), driver.first, binary=compiled.are_plain)
@@ -164,7 +164,7 @@ class Write(_Statement):
     An INSERT, UPDATE or DELETE.
 
     Args:
-        model: whose database it writes to.
+        model: the statement runs on its database.
         query: makes the query that the ORM compiles; see insert(), update() and delete().
     """
 
@@ -173,7 +173,7 @@ class Write(_Statement):
         self._query = query
 
     def run(self, **values: Any) -> int:
-        """Write; how many rows it was."""
+        """Run the statement; return the number of rows."""
         connection = self._connection()
         compiled = self._on(connection)
         return driver.write(connection, compiled.sql, compiled.bind(values))
@@ -186,11 +186,11 @@ class Write(_Statement):
 
 class ReplaceRow(_Statement):
     """
-    Delete a row and insert another in its place, both or neither: one statement where the database can, else a transaction.
+    Delete a row and insert another in its place, both or neither: in one statement on PostgreSQL, otherwise in a transaction.
 
     Args:
-        model: whose database it writes to.
-        delete, insert: as for Write.
+        model: the statement runs on its database.
+        delete, insert: as query of Write.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ class ReplaceRow(_Statement):
         self._delete, self._insert = Write(model, delete), Write(model, insert)
 
     def run(self, **values: Any) -> bool:
-        """True for exactly one of all who try: the one whose DELETE found the row."""
+        """Return True for exactly one of several concurrent callers: the one whose DELETE found the row."""
         connection = self._connection()
         if connection.vendor == "postgresql":
             compiled = self._on(connection)
@@ -228,12 +228,12 @@ def insert(
     update_conflicts: Sequence[str] = (),
 ) -> sql.Query:
     """
-    An INSERT of one row, every column given by its field's attname.
+    Make an INSERT of one row, with a placeholder for each column.
 
     Args:
-        ignore_conflicts: a row that is there already stays as it is.
-        unique: fields by which a row is known that is there already.
-        update_conflicts: fields of such a row that are brought up to date.
+        ignore_conflicts: True to leave an existing row unchanged.
+        unique: fields that identify an existing row.
+        update_conflicts: fields of an existing row to update.
     """
     fields = [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
     known, renewed = ([model._meta.get_field(name) for name in names] for names in (unique, update_conflicts))
@@ -245,14 +245,14 @@ def insert(
 
 
 def update(rows: "models.QuerySet[Any]", **values: Any) -> sql.Query:
-    """An UPDATE of the rows of a queryset."""
+    """Make an UPDATE of the rows of a queryset."""
     query = cast("sql.UpdateQuery", rows.query.chain(sql.UpdateQuery))
     query.add_update_values(values)
     return query
 
 
 def delete(rows: "models.QuerySet[Any]") -> sql.Query:
-    """A DELETE of the rows of a queryset, without looking for what hangs on them."""
+    """Make a DELETE of the rows of a queryset, without collecting related rows."""
     query = rows.query.clone()
     query.__class__ = sql.DeleteQuery
     return query
@@ -272,10 +272,10 @@ def _chain(steps: Sequence[Any], expression: Any, connection: BaseDatabaseWrappe
 
 
 def _stored_as(field: Any) -> Any:
-    # A secret column is a field of Django's to the database; a host project's own may be anything.
+    # To the database, a secret column is one of Django's fields; a host project's field class may be anything.
     return getattr(field, "stored_as", type(field))
 
 
 def _of_its_own_type(field: Any) -> Any:
-    # The value of a foreign key is of the type of the key it refers to.
+    # The value of a foreign key has the type of the key that it refers to.
     return field.target_field if field.is_relation else field

@@ -1,4 +1,4 @@
-"""The ways to get tokens (RFC 6749 section 1.3): the one table."""
+"""Grant types, the ways to get tokens (RFC 6749 section 1.3): the only table of them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,22 +13,22 @@ from . import authorization_code, client_credentials, device_code, jwt_bearer, r
 
 
 class GrantType(Protocol):
-    """What a module of this package has."""
+    """The interface of the modules in this package."""
 
     DESCRIPTION: GrantTypeDescription
 
     def present(self, parameters: Parameters, /) -> Presented[Any, Any]:
-        """Read what the request presents, and with it its client; decide nothing."""
+        """Read what the request presents, and the client that it was issued to, without checking anything."""
         ...
 
     def exchange(
         self, presented: Any, parameters: Parameters, client: ClientRow, /, *, issuer: str, now: datetime
     ) -> TokenResponse:
         """
-        Hold a token request of an authenticated client against the rules of its grant type, and answer it.
+        Check a token request of an authenticated client by the rules of the grant type, and answer it.
 
         Args:
-            issuer: of this server; "" without OpenID Connect, unless its DESCRIPTION says that it needs it.
+            issuer: of this server; "" without OpenID Connect, unless DESCRIPTION.needs_issuer is set.
         """
         ...
 
@@ -40,18 +40,18 @@ GRANT_TYPES: Mapping[str, GrantType] = {
 
 
 def offered() -> Mapping[str, GrantType]:
-    """Those that this server has now."""
+    """Return the grant types that are switched on."""
     return {name: each for name, each in GRANT_TYPES.items() if each.DESCRIPTION.is_on()}
 
 
 def named(name: str) -> GrantType | None:
-    """The grant type of this name; None if this server does not have it now."""
+    """Return a grant type by its name; None if it is unknown or switched off."""
     found = GRANT_TYPES.get(name)
     return found if found and found.DESCRIPTION.is_on() else None
 
 
 def fault_of_names(names: str) -> str:
-    """Why a client cannot have these grant types, separated by spaces; "" if it can."""
+    """Say why a client cannot have these grant types, separated by spaces; return "" if it can."""
     chosen, known = names.split(), offered()
     if unknown := [name for name in chosen if name not in known]:
         return f"This server has no {', '.join(unknown)}: choose of {', '.join(known)}."

@@ -30,7 +30,7 @@ DESCRIPTION = GrantTypeDescription(
 
 
 def present(parameters: Parameters) -> PresentedToken[sealed.AuthorizationCode]:
-    """The code of a request and what it was issued for; decides nothing."""
+    """Read the code of a request and its row, without checking anything."""
     return present_kind(sealed.AuthorizationCode, parameters, "code", AuthorizationCode.objects.row)
 
 
@@ -46,15 +46,15 @@ def exchange(
     Redeem a code for the first tokens of a grant.
 
     Args:
-        parameters: code, redirect_uri, code_verifier; resource, any number of times, for fewer than were asked for.
+        parameters: code, redirect_uri, code_verifier; resource, any number of times, for fewer than the request named.
         client: authenticated.
         issuer: of ID tokens; "" without OpenID Connect.
 
     Raises:
-        InvalidGrant, Unproven: not genuine, another client's, expired, or used before. A request that proves possession
-            of a used code ends what its first use made (RFC 6749 section 4.1.2); one that proves less changes nothing.
+        InvalidGrant, Unproven: not genuine, another client's, expired, or already used. If the request proves possession of
+            a used code, the grant that its first use made is ended (RFC 6749 section 4.1.2); otherwise nothing changes.
         InvalidRequest: a parameter is missing.
-        InvalidTarget: a resource that was not shown, or none is left; the code stays good.
+        InvalidTarget: a resource that was not shown, or none is left; the code stays valid.
     """
     unverified = presented.unverified
     code = presented.row

@@ -27,7 +27,7 @@ DESCRIPTION = GrantTypeDescription(
 
 
 def present(parameters: Parameters) -> PresentedToken[Any]:
-    """Nothing: the client's credentials are all that there is."""
+    """Present nothing: the client's credentials are enough."""
     return nothing()
 
 
@@ -44,7 +44,7 @@ def exchange(
     Raises:
         UnauthorizedClient: it is public. "The client credentials grant type MUST only be used by confidential clients."
         InvalidTarget: a resource that it may not ask for.
-        InvalidScope: wider than registered, or nothing at all.
+        InvalidScope: wider than registered, or empty.
     """
     if client.is_public:
         raise UnauthorizedClient("a public client can have no token of its own", detail=f"client {client.client_id}")

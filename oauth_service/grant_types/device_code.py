@@ -31,7 +31,7 @@ DESCRIPTION = GrantTypeDescription(
 
 
 def present(parameters: Parameters) -> Presented[device_code.DeviceCode, DeviceCodeRow]:
-    """The device code of a poll and what has become of it; decides nothing."""
+    """Read the device code of a poll and its row, without checking anything."""
     return present_kind(device_code.DeviceCode, parameters, "device_code", DeviceCode.objects.row)
 
 
@@ -44,20 +44,20 @@ def exchange(
     now: datetime,
 ) -> TokenResponse:
     """
-    Tell a device what the person has decided, and redeem its code for the first tokens of a grant if they allowed it.
+    Tell a device the user's decision; if they allowed it, redeem its code for the first tokens of a grant.
 
     Args:
-        parameters: device_code; resource, any number of times, for fewer than were allowed.
+        parameters: device_code; resource, any number of times, for fewer than the user allowed.
         client: authenticated.
         issuer: of ID tokens; "" without OpenID Connect.
 
     Raises:
-        AuthorizationPending, SlowDown: nobody has decided yet.
-        AccessDenied, ExpiredToken: the end (RFC 8628 section 3.5).
-        InvalidGrant, Unproven: not genuine, another client's, or redeemed before. A request that proves possession of a
-            redeemed code ends what its first use made; one that proves less changes nothing.
+        AuthorizationPending, SlowDown: the user has not decided yet.
+        AccessDenied, ExpiredToken: the device has to stop polling (RFC 8628 section 3.5).
+        InvalidGrant, Unproven: not genuine, another client's, or already redeemed. If the request proves possession of a
+            redeemed code, the grant that its first use made is ended; otherwise nothing changes.
         InvalidRequest: device_code is missing.
-        InvalidTarget: a resource that was not allowed, or none is left; the device code stays good.
+        InvalidTarget: a resource that was not allowed, or none is left; the device code stays valid.
     """
     unverified = presented.unverified
     code = presented.row
@@ -137,7 +137,7 @@ def _refuse_replay(unverified: Unverified[device_code.DeviceCode], client: Clien
             "the device code is not valid",
             detail=f"device code {unverified.row_id}: unknown, swept or its grant ended",
         )
-    # Possession before punishment: as for a code (RFC 6749 section 10.5).
+    # Possession before punishment, as for an authorization code (RFC 6749 section 10.5).
     unverified.verify(conf.token_keys(), grant.secret)
     _check_client(grant, client)
     if Grant.objects.end(grant.pk):

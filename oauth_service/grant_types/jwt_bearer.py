@@ -27,7 +27,7 @@ from ..tokens.resources import Resources, allowed
 
 
 def is_on() -> bool:
-    """Whether the project says who the users of other issuers are, and their JWTs can be verified."""
+    """Tell whether the project maps users of other issuers to its own, and JWTs can be verified."""
     return bool(conf.JWT_BEARER_USER()) and key_sets.is_available()
 
 
@@ -43,7 +43,7 @@ DESCRIPTION = GrantTypeDescription(
 
 
 def present(parameters: Parameters) -> PresentedToken[Any]:
-    """Nothing that has a row: an assertion is asked about once its client is known."""
+    """Present nothing with a row: the assertion is checked when the client is known."""
     return nothing()
 
 
@@ -51,21 +51,21 @@ def exchange(
     presented: PresentedToken[Any], parameters: Parameters, client: ClientRow, *, issuer: str, now: datetime
 ) -> TokenResponse:
     """
-    Give a client an access token for a user of a trusted issuer. It hangs on a grant under the user's consent, as any other.
+    Give a client an access token for a user of a trusted issuer. The token depends on a grant under the user's consent.
 
-    Nothing is used up by a request that is refused. There is no refresh token, as RFC 7521 section 4.1 has it.
+    A refused request does not use the assertion up. There is no refresh token, in accordance with RFC 7521 section 4.1.
 
     Args:
-        parameters: assertion; scope and resource for less than it is good for.
+        parameters: assertion; scope and resource for less than the assertion allows.
         client: authenticated.
-        issuer: of this server, which the assertion must be for.
+        issuer: of this server; the assertion must be for it.
 
     Raises:
         InvalidRequest: assertion is missing.
-        UnauthorizedClient: the client is public: anybody could present what they have found.
+        UnauthorizedClient: the client is public: anybody could present an assertion that they found.
         InvalidGrant: the assertion is not valid or was used before; its user is unknown here, or has not allowed the client.
-        InvalidTarget: a resource that the client may not ask for, or that the assertion is not good for.
-        InvalidScope: wider than the client, the consent and the assertion have in common, or nothing at all.
+        InvalidTarget: a resource that the client may not ask for, or that the assertion does not allow.
+        InvalidScope: wider than the client, the consent and the assertion all allow, or empty.
     """
     text = parameters.require("assertion")
     if client.is_public:
@@ -108,7 +108,7 @@ def _user_id_of(verified: VerifiedJWT, client: ClientRow) -> Any:
     said = conf.function_of(conf.JWT_BEARER_USER)(dict(verified.claims))
     if said is not None and (not isinstance(said, get_user_model()) or said.pk is None):
         raise ImproperlyConfigured(f"{conf.JWT_BEARER_USER.name} must return a user of this project, or None.")
-    # One sentence for all: who may present assertions must not learn by them which accounts were switched off.
+    # One sentence for all cases: a client must not learn from assertions which accounts were switched off.
     if said is None or (user := users.admitted(said.pk)) is None:
         who = "nobody" if said is None else f"user {said.pk}, who is inactive or whom no backend lets in"
         detail = f"for sub {verified.subject[:200]!r} of {verified.issuer.issuer} the project names {who}"
@@ -130,7 +130,7 @@ def _allowed_scope(standing: ClientWithConsent, asserted: str | None, resources:
         allowed = _consented(standing, allowed, resources)
     if asserted is not None:
         allowed = scopes.intersection(allowed, asserted, implies=conf.implied_scopes())
-    # Neither an ID token nor a refresh token comes of it.
+    # This grant type issues neither ID tokens nor refresh tokens.
     return " ".join(name for name in allowed.split() if name not in ("openid", "offline_access"))
 
 
@@ -156,7 +156,7 @@ def _end_of(verified: VerifiedJWT, client: ClientRow, resources: Resources, *, n
     ends_at = min(now + lifetime, issue.end_of_grant(client, created_at=now, now=now))
     if verified.issuer.tokens_end_with_jwt:
         ends_at = min(ends_at, jwt_bearer.end_of(verified.claims))
-    if ends_at < now + timedelta(seconds=1):  # the JWT is still believed, as clocks may differ
+    if ends_at < now + timedelta(seconds=1):  # the JWT was accepted after its exp, with leeway for clock skew
         detail = "the JWT has expired, and tokens of its issuer end with it"
         raise _told(InvalidGrant("the assertion is not valid", detail=detail), client)
     return ends_at
@@ -174,7 +174,7 @@ def _issue(
     issuer: str,
     now: datetime,
 ) -> TokenResponse | None:
-    """Use the assertion up and write what comes of it, both or neither; None if it was used before."""
+    """Use the assertion up and write its grant, both or neither; return None if it was used before."""
     if not verified.use():
         return None
     facts = {"user_id": user_id, "client_id": client.client_id, "scope": scope}
@@ -210,7 +210,7 @@ def _issue(
 
 
 def _refuse_ended(verified: VerifiedJWT, client: ClientRow, user_id: Any, *, now: datetime) -> None:
-    """An assertion from before all that the user had was ended gives them nothing new; the trust in its issuer stays."""
+    """Refuse an assertion issued before the user was signed out everywhere; the issuer stays trusted."""
     if not conf.GLOBAL_TOKEN_REVOCATION():
         return
     ended_at = SessionMark.objects.hold(user_id).ended_at
@@ -221,6 +221,6 @@ def _refuse_ended(verified: VerifiedJWT, client: ClientRow, user_id: Any, *, now
 
 
 def _told(refusal: InvalidGrant, client: ClientRow) -> InvalidGrant:
-    """The same, once the operator is told of it: an issuer that is trusted has signed something that gives nothing."""
+    """Announce a refusal and return it: a trusted issuer signed an assertion that was refused, so the operator should know."""
     signals.announce(signals.assertion_refused, client_id=client.client_id, reason=refusal.detail)
     return refusal

@@ -35,7 +35,7 @@ _REPLAYED = "ended"
 
 
 def present(parameters: Parameters) -> PresentedToken[sealed.RefreshToken]:
-    """The refresh token of a request and its grant; decides nothing."""
+    """Read the refresh token of a request and its grant, without checking anything."""
     return present_kind(sealed.RefreshToken, parameters, "refresh_token", Grant.objects.row)
 
 
@@ -50,11 +50,11 @@ def exchange(
     """
     Renew an access token and rotate the refresh token.
 
-    Proof and replay are asked first: a genuine token that comes again tells of a theft, whatever else the request asks for and
-    whoever was switched off meanwhile. Then whether the grant is alive, and last the scope.
+    Proof and replay are checked first: a genuine token that is used again means theft, no matter what else the request contains
+    or what was deactivated in the meantime. Then follow the state of the grant, and last the scope.
 
     Args:
-        parameters: refresh_token, and scope and resource, any number of times, for an access token with less than was granted.
+        parameters: refresh_token; scope and resource (any number of times) for an access token with less than was granted.
         client: authenticated.
         issuer: of ID tokens; "" without OpenID Connect.
 
@@ -63,7 +63,7 @@ def exchange(
         InvalidScope: wider than granted.
         InvalidTarget: a resource that was not granted, or none is left.
         InvalidRequest: a parameter is missing.
-        TemporarilyUnavailable: the clocks of two servers differ too much to tell a retry.
+        TemporarilyUnavailable: the clocks of two servers differ too much to tell a retry from a theft, or no key can sign.
     """
     unverified = presented.unverified
     grant = presented.row or _refuse_unknown(unverified.row_id)
@@ -97,7 +97,7 @@ def exchange(
         resources=resources,
     )
     if verdict is Verdict.ROTATE and not Grant.objects.rotate(grant, now=now, expires_at=ends_at):
-        # Somebody else with the same token was faster: this is their retry, or the grant has ended.
+        # Another request with the same token was faster: this one is its retry, or the grant has ended.
         grant = Grant.objects.row(grant.pk) or _refuse_unknown(grant.pk)
         verdict = _verdict(grant, client, token.generation, now=now)
     facts = {"user_id": grant.user_id, "client_id": client.client_id, "scope": scope, "grant_id": grant.pk}
@@ -111,11 +111,11 @@ def exchange(
 
 def _verdict(grant: AuthorisationRow, client: ClientRow, generation: int, *, now: datetime) -> Verdict:
     """
-    ROTATE or RETRY.
+    Return ROTATE or RETRY.
 
     Raises:
-        InvalidGrant: a replay or one retry too many, which ends the grant; or never issued.
-        TemporarilyUnavailable: replaced by a server whose clock is ahead by more than MOST_SKEW.
+        InvalidGrant: a replay or one retry too many, which ends the grant; or a token that was never issued.
+        TemporarilyUnavailable: the token was replaced by a server whose clock is ahead by more than MOST_SKEW.
     """
     window = timedelta(0)
     if generation != grant.generation:
@@ -125,7 +125,7 @@ def _verdict(grant: AuthorisationRow, client: ClientRow, generation: int, *, now
     if verdict is Verdict.REPLAY:
         _refuse_replay(grant, client, generation, now=now)
     if verdict is Verdict.AHEAD:
-        # Neither a retry nor theft can be told: nothing is handed out, and nobody is logged out.
+        # This may be a retry or a theft. The client gets no tokens, and the user is not signed out.
         raise TemporarilyUnavailable(
             "the server's clocks differ: try again in a moment",
             detail=f"grant {grant.pk}: replaced at {grant.refreshed_at:%Y-%m-%dT%H:%M:%S%z}, which is yet to come",

@@ -32,7 +32,7 @@ DESCRIPTION = GrantTypeDescription(
 
 
 def present(parameters: Parameters) -> PresentedToken[Any]:
-    """Nothing yet: what the request presents is mostly another client's, and is read once this one is authenticated."""
+    """Present nothing yet: the subject token is mostly another client's, and is read after this client is authenticated."""
     return nothing()
 
 
@@ -40,18 +40,18 @@ def exchange(
     presented: PresentedToken[Any], parameters: Parameters, client: ClientRow, *, issuer: str, now: datetime
 ) -> TokenResponse:
     """
-    Give a service an access token for what it does on behalf of a person. Nothing is written, and there is no refresh token.
+    Give a service an access token to act on behalf of a user. Nothing is written, and there is no refresh token.
 
-    The token hangs on the grant that the subject token hangs on. It is for no more scope and audience, and lives no longer.
+    The new token depends on the same grant as the subject token. Its scope and audience are no wider, and it lives no longer.
 
     Args:
-        parameters: subject_token, actor_token and what is wanted.
+        parameters: subject_token, actor_token, and scope, resource and audience of the new token.
         client: authenticated.
-        issuer: of ID tokens, and of an access token that is a JWT; "" without OpenID Connect.
+        issuer: of ID tokens and JWT access tokens; "" without OpenID Connect.
 
     Raises:
         InvalidRequest: a token is missing, of another type, not valid, or the policy refuses (section 2.2.2).
-        UnauthorizedClient: the client may not do this at all.
+        UnauthorizedClient: the client may not exchange tokens in this way.
         InvalidTarget, InvalidScope: wider than the subject token, or than this client may have.
     """
     asked = token_exchange.parse(parameters)
@@ -65,7 +65,7 @@ def exchange(
     token_exchange.check_may_act(subject, actor, client, issuer=issuer or conf.ISSUER())
     act = token_exchange.chain(subject, actor)
     audience = token_exchange.audience(asked.targets, subject)
-    # The server's own resource is everybody's; any other is asked for by those that it is registered for.
+    # The server's own resource is open to every client; others are only for the clients that they are registered for.
     resources = allowed([each for each in audience if each != conf.RESOURCE()], client)
     may_have = resources.within(issue.current_scope(subject.scope, client, by=DESCRIPTION.name))
     scope = scopes.narrowed(asked.scope, within=may_have, implies=conf.implied_scopes())
@@ -106,12 +106,12 @@ def exchange(
 
 def _decided(wanted: Exchange) -> Exchange:
     """
-    Let the policy of the project have the last word.
+    Apply the project's policy.
 
     Raises:
-        InvalidRequest: it refuses.
-        InvalidScope: it leaves nothing of the scope.
-        ImproperlyConfigured: it answers something else than it may; nothing is issued.
+        InvalidRequest: the policy refuses.
+        InvalidScope: the policy leaves nothing of the scope.
+        ImproperlyConfigured: the policy returned an invalid answer; nothing is issued.
     """
     if not conf.EXCHANGE_POLICY():
         return wanted
@@ -126,5 +126,5 @@ def _decided(wanted: Exchange) -> Exchange:
     found = cast("Exchange", decided)
     if not found.scope:
         raise InvalidScope("nothing is left of the scope", detail=f"{who}: the policy left none")
-    # In the order asked, whatever the policy made of it.
+    # In the requested order, even if the policy changed it.
     return replace(found, scope=tuple(name for name in wanted.scope if name in found.scope))

@@ -1,1 +1,1 @@
-"""In the path of a request: limits on failures, and a database that is away."""
+"""Protection of requests: limits on failures, and database outages."""

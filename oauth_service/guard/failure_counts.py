@@ -1,4 +1,4 @@
-"""Counts of what failed lately, kept where `limits` asks for them: in a cache of Django's."""
+"""Counts of recent failures: a storage for `limits` in one of Django's caches."""
 
 import time
 from contextlib import suppress
@@ -19,13 +19,13 @@ _in_memory: dict[str, LocMemCache] = {}
 
 class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindow):
     """
-    A storage of `limits` over the cache that OAUTH_SERVICE_THROTTLE_CACHE names.
+    A storage of `limits` in the cache that OAUTH_SERVICE_THROTTLE_CACHE names.
 
-    The key of a counter has the span of time in it, so that nothing depends on how long a cache really keeps it.
-    Where a cache fails, every method raises limits.errors.StorageError.
+    The key of a counter contains its time window, so that nothing depends on how long a cache keeps a value. If a cache
+    fails, every method raises limits.errors.StorageError.
 
     Args:
-        memory: the name of what is counted here while the project has set no cache.
+        memory: name of the separate counts in this process's memory, which are used if the project has set no cache.
     """
 
     STORAGE_SCHEME = None
@@ -36,18 +36,17 @@ class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindo
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """Each cache has a driver of its own, with errors of its own."""
+        """Return Exception, because each cache driver has errors of its own."""
         return Exception
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """
-        Count, unless that would be over the limit.
+        Count, unless the count would exceed the limit.
 
-        Of many that come at the same moment no more are let through than are left: what the counter says once this one is
-        counted decides, and not what it said before.
+        Concurrent callers cannot exceed the limit together: the counter is read after this call was counted, not before.
 
         Args:
-            expiry: the length of the window, in seconds.
+            expiry: length of the window, in seconds.
         """
         now = time.time()
         before, before_seconds, current, _ = self._windows(key, expiry, now)
@@ -62,59 +61,59 @@ class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindo
 
     def give_back(self, key: str, expiry: int, at: float) -> None:
         """
-        Take off one that was counted, and was no failure.
+        Subtract one that turned out not to be a failure.
 
         Args:
-            expiry: the length of the window, in seconds.
-            at: when it was counted, in seconds since the epoch.
+            expiry: length of the window, in seconds.
+            at: time when it was counted, in seconds since the epoch.
         """
         try:
             self._take_off(self.sliding_window_keys(key, expiry, at)[1], 1)
-        except self.base_exceptions as fault:  # the methods that `limits` knows do so by themselves
+        except self.base_exceptions as fault:  # `limits` wraps its own methods, but does not know this one
             raise StorageError(fault) from fault
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Count and seconds left of the window before this one, then of this one, which counts for another one after it."""
+        """Return count and seconds left of the previous window, then of this one, which counts during the next one, too."""
         return self._windows(key, expiry, time.time())
 
     def clear_sliding_window(self, key: str, expiry: int) -> None:
-        """Forget one key."""
+        """Delete the counters of a key."""
         self._cache().delete_many(self.sliding_window_keys(key, expiry, time.time()))
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Add to a counter, which lives for expiry seconds from its first; what it is then."""
+        """Add to a counter, which lives for expiry seconds from its first use; return its new value."""
         cache = self._cache()
         if cache.add(key, amount, expiry):
             return amount
         try:
             return int(cache.incr(key, amount))
-        except ValueError:  # it ended, or was pushed out, in between
+        except ValueError:  # it expired or was evicted in between
             cache.set(key, amount, expiry)
             return amount
 
     def get(self, key: str) -> int:
-        """A counter, 0 for none."""
+        """Return a counter; 0 if there is none."""
         return int(self._cache().get(key, 0))
 
     def clear(self, key: str) -> None:
-        """Forget a counter."""
+        """Delete a counter."""
         self._cache().delete(key)
 
     def check(self) -> bool:
-        """Tell whether the cache answers."""
+        """Return True if the cache answers."""
         self.get("oauth_service")
         return True
 
     def get_expiry(self, key: str) -> float:
-        """Not known: a cache of Django's does not tell when a value ends. A sliding window needs no such answer."""
+        """Unsupported: Django's caches do not tell when a value expires. Sliding windows do not need it."""
         raise NotImplementedError
 
     def reset(self) -> int | None:
-        """Not possible: the cache is the whole project's, and cannot be emptied by half."""
+        """Unsupported: the cache belongs to the whole project, and cannot be emptied in part."""
         raise NotImplementedError
 
     def _take_off(self, counter: str, amount: int) -> None:
-        with suppress(ValueError):  # it has ended, or was pushed out
+        with suppress(ValueError):  # it has expired or was evicted
             self._cache().decr(counter, amount)
 
     def _windows(self, key: str, expiry: int, now: float) -> tuple[int, float, int, float]:
@@ -130,13 +129,13 @@ class CacheStorage(Storage, SlidingWindowCounterSupport, TimestampedSlidingWindo
 
 def cache_of(memory: str) -> BaseCache:
     """
-    The cache that OAUTH_SERVICE_THROTTLE_CACHE names; one of our own in its place while it is Django's in memory.
+    Return the cache that OAUTH_SERVICE_THROTTLE_CACHE names, or a separate one if that is Django's in-memory cache.
 
-    Django's is for 300 values of all kinds: a flood of names would push the counts out, and what the project keeps there, too.
-    Ours are apart: names that cost nothing push out nothing but each other.
+    Django's holds 300 values of all kinds: a flood of names would evict the counts and the project's own values. The
+    separate caches keep names that cost nothing from evicting other counts.
 
     Args:
-        memory: the name of what is kept apart.
+        memory: name of the separate cache.
     """
     if not are_in_memory():
         return caches[conf.THROTTLE_CACHE()]
@@ -147,12 +146,12 @@ def cache_of(memory: str) -> BaseCache:
 
 
 def are_in_memory() -> bool:
-    """Tell whether each process counts by itself."""
+    """Tell whether each process counts on its own."""
     return type(caches[conf.THROTTLE_CACHE()]) is LocMemCache
 
 
 def forget_all() -> None:
-    """Forget what was counted in this process's own memory."""
+    """Delete all counts in this process's memory."""
     for each in _in_memory.values():
         each.clear()
     _in_memory.clear()

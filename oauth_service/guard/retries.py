@@ -1,8 +1,8 @@
 """
-Refresh tokens that are used twice, generation after generation: two seem to hold them (RFC 9700 section 4.14.2).
+Refresh tokens that are used twice, generation after generation: two parties seem to hold them (RFC 9700 section 4.14.2).
 
-It is kept where failures are counted, and not in the database: a refresh that is repeated writes nothing there. With a cache in
-memory each process sees its own share, and needs longer to be sure.
+The record is in the cache of the failure counts, not in the database: a retried refresh writes nothing there. With an in-memory
+cache each process sees only its own requests, and takes longer to notice.
 """
 
 import logging
@@ -13,15 +13,15 @@ from .failure_counts import cache_of
 
 logger = logging.getLogger("oauth_service.throttle")
 
-KEPT_SECONDS = 30 * 86_400  # what memcached takes as a span of time
+KEPT_SECONDS = 30 * 86_400  # the longest time span that memcached accepts
 DAY_SECONDS = 86_400
 
 
 def note(grant_id: UUID, generation: int) -> bool:
     """
-    Remember that a generation was used twice, and tell whether too many of the latest were.
+    Record that a generation was used twice; return whether too many of the latest generations were.
 
-    Two that come at the very same moment may remember one generation for both, so that the next one tells.
+    Two calls at the same moment may record only one of their generations; then a later call returns True.
     """
     key = f"oauth_service.retries.{grant_id.hex}"
     try:
@@ -31,14 +31,14 @@ def note(grant_id: UUID, generation: int) -> bool:
             cache.set(key, after := add_retried(before, generation), KEPT_SECONDS)
             return are_shared(after)
     except Exception:
-        # Each cache has a driver of its own, with errors of its own. A cache that is away must log nobody out.
+        # Each cache driver has errors of its own. A cache that is down must not sign anybody out.
         logger.exception("refreshes that are repeated are not noted: the cache does not answer")
         return False
     return are_shared(before)
 
 
 def is_first_today(grant_id: UUID) -> bool:
-    """Tell whether nobody was told of this connection in the last day; the next one hears that somebody was."""
+    """Tell whether this is the first report on a connection within a day, and remember it."""
     try:
         return cache_of("retries").add(f"oauth_service.retries.{grant_id.hex}.told", 1, DAY_SECONDS)
     except Exception:

@@ -1,11 +1,11 @@
 """
-A limit on failures: of a login for each account and address, of client authentication for each client and address.
+Limits on failures: of logins for each account and address, and of client authentication for each client and address.
 
-Never for an account or client alone, as anybody could lock its owner out. For an address alone the limit is ten times as high, as
-many honest people and clients share one; and who has proven themselves from there before is not stopped by it.
+There is no limit for an account or client alone, because anybody could lock its owner out. The limit for an address alone is ten
+times as high, because many honest users and clients can share one. It does not apply to a name that was right from there before.
 
-Only so many slow password hashes run at a time in a process. An address from which several were in vain gets a turn that nobody
-else wants, so that others find one. When it is a flood from many addresses, nobody waits for a turn.
+In each process only a few slow password hashes run at a time. An address with several recent failures gets a turn only if nobody
+else wants it, which leaves turns to others. During a flood from many addresses, nobody waits for a turn.
 """
 
 import hashlib
@@ -33,29 +33,29 @@ logger = logging.getLogger("oauth_service.throttle")
 
 FLOOD = 3
 FLOOD_SECONDS = 10
-SUSPECT = 5  # checks in vain from one address
+SUSPECT = 5  # failed checks from one address
 SUSPECT_SECONDS = 60
 PATIENCE_SECONDS = 5
 BUSY_SECONDS = 1
-NAMES_AN_ADDRESS = 10  # so many times the limit for a name
-GUESSES_OF_ALL = 100  # so many times the limit for one person
-INTRODUCTIONS_OF_ALL = 100  # so many times the limit for one address
+NAMES_AN_ADDRESS = 10  # limit for an address, as a multiple of the limit for a name
+GUESSES_OF_ALL = 100  # limit for everybody together, as a multiple of the limit for one person
+INTRODUCTIONS_OF_ALL = 100  # limit for everybody together, as a multiple of the limit for one address
 REGISTRATION_SECONDS = 3_600
-KNOWN_SECONDS = 30 * 86_400  # for how long who was right stays known at an address
-MOST_ADDRESSES = 1000  # whose latest failures are remembered; the oldest are forgotten
+KNOWN_SECONDS = 30 * 86_400  # a name that was right stays known at its address for this long
+MOST_ADDRESSES = 1000  # addresses whose latest failures are remembered; the oldest are forgotten
 IPV6_NETWORK_BITS = 64
-ANY_NAME = "\0"  # no name is that: counts the failures of an address for whatever name
+ANY_NAME = "\0"  # not a possible name; counts the failures of an address for all names
 T = TypeVar("T")
 
 
 class Throttle:
     """
-    The limit for one kind of name; one that nothing proves is a ClaimedName, and told as its digest.
+    The limit for one kind of name. An unproven name is a ClaimedName, which appears as its digest.
 
     Args:
-        kind: sets its counts apart from those of the other kinds.
-        at_once: how many slow checks may run at a time in this process.
-        memory: keeps its counts apart in the memory of this process; its kind if not said.
+        kind: separates its counts from those of other kinds.
+        at_once: number of slow checks that may run at a time in this process.
+        memory: name of its separate counts in the memory of this process; "" for its kind.
     """
 
     _reason = "too many failures from one address"
@@ -70,20 +70,20 @@ class Throttle:
 
     def count(self, name: str) -> None:
         """
-        Count a failure of the request that is being answered.
+        Count a failure of the current request.
 
         Raises:
-            TooManyFailures: there was none left.
+            TooManyFailures: the limit was reached before.
         """
         self._refuse_unless(self._limiter.hit, _limit(), name)
 
     @contextmanager
     def slow_check(self, name: str) -> Iterator[None]:
         """
-        A block that may cost a password hash, and counts what fails before it ends.
+        Run a block that may compute a password hash, and that counts its failures before it ends.
 
         Raises:
-            TooManyFailures: from this address too many have failed, for this name or for any, or too many are being checked.
+            TooManyFailures: too many failures from this address for this name or in total, or too many checks are running.
         """
         self._refuse_unless(self._limiter.test, _limit(), name)
         is_known = self._ask(lambda: self._storage.get(self._known_key(name)) > 0, otherwise=False)
@@ -91,15 +91,15 @@ class Throttle:
             self._refuse_unless(self._limiter.test, _limit(NAMES_AN_ADDRESS), ANY_NAME)
         self._take_turn(name, is_known=is_known)
         try:
-            # The limit may have been met meanwhile. As failures are counted within the block, no more guesses can pass it
-            # together than there are turns.
+            # The limit may have been reached while waiting. Since the block counts its failures before it gives the turn
+            # back, at most as many guesses as there are turns can exceed the limit.
             self._refuse_unless(self._limiter.test, _limit(), name)
             yield
         finally:
             self._turns.give_back(network())
 
     def was_in_vain(self) -> None:
-        """Say of a slow check that what it looked at was wrong, whatever the name."""
+        """Record that a slow check failed, for the address of this request and any name."""
         self._ask(lambda: self._limiter.hit(_limit(NAMES_AN_ADDRESS), self._key(ANY_NAME)), otherwise=False)
         with self._noting:
             self._in_vain_at.setdefault(network(), deque(maxlen=SUSPECT)).append(time.monotonic())
@@ -108,17 +108,17 @@ class Throttle:
                 self._in_vain_at.popitem(last=False)
 
     def was_right(self, name: str) -> None:
-        """Say of a slow check that what it looked at was right: failures of others at the address do not stop this name."""
+        """Record that a slow check succeeded: other failures from the address no longer block this name."""
         self._ask(lambda: self._storage.incr(self._known_key(name), KNOWN_SECONDS), otherwise=0)
 
     def calm_down(self) -> None:
-        """Forget what was in vain."""
+        """Forget the recent failed checks."""
         with self._noting:
             self._in_vain_at.clear()
 
     def _refuse_unless(self, is_within: Callable[[RateLimitItem, str], bool], limit: RateLimitItem, name: str) -> None:
         key = self._key(name)
-        # To refuse everybody would be an outage made of a cache's. The turns still bound what guessing costs us.
+        # If the cache is down, nobody is refused: that would turn its outage into ours. The turns still limit the cost.
         if self._ask(lambda: is_within(limit, key), otherwise=True):
             return
         free_at = self._ask(lambda: self._limiter.get_window_stats(limit, key).reset_time, otherwise=0.0)
@@ -130,7 +130,7 @@ class Throttle:
         )
 
     def _ask(self, question: Callable[[], T], *, otherwise: T) -> T:
-        """What the cache says; if it does not answer, something else."""
+        """Return the cache's answer, or another value if it does not answer."""
         try:
             return question()
         except StorageError:
@@ -144,8 +144,8 @@ class Throttle:
                 return
         elif self._turns.take(who, patience=0, is_first=is_known):
             return
-        # Honest ones that come together, such as all of a client's right after a start, take turns. Once several were in vain,
-        # from here and there, the others may be a flood: it must not find the workers waiting for it.
+        # Honest requests that arrive together, such as all of a client's after a start, take turns. After several failures
+        # from different addresses the others may be a flood, and must not keep workers waiting.
         elif self._is_calm() and self._turns.take(who, patience=PATIENCE_SECONDS, is_first=is_known):
             if self._is_calm() and not self._is_suspect(is_known=is_known):
                 return
@@ -157,13 +157,13 @@ class Throttle:
         )
 
     def _is_suspect(self, *, is_known: bool) -> bool:
-        """Whether several checks were in vain lately from the address of this request."""
+        """Return whether several checks from the address of this request failed recently."""
         with self._noting:
             return not is_known and _is_suspect(self._in_vain_at.get(network(), ()))
 
     def _is_calm(self) -> bool:
-        # One address alone is no flood that concerns others: those that are suspect get what is left, and of each other one
-        # fewer count than make a flood.
+        # A single address is not a flood: suspect addresses only get what is left, and each of the others counts at most
+        # one time fewer than a flood needs.
         with self._noting:
             of_each = [list(at)[1 - FLOOD :] for at in self._in_vain_at.values() if not _is_suspect(at)]
         latest = sorted(at for each in of_each for at in each)[-FLOOD:]
@@ -173,22 +173,22 @@ class Throttle:
         return f"oauth_service/{self._key(name)}/known"
 
     def _key(self, name: str) -> str:
-        # A digest: the cache need not know who signs in from where, and some take neither spaces nor long keys.
+        # A digest, so that the cache does not show who signs in from where; some caches refuse spaces and long keys.
         typed = name.reveal() if isinstance(name, ClaimedName) else name
         words = f"{self._kind}\0{self._place()}\0{typed}"
         return hashlib.sha256(words.encode(errors="replace")).hexdigest()
 
     def _place(self) -> str:
-        """What sets the counts of a name apart, besides its kind."""
+        """Return what separates the counts of a name, apart from its kind."""
         return network()
 
 
 class Guesses(Throttle):
     """
-    The limit for guesses at something short that a person types: three limits at once.
+    The limit for guesses at a short code that a person types: three limits at once.
 
-    Each person has OAUTH_SERVICE_FAILURE_LIMIT, wherever they are; an address ten times as many; and all people together a
-    hundred times as many, as whoever guesses hits any of all that wait.
+    Each person has OAUTH_SERVICE_FAILURE_LIMIT, from any address; an address has ten times as many; and all people together
+    have a hundred times as many, because a guess can hit any of the waiting codes.
     """
 
     _reason = "too many guesses"
@@ -196,12 +196,12 @@ class Guesses(Throttle):
     @contextmanager
     def guess(self, person: object) -> Iterator[Callable[[], None]]:
         """
-        A block that looks at one guess, which is counted before: many at the same moment look at no more than the limits allow.
+        Run a block that checks one guess. It is counted before, so that concurrent guesses cannot exceed the limits.
 
-        It gets what says that the guess was wrong. Without that it is counted no more when the block ends.
+        The block gets a function to report that the guess was wrong. If it is not called, the count is taken back at the end.
 
         Raises:
-            TooManyFailures: too many were wrong.
+            TooManyFailures: too many guesses were wrong.
         """
         at, counted, wrong = time.time(), list[tuple[RateLimitItem, str]](), list[bool]()
         try:
@@ -223,7 +223,7 @@ class Guesses(Throttle):
 
 
 class Beginnings(Throttle):
-    """The limit for what anybody may begin who knows a public client's name, and what a row is kept for."""
+    """The limit for requests that store a row and need only a public client's id."""
 
     _reason = "too many devices from one address"
 
@@ -232,7 +232,7 @@ class Beginnings(Throttle):
         Count one.
 
         Raises:
-            TooManyFailures: there was none left.
+            TooManyFailures: the limit was reached before.
         """
         self._refuse_unless(self._limiter.hit, _limit(NAMES_AN_ADDRESS), name)
 
@@ -243,7 +243,7 @@ class Beginnings(Throttle):
 
 
 class Registrations(Throttle):
-    """The limit for clients that register themselves: so many from one address within an hour."""
+    """The limit for clients that register themselves, per address and hour."""
 
     _reason = "too many registrations from one address"
 
@@ -252,7 +252,7 @@ class Registrations(Throttle):
         Count one.
 
         Raises:
-            TooManyFailures: there was none left.
+            TooManyFailures: the limit was reached before.
         """
         limit = RateLimitItemPerSecond(conf.REGISTRATION_LIMIT(), REGISTRATION_SECONDS, namespace="oauth_service")
         self._refuse_unless(self._limiter.hit, limit, "client")
@@ -266,7 +266,7 @@ class Registrations(Throttle):
 
 
 class Introductions(Registrations):
-    """The limit for documents of clients that nobody has heard of: so many from one address within an hour, and of all."""
+    """The limit for fetching documents of unknown clients, per hour: for each address, and for all together."""
 
     _reason = "too many client_ids that nobody has heard of"
 
@@ -275,7 +275,7 @@ class Introductions(Registrations):
         Count one.
 
         Raises:
-            TooManyFailures: there was none left.
+            TooManyFailures: the limit was reached before.
         """
         for times, name in ((1, f"address {network()}"), (INTRODUCTIONS_OF_ALL, "everybody")):
             most = conf.REGISTRATION_LIMIT() * times
@@ -286,11 +286,11 @@ class Introductions(Registrations):
         return ""
 
 
-# Fewer together than a worker has threads (SERVE_THREADS), so that one is always left for what needs no hash.
+# Together fewer than a worker's threads (SERVE_THREADS), so that one is always left for requests without a hash.
 LOGINS = Throttle("login", at_once=2)
 CLIENTS = Throttle("client", at_once=1)
-# Of clients that have no secret to guess, and of names that no client has: to fail costs nothing, so anybody can fail under
-# any number of names. They are counted as the others are, but must not push those out of the memory.
+# For clients without a secret, and for unknown names: a failure costs nothing, so anybody can fail under any number of names.
+# They are counted like the others, but in a separate memory, so that they do not evict other counts.
 UNGUESSABLE = Throttle("client", at_once=0, memory="unguessable")
 USER_CODES = Guesses("user_code", at_once=0)
 DEVICES = Beginnings("device", at_once=0)
@@ -299,7 +299,7 @@ INTRODUCTIONS = Introductions("introduction", at_once=0)
 
 
 def calm_down() -> None:
-    """Forget what was in vain, for every kind of name."""
+    """Forget the recent failed checks of every kind."""
     for each in (LOGINS, CLIENTS, UNGUESSABLE):
         each.calm_down()
 
@@ -315,7 +315,7 @@ def _is_suspect(in_vain_at: Sequence[float]) -> bool:
 
 
 def network() -> str:
-    """From where the request comes. An IPv6 address stands for its network of 64 bits: each subscriber has as many."""
+    """Return the address of the current request; for IPv6 its network of 64 bits, because a subscriber has all of them."""
     address = signals.current_request().address
     try:
         found = ipaddress.ip_address(address.partition("%")[0])

@@ -1,4 +1,4 @@
-"""Turns at something that only so many may do at a time, shared fairly between those who ask."""
+"""Turns at something that only a few may do at a time, shared fairly."""
 
 import threading
 from collections import Counter
@@ -6,29 +6,29 @@ from collections import Counter
 
 class Turns:
     """
-    So many turns, each somebody's until it is given back.
+    A number of turns, each held by somebody until it is given back.
 
     Args:
-        at_once: how many there are.
+        at_once: the number of turns.
     """
 
     def __init__(self, at_once: int) -> None:
         self.at_once = at_once
         self._free = at_once
         self._held: Counter[str] = Counter()
-        self._waiting: dict[object, tuple[bool, str]] = {}  # ticket → whether others go first, whose it is
+        self._waiting: dict[object, tuple[bool, str]] = {}  # ticket → (True if others go first, name of the holder)
         self._changed = threading.Condition()
 
     def take(self, who: str, *, patience: float | None, is_first: bool = False) -> bool:
         """
-        Take a turn, or wait for one. Whoever has fewest goes first, then who came first.
+        Take a turn, or wait for one. Among those who wait, the holder with the fewest turns goes first, then the earliest.
 
         Args:
             patience: seconds to wait; None for ever.
-            is_first: whether to go before all who are not.
+            is_first: True to go before all who wait without it.
 
         Returns:
-            False if there was none in that time.
+            False if there was no turn within that time.
         """
         with self._changed:
             ticket = object()
@@ -41,7 +41,7 @@ class Turns:
             return bool(is_mine)
 
     def take_last(self, who: str) -> bool:
-        """Take a turn that nobody else wants: nobody waits, and another is left, unless there is only one."""
+        """Take a turn only if nobody waits, and another one stays free, unless there is only one in all."""
         with self._changed:
             if self._waiting or self._free <= (1 if self.at_once > 1 else 0):
                 return False
@@ -49,7 +49,7 @@ class Turns:
             return True
 
     def give_back(self, who: str) -> None:
-        """Let the next one take it."""
+        """Return a turn, and let the next one take it."""
         with self._changed:
             self._free += 1
             self._held[who] -= 1

@@ -36,7 +36,7 @@ class Kind(Enum):
 @dataclass(frozen=True, slots=True)
 class Member:
     """
-    One member of a client's metadata.
+    A member of a client's metadata.
 
     Attributes:
         name: as the specifications name it.

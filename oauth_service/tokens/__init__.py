@@ -1,1 +1,1 @@
-"""What is issued, and how it is verified: codes, access tokens, refresh tokens."""
+"""Codes, access tokens and refresh tokens: issuing and verifying them."""

@@ -1,4 +1,4 @@
-"""Access tokens as they are used: who a token speaks for, proven and alive (RFC 6750)."""
+"""Verifying access tokens when they are used (RFC 6750)."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,23 +16,23 @@ from ..protocol.sealed import AccessToken, Actor, Unverified
 from ..protocol.secret import Secret
 from . import issue
 
-# How the header of every JWT begins: {"
+# The header of every JWT begins with {"
 _JWT = "eyJ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bearer:
     """
-    What an access token stands for, proven and alive.
+    A valid access token: its user, client and permissions.
 
-    user is None, and grant_id too, if the token is a client's own (RFC 6749 section 4.4). scope is what this token may do now,
-    with all that it implies; expires_at is aware. audience has the identifiers of the resources that it is for, none if it was
-    asked for without any (RFC 8707). openid has the sign-in that it came from, if OpenID Connect or a certain
-    sign-in was asked for.
+    user and grant_id are None if the token is a client's own (RFC 6749 section 4.4). scope is everything that the token allows
+    now, including implied scopes; expires_at is aware. audience has the identifiers of the resources that the token is for; it
+    is empty if the request named none (RFC 8707). openid has the sign-in behind the token, if the request used OpenID Connect
+    or required a certain sign-in.
 
-    If a service got it by token exchange (RFC 8693), client and client_id are the service's, and app_client_id is that of the app
-    that the person allowed, otherwise "". act says who acts for the person, the current one first; () for nobody, and for a
-    service that may pass for the person.
+    If a service obtained the token by token exchange (RFC 8693), client and client_id are the service's, and app_client_id is
+    that of the app that the user allowed; otherwise app_client_id is "". act lists the parties that act for the user, the
+    current one first; it is () without an exchange, and for a service that impersonates the user.
     """
 
     user: AbstractBaseUser | None
@@ -49,39 +49,39 @@ class Bearer:
 
     @property
     def actor(self) -> Actor | None:
-        """Who acts for the person now; None if it is the app that they allowed, or a service that may pass for them."""
+        """The party that acts for the user now; None if it is the app that the user allowed, or a service that impersonates."""
         return self.act[0] if self.act else None
 
     @property
     def is_of_person(self) -> bool:
-        """Whether it stands for a user; a client's own does not."""
+        """True if the token stands for a user; False if it is a client's own."""
         return self.user is not None
 
     @property
     def event(self) -> AuthenticationEvent | None:
-        """How the person signed in; None if nothing is known of it."""
+        """The user's sign-in; None if nothing is known about it."""
         return self.openid.event if self.openid else None
 
     @property
     def source(self) -> str:
-        """What it hangs on, for the log."""
+        """The grant or client that the token depends on, for the log."""
         return f"grant {self.grant_id}" if self.grant_id else f"client {self.client_id}"
 
 
 def is_jwt(text: str) -> bool:
-    """Tell whether a text can be an access token that is a JWT; never without OpenID Connect, as there are no keys then."""
+    """Tell whether a text may be a JWT access token; never without OpenID Connect, since there are no signing keys then."""
     return text.startswith(_JWT) and conf.is_openid()
 
 
 def read(text: str, *, issuer: str, now: datetime) -> Unverified[AccessToken]:
     """
-    Read an access token of either format, without believing yet that its row is alive.
+    Read an access token of either format, without checking its row.
 
     Args:
-        issuer: of a JWT; "" for OAUTH_SERVICE_ISSUER, or any if that is not set.
+        issuer: required issuer of a JWT; "" for OAUTH_SERVICE_ISSUER, or any issuer if that is not set.
 
     Raises:
-        Unproven: it is none.
+        Unproven: not an access token.
     """
     if is_jwt(text):
         from . import jwt_access_token  # a project without OpenID Connect never comes here
@@ -92,12 +92,13 @@ def read(text: str, *, issuer: str, now: datetime) -> Unverified[AccessToken]:
 
 def verify(text: Secret, *, issuer: str = "", now: datetime) -> Bearer:
     """
-    Hold an access token against its grant, user and client, or its client alone: one statement. One more for a token that was
-    exchanged, for the clients that exchanged it.
+    Check an access token against its grant, user and client, or against its client alone.
+
+    This takes one SQL statement, and another one for the clients behind an exchanged token.
 
     Args:
-        text: of the token, wherever the request had it; opaque or a JWT.
-        issuer: as read() takes it.
+        text: the token, opaque or a JWT, from wherever the request had it.
+        issuer: as for read().
 
     Raises:
         InvalidToken: malformed, not genuine, expired, revoked, or its grant, user or client is not alive.
@@ -113,11 +114,11 @@ def verify(text: Secret, *, issuer: str = "", now: datetime) -> Bearer:
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class GrantedToken:
     """
-    An access token of a grant, proven and alive.
+    A valid access token of a grant.
 
     Attributes:
-        client: that it was issued to: the grant's, or the last that exchanged it.
-        scope: what it may do now.
+        client: the client that has the token: the grant's, or the last one that exchanged it.
+        scope: what the token allows now.
     """
 
     token: AccessToken
@@ -128,10 +129,10 @@ class GrantedToken:
 
 def verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> GrantedToken:
     """
-    Hold an access token against its grant, user and client, and against the clients that exchanged it.
+    Check an access token against its grant, user and client, and against the clients that exchanged it.
 
     Raises:
-        InvalidToken, Unproven: as verify(); also for a client's own.
+        InvalidToken, Unproven: as verify(); also for a client's own token.
     """
     grant = Grant.objects.in_use(unverified.row_id, token_id=unverified.payload.token_id)
     if grant is None:
@@ -160,10 +161,10 @@ def _verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Be
         scope=frozenset(scopes.expanded(found.scope, conf.implied_scopes()).split()),
         grant_id=grant.pk,
         token_id=token.token_id,
-        # It may have been issued before the person chose an end date.
+        # The token may be older than the end date that the user chose.
         expires_at=lifecycle.no_later(datetime.fromtimestamp(token.expires_at, UTC), grant.consent_ends_at),
         audience=frozenset(token.audience),
-        # What was asked for at the sign-in was asked for by the app, and not by who acts through it.
+        # The sign-in was requested by the app, not by the client that acts through it.
         openid=None if token.client_id else Context.load(grant.openid),
         app_client_id=grant.client.client_id if token.client_id else "",
         act=token.act,

@@ -1,4 +1,4 @@
-"""Access tokens that were exchanged (RFC 8693): how they are made, and whether all who exchanged one still may."""
+"""Exchanged access tokens (RFC 8693): making them, and checking that all clients may still exchange them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,10 +19,10 @@ __all__ = ["clients_of", "make", "scope_left"]
 
 def clients_of(token: AccessToken, grant: TokenGrant) -> tuple[ClientRow, ...]:
     """
-    The clients that exchanged a token, the last one first: one statement.
+    Return the clients that exchanged a token, the last one first. This takes one SQL statement.
 
     Raises:
-        InvalidToken: one of them is deactivated or may do so no more, or a token that it came from was revoked.
+        InvalidToken: a client is deactivated or may no longer exchange, or a token that this one came from was revoked.
     """
     names = token_exchange.clients_of(token.client_id, token.act)
     found, is_revoked = Client.objects.acting(names, token_ids=token.parents)
@@ -45,16 +45,16 @@ def make(
     now: datetime,
 ) -> TokenResponse:
     """
-    Make the access token of an exchange. Nothing is stored: it hangs on the grant of its subject.
+    Make the access token of an exchange. Nothing is stored: the token depends on the grant of its subject token.
 
     Args:
-        client: that gets it.
-        resources: that were looked up for it; those of the exchange's audience count.
+        client: receives the token.
+        resources: already looked up; only those in the exchange's audience are used.
         parents: ids of the access tokens that it comes from, the last one first.
-        issuer: of a token that is a JWT; "" without OpenID Connect.
+        issuer: for a JWT; "" without OpenID Connect.
 
     Raises:
-        InvalidRequest: so much stands in it that nobody could read it again.
+        InvalidRequest: the token would be too long to be read again.
         TemporarilyUnavailable: no key can sign.
     """
     token = AccessToken(
@@ -78,7 +78,7 @@ def make(
     return TokenResponse(
         access_token=Secret(text),
         expires_in=exchange.lifetime,
-        refresh_token=Secret(""),  # "typically not issued": it would outlive what it comes from (section 2.2.1)
+        refresh_token=Secret(""),  # "typically not issued": it would outlive the subject token (section 2.2.1)
         scope=" ".join(exchange.scope),
         issued_token_type=token_exchange.ACCESS_TOKEN,
     )
@@ -96,7 +96,7 @@ def _jwt(
         client=client,
         subject=subject.subject_of(grant.user.pk, client, pairwise_key=conf.pairwise_key()),
         scope=token.scope,
-        context=None,  # what was asked for at the sign-in was asked for by the app, and not by who acts through it
+        context=None,  # the sign-in was requested by the app, not by the client that acts through it
         issuer=issuer,
         now=now,
     )

@@ -1,4 +1,4 @@
-"""ID tokens: made for a code or a grant, and read again as hints (OpenID Connect Core 1.0 sections 2 and 3.1.2.1)."""
+"""ID tokens: making them for a code or a grant, and reading them as hints (OpenID Connect Core 1.0 sections 2 and 3.1.2.1)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -25,11 +25,11 @@ def make(
     now: datetime,
 ) -> str:
     """
-    The ID token that goes with an access token.
+    Make the ID token that accompanies an access token.
 
     Args:
         row: the code or grant.
-        is_first: whether it answers the authorization request; at a refresh there is no nonce.
+        is_first: True if it answers the authorization request; after a refresh there is no nonce.
     """
     algorithm = client.id_token_signed_response_alg
     members = id_token.claims(
@@ -49,17 +49,17 @@ def make(
 
 def hint(text: str, *, issuer: str, now: datetime) -> Mapping[str, object]:
     """
-    The claims of an ID token that was issued here; it may have expired (section 3.1.2.1, RP-Initiated Logout section 2).
+    Return the claims of an ID token of this server; it may have expired (section 3.1.2.1, RP-Initiated Logout section 2).
 
     Raises:
-        InvalidRequest: not a token of ours.
+        InvalidRequest: not an ID token of this server.
     """
     try:
-        # make() writes it into every ID token; access tokens and logout tokens, which the same keys sign, have another.
+        # make() writes this typ into every ID token; access tokens and logout tokens, signed with the same keys, have others.
         claims = keys.verify(text, typ="JWT", now=now)
     except InvalidJWT as cause:
         raise InvalidRequest("id_token_hint is not an ID token of this server", detail=cause.detail) from cause
-    # Of what has that type only an ID token has an at_hash: an answer of the userinfo endpoint has none.
+    # Signed userinfo responses have this typ, too, but only an ID token has at_hash.
     if claims.get("iss") != issuer or not isinstance(claims.get("sub"), str) or "at_hash" not in claims:
         raise InvalidRequest("id_token_hint is not an ID token of this server", detail="iss, sub or at_hash is wrong")
     return claims
@@ -67,10 +67,10 @@ def hint(text: str, *, issuer: str, now: datetime) -> Mapping[str, object]:
 
 def subject_of_hint(text: str, *, issuer: str, client_id: str, now: datetime) -> str:
     """
-    The sub of an id_token_hint.
+    Return the sub of an id_token_hint.
 
     Raises:
-        InvalidRequest: not a token of ours, or another client's: that one's sub may be pairwise.
+        InvalidRequest: not an ID token of this server, or one of another client, whose sub may be pairwise.
     """
     claims = hint(text, issuer=issuer, now=now)
     if claims.get("aud") != client_id:

@@ -1,4 +1,4 @@
-"""A token looked at for a client that asks about it (RFC 7662): one statement or two, and nothing is changed."""
+"""Token introspection (RFC 7662). It takes one or two SQL statements and changes nothing."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -15,21 +15,21 @@ from ..protocol.secret import Secret
 from . import access_token, issue
 from .resources import still_open
 
-# Whoever may see one of these at /userinfo/ may see the username.
+# A client with one of these scopes can read the username at /userinfo/ anyway.
 _SCOPES_OF_USERNAME = frozenset({"user", "profile"})
 
 
 def introspect(text: Secret, asker: ClientRow, *, issuer: str, now: datetime) -> dict[str, object]:
     """
-    What a client hears about a token.
+    Describe a token to a client.
 
     Args:
-        text: of an access token or a refresh token; it says by its prefix which it is.
+        text: an access token or a refresh token; its prefix tells which.
         asker: authenticated.
 
     Returns:
-        the members of the answer; `active` false, and nothing else, for whatever is not a good token that the client may
-        know about (section 2.2).
+        the members of the response: only `active`, false, unless the token is valid and the client may know about it
+        (section 2.2).
     """
     if text.reveal().startswith(sealed.RefreshToken.prefix):
         return _refresh_token(text, asker, issuer=issuer, now=now)
@@ -44,7 +44,7 @@ def _access_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime)
     audience = _known_audience(bearer.audience, asker, client=bearer.client, issued_to=bearer.client_id)
     if audience is None:
         return INACTIVE
-    # A pairwise client must not learn who its sub is elsewhere.
+    # A pairwise client must not be able to recognise its user elsewhere.
     is_named = bool(bearer.scope & _SCOPES_OF_USERNAME) and bearer.client.subject_type != "pairwise"
     event = bearer.openid.event if bearer.openid else None
     return introspection.active(
@@ -73,10 +73,10 @@ def _refresh_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime
     except sealed.Unproven:
         return INACTIVE
     client = grant.client
-    # An API is shown access tokens alone: one that only looks at `active` would take a refresh token for one.
+    # APIs are told about access tokens only: one that checks just `active` would accept a refresh token as an access token.
     if asker.client_id != client.client_id:
         return INACTIVE
-    # One that was rotated is over, and to ask about it is no use of it.
+    # A rotated refresh token is inactive. Asking about it is not a use of it, so it is no sign of theft.
     if token.generation != grant.generation or not client.may_use("refresh_token"):
         return INACTIVE
     ends_at = lifecycle.no_later(grant.expires_at, grant.consent_ends_at)
@@ -107,13 +107,13 @@ def _known_audience(
     named: Collection[str], asker: ClientRow, *, client: ClientRow, issued_to: str
 ) -> frozenset[str] | None:
     """
-    The resources that a token is for now, as far as the asker may know of the token; None if it may not, or if none is left.
+    Return the resources that a token is for now; None if the asker may not know about the token, or no resource is left.
 
     Args:
-        named: identifiers in the token, or of its grant; with any of them one statement is asked.
-        client: that it was issued to, issued_to: its client_id.
+        named: identifiers in the token, or of its grant; they cost one SQL statement if there are any.
+        client: the client that the token was issued to; issued_to: its client_id.
     """
-    # One that was asked for without a resource is for that of the server, if it has one.
+    # A token that was requested without a resource is for the server's own, if it has one.
     audience = frozenset(named or filter(None, [conf.RESOURCE()]))
     if named and not (audience := still_open(audience, client)):
         return None

@@ -1,4 +1,4 @@
-"""The one place where codes and tokens are made."""
+"""The only place where codes and tokens are made."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -22,7 +22,7 @@ def code(
     Make an authorization code for a request that the user allowed.
 
     Args:
-        context: of OpenID Connect, None without.
+        context: for OpenID Connect; None without.
 
     Returns:
         the code, SPL__ and 66 characters.
@@ -52,15 +52,18 @@ def tokens(
     resources: Resources = NONE,
 ) -> TokenResponse:
     """
-    Make the tokens of a grant, before it is stored or rotated: a key that cannot sign must cost the client nothing.
+    Make the tokens of a grant before it is stored or rotated, so that the client loses nothing if no key can sign.
 
     Args:
-        row: the grant, or the code that it takes the place of: they have the same id, secret and scope.
+        row: the grant, or the code that it replaces, which has the same id, secret and scope.
         generation: of the refresh token; 0 for the first.
-        ends_at: when the grant ends unless it is refreshed; its access token ends no later, nor later than its consent.
-        scope: of the access token; the refresh token always has the whole of the grant's (RFC 6749 section 6).
-        issuer: of an ID token, or of an access token that is a JWT; "" without OpenID Connect.
+        ends_at: end of the grant unless it is refreshed; the access token ends no later than this, or than the consent.
+        scope: of the access token; the refresh token always keeps the whole scope of the grant (RFC 6749 section 6).
+        issuer: for an ID token or a JWT access token; "" without OpenID Connect.
         resources: that the access token is for.
+
+    Raises:
+        TemporarilyUnavailable: no key can sign.
     """
     longest = lifecycle.no_later(ends_at, row.consent_ends_at) - now
     lifetime = min(resources.lifetime(client) or conf.ACCESS_TOKEN_LIFETIME(), longest)
@@ -91,12 +94,12 @@ def own_token(
     client: ClientRow, *, scope: str, now: datetime, resources: Resources = NONE, issuer: str = ""
 ) -> TokenResponse:
     """
-    Make an access token that is the client's own (RFC 6749 section 4.4.3). Nothing is stored: it hangs on the client's row.
+    Make a client's own access token (RFC 6749 section 4.4.3). Nothing is stored: the token depends on the client's row.
 
     Args:
-        scope: of the token, for good; what is taken from the client later is lost to it, what is given is not added.
-        resources: that it is for.
-        issuer: of a token that is a JWT; "" without OpenID Connect.
+        scope: of the token for its whole life; scope that the client loses later is lost to the token, but it gains none.
+        resources: that the token is for.
+        issuer: for a JWT; "" without OpenID Connect.
     """
     lifetime = resources.lifetime(client) or conf.ACCESS_TOKEN_LIFETIME()
     payload = sealed.AccessToken(
@@ -121,24 +124,24 @@ def own_token(
 
 
 def access_token_lifetime(client: Client | ClientRow) -> timedelta:
-    """How long an access token of a client is good."""
+    """Return the lifetime of a client's access tokens."""
     return client.access_token_lifetime or conf.ACCESS_TOKEN_LIFETIME()
 
 
 def grant_lifetime(client: ClientRow) -> timedelta:
-    """How long a grant lives from its last refresh; only as long as its access token if it cannot be refreshed."""
+    """Return how long a grant lives after its last refresh; as long as its access token if it cannot be refreshed."""
     if not client.may_use("refresh_token"):
         return access_token_lifetime(client)
     return client.refresh_token_lifetime or conf.REFRESH_TOKEN_LIFETIME() or conf.NEVER
 
 
 def connection_lifetime(client: Client | ClientRow) -> timedelta | None:
-    """How long a grant lives in all, however often it is refreshed; None for as long as it is refreshed."""
+    """Return how long a grant lives in all, even if it is refreshed; None for no limit."""
     return client.connection_lifetime or conf.CONNECTION_LIFETIME()
 
 
 def end_of_grant(client: ClientRow, *, created_at: datetime, now: datetime) -> datetime:
-    """When a grant ends unless it is refreshed; connection_lifetime() after it was created at the latest."""
+    """Return when a grant ends unless it is refreshed, at the latest connection_lifetime() after it was created."""
     end = now + grant_lifetime(client)
     return min(end, created_at + whole) if (whole := connection_lifetime(client)) else end
 
@@ -153,7 +156,7 @@ def _id_token(
     issuer: str,
     now: datetime,
 ) -> str:
-    # At a refresh, too (OpenID Connect Core section 12.2), unless the client may not have openid any more.
+    # A refresh returns one, too (OpenID Connect Core section 12.2), unless the client may no longer have openid.
     if not issuer or not row.openid or "openid" not in scope.split() or not (context := Context.load(row.openid)):
         return ""
     from . import id_token  # a project without OpenID Connect never comes here
@@ -180,7 +183,7 @@ def _jwt(
         resource=resource,
         client=client,
         subject=subject.subject_of(row.user_id, client, pairwise_key=conf.pairwise_key()) if row else client.client_id,
-        # An API that verifies it by itself knows nothing of what implies what.
+        # An API that verifies the JWT by itself does not know which scopes imply others.
         scope=scopes.expanded(scope, conf.implied_scopes()),
         context=Context.load(row.openid) if row else None,
         issuer=issuer,
@@ -190,10 +193,10 @@ def _jwt(
 
 def current_scope(granted: str, client: ClientRow, *, by: str = "") -> str:
     """
-    What is left of a scope: what was taken from the client since is no longer given.
+    Return the part of a scope that the client may still have.
 
     Args:
-        by: grant type that gives it, which the client may be limited in; "" where a token is used.
+        by: grant type that gives the scope, which may be limited for the client; "" when a token is used.
     """
     may_have = client.scope_for(by) if by else client.scope
     return scopes.intersection(granted, may_have, implies=conf.implied_scopes())

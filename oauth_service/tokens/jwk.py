@@ -1,8 +1,8 @@
 """
-JSON Web Keys and what is signed with them (RFC 7515, RFC 7517, RFC 7518, RFC 8037).
+JSON Web Keys, and signing with them (RFC 7515, RFC 7517, RFC 7518, RFC 8037).
 
-It needs the extra `oidc`. Whatever uses it imports it within a function, so that a server without OpenID Connect does not need
-the extra, and does not pay for it.
+This module needs the extra `oidc`. Import it only within functions, so that a server without OpenID Connect does not need the
+extra, and does not load it.
 """
 
 import json
@@ -26,11 +26,11 @@ _KID = re.compile(r"[\x21-\x7e]{1,64}")
 
 
 class UnusableKey(ValueError):
-    """A key cannot be used; the message says why, without a word of the key."""
+    """A key cannot be used; the message says why and quotes nothing of the key."""
 
 
 class _Registry(jws.JWSRegistry):
-    """The algorithms of this server. joserfc warns of EdDSA, whose name RFC 9864 replaces, at each use; clients know no other."""
+    """The algorithms of this server. joserfc warns at each use of EdDSA, which RFC 9864 renames; clients know no other name."""
 
     def get_alg(self, name: str) -> Any:
         return _ALGORITHMS[name]
@@ -42,7 +42,7 @@ _REGISTRY = _Registry(algorithms=ALGORITHMS, strict_check_header=False)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicKey:
-    """The public part of a key; `jwk` is it as it is published, with kid, alg and use."""
+    """The public part of a key; `jwk` is its published form, with kid, alg and use."""
 
     kid: str
     algorithm: str
@@ -51,7 +51,7 @@ class PublicKey:
 
     @property
     def thumbprint(self) -> str:
-        """The digest of the key alone, whatever its kid and algorithm are (RFC 7638)."""
+        """Digest of the key alone, without its kid and algorithm (RFC 7638)."""
         return self._key.thumbprint()
 
     def verify(self, text: str, *, typ: str | None) -> dict[str, object]:
@@ -59,7 +59,7 @@ class PublicKey:
         Verify a JWT that names this key.
 
         Raises:
-            InvalidJWT: it was not signed with this key, or is not of this type, or its claims cannot be read.
+            InvalidJWT: not signed with this key, or not of this type, or its claims cannot be read.
         """
         try:
             signed = jws.extract_compact(text.encode(), registry=_REGISTRY)
@@ -76,7 +76,7 @@ class PublicKey:
         return claims
 
     def has_signed(self, signing_input: bytes, signature: bytes) -> bool:
-        """Whether a signature is this key's."""
+        """Tell whether a signature is this key's."""
         return bool(_ALGORITHMS[self.algorithm].verify(signing_input, signature, self._key))
 
 
@@ -88,13 +88,12 @@ class PrivateKey:
     _key: Key
 
     def sign(self, signing_input: bytes) -> bytes:
-        """The signature (RFC 7515 section 5.1), raw as JWS has it."""
+        """Return the signature (RFC 7515 section 5.1) in the raw form that JWS uses."""
         signature: bytes = _ALGORITHMS[self.public.algorithm].sign(signing_input, self._key)
         return signature
 
 
 def generate(algorithm: str) -> PrivateKey:
-    """Make a key."""
     match algorithm:
         case "ES256":
             return _private(algorithm, ec.generate_private_key(ec.SECP256R1()))
@@ -110,16 +109,16 @@ def from_pem(pem: str, algorithm: str = "") -> PrivateKey:
 
     Args:
         pem: PKCS #8 or the older forms, not encrypted.
-        algorithm: "" for the one that goes with the kind of key; RS256 for RSA.
+        algorithm: "" for the default of the kind of key; RS256 for RSA.
 
     Raises:
-        UnusableKey: it is none, or not one for this algorithm.
+        UnusableKey: not a private key, or not for this algorithm.
     """
     try:
         key = serialization.load_pem_private_key(pem.encode(), password=None)
     except TypeError:
         raise UnusableKey("the PEM is encrypted: decrypt it first") from None
-    except Exception:  # whatever the library finds, its words may quote the key
+    except Exception:  # the library's message may quote the key
         raise UnusableKey("it is no private key in PEM") from None
     fits = _algorithms_of(key)
     if not fits:
@@ -134,10 +133,10 @@ def public_from(jwk: Mapping[str, object]) -> PublicKey:
     Read a public key.
 
     Args:
-        jwk: with kid and alg; private members are left out.
+        jwk: with kid and alg; private members are ignored.
 
     Raises:
-        UnusableKey: it is none of this server's algorithms.
+        UnusableKey: not a key for one of this server's algorithms.
     """
     kid, algorithm = jwk.get("kid"), jwk.get("alg")
     if not isinstance(kid, str) or not _KID.fullmatch(kid):
@@ -148,7 +147,7 @@ def public_from(jwk: Mapping[str, object]) -> PublicKey:
         members: Any = dict(jwk)
         read: Any = import_key(members)
         raw = read.public_key
-    except Exception:  # whatever the library finds, its words may quote the key
+    except Exception:  # the library's message may quote the key
         raise UnusableKey(f"the public JWK {kid} cannot be read") from None
     if algorithm not in _algorithms_of(raw):
         raise UnusableKey(f"the public JWK {kid} is not for {algorithm}")
@@ -156,12 +155,12 @@ def public_from(jwk: Mapping[str, object]) -> PublicKey:
 
 
 def encrypt(key: PrivateKey, token_key: bytes) -> bytes:
-    """The private part, encrypted under the server's token key."""
+    """Return the private part, encrypted under the server's token key."""
     return encryption.encrypt(_pkcs8(key), token_key, purpose=_PURPOSE, about=key.public.kid)
 
 
 def decrypt(encrypted: bytes, *, kid: str, algorithm: str, token_key: bytes) -> PrivateKey | None:
-    """The key again; None if another token key has encrypted it, or another key's row holds it."""
+    """Return the key; None if it was encrypted under another token key, or for another kid."""
     plain = encryption.decrypt(encrypted, token_key, purpose=_PURPOSE, about=kid)
     if plain is None:
         return None
@@ -183,7 +182,7 @@ def _private(algorithm: str, raw: Any, *, kid: str = "") -> PrivateKey:
 
 def _public(kid: str, algorithm: str, raw: Any) -> PublicKey:
     key = _kind(algorithm)(raw, raw)
-    # The algorithm is in the name, as one RSA key may be given for two of them.
+    # The kid contains the algorithm, because one RSA key may be used with two of them.
     kid = kid or f"{algorithm}-{key.thumbprint()[:16]}"
     published = key.as_dict(private=False, kid=kid, alg=algorithm, use="sig")
     return PublicKey(kid=kid, algorithm=algorithm, jwk=published, _key=key)
@@ -207,10 +206,10 @@ def _algorithms_of(raw: Any) -> tuple[str, ...]:
 
 def header_of(text: str) -> Mapping[str, object]:
     """
-    The header of a JWT, not yet believed.
+    Return the unverified header of a JWT.
 
     Raises:
-        InvalidJWT: it cannot be read.
+        InvalidJWT: it cannot be read, or names no key.
     """
     try:
         header: dict[str, object] = jws.extract_compact(text.encode(), registry=_REGISTRY).headers()

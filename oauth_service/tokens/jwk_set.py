@@ -1,7 +1,7 @@
 """
-Signatures of others, verified by the public keys that they have registered or publish (RFC 7515, RFC 7517, RFC 7518).
+Verifying other parties' signatures with their registered or published public keys (RFC 7515, RFC 7517, RFC 7518).
 
-It needs the extra `oidc`. Whatever uses it imports it within a function.
+This module needs the extra `oidc`. Import it only within functions.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,7 +19,7 @@ from ..protocol.secret import Secret
 
 RSA_BITS = 2048
 MOST_TRIED = 4
-"""How many keys of a set a signature is held against if the JWT names none of them."""
+"""Number of keys that are tried if the JWT does not name one."""
 
 _KINDS = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("RSA", "")),
@@ -34,14 +34,14 @@ _ALGORITHMS = {name: JWSRegistry.algorithms[name] for name in (*ASYMMETRIC, *MAC
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class VerifyingKey:
-    """A public key of somebody else."""
+    """Another party's public key."""
 
     kid: str
     algorithms: frozenset[str]
     _key: Key = field(repr=False)
 
     def has_signed(self, jwt: UnverifiedJWT) -> bool:
-        """Tell whether a signature is this key's."""
+        """Tell whether the signature of a JWT is this key's."""
         if jwt.algorithm not in self.algorithms:
             return False
         try:
@@ -57,14 +57,14 @@ class KeySet:
     keys: tuple[VerifyingKey, ...]
 
     def candidates(self, jwt: UnverifiedJWT) -> tuple[VerifyingKey, ...]:
-        """The keys that a JWT may have been signed with: those that it names, or the first few that fit its algorithm."""
+        """Return the keys that may have signed a JWT: those that it names, or the first few that fit its algorithm."""
         fitting = [key for key in self.keys if jwt.algorithm in key.algorithms]
         if jwt.kid:
             return tuple(key for key in fitting if key.kid == jwt.kid)[:MOST_TRIED]
         return tuple(fitting[:MOST_TRIED])
 
     def fits(self, algorithms: Collection[str]) -> bool:
-        """Tell whether a key of it can make one of these signatures."""
+        """Tell whether one of the keys can make one of these signatures."""
         return any(key.algorithms & set(algorithms) for key in self.keys)
 
 
@@ -72,7 +72,7 @@ def has_mac(jwt: UnverifiedJWT, secret: Secret) -> bool:
     """
     Tell whether the MAC of a JWT was made with a client secret: "the octets of the UTF-8 representation of the client_secret".
 
-    A secret that is too short for the algorithm has made none. OpenID Connect Core section 10.1; RFC 7518 section 3.2.
+    It is False if the secret is too short for the algorithm. OpenID Connect Core section 10.1; RFC 7518 section 3.2.
     """
     least = MACS.get(jwt.algorithm)
     if least is None or len(secret.reveal().encode()) < least:
@@ -84,10 +84,10 @@ def has_mac(jwt: UnverifiedJWT, secret: Secret) -> bool:
 @lru_cache(maxsize=512)
 def load(text: str) -> KeySet:
     """
-    Parse a key set, once a process.
+    Parse a key set, once per process.
 
     Raises:
-        ValueError: it is no key set, or no key of it can be used here; a sentence.
+        ValueError: not a key set, or without a usable key; the message is a sentence.
     """
     keys = tuple(filter(None, map(_key_of, jwk_set.parse(text))))
     if not keys:
@@ -112,7 +112,7 @@ def _key_of(jwk: Mapping[str, Any]) -> VerifyingKey | None:
     try:
         key: Any = import_key({name: value for name, value in jwk.items() if name in _OF_A_KEY})
         raw = key.public_key
-    except Exception:  # whatever the library finds in what somebody else wrote
+    except Exception:  # the library may raise anything for input from others
         return None
     if jwk.get("kty") == "RSA" and raw.key_size < RSA_BITS:  # RFC 7518 section 3.3
         return None
@@ -120,5 +120,5 @@ def _key_of(jwk: Mapping[str, Any]) -> VerifyingKey | None:
     return VerifyingKey(kid=kid if isinstance(kid, str) else "", algorithms=fits, _key=key)
 
 
-_ALSO = {"EdDSA": ("Ed25519",), "Ed25519": ("EdDSA",)}  # RFC 9864: two names of one signature
+_ALSO = {"EdDSA": ("Ed25519",), "Ed25519": ("EdDSA",)}  # two names of one signature algorithm (RFC 9864)
 _OF_A_KEY = frozenset({"kty", "crv", "x", "y", "n", "e"})

@@ -1,4 +1,4 @@
-"""Access tokens that are JWTs, made and read again (RFC 9068)."""
+"""Making and reading JWT access tokens (RFC 9068)."""
 
 import base64
 import json
@@ -27,18 +27,18 @@ def make(
     now: datetime,
 ) -> str:
     """
-    The JWT that stands for what an opaque token would say.
+    Make the JWT that takes the place of an opaque token.
 
     Args:
         payload: of that opaque token, for this one resource.
-        secret: of the row that it hangs on: it seals jti, so that the JWT dies with the row here.
+        secret: of the row that it depends on: it seals jti, so that this server refuses the JWT once the row is gone.
         subject: sub.
-        scope: all of the token's.
-        context: of the sign-in; None if nothing is known of it.
+        scope: all of the token's scope.
+        context: of the sign-in; None if nothing is known about it.
 
     Raises:
         TemporarilyUnavailable: no key can sign.
-        ValueError: it was exchanged so often that nobody could read it again.
+        ValueError: after many exchanges the token would be too long to be read again.
     """
     named = JwtId(
         row_id=payload.row_id,
@@ -68,10 +68,10 @@ def make(
 
 def read(text: str, *, issuer: str, now: datetime) -> Unverified[AccessToken]:
     """
-    Read a JWT, whose signature is verified here. Whether its row is alive is still to be asked.
+    Read a JWT and verify its signature, but not whether its row is alive.
 
     Raises:
-        Unproven: no access token that this server has signed; of another type, or issuer.
+        Unproven: not an access token signed by this server, or of another type or issuer.
     """
     try:
         claims: dict[str, Any] = keys.verify(text, typ=jwt_access_token.TYP, now=now)
@@ -100,7 +100,7 @@ def read(text: str, *, issuer: str, now: datetime) -> Unverified[AccessToken]:
 
 
 def jti_of(text: str) -> str:
-    """The jti of a JWT that was read before."""
+    """Return the jti of a JWT that was verified before."""
     encoded = text.split(".")[1]
     members: dict[str, Any] = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
     return str(members["jti"])

@@ -1,8 +1,8 @@
 """
-The keys of this server: they sign ID tokens, and whatever else is a JWT; rotation rides on their use.
+The signing keys of this server, which sign ID tokens and all its other JWTs. Using the keys also rotates them.
 
-Each process keeps the parsed keys. Rows are read again every REREAD_SECONDS, so a signature costs no statement. Whatever makes a
-new key necessary is noticed then, too, and the unique generation of a row decides which process has made it.
+Each process caches the parsed keys. It reads the rows again every REREAD_SECONDS, so a signature costs no SQL statement. On
+reading, it makes a new key if one is due; the unique generation of a row decides which of several processes made it.
 """
 
 import json
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("oauth_service.keys")
 
 REREAD_SECONDS = 30.0
-"""For how long a process may not know of a key that another has made or retired."""
+"""Longest time until a process learns of a key that another process has made or retired."""
 REREAD_FOR_READERS_SECONDS = 2.0
-"""The same where a key is looked for that this process does not know, and where the key set is asked for."""
+"""The same limit when an unknown key is looked up, and when the key set is requested."""
 SIGNER_SECONDS = 300.0
-"""How often the signer is asked for its public keys."""
+"""Time between two requests for the signer's public keys."""
 
 JUST_NOW = timedelta(minutes=1)
 LONGEST_SESSION_SECONDS = 366 * 24 * 3600
@@ -48,15 +48,15 @@ _encode = DjangoJSONEncoder(separators=(",", ":")).encode
 
 
 class _CanSign(Protocol):
-    """The private part of a key, wherever it is."""
+    """The private part of a key, in this process or elsewhere."""
 
     def sign(self, signing_input: bytes) -> bytes:
-        """The signature, raw as JWS has it."""
+        """Return the signature in the raw form that JWS uses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldKey:
-    """A key as this process holds it; private is None if that part cannot be read."""
+    """A key as cached by this process; private is None if that part cannot be read."""
 
     public: "PublicKey"
     private: "_CanSign | None" = field(repr=False)
@@ -70,27 +70,32 @@ class HeldKey:
 
     @property
     def kid(self) -> str:
-        """Its name in the key set."""
+        """Name of the key in the key set."""
         return self.public.kid
 
     @property
     def algorithm(self) -> str:
-        """The one algorithm that it is for."""
+        """The only algorithm that the key is for."""
         return self.public.algorithm
 
     @property
     def can_sign(self) -> bool:
-        """Whether its private part is at hand."""
+        """True if the private part is available."""
         return self.private is not None
 
     def sign(self, signing_input: bytes) -> bytes:
-        """The signature of bytes."""
+        """
+        Sign bytes.
+
+        Raises:
+            TemporarilyUnavailable: the private part cannot be read, or the signer failed.
+        """
         if self.private is None:
             raise _cannot_sign(f"the private part of {self.kid} cannot be read")
         return self.private.sign(signing_input)
 
     def header(self, typ: str) -> bytes:
-        """The encoded JOSE header of what it signs."""
+        """Return the encoded JOSE header of JWTs that this key signs."""
         try:
             return self._headers[typ]
         except KeyError:
@@ -112,7 +117,7 @@ class _Elsewhere:
         except Exception as fault:
             logger.exception("keys: %s could not sign with %s", conf.SIGNER(), kid)
             raise _cannot_sign(f"{conf.SIGNER()} failed with {type(fault).__name__}") from fault
-        # A signature in another form than JWS has it would be a riddle for every client.
+        # Clients could make nothing of a signature in another form than JWS uses.
         if not isinstance(signature, bytes) or not self.public.has_signed(signing_input, signature):
             logger.error("keys: what %s signed with %s is no %s signature of it", conf.SIGNER(), kid, algorithm)
             raise _cannot_sign(f"{conf.SIGNER()} made no {algorithm} signature of {kid}")
@@ -120,7 +125,7 @@ class _Elsewhere:
 
 
 class KeyState(NamedTuple):
-    """A key, and what it is for at the moment."""
+    """A key and its current purpose."""
 
     key: HeldKey
     state: State
@@ -128,11 +133,11 @@ class KeyState(NamedTuple):
 
 def sign(claims: Mapping[str, object], *, algorithm: str, typ: str, now: datetime) -> str:
     """
-    Sign claims: a JWT in the compact form (RFC 7515 section 7.1), whose header has alg, kid and typ.
+    Sign claims as a JWT in the compact form (RFC 7515 section 7.1), with alg, kid and typ in its header.
 
     Args:
         algorithm: one of algorithms().
-        typ: "JWT", "logout+jwt"...
+        typ: such as "JWT" or "logout+jwt".
 
     Raises:
         TemporarilyUnavailable: the signer failed, or no key could be made.
@@ -144,17 +149,17 @@ def sign(claims: Mapping[str, object], *, algorithm: str, typ: str, now: datetim
 
 def verify(text: str, *, typ: str | None, now: datetime) -> dict[str, object]:
     """
-    Verify a JWT that this server has signed. Only its signature: what its claims mean is the caller's to judge.
+    Verify the signature of a JWT of this server. The caller has to check the claims.
 
     Args:
         text: the compact form.
-        typ: what its header must say; None for whatever.
+        typ: required typ of its header; None for any.
 
     Returns:
         its claims.
 
     Raises:
-        InvalidJWT: its key is not published any more, its signature is wrong, or it is no JWT at all.
+        InvalidJWT: its key is no longer published, its signature is wrong, or it is not a JWT.
     """
     from . import jwk
 
@@ -163,24 +168,24 @@ def verify(text: str, *, typ: str | None, now: datetime) -> dict[str, object]:
 
 
 def jwks(now: datetime) -> dict[str, object]:
-    """The key set (RFC 7517 section 5) with every key that verifiers may believe; what signs now comes first."""
+    """Return the key set (RFC 7517 section 5) with every key that verifiers may trust; those that sign now come first."""
     return {"keys": [dict(each.key.public.jwk) for each in states(now)]}
 
 
 def algorithms() -> tuple[str, ...]:
-    """The algorithms that sign() can use, the one that clients have by default first."""
+    """Return the algorithms that sign() accepts, the default of clients first."""
     if conf.SIGNER():
         return tuple(_ring.fixed())
     return tuple(dict.fromkeys(conf.SIGNING_ALGORITHMS()))
 
 
 def states(now: datetime) -> list[KeyState]:
-    """Every key that is published; those that sign now come first. The first of each algorithm is made if there is none."""
+    """Return every published key, those that sign now first. Makes the first key of an algorithm if there is none."""
     return _those_that_sign_first(_ring.states(now=now))
 
 
 def survey(now: datetime) -> list[KeyState]:
-    """The same as the database and the settings say it this moment; nothing is made, and nothing is written."""
+    """Like states(), but read from the database and the settings now, without making or writing anything."""
     return _those_that_sign_first(Ring(only_reads=True).states(now=now))
 
 
@@ -190,40 +195,43 @@ def _those_that_sign_first(found: Iterable[KeyState]) -> list[KeyState]:
 
 def rotate(algorithm: str, *, now: datetime, at_once: bool = False, key: "PrivateKey | None" = None) -> HeldKey:
     """
-    Make the next key of an algorithm now. If there is one already, it is that one.
+    Make the next key of an algorithm now, unless there is one already.
 
     Args:
-        at_once: whether it signs from now on. Otherwise it is published for a day first.
+        at_once: True if it signs from now on; otherwise it is published for a day first.
         key: the next key; None to generate one.
 
+    Returns:
+        the next key.
+
     Raises:
-        CannotRotate: there is one already, and it is not the key given; or the keys are not the server's to make.
+        CannotRotate: there is another next key than the one given, or the keys come from a setting.
     """
     return _ring.rotate(algorithm, now=now, at_once=at_once, key=key)
 
 
 def retire(kid: str, *, now: datetime) -> HeldKey | None:
     """
-    Forget a key at once, because it is known to somebody else. What it signed is not believed any more.
+    Forget a compromised key at once. Everything that it signed becomes invalid.
 
     Returns:
-        the key that signs from now on; None if its algorithm is not used any more.
+        the key that signs from now on; None if its algorithm is no longer used.
 
     Raises:
-        CannotRotate: there is none of this name, or it is not in the database.
+        CannotRotate: there is no key with this kid, or it is not in the database.
     """
     return _ring.retire(kid, now=now)
 
 
 def read_pem(pem: str, algorithm: str = "") -> "PrivateKey":
     """
-    Read a private key that is to be imported.
+    Read a private key for import.
 
     Args:
-        algorithm: "" for the one that goes with the kind of key; RS256 for RSA.
+        algorithm: "" for the default of the kind of key; RS256 for RSA.
 
     Raises:
-        CannotRotate: it is none.
+        CannotRotate: not a usable private key.
     """
     from . import jwk
 
@@ -234,17 +242,17 @@ def read_pem(pem: str, algorithm: str = "") -> "PrivateKey":
 
 
 class CannotRotate(Exception):
-    """The keys stay as they are; the message says why."""
+    """The keys stay unchanged; the message says why."""
 
 
 def forget() -> None:
-    """Read everything anew at the next use."""
+    """Read all keys again at the next use."""
     global _ring
     _ring = Ring()
 
 
 class _Held(NamedTuple):
-    """What a process knows: keys by algorithm, how many of each were ever made, and every key by its name."""
+    """The cache of a process: keys by algorithm, how many of each were ever made, keys from settings, all keys by kid."""
 
     rows: Mapping[str, Sequence[HeldKey]]
     generations: Mapping[str, int]
@@ -254,10 +262,10 @@ class _Held(NamedTuple):
 
 class Ring:
     """
-    The keys as one process holds them.
+    The keys as cached by one process.
 
     Args:
-        only_reads: whether what is due is left to others.
+        only_reads: True to never make or change keys.
     """
 
     def __init__(self, *, only_reads: bool = False) -> None:
@@ -272,7 +280,12 @@ class Ring:
         self._given_at = float("-inf")
 
     def signing(self, algorithm: str, *, now: datetime) -> HeldKey:
-        """The key that signs now, made if there is none."""
+        """
+        Return the key that signs now; make one if there is none.
+
+        Raises:
+            TemporarilyUnavailable: no key could be made.
+        """
         if key := self._signing(self._read(now=now), algorithm, now):
             return key
         self._make_sure(algorithm, now=now)
@@ -281,7 +294,12 @@ class Ring:
         raise _cannot_sign(f"there is no {algorithm} key, and none could be made")
 
     def known(self, kid: str, *, now: datetime) -> HeldKey:
-        """The key of a name that may be believed."""
+        """
+        Return the published key with this kid.
+
+        Raises:
+            InvalidJWT: there is none.
+        """
         key = self._read(now=now).by_kid.get(kid) or self._read(now=now, within=REREAD_FOR_READERS_SECONDS).by_kid.get(
             kid
         )
@@ -290,7 +308,7 @@ class Ring:
         return key
 
     def states(self, *, now: datetime) -> Iterator[KeyState]:
-        """Every published key; the first of each algorithm is made if there is none."""
+        """Yield every published key. Makes the first key of an algorithm if there is none."""
         held = self._read(now=now, within=REREAD_FOR_READERS_SECONDS)
         for algorithm in algorithms():
             if not self._only_reads and not self._signing(held, algorithm, now):
@@ -306,14 +324,14 @@ class Ring:
                     yield KeyState(key, State.SIGNS if key is fixed else State.SIGNED)
 
     def fixed(self) -> Mapping[str, HeldKey]:
-        """The keys that sign and are not rows, by algorithm."""
+        """Return the signing keys that are not in the database, by algorithm."""
         found: dict[str, HeldKey] = {}
         for key in self._from_elsewhere():
             found.setdefault(key.algorithm, key)
         return found
 
     def rotate(self, algorithm: str, *, now: datetime, at_once: bool, key: "PrivateKey | None") -> HeldKey:
-        """As the function above."""
+        """See the function of this name."""
         with self._lock:
             held = self._reload(now=now)
             if algorithm in held.fixed or conf.SIGNER():
@@ -340,7 +358,7 @@ class Ring:
             return max((each for each in rows if each.can_sign), key=lambda each: each.generation)
 
     def retire(self, kid: str, *, now: datetime) -> HeldKey | None:
-        """As the function above."""
+        """See the function of this name."""
         with self._lock:
             key = self._reload(now=now).by_kid.get(kid)
             if key is None:
@@ -358,10 +376,10 @@ class Ring:
         return held.fixed.get(algorithm) or signing_key.signing(held.rows.get(algorithm, ()), now=now)
 
     def _read(self, *, now: datetime, within: float = REREAD_SECONDS) -> _Held:
-        """What is known, and was read within so many seconds."""
+        """Return the keys, from the cache if it was read within so many seconds."""
         if self._held and time.monotonic() - self._read_at < within:
             return self._held
-        # While one thread reads, the others go on with what they have; but not those that look for what is new.
+        # While one thread reads, the others use the cache, except those that need recent changes.
         can_wait = self._held is None or within < REREAD_SECONDS
         if not self._lock.acquire(blocking=can_wait) and self._held:
             return self._held
@@ -378,7 +396,7 @@ class Ring:
                 held = self._reload(now=now)
                 if conf.SIGNER() or algorithm not in conf.SIGNING_ALGORITHMS() or self._signing(held, algorithm, now):
                     return
-                # Whoever loses against another process uses that one's key.
+                # If another process makes one at the same time, the next round uses that key.
                 self._make(algorithm, held, signs_from=now, now=now)
             self._reload(now=now)
 
@@ -397,7 +415,7 @@ class Ring:
         except Error:
             logger.warning("keys: the next key could not be stored, and will be tried again", exc_info=True)
         self._held = held
-        # What was written in a transaction that has not ended may be rolled back: then nobody will ever know of that key.
+        # A row written in an open transaction may still be rolled back, so it must not stay in the cache.
         in_doubt = connections[SigningKey.objects.db].in_atomic_block and any(
             now - each.created_at < JUST_NOW for keys in held.rows.values() for each in keys
         )
@@ -405,7 +423,7 @@ class Ring:
         return held
 
     def _maintain(self, held: _Held, *, now: datetime) -> bool:
-        """Do what is due; whether anything was."""
+        """Make or end keys as needed, and delete those that are gone; return whether anything changed."""
         is_changed = False
         for algorithm, keys in held.rows.items():
             if algorithm in held.fixed or conf.SIGNER() or algorithm not in conf.SIGNING_ALGORITHMS():
@@ -434,7 +452,7 @@ class Ring:
         now: datetime,
         key: "PrivateKey | None" = None,
     ) -> bool:
-        """Store the key that follows those that are held; False if another process was first."""
+        """Store the successor of the cached keys; return False if another process was faster."""
         from . import jwk
 
         made = key or jwk.generate(algorithm)
@@ -477,7 +495,7 @@ class Ring:
             if private:
                 if (
                     position and not self._only_reads
-                ):  # the token key was replaced, and the one that it replaced will go
+                ):  # the token key was replaced, and its predecessor will be removed from the settings
                     SigningKey.objects.encrypt_again(row.kid, jwk.encrypt(private, conf.token_keys()[0]))
                 break
         try:
@@ -522,9 +540,9 @@ class Ring:
 
 def longest_use() -> timedelta:
     """
-    For how long it may be asked who has signed something, after it was signed.
+    Return how long after its signature a JWT may still be presented.
 
-    Tokens have their lifetime; at sign-out an ID token comes back as a hint, however long ago the person has signed in.
+    Tokens have their lifetime; but an ID token can come back as a hint at sign-out, at any time during the session.
     """
     session = timedelta(seconds=min(settings.SESSION_COOKIE_AGE, LONGEST_SESSION_SECONDS))
     of_jwts = Resource.objects.longest_jwt_lifetime()
@@ -540,7 +558,7 @@ def _of_settings() -> Iterator[HeldKey]:
 
 
 def key_of_settings(position: int) -> "PrivateKey | str":
-    """A key of OAUTH_SERVICE_SIGNING_KEYS, or why it is none: an exception would take the PEM with it, in the frames' locals."""
+    """Return a key of OAUTH_SERVICE_SIGNING_KEYS, or its fault: an exception would keep the PEM in its frames' locals."""
     from . import jwk
 
     given = conf.SIGNING_KEYS()[position]

@@ -1,4 +1,4 @@
-"""The code or token that a request presents, read together with its row in one statement."""
+"""Codes and tokens in requests, each read together with its row in one SQL statement."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ R = TypeVar("R", bound=OfAClient)
 @dataclass(frozen=True, slots=True, repr=False)
 class Presented(Generic[P, R]):
     """
-    A code or token before anything about it was decided; the client that sent it is not authenticated yet either.
+    A code or token that has not been checked, from a client that is not authenticated yet.
 
-    row is None if the text cannot be read, if its row does not exist, and for an access token that is a client's own.
+    row is None if the text cannot be read, if the row does not exist, and for a client's own access token.
     """
 
     row: R | None
@@ -36,13 +36,13 @@ class Presented(Generic[P, R]):
 
     @property
     def client(self) -> ClientRow | None:
-        """The client that it was issued to."""
+        """The client that the code or token was issued to."""
         return self.row.client if self.row else None
 
     @property
     def unverified(self) -> Unverified[P]:
         """
-        What it claims to be.
+        The claim of the code or token.
 
         Raises:
             InvalidRequest: the parameter is missing.
@@ -57,7 +57,7 @@ PresentedToken: TypeAlias = Presented[P, AuthorisationRow]
 
 
 def nothing() -> PresentedToken[Any]:
-    """What a request presents that comes with nothing but its client's credentials."""
+    """Return the result for a request that presents nothing apart from its client's credentials."""
     return Presented(None, sealed.Unproven("the token is not genuine", detail="none is presented"))
 
 
@@ -70,12 +70,12 @@ def present(
     read: Callable[[str], Unverified[P]] | None = None,
 ) -> Presented[P, R]:
     """
-    Read a code or token and its row. What is wrong with the text is raised later, once the client is known.
+    Read a code or token and its row. Faults of the text are raised later, when the client is known.
 
     Args:
-        name: of the parameter that has the text.
+        name: of the parameter with the text.
         row: finds the row by its id.
-        read: takes the text apart; None for what is sealed.
+        read: parses the text; None for the format of sealed.py.
     """
     try:
         text = parameters.require(name)
@@ -84,5 +84,5 @@ def present(
         return Presented(None, fault)
     payload: Payload = unverified.payload
     if isinstance(payload, sealed.AccessToken) and payload.is_own:
-        return Presented(None, unverified)  # its row is the client's, which is read by its name
+        return Presented(None, unverified)  # its row is the client's, which is read by client_id
     return Presented(row(unverified.row_id), unverified)

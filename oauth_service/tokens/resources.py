@@ -1,4 +1,4 @@
-"""The resources that a token is asked for, allowed and looked up (RFC 8707)."""
+"""The resources that a token is requested for: permission and lookup (RFC 8707)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,34 +14,34 @@ from ..protocol.parameters import Parameters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """Those of one request; none if it names none. Only what for_client() has found makes one that is not empty."""
+    """The resources of a request; empty if it names none. Only rows that for_client() has found may be in it."""
 
     rows: tuple[ResourceRow, ...] = ()
 
     @property
     def audience(self) -> tuple[str, ...]:
-        """Their identifiers, in the order of the request."""
+        """Identifiers, in the order of the request."""
         return tuple([row.identifier for row in self.rows])
 
     @property
     def jwt(self) -> ResourceRow | None:
-        """The one resource that its tokens are made for as JWTs; several have none, as none could trust the others' tokens."""
+        """The only resource if its tokens are JWTs; None for several, as they could not trust each other with one JWT."""
         is_jwt = len(self.rows) == 1 and self.rows[0].is_jwt and conf.is_openid()
         return self.rows[0] if is_jwt else None
 
     def within(self, scope: str) -> str:
-        """What is left of a scope at these resources: their own, and the server's. All of it without resources."""
+        """Reduce a scope to the names of these resources and of the server; unchanged without resources."""
         if not self.rows:
             return scope
         return scopes.intersection(scope, " ".join(self.names), implies=conf.implied_scopes())
 
     @property
     def names(self) -> frozenset[str]:
-        """Every scope that means something at them: their own, and the server's."""
+        """All scopes of these resources and of the server."""
         return frozenset({*conf.SCOPES(), *(name for row in self.rows for name in row.words)})
 
     def at(self, scope: str) -> Mapping[str, str]:
-        """What a scope comes to at each of them, by identifier: all but what only another one knows."""
+        """Return the part of a scope that concerns each resource, by identifier: all but names of other resources."""
         return {
             row.identifier: " ".join(name for name in scope.split() if name not in self._foreign_to(row))
             for row in self.rows
@@ -49,7 +49,7 @@ class Resources:
 
     def consented(self, text: str, scope: str) -> str:
         """
-        What of a scope was shown and allowed before, at every one of them where it means something.
+        Return the names in a scope that were allowed before, at each resource that they concern.
 
         Args:
             text: Consent.resources.
@@ -67,20 +67,21 @@ class Resources:
 
     def left_with(self, scope: str, *, shown: str) -> "Resources":
         """
-        Those at which something is allowed of what was shown there; all of them if that is nowhere.
+        Return the resources at which something was allowed, or nothing was shown; all of them if there are none.
 
         Args:
-            scope: that was allowed.
+            scope: the allowed one.
+            shown: the scope that the user saw.
         """
         allowed, asked = set(scope.split()), set(shown.split())
         left = [row for row in self.rows if allowed & row.words.keys() or not asked & row.words.keys()]
-        return Resources(rows=tuple(left)) if left else self  # without a resource a token is for something else
+        return Resources(rows=tuple(left)) if left else self  # a token without a resource would be for something else
 
     def _foreign_to(self, row: ResourceRow) -> Collection[str]:
         return self.names.difference(conf.SCOPES(), row.words)
 
     def lifetime(self, client: ClientRow) -> timedelta | None:
-        """The shortest of an access token's lifetimes that they and the client set; None if nobody does."""
+        """Return the shortest access token lifetime that the resources and the client set; None if they set none."""
         if not self.rows:
             return client.access_token_lifetime
         own = [row.access_token_lifetime for row in self.rows]
@@ -92,10 +93,10 @@ NONE = Resources()
 
 def allowed(named: Sequence[str], client: ClientRow) -> Resources:
     """
-    Look up what a client asks for: one statement, none without resources.
+    Look up the resources that a client asks for. This takes one SQL statement, or none without resources.
 
     Raises:
-        InvalidTarget: one is unknown, switched off, or not for this client; the client does not learn which.
+        InvalidTarget: one is unknown, switched off, or not for this client; the response does not say which.
     """
     if not named:
         return NONE
@@ -110,15 +111,16 @@ def allowed(named: Sequence[str], client: ClientRow) -> Resources:
 
 def of_grant(granted: str, parameters: Parameters, client: ClientRow) -> Resources:
     """
-    The resources of a token that is made from a code or a grant: one statement, none if it is for none in particular.
+    Return the resources of a token made from a code or a grant. This takes one SQL statement, or none without resources.
 
     Args:
-        granted: identifiers that the person was shown, separated by spaces.
+        granted: identifiers that the user was shown, separated by spaces.
         parameters: resource, for fewer of them (RFC 8707 section 2.2).
 
     Raises:
-        InvalidTarget: one that was not shown, or that is unknown, switched off or not for this client by now. If the request
-            names none, those that are left; none at all is refused, too: without a resource a token is for something else.
+        InvalidTarget: a named resource was not shown, or is now unknown, switched off or not for this client. A request that
+            names none gets those that are left; if none is left it is refused, too, because a token without a resource
+            would be for something else.
     """
     named = resource_indicators.requested(parameters)
     if not named and not granted:
@@ -134,15 +136,15 @@ def of_grant(granted: str, parameters: Parameters, client: ClientRow) -> Resourc
 
 
 def left_of(named: Sequence[str], client_pk: int) -> Resources:
-    """Those of these identifiers that are active, and for this client: one statement, none without any."""
+    """Return those of the resources that are active and for this client. This takes one SQL statement, or none without any."""
     return Resources(rows=Resource.objects.for_client(named, client_pk))
 
 
 def still_open(audience: Collection[str], client: ClientRow) -> frozenset[str]:
     """
-    Those of a token's resources that are still active, and for this client: one statement, none without any.
+    Return those of a token's resources that are still active and for this client. One SQL statement, or none without any.
 
-    The server's own (OAUTH_SERVICE_RESOURCE) is everybody's: a token that was asked for without a resource is for it, too.
+    The server's own resource (OAUTH_SERVICE_RESOURCE) is open to every client: tokens requested without a resource are for it.
     """
     own = {conf.RESOURCE()} & set(audience)
     rows = Resource.objects.for_client(sorted(set(audience) - own), client.pk)

@@ -1,4 +1,4 @@
-"""Signing elsewhere: in a KMS or HSM, by an object of the host project (OAUTH_SERVICE_SIGNER)."""
+"""Signing outside of this server, in a KMS or HSM, by an object of the host project (OAUTH_SERVICE_SIGNER)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, cast
@@ -10,42 +10,42 @@ from .. import conf
 
 class Signer(Protocol):
     """
-    What the object that OAUTH_SERVICE_SIGNER names must have. Its methods are called from several threads.
+    The interface of the object that OAUTH_SERVICE_SIGNER names. Its methods are called from several threads.
 
-    Whatever they raise is logged with its traceback, and the client is told to try again (503).
+    All exceptions are logged with their traceback, and the client is told to try again (503).
     """
 
     def public_jwks(self) -> Sequence[Mapping[str, object]]:
         """
-        The public keys as JWKs (RFC 7517), each with its kid and alg.
+        Return the public keys as JWKs (RFC 7517), each with its kid and alg.
 
-        Of each alg the first signs, the others are published. Asked once every few minutes a process.
+        The first key of each alg signs, the others are only published. Each process asks once every few minutes.
         """
 
     def sign(self, kid: str, alg: str, signing_input: bytes) -> bytes:
         """
-        Sign.
+        Return a signature.
 
         Args:
-            kid, alg: of a key that public_jwks() has named.
+            kid, alg: of a key that public_jwks() has returned.
             signing_input: the bytes to sign (RFC 7515 section 5.1).
 
         Returns:
-            the signature as JWS has it (RFC 7518 section 3): for ES256 R and S, 32 bytes each, not the DER that most services
-            answer.
+            the signature in the form of JWS (RFC 7518 section 3): for ES256 R and S, 32 bytes each, not the DER form that most
+            services return.
         """
 
 
 def load(path: str) -> Signer:
     """
-    Find the object.
+    Load the signer.
 
     Args:
-        path: dotted path of it, or of a function or class that makes it when called without arguments.
+        path: dotted path of the object, or of a function or class that returns it when called without arguments.
 
     Raises:
-        ImportError: nothing is there.
-        TypeError: it is not as Signer says.
+        ImportError: nothing has this path.
+        TypeError: it does not have the methods of Signer.
     """
     found = import_string(path)
     if callable(found) and (isinstance(found, type) or not hasattr(found, "public_jwks")):
