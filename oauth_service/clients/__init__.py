@@ -1,1 +1,1 @@
-"""Who asks: client authentication (RFC 6749 section 2.3)."""
+"""Clients: their authentication (RFC 6749 section 2.3), registration and keys."""

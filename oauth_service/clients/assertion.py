@@ -1,4 +1,4 @@
-"""Authenticate a client by an assertion of its own (RFC 7523 section 2.2, OpenID Connect Core section 9)."""
+"""Authentication of a client by its own assertion (RFC 7523 section 2.2, OpenID Connect Core section 9)."""
 
 from datetime import datetime
 from urllib.parse import urljoin
@@ -15,10 +15,10 @@ from . import key_sets, macs
 
 def fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival, *, now: datetime) -> str:
     """
-    Why an assertion does not prove its client; "" if it does, and then it has been used up.
+    Return why an assertion does not authenticate its client; "" if it does, and the assertion is then used up.
 
-    The client is registered for the method of the credentials. If all is well: one statement, the INSERT of the jti, after one
-    more that reads the key of a MAC.
+    The client must be registered for the method of the credentials. A valid assertion takes one statement, the INSERT
+    of its jti, and one before it if the key of a MAC has to be read.
     """
     assertion = credentials.assertion
     if assertion is None:
@@ -41,7 +41,8 @@ def fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival,
             key_sets.verify_signature(assertion, client)
     except InvalidJWT as fault:
         return fault.detail
-    # Last, and only for the holder of the key or secret: a stranger must not be able to use up what a client is about to send.
+    # This comes last and needs the key or secret, so that a stranger cannot use up an assertion that a client is about
+    # to send.
     if not Once.objects.use("client assertion", client.client_id, assertion.text_of("jti"), until=until):
         return "the assertion was used before"
     return ""

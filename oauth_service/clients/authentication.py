@@ -1,4 +1,4 @@
-"""Authenticate the client behind a request (RFC 6749 section 2.3, RFC 7521 section 4.2)."""
+"""Authentication of the client behind a request (RFC 6749 section 2.3, RFC 7521 section 4.2)."""
 
 import hashlib
 import hmac
@@ -31,30 +31,31 @@ _remembering = threading.Lock()
 
 
 class _RefutedSlowly(Exception):
-    """The secret is wrong, and was counted as a failure when that was found."""
+    """The secret is wrong, and the failure has been counted already."""
 
 
 def authenticate(
     credentials: Credentials, arrival: conf.Arrival, *, now: datetime, loaded: ClientRow | None = None
 ) -> ClientRow:
     """
-    The client that a request comes from, proven.
+    Authenticate the client of a request.
 
     Args:
-        credentials: what the request brings.
-        arrival: the request, which says where it arrived: an assertion names this server.
-        loaded: the client of the code or token in the request, read with it; it counts only if it is the one that the
-            credentials name, and saves a statement then.
+        credentials: the credentials in the request.
+        arrival: the request, for the URL of this server that an assertion must name.
+        loaded: the client of the code or token in the request, read together with it. If it is the client that the
+            credentials name, this saves a statement; otherwise it is ignored.
 
     Raises:
-        InvalidClient: unknown, inactive, or its secret or assertion is wrong or missing; the log has which.
-        TooManyFailures: that happened too often from this address, whether the client exists or not. A secret that is
-            cheap to prove, being the server's own or proven before, is good all the same: who floods from behind the same
-            address must not lock the client out.
+        InvalidClient: the client is unknown or inactive, or its secret or assertion is wrong or missing; the log says
+            which.
+        TooManyFailures: too many failures came from this address, whether the client exists or not. A secret that is
+            cheap to check, because the server made it or it was checked before, is accepted even then: a flood from the
+            same address must not lock the client out.
     """
     client_id = credentials.client_id
     client = loaded if loaded and loaded.client_id == client_id else Client.objects.row(client_id)
-    # What no client has may be anything, such as a secret in the wrong field.
+    # An unknown client_id may be anything, for instance a secret in the wrong field, so it is not logged as it is.
     name = client.client_id if client else conf.claimed_name(client_id)
     reason = "no such client"
     try:
@@ -75,7 +76,7 @@ def authenticate(
 
 def standing(parameters: Parameters, *, user_id: Any = None, now: datetime) -> ClientWithConsent:
     """
-    The client that an authorization request names, and what this user has allowed it; nothing is proven yet.
+    Return the client that an authorization request names, and what this user allowed it. Nothing is proven yet.
 
     Raises:
         UnverifiedTarget: client_id is missing, or no active client has it.
@@ -93,7 +94,7 @@ def standing(parameters: Parameters, *, user_id: Any = None, now: datetime) -> C
 
 
 def forget_secrets() -> None:
-    """Forget which secrets were right or wrong; each is checked slowly again."""
+    """Forget which secrets were right or wrong, so that each is checked slowly again."""
     with _remembering:
         _remembered.clear()
         _refuted.clear()
@@ -106,7 +107,8 @@ def _fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival
         return "" if credentials.bring_nothing else "it is public and has no secret, but one was sent"
     registered = client.token_endpoint_auth_method
     if registered in client_assertion.METHODS or credentials.assertion:
-        # No other method is taken instead: the weakest of them would be as strong as all of them (RFC 9700 section 2.5).
+        # No other method is accepted: otherwise the weakest one would decide the security of all (RFC 9700 section
+        # 2.5).
         if credentials.method != registered:
             return f"it is registered for {registered or 'its secret'}, but used {credentials.method}"
         return assertion.fault_of(client, credentials, arrival, now=now)
@@ -115,7 +117,7 @@ def _fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival
     if not client.secret_hashes:
         return "it is confidential, but no secret was ever set"
     if registered and credentials.method != registered:
-        # Whoever registers a method has chosen where the secret may travel (RFC 7591 section 2).
+        # A registered method says where the secret may be sent (RFC 7591 section 2).
         return f"it is registered for {registered}, but used {credentials.method}"
     return "" if _is_proven(client, credentials.secrets) else WRONG_SECRET
 
@@ -132,8 +134,8 @@ def _is_proven(client: ClientRow, secrets: Iterable[Secret]) -> bool:
                 if client_authentication.matches(secret, kept.reveal()):
                     return True
                 continue
-            # A person's secret is slow to check on purpose. Only the first request of a process pays for it: what was right
-            # or wrong once is remembered under a digest that only this process can make.
+            # A secret that a person chose is slow to check, on purpose. Only the first request to a process pays for
+            # that: the result is remembered under a digest that only this process can make.
             digest = hmac.digest(_process_key, f"{kept.reveal()}\0{secret.reveal()}".encode(), hashlib.sha256)
             if digest in _remembered:
                 return True
@@ -146,17 +148,17 @@ def _is_proven(client: ClientRow, secrets: Iterable[Secret]) -> bool:
 
 
 def _prove_slowly(client: ClientRow, doubtful: Iterable[tuple[bytes, Secret, Secret]]) -> None:
-    """Return if one of these is right, else raise _RefutedSlowly."""
+    """Check slowly whether one of these is right; raise _RefutedSlowly if none is."""
     with throttle.CLIENTS.slow_check(client.client_id):
         for digest, secret, kept in doubtful:
-            # Another thread may have proven it while this one waited for its turn.
+            # Another thread may have checked it while this one waited for its turn.
             if digest in _remembered or check_password(secret.reveal(), kept.reveal()):
                 _remember(digest)
                 throttle.CLIENTS.was_right(client.client_id)
                 return
             _refute(digest)
         throttle.CLIENTS.was_in_vain()
-        # Here, not where all failures are counted: whose turn comes next must see it.
+        # Count the failure now, and not where other failures are counted: the next in turn must see it.
         throttle.CLIENTS.count(client.client_id)
     raise _RefutedSlowly
 

@@ -1,4 +1,4 @@
-"""How a client that has registered itself is shown to people: under the name that it gave itself, and said to be so."""
+"""Presentation of self-registered clients to users: under the name that they gave themselves, with a warning."""
 
 from dataclasses import dataclass
 
@@ -12,10 +12,10 @@ from .registration import imitated_by
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Introduction:
     """
-    What people should know of a client that has registered itself.
+    The facts that users should know about a self-registered client.
 
     Attributes:
-        imitates: the name of an app of the operator's, or of this service, that its own looks like; "" for none.
+        imitates: the name of this service or of an operator's app that the client's name imitates; "" for none.
     """
 
     imitates: str
@@ -23,15 +23,18 @@ class Introduction:
 
 def introduce(client: Client) -> Introduction | None:
     """
-    Say that a client has introduced itself, and put its translated members in the place of the others; not saved.
+    Return a notice about a client that introduced itself, and replace its texts by their translations. Nothing is
+    saved.
 
     Args:
         client: read together with its registration.
 
     Returns:
-        None if the operator has registered or checked it; there is no statement then.
+        None if the operator registered or checked the client, which takes no statement.
     """
-    registration = getattr(client, "registration", None)  # of the other side of a OneToOneField
+    registration = getattr(
+        client, "registration", None
+    )  # the reverse side of a OneToOneField: absent if there is no row
     if registration is None:
         return None
     found = Introduction(imitates=imitated_by(client, registration.translated)) if not client.is_vouched_for else None

@@ -1,4 +1,4 @@
-"""Verify JWTs of other issuers that clients present: the one place (RFC 7521 section 5.2, RFC 7523 section 3)."""
+"""Verification of other issuers' JWTs, in this one place (RFC 7521 section 5.2, RFC 7523 section 3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from . import key_sets
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class VerifiedJWT:
     """
-    A JWT of a trusted issuer, believed.
+    A verified JWT of a trusted issuer.
 
     Attributes:
-        claims: all of them; sub is a text, and so is jti where the JWT is good once.
-        remember_until: when it would be refused for its age.
+        claims: all of them. sub is a text; so is jti if the JWT may be used only once.
+        remember_until: when the JWT would be refused for its age.
     """
 
     issuer: TrustedIssuer
@@ -27,26 +27,28 @@ class VerifiedJWT:
 
     @property
     def subject(self) -> str:
-        """Its user, as the issuer calls them."""
+        """The issuer's identifier of its user (sub)."""
         return str(self.claims["sub"])
 
     def use(self) -> bool:
-        """Use it up; True for exactly one of all who try. One statement: call it when nothing else stands in the way."""
+        """
+        Use the JWT up; True for exactly one of all callers that try. One statement. Call it after every other check.
+        """
         return Once.objects.use("issuer's JWT", self.issuer.issuer, str(self.claims["jti"]), until=self.remember_until)
 
 
 def verify_issuer_jwt(text: str, *, purpose: str, client: ClientRow, audience: str, now: datetime) -> VerifiedJWT:
     """
-    Verify a JWT that a client presents. It is not used up by that.
+    Verify a JWT that a client presents. This does not use it up.
 
     Args:
         text: the compact form.
         purpose: "jwt-bearer", "id-jag" or "token-exchange".
-        client: authenticated; its JWT must name it where it names a client.
-        audience: the issuer identifier of this server, as conf.issuer_of() has it.
+        client: authenticated. A JWT that names a client must name this one.
+        audience: the issuer identifier of this server, as from conf.issuer_of().
 
     Raises:
-        InvalidJWT: whatever is wrong with it, in words for the log.
+        InvalidJWT: it is not valid; the detail is for the log.
     """
     if not key_sets.is_available():
         raise InvalidJWT("JWTs of others need the extra oidc, which is not installed")

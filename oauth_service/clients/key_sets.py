@@ -1,8 +1,8 @@
 """
-The public keys of clients and issuers: from what they have registered, or from their jwks_uri (RFC 7517 section 5).
+The public keys of clients and issuers: registered ones, or those at their jwks_uri (RFC 7517 section 5).
 
-A process keeps a fetched key set for REREAD_SECONDS: a signature costs no statement. A key that the set does not have lets
-the row be read again, and then its origin be asked, once a minute at most.
+A process keeps a fetched key set for REREAD_SECONDS, so that a signature takes no statement. If the set lacks a key,
+the row is read again, and then the origin is asked, at most once a minute.
 """
 
 import time
@@ -29,7 +29,7 @@ _holding = Lock()
 
 
 class HasKeys(Protocol):
-    """The columns of whoever signs: one of them is set."""
+    """The columns of a client or issuer that signs. One of them is set."""
 
     @property
     def jwks(self) -> str: ...
@@ -38,7 +38,7 @@ class HasKeys(Protocol):
 
 
 def is_available() -> bool:
-    """Whether signatures of others can be verified: the extra `oidc` is installed; it is not imported for that."""
+    """Return whether the extra `oidc`, which verifies signatures, is installed, without importing it."""
     global _is_available
     if _is_available is None:
         _is_available = all(find_spec(name) for name in ("cryptography", "httpcore", "joserfc"))
@@ -49,15 +49,15 @@ _is_available: bool | None = None
 
 
 class KeysUnavailable(InvalidJWT):
-    """Nothing is wrong with the JWT: the key set cannot be fetched, and there is no usable copy."""
+    """The key set cannot be fetched, and there is no usable copy. Nothing is known to be wrong with the JWT."""
 
 
 def verify_signature(jwt: UnverifiedJWT, signer: HasKeys) -> None:
     """
-    Hold the signature of a JWT against the keys of whoever must have signed it. Its algorithm was judged before.
+    Verify the signature of a JWT with the keys of its signer. The caller has checked its algorithm.
 
     Raises:
-        InvalidJWT: none of its keys has signed it, or its keys cannot be had.
+        InvalidJWT: none of the signer's keys made the signature, or the keys are not available.
     """
     try:
         keys = _keys_of(signer)
@@ -76,7 +76,7 @@ def verify_signature(jwt: UnverifiedJWT, signer: HasKeys) -> None:
 
 
 def fault_of_client(client: Client) -> tuple[str, str]:
-    """Why a client cannot authenticate by assertions as it is registered, as column and sentence; ("", "") if it can."""
+    """Return why a registered client cannot authenticate by assertions, as column and sentence; ("", "") if it can."""
     if client.token_endpoint_auth_method not in client_assertion.METHODS:
         return "", ""
     if not is_available():
@@ -88,7 +88,7 @@ def fault_of_client(client: Client) -> tuple[str, str]:
 
 
 def fault_of_issuer(issuer: TrustedIssuer) -> tuple[str, str]:
-    """Why an issuer cannot be trusted by the keys that it has, as column and sentence; ("", "") if nothing is wrong."""
+    """Return why an issuer's keys cannot be used, as column and sentence; ("", "") if they can."""
     if not is_available():
         return "issuer", "Install django-oauth-service[oidc] first: it verifies signatures."
     return fault_of(issuer, algorithms=issuer.algorithm_list)
@@ -96,10 +96,10 @@ def fault_of_issuer(issuer: TrustedIssuer) -> tuple[str, str]:
 
 def fault_of(signer: HasKeys, *, algorithms: Collection[str]) -> tuple[str, str]:
     """
-    Why keys cannot be registered, as column and sentence; ("", "") if they can, or there are none.
+    Return why keys cannot be registered, as column and sentence; ("", "") if they can, or there are none.
 
     Args:
-        algorithms: of which the keys must be able to make one.
+        algorithms: the keys must support at least one of them.
     """
     if signer.jwks_uri:
         from ..outbound import fetch
@@ -119,7 +119,7 @@ def fault_of(signer: HasKeys, *, algorithms: Collection[str]) -> tuple[str, str]
 
 
 def forget() -> None:
-    """Forget the key sets that this process holds."""
+    """Forget the key sets that this process has cached."""
     with _holding:
         _held.clear()
 
@@ -151,7 +151,7 @@ def _keys_at(jwks_uri: str, *, again: bool) -> "KeySet":
 
 
 def _keep(body: bytes) -> bytes:
-    # What is kept is what was checked: a copy that has become unusable would take the place of a good one.
+    # Store only what was checked: an unusable document must not replace a good copy.
     text = body.decode()
     jwk_set.parse(text)
     return text.encode()

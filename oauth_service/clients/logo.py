@@ -1,4 +1,4 @@
-"""The logo of a client: fetched from its logo_uri, checked, and drawn anew as a small PNG that this server serves."""
+"""The logo of a client: fetched from its logo_uri, checked, and redrawn as a small PNG that this server serves."""
 
 from importlib.util import find_spec
 from io import BytesIO
@@ -14,13 +14,13 @@ SIDE = 192
 
 
 def is_available() -> bool:
-    """Whether the extra `logos` is installed; it is not imported for that."""
+    """Return whether the extra `logos` is installed, without importing it."""
     return all(find_spec(name) for name in ("httpcore", "PIL"))
 
 
 def drawn_anew(body: bytes) -> bytes:
     """
-    A picture as a PNG of our own making: the pixels of its first frame, and nothing else that came with it.
+    Redraw a picture as a PNG: the pixels of its first frame, and nothing else that the file contains.
 
     Args:
         body: PNG, JPEG, WebP or GIF, of MOST_PIXELS at most.
@@ -33,7 +33,7 @@ def drawn_anew(body: bytes) -> bytes:
     try:
         with Image.open(BytesIO(body), formats=FORMATS) as picture:
             width, height = picture.size
-            # Held against the header, before a pixel is unpacked.
+            # Check the size in the header, before any pixel is decoded.
             if width * height > MOST_PIXELS:
                 raise ValueError(f"a picture of {width} times {height} pixels is too large")
             picture.draft("RGB", (SIDE, SIDE))
@@ -41,7 +41,7 @@ def drawn_anew(body: bytes) -> bytes:
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as cause:
         raise ValueError("it is not a PNG, JPEG, WebP or GIF picture") from cause
     pixels.thumbnail((SIDE, SIDE))
-    # On white: what is transparent would show the letter beneath it, and many logos are dark.
+    # A white background, because many logos are dark, and transparent parts would show the initial beneath.
     square = Image.new("RGB", (SIDE, SIDE), "white")
     square.paste(pixels, ((SIDE - pixels.width) // 2, (SIDE - pixels.height) // 2), pixels)
     drawn = BytesIO()
@@ -53,7 +53,7 @@ RULES = documents.Rules(accept="image/png, image/webp, image/jpeg, image/gif", m
 
 
 def logo_of(logo_uri: str) -> bytes | None:
-    """The logo as a PNG; None if there is none yet. Nobody waits for the client's server."""
+    """Return the logo as a PNG; None if there is no copy yet. The origin is never waited for."""
     if not logo_uri or not is_available():
         return None
     return documents.read_later(logo_uri, kind=Document.Kind.LOGO, rules=RULES)
@@ -61,15 +61,15 @@ def logo_of(logo_uri: str) -> bytes | None:
 
 def fetch_now(logo_uri: str) -> None:
     """
-    Fetch a logo, if there is no fresh copy.
+    Fetch a logo unless there is a fresh copy.
 
     Raises:
-        DocumentUnavailable: it could not be fetched, or is no picture.
+        DocumentUnavailable: it could not be fetched, or is not a picture.
     """
     documents.read(logo_uri, kind=Document.Kind.LOGO, rules=RULES)
 
 
 def fetch_soon(logo_uri: str) -> None:
-    """Fetch a logo that was just registered, so that the first page shows it."""
+    """Fetch a newly registered logo in the background, so that the first page shows it."""
     if logo_uri and is_available():
         documents.refresh_later(logo_uri, kind=Document.Kind.LOGO, rules=RULES)

@@ -7,12 +7,13 @@ from ..protocol.jwt import InvalidJWT, UnverifiedJWT
 
 def verify(jwt: UnverifiedJWT, client: ClientRow) -> None:
     """
-    Hold the MAC of a JWT against the secrets of the client that must have made it. Its algorithm was judged before.
+    Verify the MAC of a JWT with the secrets of its client. The caller has checked its algorithm.
 
-    One statement. A secret that an earlier token key has encrypted is encrypted anew, since that key will go.
+    One statement. A secret that is encrypted under an earlier token key is encrypted again under the current one,
+    because the earlier key will be removed.
 
     Raises:
-        InvalidJWT: none of its secrets has made it, or none can be read.
+        InvalidJWT: none of the client's secrets made the MAC, or none can be decrypted.
     """
     from ..tokens import jwk_set
 

@@ -1,9 +1,9 @@
 """
-Clients that a document at their client_id describes (draft-ietf-oauth-client-id-metadata-document).
+Clients described by a document at their client_id (draft-ietf-oauth-client-id-metadata-document).
 
-Such a client is a row as any other, with a registration of the kind DOCUMENT. Its columns that a client says of itself are
-taken from its document each time that a new copy has come; the others are the operator's. The row is made when somebody who is
-signed in is about to be asked, or when a device begins: until then nothing is fetched and nothing is kept.
+Such a client is an ordinary row with a registration of the kind DOCUMENT. The columns that describe the client are
+taken from each new copy of its document; the others belong to the operator. The row is made when a signed-in user is
+about to be asked, or when a device begins. Before that, nothing is fetched and nothing is stored.
 """
 
 from dataclasses import replace
@@ -26,26 +26,26 @@ from . import registration as registrations
 
 
 def is_available() -> bool:
-    """Whether documents can be fetched; what fetches them is not imported for that."""
+    """Return whether documents can be fetched, without importing the library for it."""
     return bool(find_spec("httpcore"))
 
 
 def bring_up_to_date(client_id: str, *, may_fetch: bool, may_introduce: bool, now: datetime) -> None:
     """
-    Let the client of a URL be as its document says: fetched now unless there is a fresh copy.
+    Update the client of a URL from its document, which is fetched unless there is a fresh copy.
 
-    A client that the operator has registered under a URL is left as it is. So is one that is switched off.
+    A client that the operator registered under a URL stays as it is. So does a deactivated client.
 
     Args:
         client_id: a URL; see rules.is_url().
         may_fetch: whether its origin may be asked.
-        may_introduce: whether somebody is there for whom a client that nobody has heard of may be fetched.
+        may_introduce: whether an unknown client may be fetched, for a user who is waiting.
 
     Raises:
-        ClientNotIntroduced: it would have to be fetched, and may not be.
-        UnverifiedTarget: documents introduce no clients here, or not this one, or its document cannot be used.
-        TooManyFailures: too many were fetched that nobody has heard of.
-        TooManyRegistrations: too many wait for somebody to connect them.
+        ClientNotIntroduced: the document would have to be fetched, and may not be.
+        UnverifiedTarget: documents are off or do not allow this client, or its document cannot be used.
+        TooManyFailures: too many documents of unknown clients were fetched.
+        TooManyRegistrations: too many clients wait for a user.
     """
     found = Registration.objects.introduced(client_id, now=now)
     if found and not found.is_document:
@@ -70,18 +70,18 @@ def bring_up_to_date(client_id: str, *, may_fetch: bool, may_introduce: bool, no
         raise _unusable(failure.detail) from None
     finally:
         if not found:
-            # That of a client which has come to be here stays.
+            # A client that was added in the meantime keeps its document.
             Registration.objects.release({("client_id", client_id)}, now=now)
 
 
 def bring_device_up_to_date(client_id: str, *, now: datetime) -> None:
     """
-    Let the client of a device that begins be as its document says. Nothing happens for a client_id that is no URL.
+    Update the client of a device that begins from its document. A client_id that is no URL is ignored.
 
-    Nobody is there yet: what a flood can have fetched and kept is bounded for an address and in all.
+    No user is involved yet, so the number of fetched documents is limited per address and in all.
 
     Raises:
-        InvalidClient: its document introduces no client.
+        InvalidClient: its document does not describe a client.
         TooManyFailures, TooManyRegistrations: as bring_up_to_date() does.
     """
     if not rules.is_url(client_id):
@@ -93,13 +93,13 @@ def bring_device_up_to_date(client_id: str, *, now: datetime) -> None:
 
 
 def _take(client_id: str, copy: Document, *, now: datetime) -> None:
-    """Write what a copy says into the row of its client."""
+    """Write the metadata in a copy of the document into the client's row."""
     try:
         members = _members(client_id, copy)
-        # Nothing is told of the name that it has: that of the host is the least that can be said.
+        # Without a usable name, show the host: it is the least that is certain.
         if not isinstance(name := members.get("client_name", ""), str) or not registration.clean_name(name):
             members["client_name"] = rules.host_of(client_id)[: registration.LONGEST_NAME]
-        # Whoever it is: nothing about it is agreed but what stands in a document (RFC 9700 section 2.1.1).
+        # Always require PKCE: apart from its document nothing was agreed with this client (RFC 9700 section 2.1.1).
         offer = replace(registrations.offer(), requires_pkce=True)
         negotiated = registration.negotiate(members, offer)
         if negotiated.columns["token_endpoint_auth_method"] not in rules.METHODS:
@@ -110,7 +110,7 @@ def _take(client_id: str, copy: Document, *, now: datetime) -> None:
         else:
             _introduce(client_id, negotiated, copy, now=now)
     except TemporarilyUnavailable:
-        raise  # too many wait
+        raise  # too many clients wait
     except OAuthError as refusal:
         fault = str(refusal.detail or refusal)
         documents.refuse(client_id, kind=Document.Kind.CLIENT, fault=fault)
@@ -120,7 +120,7 @@ def _take(client_id: str, copy: Document, *, now: datetime) -> None:
 def _members(client_id: str, copy: Document) -> dict[str, Any]:
     try:
         return rules.read(bytes(copy.body), client_id=client_id)
-    except ValueError as fault:  # it was kept by a version with other rules
+    except ValueError as fault:  # a version of this app with other rules stored the copy
         raise UnverifiedTarget("", detail=str(fault)) from None
 
 
@@ -163,7 +163,7 @@ def _change(kept: Registration, negotiated: registration.Registration, copy: Doc
     written = {name: getattr(kept, name) for name in registrations.DESCRIBED}
 
     def commit() -> bool:
-        # Of several workers one takes a copy; an older one is not taken after a newer one.
+        # Only one worker takes a copy, and an older copy never replaces a newer one.
         mine = Registration.objects.filter(pk=kept.pk, document_fetched_at=taken_before)
         if not mine.update(document_fetched_at=copy.fetched_at, **written):
             return False

@@ -1,4 +1,4 @@
-"""Clients that register themselves, and manage what they have registered (RFC 7591, RFC 7592)."""
+"""Clients that register themselves and manage their registration (RFC 7591, RFC 7592)."""
 
 import hashlib
 import hmac
@@ -51,11 +51,11 @@ INITIAL_PREFIX, REGISTRATION_PREFIX = "IAT_", "RAT_"
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Registered:
     """
-    A client as it is told of its registration (RFC 7591 section 3.2.1).
+    The registration as it is returned to the client (RFC 7591 section 3.2.1).
 
     Attributes:
-        secret: that was made just now; empty if none was.
-        token: registration access token.
+        secret: the new client secret; empty if none was made.
+        token: the registration access token.
     """
 
     registration: Registration
@@ -63,7 +63,7 @@ class Registered:
     token: Secret
 
     def members(self, *, issuer: str) -> dict[str, Any]:
-        """The JSON members of the answer."""
+        """Return the JSON members of the response."""
         registration, client = self.registration, self.registration.client
         metadata = client_metadata.metadata_of(client, openid=conf.is_openid(), is_for_client=True)
         if not client.token_endpoint_auth_method and not client.is_public:
@@ -93,7 +93,7 @@ class Registered:
 
 def initial_access_token(authorization: str, *, query: frozenset[str], now: datetime) -> InitialAccessToken | None:
     """
-    The initial access token of a request; None if there is none, and none is needed.
+    Return the initial access token of a request; None if it has none and needs none.
 
     Args:
         authorization: the Authorization header, "" if absent.
@@ -119,17 +119,17 @@ def register(sent: Mapping[str, Any], initial: InitialAccessToken | None, *, iss
 
     Args:
         sent: the members of the request.
-        initial: its initial access token; None counts against the limits of open registration.
+        initial: its initial access token. A request with None counts against the limits of open registration.
         issuer: of this server.
 
     Raises:
-        TooManyFailures: too many were registered from this address.
-        TooManyRegistrations: too many wait for somebody to connect them.
-        InvalidToken: the initial access token was used up, or revoked, meanwhile.
-        OAuthError: what is to be registered cannot be (RFC 7591 section 3.2.2).
+        TooManyFailures: too many clients were registered from this address.
+        TooManyRegistrations: too many registered clients wait for a user.
+        InvalidToken: the initial access token was used up or revoked in the meantime.
+        OAuthError: the metadata cannot be registered (RFC 7591 section 3.2.2).
     """
     if initial is None:
-        # Before anything that costs: a sector identifier is fetched.
+        # Refuse before costly work: a sector identifier is fetched.
         throttle.REGISTRATIONS.begin()
         refuse_without_room()
     negotiated, statement = _negotiated(sent, issuer=issuer, now=now)
@@ -166,12 +166,12 @@ def register(sent: Mapping[str, Any], initial: InitialAccessToken | None, *, iss
 
 def own(client_id: str, authorization: str, *, query: frozenset[str]) -> tuple[Registration, Secret]:
     """
-    The registration that a request manages, and its token: one statement.
+    Return the registration that a request manages, and its token; in one statement.
 
     Raises:
-        BearerError: the registration access token is missing, malformed, or not that of this client. There being no such
-            client is told in the same words (RFC 7592 section 2.1).
-        RegistrationForbidden: the operator has switched the client off.
+        BearerError: the registration access token is missing, malformed, or not that of this client. For an unknown
+            client the error is the same (RFC 7592 section 2.1).
+        RegistrationForbidden: the operator deactivated the client.
     """
     token = Secret(bearer.token_of(authorization, query=query))
     registration = Registration.objects.of_client(client_id)
@@ -186,12 +186,13 @@ def replace(
     registration: Registration, token: Secret, sent: Mapping[str, Any], *, issuer: str, now: datetime
 ) -> Registered:
     """
-    Replace what a client has registered: what it leaves out gets its default (RFC 7592 section 2.2).
+    Replace a client's registration. Members that are left out get their defaults (RFC 7592 section 2.2).
 
     Raises:
-        TooManyFailures: too many registrations came from this address; not of a client that had an initial access token.
-        InvalidToken: the client was deleted meanwhile.
-        OAuthError: what is to be registered cannot be; the registration is as it was.
+        TooManyFailures: too many registrations came from this address. A client with an initial access token has no
+            limit.
+        InvalidToken: the client was deleted in the meantime.
+        OAuthError: the metadata cannot be registered; the registration stays as it was.
     """
     if registration.initial_access_token_id is None:
         throttle.REGISTRATIONS.begin()
@@ -228,7 +229,7 @@ def replace(
 
 
 def end(registration: Registration, *, now: datetime) -> None:
-    """Delete a client: all that it was given ends with it (RFC 7592 section 2.3)."""
+    """Delete a client, which ends everything that was issued to it (RFC 7592 section 2.3)."""
     client_id, fetched = registration.client.client_id, fetched_for(registration.client)
     registration.client.delete()
     Registration.objects.release(fetched, now=now)
@@ -236,7 +237,7 @@ def end(registration: Registration, *, now: datetime) -> None:
 
 
 def announce_new(registration: Registration, reason: str) -> None:
-    """Tell the operator of a client that has just introduced itself, and have its logo fetched."""
+    """Announce a client that has just introduced itself, and fetch its logo."""
     client = registration.client
     if imitates := imitated_by(client, registration.translated):
         reason += f"; its name looks like that of {imitates}"
@@ -248,24 +249,25 @@ def announce_new(registration: Registration, reason: str) -> None:
 
 def change(client: Client, negotiated: rules.Registration, *, translated: Mapping[str, str]) -> dict[str, Any]:
     """
-    Let a client be what it says of itself now: what it leaves out gets its default. Not saved.
+    Set a client's columns to what it says of itself now; members that it leaves out get their defaults. Nothing is
+    saved.
 
     Args:
-        translated: members with a language tag, as they were.
+        translated: the previous members with a language tag.
 
     Returns:
-        its columns that are to be written.
+        the columns to write.
     """
     columns = _defaults() | dict(negotiated.columns)
-    # What the operator has given it besides, a client cannot take back.
+    # A client cannot give up grant types that the operator added.
     besides = [name for name in client.grant_types.split() if name not in rules.GRANT_TYPES]
     columns["grant_types"] = " ".join([*columns["grant_types"].split(), *besides])
     columns["name"] = columns["name"] or client.client_id
     if any(columns[name] != getattr(client, name) for name in ("name", "redirect_uris")):
-        # People allowed something else under this client_id: whoever speaks for it now must not inherit their word.
+        # Users allowed something else under this client_id. Its new owner must not inherit their consent.
         columns["remembers_consent"] = False
     if _looks_different(client, columns) or dict(negotiated.translations) != translated:
-        # Staff have looked at something else.
+        # Staff checked something else.
         columns["is_checked"] = columns["is_first_party"] = False
     for name, value in columns.items():
         setattr(client, name, value)
@@ -273,7 +275,7 @@ def change(client: Client, negotiated: rules.Registration, *, translated: Mappin
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """What has changed of a client's metadata, a member a line."""
+    """Describe the changes of a client's metadata, one member a line."""
     return "\n".join(
         f"{name}: {before.get(name, '')} → {after.get(name, '')}"
         for name in dict.fromkeys([*before, *after])
@@ -283,20 +285,21 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
 
 def refuse_faults(client: Client, *, now: datetime) -> None:
     """
-    Hold what a client registers against the rules of the columns, of its keys and of its sector.
+    Check the metadata of a client: its columns, its keys and its sector.
 
     Raises:
-        InvalidRedirectURI: redirect_uris.
-        InvalidClientMetadata: anything else.
+        InvalidRedirectURI: for redirect_uris.
+        InvalidClientMetadata: for anything else.
     """
     names = {member.column: name for name, member in rules.OWN_MEMBERS.items()}
     try:
-        with override(None):  # of a log
-            # A URL is held against other rules.
+        with override(None):  # the messages go to the log, in English
+            # A URL as client_id follows other rules, which were checked before.
             of_url = {"client_id"} if client_id_metadata_document.is_url(client.client_id) else set()
             client.full_clean(exclude=of_url, validate_unique=False)
     except ValidationError as refusal:
-        # A limit of the operator's that names what the client has given up stays, should it come back to it.
+        # A scope limit of the operator for a grant type that the client gave up stays, in case the client returns to
+        # it.
         found = {column: each for column, each in refusal.message_dict.items() if column != "grant_type_scopes"}
         faults = {names.get(column, column): each for column, each in found.items()}
         detail = "; ".join(f"{name}: {' '.join(sentences)}" for name, sentences in faults.items())[:1000]
@@ -313,7 +316,7 @@ def refuse_faults(client: Client, *, now: datetime) -> None:
 
 
 def imitated_by(client: Client, translated: Mapping[str, str]) -> str:
-    """The name of an app of the operator's, or of this service, that a client's own looks like; "" for none."""
+    """Return the name of this service or of an operator's app that the client's name imitates; "" for none."""
     names = [client.name, *(text for name, text in translated.items() if name.startswith("client_name#"))]
     others = [conf.SERVICE_NAME(), *Registration.objects.operators_names()]
     return next(filter(None, (imitation.imitated(name, others) for name in names)), "")
@@ -321,10 +324,10 @@ def imitated_by(client: Client, translated: Mapping[str, str]) -> str:
 
 def refuse_without_room() -> None:
     """
-    Refuse another client while too many wait for somebody to connect them.
+    Refuse another client while too many wait for a user.
 
     Raises:
-        TooManyRegistrations: they do.
+        TooManyRegistrations: too many wait.
     """
     if not Registration.objects.has_room(most=conf.REGISTRATION_MOST_WAITING()):
         raise TooManyRegistrations(
@@ -334,7 +337,7 @@ def refuse_without_room() -> None:
 
 
 def _negotiated(sent: Mapping[str, Any], *, issuer: str, now: datetime) -> tuple[rules.Registration, str]:
-    """What is registered, and the software statement that it was registered with, "" for none."""
+    """Return the negotiated registration, and its software statement; "" for none."""
     statement = sent.get(rules.SOFTWARE_STATEMENT, "")
     if statement:
         # "the values [...] conveyed in the software statement MUST take precedence" (RFC 7591 section 3.1.1).
@@ -343,7 +346,7 @@ def _negotiated(sent: Mapping[str, Any], *, issuer: str, now: datetime) -> tuple
 
 
 def offer() -> rules.Offer:
-    """What clients can register here now; one statement if they may have scopes of resources."""
+    """Return what clients can register at present; one statement if they may have scopes of resources."""
     wanted, known = conf.REGISTRATION_SCOPES(), dict.fromkeys(conf.SCOPES())
     apis: tuple[tuple[str, ...], ...] = ()
     if not wanted or not known.keys() >= set(wanted):
@@ -370,7 +373,7 @@ def _defaults() -> dict[str, Any]:
 
 
 def _looks_different(client: Client, columns: Mapping[str, Any]) -> bool:
-    """Whether people would see another app, or their browser go elsewhere."""
+    """Return whether users would see another app, or be redirected elsewhere."""
     return any(columns[name] != getattr(client, name) for name in ("redirect_uris", *_SHOWN))
 
 
@@ -394,7 +397,7 @@ def _new_secret(client: Client) -> Secret:
 
 
 def describe(registration: Registration, negotiated: rules.Registration, statement: str = "") -> None:
-    """Put into a registration what it keeps besides the columns of its client. Not saved."""
+    """Set the columns of a registration that are not columns of its client. Nothing is saved."""
     registration.translations = json.dumps(dict(negotiated.translations)) if negotiated.translations else ""
     registration.software_id = negotiated.software_id
     registration.software_version = negotiated.software_version
@@ -402,12 +405,12 @@ def describe(registration: Registration, negotiated: rules.Registration, stateme
 
 
 def told(client: Client, registration: Registration) -> str:
-    """What a client is, for the operator, a member a line."""
+    """Describe a client to the operator, one member a line."""
     members = client_metadata.metadata_of(client, openid=conf.is_openid(), is_for_client=True) | registration.translated
     return "\n".join(f"{name}: {value}" for name, value in members.items())
 
 
 def address_digest() -> str:
-    """Of where the request comes from, so that those can be told apart that come from another network."""
+    """Return a keyed digest of the request's network, which tells networks apart without revealing them."""
     key = hmac.digest(conf.token_keys()[0], b"oauth_service.registration_address", hashlib.sha256)
     return hmac.new(key, throttle.network().encode(), hashlib.sha256).hexdigest()

@@ -1,4 +1,6 @@
-"""The document at a sector_identifier_uri: which redirect URIs belong to the sector (OpenID Connect Core section 8.1)."""
+"""
+The document at a sector_identifier_uri, which lists the redirect URIs of its sector (OpenID Connect Core section 8.1).
+"""
 
 import json
 
@@ -18,10 +20,10 @@ RULES = documents.Rules(accept="application/json", most_bytes=64 * 1024, keep=_k
 
 def fault_of(client: Client) -> str:
     """
-    Why a client cannot be in the sector that it names; "" if it can, or names none.
+    Return why a client does not belong to the sector that it names; "" if it does, or names none.
 
-    Its document is fetched if there is no fresh copy. OpenID Connect Dynamic Client Registration section 5: "The values
-    registered in redirect_uris MUST be included in the elements of the array".
+    The document is fetched unless there is a fresh copy. OpenID Connect Dynamic Client Registration section 5: "The
+    values registered in redirect_uris MUST be included in the elements of the array".
     """
     if not client.sector_identifier_uri:
         return ""

@@ -1,4 +1,4 @@
-"""Software statements: what a trusted issuer says of a client that registers itself (RFC 7591 section 2.3)."""
+"""Software statements: claims of a trusted issuer about a client that registers itself (RFC 7591 section 2.3)."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,14 +13,14 @@ from . import key_sets
 
 def stated(text: Any, *, audience: str, now: datetime) -> Mapping[str, Any]:
     """
-    The members of a client's metadata that a software statement states.
+    Return the client metadata in a software statement.
 
     Args:
         text: the JWT in the compact form, as it was sent.
         audience: the issuer identifier of this server.
 
     Raises:
-        InvalidSoftwareStatement: it is no JWT, is not genuine, is for another server, or has expired.
+        InvalidSoftwareStatement: it is not a JWT, not genuine, for another server, or expired.
         UnapprovedSoftwareStatement: its issuer is not trusted for software statements.
     """
     try:

@@ -1,4 +1,4 @@
-"""The tokens that a token exchange presents: whom they stand for (RFC 8693 section 2.1)."""
+"""The tokens presented in a token exchange, and the users that they stand for (RFC 8693 section 2.1)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class SubjectToken:
     """
-    A subject token, proven and alive.
+    A verified subject token that has not ended.
 
     Attributes:
-        grant: that it hangs on, and so will what is issued for it.
+        grant: the grant that it belongs to; tokens issued for it will belong to the same grant.
         issued_to: the client that it was issued to.
-        parents: ids of the access tokens that it is and comes from, the last one first.
+        parents: ids of this access token and of those that it was made from, the latest first.
     """
 
     subject: Subject
@@ -43,15 +43,15 @@ class SubjectToken:
 
 def subject_of(text: Secret, token_type: str, client: ClientRow, *, issuer: str, now: datetime) -> SubjectToken:
     """
-    The person that a subject token stands for.
+    Return the user that a subject token stands for.
 
     Args:
         token_type: one of TOKEN_TYPES.
-        client: that asks, authenticated.
+        client: the client that asks, authenticated.
         issuer: of this server; "" without OpenID Connect.
 
     Raises:
-        InvalidRequest: it is not of this type, not genuine, expired, ended, or stands for no person (section 2.2.2).
+        InvalidRequest: it is not of this type, not genuine, expired, ended, or stands for no user (section 2.2.2).
     """
     if token_type == ACCESS_TOKEN:
         return _subject_of_access_token(text, issuer=issuer, now=now)
@@ -64,7 +64,7 @@ def subject_of(text: Secret, token_type: str, client: ClientRow, *, issuer: str,
 
 def actor_of(text: Secret, token_type: str, client: ClientRow, *, issuer: str, now: datetime) -> Actor:
     """
-    Who acts, by an actor token that was issued to the client: the client itself, or the person who uses it.
+    Return the actor that an actor token of the client names: the client itself, or the user who uses it.
 
     Args:
         token_type, client, issuer: as for subject_of().
@@ -87,7 +87,7 @@ def actor_of(text: Secret, token_type: str, client: ClientRow, *, issuer: str, n
 
 
 def _default_audience() -> tuple[str, ...]:
-    # A token that was asked for without a resource is for that of the server, if it has one.
+    # A token requested without a resource is for the server's own resource, if it has one.
     return tuple(filter(None, [conf.RESOURCE()]))
 
 
@@ -95,7 +95,7 @@ def _subject_of_access_token(text: Secret, *, issuer: str, now: datetime) -> Sub
     try:
         unverified = access_token.read(text.reveal(), issuer=issuer, now=now)
         if unverified.payload.is_own:
-            # Whose it is does not matter: nobody's client may become a person.
+            # The owner of the token does not matter: no client may become a user.
             raise InvalidRequest(
                 "the subject token stands for no user", detail=f"client number {unverified.row_id.int}: its own token"
             )
@@ -128,12 +128,16 @@ def _subject_of_id_token(text: Secret, *, issuer: str, now: datetime) -> Subject
 
 
 def _subject_of_jwt(text: Secret, client: ClientRow, *, issuer: str, now: datetime) -> SubjectToken:
-    """Whoever the project says that the user of another issuer is: they have a connection with the client that asks."""
+    """
+    Return the user that the project's EXCHANGE_USER finds for the JWT of another issuer.
+
+    The user must have a connection with the client that asks.
+    """
     name = "subject token"
     verified = _verified(text, name, client, issuer=issuer, now=now)
     claims = verified.claims
     if "act" in claims:
-        # Its actors are none of ours; to leave them out would hide who acts.
+        # Actors of another server are unknown here, and leaving them out would hide who acts.
         raise InvalidRequest("the subject token says who acts at another server", detail=f"of {verified.issuer.issuer}")
     found = Grant.objects.latest_of_user(_user_id_of(verified), client_pk=client.pk, now=now)
     if found is None:
@@ -159,7 +163,7 @@ def _subject_of_jwt(text: Secret, client: ClientRow, *, issuer: str, now: dateti
 
 
 def _verified(text: Secret, name: str, client: ClientRow, *, issuer: str, now: datetime) -> "VerifiedJWT":
-    from .issuers import verify_issuer_jwt  # who has no trusted issuers never comes here
+    from .issuers import verify_issuer_jwt  # imported here: only projects with trusted issuers need it
 
     if not (audience := issuer or conf.ISSUER()):
         raise _not_valid(name, f"set {conf.ISSUER.name}: without it no JWT can name this server as its audience")
@@ -196,7 +200,7 @@ def _actor_of_access_token(text: Secret, client: ClientRow, *, now: datetime) ->
 
 
 def _claims(text: Secret, name: str, *, issuer: str, now: datetime) -> Mapping[str, object]:
-    from ..tokens import id_token  # a project without OpenID Connect never comes here
+    from ..tokens import id_token  # imported here: only projects with OpenID Connect need it
 
     try:
         claims = id_token.hint(text.reveal(), issuer=issuer, now=now)
@@ -209,7 +213,10 @@ def _claims(text: Secret, name: str, *, issuer: str, now: datetime) -> Mapping[s
 
 
 def _grant_of(claims: Mapping[str, object], name: str, *, now: datetime) -> tuple[TokenGrant, tuple[str, ...]]:
-    """The newest grant of the sign-in that an ID token tells of: the sign-in, the grant, its user and client are alive."""
+    """
+    Return the newest grant of an ID token's sign-in; the sign-in, the grant, its user and its client must not have
+    ended.
+    """
     sid, client_id = str(claims.get("sid", "")), str(claims.get("aud", ""))
     try:
         found = Grant.objects.latest_of_sign_in(UUID(sid), client_id=client_id)
@@ -220,7 +227,7 @@ def _grant_of(claims: Mapping[str, object], name: str, *, now: datetime) -> tupl
     grant, resources = found
     if fault := lifecycle.fault_of(grant, now=now):
         raise _not_valid(name, f"grant {grant.pk}: {fault}")
-    if grant.sign_in_ended_at:  # offline_access outlives the sign-in, its ID token does not
+    if grant.sign_in_ended_at:  # with offline_access a grant outlives the sign-in, but the ID token does not
         raise _not_valid(name, f"grant {grant.pk}: the user signed out")
     if claims["sub"] != subject.subject_of(grant.user.pk, grant.client, pairwise_key=conf.pairwise_key()):
         raise _not_valid(name, f"grant {grant.pk}: its sub is another user's")
