@@ -173,7 +173,7 @@ def _answer_with(arrival: Arrival, write: Callable[[], str]) -> HttpResponse:
     try:
         return answer_with_code(arrival.reply_to, write())
     except IntegrityError as cause:
-        # Consents refer to user and client, sign-ins to clients that are told of their end. One of them was gone at the
+        # Consents refer to user and client, sign-ins to clients that hear about their end. One of them was gone at the
         # COMMIT.
         raise AccessDenied(
             "the account or the app was removed meanwhile",

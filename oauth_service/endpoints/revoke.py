@@ -65,7 +65,7 @@ def _secret_of(presented: PresentedToken[sealed.RefreshToken | sealed.AccessToke
     Return the secret that proves the token, if the token belongs to this client.
 
     Raises:
-        Unproven: it belongs to nobody, or to another client. It stays as it is.
+        Unproven: it is not genuine, or belongs to another client. It stays as it is.
     """
     claimed = presented.unverified.payload
     if isinstance(claimed, sealed.AccessToken) and claimed.is_own:

@@ -49,7 +49,7 @@ class SignInManager(PrimaryManager["SignIn"]):
 
     def add_client(self, sign_in_id: UUID, client_pk: int, *, purge_at: datetime) -> None:
         """
-        Remember that a client learned who signed in, so that it is told of the sign-out. A repeated call updates
+        Remember that a client learned who signed in, so that the sign-out reaches it. A repeated call updates
         purge_at.
 
         Raises:

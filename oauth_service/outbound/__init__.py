@@ -1,1 +1,1 @@
-"""What this server asks of others: the one guarded fetch, and deliveries that are retried."""
+"""Requests that this server makes to others: the one guarded fetch, and deliveries that are retried."""

@@ -1,8 +1,9 @@
 """
-The outbox: logout tokens are sent to clients by a thread of this process, and again with growing pauses until one is taken.
+The outbox: a thread of this process sends logout tokens to clients, and repeats them with growing pauses until they are
+taken.
 
-No request waits for a client. Rows are claimed before they are sent, so that several workers share them. A worker that dies
-leaves its rows to the others once the claim has run out.
+No request waits for a client. Rows are claimed before they are sent, so that several workers share them. If a worker
+dies, others take over its rows when the claim has run out.
 """
 
 import logging
@@ -29,7 +30,7 @@ _thread: threading.Thread | None = None
 
 
 def wake() -> None:
-    """Send what is due, soon and on another thread."""
+    """Send due messages soon, on another thread."""
     global _thread
     _wanted.set()
     with _starting:
@@ -40,10 +41,10 @@ def wake() -> None:
 
 def deliver_due(*, now: datetime) -> int:
     """
-    Send every message that is due, one after the other.
+    Send every due message, one after the other.
 
     Returns:
-        how many were tried.
+        the number of attempts.
     """
     tried = 0
     while claimed := _claim(now=now):
@@ -83,13 +84,13 @@ def _deliver(message: Delivery, *, now: datetime) -> None:
 
 
 def _send(message: Delivery, *, now: datetime) -> str:
-    """Send one message; why the client did not take it, "" if it did."""
+    """Send one message. Return why the client did not take it, or "" if it did."""
     from ..tokens import keys
     from .fetch import FetchFailed, fetch
 
     client = message.client
     if not client.is_active or not client.backchannel_logout_uri:
-        return ""  # it asks for no messages any more
+        return ""  # the client no longer asks for messages
     claims = logout_token.claims(
         issuer=message.issuer, client_id=client.client_id, subject=message.sub, sid=message.sign_in_id.hex, now=now
     )
@@ -129,7 +130,7 @@ def _work() -> None:
 
 
 def _seconds_to_next() -> float:
-    """Seconds until the next message is due; -1 if there is none."""
+    """Return the seconds until the next message is due; -1 if there is none."""
     found: datetime | None = Delivery.objects.aggregate(at=models.Min("next_at"))["at"]
     if found is None:
         return -1.0
@@ -137,10 +138,10 @@ def _seconds_to_next() -> float:
 
 
 def wake_if_due(*, now: datetime) -> None:
-    """Wake the thread if messages are due: a process that died may have left them. One statement."""
+    """Wake the thread if messages are due, for instance because a process that died left them. One statement."""
     try:
         if Delivery.objects.filter(next_at__lte=now).exists():
             wake()
     except Error:
-        # The request that it rides on has its answer already.
+        # The response of the request that called this is ready already.
         logger.warning("nobody knows whether sign-out messages wait", exc_info=True)

@@ -1,7 +1,8 @@
 """
-Documents of others: fetched when they are needed, kept as rows that all workers share, served stale while the origin is down.
+Documents of others: fetched when needed, stored as rows that all workers share, and used stale while the origin is
+down.
 
-One worker at a time fetches a document. The others use the copy there is, or wait for the first one.
+One worker at a time fetches a document. The others use the stored copy, or wait for the first one.
 """
 
 import logging
@@ -31,7 +32,7 @@ KEPT = timedelta(days=30)
 
 class DocumentUnavailable(Exception):
     """
-    There is no copy, fresh or stale.
+    The document has no usable copy, fresh or stale.
 
     Args:
         detail: for the operator's log.
@@ -45,14 +46,14 @@ class DocumentUnavailable(Exception):
 @dataclass(frozen=True, slots=True)
 class Rules:
     """
-    How documents of a kind are fetched.
+    Rules for fetching one kind of document.
 
     Attributes:
         accept: media types, for the Accept header.
-        most_bytes: of the body.
-        keep: makes what is stored of the body that came; it raises ValueError for one that is not such a document.
-        ends: whether the copy there is may be used no more once the origin has answered that it has none (404, 410), or with
-            something else. Otherwise it goes on as if the origin were down.
+        most_bytes: the longest allowed body.
+        keep: converts the received body into what is stored; raises ValueError if it is not such a document.
+        ends: True if the stored copy becomes unusable when the origin answers 404 or 410, or sends something unusable.
+            Otherwise the copy is used as if the origin were down.
     """
 
     accept: str
@@ -63,7 +64,7 @@ class Rules:
 
 def read(url: str, *, kind: Kind, rules: Rules) -> bytes:
     """
-    A document as it is stored: fetched now if there is no fresh copy.
+    Return the stored document, which is fetched unless there is a fresh copy.
 
     Raises:
         DocumentUnavailable: it could not be fetched, and there is no usable copy.
@@ -73,7 +74,7 @@ def read(url: str, *, kind: Kind, rules: Rules) -> bytes:
 
 def copy_of(url: str, *, kind: Kind, rules: Rules) -> Document:
     """
-    The row of a document with a usable copy: fetched now if that is not fresh.
+    Return the row of a document with a usable copy, which is fetched unless it is fresh.
 
     Raises:
         DocumentUnavailable: it could not be fetched, and there is no usable copy.
@@ -97,9 +98,9 @@ def copy_of(url: str, *, kind: Kind, rules: Rules) -> Document:
 
 def read_again(url: str, *, kind: Kind, rules: Rules) -> bytes:
     """
-    A document as it is stored, after asking its origin again although the copy is fresh: something is missing in it.
+    Ask the origin again although the copy is fresh, because something is missing in it, and return the stored document.
 
-    However often it is called, the origin is asked no more than once in freshness.SHORTEST.
+    The origin is asked at most once in freshness.SHORTEST, however often this is called.
 
     Raises:
         DocumentUnavailable: it could not be fetched, and there is no usable copy.
@@ -110,7 +111,7 @@ def read_again(url: str, *, kind: Kind, rules: Rules) -> bytes:
 
 
 def refuse(url: str, *, kind: Kind, fault: str) -> None:
-    """Say of a copy that it cannot be used: it is fetched anew, but not at once."""
+    """Mark a copy as unusable. It is fetched again, but not before freshness.RETRY."""
     logger.warning("%s cannot be used: %s", url[:200], fault)
     changes = {
         "fetched_at": None,
@@ -122,7 +123,7 @@ def refuse(url: str, *, kind: Kind, fault: str) -> None:
 
 def read_later(url: str, *, kind: Kind, rules: Rules) -> bytes | None:
     """
-    A document as it is stored, without waiting for its origin: a missing or stale copy is fetched on another thread.
+    Return the stored document without waiting for its origin. A missing or stale copy is fetched on another thread.
 
     Returns:
         the copy; None if there is none yet.
@@ -135,7 +136,7 @@ def read_later(url: str, *, kind: Kind, rules: Rules) -> bytes | None:
 
 
 def refresh_later(url: str, *, kind: Kind, rules: Rules) -> None:
-    """Fetch a document on another thread, unless one of this process is at it."""
+    """Fetch a document on another thread, unless a thread of this process is fetching it already."""
     with _starting:
         if (kind, url) in _running or len(_running) >= MOST_THREADS:
             return
@@ -163,7 +164,7 @@ def _work(url: str, kind: Kind, rules: Rules) -> None:
 
 
 def _fetch(url: str, kind: Kind, rules: Rules, before: Document | None) -> Document:
-    """Fetch a document that this caller has claimed, and store what came."""
+    """Fetch a document that this caller has claimed, and store the result."""
     from .fetch import FetchFailed, fetch
 
     headers = {"Accept": rules.accept}
@@ -189,7 +190,7 @@ def _fetch(url: str, kind: Kind, rules: Rules, before: Document | None) -> Docum
     now = timezone.now()
     if fault:
         logger.warning("%s could not be fetched: %s", url[:200], fault)
-        # A copy that there is stays stale, not fresh: is_usable() measures from its freshness, so that must not move.
+        # Leave fresh_until alone, so that the copy stays stale: is_usable() measures from it.
         changes = {"last_error": fault[:LAST_ERROR_LENGTH], "retry_at": now + freshness.RETRY}
         changes |= {"fetched_at": None} if is_over and rules.ends else {}
     else:

@@ -1,9 +1,9 @@
 """
-The one guarded fetch: every request that this server makes to a URL that somebody else has chosen.
+The one guarded fetch, used for every request to a URL that somebody else chose.
 
-https only. Every address that the name resolves to is judged, and the connection goes to a judged address: a name that resolves
-differently a moment later leads nowhere else. No redirects, no proxy from the environment, one deadline and one size for the
-whole.
+https only. Every address that the name resolves to is checked, and the connection goes to a checked address, so a name
+that resolves differently a moment later leads nowhere else. No redirects, no proxy from the environment, and one
+deadline and one size limit for the whole request.
 """
 
 import socket
@@ -25,10 +25,10 @@ MOST_BYTES = 64 * 1024
 
 class FetchFailed(Exception):
     """
-    Nothing usable came back.
+    The request got no usable response.
 
     Args:
-        detail: for the operator's log; no body, no secret.
+        detail: for the operator's log; contains no body and no secret.
     """
 
     def __init__(self, detail: str) -> None:
@@ -38,7 +38,7 @@ class FetchFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back; header names are lower-case."""
+    """A response. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -58,10 +58,11 @@ def fetch(
     Send one request.
 
     Args:
-        deadline: seconds for all of it, name resolution aside.
+        deadline: seconds for the whole request, except for name resolution.
 
     Raises:
-        FetchFailed: a URL or address that is not allowed, no connection, no valid certificate, too long, too late.
+        FetchFailed: the URL or an address is not allowed, the connection failed, the certificate is not valid, or the
+            response is too long or too late.
     """
     if fault := fault_of(url):
         raise FetchFailed(f"{url[:200]!r} {fault}")
@@ -84,12 +85,12 @@ def fetch(
         httpcore.UnsupportedProtocol,
     ) as cause:
         raise FetchFailed(f"{urlsplit(url).netloc}: {type(cause).__name__}: {cause}") from cause
-    except (OSError, UnicodeError) as cause:  # ssl.SSLError and the resolver's among them
+    except (OSError, UnicodeError) as cause:  # includes ssl.SSLError and errors of the resolver
         raise FetchFailed(f"{urlsplit(url).netloc}: {cause}") from cause
 
 
 def fault_of(url: str) -> str:
-    """Why a URL cannot be fetched, whatever it resolves to; "" if it can."""
+    """Return why a URL cannot be fetched, regardless of its addresses; "" if it can."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -103,7 +104,7 @@ def fault_of(url: str) -> str:
 
 
 class _Judging(httpcore.NetworkBackend):
-    """Connects to an address only after judging it."""
+    """A network backend that checks an address before connecting to it."""
 
     def __init__(self, until: float) -> None:
         self._until = until
@@ -119,7 +120,8 @@ class _Judging(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         found = dict.fromkeys(str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         if not found or not all(map(_is_allowed, found)):
-            # All of them, not only the one that is tried: a name with one private address is somebody's trick.
+            # Check all of them, not only the one that is tried: a name with one private address among others is an
+            # attack.
             raise httpcore.ConnectError(f"{host} resolves to an address that is not public")
         failure: Exception = httpcore.ConnectError(f"{host} cannot be reached")
         for each in found:
@@ -140,7 +142,10 @@ class _Judging(httpcore.NetworkBackend):
 
 
 class _Timed(httpcore.NetworkStream):
-    """A connection that ends at a deadline: with a timeout for each read alone an origin could send a byte now and then."""
+    """
+    A connection with one deadline. With a timeout for each read alone, an origin could send a byte now and then for
+    ever.
+    """
 
     def __init__(self, stream: httpcore.NetworkStream, until: float) -> None:
         self._stream = stream

@@ -1,1 +1,1 @@
-"""Who is asked with an access token: guards for the views of a host project."""
+"""Guards for the views of a host project, which require an access token."""

@@ -1,5 +1,5 @@
 """
-An ASGI application beside Django, guarded by access tokens (RFC 6750): Starlette, FastMCP, or any other that is mounted.
+An ASGI application beside Django, guarded by access tokens (RFC 6750), for instance Starlette or FastMCP.
 
     mcp = Protect(FastMCP("Orders").http_app(), "orders:read", resource="https://api.example/mcp")
 
@@ -7,9 +7,9 @@ An ASGI application beside Django, guarded by access tokens (RFC 6750): Starlett
         app = mcp if scope["path"].startswith("/mcp") else django
         await app(scope, receive, send)
 
-The application finds the Bearer in scope["bearer"], and its user in scope["user"]. A request without a good token does not
-reach it, and is answered as by protect(). A preflight of CORS carries no token: let what answers those stand around this.
-mcp.ProtectTools asks for more scope by the tool that is called.
+The application finds the Bearer in scope["bearer"], and its user in scope["user"]. A request without a valid token does
+not reach it; the response is the same as that of protect(). CORS preflights carry no token, so CORS middleware goes
+around this. mcp.ProtectTools requires more scope for certain tools.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -36,9 +36,9 @@ POLICY_VIOLATION = 1008  # RFC 6455 section 7.4.1
 
 class Protect:
     """
-    The application, guarded; the other arguments are those of protect().
+    Guard an application. The other arguments are those of protect().
 
-    Requests and WebSockets are guarded alike; what belongs to no request, such as lifespan, passes.
+    HTTP requests and WebSockets are guarded alike. Other events, such as lifespan, pass.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class Protect:
             user = found.user or AnonymousUser()
             await self.let_in({**scope, "bearer": found, "user": user}, receive, send)
         elif scope["type"] == "websocket":
-            # Before it is accepted, this is answered 403; there is no other way to say why.
+            # Closed before it is accepted, the handshake gets a 403. There is no way to send the reason.
             await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": "no good access token"})
         else:
             await answer(found, send)
 
     async def let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request with a good token on."""
+        """Pass a request with a valid token on to the application."""
         await self.app(scope, receive, send)
 
     def _admit(self, scope: Scope) -> "AnyBearer | ProgramResponse":
@@ -81,7 +81,7 @@ class Protect:
         try:
             return admit(asked, self.wanted, now=timezone.now())
         except DisallowedHost:
-            return ProgramResponse(400)  # as Django answers it
+            return ProgramResponse(400)  # as Django does
         except Exception as why:
             return refusal(asked, self.wanted, why)
         finally:
@@ -89,14 +89,14 @@ class Protect:
 
 
 def _give_back_connections() -> None:
-    """Close what is broken or too old, as no request of Django's begins or ends here that would."""
+    """Close broken and expired connections, as Django would at the begin and end of its own requests."""
     for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:  # somebody else's transaction, such as a test's
+        if not connection.in_atomic_block:  # otherwise it belongs to another transaction, such as a test's
             connection.close_if_unusable_or_obsolete()
 
 
 async def answer(response: ProgramResponse, send: Send) -> None:
-    """Answer a request instead of the application."""
+    """Send a response in place of the application."""
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
     headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

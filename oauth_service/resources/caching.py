@@ -1,4 +1,4 @@
-"""What caches may keep of the answers of guarded views: Django's own, and those on the way (RFC 9111 section 3.5)."""
+"""Caching of guarded views' responses, by Django's caches and by those on the way (RFC 9111 section 3.5)."""
 
 from functools import cache
 from typing import Any
@@ -12,9 +12,9 @@ from ..web.programs import PRIVATE
 
 def keep_private(response: HttpResponseBase) -> None:
     """
-    Say that an answer is for one person.
+    Mark a response as meant for one user.
 
-    A Cache-Control of the view's own stays, with `private` added. Only `public` lets caches share the answer.
+    A Cache-Control header of the view stays, with `private` added. Only `public` lets caches share the response.
     """
     own = response.get("Cache-Control", "")
     if not own:
@@ -26,10 +26,10 @@ def keep_private(response: HttpResponseBase) -> None:
 
 def guard_caches_behind(request: HttpRequest) -> None:
     """
-    Keep a cache between the guard and its view, such as cache_page, from giving one person another's answer.
+    Keep a cache between the guard and its view, such as cache_page, from giving one user another's response.
 
-    Such a cache stores before the guard can say that the answer is private. If this Django's does not vary on
-    Authorization, nothing is stored for this request.
+    Such a cache stores the response before the guard can mark it as private. If this version of Django does not vary
+    its caches on Authorization, nothing is stored for this request.
     """
     if not tells_tokens_apart():
         request.__class__ = _never_stored(type(request))
@@ -37,16 +37,16 @@ def guard_caches_behind(request: HttpRequest) -> None:
 
 @cache
 def tells_tokens_apart() -> bool:
-    """Tell whether Django's caches vary on Authorization by themselves, as they do from 5.2.15 on."""
+    """Return whether Django's caches vary on Authorization by themselves, as from 5.2.15 on."""
     request, response = HttpRequest(), HttpResponse()
     request.META["HTTP_AUTHORIZATION"] = "Bearer"
     setattr(request, _MAY_BE_STORED, True)
     middleware: Any = UpdateCacheMiddleware(lambda _request: response)
-    middleware.page_timeout = 0  # nothing is stored, and so no cache is asked
+    middleware.page_timeout = 0  # stores nothing, so no cache is accessed
     return has_vary_header(middleware.process_response(request, response), "Authorization")
 
 
-# Django's caches note on the request, when they have looked for an answer, whether to store the one that comes.
+# After a cache miss Django's caches set this attribute of the request, which says whether to store the response.
 _MAY_BE_STORED = "_cache_update_cache"
 
 
@@ -54,7 +54,7 @@ _classes: dict[type[HttpRequest], type[HttpRequest]] = {}
 
 
 def _never_stored(of: type[HttpRequest]) -> type[HttpRequest]:
-    """The class of a request on which that note is always no; one for each class of requests."""
+    """Return a subclass of a request class on which that attribute is always False. There is one for each class."""
     if found := _classes.get(of):
         return found
 

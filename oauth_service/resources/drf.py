@@ -1,5 +1,5 @@
 """
-Django REST framework, guarded by access tokens (RFC 6750): an authentication class and a permission class.
+Access tokens in Django REST framework (RFC 6750): an authentication class and a permission class.
 
     class Orders(APIView):
         authentication_classes = [OAuth2Authentication]
@@ -7,8 +7,9 @@ Django REST framework, guarded by access tokens (RFC 6750): an authentication cl
         required_scopes = {"GET": "orders:read", "POST": "orders:write"}
         resource = "https://api.example/orders"
 
-A view says by its attributes what it asks of a token: required_scopes (space-delimited, a list, or a dict by method), and if it
-wants resource, allow_clients, acr and max_age, as protect() takes them. It answers as a view that protect() guards.
+The attributes of a view say which token it requires: required_scopes (space-delimited, a list, or a dict by method),
+and optionally resource, allow_clients, acr and max_age, as protect() takes them. Refusals are the same as those of
+protect().
 
 It needs the extra `drf`.
 """
@@ -38,18 +39,18 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 _ATTRIBUTES = ("allow_clients", "resource", "acr", "max_age")
-# On Django's request: the resource that its token was held against.
+# Attribute of Django's request: the resource that its token was checked for.
 _HELD = "_oauth_service_held_against"
-# On a view: the answer instead of its own.
+# Attribute of a view: the response that replaces its own.
 _REFUSAL = "_oauth_service_refusal"
 
 
 class Refused(APIException):
     """
-    A token that will not do, or could not be looked up; the handler of exceptions makes the answer of it.
+    The token is insufficient, or could not be looked up. The exception handler makes the response from it.
 
     Args:
-        answer: that a view guarded by protect() would give.
+        answer: the response of a view guarded by protect().
     """
 
     def __init__(self, answer: ProgramResponse) -> None:
@@ -63,18 +64,19 @@ class Refused(APIException):
 
 class OAuth2Authentication(BaseAuthentication):
     """
-    Find the user of an access token: request.user, and the Bearer in request.auth.
+    Authenticate the user of an access token: request.user is the user, request.auth the Bearer.
 
-    A request without a token is left to the other authentication classes. One with a token that is not good, or is for another
-    resource than the view's, is refused. A client's own token has an AnonymousUser, and so is refused by IsAuthenticated.
+    A request without a token is left to the other authentication classes. A request is refused if its token is invalid
+    or is for another resource than the view's. A client's own token has an AnonymousUser, which IsAuthenticated
+    refuses.
     """
 
     def authenticate(self, request: "Request") -> tuple[Any, AnyBearer] | None:
         """
-        The user and the token of a request; None if it has no token.
+        Return the user and the token of a request; None if it has no token.
 
         Raises:
-            Refused: its token will not do, or could not be looked up.
+            Refused: the token is not valid here, or could not be looked up.
         """
         view = _view_of(request)
         wanted = _requirement_of(view, default="")
@@ -91,7 +93,7 @@ class OAuth2Authentication(BaseAuthentication):
         return found.user or AnonymousUser(), found
 
     def authenticate_header(self, request: "Request") -> str:
-        """The challenge of a view that another permission class closes."""
+        """Return the challenge for a 401 that another permission class causes."""
         wanted = _requirement_of(_view_of(request), default="")
         missing = MissingToken("an access token is required")
         return bearers.challenge(missing, realm=REALM, more=wanted.challenge(missing, request.method or ""))
@@ -99,19 +101,19 @@ class OAuth2Authentication(BaseAuthentication):
 
 class TokenHasScope(BasePermission):
     """
-    Let in whoever has a token with what the view asks for by its attributes.
+    Allow requests whose token satisfies the attributes of the view.
 
-    Somebody who signed in otherwise is refused with 403. Combined with others by `|`, it stands last: it says in its answer what
-    token would do.
+    A user who signed in without a token is refused with 403. When combined by `|`, this class goes last, because its
+    refusal says which token would be accepted.
     """
 
     def has_permission(self, request: "Request", view: "APIView") -> bool:
         """
-        Whether the token will do; False if there is none, but somebody who signed in otherwise.
+        Return True if the token is sufficient; False for a user who signed in without one.
 
         Raises:
-            Refused: it will not, or there is none.
-            ImproperlyConfigured: the view does not say by which scope.
+            Refused: the token is insufficient, or there is none.
+            ImproperlyConfigured: the view has no required_scopes.
         """
         wanted = _requirement_of(view)
         found: object = request.auth
@@ -137,13 +139,14 @@ def _view_of(request: "Request") -> "APIView":
 
 def _requirement_of(view: "APIView", *, default: str | None = None) -> Requirement:
     """
-    What a view asks for; an @action says it by its own arguments.
+    Return the requirement of a view, or of an @action with its own arguments.
 
     Args:
-        default: scopes of a view that names none; None if it must.
+        default: scopes of a view without required_scopes; None if it must have some.
 
     Raises:
-        ImproperlyConfigured: it must, and does not; a misspelt attribute must not open it to every token.
+        ImproperlyConfigured: required_scopes is missing. Otherwise a misspelt attribute would open the view to every
+            token.
     """
     scopes: Any = getattr(view, "required_scopes", default)
     if scopes is None:
@@ -153,7 +156,7 @@ def _requirement_of(view: "APIView", *, default: str | None = None) -> Requireme
 
 def _refused(view: "APIView", request: "Request", wanted: Requirement, why: Exception) -> Refused:
     if not isinstance(why, BearerError):
-        seal(request._request)  # the answer is a 5xx, and Django mails it to ADMINS
+        seal(request._request)  # the response is a 5xx, which Django mails to ADMINS
     answer = refusal(ProgramRequest.of(request._request), wanted, why)
     setattr(view, _REFUSAL, answer)
     _answer_privately(view)
@@ -161,7 +164,9 @@ def _refused(view: "APIView", request: "Request", wanted: Requirement, why: Exce
 
 
 def _answer_privately(view: "APIView") -> None:
-    """Let every answer of a view be for one person, and a refusal have all its headers, whatever handles exceptions."""
+    """
+    Mark every response of a view as private, and give refusals all their headers, whichever exception handler is used.
+    """
     if getattr(view, "_oauth_service_answers_privately", False):
         return
     view._oauth_service_answers_privately = True  # type: ignore[attr-defined]

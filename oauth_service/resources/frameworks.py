@@ -1,5 +1,6 @@
 """
-A guarded view among Django REST framework's and django-ninja's: by what each offers to others, and without importing either.
+Integration of guarded views with Django REST framework and django-ninja, through their extension points and without
+importing either.
 """
 
 from collections.abc import Callable
@@ -10,19 +11,19 @@ from django.http import HttpRequest
 
 View = Callable[..., Any]
 
-# Operations of django-ninja that a guard is around, by the name of their function, for a system check.
+# Names of the functions of guarded django-ninja operations, for a system check.
 guarded_operations: set[str] = set()
 
-# django-ninja calls each function of this list, on the function of an operation, with the operation that it makes of it.
+# Attribute of an operation's function: a list of functions that django-ninja calls with each operation that it makes.
 _CONTRIBUTIONS = "_ninja_contribute_to_operation"
 
 
 def tell_rest_framework(request: HttpRequest, user: AbstractBaseUser | AnonymousUser, bearer: object) -> None:
     """
-    Let a view of Django REST framework find the token's user in `request.user`, and the Bearer in `request.auth`.
+    Give a view of Django REST framework the token's user as `request.user` and the Bearer as `request.auth`.
 
-    Its own authentication classes are not asked: they know nothing of the token, and the one for sessions would take the user
-    for one with a cookie and ask for a CSRF token. These are the attributes that its force_authenticate() sets.
+    The view's own authentication classes are skipped: they do not know the token, and the one for sessions would take
+    the user for one with a cookie and ask for a CSRF token. force_authenticate() sets the same attributes.
     """
     request._force_auth_user = user  # type: ignore[attr-defined]
     request._force_auth_token = bearer  # type: ignore[attr-defined]
@@ -32,19 +33,19 @@ def guard_operation(guarded: View, guard: Callable[[View], View]) -> None:
     """
     Let django-ninja guard the whole operation that it makes of a function.
 
-    The token is then looked at before the parameters, as with any other view, and the answer has its headers: the function
-    itself may return something that django-ninja makes a response of.
+    The token is then checked before the parameters, as for any other view, and the response gets its headers even if
+    the function returns something else than a response.
 
     Args:
-        guarded: the function, guarded already.
-        guard: guards what runs the operation.
+        guarded: the function, already guarded.
+        guard: guards the method that runs the operation.
     """
 
     def contribute(operation: Any) -> None:
         guarded_operations.add(guarded.__name__)
         operation.run = guard(operation.run)
-        # From these it makes the operation anew where its router is mounted more than once.
+        # If a router is mounted more than once, django-ninja makes the operation again from these.
         operation._run_decorators = [*getattr(operation, "_run_decorators", ()), guard]
 
-    # A list of its own: decorators that copy the attributes of a function share the one they found.
+    # A new list, because decorators that copy a function's attributes share the old one.
     setattr(guarded, _CONTRIBUTIONS, [*getattr(guarded, _CONTRIBUTIONS, ()), contribute])

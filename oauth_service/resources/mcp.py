@@ -1,5 +1,5 @@
 """
-An MCP server beside Django, guarded by access tokens: a scope for all of it, and more for some of its tools.
+An MCP server beside Django, guarded by access tokens: one scope for the server, and more for some of its tools.
 
     orders = MCPServer("Orders")
     guarded = ProtectTools(
@@ -9,9 +9,9 @@ An MCP server beside Django, guarded by access tokens: a scope for all of it, an
         resource="https://api.example/mcp",
     )
 
-A call of such a tool with less scope is answered 403 insufficient_scope with all the scope that it needs, so that the client can
-ask the person for it (MCP 2026-07-28, authorization, scope challenge handling). It works with every MCP server that is an ASGI
-application.
+A call of such a tool with too little scope gets 403 insufficient_scope with all the scope that it needs, so that the
+client can ask the user for it (MCP 2026-07-28, authorization, scope challenge handling). It works with every MCP server
+that is an ASGI application.
 """
 
 import json
@@ -37,10 +37,10 @@ _TOO_LONG = ProgramResponse(413)
 
 class ProtectTools(Protect):
     """
-    The application, guarded; the other arguments are those of Protect.
+    Guard an application and single tools. The other arguments are those of Protect.
 
     Args:
-        tools: what a call of a tool asks for beside required_scope, by its name. One that is not named asks for no more.
+        tools: additional scopes by the name of the tool. Other tools need required_scope only.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class ProtectTools(Protect):
         }
 
     async def let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request with a good token on, unless it calls a tool that asks for more than the token has."""
+        """Pass the request on, unless it calls a tool that needs more than its token has."""
         if scope["type"] != "http" or scope["method"] != "POST":
             await self.app(scope, receive, send)
-        elif (body := await _read(receive)) is not None:  # else nobody waits for an answer any more
+        elif (body := await _read(receive)) is not None:  # None: the client has disconnected
             if refused := self._refusal(scope, body):
                 await answer(refused, send)
             else:
@@ -81,7 +81,7 @@ class ProtectTools(Protect):
         try:
             called = tools_called(body)
         except (ValueError, RecursionError):
-            # The application may read what Python's json does not, so nothing of the kind reaches it.
+            # The application may accept JSON that Python's json does not, so such a message must not reach it.
             return _NO_MESSAGE
         asked = ProgramRequest.of(ASGIRequest(scope, None))  # type: ignore[arg-type]
         for wanted in (self.tools[name] for name in called if name in self.tools):
@@ -94,10 +94,10 @@ class ProtectTools(Protect):
 
 def tools_called(body: bytes) -> tuple[str, ...]:
     """
-    The names of all tools that a message calls, or the messages of a batch.
+    Return the names of all tools that a message, or a batch of messages, calls.
 
     Raises:
-        ValueError: it is not JSON, or has a member twice: the application may believe the other one.
+        ValueError: it is not JSON, or repeats a member, of which the application might use the other value.
         RecursionError: it is nested too deeply.
     """
     said = json.loads(body.decode(), object_pairs_hook=_members)
@@ -119,7 +119,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The body of a request, as far as it is not too long; None if the client has gone."""
+    """Read the body of a request, up to a little more than MOST_BYTES; None if the client disconnects."""
     body = bytearray()
     while len(body) <= MOST_BYTES:
         event = await receive()
@@ -132,7 +132,7 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
-    """A receive() that has the body once more, and then what comes after it."""
+    """Return a receive() that yields the body again, and then whatever comes after it."""
     first = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive_again() -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """
-django-ninja, guarded by access tokens (RFC 6750): a security class.
+Access tokens in django-ninja (RFC 6750): a security class.
 
     api = answer_refusals(NinjaAPI(auth=OAuth2("profile")))
 
     @api.get("/orders", auth=OAuth2({"GET": "orders:read"}, resource="https://api.example/orders"))
     def orders(request): ...          # request.auth is the Bearer, request.user its user
 
-It answers as a view that protect() guards. It needs the extra `ninja`.
+Refusals are the same as those of protect(). It needs the extra `ninja`.
 """
 
 import asyncio
@@ -33,12 +33,12 @@ API = TypeVar("API", bound=NinjaAPI)
 
 class Refused(HttpError):
     """
-    A token that will not do, or could not be looked up.
+    The token is insufficient, or could not be looked up.
 
-    Without answer_refusals() django-ninja answers the status alone.
+    Without answer_refusals() django-ninja responds with the status alone.
 
     Args:
-        answer: that a view guarded by protect() would give.
+        answer: the response of a view guarded by protect().
     """
 
     def __init__(self, answer: ProgramResponse) -> None:
@@ -48,7 +48,7 @@ class Refused(HttpError):
 
 class OAuth2(HttpAuthBase):
     """
-    Ask for an access token, at an operation, a router or the whole API; sync or async.
+    Require an access token for an operation, a router or the whole API; sync or async.
 
     The arguments are those of protect().
     """
@@ -67,15 +67,16 @@ class OAuth2(HttpAuthBase):
         self.wanted = Requirement.of(
             scopes_of(required_scope), allow_clients=allow_clients, resource=resource, acr=acr, max_age=max_age
         )
-        # An async operation asks the database elsewhere; __call__() sees by itself where it is called.
+        # Marks it as safe for async operations. __call__() detects whether it runs in an event loop, and then uses a
+        # thread.
         self.is_async = True
 
     def __call__(self, request: HttpRequest) -> Any:
         """
-        The Bearer of a request, or what to await for it.
+        Return the Bearer of a request, or an awaitable for it.
 
         Raises:
-            Refused: its token will not do, there is none, or it could not be looked up.
+            Refused: the token is insufficient or missing, or could not be looked up.
         """
         try:
             asyncio.get_running_loop()
@@ -85,7 +86,7 @@ class OAuth2(HttpAuthBase):
 
     def admit(self, request: HttpRequest) -> AnyBearer:
         """
-        Put the token's owner onto a request.
+        Set the token's user on a request, and return the Bearer.
 
         Raises:
             Refused: as for __call__().
@@ -95,20 +96,20 @@ class OAuth2(HttpAuthBase):
             found = admit(asked, self.wanted, now=timezone.now())
         except Exception as why:
             if not isinstance(why, (BearerError, MethodNotAllowed)):
-                seal(request)  # the answer is a 5xx, and Django mails it to ADMINS
+                seal(request)  # the response is a 5xx, which Django mails to ADMINS
             raise Refused(refusal(asked, self.wanted, why)) from why
         let_in(request, found)
-        # A cache around the API must not give one person another's answer, if an operation makes its response itself.
+        # If an operation makes its response itself, a cache around the API must not give one user another's response.
         request._cache_update_cache = False  # type: ignore[attr-defined]
         return found
 
 
 def answer_refusals(api: API) -> API:
     """
-    Let an API answer a token that will not do as protect() does, with its challenge, and keep its own answers private.
+    Let an API answer insufficient tokens as protect() does, with its challenge, and mark its own responses as private.
 
     Returns:
-        the API, so that one line makes it.
+        the same API, so that it fits on one line.
     """
     make = api.create_temporal_response
 

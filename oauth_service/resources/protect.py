@@ -1,5 +1,5 @@
 """
-Guard any Django view with an access token and a scope (RFC 6750).
+Guards for Django views, which require an access token and a scope (RFC 6750).
 
     @protect("profile")
     def avatar(request): ...          # request.bearer, request.user
@@ -7,7 +7,7 @@ Guard any Django view with an access token and a scope (RFC 6750).
     class Avatar(ProtectedMixin, View):
         required_scope = "profile"
 
-A view serves people's tokens. One that serves clients without a person, too, says so: allow_clients=True.
+A view accepts tokens of users. To accept tokens that clients have for themselves as well, say allow_clients=True.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,12 +30,12 @@ from .caching import guard_caches_behind, keep_private
 from .frameworks import guard_operation, tell_rest_framework
 from .requirement import AnyBearer, MethodNotAllowed, Requirement, Scopes, admit, refusal, scopes_of
 
-# On a request: which guard has let it pass.
+# Attribute of a request: the guard that has let it pass.
 _ADMISSION = "_oauth_service_admission"
 
 
 class ProtectedRequest(HttpRequest):
-    """The request that a protected view gets. With OAUTH_SERVICE_REMOTE_ISSUERS its bearer may be a RemoteBearer."""
+    """The request in a protected view. With OAUTH_SERVICE_REMOTE_ISSUERS its bearer may be a RemoteBearer."""
 
     bearer: Bearer
 
@@ -48,22 +48,25 @@ def protect(
     max_age: int | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """
-    Let a view, sync or async, be called only with an access token that has every scope named.
+    Require an access token with all the named scopes before a view, sync or async, is called.
 
-    The view finds `request.bearer`, and its user as `request.user` and from `request.auser()`. It needs no CSRF token, as no
-    cookie counts. Without a good token the answer is 401, with too little scope 403, each with the WWW-Authenticate
-    challenge of RFC 6750 section 3; if the token cannot be looked up, 503 or 500. What the view itself does is not caught.
+    The view finds `request.bearer`, and its user as `request.user` and from `request.auser()`. It needs no CSRF token,
+    because no cookie counts. Without a valid token the response is 401, with too little scope 403, each with the
+    WWW-Authenticate challenge of RFC 6750 section 3; if the token cannot be looked up, it is 503 or 500. Exceptions of
+    the view are not caught.
 
     Args:
-        required_scope: of every request; or one dict, {"GET": "notes:read", "POST": "notes:write"}, that says it by method. A
-            method that it does not name is answered 405; HEAD is as GET, and OPTIONS asks for any good token.
-        allow_clients: whether it is called with a client's own token, too, which stands for no user (RFC 6749 section 4.4).
-            `request.bearer.user` is None then, and `request.user` an AnonymousUser. Otherwise the answer is 403.
-        resource: identifier of the API that the view belongs to; "" for OAUTH_SERVICE_RESOURCE. A token for another is
-            refused (RFC 8707), and one that was asked for without a resource is good for the setting's alone.
-        acr: values of which the sign-in that the token came from must have reached one; otherwise the answer is 401 and asks for
-            them (RFC 9470).
-        max_age: how many seconds ago the person may have signed in; otherwise the answer is 401 and asks for a new sign-in.
+        required_scope: for every request; or one dict by method, {"GET": "notes:read", "POST": "notes:write"}. Other
+            methods then get 405, except that HEAD is treated as GET, and OPTIONS needs any valid token.
+        allow_clients: also accept a client's own token, which stands for no user (RFC 6749 section 4.4).
+            `request.bearer.user` is then None, and `request.user` an AnonymousUser. Without it, such a token gets 403.
+        resource: identifier of the API that the view belongs to; "" for OAUTH_SERVICE_RESOURCE. Tokens for other
+            resources are refused (RFC 8707). A token requested without a resource is valid for OAUTH_SERVICE_RESOURCE
+            only.
+        acr: accepted values, one of which the sign-in behind the token must have reached; otherwise the response is 401
+            and asks for them (RFC 9470).
+        max_age: how many seconds may have passed since the user signed in; otherwise the response is 401 and asks for a
+            new sign-in.
 
     Raises:
         ImproperlyConfigured: a dict beside other scopes.
@@ -82,10 +85,10 @@ def protect(
 
 def _guarded(view: Callable[..., Any], wanted: Requirement, admission: object) -> Callable[..., Any]:
     """
-    A view, guarded.
+    Return a guarded view.
 
     Args:
-        admission: stands for this guard. A request that it has let pass is not looked at again.
+        admission: identifies this guard. It does not check a request again that it has let pass.
     """
     if iscoroutinefunction(view):
 
@@ -99,7 +102,7 @@ def _guarded(view: Callable[..., Any], wanted: Requirement, admission: object) -
 
         return login_not_required(csrf_exempt(markcoroutinefunction(wraps(view)(guarded_async))))
 
-    @login_not_required  # the token is the sign-in
+    @login_not_required  # the token authenticates the request
     @csrf_exempt
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -115,9 +118,10 @@ def _guarded(view: Callable[..., Any], wanted: Requirement, admission: object) -
 
 class ProtectedMixin:
     """
-    protect() for class-based views: put it first among the bases.
+    The mixin form of protect() for class-based views: put it first among the bases.
 
-    required_scope is space-delimited, "" for any good token, or a dict by method; the other attributes are as in protect().
+    required_scope is space-delimited, "" for any valid token, or a dict by method. The other attributes are as in
+    protect().
     """
 
     required_scope: ClassVar[str | Mapping[str, Scopes]]
@@ -129,16 +133,17 @@ class ProtectedMixin:
     @classmethod
     def as_view(cls, *args: Any, **initkwargs: Any) -> Any:
         """
-        The view, guarded.
+        Return the guarded view.
 
         Raises:
-            ImproperlyConfigured: it does not say by which scope; a misspelt attribute must not open it to every token.
+            ImproperlyConfigured: required_scope is missing. Otherwise a misspelt attribute would open the view to every
+                token.
         """
         if not hasattr(cls, "required_scope"):
             raise ImproperlyConfigured(f'{cls.__name__} must say its required_scope, "" for any good token.')
         # A ViewSet of Django REST framework takes its actions as an argument.
         view = super().as_view(*args, **initkwargs)  # type: ignore[misc]
-        # as_view(required_scope=...) sets it for this URL alone, as it does any attribute of Django's views.
+        # as_view(required_scope=...) sets it for this URL only, like any attribute of Django's views.
         said = {name: initkwargs.get(name, getattr(cls, name)) for name in _ATTRIBUTES}
         return protect(said.pop("required_scope"), **said)(view)
 
@@ -147,25 +152,25 @@ _ATTRIBUTES = ("required_scope", "allow_clients", "resource", "acr", "max_age")
 
 
 def _admit(request: HttpRequest, wanted: Requirement) -> HttpResponse | None:
-    """Put the token's owner onto a request; what to answer instead if it brings no good token."""
+    """Set the token's user on a request. Return the response instead if the request has no sufficient token."""
     asked = ProgramRequest.of(request)
     try:
         found = admit(asked, wanted, now=timezone.now())
     except Exception as why:
         if not isinstance(why, (BearerError, MethodNotAllowed)):
-            seal(request)  # the answer is a 5xx, and Django mails it to ADMINS
+            seal(request)  # the response is a 5xx, which Django mails to ADMINS
         return refusal(asked, wanted, why).for_django()
     let_in(request, found)
     return None
 
 
 def let_in(request: HttpRequest, found: AnyBearer) -> None:
-    """Put the token and its owner onto a request, for whatever kind of view comes behind."""
+    """Set the token and its user on a request, for any kind of view."""
     request.bearer = found  # type: ignore[attr-defined]
     user = found.user or AnonymousUser()
     request.user = user  # type: ignore[assignment]
 
-    # An async view asks this way; Django's own would tell whose the session is, which counts for nothing here.
+    # Async views call auser(). Django's own would return the user of the session, which does not count here.
     async def auser() -> AbstractBaseUser | AnonymousUser:
         return user
 

@@ -1,7 +1,8 @@
 """
-Access tokens of other authorization servers: JWTs by their keys (RFC 9068), all others by introspection (RFC 7662).
+Access tokens of other authorization servers: JWTs are verified by their keys (RFC 9068), others by introspection (RFC
+7662).
 
-Nothing of this is imported unless OAUTH_SERVICE_REMOTE_ISSUERS names somebody.
+This module is imported only if OAUTH_SERVICE_REMOTE_ISSUERS names an issuer.
 """
 
 import base64
@@ -45,18 +46,18 @@ _NOT_VALID = "the access token is not valid"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteBearer:
     """
-    What an access token of another authorization server stands for.
+    The facts that an access token of another authorization server stands for.
 
     Attributes:
-        issuer: that vouches for it.
-        subject: sub at that issuer; "" if it said none.
-        user: whom the project says that the subject is here; None without a function for that, and for a client's own token.
-        client_id: that the token was issued to, at that issuer; "" if it said none.
-        scope: with all that it implies here.
+        issuer: the issuer that vouches for it.
+        subject: sub at that issuer; "" if unknown.
+        user: this project's user for the subject; None for a client's own token, and if no function finds users.
+        client_id: the client at that issuer that the token was issued to; "" if unknown.
+        scope: including everything that it implies here.
         expires_at: aware.
         audience: identifiers of the APIs that it is for; empty only if introspection named none.
-        event: how the person signed in, if the issuer has said so.
-        claims: all that the issuer has said.
+        event: the user's sign-in, if the issuer described it.
+        claims: everything that the issuer said.
     """
 
     issuer: str
@@ -71,18 +72,18 @@ class RemoteBearer:
 
     @property
     def is_of_person(self) -> bool:
-        """Whether it stands for somebody; the sub of a client's own token is its client_id (RFC 9068 section 2.2)."""
+        """True if it stands for a user. The sub of a client's own token is its client_id (RFC 9068 section 2.2)."""
         return bool(self.subject) and self.subject != self.client_id
 
     @property
     def source(self) -> str:
-        """What it hangs on, for the log."""
+        """A description of the token's origin, for the log."""
         return f"sub {self.subject[:100]!r} of {self.issuer}, client {self.client_id[:100]!r}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """Where the keys of an issuer are, as key_sets asks for them."""
+    """The location of an issuer's keys, in the form that key_sets expects."""
 
     jwks_uri: str
     jwks: str = ""
@@ -90,16 +91,16 @@ class _Keys:
 
 def verify(text: Secret, *, issuer: str, now: datetime) -> Bearer | RemoteBearer:
     """
-    Verify an access token of this server or of those that are named.
+    Verify an access token of this server or of a trusted issuer.
 
-    A JWT says who issued it; it goes to nobody else. Any other token is this server's own, or else the issuer is asked that
-    answers introspection.
+    A JWT names its issuer and is verified for that one only. Any other token is looked up on this server first, and
+    then, if it is not valid here, at the issuer that is asked by introspection.
 
     Args:
         issuer: of this server.
 
     Raises:
-        InvalidToken: nobody who is trusted vouches for it.
+        InvalidToken: no trusted issuer vouches for it.
         TemporarilyUnavailable: its issuer cannot be asked, or has no usable keys, at the moment.
     """
     token = text.reveal()
@@ -121,12 +122,12 @@ def verify(text: Secret, *, issuer: str, now: datetime) -> Bearer | RemoteBearer
         try:
             return access_token.verify(text, issuer=issuer, now=now)
         except InvalidToken:
-            pass  # what is dead here may be alive there, and tells nobody anything
+            pass  # a token that is invalid here may be valid there, and the lookup here has no side effects
     return _introspected(token, remote, now=now)
 
 
 def is_server() -> bool:
-    """Whether this project issues tokens itself: its URLs have the token endpoint."""
+    """Return whether this project issues tokens itself: its URLs include the token endpoint."""
     try:
         reverse("oauth_service:token")
     except NoReverseMatch:
@@ -158,9 +159,9 @@ def _of_jwt(unverified: UnverifiedJWT, issuer: str, *, now: datetime) -> RemoteB
 
 class _Answers:
     """
-    Tokens that an issuer has called active, for conf.REMOTE_CACHE at most, and never beyond their end.
+    A cache of the tokens that an issuer called active, for at most conf.REMOTE_CACHE and until they expire.
 
-    Only their digests are kept. What was called inactive is asked again.
+    Only digests of the tokens are kept. Inactive tokens are not cached.
     """
 
     def __init__(self) -> None:
@@ -168,14 +169,14 @@ class _Answers:
         self._lock = Lock()
 
     def get(self, token: str, *, now: datetime) -> RemoteBearer | None:
-        """The answer that is still good; None for none."""
+        """Return the cached answer if it is still valid; otherwise None."""
         found = self._kept.get(_digest(token))
         if found is None or time.monotonic() >= found[0] or found[1].expires_at <= now:
             return None
         return found[1]
 
     def keep(self, token: str, found: RemoteBearer) -> None:
-        """Keep an answer; the oldest makes room."""
+        """Cache an answer, and drop the oldest if there are too many."""
         if not (lifetime := conf.REMOTE_CACHE().total_seconds()):
             return
         with self._lock:
@@ -185,7 +186,6 @@ class _Answers:
                 self._kept.popitem(last=False)
 
     def forget(self) -> None:
-        """Forget them all."""
         with self._lock:
             self._kept.clear()
 
@@ -256,10 +256,11 @@ def _bearer(issuer: str, claims: Mapping[str, Any]) -> RemoteBearer:
 
 def with_user(found: RemoteBearer) -> RemoteBearer:
     """
-    The same with the user whom the project says that it stands for: asked anew for each request, as users are switched off.
+    Return the bearer with the project's user for it. The user is looked up on each request, as users can be
+    deactivated.
 
     Raises:
-        InvalidToken: for nobody, or somebody who is not active.
+        InvalidToken: there is no such user, or the user is not active.
     """
     path = conf.REMOTE_ISSUERS()[found.issuer].get("user")
     if not path or not found.is_of_person:
@@ -279,10 +280,11 @@ _metadata: dict[str, tuple[float, Mapping[str, Any]]] = {}
 
 def _endpoint(issuer: str, name: str) -> str:
     """
-    What the metadata of an issuer names (RFC 8414, OpenID Connect Discovery 1.0); stale while the issuer is down.
+    Return a member of an issuer's metadata (RFC 8414, OpenID Connect Discovery 1.0), from a stale copy while the issuer
+    is down.
 
     Raises:
-        TemporarilyUnavailable: it cannot be had, or names none.
+        TemporarilyUnavailable: the metadata is not available, or lacks the member.
     """
     held = _metadata.get(issuer)
     if held is None or time.monotonic() >= held[0]:
@@ -323,6 +325,6 @@ def _unavailable(issuer: str, detail: str) -> TemporarilyUnavailable:
 
 
 def forget() -> None:
-    """Forget what this process holds."""
+    """Clear the caches of this process."""
     _metadata.clear()
     _answers.forget()

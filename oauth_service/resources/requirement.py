@@ -1,7 +1,7 @@
 """
-What an API asks of an access token, held against the one that a request brings (RFC 6750, RFC 8707, RFC 9470).
+Requirements of an API, and the check of a request's access token against them (RFC 6750, RFC 8707, RFC 9470).
 
-Every kind of view is guarded by these functions: plain Django, Django REST framework, django-ninja, an ASGI application.
+These functions guard every kind of view: plain Django, Django REST framework, django-ninja and ASGI applications.
 """
 
 from collections import defaultdict
@@ -39,18 +39,18 @@ AnyBearer: TypeAlias = "Bearer | RemoteBearer"
 Scopes = str | Iterable[str]
 EVERY_METHOD = ""
 
-# Every scope that views ask for, by the resource that they name, as far as they have been imported; "" for none.
+# Every scope that the views imported so far require, by the resource that they name; "" for none.
 _asked: dict[str, set[str]] = defaultdict(set)
-# Requirements that ask how the person signed in, for a system check.
+# Requirements about the user's sign-in, for a system check.
 step_ups: list["Requirement"] = []
 
 
 class MethodNotAllowed(Exception):
     """
-    Scopes are named by method, and not for this one.
+    Scopes are named by method, and this method is not among them.
 
     Args:
-        allowed: the methods that there are.
+        allowed: the allowed methods.
     """
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
@@ -61,14 +61,14 @@ class MethodNotAllowed(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
     """
-    What an API asks of a token. of() makes one of what a developer writes.
+    The conditions that a token must meet. Requirement.of() makes one from a developer's arguments.
 
     Attributes:
-        scopes: by method; under EVERY_METHOD those of all methods.
-        allow_clients: whether a client's own token will do, which stands for no user (RFC 6749 section 4.4).
+        scopes: by method; under EVERY_METHOD for all methods.
+        allow_clients: True if a client's own token, which stands for no user, is accepted (RFC 6749 section 4.4).
         resource: identifier of the API; "" for OAUTH_SERVICE_RESOURCE.
         acr: values of which the sign-in must have reached one; () for any sign-in.
-        max_age: how many seconds ago the person may have signed in; None for any time.
+        max_age: how many seconds may have passed since the user signed in; None for any time.
     """
 
     scopes: Mapping[str, tuple[str, ...]]
@@ -88,11 +88,11 @@ class Requirement:
         max_age: int | None = None,
     ) -> "Requirement":
         """
-        Make one of what a developer writes.
+        Make a requirement from a developer's arguments.
 
         Args:
-            scopes: space-delimited or a list; a dict says them by method. A method that it does not name is not allowed, but
-                HEAD is as GET, and OPTIONS asks for any good token.
+            scopes: space-delimited or a list, or a dict of these by method. Other methods are not allowed then, except
+                that HEAD is treated as GET, and OPTIONS needs any valid token.
             acr: space-delimited or a list.
         """
         by_method = scopes if isinstance(scopes, Mapping) else {EVERY_METHOD: scopes}
@@ -101,12 +101,12 @@ class Requirement:
 
     @property
     def asks_for_sign_in(self) -> bool:
-        """Whether it matters how and when the person signed in (RFC 9470)."""
+        """True if the strength or time of the user's sign-in matters (RFC 9470)."""
         return bool(self.acr) or self.max_age is not None
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that scopes are named for; () for all."""
+        """The allowed methods; () for all."""
         if EVERY_METHOD in self.scopes:
             return ()
         named = dict.fromkeys(self.scopes)
@@ -114,10 +114,10 @@ class Requirement:
 
     def scope_of(self, method: str) -> tuple[str, ...]:
         """
-        The scopes that a request needs.
+        Return the scopes that a request needs.
 
         Raises:
-            MethodNotAllowed: they are named by method, and this one is not among them.
+            MethodNotAllowed: scopes are named by method, and this method is not among them.
         """
         for each in (method, "GET" if method == "HEAD" else "", EVERY_METHOD):
             if each in self.scopes:
@@ -128,9 +128,9 @@ class Requirement:
 
     def challenge(self, refusal: BearerError, method: str) -> dict[str, str]:
         """
-        What stands in WWW-Authenticate besides the refusal: where the metadata of the API is, and the scope that it asks for.
+        Return further parameters of WWW-Authenticate: the URL of the API's metadata, and the scope that it needs.
 
-        Nothing for an API that names no resource (RFC 9728 section 5.1, RFC 6750 section 3).
+        Empty for an API that names no resource (RFC 9728 section 5.1, RFC 6750 section 3).
         """
         if refusal.status not in (401, 403):
             return {}
@@ -145,7 +145,7 @@ class Requirement:
 
 def scopes_of(required_scope: tuple[str | Mapping[str, Scopes], ...]) -> Scopes | Mapping[str, Scopes]:
     """
-    What the arguments of a guard say: scopes, or one dict of them by method.
+    Return the scopes in a guard's arguments: names, or one dict of them by method.
 
     Raises:
         ImproperlyConfigured: a dict beside other scopes.
@@ -158,28 +158,31 @@ def scopes_of(required_scope: tuple[str | Mapping[str, Scopes], ...]) -> Scopes 
 
 
 def scopes_asked_at(resource: str) -> tuple[str, ...]:
-    """Every scope that views ask for that belong to a resource; those that name none belong to OAUTH_SERVICE_RESOURCE."""
+    """
+    Return every scope that the views of a resource require. Views that name no resource belong to
+    OAUTH_SERVICE_RESOURCE.
+    """
     own = _asked.get("", ()) if resource == conf.RESOURCE() else ()
     return tuple(sorted({*_asked.get(resource, ()), *own}))
 
 
 def scopes_asked_without_resource() -> frozenset[str]:
-    """Every scope that views ask for that name no resource."""
+    """Return every scope required by views that name no resource."""
     return frozenset(_asked.get("", ()))
 
 
 def scopes_asked_anywhere() -> frozenset[str]:
-    """Every scope that views ask for."""
+    """Return every scope that any view requires."""
     return frozenset(each for asked in _asked.values() for each in asked)
 
 
 def resources_asked() -> frozenset[str]:
-    """The identifiers of all resources that views name."""
+    """Return the identifiers of all resources that views name."""
     return frozenset(_asked) - {""}
 
 
 def is_bearer(found: object) -> "TypeGuard[AnyBearer]":
-    """Tell whether this is what stands for a good token."""
+    """Return whether an object is a Bearer or RemoteBearer."""
     if isinstance(found, Bearer) or not conf.REMOTE_ISSUERS():
         return isinstance(found, Bearer)
     from .remote import RemoteBearer
@@ -189,11 +192,11 @@ def is_bearer(found: object) -> "TypeGuard[AnyBearer]":
 
 def admit(request: ProgramRequest, wanted: Requirement, *, now: datetime) -> AnyBearer:
     """
-    Verify the access token of a request, and hold it against what the API asks for.
+    Verify the access token of a request, and check it against the requirement.
 
     Raises:
-        BearerError: there is no token that would do (RFC 6750 section 3.1).
-        MethodNotAllowed: the token is good, but the API has no such method.
+        BearerError: there is no token, or it is not sufficient (RFC 6750 section 3.1).
+        MethodNotAllowed: the token is valid, but the API does not have this method.
     """
     found = admit_any(request, wanted, now=now)
     hold(found, wanted, request.method, now=now)
@@ -202,17 +205,17 @@ def admit(request: ProgramRequest, wanted: Requirement, *, now: datetime) -> Any
 
 def admit_any(request: ProgramRequest, wanted: Requirement, *, now: datetime) -> AnyBearer:
     """
-    Verify the access token of a request, and that it is for this API, whatever its scope and user.
+    Verify the access token of a request, and that it is for this API. Its scope and user are not checked.
 
     Raises:
         MissingToken, MalformedBearer, InvalidToken: as their names say.
-        TemporarilyUnavailable: another issuer's, which cannot be asked at the moment.
+        TemporarilyUnavailable: its issuer is another server, which cannot be asked at the moment.
     """
     if not conf.REMOTE_ISSUERS():
         found: AnyBearer = bearer_of(request, now=now)
         refuse_others(found, wanted.resource)
         return found
-    from . import remote  # who trusts no other issuers never comes here
+    from . import remote  # imported here: only projects that trust other issuers need it
 
     found = remote.verify(token_of(request), issuer=conf.issuer_of(request), now=now)
     refuse_others(found, wanted.resource)
@@ -221,12 +224,12 @@ def admit_any(request: ProgramRequest, wanted: Requirement, *, now: datetime) ->
 
 def hold(found: AnyBearer, wanted: Requirement, method: str, *, now: datetime) -> None:
     """
-    Hold a good token, which is for this API, against what else the API asks for.
+    Check a valid token, which is for this API, against the rest of the requirement.
 
     Raises:
-        InsufficientScope: it stands for nobody, or lacks scope.
-        InsufficientUserAuthentication: the person must sign in more strongly, or anew.
-        MethodNotAllowed: the API has no such method.
+        InsufficientScope: it stands for no user, or lacks scope.
+        InsufficientUserAuthentication: the user must sign in again, or more strongly.
+        MethodNotAllowed: the API does not have this method.
     """
     asked = wanted.scope_of(method)
     if not wanted.allow_clients:
@@ -238,10 +241,10 @@ def hold(found: AnyBearer, wanted: Requirement, method: str, *, now: datetime) -
 
 def refusal(request: ProgramRequest, wanted: Requirement, why: Exception) -> ProgramResponse:
     """
-    The answer to a request whose token will not do, or could not be looked up.
+    Return the response to a request whose token is insufficient or could not be looked up.
 
     Args:
-        why: as admit() has raised it.
+        why: the exception that admit() raised.
     """
     if isinstance(why, MethodNotAllowed):
         answer = ProgramResponse(405, headers=(("Allow", ", ".join(why.allowed)),))
@@ -256,7 +259,7 @@ def refusal(request: ProgramRequest, wanted: Requirement, why: Exception) -> Pro
 
 def bearer_of(request: ProgramRequest, *, now: datetime) -> Bearer:
     """
-    Verify the access token of a request, which this server has issued: one statement.
+    Verify the access token of a request, which this server must have issued; one statement.
 
     Raises:
         MissingToken, MalformedBearer, InvalidToken: as their names say (RFC 6750 section 3.1).
@@ -266,7 +269,7 @@ def bearer_of(request: ProgramRequest, *, now: datetime) -> Bearer:
 
 def token_of(request: ProgramRequest) -> Secret:
     """
-    The access token of a request.
+    Return the access token of a request.
 
     Raises:
         MissingToken, MalformedBearer: as their names say (RFC 6750 section 3.1).
@@ -280,10 +283,10 @@ def token_of(request: ProgramRequest) -> Secret:
 
 def refuse_less(bearer: AnyBearer, *required_scope: str) -> None:
     """
-    Hold a token's scope against what a resource asks for.
+    Refuse a token with too little scope.
 
     Raises:
-        InsufficientScope: something is missing.
+        InsufficientScope: a required scope is missing.
     """
     wanted = " ".join(required_scope)
     if not scope.covers(" ".join(bearer.scope), wanted, implies=conf.implied_scopes()):
@@ -294,15 +297,16 @@ def refuse_less(bearer: AnyBearer, *required_scope: str) -> None:
 
 def refuse_others(bearer: AnyBearer, resource: str = "") -> None:
     """
-    Hold a token's audience against the resource that is asked (RFC 8707 section 3).
+    Refuse a token for another resource (RFC 8707 section 3).
 
-    A token with an audience costs one statement more: whether the resource is still active, and for this client.
+    A token with an audience takes one more statement, which checks that the resource is still active and open to the
+    client.
 
     Args:
-        resource: its identifier; "" for OAUTH_SERVICE_RESOURCE.
+        resource: identifier of the resource; "" for OAUTH_SERVICE_RESOURCE.
 
     Raises:
-        InvalidToken: it is for others, or the resource was switched off, deleted, or taken from the client.
+        InvalidToken: it is for another resource, or the resource was deactivated, deleted, or taken from the client.
     """
     wanted = resource or conf.RESOURCE()
     if not resource_indicators.is_for(bearer.audience, resource, default=conf.RESOURCE()):
@@ -310,7 +314,7 @@ def refuse_others(bearer: AnyBearer, resource: str = "") -> None:
             "the access token is for another resource",
             detail=f"{bearer.source}: for {sorted(bearer.audience) or 'no resource in particular'}, not {wanted}",
         )
-    # Whom another issuer lets ask for it is for that issuer to say.
+    # For tokens of another issuer, that issuer decides which clients may ask for the resource.
     if isinstance(bearer, Bearer) and bearer.audience and not still_open((wanted,), bearer.client):
         raise InvalidToken(
             "the access token is not valid",
@@ -320,10 +324,10 @@ def refuse_others(bearer: AnyBearer, resource: str = "") -> None:
 
 def refuse_weaker(bearer: AnyBearer, wanted: Requirement, *, now: datetime) -> None:
     """
-    Hold the sign-in that a token came from against what a resource asks for (RFC 9470 section 3).
+    Refuse a token whose sign-in is not strong or recent enough (RFC 9470 section 3).
 
     Raises:
-        InsufficientUserAuthentication: not strong enough, not recent enough, or nothing is known of it.
+        InsufficientUserAuthentication: not strong enough, not recent enough, or nothing is known about it.
     """
     step_up.check(
         bearer.event,
@@ -336,13 +340,13 @@ def refuse_weaker(bearer: AnyBearer, wanted: Requirement, *, now: datetime) -> N
 
 def refuse_nobody(bearer: AnyBearer, *required_scope: str) -> None:
     """
-    Refuse a client's own token, which stands for nobody.
+    Refuse a client's own token, which stands for no user.
 
     Args:
-        required_scope: of a token that would do, for the challenge.
+        required_scope: the scope of a sufficient token, for the challenge.
 
     Raises:
-        InsufficientScope: it is one.
+        InsufficientScope: it is a client's own token.
     """
     if not bearer.is_of_person:
         raise InsufficientScope(
@@ -354,16 +358,16 @@ def refuse_nobody(bearer: AnyBearer, *required_scope: str) -> None:
 
 def user_of(bearer: Bearer, *required_scope: str) -> AbstractBaseUser:
     """
-    The user of a token of this server; the arguments are those of refuse_nobody().
+    Return the user of a token of this server; the arguments are those of refuse_nobody().
 
     Raises:
-        InsufficientScope: it is a client's own, and stands for nobody.
+        InsufficientScope: it is a client's own token, which stands for no user.
     """
     refuse_nobody(bearer, *required_scope)
     return cast("AbstractBaseUser", bearer.user)
 
 
-@cache  # as many as a project writes down, however often a view is made anew
+@cache  # bounded by the requirements that a project writes down, however often views are made
 def _declared(
     named: tuple[tuple[str, tuple[str, ...]], ...],
     allow_clients: bool,

@@ -435,7 +435,7 @@ def _account_of(name: str) -> Any:
         with transaction.atomic(using=alias):
             return users.get_by_natural_key(name).pk
     except Exception as fault:
-        # The name belongs to nobody or to several users, or the database or the project's manager cannot even look for
+        # No user or several users have this name, or the database or the project's manager cannot even look for
         # it. If the database is unavailable, the row cannot be written either, and the name is looked up again later.
         if not isinstance(fault, ObjectDoesNotExist):
             logger.warning("audit: the account of a refused sign-in could not be found: %s", type(fault).__name__)
