@@ -50,7 +50,7 @@ def always() -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantTypeDescription:
     """
-    One grant type.
+    The description of a grant type.
 
     Attributes:
         name: value of the grant_type parameter; also its label in the metrics.

@@ -16,7 +16,7 @@ FORMATS: dict[str, tuple[str, ...]] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectIdentifier:
     """
-    One identifier.
+    A subject identifier.
 
     Attributes:
         format: one of FORMATS.

@@ -1,1 +1,1 @@
-"""Attacks, and the proof that each defence matters: python -m tests.attacks takes one away after the other."""
+"""Attacks, and the proof that each defence matters: python -m tests.attacks removes one defence after another."""

@@ -1,8 +1,8 @@
 """
-`make mutants`: take one defence away after the other, in a copy of the tree, and see its test fail.
+`make mutants`: remove one defence after another in a copy of the tree, and check that its test fails.
 
-With all defences in place every test passes first. A mutation that survives fails the run: its test is too weak, or the defence
-has a twin.
+With all defences in place, every test passes first. A mutation that survives fails the run: its test is too weak, or there is a
+second defence.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from pathlib import Path
 from config.sites import ROOT
 from tests.attacks.mutations import MUTATIONS, Mutation
 
-TESTS_FAILED = 1  # of pytest's exit codes; any other means that they were not run
+TESTS_FAILED = 1  # pytest's exit code for failed tests; any other means that they were not run
 
 
 def main() -> int:
-    """Run the list; 1 if a mutation survives."""
+    """Run the list; return 1 if a mutation survives."""
     parser = argparse.ArgumentParser(prog="python -m tests.attacks", description=__doc__)
     parser.add_argument("--only", default="", metavar="WORDS", help="those whose attack or file has these words in it")
     only = parser.parse_args().only
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def copy_of_the_tree(folder: Path) -> Path:
-    """Every file that is or would be in the repository, elsewhere: a run that is interrupted must leave no hole behind."""
+    """Copy every file that belongs to the repository: an interrupted run must leave no hole in the tree itself."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -54,7 +54,7 @@ def copy_of_the_tree(folder: Path) -> Path:
 
 
 def is_noticed(tree: Path, mutation: Mutation) -> bool:
-    """Whether the test fails without the defence."""
+    """Return whether the test fails without the defence."""
     path = tree / "oauth_service" / mutation.file
     genuine = path.read_text()
     begun = time.monotonic()
@@ -67,7 +67,10 @@ def is_noticed(tree: Path, mutation: Mutation) -> bool:
 
 
 def write(path: Path, source: str) -> None:
-    """Write a module with a moment of its own: Python knows what it compiled by size and second, which two may have in common."""
+    """
+    Write a module with a modification time of its own: Python compares sizes and whole seconds, which two versions may
+    share.
+    """
     path.write_text(source)
     moment = next(_moments)
     os.utime(path, (moment, moment))
@@ -77,7 +80,7 @@ _moments = itertools.count(1_000_000_000)
 
 
 def run(tree: Path, *tests: str) -> int:
-    """Run tests of a tree until one fails; pytest's exit code."""
+    """Run tests of a tree until one fails; return pytest's exit code."""
     options = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--nomigrations")
     paths = {"PYTHONPATH": str(tree), "PYTHONPYCACHEPREFIX": str(tree / ".pycache")}
     environment = {"TEST_DATABASE": "sqlite"} | os.environ | paths

@@ -1,4 +1,4 @@
-"""The OpenID Provider that is attacked, and one of its clients."""
+"""The OpenID Provider under attack, and one of its clients."""
 
 from tests.openid.conftest import provider, rp
 

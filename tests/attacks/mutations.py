@@ -1,8 +1,8 @@
 """
-Defences that are taken away one at a time, and the test that has to fail then.
+Defences that are removed one at a time, and the test that has to fail without each.
 
-A test that passes without the defence it is about proves nothing. `make mutants` runs this list; test_mutations.py holds it
-against the code, so that a line that was changed is noticed here too.
+A test that passes without its defence proves nothing. `make mutants` runs this list; test_mutations.py checks that its texts are
+in the code, so that a changed line is noticed here, too.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Mutation:
     """
-    A defence that is taken away.
+    The removal of a defence.
 
     Attributes:
-        attack: what becomes possible.
+        attack: the attack that becomes possible.
         file: within oauth_service/.
-        old: text that is in the file exactly once.
-        new: takes its place.
+        old: text that occurs exactly once in the file.
+        new: replaces it.
         test: within tests/; it has to fail.
     """
 

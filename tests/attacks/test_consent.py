@@ -1,4 +1,4 @@
-"""prompt and max_age: a client gets in silence what the person has allowed it, and no more."""
+"""prompt and max_age: without asking, a client gets only what the user has allowed it."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,7 +23,7 @@ from tests.openid.conftest import RelyingParty, answer_of
     ids=str,
 )
 def test_no_prompt_means_no_more_than_was_allowed(rp: RelyingParty, wider: dict[str, str]) -> None:
-    """Whichever way more is asked for."""
+    """There are several ways to request more."""
     rp.connect()
     assert "code" in answer_of(rp.ask(prompt="none"))
     assert answer_of(rp.ask(prompt="none", **wider))["error"] == "consent_required"
@@ -31,7 +31,7 @@ def test_no_prompt_means_no_more_than_was_allowed(rp: RelyingParty, wider: dict[
 
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 def test_an_app_that_proves_nothing_gets_nothing_in_silence(rp: RelyingParty) -> None:
-    """Any app on a device can take the address of another one (RFC 8252 section 8.6)."""
+    """Any app on a device can claim the address of another one (RFC 8252 section 8.6)."""
     rp.connect()
     rp.client.client_type, rp.client.redirect_uris = Client.ClientType.PUBLIC, "com.example.app:/callback"
     rp.client.save()
@@ -42,7 +42,7 @@ def test_an_app_that_proves_nothing_gets_nothing_in_silence(rp: RelyingParty) ->
 
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 def test_max_age_0_asks_even_in_the_same_second(rp: RelyingParty) -> None:
-    """ "max_age=0 [...] is equivalent to prompt=login", whatever the clock says."""
+    """ "max_age=0 [...] is equivalent to prompt=login", even within the same second."""
     with time_machine.travel(timezone.now(), tick=False):
         rp.connect()
         assert answer_of(rp.ask(prompt="none", max_age="0"))["error"] == "login_required"

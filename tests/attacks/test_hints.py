@@ -1,4 +1,4 @@
-"""id_token_hint: what nobody but this server can have made, for this client, is believed; at both endpoints that take one."""
+"""id_token_hint: both endpoints believe only hints that this server made, for this client."""
 
 import base64
 import hmac
@@ -22,17 +22,17 @@ AFTER = "https://rp.example/signed-out"
 
 @pytest.fixture(autouse=True)
 def no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is sent."""
+    """Send nothing."""
     monkeypatch.setattr(deliveries, "wake", lambda: None)
 
 
 def encoded(data: bytes) -> str:
-    """base64url without padding."""
+    """Encode in base64url without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def is_believed(rp: RelyingParty, hint: str) -> list[bool]:
-    """Whether it is taken for an ID token: at the authorization endpoint, and by the one that signs people out."""
+    """Return whether a hint is taken for an ID token: at the authorization endpoint, and at the sign-out endpoint."""
     answer = answer_of(rp.ask(prompt="none", id_token_hint=hint))
     assert answer.get("error", "invalid_request") == "invalid_request"
     page = rp.browser.get("/oauth/logout/", {"id_token_hint": hint})
@@ -42,7 +42,7 @@ def is_believed(rp: RelyingParty, hint: str) -> list[bool]:
 
 
 def forgeries(genuine: str, jwk: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What somebody makes of an ID token who knows its public key; everything else about it is right."""
+    """Yield forgeries of an ID token by somebody who knows its public key; everything else about them is right."""
     header, payload, signature = genuine.split(".")
     said = json.loads(base64.urlsafe_b64decode(header + "=="))
 
@@ -73,7 +73,7 @@ def forgeries(genuine: str, jwk: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 @clause("RFC 8725", "2.1")
 def test_who_has_the_public_key_makes_no_hint(rp: RelyingParty) -> None:
-    """Neither with alg none, nor with HS256 and the public key as its secret, nor with a key that comes along."""
+    """Forgeries with alg none, with the public key as the secret of HS256, and with a key of their own are refused."""
     genuine = rp.tokens()["id_token"]
     [jwk] = [each for each in rp.server.get("/jwks/").json()["keys"] if each["alg"] == "RS256"]
     tried = 0
@@ -85,7 +85,7 @@ def test_who_has_the_public_key_makes_no_hint(rp: RelyingParty) -> None:
 
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 def test_a_hint_of_another_issuer_is_refused(rp: RelyingParty, provider: Settings) -> None:
-    """It may have our keys, as a copy of this server for trials does."""
+    """The other issuer may have the same keys, as a test copy of this server does."""
     hint = rp.tokens()["id_token"]
     provider.OAUTH_SERVICE_ISSUER = "https://another.example"
     assert is_believed(rp, hint) == [False, False]
@@ -93,7 +93,7 @@ def test_a_hint_of_another_issuer_is_refused(rp: RelyingParty, provider: Setting
 
 @clause("OpenID Connect RP-Initiated Logout 1.0", "2")
 def test_a_hint_is_for_the_client_that_it_was_issued_to(rp: RelyingParty) -> None:
-    """Another client that got hold of it learns nothing, and neither signs out nor redirects anybody in its name."""
+    """Another client that obtained the hint learns nothing, and can neither sign anybody out nor redirect them."""
     other = Client(client_id="other", name="Other", redirect_uris=CALLBACK, scope="openid", requires_pkce=False)
     other.post_logout_redirect_uris = AFTER
     other.choose_secret(SECRET)
@@ -112,7 +112,7 @@ def test_a_hint_is_for_the_client_that_it_was_issued_to(rp: RelyingParty) -> Non
 
 @clause("OpenID Connect RP-Initiated Logout 1.0", "2")
 def test_an_expired_hint_names_a_user_and_proves_no_session(rp: RelyingParty) -> None:
-    """It is accepted, as it must be; whoever found it in a log signs nobody out with it, in any other session."""
+    """The hint must be accepted. But an attacker who found it in a log must not be able to end another session with it."""
     expired = rp.tokens()["id_token"]
     rp.browser.post("/logout/")
     rp.connect()

@@ -1,4 +1,4 @@
-"""Logout tokens: a message is one message, and opens nothing."""
+"""Logout tokens: each message is a separate token, and none gives access to anything."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from tests.openid.conftest import RelyingParty, answer_of
 
 @pytest.fixture
 def told(rp: RelyingParty, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The logout tokens of a sign-out, whose client takes the second one and not the first."""
+    """Return the logout tokens of a sign-out whose client accepts only the second one."""
     tokens: list[str] = []
 
     def take(_url: str, *, body: bytes, **_: Any) -> fetch.Response:
@@ -38,7 +38,7 @@ def told(rp: RelyingParty, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @clause("OpenID Connect Back-Channel Logout 1.0", "2.6")
 def test_each_attempt_is_another_token(rp: RelyingParty, told: list[str]) -> None:
-    """A client that remembers jti refuses the one that somebody sends again, and takes ours; each is good for two minutes."""
+    """A client that remembers jti refuses a replayed token but accepts a new one; each is valid for two minutes."""
     first, second = map(rp.claims, told)
     assert (first["jti"] != second["jti"], second["iat"] - first["iat"] >= 3600) == (True, True)
     assert [(each["aud"], each["exp"] - each["iat"]) for each in (first, second)] == [("rp", 120)] * 2
@@ -48,7 +48,7 @@ def test_each_attempt_is_another_token(rp: RelyingParty, told: list[str]) -> Non
 
 @clause("OpenID Connect Back-Channel Logout 1.0", "4")
 def test_a_logout_token_opens_nothing_here(rp: RelyingParty, told: list[str]) -> None:
-    """Whoever a client shows it to can use it for nothing else."""
+    """A client may leak a logout token; it must be useless for anything else."""
     rp.connect()
     for token in told:
         assert rp.userinfo(token).status_code == 401

@@ -1,4 +1,4 @@
-"""The list of mutations is about the code as it is; `make mutants` runs it."""
+"""The list of mutations fits the code; `make mutants` runs it."""
 
 import ast
 
@@ -10,7 +10,7 @@ from tests.attacks.mutations import MUTATIONS, Mutation
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda each: each.attack)
 def test_each_takes_away_what_is_there(mutation: Mutation) -> None:
-    """Exactly once, so that it is clear what is gone; and what is left is Python."""
+    """The text occurs exactly once, so it is clear what is removed, and the rest is valid Python."""
     source = (ROOT / "oauth_service" / mutation.file).read_text()
     assert source.count(mutation.old) == 1
     ast.parse(source.replace(mutation.old, mutation.new))
@@ -18,12 +18,12 @@ def test_each_takes_away_what_is_there(mutation: Mutation) -> None:
 
 @pytest.mark.parametrize("test", sorted({each.test for each in MUTATIONS}))
 def test_each_test_is_there(test: str) -> None:
-    """Under the name that the list has."""
+    """The list names each test correctly."""
     file, _, name = test.partition("::")
     source = (ROOT / "tests" / file).read_text()
     assert f"def {name}(" in source if name else "def test_" in source
 
 
 def test_no_attack_is_listed_twice() -> None:
-    """Each is another hole."""
+    """Each mutation removes another defence."""
     assert len({(each.file, each.old, each.new) for each in MUTATIONS}) == len(MUTATIONS)

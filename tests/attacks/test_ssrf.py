@@ -1,7 +1,7 @@
 """
-No URL that somebody else has chosen makes this server ask a machine that only it can reach.
+URLs that somebody else has chosen never make this server connect to a machine that only it can reach.
 
-The list of what a client registers is walked, so a member that is added is tried, too.
+The tests use the list of client metadata, so that a new member is covered, too.
 """
 
 import ast
@@ -31,7 +31,7 @@ from tests.openid.conftest import CALLBACK, RelyingParty
 
 URLS = [each for each in MEMBERS if each.name.endswith(("_uri", "_uris", "_url", "_endpoint"))]
 FETCHED = {"logo_uri", "sector_identifier_uri", "jwks_uri", "backchannel_logout_uri"}
-# Whatever calls the fetch is tried by live(); a client_id that is a URL by tests/client_documents/test_attacks.py.
+# live() tries every caller of the fetch; tests/client_documents/test_attacks.py tries URLs as client_id.
 CALLERS = {"outbound/deliveries.py", "outbound/documents.py", "resources/remote.py"}
 READERS = {
     *("clients/key_sets.py", "clients/logo.py", "clients/metadata_documents.py", "clients/sector.py"),
@@ -41,7 +41,7 @@ READERS = {
 
 @pytest.fixture
 def inside() -> Iterator[tuple[str, list[str]]]:
-    """A service of this machine: its address, and who has connected to it."""
+    """Start a service on this machine; return its address, and the list of connections to it."""
     visitors: list[str] = []
     listening = socket.create_server(("127.0.0.1", 0))
 
@@ -61,7 +61,7 @@ def inside() -> Iterator[tuple[str, list[str]]]:
 
 
 def live(rp: RelyingParty) -> None:
-    """All that happens to a client that makes the server ask anybody anything."""
+    """Do everything with a client that makes the server connect somewhere."""
     sector.fault_of(rp.client)
     if rp.client.logo_uri:
         with suppress(DocumentUnavailable):
@@ -80,7 +80,7 @@ def live(rp: RelyingParty) -> None:
 
 @pytest.fixture
 def threadless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What other threads would do happens at once."""
+    """Run work of other threads at once."""
 
     def read_now(url: str, **how: Any) -> None:
         with suppress(DocumentUnavailable):
@@ -96,7 +96,10 @@ def threadless(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_url_of_a_client_reaches_this_machine(
     rp: RelyingParty, settings: Settings, inside: tuple[str, list[str]], member: Member, is_trial: bool
 ) -> None:
-    """Put into the column past all forms. With the setting for trials those arrive that are fetched: the test can fail."""
+    """
+    The URL is written to the column directly, past all forms. With the setting for trials, fetched URLs arrive: the test can
+    fail.
+    """
     settings.OAUTH_SERVICE_OUTBOUND_LOOPBACK = is_trial
     at, visitors = inside
     url = f"https://{at}/"
@@ -112,7 +115,7 @@ def test_no_url_of_a_client_reaches_this_machine(
 def test_no_url_of_an_issuer_elsewhere_reaches_this_machine(
     settings: Settings, inside: tuple[str, list[str]], option: str, is_trial: bool
 ) -> None:
-    """What OAUTH_SERVICE_REMOTE_ISSUERS names, or the metadata of an issuer does."""
+    """OAUTH_SERVICE_REMOTE_ISSUERS or an issuer's metadata names the URL."""
     settings.OAUTH_SERVICE_OUTBOUND_LOOPBACK = is_trial
     at, visitors = inside
     options = {"client_id": "api", "client_secret": "secret"}
@@ -126,7 +129,7 @@ def test_no_url_of_an_issuer_elsewhere_reaches_this_machine(
 
 
 def test_every_caller_of_the_fetch_is_tried() -> None:
-    """Whoever adds one adds it to live(), or to the test above."""
+    """New code that fetches must be added to live(), or to the test above."""
 
     def files_with(kinds: type[ast.AST], *names: str) -> set[str]:
         return {
@@ -138,13 +141,15 @@ def test_every_caller_of_the_fetch_is_tried() -> None:
 
     assert files_with(ast.Call, "fetch", "fetch.fetch") == CALLERS
     reading = ("copy_of", "read", "read_again", "read_later", "refresh_later")
-    # Not only calls: a function may be given another name first.
+    # Functions count even without a call: they may be assigned to another name first.
     assert files_with(ast.Attribute, *(f"documents.{name}" for name in reading)) == READERS
     assert {each.name for each in URLS} >= FETCHED
 
 
 def test_dns_that_changes_leads_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name is resolved once; what was judged is what is connected to, and not what the name means a moment later."""
+    """
+    The name is resolved only once: the connection goes to the address that was checked, even if the name changes meanwhile.
+    """
     answers = ["93.184.215.14", "127.0.0.1", "127.0.0.1"]
     connected: list[Any] = []
 

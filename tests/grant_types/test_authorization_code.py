@@ -1,4 +1,7 @@
-"""grant_type=authorization_code: a code opens one grant, for whom and what it was made, and only while all still stand."""
+"""
+grant_type=authorization_code: a code opens one grant, only for its own client, and only while user, client and consent
+exist.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,12 +23,12 @@ PKCE = {"code_challenge": pkce.challenge_of(VERIFIER), "code_challenge_method": 
 
 
 def row_counts() -> tuple[int, int]:
-    """How many pending codes and grants there are."""
+    """Return the numbers of pending codes and of grants."""
     return AuthorizationCode.objects.count(), Grant.objects.count()
 
 
 def refusal_of(response: object) -> str:
-    """The sentence of an invalid_grant."""
+    """Return the sentence of an invalid_grant."""
     said: dict[str, str] = response.json()  # type: ignore[attr-defined]
     assert (response.status_code, said["error"]) == (400, "invalid_grant")  # type: ignore[attr-defined]
     return said["error_description"]
@@ -35,7 +38,7 @@ def refusal_of(response: object) -> str:
 
 
 def test_the_grant_takes_the_place_of_the_code(guide: Guide) -> None:
-    """Under the same primary key, so that a replay finds what the first use made."""
+    """The grant has the primary key of the code, so that a replay finds the grant that the first use made."""
     code = guide.code(scope="profile")
     pending = AuthorizationCode.objects.get()
     guide.exchange(code)
@@ -45,7 +48,7 @@ def test_the_grant_takes_the_place_of_the_code(guide: Guide) -> None:
 
 
 def test_a_grant_lives_as_long_as_the_settings_say(guide: Guide, settings: Settings) -> None:
-    """From its last use."""
+    """The lifetime starts at the last use."""
     settings.OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME = timedelta(days=3)
     settings.OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
     assert guide.tokens()["expires_in"] == 300
@@ -55,7 +58,7 @@ def test_a_grant_lives_as_long_as_the_settings_say(guide: Guide, settings: Setti
 
 
 def test_a_client_that_cannot_refresh_gets_no_refresh_token(guide: Guide) -> None:
-    """And its grant lives no longer than the access token: nothing could use it then."""
+    """The grant lives only as long as the access token, because nothing could use it afterwards."""
     Client.objects.update(grant_types="authorization_code")
     tokens = guide.tokens()
     grant = Grant.objects.get()
@@ -64,14 +67,14 @@ def test_a_client_that_cannot_refresh_gets_no_refresh_token(guide: Guide) -> Non
 
 
 def test_every_exchange_is_a_connection_of_its_own(guide: Guide) -> None:
-    """A telephone and a laptop: ending the one does not end the other."""
+    """A telephone and a laptop have separate connections: ending one does not end the other."""
     first, second = guide.tokens(), guide.tokens()
     guide.revoke(first["refresh_token"])
     assert [guide.is_alive(tokens["access_token"]) for tokens in (first, second)] == [False, True]
 
 
 def test_what_was_taken_from_the_client_meanwhile_is_not_issued(guide: Guide) -> None:
-    """The scope of the answer says so (RFC 6749 section 5.1)."""
+    """The scope of the response says so (RFC 6749 section 5.1)."""
     code = guide.code()
     Client.objects.update(scope="profile")
     tokens = guide.exchange(code).json()
@@ -80,7 +83,7 @@ def test_what_was_taken_from_the_client_meanwhile_is_not_issued(guide: Guide) ->
 
 
 def test_what_was_given_to_the_client_meanwhile_is_not_issued(guide: Guide) -> None:
-    """Nobody has seen it on the consent page."""
+    """The user has not seen the new scope on the consent page."""
     code = guide.code(scope="user")
     Client.objects.update(scope="user profile calendar")
     assert guide.exchange(code).json()["scope"] == "user"
@@ -102,7 +105,7 @@ def test_what_was_given_to_the_client_meanwhile_is_not_issued(guide: Guide) -> N
 def test_a_code_is_void_without_what_it_hangs_on(
     guide: Guide, caplog: pytest.LogCaptureFixture, change: Callable[[], object], reason: str
 ) -> None:
-    """The client is not told which of them it was, the operator is."""
+    """The operator is told the reason, the client is not."""
     code = guide.code()
     change()
     assert refusal_of(guide.exchange(code)) == "the code is not valid"
@@ -111,7 +114,7 @@ def test_a_code_is_void_without_what_it_hangs_on(
 
 
 def test_a_code_waits_a_minute_and_no_longer(guide: Guide, caplog: pytest.LogCaptureFixture) -> None:
-    """It is in a browser's history by then."""
+    """The code stays in the browser's history."""
     start = timezone.now()
     with time_machine.travel(start, tick=False):
         early, late = guide.code(), guide.code()
@@ -124,12 +127,12 @@ def test_a_code_waits_a_minute_and_no_longer(guide: Guide, caplog: pytest.LogCap
 
 @pytest.mark.parametrize("text", ["nonsense", "SPL__", "SPL__AAAA", "AT_" + "A" * 66, "SPL__" + "A" * 5000, "SPL__é"])
 def test_what_is_no_code_is_refused_unread(guide: Guide, text: str) -> None:
-    """Another kind of token included."""
+    """Tokens of another kind are refused, too."""
     assert refusal_of(guide.exchange(text)) == "the token is not genuine"
 
 
 def test_an_access_token_is_no_code(guide: Guide) -> None:
-    """Even with its prefix exchanged."""
+    """A changed prefix does not help."""
     tokens = guide.tokens()
     for token in (tokens["access_token"], tokens["refresh_token"]):
         refusal_of(guide.exchange(token))
@@ -151,7 +154,7 @@ def test_an_access_token_is_no_code(guide: Guide) -> None:
     ids=["another redirect_uri", "no redirect_uri", "unasked verifier", "malformed verifier"],
 )
 def test_who_proves_less_spends_nothing(guide: Guide, changes: dict[str, Any]) -> None:
-    """Before the exchange and after it: the code waits on, and the tokens live on."""
+    """This holds before the exchange and after it: the code can still be exchanged, and the tokens stay valid."""
     code = guide.code()
     refusal_of(guide.exchange(code, **changes))
     assert row_counts() == (1, 0)
@@ -162,21 +165,21 @@ def test_who_proves_less_spends_nothing(guide: Guide, changes: dict[str, Any]) -
 
 @pytest.mark.parametrize("verifier", ["", VERIFIER[::-1], "short"])
 def test_a_code_with_a_challenge_needs_its_verifier(guide: Guide, verifier: str) -> None:
-    """Whoever stole it from a redirect does not have it."""
+    """An attacker who stole the code from a redirect does not have the verifier."""
     code = guide.code(**PKCE)
     refusal_of(guide.exchange(code, code_verifier=verifier))
     assert guide.exchange(code, code_verifier=VERIFIER).status_code == 200
 
 
 def test_a_verifier_stands_in_for_the_redirect_uri(guide: Guide) -> None:
-    """OAuth 2.1 clients do not send it again; a wrong one is refused all the same."""
+    """OAuth 2.1 clients do not repeat redirect_uri; a wrong one is still refused."""
     code = guide.code(**PKCE)
     refusal_of(guide.exchange(code, code_verifier=VERIFIER, redirect_uri=REDIRECT_URI + "/"))
     assert guide.exchange(code, code_verifier=VERIFIER, redirect_uri="").status_code == 200
 
 
 def test_another_client_spends_nothing(guide: Guide) -> None:
-    """Its own credentials are good, the code is not its own."""
+    """The client's credentials are valid, but the code is another client's."""
     stranger = Client(client_id="stranger", name="Stranger", redirect_uris=REDIRECT_URI)
     stranger.choose_secret("its own")
     stranger.save()
@@ -189,7 +192,7 @@ def test_another_client_spends_nothing(guide: Guide) -> None:
 
 
 def test_a_forged_code_spends_nothing(guide: Guide) -> None:
-    """Who knows a code's id does not know the code."""
+    """Knowing the id of a code is not knowing the code."""
     code = guide.code()
     forged = code[:-2] + ("AA" if not code.endswith("AA") else "QQ")
     refusal_of(guide.exchange(forged))
@@ -199,7 +202,7 @@ def test_a_forged_code_spends_nothing(guide: Guide) -> None:
 
 
 def test_a_replay_ends_what_the_first_use_made(guide: Guide, caplog: pytest.LogCaptureFixture) -> None:
-    """One of the two is a thief; the other connections of this person stay."""
+    """The first or the second request came from a thief. The user's other connections stay."""
     other, code = guide.tokens(), guide.code()
     tokens = guide.exchange(code).json()
     renewed = guide.refresh(tokens["refresh_token"]).json()
@@ -210,7 +213,7 @@ def test_a_replay_ends_what_the_first_use_made(guide: Guide, caplog: pytest.LogC
 
 
 def test_a_replay_is_found_as_long_as_the_grant_lives(guide: Guide) -> None:
-    """Not only as long as the code would have."""
+    """The code's own lifetime does not matter."""
     code = guide.code()
     guide.exchange(code)
     with time_machine.travel(timezone.now() + timedelta(days=20)):

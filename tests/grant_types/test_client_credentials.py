@@ -1,4 +1,4 @@
-"""A client's own tokens: nothing is written, nobody is meant, and one column ends them all."""
+"""A client's own tokens: nothing is written, no user is involved, and one column ends them all."""
 
 from datetime import timedelta
 from io import StringIO
@@ -37,25 +37,25 @@ pytestmark = pytest.mark.urls("tests.grant_types.test_client_credentials")
 
 @protect("profile")
 def for_people(request: ProtectedRequest) -> JsonResponse:
-    """Says nothing about clients."""
+    """Leave allow_clients out."""
     return JsonResponse({})
 
 
 @protect("profile", allow_clients=True)
 def for_both(request: ProtectedRequest) -> JsonResponse:
-    """Serves clients, too."""
+    """Accept clients, too."""
     return JsonResponse(told_of_client(request))
 
 
 @protect("profile", allow_clients=True)
 async def for_both_async(request: ProtectedRequest) -> JsonResponse:
-    """Likewise."""
+    """Accept clients in an async view."""
     user: Any = await request.auser()
     return JsonResponse(told_of_client(request) | {"auser": user.is_anonymous})
 
 
 class ForPeople(ProtectedMixin, View):
-    """Says nothing about clients."""
+    """A view that leaves allow_clients out."""
 
     required_scope = "profile"
 
@@ -64,13 +64,13 @@ class ForPeople(ProtectedMixin, View):
 
 
 class ForBoth(ForPeople):
-    """Serves clients, too."""
+    """A view that accepts clients, too."""
 
     allow_clients = True
 
 
 class ForBothInDrf(ProtectedMixin, APIView):
-    """Likewise, in Django REST framework."""
+    """A view of Django REST framework that accepts clients, too."""
 
     required_scope = "profile"
     allow_clients = True
@@ -85,7 +85,7 @@ ninja = NinjaAPI(urls_namespace="both")
 @ninja.get("/")
 @protect("profile", allow_clients=True)
 def for_both_in_ninja(request: ProtectedRequest) -> dict[str, Any]:
-    """Likewise, in django-ninja."""
+    """Accept clients in django-ninja."""
     return told_of_client(request)
 
 
@@ -107,14 +107,14 @@ BOTH = ["/both/function/", "/both/async/", "/both/class/", "/both/class-again/",
 
 @pytest.fixture
 def service(guide: Guide) -> Guide:
-    """The guide's client, which may have tokens of its own, too."""
+    """Return the guide's client, which may have tokens of its own, too."""
     guide.client.grant_types = "authorization_code refresh_token client_credentials"
     guide.client.save()
     return guide
 
 
 def own(guide: Guide, **changes: str) -> Any:
-    """POST /token/ with the client's credentials."""
+    """Send POST /token/ with the client's credentials."""
     body = {"grant_type": "client_credentials", "client_id": guide.client.client_id, "client_secret": SECRET} | changes
     return guide.post("/token/", {name: value for name, value in body.items() if value})
 
@@ -124,7 +124,7 @@ def get(url: str, token: str) -> Any:
 
 
 def counts() -> dict[str, int]:
-    """The rows of every table of ours."""
+    """Count the rows of every table of this app."""
     return {
         name: getattr(tables, name).objects.count()
         for name in tables.__all__
@@ -136,14 +136,14 @@ def counts() -> dict[str, int]:
 
 
 def test_a_token_comes_without_a_person(service: Guide) -> None:
-    """All that is registered, an hour, and no refresh token."""
+    """The token has all of the registered scope and lasts an hour; there is no refresh token."""
     members = own(service).json()
     assert members.pop("access_token").startswith("AT_")
     assert members == {"token_type": "Bearer", "expires_in": 3600, "scope": "user profile"}
 
 
 def test_its_lifetime_is_the_clients(service: Guide) -> None:
-    """As that of any access token."""
+    """The client's own lifetime counts, as for any access token."""
     Client.objects.update(access_token_lifetime=timedelta(minutes=5))
     assert own(service).json()["expires_in"] == 300
 
@@ -160,7 +160,7 @@ def test_its_lifetime_is_the_clients(service: Guide) -> None:
 def test_the_scope_is_what_is_registered_for_it_or_less(
     service: Guide, settings: Settings, registered: str, asked: str, given: str | None
 ) -> None:
-    """Apart from what it may ask people for; never what only makes sense where a person signs in."""
+    """This scope is separate from what the client may ask users for, and never includes scopes that need a user's sign-in."""
     settings.OAUTH_SERVICE_SCOPES = dict.fromkeys(("user", "profile", "openid", "offline_access"), "words")
     Client.objects.update(scope="user profile openid offline_access", client_credentials_scope=registered)
     response = own(service, scope=asked)
@@ -172,12 +172,12 @@ def test_the_scope_is_what_is_registered_for_it_or_less(
 
 
 def test_who_is_not_registered_for_it_gets_none(guide: Guide) -> None:
-    """The default is no."""
+    """A client has to be registered for it."""
     assert refusal_of(own(guide)) == (400, "unauthorized_client")
 
 
 def test_a_public_client_gets_none_even_if_its_row_says_so(service: Guide) -> None:
-    """Anybody knows its client_id."""
+    """Anyone can know its client_id."""
     Client.objects.update(client_type="public", secret_hash="")
     assert refusal_of(own(service, client_secret="")) == (400, "unauthorized_client")
 
@@ -187,7 +187,7 @@ def test_a_public_client_gets_none_even_if_its_row_says_so(service: Guide) -> No
     ({"redirect_uris": "", "grant_types": "authorization_code"}, "redirect_uris"),
 ])  # fmt: skip
 def test_a_registration_that_cannot_work_is_refused(presc_man: Client, changes: dict[str, str], column: str) -> None:
-    """Where it is made."""
+    """The operator sees the fault when registering the client."""
     for name, value in changes.items():
         setattr(presc_man, name, value)
     with pytest.raises(ValidationError) as refusal:
@@ -196,14 +196,14 @@ def test_a_registration_that_cannot_work_is_refused(presc_man: Client, changes: 
 
 
 def test_a_client_without_people_needs_no_redirect_uri(presc_man: Client) -> None:
-    """Nothing is ever sent there."""
+    """No user is ever redirected to it."""
     presc_man.redirect_uris, presc_man.grant_types = "", "client_credentials"
     presc_man.full_clean()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_it_costs_one_read_and_no_write(service: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client's row; and one for its use."""
+    """Issuing reads the client's row, and using the token reads one row."""
     monkeypatch.setattr(purge, "_next_at", float("inf"))
     token = own(service).json()["access_token"]
     get("/both/function/", token)
@@ -214,7 +214,7 @@ def test_it_costs_one_read_and_no_write(service: Guide, monkeypatch: pytest.Monk
 
 
 def test_ten_thousand_tokens_leave_every_table_as_it_is(service: Guide) -> None:
-    """However many a client asks for: no row, not even of the audit trail after the first of a day."""
+    """Issuing any number of tokens stores nothing; the audit trail has one row a day."""
     client, now = Client.objects.row(service.client.client_id), timezone.now()
     assert client
     facts = {"user_id": None, "client_id": client.client_id, "grant_id": None, "scope": "user", "grant_type": "x"}
@@ -235,7 +235,7 @@ def test_ten_thousand_tokens_leave_every_table_as_it_is(service: Guide) -> None:
 
 @pytest.mark.parametrize("url", BOTH)
 def test_a_view_that_serves_clients_finds_no_user(service: Guide, url: str) -> None:
-    """bearer.user is None, request.user anonymous, and the client is there."""
+    """bearer.user is None, request.user is anonymous, and the client is known."""
     answer = get(url, own(service).json()["access_token"])
     assert (answer.status_code, answer.json()["client_id"]) == (200, "presc_man_123"), answer.content
     assert (answer.json()["user"], answer.json()["is_anonymous"]) == (None, True)
@@ -243,14 +243,14 @@ def test_a_view_that_serves_clients_finds_no_user(service: Guide, url: str) -> N
 
 @pytest.mark.parametrize("url", BOTH)
 def test_it_serves_people_as_before(service: Guide, url: str) -> None:
-    """The same view."""
+    """Users' tokens still work at the same view."""
     answer = get(url, service.tokens()["access_token"])
     assert (answer.json()["user"], answer.json()["is_anonymous"]) == ("alice", False)
 
 
 @pytest.mark.parametrize("url", [*PEOPLE, "/userinfo/"])
 def test_a_view_that_says_nothing_serves_no_clients(service: Guide, url: str) -> None:
-    """It would look for a user and find none."""
+    """Such a view would look for a user and find none."""
     answer = get(url, own(service).json()["access_token"])
     assert refusal_of(answer) == (403, "insufficient_scope")
     assert answer.json()["error_description"] == "the access token stands for no user, and this needs one"
@@ -260,7 +260,7 @@ def test_a_view_that_says_nothing_serves_no_clients(service: Guide, url: str) ->
 
 @pytest.mark.parametrize("url", BOTH)
 def test_scope_is_asked_for_as_of_anybody(service: Guide, url: str) -> None:
-    """A client's own token is no master key."""
+    """A client's own token must have the scope, too."""
     answer = get(url, own(service, scope="user").json()["access_token"])
     assert answer.status_code == 403
 
@@ -273,7 +273,7 @@ def revoked_rows() -> int:
 
 
 def test_it_is_revoked_alone(service: Guide, committed: Any) -> None:
-    """By its client, for one row until it would have expired."""
+    """The client revokes it, which costs one row until the token would have expired."""
     first, second = (own(service).json()["access_token"] for _ in range(2))
     heard: list[Any] = []
 
@@ -290,7 +290,7 @@ def test_it_is_revoked_alone(service: Guide, committed: Any) -> None:
 
 
 def test_another_clients_stays(service: Guide) -> None:
-    """200, and untouched (RFC 7009 section 2.1)."""
+    """The answer is 200, but the token is untouched (RFC 7009 section 2.1)."""
     other = Client(client_id="other", name="Other", redirect_uris="https://o.example/")
     other.choose_secret(SECRET)
     other.save()
@@ -300,7 +300,7 @@ def test_another_clients_stays(service: Guide) -> None:
 
 
 def test_one_column_ends_them_all(service: Guide) -> None:
-    """And leaves people's connections alone, and other clients."""
+    """Users' connections and other clients' tokens stay."""
     token, persons = own(service).json()["access_token"], service.tokens()["access_token"]
     Client.objects.end_own_tokens(service.client)
     assert [get("/both/function/", each).status_code for each in (token, persons)] == [401, 200]
@@ -308,7 +308,7 @@ def test_one_column_ends_them_all(service: Guide) -> None:
 
 
 def test_the_command_ends_them_all(service: Guide) -> None:
-    """For an operator without the admin."""
+    """The command is for operators without the admin."""
     token = own(service).json()["access_token"]
     call_command("end_own_tokens", "presc_man_123", stdout=(output := StringIO()))
     assert get("/both/function/", token).status_code == 401
@@ -316,7 +316,7 @@ def test_the_command_ends_them_all(service: Guide) -> None:
 
 
 def test_what_is_taken_from_the_client_is_lost_to_its_tokens(service: Guide) -> None:
-    """And what is given is not added to those that are out."""
+    """Scope that the client gains later is not added to existing tokens."""
     token = own(service, scope="user").json()["access_token"]
     Client.objects.update(client_credentials_scope="user profile")
     assert get("/both/function/", token).status_code == 403
@@ -327,7 +327,7 @@ def test_what_is_taken_from_the_client_is_lost_to_its_tokens(service: Guide) -> 
 
 @pytest.mark.parametrize("change", [{"grant_types": "authorization_code"}, {"client_type": "public"}], ids=str)
 def test_a_client_that_may_have_none_any_more_has_none(service: Guide, change: dict[str, str]) -> None:
-    """What it got before is good no more either."""
+    """Tokens that it got before are no longer valid either."""
     token = own(service).json()["access_token"]
     assert get("/both/function/", token).status_code == 200
     Client.objects.update(**change)
@@ -335,7 +335,7 @@ def test_a_client_that_may_have_none_any_more_has_none(service: Guide, change: d
 
 
 def test_a_client_from_before_is_given_its_secret_once(service: Guide) -> None:
-    """The migration gives it none: all clients there are would share it."""
+    """The migration leaves the secret empty; otherwise all existing clients would share one."""
     Client.objects.update(own_secret=None)
     first, second = (own(service).json()["access_token"] for _ in range(2))
     assert [get("/both/function/", token).status_code for token in (first, second)] == [200, 200]
@@ -343,7 +343,7 @@ def test_a_client_from_before_is_given_its_secret_once(service: Guide) -> None:
 
 @pytest.mark.parametrize("row_id", [UUID(int=0), UUID(int=2**63), UUID(int=2**128 - 1)])
 def test_a_row_that_cannot_be_is_no_failure(service: Guide, row_id: UUID) -> None:
-    """Keys are numbers up to 2**63."""
+    """Primary keys are numbers up to 2**63."""
     token = sealed.AccessToken(row_id=row_id, token_id=row_id, expires_at=2**40, scope="user", is_own=True)
     text = sealed.seal(token, b"k" * 32, b"s" * 32)
     assert get("/both/function/", text).status_code == 401
@@ -351,7 +351,7 @@ def test_a_row_that_cannot_be_is_no_failure(service: Guide, row_id: UUID) -> Non
 
 
 def test_a_secret_that_is_missing_opens_nothing(service: Guide) -> None:
-    """Whoever had the server's key alone could seal with an empty one."""
+    """Otherwise a stolen server key would be enough to forge a token, with an empty secret."""
     Client.objects.update(own_secret=None)
     token = sealed.AccessToken(
         row_id=service.client.row_id, token_id=UUID(int=1), expires_at=2**40, scope="profile", is_own=True
@@ -362,7 +362,7 @@ def test_a_secret_that_is_missing_opens_nothing(service: Guide) -> None:
 
 
 def test_a_token_of_a_grant_is_not_taken_for_a_clients(service: Guide) -> None:
-    """Which row a token names is under its MAC."""
+    """The MAC covers the row that a token names."""
     service.tokens()
     grant = Grant.objects.get()
     token = sealed.AccessToken(
@@ -372,7 +372,7 @@ def test_a_token_of_a_grant_is_not_taken_for_a_clients(service: Guide) -> None:
 
 
 def test_verify_says_whose_it_is(service: Guide) -> None:
-    """For whoever asks below the views."""
+    """Code below the views can use it, too."""
     bearer = access_token.verify(Secret(own(service).json()["access_token"]), now=timezone.now())
     assert (bearer.user, bearer.grant_id, bearer.client.client_id, bearer.source) == (
         None,

@@ -1,4 +1,4 @@
-"""What a client's registration limits: lifetimes, the end of a connection, and scope, by every grant type there is."""
+"""Limits of a client's registration for every grant type: lifetimes, the end of a connection, and scope."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -28,29 +28,29 @@ from tests.jwt_bearer.actors import USER_FUNCTION
 from tests.registration.actors import Software
 from tests.specs.answers import refusal_of, sent_back
 
-__all__ = ["staff"]  # whoever administers
+__all__ = ["staff"]  # the administrator's browser
 
 EACH = pytest.mark.parametrize("grant_type", GRANT_TYPES)
-WITHOUT_A_GRANT = {CLIENT_CREDENTIALS}  # its tokens hang on the client, which has no connection
+WITHOUT_A_GRANT = {CLIENT_CREDENTIALS}  # its tokens depend on the client, without a connection
 MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
 def every_grant_type(settings: Settings) -> None:
-    """Those that a project switches on, too."""
+    """Switch on the optional grant types, too."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = settings.OAUTH_SERVICE_INTROSPECTION = True
     settings.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
 
 
 def limited(guide: Guide, **columns: Any) -> None:
-    """Register limits of the guide's client."""
+    """Set limits on the guide's client."""
     for name, value in columns.items():
         setattr(guide.client, name, value)
     guide.client.save()
 
 
 def scope_limited(grant_type: str, scope: str) -> None:
-    """Limit what one grant type may give."""
+    """Limit the scope of one grant type."""
     if grant_type == CLIENT_CREDENTIALS:
         Client.objects.update(client_credentials_scope=scope)
     else:
@@ -58,7 +58,7 @@ def scope_limited(grant_type: str, scope: str) -> None:
 
 
 def sent(guide: Guide, grant_type: str, change: Callable[[], object] = lambda: None) -> Any:
-    """The answer to a request by a grant type; the change comes after what it presents was issued."""
+    """Send a request by a grant type; the change happens after the presented token was issued."""
     case = case_of(grant_type, guide)
     change()
     return guide.server.post("/token/", urlencode(case.parameters), content_type=FORM)
@@ -66,7 +66,7 @@ def sent(guide: Guide, grant_type: str, change: Callable[[], object] = lambda: N
 
 @EACH
 def test_without_limits_a_client_has_all_of_its_scope(guide: Guide, grant_type: str) -> None:
-    """Otherwise the limits below would be shown by something else."""
+    """Otherwise the tests below could pass for another reason."""
     assert sent(guide, grant_type).json()["scope"] == "user profile"
 
 
@@ -82,7 +82,7 @@ def test_a_grant_type_gives_no_more_scope_than_its_own(guide: Guide, grant_type:
 
 @EACH
 def test_the_limit_of_one_grant_type_is_not_that_of_another(guide: Guide, grant_type: str) -> None:
-    """Each line is about the grant type that it names."""
+    """Each line applies only to the grant type that it names."""
     others = [name for name in GRANT_TYPES if name not in (grant_type, CLIENT_CREDENTIALS)]
     limits = "\n".join(f"{name} user" for name in others)
     answer = sent(guide, grant_type, lambda: Client.objects.update(grant_type_scopes=limits))
@@ -91,14 +91,14 @@ def test_the_limit_of_one_grant_type_is_not_that_of_another(guide: Guide, grant_
 
 @EACH
 def test_an_access_token_lives_as_long_as_its_client_says(guide: Guide, grant_type: str) -> None:
-    """Shorter than the server's hour."""
+    """The client's lifetime is shorter than the server's hour."""
     limited(guide, access_token_lifetime=10 * MINUTE)
     assert sent(guide, grant_type).json()["expires_in"] == 600
 
 
 @EACH
 def test_no_token_outlives_the_connection(guide: Guide, grant_type: str) -> None:
-    """connection_lifetime is the end of every grant of the client, whatever made it."""
+    """connection_lifetime ends every grant of the client, of any grant type."""
     limited(guide, connection_lifetime=5 * MINUTE)
     expires_in = sent(guide, grant_type).json()["expires_in"]
     grants = Grant.objects.values_list("created_at", "expires_at")
@@ -109,7 +109,7 @@ def test_no_token_outlives_the_connection(guide: Guide, grant_type: str) -> None
 
 @EACH
 def test_a_connection_lives_on_for_the_refresh_lifetime_of_its_client(guide: Guide, grant_type: str) -> None:
-    """It ends sooner than the server's 30 days unless it is refreshed."""
+    """Without a refresh, the connection ends sooner than the server's 30 days."""
     limited(guide, refresh_token_lifetime=90 * MINUTE)
     sent(guide, grant_type)
     assert [each for each in Grant.objects.all() if each.expires_at > each.refreshed_at + 90 * MINUTE] == []
@@ -120,7 +120,7 @@ def test_a_connection_lives_on_for_the_refresh_lifetime_of_its_client(guide: Gui
 def test_a_connection_ends_however_often_it_is_refreshed(
     guide: Guide, settings: Settings, own: timedelta, server: timedelta | None
 ) -> None:
-    """The client's own end counts instead of OAUTH_SERVICE_CONNECTION_LIFETIME, be it sooner or later."""
+    """The client's own limit replaces OAUTH_SERVICE_CONNECTION_LIFETIME, even if it is longer."""
     settings.OAUTH_SERVICE_CONNECTION_LIFETIME = server
     limited(guide, connection_lifetime=own)
     tokens, start = guide.tokens(), timezone.now()
@@ -136,7 +136,7 @@ def test_a_connection_ends_however_often_it_is_refreshed(
 
 
 def test_what_is_older_than_a_new_limit_allows_is_not_renewed(guide: Guide) -> None:
-    """A limit counts for the connections that are there; and introspection says so at once."""
+    """A new limit applies to existing connections, and introspection shows it at once."""
     tokens, start = guide.tokens(), timezone.now()
     with time_machine.travel(start + timedelta(days=2)):
         exp = guide.introspect(tokens["refresh_token"]).json()["exp"]
@@ -151,7 +151,10 @@ def test_what_is_older_than_a_new_limit_allows_is_not_renewed(guide: Guide) -> N
 
 
 def test_people_are_not_asked_for_what_a_code_cannot_give(guide: Guide) -> None:
-    """Scope shown and consented is what can be given: without a scope parameter, and refused with it."""
+    """
+    Users see and allow only scope that the client can get. Other scope is left out by default and refused if it is
+    requested.
+    """
     limited(guide, grant_type_scopes="authorization_code user")
     page = guide.ask(scope="").content.decode()
     assert 'value="user"' in page
@@ -162,7 +165,7 @@ def test_people_are_not_asked_for_what_a_code_cannot_give(guide: Guide) -> None:
 
 
 def test_people_are_not_asked_for_what_a_device_code_cannot_give(guide: Guide) -> None:
-    """At its request, and if the limit comes while the device waits."""
+    """This also holds if the limit is set while the device waits."""
     limited(guide, grant_types=f"{guide.client.grant_types} {device_code.GRANT_TYPE}")
     credentials = {"client_id": guide.client.client_id, "client_secret": SECRET}
     device, visitor = Device(guide.client, credentials=credentials), Visitor(guide.alice)
@@ -174,7 +177,7 @@ def test_people_are_not_asked_for_what_a_device_code_cannot_give(guide: Guide) -
 
 
 def test_what_a_refresh_cannot_give_is_lost_to_it_only(guide: Guide) -> None:
-    """The first access token has all; the connection and the consent keep it."""
+    """The first access token has the whole scope; connection and consent keep it."""
     limited(guide, grant_type_scopes="refresh_token user")
     tokens = guide.tokens()
     assert tokens["scope"] == "user profile"
@@ -196,7 +199,7 @@ LIFETIMES = ("access_token_lifetime", "refresh_token_lifetime", "connection_life
 @pytest.mark.parametrize("column", LIFETIMES)
 @pytest.mark.parametrize("lifetime", [timedelta(0), timedelta(seconds=-1), LONGEST_LIFETIME + MINUTE, timedelta.max])
 def test_a_lifetime_has_bounds(column: str, lifetime: timedelta) -> None:
-    """From a second to ten years."""
+    """A lifetime is between one second and ten years."""
     client = Client(name="A", redirect_uris="https://a.example/cb", **{column: lifetime})
     with pytest.raises(ValidationError, match="A lifetime is") as refusal:
         client.full_clean()
@@ -206,7 +209,7 @@ def test_a_lifetime_has_bounds(column: str, lifetime: timedelta) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("column", LIFETIMES[1:])
 def test_a_connection_does_not_end_before_its_access_tokens(column: str) -> None:
-    """The client would be told another expires_in than it was registered for."""
+    """Otherwise the client would get a shorter expires_in than it was registered for."""
     columns: dict[str, Any] = {"access_token_lifetime": 2 * MINUTE, column: MINUTE}
     with pytest.raises(ValidationError, match="Access tokens end with their connection") as refusal:
         Client(name="A", redirect_uris="https://a.example/cb", **columns).full_clean()
@@ -224,7 +227,7 @@ WRONG = {
 
 @pytest.mark.parametrize("text", WRONG)
 def test_limits_of_scope_that_cannot_be_meant(staff: Browser, text: str) -> None:
-    """In the admin and by the command, by the column and with the cause."""
+    """The admin and the command both name the column and the reason."""
     assert errors_of(staff.post(ADD, form(grant_type_scopes=text))) == {"grant_type_scopes": [WRONG[text]]}
     options = [f"--grant-type-scope={line}" for line in text.splitlines()]
     with pytest.raises(CommandError) as refusal:
@@ -233,7 +236,7 @@ def test_limits_of_scope_that_cannot_be_meant(staff: Browser, text: str) -> None
 
 
 def test_limits_are_set_in_the_admin(staff: Browser, presc_man: Client) -> None:
-    """All in one group of the form."""
+    """The form has all limits in one group."""
     limits = {
         "access_token_lifetime": "00:10:00",
         "refresh_token_lifetime": "1 00:00:00",
@@ -254,7 +257,7 @@ def test_limits_are_set_in_the_admin(staff: Browser, presc_man: Client) -> None:
 
 @pytest.mark.django_db
 def test_a_client_that_manages_itself_does_not_lose_its_limits(settings: Settings) -> None:
-    """It gives up what a limit names, and comes back to it: the limit is there again, and was no fault of the client's."""
+    """The client gives up what a limit names and takes it back later: then the limit applies again, and was never a fault."""
     settings.OAUTH_SERVICE_REGISTRATION = "open"
     software = Software()
     names = ["authorization_code", "refresh_token"]
@@ -268,7 +271,7 @@ def test_a_client_that_manages_itself_does_not_lose_its_limits(settings: Setting
 
 
 def test_a_limit_may_be_a_scope_that_another_implies(guide: Guide, settings: Settings) -> None:
-    """Of notes only what is read, by a refresh that nobody watches."""
+    """A refresh without the user can be limited to reading notes."""
     settings.OAUTH_SERVICE_SCOPES = {"notes": "Your notes", "notes:read": "Read them"}
     settings.OAUTH_SERVICE_SCOPE_IMPLIES = {"notes": "notes:read"}
     limited(guide, scope="notes", grant_type_scopes="refresh_token notes:read")

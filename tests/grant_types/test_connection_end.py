@@ -1,4 +1,4 @@
-"""A connection that ends on a date: nothing of it outlives that moment, and nothing revives it."""
+"""A connection with an end date: nothing outlives that moment, and nothing revives the connection."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -21,18 +21,18 @@ Committed = Callable[[], AbstractContextManager[object]]
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    """The time stands still at noon."""
+    """Stop the clock at noon."""
     with time_machine.travel(NOON, tick=False) as traveller:
         yield traveller
 
 
 def end_at(moment: datetime | None) -> None:
-    """The person has chosen it."""
+    """Set the end date that the user has chosen."""
     Consent.objects.update(ends_at=moment)
 
 
 def test_no_access_token_is_issued_that_outlives_it(guide: Guide, clock: time_machine.Traveller) -> None:
-    """By a code, a refresh, a retry of it, or an exchange."""
+    """This holds for a code, a refresh, a retry of it, and an exchange."""
     first, code = guide.tokens(), guide.code()
     service = service_for(guide.client, scope="user profile")
     end_at(IN_TEN_MINUTES)
@@ -46,7 +46,7 @@ def test_no_access_token_is_issued_that_outlives_it(guide: Guide, clock: time_ma
 
 
 def test_what_was_issued_before_ends_with_it(guide: Guide, clock: time_machine.Traveller, settings: Settings) -> None:
-    """Whoever asks hears of the earlier end, and from then on of nothing."""
+    """Introspection shows the earlier end at once, and inactive tokens after it."""
     settings.OAUTH_SERVICE_INTROSPECTION = True
     tokens = guide.tokens()
     end_at(IN_TEN_MINUTES)
@@ -60,7 +60,7 @@ def test_what_was_issued_before_ends_with_it(guide: Guide, clock: time_machine.T
 
 
 def test_what_waits_for_its_exchange_ends_with_it(guide: Guide, clock: time_machine.Traveller) -> None:
-    """A code is good for a minute; the connection for less."""
+    """A code is valid for a minute, but no longer than its connection."""
     code = guide.code()
     end_at(NOON + timedelta(seconds=30))
     clock.shift(timedelta(seconds=30))
@@ -69,7 +69,7 @@ def test_what_waits_for_its_exchange_ends_with_it(guide: Guide, clock: time_mach
 
 
 def test_it_is_not_what_was_refreshed_that_counts(guide: Guide, clock: time_machine.Traveller) -> None:
-    """An end date that is cleared again has changed nothing: the connection lives as long as before."""
+    """If the end date is removed again, the connection lives as long as before."""
     tokens = guide.tokens()
     end_at(IN_TEN_MINUTES)
     tokens = guide.refresh(tokens["refresh_token"]).json()
@@ -79,7 +79,7 @@ def test_it_is_not_what_was_refreshed_that_counts(guide: Guide, clock: time_mach
 
 
 def test_the_person_is_asked_again_after_it(guide: Guide, clock: time_machine.Traveller) -> None:
-    """What they allowed before counts no more, even before its row is swept."""
+    """Earlier consent no longer counts, even before its row is swept."""
     guide.tokens()
     assert guide.ask().status_code == 302
     end_at(NOON)
@@ -89,7 +89,7 @@ def test_the_person_is_asked_again_after_it(guide: Guide, clock: time_machine.Tr
 def test_what_is_allowed_after_it_is_a_connection_of_its_own(
     guide: Guide, clock: time_machine.Traveller, committed: Committed
 ) -> None:
-    """Nothing of the one before lives again, and it has no end date."""
+    """The old connection stays ended, and the new one has no end date."""
     before, code = guide.tokens(), guide.code()
     old = Consent.objects.get().pk
     end_at(NOON)
@@ -105,7 +105,7 @@ def test_what_is_allowed_after_it_is_a_connection_of_its_own(
 
 
 def test_what_is_allowed_before_it_keeps_it(guide: Guide, clock: time_machine.Traveller) -> None:
-    """Another device of the same app ends as the person has said of the app."""
+    """Another device of the same app ends on the date that the user has chosen for the app."""
     guide.tokens()
     end_at(IN_TEN_MINUTES)
     assert guide.tokens()["expires_in"] == 600
@@ -114,7 +114,7 @@ def test_what_is_allowed_before_it_keeps_it(guide: Guide, clock: time_machine.Tr
 def test_the_sweep_takes_what_has_ended_and_tells_of_it(
     guide: Guide, clock: time_machine.Traveller, committed: Committed
 ) -> None:
-    """Nobody asked for it: the event has neither an address nor a reference."""
+    """The sweep is no request, so the event has neither an address nor a reference."""
     guide.tokens()
     guide.code()
     end_at(IN_TEN_MINUTES)
@@ -132,7 +132,7 @@ def test_the_sweep_takes_what_has_ended_and_tells_of_it(
 
 @pytest.mark.parametrize("ends_at", [None, NOON + timedelta(seconds=1)])
 def test_an_end_that_has_come_is_final(guide: Guide, clock: time_machine.Traveller, ends_at: datetime | None) -> None:
-    """Whoever chooses another date a moment too late revives nothing."""
+    """Choosing another date a moment too late revives nothing."""
     tokens = guide.tokens()
     end_at(NOON)
     assert not Consent.objects.set_end(Consent.objects.get().pk, ends_at, now=NOON)

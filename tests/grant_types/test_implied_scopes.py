@@ -1,4 +1,4 @@
-"""OAUTH_SERVICE_SCOPE_IMPLIES: one scope stands for others, wherever scopes are compared."""
+"""OAUTH_SERVICE_SCOPE_IMPLIES: a scope includes others, everywhere that scopes are compared."""
 
 from typing import Any
 
@@ -25,13 +25,13 @@ WORDS = {
 
 @protect("notes:read")
 def reading(request: ProtectedRequest) -> JsonResponse:
-    """Asks for less than is given."""
+    """Require less than the token has."""
     return JsonResponse({"scope": sorted(request.bearer.scope)})
 
 
 @protect("notes:read", resource=NOTES)
 async def of_api(request: HttpRequest) -> JsonResponse:
-    """Of an API."""
+    """Protect a view of an API."""
     return JsonResponse({})
 
 
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.urls("tests.grant_types.test_implied_scopes")
 
 @pytest.fixture
 def notes(guide: Guide, settings: Settings) -> Guide:
-    """A client that may have all of the notes."""
+    """Return a client that may have all of the notes."""
     settings.OAUTH_SERVICE_SCOPES = WORDS
     settings.OAUTH_SERVICE_SCOPE_IMPLIES = {"notes": "notes:write", "notes:write": "notes:read"}
     guide.client.scope = "notes profile"
@@ -55,14 +55,14 @@ def status_at(url: str, token: str) -> int:
 
 
 def test_a_view_lets_in_who_has_what_implies_its_scope(notes: Guide) -> None:
-    """And the view sees all that is implied."""
+    """The view also sees the implied scopes."""
     token = notes.tokens(scope="notes")
     answer = Browser().get("/reading/", headers={"Authorization": f"Bearer {token['access_token']}"})
     assert (token["scope"], answer.json()) == ("notes", {"scope": ["notes", "notes:read", "notes:write"]})
 
 
 def test_what_implies_nothing_of_it_is_refused(notes: Guide) -> None:
-    """The other way round nothing follows."""
+    """Scopes do not imply each other in the opposite direction."""
     Client.objects.update(scope="notes:read notes:write profile")
     assert status_at("/reading/", notes.tokens(scope="notes:write")["access_token"]) == 200
     assert status_at("/reading/", notes.tokens(scope="profile")["access_token"]) == 403
@@ -70,12 +70,12 @@ def test_what_implies_nothing_of_it_is_refused(notes: Guide) -> None:
 
 
 def test_a_client_may_ask_for_what_its_scope_implies(notes: Guide) -> None:
-    """Less than it may have, by its own name."""
+    """The client requests the narrower scope by its own name."""
     assert notes.tokens(scope="notes:read")["scope"] == "notes:read"
 
 
 def test_a_refresh_may_narrow_to_what_is_implied(notes: Guide) -> None:
-    """And back: the refresh token keeps what was granted."""
+    """A later refresh can widen again, because the refresh token keeps the granted scope."""
     tokens = notes.tokens(scope="notes")
     narrowed = notes.refresh(tokens["refresh_token"], scope="notes:read").json()
     again = notes.refresh(narrowed["refresh_token"]).json()
@@ -85,20 +85,20 @@ def test_a_refresh_may_narrow_to_what_is_implied(notes: Guide) -> None:
 
 
 def test_who_has_allowed_it_is_not_asked_for_what_it_implies(notes: Guide) -> None:
-    """But for what it does not imply."""
+    """The user is asked only about scope that is not implied."""
     notes.tokens(scope="notes")
     assert "code" in query_of(notes.ask(scope="notes:read")["Location"])
     assert notes.ask(scope="notes:read profile").status_code == 200
 
 
 def test_who_has_allowed_less_is_asked(notes: Guide) -> None:
-    """Scope issued ⊆ shown."""
+    """A token's scope must have been shown to the user."""
     notes.tokens(scope="notes:read")
     assert notes.ask(scope="notes").status_code == 200
 
 
 def test_what_was_taken_from_the_client_takes_what_it_implied(notes: Guide) -> None:
-    """What it still has stays."""
+    """The client keeps the scope that it still has."""
     tokens = notes.tokens(scope="notes")
     Client.objects.update(scope="notes:read")
     left = notes.refresh(tokens["refresh_token"]).json()
@@ -108,7 +108,7 @@ def test_what_was_taken_from_the_client_takes_what_it_implied(notes: Guide) -> N
 
 
 def test_introspection_names_what_is_implied(notes: Guide, settings: Settings) -> None:
-    """An API elsewhere knows nothing of what implies what."""
+    """An API elsewhere does not know which scopes imply others."""
     settings.OAUTH_SERVICE_INTROSPECTION = True
     tokens = notes.tokens(scope="notes")
     told = [notes.introspect(tokens[name]).json()["scope"] for name in ("access_token", "refresh_token")]
@@ -116,14 +116,14 @@ def test_introspection_names_what_is_implied(notes: Guide, settings: Settings) -
 
 
 def test_a_clients_own_token_is_narrowed_alike(notes: Guide) -> None:
-    """Client credentials."""
+    """Client credentials follow the same rule."""
     body = {"grant_type": "client_credentials", "client_id": "presc_man_123", "client_secret": SECRET}
     said: Any = notes.post("/token/", body | {"scope": "notes:read"}).json()
     assert said["scope"] == "notes:read"
 
 
 def test_an_exchange_narrows_alike(notes: Guide) -> None:
-    """By the service that exchanges, and by what it asks for."""
+    """The scope is limited by the exchanging service, and by its request."""
     notes.client.grant_types += " urn:ietf:params:oauth:grant-type:token-exchange"
     notes.client.may_impersonate = True
     notes.client.save()
@@ -140,7 +140,7 @@ def test_an_exchange_narrows_alike(notes: Guide) -> None:
 
 
 def test_at_an_api_it_means_what_the_api_has_of_it(notes: Guide) -> None:
-    """One that knows but a part is given that part; consent to the whole there covers it."""
+    """An API that knows only a part of the scope gets that part; consent to the whole scope covers it."""
     Resource.objects.create(identifier=NOTES, name="Notes", scopes="notes Everything", is_for_all=True)
     tokens = notes.tokens(scope="notes", resource=NOTES)
     assert status_at("/of-api/", tokens["access_token"]) == 200
@@ -162,7 +162,7 @@ def test_at_an_api_it_means_what_the_api_has_of_it(notes: Guide) -> None:
     ],
 )
 def test_the_checks_find_what_cannot_be_meant(settings: Settings, declared: Any, found: list[str]) -> None:
-    """Circles, names that are none, names that nobody knows."""
+    """Circles, malformed names and unknown names are reported."""
     settings.OAUTH_SERVICE_SCOPE_IMPLIES = declared
     messages = [*check_values(None), *check_surroundings(None)]
     assert sorted({str(each.id).removeprefix("oauth_service.") for each in messages}) == found

@@ -1,8 +1,8 @@
 """
-In which order a token request is checked, for each grant type: of two faults the earlier one is answered, and has its effect.
+The order of checks of a token request, for each grant type: of two faults, the earlier one decides the answer and the effect.
 
-Proof comes first: who proves nothing learns and changes nothing. Then a replay, which tells of a theft whatever else the request
-asks for. What a request asks for comes last.
+Proof comes first: a client that proves nothing learns and changes nothing. Next comes a replay, which means a theft whatever the
+request asks for. The requested scope and resources come last.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -39,7 +39,7 @@ CHALLENGED = {"code_challenge": pkce.challenge_of(VERIFIER), "code_challenge_met
 
 @dataclass
 class Case:
-    """A token request without a fault; each fault changes it, or the rows that it is about."""
+    """A valid token request; each fault changes it, or the rows that it depends on."""
 
     guide: Guide
     parameters: dict[str, str]
@@ -50,7 +50,7 @@ class Case:
     repeated: list[str] = field(default_factory=list)
 
     def send(self) -> tuple[int, str, str]:
-        """Status, error and error_description of the answer; "" for those of a success."""
+        """Return status, error and error_description of the response; "" for those of a success."""
         pairs = [*self.parameters.items(), *[(name, value) for name in self.repeated for value in ("a", "b")]]
         response = self.guide.server.post("/token/", urlencode(pairs), content_type=FORM)
         said = response.json()
@@ -60,12 +60,12 @@ class Case:
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """
-    One thing that is wrong with a request.
+    A single fault of a request.
 
     Attributes:
-        answer: what a request with this fault alone is answered.
-        ends: whether it ends the grant; else it changes nothing.
-        instead_of: names of faults that a request with this one cannot have.
+        answer: the response if the request has no other fault.
+        ends: True if it ends the grant; otherwise it changes nothing.
+        instead_of: names of faults that cannot occur together with this one.
     """
 
     name: str
@@ -91,7 +91,7 @@ def without(name: str) -> Callable[[Case], object]:
 
 
 def forged(name: str) -> Callable[[Case], object]:
-    """Another MAC, whatever the token is."""
+    """Change the MAC of a token of any kind."""
 
     def make(case: Case) -> None:
         token = case.parameters[name]
@@ -109,7 +109,7 @@ def replayed(name: str) -> Callable[[Case], object]:
 
 
 def retried_too_often(case: Case) -> None:
-    """The token before the last comes once more, after others of the latest generations have."""
+    """Present the previous token once more, after other recent generations were retried, too."""
     unverified = sealed.read(sealed.RefreshToken, case.used)
     for generation in range(1 - TOO_MANY_RETRIED, 0):
         retries.note(unverified.row_id, generation)
@@ -126,7 +126,7 @@ def delete_rows(_: Case) -> None:
         rows.all().delete()
 
 
-# Of every request to /token/, before its grant type is asked.
+# Faults of every request to /token/, found before the grant type is called.
 OF_ALL = (
     Fault(
         name="a parameter is repeated",
@@ -167,7 +167,7 @@ OF_ALL = (
 
 ANOTHERS = setting("client_id", "stranger")
 
-# Of each grant type, in the order that its exchange() asks. A new grant type states its own here.
+# Faults of each grant type, in the order of the checks in its exchange(). A new grant type adds its own.
 ORDERS: Mapping[str, tuple[Fault, ...]] = {
     "authorization_code": (
         Fault(name="no code", make=without("code"), answer=said("invalid_request", "code is missing")),
@@ -488,7 +488,7 @@ CASES: Mapping[str, Callable[[Guide], Case]] = {
 
 @pytest.fixture(autouse=True)
 def everything_is_checked(settings: Settings) -> None:
-    """What a project may leave out, too."""
+    """Switch on the optional checks, too."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     settings.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
     settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
@@ -497,7 +497,7 @@ def everything_is_checked(settings: Settings) -> None:
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """A block whose writes are taken back, and whose failures are forgotten."""
+    """Roll back the writes of a block, and forget its failures."""
     testing.forget_everything()
     with transaction.atomic(using=ALIAS):
         yield
@@ -524,14 +524,14 @@ def grants() -> set[Any]:
 
 @pytest.mark.parametrize("grant_type", GRANT_TYPES)
 def test_every_grant_type_states_its_order(grant_type: str) -> None:
-    """A new one is walked as the others are."""
+    """A new grant type must be covered by these tests."""
     assert grant_type in ORDERS, f"say in ORDERS in which order {grant_type} checks a request"
     assert grant_type in CASES, f"make a request without a fault in CASES for {grant_type}"
 
 
 @pytest.mark.parametrize("grant_type", GRANT_TYPES)
 def test_a_request_without_a_fault_is_answered(guide: Guide, grant_type: str) -> None:
-    """Otherwise each fault below would be shown by something else."""
+    """Otherwise the tests below could pass for another reason."""
     assert case_of(grant_type, guide).send() == (200, "", "")
 
 
@@ -542,7 +542,7 @@ def test_a_request_without_a_fault_is_answered(guide: Guide, grant_type: str) ->
     ids=str,
 )
 def test_of_two_faults_the_earlier_is_answered(guide: Guide, grant_type: str, earlier: Fault) -> None:
-    """And has its effect: a replay ends the grant whatever comes after it, and what comes before spares it."""
+    """The earlier fault also decides the effect: a replay ends the grant unless an earlier check refuses the request."""
     order = (*OF_ALL, *ORDERS[grant_type])
     whole = case_of(grant_type, guide)
     for later in (None, *order[order.index(earlier) + 1 :]):

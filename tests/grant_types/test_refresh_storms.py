@@ -1,8 +1,8 @@
 """
-Refreshes as client libraries send them, more than one at a time, again, or late: no honest client is logged out.
+Refreshes as real client libraries send them, several at a time, repeated, or late: no honest client loses its connection.
 
-What each library does stands with its test. Those that cannot be told from theft end the connection, once and for good; the
-operator hears what it looked like (docs/refresh-storms.md).
+Each test names the behaviour of a library. Refreshes that look like theft end the connection once and for all, and the operator
+learns what happened (docs/refresh-storms.md).
 """
 
 from collections.abc import Callable, Iterator
@@ -31,37 +31,37 @@ SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelt
 
 @pytest.fixture
 def clock() -> Iterator[Clock]:
-    """The time stands still at noon."""
+    """Stop the clock at noon."""
     with time_machine.travel(NOON, tick=False) as traveller:
         yield traveller
 
 
 @dataclass
 class Process:
-    """One process of an app, with the tokens that it remembers."""
+    """A process of an app, with the tokens that it remembers."""
 
     guide: Guide
     tokens: dict[str, Any]
 
     def refreshes(self) -> int:
-        """Refresh with the token that it remembers, and remember the new ones; the status."""
+        """Refresh with the remembered token, remember the new ones, and return the status."""
         response = self.guide.refresh(self.tokens["refresh_token"])
         if response.status_code == 200:
             self.tokens = response.json()
         return int(response.status_code)
 
     def loses_an_answer(self) -> None:
-        """Refresh, and never hear of it."""
+        """Refresh, but lose the response."""
         assert self.guide.refresh(self.tokens["refresh_token"]).status_code == 200
 
     @property
     def is_let_in(self) -> bool:
-        """Whether its access token is good."""
+        """True if its access token is valid."""
         return self.guide.is_alive(self.tokens["access_token"])
 
 
 def processes(guide: Guide, count: int) -> list[Process]:
-    """Several that have read the same tokens from one store."""
+    """Return several processes that have read the same tokens from a store."""
     tokens = guide.tokens()
     return [Process(guide, tokens) for _ in range(count)]
 
@@ -73,7 +73,7 @@ def test_a_client_that_tries_basic_before_the_body(guide: Guide, clock: Clock) -
     """
     Send each refresh twice, as golang.org/x/oauth2 does until it knows the server: by HTTP Basic, then in the body.
 
-    What was refused has consumed nothing; for a public client the first has an empty secret.
+    A refused request has consumed nothing. For a public client, the first request has an empty secret.
     """
     token = guide.tokens()["refresh_token"]
     Client.objects.update(client_type=Client.ClientType.PUBLIC)
@@ -92,7 +92,7 @@ def test_processes_that_share_one_store(guide: Guide, clock: Clock, count: int) 
     """
     Refresh from several processes at once and write the answer back, as the MCP TypeScript SDK does: its store has no lock.
 
-    All get the same successor, so it does not matter who writes last; hour after hour, for two days.
+    All get the same successor, so it does not matter which one writes last. This goes on every hour for two days.
     """
     several = processes(guide, count)
     for _ in range(48):
@@ -107,9 +107,9 @@ def test_processes_that_share_one_store(guide: Guide, clock: Clock, count: int) 
 
 def test_requests_of_one_session_that_all_find_the_access_token_expired(guide: Guide, clock: Clock) -> None:
     """
-    Refresh once for each request that comes in, as sites with openid-client do: a page asks for twenty things at a time.
+    Refresh once for each incoming request, as sites with openid-client do when a page sends twenty requests at a time.
 
-    Each has read the token before the first answer came; they are answered over some seconds.
+    All have read the token before the first response arrived; the responses take some seconds.
     """
     several = processes(guide, 20)
     clock.shift(HOUR)
@@ -124,7 +124,7 @@ def test_answers_that_are_lost_on_the_way(guide: Guide, clock: Clock, delays: tu
     """
     Ask again after a time-out or a 502 of a proxy, with growing pauses as google-auth and urllib3's Retry do.
 
-    The server has rotated each time; the client still has the token from before.
+    The server rotated each time, but the client still has the old token.
     """
     app = Process(guide, guide.tokens())
     clock.shift(HOUR)
@@ -138,7 +138,7 @@ def test_answers_that_are_lost_on_the_way(guide: Guide, clock: Clock, delays: tu
 
 def test_a_server_that_fails_in_the_middle(guide: Guide, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Ask again after a 503, as google-auth does: nothing was rotated, and the same token is good minutes and hours later.
+    Ask again after a 503, as google-auth does: nothing was rotated, and the same token is valid minutes and hours later.
     """
     app = Process(guide, guide.tokens())
     rotate = GrantManager.rotate
@@ -156,7 +156,7 @@ def test_a_server_that_fails_in_the_middle(guide: Guide, clock: Clock, monkeypat
 
 def test_ten_processes_that_each_retry_theirs(guide: Guide, clock: Clock) -> None:
     """
-    Share one token among ten workers of which each loses an answer and asks again, as a pool behind a failing proxy does.
+    Share a token among ten workers, each of which loses a response and asks again, as a pool behind a failing proxy does.
     """
     several = processes(guide, 10)
     clock.shift(HOUR)
@@ -169,9 +169,9 @@ def test_ten_processes_that_each_retry_theirs(guide: Guide, clock: Clock) -> Non
 
 def test_a_process_that_is_one_behind_within_the_window(guide: Guide, clock: Clock) -> None:
     """
-    Go on with the token that was read at the start, as a worker does that never reads the store again.
+    Use the token that was read at the start, as a worker does that never reads the store again.
 
-    Within the window it gets the successor that the other has, and both go on.
+    Within the window it gets the same successor as the other worker, and both can go on.
     """
     first, second = processes(guide, 2)
     clock.shift(HOUR)
@@ -185,9 +185,9 @@ def test_a_process_that_is_one_behind_within_the_window(guide: Guide, clock: Clo
 @pytest.mark.parametrize("asleep", [8 * HOUR, 3 * DAY, 29 * DAY])
 def test_a_laptop_that_was_asleep(guide: Guide, clock: Clock, asleep: timedelta) -> None:
     """
-    Wake up and refresh at once from every program that shares the token, as command lines on a laptop do.
+    Wake up and refresh at once from every program that shares the token, as command-line tools on a laptop do.
 
-    The tokens are old, but they are the newest that there are.
+    The tokens are old, but still the current ones.
     """
     several = processes(guide, 3)
     clock.shift(asleep)
@@ -197,7 +197,7 @@ def test_a_laptop_that_was_asleep(guide: Guide, clock: Clock, asleep: timedelta)
 
 def test_a_clock_of_the_client_that_is_wrong(guide: Guide, clock: Clock) -> None:
     """
-    Refresh before every request, as clients do whose clock is hours ahead: each access token seems to have expired.
+    Refresh before every request, as a client does whose clock is hours ahead: each access token seems to have expired.
     """
     app = Process(guide, guide.tokens())
     for _ in range(60):
@@ -213,9 +213,9 @@ def test_a_clock_of_the_client_that_is_wrong(guide: Guide, clock: Clock) -> None
 @pytest.mark.parametrize("after", [2 * MINUTE + SECOND, 3 * DAY])
 def test_a_token_that_comes_again_days_later_ends_the_connection(guide: Guide, clock: Clock, after: timedelta) -> None:
     """
-    Come with the token before the current one after the window: a thief, or a laptop that fell asleep before the answer came.
+    Present the previous token after the window: as a thief does, or a laptop that fell asleep before the response arrived.
 
-    Nobody can tell them apart, so the connection ends for both.
+    The server cannot tell them apart, so the connection ends for both.
     """
     owner, other = processes(guide, 2)
     clock.shift(HOUR)
@@ -227,7 +227,7 @@ def test_a_token_that_comes_again_days_later_ends_the_connection(guide: Guide, c
 
 def test_the_client_hears_of_it_once_and_starts_anew(guide: Guide, clock: Clock, committed: Committed) -> None:
     """
-    Throw the tokens away at invalid_grant and ask the person again, as SDKs do: one refusal, one event, and all is well.
+    Discard the tokens after invalid_grant and ask the user again, as SDKs do: there is one refusal and one event.
     """
     owner, other = processes(guide, 2)
     with committed():
@@ -236,7 +236,7 @@ def test_the_client_hears_of_it_once_and_starts_anew(guide: Guide, clock: Clock,
         response = guide.refresh(other.tokens["refresh_token"])
         assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
         again = Process(guide, guide.tokens())
-        assert (other.refreshes(), owner.refreshes()) == (400, 400)  # whoever still has the old ones changes nothing
+        assert (other.refreshes(), owner.refreshes()) == (400, 400)  # the old tokens change nothing
         clock.shift(HOUR)
         assert (again.refreshes(), again.is_let_in) == (200, True)
     audit.flush()
@@ -248,7 +248,7 @@ def test_the_client_hears_of_it_once_and_starts_anew(guide: Guide, clock: Clock,
 
 @pytest.fixture
 def heard() -> Iterator[list[dict[str, Any]]]:
-    """The facts of every replay and of every token that is shared."""
+    """Collect the facts of every replay and every shared token."""
     facts_of: list[dict[str, Any]] = []
 
     def hear(sender: object, signal: object, **facts: Any) -> None:
@@ -277,7 +277,7 @@ def test_a_replay_says_how_old_from_where_and_what_was_proven(
     is_public: bool,
     words: str,
 ) -> None:
-    """A careless client comes from where it always does; a thief seldom."""
+    """A careless client uses its usual address, a thief seldom does."""
     guide.server.defaults["REMOTE_ADDR"] = "198.51.100.4"
     with committed():
         owner, other = processes(guide, 2)
@@ -302,7 +302,7 @@ def test_a_replay_says_how_old_from_where_and_what_was_proven(
 def test_where_there_is_no_trail_nothing_is_known_of_addresses(
     guide: Guide, clock: Clock, committed: Committed, heard: list[dict[str, Any]], settings: Settings
 ) -> None:
-    """The rest is said all the same."""
+    """Without the audit trail, the other facts are still reported."""
     settings.OAUTH_SERVICE_AUDIT_LIFETIME = timedelta(0)
     with committed():
         owner, other = processes(guide, 2)
@@ -319,7 +319,7 @@ def test_where_there_is_no_trail_nothing_is_known_of_addresses(
 def test_what_is_shared_says_from_where(
     guide: Guide, clock: Clock, committed: Committed, heard: list[dict[str, Any]], address: str, words: str
 ) -> None:
-    """Ten workers of one machine, or somebody else."""
+    """The tokens may be shared by ten workers on one machine, or with somebody else."""
     guide.server.defaults["REMOTE_ADDR"] = "198.51.100.4"
     with committed():
         owner, other = processes(guide, 2)
@@ -347,5 +347,5 @@ def test_what_is_shared_says_from_where(
     ],
 )
 def test_a_span_in_words(span: timedelta, words: str) -> None:
-    """In the largest unit, so that a row has room for it."""
+    """The largest unit keeps the text short enough for a row."""
     assert holders.span_in_words(span) == words

@@ -1,4 +1,4 @@
-"""grant_type=refresh_token: the connection goes on, for an honest client always, for a thief never."""
+"""grant_type=refresh_token: an honest client keeps its connection, a thief never does."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +16,7 @@ from tests.guide import REDIRECT_URI, Guide
 
 
 def refusal_of(response: object, error: str = "invalid_grant") -> str:
-    """The sentence of a refusal."""
+    """Return the sentence of a refusal."""
     said: dict[str, str] = response.json()  # type: ignore[attr-defined]
     assert (response.status_code, said["error"]) == (400, error)  # type: ignore[attr-defined]
     return said["error_description"]
@@ -26,7 +26,7 @@ def refusal_of(response: object, error: str = "invalid_grant") -> str:
 
 
 def test_a_refresh_changes_one_row_and_adds_none(guide: Guide) -> None:
-    """However often: the connection is its grant."""
+    """The grant is the connection, so refreshing any number of times adds nothing."""
     tokens = guide.tokens()
     for _ in range(5):
         tokens = guide.refresh(tokens["refresh_token"]).json()
@@ -36,14 +36,14 @@ def test_a_refresh_changes_one_row_and_adds_none(guide: Guide) -> None:
 
 
 def test_access_tokens_from_before_live_their_time_out(guide: Guide) -> None:
-    """Requests under way with the old one must not fail."""
+    """Requests that are under way with the old token must not fail."""
     first = guide.tokens()
     guide.refresh(first["refresh_token"])
     assert guide.is_alive(first["access_token"])
 
 
 def test_every_refresh_starts_the_lifetime_anew(guide: Guide) -> None:
-    """Thirty days without one end it; a client that comes every month does not notice."""
+    """The connection ends after thirty days without a refresh; a client that refreshes every month keeps it."""
     start = timezone.now()
     with time_machine.travel(start, tick=False):
         tokens = guide.tokens()
@@ -56,7 +56,7 @@ def test_every_refresh_starts_the_lifetime_anew(guide: Guide) -> None:
 
 
 def test_an_access_token_may_have_less(guide: Guide) -> None:
-    """The refresh token keeps the whole (RFC 6749 section 6)."""
+    """The refresh token keeps the whole scope (RFC 6749 section 6)."""
     narrow = guide.refresh(guide.tokens()["refresh_token"], scope="user").json()
     assert narrow["scope"] == "user"
     assert guide.refresh(narrow["refresh_token"]).json()["scope"] == "user profile"
@@ -64,7 +64,7 @@ def test_an_access_token_may_have_less(guide: Guide) -> None:
 
 @pytest.mark.parametrize("scope", ["user profile calendar", "calendar", 'user "'])
 def test_it_may_not_have_more(guide: Guide, scope: str) -> None:
-    """And asking for it spends nothing."""
+    """Asking for more uses nothing up."""
     refresh_token = guide.tokens(scope="user profile")["refresh_token"]
     Client.objects.update(scope="user profile calendar")
     refusal_of(guide.refresh(refresh_token, scope=scope), "invalid_scope")
@@ -75,7 +75,7 @@ def test_it_may_not_have_more(guide: Guide, scope: str) -> None:
 
 
 def test_a_lost_answer_is_given_again(guide: Guide) -> None:
-    """The same successor, with an access token of its own: nobody is logged out by a bad network."""
+    """The response has the same successor and a new access token: a bad network must not sign anyone out."""
     refresh_token = guide.tokens()["refresh_token"]
     first, again = (guide.refresh(refresh_token).json() for _ in range(2))
     assert first["refresh_token"] == again["refresh_token"]
@@ -85,7 +85,7 @@ def test_a_lost_answer_is_given_again(guide: Guide) -> None:
 
 
 def test_a_retry_may_ask_for_less_too(guide: Guide) -> None:
-    """It is answered as the first try would have been."""
+    """The retry is answered as the first attempt would have been."""
     refresh_token = guide.tokens()["refresh_token"]
     guide.refresh(refresh_token)
     assert guide.refresh(refresh_token, scope="user").json()["scope"] == "user"
@@ -93,7 +93,7 @@ def test_a_retry_may_ask_for_less_too(guide: Guide) -> None:
 
 @pytest.mark.parametrize(("seconds", "is_retry"), [(0, True), (119, True), (120, True), (121, False)])
 def test_a_retry_has_two_minutes(guide: Guide, seconds: int, is_retry: bool) -> None:
-    """Later it is a replay: the connection ends, whoever has the newer token."""
+    """After that it is a replay: the connection ends, even for the client with the newer token."""
     start = timezone.now()
     with time_machine.travel(start, tick=False):
         old = guide.tokens()["refresh_token"]
@@ -104,7 +104,7 @@ def test_a_retry_has_two_minutes(guide: Guide, seconds: int, is_retry: bool) -> 
 
 
 def test_the_window_is_a_setting(guide: Guide, settings: Settings) -> None:
-    """Zero is strict rotation."""
+    """Zero means strict rotation."""
     settings.OAUTH_SERVICE_REFRESH_RETRY_WINDOW = timedelta(0)
     start = timezone.now()
     with time_machine.travel(start, tick=False):
@@ -115,7 +115,7 @@ def test_the_window_is_a_setting(guide: Guide, settings: Settings) -> None:
 
 
 def test_a_retry_ends_when_its_successor_was_used(guide: Guide) -> None:
-    """Then the answer had arrived: the old token is in other hands."""
+    """Since the successor was used, its response had arrived: somebody else has the old token."""
     old = guide.tokens()
     new = guide.refresh(old["refresh_token"]).json()
     newest = guide.refresh(new["refresh_token"]).json()
@@ -141,7 +141,7 @@ def test_a_retry_ends_when_its_successor_was_used(guide: Guide) -> None:
 def test_a_refresh_token_is_void_without_what_it_hangs_on(
     guide: Guide, caplog: pytest.LogCaptureFixture, change: Callable[[], object], reason: str
 ) -> None:
-    """The client is not told which of them it was, the operator is."""
+    """The operator is told the reason, the client is not."""
     refresh_token = guide.tokens()["refresh_token"]
     change()
     assert refusal_of(guide.refresh(refresh_token)) == "the refresh token is not valid"
@@ -149,7 +149,7 @@ def test_a_refresh_token_is_void_without_what_it_hangs_on(
 
 
 def test_who_was_deactivated_for_a_while_loses_nothing(guide: Guide) -> None:
-    """A refusal spends nothing."""
+    """A refusal uses nothing up."""
     refresh_token = guide.tokens()["refresh_token"]
     User.objects.update(is_active=False)
     refusal_of(guide.refresh(refresh_token))
@@ -158,7 +158,7 @@ def test_who_was_deactivated_for_a_while_loses_nothing(guide: Guide) -> None:
 
 
 def test_what_was_taken_from_the_client_is_not_renewed(guide: Guide) -> None:
-    """The answer's scope says what is left; with nothing left there is no answer."""
+    """The scope of the response says what is left; if nothing is left, the refresh is refused."""
     tokens = guide.tokens()
     Client.objects.update(scope="profile")
     renewed = guide.refresh(tokens["refresh_token"]).json()
@@ -170,7 +170,7 @@ def test_what_was_taken_from_the_client_is_not_renewed(guide: Guide) -> None:
 
 
 def test_another_client_spends_nothing(guide: Guide) -> None:
-    """Its own credentials are good, the token is not its own."""
+    """The client's credentials are valid, but the token is another client's."""
     stranger = Client(client_id="stranger", name="Stranger", redirect_uris=REDIRECT_URI)
     stranger.choose_secret("its own")
     stranger.save()
@@ -186,12 +186,12 @@ def test_another_client_spends_nothing(guide: Guide) -> None:
 
 @pytest.mark.parametrize("text", ["nonsense", "RT_", "RT_AAAA", "SPL__" + "A" * 66, "RT_" + "A" * 5000])
 def test_what_is_no_refresh_token_is_refused_unread(guide: Guide, text: str) -> None:
-    """Another kind of token included."""
+    """Tokens of another kind are refused, too."""
     assert refusal_of(guide.refresh(text)) == "the token is not genuine"
 
 
 def test_an_access_token_does_not_refresh(guide: Guide) -> None:
-    """Even with its prefix exchanged."""
+    """A changed prefix does not help."""
     access_token = guide.tokens()["access_token"]
     refusal_of(guide.refresh(access_token))
     refusal_of(guide.refresh("RT_" + access_token.removeprefix("AT_")))
@@ -199,7 +199,10 @@ def test_an_access_token_does_not_refresh(guide: Guide) -> None:
 
 
 def test_a_database_that_was_set_back_ends_nothing(guide: Guide, caplog: pytest.LogCaptureFixture) -> None:
-    """A genuine token from after the backup: no theft, but nothing it could be a successor of. The log asks about it."""
+    """
+    The token is genuine, but newer than the backup. This is not theft, but the token has no successor. The log suggests the
+    cause.
+    """
     new = guide.refresh(guide.tokens()["refresh_token"]).json()["refresh_token"]
     Grant.objects.update(generation=0)
     assert refusal_of(guide.refresh(new)) == "the refresh token is not valid"
@@ -208,7 +211,7 @@ def test_a_database_that_was_set_back_ends_nothing(guide: Guide, caplog: pytest.
 
 
 def test_moving_to_a_token_key_ends_no_connection(guide: Guide, settings: Settings) -> None:
-    """What was sealed with the key before stays good while it is among the fallbacks, SECRET_KEY too."""
+    """Tokens sealed with the old key, even SECRET_KEY, stay valid while it is among the fallbacks."""
     tokens = guide.tokens()
     settings.OAUTH_SERVICE_TOKEN_KEY = "k" * 32
     settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = [settings.SECRET_KEY]

@@ -1,4 +1,4 @@
-"""Resources: a token that was asked for with one is good there alone; without any, all is as before (RFC 8707)."""
+"""Resources: a token requested for one is valid only there; without any, nothing changes (RFC 8707)."""
 
 import json
 from datetime import timedelta
@@ -32,24 +32,24 @@ ORDERS, STOCK, SECRET_API = "https://api.example/orders", "https://api.example/s
 
 @protect(allow_clients=True, resource=ORDERS)
 def orders(request: ProtectedRequest) -> JsonResponse:
-    """Of the API of orders."""
+    """Protect a view of the API of orders."""
     return JsonResponse({"audience": sorted(request.bearer.audience)})
 
 
 @protect(allow_clients=True, resource=STOCK)
 async def stock(request: ProtectedRequest) -> JsonResponse:
-    """Of the API of the stock."""
+    """Protect a view of the API of the stock."""
     return JsonResponse({})
 
 
 @protect(allow_clients=True)
 def plain(request: ProtectedRequest) -> JsonResponse:
-    """Of none in particular."""
+    """Protect a view of no API in particular."""
     return JsonResponse({})
 
 
 class Orders(ProtectedMixin, View):
-    """Of the API of orders."""
+    """A view of the API of orders."""
 
     required_scope = ""
     allow_clients = True
@@ -73,7 +73,7 @@ GUARDED = {"/orders/": ORDERS, "/orders-class/": ORDERS, "/stock/": STOCK, "/sto
 
 @pytest.fixture
 def service(guide: Guide) -> Guide:
-    """A client that may ask for two APIs, and one that is another client's."""
+    """Return a client that may ask for two APIs; a third one belongs to another client."""
     guide.client.grant_types += " client_credentials"
     guide.client.scope = "user profile orders:read stock:read"
     guide.client.save()
@@ -85,7 +85,7 @@ def service(guide: Guide) -> Guide:
 
 
 def ask(*resources: str, **changes: str) -> Any:
-    """POST /token/ for a token of the client's own."""
+    """Send POST /token/ for a client's own token."""
     body = {"grant_type": "client_credentials", "client_id": "presc_man_123", "client_secret": SECRET} | changes
     pairs = [*body.items(), *(("resource", each) for each in resources)]
     return Browser().post("/token/", urlencode(pairs), content_type=FORM)
@@ -101,7 +101,7 @@ def status_at(url: str, token: str) -> int:
 def test_a_token_opens_its_own_resource_alone(
     service: Guide, settings: Settings, default: str, resources: list[str]
 ) -> None:
-    """Every view, with every audience; without one, those of the setting alone."""
+    """Every view is tried with every audience; a token without an audience is for the resource of the setting."""
     settings.OAUTH_SERVICE_RESOURCE = default
     token = ask(*resources).json()["access_token"]
     for url, resource in GUARDED.items():
@@ -111,7 +111,7 @@ def test_a_token_opens_its_own_resource_alone(
 
 
 def test_a_refusal_says_why(service: Guide, caplog: pytest.LogCaptureFixture) -> None:
-    """To the client in a sentence, to the operator with both names."""
+    """The client gets a sentence, the operator both identifiers."""
     token = ask(ORDERS).json()["access_token"]
     answer = Browser().get("/stock/", headers={"Authorization": f"Bearer {token}"})
     assert refusal_of(answer) == (401, "invalid_token")
@@ -121,7 +121,7 @@ def test_a_refusal_says_why(service: Guide, caplog: pytest.LogCaptureFixture) ->
 
 
 def test_the_view_finds_the_audience(service: Guide) -> None:
-    """All that the token is for."""
+    """The view sees all resources of the token."""
     token = ask(STOCK, ORDERS).json()["access_token"]
     answer = Browser().get("/orders/", headers={"Authorization": f"Bearer {token}"})
     assert answer.json() == {"audience": [ORDERS, STOCK]}
@@ -134,12 +134,12 @@ def test_the_view_finds_the_audience(service: Guide) -> None:
     ([ORDERS, STOCK], "user profile orders:read stock:read"),
 ])  # fmt: skip
 def test_the_scope_is_that_of_the_resources(service: Guide, resources: list[str], scope: str) -> None:
-    """What belongs to another API means nothing here."""
+    """Scopes of another API mean nothing at this one."""
     assert ask(*resources).json()["scope"] == scope
 
 
 def test_a_scope_of_another_resource_is_refused(service: Guide) -> None:
-    """Where it is asked for by name."""
+    """The request names it, so it is refused rather than ignored."""
     assert refusal_of(ask(ORDERS, scope="stock:read")) == (400, "invalid_scope")
 
 
@@ -155,13 +155,13 @@ def test_what_the_client_may_not_ask_for_is_an_invalid_target(service: Guide, re
 
 
 def test_a_resource_that_was_switched_off_is_unknown(service: Guide) -> None:
-    """Nobody gets tokens for it any more."""
+    """No client gets new tokens for it."""
     Resource.objects.update(is_active=False)
     assert refusal_of(ask(ORDERS)) == (400, "invalid_target")
 
 
 def test_audiences_issued_are_allowed(service: Guide) -> None:
-    """Whatever is named, and whoever names it."""
+    """This holds for every combination of resources and clients."""
     other = Client(client_id="other", name="Other", grant_types="client_credentials", redirect_uris="")
     other.choose_secret(SECRET)
     other.save()
@@ -179,7 +179,7 @@ def test_audiences_issued_are_allowed(service: Guide) -> None:
 def test_the_shortest_lifetime_that_is_set_counts(
     service: Guide, of_client: int | None, of_resource: int | None, seconds: int
 ) -> None:
-    """The server's own is for who sets none."""
+    """The server's own lifetime is only the default."""
     Client.objects.update(access_token_lifetime=of_client and timedelta(seconds=of_client))
     Resource.objects.update(access_token_lifetime=of_resource and timedelta(seconds=of_resource))
     assert ask(ORDERS, STOCK).json()["expires_in"] == seconds
@@ -189,7 +189,7 @@ def test_the_shortest_lifetime_that_is_set_counts(
 def test_resources_cost_one_statement_and_none_where_there_is_none(
     service: Guide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All that are named in one; and their use is one more read, whose resource may be gone."""
+    """A single statement looks up all named resources; using the token reads once more, because a resource may be gone."""
     monkeypatch.setattr(purge, "_next_at", float("inf"))
     token = ask(ORDERS, STOCK).json()["access_token"]
     status_at("/orders/", token)
@@ -206,7 +206,7 @@ def test_resources_cost_one_statement_and_none_where_there_is_none(
 
 
 def test_userinfo_is_no_other_resource(service: Guide, settings: Settings) -> None:
-    """A token for an API tells it nothing; one of a person without a resource does as before."""
+    """A token for an API does not work at userinfo; a user's token without a resource does."""
     token = ask(ORDERS).json()["access_token"]
     assert (status_at("/userinfo/", token), status_at("/userinfo/", service.tokens()["access_token"])) == (401, 200)
 
@@ -215,7 +215,7 @@ def test_userinfo_is_no_other_resource(service: Guide, settings: Settings) -> No
     "identifier", [ORDERS, "urn:example:a", "https://a.example", "com.example:/x", "https://a.example/?q=1"]
 )
 def test_an_absolute_uri_is_an_identifier(identifier: str) -> None:
-    """Of whatever scheme, query and all."""
+    """Any scheme is allowed, and so is a query."""
     assert resource_indicators.fault_of(identifier) == ""
 
 
@@ -225,7 +225,7 @@ def test_an_absolute_uri_is_an_identifier(identifier: str) -> None:
     ("access_token_lifetime", timedelta.max),
 ])  # fmt: skip
 def test_a_resource_that_cannot_be_is_refused(db: None, column: str, value: Any) -> None:
-    """Where it is registered; JWT until this server can issue them."""
+    """The fault is found when it is registered; JWT needs a server that can issue them."""
     resource = Resource(**({"identifier": ORDERS, "name": "Orders", "scopes": "read See"} | {column: value}))
     with pytest.raises(ValidationError) as refusal:
         resource.full_clean()
@@ -233,7 +233,7 @@ def test_a_resource_that_cannot_be_is_refused(db: None, column: str, value: Any)
 
 
 def test_the_commands_register_and_list(guide: Guide) -> None:
-    """What was said comes back."""
+    """The list shows what was registered."""
     options = ["--name=Orders", "--scope=read=See them", "--client=presc_man_123", "--access-token-lifetime=60"]
     call_command("create_resource", ORDERS, *options, stdout=StringIO())
     call_command("list_resources", "--json", stdout=(output := StringIO()))
@@ -254,14 +254,14 @@ def test_the_commands_register_and_list(guide: Guide) -> None:
     "options", [["orders", "--name=X"], [ORDERS, "--name=X", "--scope=read"], [ORDERS, "--name=X", "--client=no"]]
 )
 def test_the_command_refuses_in_a_sentence(db: None, options: list[str]) -> None:
-    """And registers nothing."""
+    """An invalid command registers nothing."""
     with pytest.raises(CommandError):
         call_command("create_resource", *options)
     assert Resource.objects.count() == 0
 
 
 def test_the_admin_has_them(admin_client: Browser, service: Guide) -> None:
-    """The list, a search and a form."""
+    """The list, the search and the forms work."""
     pk = Resource.objects.get(identifier=ORDERS).pk
     urls = ["", "?q=orders", "add/", f"{pk}/change/", f"{pk}/history/", f"{pk}/delete/"]
     assert [admin_client.get(f"/admin/oauth_service/resource/{url}").status_code for url in urls] == [200] * len(urls)

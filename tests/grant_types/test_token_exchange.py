@@ -1,4 +1,4 @@
-"""Token exchange: nothing is written, nothing widens, and what is issued dies with whatever it comes from."""
+"""Token exchange: nothing is written, nothing widens, and an exchanged token ends with everything that it comes from."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,7 +40,7 @@ API, STOCK = "https://api.example/", "https://stock.example/"
 
 @protect("profile")
 def who(request: ProtectedRequest) -> HttpResponse:
-    """Tell who asks."""
+    """Return the user and the clients of the request."""
     bearer = request.bearer
     actor = bearer.actor.sub if bearer.actor else "nobody"
     return HttpResponse(f"{request.user} {bearer.client_id} {bearer.app_client_id or 'itself'} {actor}")
@@ -51,38 +51,38 @@ urlpatterns = [path("", include("oauth_service.urls")), path("who/", who)]
 
 @pytest.fixture
 def service(guide: Guide) -> Service:
-    """A service that may do both for the people of the guide's app."""
+    """Return a service that may delegate and impersonate for users of the guide's app."""
     return service_for(guide.client)
 
 
 @pytest.fixture
 def resources(db: None) -> None:
-    """Two APIs that every client may ask for."""
+    """Register two APIs that every client may ask for."""
     for identifier in (API, STOCK):
         Resource.objects.create(identifier=identifier, name=identifier, is_for_all=True)
 
 
 @pytest.fixture
 def subject(guide: Guide) -> str:
-    """An access token of the app."""
+    """Return an access token of the app."""
     return str(guide.tokens()["access_token"])
 
 
 def issued(response: Any) -> str:
-    """The token of an answer."""
+    """Return the token in a response."""
     assert response.status_code == 200, response.content
     return str(response.json()["access_token"])
 
 
 def resealed(token: str, **changes: Any) -> str:
-    """An access token of the same grant with other contents."""
+    """Return an access token of the same grant with other content."""
     payload = sealed.read(sealed.AccessToken, token).payload
     grant = Grant.objects.get(pk=payload.row_id)
     return sealed.seal(replace(payload, **changes), conf.token_keys()[0], bytes(grant.secret))
 
 
 def payload_of(token: str) -> sealed.AccessToken:
-    """What stands in a token."""
+    """Return the content of a token."""
     return sealed.read(sealed.AccessToken, token).payload
 
 
@@ -90,7 +90,7 @@ def payload_of(token: str) -> sealed.AccessToken:
 
 
 def test_a_view_sees_who_acts_for_whom(guide: Guide, service: Service, subject: str) -> None:
-    """The person, the service, the app, and the actor."""
+    """The view sees the user, the service, the app, and the actor."""
     tokens = (subject, issued(service.exchange(subject)), issued(service.delegate(subject)))
     told = [Browser().get("/who/", headers={"Authorization": f"Bearer {each}"}).content.decode() for each in tokens]
     app = guide.client.client_id
@@ -102,7 +102,7 @@ def test_a_view_sees_who_acts_for_whom(guide: Guide, service: Service, subject: 
 
 
 def test_claims_that_the_app_asked_for_are_not_told_to_the_service(service: Service, subject: str) -> None:
-    """Nor how the person signed in."""
+    """The service does not learn how the user signed in, either."""
     found = access_token.verify(Secret(issued(service.exchange(subject))), now=timezone.now())
     assert found.openid is None
 
@@ -111,7 +111,7 @@ def test_claims_that_the_app_asked_for_are_not_told_to_the_service(service: Serv
 
 
 def test_an_exchange_writes_nothing_and_asks_two(service: Service, subject: str) -> None:
-    """The service, and the subject token with its grant."""
+    """A statement is for the service, another one for the subject token with its grant."""
     actor = service.own_token()
     service.delegate(subject, actor)
     before = counts()
@@ -125,7 +125,7 @@ def test_an_exchange_writes_nothing_and_asks_two(service: Service, subject: str)
 
 
 def test_who_acts_costs_one_statement_more_where_it_is_used(service: Service, subject: str) -> None:
-    """And nothing where nobody acts."""
+    """Without an actor there is no additional statement."""
     token = issued(service.delegate(subject))
     service.userinfo(token)
     with at_most(1):
@@ -166,7 +166,7 @@ ENDS: dict[str, Callable[[Guide, Service, str], object]] = {
 def test_it_dies_with_whatever_it_comes_from(
     guide: Guide, service: Service, subject: str, end: str, is_delegation: bool
 ) -> None:
-    """At once, without anything being written about it."""
+    """The token ends at once, without any write."""
     token = issued(service.delegate(subject) if is_delegation else service.exchange(subject))
     assert service.is_alive(token)
     ENDS[end](guide, service, subject)
@@ -174,7 +174,7 @@ def test_it_dies_with_whatever_it_comes_from(
 
 
 def test_it_dies_with_every_service_of_the_chain_and_every_token(guide: Guide, service: Service, subject: str) -> None:
-    """Not only the last, which holds it."""
+    """Every link of the chain counts, not only the last service, which has the token."""
     second = service_for(service.client, "stock")
     first = issued(service.delegate(subject))
     tokens = [issued(second.delegate(first)) for _ in range(2)]
@@ -188,7 +188,7 @@ def test_it_dies_with_every_service_of_the_chain_and_every_token(guide: Guide, s
 
 
 def test_the_service_revokes_its_own_and_the_app_does_not(guide: Guide, service: Service, subject: str) -> None:
-    """A token is its client's to revoke (RFC 7009 section 2.1)."""
+    """Only the client that a token was issued to can revoke it (RFC 7009 section 2.1)."""
     token = issued(service.exchange(subject))
     guide.revoke(token)
     assert service.is_alive(token)
@@ -197,7 +197,7 @@ def test_the_service_revokes_its_own_and_the_app_does_not(guide: Guide, service:
 
 
 def test_what_is_taken_from_the_service_is_lost_to_its_tokens(service: Service, subject: str) -> None:
-    """As it is to an app's."""
+    """The same rule applies to the tokens of apps."""
     token = issued(service.exchange(subject))
     Client.objects.filter(client_id="orders").update(scope="profile")
     assert access_token.verify(Secret(token), now=timezone.now()).scope == {"profile"}
@@ -208,7 +208,7 @@ def test_what_is_taken_from_the_service_is_lost_to_its_tokens(service: Service, 
 
 @pytest.mark.usefixtures("resources")
 def test_a_subject_token_is_exchanged_for_what_it_is_for(service: Service, subject: str) -> None:
-    """Fewer of its resources, or all of them."""
+    """The request names some of its resources, or gets all of them."""
     token = resealed(subject, audience=(API, STOCK))
     answers = [
         payload_of(issued(service.exchange(token, resource=API))).audience,
@@ -222,7 +222,7 @@ def test_a_subject_token_is_exchanged_for_what_it_is_for(service: Service, subje
 
 @pytest.mark.usefixtures("resources")
 def test_a_second_exchange_escapes_no_limit_of_the_first(service: Service, subject: str) -> None:
-    """Scope, audience and end are those of the token that is presented, not of the grant."""
+    """Scope, audience and end are limited by the presented token, not by the grant."""
     token = resealed(subject, audience=(API, STOCK))
     narrow = issued(service.delegate(token, resource=API, scope="profile"))
     for changes in ({"resource": STOCK}, {"scope": "user profile"}):
@@ -233,7 +233,7 @@ def test_a_second_exchange_escapes_no_limit_of_the_first(service: Service, subje
 
 
 def test_a_resource_is_asked_for_by_those_that_it_is_for(service: Service, subject: str) -> None:
-    """Named or not; and its tokens live no longer than it says."""
+    """This holds whether or not the request names the resource. Its tokens live no longer than the resource allows."""
     resource = Resource.objects.create(identifier=API, name="API", access_token_lifetime=timedelta(minutes=5))
     token = resealed(subject, audience=(API,))
     for changes in ({}, {"resource": API}):
@@ -245,7 +245,7 @@ def test_a_resource_is_asked_for_by_those_that_it_is_for(service: Service, subje
 def test_a_token_without_a_resource_is_for_that_of_the_server(
     service: Service, subject: str, settings: Settings
 ) -> None:
-    """It may be named, and the new token is for it, too."""
+    """The resource may be named, and the new token is for it, too."""
     settings.OAUTH_SERVICE_RESOURCE = API
     for changes in ({}, {"resource": API}):
         token = issued(service.exchange(subject, **changes))
@@ -253,7 +253,7 @@ def test_a_token_without_a_resource_is_for_that_of_the_server(
 
 
 def test_introspection_says_who_acts(service: Service, subject: str, settings: Settings) -> None:
-    """RFC 8693 section 4.1, RFC 7662 section 2.2."""
+    """RFC 8693 section 4.1 and RFC 7662 section 2.2 define the claim."""
     settings.OAUTH_SERVICE_INTROSPECTION = True
     told = [
         service.server.post("/introspect/", {"token": token, **service.credentials}, content_type=JSON).json()
@@ -285,7 +285,7 @@ def test_what_is_issued_is_within_the_subject_token(
     seconds: int,
     is_delegation: bool,
 ) -> None:
-    """Whatever is asked for, of whatever subject, by whatever service: refused, or within."""
+    """For any request, subject token and service, the result is a refusal or a token within these limits."""
     expires_at = int(timezone.now().timestamp()) + seconds
     changes = {"scope": " ".join(sorted(held)), "audience": tuple(audience), "expires_at": expires_at}
     token = resealed(subject, **changes)
@@ -349,7 +349,7 @@ def policy(settings: Settings, function: Callable[..., Any]) -> None:
 def test_a_policy_has_the_last_word(
     service: Service, subject: str, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It lets pass, narrows, or refuses; its reason is for the log alone."""
+    """The policy allows, narrows or refuses; its reason is only for the log."""
     policy(settings, as_it_is)
     assert set(service.exchange(subject).json()["scope"].split()) == {"user", "profile"}
     policy(settings, narrowing)
@@ -368,7 +368,7 @@ def test_a_policy_has_the_last_word(
 def test_a_policy_that_does_more_than_narrow_issues_nothing(
     service: Service, subject: str, settings: Settings, function: Callable[..., Any]
 ) -> None:
-    """It is a mistake in the project, which the operator must hear of."""
+    """This is a mistake in the project that the operator must see."""
     policy(settings, function)
     assert refusal_of(service.exchange(subject)) == (500, "server_error")
 
@@ -385,7 +385,7 @@ def test_a_policy_that_does_more_than_narrow_issues_nothing(
     ],
 )
 def test_what_a_policy_may_change(changes: dict[str, Any], fault: str) -> None:
-    """Less of three members; an empty audience would be good anywhere."""
+    """A policy may reduce three members. An empty audience would be wider, as such a token is valid anywhere."""
     asked = Exchange(
         client_id="orders",
         subject_client_id="app",
@@ -405,7 +405,7 @@ def test_what_a_policy_may_change(changes: dict[str, Any], fault: str) -> None:
 
 
 def test_people_are_told_which_services_may_act(guide: Guide, service: Service) -> None:
-    """Before they allow the app, and among their connected apps; not of one that may not."""
+    """Users see this before they allow the app, and among their connected apps. Services without permission are not listed."""
     service_for(guide.client, "idle", may_delegate=False, may_impersonate=False)
     service_for(guide.client, "off", is_active=False)
     page = guide.ask().content.decode()
@@ -422,7 +422,7 @@ def test_people_are_told_which_services_may_act(guide: Guide, service: Service) 
 
 
 def test_whoever_connects_a_device_is_told_too(guide: Guide, service: Service, settings: Settings) -> None:
-    """Its page says what the consent page of an app in the browser says."""
+    """The device page says the same as the consent page in the browser."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     Client.objects.filter(pk=guide.client.pk).update(grant_types=DEVICE_CODE)
     device = Device(guide.client, credentials={"client_id": guide.client.client_id, "client_secret": SECRET})
@@ -431,7 +431,7 @@ def test_whoever_connects_a_device_is_told_too(guide: Guide, service: Service, s
 
 
 def test_an_app_without_services_pays_nothing_for_them(guide: Guide) -> None:
-    """Neither a statement nor a word."""
+    """Such an app causes no statement and no text on the page."""
     with at_most(0):
         assert Client.objects.services_of(guide.client) == []
     assert "may act for you" not in guide.ask().content.decode()
@@ -439,7 +439,7 @@ def test_an_app_without_services_pays_nothing_for_them(guide: Guide) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_an_exchange_is_told(guide: Guide, service: Service, subject: str) -> None:
-    """By a signal, in the trail, and to the person; a hundred alike are one row."""
+    """The exchange is reported by a signal, in the audit trail and to the user; many identical ones make one row."""
     heard: list[dict[str, Any]] = []
 
     def listen(**facts: Any) -> None:
@@ -469,7 +469,7 @@ def test_an_exchange_is_told(guide: Guide, service: Service, subject: str) -> No
 
 
 def test_the_doctor_tells_of_an_exchange_without_a_policy(service: Service, settings: Settings) -> None:
-    """Of each client that may exchange, as long as there is none; not of one that has no permission."""
+    """Each client that may exchange is reported while there is no policy; clients without permission are not."""
     told = registration_of(service.client, has_consents=True)
     assert told.exchanges
     service.client.may_delegate = service.client.may_impersonate = False
@@ -480,7 +480,7 @@ def test_the_doctor_tells_of_an_exchange_without_a_policy(service: Service, sett
 
 
 def test_a_list_of_services_is_held_against_what_a_client_id_can_be(guide: Guide) -> None:
-    """One a line, and no more than a page can show."""
+    """The list has one client_id per line, and no more than a page can show."""
     guide.client.exchangeable_by = "orders\nstock service:1"
     with pytest.raises(Exception, match="may stand in a client ID"):
         guide.client.full_clean()
@@ -490,7 +490,7 @@ def test_a_list_of_services_is_held_against_what_a_client_id_can_be(guide: Guide
 
 
 def test_a_token_that_nobody_could_read_again_is_not_made(service: Service, subject: str) -> None:
-    """The client hears of it, instead of getting one that never works."""
+    """The client gets an error instead of a token that would never work."""
     token = subject
     while len(token) < 4020:
         resource = f"https://api{len(token)}.example/"

@@ -1,4 +1,4 @@
-"""Two who hold one refresh token, told apart from an honest client that loses answers; and the end of a connection."""
+"""Two holders of one refresh token, told apart from an honest client that loses responses; and the end of a connection."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def told() -> Any:
-    """The facts of every refresh_shared so far."""
+    """Collect the facts of every refresh_shared."""
     heard: list[dict[str, Any]] = []
 
     def hear(sender: object, signal: object, **facts: Any) -> None:
@@ -42,7 +42,7 @@ def renewed(guide: Guide, token: str) -> str:
 
 
 def by_turns(guide: Guide, token: str, times: int, *, pace: timedelta = MINUTE, behind: timedelta) -> list[int]:
-    """The owner refreshes regularly, and a thief with the same token a moment later; the status of the thief's answers."""
+    """Refresh regularly as the owner, and a moment later with the same token as a thief; return the thief's statuses."""
     statuses = []
     with time_machine.travel(timezone.now(), tick=False) as clock:
         for _ in range(times):
@@ -64,7 +64,7 @@ def by_turns(guide: Guide, token: str, times: int, *, pace: timedelta = MINUTE, 
 def test_the_window_is_half_of_an_access_tokens_life(
     guide: Guide, settings: Settings, where: str, seconds: int, is_retry: bool
 ) -> None:
-    """Whatever the setting of the window says: a client refreshes as often as its access tokens end."""
+    """A client refreshes as often as its access tokens end, so this limits the window even if its setting is longer."""
     if where == "client":
         Client.objects.update(access_token_lifetime=MINUTE)
     else:
@@ -80,7 +80,10 @@ def test_the_window_is_half_of_an_access_tokens_life(
 
 @clause("RFC 9700", "4.14.2")
 def test_whoever_refreshes_every_minute_has_half_a_minute(guide: Guide) -> None:
-    """With tokens of an hour, too: a thief who is further behind is found out, and would not be within two minutes."""
+    """
+    Access tokens of an hour do not help: a thief who is further behind is detected, although the window would be two
+    minutes.
+    """
     assert by_turns(guide, guide.tokens()["refresh_token"], 9, behind=timedelta(seconds=40)) == [200] * 9
     assert 400 in by_turns(guide, guide.tokens()["refresh_token"], 15, behind=timedelta(seconds=40))
 
@@ -90,7 +93,7 @@ def test_whoever_refreshes_every_minute_has_half_a_minute(guide: Guide) -> None:
 
 @clause("RFC 9700", "4.14.2")
 def test_two_who_refresh_by_turns_are_told_of(guide: Guide, committed: Committed, told: list[dict[str, Any]]) -> None:
-    """Once a day: by the signal, in the trail and in the log. Nobody loses the connection for it."""
+    """The signal, the audit trail and the log report it once a day. The connection goes on."""
     with committed():
         statuses = by_turns(guide, guide.tokens()["refresh_token"], 30, behind=timedelta(seconds=5))
     assert statuses == [200] * 30
@@ -106,7 +109,7 @@ def test_two_who_refresh_by_turns_are_told_of(guide: Guide, committed: Committed
 def test_a_setting_ends_what_two_hold(
     guide: Guide, settings: Settings, committed: Committed, told: list[dict[str, Any]]
 ) -> None:
-    """At the fifth generation in a row; the owner has to ask the person again, and so has the thief."""
+    """This happens at the fifth generation in a row. Then both the owner and the thief have to ask the user again."""
     settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
     with committed():
         statuses = by_turns(guide, guide.tokens()["refresh_token"], 30, behind=timedelta(seconds=5))
@@ -118,7 +121,7 @@ def test_a_setting_ends_what_two_hold(
 
 
 def test_what_the_last_one_is_answered(guide: Guide, settings: Settings) -> None:
-    """A sentence of its own: whoever built an app that refreshes from several processes finds out why."""
+    """A sentence of its own tells developers of apps that refresh from several processes the reason."""
     settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
     token, access = guide.tokens()["refresh_token"], ""
     for _ in range(TOO_MANY_RETRIED):
@@ -138,7 +141,7 @@ def test_what_the_last_one_is_answered(guide: Guide, settings: Settings) -> None
 def test_an_honest_client_that_loses_answers_loses_nothing_else(
     guide: Guide, settings: Settings, committed: Committed, told: list[dict[str, Any]], retries: int
 ) -> None:
-    """One of five is more than a bad network loses; however often each is asked for again."""
+    """A bad network loses fewer than one response in five. Repeated retries of one generation count once."""
     settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
     token = guide.tokens()["refresh_token"]
     with committed():
@@ -153,7 +156,7 @@ def test_an_honest_client_that_loses_answers_loses_nothing_else(
 def test_a_cache_that_is_away_logs_nobody_out(
     guide: Guide, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nothing is noted then, and the log says so."""
+    """Nothing is recorded then, and the log says so."""
     settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
 
     class Away:
@@ -166,7 +169,7 @@ def test_a_cache_that_is_away_logs_nobody_out(
 
 
 def test_connections_are_apart(guide: Guide, settings: Settings) -> None:
-    """What is noted of one says nothing of another of the same person and app."""
+    """Retries of one connection do not count for another one of the same user and app."""
     settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
     for _ in range(3 * TOO_MANY_RETRIED):
         token = guide.tokens()["refresh_token"]
@@ -174,7 +177,7 @@ def test_connections_are_apart(guide: Guide, settings: Settings) -> None:
 
 
 def test_the_next_test_knows_nothing_of_it() -> None:
-    """oauth_service.testing.forget_everything() forgets it with the failures."""
+    """oauth_service.testing.forget_everything() clears the retries together with the failures."""
     failure_counts.cache_of("retries").set("known", 1)
     failure_counts.forget_all()
     assert failure_counts.cache_of("retries").get("known") is None
@@ -185,13 +188,13 @@ def test_the_next_test_knows_nothing_of_it() -> None:
 
 @pytest.fixture
 def ends(settings: Settings) -> timedelta:
-    """Connections live for two days in all."""
+    """Limit connections to two days."""
     settings.OAUTH_SERVICE_CONNECTION_LIFETIME = timedelta(days=2)
     return timedelta(days=2)
 
 
 def test_a_connection_ends_however_often_it_is_refreshed(guide: Guide, ends: timedelta) -> None:
-    """And so do its access tokens: none is said to be good for longer."""
+    """Access tokens end with the connection, and their expires_in says so."""
     with time_machine.travel(timezone.now(), tick=False) as clock:
         token = guide.tokens()["refresh_token"]
         for _ in range(47):
@@ -208,7 +211,7 @@ def test_a_connection_ends_however_often_it_is_refreshed(guide: Guide, ends: tim
 
 
 def test_a_row_does_not_outlive_its_connection(guide: Guide, ends: timedelta) -> None:
-    """The page of a person's apps and the sweep see when it ends."""
+    """The user's list of apps and the sweep use its end."""
     guide.tokens()
     grant = Grant.objects.get()
     assert grant.expires_at - grant.created_at == ends
@@ -217,7 +220,7 @@ def test_a_row_does_not_outlive_its_connection(guide: Guide, ends: timedelta) ->
 def test_what_is_older_than_a_new_setting_allows_is_not_renewed(
     guide: Guide, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log says why, and nothing is spent: with a longer lifetime it goes on."""
+    """The log says why, and nothing is used up: with a longer lifetime the connection goes on."""
     with time_machine.travel(timezone.now(), tick=False) as clock:
         token = guide.tokens()["refresh_token"]
         clock.shift(timedelta(days=3))
@@ -229,7 +232,7 @@ def test_what_is_older_than_a_new_setting_allows_is_not_renewed(
 
 
 def test_without_the_setting_a_connection_has_no_end(guide: Guide) -> None:
-    """timedelta(0) is for ever, and the default."""
+    """timedelta(0), the default, means no limit."""
     with time_machine.travel(timezone.now(), tick=False) as clock:
         token = guide.tokens()["refresh_token"]
         for _ in range(40):

@@ -1,4 +1,4 @@
-"""Addresses that a URL of a stranger may lead to."""
+"""Addresses that the server may connect to when a stranger chooses the URL."""
 
 import pytest
 
@@ -16,18 +16,21 @@ FORBIDDEN = [
 
 @pytest.mark.parametrize("text", FORBIDDEN)
 def test_what_is_not_the_public_internet_is_not_connected_to(text: str) -> None:
-    """Nor what leads there: v4-mapped, NAT64, 6to4, Teredo; nor what is no address."""
+    """
+    This includes IPv6 addresses that embed a forbidden IPv4 address (v4-mapped, NAT64, 6to4, Teredo), and malformed
+    addresses.
+    """
     assert not is_public(text)
 
 
 @pytest.mark.parametrize("text", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "64:ff9b::5db8:d70e"])
 def test_the_public_internet_is(text: str) -> None:
-    """Also by way of NAT64, if the IPv4 address behind it is."""
+    """Such an address may also be a NAT64 address of a public IPv4 address."""
     assert is_public(text)
 
 
 def test_loopback_is_told_apart() -> None:
-    """For trials on one machine."""
+    """Trials on one machine need loopback addresses."""
     assert [is_loopback(each) for each in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "x")] == [
         *(True, True, True),
         *(False, False),

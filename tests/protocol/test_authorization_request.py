@@ -1,4 +1,4 @@
-"""The authorization request: what a client may ask for, and what comes next."""
+"""The authorization request: its parameters, and what a client may request."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ CHALLENGE = pkce.challenge_of("a" * 43)
 
 @dataclass(frozen=True)
 class Asking:
-    """A client, as far as it may ask."""
+    """A client's registration, as far as it limits requests."""
 
     scope: str = "user profile"
     must_use_pkce: bool = False
@@ -38,12 +38,12 @@ class Asking:
 
 
 def parsed(client: Asking | None = None, *, is_answer: bool = False, **sent: str) -> AuthorizationRequest:
-    """A request that sent these parameters."""
+    """Parse a request with these parameters."""
     return AuthorizationRequest.parse(Parameters(sent.items()), client or Asking(), is_answer=is_answer)
 
 
 def test_a_request_says_what_it_wants() -> None:
-    """In its own order; the challenge goes with it."""
+    """The order of the scope and the challenge are kept."""
     request = parsed(response_type="code", scope="profile user", code_challenge=CHALLENGE, code_challenge_method="S256")
     assert request == AuthorizationRequest(scope="profile user", code_challenge=CHALLENGE)
 
@@ -54,7 +54,7 @@ def test_a_request_without_scope_wants_all_it_may_have() -> None:
 
 
 def test_an_answer_carries_everything_but_the_response_type() -> None:
-    """Its absence is what makes it an answer; state and redirect_uri go by way of ReplyTo."""
+    """The missing response_type marks it as an answer; state and redirect_uri go through ReplyTo."""
     assert parsed(is_answer=True, scope="user").scope == "user"
     assert set(CARRIED) == {
         *("client_id", "redirect_uri", "response_mode"),
@@ -117,7 +117,7 @@ def test_an_answer_carries_everything_but_the_response_type() -> None:
 def test_what_may_not_be_asked_is_refused_in_a_sentence(
     client: Asking, sent: dict[str, str], error: type[Exception], description: str
 ) -> None:
-    """The client's developer reads it; nothing sent is echoed."""
+    """The client's developer reads the sentence; it does not repeat any input."""
     with pytest.raises(error) as refusal:
         AuthorizationRequest.parse(Parameters(sent.items()), client, is_answer=False)
     assert str(refusal.value) == description
@@ -136,7 +136,7 @@ CLIENT = Asking(scope="openid profile email offline_access", grant_types="author
 
 
 def openid(client: Asking = CLIENT, **sent: str) -> AuthorizationRequest:
-    """An authentication request to an OpenID Provider."""
+    """Parse an authentication request to an OpenID Provider."""
     parameters = Parameters(({"response_type": "code", "scope": "openid"} | sent).items())
     return AuthorizationRequest.parse(parameters, client, is_answer=False, openid_scopes=SCOPES)
 
@@ -153,7 +153,7 @@ def test_prompt_none_stands_alone(prompt: str) -> None:
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 @pytest.mark.parametrize("max_age", ["-1", "1.5", "soon", "\u0663", "9" * 40])
 def test_a_max_age_that_is_no_number_of_seconds_is_refused(max_age: str) -> None:
-    """Ignored it would let an old sign-in pass."""
+    """If it were ignored, an old sign-in would pass."""
     with pytest.raises(InvalidRequest) as refusal:
         openid(max_age=max_age)
     assert str(refusal.value) == "max_age is not a number of seconds"
@@ -166,26 +166,26 @@ def test_unknown_scopes_of_an_authentication_request_are_ignored() -> None:
 
 
 def test_a_known_scope_that_the_client_may_not_have_is_still_refused() -> None:
-    """What the server knows is understood, and wider than allowed."""
+    """The server understands the scope, but the client may not have it."""
     with pytest.raises(InvalidScope):
         openid(Asking(scope="openid"), scope="openid email")
 
 
 @clause("OpenID Connect Core 1.0", "11")
 def test_offline_access_is_ignored_for_a_client_without_refresh_tokens() -> None:
-    """It could not use it."""
+    """Such a client could not use it."""
     assert openid(Asking(scope="openid offline_access"), scope="openid offline_access").scope == "openid"
 
 
 def test_offline_access_and_openid_are_never_a_default() -> None:
-    """Both change what the answer is, so a client has to ask for them."""
+    """Both change the response, so a client has to request them by name."""
     parameters = Parameters({"response_type": "code"}.items())
     request = AuthorizationRequest.parse(parameters, CLIENT, is_answer=False, openid_scopes=SCOPES)
     assert request.scope == "profile email"
 
 
 def test_a_client_can_register_how_old_and_how_strong_a_sign_in_may_be() -> None:
-    """The request has the last word."""
+    """Parameters of the request override the registration."""
     client = Asking(scope="openid", default_max_age=60, default_acr_values="gold")
     assert (openid(client).max_age, openid(client).acr_values) == (60, ("gold",))
     asked = openid(client, max_age="5", acr_values="silver bronze")

@@ -1,4 +1,4 @@
-"""Bearer tokens: one way to send one, and a challenge for every refusal."""
+"""Bearer tokens: the only way to send one, and a challenge for every refusal."""
 
 import re
 
@@ -27,14 +27,14 @@ CHALLENGE = re.compile(r'Bearer ((?:[a-z_]+="(?:[^"\\]|\\.)*"(?:, |$))+)')
     ],
 )
 def test_a_token_in_the_authorization_header_is_read(authorization: str, token: str) -> None:
-    """The first is the RFC's example; the scheme's name is case-insensitive (RFC 9110 section 11.1)."""
+    """The first example is the RFC's; the name of the scheme is case-insensitive (RFC 9110 section 11.1)."""
     assert bearer.token_of(authorization, query=NO_QUERY) == token
 
 
 @clause("RFC 6750", "3.1")
 @pytest.mark.parametrize("authorization", ["", "Basic YTpi", "Bearerx AT_abc", "Digest a=b", "AT_abc", "DPoP AT_abc"])
 def test_no_bearer_token_is_none_at_all(authorization: str) -> None:
-    """Another scheme's credentials are somebody else's."""
+    """Credentials of another scheme are not meant for this server."""
     with pytest.raises(MissingToken):
         bearer.token_of(authorization, query=NO_QUERY)
 
@@ -55,7 +55,7 @@ def test_no_bearer_token_is_none_at_all(authorization: str) -> None:
     ],
 )
 def test_what_is_not_one_token_is_malformed(authorization: str) -> None:
-    """invalid_request, not invalid_token: a new token would not help."""
+    """The error is invalid_request, not invalid_token: a new token would not help."""
     with pytest.raises(MalformedBearer) as refusal:
         bearer.token_of(authorization, query=NO_QUERY)
     assert refusal.value.description == "the Authorization header must be Bearer and one token"
@@ -64,7 +64,7 @@ def test_what_is_not_one_token_is_malformed(authorization: str) -> None:
 @clause("RFC 6750", "2.3")
 @pytest.mark.parametrize("authorization", ["", "Bearer AT_abc"])
 def test_a_token_in_the_url_is_refused(authorization: str) -> None:
-    """Beside a good header too: the client must learn that its tokens stand in logs."""
+    """A valid header does not help: the client must learn that its tokens end up in logs."""
     with pytest.raises(MalformedBearer) as refusal:
         bearer.token_of(authorization, query=frozenset({"access_token"}))
     assert refusal.value.description == "the access token must be sent in the Authorization header, never in the URL"
@@ -72,7 +72,7 @@ def test_a_token_in_the_url_is_refused(authorization: str) -> None:
 
 @given(authorization=st.text() | st.text().map("Bearer ".__add__))
 def test_no_header_breaks_the_reading(authorization: str) -> None:
-    """It is read or refused, and what is read needs no quoting."""
+    """Every header is either read or refused, and a token that was read needs no quoting."""
     try:
         token = bearer.token_of(authorization, query=NO_QUERY)
     except BearerError:
@@ -94,7 +94,7 @@ def test_no_header_breaks_the_reading(authorization: str) -> None:
     ],
 )
 def test_a_challenge_says_what_the_section_asks_for(refusal: BearerError, challenge: str) -> None:
-    """Without any credentials it "SHOULD NOT include an error code"; with too little scope it names what is needed."""
+    """Without credentials it "SHOULD NOT include an error code"; with too little scope it names the required scope."""
     assert bearer.challenge(refusal, realm="r") == challenge
 
 
@@ -103,7 +103,7 @@ def test_a_challenge_says_what_the_section_asks_for(refusal: BearerError, challe
     description=st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E)),
 )
 def test_a_challenge_is_quoted_so_that_nothing_breaks_out(realm: str, description: str) -> None:
-    """quoted-string of RFC 9110 section 5.6.4: a backslash before every quote and backslash."""
+    """A quoted-string of RFC 9110 section 5.6.4 has a backslash before every quote and backslash."""
     challenge = bearer.challenge(InvalidToken(description), realm=realm)
     assert CHALLENGE.fullmatch(challenge)
     found = {

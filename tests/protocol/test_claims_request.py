@@ -1,4 +1,4 @@
-"""The claims parameter, whatever a client puts into it."""
+"""The claims parameter, for any JSON that a client may send."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ MEMBERS = ("value", "values", "essential", "another")
 
 
 def requests() -> list[Any]:
-    """Every kind of JSON value at every place that has a meaning."""
+    """Put every kind of JSON value at every place that has a meaning."""
     return [
         *VALUES,
         *({place: value} for place in PLACES for value in VALUES),
@@ -33,7 +33,7 @@ def requests() -> list[Any]:
 
 @clause("OpenID Connect Core 1.0", "5.5")
 def test_whatever_is_asked_for_is_understood_or_refused() -> None:
-    """Never a failure of the server; and what is understood can be kept with the code and read again."""
+    """No value makes the server fail, and every request that is understood can be stored with the code and read again."""
     understood = 0
     for members in requests():
         try:
@@ -53,6 +53,6 @@ def test_whatever_is_asked_for_is_understood_or_refused() -> None:
 @pytest.mark.parametrize("value", [each for each in VALUES if not isinstance(each, str)], ids=repr)
 @pytest.mark.parametrize("place", ["userinfo", "id_token"])
 def test_a_sub_is_a_string(place: str, value: Any) -> None:
-    """No user has any other; 1 is not "1"."""
+    """No user has a sub of another type: 1 is not "1"."""
     with pytest.raises(InvalidRequest):
         ClaimsRequest.parse(json.dumps({place: {"sub": {"value": value}}}))

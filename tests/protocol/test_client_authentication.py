@@ -1,4 +1,4 @@
-"""Client authentication: HTTP Basic or the body, and one reading of what was sent."""
+"""Client authentication: HTTP Basic or the body, and the possible readings of a secret."""
 
 import base64
 from urllib.parse import quote_plus
@@ -18,12 +18,12 @@ MALFORMED = "the Authorization header is not well-formed HTTP Basic"
 
 
 def basic(text: str | bytes) -> str:
-    """An Authorization header for exactly these characters."""
+    """Return an Authorization header for exactly these characters."""
     return "Basic " + base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()
 
 
 def read(authorization: str = "", **body: str) -> tuple[str, tuple[str, ...]]:
-    """Who a request says it comes from, and every reading of its secret."""
+    """Return the client_id of a request, and every reading of its secret."""
     found = credentials(authorization, Parameters(body.items()))
     return found.client_id, tuple(secret.reveal() for secret in found.secrets)
 
@@ -33,13 +33,13 @@ def read(authorization: str = "", **body: str) -> tuple[str, tuple[str, ...]]:
 
 @clause("RFC 6749", "2.3.1")
 def test_the_rfcs_basic_example_verbatim() -> None:
-    """Section 2.3.1's header."""
+    """This is the header in section 2.3.1."""
     assert read("Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW") == ("s6BhdRkqt3", ("gX1fBat3bV",))
 
 
 @clause("RFC 6749", "2.3.1")
 def test_the_rfcs_body_example_verbatim() -> None:
-    """Section 2.3.1's form."""
+    """This is the form in section 2.3.1."""
     assert read(client_id="s6BhdRkqt3", client_secret="7Fjfp0ZBr1KtDRbnfVdmIw") == (
         "s6BhdRkqt3",
         ("7Fjfp0ZBr1KtDRbnfVdmIw",),
@@ -55,7 +55,7 @@ def test_a_form_encoded_secret_is_read_back(secret: str) -> None:
 
 @given(secret=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
 def test_a_raw_secret_is_read_back(secret: str) -> None:
-    """Many clients do not encode; theirs is the other reading, and both are only ever compared."""
+    """Many clients do not encode their secrets. Both readings are only ever compared, so trying both is safe."""
     assert secret in read(basic(f"s6BhdRkqt3:{secret}"))[1]
 
 
@@ -71,30 +71,30 @@ def test_a_raw_secret_is_read_back(secret: str) -> None:
     ],
 )
 def test_there_are_at_most_two_readings(sent: str, readings: tuple[str, ...]) -> None:
-    """The specification's first; an empty secret is none."""
+    """The reading of the specification comes first; an empty secret counts as none."""
     assert read(basic(f"client:{sent}")) == ("client", readings)
 
 
 def test_the_clients_name_is_form_decoded_too() -> None:
-    """Section 2.3.1 encodes both."""
+    """Section 2.3.1 encodes the client_id, too."""
     assert read(basic("my%20client:secret"))[0] == "my client"
 
 
 @pytest.mark.parametrize("authorization", ["basic YTpi", "BASIC YTpi", "Basic   YTpi", " Basic YTpi "])
 def test_the_schemes_name_is_case_insensitive(authorization: str) -> None:
-    """RFC 9110 section 11.1."""
+    """RFC 9110 section 11.1 says so."""
     assert read(authorization) == ("a", ("b",))
 
 
 @clause("RFC 6749", "3.2.1")
 def test_a_public_client_names_itself() -> None:
-    """Without a secret there is nothing to prove."""
+    """A public client has no secret to prove its identity."""
     assert read(client_id="public_app") == ("public_app", ())
 
 
 @clause("RFC 6749", "3.2.1")
 def test_the_same_client_id_may_stand_in_the_body_besides() -> None:
-    """client_id is no credential; many clients repeat it."""
+    """client_id is not a credential, and many clients repeat it."""
     assert read(basic("a:b"), client_id="a") == ("a", ("b",))
 
 
@@ -102,14 +102,14 @@ def test_the_same_client_id_may_stand_in_the_body_besides() -> None:
 
 
 def test_no_credentials_are_an_invalid_client() -> None:
-    """Section 5.2: "no client authentication included"."""
+    """Section 5.2 lists "no client authentication included" under invalid_client."""
     with pytest.raises(InvalidClient) as refusal:
         read()
     assert refusal.value.description == "client authentication is missing"
 
 
 def test_a_secret_without_a_client_id_is_an_invalid_client() -> None:
-    """It is nobody's."""
+    """The secret does not say which client it belongs to."""
     with pytest.raises(InvalidClient):
         read(client_secret="b")
 
@@ -125,7 +125,7 @@ def test_two_methods_are_an_invalid_request() -> None:
 
 
 def test_two_names_are_an_invalid_request() -> None:
-    """Nobody gets to prove one client and be taken for another."""
+    """A client must not authenticate as one client and be treated as another."""
     with pytest.raises(InvalidRequest) as refusal:
         read(basic("a:b"), client_id="c")
     assert refusal.value.description == "client_id in the body differs from the one in the Authorization header"
@@ -151,7 +151,7 @@ def test_two_names_are_an_invalid_request() -> None:
     ],
 )
 def test_a_malformed_header_is_an_invalid_client(authorization: str) -> None:
-    """It never falls back to the body: that would make two readings of one request. A NUL byte breaks databases."""
+    """The body is never used instead: that would give one request two readings. A NUL byte breaks databases."""
     with pytest.raises(InvalidClient) as refusal:
         read(authorization, client_id="a")
     assert refusal.value.description == MALFORMED
@@ -159,7 +159,7 @@ def test_a_malformed_header_is_an_invalid_client(authorization: str) -> None:
 
 @given(authorization=st.text(min_size=1) | st.binary().map(basic) | st.text().map(basic))
 def test_no_header_breaks_the_reading(authorization: str) -> None:
-    """Read or refused; and what is read can be looked up in any database."""
+    """Every header is read or refused, and every client_id that was read can be looked up in any database."""
     try:
         client_id, secrets = read(authorization)
     except InvalidClient:
@@ -172,20 +172,20 @@ def test_no_header_breaks_the_reading(authorization: str) -> None:
 
 
 def test_a_new_secret_is_256_random_bits() -> None:
-    """Enough that no slow hash is needed; as base64url 43 characters."""
+    """Such a secret needs no slow hash; in base64url it has 43 characters."""
     made = {client_authentication.new_secret() for _ in range(50)}
     assert ({len(secret) for secret in made}, len(made)) == ({43}, 50)
 
 
 def test_a_hash_of_a_secret_is_its_sha256() -> None:
-    """FIPS 180-2's vector "abc"; a change of format would lock every client out."""
+    """The vector "abc" is from FIPS 180-2. A change of format would lock every client out."""
     assert client_authentication.hash_of("abc") == (
         "sha256$ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
 
 
 def test_a_secret_matches_its_own_hash_only() -> None:
-    """The one comparison that lets a client in."""
+    """This comparison is the only one that lets a client in."""
     kept = client_authentication.hash_of("abc")
     assert [client_authentication.matches(Secret(secret), kept) for secret in ("abc", "abd", "ABC", "", kept)] == [
         True,
@@ -201,10 +201,10 @@ def test_a_secret_matches_its_own_hash_only() -> None:
     [("sha256$ba78", True), ("pbkdf2_sha256$1000000$salt$hash", False), ("md5$salt$hash", False), ("", False)],
 )
 def test_a_persons_secret_is_told_from_a_made_one(kept: str, is_server_made: bool) -> None:
-    """The one is hashed slowly, the other need not be."""
+    """A person's secret needs a slow hash, a generated one does not."""
     assert client_authentication.is_server_made(kept) == is_server_made
 
 
 def test_credentials_do_not_show_themselves() -> None:
-    """A repr ends up in tracebacks and logs."""
+    """The repr ends up in tracebacks and logs."""
     assert "gX1fBat3bV" not in repr(credentials("Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW", Parameters([])))

@@ -1,4 +1,4 @@
-"""What fits together in a client's registration (OpenID Connect Registration 1.0 section 2)."""
+"""Contradictions in a client's registration (OpenID Connect Registration 1.0 section 2)."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ PLAIN = {"client_id": "c", "name": "C", "redirect_uris": "https://c.example/cb"}
 
 
 def faults(*, can_pair: bool = False, **columns: Any) -> list[str]:
-    """The columns that are refused."""
+    """Return the columns with a fault."""
     client = Client(**{**PLAIN, **columns})
     return [
         column for column, _words in client_metadata.faults_of(client, algorithms=["RS256", "ES256"], can_pair=can_pair)
@@ -20,7 +20,7 @@ def faults(*, can_pair: bool = False, **columns: Any) -> list[str]:
 
 
 def test_an_ordinary_client_has_no_fault() -> None:
-    """Neither a confidential nor a public one."""
+    """This holds for a confidential and for a public client."""
     assert (faults(), faults(client_type="public", token_endpoint_auth_method="none")) == ([], [])
 
 
@@ -44,12 +44,12 @@ def test_an_ordinary_client_has_no_fault() -> None:
     ],
 )
 def test_what_does_not_fit_is_named(columns: dict[str, Any], found: str) -> None:
-    """By its column."""
+    """The column tells the operator which field to change."""
     assert faults(**columns) == [found]
 
 
 def test_a_pairwise_client_needs_one_sector() -> None:
-    """Of its redirect URIs' one host, or of a document (Core section 8.1)."""
+    """The sector is the only host of the redirect URIs, or the host of a document (Core section 8.1)."""
     two = {"subject_type": "pairwise", "redirect_uris": "https://a.example/\nhttps://b.example/"}
     assert faults(can_pair=True, **two) == ["sector_identifier_uri"]
     assert faults(can_pair=True, **two, sector_identifier_uri="https://a.example/s.json") == []
@@ -57,5 +57,5 @@ def test_a_pairwise_client_needs_one_sector() -> None:
 
 
 def test_the_front_channel_may_name_the_default_port() -> None:
-    """443 is https's own."""
+    """Port 443 is the default of https."""
     assert faults(frontchannel_logout_uri="https://c.example:443/out") == []

@@ -1,4 +1,4 @@
-"""How far a client is known, and whether a remembered consent is enough for it: kinds of clients crossed with addresses."""
+"""Evidence about a client, and whether a remembered consent is enough: kinds of clients crossed with addresses."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -18,7 +18,7 @@ WEB, LOOPBACK, OWN_SCHEME, NONE = "https://app.example/cb", "http://127.0.0.1:51
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
-    """A client as the rules see it."""
+    """A client, with the facts that the rules read."""
 
     is_first_party: bool = False
     is_checked: bool = False
@@ -35,7 +35,7 @@ ELSEWHERE = Client(proven_host="maker.example")
 
 
 def confidential(client: Client) -> Client:
-    """The same with a secret."""
+    """Return the same client with a secret."""
     return Client(is_first_party=client.is_first_party, is_checked=client.is_checked, is_public=False)
 
 
@@ -63,7 +63,7 @@ TABLE = [
     (DOCUMENT, WEB, ("app.example",), KNOWN, (KNOWN,)),
     (DOCUMENT, LOOPBACK, ("app.example",), DEVICE, (KNOWN, DEVICE)),
     (DOCUMENT, LOOPBACK, (), DEVICE, (UNKNOWN, DEVICE)),
-    # The host of the document counts, not the one that it sends the answer to: anybody can name that.
+    # The host of the document counts, not the host that receives the answer: anyone can name that one.
     (ELSEWHERE, WEB, ("app.example",), UNKNOWN, (UNKNOWN,)),
     (ELSEWHERE, WEB, ("maker.example",), KNOWN, (KNOWN,)),
     (Client(proven_host="app.example", is_checked=True), WEB, (), CHECKED, (CHECKED,)),
@@ -74,7 +74,7 @@ TABLE = [
 def test_what_a_person_is_told(
     client: Client, uri: str, known_hosts: tuple[str, ...], tier: Tier, facts: tuple[Tier, ...]
 ) -> None:
-    """All that is true of it, and the tier that it comes to."""
+    """The page shows all facts about the client, and the tier that follows from them."""
     standing = standing_of(client, uri, known_hosts=known_hosts)
     assert (standing.tier, standing.facts) == (tier, facts)
 
@@ -90,7 +90,7 @@ EVERY_URI = [WEB, LOOPBACK, "http://localhost/cb", "https://localhost/cb", OWN_S
 
 @pytest.mark.parametrize("uri", EVERY_URI)
 def test_nobody_whom_the_operator_does_not_stand_for_is_shown_as_checked(uri: str) -> None:
-    """And an app that any program on the device can pass for is never shown without that."""
+    """An app that any program on the device can imitate is always shown with that warning."""
     for client in EVERY_CLIENT:
         standing = standing_of(client, uri, known_hosts=("app.example",))
         assert standing.tier in standing.facts
@@ -102,7 +102,7 @@ def test_nobody_whom_the_operator_does_not_stand_for_is_shown_as_checked(uri: st
 
 
 def relies(client: Client, uri: str) -> bool:
-    """The rule, put another way."""
+    """State the rule of may_rely_on_consent() in another way."""
     if not client.remembers_consent:
         return False
     if not client.is_public:

@@ -1,4 +1,4 @@
-"""Spans between moments of several servers."""
+"""Time spans between moments of several servers."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
     ],
 )
 def test_a_span_is_never_negative(since: datetime, passed: timedelta) -> None:
-    """A negative one would be shorter than any limit, for as long as the clocks differ."""
+    """A negative span would be shorter than any limit, for as long as the clocks differ."""
     assert clock.span(since, NOW) == passed
 
 
@@ -32,5 +32,5 @@ def test_a_span_is_never_negative(since: datetime, passed: timedelta) -> None:
     ],
 )
 def test_a_moment_that_is_far_ahead_is_known(ahead: timedelta, is_ahead: bool) -> None:
-    """Clocks differ a little; one that differs more says nothing about time that has passed."""
+    """Small differences between clocks are normal. After a larger one, the time that has passed is unknown."""
     assert clock.is_ahead(NOW + ahead, now=NOW) is is_ahead

@@ -1,4 +1,4 @@
-"""The errors: their codes, their two voices."""
+"""The errors: their codes, and their texts for client and log."""
 
 import pytest
 
@@ -10,7 +10,7 @@ ALL = [value for value in vars(errors).values() if isinstance(value, type) and i
 
 
 def test_each_error_has_the_code_and_status_of_its_specification() -> None:
-    """RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 section 3.1; what is not there yet need not be here."""
+    """RFC 6749 sections 4.1.2.1 and 5.2 and RFC 6750 section 3.1 define them; later errors need not be listed here."""
     said = {error.__name__: (error.error, error.status) for error in ALL if hasattr(error, "error")}
     expected = {
         "InvalidRequest": ("invalid_request", 400),
@@ -36,12 +36,12 @@ def test_each_error_has_the_code_and_status_of_its_specification() -> None:
 
 @pytest.mark.parametrize("detail", ["", "code 7 of family 3"])
 def test_the_first_voice_is_the_clients_and_the_second_the_logs(detail: str) -> None:
-    """Without a second one the log gets the first."""
+    """Without a text of its own the log gets the client's."""
     refusal = InvalidGrant("the code is not valid", detail=detail)
     assert (refusal.description, str(refusal)) == ("the code is not valid", "the code is not valid")
     assert refusal.detail == (detail or "the code is not valid")
 
 
 def test_too_little_scope_says_what_is_needed() -> None:
-    """It stands in the challenge (RFC 6750 section 3)."""
+    """The challenge contains the scope (RFC 6750 section 3)."""
     assert InsufficientScope("not enough", scope="user profile").scope == "user profile"

@@ -1,4 +1,4 @@
-"""Whose word about an address is believed."""
+"""Proxies whose X-Forwarded-For is believed."""
 
 import pytest
 from hypothesis import given
@@ -39,13 +39,13 @@ WITH_UNIX = TrustedProxies.parse(["unix", "10.0.0.0/8"])
     ],
 )
 def test_the_client_is_the_first_stranger_from_the_right(forwarded_for: str, client: str) -> None:
-    """What stands left of it the stranger wrote, to be taken for somebody else."""
+    """Everything left of it was written by the client, who may claim another address."""
     assert client_address("127.0.0.1", forwarded_for, TRUSTED) == client
 
 
 @pytest.mark.parametrize("hops", [1, KEPT_LENGTH // 8, KEPT_LENGTH])
 def test_a_long_header_is_read_alike(hops: int) -> None:
-    """Only short ones are kept for the next request, of everybody's proxies apart."""
+    """Only short headers are cached, separately for each set of proxies."""
     forwarded_for = ",".join(["203.0.113.7", *["10.0.0.1"] * hops])
     assert client_address("127.0.0.1", forwarded_for, TRUSTED) == "203.0.113.7"
     assert client_address("127.0.0.1", forwarded_for, TrustedProxies.parse(["127.0.0.1"])) == "10.0.0.1"
@@ -53,19 +53,19 @@ def test_a_long_header_is_read_alike(hops: int) -> None:
 
 @pytest.mark.parametrize("peer", ["203.0.113.7", "11.0.0.1", "2001:db8::7", "::ffff:11.0.0.1", "", "unix:", "?"])
 def test_a_stranger_is_not_believed(peer: str) -> None:
-    """Otherwise anybody chooses their address."""
+    """Otherwise clients could choose their own address."""
     assert client_address(peer, "192.0.2.1", TRUSTED) == peer
 
 
 @pytest.mark.parametrize("peer", ["10.255.0.1", "127.0.0.1", "::1", "::ffff:10.0.0.1", "10.0.0.1:5000"])
 def test_a_proxy_is_known_however_it_is_written(peer: str) -> None:
-    """By address or network, with a port, IPv4 also in the clothes of IPv6."""
+    """A proxy is given as an address or a network, may have a port, and may be an IPv4-mapped IPv6 address."""
     assert client_address(peer, "192.0.2.1", TRUSTED) == "192.0.2.1"
 
 
 @pytest.mark.parametrize("peer", ["", "unix:", "unix:/run/site.sock"])
 def test_a_unix_socket_is_trusted_by_name(peer: str) -> None:
-    """Its peer has no address. What it says is looked at as anybody's."""
+    """The peer of a Unix socket has no address. Its header is parsed like any other."""
     assert client_address(peer, "192.0.2.1, 10.0.0.1", WITH_UNIX) == "192.0.2.1"
     assert client_address(peer, "nonsense", WITH_UNIX) == peer
     assert client_address(peer, "", WITH_UNIX) == peer
@@ -73,14 +73,14 @@ def test_a_unix_socket_is_trusted_by_name(peer: str) -> None:
 
 @pytest.mark.parametrize("word", ["10.0.0.1/8", "proxy.internal", "10.0.0.0/33", "", "Unix", "0.0.0.0/0", "::/0"])
 def test_what_is_no_network_is_not_taken_for_one(word: str) -> None:
-    """10.0.0.1/8 means either one host or sixteen million; 0.0.0.0/0 would trust the clients themselves."""
+    """10.0.0.1/8 could mean one host or sixteen million; 0.0.0.0/0 would trust the clients themselves."""
     with pytest.raises(ValueError, match=r"10\.0\.0|proxy\.internal|''|Unix|everybody"):
         TrustedProxies.parse(["127.0.0.1", word])
 
 
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_no_header_breaks_it(peer: str, forwarded_for: str) -> None:
-    """A stranger stays who they are; behind a proxy the answer is an address, or the proxy."""
+    """An untrusted peer keeps its address. Behind a proxy the result is an address, or the proxy."""
     assert client_address(peer, forwarded_for, TrustedProxies()) == peer
     found = client_address("127.0.0.1", forwarded_for, TRUSTED)
     assert found == "127.0.0.1" or parse(found) is not None

@@ -1,4 +1,4 @@
-"""How long a fetched document is fresh (RFC 9111)."""
+"""Freshness of fetched documents (RFC 9111)."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -34,5 +34,5 @@ HOUR = timedelta(hours=1)
     ],
 )
 def test_freshness_follows_the_headers_within_bounds(headers: dict[str, str], expected: timedelta) -> None:
-    """What an origin says counts, but neither for less than a minute nor for more than a day."""
+    """The origin decides, but only between one minute and one day."""
     assert lifetime(headers, now=NOW) == expected

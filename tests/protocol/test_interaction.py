@@ -1,4 +1,4 @@
-"""What happened to a request on its way through our pages: nobody makes it, changes it, or takes it to another request."""
+"""The progress of a request through our pages: nobody can forge it, change it, or move it to another request."""
 
 import base64
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ NOW = 1_000_000
 KEY = b"k" * 32
 HAPPENED = Interaction(since=NOW - 5, before="an event", account="7", stepped_up=True)
 REQUEST = {name: f"the {name}" for name in authorization_request.CARRIED if name != interaction.PARAMETER}
-# The consent page replaces a scope that was not sent; the others do not decide about a sign-in.
+# The consent page replaces a scope that was not sent; the other three do not affect the sign-in.
 FREE = {"scope": True, "code_challenge_method": True, "login_hint": True, "ui_locales": True}
 
 
 def read(text: str, changes: Mapping[str, str] = {}, *, key: bytes = KEY, now: int = NOW) -> Interaction:
-    """What comes with a request."""
+    """Read the progress that a request carries."""
     sent = {**REQUEST, **changes, interaction.PARAMETER: text}
     return interaction.read(Parameters(sent.items()), keys=[b"o" * 32, key], now=now)
 
@@ -27,19 +27,19 @@ SEALED = HAPPENED.seal(Parameters(REQUEST.items()), key=KEY, now=NOW)
 
 
 def test_it_comes_back_with_its_request() -> None:
-    """Under any of the server's keys."""
+    """Any of the server's token keys can have sealed it."""
     assert read(SEALED) == HAPPENED
 
 
 @pytest.mark.parametrize("name", REQUEST)
 def test_it_belongs_to_one_request(name: str) -> None:
-    """Another nonce, state or address is another request, and so is one that lacks them."""
+    """A request with another nonce, state or address, or without one, is another request."""
     for value in ("another", ""):
         assert read(SEALED, {name: value}) == (HAPPENED if FREE.get(name) else Interaction()), value
 
 
 def test_it_belongs_to_its_resources() -> None:
-    """All of them, in their order; without any it is what it was before there were resources."""
+    """The resources and their order count; without any, the text is the same as before resources existed."""
     first, second = ("resource", "https://api.example/a"), ("resource", "https://api.example/b")
     sealed = HAPPENED.seal(Parameters([*REQUEST.items(), first, second]), key=KEY, now=NOW)
     carried = (interaction.PARAMETER, sealed)
@@ -50,12 +50,12 @@ def test_it_belongs_to_its_resources() -> None:
 
 @pytest.mark.parametrize(("seconds", "is_good"), [(0, True), (3600, True), (3601, False), (-60, True), (-61, False)])
 def test_it_is_good_for_an_hour(seconds: int, is_good: bool) -> None:
-    """A fresh sign-in that was demanded yesterday is none."""
+    """A sign-in that was fresh when demanded yesterday no longer is."""
     assert read(SEALED, now=NOW + seconds) == (HAPPENED if is_good else Interaction())
 
 
 def test_no_other_octets_are_good() -> None:
-    """Neither another key, nor any changed bit, nor any part, nor nothing."""
+    """Another key, any changed bit and any truncation are refused."""
     assert read(SEALED, key=b"x" * 32) == Interaction()
     octets = base64.urlsafe_b64decode(SEALED + "=" * (-len(SEALED) % 4))
     for index in range(len(octets)):
@@ -65,5 +65,5 @@ def test_no_other_octets_are_good() -> None:
 
 @pytest.mark.parametrize("text", ["", "A", "AAAA", "é", "[]", "null", "AAAA" * 1000])
 def test_nonsense_is_nothing(text: str) -> None:
-    """And no failure."""
+    """Malformed text must not make the server fail."""
     assert read(text) == Interaction()

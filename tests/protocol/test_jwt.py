@@ -1,4 +1,4 @@
-"""Which JWTs are believed: what their header says is held against their key."""
+"""Checks of a JWT's header against its key."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tests.clauses import clause
 
 @pytest.mark.parametrize("header", [{}, {"kid": ""}, {"kid": 7}, {"kid": None}, {"kid": ["a"]}])
 def test_a_jwt_that_names_no_key_is_refused(header: dict[str, object]) -> None:
-    """Every JWT of this server does; trying all keys would only help whoever guesses."""
+    """Every JWT of this server names its key; trying all keys would only help attackers."""
     with pytest.raises(InvalidJWT):
         key_id(header)
 
@@ -18,7 +18,7 @@ def test_a_jwt_that_names_no_key_is_refused(header: dict[str, object]) -> None:
 @pytest.mark.parametrize("algorithm", ["none", "None", "HS256", "PS256", "rs256", "", None, 7, ["RS256"]])
 @clause("RFC 8725", "3.1")
 def test_the_key_decides_about_the_algorithm(algorithm: Any) -> None:
-    """A public key used as the secret of HS256 would make everybody a signer."""
+    """Anyone could sign with the public key as the secret of HS256."""
     with pytest.raises(InvalidJWT):
         check_header({"alg": algorithm, "kid": "k"}, algorithm="RS256", typ=None)
 
@@ -26,7 +26,7 @@ def test_the_key_decides_about_the_algorithm(algorithm: Any) -> None:
 @pytest.mark.parametrize("typ", ["logout+jwt", "at+jwt", "", None, 7])
 @clause("RFC 8725", "3.11")
 def test_a_jwt_of_one_kind_is_not_good_as_another(typ: Any) -> None:
-    """A logout token must not pass as an ID token."""
+    """A logout token must not pass for an ID token."""
     with pytest.raises(InvalidJWT):
         check_header({"alg": "RS256", "typ": typ}, algorithm="RS256", typ="JWT")
 
@@ -41,6 +41,6 @@ def test_a_type_has_several_spellings(typ: str) -> None:
 @pytest.mark.parametrize("crit", [["exp"], ["b64"], [], None])
 @clause("RFC 7515", "4.1.11")
 def test_an_extension_that_must_be_understood_is_not(crit: Any) -> None:
-    """This server signs none, so none is its own."""
+    """This server signs JWTs without extensions, so one with an extension is not its own."""
     with pytest.raises(InvalidJWT):
         check_header({"alg": "RS256", "crit": crit}, algorithm="RS256", typ=None)

@@ -1,4 +1,4 @@
-"""Whether an authorisation is alive."""
+"""The check whether an authorisation is alive."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -37,5 +37,5 @@ class Facts:
     ],
 )
 def test_each_thing_that_it_hangs_on_can_end_it(facts: Facts, fault: str) -> None:
-    """The first reason found is the operator's; expiry is to the moment."""
+    """The operator reads the first reason; expiry is exact."""
     assert fault_of(facts, now=NOW) == fault

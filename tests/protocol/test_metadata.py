@@ -4,7 +4,7 @@ from oauth_service.protocol import metadata
 
 
 def test_the_document_says_what_the_rules_do() -> None:
-    """What stands here is what clients configure themselves by: every member, and none besides."""
+    """Clients configure themselves by this document, so every member is checked, and there are no others."""
     methods = ["client_secret_basic", "client_secret_post", "none"]
     assert metadata.document(
         issuer="https://id.example",

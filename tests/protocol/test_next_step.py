@@ -1,4 +1,4 @@
-"""What an authorization request waits for: prompt, max_age, acr, session, consent and client crossed with each other."""
+"""The next step of an authorization request: prompt, max_age, acr, session, consent and client, crossed with each other."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -23,7 +23,7 @@ FRESH, OLD = NOW - 5, NOW - 5_000
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a request wants."""
+    """The demands of a request."""
 
     scope_shown: str = "openid profile"
     prompt: frozenset[str] = frozenset()
@@ -40,13 +40,13 @@ def person(
     may_skip: bool = True,
     is_expected: bool = True,
 ) -> Person:
-    """Alice, signed in."""
+    """Return Alice, signed in."""
     event = AuthenticationEvent(auth_time=auth_time, acr=acr, sid="s", id="e")
     return Person(id="7", event=event, is_expected=is_expected, consented_scope=consented, may_skip=may_skip)
 
 
 def prompts(*names: str) -> frozenset[str]:
-    """A prompt parameter."""
+    """Return a prompt parameter."""
     return frozenset(names)
 
 
@@ -87,7 +87,7 @@ TABLE = [
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 @pytest.mark.parametrize(("asked", "who", "interaction", "step"), TABLE)
 def test_what_comes_next(asked: Asked, who: Person | None, interaction: Interaction, step: NextStep) -> None:
-    """The table of the specification."""
+    """Each row is a case of the specification."""
     assert next_step(asked, who, interaction, step_up=("gold",), now=NOW) is step
 
 
@@ -128,7 +128,7 @@ def test_an_essential_acr_that_cannot_be_reached_fails(step_up: tuple[str, ...],
 
 
 def every_case() -> list[tuple[Asked, Person | None, Interaction]]:
-    """Everything crossed with everything."""
+    """Cross everything with everything."""
     asked = [
         Asked(prompt=prompt, max_age=max_age, acr_values=acr, acr_is_essential=essential)
         for prompt, max_age, acr, essential in product(
@@ -149,7 +149,7 @@ def every_case() -> list[tuple[Asked, Person | None, Interaction]]:
 
 
 def test_no_combination_answers_for_nobody_or_without_consent() -> None:
-    """Whatever else a request says."""
+    """Nothing else in the request changes that."""
     answered = 0
     for asked, who, interaction in every_case():
         try:

@@ -1,4 +1,4 @@
-"""Parameters in form and JSON: one reading each, and no input that breaks it."""
+"""Parameters in form and JSON: each input has one reading, and none breaks the server."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ READERS = pytest.mark.parametrize("read", [from_form, from_json])
 
 
 def refusal_of(read: Reader, text: bytes) -> str:
-    """The sentence with which a text is refused."""
+    """Return the sentence of the refusal."""
     with pytest.raises(InvalidRequest) as refusal:
         read(text)
     return refusal.value.description
@@ -44,7 +44,7 @@ def test_a_form_comes_back_as_it_was_sent(sent: dict[str, str]) -> None:
 
 @given(sent=flat, ascii_only=st.booleans())
 def test_a_json_object_comes_back_as_it_was_sent(sent: dict[str, str], ascii_only: bool) -> None:
-    """With or without JSON's escapes."""
+    """JSON may or may not escape characters."""
     assert dict(from_json(json.dumps(sent, ensure_ascii=ascii_only).encode()).items()) == sent
 
 
@@ -62,7 +62,7 @@ def test_an_empty_parameter_is_an_absent_one(parameters: Parameters) -> None:
 
 
 def test_a_required_parameter_must_have_a_value() -> None:
-    """The sentence names it."""
+    """The sentence names the missing parameter."""
     with pytest.raises(InvalidRequest) as refusal:
         from_form(b"code=").require("code")
     assert refusal.value.description == "code is missing"
@@ -70,7 +70,7 @@ def test_a_required_parameter_must_have_a_value() -> None:
 
 @READERS
 def test_what_is_not_there_is_empty(read: Reader) -> None:
-    """No Optional, no KeyError."""
+    """Callers need to handle neither None nor KeyError."""
     assert read(b"{}" if read is from_json else b"").get("state") == ""
 
 
@@ -91,7 +91,7 @@ def test_what_is_not_there_is_empty(read: Reader) -> None:
     ],
 )
 def test_a_repeated_parameter_has_no_value(parameters: Parameters) -> None:
-    """Two readers that pick differently are how parameter pollution works; so nobody picks."""
+    """Parameter pollution exploits two readers that choose differently, so nobody chooses."""
     with pytest.raises(InvalidRequest) as named:
         parameters.get("scope")
     with pytest.raises(InvalidRequest) as whole:
@@ -104,13 +104,13 @@ def test_a_repeated_parameter_has_no_value(parameters: Parameters) -> None:
 
 
 def test_a_repeat_of_another_parameter_does_not_hide_this_one() -> None:
-    """The endpoint decides whether it minds; client_id is still known when state came twice."""
+    """Each endpoint decides about repeats; client_id is still known when state was sent twice."""
     parameters = from_form(b"client_id=a&state=1&state=2")
     assert (parameters.get("client_id"), parameters.is_repeated("client_id")) == ("a", False)
 
 
 def test_no_repeats_are_not_refused() -> None:
-    """The check can pass."""
+    """The check must be able to pass."""
     from_form(b"a=1&b=1").refuse_repeats()
 
 
@@ -159,7 +159,7 @@ def test_no_repeats_are_not_refused() -> None:
     ],
 )
 def test_malformed_json_is_refused_by_name(text: bytes, sentence: str) -> None:
-    """The sentence says what is wrong, so that a developer need not guess."""
+    """The sentence tells a developer what is wrong."""
     assert refusal_of(from_json, text) == sentence
 
 
@@ -177,19 +177,19 @@ def test_malformed_json_is_refused_by_name(text: bytes, sentence: str) -> None:
     ],
 )
 def test_a_malformed_form_is_refused_by_name(text: bytes, sentence: str) -> None:
-    """Nothing is replaced or dropped in silence: what is compared later must be what was sent."""
+    """Nothing is silently replaced or dropped: values compared later must be the values that were sent."""
     assert refusal_of(from_form, text) == sentence
 
 
 def test_parameters_are_counted_in_a_form() -> None:
-    """As many as allowed are read; one more is not."""
+    """The largest allowed number is read; one more is refused."""
     many = [(f"p{number}", "x") for number in range(MAX_PARAMETERS)]
     assert len(list(from_form(urlencode(many).encode()))) == MAX_PARAMETERS
     assert refusal_of(from_form, urlencode([*many, ("one", "more")]).encode()) == "too many parameters"
 
 
 def test_parameters_are_counted_in_json() -> None:
-    """Repeated members count each."""
+    """Each repeat of a member counts."""
     many = ", ".join(['"p": "x"'] * MAX_PARAMETERS)
     assert from_json(f"{{{many}}}".encode()).is_repeated("p")
     assert refusal_of(from_json, f'{{{many}, "p": "x"}}'.encode()) == "too many parameters"
@@ -205,7 +205,7 @@ json_values = st.recursive(
 @settings(max_examples=200)
 @given(value=json_values)
 def test_json_of_any_shape_is_read_or_refused(value: object) -> None:
-    """Never another exception than InvalidRequest; and what is read is exactly the flat objects of strings."""
+    """The only exception is InvalidRequest; exactly the flat objects of strings are read."""
     text = json.dumps(value).encode()
     is_flat = (
         isinstance(value, dict)
@@ -227,7 +227,7 @@ def test_json_of_any_shape_is_read_or_refused(value: object) -> None:
 @example(text=b"%f")
 @example(text=b"=&=&&")
 def test_no_bytes_break_a_reader(read: Reader, text: bytes) -> None:
-    """A 500 is a question to the operator at night; a client's bad input is none."""
+    """Bad input of a client must not become a 500 that the operator has to investigate."""
     try:
         parameters = read(text)
     except InvalidRequest:
@@ -248,12 +248,12 @@ def test_a_secret_in_the_url_is_refused_by_name(name: str) -> None:
 
 
 def test_what_may_stand_in_a_url_is_not_refused() -> None:
-    """The check can pass."""
+    """The check must be able to pass."""
     refuse_secrets(from_form(b"client_id=a&state=b&tokens=c"))
 
 
 def test_the_repr_shows_names_only() -> None:
-    """Values are secrets; a repr ends up in logs."""
+    """Values may be secrets, and the repr ends up in logs."""
     assert repr(from_form(b"code=very-secret&a=b")) == "Parameters(a, code)"
 
 
@@ -268,14 +268,14 @@ def test_the_repr_shows_names_only() -> None:
     ],
 )
 def test_a_refusal_does_not_repeat_what_was_sent(read: Reader, text: bytes) -> None:
-    """Input in an error_description would let strangers make the server say what they want; in the log it may be a secret."""
+    """Echoed input would let strangers choose the words of the server; in the log it may be a secret."""
     with pytest.raises(InvalidRequest) as refusal:
         read(text)
     assert "very-secret" not in f"{refusal.value.description} {refusal.value.detail}"
 
 
 def test_a_parameter_that_may_be_repeated_has_all_its_values() -> None:
-    """`resource` repeats by right (RFC 8707 section 2); everything else is refused all the same."""
+    """`resource` may be repeated (RFC 8707 section 2); all other repeats are still refused."""
     parameters = Parameters([("resource", "a"), ("resource", ""), ("resource", "b"), ("scope", "x")])
     parameters.refuse_repeats(allowed=frozenset({"resource"}))
     assert (parameters.get_all("resource"), parameters.get_all("scope"), parameters.get_all("none")) == (

@@ -17,13 +17,13 @@ UNRESERVED = string.ascii_letters + string.digits + "-._~"
 
 @clause("RFC 7636", "B")
 def test_the_appendix_b_example_verbatim() -> None:
-    """The one vector that every implementation shares."""
+    """Every implementation shares this vector."""
     assert pkce.challenge_of(VERIFIER) == CHALLENGE
 
 
 @clause("RFC 7636", "4.6")
 def test_the_right_verifier_is_accepted() -> None:
-    """The check can pass."""
+    """The check must be able to pass."""
     pkce.check(VERIFIER, CHALLENGE)
 
 
@@ -46,7 +46,7 @@ def test_a_wrong_verifier_is_an_invalid_grant(verifier: str) -> None:
 
 @clause("RFC 7636", "4.6")
 def test_the_challenge_is_not_its_own_verifier() -> None:
-    """That would be plain: whoever saw the authorization request could redeem the code."""
+    """The challenge would be a plain verifier: anyone who saw the authorization request could redeem the code."""
     with pytest.raises(InvalidGrant):
         pkce.check(CHALLENGE, CHALLENGE)
 
@@ -57,7 +57,7 @@ def test_the_challenge_is_not_its_own_verifier() -> None:
     ["a" * 42, "a" * 129, "a" * 42 + "+", "a" * 42 + "/", "a" * 43 + "=", " " + "a" * 43, "a" * 43 + "\n", "é" * 43],
 )
 def test_a_malformed_verifier_is_refused_even_with_its_own_challenge(verifier: str) -> None:
-    """Shorter than 43 characters it can be guessed."""
+    """A verifier of fewer than 43 characters can be guessed."""
     with pytest.raises(InvalidGrant) as refusal:
         pkce.check(verifier, pkce.challenge_of(verifier))
     assert refusal.value.description == "code_verifier must be 43 to 128 unreserved characters"
@@ -73,14 +73,14 @@ def test_a_missing_verifier_is_an_invalid_grant() -> None:
 
 @clause("RFC 9700", "2.1.1")
 def test_a_verifier_nobody_asked_for_is_an_invalid_grant() -> None:
-    """Whoever stripped the code_challenge from the request (a downgrade) is noticed here."""
+    """This reveals an attacker who removed the code_challenge from the request (a downgrade)."""
     with pytest.raises(InvalidGrant) as refusal:
         pkce.check(VERIFIER, "")
     assert refusal.value.description == "code_verifier was sent, but the code was issued without a code_challenge"
 
 
 def test_neither_challenge_nor_verifier_is_the_guides_way() -> None:
-    """presc_man_123 may go without PKCE."""
+    """presc_man_123 may leave PKCE out."""
     pkce.check("", "")
 
 
@@ -89,12 +89,12 @@ def test_neither_challenge_nor_verifier_is_the_guides_way() -> None:
 
 @clause("RFC 7636", "4.3")
 def test_a_challenge_is_kept_as_it_was_sent() -> None:
-    """Required or not."""
+    """This holds whether or not the client must send one."""
     assert [pkce.requested(CHALLENGE, "S256", required=required) for required in (True, False)] == [CHALLENGE] * 2
 
 
 def test_no_challenge_is_fine_where_none_is_required() -> None:
-    """It is kept as none."""
+    """An empty challenge is kept."""
     assert pkce.requested("", "", required=False) == ""
 
 
@@ -120,7 +120,7 @@ def test_no_challenge_is_fine_where_none_is_required() -> None:
 def test_a_request_that_pkce_cannot_protect_is_an_invalid_request(
     challenge: str, method: str, required: bool, sentence: str
 ) -> None:
-    """No method means plain (section 4.3), and plain shows the verifier to whoever sees the request."""
+    """Without a method the challenge is plain (section 4.3), which shows the verifier to everyone who sees the request."""
     with pytest.raises(InvalidRequest) as refusal:
         pkce.requested(challenge, method, required=required)
     assert refusal.value.description == sentence

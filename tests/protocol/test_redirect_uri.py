@@ -1,4 +1,4 @@
-"""The redirection endpoint: what may be registered, and what is the same as what was registered."""
+"""The redirection endpoint: the URIs that can be registered, and the comparison with them."""
 
 import re
 import string
@@ -41,7 +41,7 @@ URI_CHARACTERS = string.ascii_letters + string.digits + "-._~:/?[]@!$&'()*+,;=%#
     ],
 )
 def test_a_sound_uri_can_be_registered(uri: str) -> None:
-    """https anywhere, http on this machine, an app's own reverse-domain scheme."""
+    """Allowed are https anywhere, http on this machine, and an app's own scheme."""
     assert redirect_uri.fault_of(uri) == ""
 
 
@@ -108,13 +108,13 @@ def test_a_sound_uri_can_be_registered(uri: str) -> None:
     ],
 )
 def test_what_cannot_be_registered_is_told_why(uri: str, fault: str) -> None:
-    """The words go to whoever registers a client, and to the log of a request that tried it."""
+    """The person who registers the client reads the words, and so does the operator in the log."""
     assert redirect_uri.fault_of(uri) == fault
 
 
 @given(uri=st.text(max_size=60) | st.text(URI_CHARACTERS, max_size=60) | st.text("htps:/[]1.@#a%", max_size=30))
 def test_no_text_breaks_the_check(uri: str) -> None:
-    """Any text is a URI or has a fault; neither is an exception."""
+    """Any text either is a URI or has a fault; no text raises an exception."""
     assert isinstance(redirect_uri.fault_of(uri), str)
 
 
@@ -140,7 +140,7 @@ OF_SYSTEMS = ("mailto", "tel", "sms", "intent", "ssh", "search-ms", "ms-settings
     capitals=st.booleans(),
 )
 def test_what_browsers_and_systems_open_themselves_is_never_a_target(scheme: str, rest: str, capitals: bool) -> None:
-    """However it is written: a redirect must lead to an app, and run or render nothing."""
+    """A redirect must lead to an app, and must not run or render anything, in any spelling."""
     assert redirect_uri.fault_of(f"{scheme.upper() if capitals else scheme}:{rest}") != ""
 
 
@@ -149,7 +149,7 @@ def test_what_browsers_and_systems_open_themselves_is_never_a_target(scheme: str
     rest=st.text(URI_CHARACTERS).filter(lambda rest: not rest.startswith("/")),
 )
 def test_a_scheme_without_a_dot_leads_to_a_path(scheme: str, rest: str) -> None:
-    """Opaque URIs (javascript:…, data:…, mailto:…) have none; so whatever the list of such schemes lacks is refused, too."""
+    """Opaque URIs (javascript:…, data:…, mailto:…) have no path, so this also refuses schemes that are missing from the list."""
     assert redirect_uri.fault_of(f"{scheme}:{rest}") != ""
 
 
@@ -160,7 +160,7 @@ def test_a_scheme_without_a_dot_leads_to_a_path(scheme: str, rest: str) -> None:
 @pytest.mark.parametrize("is_native", [False, True])
 @pytest.mark.parametrize("uri", [GUIDE, WEB, "com.example.pills:/callback"])
 def test_the_registered_uri_matches_itself(uri: str, is_native: bool) -> None:
-    """Character by character."""
+    """The comparison is character by character."""
     assert redirect_uri.match(uri, ["https://other.example/", uri], is_native=is_native)
 
 
@@ -190,7 +190,7 @@ def test_the_registered_uri_matches_itself(uri: str, is_native: bool) -> None:
     ],
 )
 def test_a_web_address_matches_nothing_but_itself(sent: str, is_native: bool) -> None:
-    """ "Exact string matching": no normalisation, no prefixes, no patterns, for a native client neither."""
+    """ "Exact string matching" means no normalisation, no prefixes and no patterns, not even for native clients."""
     assert not redirect_uri.match(sent, [WEB], is_native=is_native)
 
 
@@ -207,7 +207,7 @@ def test_the_port_of_a_native_apps_loopback_address_is_free(host: str, registere
 @clause("RFC 8252", "7.3")
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost"])
 def test_a_web_clients_loopback_address_has_the_port_it_has(host: str) -> None:
-    """The rule is for apps that cannot know their port beforehand, and for nobody else."""
+    """Only apps that cannot know their port in advance may use any port."""
     assert not redirect_uri.match(f"http://{host}:5001/callback", [f"http://{host}:5000/callback"], is_native=False)
 
 
@@ -245,7 +245,7 @@ def test_a_web_clients_loopback_address_has_the_port_it_has(host: str) -> None:
     ],
 )
 def test_nothing_but_the_port_of_a_loopback_address_is_free(sent: str) -> None:
-    """Each of these differs from the registered one in more than its port."""
+    """Each of these URIs differs from the registered one in more than its port."""
     assert not redirect_uri.match(sent, [GUIDE], is_native=True)
 
 
@@ -255,7 +255,7 @@ def test_nothing_but_the_port_of_a_loopback_address_is_free(sent: str) -> None:
     ["https://127.0.0.1:1/callback", "https://app.example:1/callback", "com.example.app://127.0.0.1:1/callback"],
 )
 def test_a_port_elsewhere_is_not_free(registered: str) -> None:
-    """Only http on loopback: everywhere else another port may be another owner's."""
+    """Only http on loopback has a free port: on other hosts, another port may have another owner."""
     assert not redirect_uri.match(registered.replace(":1/", ":2/"), [registered], is_native=True)
 
 
@@ -275,7 +275,7 @@ mutations = st.lists(
 def test_whatever_matches_differs_in_nothing_but_a_loopback_port(
     registered: str, changes: list[tuple[int, int, str]], is_native: bool
 ) -> None:
-    """However a URI is bent: inserted, replaced or cut characters anywhere."""
+    """Characters are inserted, replaced or removed anywhere in the URI."""
     sent = registered
     for index, cut, text in changes:
         sent = sent[:index] + text + sent[index + cut :]
@@ -284,14 +284,14 @@ def test_whatever_matches_differs_in_nothing_but_a_loopback_port(
 
 
 def without_port(uri: str) -> str:
-    """A loopback URI less its port; "" for any other."""
+    """Return a loopback URI without its port; "" for any other URI."""
     parts = re.fullmatch(r"(http://)(127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]*)?([/?].*)?", uri)
     return f"{parts[1]}{parts[2]}{parts[3] or ''}" if parts else ""
 
 
 @given(sent=st.text(max_size=80), is_native=st.booleans())
 def test_no_text_breaks_the_match(sent: str, is_native: bool) -> None:
-    """It is called with what strangers send."""
+    """The function is called with input from strangers."""
     assert redirect_uri.match(sent, [GUIDE], is_native=is_native) == (sent == GUIDE)
 
 
@@ -321,10 +321,10 @@ def test_no_text_breaks_the_match(sent: str, is_native: bool) -> None:
     ],
 )
 def test_the_log_says_in_what_a_uri_differs(sent: str, words: str) -> None:
-    """One look is enough to mend a registration; a query is never quoted."""
+    """The operator can fix a registration at once; a query is never quoted."""
     assert redirect_uri.difference(sent, ["com.example.far://away", GUIDE]) == words
 
 
 def test_the_log_says_that_nothing_is_registered() -> None:
-    """There is no nearest one then."""
+    """There is nothing to compare with."""
     assert redirect_uri.difference(GUIDE, []) == "the client has no redirect URI registered"

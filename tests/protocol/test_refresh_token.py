@@ -1,4 +1,4 @@
-"""Refresh token rotation: a retry is told from a theft."""
+"""Refresh token rotation: telling a retry from a theft."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -57,7 +57,7 @@ class Generations:
     ],
 )
 def test_what_a_generation_means(presented: int, after: timedelta, verdict: Verdict) -> None:
-    """The current one, the one before while its answer may be on the way, an older one, one never issued."""
+    """The token may be the current one, the previous one while its response may still be lost, an older one, or a future one."""
     assert judge(Generations(5), presented, retry_window=WINDOW, now=ROTATED_AT + after) is verdict
 
 
@@ -67,7 +67,7 @@ def test_the_first_refresh_token_has_none_before_it() -> None:
 
 
 def test_without_a_window_every_reuse_is_a_replay() -> None:
-    """A host project may set it to nothing; only the very same moment is left, and requests that overtake each other in it."""
+    """A project may set the window to zero. Then only requests at the very same moment are retries, in either order."""
     assert judge(Generations(5), 4, retry_window=timedelta(0), now=ROTATED_AT + timedelta.resolution) is Verdict.REPLAY
     assert judge(Generations(5), 4, retry_window=timedelta(0), now=ROTATED_AT - timedelta.resolution) is Verdict.RETRY
 
@@ -81,7 +81,7 @@ def test_without_a_window_every_reuse_is_a_replay() -> None:
 def test_only_the_current_token_rotates_and_only_the_one_before_is_forgiven(
     generation: int, presented: int, after: timedelta, window: timedelta
 ) -> None:
-    """Whatever the clock says: a family never forks, and no token older than the last is ever good again."""
+    """There is never more than one current token, and no token before the previous one is accepted, whatever the clock says."""
     verdict = judge(Generations(generation), presented, retry_window=window, now=ROTATED_AT + after)
     assert (verdict is Verdict.ROTATE) == (presented == generation)
     assert (verdict is Verdict.RETRY) == (presented == generation - 1 and -MOST_SKEW <= after <= window)
@@ -94,7 +94,7 @@ HOUR = timedelta(hours=1)
 
 
 def refreshed_every(pace: timedelta, *, times: int) -> Generations:
-    """A grant whose client comes regularly."""
+    """Return a grant whose client refreshes regularly."""
     return Generations(times, refreshed_at=ROTATED_AT + pace * times)
 
 
@@ -108,7 +108,7 @@ def refreshed_every(pace: timedelta, *, times: int) -> Generations:
     ],
 )
 def test_the_window_is_half_of_an_access_tokens_life_at_most(life: timedelta, window: timedelta) -> None:
-    """A client refreshes when its access token ends: within the whole of it two could refresh by turns for ever."""
+    """A client refreshes when its access token ends: if the window were as long, two holders could refresh in turns for ever."""
     assert retry_window(Generations(1), longest=WINDOW, access_token_lifetime=life) == window
 
 
@@ -124,7 +124,10 @@ def test_the_window_is_half_of_an_access_tokens_life_at_most(life: timedelta, wi
     ],
 )
 def test_who_comes_more_often_than_it_must_has_a_shorter_one(pace: timedelta, times: int, window: timedelta) -> None:
-    """Half of its pace; but as long as a client waits for an answer, and not before its pace is known."""
+    """
+    The window is half of the client's pace, but at least as long as a client waits for a response. A young grant has no
+    pace.
+    """
     assert retry_window(refreshed_every(pace, times=times), longest=WINDOW, access_token_lifetime=HOUR) == window
 
 
@@ -135,7 +138,7 @@ def test_who_comes_more_often_than_it_must_has_a_shorter_one(pace: timedelta, ti
     times=st.integers(0, 1000),
 )
 def test_nothing_makes_a_window_longer(longest: timedelta, life: timedelta, pace: timedelta, times: int) -> None:
-    """Neither than the setting nor than half of an access token's life."""
+    """The setting and half of an access token's lifetime are upper limits."""
     window = retry_window(refreshed_every(pace, times=times), longest=longest, access_token_lifetime=life)
     assert timedelta(0) <= window <= min(longest, life / 2)
 
@@ -151,16 +154,16 @@ def retried(*generations: int) -> tuple[int, ...]:
 
 
 def test_two_who_refresh_beside_each_other_are_found() -> None:
-    """Each generation is used by both."""
+    """Both holders use each generation."""
     assert [are_shared(retried(*range(count))) for count in range(TOO_MANY_RETRIED + 1)] == [False] * 5 + [True]
 
 
 def test_one_generation_counts_once() -> None:
-    """However often its answer was lost."""
+    """Any number of lost responses of one generation is a single retry."""
     assert retried(*[7] * 20) == (7,)
 
 
 def test_answers_that_are_lost_now_and_then_are_no_sharing() -> None:
-    """Only the latest generations count, and nothing grows."""
+    """Only the latest generations count, and the record does not grow."""
     found = retried(*range(0, 1000, LATEST // (TOO_MANY_RETRIED - 1)))
     assert (are_shared(found), len(found)) == (False, TOO_MANY_RETRIED - 1)

@@ -1,4 +1,4 @@
-"""Access tokens of other servers: what must be true of them, and what is believed of what they say."""
+"""Access tokens of other servers: checking them, and reading their claims."""
 
 import math
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ ACTIVE: dict[str, Any] = {"active": True, "sub": "42", "client_id": "app", "exp"
 
 
 def token(claims: dict[str, Any], **header: Any) -> UnverifiedJWT:
-    """A JWT that was taken apart; None leaves a member out."""
+    """Return a parsed JWT; None leaves a member out."""
     members = {"alg": "RS256", "typ": "at+jwt", "kid": "k"} | header
     return UnverifiedJWT(
         header={name: value for name, value in members.items() if value is not None},
@@ -38,7 +38,7 @@ def token(claims: dict[str, Any], **header: Any) -> UnverifiedJWT:
 
 
 def test_a_good_one_is_good() -> None:
-    """With an audience of several, too, and the long name of its type."""
+    """Several audiences and the long name of the type are valid, too."""
     remote_token.check_jwt(token({}), issuer=ISSUER, now=NOW)
     remote_token.check_jwt(token({"aud": ["a", "b"]}, typ="application/at+jwt"), issuer=ISSUER, now=NOW)
 
@@ -72,7 +72,7 @@ def test_a_good_one_is_good() -> None:
     ids=str,
 )
 def test_whatever_is_wrong_with_a_jwt_is_refused(claims: dict[str, Any], header: dict[str, Any]) -> None:
-    """Before its signature is looked at, and nobody is asked for keys."""
+    """These checks come before the signature, so no keys are fetched for such a JWT."""
     with pytest.raises(InvalidJWT):
         remote_token.check_jwt(token(claims, **header), issuer=ISSUER, now=NOW)
 
@@ -98,7 +98,7 @@ def test_whatever_is_wrong_with_a_jwt_is_refused(claims: dict[str, Any], header:
     ids=str,
 )
 def test_an_answer_of_introspection_is_good_or_not(changes: dict[str, Any], is_good: bool) -> None:
-    """A bound token without its proof is no token."""
+    """A bound token without its proof is not valid."""
     answer = {name: value for name, value in (ACTIVE | changes).items() if value is not None}
     assert (remote_token.fault_of_introspection(answer, issuer=ISSUER, now=NOW) == "") == is_good
 
@@ -106,14 +106,14 @@ def test_an_answer_of_introspection_is_good_or_not(changes: dict[str, Any], is_g
 @pytest.mark.parametrize("value", [None, 1, [], {}, True, "x" * 3, math.inf, -1, 1e400])
 @pytest.mark.parametrize("name", ["sub", "client_id", "scope", "exp", "aud", "auth_time", "acr"])
 def test_what_is_of_another_type_counts_as_left_out(name: str, value: Any) -> None:
-    """Whatever somebody else's server sends, nothing fails."""
+    """No response of another server makes this one fail."""
     said = remote_token.read(CLAIMS | {"auth_time": AT, name: value})
     assert isinstance(said.subject + said.client_id + said.scope, str)
     assert isinstance(said.expires_at, int)
 
 
 def test_what_is_said_is_read() -> None:
-    """All that an API may look at."""
+    """These are all facts that an API may use."""
     said = remote_token.read(CLAIMS | {"auth_time": AT, "acr": "gold"})
     assert (said.subject, said.client_id, said.scope, said.expires_at) == ("42", "app", "orders:read", AT + 300)
     assert said.audience == {"https://api.example"}

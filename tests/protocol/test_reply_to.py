@@ -26,13 +26,13 @@ class Registered:
 
 
 def verified(*registered: str, is_native: bool = False, **sent: str) -> ReplyTo:
-    """The reply to a request that sent these parameters."""
+    """Verify a request with these parameters."""
     client = Registered(registered or (GUIDE,), is_native)
     return ReplyTo.verify(client, Parameters(sent.items()), issuer=ISSUER)
 
 
 def query_of(url: str) -> list[tuple[str, str]]:
-    """The query of a URL, in order, repeats kept."""
+    """Return the query of a URL in order, with repeats."""
     return parse_qsl(urlsplit(url).query, keep_blank_values=True, strict_parsing=True)
 
 
@@ -41,7 +41,7 @@ def query_of(url: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("seal", [None, object(), True, "seal", ReplyTo])
 def test_a_reply_cannot_be_built_by_hand(seal: object) -> None:
-    """A type is a proof: whoever holds one has had its target verified."""
+    """The type is a proof: the target of every instance was verified."""
     with pytest.raises(TypeError, match=r"^a ReplyTo is made by ReplyTo\.verify\(\) alone$"):
         ReplyTo(seal, uri="https://evil.example/", sent_redirect_uri="", state="", issuer=ISSUER, response_mode="query")
 
@@ -68,20 +68,20 @@ def test_redirect_uri_is_needed_unless_exactly_one_is_registered(registered: tup
 
 @clause("RFC 6749", "3.1.2.3")
 def test_the_only_registered_uri_is_taken_when_none_is_sent() -> None:
-    """That none was sent is remembered: the token request may not send one then either."""
+    """The absence is remembered, because the token request may not send one then either."""
     reply_to = verified()
     assert (reply_to.uri, reply_to.sent_redirect_uri) == (GUIDE, "")
 
 
 def test_a_client_without_redirect_uris_gets_no_reply() -> None:
-    """No list is no wildcard."""
+    """An empty list is not a wildcard."""
     with pytest.raises(UnverifiedTarget):
         ReplyTo.verify(Registered(()), Parameters([("redirect_uri", GUIDE)]), issuer=ISSUER)
 
 
 @clause("RFC 6749", "3.1")
 def test_a_repeated_redirect_uri_gets_no_reply() -> None:
-    """Even where both are registered: it is not known which is meant."""
+    """Even if both are registered, it is unclear which one is meant."""
     repeated = Parameters([("redirect_uri", GUIDE), ("redirect_uri", GUIDE)])
     with pytest.raises(InvalidRequest):
         ReplyTo.verify(Registered(), repeated, issuer=ISSUER)
@@ -89,13 +89,13 @@ def test_a_repeated_redirect_uri_gets_no_reply() -> None:
 
 @clause("RFC 8252", "7.3")
 def test_a_native_app_is_answered_at_the_port_it_asked_from() -> None:
-    """Not at the one that was registered: nobody listens there."""
+    """The registered port is of no use: the app does not listen there."""
     reply_to = verified("http://127.0.0.1/callback", is_native=True, redirect_uri="http://127.0.0.1:61023/callback")
     assert reply_to.with_code("c").startswith("http://127.0.0.1:61023/callback?code=c&")
 
 
 def test_the_repr_tells_the_target_but_neither_path_nor_state() -> None:
-    """It ends up in logs."""
+    """The repr ends up in logs."""
     assert repr(verified(state="very-secret")) == "ReplyTo(http, 127.0.0.1:5000)"
 
 
@@ -104,7 +104,7 @@ def test_the_repr_tells_the_target_but_neither_path_nor_state() -> None:
 
 @clause("RFC 6749", "4.1.2")
 def test_a_code_goes_back_with_state_and_issuer() -> None:
-    """The guide's step 3 and RFC 9207's iss."""
+    """These are step 3 of the guide and RFC 9207's iss."""
     assert verified(state="xyzABC123").with_code("SPL__a-Random-UrlSafe-String-1234") == (
         "http://127.0.0.1:5000/callback?code=SPL__a-Random-UrlSafe-String-1234&state=xyzABC123"
         "&iss=http%3A%2F%2Flocalhost%3A8000"
@@ -113,7 +113,7 @@ def test_a_code_goes_back_with_state_and_issuer() -> None:
 
 @clause("RFC 6749", "4.1.2.1")
 def test_a_refusal_goes_back_with_state_and_issuer() -> None:
-    """The detail is the log's alone."""
+    """The detail is only for the log."""
     url = verified(state="xyzABC123").with_error(AccessDenied("the user did not allow it", detail="user 7"))
     assert query_of(url) == [
         ("error", "access_denied"),
@@ -130,7 +130,7 @@ def test_no_state_sent_is_no_state_answered() -> None:
 
 
 def test_a_repeated_state_is_not_answered() -> None:
-    """There is no telling which one the client would compare."""
+    """The client could not tell which one to compare."""
     parameters = Parameters([("state", "a"), ("state", "b")])
     reply_to = ReplyTo.verify(Registered(), parameters, issuer=ISSUER)
     assert "state" not in dict(query_of(reply_to.with_error(InvalidRequest("x"))))
@@ -179,6 +179,6 @@ def test_a_query_of_the_target_is_retained(uri: str, url: str) -> None:
     ],
 )
 def test_where_the_browser_goes_next_is_known(uri: str, scheme: str, host: str) -> None:
-    """For the person to read."""
+    """The consent page shows it."""
     reply_to = verified(uri, redirect_uri=uri)
     assert (reply_to.scheme, reply_to.host) == (scheme, host)

@@ -1,4 +1,4 @@
-"""Scope: never more than allowed, in the order asked for."""
+"""Scope: never more than allowed, in the requested order."""
 
 import string
 
@@ -24,7 +24,7 @@ def test_every_character_of_the_grammar_is_allowed(character: str) -> None:
 @clause("RFC 6749", "3.3")
 @pytest.mark.parametrize("character", ['"', "\\", "\t", "\n", "\r", "\x00", "\x1f", "\x7f", "\xa0", "é", "\u2003"])
 def test_any_other_character_is_an_invalid_scope(character: str) -> None:
-    """Other white space too: what separates for one reader must not be part of a name for another."""
+    """Other white space is refused, too: a separator for one parser must not be part of a name for another."""
     with pytest.raises(InvalidScope) as refusal:
         scope.parse(f"user{character}profile")
     assert refusal.value.description == "the scope contains a character that is not allowed"
@@ -35,7 +35,7 @@ def test_any_other_character_is_an_invalid_scope(character: str) -> None:
     [("", ()), ("  ", ()), ("b a", ("b", "a")), (" a  b ", ("a", "b")), ("a b a", ("a", "b")), ("A a", ("A", "a"))],
 )
 def test_a_scope_is_a_list_without_repeats(text: str, parsed: tuple[str, ...]) -> None:
-    """In the order sent, case-sensitive; "their order does not matter"."""
+    """Scopes are case-sensitive and keep the order sent, although "their order does not matter"."""
     assert scope.parse(text) == parsed
 
 
@@ -53,14 +53,14 @@ def test_a_client_without_any_scope_gets_none() -> None:
 
 @pytest.mark.parametrize("asked", ["admin", "user admin", "user profile User", "userprofile", "user,profile"])
 def test_more_than_allowed_is_refused_not_trimmed(asked: str) -> None:
-    """A client that gets less than it asked for without a word fails later, where nobody looks for the reason."""
+    """A client that silently gets less than it requested fails later, and the reason is hard to find."""
     with pytest.raises(InvalidScope) as refusal:
         scope.requested(asked, allowed="user profile")
     assert refusal.value.description == "the scope is unknown or wider than allowed"
 
 
 def test_the_log_names_what_was_too_much() -> None:
-    """And no more than 200 characters of it."""
+    """The log quotes at most 200 characters."""
     with pytest.raises(InvalidScope) as refusal:
         scope.narrowed("user admin " + "x" * 300, within="user")
     assert refusal.value.detail == f"not allowed: 'admin {'x' * 194}'"
@@ -68,7 +68,7 @@ def test_the_log_names_what_was_too_much() -> None:
 
 @given(asked=scopes, allowed=scopes)
 def test_what_is_given_was_asked_for_and_allowed(asked: str, allowed: str) -> None:
-    """The invariant: issued ⊆ asked for ⊆ allowed; or a refusal."""
+    """The invariant is issued ⊆ requested ⊆ allowed; everything else is refused."""
     wanted, limit = set(asked.split()), set(allowed.split())
     try:
         given_scope = scope.narrowed(asked, within=allowed)
@@ -80,7 +80,7 @@ def test_what_is_given_was_asked_for_and_allowed(asked: str, allowed: str) -> No
 
 @given(first=scopes, second=scopes)
 def test_both_and_union_are_those_of_sets(first: str, second: str) -> None:
-    """Without repeats, each a scope again."""
+    """The results have no repeats, and are valid scopes."""
     one, two = set(first.split()), set(second.split())
     union = scope.union(first, second).split()
     assert set(scope.intersection(first, second).split()) == one & two
@@ -89,12 +89,12 @@ def test_both_and_union_are_those_of_sets(first: str, second: str) -> None:
 
 @given(granted=scopes, wanted=scopes)
 def test_a_scope_covers_its_subsets_and_nothing_else(granted: str, wanted: str) -> None:
-    """Names are compared whole: `user` does not cover `user.email`."""
+    """Names are compared as a whole: `user` does not cover `user.email`."""
     assert scope.covers(granted, wanted) == (set(wanted.split()) <= set(granted.split()))
 
 
 def test_what_was_granted_first_stays_first() -> None:
-    """The guide's "user profile" is not "profile user" after a second consent."""
+    """The guide's "user profile" does not become "profile user" after a second consent."""
     assert (scope.union("user profile", "email user"), scope.intersection("user profile", "profile user")) == (
         "user profile email",
         "user profile",
@@ -111,12 +111,12 @@ of_declared = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "all", "other"]
 
 
 def everything(text: str) -> set[str]:
-    """All that a scope comes to."""
+    """Return all names that a scope has or implies."""
     return set(scope.expanded(text, IMPLIES).split())
 
 
 def test_a_scope_implies_what_its_own_imply() -> None:
-    """However far down; its own stands first."""
+    """Scopes are implied over any number of steps; the scope's own names come first."""
     assert scope.expanded("other all", IMPLIES) == "other all a e b c d"
     assert scope.expanded("other all") == "other all"
 
@@ -131,27 +131,27 @@ def test_a_scope_implies_what_its_own_imply() -> None:
     ],
 )
 def test_a_circle_is_seen(declared: dict[str, str], circle: tuple[str, ...]) -> None:
-    """And none where there is none; what leads into one is not part of it."""
+    """Without a circle none is reported; a scope that leads into a circle is not part of it."""
     assert scope.circular(declared) == circle
 
 
 @given(of_declared, of_declared)
 def test_what_is_left_is_in_both_and_all_of_it(first: str, second: str) -> None:
-    """Neither more than either has, nor less than both have."""
+    """The result has no more than either scope, and no less than both have in common."""
     left = scope.intersection(first, second, implies=IMPLIES)
     assert everything(left) == everything(first) & everything(second)
 
 
 @given(of_declared, of_declared)
 def test_nothing_changes_for_who_declares_nothing(first: str, second: str) -> None:
-    """The same text as ever."""
+    """The result is the same as before implied scopes existed."""
     kept = [token for token in first.split() if token in second.split()]
     assert scope.intersection(first, second) == " ".join(kept)
 
 
 @given(of_declared, of_declared)
 def test_to_narrow_is_to_stay_within(wanted: str, granted: str) -> None:
-    """What is implied may be asked for by its own name."""
+    """A client may request an implied scope by its own name."""
     if scope.covers(granted, wanted, implies=IMPLIES):
         assert scope.narrowed(wanted, within=granted, implies=IMPLIES) == (wanted or granted)
     else:

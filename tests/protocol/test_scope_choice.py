@@ -1,4 +1,4 @@
-"""What a person may untick, and what they have allowed then."""
+"""Scopes that a user may untick, and the result of doing so."""
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ IMPLIES = scope.closure({"notes": "notes:read"})
 
 @given(shown=SCOPES, ticked=st.none() | st.frozensets(NAMES), required=st.frozensets(NAMES))
 def test_what_is_allowed_was_shown(shown: str, ticked: frozenset[str] | None, required: frozenset[str]) -> None:
-    """Whatever a form says is ticked; in the order of the request."""
+    """A form may name other scopes as ticked; the result has the order of the request."""
     granted = scope_choice.granted(shown, ticked, required=required).split()
     assert granted == [name for name in shown.split() if name in granted]
     if ticked is None:
@@ -30,7 +30,7 @@ def test_what_is_allowed_was_shown(shown: str, ticked: frozenset[str] | None, re
 def test_what_has_no_box_is_given_and_what_has_one_is_not_unless_ticked(
     shown: str, required: frozenset[str], before: str
 ) -> None:
-    """The page sends all that has no box; with nothing ticked that is all there is."""
+    """The page sends all scopes without a checkbox; if nothing is ticked, only they remain."""
     optional = scope_choice.optional(shown, required=required, before=before, implies=IMPLIES)
     settled = [name for name in shown.split() if name not in optional]
     assert scope_choice.granted(shown, settled, required=required).split() == settled
@@ -39,7 +39,7 @@ def test_what_has_no_box_is_given_and_what_has_one_is_not_unless_ticked(
 
 
 def test_the_narrow_scope_stays_when_the_broad_one_is_unticked() -> None:
-    """It was asked for on its own; and what was allowed before implies what is not asked about again."""
+    """The narrow scope was requested on its own. A scope implied by an earlier consent is not asked about again."""
     assert scope_choice.granted("notes notes:read", {"notes:read"}, required=()) == "notes:read"
     assert scope_choice.optional("notes notes:read", required=(), before="notes", implies=IMPLIES) == ()
     assert scope_choice.optional("notes notes:read", required=(), before="notes:read", implies=IMPLIES) == ("notes",)
@@ -62,12 +62,12 @@ def test_the_narrow_scope_stays_when_the_broad_one_is_unticked() -> None:
 def test_a_form_without_boxes_is_told_from_one_in_which_none_is_ticked(
     pairs: list[tuple[str, str]], ticked: tuple[str, ...] | None
 ) -> None:
-    """The first allows all that it shows, the second nothing."""
+    """The first kind of form allows everything shown, the second nothing."""
     assert scope_choice.ticked(Parameters(pairs)) == (None if ticked is None else set(ticked))
 
 
 def test_for_whom_there_are_boxes() -> None:
-    """By the setting, and by whether the operator stands for the client."""
+    """The setting decides, and whether the operator vouches for the client."""
     table = {
         (when, is_vouched_for): scope_choice.is_offered(when, is_vouched_for=is_vouched_for)
         for when in Offered

@@ -1,4 +1,4 @@
-"""Sealed codes and tokens: what they say cannot be changed, moved or made up."""
+"""Sealed codes and tokens: their content cannot be changed, moved or forged."""
 
 import base64
 import json
@@ -43,7 +43,7 @@ STRANGE = "=+/. \n\0é"
 
 
 def opens(kind: type[Payload], text: str, *, keys: Iterable[bytes] = (KEY,), secret: bytes = SECRET) -> bool:
-    """Whether a text is a genuine code or token of a kind."""
+    """Return whether a text is a genuine code or token of a kind."""
     try:
         sealed.read(kind, text).verify(tuple(keys), secret)
     except Unproven:
@@ -52,18 +52,18 @@ def opens(kind: type[Payload], text: str, *, keys: Iterable[bytes] = (KEY,), sec
 
 
 def taken(kind: type[Payload], texts: Iterable[str]) -> list[str]:
-    """Which of these forgeries open; there should be none."""
+    """Return the forgeries that open; there should be none."""
     return [text for text in texts if opens(kind, text)]
 
 
 def bytes_of(text: str, kind: type[Payload]) -> bytes:
-    """What stands behind the prefix, decoded."""
+    """Return the decoded text after the prefix."""
     body = text.removeprefix(kind.prefix)
     return base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
 
 
 def text_of(sealed_bytes: bytes, kind: type[Payload]) -> str:
-    """The text again."""
+    """Encode the bytes as a text again."""
     return kind.prefix + base64.urlsafe_b64encode(sealed_bytes).rstrip(b"=").decode()
 
 
@@ -96,7 +96,7 @@ payloads: st.SearchStrategy[Payload] = st.one_of(
 
 @given(payload=payloads, key=st.binary(min_size=32, max_size=32), secret=st.binary(min_size=32, max_size=32))
 def test_what_was_sealed_opens_again(payload: Payload, key: bytes, secret: bytes) -> None:
-    """Whatever a payload holds, it comes back unchanged."""
+    """Every payload comes back unchanged."""
     text = sealed.seal(payload, key, secret)
     claim = sealed.read(type(payload), text)
     assert (claim.row_id, claim.verify([key], secret)) == (payload.row_id, payload)
@@ -104,7 +104,7 @@ def test_what_was_sealed_opens_again(payload: Payload, key: bytes, secret: bytes
 
 @given(payload=payloads)
 def test_a_token_is_made_of_characters_that_need_no_quoting(payload: Payload) -> None:
-    """It travels in URLs, headers (the b64token of RFC 6750 section 2.1) and JSON unchanged."""
+    """URLs, headers (the b64token of RFC 6750 section 2.1) and JSON transport it unchanged."""
     assert set(sealed.seal(payload, KEY, SECRET)) <= set(BASE64URL)
 
 
@@ -129,12 +129,12 @@ def test_a_token_is_made_of_characters_that_need_no_quoting(payload: Payload) ->
     ids=["code", "refresh", "access", "own access", "access for a resource"],
 )
 def test_the_format_does_not_change_unnoticed(payload: Payload, text: str) -> None:
-    """A new version of the server that sealed otherwise would end every session there is."""
+    """If a new version of the server sealed differently, every session would end."""
     assert sealed.seal(payload, KEY, SECRET) == text
 
 
 def test_a_refresh_token_is_a_function_of_grant_and_generation() -> None:
-    """A retry gets the very successor that was lost on the way; nothing of it needs storing."""
+    """A retry gets the same successor that was lost, without storing any of it."""
     first, again = (sealed.seal(RefreshToken(grant_id=ROW, generation=3), KEY, SECRET) for _ in range(2))
     assert first == again
 
@@ -150,26 +150,26 @@ def test_a_key_that_was_replaced_still_opens(payload: Payload) -> None:
 
 @each_example
 def test_a_key_that_was_retired_opens_nothing(payload: Payload) -> None:
-    """Nor does any server open what another has sealed."""
+    """For the same reason, a server does not open the tokens of another server."""
     assert not opens(type(payload), sealed.seal(payload, OTHER_KEY, SECRET), keys=(KEY,))
 
 
 @each_example
 def test_without_any_key_nothing_opens(payload: Payload) -> None:
-    """No key is not a wildcard."""
+    """An empty list of keys is not a wildcard."""
     assert not opens(type(payload), sealed.seal(payload, KEY, SECRET), keys=())
 
 
 @each_example
 def test_another_rows_secret_opens_nothing(payload: Payload) -> None:
-    """The server's key alone, should it be stolen, forges nothing."""
+    """A stolen server key alone is not enough to forge a token."""
     assert not opens(type(payload), sealed.seal(payload, KEY, OTHER_SECRET))
 
 
 @each_example
 @pytest.mark.parametrize("secret", [SECRET, OTHER_SECRET], ids=["own secret", "the other row's secret"])
 def test_a_token_cannot_be_moved_to_another_row(payload: Payload, secret: bytes) -> None:
-    """Who owns one grant cannot make a token of another from it."""
+    """The owner of one grant cannot turn its token into a token of another grant."""
     kind = type(payload)
     moved = bytes_of(sealed.seal(payload, KEY, SECRET), kind).replace(ROW.bytes, OTHER_ROW.bytes, 1)
     assert sealed.read(kind, text_of(moved, kind)).row_id == OTHER_ROW
@@ -178,7 +178,7 @@ def test_a_token_cannot_be_moved_to_another_row(payload: Payload, secret: bytes)
 
 @each_example
 def test_every_truncation_is_refused(payload: Payload) -> None:
-    """From the empty text to all but the last character; and likewise from the front."""
+    """All shorter texts are refused, cut at the end or at the front."""
     text = sealed.seal(payload, KEY, SECRET)
     assert taken(type(payload), [text[:length] for length in range(len(text))]) == []
     assert taken(type(payload), [text[start:] for start in range(1, len(text) + 1)]) == []
@@ -186,7 +186,7 @@ def test_every_truncation_is_refused(payload: Payload) -> None:
 
 @each_example
 def test_every_truncation_of_its_bytes_is_refused(payload: Payload) -> None:
-    """Whole bytes less, so that the text stays well-formed base64url; the MAC must not slide over the payload."""
+    """Whole bytes are removed, so that the text stays valid base64url; the MAC must not cover a shorter payload."""
     kind = type(payload)
     whole = bytes_of(sealed.seal(payload, KEY, SECRET), kind)
     assert taken(kind, [text_of(whole[:length], kind) for length in range(len(whole))]) == []
@@ -194,7 +194,7 @@ def test_every_truncation_of_its_bytes_is_refused(payload: Payload) -> None:
 
 @each_example
 def test_every_bit_flip_is_refused(payload: Payload) -> None:
-    """Each bit counts: of the version, the payload and the MAC."""
+    """Each bit of the version, the payload and the MAC counts."""
     kind = type(payload)
     whole = bytes_of(sealed.seal(payload, KEY, SECRET), kind)
 
@@ -208,7 +208,7 @@ def test_every_bit_flip_is_refused(payload: Payload) -> None:
 
 @each_example
 def test_every_changed_character_is_refused(payload: Payload) -> None:
-    """One token has one spelling: the unused bits of base64url's last character count too."""
+    """Each token has only one spelling: the unused bits of base64url's last character count, too."""
     text = sealed.seal(payload, KEY, SECRET)
 
     def changed() -> Iterator[str]:
@@ -220,7 +220,10 @@ def test_every_changed_character_is_refused(payload: Payload) -> None:
 
 @each_example
 def test_every_added_character_is_refused(payload: Payload) -> None:
-    """Padding and white space too: what is compared, logged or revoked by its text must have one text only."""
+    """
+    Padding and white space are refused, too: a token that is compared, logged or revoked by its text must have only one
+    text.
+    """
     text = sealed.seal(payload, KEY, SECRET)
 
     def longer() -> Iterator[str]:
@@ -243,20 +246,20 @@ def test_a_second_spelling_of_the_same_bytes_is_refused(bits: int) -> None:
 @each_example
 @pytest.mark.parametrize("other", KINDS)
 def test_a_swapped_prefix_is_refused(payload: Payload, other: type[Payload]) -> None:
-    """A code is no refresh token and a refresh token no access token, though they share row and secret."""
+    """A code is not a refresh token, and a refresh token is not an access token, although they share row and secret."""
     kind = type(payload)
     if other is not kind:
         assert not opens(other, other.prefix + sealed.seal(payload, KEY, SECRET).removeprefix(kind.prefix))
 
 
 class Lookalike(RefreshToken):
-    """Another kind with the very layout of a refresh token."""
+    """Another kind with the same layout as a refresh token."""
 
     prefix = "XX_"
 
 
 def test_a_kind_of_the_same_layout_is_still_another_kind() -> None:
-    """The kind is in the key: that layouts differ in length today is luck."""
+    """The kind is part of the key, so the test must not rely on layouts of different length."""
     text = sealed.seal(Lookalike(grant_id=ROW, generation=7), KEY, SECRET)
     assert opens(Lookalike, text)
     assert not opens(RefreshToken, RefreshToken.prefix + text.removeprefix("XX_"))
@@ -264,7 +267,7 @@ def test_a_kind_of_the_same_layout_is_still_another_kind() -> None:
 
 @each_example
 def test_a_mac_made_with_half_of_the_key_is_refused(payload: Payload) -> None:
-    """A stolen database has the rows' secrets, but not the server's key; a stolen key has no rows."""
+    """A stolen database has the rows' secrets but not the server's key; a stolen key comes without the rows."""
     kind = type(payload)
     forged = [sealed.seal(payload, key, secret) for key, secret in [(b"", SECRET), (SECRET, SECRET), (KEY, b"")]]
     assert taken(kind, forged) == []
@@ -273,7 +276,7 @@ def test_a_mac_made_with_half_of_the_key_is_refused(payload: Payload) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @given(text=st.text())
 def test_no_text_breaks_the_reading(kind: type[Payload], text: str) -> None:
-    """Whatever somebody sends as a token is refused, and nothing worse happens."""
+    """Any text that is sent as a token is refused, and nothing worse happens."""
     assert not opens(kind, text)
     assert not opens(kind, kind.prefix + text)
 
@@ -282,13 +285,13 @@ def test_no_text_breaks_the_reading(kind: type[Payload], text: str) -> None:
 @settings(max_examples=200)
 @given(content=st.binary(max_size=120), version=st.sampled_from([b"\1", b"\0", b"\2", b""]))
 def test_no_bytes_break_the_reading(kind: type[Payload], content: bytes, version: bytes) -> None:
-    """Well-formed base64url of anything, of the right version too."""
+    """The content is any well-formed base64url, including the right version."""
     assert not opens(kind, text_of(version + content, kind))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_text_longer_than_any_token_is_refused_unread(kind: type[Payload]) -> None:
-    """Nobody makes the server decode megabytes."""
+    """The server must not decode megabytes."""
     with pytest.raises(Unproven) as refusal:
         sealed.read(kind, kind.prefix + "AAAA" * 1024)
     assert refusal.value.detail == f"not a text that starts with {kind.prefix}"
@@ -298,7 +301,7 @@ def test_a_text_longer_than_any_token_is_refused_unread(kind: type[Payload]) -> 
 
 
 def of_map(members: object, *, version: int = 2) -> str:
-    """An access token, genuine, with this map."""
+    """Return a genuine access token with this map."""
 
     class Forged(AccessToken):
         @property
@@ -314,7 +317,7 @@ def of_map(members: object, *, version: int = 2) -> str:
 
 @given(token=access_tokens)
 def test_a_token_that_differs_in_nothing_but_scope_is_of_the_first_version(token: AccessToken) -> None:
-    """A server that knows no other still reads it, and the guide's messages stay as they are."""
+    """Servers that know only version 1 can still read it, and the guide's messages stay unchanged."""
     plain = replace(AccessToken(row_id=ROW, token_id=TOKEN, expires_at=1), scope=token.scope)
     own = ("row_id", "token_id", "expires_at", "scope")
     differs = any(getattr(token, each.name) for each in fields(AccessToken) if each.name not in own)
@@ -322,7 +325,7 @@ def test_a_token_that_differs_in_nothing_but_scope_is_of_the_first_version(token
 
 
 def test_a_map_is_read() -> None:
-    """What the forgeries below vary is good itself."""
+    """The valid form of the forgeries below opens."""
     token = sealed.read(AccessToken, of_map({"a": ["https://a.example"], "d": [{"sub": "s"}]})).verify([KEY], SECRET)
     assert (token.audience, token.act) == (("https://a.example",), (Actor(sub="s"),))
 
@@ -360,9 +363,9 @@ def test_a_map_is_read() -> None:
 )
 def test_a_map_that_cannot_be_honoured_is_refused(members: object) -> None:
     """
-    Even if it is genuine: a member that is not known may be what binds the token.
+    The token is genuine, but an unknown member could be one that restricts the token.
 
-    One token has one spelling, too.
+    Each token also has only one spelling.
     """
     with pytest.raises(Unproven):
         sealed.read(AccessToken, of_map(members))
@@ -370,19 +373,19 @@ def test_a_map_that_cannot_be_honoured_is_refused(members: object) -> None:
 
 @pytest.mark.parametrize("version", [0, 3, 255])
 def test_a_version_that_is_not_known_is_refused(version: int) -> None:
-    """Even if it is genuine."""
+    """Such a token is refused even if it is genuine."""
     with pytest.raises(Unproven):
         sealed.read(AccessToken, of_map({"o": 1}, version=version))
 
 
 @pytest.mark.parametrize("kind", [AuthorizationCode, RefreshToken])
 def test_only_access_tokens_have_a_second_version(kind: type[Payload]) -> None:
-    """A code has one layout."""
+    """Codes and refresh tokens have only one layout."""
     assert (sorted(kind.versions), sorted(AccessToken.versions)) == ([1], [1, 2])
 
 
 def test_a_token_that_nobody_could_read_again_is_not_made() -> None:
-    """A client must not be given what is refused when it is used."""
+    """A client must not get a token that is refused when it is used."""
     with pytest.raises(ValueError, match="a token of"):
         sealed.seal(AccessToken(row_id=ROW, token_id=TOKEN, expires_at=1, audience=("x" * 4000,)), KEY, SECRET)
 
@@ -392,7 +395,7 @@ def test_a_token_that_nobody_could_read_again_is_not_made() -> None:
 
 @each_example
 def test_a_claim_does_not_show_what_it_was_read_from(payload: Payload) -> None:
-    """A repr ends up in tracebacks and logs."""
+    """The repr ends up in tracebacks and logs."""
     text = sealed.seal(payload, KEY, SECRET)
     claim = sealed.read(type(payload), text)
     whole = bytes_of(text, type(payload))
@@ -402,7 +405,7 @@ def test_a_claim_does_not_show_what_it_was_read_from(payload: Payload) -> None:
 
 @each_example
 def test_a_refusal_tells_neither_the_token_nor_the_reason(payload: Payload) -> None:
-    """The client hears one sentence for all; the log gets the row's id, never the text."""
+    """The client gets the same sentence for all reasons; the log gets the row's id, never the text."""
     text = sealed.seal(payload, OTHER_KEY, SECRET)
     with pytest.raises(Unproven) as refusal:
         sealed.read(type(payload), text).verify([KEY], SECRET)

@@ -1,4 +1,4 @@
-"""The life of a signing key: which signs, which is published, and when the next is made."""
+"""The life of a signing key: which one signs, which are published, and when the next is made."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ LIFETIME = timedelta(days=90)
 
 @dataclass(frozen=True)
 class Key:
-    """A key whose moments are days from now."""
+    """A key; its moments are given in days from now."""
 
     name: str
     signs_from: datetime
@@ -27,7 +27,7 @@ class Key:
 def key(
     name: str, begins: float, ends: float | None = None, goes: float | None = None, *, can_sign: bool = True
 ) -> Key:
-    """A key that signs from `begins` days from now until `ends`, and is published until `goes`."""
+    """Return a key that signs from `begins` days from now until `ends`, and is published until `goes`."""
     until, purge_at = (None if days is None else NOW + timedelta(days=days) for days in (ends, goes))
     return Key(name, NOW + timedelta(days=begins), until, purge_at, can_sign)
 
@@ -69,7 +69,7 @@ ALL_ENDED = [key("one", -30, -1, 20)]
 def test_one_key_signs_and_every_other_is_published_as_long_as_needed(
     keys: list[Key], signs: str | None, published: list[str]
 ) -> None:
-    """A client that cannot find the key of a good token turns a person away."""
+    """A client that cannot find the key of a valid token turns its user away."""
     chosen = signing_key.signing(keys, now=NOW)
     assert (chosen.name if chosen else None) == signs
     assert [each.name for each in signing_key.published(keys, now=NOW)] == published
@@ -98,13 +98,13 @@ def test_one_key_signs_and_every_other_is_published_as_long_as_needed(
     ],
 )
 def test_the_next_key_is_made_when_it_has_to_be(keys: list[Key], lifetime: timedelta, in_days: float | None) -> None:
-    """A day before it signs, so that every client has it by then; at once only if nothing else can sign."""
+    """A key is made a day before it signs, so that clients have it by then; at once only if no other key can sign."""
     expected = None if in_days is None else NOW + timedelta(days=in_days)
     assert signing_key.next_signs_from(keys, lifetime=lifetime, now=NOW) == expected
 
 
 def test_a_key_is_not_due_a_moment_too_early() -> None:
-    """The limit itself: a lifetime less the day of publishing."""
+    """The limit is the lifetime minus the day of publishing."""
     start = NOW - LIFETIME + signing_key.PUBLISHED_BEFORE
     at_the_limit = Key("one", start, None, None, can_sign=True)
     a_second_later = Key("one", start + timedelta(seconds=1), None, None, can_sign=True)
@@ -114,7 +114,7 @@ def test_a_key_is_not_due_a_moment_too_early() -> None:
 
 @pytest.mark.parametrize(("begins", "until"), [(0, 1), (1, 1), (3, 3)])
 def test_who_has_not_heard_of_the_next_key_goes_on_for_a_day(begins: float, until: float) -> None:
-    """A server with an older token key cannot read the new one, and must not be left with none."""
+    """A server with an older token key cannot read the new signing key, and must not be left without one."""
     end = signing_key.end_of_predecessors(NOW + timedelta(days=begins), now=NOW)
     assert end == NOW + timedelta(days=until)
 
@@ -132,5 +132,5 @@ def test_who_has_not_heard_of_the_next_key_goes_on_for_a_day(begins: float, unti
     ],
 )
 def test_each_key_has_one_state(keys: list[Key], states: list[State]) -> None:
-    """An operator reads it in the list."""
+    """The operator reads the state in the list of keys."""
     assert [signing_key.state(each, keys, now=NOW) for each in keys] == states

@@ -5,14 +5,14 @@ from oauth_service.protocol.token_response import TokenResponse
 
 
 def response(refresh_token: str = "RT_hush") -> TokenResponse:
-    """The guide's answer."""
+    """Return the guide's response."""
     return TokenResponse(
         access_token=Secret("AT_hush"), expires_in=3600, refresh_token=Secret(refresh_token), scope="user profile"
     )
 
 
 def test_the_members_are_the_guides_in_its_order() -> None:
-    """Step 5, verbatim but for the random parts."""
+    """Step 5 is reproduced verbatim, except for the random parts."""
     assert list(response().members().items()) == [
         ("access_token", "AT_hush"),
         ("token_type", "Bearer"),
@@ -23,10 +23,10 @@ def test_the_members_are_the_guides_in_its_order() -> None:
 
 
 def test_without_a_refresh_token_the_member_is_not_there() -> None:
-    """ "OPTIONAL" (RFC 6749 section 5.1); an empty one would be taken for one."""
+    """The member is "OPTIONAL" (RFC 6749 section 5.1); clients would take an empty one for a token."""
     assert list(response("").members()) == ["access_token", "token_type", "expires_in", "scope"]
 
 
 def test_it_does_not_show_itself() -> None:
-    """A repr ends up in tracebacks and logs."""
+    """The repr ends up in tracebacks and logs."""
     assert "hush" not in repr(response())

@@ -1,19 +1,19 @@
-"""What the server answered, taken apart."""
+"""Checks of the server's responses."""
 
 import re
 from typing import Any
 
 from tests.guide import REDIRECT_URI, query_of
 
-# RFC 6749 sections 4.1.2.1 and 5.2: what error and error_description may hold.
+# RFC 6749 sections 4.1.2.1 and 5.2: the characters that error and error_description may have.
 DESCRIPTION = re.compile(r"[\x20-\x21\x23-\x5B\x5D-\x7E]+")
 
 
 def refusal_of(response: Any) -> tuple[int, str]:
     """
-    Status and error code of a refusal as JSON.
+    Return status and error code of a refusal as JSON.
 
-    Every one of them says in a sentence what is wrong, in the characters of RFC 6749 section 5.2, and is not cached.
+    Check that it explains the fault in a sentence, in the characters of RFC 6749 section 5.2, and is not cached.
     """
     assert (response["Content-Type"], response["Cache-Control"]) == ("application/json", "private, no-store")
     members = response.json()
@@ -24,7 +24,7 @@ def refusal_of(response: Any) -> tuple[int, str]:
 
 
 def sent_back(response: Any, *, to: str = REDIRECT_URI) -> dict[str, str]:
-    """What a redirect to the client carries (RFC 6749 sections 4.1.2 and 4.1.2.1)."""
+    """Return the parameters of a redirect to the client (RFC 6749 sections 4.1.2 and 4.1.2.1)."""
     assert response.status_code == 302
     target, _, _ = response["Location"].partition("?")
     assert target == to
@@ -32,6 +32,6 @@ def sent_back(response: Any, *, to: str = REDIRECT_URI) -> dict[str, str]:
 
 
 def is_page(response: Any) -> bool:
-    """Whether the person is told, on a page with a reference, and the browser goes nowhere."""
+    """Return whether the user sees an error page with a reference, and the browser is not redirected."""
     is_told = "text/html" in response["Content-Type"] and re.search(rb">\s*[0-9a-f]{12}\s*<", response.content)
     return response.status_code == 400 and bool(is_told) and not response.has_header("Location")

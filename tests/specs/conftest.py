@@ -1,4 +1,4 @@
-"""More clients than the guide has: its rival, and an app without a secret."""
+"""More clients than the guide has: a rival of its client, and an app without a secret."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,7 +10,7 @@ from tests.specs.public import PublicGuide
 
 @pytest.fixture
 def rival(alice: User) -> Guide:
-    """A second confidential client; it differs from the guide's in nothing but its client_id."""
+    """Return a second confidential client, which differs from the guide's only in its client_id."""
     client = Client(client_id="rival_456", name="Rival", redirect_uris=REDIRECT_URI, requires_pkce=False)
     client.choose_secret(SECRET)
     client.save()
@@ -19,5 +19,5 @@ def rival(alice: User) -> Guide:
 
 @pytest.fixture
 def public(alice: User, public_app: Client) -> PublicGuide:
-    """The same messages, sent by an app that has no secret and proves itself by PKCE."""
+    """Return the messages of an app without a secret, which uses PKCE."""
     return PublicGuide(alice=alice, client=public_app)

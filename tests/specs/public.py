@@ -10,20 +10,20 @@ class PublicGuide(Guide):
     """The guide's messages as a public client sends them."""
 
     def request(self, **changes: str) -> dict[str, str]:
-        """The parameters of step 1 with a code_challenge."""
+        """Return the parameters of step 1 with a code_challenge."""
         return super().request(**(CHALLENGED | changes))
 
     def exchange(self, code: str, *, as_form: bool = False, authorization: str = "", **changes: str) -> Any:
-        """Step 4 with a code_verifier."""
+        """Send step 4 with a code_verifier."""
         changes = {"client_secret": "", "code_verifier": VERIFIER} | changes
         return super().exchange(code, as_form=as_form, authorization=authorization, **changes)
 
     def refresh(self, refresh_token: str, *, as_form: bool = False, authorization: str = "", **changes: str) -> Any:
-        """Step 7 with a client_id alone."""
+        """Send step 7 with only a client_id."""
         changes = {"client_secret": ""} | changes
         return super().refresh(refresh_token, as_form=as_form, authorization=authorization, **changes)
 
     def revoke(self, token: str, *, as_form: bool = False, authorization: str = "", **changes: str) -> Any:
-        """Step 9 with a client_id alone."""
+        """Send step 9 with only a client_id."""
         changes = {"client_secret": ""} | changes
         return super().revoke(token, as_form=as_form, authorization=authorization, **changes)

@@ -1,4 +1,4 @@
-"""Bad input, and nothing lost: the RFC's error as JSON, a sentence that names what is wrong, and whatever was sent still good."""
+"""Bad input: the RFC's error as JSON, a sentence that names the fault, and no code or token that is lost."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ REQUESTS = ["code", "refresh_token", "revocation"]
 
 
 class Request:
-    """A request that would succeed, to be spoiled; and whether what it carries is still good."""
+    """A valid request, to be made invalid; and a check whether its code or token can still be used."""
 
     def __init__(self, guide: Guide, kind: str) -> None:
         self.guide = guide
@@ -36,17 +36,17 @@ class Request:
         self.rows = self.count()
 
     def send(self, body: bytes | str, content_type: str = JSON, *, query: str = "", **headers: str) -> Any:
-        """POST it."""
+        """Send the request by POST."""
         return self.guide.server.generic(
             "POST", self.path + query, body, content_type=content_type, headers=headers or None
         )
 
     def count(self) -> tuple[int, ...]:
-        """How many rows there are of each kind."""
+        """Count the rows of each kind."""
         return tuple(model.objects.count() for model in (Consent, AuthorizationCode, Grant, RevokedToken))
 
     def is_unspent(self) -> bool:
-        """Whether nothing was changed: the same rows, and what it carries can still be used, once."""
+        """Return whether nothing changed: the rows are the same, and the code or token can still be used, once."""
         if self.count() != self.rows:
             return False
         use = self.guide.exchange if self.kind == "code" else self.guide.refresh
@@ -55,12 +55,12 @@ class Request:
 
 @pytest.fixture(params=REQUESTS)
 def request_(guide: Guide, request: pytest.FixtureRequest) -> Request:
-    """Each kind of request that a client's server sends."""
+    """Return each kind of request that a client's server sends."""
     return Request(guide, request.param)
 
 
 def spoilt(body: dict[str, Any], how: str) -> tuple[bytes, str, str]:
-    """Body, content type and query of a request that is wrong in one way."""
+    """Return body, content type and query of a request with one fault."""
     text = json.dumps(body)
     form = urlencode(body)
     first = next(iter(body))
@@ -157,7 +157,7 @@ SENTENCES = {
 
 
 def test_a_malformed_request_is_told_what_is_wrong_and_costs_nothing(request_: Request) -> None:
-    """invalid_request, never a 5xx; the code or token in it survives, as nobody proved possession of everything."""
+    """The answer is invalid_request, never a 5xx. The code or token stays valid, as the request did not prove possession."""
     told = {}
     for how in SENTENCES:
         body, content_type, query = spoilt(request_.body, how)
@@ -171,7 +171,7 @@ def test_a_malformed_request_is_told_what_is_wrong_and_costs_nothing(request_: R
 @clause("RFC 9110", "15.5.14")
 @pytest.mark.parametrize("content_type", [FORM, JSON])
 def test_a_body_over_the_limit_is_not_read(request_: Request, content_type: str) -> None:
-    """413 (Content Too Large), with the limit in the sentence; one that is just within it is answered."""
+    """The answer is 413 (Content Too Large), and its sentence names the limit; a body just within the limit is read."""
     padding = 65_536 - len(json.dumps(request_.body | {"extra": ""}))
     much = {"extra": "x" * (padding + 1)} if content_type == JSON else {"extra": "x" * 65_536}
     text = json.dumps(request_.body | much) if content_type == JSON else urlencode(request_.body | much)
@@ -182,7 +182,7 @@ def test_a_body_over_the_limit_is_not_read(request_: Request, content_type: str)
 
 
 def test_a_body_just_within_the_limit_is_read(guide: Guide) -> None:
-    """The limit is the limit."""
+    """A body of exactly the largest size is read."""
     within = Request(guide, "code")
     padding = 65_536 - len(json.dumps(within.body | {"extra": ""}))
     assert within.send(json.dumps(within.body | {"extra": "x" * padding})).status_code == 200
@@ -190,7 +190,7 @@ def test_a_body_just_within_the_limit_is_read(guide: Guide) -> None:
 
 @pytest.mark.parametrize("length", ["abc", "1e3", "-1", "1 2"])
 def test_a_content_length_that_is_no_number_breaks_nothing(guide: Guide, length: str) -> None:
-    """Not every server in front of Django refuses it."""
+    """Some servers in front of Django let such a header through."""
     spoilt_request = Request(guide, "code")
     response = guide.server.generic(
         "POST", "/token/", json.dumps(spoilt_request.body), content_type=JSON, CONTENT_LENGTH=length
@@ -200,7 +200,7 @@ def test_a_content_length_that_is_no_number_breaks_nothing(guide: Guide, length:
 
 
 def test_a_content_length_of_thousands_of_digits_breaks_nothing(guide: Guide) -> None:
-    """Python reads no number of that length; it is too much in any case."""
+    """Python does not parse numbers of that length; the body is too large in any case."""
     spoilt_request = Request(guide, "code")
     response = guide.server.generic(
         "POST", "/token/", json.dumps(spoilt_request.body), content_type=JSON, CONTENT_LENGTH="9" * 5_000
@@ -211,7 +211,7 @@ def test_a_content_length_of_thousands_of_digits_breaks_nothing(guide: Guide) ->
 
 @clause("RFC 6749", "2.3")
 def test_credentials_that_come_twice_are_refused(request_: Request) -> None:
-    """By Basic and in the body, though both are right."""
+    """The request is refused even if both the header and the body are right."""
     response = request_.send(json.dumps(request_.body), Authorization=basic("presc_man_123", SECRET))
     assert refusal_of(response) == (400, "invalid_request")
     assert "sent twice" in response.json()["error_description"]
@@ -221,7 +221,7 @@ def test_credentials_that_come_twice_are_refused(request_: Request) -> None:
 @clause("RFC 6749", "3.2.1")
 @pytest.mark.parametrize("secret", ["wrong", "", "x" * 10_000, "\u00fc", "' OR ''='"])
 def test_a_wrong_secret_costs_nothing(request_: Request, secret: str) -> None:
-    """Whoever guesses secrets cannot burn codes meanwhile."""
+    """Guessing secrets must not use up codes."""
     response = request_.send(json.dumps(request_.body | {"client_secret": secret}))
     assert refusal_of(response) == (401, "invalid_client")
     assert request_.is_unspent()
@@ -230,7 +230,7 @@ def test_a_wrong_secret_costs_nothing(request_: Request, secret: str) -> None:
 @clause("RFC 6749", "3.2")
 @pytest.mark.parametrize("as_form", [True, False], ids=["form", "JSON"])
 def test_unknown_parameters_are_ignored(request_: Request, as_form: bool) -> None:
-    """Whatever a library adds: assertions, audiences, display hints."""
+    """Libraries add parameters of their own: assertions, audiences, display hints."""
     body = request_.body | {"audience": "https://api.example", "client_assertion_": "x", "\u00fc": "\u00fc", "a": ""}
     text, content_type = (urlencode(body), FORM) if as_form else (json.dumps(body), JSON)
     assert request_.send(text, content_type).status_code == 200
@@ -239,7 +239,7 @@ def test_unknown_parameters_are_ignored(request_: Request, as_form: bool) -> Non
 @clause("RFC 6749", "3.2")
 @pytest.mark.parametrize("as_form", [True, False], ids=["form", "JSON"])
 def test_empty_parameters_are_absent_ones(request_: Request, as_form: bool) -> None:
-    """For each that the request needs, the sentence says that it is missing."""
+    """For each required parameter, the sentence says that it is missing."""
     for name in [name for name in request_.body if name not in ("client_id", "client_secret", "redirect_uri")]:
         body = request_.body | {name: ""}
         text, content_type = (urlencode(body), FORM) if as_form else (json.dumps(body), JSON)
@@ -253,7 +253,7 @@ def test_empty_parameters_are_absent_ones(request_: Request, as_form: bool) -> N
 @pytest.mark.parametrize("grant_type", ["password", "x" * 10_000, "\u00fc", "authorization_code refresh_token", "None"])
 @pytest.mark.parametrize("kind", ["code", "refresh_token"])
 def test_an_unknown_grant_type_is_named_as_such(guide: Guide, kind: str, grant_type: str) -> None:
-    """And nothing of what was sent is repeated in the answer."""
+    """The answer repeats nothing of the request."""
     sent = Request(guide, kind)
     response = sent.send(json.dumps(sent.body | {"grant_type": grant_type}))
     assert refusal_of(response) == (400, "unsupported_grant_type")
@@ -266,7 +266,7 @@ def test_an_unknown_grant_type_is_named_as_such(guide: Guide, kind: str, grant_t
     "query", ["access_token=AT_x", "a=%ff", "a=%00", "&".join(f"p{number}" for number in range(101))]
 )
 def test_userinfo_refuses_what_is_wrong_in_its_url(guide: Guide, query: str, method: str) -> None:
-    """Though the token in the header is good; and the token stays good."""
+    """The token in the header is valid, and stays valid."""
     access_token = guide.tokens()["access_token"]
     response = guide.server.generic(method, f"/userinfo/?{query}", headers={"Authorization": f"Bearer {access_token}"})
     assert refusal_of(response) == (400, "invalid_request")
@@ -275,7 +275,7 @@ def test_userinfo_refuses_what_is_wrong_in_its_url(guide: Guide, query: str, met
 
 
 def test_userinfo_does_not_read_a_body(guide: Guide) -> None:
-    """Whatever stands in it: a good token in the header is all that counts."""
+    """Only the token in the header counts, whatever the body contains."""
     headers = {"Authorization": f"Bearer {guide.tokens()['access_token']}"}
     statuses = {}
     for how in SENTENCES:
@@ -287,7 +287,7 @@ def test_userinfo_does_not_read_a_body(guide: Guide) -> None:
 
 @pytest.mark.parametrize("path", ["/authorise/", "/oauth/deauthorise/"])
 def test_a_person_is_told_on_a_page(guide: Guide, path: str) -> None:
-    """Forms of browsers: no redirect, no 5xx, no consent given or taken."""
+    """Faulty forms cause no redirect and no 5xx, and neither give nor withdraw consent."""
     guide.tokens()
     form = guide.request(response_type="") if path == "/authorise/" else {"client_id": guide.client.client_id}
     astray = []
@@ -303,6 +303,6 @@ def test_a_person_is_told_on_a_page(guide: Guide, path: str) -> None:
     "query", ["a=%ff", "a=%00", "state=%ed%a0%80", "&".join(f"p{number}" for number in range(101))]
 )
 def test_an_authorization_request_that_cannot_be_read_leads_nowhere(guide: Guide, query: str) -> None:
-    """Who sent it is not known before it is read."""
+    """The client is unknown until the request has been read."""
     guide.browser.force_login(guide.alice)
     assert is_page(guide.browser.get(f"/authorise/?{urlencode(guide.request())}&{query}"))

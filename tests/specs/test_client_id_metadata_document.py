@@ -31,7 +31,7 @@ __all__ = ["app", "documents_are_on", "origin", "signed_in"]
     ],
 )
 def test_what_can_be_a_client_id(url: str) -> None:
-    """A port may stand there, and so may a query, though it should not."""
+    """A URL may have a port. It may have a query, too, although it should not."""
     assert rules.fault_of_url(url) == ""
 
 
@@ -68,7 +68,7 @@ def test_what_can_be_a_client_id(url: str) -> None:
     ],
 )
 def test_what_cannot_be_a_client_id(app: App, url: str) -> None:
-    """An error page, and nothing is fetched."""
+    """The user gets an error page, and nothing is fetched."""
     assert rules.fault_of_url(url)
     app.origin.publish(url)
     assert app.ask(client_id=url).status_code == 400
@@ -100,7 +100,7 @@ def test_the_document_names_its_own_url_byte_for_byte(app: App, named: Any) -> N
 @clause("Client ID Metadata Document", "4")
 @pytest.mark.parametrize("body", [b"", b"[]", b'"text"', b"{", b"<html>", b"\xff{}", b"null", b'{"client_id": NaN}'])
 def test_a_document_is_a_json_object(app: App, body: bytes) -> None:
-    """Anything else introduces nobody."""
+    """No other document introduces a client."""
     app.origin.answer(body)
     assert app.ask().status_code == 400
     assert Client.objects.count() == 0
@@ -121,7 +121,7 @@ def test_a_document_is_a_json_object(app: App, body: bytes) -> None:
     ids=str,
 )
 def test_no_secret_stands_in_a_document(app: App, members: dict[str, Any]) -> None:
-    """What everybody can read proves nothing; nor is a private key taken, or a method that has no key."""
+    """Public information proves nothing. A private key is refused, too, and so is a method without a key."""
     app.origin.publish(**members)
     assert app.ask().status_code == 400
     assert Client.objects.count() == 0
@@ -129,7 +129,7 @@ def test_no_secret_stands_in_a_document(app: App, members: dict[str, Any]) -> No
 
 @clause("Client ID Metadata Document", "4.1")
 def test_without_a_method_it_is_a_public_client(app: App) -> None:
-    """The default of RFC 7591, a secret, is none that a document can mean."""
+    """The default of RFC 7591 is a secret, which a document cannot have."""
     app.origin.publish(token_endpoint_auth_method=None)
     app.page()
     assert app.client.is_public
@@ -160,7 +160,7 @@ def test_every_other_status_is_an_error(app: App, status: int) -> None:
 @clause("Client ID Metadata Document", "6")
 @pytest.mark.parametrize("path", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"])
 def test_the_metadata_says_so(documents_are_on: None, path: str, settings: Any) -> None:
-    """Else no client would try."""
+    """Otherwise no client would try."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Sign in"}
     assert Browser().get(path).json()["client_id_metadata_document_supported"] is True
 

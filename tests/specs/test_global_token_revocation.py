@@ -18,7 +18,7 @@ from tests.specs.answers import refusal_of
 
 @pytest.fixture
 def console(settings: Settings, guide: Guide) -> Console:
-    """A security console that may sign people out everywhere; Alice uses the guide's application."""
+    """Return a security console that may sign people out everywhere; Alice uses the guide's application."""
     settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = True
     return console_of("console")
 
@@ -49,7 +49,7 @@ def test_the_body_is_json(console: Console) -> None:
 
 
 def identifiers(alice: User) -> dict[str, dict[str, str]]:
-    """Every format that names Alice."""
+    """Return every format that names Alice."""
     return {
         "email": {"format": "email", "email": "alice@example.com"},
         "email, spelt differently": {"format": "email", "email": "Alice@Example.com"},
@@ -70,7 +70,7 @@ def test_a_user_is_named_by_a_subject_identifier(console: Console, guide: Guide,
 @clause("Global Token Revocation", "3.2")
 @pytest.mark.parametrize("placement", ["Basic", "body"])
 def test_the_caller_authenticates_as_a_client(console: Console, guide: Guide, placement: str) -> None:
-    """ "The request MUST also be authenticated": by HTTP Basic, or in the JSON beside sub_id."""
+    """ "The request MUST also be authenticated": by HTTP Basic, or in the JSON next to sub_id."""
     guide.tokens()
     sub_id = {"format": "email", "email": "alice@example.com"}
     in_body: Any = {"client_id": "console", "client_secret": SECRET} if placement == "body" else {}
@@ -105,7 +105,7 @@ def test_nobody_elses_token_ends(console: Console, guide: Guide) -> None:
 
 @clause("Global Token Revocation", "3.3")
 def test_nothing_new_is_issued_before_the_user_signs_in_again(console: Console, guide: Guide) -> None:
-    """ "MUST NOT issue new access tokens or refresh tokens without re-authenticating the user": no session is good any more."""
+    """ "MUST NOT issue new access tokens or refresh tokens without re-authenticating the user": all sessions end."""
     browser = signed_in(guide)
     assert browser.get("/authorise/", guide.request()).status_code == 200
     console.end(guide.alice)
@@ -117,7 +117,7 @@ def test_nothing_new_is_issued_before_the_user_signs_in_again(console: Console, 
 
 @clause("Global Token Revocation", "3.3")
 def test_a_session_that_stays_open_in_another_browser_ends_as_well(console: Console, guide: Guide) -> None:
-    """Each of them, whichever the call did not know of; a sign-in after it lasts, until the next call."""
+    """This includes sessions that the call did not name; a sign-in after it lasts until the next call."""
     before = [signed_in(guide), signed_in(guide)]
     console.end(guide.alice)
     after = signed_in(guide)
@@ -168,7 +168,7 @@ def test_a_malformed_request_is_a_400(console: Console, guide: Guide, name: str)
 
 @clause("Global Token Revocation", "3.4.1")
 def test_a_member_that_comes_twice_is_a_400(console: Console) -> None:
-    """Who names two users means one of them; which, nobody can tell."""
+    """A request that names two users is ambiguous."""
     headers = {"Authorization": basic("console", SECRET)}
     for body in (
         '{"sub_id": {"format": "opaque", "id": "1", "id": "2"}}',
@@ -189,7 +189,7 @@ def test_authentication_that_is_invalid_is_a_401(console: Console, guide: Guide,
 
 @clause("Global Token Revocation", "3.4.1")
 def test_a_public_client_has_no_say(console: Console, guide: Guide, public_app: Client) -> None:
-    """Anybody can send its name, whatever its registration says."""
+    """Anyone can send its client_id, so its registration does not matter."""
     Client.objects.filter(pk=public_app.pk).update(may_revoke_users=True)
     answer = console.revoke({"format": "opaque", "id": str(guide.alice.pk)}, is_basic=False, client_id="public_app")
     assert refusal_of(answer) == (401, "invalid_client")
@@ -197,7 +197,7 @@ def test_a_public_client_has_no_say(console: Console, guide: Guide, public_app: 
 
 @clause("Global Token Revocation", "3.4.1")
 def test_a_client_without_the_permission_is_a_403(console: Console, guide: Guide) -> None:
-    """ "Insufficient authorization": not even for its own users; and it does not learn whether there is such a user."""
+    """ "Insufficient authorization": not even for its own users; the client does not learn whether the user exists."""
     tokens = guide.tokens()
     own = (guide.client.client_id, SECRET)
     nobody = {"format": "email", "email": "nobody@example.com"}
@@ -221,14 +221,14 @@ def test_a_client_without_the_permission_is_a_403(console: Console, guide: Guide
     ids=str,
 )
 def test_a_user_who_is_not_found_is_a_404(console: Console, sub_id: dict[str, str]) -> None:
-    """ "The user indicated by the subject identifier was not found." The sub of another issuer names nobody here."""
+    """ "The user indicated by the subject identifier was not found." The sub of another issuer names no user here."""
     assert refusal_of(console.revoke(sub_id)) == (404, "user_not_found")
 
 
 @clause("Global Token Revocation", "3.4.1")
 @pytest.mark.parametrize("format_", ["opaque", "iss_sub"])
 def test_a_user_that_cannot_be_told_is_a_422(console: Console, guide: Guide, format_: str) -> None:
-    """ "Unable to log out the user": a pairwise client knows a sub that nobody can be looked up by. By e-mail address it can."""
+    """ "Unable to log out the user": the sub of a pairwise client cannot be looked up, but an e-mail address can."""
     Client.objects.filter(client_id="console").update(subject_type="pairwise")
     assert refusal_of(console.revoke(identifiers(guide.alice)[format_])) == (422, "sign_out_failed")
     assert console.revoke(identifiers(guide.alice)["email"]).status_code == 204
@@ -251,7 +251,7 @@ def test_the_metadata_names_the_endpoint_and_how_to_authenticate(console: Consol
 @clause("Global Token Revocation", "5")
 @pytest.mark.parametrize("path", ["/global-token-revocation/", "/global-token-revocation"])
 def test_without_the_setting_there_is_nothing(console: Console, guide: Guide, settings: Settings, path: str) -> None:
-    """Off by default: the endpoint is a 404, and the metadata does not speak of it."""
+    """Off by default: the endpoint is a 404, and the metadata does not mention it."""
     settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = False
     tokens = guide.tokens()
     headers = {"Authorization": basic("console", SECRET)}
@@ -290,7 +290,7 @@ def test_the_project_limits_whom_a_client_can_name(console: Console, guide: Guid
 
 
 def signed_in(guide: Guide) -> Browser:
-    """Another browser of Alice's."""
+    """Sign Alice in with another browser."""
     browser = Browser()
     browser.force_login(guide.alice)
     return browser

@@ -1,7 +1,7 @@
 """
 Identity Assertion JWT Authorization Grant (ID-JAG), draft-ietf-oauth-identity-assertion-authz-grant-03.
 
-Clauses are those of that version. What restricts a grant in a way that is not honoured here is refused: act, tenant, aud_tenant,
+Clauses are those of that version. This server refuses restrictions of a grant that it does not honour: act, tenant, aud_tenant,
 cnf, authorization_details.
 """
 
@@ -22,7 +22,7 @@ PURPOSE = "id-jag"
 
 @pytest.fixture
 def idp(settings: Settings, presc_man: Client, alice: User) -> IdentityProvider:
-    """An identity provider of a company, and an app that Alice has allowed."""
+    """Return a company's identity provider; Alice has allowed its app."""
     settings.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
     allow(alice, presc_man)
     return trusted(presc_man, purposes=PURPOSE)
@@ -30,7 +30,7 @@ def idp(settings: Settings, presc_man: Client, alice: User) -> IdentityProvider:
 
 @clause("Identity Assertion JWT Authorization Grant", "4.4.2")
 def test_an_identity_assertion_gives_an_access_token(idp: IdentityProvider) -> None:
-    """The token endpoint of the resource authorization server answers as RFC 6749 section 5.1 has it."""
+    """The token endpoint of the resource authorization server answers according to RFC 6749 section 5.1."""
     tokens = idp.tokens(PURPOSE)
     assert idp.userinfo(tokens["access_token"]) == 200
 
@@ -38,20 +38,20 @@ def test_an_identity_assertion_gives_an_access_token(idp: IdentityProvider) -> N
 @clause("Identity Assertion JWT Authorization Grant", "4.4.1")
 @pytest.mark.parametrize("typ", ["JWT", None, "at+jwt", "dpop+jwt", "secevent+jwt"])
 def test_the_type_is_its_own(idp: IdentityProvider, typ: str | None) -> None:
-    """typ is oauth-id-jag+jwt: an ID token of the same issuer is none."""
+    """typ is oauth-id-jag+jwt: an ID token of the same issuer is not an identity assertion."""
     assert refusal_of(idp.present(idp.jwt(PURPOSE, header={"typ": typ}))) == (400, "invalid_grant")
 
 
 @clause("Identity Assertion JWT Authorization Grant", "4.4.1")
 def test_the_type_is_compared_as_media_types_are(idp: IdentityProvider) -> None:
-    """RFC 7515 section 4.1.9: without regard to case, and "application/" may stand there."""
+    """RFC 7515 section 4.1.9: case does not matter, and "application/" may precede it."""
     assert idp.tokens(PURPOSE, header={"typ": "application/OAuth-ID-JAG+JWT"})
 
 
 @clause("Identity Assertion JWT Authorization Grant", "4.4.1")
 @pytest.mark.parametrize("aud", ["https://other.example", [ISSUER, "https://other.example"], None, f"{ISSUER}/token/"])
 def test_the_audience_is_this_issuer_alone(idp: IdentityProvider, aud: Any) -> None:
-    """aud is the issuer identifier of the resource authorization server, which this one is."""
+    """aud is the issuer identifier of the resource authorization server, which is this server."""
     assert refusal_of(idp.present(idp.jwt(PURPOSE, aud=aud))) == (400, "invalid_grant")
 
 
@@ -72,7 +72,7 @@ def test_no_required_claim_may_be_missing(idp: IdentityProvider, claim: str) -> 
 
 @clause("Identity Assertion JWT Authorization Grant", "4.4.1")
 def test_scope_and_resource_are_honoured(idp: IdentityProvider) -> None:
-    """scope and resource of the assertion bound what is issued; there is no asking for more."""
+    """scope and resource of the assertion limit the token; the client cannot ask for more."""
     apis = ("https://api.example", "https://other.example")
     for identifier in apis:
         Resource.objects.create(identifier=identifier, name="API", is_for_all=True)
@@ -97,7 +97,7 @@ def test_the_answer_names_the_resources(idp: IdentityProvider) -> None:
 
 @clause("Identity Assertion JWT Authorization Grant", "7.2")
 def test_the_metadata_names_the_profile(idp: IdentityProvider, settings: Settings) -> None:
-    """authorization_grant_profiles_supported, where the grant type is offered; and no issuer that is trusted (section 8.4)."""
+    """authorization_grant_profiles_supported is there if the grant type is on; trusted issuers are not listed (section 8.4)."""
     path = "/.well-known/oauth-authorization-server"
     response = idp.server.get(path)
     assert response.json()["authorization_grant_profiles_supported"] == ["urn:ietf:params:oauth:grant-profile:id-jag"]
@@ -123,7 +123,7 @@ def test_what_tells_of_the_sign_in_is_no_hindrance(idp: IdentityProvider) -> Non
 
 @clause("Identity Assertion JWT Authorization Grant", "8.1")
 def test_a_public_client_is_refused(idp: IdentityProvider) -> None:
-    """It is for confidential clients."""
+    """The grant type is for confidential clients."""
     Client.objects.update(client_type="public")
     idp.credentials = {"client_id": idp.client.client_id}
     assert refusal_of(idp.present(idp.jwt(PURPOSE))) == (400, "unauthorized_client")
@@ -131,7 +131,7 @@ def test_a_public_client_is_refused(idp: IdentityProvider) -> None:
 
 @clause("Identity Assertion JWT Authorization Grant", "4.4.1")
 def test_an_issuer_of_grants_is_no_issuer_of_identity_assertions(idp: IdentityProvider) -> None:
-    """Nor the other way round: staff choose each purpose."""
+    """Staff choose each purpose of an issuer separately."""
     assert refusal_of(idp.present(idp.jwt("jwt-bearer"))) == (400, "invalid_grant")
     TrustedIssuer.objects.update(purposes="jwt-bearer")
     assert refusal_of(idp.present(idp.jwt(PURPOSE))) == (400, "invalid_grant")
@@ -143,7 +143,7 @@ def test_it_is_good_once(idp: IdentityProvider) -> None:
     """
     "The authorization server MAY ensure that JWTs are not replayed": the jti is used up.
 
-    Section 4.4.3 of the draft lets a client present an assertion again; here it gets another from its identity provider.
+    Section 4.4.3 of the draft lets a client present an assertion again; here it gets a new one from its identity provider.
     """
     assertion = idp.jwt(PURPOSE)
     assert idp.present(assertion).status_code == 200
@@ -152,5 +152,5 @@ def test_it_is_good_once(idp: IdentityProvider) -> None:
 
 @clause("Identity Assertion JWT Authorization Grant", "4.4.3")
 def test_no_refresh_token_is_issued(idp: IdentityProvider) -> None:
-    """The identity provider is asked again instead."""
+    """The client asks the identity provider again instead."""
     assert "refresh_token" not in idp.tokens(PURPOSE)

@@ -1,4 +1,4 @@
-"""The lifecycle guide: each of its messages, byte for byte as far as it is fixed, and what each endpoint answers besides."""
+"""The lifecycle guide: each message, byte for byte as far as it is fixed, and the other responses of each endpoint."""
 
 import json
 import re
@@ -31,7 +31,7 @@ STEP_9_DEAUTHORISATION = said(messages.STEP_9_DEAUTHORISATION)
 
 
 def send(message: str, *, by: Browser | None = None, unslashed: bool = False) -> Any:
-    """Send a message of the guide as it stands there; Alice's browser adds its session cookie."""
+    """Send a message of the guide unchanged; Alice's browser adds its session cookie."""
     head, _, body = message.partition("\n\n")
     request_line, *lines = head.strip().splitlines()
     method, target, version = request_line.split(" ")
@@ -46,19 +46,19 @@ def send(message: str, *, by: Browser | None = None, unslashed: bool = False) ->
 
 @pytest.fixture
 def signed_in(alice: User, presc_man: Client) -> Browser:
-    """Alice's browser; it has signed in."""
+    """Return Alice's browser, signed in."""
     browser = Browser()
     browser.force_login(alice)
     return browser
 
 
 def code_for(signed_in: Browser) -> str:
-    """The code of step 3."""
+    """Return the code of step 3."""
     return query_of(send(STEP_2, by=signed_in)["Location"])["code"]
 
 
 def tokens_for(signed_in: Browser) -> dict[str, Any]:
-    """The tokens of step 5."""
+    """Return the tokens of step 5."""
     tokens: dict[str, Any] = send(STEP_4.replace(CODE, code_for(signed_in))).json()
     return tokens
 
@@ -70,7 +70,7 @@ BOTH = pytest.mark.parametrize("unslashed", [False, True], ids=["as in the guide
 
 @BOTH
 def test_step_1_asks_to_sign_in_and_keeps_the_request(alice: User, presc_man: Client, unslashed: bool) -> None:
-    """The same request goes on afterwards, to the consent page."""
+    """After the sign-in, the same request continues at the consent page."""
     browser = Browser()
     response = send(STEP_1, by=browser, unslashed=unslashed)
     assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/login/")
@@ -81,7 +81,7 @@ def test_step_1_asks_to_sign_in_and_keeps_the_request(alice: User, presc_man: Cl
 
 @BOTH
 def test_step_1_asks_who_is_signed_in_for_consent(signed_in: Browser, unslashed: bool) -> None:
-    """On a page that says who asks for what; nothing is given yet."""
+    """The page names the client and the scope; nothing is granted yet."""
     page = send(STEP_1, by=signed_in, unslashed=unslashed)
     assert (page.status_code, page.templates[0].name) == (200, "oauth_service/consent.html")
     assert Consent.objects.count() == 0
@@ -89,7 +89,7 @@ def test_step_1_asks_who_is_signed_in_for_consent(signed_in: Browser, unslashed:
 
 @BOTH
 def test_steps_2_and_3_send_the_code_to_the_client(signed_in: Browser, unslashed: bool) -> None:
-    """302 Found, the guide's Location with a code of its own, and iss (RFC 9207) after it."""
+    """The answer is 302 Found, with the guide's Location, a new code, and iss (RFC 9207) at its end."""
     response = send(STEP_2, by=signed_in, unslashed=unslashed)
     assert (response.status_code, response.reason_phrase, response.content) == (302, "Found", b"")
     code = query_of(response["Location"])["code"]
@@ -98,7 +98,7 @@ def test_steps_2_and_3_send_the_code_to_the_client(signed_in: Browser, unslashed
 
 
 def test_step_2_with_the_deny_button_sends_a_refusal(signed_in: Browser) -> None:
-    """The button adds a field; nothing else differs."""
+    """The button adds a field; the request is otherwise the same."""
     response = send(STEP_2 + "&deny=1", by=signed_in)
     assert response["Location"] == (
         "http://127.0.0.1:5000/callback?error=access_denied&error_description=the+user+did+not+allow+it"
@@ -107,7 +107,7 @@ def test_step_2_with_the_deny_button_sends_a_refusal(signed_in: Browser) -> None
 
 
 def test_step_1_goes_straight_to_step_3_where_it_was_allowed_before(signed_in: Browser) -> None:
-    """Nobody is asked twice for the same, unless the client's settings say so."""
+    """Users are not asked twice for the same scope, unless the client's settings say so."""
     send(STEP_2, by=signed_in)
     assert send(STEP_1, by=signed_in)["Location"].startswith("http://127.0.0.1:5000/callback?code=SPL__")
     Client.objects.update(remembers_consent=False)
@@ -116,7 +116,7 @@ def test_step_1_goes_straight_to_step_3_where_it_was_allowed_before(signed_in: B
 
 @BOTH
 def test_steps_4_and_5_exchange_the_code(signed_in: Browser, unslashed: bool) -> None:
-    """Exactly the guide's members, in its order; the code is deleted."""
+    """The response has exactly the guide's members in its order, and the code is deleted."""
     code = code_for(signed_in)
     response = send(STEP_4.replace(CODE, code), unslashed=unslashed)
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")
@@ -131,7 +131,7 @@ def test_steps_4_and_5_exchange_the_code(signed_in: Browser, unslashed: bool) ->
 
 
 def test_step_5_byte_for_byte(signed_in: Browser) -> None:
-    """One JSON object, as Python writes it; only the two tokens differ from one answer to the next."""
+    """The response is a JSON object as Python writes it; only the two tokens vary."""
     response = send(STEP_4.replace(CODE, code_for(signed_in)))
     tokens = response.json()
     assert response.content.decode() == (
@@ -141,7 +141,7 @@ def test_step_5_byte_for_byte(signed_in: Browser) -> None:
 
 
 def test_step_5_is_not_kept_anywhere(signed_in: Browser) -> None:
-    """Neither by a cache nor by a cookie."""
+    """Caches and cookies must not keep tokens."""
     response = send(STEP_4.replace(CODE, code_for(signed_in)))
     assert (response["Cache-Control"], response["Pragma"], dict(response.cookies)) == (
         "private, no-store",
@@ -169,7 +169,7 @@ def test_step_6_tells_about_alice(signed_in: Browser, alice: User, unslashed: bo
 
 @BOTH
 def test_step_7_gives_a_new_pair(signed_in: Browser, unslashed: bool) -> None:
-    """The same members in the same order; both tokens are new and good."""
+    """The members and their order are the same; both tokens are new and valid."""
     before = tokens_for(signed_in)
     response = send(STEP_7.replace(REFRESH_TOKEN, before["refresh_token"]), unslashed=unslashed)
     after = response.json()
@@ -180,7 +180,7 @@ def test_step_7_gives_a_new_pair(signed_in: Browser, unslashed: bool) -> None:
 
 @BOTH
 def test_step_9_revokes_an_access_token(signed_in: Browser, unslashed: bool) -> None:
-    """200 OK with nothing in it; the token dies, and alone."""
+    """The answer is 200 OK without a body; only this token is revoked."""
     tokens = tokens_for(signed_in)
     message = STEP_9_REVOCATION.replace(REVOKED_TOKEN, tokens["access_token"])
     response = send(message, unslashed=unslashed)
@@ -222,7 +222,7 @@ def test_step_9_cuts_off_one_person_and_one_client(signed_in: Browser, rival: Gu
     assert [response.status_code for response in alive] == [200, 200, 401]
 
 
-# -- what each endpoint answers besides ------------------------------------------------------------------------------
+# -- other responses of each endpoint ---------------------------------------------------------------------------------
 
 JSON_ENDPOINTS = {"/token": "POST, OPTIONS", "/userinfo": "GET, POST, HEAD, OPTIONS", "/oauth/revoke": "POST, OPTIONS"}
 PAGES = {
@@ -248,7 +248,7 @@ def test_other_methods_get_405_with_allow(guide: Guide, path: str, slash: str) -
 @SLASH
 @pytest.mark.parametrize("path", [*JSON_ENDPOINTS, *PAGES])
 def test_options_tells_the_methods(guide: Guide, path: str, slash: str) -> None:
-    """Without signing in, and with nothing in the body."""
+    """This works without signing in, and the response has no body."""
     response = guide.server.options(path + slash)
     assert (response.status_code, response["Allow"], response.content) == (204, (JSON_ENDPOINTS | PAGES)[path], b"")
 
@@ -268,7 +268,7 @@ def test_head_is_get_without_its_body(signed_in: Browser) -> None:
 @SLASH
 @pytest.mark.parametrize("path", JSON_ENDPOINTS)
 def test_endpoints_for_programs_touch_no_session(signed_in: Browser, path: str, slash: str) -> None:
-    """Alice's cookie neither helps nor is renewed: what a request may do is what it carries itself."""
+    """Alice's cookie is neither used nor renewed: a request is judged only by its own credentials."""
     response = signed_in.post(path + slash, "{}", content_type="application/json")
     assert (response.status_code, dict(response.cookies)) == (400 if path == "/token" else 401, {})
     assert "Cookie" not in response.get("Vary", "")

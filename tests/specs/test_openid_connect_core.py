@@ -1,4 +1,4 @@
-"""OpenID Connect Core 1.0: the few clauses that this server claims, 3.1.2.1 (a request by POST), 5.3 and 5.4 (userinfo)."""
+"""OpenID Connect Core 1.0: the clauses that this server claims, 3.1.2.1 (a request by POST), 5.3 and 5.4 (userinfo)."""
 
 from urllib.parse import urlencode
 
@@ -28,7 +28,7 @@ def test_a_request_by_post_is_answered_as_one_by_get(guide: Guide) -> None:
 
 @clause("OpenID Connect Core", "3.1.2.1")
 def test_a_request_by_post_comes_from_another_site(guide: Guide) -> None:
-    """The client's page sends it, with no CSRF token of ours; it asks the person, and cannot answer in their place."""
+    """The client's page sends it without our CSRF token; it only asks the user, and cannot answer for them."""
     browser = Browser(enforce_csrf_checks=True)
     browser.force_login(guide.alice)
     response = browser.post(
@@ -40,7 +40,7 @@ def test_a_request_by_post_comes_from_another_site(guide: Guide) -> None:
 
 @clause("OpenID Connect Core", "3.1.2.1")
 def test_a_request_by_post_has_its_parameters_in_the_body(guide: Guide) -> None:
-    """ "Form Serialization": what stands in the URL of a POST is not part of the request."""
+    """ "Form Serialization": the URL of a POST is not part of the request."""
     guide.browser.force_login(guide.alice)
     assert is_page(guide.browser.post(f"/authorise/?{urlencode(guide.request())}", "", content_type=FORM))
 
@@ -53,7 +53,7 @@ def test_a_request_by_post_has_its_parameters_in_the_body(guide: Guide) -> None:
 def test_a_mistake_in_a_request_by_post_travels_to_the_client(
     guide: Guide, changes: dict[str, str], error: str
 ) -> None:
-    """Its errors are those of RFC 6749 section 4.1.2.1, as for one by GET."""
+    """A request by POST has the same errors as one by GET, those of RFC 6749 section 4.1.2.1."""
     guide.browser.force_login(guide.alice)
     response = guide.browser.post("/authorise/", urlencode(guide.request(**changes)), content_type=FORM)
     assert sent_back(response)["error"] == error

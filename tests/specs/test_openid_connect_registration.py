@@ -26,7 +26,7 @@ OTHER = "https://other.example/callback"
 
 @pytest.fixture
 def listed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the document at SECTOR lists; the origin is asked for no other."""
+    """Return the URIs that the document at SECTOR lists; no other document is requested."""
     uris = [CALLBACK]
 
     def read(url: str, *, kind: str, rules: documents.Rules) -> bytes:
@@ -55,7 +55,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_where_a_client_runs_is_deduced_from_its_redirect_uris(
     software: Software, uris: list[str], expected: str
 ) -> None:
-    """The default is web; but what is on a device alone shows that it is not."""
+    """The default is web; but an address on a device shows that the client is not."""
     assert software.register(redirect_uris=uris)["application_type"] == expected
     assert software.register(redirect_uris=uris, application_type="web")["application_type"] == "web"
     assert software.register(redirect_uris=uris, application_type="toaster")["application_type"] == expected
@@ -94,7 +94,7 @@ def test_where_a_client_runs_is_deduced_from_its_redirect_uris(
 def test_the_answer_says_what_was_registered(
     software: Software, sent: dict[str, Any], registered: dict[str, Any]
 ) -> None:
-    """ "The Authorization Server MAY [...] reject or replace" (section 3.1): what there is not, is replaced."""
+    """ "The Authorization Server MAY [...] reject or replace" (section 3.1): unsupported values are replaced."""
     said = software.register(**sent)
     assert {name: said.get(name) for name in registered} == registered
 
@@ -124,7 +124,7 @@ def test_what_the_specification_forbids_is_refused(software: Software, members: 
 
 @clause("OpenID Connect Registration", "2")
 def test_a_client_registers_keys_and_signs_with_them(software: Software) -> None:
-    """private_key_jwt; it has no secret then."""
+    """A client with private_key_jwt has no secret."""
     signer = Signer("software")
     said = software.register(token_endpoint_auth_method="private_key_jwt", jwks=json.loads(signer.jwks))
     signer.name = said["client_id"]
@@ -136,7 +136,7 @@ def test_a_client_registers_keys_and_signs_with_them(software: Software) -> None
 @clause("OpenID Connect Registration", "2")
 @pytest.mark.parametrize("tag", ["fr", "de-CH-1996", "ja-Hani-JP"])
 def test_languages_are_tags_of_bcp_47(software: Software, tag: str) -> None:
-    """Section 2.1; a name that has none of them is not one of ours."""
+    """Section 2.1 defines the tags; a name without a valid tag is not a translation."""
     said = software.register(**{f"client_name#{tag}": "Nom", "client_name#": "x", "client_name#not a tag": "x"})
     assert {name: said[name] for name in said if "#" in name} == {f"client_name#{tag}": "Nom"}
 
@@ -168,7 +168,7 @@ def test_a_registration_is_created(software: Software) -> None:
 
 @clause("OpenID Connect Registration", "4.2")
 def test_what_was_registered_is_read_as_json(software: Software) -> None:
-    """By GET, with the Registration Access Token as a bearer token."""
+    """The client reads it by GET, with the Registration Access Token as a bearer token."""
     said = software.register()
     response = software.read()
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")
@@ -191,7 +191,7 @@ def test_a_sector_identifier_lists_the_redirect_uris(software: Software, listed:
 
 @clause("OpenID Connect Registration", "5")
 def test_an_update_is_held_against_the_sector_too(software: Software, listed: list[str], settings: Settings) -> None:
-    """A client that was let in with one redirect URI must not move to a stranger's."""
+    """A client that was admitted with one redirect URI must not switch to somebody else's."""
     settings.OAUTH_SERVICE_PAIRWISE_KEY = "p" * 32
     members: dict[str, Any] = {"subject_type": "pairwise", "sector_identifier_uri": SECTOR}
     software.register(**members)

@@ -1,4 +1,6 @@
-"""RFC 6749, The OAuth 2.0 Authorization Framework: what concerns an authorization server that gives codes, section by section."""
+"""
+RFC 6749, The OAuth 2.0 Authorization Framework: the rules for an authorization server that issues codes, section by section.
+"""
 
 import json
 import re
@@ -25,7 +27,7 @@ EMPTY: dict[str, Any] = {"client_id": "", "client_secret": ""}
 
 
 def with_two_targets(guide: Guide) -> Guide:
-    """The guide's client with a second redirect URI."""
+    """Add a second redirect URI to the guide's client."""
     guide.client.redirect_uris = f"{REDIRECT_URI}\n{OTHER_URI}"
     guide.client.save()
     return guide
@@ -182,7 +184,7 @@ def test_an_unrecognised_parameter_is_ignored(guide: Guide) -> None:
 @pytest.mark.parametrize("same", [True, False], ids=["same value", "another value"])
 @pytest.mark.parametrize("name", ["response_type", "scope", "state", "code_challenge", "unrecognised"])
 def test_a_repeated_parameter_is_an_invalid_request(guide: Guide, name: str, same: bool) -> None:
-    """ "Request and response parameters MUST NOT be included more than once." The client is told so."""
+    """ "Request and response parameters MUST NOT be included more than once." The client is told."""
     guide.browser.force_login(guide.alice)
     sent = guide.request() | {name: guide.request().get(name, "x")}
     again = urlencode({name: sent[name] if same else "other"})
@@ -193,7 +195,7 @@ def test_a_repeated_parameter_is_an_invalid_request(guide: Guide, name: str, sam
 @clause("RFC 6749", "3.1")
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
 def test_a_repeated_client_or_target_leads_nowhere(guide: Guide, name: str) -> None:
-    """ "Request and response parameters MUST NOT be included more than once." Nobody knows whom to tell, but the person."""
+    """ "Request and response parameters MUST NOT be included more than once." Without a client, only the user can be told."""
     guide.browser.force_login(guide.alice)
     sent = guide.request()
     assert is_page(guide.browser.get(f"/authorise/?{urlencode(sent)}&{urlencode({name: sent[name]})}"))
@@ -271,7 +273,7 @@ def test_who_has_registered_several_targets_names_one(guide: Guide) -> None:
 
 @clause("RFC 6749", "3.1.2.3")
 def test_who_has_registered_one_need_not_name_it(guide: Guide) -> None:
-    """The one that was registered is meant."""
+    """The only registered URI is used."""
     assert sent_back(guide.answer(redirect_uri=""))["code"]
 
 
@@ -422,7 +424,7 @@ def test_a_public_client_identifies_itself_by_client_id(public: PublicGuide, as_
 
 @clause("RFC 6749", "3.2.1")
 def test_a_public_client_has_no_secret_to_send(public: PublicGuide) -> None:
-    """One that sends a secret is not what it was registered as, or somebody guesses."""
+    """A client that sends a secret is not the registered one, or somebody is guessing."""
     code = public.code()
     assert refusal_of(public.exchange(code, client_secret=SECRET)) == (401, "invalid_client")
 
@@ -479,7 +481,7 @@ def test_an_omitted_scope_without_a_default_is_invalid(guide: Guide) -> None:
 
 @clause("RFC 6749", "4.1.1")
 def test_a_request_needs_response_type_and_client_id_only(guide: Guide) -> None:
-    """redirect_uri and scope are OPTIONAL, state is RECOMMENDED."""
+    """redirect_uri and scope are OPTIONAL, and state is RECOMMENDED."""
     guide.tokens()
     guide.browser.force_login(guide.alice)
     response = guide.browser.get("/authorise/?response_type=code&client_id=presc_man_123")
@@ -511,14 +513,14 @@ def test_state_comes_back_exactly(guide: Guide, state: str, outcome: str) -> Non
 
 
 class Fields(HTMLParser):
-    """The hidden fields of a form, as a browser reads them."""
+    """Reads the hidden fields of a form, as a browser does."""
 
     def __init__(self) -> None:
         super().__init__()
         self.values: dict[str, str] = {}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An input with its name and value."""
+        """Keep the name and value of an input."""
         attributes = dict(attrs)
         if tag == "input" and (name := attributes.get("name")):
             self.values[name] = attributes.get("value") or ""
@@ -527,7 +529,7 @@ class Fields(HTMLParser):
 @clause("RFC 6749", "4.1.2")
 @pytest.mark.parametrize("state", [STATES[name] for name in STATES if name != "line ends"])
 def test_state_survives_the_page_between(guide: Guide, state: str) -> None:
-    """Through the login, the consent page's form and back, as markup and as a URL."""
+    """The state survives the login, the consent page's form and the redirect, as markup and in URLs."""
     response = guide.browser.get("/authorise/", guide.request(state=state))
     form = {"username": "alice", "password": "wonderland", "next": query_of(response["Location"])["next"]}
     page = guide.browser.get(guide.browser.post("/login/", form)["Location"])
@@ -594,7 +596,7 @@ def test_a_code_is_bound_to_its_client(guide: Guide, rival: Guide) -> None:
 
 @clause("RFC 6749", "4.1.2")
 def test_the_answer_carries_no_token(guide: Guide) -> None:
-    """The browser sees a code and nothing that could be used without the client's secret."""
+    """The browser sees a code, but nothing that works without the client's secret."""
     location = guide.answer()["Location"]
     assert "#" not in location
     assert {name for name, _ in parse_qsl(location.partition("?")[2])} == {"code", "state", "iss"}
@@ -604,7 +606,7 @@ def test_the_answer_carries_no_token(guide: Guide) -> None:
 
 
 def without_grant_type(guide: Guide) -> None:
-    """The client may not use the authorization code grant any more."""
+    """Take the authorization code grant from the client."""
     guide.client.grant_types = "refresh_token"
     guide.client.save()
 
@@ -643,7 +645,7 @@ def test_a_client_that_may_not_use_codes_is_unauthorized(guide: Guide, method: s
 
 @clause("RFC 6749", "4.1.2.1")
 def test_a_denial_is_told_as_such(guide: Guide) -> None:
-    """ "The resource owner or authorization server denied the request." Nothing is left of it."""
+    """ "The resource owner or authorization server denied the request." Nothing is stored."""
     answer = sent_back(guide.answer(deny="1"))
     assert (answer["error"], answer["state"]) == ("access_denied", "xyzABC123")
     assert (Consent.objects.count(), AuthorizationCode.objects.count()) == (0, 0)
@@ -666,7 +668,7 @@ def test_an_unknown_client_is_told_to_the_person(guide: Guide, client_id: str) -
 @pytest.mark.parametrize("as_form", [True, False], ids=["form", "JSON"])
 @pytest.mark.parametrize("missing", ["grant_type", "code"])
 def test_a_required_parameter_that_is_missing_is_an_invalid_request(guide: Guide, missing: str, as_form: bool) -> None:
-    """grant_type and code are REQUIRED; the sentence says which one is not there."""
+    """grant_type and code are REQUIRED; the sentence names the missing one."""
     body = {"grant_type": "authorization_code", "code": guide.code(), "redirect_uri": REDIRECT_URI}
     response = guide.post(
         "/token/", body | {"client_id": guide.client.client_id, "client_secret": SECRET, missing: ""}, as_form=as_form
@@ -733,7 +735,7 @@ def test_a_code_that_was_never_issued_is_an_invalid_grant(guide: Guide, code: st
 
 @clause("RFC 6749", "4.1.3")
 def test_a_token_is_no_code(guide: Guide) -> None:
-    """ "[...] verify that the authorization code is valid": neither is a token good as one, however genuine."""
+    """ "[...] verify that the authorization code is valid": a genuine token is not a code, either."""
     tokens = guide.tokens()
     for text in (tokens["access_token"], tokens["refresh_token"]):
         for sent in (text, "SPL__" + text.partition("_")[2]):
@@ -757,7 +759,7 @@ def test_a_code_dies_with_who_gave_and_who_got_it(guide: Guide, who: str) -> Non
 
 
 def own_token(guide: Guide, *, as_form: bool = True, authorization: str = "", **changes: str) -> Any:
-    """POST /token/ by a client that may have tokens of its own."""
+    """Send POST /token/ as a client that may have tokens of its own."""
     Client.objects.update(grant_types="authorization_code refresh_token client_credentials")
     body = {"grant_type": "client_credentials", "client_id": guide.client.client_id, "client_secret": SECRET} | changes
     sent = {name: value for name, value in body.items() if value}
@@ -858,7 +860,7 @@ def test_an_access_token_lives_as_long_as_it_says(guide: Guide, seconds: int, st
 
 @clause("RFC 6749", "5.1")
 def test_a_client_that_may_not_refresh_gets_no_refresh_token(guide: Guide) -> None:
-    """refresh_token is OPTIONAL; one that cannot be used would only be one more thing to steal."""
+    """refresh_token is OPTIONAL; an unusable one could only be stolen."""
     guide.client.grant_types = "authorization_code"
     guide.client.save()
     assert set(guide.tokens()) == {"access_token", "token_type", "expires_in", "scope"}
@@ -866,7 +868,7 @@ def test_a_client_that_may_not_refresh_gets_no_refresh_token(guide: Guide) -> No
 
 @clause("RFC 6749", "5.1")
 def test_no_two_tokens_are_alike(guide: Guide) -> None:
-    """Two devices of one person are two authorisations."""
+    """Two devices of a user are two authorisations."""
     first, second = guide.tokens(), guide.tokens()
     texts = [tokens[name] for tokens in (first, second) for name in ("access_token", "refresh_token")]
     assert len(set(texts)) == 4
@@ -941,7 +943,7 @@ def test_a_client_that_may_not_use_a_grant_type_is_unauthorized(guide: Guide) ->
 
 @clause("RFC 6749", "5.2")
 def test_a_client_is_authenticated_before_its_grant_is_looked_at(guide: Guide) -> None:
-    """Who is not the client learns nothing about a code: right or wrong, the answer is the same."""
+    """Without authentication, the answer is the same for right and wrong codes, so it reveals nothing about them."""
     refusals = []
     for code in (guide.code(), "SPL__unknown"):
         members = guide.exchange(code, client_secret="wrong").json()
@@ -982,7 +984,7 @@ def test_a_refresh_without_its_token_is_an_invalid_request(guide: Guide) -> None
     ("scope", "granted"), [("user", "user"), ("profile", "profile"), ("profile user", "profile user")]
 )
 def test_a_narrower_scope_is_honoured(guide: Guide, scope: str, granted: str) -> None:
-    """Of the access token only, and it says so."""
+    """Only the access token has less scope, and the response says so."""
     narrowed = guide.refresh(guide.tokens()["refresh_token"], scope=scope).json()
     assert narrowed["scope"] == granted
     claims = set(guide.userinfo(narrowed["access_token"]).json())
@@ -1010,7 +1012,7 @@ def test_a_refresh_token_keeps_its_scope_through_a_narrower_access_token(guide: 
 
 @clause("RFC 6749", "6")
 def test_a_refresh_token_is_for_the_client_it_was_issued_to(guide: Guide, rival: Guide) -> None:
-    """ "[...] ensure that the refresh token was issued to the authenticated client". The owner loses nothing."""
+    """ "[...] ensure that the refresh token was issued to the authenticated client". The owner's token stays valid."""
     refresh_token = guide.tokens()["refresh_token"]
     assert refusal_of(rival.refresh(refresh_token)) == (400, "invalid_grant")
     assert guide.refresh(refresh_token).status_code == 200
@@ -1059,7 +1061,7 @@ def test_a_repeated_request_of_an_app_that_nothing_proves_is_asked_about_again(p
 
 @clause("RFC 6749", "10.3")
 def test_nothing_that_could_be_replayed_is_stored(guide: Guide) -> None:
-    """ "Access token credentials [...] MUST be kept confidential in transit and storage"; codes and refresh tokens likewise."""
+    """ "Access token credentials [...] MUST be kept confidential in transit and storage"; so must codes and refresh tokens."""
     code = guide.code()
     tokens = guide.exchange(guide.code()).json()
     renewed = guide.refresh(tokens["refresh_token"]).json()
@@ -1146,7 +1148,7 @@ def test_what_is_received_is_sanitised_where_it_is_shown(guide: Guide) -> None:
 @pytest.mark.parametrize("path", ["/authorise/", "/login/", "/logout/", "/oauth/deauthorise/"])
 @pytest.mark.parametrize("name", ["next", "redirect_uri", "state", "client_id"])
 def test_nothing_here_is_an_open_redirector(guide: Guide, path: str, name: str) -> None:
-    """ "[...] can be improperly configured and operate as open redirectors": none of our endpoints is."""
+    """ "[...] can be improperly configured and operate as open redirectors": none of the endpoints may be one."""
     evil = "https://evil.example/"
     browser = Browser()
     browser.force_login(guide.alice)
@@ -1170,7 +1172,10 @@ def test_nothing_here_is_an_open_redirector(guide: Guide, path: str, name: str) 
     ],
 )
 def test_the_forms_example_is_read_as_the_appendix_says(guide: Guide, sent: str, secret: str) -> None:
-    """The six code points U+0020, U+0025, U+0026, U+002B, U+00A3, U+20AC: the appendix's own example, and its variants."""
+    """
+    The appendix's example has the code points U+0020, U+0025, U+0026, U+002B, U+00A3 and U+20AC; its variants are tried,
+    too.
+    """
     guide.client.choose_secret(secret)
     guide.client.save()
     rest = urlencode({"grant_type": "authorization_code", "code": guide.code(), "redirect_uri": REDIRECT_URI})

@@ -1,4 +1,4 @@
-"""RFC 6750, Bearer Token Usage: what concerns a protected resource, /userinfo/."""
+"""RFC 6750, Bearer Token Usage: the rules for a protected resource, /userinfo/."""
 
 import re
 from typing import Any
@@ -19,7 +19,7 @@ CHALLENGE = re.compile(rf"Bearer {AUTH_PARAM}(?:, {AUTH_PARAM})*")
 
 
 def challenge_of(response: Any) -> dict[str, str]:
-    """The attributes of a Bearer challenge, none of them twice."""
+    """Return the attributes of a Bearer challenge; each occurs only once."""
     assert CHALLENGE.fullmatch(response["WWW-Authenticate"])
     pairs = re.findall(r'([a-z_]+)="((?:[^"\\]|\\.)*)"', response["WWW-Authenticate"])
     assert len(pairs) == len(dict(pairs))
@@ -27,7 +27,7 @@ def challenge_of(response: Any) -> dict[str, str]:
 
 
 def asked_with(guide: Guide, authorization: str) -> Any:
-    """GET /userinfo/ with a whole Authorization header."""
+    """Send GET /userinfo/ with a given Authorization header."""
     return guide.server.get("/userinfo/", headers={"Authorization": authorization})
 
 
@@ -43,7 +43,7 @@ def test_the_authorization_header_is_supported(guide: Guide, scheme: str) -> Non
 
 @clause("RFC 6750", "2.1")
 def test_what_is_issued_is_a_b64token(guide: Guide) -> None:
-    """1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=": no client has to encode it."""
+    """A token matches 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=", so clients need not encode it."""
     for scope in ("user profile", "user"):
         assert re.fullmatch(r"[A-Za-z0-9\-._~+/]+=*", guide.tokens(scope=scope)["access_token"])
 
@@ -51,7 +51,7 @@ def test_what_is_issued_is_a_b64token(guide: Guide) -> None:
 @clause("RFC 6750", "2.2")
 @pytest.mark.parametrize("with_header", [True, False], ids=["header and body", "body alone"])
 def test_a_token_in_the_body_counts_for_nothing(guide: Guide, with_header: bool) -> None:
-    """ "Resource servers MAY support this method." This one does not: the header alone says who asks."""
+    """ "Resource servers MAY support this method." This one does not: only the header counts."""
     access_token = guide.tokens()["access_token"]
     headers = {"Authorization": "Bearer AT_unknown"} if with_header else {}
     response = guide.server.post("/userinfo/", f"access_token={access_token}", content_type=FORM, headers=headers)
@@ -192,7 +192,7 @@ def test_a_token_that_covers_neither_scope_is_insufficient(guide: Guide) -> None
 
 @clause("RFC 6750", "3.1")
 def test_any_view_behind_protect_answers_by_the_same_rules(guide: Guide) -> None:
-    """A host project's own resource: 401 without a token, 403 with too little scope, its answer with enough."""
+    """A host project's view answers 401 without a token, 403 with too little scope, and normally with enough."""
 
     @protect("profile")
     def greeting(request: HttpRequest) -> HttpResponse:

@@ -74,7 +74,7 @@ def test_a_refresh_token_takes_its_access_tokens_with_it(guide: Guide) -> None:
 
 @clause("RFC 7009", "2.1")
 def test_a_refresh_token_that_was_replaced_ends_the_grant_all_the_same(guide: Guide) -> None:
-    """Whoever logs out with a stale token wants out: "all access tokens based on the same authorization grant"."""
+    """A client that revokes a stale token wants to end its access: "all access tokens based on the same authorization grant"."""
     first = guide.tokens()
     second = guide.refresh(first["refresh_token"]).json()
     guide.revoke(first["refresh_token"])
@@ -84,7 +84,9 @@ def test_a_refresh_token_that_was_replaced_ends_the_grant_all_the_same(guide: Gu
 
 @clause("RFC 7009", "2.1")
 def test_an_access_token_dies_alone(guide: Guide) -> None:
-    """ "[...] the server MAY revoke the respective refresh token as well": this one does not, so that a client can go on."""
+    """
+    "[...] the server MAY revoke the respective refresh token as well": this server does not, so that the client can go on.
+    """
     first = guide.tokens()
     second = guide.refresh(first["refresh_token"]).json()
     guide.revoke(first["access_token"])
@@ -94,7 +96,7 @@ def test_an_access_token_dies_alone(guide: Guide) -> None:
 
 @clause("RFC 7009", "2.1")
 def test_one_device_is_logged_out_and_not_the_other(guide: Guide) -> None:
-    """What is invalidated is this token's authorisation, and no other of the same person and client."""
+    """Only this token's authorisation ends, and no other one of the same user and client."""
     here, there = guide.tokens(), guide.tokens()
     guide.revoke(here["refresh_token"])
     assert (guide.is_alive(here["access_token"]), guide.is_alive(there["access_token"])) == (False, True)
@@ -104,9 +106,9 @@ def test_one_device_is_logged_out_and_not_the_other(guide: Guide) -> None:
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_another_clients_token_is_untouched(guide: Guide, rival: Guide, kind: str) -> None:
     """
-    "[...] verifies whether the token was issued to the client making the revocation request." The section would have "the
-    client [...] informed of the error"; here it gets the answer of section 2.2 for an invalid token, so that nobody learns
-    which tokens there are.
+    "[...] verifies whether the token was issued to the client making the revocation request." The section wants "the client [...]
+    informed of the error"; here the client gets the answer of section 2.2 for an invalid token, so that it does not learn which
+    tokens exist.
     """
     tokens = guide.tokens()
     response = rival.revoke(tokens[kind])
@@ -137,7 +139,10 @@ def test_the_client_authenticates_first(guide: Guide, client_id: str, secret: st
 @clause("RFC 7009", "2.1")
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_a_public_client_revokes_with_its_client_id(public: PublicGuide, kind: str) -> None:
-    """ "(in case of a confidential client)": one without a secret says who it is, and that the token is its own is checked."""
+    """
+    "(in case of a confidential client)": a public client sends its client_id, and the server checks that the token is its
+    own.
+    """
     tokens = public.tokens()
     assert public.revoke(tokens[kind]).status_code == 200
     assert not public.is_alive(tokens["access_token"])
@@ -169,7 +174,7 @@ def test_revoking_again_is_no_error(guide: Guide, kind: str) -> None:
 @clause("RFC 7009", "2.2")
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_an_expired_token_is_no_error(guide: Guide, kind: str) -> None:
-    """An invalid token like any other, whichever way it became one."""
+    """An expired token is an invalid token like any other."""
     now = timezone.now()
     with time_machine.travel(now - timedelta(days=400), tick=False):
         token = guide.tokens()[kind]
@@ -179,7 +184,7 @@ def test_an_expired_token_is_no_error(guide: Guide, kind: str) -> None:
 
 @clause("RFC 7009", "2.2")
 def test_a_modified_token_revokes_nothing(guide: Guide) -> None:
-    """Who can name a grant but not seal its token must not be able to end it."""
+    """Knowing a grant's id without being able to seal its token must not be enough to end it."""
     tokens = guide.tokens()
     for kind in ("access_token", "refresh_token"):
         forged = tokens[kind][:-1] + ("B" if tokens[kind][-1] != "B" else "C")

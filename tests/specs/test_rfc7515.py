@@ -1,4 +1,4 @@
-"""RFC 7515, JSON Web Signature: the form of what this server signs, and what it does not take for its own."""
+"""RFC 7515, JSON Web Signature: the form of this server's signatures, and the JWTs that it refuses."""
 
 import re
 
@@ -14,13 +14,13 @@ from tests.specs.signed import CLAIMS, base64url, header_of, in_base64url, key_o
 
 @pytest.fixture(autouse=True)
 def openid(settings: Settings, db: None) -> Settings:
-    """A server that is an OpenID Provider."""
+    """Return the settings of an OpenID Provider."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
     return settings
 
 
 def refused(token: str) -> str:
-    """Why a JWT is not believed."""
+    """Return the reason why a JWT is refused."""
     with pytest.raises(InvalidJWT) as refusal:
         keys.verify(token, typ=None, now=timezone.now())
     return refusal.value.detail
@@ -63,7 +63,7 @@ def test_the_header_says_what_it_is(typ: str) -> None:
 def test_a_critical_extension_that_is_not_understood_is_refused(crit: list[str]) -> None:
     """
     "If any of the listed extension Header Parameters are not understood and supported by the recipient, then the JWS is
-    invalid." This server makes none, so it understands none.
+    invalid." This server uses no extensions, so it understands none.
     """
     token = signed()
     forged = in_base64url({**header_of(token), "crit": crit, "exp": 1})
@@ -91,8 +91,8 @@ def test_another_number_of_parts_is_refused(count: int) -> None:
 @clause("RFC 7515", "6")
 def test_no_key_is_taken_from_the_token() -> None:
     """
-    Key identification by `jwk`, `jku` or `x5u` would let whoever sends a token choose the key. "kid" alone is looked at, and
-    looked for in this server's own keys.
+    Key identification by `jwk`, `jku` or `x5u` would let senders of a token choose the key. Only "kid" is read, and looked up
+    among this server's own keys.
     """
     token = signed("ES256")
     own = {"jwk": key_of(token), "jku": "https://evil.example/jwks", "x5u": "https://evil.example/cert"}
@@ -103,6 +103,6 @@ def test_no_key_is_taken_from_the_token() -> None:
 
 @clause("RFC 7515", "5.2")
 def test_any_text_is_verified_as_it_was_signed() -> None:
-    """The signature is over the octets that were sent; what they say comes out of them again."""
+    """The signature covers the octets that were sent, and the claims come back unchanged."""
     token = signed(claims=CLAIMS | {"name": "Jürgen <&> \u2028"})
     assert keys.verify(token, typ="JWT", now=timezone.now())["name"] == "Jürgen <&> \u2028"

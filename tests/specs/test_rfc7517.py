@@ -13,7 +13,7 @@ from tests.specs.signed import key_set
 
 @pytest.fixture(autouse=True)
 def openid(settings: Settings, db: None) -> Settings:
-    """A server that is an OpenID Provider."""
+    """Return the settings of an OpenID Provider."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
     return settings
 
@@ -37,13 +37,13 @@ def test_every_key_says_its_type() -> None:
 
 @clause("RFC 7517", "4.2")
 def test_every_key_is_for_signatures() -> None:
-    """ "sig" (signature); clients that encrypt must not take one of these."""
+    """ "sig" (signature); clients that encrypt must not use one of these keys."""
     assert {each["use"] for each in key_set()} == {"sig"}
 
 
 @clause("RFC 7517", "4.4")
 def test_every_key_is_for_one_algorithm() -> None:
-    """ "identifies the algorithm intended for use with the key". RS256 and PS256 have a key each."""
+    """ "identifies the algorithm intended for use with the key". RS256 and PS256 have separate keys."""
     keys = key_set()
     assert [each["alg"] for each in keys] == list(ALGORITHMS)
     assert len({each["n"] for each in keys if each["kty"] == "RSA"}) == 2

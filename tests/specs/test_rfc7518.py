@@ -1,4 +1,4 @@
-"""RFC 7518, JSON Web Algorithms: keys and signatures as another implementation needs them, by cryptography alone."""
+"""RFC 7518, JSON Web Algorithms: keys and signatures checked by another implementation, the library cryptography."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,20 +14,20 @@ from tests.specs.signed import base64url, key_of, key_set, number, signed
 
 @pytest.fixture(autouse=True)
 def openid(settings: Settings, db: None) -> Settings:
-    """A server that is an OpenID Provider."""
+    """Return the settings of an OpenID Provider."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
     return settings
 
 
 def parts(algorithm: str) -> tuple[dict[str, Any], bytes, bytes]:
-    """A token's key, what was signed, and the signature."""
+    """Sign a token; return its key, the signed octets, and the signature."""
     token = signed(algorithm)
     signing_input, _, signature = token.rpartition(".")
     return key_of(token), signing_input.encode(), base64url(signature)
 
 
 def rsa_key(key: dict[str, Any]) -> rsa.RSAPublicKey:
-    """The key of an RSA JWK."""
+    """Read the key of an RSA JWK."""
     return rsa.RSAPublicNumbers(number(key["e"]), number(key["n"])).public_key()
 
 
@@ -48,7 +48,7 @@ def test_ps256_is_pss_with_a_salt_as_long_as_the_hash() -> None:
 
 @clause("RFC 7518", "3.4")
 def test_es256_is_r_and_s_of_32_octets_each() -> None:
-    """ "the JWS Signature value MUST be a 64-octet sequence" -- also where R or S begins with a zero."""
+    """ "the JWS Signature value MUST be a 64-octet sequence", even if R or S begins with a zero."""
     for _ in range(40):  # one in 128 has a leading zero in either
         key, signing_input, signature = parts("ES256")
         assert len(signature) == 64
@@ -60,7 +60,7 @@ def test_es256_is_r_and_s_of_32_octets_each() -> None:
 @clause("RFC 8037", "3.1")
 @clause("RFC 7518", "3.1")
 def test_eddsa_is_ed25519() -> None:
-    """RFC 8037 adds it to the algorithms: 64 octets, over the signing input itself."""
+    """RFC 8037 adds the algorithm: a signature of 64 octets over the signing input itself."""
     key, signing_input, signature = parts("EdDSA")
     assert (key["kty"], key["crv"], len(base64url(key["x"]))) == ("OKP", "Ed25519", 32)
     ed25519.Ed25519PublicKey.from_public_bytes(base64url(key["x"])).verify(signature, signing_input)

@@ -1,4 +1,4 @@
-"""RFC 7519, JSON Web Token: claims in a signature, and what is none of ours."""
+"""RFC 7519, JSON Web Token: claims with a signature, and JWTs that are refused."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ from tests.specs.signed import CLAIMS, base64url, header_of, in_base64url, signe
 
 @pytest.fixture(autouse=True)
 def openid(settings: Settings, db: None) -> Settings:
-    """A server that is an OpenID Provider."""
+    """Return the settings of an OpenID Provider."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
     return settings
 
 
 def sealed(payload: object, algorithm: str = "ES256") -> str:
-    """A JWS of this server's own key, whatever its payload is."""
+    """Sign any payload with this server's own key."""
     key = keys._ring.signing(algorithm, now=timezone.now())
     signing_input = f"{in_base64url({'alg': algorithm, 'kid': key.kid, 'typ': 'JWT'})}.{in_base64url(payload)}"
     return f"{signing_input}.{in_base64url(key.sign(signing_input.encode()))}"
@@ -29,7 +29,10 @@ def sealed(payload: object, algorithm: str = "ES256") -> str:
 @clause("RFC 7519", "3")
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_jwt_is_claims_in_a_jws(algorithm: str) -> None:
-    """ "A JWT is represented as a sequence of URL-safe parts separated by period ('.') characters." What goes in comes out."""
+    """
+    "A JWT is represented as a sequence of URL-safe parts separated by period ('.') characters." The claims come back
+    unchanged.
+    """
     token = signed(algorithm)
     assert len(token.split(".")) == 3
     assert keys.verify(token, typ="JWT", now=timezone.now()) == CLAIMS
@@ -44,7 +47,7 @@ def test_the_type_is_upper_case() -> None:
 @clause("RFC 7519", "6")
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE"])
 def test_an_unsecured_jwt_is_refused(algorithm: str) -> None:
-    """Section 8: "none" must be possible between those who agreed on it, and nobody has here; with a signature and without."""
+    """Section 8 limits "none" to parties that have agreed on it. This server has not, with a signature or without."""
     token = signed()
     header = in_base64url(header_of(token) | {"alg": algorithm})
     for signature in ("", token.split(".")[2]):
@@ -56,8 +59,8 @@ def test_an_unsecured_jwt_is_refused(algorithm: str) -> None:
 @pytest.mark.parametrize("payload", [[], "text", 7, None, True, b"", b"{", b"\xff", b"[" * 5000])
 def test_a_payload_that_is_no_object_is_refused(payload: Any) -> None:
     """
-    "Verify that the resulting octet sequence is a UTF-8-encoded representation of a completely valid JSON object" -- even if it
-    were signed by this server.
+    "Verify that the resulting octet sequence is a UTF-8-encoded representation of a completely valid JSON object" -- even if
+    this server has signed it.
     """
     with pytest.raises(InvalidJWT):
         keys.verify(sealed(payload), typ=None, now=timezone.now())
@@ -65,7 +68,7 @@ def test_a_payload_that_is_no_object_is_refused(payload: Any) -> None:
 
 @clause("RFC 7519", "7.2")
 def test_the_proof_above_is_one() -> None:
-    """The same way of signing is believed with an object in it."""
+    """A payload that is an object is accepted if it is signed in the same way."""
     assert keys.verify(sealed(CLAIMS), typ="JWT", now=timezone.now()) == CLAIMS
 
 

@@ -28,7 +28,7 @@ Exchange = Callable[..., Any]
 
 
 def registered(guide: Guide, algorithm: str = "ES256", **columns: Any) -> Signer:
-    """The guide's client, registered for private_key_jwt."""
+    """Register the guide's client for private_key_jwt."""
     signer = Signer(guide.client.client_id, algorithm)
     columns = {"token_endpoint_auth_method": "private_key_jwt", "jwks": signer.jwks} | columns
     Client.objects.filter(pk=guide.client.pk).update(**columns)
@@ -37,23 +37,23 @@ def registered(guide: Guide, algorithm: str = "ES256", **columns: Any) -> Signer
 
 @pytest.fixture
 def signer(guide: Guide) -> Signer:
-    """The guide's client, which signs."""
+    """Return the guide's client, which signs."""
     return registered(guide)
 
 
 @pytest.fixture(params=["private_key_jwt", "client_secret_jwt"])
 def asserter(request: pytest.FixtureRequest, guide: Guide) -> Signer:
-    """The guide's client, whose assertions have a signature, or a MAC: the rules are the same."""
+    """Return the guide's client, whose assertions have a signature or a MAC: the rules are the same."""
     return registered(guide) if request.param == "private_key_jwt" else Signer.by_secret(guide.client)
 
 
 def exchange(guide: Guide, proof: dict[str, Any], **changes: str) -> Any:
-    """A code exchange of a client that authenticates so."""
+    """Exchange a code as a client with this proof."""
     return guide.exchange(guide.code(), **{**NO_SECRET, **proof, **changes})
 
 
 def revoke(guide: Guide, proof: dict[str, Any]) -> Any:
-    """A revocation of a client that authenticates so."""
+    """Revoke a token as a client with this proof."""
     return guide.revoke("AT_unknown", **{**NO_SECRET, **proof})
 
 
@@ -120,7 +120,7 @@ def test_no_header_beside_an_assertion(guide: Guide, asserter: Signer) -> None:
 
 
 def late(seconds: float) -> float:
-    """A moment of a claim."""
+    """Return a NumericDate."""
     return timezone.now().timestamp() + seconds
 
 
@@ -159,7 +159,10 @@ WRONG: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
 @EVERYWHERE
 @pytest.mark.parametrize("case", WRONG)
 def test_each_claim_is_held_against_what_it_must_be(guide: Guide, asserter: Signer, send: Exchange, case: str) -> None:
-    """Rules 1 to 7: iss and sub are the client_id, aud is this server alone, exp is there and near, nbf and iat are past."""
+    """
+    Rules 1 to 7: iss and sub are the client_id, aud is only this server, exp is present and near, nbf and iat are in the
+    past.
+    """
     assert refusal_of(send(guide, asserter.proof(**WRONG[case][1]()))) == (401, "invalid_client")
     assert Once.objects.count() == 0
 
@@ -212,7 +215,7 @@ def test_an_assertion_is_good_once(guide: Guide, asserter: Signer, send: Exchang
 
 @clause("RFC 7523", "3")
 def test_a_replay_is_refused_as_long_as_the_assertion_lives(guide: Guide, asserter: Signer) -> None:
-    """The sweep does not take the memory of it before its time, leeway included."""
+    """The sweep keeps the jti until the assertion has expired, leeway included."""
     from oauth_service.models import purge
 
     start = timezone.now()
@@ -228,7 +231,7 @@ def test_a_replay_is_refused_as_long_as_the_assertion_lives(guide: Guide, assert
 @clause("RFC 7523", "3")
 @EVERYWHERE
 def test_who_cannot_sign_uses_nothing_up(guide: Guide, signer: Signer, send: Exchange) -> None:
-    """A jti that a stranger has guessed is still good for the client; and so is its code."""
+    """If a stranger has guessed a jti, the client can still use it, and its code, too."""
     code = guide.code()
     forged = signer.proof(jti="next", key=key_for("RS384", 1), header={"alg": "RS256"})
     foreign = signer.proof(signed(Signer("x", key=_another()).key, signer.header(), signer.claims(jti="next")))
@@ -249,7 +252,7 @@ def _another() -> Any:
     "header", [{"kid": None}, {"typ": None}, {"typ": "client-authentication+jwt"}, {"typ": "jwt"}], ids=str
 )
 def test_headers_that_pass(guide: Guide, asserter: Signer, send: Exchange, header: dict[str, Any]) -> None:
-    """kid is a hint; typ may be absent, as it is with older clients."""
+    """kid is only a hint; typ may be absent, as in older clients."""
     assert send(guide, asserter.proof(header=header)).status_code == 200
 
 
@@ -271,7 +274,9 @@ def test_headers_that_pass(guide: Guide, asserter: Signer, send: Exchange, heade
     ids=lambda header: next(iter(header.items()))[0],
 )
 def test_headers_that_do_not(guide: Guide, signer: Signer, send: Exchange, header: dict[str, Any]) -> None:
-    """Another kind of JWT (RFC 8725 section 3.11), extensions (RFC 7515 section 4.1.11), keys that the JWT itself brings."""
+    """
+    Other kinds of JWTs (RFC 8725 section 3.11), extensions (RFC 7515 section 4.1.11) and keys in the JWT itself are refused.
+    """
     key = key_for("ES384") if header.get("alg") == "ES384" else signer.key
     assert refusal_of(send(guide, signer.proof(header=header, key=key))) == (401, "invalid_client")
 
@@ -279,7 +284,7 @@ def test_headers_that_do_not(guide: Guide, signer: Signer, send: Exchange, heade
 @clause("RFC 7523", "3")
 @EVERYWHERE
 def test_neither_none_nor_a_public_key_as_a_secret(guide: Guide, send: Exchange) -> None:
-    """Rule 9; RFC 8725 sections 2.1 and 3.1: the registration says which algorithms, never the token."""
+    """Rule 9; RFC 8725 sections 2.1 and 3.1: the registration decides on the algorithm, never the token."""
     signer = registered(guide, "RS256")
     public = signer.key.as_pem(private=False)
     unsigned = signed(None, signer.header(alg="none"), signer.claims())
@@ -310,7 +315,7 @@ def test_neither_none_nor_a_public_key_as_a_secret(guide: Guide, send: Exchange)
     ids=lambda token: token[:12],
 )
 def test_what_is_no_jwt_is_refused(guide: Guide, signer: Signer, send: Exchange, token: str) -> None:
-    """Nor is an encrypted one, which has five parts."""
+    """Encrypted JWTs, which have five parts, are refused, too."""
     assert refusal_of(send(guide, signer.proof(token))) == (401, "invalid_client")
 
 
@@ -324,7 +329,7 @@ def test_what_is_no_jwt_is_refused(guide: Guide, signer: Signer, send: Exchange,
 def test_a_payload_that_two_readers_may_read_differently(
     guide: Guide, signer: Signer, send: Exchange, payload: bytes
 ) -> None:
-    """Nothing of it is believed."""
+    """No claim of such an assertion is believed."""
     token = signed(signer.key, signer.header(), payload)
     if len(token) > 16_384:
         token = token[:16_000] + ".x"
@@ -335,7 +340,7 @@ def test_a_payload_that_two_readers_may_read_differently(
 @EVERYWHERE
 @pytest.mark.parametrize("claim", ["iss", "sub", "aud", "exp", "jti"])
 def test_no_claim_may_stand_there_twice(guide: Guide, signer: Signer, send: Exchange, claim: str) -> None:
-    """ "The Claim Names within a JWT Claims Set MUST be unique" (RFC 7519 section 4); not even where both say the same."""
+    """ "The Claim Names within a JWT Claims Set MUST be unique" (RFC 7519 section 4), even if both have the same value."""
     claims = signer.claims()
     payload = f'{json.dumps(claims)[:-1]}, "{claim}": {json.dumps(claims[claim])}}}'.encode()
     token = signed(signer.key, signer.header(), payload)
@@ -357,7 +362,7 @@ def test_the_registered_algorithm_is_the_one(guide: Guide, send: Exchange, regis
 @EVERYWHERE
 @pytest.mark.parametrize("method", ["", "client_secret_basic", "client_secret_post"])
 def test_an_assertion_is_taken_only_from_who_registered_for_it(guide: Guide, send: Exchange, method: str) -> None:
-    """Keys that stand in the registration for something else are no way in."""
+    """Keys that were registered for another purpose do not authenticate the client."""
     signer = registered(guide, token_endpoint_auth_method=method)
     assert refusal_of(send(guide, signer.proof())) == (401, "invalid_client")
 
@@ -369,7 +374,7 @@ def test_an_assertion_is_taken_only_from_who_registered_for_it(guide: Guide, sen
 def test_no_other_way_is_taken_from_who_registered_for_it(
     guide: Guide, asserter: Signer, send: Exchange, way: str
 ) -> None:
-    """A secret that it once had is no way in any more (RFC 9700 section 2.5)."""
+    """A secret that the client had before no longer authenticates it (RFC 9700 section 2.5)."""
     proof = {"client_id": asserter.name} | ({"client_secret": SECRET} if way == "body" else {})
     if way == "Basic":
         response = guide.exchange(guide.code(), authorization=basic(asserter.name, SECRET), **NO_SECRET)
@@ -382,7 +387,7 @@ def test_no_other_way_is_taken_from_who_registered_for_it(
 @clause("RFC 7521", "4.2.1")
 @EVERYWHERE
 def test_whatever_is_wrong_the_client_hears_one_sentence(guide: Guide, asserter: Signer, send: Exchange) -> None:
-    """ "error [...] MUST be "invalid_client" "; nobody learns by it whether a client exists."""
+    """ "error [...] MUST be "invalid_client""; the sentence must not reveal whether a client exists."""
     stranger = OctKey.generate_key(512) if asserter.algorithm == "HS256" else _another()
     wrong = [asserter.proof(aud="x"), asserter.proof(key=stranger), Signer("nobody").proof()]
     said = {send(guide, proof).json()["error_description"] for proof in wrong}
@@ -393,7 +398,7 @@ def test_whatever_is_wrong_the_client_hears_one_sentence(guide: Guide, asserter:
 @clause("RFC 7521", "4.2")
 @EVERYWHERE
 def test_a_deactivated_and_a_public_client_do_not_get_in(guide: Guide, asserter: Signer, send: Exchange) -> None:
-    """Whatever they sign, and nothing is used up by it."""
+    """Assertions do not help such clients, and nothing is used up."""
     code = guide.code()
     Client.objects.update(client_type="public")
     assert refusal_of(revoke(guide, asserter.proof())) == (401, "invalid_client")
@@ -415,7 +420,7 @@ def test_the_metadata_names_method_and_algorithms(guide: Guide, endpoint: str) -
 
 @pytest.fixture
 def idp(guide: Guide, settings: Settings) -> IdentityProvider:
-    """An issuer that is trusted, and a client that Alice has allowed."""
+    """Return a trusted issuer and a client that Alice has allowed."""
     settings.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
     allow(guide.alice, guide.client)
     return trusted(guide.client)
@@ -425,7 +430,7 @@ def idp(guide: Guide, settings: Settings) -> IdentityProvider:
 @clause("RFC 7521", "4.1")
 @pytest.mark.parametrize("algorithm", ASYMMETRIC)
 def test_a_jwt_is_an_authorization_grant(idp: IdentityProvider, algorithm: str) -> None:
-    """The value of the assertion parameter is a single JWT. The answer is that of RFC 6749 section 5.1."""
+    """The value of the assertion parameter is a single JWT. The response is that of RFC 6749 section 5.1."""
     signer = IdentityProvider(idp.name, algorithm, client=idp.client)
     TrustedIssuer.objects.update(algorithms=algorithm, jwks=signer.jwks)
     tokens = signer.tokens()
@@ -445,7 +450,7 @@ def test_the_assertion_is_required(idp: IdentityProvider) -> None:
 @clause("RFC 7521", "4.1")
 @clause("RFC 7523", "2.1")
 def test_the_scope_asked_for_is_within_the_assertions(idp: IdentityProvider) -> None:
-    """The scope asked for is equal to or less than the one that was granted, and so is what is issued."""
+    """The requested scope must not exceed the granted one, and neither must the issued scope."""
     assert idp.present(idp.jwt(scope="user profile"), scope="profile").json()["scope"] == "profile"
     assert idp.present(idp.jwt(scope="profile")).json()["scope"] == "profile"
     assert refusal_of(idp.present(idp.jwt(scope="profile"), scope="user")) == (400, "invalid_scope")
@@ -454,7 +459,7 @@ def test_the_scope_asked_for_is_within_the_assertions(idp: IdentityProvider) -> 
 @clause("RFC 7521", "4.1")
 @clause("RFC 7523", "2.1")
 def test_a_client_that_authenticates_does_so_besides(idp: IdentityProvider) -> None:
-    """Client authentication is a matter of its own (RFC 7523 section 3.1); here every client that presents a grant has to."""
+    """Client authentication is separate from the grant (RFC 7523 section 3.1); this server always requires it."""
     assert refusal_of(idp.present(idp.jwt(), client_secret="wrong")) == (401, "invalid_client")
     assert refusal_of(idp.present(idp.jwt(), client_id="", client_secret="")) == (401, "invalid_client")
 
@@ -512,7 +517,7 @@ def test_a_grant_is_good_once(idp: IdentityProvider) -> None:
 
 @clause("RFC 7523", "3")
 def test_one_jti_of_two_issuers_is_two(idp: IdentityProvider) -> None:
-    """ "jti": unique among the JWTs of its issuer."""
+    """ "jti" is unique among the JWTs of its issuer."""
     other = IdentityProvider("https://other.example", client=idp.client)
     columns = {"purposes": "jwt-bearer", "algorithms": "ES256", "clients": idp.client.client_id, "jwks": other.jwks}
     TrustedIssuer.objects.create(issuer=other.name, **columns)

@@ -28,7 +28,7 @@ ISSUER = "https://software.example"
     ],
 )
 def test_what_is_left_out_has_its_default(software: Software, sent: dict[str, Any], registered: dict[str, Any]) -> None:
-    """As the section has it, or "The authorization server MAY" choose; null and an empty text are left out, too."""
+    """The default is the section's, or "The authorization server MAY" choose; null and an empty text count as left out."""
     said = software.register(**sent)
     assert {name: said[name] for name in registered} == registered
 
@@ -62,7 +62,7 @@ def test_grant_types_and_response_types_fit_together(
 
 @clause("RFC 7591", "2.2")
 def test_a_name_has_its_translations(software: Software) -> None:
-    """ "client_name#de"; each comes back as it was registered, beside the one without a language."""
+    """ "client_name#de": each comes back as registered, next to the one without a language."""
     said = software.register(
         client_name="Notes", **{"client_name#de": "Notizen", "policy_uri#de": "https://a.example/de"}
     )
@@ -99,7 +99,7 @@ def test_it_is_json_that_is_posted(software: Software) -> None:
 @clause("RFC 7591", "3")
 @pytest.mark.usefixtures("db", "by_token")
 def test_an_initial_access_token_is_a_bearer_token() -> None:
-    """ "the client or developer would include this token as an OAuth 2.0 Bearer token"; without it the answer is 401."""
+    """ "the client or developer would include this token as an OAuth 2.0 Bearer token"; without a token the answer is 401."""
     partner = Software()
     refused = partner.post(redirect_uris=[CALLBACK])
     assert (refused.status_code, refused["WWW-Authenticate"]) == (401, 'Bearer realm="oauth_service"')
@@ -110,7 +110,7 @@ def test_an_initial_access_token_is_a_bearer_token() -> None:
 
 @clause("RFC 7591", "3.1")
 def test_a_client_gets_another_client_id_each_time(software: Software) -> None:
-    """ "The authorization server assigns this client a unique client identifier"; one that it sends is not taken."""
+    """ "The authorization server assigns this client a unique client identifier"; one in the request is ignored."""
     first = software.register(client_id="chosen")["client_id"]
     assert len({first, software.register(client_id="chosen")["client_id"], "chosen"}) == 3
 
@@ -131,7 +131,7 @@ def test_a_client_gets_another_client_id_each_time(software: Software) -> None:
 def test_a_statement_that_is_not_believed_is_refused(
     software: Software, openid: None, changes: dict[str, Any], header: dict[str, Any], error: str
 ) -> None:
-    """ "the authorization server MUST [...] reject"; nothing is registered of it."""
+    """ "the authorization server MUST [...] reject"; nothing is registered."""
     response = software.refused(software_statement=statement(header=header, **changes))
     assert refusal_of(response) == (400, error)
 
@@ -139,13 +139,13 @@ def test_a_statement_that_is_not_believed_is_refused(
 @clause("RFC 7591", "3.1.1")
 @pytest.mark.parametrize("damage", ["x.y.z", "nonsense", 7])
 def test_what_is_no_statement_is_refused(software: Software, openid: None, damage: Any) -> None:
-    """Neither a text that is no JWT, nor what is no text."""
+    """A text that is not a JWT is refused, and so is a value that is not a text."""
     assert refusal_of(software.refused(software_statement=damage)) == (400, "invalid_software_statement")
 
 
 @clause("RFC 7591", "3.1.1")
 def test_a_statement_that_another_key_has_signed_is_refused(software: Software, openid: None) -> None:
-    """It says who its issuer is, and is not theirs."""
+    """The statement claims an issuer but is not signed with the issuer's key."""
     statement()
     forged = Signer(ISSUER, key=key_for("ES256", 1)).assertion(client_name="Vouched")
     assert refusal_of(software.refused(software_statement=forged)) == (400, "invalid_software_statement")
@@ -153,7 +153,7 @@ def test_a_statement_that_another_key_has_signed_is_refused(software: Software, 
 
 @clause("RFC 7591", "3.1.1")
 def test_an_issuer_that_is_trusted_for_something_else_states_nothing(software: Software, openid: None) -> None:
-    """Its JWTs were not made for this."""
+    """JWTs of such an issuer are for another purpose."""
     text = statement()
     TrustedIssuer.objects.update(purposes="jwt-bearer")
     assert refusal_of(software.refused(software_statement=text)) == (400, "unapproved_software_statement")
@@ -161,7 +161,10 @@ def test_an_issuer_that_is_trusted_for_something_else_states_nothing(software: S
 
 @clause("RFC 7591", "3.2.1")
 def test_the_answer_has_all_that_was_registered(software: Software) -> None:
-    """ "Additionally, the authorization server MUST return all registered metadata about this client"; nobody keeps it."""
+    """
+    "Additionally, the authorization server MUST return all registered metadata about this client"; the response is not
+    cached.
+    """
     response = software.post(
         redirect_uris=[CALLBACK], client_name="Notes", scope="user", grant_types=["authorization_code", "refresh_token"]
     )
@@ -203,7 +206,7 @@ def test_a_client_of_an_api_may_be_asked_for_more_of_it_later(software: Software
 
 @clause("RFC 7591", "3.2.1")
 def test_what_no_client_may_register_is_not_added(software: Software, settings: Settings) -> None:
-    """OAUTH_SERVICE_REGISTRATION_SCOPES says what they may have, whatever an API could ask for."""
+    """OAUTH_SERVICE_REGISTRATION_SCOPES limits clients, even if an API could require more."""
     settings.OAUTH_SERVICE_REGISTRATION_SCOPES = ["user", "notes:read"]
     scopes = "notes:read See\nnotes:write Change"
     Resource.objects.create(identifier="https://notes.example/mcp", name="Notes", scopes=scopes, is_for_all=True)
@@ -212,7 +215,7 @@ def test_what_no_client_may_register_is_not_added(software: Software, settings: 
 
 @clause("RFC 7591", "3.2.1")
 def test_the_secret_authenticates_the_client(software: Software) -> None:
-    """It is told once; a public client has none, and no client_secret_expires_at either."""
+    """The secret is shown once; a public client has none, and no client_secret_expires_at either."""
     secret = software.register()["client_secret"]
     assert software.exchange().json()["error"] == "invalid_grant"
     assert software.exchange(client_secret="wrong").json()["error"] == "invalid_client"
@@ -247,7 +250,7 @@ def test_a_software_statement_comes_back_as_it_was(software: Software, openid: N
     ],
 )
 def test_redirect_uris_that_are_not_safe_are_refused(software: Software, uris: list[str]) -> None:
-    """ "invalid_redirect_uri: The value of one or more redirection URIs is invalid." One that is right does not help."""
+    """ "invalid_redirect_uri: The value of one or more redirection URIs is invalid." Another URI that is right does not help."""
     assert refusal_of(software.refused(redirect_uris=uris)) == (400, "invalid_redirect_uri")
 
 
@@ -282,14 +285,14 @@ def test_metadata_that_makes_no_sense_is_refused(software: Software, members: di
     "body", [b"", b"nonsense", b"[]", b'{"a": 1, "a": 2}', b'{"a": NaN}', b'{"a": "\\ud800"}', b"[" * 60_000]
 )
 def test_a_body_that_is_no_object_is_refused(software: Software, body: bytes) -> None:
-    """Nothing was understood of it."""
+    """No member of such a body was understood."""
     response = software.program.post("/register/", body, content_type="application/json")
     assert refusal_of(response) == (400, "invalid_request")
 
 
 @clause("RFC 7591", "5")
 def test_a_client_of_the_browser_registers_across_origins(software: Software) -> None:
-    """A preflight lets the token and JSON through; no cookie counts."""
+    """A preflight allows the token and JSON; cookies are not used."""
     preflight = software.program.options("/register/", headers={"Origin": "https://app.example"})
     assert (preflight.status_code, preflight["Access-Control-Allow-Origin"]) == (204, "*")
     assert "POST" in preflight["Access-Control-Allow-Methods"]
@@ -298,7 +301,7 @@ def test_a_client_of_the_browser_registers_across_origins(software: Software) ->
 
 @clause("RFC 7591", "5")
 def test_a_public_client_must_use_pkce(software: Software, settings: Settings) -> None:
-    """Whatever is asked of the others."""
+    """This holds even if the server does not require PKCE of other clients."""
     settings.OAUTH_SERVICE_REGISTRATION_REQUIRES_PKCE = False
     software.register(token_endpoint_auth_method="none")
     assert software.client.must_use_pkce
@@ -309,7 +312,7 @@ def test_a_public_client_must_use_pkce(software: Software, settings: Settings) -
 
 
 def statement(*, header: dict[str, Any] | None = None, **claims: Any) -> str:
-    """A software statement of an issuer that is trusted for them."""
+    """Sign a software statement as an issuer that is trusted for them."""
     issuer = Signer(ISSUER)
     TrustedIssuer.objects.create(
         issuer=ISSUER, jwks=issuer.jwks, purposes="software-statement", algorithms=issuer.algorithm

@@ -21,7 +21,7 @@ NEW = "https://app.example/new"
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("token", ["", "RAT_wrong", "IAT_wrong"])
 def test_only_the_registration_access_token_opens_it(software: Software, method: str, token: str) -> None:
-    """ "the client [...] MUST be authenticated" by it (section 2.1); whatever else is sent, nothing happens."""
+    """ "the client [...] MUST be authenticated" with it (section 2.1); with other credentials nothing happens."""
     software.register()
     response = getattr(software, method)(token=token)
     assert (response.status_code, response["WWW-Authenticate"].partition(" ")[0]) == (401, "Bearer")
@@ -31,7 +31,7 @@ def test_only_the_registration_access_token_opens_it(software: Software, method:
 @clause("RFC 7592", "2")
 @pytest.mark.parametrize("method", METHODS)
 def test_the_token_of_another_client_opens_nothing(software: Software, method: str) -> None:
-    """Each is for its own client."""
+    """Each token is only for its own client."""
     other = Software().register()["registration_access_token"]
     software.register()
     assert refusal_of(getattr(software, method)(token=other)) == (401, "invalid_token")
@@ -39,7 +39,7 @@ def test_the_token_of_another_client_opens_nothing(software: Software, method: s
 
 @clause("RFC 7592", "2.1")
 def test_what_is_read_is_what_was_answered(software: Software) -> None:
-    """But for the secret, of which the server has the hash alone."""
+    """Only the secret is missing: the server keeps just its hash."""
     said = software.register(client_name="Notes", contacts=["ops@app.example"], **{"client_name#de": "Notizen"})
     response = software.read()
     assert (response.status_code, response["Cache-Control"]) == (200, "private, no-store")
@@ -68,7 +68,7 @@ def test_a_client_that_was_switched_off_is_a_403(software: Software, method: str
 @clause("RFC 7592", "2.1")
 @pytest.mark.parametrize("method", METHODS)
 def test_a_client_of_the_operators_has_no_such_page(software: Software, presc_man: Client, method: str) -> None:
-    """It has not registered itself."""
+    """Such a client has not registered itself."""
     software.answer = {
         "client_id": presc_man.client_id,
         "registration_access_token": "RAT_x",
@@ -116,7 +116,7 @@ def test_a_client_does_not_choose_its_secret(software: Software) -> None:
 
 @clause("RFC 7592", "2.2")
 def test_a_secret_comes_and_goes_with_its_method(software: Software) -> None:
-    """Whoever becomes public has none; whoever becomes confidential is told one."""
+    """A client that becomes public has no secret; one that becomes confidential gets one."""
     software.register()
     public = software.replace(token_endpoint_auth_method="none").json()
     assert ({"client_secret"} & set(public), software.client.secret_hash) == (set(), "")
@@ -135,7 +135,7 @@ def test_a_secret_comes_and_goes_with_its_method(software: Software) -> None:
     ],
 )
 def test_what_cannot_be_registered_changes_nothing(software: Software, members: dict[str, Any], error: str) -> None:
-    """Refused as a registration is."""
+    """The update is refused as a registration would be."""
     said = software.register()
     assert refusal_of(software.replace(**members)) == (400, error)
     assert software.read().json()["redirect_uris"] == said["redirect_uris"]
@@ -143,7 +143,7 @@ def test_what_cannot_be_registered_changes_nothing(software: Software, members: 
 
 @clause("RFC 7592", "2.2")
 def test_what_the_operator_gave_stays(software: Software) -> None:
-    """A client says what is its own; a grant type, a permission or a lifetime of the operator's is not."""
+    """A client manages only its own metadata, not grant types, permissions and lifetimes that the operator has set."""
     software.register()
     Client.objects.update(
         grant_types="authorization_code client_credentials",
@@ -183,7 +183,7 @@ def test_the_answer_says_where_and_how_it_is_managed(software: Software) -> None
 
 @clause("RFC 7592", "5")
 def test_a_script_of_another_origin_may_manage_its_client(software: Software) -> None:
-    """The token is all that counts."""
+    """Only the token counts."""
     software.register()
     preflight = software.program.options(software.path, headers={"Origin": "https://app.example"})
     assert {"GET", "PUT", "DELETE"} <= set(preflight["Access-Control-Allow-Methods"].split(", "))
@@ -191,7 +191,7 @@ def test_a_script_of_another_origin_may_manage_its_client(software: Software) ->
 
 @clause("RFC 7592", "5")
 def test_the_token_is_kept_as_a_digest(software: Software) -> None:
-    """Whoever reads the database changes no client by it; and it never stands in a URL."""
+    """Read access to the database must not be enough to change a client; and the token is never in a URL."""
     token = software.register(redirect_uris=[CALLBACK])["registration_access_token"]
     assert token not in str(Registration.objects.values().get())
     response = software.send("get", f"{software.path}?access_token={token}", None, token=token)

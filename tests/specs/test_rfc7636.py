@@ -72,7 +72,7 @@ DIGEST += [225, 137, 74, 203, 112, 249, 195]
 
 @clause("RFC 7636", "B")
 def test_the_example_of_the_appendix_step_by_step() -> None:
-    """Its octets make its verifier, whose SHA-256 is its digest, which makes its challenge; ours is the same."""
+    """The octets make the verifier, its SHA-256 is the digest, and that makes the challenge, as in the appendix."""
     assert base64.urlsafe_b64encode(bytes(OCTETS)).rstrip(b"=").decode() == VERIFIER
     assert list(hashlib.sha256(VERIFIER.encode("ascii")).digest()) == DIGEST
     assert pkce.challenge_of(VERIFIER) == CHALLENGE
@@ -80,7 +80,7 @@ def test_the_example_of_the_appendix_step_by_step() -> None:
 
 @clause("RFC 7636", "B")
 def test_the_example_of_the_appendix_end_to_end(guide: Guide) -> None:
-    """The authorization request of the appendix, and its token request."""
+    """The authorization request and the token request are the appendix's."""
     code = guide.code(code_challenge="E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", code_challenge_method="S256")
     response = guide.exchange(code, code_verifier="dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
     assert response.status_code == 200
@@ -107,7 +107,7 @@ def test_a_verifier_outside_the_grammar_is_refused_even_if_it_matches(guide: Gui
     "challenge", ["a" * 42, "a" * 44, CHALLENGE + "=", CHALLENGE[:-1] + "+", CHALLENGE[:-1] + "/", "é" * 43]
 )
 def test_a_malformed_challenge_is_an_invalid_request(guide: Guide, challenge: str) -> None:
-    """An S256 challenge is 32 octets in base64url without padding, 43 characters: anything else could never be met."""
+    """An S256 challenge is 32 octets in base64url without padding, 43 characters: no verifier could match another one."""
     answer = sent_back(guide.ask(code_challenge=challenge, code_challenge_method="S256"))
     assert answer["error"] == "invalid_request"
 
@@ -150,7 +150,7 @@ def test_a_public_client_without_a_challenge_is_told_to_send_one(public: PublicG
 @clause("RFC 7636", "4.4.1")
 @pytest.mark.parametrize(("requires", "error"), [(True, "invalid_request"), (False, None)])
 def test_a_confidential_client_needs_one_as_its_setting_says(guide: Guide, requires: bool, error: str | None) -> None:
-    """The guide's client goes without; every other is registered to need it unless somebody decides otherwise."""
+    """The guide's client needs none; by default a new client does."""
     guide.client.requires_pkce = requires
     guide.client.save()
     assert sent_back(guide.answer()).get("error") == error
@@ -164,7 +164,7 @@ def test_plain_and_whatever_else_is_refused(guide: Guide, method: str, page: str
     """
     "If the server supporting PKCE does not support the requested transformation, the authorization endpoint MUST return the
     authorization error response with "error" value set to "invalid_request"." Without a method the request means plain
-    (section 4.3), which shows the verifier to whoever sees the request.
+    (section 4.3), which shows the verifier to everyone who sees the request.
     """
     answer = sent_back(getattr(guide, page)(code_challenge=CHALLENGE, code_challenge_method=method))
     assert answer["error"] == "invalid_request"
@@ -173,7 +173,7 @@ def test_plain_and_whatever_else_is_refused(guide: Guide, method: str, page: str
 
 @clause("RFC 7636", "4.4.1")
 def test_a_method_without_a_challenge_is_an_invalid_request(guide: Guide) -> None:
-    """Half a PKCE protects nobody, and whoever sends it believes it does."""
+    """Half of PKCE protects nothing, but the client would believe that it is protected."""
     assert sent_back(guide.ask(code_challenge_method="S256"))["error"] == "invalid_request"
 
 
@@ -183,7 +183,7 @@ def test_a_method_without_a_challenge_is_an_invalid_request(guide: Guide) -> Non
 def test_a_wrong_or_missing_verifier_is_an_invalid_grant(guide: Guide, verifier: str, as_form: bool) -> None:
     """
     "If the values are not equal, an error response indicating "invalid_grant" as described in Section 5.2 of [RFC6749] MUST be
-    returned." The code is still good for who has the right one.
+    returned." The code stays valid for the client with the right verifier.
     """
     code = guide.code(**CHALLENGED)
     assert refusal_of(guide.exchange(code, as_form=as_form, code_verifier=verifier)) == (400, "invalid_grant")
@@ -192,7 +192,7 @@ def test_a_wrong_or_missing_verifier_is_an_invalid_grant(guide: Guide, verifier:
 
 @clause("RFC 7636", "4.6")
 def test_a_public_client_proves_itself_by_its_verifier(public: PublicGuide) -> None:
-    """ "If the values are equal, the token endpoint MUST continue processing as normal". A client_id alone gets nothing."""
+    """ "If the values are equal, the token endpoint MUST continue processing as normal". A client_id alone is not enough."""
     code = public.code()
     assert refusal_of(public.exchange(code, code_verifier="")) == (400, "invalid_grant")
     assert public.exchange(code).status_code == 200

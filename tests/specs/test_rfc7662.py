@@ -10,7 +10,7 @@ from tests.clauses import clause
 from tests.guide import SECRET, Guide, basic
 from tests.specs.answers import refusal_of
 
-# Section 2.2 and, of the registry that section 3.1 makes, RFC 9470 section 6.2.
+# Section 2.2, and RFC 9470 section 6.2, which adds to the registry of section 3.1.
 DEFINED = {
     *("active", "scope", "client_id", "username", "token_type", "exp", "iat", "nbf", "sub", "aud", "iss", "jti"),
     *("acr", "auth_time"),
@@ -19,7 +19,7 @@ DEFINED = {
 
 @pytest.fixture(autouse=True)
 def introspection(settings: Settings) -> None:
-    """Switched on before anybody comes in."""
+    """Switch introspection on before tokens are issued."""
     settings.OAUTH_SERVICE_INTROSPECTION = True
 
 
@@ -33,7 +33,7 @@ def test_the_question_is_a_form_that_is_posted(guide: Guide) -> None:
 
 @clause("RFC 7662", "2.1")
 def test_a_token_in_the_url_is_not_read(guide: Guide) -> None:
-    """Section 4: logs of servers on the way would keep it."""
+    """Section 4: logs of servers along the way would keep the token."""
     answer = guide.server.post("/introspect/?token=AT_x", headers={"Authorization": basic("presc_man_123", SECRET)})
     assert refusal_of(answer) == (400, "invalid_request")
 
@@ -77,7 +77,7 @@ def test_aud_names_the_apis_of_both_kinds_of_tokens(guide: Guide, kind: str) -> 
 @clause("RFC 7662", "2.2")
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_the_answer_has_only_members_that_are_defined(guide: Guide, kind: str) -> None:
-    """As JSON, with active as a boolean and moments as integers."""
+    """The response is JSON, with active as a boolean and moments as integers."""
     answer = guide.introspect(guide.tokens()[kind])
     members: dict[str, Any] = answer.json()
     assert (answer["Content-Type"], members["active"], set(members) - DEFINED) == ("application/json", True, set())
@@ -101,5 +101,5 @@ def test_a_client_that_is_not_authenticated_gets_a_401(guide: Guide) -> None:
 
 @clause("RFC 7662", "4")
 def test_no_answer_is_cached(guide: Guide) -> None:
-    """What is kept on the way outlives the token."""
+    """A cached response would outlive the token."""
     assert "no-store" in guide.introspect(guide.tokens()["access_token"])["Cache-Control"]

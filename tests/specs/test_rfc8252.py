@@ -1,4 +1,4 @@
-"""RFC 8252, OAuth 2.0 for Native Apps: what concerns the authorization server."""
+"""RFC 8252, OAuth 2.0 for Native Apps: the rules for the authorization server."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -11,7 +11,7 @@ from tests.specs.public import PublicGuide
 
 
 def registered(public: PublicGuide, uri: str) -> PublicGuide:
-    """The app with one redirect URI."""
+    """Register a single redirect URI for the app."""
     public.client.redirect_uris = uri
     public.client.save()
     return public
@@ -19,7 +19,7 @@ def registered(public: PublicGuide, uri: str) -> PublicGuide:
 
 @clause("RFC 8252", "7.1")
 def test_a_private_use_scheme_gets_its_answer(public: PublicGuide) -> None:
-    """The browser is sent to the scheme that the app has claimed on the device, and the code can be used."""
+    """The browser is redirected to the scheme that the app has claimed on the device, and the code can be used."""
     uri = "com.example.pills:/callback"
     response = public.answer(redirect_uri=uri)
     answer = sent_back(response, to=uri)
@@ -28,7 +28,7 @@ def test_a_private_use_scheme_gets_its_answer(public: PublicGuide) -> None:
 
 @clause("RFC 8252", "7.2")
 def test_a_claimed_https_scheme_is_a_target_like_any_other(public: PublicGuide) -> None:
-    """To the server it is an https URI that was registered, as a web client's is; the device leads it to the app."""
+    """For the server it is a registered https URI like that of a web client; the device opens the app for it."""
     uri = "https://app.example/oauth2redirect/example-provider"
     answer = sent_back(registered(public, uri).answer(redirect_uri=uri), to=uri)
     assert public.exchange(answer["code"], redirect_uri=uri).status_code == 200
@@ -41,7 +41,7 @@ def test_any_port_of_a_loopback_address_is_allowed(public: PublicGuide, host: st
     """
     "The authorization server MUST allow any port to be specified at the time of the request for loopback IP redirect URIs, to
     accommodate clients that obtain an available ephemeral port from the operating system at the time of the request." Of
-    localhost too (RFC 9700 section 4.1.3).
+    localhost, too (RFC 9700 section 4.1.3).
     """
     registered(public, f"http://{host}/oauth2redirect/example-provider")
     uri = f"http://{host}{port}/oauth2redirect/example-provider"
@@ -51,7 +51,7 @@ def test_any_port_of_a_loopback_address_is_allowed(public: PublicGuide, host: st
 
 @clause("RFC 8252", "7.3")
 def test_the_port_of_the_token_request_is_that_of_the_authorization_request(public: PublicGuide) -> None:
-    """The port is free when the app asks, and fixed from then on (RFC 6749 section 4.1.3: "identical")."""
+    """The app chooses the port in the authorization request; from then on it is fixed (RFC 6749 section 4.1.3: "identical")."""
     code = query_of(public.answer(redirect_uri="http://127.0.0.1:51004/callback")["Location"])["code"]
     refused = public.exchange(code, redirect_uri="http://127.0.0.1:51005/callback")
     assert refusal_of(refused) == (400, "invalid_grant")
@@ -118,8 +118,8 @@ def test_the_port_of_a_web_client_is_not_free(guide: Guide) -> None:
 @pytest.mark.parametrize("uri", ["pills:callback", "javascript:alert(1)", "data:text/html,x", "file:///x", "mailto:/x"])
 def test_a_scheme_that_is_no_apps_own_cannot_be_registered(public: PublicGuide, uri: str) -> None:
     """
-    "At a minimum, any private-use URI scheme that doesn't contain a period character (".") SHOULD be rejected." Those are, that
-    browsers or systems open themselves.
+    "At a minimum, any private-use URI scheme that doesn't contain a period character (".") SHOULD be rejected." This server
+    rejects those that browsers or operating systems open themselves.
     """
     with pytest.raises(ValidationError) as refusal:
         registered(public, uri).client.full_clean()
@@ -129,7 +129,7 @@ def test_a_scheme_that_is_no_apps_own_cannot_be_registered(public: PublicGuide, 
 
 @clause("RFC 8252", "8.4")
 def test_an_editors_scheme_without_a_period_can_be_registered(public: PublicGuide) -> None:
-    """The SHOULD above is not followed for these: editors that speak MCP have no other scheme, and PKCE protects their codes."""
+    """The SHOULD above is not followed for these: editors that use MCP have no other scheme, and PKCE protects their codes."""
     editor = registered(public, "cursor://anysphere.cursor-mcp/oauth/callback")
     editor.client.full_clean()
     assert is_page(editor.ask(redirect_uri="cursor://anysphere.cursor-mcp/oauth/other"))
@@ -166,7 +166,7 @@ def test_a_claimed_https_scheme_assures_it(public: PublicGuide) -> None:
 
 @clause("RFC 8252", "8.9")
 def test_state_comes_back_to_an_app_too(public: PublicGuide) -> None:
-    """CSRF: the app compares what it sent, whatever scheme the answer comes by."""
+    """The app compares the state against CSRF, with every kind of redirect URI."""
     uri = "com.example.pills:/callback"
     answer = sent_back(public.answer(redirect_uri=uri, state="a b&c=d#e"), to=uri)
     assert answer["state"] == "a b&c=d#e"
@@ -174,7 +174,7 @@ def test_state_comes_back_to_an_app_too(public: PublicGuide) -> None:
 
 @clause("RFC 8252", "8.6")
 def test_the_page_says_which_app_gets_the_answer(public: PublicGuide) -> None:
-    """Nothing proves who asks; the person decides by the app's name and by the scheme that the answer goes to."""
+    """The client's identity is unproven: the user decides by the app's name and by the scheme that the answer goes to."""
     page = public.ask(redirect_uri="com.example.pills:/callback").content.decode()
     assert "com.example.pills" in page
     assert Client.objects.get(client_id="public_app").name in page

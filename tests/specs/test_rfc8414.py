@@ -1,4 +1,4 @@
-"""RFC 8414, Authorization Server Metadata: the document says what works, and each thing that it says is tried."""
+"""RFC 8414, Authorization Server Metadata: everything in the document works, and the tests try each value."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,13 +20,13 @@ METHODS = ["client_secret_basic", "client_secret_post", "none", "private_key_jwt
 
 
 def metadata(guide: Guide) -> dict[str, Any]:
-    """The document."""
+    """Return the document."""
     document: dict[str, Any] = guide.server.get(PATH).json()
     return document
 
 
 def endpoint(guide: Guide, name: str) -> str:
-    """The path of an endpoint that the document names; it is at the issuer's own origin."""
+    """Return the path of an endpoint that the document names; it is at the issuer's own origin."""
     url: str = metadata(guide)[name]
     assert url.startswith("http://localhost:8000/")
     return urlsplit(url).path
@@ -34,7 +34,7 @@ def endpoint(guide: Guide, name: str) -> str:
 
 @clause("RFC 8414", "2")
 def test_the_document_word_for_word(guide: Guide) -> None:
-    """What a client can rely on changes on purpose only. Endpoints without a rule of their own are not named."""
+    """Clients rely on it, so it must change only on purpose. Endpoints without special rules are not named."""
     assert metadata(guide) == {
         "issuer": "http://localhost:8000",
         "authorization_endpoint": "http://localhost:8000/authorise/",
@@ -64,7 +64,7 @@ def test_the_document_word_for_word(guide: Guide) -> None:
 def test_the_issuer_is_a_url_without_query_or_fragment(guide: Guide, settings: Settings, issuer: str) -> None:
     """
     "The authorization server's issuer identifier, which is a URL that uses the "https" scheme and has no query or fragment
-    components." http is for this machine alone. Every endpoint is at the same origin.
+    components." http is for this machine only. Every endpoint is at the same origin.
     """
     settings.OAUTH_SERVICE_ISSUER = issuer
     document = metadata(guide)
@@ -75,7 +75,7 @@ def test_the_issuer_is_a_url_without_query_or_fragment(guide: Guide, settings: S
 
 @clause("RFC 8414", "2")
 def test_every_scope_that_is_named_can_be_had(guide: Guide) -> None:
-    """scopes_supported: by this client, which may have them all."""
+    """scopes_supported has only scopes that can be issued; this client may have them all."""
     for scope in metadata(guide)["scopes_supported"]:
         assert guide.tokens(scope=scope)["scope"] == scope
 
@@ -83,7 +83,7 @@ def test_every_scope_that_is_named_can_be_had(guide: Guide) -> None:
 @clause("RFC 8414", "2")
 @pytest.mark.parametrize("response_type", ["code", "token", "id_token", "none", "code token"])
 def test_a_response_type_works_if_it_is_named(guide: Guide, response_type: str) -> None:
-    """response_types_supported, and nothing besides."""
+    """response_types_supported has exactly the types that work."""
     guide.tokens()
     works = "code" in sent_back(guide.ask(response_type=response_type))
     assert works == (response_type in metadata(guide)["response_types_supported"])
@@ -91,7 +91,7 @@ def test_a_response_type_works_if_it_is_named(guide: Guide, response_type: str) 
 
 @clause("RFC 8414", "2")
 def test_the_response_mode_that_is_named_is_the_one_used(guide: Guide) -> None:
-    """The query, unless the request says otherwise."""
+    """The first mode is the query, the default."""
     assert metadata(guide)["response_modes_supported"][0] == "query"
     location = urlsplit(guide.answer()["Location"])
     assert ("code=" in location.query, location.fragment) == (True, "")
@@ -111,7 +111,7 @@ def test_the_response_mode_that_is_named_is_the_one_used(guide: Guide) -> None:
     ],
 )
 def test_a_grant_type_works_if_it_is_named(guide: Guide, grant_type: str) -> None:
-    """grant_types_supported, and nothing besides; the client has been allowed whatever there is."""
+    """grant_types_supported has exactly the types that work; the client is registered for all of them."""
     guide.client.grant_types = f"authorization_code refresh_token {grant_type}"
     guide.client.save()
     body = {"grant_type": grant_type, "client_id": guide.client.client_id, "client_secret": SECRET}
@@ -127,7 +127,7 @@ def test_a_grant_type_works_if_it_is_named(guide: Guide, grant_type: str) -> Non
 
 
 def as_method(guide: Guide, method: str) -> tuple[dict[str, str], str]:
-    """The parameters in the body, and the Authorization header, of a client that authenticates so."""
+    """Return body parameters and Authorization header of a client that authenticates with this method."""
     match method:
         case "client_secret_basic":
             return {}, basic(guide.client.client_id, SECRET)
@@ -151,7 +151,9 @@ def as_method(guide: Guide, method: str) -> tuple[dict[str, str], str]:
 @pytest.mark.parametrize("method", [*METHODS, "saml2_bearer"])
 @pytest.mark.parametrize("name", ["token", "revocation"])
 def test_a_way_to_authenticate_works_if_it_is_named(guide: Guide, public: PublicGuide, name: str, method: str) -> None:
-    """token_endpoint_auth_methods_supported and revocation_endpoint_auth_methods_supported, and nothing besides."""
+    """
+    token_endpoint_auth_methods_supported and revocation_endpoint_auth_methods_supported have exactly the methods that work.
+    """
     who = public if method == "none" else guide
     token = who.tokens()["refresh_token"]
     grant = {"grant_type": "refresh_token", "refresh_token": token} if name == "token" else {"token": token}
@@ -163,7 +165,7 @@ def test_a_way_to_authenticate_works_if_it_is_named(guide: Guide, public: Public
 @clause("RFC 8414", "2")
 @pytest.mark.parametrize("method", ["S256", "plain"])
 def test_a_code_challenge_method_works_if_it_is_named(guide: Guide, method: str) -> None:
-    """code_challenge_methods_supported, and nothing besides."""
+    """code_challenge_methods_supported has exactly the methods that work."""
     challenge = {"S256": CHALLENGE, "plain": VERIFIER}[method]
     answer = sent_back(guide.answer(**(CHALLENGED | {"code_challenge": challenge, "code_challenge_method": method})))
     works = "code" in answer and guide.exchange(answer["code"], code_verifier=VERIFIER).status_code == 200
@@ -172,7 +174,7 @@ def test_a_code_challenge_method_works_if_it_is_named(guide: Guide, method: str)
 
 @clause("RFC 8414", "2")
 def test_userinfo_is_where_it_is_said_to_be(guide: Guide) -> None:
-    """userinfo_endpoint; and the authorization endpoint asks for consent where it is said to be."""
+    """userinfo_endpoint is right, and so is authorization_endpoint, which asks for consent."""
     headers = {"Authorization": f"Bearer {guide.tokens()['access_token']}"}
     assert guide.server.get(endpoint(guide, "userinfo_endpoint"), headers=headers).json()["username"] == "alice"
     asked = guide.browser.get(endpoint(guide, "authorization_endpoint"), guide.request())
@@ -184,7 +186,7 @@ def test_userinfo_is_where_it_is_said_to_be(guide: Guide) -> None:
 def test_the_document_is_at_its_well_known_place(guide: Guide, method: str) -> None:
     """
     "Authorization servers supporting metadata MUST make a JSON document containing metadata as specified in Section 2 available
-    at a path formed by inserting a well-known URI string into the authorization server's issuer identifier". To anybody.
+    at a path formed by inserting a well-known URI string into the authorization server's issuer identifier". It is public.
     """
     response = guide.server.generic(method, PATH)
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")
@@ -211,7 +213,7 @@ def test_an_issuer_with_a_path_has_its_document_behind_it(
 
 @clause("RFC 8414", "3.1")
 def test_an_issuer_without_a_path_has_one_document(guide: Guide) -> None:
-    """Nobody's document is at another's place."""
+    """No other path must return the document of this issuer."""
     assert guide.server.get(f"{PATH}/tenant").status_code == 404
 
 
@@ -231,7 +233,7 @@ def test_what_there_is_none_of_is_left_out(guide: Guide) -> None:
 def test_the_issuer_is_the_same_wherever_it_stands(guide: Guide, settings: Settings) -> None:
     """
     "The "issuer" value returned MUST be identical to the authorization server's issuer identifier value into which the
-    well-known URI string was inserted". The answers of the authorization endpoint carry the same, character by character.
+    well-known URI string was inserted". The authorization endpoint returns the same one, character by character.
     """
     for issuer in ("http://localhost:8000", "https://id.example"):
         settings.OAUTH_SERVICE_ISSUER = issuer
@@ -240,6 +242,6 @@ def test_the_issuer_is_the_same_wherever_it_stands(guide: Guide, settings: Setti
 
 @clause("RFC 8414", "2")
 def test_no_client_is_needed_to_read_it(guide: Guide) -> None:
-    """It is for those who have yet to configure themselves."""
+    """The document is for clients that still have to configure themselves."""
     Client.objects.all().delete()
     assert guide.server.get(PATH).status_code == 200

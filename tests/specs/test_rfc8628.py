@@ -20,7 +20,7 @@ __all__ = ["devices", "tv", "visitor"]
 
 
 def in_(seconds: float) -> Any:
-    """A moment that many seconds from now."""
+    """Travel to the moment that many seconds from now."""
     return time_machine.travel(timezone.now() + timedelta(seconds=seconds), tick=False)
 
 
@@ -61,7 +61,7 @@ def test_a_wrong_request_has_the_error_of_rfc_6749(tv: Device, changes: dict[str
 
 @clause("RFC 8628", "3.1")
 def test_a_client_that_is_not_registered_for_it_is_refused(devices: Settings, public_app: Client) -> None:
-    """Each client has the grant types that it was registered for, and no other."""
+    """Each client has only the grant types that it was registered for."""
     refused = Device(public_app).begin()
     assert (refused.status_code, refused.json()["error"]) == (400, "unauthorized_client")
     assert not DeviceCode.objects.exists()
@@ -120,7 +120,7 @@ def test_the_poll_names_grant_type_and_device_code(tv: Device) -> None:
 
 @clause("RFC 8628", "3.4")
 def test_the_device_code_is_bound_to_its_client(tv: Device, visitor: Visitor) -> None:
-    """Another client that has got hold of it gets nothing by it, and takes nothing away."""
+    """Another client that obtained it gets nothing, and does not use the code up."""
     begun = tv.begun()
     visitor.allow(begun["user_code"])
     assert Device(new_tv_app(client_id="another")).error(begun["device_code"]) == "invalid_grant"
@@ -152,7 +152,7 @@ def test_a_poll_that_is_too_early_slows_down_by_five_seconds(tv: Device) -> None
 
 @clause("RFC 8628", "3.5")
 def test_a_device_that_keeps_the_interval_is_never_slowed_down(tv: Device) -> None:
-    """Its clock and the network may be off by a little."""
+    """The device's clock and the network may be slightly off."""
     device_code = tv.begun()["device_code"]
     for number in range(10):
         with in_(number * 5 - (0.8 if number % 2 else 0)):
@@ -161,7 +161,7 @@ def test_a_device_that_keeps_the_interval_is_never_slowed_down(tv: Device) -> No
 
 @clause("RFC 8628", "3.5")
 def test_a_denial_is_access_denied(tv: Device, visitor: Visitor) -> None:
-    """access_denied: "The authorization request was denied". For good, also after its time."""
+    """access_denied: "The authorization request was denied". It stays denied, even after the code has expired."""
     begun = tv.begun()
     visitor.deny(begun["user_code"])
     assert [tv.error(begun["device_code"]) for _ in range(2)] == ["access_denied"] * 2
@@ -189,7 +189,10 @@ def test_guessed_user_codes_are_limited(tv: Device, visitor: Visitor) -> None:
 
 @clause("RFC 8628", "5.2")
 def test_a_device_code_cannot_be_guessed(tv: Device) -> None:
-    """ "device codes [...] SHOULD use a very high entropy code": 256 bits of MAC under the server's key and the row's secret."""
+    """
+    "device codes [...] SHOULD use a very high entropy code": the MAC has 256 bits, from the server's key and the row's
+    secret.
+    """
     device_code = tv.begun()["device_code"]
     forged = device_code[:-4] + ("AAAA" if not device_code.endswith("AAAA") else "BBBA")
     assert tv.error(forged) == "invalid_grant"
@@ -209,7 +212,7 @@ def test_the_person_is_warned_of_codes_that_came_by_message(tv: Device, visitor:
 
 @clause("RFC 8628", "5.4")
 def test_a_remembered_consent_allows_no_device(tv: Device, visitor: Visitor) -> None:
-    """Who allowed the app before is asked again: another's device may be what waits."""
+    """A user who has allowed the app before is asked again: the waiting device may be somebody else's."""
     visitor.allow(tv.begun()["user_code"])
     begun = tv.begun()
     visitor.enter(begun["user_code"])
@@ -239,7 +242,7 @@ def test_a_code_is_read_however_it_is_typed(tv: Device, visitor: Visitor, typed:
 
 @clause("RFC 8628", "4")
 def test_the_metadata_names_the_endpoint(tv: Device) -> None:
-    """device_authorization_endpoint, and the grant type among grant_types_supported."""
+    """device_authorization_endpoint is there, and the grant type is in grant_types_supported."""
     metadata = tv.server.get("/.well-known/oauth-authorization-server").json()
     assert metadata["device_authorization_endpoint"] == "http://localhost:8000/device-authorization/"
     assert GRANT_TYPE in metadata["grant_types_supported"]
@@ -247,7 +250,7 @@ def test_the_metadata_names_the_endpoint(tv: Device) -> None:
 
 @clause("RFC 8628", "5.3")
 def test_a_secret_in_the_url_is_refused(tv: Device) -> None:
-    """A device code has no place in a URL, where logs keep it."""
+    """A device code must not be in a URL, where logs keep it."""
     device_code = tv.begun()["device_code"]
     response = tv.server.post(f"/token/?device_code={device_code}")
     assert response.json()["error_description"] == "device_code must be sent in the body, never in the URL"
@@ -255,7 +258,7 @@ def test_a_secret_in_the_url_is_refused(tv: Device) -> None:
 
 @clause("RFC 8628", "3.4")
 def test_who_is_removed_gets_no_tokens(tv: Device, visitor: Visitor, alice: User) -> None:
-    """What was allowed is asked again when it is redeemed: user, client and consent."""
+    """User, client and consent are checked again when the code is redeemed."""
     begun = tv.begun()
     visitor.allow(begun["user_code"])
     User.objects.update(is_active=False)

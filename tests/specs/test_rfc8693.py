@@ -32,18 +32,18 @@ OTHER_TYPES = ["refresh_token", "saml1", "saml2", "jwt", "id_token"]
 
 @pytest.fixture
 def service(guide: Guide) -> Service:
-    """A service that may do both for the people of the guide's app."""
+    """Return a service that may delegate and impersonate for users of the guide's app."""
     return service_for(guide.client)
 
 
 @pytest.fixture
 def subject(guide: Guide) -> str:
-    """An access token of the app."""
+    """Return an access token of the app."""
     return str(guide.tokens()["access_token"])
 
 
 def bearer(token: str) -> Bearer:
-    """What a resource learns of a token."""
+    """Return a resource's view of a token."""
     return access_token.verify(Secret(token), now=timezone.now())
 
 
@@ -71,7 +71,7 @@ def test_by_delegation_the_token_says_who_acts(guide: Guide, service: Service, s
     ("lost", "way"), [("may_impersonate", Service.exchange), ("may_delegate", Service.delegate)], ids=["pass", "act"]
 )
 def test_each_is_a_permission_of_its_own(service: Service, subject: str, lost: str, way: Any) -> None:
-    """Neither follows from the other, and both are off by default."""
+    """The two permissions do not imply each other, and both are off by default."""
     assert getattr(Client(), lost) is False
     Client.objects.filter(client_id="orders").update(**{lost: False})
     assert refusal_of(way(service, subject)) == (400, "unauthorized_client")
@@ -133,7 +133,7 @@ def test_nothing_else_is_sent_twice(service: Service, subject: str) -> None:
 
 @clause("RFC 8693", "2.1")
 def test_scope_narrows(service: Service, subject: str) -> None:
-    """And without it the token has all that subject and service both may."""
+    """Without a scope parameter the token has all that both the subject token and the service may have."""
     assert service.exchange(subject, scope="profile").json()["scope"] == "profile"
     assert set(service.exchange(subject).json()["scope"].split()) == {"user", "profile"}
 
@@ -153,7 +153,7 @@ def test_a_public_client_exchanges_nothing(service: Service, subject: str) -> No
 
 @clause("RFC 8693", "2.1")
 def test_the_grant_type_is_registered(service: Service, subject: str) -> None:
-    """Both permissions are worth nothing without it."""
+    """Both permissions are worthless without the grant type."""
     Client.objects.filter(client_id="orders").update(grant_types="client_credentials")
     assert refusal_of(service.exchange(subject)) == (400, "unauthorized_client")
 
@@ -163,7 +163,10 @@ def test_the_grant_type_is_registered(service: Service, subject: str) -> None:
 
 @clause("RFC 8693", "2.2.1")
 def test_a_successful_answer(service: Service, subject: str) -> None:
-    """access_token, issued_token_type and token_type are REQUIRED; a refresh token would outlive the subject token."""
+    """
+    access_token, issued_token_type and token_type are REQUIRED. A refresh token is not issued: it would outlive the subject
+    token.
+    """
     response = service.exchange(subject)
     assert (response.status_code, response["Cache-Control"]) == (200, "private, no-store")
     members = response.json()
@@ -200,7 +203,7 @@ def test_whatever_is_no_access_token_is_an_invalid_request(guide: Guide, service
 def test_a_type_that_is_not_supported_is_an_invalid_request(
     service: Service, subject: str, name: str, kind: str
 ) -> None:
-    """An access token is not any other thing by being called so, and this server has no OpenID Connect."""
+    """Calling an access token by another type does not change it, and this server has no OpenID Connect."""
     response = service.delegate(subject, **{name: f"urn:ietf:params:oauth:token-type:{kind}"})
     assert refusal_of(response) == (400, "invalid_request")
 
@@ -208,7 +211,7 @@ def test_a_type_that_is_not_supported_is_an_invalid_request(
 @clause("RFC 8693", "2.2.2")
 @pytest.mark.parametrize("kind", ["another client's", "a person's at the app", "exchanged", "forged"])
 def test_an_actor_token_is_the_clients_own(guide: Guide, service: Service, subject: str, kind: str) -> None:
-    """Otherwise it would act in another's name."""
+    """Otherwise the service would act in another client's name."""
     other = service_for(guide.client, "other")
     actor = {
         "another client's": other.own_token(),
@@ -221,7 +224,7 @@ def test_an_actor_token_is_the_clients_own(guide: Guide, service: Service, subje
 
 @clause("RFC 8693", "2.2.2")
 def test_an_expired_subject_token_is_an_invalid_request(service: Service, subject: str) -> None:
-    """However alive its grant is."""
+    """A grant that is still alive does not help."""
     with time_machine.travel(timezone.now() + timedelta(hours=2), tick=False):
         assert refusal_of(service.exchange(subject)) == (400, "invalid_request")
 
@@ -230,7 +233,7 @@ def test_an_expired_subject_token_is_an_invalid_request(service: Service, subjec
 def test_a_token_of_an_app_that_does_not_let_it_is_an_invalid_request(
     guide: Guide, service: Service, subject: str
 ) -> None:
-    """Which apps a service acts through stands in their registration."""
+    """The registration of each app lists the services that may act through it."""
     Client.objects.filter(pk=guide.client.pk).update(exchangeable_by="another")
     assert refusal_of(service.exchange(subject)) == (400, "invalid_request")
 
@@ -240,13 +243,13 @@ def test_a_token_of_an_app_that_does_not_let_it_is_an_invalid_request(
 
 @pytest.fixture
 def partner(rp: RelyingParty) -> Service:
-    """A service of a relying party."""
+    """Return a service of a relying party."""
     return service_for(rp.client, scope="openid profile")
 
 
 @clause("RFC 8693", "3")
 def test_an_id_token_stands_for_its_person(rp: RelyingParty, partner: Service) -> None:
-    """Its sign-in and the connection that it came with are alive."""
+    """The sign-in of the ID token and its connection are alive."""
     tokens = rp.tokens(scope="openid profile email")
     members = partner.exchange(tokens["id_token"], subject_token_type=ID_TOKEN).json()
     assert members["scope"] == "openid profile"
@@ -255,7 +258,7 @@ def test_an_id_token_stands_for_its_person(rp: RelyingParty, partner: Service) -
 
 @clause("RFC 8693", "3")
 def test_an_id_token_is_good_for_the_resources_of_its_connection_alone(rp: RelyingParty, partner: Service) -> None:
-    """Not for that of the server, if the person was asked for another."""
+    """If the user was asked for another API, the server's own resource is not included."""
     api = "https://api.example/"
     Resource.objects.create(identifier=api, name="API", is_for_all=True)
     tokens = rp.exchange(rp.connect(scope="openid profile", resource=api)["code"]).json()
@@ -267,7 +270,7 @@ def test_an_id_token_is_good_for_the_resources_of_its_connection_alone(rp: Relyi
 @clause("RFC 8693", "3")
 @pytest.mark.parametrize("kind", ["forged", "expired", "signed out", "ended", "as an access token", "as a jwt"])
 def test_an_id_token_that_is_good_no_more_is_an_invalid_request(rp: RelyingParty, partner: Service, kind: str) -> None:
-    """Also one whose connection has offline_access and outlives the sign-in."""
+    """This also holds for a connection with offline_access, which outlives the sign-in."""
     token = rp.tokens(scope="openid profile offline_access")["id_token"]
     changes: dict[str, str] = {"subject_token_type": ID_TOKEN}
     later = timedelta(0)
@@ -290,7 +293,7 @@ def test_an_id_token_that_is_good_no_more_is_an_invalid_request(rp: RelyingParty
 
 @clause("RFC 8693", "3")
 def test_the_id_token_of_another_client_is_an_invalid_request(rp: RelyingParty, partner: Service) -> None:
-    """Whoever gets hold of it: its audience does not let this client exchange it."""
+    """The audience does not let this client exchange it, even if the client has obtained it."""
     token = rp.tokens()["id_token"]
     stranger = service_for(Client.objects.get(client_id="orders"), "stranger", scope="openid")
     assert refusal_of(stranger.exchange(token, subject_token_type=ID_TOKEN)) == (400, "invalid_request")
@@ -298,7 +301,7 @@ def test_the_id_token_of_another_client_is_an_invalid_request(rp: RelyingParty, 
 
 @clause("RFC 8693", "3")
 def test_who_acts_may_be_a_person(rp: RelyingParty, partner: Service) -> None:
-    """An ID token of the service's own, of somebody in the support team who uses it."""
+    """The actor token is an ID token of the service itself, for a member of the support team who uses it."""
     columns = {"redirect_uris": rp.client.redirect_uris, "requires_pkce": False}
     grant_types = f"authorization_code {GRANT_TYPE}"
     Client.objects.filter(client_id="orders").update(**columns, grant_types=grant_types)
@@ -332,7 +335,7 @@ def test_the_current_actor_stands_before_those_who_acted_before(guide: Guide, se
 
 @clause("RFC 8693", "4.1")
 def test_a_chain_has_an_end(service: Service, subject: str) -> None:
-    """Each actor costs room in the token and a look at its client."""
+    """Each actor takes room in the token and costs a lookup of its client."""
     token, last = subject, service
     for number in range(MOST_ACTORS):
         response = last.delegate(token)
@@ -344,7 +347,7 @@ def test_a_chain_has_an_end(service: Service, subject: str) -> None:
 
 @clause("RFC 8693", "4.1")
 def test_no_exchange_hides_who_acts(service: Service, subject: str) -> None:
-    """A token that says it is not exchanged by impersonation, nor one that was got so at all."""
+    """A token with an actor is not exchanged by impersonation; an impersonated token is not exchanged at all."""
     second = service_for(service.client, "stock")
     delegated = service.delegate(subject).json()["access_token"]
     impersonated = service.exchange(subject).json()["access_token"]
@@ -357,7 +360,7 @@ def test_no_exchange_hides_who_acts(service: Service, subject: str) -> None:
 
 @clause("RFC 8693", "5")
 def test_the_scope_only_narrows(guide: Guide, service: Service) -> None:
-    """Neither more than the subject token has, nor more than the service may have, at a second exchange either."""
+    """The limits are those of the subject token and of the service, at a second exchange, too."""
     narrow = guide.tokens(scope="profile")["access_token"]
     assert refusal_of(service.exchange(narrow, scope="user profile")) == (400, "invalid_scope")
     second = service_for(service.client, "stock", scope="user")
@@ -368,7 +371,7 @@ def test_the_scope_only_narrows(guide: Guide, service: Service) -> None:
 
 @clause("RFC 8693", "5")
 def test_the_life_only_shortens(service: Service, subject: str) -> None:
-    """A minute before the end of the subject token there is a minute left."""
+    """A minute before the subject token ends, the new token has a minute left."""
     with time_machine.travel(time.time() + 3540, tick=False):
         assert service.exchange(subject).json()["expires_in"] <= 60
 
@@ -376,14 +379,14 @@ def test_the_life_only_shortens(service: Service, subject: str) -> None:
 @clause("RFC 8693", "5")
 @pytest.mark.parametrize("name", ["subject_token", "actor_token"])
 def test_the_tokens_are_sent_in_the_body_alone(service: Service, subject: str, name: str) -> None:
-    """URLs are kept in logs and histories."""
+    """Logs and histories keep URLs."""
     response = service.server.post(f"/token/?{name}={subject}", "", content_type="application/x-www-form-urlencoded")
     assert refusal_of(response) == (400, "invalid_request")
 
 
 @clause("RFC 8693", "2.1")
 def test_the_metadata_names_the_grant_type(guide: Guide) -> None:
-    """So do all that this server has (RFC 8414)."""
+    """The metadata has all grant types of the server (RFC 8414)."""
     metadata = guide.server.get("/.well-known/oauth-authorization-server").json()
     assert GRANT_TYPE in metadata["grant_types_supported"]
 
@@ -410,13 +413,13 @@ IDP = "https://idp.example"
 
 
 def the_alice(claims: dict[str, Any]) -> User | None:
-    """OAUTH_SERVICE_EXCHANGE_USER of the tests below."""
+    """Serve as OAUTH_SERVICE_EXCHANGE_USER in the tests below."""
     return User.objects.filter(username=claims["sub"]).first()
 
 
 @pytest.fixture
 def idp(guide: Guide, settings: Settings) -> Signer:
-    """An issuer whose JWTs the guide's app may exchange for tokens of its own users."""
+    """Return an issuer whose JWTs the guide's app may exchange for tokens of its own users."""
     Client.objects.filter(pk=guide.client.pk).update(
         may_impersonate=True,
         may_delegate=True,
@@ -431,7 +434,7 @@ def idp(guide: Guide, settings: Settings) -> Signer:
 
 @clause("RFC 8693", "3")
 def test_a_jwt_of_a_trusted_issuer_stands_for_its_user(guide: Guide, idp: Signer) -> None:
-    """It hangs on the user's connection with the client, and lives no longer than the JWT."""
+    """The token depends on the user's connection with the client, and lives no longer than the JWT."""
     guide.tokens()
     app = Service(guide.client)
     response = app.exchange(idp.assertion(sub="alice", scope="profile email"), subject_token_type=JWT)
@@ -457,7 +460,7 @@ def test_a_jwt_of_a_trusted_issuer_stands_for_its_user(guide: Guide, idp: Signer
     ],
 )
 def test_a_jwt_that_is_not_good_is_refused(guide: Guide, idp: Signer, changes: dict[str, Any], fault: str) -> None:
-    """Whatever is wrong with it; nothing of it is left out silently."""
+    """Each fault is refused; none is silently ignored."""
     guide.tokens()
     response = Service(guide.client).exchange(idp.assertion(**({"sub": "alice"} | changes)), subject_token_type=JWT)
     assert (response.status_code, response.json()["error_description"]) == (400, fault)
@@ -466,7 +469,7 @@ def test_a_jwt_that_is_not_good_is_refused(guide: Guide, idp: Signer, changes: d
 @clause("RFC 8693", "3")
 @pytest.mark.parametrize("lost", ["connection", "purpose", "client", "issuer", "setting", "user"])
 def test_a_jwt_alone_makes_nobody_known(guide: Guide, idp: Signer, settings: Settings, lost: str) -> None:
-    """The issuer is registered for this and for this client, and the person has allowed the client."""
+    """The issuer must be registered for this purpose and this client, and the user must have allowed the client."""
     guide.tokens()
     match lost:
         case "connection":

@@ -33,26 +33,26 @@ def subsets(*every: str) -> list[tuple[str, ...]]:
 
 
 def url_of(guide: Guide, *resources: str, **changes: str) -> str:
-    """An authorization request."""
+    """Return an authorization request."""
     pairs = [*guide.request(**{"scope": ""} | changes).items(), *(("resource", each) for each in resources)]
     return f"/authorise/?{urlencode(pairs)}"
 
 
 def open_(guide: Guide, *resources: str, **changes: str) -> Any:
-    """Alice opens it."""
+    """Open an authorization request as Alice."""
     guide.browser.force_login(guide.alice)
     return guide.browser.get(url_of(guide, *resources, **changes))
 
 
 def press(guide: Guide, response: Any, words: str = "Allow") -> Any:
-    """Press a button of the consent page: all of its hidden fields are sent, those of one name too."""
+    """Press a button of the consent page: all of its hidden fields are sent, including repeated names."""
     fields = [(name, value) for name, value in response.context["parameters"]]
     body = [*fields, *([("deny", "1")] if words == "Deny" else [])]
     return guide.browser.post(response.context["action"], urlencode(body), content_type=FORM)
 
 
 def code_for(guide: Guide, *resources: str, **changes: str) -> str:
-    """The code of somebody who is asked, or was asked before."""
+    """Return a code, after asking Alice if necessary."""
     response = open_(guide, *resources, **changes)
     if response.status_code == 200:
         response = press(guide, response)
@@ -60,7 +60,7 @@ def code_for(guide: Guide, *resources: str, **changes: str) -> str:
 
 
 def ask(guide: Guide, body: dict[str, str], *resources: str) -> Any:
-    """POST /token/."""
+    """Send POST /token/."""
     body = {"client_id": guide.client.client_id, "client_secret": SECRET, **body}
     pairs = [*body.items(), *(("resource", each) for each in resources)]
     return guide.server.post("/token/", urlencode(pairs), content_type=FORM)
@@ -76,13 +76,13 @@ def refresh(guide: Guide, token: str, *resources: str, **changes: str) -> Any:
 
 
 def audience_of(access_token: str) -> set[str]:
-    """Where a token is good: each guarded view is asked; "" for those that belong to none."""
+    """Return the resources at which a token is valid, by trying each view; "" for views of no resource."""
     return {resource for url, resource in GUARDED.items() if status_at(url, access_token) == 200}
 
 
 @pytest.fixture
 def shared(service: Guide) -> Guide:
-    """The same client, with all the scope that its resources have."""
+    """Return the same client, with all scope of its resources."""
     Client.objects.update(scope=EVERY)
     return service
 
@@ -90,7 +90,7 @@ def shared(service: Guide) -> Guide:
 @clause("RFC 8707", "2.1")
 @pytest.mark.parametrize("resources", subsets(ORDERS, STOCK), ids=str)
 def test_a_code_is_for_what_was_asked(shared: Guide, resources: tuple[str, ...]) -> None:
-    """ "The resource parameter indicates the protected resources"; without any the token is one as ever."""
+    """ "The resource parameter indicates the protected resources"; without one nothing changes."""
     tokens = exchange(shared, code_for(shared, *resources)).json()
     assert audience_of(tokens["access_token"]) == (set(resources) or {""})
     renewed = refresh(shared, tokens["refresh_token"]).json()
@@ -109,7 +109,7 @@ def test_the_consent_page_names_the_api(shared: Guide) -> None:
 
 @clause("RFC 8707", "2.1")
 def test_a_scope_of_an_api_is_shown_in_words_without_the_api_too(shared: Guide) -> None:
-    """A client that has the scope and names no resource."""
+    """The client has the scope and names no resource."""
     assert "See your orders" in Page(open_(shared, scope="orders:read")).items
 
 
@@ -137,7 +137,7 @@ def test_a_wrong_resource_is_an_invalid_target(shared: Guide, resources: list[st
 
 @clause("RFC 8707", "2")
 def test_a_resource_that_goes_while_the_page_is_open_is_an_invalid_target(shared: Guide) -> None:
-    """The answer is judged again."""
+    """The request is checked again when the user answers."""
     page = open_(shared, ORDERS)
     Resource.objects.filter(identifier=ORDERS).update(is_active=False)
     assert query_of(press(shared, page)["Location"])["error"] == "invalid_target"
@@ -146,14 +146,14 @@ def test_a_resource_that_goes_while_the_page_is_open_is_an_invalid_target(shared
 
 @clause("RFC 8707", "2")
 def test_an_unverified_address_hears_nothing_of_it(shared: Guide) -> None:
-    """No redirect before client and redirect_uri are verified."""
+    """The browser is not redirected before client and redirect_uri are verified."""
     response = open_(shared, "orders", redirect_uri="https://elsewhere.example/")
     assert (response.status_code, "Location" in response) == (400, False)
 
 
 @clause("RFC 8707", "2.1")
 def test_the_resources_go_through_the_login(shared: Guide) -> None:
-    """All of them, in their order."""
+    """The sign-in page keeps all of them, in their order."""
     login = Browser().get(url_of(shared, STOCK, ORDERS))["Location"]
     back = parse_qs(urlsplit(login).query)["next"][0]
     assert parse_qs(urlsplit(back).query)["resource"] == [STOCK, ORDERS]
@@ -165,13 +165,13 @@ def test_the_resources_go_through_the_login(shared: Guide) -> None:
     [([ORDERS], "stock:read", "invalid_scope"), ([STOCK], "user orders:read", "invalid_scope")],
 )
 def test_a_scope_of_another_resource_is_refused(shared: Guide, resources: list[str], scope: str, error: str) -> None:
-    """It would mean nothing at those that were named."""
+    """The scope would mean nothing at the named resources."""
     assert query_of(open_(shared, *resources, scope=scope)["Location"])["error"] == error
 
 
 @clause("RFC 8707", "2.1")
 def test_a_remembered_consent_skips_no_resource_that_was_not_shown(shared: Guide) -> None:
-    """Nor a scope at one, nor a token without one after a token with one, nor the reverse."""
+    """Consent does not cover another resource, another scope, or a token without a resource after one with a resource."""
     for resources, scope, is_asked in [
         ((), "user", True), ((), "user", False), ((ORDERS,), "user", True), ((ORDERS,), "user", False),
         ((STOCK,), "user", True), ((ORDERS, STOCK), "user", False), ((ORDERS,), "user orders:read", True),
@@ -186,7 +186,7 @@ def test_a_remembered_consent_skips_no_resource_that_was_not_shown(shared: Guide
 
 @clause("RFC 8707", "2.1")
 def test_a_scope_that_two_apis_have_is_remembered_for_each(shared: Guide) -> None:
-    """ "write" at one is another thing than at the other."""
+    """ "write" at one API has another meaning than at the other."""
     Resource.objects.filter(identifier=ORDERS).update(scopes="write Order things\nread See orders")
     Resource.objects.filter(identifier=STOCK).update(scopes="write Change the stock\nread See stock")
     Client.objects.update(scope="read write")
@@ -227,7 +227,7 @@ def test_audiences_issued_were_shown_and_are_allowed(
 
 @clause("RFC 8707", "2.2")
 def test_the_scope_is_narrowed_with_the_resource(shared: Guide) -> None:
-    """ "[...] downscope the requested token": a scope of another API is of no use here."""
+    """ "[...] downscope the requested token": a scope of another API would be useless here."""
     code = code_for(shared, ORDERS, STOCK)
     tokens = exchange(shared, code, STOCK).json()
     assert tokens["scope"] == "user profile stock:read"
@@ -237,7 +237,7 @@ def test_the_scope_is_narrowed_with_the_resource(shared: Guide) -> None:
 
 @clause("RFC 8707", "2.2")
 def test_a_resource_without_any_of_the_scope_is_an_invalid_target(shared: Guide) -> None:
-    """A token that could do nothing is none; the code stays good."""
+    """A token that allows nothing is not issued; the code stays valid."""
     code = code_for(shared, ORDERS, STOCK, scope="orders:read")
     assert refusal_of(exchange(shared, code, STOCK)) == (400, "invalid_target")
     tokens = exchange(shared, code).json()
@@ -255,7 +255,7 @@ def test_a_resource_without_any_of_the_scope_is_an_invalid_target(shared: Guide)
     ids=["switched off", "deleted", "taken from the client"],
 )
 def test_what_is_gone_ends_at_once(shared: Guide, change: Any) -> None:
-    """Neither tokens that are out, nor a code, nor a refresh opens it; what is left goes on, and never turns into all."""
+    """Tokens, codes and refreshes stop working for it at once; the other resources go on, and never turn into all."""
     both, one = (
         exchange(shared, code_for(shared, ORDERS, STOCK)).json(),
         exchange(shared, code_for(shared, ORDERS)).json(),
@@ -272,7 +272,7 @@ def test_what_is_gone_ends_at_once(shared: Guide, change: Any) -> None:
 
 @clause("RFC 8707", "3")
 def test_introspection_tells_no_resource_that_is_gone(shared: Guide, settings: Settings) -> None:
-    """An API that asks must not learn that a token is good where it is not."""
+    """An API that asks must not learn that a token is valid at a resource where it is not."""
     settings.OAUTH_SERVICE_INTROSPECTION = True
     token = exchange(shared, code_for(shared, ORDERS, STOCK)).json()["access_token"]
 
@@ -293,14 +293,14 @@ def test_introspection_tells_no_resource_that_is_gone(shared: Guide, settings: S
 
 @pytest.fixture
 def device(shared: Guide, settings: Settings) -> Device:
-    """A device of the app, which may ask for both APIs."""
+    """Return a device of the app, which may ask for both APIs."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     Client.objects.update(grant_types=f"{GRANT_TYPE} refresh_token")
     return Device(shared.client, shared.server, {"client_id": shared.client.client_id, "client_secret": SECRET})
 
 
 def begun_for(device: Device, *resources: str, scope: str = "") -> Any:
-    """POST /device-authorization/ for these APIs."""
+    """Send POST /device-authorization/ for these APIs."""
     body = [
         *device.credentials.items(),
         *(("resource", each) for each in resources),
@@ -310,14 +310,14 @@ def begun_for(device: Device, *resources: str, scope: str = "") -> Any:
 
 
 def allowed_for(guide: Guide, device: Device, *resources: str, scope: str = "") -> str:
-    """The device code, once Alice has allowed it."""
+    """Return the device code after Alice has allowed it."""
     begun = begun_for(device, *resources, scope=scope).json()
     assert "connected" in Page(press_device(guide, begun["user_code"])).text
     return str(begun["device_code"])
 
 
 def press_device(guide: Guide, user_code: str, *, without: str = "") -> Any:
-    """Enter a user code and press Allow: all hidden fields are sent, but for one resource."""
+    """Enter a user code and press Allow: all hidden fields are sent, except one resource."""
     visitor = Visitor(guide.alice)
     page = visitor.enter(user_code)
     form = [(name, value) for name, value in fields_of(page) if value != without]
@@ -325,18 +325,18 @@ def press_device(guide: Guide, user_code: str, *, without: str = "") -> Any:
 
 
 def fields_of(page: Any) -> list[tuple[str, str]]:
-    """Name and value of each hidden field of the decision, repeats included."""
+    """Return name and value of each hidden field of the decision, including repeats."""
     form = page.content.decode().rpartition("<form")[2]
     return re.findall(r'<input type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"', form)
 
 
 def opens(api: str, tokens: dict[str, Any]) -> int:
-    """The status of a guarded view of an API."""
+    """Return the status of a guarded view of an API."""
     return status_at({ORDERS: "/orders/", STOCK: "/stock/"}[api], tokens["access_token"])
 
 
 def poll(device: Device, device_code: str, *resources: str) -> Any:
-    """POST /token/ with the device code."""
+    """Send POST /token/ with the device code."""
     body = [*device.credentials.items(), ("grant_type", GRANT_TYPE), ("device_code", device_code)]
     body += [("resource", each) for each in resources]
     return device.server.post("/token/", urlencode(body), content_type=FORM)
@@ -345,7 +345,7 @@ def poll(device: Device, device_code: str, *resources: str) -> Any:
 @clause("RFC 8707", "2")
 @pytest.mark.parametrize("resources", [subset for subset in subsets(ORDERS, STOCK) if subset], ids="+".join)
 def test_a_device_asks_for_resources(shared: Guide, device: Device, resources: tuple[str, ...]) -> None:
-    """ "[...] the target service or resource to which access is being requested": the token is for those, and for no other."""
+    """ "[...] the target service or resource to which access is being requested": the token is only for those."""
     tokens = poll(device, allowed_for(shared, device, *resources)).json()
     assert [opens(each, tokens) for each in (ORDERS, STOCK)] == [
         200 if each in resources else 401 for each in (ORDERS, STOCK)
@@ -356,7 +356,10 @@ def test_a_device_asks_for_resources(shared: Guide, device: Device, resources: t
 @clause("RFC 8707", "2")
 @pytest.mark.parametrize("unknown", ["https://unknown.example/", SECRET_API, "orders", f"{ORDERS}#fragment"])
 def test_a_device_that_names_another_resource_is_refused(device: Device, unknown: str) -> None:
-    """ "invalid_target": unknown, not for this client, or no absolute URI; also beside a good one. Nothing waits then."""
+    """
+    "invalid_target": unknown, not for this client, or not an absolute URI, even next to a valid one. No device code is
+    stored.
+    """
     for resources in ((unknown,), (ORDERS, unknown)):
         assert refusal_of(begun_for(device, *resources)) == (400, "invalid_target")
     assert DeviceCode.objects.count() == 0
@@ -364,7 +367,7 @@ def test_a_device_that_names_another_resource_is_refused(device: Device, unknown
 
 @clause("RFC 8707", "2.1")
 def test_the_page_of_a_device_names_the_apis_with_their_scopes_in_words(shared: Guide, device: Device) -> None:
-    """As the page of an app in the browser does: each scope where it means something."""
+    """The page shows each scope at its API, as the consent page in the browser does."""
     begun = begun_for(device, ORDERS, STOCK).json()
     page = Page(Visitor(shared.alice).enter(begun["user_code"]))
     assert ("At Orders" in page.text, ORDERS in page.text, "At Stock" in page.text) == (True, True, True)
@@ -373,7 +376,7 @@ def test_the_page_of_a_device_names_the_apis_with_their_scopes_in_words(shared: 
 
 @clause("RFC 8707", "2.1")
 def test_only_what_was_shown_and_allowed_is_given_to_a_device(shared: Guide, device: Device) -> None:
-    """A form that leaves an API out gives nothing for it, and one that adds an API gives nothing more."""
+    """A form that leaves an API out gives no access to it, and one that adds an API gives nothing more."""
     begun = begun_for(device, ORDERS, STOCK).json()
     press_device(shared, begun["user_code"], without=STOCK)
     tokens = poll(device, begun["device_code"]).json()
@@ -389,7 +392,7 @@ def test_only_what_was_shown_and_allowed_is_given_to_a_device(shared: Guide, dev
 
 @clause("RFC 8707", "2.1")
 def test_a_consent_without_an_api_is_none_for_it(shared: Guide, device: Device) -> None:
-    """What a device was allowed for an API stands beside what was allowed without one."""
+    """Consent for an API is separate from consent without one."""
     allowed_for(shared, device, scope="user")
     page = Page(Visitor(shared.alice).enter(begun_for(device, ORDERS).json()["user_code"]))
     assert "You have connected this app before" not in page.text
@@ -402,7 +405,7 @@ def test_a_consent_without_an_api_is_none_for_it(shared: Guide, device: Device) 
 @clause("RFC 8707", "2.2")
 @pytest.mark.parametrize("narrowed", [(ORDERS,), (STOCK,), (ORDERS, STOCK)], ids="+".join)
 def test_a_device_narrows_at_the_token_endpoint(shared: Guide, device: Device, narrowed: tuple[str, ...]) -> None:
-    """ "[...] a subset of the resources": this token is for those; a refresh gets all again."""
+    """ "[...] a subset of the resources": this token is for those; a refresh can have all again."""
     tokens = poll(device, allowed_for(shared, device, ORDERS, STOCK), *narrowed).json()
     assert [opens(each, tokens) for each in (ORDERS, STOCK)] == [
         200 if each in narrowed else 401 for each in (ORDERS, STOCK)
@@ -413,7 +416,7 @@ def test_a_device_narrows_at_the_token_endpoint(shared: Guide, device: Device, n
 
 @clause("RFC 8707", "2.2")
 def test_a_device_gets_nothing_for_what_was_not_allowed(shared: Guide, device: Device) -> None:
-    """ "invalid_target"; and the device code is still good for what was."""
+    """ "invalid_target"; the device code stays valid for the allowed resources."""
     for resources, beyond in (((ORDERS,), STOCK), ((), ORDERS)):
         device_code = allowed_for(shared, device, *resources, scope="" if resources else "user")
         assert refusal_of(poll(device, device_code, beyond)) == (400, "invalid_target")
@@ -422,7 +425,7 @@ def test_a_device_gets_nothing_for_what_was_not_allowed(shared: Guide, device: D
 
 @clause("RFC 8707", "2")
 def test_an_api_that_was_switched_off_meanwhile_is_not_shown_nor_given(shared: Guide, device: Device) -> None:
-    """Before the person decides, or before the device polls; if none is left, there is nothing to allow."""
+    """This holds before the user decides and before the device polls; if no API is left, there is nothing to allow."""
     one, both = begun_for(device, ORDERS).json(), begun_for(device, ORDERS, STOCK).json()
     allowed = allowed_for(shared, device, ORDERS)
     Resource.objects.filter(identifier=ORDERS).update(is_active=False)
@@ -437,7 +440,7 @@ def test_an_api_that_was_switched_off_meanwhile_is_not_shown_nor_given(shared: G
 
 @clause("RFC 8707", "2")
 def test_a_device_without_a_resource_costs_no_statement_more(shared: Guide, device: Device) -> None:
-    """No table of resources is asked."""
+    """The table of resources is not read."""
     device_code = allowed_for(shared, device, scope="user")
     with CaptureQueriesContext(connection) as statements:
         device.begun(scope="user")
@@ -448,7 +451,7 @@ def test_a_device_without_a_resource_costs_no_statement_more(shared: Guide, devi
 
 @clause("RFC 8707", "2.1")
 def test_the_connected_apps_name_the_apis(shared: Guide) -> None:
-    """Also one that is gone, by its identifier."""
+    """An API that no longer exists is shown by its identifier."""
     code_for(shared, ORDERS, STOCK)
     page = Page(shared.browser.get("/manage-apps/"))
     assert "At Orders" in page.text

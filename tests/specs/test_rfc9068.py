@@ -16,7 +16,7 @@ API = "https://api.example/pills"
 
 @pytest.fixture
 def token(guide: Guide, settings: Settings) -> str:
-    """A client's own access token for an API that wants JWTs."""
+    """Return a client's own access token for an API that uses JWTs."""
     settings.OAUTH_SERVICE_SCOPES = {"user": "You", "profile": "Your name", "openid": "Sign you in"}
     Resource.objects.create(identifier=API, name="Pills", token_format="jwt", is_for_all=True)
     guide.client.grant_types = "client_credentials"
@@ -26,7 +26,7 @@ def token(guide: Guide, settings: Settings) -> str:
 
 
 def claims_of(guide: Guide, token: str) -> dict[str, Any]:
-    """The claims, verified by the published key that the token names."""
+    """Return the claims, verified with the published key that the token names."""
     header = jwt.get_unverified_header(token)
     [key] = [each for each in guide.server.get("/jwks/").json()["keys"] if each["kid"] == header["kid"]]
     claims: dict[str, Any] = jwt.decode(
@@ -43,13 +43,13 @@ def test_it_is_signed(token: str) -> None:
 
 @clause("RFC 9068", "2.1")
 def test_its_type_is_at_jwt(token: str) -> None:
-    """So that it is taken for no ID token, and no ID token for it."""
+    """The type tells access tokens and ID tokens apart."""
     assert jwt.get_unverified_header(token)["typ"] == "at+jwt"
 
 
 @clause("RFC 9068", "2.2")
 def test_every_required_claim_is_there(guide: Guide, token: str) -> None:
-    """iss, exp, aud, sub, client_id, iat, jti."""
+    """The claims are iss, exp, aud, sub, client_id, iat and jti."""
     claims = claims_of(guide, token)
     assert {"iss", "exp", "aud", "sub", "client_id", "iat", "jti"} <= set(claims)
     assert (claims["client_id"], claims["sub"]) == ("presc_man_123", "presc_man_123")
@@ -57,7 +57,7 @@ def test_every_required_claim_is_there(guide: Guide, token: str) -> None:
 
 @clause("RFC 9068", "2.2.3")
 def test_the_scope_is_there(guide: Guide, token: str) -> None:
-    """As the token response has it."""
+    """The claim is the same as in the token response."""
     assert claims_of(guide, token)["scope"].split() == ["user", "profile"]
 
 
@@ -69,7 +69,7 @@ def test_the_audience_is_the_resource_that_was_asked_for(guide: Guide, token: st
 
 @clause("RFC 9068", "4")
 def test_the_keys_are_where_the_metadata_says(guide: Guide, token: str) -> None:
-    """With the key of the token among them, before it has signed."""
+    """The key of the token is published before it signs."""
     document = guide.server.get("/.well-known/oauth-authorization-server").json()
     kids = [each["kid"] for each in guide.server.get(document["jwks_uri"]).json()["keys"]]
     assert jwt.get_unverified_header(token)["kid"] in kids
@@ -78,7 +78,7 @@ def test_the_keys_are_where_the_metadata_says(guide: Guide, token: str) -> None:
 @clause("RFC 9068", "4")
 @pytest.mark.parametrize("header", [{"alg": "none"}, {"typ": "JWT"}])
 def test_another_header_is_refused(guide: Guide, token: str, header: dict[str, str]) -> None:
-    """ "The resource server MUST reject any JWT in which the value of "alg" is "none"." The type likewise."""
+    """ "The resource server MUST reject any JWT in which the value of "alg" is "none"." Other types are refused, too."""
     first, rest = token.split(".", 1)
     changed = jwt.get_unverified_header(token) | header
     forged = f"{jwt.utils.base64url_encode(json.dumps(changed).encode()).decode()}.{rest}"

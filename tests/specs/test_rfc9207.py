@@ -44,7 +44,7 @@ def test_an_error_comes_with_its_issuer(guide: Guide, method: str, changes: dict
 
 @clause("RFC 9207", "2")
 def test_an_app_on_the_device_is_told_the_issuer_too(public: PublicGuide) -> None:
-    """Whatever scheme the answer comes by."""
+    """Every kind of redirect URI gets it."""
     uri = "com.example.pills:/callback"
     assert sent_back(public.answer(redirect_uri=uri), to=uri)["iss"] == ISSUER
     assert sent_back(public.answer(redirect_uri=uri, deny="1"), to=uri)["iss"] == ISSUER
@@ -75,7 +75,7 @@ def test_it_is_the_issuer_of_the_metadata(guide: Guide) -> None:
 def test_the_metadata_says_that_it_is_there(guide: Guide) -> None:
     """
     "The server MUST indicate its support for the iss parameter by setting the metadata parameter
-    authorization_response_iss_parameter_supported [...] to true." A client may then refuse an answer that comes without.
+    authorization_response_iss_parameter_supported [...] to true." A client may then refuse an answer without iss.
     """
     document = guide.server.get("/.well-known/oauth-authorization-server").json()
     assert document["authorization_response_iss_parameter_supported"] is True
@@ -85,8 +85,8 @@ def test_the_metadata_says_that_it_is_there(guide: Guide) -> None:
 @pytest.mark.parametrize("deny", ["", "1"])
 def test_a_request_cannot_make_the_answer_name_another_issuer(guide: Guide, deny: str) -> None:
     """
-    The issuer is that "of the authorization server that created the authorization response": a mix-up needs an honest answer
-    that looks like the attacker's, so iss and error of a request are ignored.
+    The issuer is that "of the authorization server that created the authorization response": in a mix-up attack, an honest answer
+    would have to look like the attacker's, so iss and error in a request are ignored.
     """
     location = guide.answer(iss="https://evil.example", error="x", code="x", deny=deny)["Location"]
     assert [value for name, value in parse_qsl(urlsplit(location).query) if name == "iss"] == [ISSUER]
@@ -95,5 +95,5 @@ def test_a_request_cannot_make_the_answer_name_another_issuer(guide: Guide, deny
 
 @clause("RFC 9207", "2")
 def test_a_page_that_leads_nowhere_has_nothing_to_identify(guide: Guide) -> None:
-    """ "In authorization responses to the client": without a verified client there is none, and so nobody to be mixed up."""
+    """ "In authorization responses to the client": without a verified client there is no such response, and so no mix-up."""
     assert is_page(guide.ask(client_id="nobody"))

@@ -28,30 +28,30 @@ PILLS = "http://localhost:8000/pills"
 
 @protect("profile", acr="gold platinum", max_age=300)
 def pills(request: HttpRequest) -> JsonResponse:
-    """Asks for both."""
+    """Require a strong and recent sign-in."""
     return JsonResponse({})
 
 
 @protect("profile", max_age=300)
 async def recent(request: HttpRequest) -> JsonResponse:
-    """Asks for a recent sign-in."""
+    """Require a recent sign-in."""
     return JsonResponse({})
 
 
 @protect("profile", max_age=0)
 def now_only(request: HttpRequest) -> JsonResponse:
-    """Asks for a sign-in at this moment."""
+    """Require a sign-in at this moment."""
     return JsonResponse({})
 
 
 @protect("profile", acr="gold", resource=PILLS, allow_clients=True)
 def of_api(request: HttpRequest) -> JsonResponse:
-    """Of an API with metadata."""
+    """Protect a view of an API with metadata."""
     return JsonResponse({})
 
 
 class Strong(ProtectedMixin, View):
-    """A class that asks for a strong one."""
+    """A class that requires a strong sign-in."""
 
     required_scope = "profile"
     acr = ("gold", "platinum")
@@ -61,13 +61,13 @@ class Strong(ProtectedMixin, View):
 
 
 def otp(request: HttpRequest) -> HttpResponse:
-    """The project's page for a second factor: it believes everybody."""
+    """The project's page for a second factor, which accepts everyone."""
     request.session["acr"] = "gold"
     return HttpResponse(status=302, headers={"Location": request.GET["next"]})
 
 
 def event(request: HttpRequest) -> dict[str, Any]:
-    """The project's word on how the person signed in."""
+    """The project's information about the sign-in."""
     return {"acr": request.session.get("acr", "bronze")}
 
 
@@ -85,26 +85,26 @@ pytestmark = pytest.mark.urls("tests.specs.test_rfc9470")
 
 @pytest.fixture
 def hospital(rp: RelyingParty, provider: Settings) -> RelyingParty:
-    """A project that has a second factor."""
+    """Return a client of a project with a second factor."""
     provider.OAUTH_SERVICE_AUTHENTICATION_EVENT = "tests.specs.test_rfc9470.event"
     provider.OAUTH_SERVICE_STEP_UP_URLS = {"gold": "otp"}
     return rp
 
 
 def ask(url: str, token: str) -> Any:
-    """GET with a token."""
+    """Send GET with a token."""
     return Browser().get(url, headers={"Authorization": f"Bearer {token}"})
 
 
 def challenge_of(answer: Any) -> dict[str, str]:
-    """Of a 401 that asks for another sign-in."""
+    """Return the challenge of a 401 that asks for another sign-in."""
     assert (answer.status_code, answer.json()["error"]) == (401, "insufficient_user_authentication")
     return dict(re.findall(r'(\w+)="([^"]*)"', answer["WWW-Authenticate"]))
 
 
 @clause("RFC 9470", "3")
 def test_the_challenge_word_for_word(hospital: RelyingParty) -> None:
-    """All that is asked for, so that one more sign-in will do."""
+    """The challenge has all requirements, so that one more sign-in is enough."""
     token = hospital.tokens(scope="profile", acr_values="bronze")["access_token"]
     assert ask("/pills/", token)["WWW-Authenticate"] == (
         'Bearer realm="oauth_service", error="insufficient_user_authentication", '
@@ -117,7 +117,7 @@ def test_the_challenge_word_for_word(hospital: RelyingParty) -> None:
 @pytest.mark.parametrize("scope", ["profile", "openid profile"])
 @pytest.mark.parametrize("url", ["/pills/", "/strong/"])
 def test_a_client_that_follows_the_challenge_gets_in(hospital: RelyingParty, url: str, scope: str) -> None:
-    """ "acr_values" and "max_age" of the challenge, sent to the authorization endpoint as they are; openid or not."""
+    """ "acr_values" and "max_age" of the challenge are sent to the authorization endpoint unchanged, with openid or without."""
     wanted = challenge_of(ask(url, hospital.tokens(scope=scope)["access_token"]))
     asked = {name: wanted[name] for name in ("acr_values", "max_age") if name in wanted}
     assert ask(url, hospital.tokens(scope=scope, **asked)["access_token"]).status_code == 200
@@ -125,7 +125,7 @@ def test_a_client_that_follows_the_challenge_gets_in(hospital: RelyingParty, url
 
 @clause("RFC 9470", "4")
 def test_a_sign_in_that_is_too_old_is_done_again(hospital: RelyingParty) -> None:
-    """Without openid, too: the person sees the login page, and the new token opens the view."""
+    """The user sees the login page even without openid, and the new token is accepted."""
     with time_machine.travel(timezone.now(), tick=False) as clock:
         token = hospital.tokens(scope="profile", max_age="300")["access_token"]
         assert ask("/recent/", token).status_code == 200
@@ -137,7 +137,7 @@ def test_a_sign_in_that_is_too_old_is_done_again(hospital: RelyingParty) -> None
 
 @clause("RFC 9470", "5")
 def test_a_refresh_makes_no_sign_in_more_recent(hospital: RelyingParty) -> None:
-    """ "the authorization server [...] acr and auth_time" are those of the sign-in, however fresh the token is."""
+    """ "the authorization server [...] acr and auth_time" are those of the sign-in, even in a fresh token."""
     with time_machine.travel(timezone.now(), tick=False) as clock:
         refresh_token = hospital.tokens(scope="profile", max_age="300")["refresh_token"]
         clock.shift(timedelta(seconds=301))
@@ -147,7 +147,7 @@ def test_a_refresh_makes_no_sign_in_more_recent(hospital: RelyingParty) -> None:
 
 @clause("RFC 9470", "3")
 def test_a_sign_in_this_moment_is_recent_enough_for_none_at_all(hospital: RelyingParty) -> None:
-    """max_age=0 asks for a sign-in now, and one now is one."""
+    """max_age=0 requires a sign-in at this moment."""
     with time_machine.travel(timezone.now(), tick=False) as clock:
         token = hospital.tokens(scope="profile", max_age="0")["access_token"]
         assert ask("/now/", token).status_code == 200
@@ -157,7 +157,7 @@ def test_a_sign_in_this_moment_is_recent_enough_for_none_at_all(hospital: Relyin
 
 @clause("RFC 9470", "6")
 def test_of_a_plain_token_nothing_is_known(hospital: RelyingParty) -> None:
-    """However recent and strong the session is that the person has by now."""
+    """The strength of the user's present session does not matter."""
     token = hospital.tokens(scope="profile")["access_token"]
     hospital.tokens(scope="profile", acr_values="gold")
     assert challenge_of(ask("/pills/", token))["acr_values"] == "gold platinum"
@@ -165,13 +165,13 @@ def test_of_a_plain_token_nothing_is_known(hospital: RelyingParty) -> None:
 
 @clause("RFC 9470", "3")
 def test_scope_comes_first(hospital: RelyingParty) -> None:
-    """Nobody is sent to sign in for what they may not do anyway."""
+    """Users should not have to sign in again if they may not use the view anyway."""
     assert ask("/pills/", hospital.tokens(scope="email")["access_token"]).status_code == 403
 
 
 @clause("RFC 9470", "6")
 def test_a_clients_own_token_has_no_sign_in(hospital: RelyingParty) -> None:
-    """Where clients are let in at all."""
+    """Such a token fails even at a view that accepts clients."""
     Resource.objects.create(identifier=PILLS, name="Pills", is_for_all=True)
     hospital.client.grant_types += " client_credentials"
     hospital.client.save()
@@ -186,7 +186,7 @@ def test_a_clients_own_token_has_no_sign_in(hospital: RelyingParty) -> None:
 @clause("RFC 9470", "7")
 @pytest.mark.usefixtures("guards")
 def test_a_server_that_keeps_no_sign_ins_is_told(settings: Settings) -> None:
-    """W050: the view would refuse everybody."""
+    """The check W050 warns that the view would refuse every token."""
     found = {message.id for message in check_surroundings(None)}
     assert "oauth_service.W050" in found
 
@@ -194,5 +194,5 @@ def test_a_server_that_keeps_no_sign_ins_is_told(settings: Settings) -> None:
 @clause("RFC 9470", "7")
 @pytest.mark.usefixtures("guards")
 def test_a_server_that_keeps_them_is_not(provider: Settings) -> None:
-    """There is nothing to mend on an OpenID Provider."""
+    """An OpenID Provider needs no change."""
     assert "oauth_service.W050" not in {message.id for message in check_surroundings(None)}

@@ -1,4 +1,4 @@
-"""RFC 9700, Best Current Practice for OAuth 2.0 Security: what concerns an authorization server."""
+"""RFC 9700, Best Current Practice for OAuth 2.0 Security: the rules for an authorization server."""
 
 import base64
 import re
@@ -49,7 +49,7 @@ def test_a_mistaken_request_takes_nobody_anywhere_before_they_signed_in(guide: G
     "The authorization server MUST always authenticate the user first and, with the exception of the silent
     authentication use case, prompt the user for credentials when needed, before redirecting the user."
 
-    Otherwise whoever has registered a client gets links that look like ours and lead to their own page at once.
+    Otherwise anyone who registers a client would get links that look like ours and lead to their own page at once.
     """
     response = guide.browser.get(f"/authorise/?{TARGET}{query}")
     assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/login/")
@@ -60,7 +60,7 @@ def test_a_mistaken_request_takes_nobody_anywhere_before_they_signed_in(guide: G
 @clause("RFC 9700", "4.11.2")
 @FAULTS
 def test_nor_does_one_sent_by_post(guide: Guide, query: str, error: str) -> None:
-    """A form on another site is as quickly sent as a link is clicked; without a response_type it is an answer."""
+    """Another site can send a form as easily as a link; without a response_type, a POST is an answer from the consent page."""
     response = guide.browser.post("/authorise/", TARGET + query, content_type=FORM)
     assert response["Location"].startswith("/login/?next=/authorise/")
     if "response_type" in query:
@@ -69,7 +69,7 @@ def test_nor_does_one_sent_by_post(guide: Guide, query: str, error: str) -> None
 
 @clause("RFC 9700", "4.11.2")
 def test_a_target_that_is_not_verified_is_told_without_signing_in(guide: Guide) -> None:
-    """A page leads nowhere, so nobody has to sign in to read it."""
+    """The page does not redirect, so users need not sign in to read it."""
     assert is_page(guide.browser.get("/authorise/", guide.request(redirect_uri="https://evil.example/")))
 
 
@@ -81,7 +81,7 @@ def test_a_target_that_is_not_verified_is_told_without_signing_in(guide: Guide) 
 def test_there_are_no_patterns(guide: Guide, uri: str) -> None:
     """
     "When comparing client redirection URIs against pre-registered URIs, authorization servers MUST utilize exact string matching
-    except for port numbers in localhost redirection URIs of native apps". A star stands for a star, if it may stand at all.
+    except for port numbers in localhost redirection URIs of native apps". A star, if allowed at all, only matches a star.
     """
     guide.client.redirect_uris = uri
     guide.client.save()
@@ -150,7 +150,7 @@ def test_pkce_is_supported_and_told_to_be(guide: Guide) -> None:
 def test_a_challenge_that_was_sent_is_enforced(guide: Guide) -> None:
     """
     "If a client sends a valid PKCE code_challenge parameter in the authorization request, the authorization server MUST enforce
-    the correct usage of code_verifier at the token endpoint." Also of a client that need not send one, and has a secret.
+    the correct usage of code_verifier at the token endpoint." This includes a client with a secret that need not use PKCE.
     """
     code = guide.code(**CHALLENGED)
     for verifier in ("", "a" * 43, CHALLENGE):
@@ -161,7 +161,7 @@ def test_a_challenge_that_was_sent_is_enforced(guide: Guide) -> None:
 def test_a_code_that_is_injected_into_another_session_is_worthless(guide: Guide) -> None:
     """
     The attacker has Alice's code and redeems it through the honest client, in a session of his own. The client sends its
-    secret, the right redirect_uri and the verifier of that session: only the last is not the one of the code.
+    secret, the right redirect_uri and the verifier of that session; only the verifier does not belong to the code.
     """
     stolen = guide.code(**CHALLENGED)
     own_verifier = "attackers-own-session-" * 2
@@ -183,7 +183,7 @@ def test_a_verifier_without_a_challenge_is_refused(guide: Guide, verifier: str) 
 
 @clause("RFC 9700", "4.8.2")
 def test_the_challenge_cannot_be_stripped_on_the_consent_page(guide: Guide) -> None:
-    """Between request and answer the parameters are in the browser's hands; the code is for what came back."""
+    """Between request and answer the browser has the parameters; the code is for those that came back."""
     guide.client.requires_pkce = True
     guide.client.save()
     guide.ask(**CHALLENGED)
@@ -204,7 +204,7 @@ def test_no_access_token_comes_by_the_browser(guide: Guide, response_type: str) 
 
 @clause("RFC 9700", "2.4")
 def test_no_client_sees_a_password(guide: Guide) -> None:
-    """ "The resource owner password credentials grant [RFC6749] MUST NOT be used", whatever a client is registered for."""
+    """ "The resource owner password credentials grant [RFC6749] MUST NOT be used", even if a client is registered for it."""
     guide.client.grant_types = "password authorization_code"
     guide.client.save()
     body = {"grant_type": "password", "username": "alice", "password": "wonderland"}
@@ -243,7 +243,7 @@ def test_a_refresh_token_of_the_past_ends_everything(guide: Guide, public: Publi
 @clause("RFC 9700", "4.14.2")
 @pytest.mark.parametrize("scope", ["user profile everything", 'user "', ""])
 def test_a_replay_is_known_whatever_scope_it_asks_for(guide: Guide, scope: str) -> None:
-    """A thief who asks for too much must not leave the theft unnoticed."""
+    """A thief who asks for too much must not leave the theft undetected."""
     first = guide.tokens()["refresh_token"]
     current = guide.refresh(guide.refresh(first).json()["refresh_token"]).json()
     assert refusal_of(guide.refresh(first, scope=scope)) == (400, "invalid_grant")
@@ -254,8 +254,8 @@ def test_a_replay_is_known_whatever_scope_it_asks_for(guide: Guide, scope: str) 
 @pytest.mark.parametrize(("seconds", "status"), [(0, 200), (120, 200), (121, 400)])
 def test_an_answer_that_was_lost_is_given_again_for_a_while(guide: Guide, seconds: int, status: int) -> None:
     """
-    A lost answer is no theft: within the window the token before gets the same successor, so that there is still only one.
-    After it the "previous refresh token is invalidated", and to present it is a replay.
+    A lost response is no theft: within the window the previous token gets the same successor, so that there is still only one.
+    After it the "previous refresh token is invalidated", and presenting it is a replay.
     """
     now = timezone.now()
     first = guide.tokens()["refresh_token"]
@@ -271,7 +271,7 @@ def test_an_answer_that_was_lost_is_given_again_for_a_while(guide: Guide, second
 
 @clause("RFC 9700", "4.14.2")
 def test_a_refresh_token_that_is_not_used_expires(guide: Guide) -> None:
-    """ "Refresh tokens SHOULD expire if the client has been inactive for some time". Each use starts the time anew."""
+    """ "Refresh tokens SHOULD expire if the client has been inactive for some time". Each use starts a new lifetime."""
     now = timezone.now()
     with time_machine.travel(now, tick=False):
         used, idle = guide.tokens()["refresh_token"], guide.tokens()["refresh_token"]
@@ -295,7 +295,7 @@ def test_a_refresh_token_is_bound_to_what_was_consented(guide: Guide) -> None:
 def test_the_integrity_of_a_refresh_token_is_ensured(guide: Guide) -> None:
     """
     "The grant to which a refresh token belongs may be encoded into the refresh token itself. [...] Authorization servers MUST
-    ensure the integrity of the refresh token value in this case". One of another generation cannot be made.
+    ensure the integrity of the refresh token value in this case". A token of another generation cannot be forged.
     """
     token = guide.tokens()["refresh_token"]
     sealed = bytearray(base64.urlsafe_b64decode(token.removeprefix("RT_") + "=" * (-(len(token) - 3) % 4)))
@@ -321,7 +321,7 @@ def test_an_access_token_has_the_least_that_was_asked_for(guide: Guide) -> None:
 def test_the_pages_leak_nothing_by_the_referrer(guide: Guide) -> None:
     """
     "The page rendered as a result of the OAuth authorization response and the authorization endpoint SHOULD NOT include
-    third-party resources", and the Referrer-Policy tells other origins nothing. Our own may know: its CSRF check must.
+    third-party resources", and the Referrer-Policy tells other origins nothing. Our own CSRF check needs the referrer.
     """
     pages = [guide.ask(), guide.ask(client_id="nobody"), Browser().get("/login/"), guide.browser.get("/manage-apps/")]
     assert [page["Referrer-Policy"] for page in pages] == ["same-origin"] * 4
@@ -351,8 +351,8 @@ def test_a_code_that_leaked_after_its_use_is_worthless(guide: Guide) -> None:
 )
 def test_who_found_a_used_code_can_end_nobodys_session(guide: Guide, lack: dict[str, Any]) -> None:
     """
-    "[...] the authorization server SHOULD revoke all tokens issued previously based on that code": to whoever proves client,
-    redirect_uri and verifier. A stranger with the code alone changes nothing.
+    "[...] the authorization server SHOULD revoke all tokens issued previously based on that code": if the request proves client,
+    redirect_uri and verifier. A stranger with only the code changes nothing.
     """
     code = guide.code(**CHALLENGED)
     tokens = guide.exchange(code, code_verifier=VERIFIER).json()
@@ -363,7 +363,7 @@ def test_who_found_a_used_code_can_end_nobodys_session(guide: Guide, lack: dict[
 @clause("RFC 9700", "4.3.2")
 @pytest.mark.parametrize("name", ["access_token", "refresh_token", "token", "code", "client_secret", "code_verifier"])
 def test_nothing_secret_is_taken_from_a_url(guide: Guide, name: str) -> None:
-    """ "[...] advises transferring tokens via a header": what stands in a URL stands in histories and logs."""
+    """ "[...] advises transferring tokens via a header": URLs are kept in histories and logs."""
     body = {"grant_type": "authorization_code", "client_id": guide.client.client_id, "client_secret": SECRET}
     response = guide.post(f"/token/?{name}=x", body)
     assert refusal_of(response) == (400, "invalid_request")
@@ -400,7 +400,7 @@ def test_a_code_of_a_mix_up_is_good_for_nobody_but_its_client(guide: Guide, riva
 def test_no_redirect_hands_a_form_on(guide: Guide) -> None:
     """
     "Authorization servers that redirect a request that potentially contains the user's credentials therefore MUST NOT use the
-    HTTP 307 status code for redirection." Nor 308. Credentials are sent to our own login alone, which leads to our own pages.
+    HTTP 307 status code for redirection." The same goes for 308. Credentials are sent only to our own login.
     """
     signed_in = Browser().post("/login/", {"username": "alice", "password": "wonderland"})
     allowed, denied, kept = guide.answer(), guide.answer(deny="1"), guide.ask()
@@ -417,8 +417,8 @@ def test_no_redirect_hands_a_form_on(guide: Guide) -> None:
 def test_no_client_can_pass_for_a_person(guide: Guide) -> None:
     """
     "Authorization servers SHOULD NOT allow clients to influence their client_id or any other claim that could cause confusion
-    with a genuine resource owner if a common namespace for client IDs and user identifiers exists". There is none: a client's
-    own token stands for no user, whatever the client is called.
+    with a genuine resource owner if a common namespace for client IDs and user identifiers exists". There is no such namespace: a
+    client's own token stands for no user, whatever the client is called.
     """
     guide.client.client_id = str(guide.alice.pk)
     guide.client.grant_types += " client_credentials"

@@ -1,4 +1,4 @@
-"""RFC 9728, OAuth 2.0 Protected Resource Metadata: the document of an API, and the challenge that leads to it."""
+"""RFC 9728, OAuth 2.0 Protected Resource Metadata: the document of an API, and the challenge that points to it."""
 
 import re
 from typing import Any
@@ -24,25 +24,25 @@ ADDRESS = "http://localhost:8000/.well-known/oauth-protected-resource/notes"
 
 @protect("notes:read", "profile", resource=NOTES)
 def notes(request: HttpRequest) -> JsonResponse:
-    """Of the API of notes."""
+    """Protect a view of the API of notes."""
     return JsonResponse({})
 
 
 @protect({"GET": "notes:read", "POST": ["notes:read", "notes:write"]}, resource=NOTES)
 async def by_method(request: HttpRequest) -> JsonResponse:
-    """Of the same API, with scopes by method."""
+    """Protect another view of the same API, with scopes by method."""
     return JsonResponse({})
 
 
 @protect("profile", resource=URN)
 def urn(request: HttpRequest) -> JsonResponse:
-    """Of an API that has no address."""
+    """Protect a view of an API without an address."""
     return JsonResponse({})
 
 
 @protect("profile")
 def plain(request: HttpRequest) -> JsonResponse:
-    """Of none in particular."""
+    """Protect a view of no API in particular."""
     return JsonResponse({})
 
 
@@ -69,17 +69,17 @@ pytestmark = [pytest.mark.urls("tests.specs.test_rfc9728"), pytest.mark.django_d
 
 @pytest.fixture
 def api() -> Resource:
-    """The API of notes, as an operator registers it."""
+    """Register the API of notes, as an operator would."""
     return Resource.objects.create(identifier=NOTES, name="Notes", scopes="notes:read See them", is_for_all=True)
 
 
 def ask(path: str = "", **extra: Any) -> Any:
-    """GET the metadata, as a client at the API's own host does."""
+    """Send GET for the metadata, as a client at the API's own host does."""
     return Browser().get(WELL_KNOWN + path, headers={"Host": "localhost:8000"}, **extra)
 
 
 def challenge_of(answer: Any) -> dict[str, str]:
-    """The parameters of WWW-Authenticate, which is one challenge."""
+    """Return the parameters of WWW-Authenticate, which is a single challenge."""
     scheme, _space, rest = answer["WWW-Authenticate"].partition(" ")
     assert scheme == "Bearer"
     return dict(re.findall(r'(\w+)="([^"]*)"', rest))
@@ -87,7 +87,7 @@ def challenge_of(answer: Any) -> dict[str, str]:
 
 @clause("RFC 9728", "2")
 def test_the_document_word_for_word(api: Resource) -> None:
-    """Built from the resource, and from the scopes that its views ask for."""
+    """The document is built from the resource, and from the scopes that its views require."""
     assert ask("/notes").json() == {
         "resource": NOTES,
         "authorization_servers": ["http://localhost:8000"],
@@ -142,7 +142,7 @@ def test_a_list_without_members_is_left_out() -> None:
 
 @clause("RFC 9728", "3.1")
 def test_the_root_form_is_the_default_api_if_the_host_has_none(api: Resource, settings: Settings) -> None:
-    """MCP clients ask there, too; the API of another host is not told."""
+    """MCP clients ask there, too; the API of another host is not revealed."""
     assert ask().status_code == 404
     settings.OAUTH_SERVICE_RESOURCE = NOTES
     assert ask().json()["resource"] == NOTES
@@ -154,20 +154,20 @@ def test_the_root_form_is_the_default_api_if_the_host_has_none(api: Resource, se
 @clause("RFC 9728", "3.2")
 @pytest.mark.parametrize("path", ["", "/notes", "/notes/", "/secret", "/notes%00", "/%FF", "/" + "x" * 300])
 def test_a_project_without_resources_has_none(path: str) -> None:
-    """What is not used is absent."""
+    """Without resources there is no metadata."""
     assert ask(path).status_code == 404
 
 
 @clause("RFC 9728", "3.2")
 def test_one_that_was_switched_off_is_absent(api: Resource) -> None:
-    """Nobody can ask for it any more."""
+    """Clients can no longer ask for it."""
     Resource.objects.update(is_active=False)
     assert ask("/notes").status_code == 404
 
 
 @clause("RFC 9728", "3.2")
 def test_browsers_may_read_it_and_caches_keep_it(api: Resource) -> None:
-    """CORS, as for the metadata of the server; MCP clients run in browsers, too."""
+    """The server's metadata allows CORS, too; MCP clients also run in browsers."""
     answer = ask("/notes")
     assert (answer["Access-Control-Allow-Origin"], answer["Cache-Control"]) == ("*", "public, max-age=300")
     assert Browser().options(f"{WELL_KNOWN}/notes").status_code == 204
@@ -175,7 +175,7 @@ def test_browsers_may_read_it_and_caches_keep_it(api: Resource) -> None:
 
 @clause("RFC 9728", "3")
 def test_it_costs_one_statement(api: Resource) -> None:
-    """Under either form of address."""
+    """Both forms of address cost the same."""
     for below in ("", "/notes"):
         with at_most(1):
             ask(below)
@@ -197,7 +197,7 @@ def test_it_costs_one_statement(api: Resource) -> None:
     ],
 )
 def test_a_401_leads_to_the_metadata_and_names_every_scope(url: str, method: str, scope: str) -> None:
-    """With no token and with a bad one: a client that knows nothing finds its way."""
+    """The challenge is the same without a token and with an invalid one: a client that knows nothing can find its way."""
     for headers in ({}, {"Authorization": "Bearer AT_nonsense"}):
         answer = Browser().generic(method, url, headers=headers)
         said = challenge_of(answer)
@@ -206,7 +206,7 @@ def test_a_401_leads_to_the_metadata_and_names_every_scope(url: str, method: str
 
 @clause("RFC 9728", "5.1")
 def test_a_403_leads_there_as_well(guide: Guide, api: Resource) -> None:
-    """So that a client can ask for more."""
+    """The client can then ask for more scope."""
     guide.client.scope = "user profile notes:read"
     guide.client.save()
     token = guide.tokens(resource=NOTES, scope="profile")["access_token"]
@@ -219,7 +219,7 @@ def test_a_403_leads_there_as_well(guide: Guide, api: Resource) -> None:
 @clause("RFC 9728", "5.1")
 @pytest.mark.parametrize(("url", "resource"), [("/plain/", ""), ("/urn/", ""), ("/plain/", URN)])
 def test_a_view_without_an_address_answers_byte_for_byte_as_before(settings: Settings, url: str, resource: str) -> None:
-    """The guide's wire stays as it is."""
+    """The guide's messages must not change."""
     settings.OAUTH_SERVICE_RESOURCE = resource
     answers = [Browser().get(url), Browser().get(url, headers={"Authorization": "Bearer AT_nonsense"})]
     assert [answer["WWW-Authenticate"] for answer in answers] == [
@@ -230,6 +230,6 @@ def test_a_view_without_an_address_answers_byte_for_byte_as_before(settings: Set
 
 @clause("RFC 9728", "5.1")
 def test_a_view_that_names_none_belongs_to_the_default_api(settings: Settings) -> None:
-    """Its challenge leads to the metadata of that."""
+    """The challenge points to the metadata of that API."""
     settings.OAUTH_SERVICE_RESOURCE = NOTES
     assert challenge_of(Browser().get("/plain/"))["resource_metadata"] == ADDRESS

@@ -1,4 +1,4 @@
-"""The keys of a server: made when they are needed, replaced in time, and never lost by anybody who needs them."""
+"""The server's signing keys: made when needed, replaced in time, and never missing for a verifier."""
 
 import json
 import logging
@@ -27,39 +27,39 @@ CLAIMS = {"sub": "1", "aud": "app"}
 
 @pytest.fixture(autouse=True)
 def openid(settings: Settings, db: None) -> Settings:
-    """A server that is an OpenID Provider."""
+    """Return the settings of an OpenID Provider."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
     return settings
 
 
 def days(count: float) -> datetime:
-    """A moment so many days from the beginning, as another process sees it: what this one has kept is forgotten."""
+    """Return a moment so many days later, with empty caches, as in another process."""
     keys.forget()
     return NOW + timedelta(days=count)
 
 
 def sign(now: datetime, algorithm: str = "ES256") -> str:
-    """A JWT."""
+    """Sign a JWT."""
     return keys.sign(CLAIMS, algorithm=algorithm, typ="JWT", now=now)
 
 
 def kid_of(token: str) -> str:
-    """The key that a JWT names."""
+    """Return the key that a JWT names."""
     return str(pyjwt.get_unverified_header(token)["kid"])
 
 
 def published(now: datetime, algorithm: str = "ES256") -> list[str]:
-    """The names of the published keys of an algorithm."""
+    """Return the names of the published keys of an algorithm."""
     return [each.key.kid for each in keys.states(now) if each.key.algorithm == algorithm]
 
 
 def only(settings: Settings) -> None:
-    """No RSA, which takes long to generate."""
+    """Leave RSA out, because its keys take long to generate."""
     settings.OAUTH_SERVICE_SIGNING_ALGORITHMS = ("ES256", "EdDSA")
 
 
 def test_a_stranger_verifies_what_is_signed() -> None:
-    """By the key set alone, with a library that this server does not use."""
+    """The key set is enough for a verifier with another library."""
     key_set = pyjwt.PyJWKSet.from_dict(keys.jwks(NOW))
     for algorithm in ALGORITHMS:
         token = sign(NOW, algorithm)
@@ -72,13 +72,13 @@ def test_a_stranger_verifies_what_is_signed() -> None:
 
 
 def test_a_key_signs_from_its_first_use(settings: Settings) -> None:
-    """Nobody has to run a command before the first person signs in; only what is used is made."""
+    """No command has to be run before the first user signs in. Keys of unused algorithms are not made."""
     sign(NOW)
     assert [(key.algorithm, key.signs_from) for key in SigningKey.objects.every()] == [("ES256", NOW)]
 
 
 def test_the_next_key_is_published_a_day_before_it_signs(settings: Settings) -> None:
-    """And the old one as long as what it has signed is good."""
+    """The old key is published as long as its signatures are valid."""
     only(settings)
     first = kid_of(sign(days(0)))
     assert (kid_of(sign(days(88.9))), published(days(88.9))) == (first, [first])
@@ -91,7 +91,7 @@ def test_the_next_key_is_published_a_day_before_it_signs(settings: Settings) -> 
 
 
 def test_a_server_that_slept_publishes_the_next_key_for_a_day_all_the_same(settings: Settings) -> None:
-    """Clients keep the key set for a while."""
+    """Clients cache the key set for a while."""
     only(settings)
     first = kid_of(sign(days(0)))
     assert (kid_of(sign(days(300))), kid_of(sign(days(300.9)))) == (first, first)
@@ -99,14 +99,14 @@ def test_a_server_that_slept_publishes_the_next_key_for_a_day_all_the_same(setti
 
 
 def test_a_lifetime_of_zero_keeps_the_key(settings: Settings) -> None:
-    """`timedelta(0)`: who must not change keys by themselves."""
+    """`timedelta(0)` is for operators who must not let keys change automatically."""
     settings.OAUTH_SERVICE_SIGNING_KEY_LIFETIME = None
     assert kid_of(sign(days(0))) == kid_of(sign(days(4000)))
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_warm_process_signs_without_a_statement(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    """A token costs its signature."""
+    """A token costs only its signature."""
     token = sign(NOW)
     with django_assert_num_queries(0):
         sign(NOW)
@@ -115,7 +115,7 @@ def test_a_warm_process_signs_without_a_statement(django_assert_num_queries: Dja
 
 @pytest.mark.django_db(transaction=True)
 def test_unknown_keys_do_not_make_the_database_work(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    """Anybody can send a token that names one."""
+    """Anyone can send a token that names an unknown key."""
     mine = jwk.generate("ES256")
     forged = pyjwt.encode(CLAIMS, _pem(mine), algorithm="ES256", headers={"kid": "ES256-unknown"})
     sign(NOW)
@@ -127,7 +127,7 @@ def test_unknown_keys_do_not_make_the_database_work(django_assert_num_queries: D
 
 @pytest.mark.django_db(transaction=True)
 def test_a_process_finds_a_key_that_another_has_made(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It looks again when it does not know a name."""
+    """The process reads the keys again when it does not know a name."""
     clock = _Clock(monkeypatch)
     only(settings)
     here, there = keys.Ring(), keys.Ring()
@@ -139,7 +139,7 @@ def test_a_process_finds_a_key_that_another_has_made(settings: Settings, monkeyp
 
 @pytest.mark.django_db(transaction=True)
 def test_a_process_learns_of_a_retired_key_in_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever retires a key is told so."""
+    """The operator who retires a key is told about this delay."""
     clock = _Clock(monkeypatch)
     here, there = keys.Ring(), keys.Ring()
     first = here.signing("ES256", now=NOW)
@@ -195,7 +195,7 @@ def _forgeries() -> Iterator[tuple[str, str]]:
 
 
 def _hs256_with(pem: bytes, kid: str) -> str:
-    """PyJWT refuses to make it, as it should."""
+    """Build the token by hand: PyJWT refuses to make it."""
     import hmac
 
     signing_input = ".".join(
@@ -205,7 +205,7 @@ def _hs256_with(pem: bytes, kid: str) -> str:
 
 
 def test_nothing_but_our_own_signature_is_believed() -> None:
-    """Each for a reason that the operator is told, and that has no token in it."""
+    """The operator gets a reason for each refusal, without the token."""
     for name, forged in _forgeries():
         with pytest.raises(InvalidJWT) as refusal:
             keys.verify(forged, typ=None, now=NOW)
@@ -213,7 +213,7 @@ def test_nothing_but_our_own_signature_is_believed() -> None:
 
 
 def test_another_type_is_not_believed() -> None:
-    """A logout token is no ID token."""
+    """A logout token must not pass for an ID token."""
     token = keys.sign(CLAIMS, algorithm="ES256", typ="logout+jwt", now=NOW)
     assert keys.verify(token, typ="logout+jwt", now=NOW) == CLAIMS
     with pytest.raises(InvalidJWT, match="not JWT"):
@@ -221,7 +221,7 @@ def test_another_type_is_not_believed() -> None:
 
 
 def test_a_key_that_has_gone_is_not_believed() -> None:
-    """Whoever finds it in an old backup signs nothing with it."""
+    """A key found in an old backup is worthless."""
     token = sign(days(0))
     sign(days(90))
     sign(days(91))
@@ -236,7 +236,7 @@ def test_a_key_that_has_gone_is_not_believed() -> None:
 
 
 def test_rotating_prepares_the_next_key() -> None:
-    """It signs in a day; asking again changes nothing."""
+    """The next key signs after a day. Asking again changes nothing."""
     first = sign(days(0))
     second = keys.rotate("ES256", now=days(1))
     assert second.signs_from == NOW + timedelta(days=2)
@@ -246,7 +246,7 @@ def test_rotating_prepares_the_next_key() -> None:
 
 
 def test_rotating_at_once_signs_at_once() -> None:
-    """With the key that is published already, if there is one."""
+    """If the next key is already published, it signs at once."""
     first = kid_of(sign(days(0)))
     second = keys.rotate("ES256", now=days(1))
     third = keys.rotate("ES256", now=days(1.1), at_once=True)
@@ -257,7 +257,7 @@ def test_rotating_at_once_signs_at_once() -> None:
 
 
 def test_retiring_the_key_that_signs_lets_the_next_one_sign() -> None:
-    """It is published already."""
+    """The next key is already published."""
     first = sign(days(0))
     second = keys.rotate("ES256", now=days(1))
     retired = keys.retire(kid_of(first), now=days(1.1))
@@ -267,7 +267,7 @@ def test_retiring_the_key_that_signs_lets_the_next_one_sign() -> None:
 
 
 def test_retiring_the_only_key_makes_another() -> None:
-    """A server is never without."""
+    """The server always has a signing key."""
     first = kid_of(sign(days(0)))
     second = keys.retire(first, now=days(1))
     assert second
@@ -276,7 +276,7 @@ def test_retiring_the_only_key_makes_another() -> None:
 
 
 def test_retiring_the_next_key_makes_another_next() -> None:
-    """The one that signs has its end already."""
+    """The signing key already has an end, so it needs a successor."""
     first = kid_of(sign(days(0)))
     second = keys.rotate("ES256", now=days(1))
     keys.retire(second.kid, now=days(1.1))
@@ -287,7 +287,7 @@ def test_retiring_the_next_key_makes_another_next() -> None:
 
 
 def test_a_key_that_is_imported_is_the_next_one() -> None:
-    """Under the name that its thumbprint gives it."""
+    """The thumbprint of the key gives it its name."""
     first = kid_of(sign(days(0)))
     imported = jwk.generate("ES256")
     next_one = keys.rotate("ES256", now=days(1), key=imported)
@@ -297,7 +297,7 @@ def test_a_key_that_is_imported_is_the_next_one() -> None:
 
 @pytest.mark.parametrize("at", [1, 3])
 def test_a_key_is_imported_once(at: int) -> None:
-    """And not while another one waits."""
+    """A key cannot be imported while another next key waits."""
     sign(days(0))
     imported = jwk.generate("ES256")
     keys.rotate("ES256", now=days(1), key=imported)
@@ -310,7 +310,7 @@ def test_a_key_is_imported_once(at: int) -> None:
 
 
 def test_a_token_key_that_was_replaced_still_opens_and_is_then_not_needed_any_more(settings: Settings) -> None:
-    """The fallback can be removed: what it had encrypted has been encrypted again."""
+    """The fallback can be removed, because the signing keys were encrypted again."""
     settings.OAUTH_SERVICE_TOKEN_KEY = "a" * 32
     first = kid_of(sign(days(0)))
     settings.OAUTH_SERVICE_TOKEN_KEY, settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = "b" * 32, ["a" * 32]
@@ -320,7 +320,7 @@ def test_a_token_key_that_was_replaced_still_opens_and_is_then_not_needed_any_mo
 
 
 def test_a_lost_token_key_costs_nobody_a_sign_in(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    """Another key signs; the old one stays published; the log says what to do, once."""
+    """Another key signs, the old one stays published, and the log says once what to do."""
     settings.OAUTH_SERVICE_TOKEN_KEY = "a" * 32
     old = sign(days(0))
     settings.OAUTH_SERVICE_TOKEN_KEY = "b" * 32
@@ -334,7 +334,9 @@ def test_a_lost_token_key_costs_nobody_a_sign_in(settings: Settings, caplog: pyt
 
 
 def test_servers_with_different_token_keys_do_not_fight(settings: Settings) -> None:
-    """A new token key is rolled out server by server: each signs with what it can read, and makes one key at most."""
+    """
+    A new token key is rolled out to one server after another: each signs with a key that it can read, and makes at most one.
+    """
     settings.OAUTH_SERVICE_TOKEN_KEY = "a" * 32
     old_server = keys.Ring()
     old = old_server.signing("ES256", now=NOW).kid
@@ -348,7 +350,7 @@ def test_servers_with_different_token_keys_do_not_fight(settings: Settings) -> N
 
 @pytest.mark.parametrize("damage", [b"", b"\x01", b"\x02" + b"x" * 60, b"\x01" + b"x" * 60])
 def test_a_damaged_private_part_is_as_good_as_lost(damage: bytes) -> None:
-    """Whatever stands there."""
+    """Any content of the column is handled."""
     old = sign(days(0))
     SigningKey.objects.update(private_key=damage)
     assert kid_of(sign(days(1))) != kid_of(old)
@@ -356,7 +358,7 @@ def test_a_damaged_private_part_is_as_good_as_lost(damage: bytes) -> None:
 
 
 def test_the_private_part_of_one_row_is_not_good_in_another() -> None:
-    """Whoever can write to the database cannot choose which of the keys signs what."""
+    """Write access to the database must not be enough to choose which key signs."""
     first = kid_of(sign(days(0)))
     second = keys.rotate("ES256", now=days(1)).kid
     stolen = SigningKey.objects.get(kid=first).private_key
@@ -367,7 +369,7 @@ def test_the_private_part_of_one_row_is_not_good_in_another() -> None:
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", '{"kty": "oct", "k": "AAAA", "alg": "HS256", "kid": "x"}'])
 def test_a_damaged_row_is_left_out(damage: str, settings: Settings) -> None:
-    """The key set stays one that clients can read."""
+    """The key set must stay readable for clients."""
     settings.OAUTH_SERVICE_TOKEN_KEY = "a" * 32
     old = kid_of(sign(days(0)))
     SigningKey.objects.update(public_jwk=damage)
@@ -376,7 +378,7 @@ def test_a_damaged_row_is_left_out(damage: str, settings: Settings) -> None:
 
 
 def test_nothing_private_is_stored_in_the_clear() -> None:
-    """Neither the numbers nor the encoding of any algorithm's key."""
+    """This covers the numbers and the encoding of every algorithm's key."""
     keys.jwks(NOW)
     for row in SigningKey.objects.every():
         held = keys._ring.known(row.kid, now=NOW)
@@ -394,7 +396,7 @@ def test_nothing_private_is_stored_in_the_clear() -> None:
 
 
 def pem_of(raw: Any) -> str:
-    """The PEM of a private key."""
+    """Return the PEM of a private key."""
     pem: bytes = raw.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -407,7 +409,7 @@ ED25519 = pem_of(ed25519.Ed25519PrivateKey.generate())
 
 
 def test_keys_of_the_settings_sign_and_make_no_rows(settings: Settings) -> None:
-    """The first of an algorithm signs, all are published, and each process has the same names for them."""
+    """The first key of each algorithm signs, all are published, and each process gives them the same names."""
     settings.OAUTH_SERVICE_SIGNING_KEYS = [EC, OTHER_EC, ("PS256", RSA), ED25519]
     settings.OAUTH_SERVICE_SIGNING_ALGORITHMS = ["ES256", "PS256", "EdDSA"]
     names = [kid_of(sign(days(0), algorithm)) for algorithm in ("ES256", "PS256", "EdDSA")]
@@ -419,7 +421,7 @@ def test_keys_of_the_settings_sign_and_make_no_rows(settings: Settings) -> None:
 
 
 def test_keys_of_the_settings_take_over_from_rows(settings: Settings) -> None:
-    """What the rows have signed stays good for its time."""
+    """Signatures by keys in the database stay valid until they expire."""
     old = sign(days(0))
     settings.OAUTH_SERVICE_SIGNING_KEYS = [EC]
     assert kid_of(sign(days(1))) != kid_of(old)
@@ -429,7 +431,7 @@ def test_keys_of_the_settings_take_over_from_rows(settings: Settings) -> None:
 
 
 def test_a_key_of_the_settings_is_neither_rotated_nor_retired_here(settings: Settings) -> None:
-    """It would be back with the next process."""
+    """The key would be back in the next process."""
     settings.OAUTH_SERVICE_SIGNING_KEYS = [EC]
     kid = kid_of(sign(NOW))
     with pytest.raises(keys.CannotRotate, match="setting"):
@@ -439,7 +441,7 @@ def test_a_key_of_the_settings_is_neither_rotated_nor_retired_here(settings: Set
 
 
 def test_a_key_of_the_settings_that_is_none_is_named_by_its_place(settings: Settings) -> None:
-    """Never by its text."""
+    """The message must not quote the key."""
     settings.OAUTH_SERVICE_SIGNING_KEYS = [EC, EC.replace("MI", "XX")]
     with pytest.raises(ImproperlyConfigured, match="key 2: it is no private key in PEM") as fault:
         sign(NOW)
@@ -447,7 +449,7 @@ def test_a_key_of_the_settings_that_is_none_is_named_by_its_place(settings: Sett
 
 
 class Kms:
-    """A key service that answers as it should; `form` changes its signatures."""
+    """A key service that works; `signature` and `fault` change its answers."""
 
     def __init__(self) -> None:
         self.keys = {key.public.kid: key for key in (jwk.from_pem(EC), jwk.from_pem(RSA), jwk.from_pem(OTHER_EC))}
@@ -456,14 +458,14 @@ class Kms:
         self.asked = 0
 
     def public_jwks(self) -> list[dict[str, object]]:
-        """Its keys."""
+        """Return the public keys."""
         self.asked += 1
         if self.fault:
             raise self.fault
         return [dict(key.public.jwk) for key in self.keys.values()]
 
     def sign(self, kid: str, alg: str, signing_input: bytes) -> bytes:
-        """A signature."""
+        """Return a signature."""
         if self.fault:
             raise self.fault
         assert self.keys[kid].public.algorithm == alg
@@ -475,7 +477,7 @@ KMS = Kms()
 
 @pytest.fixture
 def kms(settings: Settings) -> Iterator[Kms]:
-    """A server that signs elsewhere."""
+    """Return the key service of a server that signs with it."""
     global KMS
     KMS = Kms()
     settings.OAUTH_SERVICE_SIGNER = f"{__name__}.KMS"
@@ -484,18 +486,18 @@ def kms(settings: Settings) -> Iterator[Kms]:
 
 @pytest.mark.parametrize("path", ["KMS", "Kms", "a_kms"])
 def test_a_signer_is_found_by_its_path(path: str, settings: Settings) -> None:
-    """An object, its class, or a function that makes it."""
+    """The path may name an object, its class, or a function that returns it."""
     settings.OAUTH_SERVICE_SIGNER = f"{__name__}.{path}"
     assert keys.algorithms() == ("ES256", "RS256")
 
 
 def a_kms() -> Kms:
-    """One that is made when it is needed."""
+    """Make a key service on demand."""
     return Kms()
 
 
 def test_a_signer_signs_and_nothing_is_stored(kms: Kms) -> None:
-    """Its keys are asked for once; the key set has all of them."""
+    """The keys are requested once; the key set has all of them."""
     token = sign(NOW)
     key_set = pyjwt.PyJWKSet.from_dict(keys.jwks(NOW))
     assert pyjwt.decode(token, key_set[kid_of(token)].key, algorithms=["ES256"], audience="app") == CLAIMS
@@ -505,7 +507,7 @@ def test_a_signer_signs_and_nothing_is_stored(kms: Kms) -> None:
 
 @pytest.mark.parametrize("wrong", [b"", b"\x30\x45" + b"x" * 69, b"x" * 64, "text", None])
 def test_a_signature_that_is_none_is_never_handed_out(kms: Kms, wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """DER instead of raw R and S: the commonest mistake with key services."""
+    """DER instead of raw R and S is the most common mistake with key services."""
     monkeypatch.setattr(kms, "sign", lambda kid, alg, signing_input: wrong)
     with pytest.raises(TemporarilyUnavailable, match="cannot sign") as refusal:
         sign(NOW)
@@ -513,7 +515,7 @@ def test_a_signature_that_is_none_is_never_handed_out(kms: Kms, wrong: Any, monk
 
 
 def test_a_signer_that_is_away_is_said_to_be(kms: Kms, monkeypatch: pytest.MonkeyPatch) -> None:
-    """503, and the key set is still there for those who have to verify."""
+    """The answer is 503, and the key set is still there for verifiers."""
     clock = _Clock(monkeypatch)
     token = sign(NOW)
     kms.fault = ConnectionError("no route to the KMS")
@@ -525,7 +527,7 @@ def test_a_signer_that_is_away_is_said_to_be(kms: Kms, monkeypatch: pytest.Monke
 
 
 def test_a_signer_that_never_was_there_is_said_to_be(kms: Kms) -> None:
-    """Not a 500 without a reason."""
+    """A 500 would not say why."""
     kms.fault = ConnectionError("no route to the KMS")
     with pytest.raises(TemporarilyUnavailable) as refusal:
         sign(NOW)
@@ -536,21 +538,21 @@ def test_a_signer_that_never_was_there_is_said_to_be(kms: Kms) -> None:
 
 
 class _Clock:
-    """The process's clock."""
+    """The clock of the process."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds = 1000.0
         monkeypatch.setattr(keys, "time", self)
 
     def monotonic(self) -> float:
-        """Seconds."""
+        """Return seconds."""
         return self.seconds
 
 
 def test_without_its_database_a_process_goes_on_with_what_it_has(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The keys in memory are good."""
+    """The keys in memory are still usable."""
     clock = _Clock(monkeypatch)
     token = sign(NOW)
 
@@ -568,7 +570,7 @@ def test_without_its_database_a_process_goes_on_with_what_it_has(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_key_that_was_rolled_back_signs_nothing() -> None:
-    """A host's transaction around the request failed: nobody will ever find that key in the key set."""
+    """If the host's transaction around the request fails, the key never appears in the key set."""
     with transaction.atomic(using=ALIAS):
         lost = sign(NOW)
         sign(NOW)

@@ -1,4 +1,4 @@
-"""docs/keys.md: its commands exist, and its signer works as it stands there, with a service that answers as AWS KMS does."""
+"""docs/keys.md: its commands exist, and its signer works as printed, with a service that answers like AWS KMS."""
 
 import re
 import shlex
@@ -25,7 +25,7 @@ COMMANDS = [
 
 
 class FakeKms:
-    """DER for ES256, and SubjectPublicKeyInfo for keys, as the service documents them."""
+    """A key service that returns DER for ES256 and SubjectPublicKeyInfo for keys, as documented."""
 
     def __init__(self) -> None:
         self.keys: dict[str, Any] = {
@@ -34,12 +34,12 @@ class FakeKms:
         }
 
     def get_public_key(self, **asked: str) -> dict[str, bytes]:
-        """GetPublicKey."""
+        """Answer GetPublicKey."""
         public = self.keys[asked["KeyId"]].public_key()
         return {"PublicKey": public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)}
 
     def sign(self, **asked: Any) -> dict[str, bytes]:
-        """Sign."""
+        """Answer Sign."""
         assert asked["MessageType"] == "RAW"
         key, message = self.keys[asked["KeyId"]], asked["Message"]
         if asked["SigningAlgorithm"] == "ECDSA_SHA_256":
@@ -50,7 +50,7 @@ class FakeKms:
 
 @pytest.fixture
 def signer(settings: Settings, monkeypatch: pytest.MonkeyPatch, db: None) -> None:
-    """The page's signer.py, in a project that has boto3."""
+    """Install the page's signer.py in a project that has boto3."""
     boto3, module, kms = ModuleType("boto3"), ModuleType("signer_of_the_page"), FakeKms()
     boto3.client = lambda name: {"kms": kms}[name]  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "boto3", boto3)
@@ -63,7 +63,7 @@ def signer(settings: Settings, monkeypatch: pytest.MonkeyPatch, db: None) -> Non
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
 def test_the_signer_of_the_page_signs(signer: None, algorithm: str) -> None:
-    """Whoever copies it has what works."""
+    """Users who copy it must get working code."""
     now = timezone.now()
     token = keys.sign({"sub": "1"}, algorithm=algorithm, typ="JWT", now=now)
     found = pyjwt.PyJWKSet.from_dict(keys.jwks(now))
@@ -73,6 +73,6 @@ def test_the_signer_of_the_page_signs(signer: None, algorithm: str) -> None:
 
 
 def test_the_page_names_every_command() -> None:
-    """And none that is not there."""
+    """The page names no other commands."""
     parsed = [Command().create_parser("manage.py", "oauth_keys").parse_args(words).action for words in COMMANDS]
     assert set(parsed) == {"list", "rotate", "import", "retire"}

@@ -1,4 +1,4 @@
-"""The key that seals: what it sealed opens with it, and SECRET_KEY is apart from it (docs/token-key.md)."""
+"""The token key: it opens what it has sealed, and SECRET_KEY is separate from it (docs/token-key.md)."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,25 +27,25 @@ NOTHING = interaction.Interaction()
 
 
 def code(guide: Guide) -> Callable[[], bool]:
-    """Whether a code that was issued now can be exchanged later."""
+    """Seal a code; return whether it can still be exchanged."""
     issued = guide.code()
     return lambda: guide.exchange(issued).status_code == 200
 
 
 def access_token(guide: Guide) -> Callable[[], bool]:
-    """Whether an access token can be used."""
+    """Seal an access token; return whether it can still be used."""
     token = guide.tokens()["access_token"]
     return lambda: guide.is_alive(token)
 
 
 def refresh_token(guide: Guide) -> Callable[[], bool]:
-    """Whether a refresh token can be used."""
+    """Seal a refresh token; return whether it can still be used."""
     token = guide.tokens()["refresh_token"]
     return lambda: bool(guide.refresh(token).status_code == 200)
 
 
 def revocation(guide: Guide) -> Callable[[], bool]:
-    """Whether a refresh token ends its connection."""
+    """Seal a refresh token; return whether revoking it ends its connection."""
     token = guide.tokens()["refresh_token"]
 
     def ends() -> bool:
@@ -56,7 +56,7 @@ def revocation(guide: Guide) -> Callable[[], bool]:
 
 
 def way_through_our_pages(guide: Guide) -> Callable[[], bool]:
-    """Whether a demand for a fresh sign-in is believed."""
+    """Seal a demand for a fresh sign-in; return whether it is still believed."""
     parameters, now = Parameters([]), int(timezone.now().timestamp())
     sealed = interaction.Interaction(since=now).seal(parameters, key=conf.token_keys()[0], now=now)
     carried = Parameters([(interaction.PARAMETER, sealed)])
@@ -64,7 +64,7 @@ def way_through_our_pages(guide: Guide) -> Callable[[], bool]:
 
 
 def signing_key(guide: Guide) -> Callable[[], bool]:
-    """Whether a process that starts can read the private part of a signing key."""
+    """Make a signing key; return whether a new process can read its private part."""
     keys.sign({}, algorithm="ES256", typ="JWT", now=timezone.now())
     [kid] = SigningKey.objects.filter(algorithm="ES256").values_list("kid", flat=True)
 
@@ -76,27 +76,27 @@ def signing_key(guide: Guide) -> Callable[[], bool]:
 
 
 def used_assertion(guide: Guide) -> Callable[[], bool]:
-    """Whether a server knows that an assertion was used."""
+    """Use an assertion; return whether the server knows that it was used."""
     names, until = ("https://issuer.example", "jti"), timezone.now() + timedelta(minutes=5)
     assert Once.objects.use("assertion", *names, until=until)
     return lambda: not Once.objects.use("assertion", *names, until=until)
 
 
 def device_code(guide: Guide) -> Callable[[], bool]:
-    """Whether a device that waits may go on polling."""
+    """Begin with a device; return whether it can go on polling."""
     device = Device(new_tv_app())
     begun = device.begun()
     return lambda: device.error(begun["device_code"]) in ("authorization_pending", "slow_down")
 
 
 def user_code(guide: Guide) -> Callable[[], bool]:
-    """Whether a device is found by the code that it shows."""
+    """Begin with a device; return whether it is found by its user code."""
     begun = Device(new_tv_app()).begun()
     return lambda: devices.find(begun["user_code"], user_id=guide.alice.pk, now=timezone.now()) is not None
 
 
 def client_secret(guide: Guide) -> Callable[[], bool]:
-    """Whether a MAC of a client is verified with its secret."""
+    """Register a client that signs with its secret; return whether its MAC is verified."""
     signer = Signer.by_secret(guide.client)
 
     def is_verified() -> bool:
@@ -107,13 +107,13 @@ def client_secret(guide: Guide) -> Callable[[], bool]:
 
 
 def introspected(guide: Guide) -> Callable[[], bool]:
-    """Whether introspection knows a refresh token."""
+    """Seal a refresh token; return whether introspection knows it."""
     token = guide.tokens()["refresh_token"]
     return lambda: bool(guide.introspect(token).json()["active"])
 
 
 def jwt_access_token(guide: Guide) -> Callable[[], bool]:
-    """Whether the jti of a JWT names its row, and nothing else does."""
+    """Seal the jti of a JWT; return whether it still names its row."""
     guide.tokens()
     grant = Grant.objects.get()
     text = sealed.seal(JwtId(row_id=grant.pk, token_id=uuid4(), is_own=False), conf.token_keys()[0], grant.secret)
@@ -137,7 +137,7 @@ SEALED = (
 
 @pytest.fixture(autouse=True)
 def provider(settings: Settings) -> None:
-    """A server that signs and connects devices, too."""
+    """Switch on signing and devices, too."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = settings.OAUTH_SERVICE_INTROSPECTION = True
     settings.OAUTH_SERVICE_SCOPES = {**conf.SCOPES(), "openid": "Who you are"}
 
@@ -145,7 +145,7 @@ def provider(settings: Settings) -> None:
 @pytest.mark.parametrize("seal", SEALED, ids=lambda seal: seal.__name__)
 @pytest.mark.parametrize("named", [True, False], ids=["SECRET_KEY among the fallbacks", "SECRET_KEY apart"])
 def test_secret_key_opens_only_what_a_fallback_says(guide: Guide, settings: Settings, seal: Any, named: bool) -> None:
-    """Whoever learns SECRET_KEY, which the whole project uses, has no token; and a move loses none."""
+    """The whole project uses SECRET_KEY: anyone who learns it must not get a token. Moving to a token key loses no token."""
     opens = seal(guide)
     settings.OAUTH_SERVICE_TOKEN_KEY = OWN
     settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = [settings.SECRET_KEY] if named else []
@@ -154,7 +154,7 @@ def test_secret_key_opens_only_what_a_fallback_says(guide: Guide, settings: Sett
 
 @pytest.mark.parametrize("seal", SEALED, ids=lambda seal: seal.__name__)
 def test_secret_key_that_is_named_as_the_token_key_is_what_it_was(guide: Guide, settings: Settings, seal: Any) -> None:
-    """The first step of a move on several servers."""
+    """This is the first step of a move on several servers."""
     opens = seal(guide)
     settings.OAUTH_SERVICE_TOKEN_KEY, settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = settings.SECRET_KEY, [OWN]
     assert opens()
@@ -162,7 +162,7 @@ def test_secret_key_that_is_named_as_the_token_key_is_what_it_was(guide: Guide, 
 
 @pytest.mark.parametrize("seal", SEALED, ids=lambda seal: seal.__name__)
 def test_a_secret_key_that_is_replaced_concerns_no_token(guide: Guide, settings: Settings, seal: Any) -> None:
-    """It is replaced whenever the project wants."""
+    """The project may replace SECRET_KEY at any time."""
     settings.OAUTH_SERVICE_TOKEN_KEY = OWN
     opens = seal(guide)
     settings.SECRET_KEY = "another secret key of this project, long enough"
@@ -178,7 +178,7 @@ STEPS = [(OLD, []), (OLD, [OWN]), (OWN, [OLD]), (OWN, [])]  # docs/token-key.md
 def test_a_new_key_that_is_rolled_out_in_order(
     guide: Guide, settings: Settings, seal: Any, step: int, backwards: bool
 ) -> None:
-    """Some servers are a step further than the others, and each opens what the others seal."""
+    """Some servers are one step ahead of the others, and each opens what the others have sealed."""
     sealed_at, opened_at = (STEPS[step + 1], STEPS[step]) if backwards else (STEPS[step], STEPS[step + 1])
     settings.OAUTH_SERVICE_TOKEN_KEY, settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = sealed_at
     opens = seal(guide)
@@ -187,7 +187,7 @@ def test_a_new_key_that_is_rolled_out_in_order(
 
 
 def test_every_use_of_the_token_key_is_among_those_tried() -> None:
-    """Whoever seals something new with it adds it here."""
+    """Code that seals something new with it must be added here."""
     server = ROOT / "oauth_service"
     users = {
         str(path.relative_to(server))
@@ -215,19 +215,19 @@ def test_every_use_of_the_token_key_is_among_those_tried() -> None:
 
 
 def test_nothing_else_is_derived_from_secret_key() -> None:
-    """Django's own signatures aside, this app has no other use for it."""
+    """Apart from Django's own signatures, this app has no use for it."""
     server = ROOT / "oauth_service"
     words = ("settings.SECRET_KEY", "salted_hmac", "django.core.signing", "django.core import signing")
     sources = {str(path.relative_to(server)): path.read_text() for path in server.rglob("*.py")}
     uses = {name for name, source in sources.items() if any(word in source for word in words)}
-    # wsgi.py asks only whether Django would sign a session anew, readiness.py whether there is one; checks.py judges, and
-    # same_settings.py compares.
+    # wsgi.py only asks whether Django would sign a session again, readiness.py whether there is a key; checks.py validates
+    # it, and same_settings.py compares it.
     assert uses == {"checks.py", "conf.py", "watch/readiness.py", "watch/same_settings.py", "wsgi.py"}
 
 
 @pytest.mark.parametrize("has_fallbacks", [True, False])
 def test_the_doctor_says_since_when_all_was_sealed(guide: Guide, settings: Settings, has_fallbacks: bool) -> None:
-    """An earlier key can go once it was replaced before then."""
+    """An earlier key can be removed if it was replaced before that moment."""
     now = timezone.now()
     settings.OAUTH_SERVICE_TOKEN_KEY = OWN
     settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = [settings.SECRET_KEY] if has_fallbacks else []
