@@ -70,10 +70,10 @@ ISSUER = Setting(
     "OAUTH_SERVICE_ISSUER",
     str,
     "",
-    "The issuer identifier: the https URL of this server, without a trailing slash. Set it in production; "
-    "without it the URL of each request is taken, which trusts `ALLOWED_HOSTS`.",
+    "The issuer identifier: the https URL of this server, without a trailing slash. Set it in production. "
+    "Without it, the server uses the URL of each request, which is only as trustworthy as `ALLOWED_HOSTS`.",
 )
-SERVICE_NAME = Setting("OAUTH_SERVICE_SERVICE_NAME", str, "OAuth Service", "The name that stands on every page.")
+SERVICE_NAME = Setting("OAUTH_SERVICE_SERVICE_NAME", str, "OAuth Service", "The name shown on every page.")
 SCOPES: Setting[Mapping[str, str]] = Setting(
     "OAUTH_SERVICE_SCOPES",
     Mapping,
@@ -81,49 +81,52 @@ SCOPES: Setting[Mapping[str, str]] = Setting(
         "user": cast("str", _("Your username and e-mail address")),
         "profile": cast("str", _("Your name and when your profile was last updated")),
     },
-    "Scope → what it lets an app do, in words for the consent page. Yours replace the default: `/userinfo/` needs `user` or "
-    "`profile` among them.",
+    "A dictionary of scopes. Each value says what the scope lets an app do, in the words of the consent page. "
+    "Your dictionary replaces the default. `/userinfo/` needs `user` or `profile` in it.",
 )
 SCOPE_IMPLIES: Setting[Mapping[str, str]] = Setting(
     "OAUTH_SERVICE_SCOPE_IMPLIES",
     Mapping,
     {},
-    "Scope → the scopes that it implies, with spaces between: with `{'notes': 'notes:read notes:write'}` whoever has `notes` may "
-    "do both. It counts wherever scopes are compared. [resources.md](resources.md#scopes-that-imply-others) says more.",
+    "A dictionary of scopes. Each value lists the scopes that the scope implies, separated by spaces: with "
+    "`{'notes': 'notes:read notes:write'}`, a token with `notes` may do both. It applies wherever scopes are "
+    "compared. See [resources.md](resources.md#scopes-that-imply-others).",
 )
 RESOURCE = Setting(
     "OAUTH_SERVICE_RESOURCE",
     str,
     "",
-    "Identifier of the API that guarded views belong to unless they name another by `protect(resource=…)`. A token that was "
-    "asked for without `resource` is for it. [resources.md](resources.md) says more.",
+    "The identifier of the API that guarded views belong to, unless a view names another with "
+    "`protect(resource=…)`. A token requested without `resource` is for this API. See "
+    "[resources.md](resources.md).",
 )
 INTROSPECTION = Setting(
     "OAUTH_SERVICE_INTROSPECTION",
     bool,
     False,
-    "Whether APIs and clients may ask `/introspect/` about tokens. [introspection.md](introspection.md) says more.",
+    "Switch on `/introspect/`, where APIs and clients ask about tokens. See [introspection.md](introspection.md).",
 )
 GLOBAL_TOKEN_REVOCATION = Setting(
     "OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION",
     bool,
     False,
-    "Whether clients that may do so can end all that a user has here by one call of `/global-token-revocation/`: connections and "
-    "sessions. [revocation.md](revocation.md) says more.",
+    "Switch on `/global-token-revocation/`, where a client with that permission ends all connections and "
+    "sessions of a user with one request. See [revocation.md](revocation.md).",
 )
 GLOBAL_TOKEN_REVOCATION_USERS = Setting(
     "OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION_USERS",
     str,
     "",
-    "Dotted path of a function `(sub_id, client_id) -> users` that says whom a subject identifier (RFC 9493) of such a call "
-    "names: a list, empty for nobody. Without it `iss_sub`, `opaque` and `email` are known, and every user can be named. "
-    "[revocation.md](revocation.md) says more.",
+    "The dotted path of a function `(sub_id, client_id) -> users` that finds the users of a subject identifier "
+    "(RFC 9493) in such a request. It returns a list, empty if there is no such user. Without it, the server "
+    "understands `iss_sub`, `opaque` and `email`, and every user can be named. See "
+    "[revocation.md](revocation.md).",
 )
 AUTHORIZATION_CODE_LIFETIME = Setting(
     "OAUTH_SERVICE_AUTHORIZATION_CODE_LIFETIME",
     timedelta,
     timedelta(minutes=1),
-    "How long a code waits to be exchanged (RFC 6749 section 4.1.2).",
+    "How long a code can be exchanged for tokens (RFC 6749 section 4.1.2).",
     least=timedelta(seconds=1),
     most=timedelta(minutes=10),
     check="E004",
@@ -132,14 +135,14 @@ DEVICE_AUTHORIZATION = Setting(
     "OAUTH_SERVICE_DEVICE_AUTHORIZATION",
     bool,
     False,
-    "Whether devices without a browser of their own can be connected (RFC 8628): the device authorization endpoint, the page "
-    "`/device/` and the grant type are there. [device.md](device.md) says more.",
+    "Let users connect devices that have no browser (RFC 8628). It switches on the device authorization "
+    "endpoint, the page `/device/` and the grant type. See [device.md](device.md).",
 )
 DEVICE_CODE_LIFETIME = Setting(
     "OAUTH_SERVICE_DEVICE_CODE_LIFETIME",
     timedelta,
     timedelta(minutes=10),
-    "How long a device waits for a person to enter its code and allow it.",
+    "How long a device waits for a user to enter its code and allow it.",
     least=timedelta(minutes=1),
     most=timedelta(hours=1),
 )
@@ -147,7 +150,8 @@ DEVICE_CODE_INTERVAL = Setting(
     "OAUTH_SERVICE_DEVICE_CODE_INTERVAL",
     timedelta,
     timedelta(seconds=5),
-    "How long a device waits between two polls, in whole seconds; five more each time that it polls too early.",
+    "How long a device must wait between two polls, in whole seconds. The wait grows by five seconds each time "
+    "the device polls too early.",
     least=timedelta(seconds=1),
     most=timedelta(minutes=1),
 )
@@ -155,7 +159,7 @@ ACCESS_TOKEN_LIFETIME = Setting(
     "OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME",
     timedelta,
     timedelta(hours=1),
-    "How long an access token is good.",
+    "How long an access token is valid.",
     least=timedelta(seconds=1),
     most=LONGEST_LIFETIME,
 )
@@ -163,7 +167,7 @@ REFRESH_TOKEN_LIFETIME: Setting[timedelta | None] = Setting(
     "OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME",
     timedelta,
     timedelta(days=30),
-    "How long a connection lives without being refreshed; every refresh starts it anew.",
+    "How long a connection lasts without a refresh. Every refresh starts this time again.",
     least=timedelta(seconds=1),
     most=LONGEST_LIFETIME,
     none="until somebody ends it",
@@ -172,8 +176,9 @@ REFRESH_RETRY_WINDOW = Setting(
     "OAUTH_SERVICE_REFRESH_RETRY_WINDOW",
     timedelta,
     timedelta(minutes=2),
-    "How long a refresh token that was just replaced still gets the same successor, for answers lost on the way. Never longer "
-    "than half the life of the client's access tokens, and shorter for clients that refresh more often than every few minutes.",
+    "How long a refresh token that was just replaced still gets the same successor, in case a response was "
+    "lost. It is never longer than half the lifetime of the client's access tokens, and shorter for clients "
+    "that refresh more often than every few minutes.",
     least=timedelta(0),
     most=timedelta(minutes=10),
     check="E005",
@@ -182,14 +187,15 @@ END_SHARED_CONNECTIONS = Setting(
     "OAUTH_SERVICE_END_SHARED_CONNECTIONS",
     bool,
     False,
-    "Whether a connection ends whose refresh tokens are used twice again and again, within the retry window: two may hold them, "
-    "or an app refreshes from several processes at once. It is told as the event `refresh_shared` in any case.",
+    "End a connection if its refresh tokens are repeatedly used twice within the retry window. Two parties may "
+    "hold them, or several processes of one app refresh at once. The event `refresh_shared` is sent in either "
+    "case.",
 )
 CONNECTION_LIFETIME: Setting[timedelta | None] = Setting(
     "OAUTH_SERVICE_CONNECTION_LIFETIME",
     timedelta,
     None,
-    "How long a connection lives in all, however often it is refreshed: then the person is asked again.",
+    "How long a connection lasts in total, however often it is refreshed. After that, the user is asked again.",
     least=timedelta(seconds=1),
     most=LONGEST_LIFETIME,
     none="as long as it is refreshed",
@@ -199,27 +205,28 @@ END_CONNECTIONS_ON_PASSWORD_CHANGE = Setting(
     "OAUTH_SERVICE_END_CONNECTIONS_ON_PASSWORD_CHANGE",
     bool,
     False,
-    "Whether a new password ends all connections of its user, and codes that wait. [passwords.md](passwords.md) says more.",
+    "End all connections and pending codes of a user whose password changes. See [passwords.md](passwords.md).",
 )
 TOKEN_KEY = Setting(
     "OAUTH_SERVICE_TOKEN_KEY",
     str,
     "",
-    "The key that seals codes and tokens, 32 random characters or more. Without it one is derived from `SECRET_KEY`; with it "
-    "`SECRET_KEY` opens nothing. [token-key.md](token-key.md) says how to set it and how to replace it.",
+    "The key that seals codes and tokens against forgery: 32 random characters or more. Without it, the server "
+    "derives the key from `SECRET_KEY`. With it, `SECRET_KEY` is not used for tokens. "
+    "[token-key.md](token-key.md) explains how to set and replace it.",
 )
 TOKEN_KEY_FALLBACKS: Setting[Sequence[str]] = Setting(
     "OAUTH_SERVICE_TOKEN_KEY_FALLBACKS",
     (list, tuple),
     (),
-    "Keys that open beside `OAUTH_SERVICE_TOKEN_KEY`: those it replaced, and the one that will replace it. "
-    "`SECRET_KEY_FALLBACKS` are for servers without a token key.",
+    "Keys that the server accepts in addition to `OAUTH_SERVICE_TOKEN_KEY`: earlier keys, and the key that will "
+    "replace it. Servers without a token key use `SECRET_KEY_FALLBACKS`.",
 )
 CLAIMS = Setting(
     "OAUTH_SERVICE_CLAIMS",
     str,
     "oauth_service.claims.claims_of",
-    "Dotted path of the function `(user, scope) -> dict` that says what `/userinfo/` tells.",
+    "The dotted path of the function `(user, scope) -> dict` that returns the claims for `/userinfo/`.",
 )
 ID_TOKEN_LIFETIME = Setting(
     "OAUTH_SERVICE_ID_TOKEN_LIFETIME",
@@ -233,22 +240,23 @@ PAIRWISE_KEY = Setting(
     "OAUTH_SERVICE_PAIRWISE_KEY",
     str,
     "",
-    "The key that pairwise subjects are computed with, 32 random characters or more; needed as soon as a client has them. "
-    "It must never change: every pairwise client would see new users.",
+    "The key that computes pairwise subjects: 32 random characters or more. It is required as soon as a client "
+    "has pairwise subjects. Never change it: every such client would see new users.",
 )
 AUTHENTICATION_EVENT = Setting(
     "OAUTH_SERVICE_AUTHENTICATION_EVENT",
     str,
     "",
-    "Dotted path of a function `(request) -> dict` that says more about the sign-in of a session: `auth_time` (aware), `acr`, "
-    "`amr` (a list). What it leaves out stays as it is.",
+    "The dotted path of a function `(request) -> dict` that describes how the user of a session signed in: "
+    "`auth_time` (an aware datetime), `acr`, `amr` (a list). Members that it leaves out keep their values.",
 )
 ACR = Setting(
     "OAUTH_SERVICE_ACR",
     str,
     "",
-    "Authentication Context Class Reference (`acr`) of an ordinary sign-in, such as `1`: what you and your clients agree on. It "
-    "stands in ID tokens unless `OAUTH_SERVICE_AUTHENTICATION_EVENT` says another.",
+    "The Authentication Context Class Reference (`acr`) of an ordinary sign-in, such as `1`. You and your "
+    "clients agree on its values. ID tokens contain it, unless `OAUTH_SERVICE_AUTHENTICATION_EVENT` returns "
+    "another.",
 )
 CLAIMS_SUPPORTED: Setting[Sequence[str]] = Setting(
     "OAUTH_SERVICE_CLAIMS_SUPPORTED",
@@ -257,33 +265,36 @@ CLAIMS_SUPPORTED: Setting[Sequence[str]] = Setting(
         *("name", "given_name", "family_name", "preferred_username", "updated_at"),
         *("email", "email_verified", "address", "phone_number", "phone_number_verified"),
     ),
-    "The claims that `OAUTH_SERVICE_CLAIMS` may tell, for the metadata (OpenID Connect).",
+    "The claims that `OAUTH_SERVICE_CLAIMS` may return, for the metadata (OpenID Connect).",
 )
 STEP_UP_URLS: Setting[Mapping[str, str]] = Setting(
     "OAUTH_SERVICE_STEP_UP_URLS",
     Mapping,
     {},
-    "acr → URL or URL name of the page where people sign in that strongly, such as with a second factor. It gets `next`.",
+    "A dictionary of `acr` values. Each value is the URL, or the URL name, of the page where users sign in at "
+    "that level, for example with a second factor. The page receives `next`.",
 )
 EXCHANGE_POLICY = Setting(
     "OAUTH_SERVICE_EXCHANGE_POLICY",
     str,
     "",
-    "Dotted path of a function `(exchange) -> exchange` that has the last word on every token exchange: it may refuse or narrow. "
-    "[token-exchange.md](token-exchange.md) says how. Without it the registrations of the clients decide alone.",
+    "The dotted path of a function `(exchange) -> exchange` that makes the final decision on every token "
+    "exchange: it can refuse or narrow it. Without it, only the registrations of the clients decide. See "
+    "[token-exchange.md](token-exchange.md).",
 )
 EXCHANGE_USER = Setting(
     "OAUTH_SERVICE_EXCHANGE_USER",
     str,
     "",
-    "Dotted path of a function `(claims) -> user` that says who the user of a trusted issuer's JWT is here, if one is exchanged; "
-    "`None` for nobody. Without it their JWTs are no subject tokens. [token-exchange.md](token-exchange.md) says more.",
+    "The dotted path of a function `(claims) -> user` that finds the user of a trusted issuer's JWT when the "
+    "JWT is exchanged; `None` if there is no such user. Without it, these JWTs are not accepted as subject "
+    "tokens. See [token-exchange.md](token-exchange.md).",
 )
 OUTBOUND_LOOPBACK = Setting(
     "OAUTH_SERVICE_OUTBOUND_LOOPBACK",
     bool,
     False,
-    "Whether this server may call clients on its own machine, by http too: for trials only.",
+    "Allow this server to send requests to clients on its own machine, also over http. For trials only.",
 )
 AUDIT_LIFETIME: Setting[timedelta | None] = Setting(
     "OAUTH_SERVICE_AUDIT_LIFETIME",
@@ -299,7 +310,8 @@ REQUEST_BODY_LIMIT = Setting(
     "OAUTH_SERVICE_REQUEST_BODY_LIMIT",
     int,
     65_536,
-    "The longest request body that is read, in bytes; no more than Django's `DATA_UPLOAD_MAX_MEMORY_SIZE`.",
+    "The longest request body that the server reads, in bytes. It cannot be more than Django's "
+    "`DATA_UPLOAD_MAX_MEMORY_SIZE`.",
     least=1024,
     most=2**26,
     check="E011",
@@ -308,8 +320,8 @@ FAILURE_LIMIT = Setting(
     "OAUTH_SERVICE_FAILURE_LIMIT",
     int,
     10,
-    "How many logins of one account, or authentications of one client, may fail from one address within "
-    "`OAUTH_SERVICE_FAILURE_WINDOW` before it is told to wait (429).",
+    "How many sign-ins to one account, or authentications of one client, may fail from one address within "
+    "`OAUTH_SERVICE_FAILURE_WINDOW`. After that, the server answers 429 with the time to wait.",
     least=1,
     most=1000,
     check="E017",
@@ -318,7 +330,7 @@ FAILURE_WINDOW = Setting(
     "OAUTH_SERVICE_FAILURE_WINDOW",
     timedelta,
     timedelta(minutes=5),
-    "The span of time that failures are counted in.",
+    "The time span in which failures are counted.",
     least=timedelta(seconds=1),
     most=timedelta(days=1),
     check="E017",
@@ -327,52 +339,53 @@ THROTTLE_CACHE = Setting(
     "OAUTH_SERVICE_THROTTLE_CACHE",
     str,
     "default",
-    "The name in `CACHES` of the cache that failures are counted in. One in memory (`LocMemCache`) counts for each process "
-    "by itself.",
+    "The name, in `CACHES`, of the cache that counts failures. With a cache in memory (`LocMemCache`), each "
+    "process counts separately.",
 )
 TRUSTED_PROXIES: Setting[Sequence[str]] = Setting(
     "OAUTH_SERVICE_TRUSTED_PROXIES",
     (list, tuple),
     ("127.0.0.0/8", "::1", "unix"),
-    "Addresses and networks of proxies whose `X-Forwarded-For` is believed, and `unix` for those that speak through a Unix "
-    "socket. Failures are counted for the address of the client: without its proxy here, everybody behind it has the same. The "
-    "proxy must set or append to the header, never pass it on as it came.",
+    "Addresses and networks of proxies whose `X-Forwarded-For` is trusted, and `unix` for proxies that connect "
+    "through a Unix socket. Failures are counted for the client's address. If a proxy is missing here, all its "
+    "clients share one address. The proxy must set the header or append to it, and never pass it on unchanged.",
 )
 
 REQUEST_ID_HEADER = Setting(
     "OAUTH_SERVICE_REQUEST_ID_HEADER",
     str,
     "",
-    "The header in which a trusted proxy sends its id of a request, such as `X-Request-ID`: it becomes the reference on "
-    "error pages and in the log. Set it only where the proxy replaces what clients send.",
+    "The header in which a trusted proxy sends its ID of a request, such as `X-Request-ID`. The ID becomes the "
+    "reference on error pages and in the log. Set it only if the proxy replaces any value that clients send.",
 )
 
 METRICS_ADDRESSES: Setting[Sequence[str]] = Setting(
     "OAUTH_SERVICE_METRICS_ADDRESSES",
     (list, tuple),
     (),
-    "Addresses and networks that may read `/metrics/`, such as `127.0.0.1` (extra `metrics`). Nothing is counted unless this "
-    "or the secret is set.",
+    "Addresses and networks that may read `/metrics/`, such as `127.0.0.1` (extra `metrics`). Nothing is "
+    "counted unless this or the secret is set.",
 )
 METRICS_SECRET = Setting(
     "OAUTH_SERVICE_METRICS_SECRET",
     str,
     "",
-    "Whoever sends it as a bearer token may read `/metrics/`, from anywhere; 32 random characters or more.",
+    "A secret of 32 random characters or more. A request that sends it as a bearer token may read `/metrics/` "
+    "from any address.",
 )
 
 SIGNING_ALGORITHMS: Setting[Sequence[str]] = Setting(
     "OAUTH_SERVICE_SIGNING_ALGORITHMS",
     (list, tuple),
     ("RS256", "ES256", "PS256", "EdDSA"),
-    "The signatures that clients can register for their ID tokens; `RS256` must be among them (OpenID Connect, extra `oidc`).",
+    "The signature algorithms that clients can choose for their ID tokens. `RS256` must be one of them (OpenID "
+    "Connect, extra `oidc`).",
 )
 SIGNING_KEY_LIFETIME: Setting[timedelta | None] = Setting(
     "OAUTH_SERVICE_SIGNING_KEY_LIFETIME",
     timedelta,
     timedelta(days=90),
-    "How long a signing key signs before the next one takes over, which the server makes by itself. "
-    "[keys.md](keys.md) says more.",
+    "How long a signing key is used before the server replaces it with a new one. See [keys.md](keys.md).",
     least=timedelta(days=2),
     most=timedelta(days=730),
     none="until somebody replaces it",
@@ -382,83 +395,86 @@ SIGNING_KEYS: Setting[Sequence[str | tuple[str, str]]] = Setting(
     "OAUTH_SERVICE_SIGNING_KEYS",
     (list, tuple),
     (),
-    "Private keys in PEM that the server signs with instead of making its own. Of each algorithm the first signs, the others are "
-    'published. `("PS256", pem)` names the algorithm where an RSA key is not for RS256.',
+    "Private keys in PEM that the server uses instead of creating its own. The first key of each algorithm "
+    'signs; the others are published. `("PS256", pem)` names the algorithm of an RSA key that is not for RS256.',
     has_pairs=True,
 )
 SIGNER = Setting(
     "OAUTH_SERVICE_SIGNER",
     str,
     "",
-    "Dotted path of an object, or a function without arguments that makes one, that signs elsewhere: in a KMS or HSM. It has "
-    "`public_jwks()` and `sign(kid, alg, signing_input)`.",
+    "The dotted path of an object that signs elsewhere, such as in a KMS or an HSM, or of a function without "
+    "arguments that returns one. The object has the methods `public_jwks()` and `sign(kid, alg, "
+    "signing_input)`.",
 )
 
 ASSERTIONS_FOR_TOKEN_ENDPOINT = Setting(
     "OAUTH_SERVICE_ASSERTIONS_FOR_TOKEN_ENDPOINT",
     bool,
     False,
-    "Whether the assertion that a client authenticates with may name the URL of the token endpoint as its audience, and several "
-    "audiences: older clients do. Without it the issuer alone is accepted. [client-authentication.md](client-authentication.md) "
-    "says more.",
+    "Accept a client assertion whose audience is the URL of the token endpoint, or that has several audiences, "
+    "as older clients send them. Otherwise the audience must be the issuer alone. See "
+    "[client-authentication.md](client-authentication.md).",
 )
 
 JWT_BEARER_USER = Setting(
     "OAUTH_SERVICE_JWT_BEARER_USER",
     str,
     "",
-    "Dotted path of a function `(claims) -> user` that says who the user of a trusted issuer's JWT is here; `None` for nobody. "
-    "Without it the grant type `urn:ietf:params:oauth:grant-type:jwt-bearer` is off. [jwt-bearer.md](jwt-bearer.md) says more.",
+    "The dotted path of a function `(claims) -> user` that finds the user of a trusted issuer's JWT; `None` if "
+    "there is no such user. Without it, the grant type `urn:ietf:params:oauth:grant-type:jwt-bearer` is off. "
+    "See [jwt-bearer.md](jwt-bearer.md).",
 )
 
 REGISTRATION = Setting(
     "OAUTH_SERVICE_REGISTRATION",
     str,
     "",
-    "Which clients may register themselves (RFC 7591): `open` for anybody's, `token` for those with an initial access token. "
-    "Without it there is no registration endpoint. [registration.md](registration.md) says more.",
+    "Which clients may register themselves (RFC 7591): `open` for any client, `token` for clients with an "
+    "initial access token. Without it, there is no registration endpoint. See "
+    "[registration.md](registration.md).",
 )
 CLIENT_ID_METADATA_DOCUMENTS = Setting(
     "OAUTH_SERVICE_CLIENT_ID_METADATA_DOCUMENTS",
     bool,
     False,
-    "Whether a client may introduce itself by a `client_id` that is the https URL of a document which describes it, as "
-    "assistants and editors that speak MCP do. The bounds of registration hold for them, too. "
-    "[registration.md](registration.md#client-id-metadata-documents) says more.",
+    "Accept a `client_id` that is the https URL of a document describing the client. Assistants and editors "
+    "that speak MCP use this. The limits of registration apply to these clients, too. See "
+    "[registration.md](registration.md#client-id-metadata-documents).",
 )
 CLIENT_ID_METADATA_ALLOWED_HOSTS: Setting[Sequence[str]] = Setting(
     "OAUTH_SERVICE_CLIENT_ID_METADATA_ALLOWED_HOSTS",
     (list, tuple),
     (),
-    "Hosts whose documents may introduce clients, as in `ALLOWED_HOSTS`: `app.example`, or `.app.example` with all below it. "
-    "Empty for any host.",
+    "The hosts whose documents are accepted, written as in `ALLOWED_HOSTS`: `app.example`, or `.app.example` to "
+    "include its subdomains. Empty accepts any host.",
 )
 CLIENT_ID_METADATA_BLOCKED_HOSTS: Setting[Sequence[str]] = Setting(
     "OAUTH_SERVICE_CLIENT_ID_METADATA_BLOCKED_HOSTS",
     (list, tuple),
     (),
-    "Hosts whose documents introduce no client, written as those above; a host that stands in both is blocked.",
+    "The hosts whose documents are refused, written the same way. A host in both settings is blocked.",
 )
 REGISTRATION_SCOPES: Setting[Sequence[str]] = Setting(
     "OAUTH_SERVICE_REGISTRATION_SCOPES",
     (list, tuple),
     (),
-    "All that clients that register themselves may ask for; empty for every scope of this server and of the resources that are "
-    "for every client.",
+    "The scopes that clients can request if they register themselves. Empty allows every scope of this server "
+    "and of the resources that are open to every client.",
 )
 REGISTRATION_REQUIRES_PKCE = Setting(
     "OAUTH_SERVICE_REGISTRATION_REQUIRES_PKCE",
     bool,
     True,
-    "Whether confidential web clients that register themselves need PKCE, as public and native ones always do. OpenID Connect "
-    "has clients that cannot do it.",
+    "Require PKCE from confidential web clients that register themselves. Public and native clients always need "
+    "it. Some OpenID Connect clients do not support it.",
 )
 REGISTRATION_LIFETIME = Setting(
     "OAUTH_SERVICE_REGISTRATION_LIFETIME",
     timedelta,
     timedelta(days=7),
-    "How long a client that has registered itself without an initial access token waits for somebody to connect it; then it is "
-    "deleted.",
+    "How long a client that registered itself without an initial access token is kept until a user connects it. "
+    "After that, it is deleted.",
     least=timedelta(hours=1),
     most=timedelta(days=365),
     check="E026",
@@ -467,8 +483,8 @@ REGISTRATION_LIMIT = Setting(
     "OAUTH_SERVICE_REGISTRATION_LIMIT",
     int,
     60,
-    "How many clients may register themselves, or change their registration, from one address within an hour, without an "
-    "initial access token, before it is told to wait (429).",
+    "How many clients may register themselves or change their registration from one address within an hour "
+    "without an initial access token. After that, the server answers 429 with the time to wait.",
     least=1,
     most=100_000,
     check="E026",
@@ -477,8 +493,8 @@ REGISTRATION_MOST_WAITING = Setting(
     "OAUTH_SERVICE_REGISTRATION_MOST_WAITING",
     int,
     10_000,
-    "How many clients that have registered themselves without an initial access token may wait for somebody to connect them; "
-    "more are turned away (503).",
+    "How many clients that registered themselves without an initial access token may wait for a user to connect "
+    "them. After that, the server answers 503 to new ones.",
     least=1,
     most=1_000_000,
     check="E026",
@@ -488,37 +504,38 @@ KNOWN_CLIENT_HOSTS: Setting[Sequence[str]] = Setting(
     "OAUTH_SERVICE_KNOWN_CLIENT_HOSTS",
     (list, tuple),
     (),
-    "Host names of websites that you know, such as `app.example`: the consent page says so of apps that introduce themselves and "
-    "belong there. [consent.md](consent.md) says more.",
+    "Host names of websites that you know, such as `app.example`. If an app of such a website introduces "
+    "itself, the consent page says that you know the website. See [consent.md](consent.md).",
 )
 CHOOSE_SCOPES = Setting(
     "OAUTH_SERVICE_CHOOSE_SCOPES",
     str,
     "unchecked",
-    "For which apps people can untick scopes on the consent page: `unchecked` for those that you have not checked, `always`, or "
-    "`never`. [consent.md](consent.md#choosing-scopes) says more.",
+    "The apps for which users can untick scopes on the consent page: `unchecked` for apps that you have not "
+    "checked, `always`, or `never`. See [consent.md](consent.md#choosing-scopes).",
 )
 REQUIRED_SCOPES: Setting[Sequence[str]] = Setting(
     "OAUTH_SERVICE_REQUIRED_SCOPES",
     (list, tuple),
     (),
-    "Scopes that nobody can untick; `openid` is always one of them.",
+    "Scopes that users cannot untick. `openid` is always one of them.",
 )
 
 REMOTE_ISSUERS: Setting[Mapping[str, Mapping[str, str]]] = Setting(
     "OAUTH_SERVICE_REMOTE_ISSUERS",
     Mapping,
     {},
-    "Other authorization servers whose access tokens guarded views take, by their issuer identifier: `{}` for JWTs, or "
-    "`client_id` and `client_secret` to ask by introspection. [drf.md](drf.md#an-api-in-another-project) has all options.",
+    "Other authorization servers whose access tokens guarded views accept. The keys are issuer identifiers. A "
+    "value is `{}` for JWTs, or has `client_id` and `client_secret` to ask by introspection. "
+    "[drf.md](drf.md#an-api-in-another-project) lists all options.",
     has_options=True,
 )
 REMOTE_CACHE = Setting(
     "OAUTH_SERVICE_REMOTE_CACHE",
     timedelta,
     timedelta(seconds=10),
-    "How long a token that another server has called active is not asked about again: so long it stays good here after it was "
-    "revoked there. Zero asks each time.",
+    "How long the answer of another server that a token is active is remembered. A token that was revoked there "
+    "stays valid here for up to this time. Zero asks each time.",
     least=timedelta(0),
     most=timedelta(minutes=5),
 )

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 HEAD = """\
 # Settings
 
-All of them are optional: without any, the server is safe. They stand in the project's `settings.py` under these names, each
-of its own type; an unknown name with this prefix, or an unsafe value, stops the start (`manage.py check`). What production needs
-besides, `manage.py check --deploy` says.
+Set these in your project's `settings.py`. All of them are optional, and the defaults are safe. `manage.py check` reports an
+unknown name with this prefix, a value of the wrong type and an unsafe value as errors, and Django then does not start.
+`manage.py check --deploy` also reports what production needs.
 
-A duration or a number has bounds, both ends included; `None` is how to say “never”, where it stands beside them.
+The bounds of a duration or a number include both ends. Where they list `None`, it means “never” or “no limit”, as described
+there.
 
-This page is written from `oauth_service/conf.py`; a test holds the two together.
+This page is generated from `oauth_service/conf.py`, and a test keeps it up to date.
 
 | setting | type | default | bounds | what it is for |
 | --- | --- | --- | --- | --- |
@@ -26,126 +27,136 @@ This page is written from `oauth_service/conf.py`; a test holds the two together
 TAIL = """
 ## What the checks say
 
-Errors stop the start; warnings are said by `manage.py check`, those of production by `manage.py check --deploy`. One that does
-not fit a project is silenced by its id in `SILENCED_SYSTEM_CHECKS`.
+Errors stop the start. `manage.py check` reports most warnings; those about production are reported by
+`manage.py check --deploy` only. To silence a check that does not fit your project, add its ID to `SILENCED_SYSTEM_CHECKS`.
 
 Errors:
 
-- `oauth_service.E001`: a setting with our prefix that does not exist. A typing error must not switch a protection off: mend the
-  name, or remove the line.
-- `oauth_service.E002`: a value of the wrong type. Nothing else can be checked until it has the type that stands above.
-- `oauth_service.E003`: a duration out of the bounds that stand above. What is too short ends before it can be used. What is too
-  long cannot be reckoned with: no token would be issued, and no event of the audit trail kept. Write `None` for “never”.
-- `oauth_service.E004`: codes that live for less than a second or longer than ten minutes. A code that leaks is to be worthless
-  soon: choose one between.
-- `oauth_service.E005`: a retry window below zero, over ten minutes, or over half the life of access tokens. For that long a
-  stolen refresh token that was just replaced still works: choose one between. The half is never exceeded, whatever is set.
-- `oauth_service.E006`: an issuer that RFC 8414 does not allow. Clients compare it as text, and send codes and secrets to it: an
-  https URL (http on this machine only), without query, fragment or trailing slash.
-- `oauth_service.E007`: no scopes, or a name that is none. Clients could not ask for it: visible ASCII without spaces, `"` and
-  `\\`, one scope at least.
-- `oauth_service.E008`: a key that is too short, or earlier ones without the one that replaced them. A short key can be
-  guessed, and earlier ones alone open nothing: 32 random characters or more, and `OAUTH_SERVICE_TOKEN_KEY` beside its fallbacks.
-- `oauth_service.E009`: a claims function that cannot be imported or called. `/userinfo/` would fail: mend the dotted path.
-- `oauth_service.E010`: access tokens that outlive their connection. They end with it, sooner than clients were told: shorten
-  them, or lengthen `OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME` or `OAUTH_SERVICE_CONNECTION_LIFETIME`, 3650 days at most.
-- `oauth_service.E011`: a body limit below one byte, or over Django's own. Django stops reading at its own: lower ours, or raise
-  `DATA_UPLOAD_MAX_MEMORY_SIZE`.
-- `oauth_service.E012`: sessions, sign-in or the CSRF check are missing from `MIDDLEWARE`, or stand before what they need. Without
-  them nobody can sign in, or another site can consent for somebody who has: add or move what the message names.
-- `oauth_service.E013`: `USE_TZ` is off. Lifetimes are counted between aware moments: set it to `True`, whatever `TIME_ZONE` is.
-- `oauth_service.E014`: our templates are not found, or lack a context processor. People could not sign in or consent: set
-  `"APP_DIRS": True` in `TEMPLATES`, and add the processors that the message names.
-- `oauth_service.E015`: our URLs are not included, or `LOGIN_URL` leads nowhere. Who is not signed in would end on an error page:
-  include `oauth_service.urls`, and set `LOGIN_URL` to `"oauth_service:login"`.
-- `oauth_service.E016`: metrics are wanted, but the library is missing, the secret is too short, or a network is none. Either
-  nothing is counted or strangers can read it: install the extra `metrics`, or mend the value that the message names.
-- `oauth_service.E017`: a limit on failures that stops everybody, or nobody. It is what slows down the guessing of passwords: 1
-  to 1000 failures, within a second to a day.
-- `oauth_service.E018`: failures are counted in a cache that does not exist, or keeps nothing. Passwords could be guessed without
-  limit: name another one of `CACHES`.
-- `oauth_service.E019`: production: a `SECRET_KEY` of fewer than 32 characters seals codes and tokens. It could be guessed: set
-  50 random ones, or `OAUTH_SERVICE_TOKEN_KEY`.
-- `oauth_service.E020`: `LOGIN_URL` leads to a view that asks for a sign-in itself, under Django's `LoginRequiredMiddleware`.
-  Browsers would go round in circles: put `login_not_required` on that view, or set `LOGIN_URL` to `"oauth_service:login"`.
-- `oauth_service.E021`: OpenID Connect is on, as `openid` is among the scopes, but its libraries are missing. Nothing could be
-  signed: install the extra `oidc`, or take the scope out.
-- `oauth_service.E022`: signing keys that cannot be used: an algorithm that is not there, no RS256, a lifetime that is too short
-  or too long, a PEM that is no private key, a key that is given twice, a signer that cannot be loaded. Clients could not verify
-  their ID tokens: mend what the message names.
-- `oauth_service.E023`: an authentication event that cannot be imported or called, an `acr` of several words, a step-up page that
-  leads nowhere. Sign-ins of OpenID Connect would fail: mend what the message names.
-- `oauth_service.E025`: a function for the users of trusted issuers that cannot be imported or called, or without the extra
-  `oidc`. No assertion could be answered: mend the dotted path, install the extra, or take the setting out.
-- `oauth_service.E026`: a way of registration that does not exist, a scope that is none, or a limit of registration out of the
-  bounds that stand above. Mend what the message names: `open`, `token`, or nothing.
-- `oauth_service.E027`: client ID metadata documents are on, but nothing is installed that fetches them; or a list of their hosts
-  has something else than hosts.
-- `oauth_service.E030`: this app's tables and the accounts are written to several databases. A token is read together with its
-  user, and a consent refers to one: let `DATABASE_ROUTERS` send them all to one.
-- `oauth_service.E031`: the database keeps moments in a `TIME_ZONE` whose clocks are changed. One hour of the year comes twice,
-  and codes and tokens of it live for an hour too long or not at all: leave `TIME_ZONE` out of `DATABASES`.
-- `oauth_service.E032`: a trusted proxy that is no address, network or `unix`, or is everybody. Clients could then choose the
-  address that their failures are counted for: name the proxies that you have.
-- `oauth_service.E034`: a function for token exchange that cannot be imported or called. Until it is right nothing is exchanged.
-- `oauth_service.E035`: a known host that is no host name, a choice of scopes that does not exist, or a required scope that is
-  none. The consent page would say less than you want: mend what the message names.
-- `oauth_service.E050`: scopes that imply themselves, a name that is no scope, or `openid` or `offline_access`, which neither
-  imply nor are implied. Nobody could tell what a person allows: mend what the message names.
-- `oauth_service.E051`: an issuer of `OAUTH_SERVICE_REMOTE_ISSUERS` that is none, is this server, has an option that there is not
-  or half of a pair, a second one that is asked by introspection, or the extra `oidc` is missing. Its tokens would open nothing,
-  or be told to somebody else: mend what the message names.
+- `oauth_service.E001`: a setting with our prefix does not exist. A typing error must not switch off a protection. Correct the
+  name or remove the line.
+- `oauth_service.E002`: a setting has a value of the wrong type. Give it a value of the type in the table above. The other
+  values are checked after that.
+- `oauth_service.E003`: a duration is outside its bounds in the table above. If it is too short, it ends before it can be
+  used. If it is too long, dates overflow: the server could not issue tokens or keep events. For “never”, use `None` where the
+  table allows it.
+- `oauth_service.E004`: the lifetime of codes is less than a second or more than ten minutes. A leaked code must soon be
+  worthless. Choose a value within the bounds.
+- `oauth_service.E005`: the retry window is below zero, more than ten minutes, or more than half the lifetime of access
+  tokens. During this time, a stolen refresh token that was just replaced still works. Choose a value within the bounds. The
+  server never uses more than half the lifetime, whatever you set.
+- `oauth_service.E006`: RFC 8414 does not allow this issuer. Clients compare it as text and send codes and secrets to it. Use
+  an https URL (http on this machine only) without a query, fragment or trailing slash.
+- `oauth_service.E007`: there are no scopes, or a name is not valid. Clients could not request it. Define at least one scope.
+  Names consist of visible ASCII characters except spaces, `"` and `\\`.
+- `oauth_service.E008`: a key is too short, or there are fallback keys without a current one. A short key can be guessed, and
+  fallback keys have no effect without `OAUTH_SERVICE_TOKEN_KEY`. Use keys of 32 random characters or more, and set that
+  setting.
+- `oauth_service.E009`: the claims function cannot be imported or called, so `/userinfo/` would fail. Correct the dotted path.
+- `oauth_service.E010`: access tokens last longer than their connection. They end with it, sooner than clients were told.
+  Shorten them, or lengthen `OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME` or `OAUTH_SERVICE_CONNECTION_LIFETIME`, to at most 3650
+  days.
+- `oauth_service.E011`: the body limit is outside its bounds or above Django's own limit, at which Django stops reading. Lower
+  it, or raise `DATA_UPLOAD_MAX_MEMORY_SIZE`.
+- `oauth_service.E012`: `MIDDLEWARE` lacks sessions, authentication or the CSRF check, or lists one before another that it
+  needs. Without them, users cannot sign in, or another site can consent for a signed-in user. Add or move what the message
+  names.
+- `oauth_service.E013`: `USE_TZ` is off. The server calculates lifetimes with aware datetimes. Set it to `True`; `TIME_ZONE`
+  can have any value.
+- `oauth_service.E014`: our templates are not found, or a context processor is missing. Users could not sign in or consent.
+  Set `"APP_DIRS": True` in `TEMPLATES`, and add the processors that the message names.
+- `oauth_service.E015`: our URLs are not included, or `LOGIN_URL` leads nowhere. Users who are not signed in would see an
+  error page. Include `oauth_service.urls`, and set `LOGIN_URL` to `"oauth_service:login"`.
+- `oauth_service.E016`: metrics are on, but the library is missing, the secret is too short, or a network is not valid.
+  Nothing would be counted, or strangers could read the metrics. Install the extra `metrics`, or correct the value that the
+  message names.
+- `oauth_service.E017`: the limit on failures would block everyone or no one. It slows down password guessing. Use 1 to 1000
+  failures within one second to one day.
+- `oauth_service.E018`: the cache that counts failures does not exist, or stores nothing. Passwords could be guessed without
+  limit. Name another cache from `CACHES`.
+- `oauth_service.E019` (with `--deploy`): `SECRET_KEY` seals codes and tokens but has fewer than 32 characters, so it could be
+  guessed. Use 50 random characters, or set `OAUTH_SERVICE_TOKEN_KEY`.
+- `oauth_service.E020`: with Django's `LoginRequiredMiddleware`, `LOGIN_URL` leads to a view that itself requires a sign-in.
+  Browsers would be redirected forever. Put `login_not_required` on that view, or set `LOGIN_URL` to `"oauth_service:login"`.
+- `oauth_service.E021`: OpenID Connect is on, because `openid` is one of the scopes, but its libraries are missing. Nothing
+  could be signed. Install the extra `oidc`, or remove the scope.
+- `oauth_service.E022`: signing keys cannot be used: an algorithm is unknown, RS256 is missing, the lifetime is outside its
+  bounds, a PEM is not a private key, a key is listed twice, or a signer cannot be loaded. Clients could not verify ID tokens.
+  Correct what the message names.
+- `oauth_service.E023`: the authentication event function cannot be imported or called, an `acr` contains spaces, or a step-up
+  page leads nowhere. OpenID Connect sign-ins would fail. Correct what the message names.
+- `oauth_service.E025`: a function that finds users, of trusted issuers or for global token revocation, cannot be imported or
+  called; or the extra `oidc`, which verifies the JWTs of trusted issuers, is missing. Correct the dotted path, install the
+  extra, or remove the setting.
+- `oauth_service.E026`: `OAUTH_SERVICE_REGISTRATION` has an unknown value, a scope name is not valid, or a limit is outside
+  its bounds in the table above. Use `open`, `token` or nothing, and correct what the message names.
+- `oauth_service.E027`: client ID metadata documents are on, but no installed package can fetch them; or a list of hosts has
+  an entry that is not a host. Install the extra `oidc` or `logos`, or correct the entry.
+- `oauth_service.E030`: this app's tables and the user accounts are written to different databases. They refer to each other
+  and are read in one query. Let `DATABASE_ROUTERS` send them all to one database.
+- `oauth_service.E031`: the database stores datetimes in a `TIME_ZONE` with daylight saving time. One hour of the year occurs
+  twice, and codes and tokens from it last an hour too long or do not work. Remove `TIME_ZONE` from `DATABASES`.
+- `oauth_service.E032`: a trusted proxy is not an address, a network or `unix`, or it includes everyone. Clients could then
+  choose the address that their failures are counted for. List your proxies only.
+- `oauth_service.E034`: a function for token exchange cannot be imported or called. No token is exchanged until this is
+  corrected.
+- `oauth_service.E035`: a known host is not a host name, `OAUTH_SERVICE_CHOOSE_SCOPES` has an unknown value, or the name of a
+  required scope is not valid. The consent page would tell users less than you want. Correct what the message names.
+- `oauth_service.E050`: scopes imply themselves in a circle, a name is not a valid scope, or `openid` or `offline_access` is
+  listed: these two cannot imply or be implied. It would be unclear what a user allows. Correct what the message names.
+- `oauth_service.E051`: an entry of `OAUTH_SERVICE_REMOTE_ISSUERS` is not a valid issuer, is this server, has an unknown
+  option, or has only one of `client_id` and `client_secret`; a second issuer is to be asked by introspection; or the extra
+  `oidc` is missing. The issuer's tokens would not work, or would be sent to someone else. Correct what the message names.
 
-Warnings; all but W006, W010 to W014, W030 and W050 to W052 are of production:
+Warnings. `manage.py check` reports W006, W010 to W014, W030 and W050 to W052; the others need `--deploy`:
 
-- `oauth_service.W001`: no issuer is set. It is then taken from each request's `Host`, which whoever asks may choose among
-  `ALLOWED_HOSTS`: set `OAUTH_SERVICE_ISSUER`.
-- `oauth_service.W002`: the issuer is not https. Codes and tokens travel to it for everybody on the way to read: use TLS.
-- `oauth_service.W003`: cookies that travel without TLS. Whoever reads one is signed in as somebody else: set
-  `SESSION_COOKIE_SECURE` and `CSRF_COOKIE_SECURE`.
-- `oauth_service.W004`: any host is accepted. A forged `Host` then gets into the URLs that Django builds: name the server's own in
-  `ALLOWED_HOSTS`.
-- `oauth_service.W005`: access tokens that live longer than a day. Who steals one keeps it as long: shorten
+- `oauth_service.W001`: no issuer is set. The server then takes it from the `Host` header of each request, where a client can
+  choose any of `ALLOWED_HOSTS`. Set `OAUTH_SERVICE_ISSUER`.
+- `oauth_service.W002`: the issuer is not an https URL. Anyone on the way can read the codes and tokens sent to it. Use TLS.
+- `oauth_service.W003`: cookies are sent without TLS. Anyone who reads one can act as that user. Set `SESSION_COOKIE_SECURE`
+  and `CSRF_COOKIE_SECURE`.
+- `oauth_service.W004`: any host is accepted. A forged `Host` header then appears in URLs that Django builds. List the
+  server's own hosts in `ALLOWED_HOSTS`.
+- `oauth_service.W005`: access tokens last longer than a day. A stolen token works as long. Shorten
   `OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME`; refreshing is cheap.
-- `oauth_service.W006`: a referrer policy under which browsers send `Origin: null`, which the CSRF check refuses. Forms of the
-  project's own pages then fail: leave `SECURE_REFERRER_POLICY` at `"same-origin"`.
-- `oauth_service.W007`: `ALLOWED_HOSTS` refuses the issuer's own host. Every request to the URL that clients know is answered
-  400: add that host.
-- `oauth_service.W008`: requests without TLS are answered. Secrets sent so have been read on the way: set `SECURE_SSL_REDIRECT`,
-  or silence this where a proxy in front does it.
-- `oauth_service.W009`: SQLite without immediate transactions. Of two requests that both come to write, one fails with “database
-  is locked”: set `"transaction_mode": "IMMEDIATE"` in the `OPTIONS` of the database.
-- `oauth_service.W010`: a view of yours asks for scope that `OAUTH_SERVICE_SCOPES` has not, and so refuses everybody. Add the
-  scope to the setting, which replaces the default ones, or mend its name at the view.
-- `oauth_service.W011`: middleware of another package answers in the place of our endpoints: django-stronghold asks programs for a
-  session, django-cors-headers refuses apps that run in a browser. Set what the message names. Django's own
-  `LoginRequiredMiddleware` needs nothing, but for guarded operations of django-ninja.
-- `oauth_service.W012`: a setting of Django's under which sign-in or the endpoints fail: cookies with a path or domain that leave
-  them out, or with `SameSite=Strict`; `PREPEND_WWW`; a `DEFAULT_CHARSET` other than UTF-8. The message says which, and what to
-  set.
-- `oauth_service.W013`: two views have one address, and the URLconf reaches only the first: an endpoint of ours or a page of
-  yours is not there. Include ours under a prefix ([mounting.md](mounting.md)), or let the wanted one stand first and silence
-  this. A view of ours in a decorator that uses `functools.wraps` counts as ours. Also: our URLs within `i18n_patterns`, which
-  gives clients another address in each language.
-- `oauth_service.W014`: the metadata is not where clients look for it, given the issuer. Add
+- `oauth_service.W006`: with this referrer policy, browsers send `Origin: null`, which the CSRF check refuses. Forms of your
+  own pages then fail. Leave `SECURE_REFERRER_POLICY` at `"same-origin"`.
+- `oauth_service.W007`: `ALLOWED_HOSTS` refuses the issuer's own host. Every request to the URL that clients know gets a 400
+  response. Add that host.
+- `oauth_service.W008`: the server answers requests without TLS. Anyone on the way can read the secrets in them. Set
+  `SECURE_SSL_REDIRECT`, or silence this check if a proxy redirects to https.
+- `oauth_service.W009`: SQLite does not use immediate transactions. If two requests start reading and then both write, one
+  fails with “database is locked”. Set `"transaction_mode": "IMMEDIATE"` in the `OPTIONS` of the database.
+- `oauth_service.W010`: a view requires a scope that is not in `OAUTH_SERVICE_SCOPES`, so it refuses every token. Add the
+  scope to the setting, which replaces the default scopes, or correct the name in the view.
+- `oauth_service.W011`: middleware of another package answers instead of our endpoints. django-stronghold requires a session
+  from programs; django-cors-headers refuses apps that run in a browser. Set what the message names. Django's own
+  `LoginRequiredMiddleware` needs no changes, except for guarded operations of django-ninja.
+- `oauth_service.W012`: a Django setting breaks sign-in or the endpoints: cookies with a path or domain that does not cover
+  them, or with `SameSite=Strict`; `PREPEND_WWW`; a `DEFAULT_CHARSET` other than UTF-8. The message says which one, and what
+  to set.
+- `oauth_service.W013`: two views have the same URL, and Django only reaches the first. One of our endpoints or one of your
+  pages is unreachable. Include our URLs under a prefix ([mounting.md](mounting.md)), or put the view that you want first and
+  silence this check. A view of ours counts as ours inside a decorator that uses `functools.wraps`. The check also reports our
+  URLs within `i18n_patterns`, where clients would see a different URL in each language.
+- `oauth_service.W014`: the metadata is not at the URL where clients look for it, given the issuer. Add
   `path("", include("oauth_service.well_known"))` to the root URLconf.
-- `oauth_service.W015`: this server may call its own machine. Services there that trust whoever is local are open to whoever
-  registers a client: leave `OAUTH_SERVICE_OUTBOUND_LOOPBACK` out, it is for trials.
-- `oauth_service.W016`: clients that nobody has heard of may introduce themselves, and each process counts by itself how many come
-  from an address. The limit is then as many times as high as there are processes: let `OAUTH_SERVICE_THROTTLE_CACHE` name a cache
-  that all workers share.
-- `oauth_service.W030`: transactions are isolated more than `READ COMMITTED`. Ours begin anew if they meet another; the deletion
-  of an account, which is a transaction of yours, and any deletion in the admin, which is Django's, fail as a whole then: leave
-  `isolation_level` out of the `OPTIONS`, or repeat that deletion.
-- `oauth_service.W040`: one secret stands under two names, such as `SECRET_KEY` among `OAUTH_SERVICE_TOKEN_KEY_FALLBACKS`. Whoever
-  learns it has both: give each name a random one of its own. During a move from `SECRET_KEY` it is right for a time
-  ([token-key.md](token-key.md)).
-- `oauth_service.W050`: a view asks for `acr` or `max_age` on a server without OpenID Connect, which keeps no sign-ins, and so
-  refuses everybody: add `openid` to `OAUTH_SERVICE_SCOPES`.
-- `oauth_service.W051`: the metadata of an API is not where clients look for it, given its identifier. Add
+- `oauth_service.W015`: this server may send requests to its own machine. Anyone who registers a client can then reach
+  services there that trust local requests. `OAUTH_SERVICE_OUTBOUND_LOOPBACK` is for trials; remove it.
+- `oauth_service.W016`: unknown clients may introduce themselves, and each process counts separately how many come from an
+  address. The limit is multiplied by the number of processes. Set `OAUTH_SERVICE_THROTTLE_CACHE` to a cache that all workers
+  share.
+- `oauth_service.W030`: transactions use a stricter isolation level than `READ COMMITTED`. Our own transactions start again
+  after a conflict. Deleting an account, which is your transaction, and any deletion in the admin, which is Django's, fail as
+  a whole. Remove `isolation_level` from the `OPTIONS`, or repeat the deletion.
+- `oauth_service.W040`: two settings contain the same secret, such as `SECRET_KEY` in `OAUTH_SERVICE_TOKEN_KEY_FALLBACKS`.
+  Anyone who learns one has both. Use a separate random secret for each. While you move from `SECRET_KEY` to a token key, this
+  is expected ([token-key.md](token-key.md)).
+- `oauth_service.W050`: a view requires `acr` or `max_age`, but a server without OpenID Connect does not store how users
+  signed in, so the view refuses every token. Add `openid` to `OAUTH_SERVICE_SCOPES`.
+- `oauth_service.W051`: the metadata of an API is not at the URL where clients look for it, given the API's identifier. Add
   `path("", include("oauth_service.well_known"))` to the root URLconf.
-- `oauth_service.W052`: `OAUTH_SERVICE_SCOPE_IMPLIES` names scope that `OAUTH_SERVICE_SCOPES` has not, and no view asks for. A
-  misspelt name does nothing: mend it, or silence this if only a registered resource has that scope.
+- `oauth_service.W052`: `OAUTH_SERVICE_SCOPE_IMPLIES` names a scope that is not in `OAUTH_SERVICE_SCOPES` and that no view
+  requires. A misspelt name has no effect. Correct it, or silence this check if only a registered resource has that scope.
 """
 
 TYPES = {str: "`str`", bool: "`bool`", int: "`int`", timedelta: "`timedelta`", Mapping: "`dict` of `str` to `str`"}
