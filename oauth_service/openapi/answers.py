@@ -19,9 +19,9 @@ def header(description: str, **schema: object) -> JsonObject:
 
 
 # A pattern, not a constant: Django adds directives of its own to pages that must never be cached.
-NOT_STORED = header("Nothing of the answer is kept.", pattern="no-store")
-ANY_ORIGIN = header("Any origin may call it: no cookie counts here.", const="*")
-ALLOW = header("The methods that it answers.")
+NOT_STORED = header("Caches must not store the response.", pattern="no-store")
+ANY_ORIGIN = header("Any origin may call it, because cookies are ignored.", const="*")
+ALLOW = header("The methods that this URL supports.")
 
 
 def in_json(
@@ -70,20 +70,20 @@ def refusal(
 
 
 TOO_LONG = {
-    "411": refusal("The body has no Content-Length, and no end that the server can tell.", "invalid_request"),
-    "413": refusal("The body is longer than the server reads.", "invalid_request"),
+    "411": refusal("The body has no Content-Length, and the server cannot tell where it ends.", "invalid_request"),
+    "413": refusal("The body is longer than the limit.", "invalid_request"),
 }
-RETRY_AFTER = header("The seconds to wait.", pattern="^[1-9][0-9]*$")
+RETRY_AFTER = header("How many seconds to wait.", pattern="^[1-9][0-9]*$")
 FAILURE = {
-    "500": refusal("Something unexpected; the server's log has it under the reference.", "server_error"),
+    "500": refusal("Unexpected error. The server logs it under the reference.", "server_error"),
     "503": refusal(
-        "No database for a moment; nothing was changed.",
+        "The database is unavailable. Nothing was changed.",
         "temporarily_unavailable",
         headers={"Retry-After": RETRY_AFTER},
     ),
 }
 TOO_MANY_FAILURES = {
-    "429": refusal("Too many attempts failed.", "temporarily_unavailable", headers={"Retry-After": RETRY_AFTER})
+    "429": refusal("Too many failed attempts.", "temporarily_unavailable", headers={"Retry-After": RETRY_AFTER})
 }
 
 
@@ -102,7 +102,7 @@ def page(description: str, *, headers: Mapping[str, JsonObject] | None = None) -
     Args:
         headers: in addition to those of every page.
     """
-    usual = {"Cache-Control": NOT_STORED, "Content-Security-Policy": header("All that the page may load.")}
+    usual = {"Cache-Control": NOT_STORED, "Content-Security-Policy": header("The sources that the page may load.")}
     return {
         "description": description,
         "headers": {**usual, **(headers or {})},
@@ -114,27 +114,27 @@ def redirect(description: str) -> JsonObject:
     """A redirect."""
     return {
         "description": description,
-        "headers": {"Cache-Control": NOT_STORED, "Location": header("Where the browser goes next.")},
+        "headers": {"Cache-Control": NOT_STORED, "Location": header("The URL where the browser goes next.")},
     }
 
 
 # Django shows a page of its own if it refuses a request before a view is reached.
 _ANY_PAGE: JsonObject = {"content": {HTML: {"schema": {"type": "string"}}}}
 UNREADABLE: Mapping[str, JsonObject] = {
-    "400": {"description": "A page with the reference under which the log has the reason.", **_ANY_PAGE},
+    "400": {"description": "An error page with a reference. The log has the reason under it.", **_ANY_PAGE},
     "503": {
-        "description": "A page: no database for a moment; nothing was changed.",
+        "description": "An error page: the database is unavailable. Nothing was changed.",
         "headers": {"Retry-After": RETRY_AFTER},
         **_ANY_PAGE,
     },
 }
 UNREADABLE_BODY: Mapping[str, JsonObject] = {
     **UNREADABLE,
-    "411": {"description": "A page: the body has no Content-Length.", **_ANY_PAGE},
-    "413": {"description": "A page: the body is longer than the server reads.", **_ANY_PAGE},
+    "411": {"description": "An error page: the body has no Content-Length.", **_ANY_PAGE},
+    "413": {"description": "An error page: the body is longer than the limit.", **_ANY_PAGE},
 }
 NOT_OUR_FORM: Mapping[str, JsonObject] = {
-    "403": {"description": "A page: no CSRF token, or not that of this browser.", **_ANY_PAGE},
+    "403": {"description": "An error page: the CSRF token is missing or belongs to another browser.", **_ANY_PAGE},
 }
 
 

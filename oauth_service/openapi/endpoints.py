@@ -11,7 +11,7 @@ from .server import JsonObject, Server
 _AUTHORISE_ANSWERS: dict[str, JsonObject] = {
     "200": answers.page("The consent page."),
     "302": answers.redirect(
-        "To the login page; or to the client, with `code` or `error`, `state` and `iss` (RFC 6749 section 4.1.2, RFC 9207)."
+        "To the login page, or to the client with `code` or `error`, `state` and `iss` (RFC 6749 section 4.1.2, RFC 9207)."
     ),
 }
 
@@ -22,7 +22,7 @@ def authorise(server: Server) -> PathItem:
     return PathItem.for_people(
         get=Operation(
             id="authorise",
-            summary="An authorization request (RFC 6749 section 4.1.1).",
+            summary="Make an authorization request (RFC 6749 section 4.1.1).",
             parameters=tuple(
                 parameter(name, schema, str(schema.get("description", "")), required=name in _AUTHORISE_REQUIRED)
                 for name, schema in asked.items()
@@ -32,7 +32,7 @@ def authorise(server: Server) -> PathItem:
         ),
         post=Operation(
             id="authorise_by_post",
-            summary="The person's answer; or, with response_type, an authorization request.",
+            summary="Send the user's decision; or, with response_type, make an authorization request.",
             body=body("AuthorizationRequest"),
             responses={**_AUTHORISE_ANSWERS, **answers.UNREADABLE_BODY, **answers.NOT_OUR_FORM},
             security=({"session": [], "csrf": []}, {}),
@@ -51,9 +51,9 @@ def token(server: Server) -> PathItem:
             summary="Get an access token (RFC 6749 section 3.2).",
             body=body("TokenRequest"),
             responses={
-                "200": answers.in_json("Tokens.", "Tokens"),
+                "200": answers.in_json("The tokens.", "Tokens"),
                 "400": answers.refusal(
-                    "Refused (RFC 6749 section 5.2).",
+                    "The request is refused (RFC 6749 section 5.2).",
                     "invalid_request",
                     "invalid_grant",
                     "invalid_scope",
@@ -80,11 +80,15 @@ def device_authorization(_: Server) -> PathItem:
     return PathItem.for_programs(
         post=Operation(
             id="device_authorization",
-            summary="Begin to connect a device (RFC 8628 section 3.1).",
+            summary="Start to connect a device (RFC 8628 section 3.1).",
             body=body("DeviceAuthorizationRequest"),
             responses={
-                "200": answers.in_json("What the device shows, and what it polls with.", "DeviceAuthorization"),
-                "400": answers.refusal("Refused.", "invalid_request", "invalid_scope", "unauthorized_client"),
+                "200": answers.in_json(
+                    "The code that the device shows, and the code that it polls with.", "DeviceAuthorization"
+                ),
+                "400": answers.refusal(
+                    "The request is refused.", "invalid_request", "invalid_scope", "unauthorized_client"
+                ),
                 "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
                 **answers.TOO_LONG,
                 **answers.TOO_MANY_FAILURES,
@@ -98,22 +102,24 @@ def device_authorization(_: Server) -> PathItem:
 def device(_: Server) -> PathItem:
     """Page where a user connects a device (RFC 8628 section 3.3)."""
     responses: dict[str, JsonObject] = {
-        "200": answers.page("Asks for the code, to compare it, or to allow the device; or says what was decided."),
+        "200": answers.page(
+            "The page asks the user to enter the code, compare it, or allow the device; or it shows the result."
+        ),
         "302": answers.redirect("To the login page."),
     }
-    too_many = answers.page("Too many codes were wrong.", headers={"Retry-After": answers.RETRY_AFTER})
+    too_many = answers.page("Too many wrong codes.", headers={"Retry-After": answers.RETRY_AFTER})
     user_code = parameter("user_code", STRING, "The code that the device shows (verification_uri_complete).")
     return PathItem.for_people(
         get=Operation(
             id="device",
-            summary="The page for the code of a device.",
+            summary="Show the page where a user enters the code of a device.",
             parameters=(user_code,),
             responses={**responses, **answers.UNREADABLE},
             security=({"session": []},),
         ),
         post=Operation(
             id="device_by_form",
-            summary="The code, and the person's decision.",
+            summary="Send the code, or the user's decision.",
             body=body("DeviceDecision"),
             responses={**responses, "429": too_many, **answers.UNREADABLE_BODY, **answers.NOT_OUR_FORM},
             security=({"session": [], "csrf": []},),
@@ -123,18 +129,16 @@ def device(_: Server) -> PathItem:
 
 # A request without a token gets no error code (RFC 6750 section 3.1).
 _USERINFO_REFUSALS = {
-    "400": answers.refusal("The token came in a way that cannot be read.", "invalid_request", challenge="Bearer"),
-    "401": answers.refusal("No access token, or none that is alive.", "invalid_token", challenge="Bearer"),
-    "403": answers.refusal(
-        "The token covers neither scope, or stands for no user.", "insufficient_scope", challenge="Bearer"
-    ),
+    "400": answers.refusal("The server cannot read the token from the request.", "invalid_request", challenge="Bearer"),
+    "401": answers.refusal("The access token is missing or not valid.", "invalid_token", challenge="Bearer"),
+    "403": answers.refusal("The token has neither scope, or has no user.", "insufficient_scope", challenge="Bearer"),
 }
 
 
 def userinfo(_: Server) -> PathItem:
     """UserInfo endpoint (OpenID Connect Core section 5.3)."""
     claims = Operation(
-        summary="What the access token may know about its user.",
+        summary="Get the claims about the user of the access token.",
         responses={"200": answers.in_json("The claims.", "Claims"), **_USERINFO_REFUSALS, **answers.FAILURE},
         security=({"oauth2": []},),
     )
@@ -146,11 +150,11 @@ def revoke(_: Server) -> PathItem:
     return PathItem.for_programs(
         post=Operation(
             id="revoke",
-            summary="End an access token alone, or with a refresh token all of its connection.",
+            summary="Revoke an access token alone, or a refresh token together with its connection.",
             body=body("RevocationRequest"),
             responses={
-                "200": answers.empty("It is not valid any more, if it ever was (RFC 7009 section 2.2)."),
-                "400": answers.refusal("Refused.", "invalid_request"),
+                "200": answers.empty("The token is no longer valid, if it ever was (RFC 7009 section 2.2)."),
+                "400": answers.refusal("The request is refused.", "invalid_request"),
                 "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
                 **answers.TOO_LONG,
                 **answers.TOO_MANY_FAILURES,
@@ -166,15 +170,15 @@ def introspect(_: Server) -> PathItem:
     return PathItem.for_programs(
         post=Operation(
             id="introspect",
-            summary="Ask about a token of this client, or for an API of its own.",
+            summary="Ask about a token of this client, or about a token for one of its APIs.",
             body=body("IntrospectionRequest"),
             responses={
                 "200": answers.in_json(
-                    "What the token is good for (RFC 7662 section 2.2); signed if Accept asks for that (RFC 9701).",
+                    "What the token is valid for (RFC 7662 section 2.2). Signed if Accept asks for that (RFC 9701).",
                     "Introspection",
                     besides=introspection.MEDIA_TYPE,
                 ),
-                "400": answers.refusal("Refused.", "invalid_request"),
+                "400": answers.refusal("The request is refused.", "invalid_request"),
                 "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
                 "404": answers.empty("Introspection is off."),
                 **answers.TOO_LONG,
@@ -194,10 +198,10 @@ def global_token_revocation(_: Server) -> PathItem:
             summary="End every connection, code and session of a user.",
             body=body_in_json("GlobalTokenRevocationRequest"),
             responses={
-                "204": answers.empty("Nothing that the user had is good any more, if there was anything."),
-                "400": answers.refusal("Refused.", "invalid_request"),
+                "204": answers.empty("The user's connections, codes and sessions have ended, if there were any."),
+                "400": answers.refusal("The request is refused.", "invalid_request"),
                 "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
-                "403": answers.refusal("The client may not do this.", "unauthorized_client"),
+                "403": answers.refusal("The client does not have this permission.", "unauthorized_client"),
                 "404": answers.refusal("There is no such user.", "user_not_found"),
                 "422": answers.refusal("The user cannot be signed out.", "sign_out_failed"),
                 **answers.TOO_LONG,
@@ -214,7 +218,7 @@ def deauthorise(_: Server) -> PathItem:
     return PathItem.for_people(
         post=Operation(
             id="deauthorise",
-            summary="End the consent, every pending code and every connection of this person and app.",
+            summary="End the consent, all pending codes and all connections of this user and app.",
             body=body("Deauthorisation"),
             responses={
                 "302": answers.redirect("To the connected apps, or to the login page first."),
@@ -229,28 +233,28 @@ def deauthorise(_: Server) -> PathItem:
 def end_session(_: Server) -> PathItem:
     """Sign-out that a client asks for (OpenID Connect RP-Initiated Logout 1.0)."""
     responses: dict[str, JsonObject] = {
-        "200": answers.page("Asks the person; or says that they are signed out."),
-        "302": answers.redirect("To the address that the client has registered."),
-        "404": {"description": "This server is no OpenID Provider."},
+        "200": answers.page("The page asks the user, or says that they are signed out."),
+        "302": answers.redirect("To the URL that the client registered."),
+        "404": {"description": "This server is not an OpenID Provider."},
         **answers.UNREADABLE_BODY,
     }
     names = {
         "id_token_hint": "An ID token that was issued to the client.",
-        "client_id": "Of the client that asks.",
-        "post_logout_redirect_uri": "As it is registered, character by character.",
-        "state": "Comes back in the redirect.",
+        "client_id": "The client that sends the user.",
+        "post_logout_redirect_uri": "Exactly as registered, character by character.",
+        "state": "The redirect contains it unchanged.",
     }
     return PathItem.for_people(
         get=Operation(
             id="end_session",
-            summary="Sign out, because a client asks for it.",
+            summary="Sign the user out at the request of a client.",
             parameters=tuple(parameter(name, STRING, words) for name, words in names.items()),
             responses=responses,
             security=({"session": []}, {}),
         ),
         post=Operation(
             id="end_session_by_post",
-            summary="The same; or, with logout, the answer of the person.",
+            summary="The same as GET; or, with logout, send the user's decision.",
             body=body("EndSession"),
             responses={**responses, **answers.NOT_OUR_FORM},
             security=({"session": [], "csrf": []}, {}),
@@ -260,15 +264,15 @@ def end_session(_: Server) -> PathItem:
 
 def openid_configuration(_: Server) -> PathItem:
     """Metadata of an OpenID Provider (OpenID Connect Discovery 1.0)."""
-    answered = _METADATA.answering({"404": answers.empty("This server is no OpenID Provider.")})
+    answered = _METADATA.answering({"404": answers.empty("This server is not an OpenID Provider.")})
     return PathItem.for_programs(get=answered.named("openid_configuration"))
 
 
 def openid_configuration_of_issuer(_: Server) -> PathItem:
     """The same metadata at the address that RFC 8414 section 5 gives it if the issuer has a path."""
-    answered = _METADATA.answering({"404": answers.empty("No OpenID Provider here has this path.")})
+    answered = _METADATA.answering({"404": answers.empty("No OpenID Provider with this path.")})
     return PathItem.for_programs(get=answered.named("openid_configuration_of_issuer")).below(
-        "issuer_path", "The path of the issuer, slashes and all."
+        "issuer_path", "The path of the issuer, including slashes."
     )
 
 
@@ -280,7 +284,7 @@ def protected_resource(_: Server) -> PathItem:
 def protected_resource_at_path(_: Server) -> PathItem:
     """The same for an API whose identifier has a path (RFC 9728 section 3.1)."""
     return PathItem.for_programs(get=_RESOURCE_METADATA.named("protected_resource_at_path")).below(
-        "resource_path", "The path of the API's identifier, slashes and all."
+        "resource_path", "The path of the API's identifier, including slashes."
     )
 
 
@@ -289,7 +293,7 @@ def manage_apps(_: Server) -> PathItem:
     return PathItem.for_people(
         get=Operation(
             id="manage_apps",
-            summary="The connected apps, each with a way to cut it off.",
+            summary="Show the connected apps, with a button to disconnect each.",
             responses={
                 "200": answers.page("The connected apps."),
                 "302": answers.redirect("To the login page."),
@@ -299,7 +303,7 @@ def manage_apps(_: Server) -> PathItem:
         ),
         post=Operation(
             id="change_connection",
-            summary="Say when an app is to be disconnected, or end one of its connections.",
+            summary="Choose when an app is disconnected, or end one of its connections.",
             body=body("ConnectionChange"),
             responses={
                 "302": answers.redirect("To the connected apps, or to the login page first."),
@@ -312,22 +316,22 @@ def manage_apps(_: Server) -> PathItem:
 
 
 _LOGIN_ANSWERS: dict[str, JsonObject] = {
-    "200": answers.page("The login page, with what was wrong if a form was sent."),
-    "302": answers.redirect("Signed in: on to `next`."),
+    "200": answers.page("The login page, with the errors of a submitted form."),
+    "302": answers.redirect("Signed in: to `next`."),
 }
 
 _LOGIN_TOO_MANY = answers.page(
-    "The login page again: too many attempts failed.", headers={"Retry-After": answers.RETRY_AFTER}
+    "The login page again: too many failed attempts.", headers={"Retry-After": answers.RETRY_AFTER}
 )
 
 
 def login(_: Server) -> PathItem:
     """Sign-in page."""
-    onward = parameter("next", STRING, "Where to go then: a URL of this server.")
+    onward = parameter("next", STRING, "The URL of this server to go to after that.")
     return PathItem.for_people(
         get=Operation(
             id="login",
-            summary="The login page.",
+            summary="Show the login page.",
             parameters=(onward,),
             responses={**_LOGIN_ANSWERS, **answers.UNREADABLE},
             security=({"session": []}, {}),
@@ -348,7 +352,7 @@ def logout(_: Server) -> PathItem:
     return PathItem.for_people(
         post=Operation(
             id="logout",
-            summary="End the session on this server; connected apps stay connected.",
+            summary="End the session on this server. Connected apps stay connected.",
             body=form("SignOut"),
             responses={
                 "302": answers.redirect("To the page that says so."),
@@ -365,27 +369,27 @@ def signed_out(_: Server) -> PathItem:
     return PathItem.for_people(
         get=Operation(
             id="signed_out",
-            summary="Says that the session has ended.",
+            summary="Show the page that says that the session has ended.",
             responses={"200": answers.page("The page."), **answers.UNREADABLE},
         )
     )
 
 
 _RESOURCE_METADATA = Operation(
-    summary="What a client needs to know of an API: its scopes, and who issues tokens for it.",
+    summary="Describe an API to clients: its scopes, and which servers issue tokens for it.",
     responses={
         "200": answers.in_json("The metadata.", "ResourceMetadata", kept=True),
-        "404": answers.empty("No API is registered there, or it was switched off."),
+        "404": answers.empty("No API is registered with this identifier, or it was switched off."),
         **answers.FAILURE,
     },
 )
 _METADATA = Operation(
-    summary="What this server does, for clients that configure themselves.",
+    summary="Describe this server to clients that configure themselves.",
     responses={
         "200": answers.in_json(
             "The metadata.",
             "Metadata",
-            headers={"Link": answers.header("Where this description is (RFC 8631).", pattern='rel="service-desc"')},
+            headers={"Link": answers.header("The URL of this description (RFC 8631).", pattern='rel="service-desc"')},
             kept=True,
         ),
         **answers.FAILURE,
@@ -400,9 +404,9 @@ def discovery(_: Server) -> PathItem:
 
 def discovery_of_issuer(_: Server) -> PathItem:
     """The same metadata for an issuer with a path (RFC 8414 section 3.1)."""
-    answered = _METADATA.answering({"404": answers.empty("No issuer here has this path.")})
+    answered = _METADATA.answering({"404": answers.empty("No issuer with this path.")})
     return PathItem.for_programs(get=answered.named("discovery_of_issuer")).below(
-        "issuer_path", "The path of the issuer, slashes and all."
+        "issuer_path", "The path of the issuer, including slashes."
     )
 
 
@@ -411,10 +415,10 @@ def jwks(_: Server) -> PathItem:
     return PathItem.for_programs(
         get=Operation(
             id="jwks",
-            summary="The keys that this server signs ID tokens with, their public parts.",
+            summary="Get the public keys that verify the ID tokens and JWT access tokens of this server.",
             responses={
                 "200": answers.in_json("The key set.", "KeySet", kept=True),
-                "404": answers.empty("OpenID Connect is off: openid is not among the scopes."),
+                "404": answers.empty("OpenID Connect is off: openid is not one of the scopes."),
                 **answers.FAILURE,
             },
         )
@@ -426,8 +430,8 @@ def healthz(_: Server) -> PathItem:
     return PathItem.for_programs(
         get=Operation(
             id="healthz",
-            summary="This process is alive; what it depends on is not asked.",
-            responses={"200": answers.in_json("It is.", "Health"), **answers.FAILURE},
+            summary="Check that this process is alive. Its dependencies are not checked.",
+            responses={"200": answers.in_json("The process is alive.", "Health"), **answers.FAILURE},
         )
     )
 
@@ -437,11 +441,11 @@ def readyz(_: Server) -> PathItem:
     return PathItem.for_programs(
         get=Operation(
             id="readyz",
-            summary="This process can do its work: database, migrations and keys are there.",
+            summary="Check that this process can work: it has the database, migrations and keys.",
             responses={
                 **answers.FAILURE,
-                "200": answers.in_json("It can.", "Health"),
-                "503": answers.in_json("Something is missing.", "Health"),
+                "200": answers.in_json("The process can work.", "Health"),
+                "503": answers.in_json("Something is missing. The response says what.", "Health"),
             },
         )
     )
@@ -450,7 +454,7 @@ def readyz(_: Server) -> PathItem:
 def metrics(_: Server) -> PathItem:
     """Metrics, for clients that the settings admit."""
     counters = Operation(
-        summary="What this server counts, for Prometheus.",
+        summary="Get the counters for Prometheus.",
         responses={
             "200": {
                 "description": "The counters.",
@@ -458,15 +462,15 @@ def metrics(_: Server) -> PathItem:
                 "content": {"text/plain": {"schema": {"type": "string"}}},
             },
             "401": {
-                "description": "OAUTH_SERVICE_METRICS_SECRET was not sent.",
+                "description": "The request has no valid OAUTH_SERVICE_METRICS_SECRET.",
                 "headers": {"WWW-Authenticate": answers.header("How to authenticate.", const="Bearer")},
             },
-            "404": {"description": "Nobody is let in, or not from here."},
+            "404": {"description": "Metrics are off, or not available to this address."},
         },
         security=({"metrics_secret": []}, {}),
     )
     options = Operation(
-        summary="The methods it answers.",
+        summary="List the supported methods.",
         responses={"200": {"description": "No content.", "headers": {"Allow": answers.ALLOW}}},
     )
     return PathItem(operations={"get": counters.named("metrics"), "head": counters.as_head(), "options": options})
@@ -477,7 +481,7 @@ def openapi(_: Server) -> PathItem:
     return PathItem.for_programs(
         get=Operation(
             id="openapi",
-            summary="This description.",
+            summary="Get this description.",
             responses={"200": answers.in_json("The description.", "Description", kept=True), **answers.FAILURE},
         )
     )
@@ -487,23 +491,23 @@ def logo(_: Server) -> PathItem:
     """Logo of a client."""
     drawn = Operation(
         id="logo",
-        summary="The logo of a client, drawn anew by this server.",
+        summary="Get the logo of a client, which this server has redrawn.",
         responses={
             "200": {
-                "description": "A PNG.",
+                "description": "The logo as PNG.",
                 "headers": {"Access-Control-Allow-Origin": answers.ANY_ORIGIN},
                 "content": {"image/png": {"schema": {"type": "string", "contentEncoding": "base64"}}},
             },
-            "404": answers.empty("The client has none."),
+            "404": answers.empty("The client has no logo."),
             **answers.FAILURE,
         },
     )
     return PathItem.for_programs(get=drawn).below("client_id", "The client.")
 
 
-_REGISTERED = answers.in_json("What was registered.", "Registered")
+_REGISTERED = answers.in_json("The registration.", "Registered")
 _NOT_REGISTERED = answers.refusal(
-    "Refused (RFC 7591 section 3.2.2); malformed.",
+    "The registration is refused (RFC 7591 section 3.2.2), or malformed.",
     "invalid_redirect_uri",
     "invalid_client_metadata",
     "invalid_software_statement",
@@ -522,7 +526,9 @@ def register(_: Server) -> PathItem:
             responses={
                 "201": _REGISTERED,
                 "400": _NOT_REGISTERED,
-                "401": answers.refusal("No initial access token that is good.", "invalid_token", challenge="Bearer"),
+                "401": answers.refusal(
+                    "The initial access token is missing or not valid.", "invalid_token", challenge="Bearer"
+                ),
                 **answers.TOO_LONG,
                 **answers.TOO_MANY_FAILURES,
                 **answers.FAILURE,
@@ -533,8 +539,10 @@ def register(_: Server) -> PathItem:
 
 
 _NOT_ITS_OWN: Mapping[str, JsonObject] = {
-    "400": answers.refusal("The token came in a way that cannot be read.", "invalid_request", challenge="Bearer"),
-    "401": answers.refusal("Not the registration access token of the client.", "invalid_token", challenge="Bearer"),
+    "400": answers.refusal("The server cannot read the token from the request.", "invalid_request", challenge="Bearer"),
+    "401": answers.refusal(
+        "The request does not have the client's registration access token.", "invalid_token", challenge="Bearer"
+    ),
     "403": answers.refusal("The operator has switched the client off.", "access_denied"),
     **answers.FAILURE,
 }
@@ -546,13 +554,13 @@ def registration(_: Server) -> PathItem:
     return PathItem.for_programs(
         get=Operation(
             id="registration",
-            summary="What is registered (RFC 7592 section 2.1).",
+            summary="Read the registration (RFC 7592 section 2.1).",
             responses={"200": _REGISTERED, **_NOT_ITS_OWN},
             security=security,
         ),
         put=Operation(
             id="replace_registration",
-            summary="Register anew under the same client_id (RFC 7592 section 2.2).",
+            summary="Replace the registration and keep the client_id (RFC 7592 section 2.2).",
             body=body_in_json("ClientMetadata"),
             responses={
                 "200": _REGISTERED,
@@ -565,8 +573,8 @@ def registration(_: Server) -> PathItem:
         ),
         delete=Operation(
             id="end_registration",
-            summary="Delete the client and all that it was given (RFC 7592 section 2.3).",
-            responses={"204": answers.empty("It is gone."), **_NOT_ITS_OWN},
+            summary="Delete the client and all its tokens (RFC 7592 section 2.3).",
+            responses={"204": answers.empty("The client is deleted."), **_NOT_ITS_OWN},
             security=security,
         ),
     ).of_one("client_id", "The client.")

@@ -135,7 +135,7 @@ def _with_head(operations: Mapping[str, Operation]) -> dict[str, Operation]:
 
 
 _OPTIONS_FOR_PROGRAMS = Operation(
-    summary="The methods it answers, and CORS without credentials.",
+    summary="List the supported methods, and answer CORS preflight requests without credentials.",
     responses={"204": answers.methods_for_programs()},
 )
-_OPTIONS_FOR_PEOPLE = Operation(summary="The methods it answers.", responses={"204": answers.methods_for_people()})
+_OPTIONS_FOR_PEOPLE = Operation(summary="List the supported methods.", responses={"204": answers.methods_for_people()})

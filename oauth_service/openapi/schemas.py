@@ -16,15 +16,18 @@ CODE_VERIFIER: JsonObject = {"type": "string", "pattern": r"^[A-Za-z0-9\-._~]{43
 CODE_CHALLENGE: JsonObject = {"type": "string", "pattern": r"^[A-Za-z0-9\-_]{43}$"}
 
 CLIENT: dict[str, JsonObject] = {
-    "client_id": {"type": "string", "description": "Unless it stands in the Authorization header."},
-    "client_secret": {"type": "string", "description": "Of a confidential client that does not use HTTP Basic."},
+    "client_id": {"type": "string", "description": "Required unless it is in the Authorization header."},
+    "client_secret": {
+        "type": "string",
+        "description": "The secret of a confidential client that does not use HTTP Basic.",
+    },
     "client_assertion_type": {
         "enum": [client_assertion.ASSERTION_TYPE],
-        "description": "Of a client that is registered for private_key_jwt or client_secret_jwt (RFC 7521 section 4.2).",
+        "description": "For a client that is registered for private_key_jwt or client_secret_jwt (RFC 7521 section 4.2).",
     },
     "client_assertion": {
         "type": "string",
-        "description": "A JWT of the client, with its signature or its MAC (RFC 7523 section 2.2).",
+        "description": "A JWT signed by the client, or with its MAC (RFC 7523 section 2.2).",
     },
 }
 
@@ -35,7 +38,7 @@ def scope(server: Server) -> JsonObject:
     lines = [f"- `{name}`: {meaning}" for name, meaning in server.scopes.items()]
     return {
         "type": "string",
-        "description": "\n".join(["Space-delimited; all that the client may have if it is left out.", *lines]),
+        "description": "\n".join(["Separated by spaces. Without it, all scopes that the client may have.", *lines]),
         "examples": [" ".join(server.scopes)],
         "pattern": f"^({words})( ({words}))*$",
     }
@@ -46,23 +49,23 @@ def authorization_parameters(server: Server) -> dict[str, JsonObject]:
     return {
         "response_type": {
             "enum": list(authorization_request.RESPONSE_TYPES),
-            "description": "The implicit and hybrid flows are not there.",
+            "description": "The implicit and hybrid flows are not supported.",
         },
         "response_mode": {
             "enum": list(reply_to.RESPONSE_MODES),
-            "description": "How the answer travels; any other is refused.",
+            "description": "How the response is sent. Other values are refused.",
         },
-        "client_id": {"type": "string", "description": "Of the client that asks."},
-        "redirect_uri": {**URL, "description": "As it is registered, character by character."},
+        "client_id": {"type": "string", "description": "The client that sends the request."},
+        "redirect_uri": {**URL, "description": "Exactly as registered, character by character."},
         "scope": scope(server),
-        "state": {"type": "string", "description": "Comes back with the answer (RFC 6749 section 10.12)."},
+        "state": {"type": "string", "description": "The response contains it unchanged (RFC 6749 section 10.12)."},
         "code_challenge": {
             **CODE_CHALLENGE,
-            "description": "BASE64URL(SHA-256(code_verifier)); public clients always need one (RFC 7636).",
+            "description": "BASE64URL(SHA-256(code_verifier)). Public clients always need one (RFC 7636).",
         },
         "code_challenge_method": {
             "enum": list(pkce.METHODS),
-            "description": "Goes with code_challenge; plain is refused.",
+            "description": "Required with code_challenge. The method plain is refused.",
         },
     }
 
@@ -75,11 +78,14 @@ def components(server: Server) -> JsonObject:
 def _schemas(server: Server) -> JsonObject:
     return {
         "Refusal": _object(
-            "What went wrong, for the developer; docs/errors.md says what to do about each sentence.",
+            "An error, described for developers. docs/errors.md explains each sentence.",
             {
-                "error": {"type": "string", "description": "Absent where an access token is missing altogether."},
+                "error": {"type": "string", "description": "Absent if the request has no access token at all."},
                 "error_description": {"type": "string", "description": "A constant sentence in ASCII."},
-                "reference": {"type": "string", "description": "The log of the server has the exact reason under it."},
+                "reference": {
+                    "type": "string",
+                    "description": "The server's log has the exact reason under this reference.",
+                },
             },
             required=("error_description", "reference"),
         ),
@@ -100,7 +106,7 @@ def _schemas(server: Server) -> JsonObject:
         ),
         "Introspection": _introspection(),
         "Claims": _object(
-            "What the scope of the access token covers; a project can tell more.",
+            "The claims that the scope of the access token covers. A project can add more.",
             {
                 "sub": STRING,
                 "username": STRING,
@@ -160,7 +166,7 @@ def _schemas(server: Server) -> JsonObject:
                 "keys": {
                     "type": "array",
                     "items": _object(
-                        "A public key; its other members are those of its kty.",
+                        "A public key. Its other members depend on its kty.",
                         {
                             "kid": STRING,
                             "kty": {"enum": ["RSA", "EC", "OKP"]},
@@ -174,11 +180,11 @@ def _schemas(server: Server) -> JsonObject:
             required=("keys",),
         ),
         "Health": _object(
-            "How it is, and what is missing if it is not well.",
+            "The status, and what is missing if the process is not ready.",
             {
                 "status": {"enum": ["alive", "ready", "unavailable"]},
                 "missing": {"type": "array", "items": {"enum": ["keys", "database", "migrations"]}},
-                "same_settings": {"type": "object", "description": "For manage.py oauth_doctor alone."},
+                "same_settings": {"type": "object", "description": "For manage.py oauth_doctor only."},
             },
             required=("status",),
         ),
@@ -208,7 +214,7 @@ def _of_devices(server: Server) -> JsonObject:
             required=("device_code", "user_code", "verification_uri", "expires_in"),
         ),
         "DeviceDecision": _object(
-            "The code alone, or with it what the person decides.",
+            "The code, alone or with the user's decision.",
             {
                 "user_code": STRING,
                 "scope": STRING,
@@ -228,20 +234,20 @@ def _of_registration() -> JsonObject:
     members |= {"response_types": WORDS, "software_id": STRING, "software_version": STRING, SOFTWARE_STATEMENT: STRING}
     issued: dict[str, JsonObject] = {
         "client_id": STRING,
-        "client_secret": {"type": "string", "description": "Told once."},
+        "client_secret": {"type": "string", "description": "Shown once."},
         "client_id_issued_at": {"type": "integer", "description": "Seconds since the epoch."},
-        "client_secret_expires_at": {"const": 0, "description": "Never."},
+        "client_secret_expires_at": {"const": 0, "description": "The secret does not expire."},
         "registration_access_token": {"type": "string", "pattern": "^RAT_"},
         "registration_client_uri": URL,
     }
     return {
         "ClientMetadata": _object(
-            "RFC 7591 section 2, OpenID Connect Dynamic Client Registration 1.0 section 2. What is not known is ignored; the "
+            "RFC 7591 section 2, OpenID Connect Dynamic Client Registration 1.0 section 2. Unknown members are ignored. The "
             "names and links for people may have a language tag, such as client_name#de.",
             members,
         ),
         "Registered": _object(
-            "RFC 7591 section 3.2.1: what was registered, which may differ from what was sent.",
+            "RFC 7591 section 3.2.1: the registration, which may differ from the request.",
             {**issued, **members},
             required=("client_id", "client_id_issued_at", "registration_access_token", "registration_client_uri"),
         ),
@@ -262,34 +268,34 @@ _KINDS: Mapping[Kind, JsonObject] = {
 def _requests(server: Server) -> JsonObject:
     asked = authorization_parameters(server)
     token: dict[str, JsonObject] = {
-        "csrfmiddlewaretoken": {"type": "string", "description": "Django's, from the page."}
+        "csrfmiddlewaretoken": {"type": "string", "description": "Django's CSRF token, from the page."}
     }
     return {
         "TokenRequest": {"oneOf": [_token_request(each, server) for each in server.grant_types]},
         "RevocationRequest": _object(
             "RFC 7009 section 2.1.",
-            {"token": STRING, "token_type_hint": {"type": "string", "description": "Not needed."}, **CLIENT},
+            {"token": STRING, "token_type_hint": {"type": "string", "description": "Accepted and ignored."}, **CLIENT},
             required=("token",),
             values=STRING,
         ),
         "IntrospectionRequest": _object(
             "RFC 7662 section 2.1.",
-            {"token": STRING, "token_type_hint": {"type": "string", "description": "Not needed."}, **CLIENT},
+            {"token": STRING, "token_type_hint": {"type": "string", "description": "Accepted and ignored."}, **CLIENT},
             required=("token",),
             values=STRING,
         ),
         "AuthorizationRequest": _object(
-            "With response_type an authorization request (OpenID Connect Core section 3.1.2.1); without it the answer "
-            "of the person, from our own page.",
-            {**asked, "deny": {"type": "string", "description": "There if the person said no."}, **token},
+            "With response_type, an authorization request (OpenID Connect Core section 3.1.2.1). Without it, the "
+            "user's decision from our own page.",
+            {**asked, "deny": {"type": "string", "description": "Present if the user clicked Deny."}, **token},
             required=("client_id",),
             values=STRING,
         ),
         "Deauthorisation": _object(
-            "The app to cut off.", {"client_id": STRING, **token}, required=("client_id",), values=STRING
+            "The app to disconnect.", {"client_id": STRING, **token}, required=("client_id",), values=STRING
         ),
         "ConnectionChange": _object(
-            "An app and after how many days it is disconnected, or never; or one connection, to end it.",
+            "An app and the number of days until it is disconnected; or a connection to end.",
             {
                 "client_id": STRING,
                 "ends_in": {"type": "string", "enum": ["1", "7", "30", "never", "keep"]},
@@ -299,13 +305,13 @@ def _requests(server: Server) -> JsonObject:
             values=STRING,
         ),
         "SignIn": _object(
-            "Who signs in, and where the browser goes then.",
+            "The credentials, and where the browser goes next.",
             {"username": STRING, "password": STRING, "next": STRING, **token},
             required=("username", "password"),
             values=STRING,
         ),
         "EndSession": _object(
-            "OpenID Connect RP-Initiated Logout 1.0 section 2; logout is there if the person has confirmed it.",
+            "OpenID Connect RP-Initiated Logout 1.0 section 2. logout is present if the user confirmed it.",
             {
                 **dict.fromkeys(
                     ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales", "logout_hint"),
@@ -316,7 +322,7 @@ def _requests(server: Server) -> JsonObject:
             },
             values=STRING,
         ),
-        "SignOut": _object("Nothing but the proof that it is our own form.", token, values=STRING),
+        "SignOut": _object("Only the proof that the form is our own.", token, values=STRING),
     }
 
 
@@ -341,7 +347,7 @@ def _of_global_revocation() -> dict[str, JsonObject]:
 def _introspection() -> JsonObject:
     seconds: JsonObject = {"type": "integer", "description": "Seconds since the epoch."}
     members: dict[str, JsonObject] = {
-        "active": {"type": "boolean", "description": "If it is false, there is no other member."},
+        "active": {"type": "boolean", "description": "If false, there is no other member."},
         "scope": STRING,
         "client_id": STRING,
         "username": STRING,
@@ -360,9 +366,9 @@ def _introspection() -> JsonObject:
 
 # Parameters of token requests that are more specific than a string.
 _PARAMETERS: Mapping[str, JsonObject] = {
-    "resource": {**URL, "description": "An API that the token is for; may be sent several times in a form (RFC 8707)."},
-    "redirect_uri": {**URL, "description": "The same as in the authorization request, if it had one."},
-    "code_verifier": {**CODE_VERIFIER, "description": "If the authorization request had a code_challenge."},
+    "resource": {**URL, "description": "An API that the token is for. A form may contain it several times (RFC 8707)."},
+    "redirect_uri": {**URL, "description": "The same value as in the authorization request, if it had one."},
+    "code_verifier": {**CODE_VERIFIER, "description": "Required if the authorization request had a code_challenge."},
 }
 
 
@@ -420,18 +426,22 @@ def _security_schemes(server: Server) -> JsonObject:
             "description": "The client's own credentials, each form-encoded (RFC 6749 section 2.3.1).",
         },
         **(_REGISTRATION_TOKENS if server.has_registration else {}),
-        "metrics_secret": {"type": "http", "scheme": "bearer", "description": "Of whoever collects the counters."},
+        "metrics_secret": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The secret of the program that collects the counters.",
+        },
         "session": {
             "type": "apiKey",
             "in": "cookie",
             "name": server.session_cookie,
-            "description": "The person who is signed in.",
+            "description": "The session of the signed-in user.",
         },
         "csrf": {
             "type": "apiKey",
             "in": "cookie",
             "name": server.csrf_cookie,
-            "description": "Proves with csrfmiddlewaretoken that a form is our own.",
+            "description": "Proves, together with csrfmiddlewaretoken, that a form is our own.",
         },
     }
 
@@ -440,11 +450,11 @@ _REGISTRATION_TOKENS: JsonObject = {
     "initial_access_token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "Made by the operator; needed unless registration is open (RFC 7591 section 3).",
+        "description": "Created by the operator. Required unless registration is open (RFC 7591 section 3).",
     },
     "registration_access_token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "Told when the client was registered (RFC 7592 section 3).",
+        "description": "Issued when the client was registered (RFC 7592 section 3).",
     },
 }

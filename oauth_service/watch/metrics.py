@@ -32,33 +32,42 @@ _requests = Counter(
     "oauth_service_requests", "Requests, by outcome.", ["endpoint", "status", "error"], registry=_registry
 )
 _seconds = Histogram(
-    "oauth_service_request_seconds", "Time to answer.", ["endpoint"], buckets=SECONDS, registry=_registry
+    "oauth_service_request_seconds", "Time until the response.", ["endpoint"], buckets=SECONDS, registry=_registry
 )
 _issued = Counter("oauth_service_tokens_issued", "Access tokens issued.", ["grant_type"], registry=_registry)
 _retries = Counter(
-    "oauth_service_refresh_retries", "Refreshes answered with the same tokens again.", registry=_registry
+    "oauth_service_refresh_retries", "Repeated refreshes that got the same tokens again.", registry=_registry
 )
 _replays = Counter(
-    "oauth_service_replays", "Used codes and refresh tokens that came again.", ["token_type"], registry=_registry
+    "oauth_service_replays",
+    "Codes and refresh tokens that were used a second time.",
+    ["token_type"],
+    registry=_registry,
 )
 _shared = Counter(
     "oauth_service_shared_refresh_tokens",
-    "Connections whose refresh tokens two seem to hold.",
+    "Connections whose refresh tokens seem to be in two places.",
     registry=_registry,
 )
 _refusals = Counter(
     "oauth_service_refusals",
-    "Clients and people who did not prove who they are.",
+    "Refused credentials: of clients and users, assertions, codes of devices.",
     ["who", "reason"],
     registry=_registry,
 )
-_devices = Counter(
-    "oauth_service_devices", "Devices that a person has decided about.", ["decision"], registry=_registry
-)
+_devices = Counter("oauth_service_devices", "Devices that a user allowed or denied.", ["decision"], registry=_registry)
 _registrations = Counter(
-    "oauth_service_registrations", "What clients did about their own registration.", ["what"], registry=_registry
+    "oauth_service_registrations",
+    "Registrations that clients created, changed or deleted.",
+    ["what"],
+    registry=_registry,
 )
-_endings = Counter("oauth_service_endings", "What was revoked or deauthorised.", ["what"], registry=_registry)
+_endings = Counter(
+    "oauth_service_endings",
+    "Revoked tokens, deauthorised apps and users signed out everywhere.",
+    ["what"],
+    registry=_registry,
+)
 
 
 class _Backlog(Collector):
@@ -66,7 +75,9 @@ class _Backlog(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         family = GaugeMetricFamily(
-            "oauth_service_sweep_backlog", f"Dead rows that wait to be swept, {MOST_BACKLOG} at most.", labels=["table"]
+            "oauth_service_sweep_backlog",
+            f"Expired rows that are not deleted yet, {MOST_BACKLOG} at most.",
+            labels=["table"],
         )
         try:
             for model in purge.swept():

@@ -24,19 +24,19 @@ OF_EVERY_COMMAND = {
 ENDPOINTS = """\
 # Endpoints
 
-Every URL of `oauth_service.urls`, with what it takes and what it answers. A URL that ends in a slash answers without
-it, too. If a feature is switched off, its URL answers 404. `/openapi.json` describes a running server to programs, and
-[errors.md](errors.md) explains every refusal.
+This page lists every URL of `oauth_service.urls`, with its parameters and responses. A URL that ends in a slash also works
+without it. The URL of a feature that is switched off answers 404. `/openapi.json` describes a running server in OpenAPI
+format. [errors.md](errors.md) explains every error.
 
-This page is written from the code; a test holds the two together.
+This page is generated from the code. A test keeps it up to date.
 """
 
 SIGNALS = """\
 # Signals
 
 `oauth_service.signals` has a Django signal for each event. A signal is sent after the transaction is committed, so a
-receiver cannot change the decision. The facts are keyword arguments: ids and words, never a code, token or secret.
-`sender` is `None`. If a receiver raises an exception, Django logs it and the client still gets its answer.
+receiver cannot change the decision. The facts are keyword arguments: IDs and words, never a code, token or secret.
+`sender` is `None`. If a receiver raises an exception, Django logs it and the client still gets its response.
 
 ```python
 from django.dispatch import receiver
@@ -48,39 +48,39 @@ def forget_the_app(sender, user_id, client_id, **facts):
     print(f"user {{user_id}} disconnected {{client_id}}")
 ```
 
-Accept `**facts`: later versions may send more of them. `oauth_service.signals.current_request()` says from which
-address the request came and, if staff or a command acted, who. A user name or `client_id` that nothing proves is a
-digest of what was typed, which may have been a password in the wrong field. A client's own token has neither a user nor
-a connection: `user_id` and `grant_id` are `None` then.
+Accept `**facts`, because later versions may send more of them. `oauth_service.signals.current_request()` tells you the
+address that sent the request and, if staff or a management command acted, who it was. An unverified user name or
+`client_id` is only given as a digest, because users sometimes type a password into the wrong field. If a client has a token
+of its own, there is no user and no connection, so `user_id` and `grant_id` are `None`.
 
-This page is written from the code; a test holds the two together.
+This page is generated from the code. A test keeps it up to date.
 
 | signal | event | facts |
 | --- | --- | --- |
 {rows}
 
-The log `oauth_service.events` has the same events and facts ([logging.md](logging.md)), and the audit trail keeps them
-([audit.md](audit.md)). `request_answered` is a measurement: it is sent after every answer and is neither logged nor kept.
+The log `oauth_service.events` has the same events and facts ([logging.md](logging.md)), and the audit trail stores them
+([audit.md](audit.md)). `request_answered` is a measurement. It is sent after every response and is neither logged nor stored.
 """
 
 COMMANDS = """\
 # Commands
 
-Call each of them as `python manage.py NAME`. `--help` says the same in a terminal, with the options that every command
-of Django has. What a command changes is in the audit trail, with the name of the command.
+Run these as `python manage.py NAME`. `--help` shows the same information in a terminal, with the options that all Django
+commands have. The audit trail records what a command changed, with the name of the command.
 
-This page is written from the code; a test holds the two together.
+This page is generated from the code. A test keeps it up to date.
 """
 
 METRICS = """\
 # Metrics
 
-`/metrics/` has these for Prometheus. Install the extra `metrics`, and let somebody read them by
-`OAUTH_SERVICE_METRICS_ADDRESSES` or `OAUTH_SERVICE_METRICS_SECRET`. Until then the URL answers 404 and nothing is
-counted. No label holds what a client chose. Several processes count together if `PROMETHEUS_MULTIPROC_DIR` names a
-folder that was empty when they started. [deploy.md](deploy.md#metrics) says what to watch.
+`/metrics/` has these metrics for Prometheus. Install the extra `metrics`, and set `OAUTH_SERVICE_METRICS_ADDRESSES` or
+`OAUTH_SERVICE_METRICS_SECRET` to allow access. Until then, the URL answers 404 and nothing is counted. Clients cannot choose
+the value of any label. To count several processes together, set `PROMETHEUS_MULTIPROC_DIR` to a directory that is empty
+when they start. [deploy.md](deploy.md#metrics) explains what to watch.
 
-This page is written from the code; a test holds the two together.
+This page is generated from the code. A test keeps it up to date.
 
 | metric | type | labels | meaning |
 | --- | --- | --- | --- |
@@ -89,22 +89,22 @@ This page is written from the code; a test holds the two together.
 TEMPLATES = """\
 # Templates
 
-The pages for people are Django templates. If your project has a template of the same name, it replaces ours; it may
-extend ours, too.
+The pages for users are Django templates. A template of the same name in your project replaces ours. Yours can also
+extend ours.
 
-This page is written from the code; a test holds the two together.
+This page is generated from the code. A test keeps it up to date.
 
 | template | extends | its blocks |
 | --- | --- | --- |
 {rows}
 
-Several templates include these parts, and you can replace each of them:
+Several templates include these parts. You can replace each of them:
 
 {parts}
 
 ## Custom properties of the style sheet
 
-The style sheet reads its colours, fonts and sizes from these. The values are those for light mode.
+These custom properties set the colours, fonts and sizes of the style sheet. The table shows the values for light mode.
 
 | property | value |
 | --- | --- |
@@ -114,9 +114,10 @@ The style sheet reads its colours, fonts and sizes from these. The values are th
 DECISIONS = """\
 # Decisions
 
-Why it is built as it is: short architecture decision records. Each has its context, the decision and what follows from it.
+Architecture decision records explain why the project is built as it is. Each gives the context, the decision and its
+consequences.
 
-This page is written from the code; a test holds the two together.
+This page is generated from the code. A test keeps it up to date.
 
 """
 
@@ -223,7 +224,7 @@ def signals() -> str:
     words = {event.value: str(event.label) for event in Event}
     told = re.findall(r"^(\w+) = Signal\(\)  # ([^;\n]+)", inspect.getsource(module), re.MULTILINE)
     rows = [
-        f"| `{name}` | {words.get(name, 'an answer was sent')} | {', '.join(f'`{fact}`' for fact in facts.split(', '))} |"
+        f"| `{name}` | {words.get(name, 'a response was sent')} | {', '.join(f'`{fact}`' for fact in facts.split(', '))} |"
         for name, facts in told
     ]
     return SIGNALS.format(rows="\n".join(rows))
