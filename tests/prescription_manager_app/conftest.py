@@ -1,4 +1,4 @@
-"""A patient's browser, the server she connects to, and a database that two threads can share."""
+"""A patient's browser, the server it connects to, and a database that two threads can share."""
 
 import importlib
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from tests.prescription_manager_app.fake_server import FakeServer, serving
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse
 
-# One process has one site's settings: a run of the server's tests leaves this folder to a run of its own.
+# One process has the settings of one site, so a run of the server's tests skips this folder.
 collect_ignore_glob = [] if "prescription_manager_app" in django_settings.INSTALLED_APPS else ["test_*.py"]
 
 
@@ -26,7 +26,7 @@ collect_ignore_glob = [] if "prescription_manager_app" in django_settings.INSTAL
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """A file, not memory: connections to SQLite's shared memory lock tables where a file would make them wait."""
+    """Use a file: with SQLite's shared memory, connections fail on locked tables where a file would make them wait."""
     if connection.vendor == "sqlite":
         name = str(tmp_path_factory.mktemp("database") / "client.sqlite3")
         connection.settings_dict["TEST"]["NAME"] = name
@@ -34,7 +34,7 @@ def django_db_modify_db_settings(
 
 @pytest.fixture
 def server(settings: Settings) -> Iterator[FakeServer]:
-    """The authorization server, in the settings as ours."""
+    """The authorization server that the settings name."""
     with serving(FakeServer()) as fake:
         settings.OAUTH_SERVER_URL = fake.issuer
         yield fake
@@ -42,7 +42,7 @@ def server(settings: Settings) -> Iterator[FakeServer]:
 
 @dataclass(frozen=True)
 class Page:
-    """Where the browser is after every redirect within this app."""
+    """Page that the browser shows after all redirects within this app."""
 
     status_code: int
     text: str
@@ -51,19 +51,19 @@ class Page:
 
 @dataclass
 class Browser:
-    """Alice's browser: what it does at this app, and at the server when it is sent there."""
+    """Alice's browser: its actions in this app, and on the server when the app redirects there."""
 
     client: Client
     server: FakeServer
 
     def depart(self) -> str:
-        """Click Connect; the address at the server it leads to."""
+        """Click Connect; return the server's address that it leads to."""
         response = self.client.post("/connect/")
         assert response.status_code == 302
         return str(response["Location"])
 
     def come_back(self, query: str) -> Page:
-        """Follow the server's redirect to the callback, and the app's from there."""
+        """Follow the server's redirect to the callback, and the app's redirects from there."""
         return _page(self.client.get(f"/callback?{query}", follow=True))
 
     def connect(self) -> Page:
@@ -89,14 +89,14 @@ def browser(server: FakeServer, db: None) -> Browser:
 
 @pytest.fixture
 def alice(browser: Browser) -> Browser:
-    """Her browser, connected, with nothing on her list."""
+    """Alice's browser, connected, with an empty list."""
     browser.connect()
     return browser
 
 
 @pytest.fixture
 def development(settings: Settings) -> Iterator[None]:
-    """DEBUG is on: the URLs are what they are when the site starts that way."""
+    """DEBUG is on, and the URLs are those of a site that starts with it."""
     settings.DEBUG = True
     _reload_urls()
     yield

@@ -1,4 +1,4 @@
-"""An authorization server of a hundred lines that follows the lifecycle guide, and fails on demand."""
+"""A small authorization server that follows the lifecycle guide, and fails on demand."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ REDIRECT_URI = "http://127.0.0.1:5000/callback"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server says; body is sent as it is if it is text."""
+    """A response of the server; a body that is text is sent unchanged."""
 
     status: int
     body: object = ""
@@ -28,7 +28,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One request, as it arrived."""
+    """A request, as it arrived."""
 
     method: str
     path: str
@@ -45,7 +45,7 @@ class Heard:
 
 @dataclass(slots=True)
 class Grant:
-    """One live authorization; its refresh token is a function of its generation, as in the real server."""
+    """A live authorization; its refresh token is a function of its generation, as in the real server."""
 
     generation: int = 0
     access_tokens: set[str] = field(default_factory=set)
@@ -55,7 +55,7 @@ class Grant:
 
 
 class FakeServer:
-    """The server's state, its log of requests, and the faults a test has set."""
+    """State of the server, its log of requests, and the faults that a test has set."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -69,7 +69,7 @@ class FakeServer:
         self.delay_seconds = 0.0
 
     def allow(self, authorization_url: str) -> str:
-        """Alice signs in and clicks Allow: the query of the redirect that comes back."""
+        """Alice signs in and clicks Allow; return the query of the redirect."""
         parameters = self.parameters(authorization_url)
         code = f"SPL__{secrets.token_hex(16)}"
         self.codes[code] = parameters["code_challenge"]
@@ -101,7 +101,7 @@ class FakeServer:
             return self.behave(heard)
 
     def behave(self, heard: Heard) -> Answer:
-        """The right answer; with the lock held."""
+        """Return the right response; the caller holds the lock."""
         match heard.path:
             case "/token/":
                 return self._token(heard.json)
@@ -198,7 +198,7 @@ def serving(fake: FakeServer) -> Iterator[FakeServer]:
         do_GET = do_POST = handle_any  # noqa: N815  # the names BaseHTTPRequestHandler looks for
 
         def log_message(self, *_: object) -> None:
-            """Say nothing: the test asks `heard`."""
+            """Log nothing: tests read `heard`."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""Requests that arrive at once: what can be done once is done once, and every one of them sees how it ended."""
+"""Simultaneous requests: each one-time action happens once, and every request learns how it ended."""
 
 from datetime import timedelta
 from functools import partial
@@ -20,7 +20,7 @@ TABS = 8
 
 
 def slow(server: FakeServer) -> None:
-    """Let the others arrive while the first one is at the server."""
+    """Delay the server, so that the other requests arrive while it handles the first."""
     server.delay_seconds = 0.1
 
 
@@ -28,7 +28,7 @@ def slow(server: FakeServer) -> None:
 
 
 def test_one_answer_in_many_requests_is_exchanged_once_and_connects_all(browser: Browser) -> None:
-    """A second exchange is a replay (RFC 6749 section 4.1.2): the server would end what the first one has got."""
+    """A second exchange is a replay (RFC 6749 section 4.1.2): the server would end the connection of the first."""
     query = browser.server.allow(browser.depart())
     slow(browser.server)
     pages = in_tabs(browser, TABS, lambda tab: tab.come_back(query))
@@ -61,7 +61,7 @@ def test_a_refusal_in_many_requests_is_told_to_all(browser: Browser) -> None:
 
 
 def test_two_answers_to_one_request_use_one_of_them(browser: Browser) -> None:
-    """Whoever adds an answer of their own to Alice's cannot have both used."""
+    """An attacker who adds a response to Alice's cannot have both used."""
     url = browser.depart()
     queries = [browser.server.allow(url), browser.server.allow(url)]
     slow(browser.server)
@@ -72,7 +72,7 @@ def test_two_answers_to_one_request_use_one_of_them(browser: Browser) -> None:
 
 
 def test_a_browser_that_dropped_the_first_response_is_connected_by_the_second(browser: Browser) -> None:
-    """Somebody who reloads the page while it loads never gets the session key of the first response."""
+    """A user who reloads the page while it loads never gets the session key of the first response."""
     query = browser.server.allow(browser.depart())
     impatient = tab_of(browser)
     browser.come_back(query)
@@ -82,7 +82,7 @@ def test_a_browser_that_dropped_the_first_response_is_connected_by_the_second(br
 
 
 def test_the_old_session_key_alone_opens_nothing(browser: Browser) -> None:
-    """Session fixation: whoever planted the old key must not share the connection."""
+    """Session fixation: an attacker who planted the old key must not share the connection."""
     query = browser.server.allow(browser.depart())
     fixed = tab_of(browser)
     browser.come_back(query)
@@ -110,7 +110,7 @@ def test_an_answer_after_logout_connects_nobody_again(browser: Browser) -> None:
 def test_a_first_request_that_was_killed_is_waited_for_and_told(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody knows whether it has used the code: using it again might end a connection."""
+    """The killed request may have used the code, and using it again might end a connection."""
     query = browser.server.allow(browser.depart())
     begun = Authorization.objects.get()
     Authorization.objects.take(begun, answer=query, now=timezone.now())
@@ -124,7 +124,7 @@ def test_a_first_request_that_was_killed_is_waited_for_and_told(
 
 
 def test_tabs_that_begin_at_once_can_all_end(browser: Browser) -> None:
-    """What one tab began is not forgotten because another began at the same moment."""
+    """A tab's request must survive another tab that begins at the same moment."""
     browser.depart()
     urls = in_tabs(browser, 4, lambda tab: tab.depart())
     pages = [browser.come_back(browser.server.allow(url)) for url in urls]
@@ -132,7 +132,7 @@ def test_tabs_that_begin_at_once_can_all_end(browser: Browser) -> None:
 
 
 def test_two_tabs_that_connect_at_once_share_one_connection(browser: Browser) -> None:
-    """Neither the page that loads last nor the other may be left with a connection that nobody can end."""
+    """No tab may be left with a connection that cannot be ended."""
     queries = [browser.server.allow(browser.depart()) for _ in range(4)]
     tabs = [tab_of(browser) for _ in queries]
     slow(browser.server)
@@ -144,7 +144,7 @@ def test_two_tabs_that_connect_at_once_share_one_connection(browser: Browser) ->
 
 
 def test_a_page_whose_connection_is_replaced_meanwhile_goes_on_with_the_newest(browser: Browser) -> None:
-    """Another tab has connected, and given the older connection back while its access token was on its way."""
+    """Another tab has connected and revoked the older connection while its access token was in use."""
     query = browser.server.allow(browser.depart())
     other = tab_of(browser)
     late = browser.server.allow(other.depart())
@@ -189,7 +189,7 @@ def test_a_logout_that_was_killed_is_not_called_confirmed(alice: Browser, monkey
 def test_a_page_that_ends_after_a_logout_in_another_tab_leads_to_the_start(
     alice: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has something to remember, and its session is gone: no page of Django's about it."""
+    """The page has data to save but its session is gone. Django's own error page must not appear."""
     prescription = prescribe(refills_left=1)
     other = tab_of(alice)
 
@@ -240,13 +240,13 @@ def test_stopping_at_once_stops_once(alice: Browser) -> None:
 
 
 def try_it(tab: Browser, slug: str) -> str:
-    """Press Try it; what the page that this tab is sent to says of the experiment."""
+    """Click "Try it"; return the experiment's part of the page that this tab is sent to."""
     return tab.press(f"/lifecycle/try/{slug}/").text.split(f'<li id="{slug}"')[1].split('<li id="')[0]
 
 
 @pytest.mark.usefixtures("development")
 def test_one_experiment_in_many_tabs_shows_each_its_own_run(alice: Browser) -> None:
-    """Not what another tab has sent, nor half of it."""
+    """A tab must not show messages of another tab's run."""
     alice.home()
     slow(alice.server)
     told = in_tabs(alice, 4, lambda tab: try_it(tab, "wrong-client-secret"))
@@ -257,7 +257,7 @@ def test_one_experiment_in_many_tabs_shows_each_its_own_run(alice: Browser) -> N
 
 @pytest.mark.usefixtures("development")
 def test_an_experiment_that_ends_the_connection_waits_for_the_others(alice: Browser) -> None:
-    """Whichever comes first: each that is shown as refused was refused for its own reason, and the others say what they need."""
+    """Each refusal has its own reason, in either order, and the other experiments say what they need."""
     slow(alice.server)
     slugs = ["old-refresh-token", "revoked-access-token", "wrong-client-secret", "old-refresh-token"]
     told = at_once(*[partial(try_it, tab_of(alice), slug) for slug in slugs])
@@ -270,7 +270,7 @@ def test_an_experiment_that_ends_the_connection_waits_for_the_others(alice: Brow
 
 @pytest.mark.usefixtures("development")
 def test_a_tampered_state_belongs_to_the_tab_that_sent_it(alice: Browser) -> None:
-    """The answer arrives in a request of its own."""
+    """The response arrives in a request of its own."""
     tabs = [tab_of(alice) for _ in range(2)]
     sent = [tab.client.post("/lifecycle/try/tampered-state/")["Location"] for tab in tabs]
     assert len(set(sent)) == 2
@@ -284,7 +284,7 @@ def test_a_tampered_state_belongs_to_the_tab_that_sent_it(alice: Browser) -> Non
 def test_an_experiment_that_was_killed_is_not_waited_for_for_ever(
     alice: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next one says so, and a minute later it can be tried again."""
+    """The next experiment reports it, and a minute later it can be tried again."""
     now = timezone.now()
     connection = Connection.objects.get()
     assert Connection.objects.claim_trial(connection, until=now + TRIAL_LIFETIME, now=now)

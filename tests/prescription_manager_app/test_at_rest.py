@@ -1,4 +1,4 @@
-"""What a stolen database of this app gives away: no token."""
+"""A stolen database of this app reveals no token."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ def test_what_was_sealed_can_be_unsealed_by_its_owner() -> None:
 
 
 def test_a_sealed_text_copied_into_another_row_is_unreadable() -> None:
-    """Whoever can write to the database must not be able to lend one patient's tokens to another."""
+    """An attacker with write access must not be able to give one patient's tokens to another."""
     with pytest.raises(UnreadableError):
         unseal(seal("a token", owner="row 1"), owner="row 2")
 
@@ -42,7 +42,7 @@ def test_a_replaced_secret_key_still_reads_while_it_is_a_fallback(settings: Sett
 
 
 def everything_stored() -> str:
-    """The whole database, as its thief would read it; sessions decoded."""
+    """The whole database, as a thief would read it; sessions decoded."""
     with database.cursor() as cursor:
         rows = []
         for table in database.introspection.table_names(cursor):
@@ -77,7 +77,7 @@ def test_the_browser_gets_no_token(alice: Browser) -> None:
 
 
 def test_nothing_shows_a_token_by_accident(alice: Browser) -> None:
-    """In a traceback, a log or a debugger's list of variables."""
+    """Tracebacks, logs and debuggers show variables."""
     connection = Connection.objects.get()
     shown = f"{connection!r} {connection} {connection.tokens!r}"
     assert connection.tokens.access_token not in shown

@@ -66,7 +66,7 @@ def test_userinfo_gets_the_access_token_in_the_header_of_step_6(alice: Browser) 
 
 
 def test_the_session_gets_a_new_key(browser: Browser) -> None:
-    """Session fixation: whoever planted the old key must not share the connection."""
+    """Session fixation: an attacker who planted the old key must not share the connection."""
     browser.depart()
     before = browser.client.session.session_key
     browser.connect()
@@ -115,7 +115,7 @@ def test_the_connection_of_the_second_tab_replaces_the_first_and_gives_it_back(b
 
 @pytest.mark.parametrize("iss", ["https://attacker.example", "", None, "twice"])
 def test_an_answer_without_our_servers_name_is_ignored(browser: Browser, iss: str | None) -> None:
-    """RFC 9207: with more than one server, a mix-up would give one server's code to another."""
+    """RFC 9207: with several servers, a mix-up would give one server's code to another."""
     ours = f"&iss={browser.server.issuer}".replace(":", "%3A").replace("/", "%2F")
     query = browser.server.allow(browser.depart())
     assert ours in query
@@ -163,7 +163,7 @@ def test_a_code_that_is_refused_asks_for_another_try(browser: Browser) -> None:
 
 
 def test_tokens_that_open_nothing_are_given_back(browser: Browser) -> None:
-    """If userinfo fails there is no connection; the grant must not stay behind on the server."""
+    """If userinfo fails there is no connection, and the grant must not stay on the server."""
     query = browser.server.allow(browser.depart())
     browser.server.faults["/userinfo/"] = lambda: Answer(500)
     assert browser.come_back(query).status_code == 502
@@ -171,7 +171,7 @@ def test_tokens_that_open_nothing_are_given_back(browser: Browser) -> None:
 
 
 def test_a_patient_belongs_to_the_server_that_named_her(alice: Browser, server: FakeServer) -> None:
-    """Another server may give the same sub to somebody else."""
+    """Another server may give the same sub to someone else."""
     patient = Patient.objects.get()
     assert (patient.issuer, patient.sub) == (server.issuer, "alice-1")
 
@@ -188,6 +188,6 @@ def test_the_first_visit_in_production_shows_an_empty_list(alice: Browser) -> No
 
 
 def test_localhost_moves_to_the_host_of_the_callback(browser: Browser) -> None:
-    """The session cookie of localhost would not come along to 127.0.0.1."""
+    """The session cookie of localhost is not sent to 127.0.0.1."""
     response = browser.client.get("/", headers={"host": "localhost:5000"})
     assert (response.status_code, response["Location"]) == (302, "http://127.0.0.1:5000/")

@@ -1,4 +1,4 @@
-"""Every URL, by every method, whatever the session remembers: a page or a refusal, never an unhandled error."""
+"""Every URL, with every method and any session content, gives a page or a refusal, never an unhandled error."""
 
 import itertools
 import uuid
@@ -46,7 +46,7 @@ BODIES: tuple[tuple[bytes, str], ...] = (
 
 
 def addresses(values_of: dict[str, tuple[object, ...]] = FEW) -> Iterator[str]:
-    """Every URL of the site that is ours, with every one of these values in it."""
+    """Every URL of the site that is ours, with each of these values in it."""
     for pattern in _patterns(get_resolver().url_patterns):
         names = list(pattern.pattern.converters)
         for values in itertools.product(*[values_of[name] for name in names]):
@@ -73,7 +73,7 @@ def _kind(converter: object) -> str:
 def visit(
     client: Client, *, methods: tuple[str, ...] = METHODS, values: dict[str, tuple[object, ...]] = FEW
 ) -> list[str]:
-    """Ask for every URL by each method; what was answered with an error page of ours."""
+    """Request every URL with each method; return the answers that are our error page."""
     client.raise_request_exception = False
     failed = []
     for address, method in itertools.product(addresses(values), methods):
@@ -91,21 +91,21 @@ def remember(client: Client, **values: object) -> None:
 
 
 def test_the_walk_finds_every_url() -> None:
-    """Ours alone are there: a new one is walked as the others are."""
+    """The list has our URLs only, and picks up new ones."""
     found = set(addresses(VALUES))
     assert {"/", "/callback", "/prescriptions/1/stop/", "/lifecycle/try/replay-code/"} <= found
     assert len(found) > 30 > len(set(addresses())) > 15
 
 
 def test_without_a_session(browser: Browser) -> None:
-    """A stranger's first request."""
+    """A new visitor's first request."""
     for address, method in itertools.product(addresses(), METHODS):
         client = Client(raise_request_exception=False)
         assert client.generic(method, address).status_code != 500, f"{method} {address}"
 
 
 def test_connected(alice: Browser) -> None:
-    """Each page and form, one after the other; some of them end the connection."""
+    """Each page and form in turn; some of them end the connection."""
     prescribe(refills_left=1)
     assert visit(alice.client, values=VALUES) == []
 
@@ -113,7 +113,7 @@ def test_connected(alice: Browser) -> None:
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("value", ODD, ids=repr)
 def test_what_the_session_remembers_is_odd(alice: Browser, key: str, value: object) -> None:
-    """It was written by an older release, or by nobody."""
+    """An older release may have written it."""
     session = dict(alice.client.session.items())
     for address, method in itertools.product(addresses(), ("GET", "POST")):
         remember(alice.client, **{**session, key: value})
@@ -123,7 +123,7 @@ def test_what_the_session_remembers_is_odd(alice: Browser, key: str, value: obje
 
 @pytest.mark.parametrize("key", KEYS)
 def test_what_the_session_remembers_is_missing(alice: Browser, key: str) -> None:
-    """One thing of what was written together."""
+    """Values are written together, and one of them is missing."""
     session = {name: value for name, value in alice.client.session.items() if name != key}
     for address, method in itertools.product(addresses(), ("GET", "POST")):
         kept: Any = alice.client.session
@@ -136,13 +136,13 @@ def test_what_the_session_remembers_is_missing(alice: Browser, key: str) -> None
 
 @pytest.mark.parametrize("cookie", ["", "nonsense", "\\000", "x" * 500])
 def test_the_session_cookie_is_odd(browser: Browser, cookie: str) -> None:
-    """Nobody's session."""
+    """The cookie belongs to no session."""
     browser.client.cookies[django_settings.SESSION_COOKIE_NAME] = cookie
     assert visit(browser.client, methods=("GET", "POST")) == []
 
 
 def test_the_session_has_ended_at_the_server(alice: Browser) -> None:
-    """Django has swept it."""
+    """Django has deleted the session."""
     engine = import_module(django_settings.SESSION_ENGINE)
     engine.SessionStore(alice.client.session.session_key).delete()
     assert visit(alice.client, methods=("GET", "POST")) == []
@@ -160,7 +160,7 @@ def test_the_session_has_ended_at_the_server(alice: Browser) -> None:
     ids=["no connection", "unreadable tokens", "no authorization", "unreadable verifier", "unreadable recording"],
 )
 def test_the_rows_behind_the_session_are_gone_or_unreadable(alice: Browser, spoil: Callable[[], object]) -> None:
-    """Swept, or sealed with a key that is gone."""
+    """The rows were deleted, or sealed with a key that is gone."""
     alice.depart()
     for address, method in itertools.product(addresses(), ("GET", "POST")):
         spoil()
@@ -171,7 +171,7 @@ def test_the_rows_behind_the_session_are_gone_or_unreadable(alice: Browser, spoi
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize(("body", "content_type"), BODIES)
 def test_what_is_sent_is_odd(alice: Browser, query: str, body: bytes, content_type: str) -> None:
-    """Neither a query nor a body makes an error of ours."""
+    """An odd query or body must not cause an error in our code."""
     alice.client.raise_request_exception = False
     for address, method in itertools.product(addresses(), ("GET", "POST")):
         response = alice.client.generic(method, f"{address}?{query}", body, content_type)
@@ -181,6 +181,6 @@ def test_what_is_sent_is_odd(alice: Browser, query: str, body: bytes, content_ty
 @pytest.mark.parametrize("answer", [Answer(500), Answer(200, "nonsense"), Answer(200, []), Answer(302), Answer(401)])
 @pytest.mark.parametrize("path", ["/token/", "/userinfo/", "/oauth/revoke/", "/authorise/"])
 def test_the_server_answers_oddly(alice: Browser, path: str, answer: Answer) -> None:
-    """Each is an outcome that the app has words for."""
+    """The app has an outcome for each of these responses."""
     alice.server.faults[path] = lambda: answer
     assert visit(alice.client, methods=("GET", "POST")) == []

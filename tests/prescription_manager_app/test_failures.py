@@ -1,4 +1,4 @@
-"""However the server fails, Alice is told in words, with a way on, and nothing secret is told to anybody."""
+"""However the server fails, Alice gets an explanation and a next step, and no secret is shown or logged."""
 
 import logging
 import time
@@ -85,7 +85,7 @@ def test_a_server_that_is_down(alice: Browser, settings: Settings) -> None:
 
 
 def test_a_server_that_goes_down_before_she_is_connected(browser: Browser) -> None:
-    """Trying again means to connect again: the page she came back to has used up its answer."""
+    """Trying again means connecting again: the page has used up its response."""
     query = browser.server.allow(browser.depart())
     browser.server.faults["/token/"] = lambda: Answer(503)
     page = browser.come_back(query)
@@ -129,7 +129,7 @@ def test_every_outcome_has_a_page_with_a_way_on(browser: Browser, outcome: Outco
 
 
 def test_the_only_way_on_looks_like_one(browser: Browser) -> None:
-    """Beside another one the way to the start page steps back; alone it does not."""
+    """The link to the start page is subdued beside another link, but not when it is alone."""
     beside, alone = (
         browser.client.get(f"/outcome/{outcome.slug}/").content.decode()
         for outcome in (Outcome.ACCESS_DENIED, Outcome.CLIENT_REFUSED)
@@ -146,7 +146,9 @@ def test_an_outcome_that_is_none_is_not_found(browser: Browser) -> None:
 def test_no_secret_reaches_a_log_or_a_page(
     alice: Browser, caplog: pytest.LogCaptureFixture, path: str, answer: Answer
 ) -> None:
-    """Every request to the server is sent, and the one in question fails, with every logger at its most talkative."""
+    """
+    Every request to the server is sent, and the one in question fails, with every logger at its most verbose level.
+    """
     caplog.set_level(logging.DEBUG)
     tokens = Connection.objects.get().tokens
     newcomer = Browser(Client(), alice.server)

@@ -1,4 +1,4 @@
-"""/lifecycle/: the nine steps as they happened, and what must fail. The real refusals are the journeys' to prove."""
+"""/lifecycle/: the nine steps as they happened, and the experiments. The journeys test the real refusals."""
 
 import html
 
@@ -22,7 +22,7 @@ def page(browser: Browser) -> str:
 
 
 def attempt(browser: Browser, slug: str) -> str:
-    """Press Try it, and read what came of it."""
+    """Click "Try it", and return the result."""
     browser.client.post(f"/lifecycle/try/{slug}/", follow=True)
     return page(browser).split(f'<li id="{slug}"')[1].split('<li id="')[0]
 
@@ -137,7 +137,7 @@ def test_an_experiment_after_the_recording_was_forgotten(alice: Browser, slug: s
 @development
 @pytest.mark.parametrize("slug", [experiment.slug for experiment in EXPERIMENTS if experiment.needs_connection])
 def test_an_experiment_on_a_connection_that_has_ended_is_not_tried(alice: Browser, slug: str) -> None:
-    """A refusal would prove nothing: there was nothing left to refuse. The page offers to connect again."""
+    """A refusal would prove nothing, because nothing was left to refuse. The page offers to connect again."""
     alice.server.deauthorise()
     trial = attempt(alice, slug)
     assert ("Refused, as it must be." in trial, "Connect, to try it" in trial) == (False, True)
@@ -162,7 +162,7 @@ REFUSAL = {
 
 
 def answering(alice: Browser, slug: str, answer: Answer) -> None:
-    """Let the server give this answer where the experiment expects its refusal, and the right one before and after."""
+    """Let the server give this response instead of the expected refusal, and the right ones before and after."""
     path, number = REFUSAL[slug]
     already = len(alice.server.sent_to(path))
 
@@ -179,7 +179,7 @@ def answering(alice: Browser, slug: str, answer: Answer) -> None:
 @development
 @pytest.mark.parametrize("slug", REFUSAL)
 def test_a_server_that_does_not_refuse_is_shown_up(alice: Browser, slug: str) -> None:
-    """The verdict is the server's answer, not ours."""
+    """The verdict depends on the server's response alone."""
     tokens = {"access_token": "AT_x", "token_type": "Bearer", "expires_in": 3600, "sub": "a", "name": "A"}
     answering(alice, slug, Answer(200, tokens))
     assert "This was not refused" in attempt(alice, slug)
@@ -224,7 +224,7 @@ def test_the_guide_is_on_the_site_word_for_word(browser: Browser) -> None:
 
 @development
 def test_an_address_that_is_not_there_has_the_sites_own_page(browser: Browser) -> None:
-    """In development too, where Django would show its own."""
+    """Development has the same page, where Django would show its own."""
     answer = browser.client.get("/nothing/")
     assert (answer.status_code, "There is nothing here" in answer.content.decode()) == (404, True)
 
@@ -242,7 +242,7 @@ def test_an_unknown_experiment_is_not_found(alice: Browser) -> None:
 
 @development
 def test_a_logout_as_a_form_with_parts_is_recorded_too(alice: Browser, server: FakeServer) -> None:
-    """Its body has been read by then: the recording must not read it again."""
+    """The body has been read by then, and the recording must not read it again."""
     boundary = "multipart/form-data; boundary=b"
     body = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--\r\n'
     assert alice.client.generic("POST", "/logout/", body, content_type=boundary).status_code == 302

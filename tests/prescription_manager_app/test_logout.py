@@ -1,4 +1,4 @@
-"""Steps 8 A and 9: the access is given back, and the session ends in any case."""
+"""Steps 8 A and 9: the access is revoked, and the session ends in any case."""
 
 import pytest
 from django.test import Client

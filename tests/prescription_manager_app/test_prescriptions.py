@@ -1,4 +1,4 @@
-"""Add, renew, stop; only one's own, only while connected."""
+"""Patients can add, renew and stop prescriptions: only their own, and only while connected."""
 
 import pytest
 from django.test import Client
@@ -18,7 +18,7 @@ FILLED_IN = {
 
 @pytest.fixture
 def prescription(alice: Browser) -> Prescription:
-    """On Alice's list, with one refill left."""
+    """A prescription on Alice's list, with one refill left."""
     return Prescription.objects.create(
         patient=Patient.objects.get(),
         medicine="Salbutamol",

@@ -1,4 +1,4 @@
-"""Step 7: tokens are renewed in time or on a 401, once, also when two requests race."""
+"""Step 7: tokens are renewed in time or after a 401, and only once if two requests race."""
 
 from datetime import timedelta
 
@@ -83,7 +83,7 @@ def test_a_refused_refresh_ends_the_connection_in_words(alice: Browser) -> None:
 
 
 def test_a_renewed_token_that_is_refused_ends_the_connection(alice: Browser) -> None:
-    """Once, not in circles."""
+    """The app must not renew in a loop."""
     alice.server.faults["/userinfo/"] = lambda: Answer(401, {"error": "invalid_token"})
     assert "Your connection was ended" in alice.home().text
     assert len(refreshes(alice)) == 1
@@ -105,7 +105,7 @@ def test_tabs_that_race_renew_once_and_use_the_same_tokens(alice: Browser, *, re
         kill_access_tokens(alice)
     else:
         expire()
-    alice.server.delay_seconds = 0.1  # so that every tab arrives while the first is at the server
+    alice.server.delay_seconds = 0.1  # every tab arrives while the first is at the server
     pages = in_tabs(alice, 6, lambda tab: tab.home().text)
     assert [("Connected as Alice" in page) for page in pages] == [True] * 6
     assert (len(refreshes(alice)), Connection.objects.get().version) == (1, 2)
@@ -162,7 +162,7 @@ def test_a_stale_write_does_not_replace_newer_tokens(alice: Browser) -> None:
 
 
 def test_tokens_that_arrive_after_logout_are_given_back(alice: Browser) -> None:
-    """Logout and a renewal in another tab: the renewal's tokens must not outlive the logout."""
+    """Another tab logs out during a renewal: the new tokens must not outlive the logout."""
     connection = Connection.objects.get()
     server = AuthorizationServer(registration=registration(), observe=lambda step, _: leave(step))
 

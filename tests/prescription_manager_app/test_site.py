@@ -1,4 +1,4 @@
-"""The site around the app: headers, cookies, settings, and what it must not know."""
+"""The site around the app: headers, cookies, settings, and its independence of the server."""
 
 import ast
 import re
@@ -31,7 +31,7 @@ def test_every_page_carries_a_strict_policy(browser: Browser) -> None:
 
 
 def test_a_failure_has_a_page_in_our_look_with_a_way_on(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It asks neither the session nor the database, as either may be what fails."""
+    """The error page uses neither the session nor the database, because either may have failed."""
 
     def fails(session: SessionBase, key: str) -> bool:
         raise OperationalError
@@ -62,14 +62,14 @@ def test_cookies_are_for_this_site_and_no_script(alice: Browser) -> None:
 
 
 def test_messages_are_not_kept_in_a_cookie(alice: Browser) -> None:
-    """They name medicines."""
+    """Messages name medicines."""
     filled_in = {"medicine": "Iron", "dose": "20 mg", "schedule": "Daily", "refills_left": 1, "prescriber": "Dr Lund"}
     alice.client.post("/prescriptions/add/", filled_in)
     assert "messages" not in alice.client.cookies
 
 
 def test_the_app_never_imports_the_server() -> None:
-    """It knows the server through HTTP only."""
+    """The app knows the server through HTTP only."""
     sources = list(PACKAGE.rglob("*.py"))
     assert len(sources) > 20
     for source in sources:

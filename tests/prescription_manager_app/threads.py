@@ -1,4 +1,4 @@
-"""Requests that meet: each in a thread with a browser tab and a database connection of its own."""
+"""Simultaneous requests, each in a thread with its own browser tab and database connection."""
 
 import threading
 from collections.abc import Callable
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def at_once(*calls: Callable[[], T]) -> list[T]:
-    """Make calls at the same moment; their results in order."""
+    """Make calls at the same moment; return their results in order."""
     barrier = threading.Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
@@ -33,12 +33,12 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
 
 
 def tab_of(browser: Browser) -> Browser:
-    """A tab of the same browser: it has the cookies as they are now."""
+    """A tab of the same browser, with its current cookies."""
     tab = Browser(Client(), browser.server)
     tab.client.cookies = deepcopy(browser.client.cookies)
     return tab
 
 
 def in_tabs(browser: Browser, count: int, do: Callable[[Browser], T]) -> list[T]:
-    """Do the same in as many tabs at the same moment; their results."""
+    """Do the same in several tabs at the same moment; return the results."""
     return at_once(*[partial(do, tab_of(browser)) for _ in range(count)])

@@ -1,4 +1,4 @@
-"""An authorization server that does what the lifecycle guide says, in memory: what the play is tried on."""
+"""An in-memory authorization server that follows the lifecycle guide, for testing the play."""
 
 import json
 import secrets
@@ -36,11 +36,11 @@ Spoil = Callable[[httpx.Request, httpx.Response], httpx.Response]
 
 class GuideServer:
     """
-    Call it with a request, as httpx.MockTransport does.
+    Server for httpx.MockTransport, which calls it with each request.
 
     Args:
-        spoil: may change or replace any answer before it goes out; nothing by default.
-        url: where it answers, which is its issuer.
+        spoil: may change or replace any response before it is returned; by default it changes nothing.
+        url: base URL of the server, which is its issuer.
     """
 
     def __init__(self, spoil: Spoil = lambda request, response: response, *, url: str = URL) -> None:
@@ -50,7 +50,7 @@ class GuideServer:
         self.session = ""
         self.consent = False
         self.codes: set[str] = set()
-        self.grants: dict[str, set[str]] = {}  # refresh token -> its living access tokens
+        self.grants: dict[str, set[str]] = {}  # refresh token -> its live access tokens
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
@@ -188,7 +188,7 @@ class GuideServer:
 
 
 def the_app(request: httpx.Request) -> httpx.Response:
-    """As much of the client application as the play sees: a button that begins, and nothing else."""
+    """The part of the client application that the play uses: the Connect button."""
     match request.method, str(request.url).removeprefix(APP_URL):
         case "GET", "/":
             form = '<form action="/connect/" method="post"><button>Connect to OAuth Service</button></form>'

@@ -1,4 +1,4 @@
-"""The play stops at the first message that deviates, and says in which step: one spoilt promise at a time."""
+"""The play stops at the first message that breaks a promise and names its step; each test breaks one promise."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def deviation_of(server: Handler, script: Script = SCRIPT) -> Deviation:
 
 
 def spoiled(method: str, path: str, change: Callable[[httpx.Response], httpx.Response], *, status: int = 0) -> Spoil:
-    """Change every answer to method and path, or only those with a status."""
+    """Change every response to a method and path, or only those with a status."""
 
     def spoil(request: httpx.Request, response: httpx.Response) -> httpx.Response:
         here = (method, path) == (request.method, request.url.path) and status in {0, response.status_code}
@@ -64,7 +64,7 @@ def with_text(old: str, new: str) -> Callable[[httpx.Response], httpx.Response]:
 
 
 def with_members(**changes: object) -> Callable[[httpx.Response], httpx.Response]:
-    """Change members of a JSON answer; None takes one away."""
+    """Change members of a JSON response; None removes a member."""
 
     def change(response: httpx.Response) -> httpx.Response:
         members = {**json.loads(response.content), **changes}
@@ -172,12 +172,12 @@ DEVIANT_MESSAGES: dict[str, tuple[int, str, Spoil]] = {
 
 @pytest.mark.parametrize(("step", "expected", "spoil"), DEVIANT_MESSAGES.values(), ids=DEVIANT_MESSAGES)
 def test_a_message_that_deviates_is_found_in_its_step(step: int, expected: str, spoil: Spoil) -> None:
-    """Each single promise of the contract is really looked at, and the report says where it was broken."""
+    """Each promise of the contract is really checked, and the report says in which step it was broken."""
     deviation = deviation_of(GuideServer(spoil))
     assert (deviation.step, expected in deviation.expected) == (step, True), str(deviation)
 
 
-# Messages that look right, from a server that does the wrong thing
+# Servers whose messages look right but that do the wrong thing.
 
 
 class KeepsRefreshToken(GuideServer):
@@ -266,25 +266,25 @@ class ForgetsTheListOnly(GuideServer):
     ],
 )
 def test_a_server_that_does_the_wrong_thing_is_found_out(server: type[GuideServer], step: int, expected: str) -> None:
-    """Looking at messages alone would believe a server that answers 200 and revokes nothing."""
+    """A play that only compares messages would believe a server that answers 200 and revokes nothing."""
     deviation = deviation_of(server())
     assert (step, expected) == (deviation.step, deviation.expected)
 
 
 def test_a_wrong_password_is_said_to_be_one() -> None:
-    """The commonest mistake of whoever runs the play on a deployment of their own."""
+    """A wrong password is the most common mistake when the play is run against another deployment."""
     deviation = deviation_of(GuideServer(), replace(SCRIPT, password="not-hers"))
     assert (deviation.step, deviation.expected) == (2, "302 Found: signed in")
 
 
 def test_a_refusal_carries_the_servers_own_words() -> None:
-    """ "400" alone would send its reader to the server's log."""
+    """The status 400 alone would send its reader to the server's log."""
     deviation = deviation_of(GuideServer(tokens(lambda _: guide_server.invalid_grant())))
     assert (deviation.step, deviation.came) == (5, "400 Bad Request (invalid_grant: code or token is not valid)")
 
 
 def test_a_server_that_is_not_there_is_a_deviation() -> None:
-    """Whatever goes wrong on the network ends the play with a step and a sentence, not with a traceback."""
+    """A network failure ends the play with a step and a sentence, not with a traceback."""
 
     def nobody(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("connection refused", request=request)

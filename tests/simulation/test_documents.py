@@ -1,4 +1,4 @@
-"""A run can be taken away, as Markdown and as HAR, without its secrets."""
+"""A run can be exported as Markdown and as HAR, without its secrets."""
 
 import json
 from dataclasses import replace
@@ -23,7 +23,7 @@ def run() -> list[Exchange]:
 
 
 def secrets_of(run: list[Exchange]) -> set[str]:
-    """Every secret, code and token that was sent in JSON, and what the browser keeps to itself."""
+    """Every secret, code and token that was sent in JSON, and the browser's cookies."""
     sent = [json.loads(exchange.request_body) for exchange in run if exchange.request_body.startswith("{")]
     named = {value for message in sent for name, value in message.items() if name in {"code", "token", "refresh_token"}}
     return {SECRET, PASSWORD, CSRF, *named}
@@ -33,7 +33,7 @@ def secrets_of(run: list[Exchange]) -> set[str]:
 
 
 def test_markdown_tells_the_nine_steps(run: list[Exchange]) -> None:
-    """It is the guide again, with what really happened."""
+    """The document follows the guide, with the real messages."""
     text = markdown(run)
     missing = [step.number for step in STEPS if f"## Step {step.number}: {step.title}\n" not in text]
     assert missing == []
@@ -41,7 +41,7 @@ def test_markdown_tells_the_nine_steps(run: list[Exchange]) -> None:
 
 
 def test_markdown_begins_with_a_sequence_diagram(run: list[Exchange]) -> None:
-    """Two arrows for each exchange, between parties that were introduced."""
+    """Two arrows for each exchange, between parties that were declared."""
     diagram = markdown(run).split("```mermaid\n")[1].split("```")[0].splitlines()
     assert diagram[0] == "sequenceDiagram"
     assert "    participant P1 as Alice's Browser" in diagram
@@ -51,14 +51,14 @@ def test_markdown_begins_with_a_sequence_diagram(run: list[Exchange]) -> None:
 
 
 def test_nothing_ends_a_line_of_the_diagram_early() -> None:
-    """In Mermaid a semicolon ends the statement and a # begins an entity."""
+    """Mermaid ends a statement at a semicolon and begins an entity at a #."""
     text = markdown([replace(ALICE, url="http://localhost:8000/a;b", reason="No #1")])
     assert "P1->>P2: 1. GET /a#59;b\n" in text
     assert "P2-->>P1: 1. 200 No #35;1\n" in text
 
 
 def test_no_body_can_close_its_code_block() -> None:
-    """What a server answers must not turn into the document's own text."""
+    """The server's response must not become part of the document's own text."""
     text = markdown(
         [replace(APP, response_body="```\n# not a heading", response_headers=(("Content-Type", "text/plain"),))]
     )
@@ -73,7 +73,7 @@ def test_markdown_is_masked(run: list[Exchange]) -> None:
 
 
 def test_markdown_shows_secrets_when_asked_to(run: list[Exchange]) -> None:
-    """Whoever hunts a fault needs the values."""
+    """Debugging needs the real values."""
     assert SECRET in markdown(run, reveal=True)
 
 
@@ -115,11 +115,11 @@ def test_har_takes_query_and_cookies_apart() -> None:
 
 
 def test_har_is_masked(run: list[Exchange]) -> None:
-    """Cookies, headers, bodies, query strings: an archive repeats each secret in several places."""
+    """An archive repeats each secret in several places: cookies, headers, bodies, query strings."""
     text = har(run)
     assert [secret for secret in secrets_of(run) if secret in text] == []
 
 
 def test_har_keeps_secrets_when_asked_to(run: list[Exchange]) -> None:
-    """Whoever hunts a fault needs the values."""
+    """Debugging needs the real values."""
     assert SECRET in har(run, reveal=True)

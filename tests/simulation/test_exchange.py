@@ -1,4 +1,4 @@
-"""An exchange knows which steps its two messages are, keeps well, and never shows its secrets by accident."""
+"""An exchange knows the steps of its two messages, can be stored, and never shows its secrets by accident."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ TO_SIGN_IN = (("Location", "/login/?next=/authorise/"),)
 
 
 def test_an_exchange_survives_json() -> None:
-    """The lifecycle page keeps its recording between requests."""
+    """The lifecycle page stores its recording between requests."""
     exchange = replace(
         APP, request_body='{"code": "é\u2028"}', response_headers=(("Set-Cookie", "a=b"), ("Set-Cookie", "c=d"))
     )
@@ -21,7 +21,7 @@ def test_an_exchange_survives_json() -> None:
 
 
 def test_a_repr_shows_no_secret() -> None:
-    """It ends up in logs and tracebacks."""
+    """Reprs end up in logs and tracebacks."""
     secret = "Zq7-secret-Zq7"
     exchange = replace(
         APP,
@@ -49,16 +49,16 @@ def test_a_repr_shows_no_secret() -> None:
 def test_the_guide_counts_some_responses_as_steps_of_their_own(
     step: int, headers: tuple[tuple[str, str], ...], response_step: int
 ) -> None:
-    """Step 3 is the redirect that leaves the server, whichever request it answers; step 5 is the answer to step 4."""
+    """Step 3 is the redirect that leaves the server, whichever request it answers; step 5 is the response to step 4."""
     assert replace(ALICE, step=step, response_headers=headers).response_step == response_step
 
 
 def test_the_apps_own_redirect_is_no_authorization_response() -> None:
-    """It leaves the app, not the server."""
+    """The redirect leaves the app, not the server."""
     exchange = replace(ALICE, receiver=APP_ITSELF, response_headers=(("Location", "http://localhost:9000/authorise/"),))
     assert exchange.response_step == 1
 
 
 def test_a_header_is_found_whatever_its_case() -> None:
-    """HTTP header names know no case."""
+    """HTTP header names are case-insensitive."""
     assert replace(ALICE, response_headers=(("cache-control", "no-store"),)).header("Cache-Control") == "no-store"

@@ -1,4 +1,4 @@
-"""The other flows, played on the server itself in this process, which keeps every promise; and on one that breaks one of them."""
+"""The other flows, played in this process against the real server, and against one that breaks one promise."""
 
 import json
 import re
@@ -34,7 +34,7 @@ class Site(httpx.BaseTransport):
     The server's site.
 
     Args:
-        spoil: may change or replace any answer before it goes out.
+        spoil: may change or replace any response before it is returned.
     """
 
     def __init__(self, spoil: Spoil) -> None:
@@ -42,7 +42,7 @@ class Site(httpx.BaseTransport):
         self.inner = httpx.WSGITransport(get_wsgi_application())
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        # As Django's own test client: the connection is the test's.
+        # As in Django's test client: the database connection belongs to the test.
         request_started.disconnect(close_old_connections)
         request_finished.disconnect(close_old_connections)
         try:
@@ -61,7 +61,7 @@ def kept(request: httpx.Request, response: httpx.Response) -> httpx.Response:
 
 @pytest.fixture(autouse=True)
 def seeded(db: None, settings: Settings) -> None:
-    """As `make run` has it: what flows need is on, and the cast is there."""
+    """The setup of `make run`: the features that flows need are on, and the cast is registered."""
     settings.DEBUG = True
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = settings.OAUTH_SERVICE_INTROSPECTION = True
     settings.ROOT_URLCONF = demo.ROOT_URLCONF
@@ -70,7 +70,7 @@ def seeded(db: None, settings: Settings) -> None:
 
 
 class Run:
-    """What came of a play."""
+    """Result of a play."""
 
     def __init__(self) -> None:
         self.printed: list[str] = []
@@ -113,7 +113,7 @@ def test_what_is_printed_is_masked(name: str) -> None:
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_nothing_of_alice_is_left_after_the_play(name: str) -> None:
-    """A simulation must not leave living tokens behind."""
+    """A simulation must not leave live tokens behind."""
     played(name)
     assert (Consent.objects.exists(), Grant.objects.exists(), DeviceCode.objects.filter(denied_at=None).exists()) == (
         False,
@@ -124,13 +124,13 @@ def test_nothing_of_alice_is_left_after_the_play(name: str) -> None:
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_it_can_be_played_again(name: str) -> None:
-    """Who looks at it twice sees the same."""
+    """A second run shows the same."""
     assert played(name).printed[0] == played(name).printed[0]
 
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_the_run_can_be_taken_away(name: str) -> None:
-    """Under its own name and steps, not under the guide's."""
+    """The export has the flow's own name and steps, not the guide's."""
     run = played(name)
     assert run.stage is not None
     flow, _ = FLOWS[name]
@@ -146,7 +146,7 @@ def test_a_device_waits_as_long_as_it_was_told() -> None:
 
 
 def test_an_earlier_consent_is_withdrawn_so_that_the_consent_page_is_played() -> None:
-    """The page names who may act for Alice: it has to be seen."""
+    """The consent page names the service that may act for Alice, so the play must show it."""
 
     def stop_at_the_exchange(request: httpx.Request, response: httpx.Response) -> httpx.Response:
         is_exchange = b"token-exchange" in request.content
@@ -158,11 +158,11 @@ def test_an_earlier_consent_is_withdrawn_so_that_the_consent_page_is_played() ->
     assert any("She cuts it off first" in each for each in played("token-exchange").printed)
 
 
-# One promise broken at a time: who sends what, what becomes of the answer, and the step that has to notice.
+# Broken promises, one at a time: the request, the change to its response, and the step that has to notice.
 
 
 def when(sent: str, *, path: str = "/token/", status: int = 0, turn: int = 1) -> Callable[..., Spoil]:
-    """Change the answer to the n-th request to a path with something in its body or header."""
+    """Change the response to the n-th request to a path that has this text in its body or headers."""
 
     def changing(change: Callable[[httpx.Response], httpx.Response]) -> Spoil:
         seen = 0
@@ -181,7 +181,7 @@ def when(sent: str, *, path: str = "/token/", status: int = 0, turn: int = 1) ->
 
 
 def members(**changes: object) -> Callable[[httpx.Response], httpx.Response]:
-    """Change members of a JSON answer; None takes one away."""
+    """Change members of a JSON response; None removes a member."""
 
     def change(response: httpx.Response) -> httpx.Response:
         changed = {**json.loads(response.content), **changes}
@@ -193,18 +193,18 @@ def members(**changes: object) -> Callable[[httpx.Response], httpx.Response]:
 
 
 def succeeding(response: httpx.Response) -> httpx.Response:
-    """It goes through."""
+    """Answer with success."""
     return httpx.Response(200, headers=response.headers, content=response.content)
 
 
 def cached(response: httpx.Response) -> httpx.Response:
-    """It says nothing about caches."""
+    """Leave out Cache-Control."""
     del response.headers["Cache-Control"]
     return response
 
 
 def saying(old: str, new: str) -> Callable[[httpx.Response], httpx.Response]:
-    """Another text on a page."""
+    """Replace text on a page."""
     return lambda response: httpx.Response(
         response.status_code,
         headers={name: value for name, value in response.headers.items() if name != "content-length"},
@@ -315,9 +315,9 @@ def test_a_broken_promise_is_found_in_its_step(broken: str) -> None:
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_every_step_but_what_only_gets_a_token_was_seen_to_fail(name: str) -> None:
-    """Who adds a step says how its promise is broken."""
+    """Anyone who adds a step must add a broken promise for it."""
     seen = {step for flow, step, _, _ in DEVIANT.values() if flow == name}
-    alike = {"token-exchange": {2}, "introspection": {1}, "device": {8}}  # their checks fail elsewhere
+    alike = {"token-exchange": {2}, "introspection": {1}, "device": {8}}  # broken in another flow or step
     assert {each.number for each in FLOWS[name][0].steps} - seen == alike.get(name, set())
 
 
@@ -325,7 +325,7 @@ def test_every_step_but_what_only_gets_a_token_was_seen_to_fail(name: str) -> No
 
 
 def test_the_command_plays_what_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its own summary; the guide's is not true of it."""
+    """Each flow has its own summary; the guide's would be wrong for it."""
     monkeypatch.setattr(simulate, "Stage", lambda *args, **options: Stage(*args, **options, transport=Site(kept)))
     printed = StringIO()
     call_command(simulate.Command(), flow="introspection", server_url=CAST.server_url, stdout=printed, no_color=True)
@@ -334,14 +334,14 @@ def test_the_command_plays_what_it_is_asked_for(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_deviation_ends_the_command() -> None:
-    """CommandError is a non-zero exit status, so that CI stops. Nobody listens there."""
+    """CommandError is a non-zero exit status, so that CI stops. No server listens there."""
     with pytest.raises(CommandError, match="Step 1, The Device Asks for a Code, deviates"):
         call_command(simulate.Command(), flow="device", server_url="http://127.0.0.1:9", stdout=StringIO())
 
 
 @pytest.mark.parametrize("option", ["client_id", "client_secret", "redirect_uri"])
 def test_what_only_the_nine_steps_know_is_refused(option: str) -> None:
-    """An option that is not heeded would be believed."""
+    """Users would believe that an ignored option took effect."""
     with pytest.raises(CommandError, match="are for the flow code"):
         call_command(simulate.Command(), flow="device", stdout=StringIO(), **{option: "mine"})
 
@@ -354,6 +354,6 @@ def test_the_guide_is_what_is_played_by_default() -> None:
 
 
 def test_nobodys_secret_is_in_a_repr() -> None:
-    """It ends up in tracebacks."""
+    """Reprs end up in tracebacks."""
     text = repr(CAST) + repr(replace(CAST, server_url="http://localhost"))
     assert [each for each in (*SECRETS, CAST.password) if f"'{each}'" in text] == []

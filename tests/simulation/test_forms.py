@@ -18,7 +18,7 @@ PAGE = """
 
 
 def test_hidden_inputs_and_ticked_boxes_are_kept() -> None:
-    """What stands outside the form, or is not ticked, a browser does not send."""
+    """Browsers do not send inputs that are outside the form or not ticked."""
     form, _ = forms_of(PAGE)
     assert form.kept == [("csrfmiddlewaretoken", 'x"y'), ("ticked", "on"), ("choice", "b")]
 
@@ -32,13 +32,13 @@ def test_a_form_says_where_it_goes() -> None:
 
 
 def test_the_blanks_to_fill_in_are_known_by_their_type() -> None:
-    """Sign-in pages differ in names; one input is for the password, one for who is there."""
+    """Input names differ between sign-in pages; the types tell the password from the user name."""
     signing_in, search = forms_of(PAGE)
     assert (signing_in.name_blank, signing_in.blanks["password"], search.name_blank) == ("username", "password", "q")
 
 
 def test_only_the_clicked_button_adds_its_field() -> None:
-    """That is how a server tells Allow from Deny; a button that submits nothing is none."""
+    """A server tells Allow from Deny by the button's field. Buttons that do not submit are left out."""
     form, _ = forms_of(PAGE)
     allow, deny = form.button("allow"), form.button("Deny")
     assert allow is not None

@@ -1,4 +1,4 @@
-"""Nothing usable survives the mask, in whatever encoding it travels; everything else stays readable."""
+"""No usable secret survives masking, in any encoding; all other text stays readable."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.simulation.test_notation import APP
 
 Encoding = Callable[[str, str], str]
 
-# Long enough not to stand in the text around it by chance; otherwise whatever a person or a machine may choose.
+# Long enough not to occur in the surrounding text by chance; otherwise anything that a person or a machine may choose.
 SECRETS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=12, max_size=60)
 TOKENS = st.builds(
     "{}{}".format,
@@ -70,7 +70,7 @@ HEADERS: dict[str, Callable[[str], str]] = {
 
 
 def forms(value: str) -> set[str]:
-    """The value, and how the encodings write it."""
+    """The value, in every form that the encodings give it."""
     in_json = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
     in_urls = {quote(value, safe=""), urlencode({"": value})[1:]}
     return {value, *in_json, *in_urls, *map(escape, in_json), escape(value), *map(quote, in_urls)}
@@ -86,8 +86,8 @@ def forms(value: str) -> set[str]:
 @example(value="... looks masked already")
 @example(value="AT_...looks-masked-already")
 def test_no_secret_survives_in_any_encoding(encode: Encoding, name: str, value: str) -> None:
-    """A person's password may hold any character, also those that mean something to JSON, URLs or HTML."""
-    assume(not any(form in encode(name, "") for form in forms(value)))  # it is what stands around it anyway
+    """A password may hold any character, also those with a meaning in JSON, URLs or HTML."""
+    assume(not any(form in encode(name, "") for form in forms(value)))  # the surrounding text happens to contain it
     shown = mask(encode(name, value))
     assert [form for form in forms(value) if form in shown] == []
 
@@ -97,8 +97,8 @@ def test_no_secret_survives_in_any_encoding(encode: Encoding, name: str, value: 
     value=st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=";"), min_size=12, max_size=80)
 )
 def test_no_credential_survives_in_a_header(wrap: Callable[[str], str], value: str) -> None:
-    """Cookies and Authorization are worth as much as a password."""
-    assume(value not in wrap(""))  # it is what stands around it anyway
+    """Cookies and Authorization headers are worth as much as a password."""
+    assume(value not in wrap(""))  # the surrounding text happens to contain it
     assert value not in mask(wrap(value))
 
 
@@ -107,13 +107,13 @@ def test_no_credential_survives_in_a_header(wrap: Callable[[str], str], value: s
     token=TOKENS.filter(lambda t: "_" in t[:5]),
 )
 def test_our_own_tokens_are_known_wherever_they_stand(before: str, token: str) -> None:
-    """In prose, in an error page: their prefix gives them away."""
+    """Their prefix identifies them in prose and on error pages, too."""
     assert not token.startswith(("AT_", "RT_", "SPL__")) or token not in mask(f"{before}{token}")
 
 
 @given(name=st.sampled_from(TOKEN_NAMES), token=TOKENS)
 def test_masking_twice_changes_nothing_more(name: str, token: str) -> None:
-    """What was masked when it was recorded is masked again when it is shown."""
+    """Messages are masked when they are recorded and again when they are shown."""
     once = mask(json.dumps({name: token, "client_secret": token}) + f"\nAuthorization: Bearer {token}")
     assert mask(once) == once
 
@@ -126,12 +126,12 @@ def test_masked_json_is_json(value: str, name: str) -> None:
 
 
 def test_a_shortened_token_can_be_told_from_another() -> None:
-    """A reader sees that refreshing gave new tokens; nobody can use what they see."""
+    """Readers can see that a refresh gave new tokens, but cannot use them."""
     assert shorten("AT_AcbgXXXXXXXXXXXXXXXXyUfQ") == "AT_Acbg...yUfQ"
 
 
 def test_a_short_token_is_left_out() -> None:
-    """Eight of its twelve characters would be too much of it."""
+    """Eight of its twelve characters would reveal too much."""
     assert shorten("SPL__abcdefghijkl") == "SPL__..."
 
 
@@ -164,7 +164,7 @@ def test_what_is_no_secret_stays(text: str) -> None:
 
 
 def test_a_whole_exchange_is_masked_in_each_of_its_parts() -> None:
-    """What is kept or exported must be as safe as what is shown."""
+    """Stored and exported exchanges must be as safe as those shown."""
     secret = "Zq7-a-secret-that-stands-out-Zq7"
     exchange = masked(
         replace(

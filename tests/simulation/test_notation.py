@@ -1,4 +1,4 @@
-"""An exchange is written as the guide writes it: its own blocks, verbatim, are the expected text."""
+"""Exchanges are written in the guide's notation: its own blocks, verbatim, are the expected text."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -111,19 +111,19 @@ def sent(exchange: Exchange, path: str, *, headers: tuple[tuple[str, str], ...],
     ids=["1", "2", "4", "6", "7", "9 revocation", "9 deauthorisation"],
 )
 def test_a_request_is_written_as_in_the_guide(verbatim: str, exchange: Exchange) -> None:
-    """Who knows the guide finds its messages again, character by character."""
+    """Readers of the guide find its messages again, character by character."""
     assert request_text(exchange) == verbatim
 
 
 def test_a_redirect_is_written_as_in_the_guide() -> None:
-    """Step 3; the arrow is turned round, because now the server speaks."""
+    """Step 3. The arrow is reversed, because now the server speaks."""
     location = "http://127.0.0.1:5000/callback?code=SPL__a-Random-UrlSafe-String-1234&state=xyzABC123"
     exchange = replace(ALICE, status=302, reason="Found", response_headers=(("location", location),), response_body="")
     assert response_text(exchange) == STEP_3
 
 
 def test_tokens_are_written_as_in_the_guide() -> None:
-    """Step 5; JSON comes indented, however it travelled."""
+    """Step 5. JSON is indented, however it was sent."""
     body = (
         '{"access_token":"AT_ANOTHER_RANDOM_SECURE_TOKEN_STRING","token_type":"Bearer","expires_in":3600,'
         '"refresh_token":"RT_A_DIFFERENT_RANDOM_SECURE_TOKEN_STRING","scope":"user profile"}'
@@ -132,21 +132,21 @@ def test_tokens_are_written_as_in_the_guide() -> None:
 
 
 def test_a_page_is_written_as_its_title() -> None:
-    """The lifecycle is about messages; a consent page in full would bury them."""
+    """A consent page in full would bury the messages that the lifecycle is about."""
     assert "(a page of 50 characters: Allow & go on?)" in response_text(ALICE)
 
 
 def test_what_claims_to_be_json_and_is_not_is_shown_as_it_came() -> None:
-    """Whoever hunts a fault needs the text itself."""
+    """Debugging needs the text itself."""
     assert "\n\n{oops\n---" in response_text(replace(APP, response_body="{oops"))
 
 
 def test_a_response_that_nobody_saw_is_said_to_be_one() -> None:
-    """The app sends the browser away in step 1 and never learns what it was shown."""
+    """The app redirects the browser in step 1 and never sees the response."""
     assert "(no response was seen)" in response_text(replace(ALICE, status=0, reason="", response_headers=()))
 
 
 def test_a_challenge_keeps_the_spelling_of_its_standard() -> None:
-    """Headers travel in small letters through some libraries; WWW-Authenticate is not Www-Authenticate."""
+    """Some libraries send header names in lower case, and title() would make Www-Authenticate of WWW-Authenticate."""
     exchange = replace(APP, status=401, response_headers=(("www-authenticate", "Bearer"),))
     assert "\nWWW-Authenticate: Bearer\n" in response_text(exchange)

@@ -1,4 +1,4 @@
-"""The play says what the guide says, to a server that does what the guide says."""
+"""The play sends the guide's messages to a server that follows the guide."""
 
 import json
 from dataclasses import replace
@@ -66,7 +66,7 @@ def test_the_authorization_request_is_the_guides_to_the_letter() -> None:
 
 
 def test_the_consent_is_the_guides_and_what_a_browser_adds() -> None:
-    """Step 2 of the guide; behind its four fields comes only the page's CSRF token."""
+    """Step 2 of the guide. The only field after its four is the page's CSRF token."""
     server = GuideServer()
     played_on(server)
     body = next(
@@ -89,7 +89,7 @@ def test_the_code_exchange_is_the_guides_json() -> None:
 
 
 def test_the_browser_never_opens_the_redirect_uri() -> None:
-    """The play stands in for the app's backend: a code delivered to the real app would be spent by it."""
+    """The play stands in for the app's backend: the real app would use up a code that is delivered to it."""
     server = GuideServer()
     played_on(server)
     opened = [request.url.path for request in server.requests if request.url.port == 5000]
@@ -97,14 +97,14 @@ def test_the_browser_never_opens_the_redirect_uri() -> None:
 
 
 def test_the_app_is_left_out_of_a_play_on_another_deployment() -> None:
-    """Nobody promised that a client application runs beside every server."""
+    """Another deployment may have no client application beside it."""
     server = GuideServer()
     played_on(server, replace(SCRIPT, client_url=""))
     assert all(request.url.port == 8000 for request in server.requests)
 
 
 def test_an_earlier_consent_is_withdrawn_so_that_the_consent_page_is_played() -> None:
-    """Who has used the app before should still see all nine steps."""
+    """Users who connected the app before should still see all nine steps."""
     server = GuideServer()
     server.consent = True
     played_on(server)
@@ -113,13 +113,13 @@ def test_an_earlier_consent_is_withdrawn_so_that_the_consent_page_is_played() ->
 
 
 def test_nothing_is_left_after_the_play() -> None:
-    """It ends with deauthorisation; a simulation must not leave living tokens behind."""
+    """The play ends with deauthorisation; a simulation must not leave live tokens behind."""
     server = GuideServer()
     played_on(server)
     assert (False, set(), {}) == (server.consent, server.codes, server.grants)
 
 
 def test_a_script_shows_no_secret() -> None:
-    """It ends up in tracebacks."""
+    """Reprs end up in tracebacks."""
     assert SECRET not in repr(SCRIPT)
     assert PASSWORD not in repr(SCRIPT)

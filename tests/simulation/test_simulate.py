@@ -1,4 +1,4 @@
-"""manage.py simulate, over real HTTP: what it prints, what it writes, how it ends, what it starts."""
+"""manage.py simulate over real HTTP: its output, its files, its exit, and the sites it starts."""
 
 import json
 import signal
@@ -22,7 +22,7 @@ from tests.simulation.test_deviations import RevokesNothing
 
 @contextmanager
 def on_the_air(server: GuideServer) -> Iterator[str]:
-    """Let the server answer on a free port; its URL."""
+    """Serve on a free port; yield the URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -43,7 +43,7 @@ def on_the_air(server: GuideServer) -> Iterator[str]:
             self.do_GET()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Tests are quiet."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
         server.url = f"http://localhost:{listening.server_port}"
@@ -55,7 +55,7 @@ def on_the_air(server: GuideServer) -> Iterator[str]:
 
 
 def simulated(server: GuideServer, **options: object) -> str:
-    """What the command prints when it plays on the server."""
+    """Output of the command for a play on the server."""
     printed = StringIO()
     with on_the_air(server) as url:
         call_command(
@@ -71,7 +71,7 @@ def simulated(server: GuideServer, **options: object) -> str:
 
 
 def test_the_nine_steps_are_printed_and_checked() -> None:
-    """This is what a person who tries the project sees first."""
+    """People who try the project see this output first."""
     printed = simulated(GuideServer())
     assert [number for number in range(1, 10) if f"\nSTEP {number}: " not in printed] == []
     assert "--- [REQUEST] ---\nPOST /token/ HTTP/1.1\n" in printed
@@ -87,7 +87,7 @@ def test_what_is_printed_is_masked() -> None:
 
 
 def test_secrets_are_printed_when_asked_for() -> None:
-    """Whoever hunts a fault needs the values."""
+    """Debugging needs the real values."""
     assert SECRET in simulated(GuideServer(), reveal=True)
 
 
@@ -105,14 +105,14 @@ def test_the_run_is_written_down(tmp_path: Path) -> None:
 
 
 def test_a_run_that_deviates_is_written_down_as_far_as_it_went(tmp_path: Path) -> None:
-    """It is the run that one wants to look at."""
+    """A failed run is the one that needs a look."""
     with pytest.raises(CommandError):
         simulated(RevokesNothing(), markdown_file=tmp_path / "run.md")
     assert "POST /oauth/revoke/" in (tmp_path / "run.md").read_text()
 
 
 def test_the_password_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command line is visible to every process of the machine."""
+    """Every process of the machine can read the command line."""
     monkeypatch.setenv("SIMULATE_PASSWORD", "not-hers")
     with pytest.raises(CommandError, match="Step 2"):
         simulated(GuideServer(), password=None)
@@ -126,19 +126,19 @@ def registered(issuer: str, redirect_uri: str) -> Registration:
 
 
 def test_the_two_sites_are_where_the_settings_have_them() -> None:
-    """Other ports are set in the environment, for both sites and for the play alike."""
+    """Other ports are set in the environment, for both sites and for the play."""
     sites = simulate.sites_of(registered("http://localhost:8123", "http://127.0.0.1:5123/callback"))
     assert sites is not None
     assert (sites.server_url, sites.client_url) == ("http://localhost:8123", "http://127.0.0.1:5123")
 
 
 def test_a_server_on_another_machine_is_not_started() -> None:
-    """It is not ours to start."""
+    """The command must not start a server for another machine."""
     assert simulate.sites_of(registered("https://id.example.com", "https://app.example.com/callback")) is None
 
 
 def test_sites_that_run_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then the play is a visit, and their databases stay as they are."""
+    """The play then visits the running sites, whose databases stay as they are."""
     started: list[Sites] = []
     monkeypatch.setattr(simulate, "is_listening", lambda port: True)
     monkeypatch.setattr(simulate, "prepare", started.append)
@@ -147,7 +147,7 @@ def test_sites_that_run_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_sites_that_do_not_run_are_started_with_databases_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The play ends with deauthorisation, which must not end what a developer has connected in var/."""
+    """The play ends with deauthorisation, which must not end a developer's connections in var/."""
     started: list[Sites] = []
 
     @contextmanager
@@ -169,7 +169,7 @@ def test_sites_that_do_not_run_are_started_with_databases_of_their_own(monkeypat
 
 
 def test_sites_that_cannot_start_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The log is gone with its folder; its end is part of the message, without its secrets."""
+    """The log is deleted with its directory, so the message includes its last lines, without secrets."""
 
     @contextmanager
     def running(sites: Sites, *, output: StringIO) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""The real endpoints, driven in random sequences and held against the model after every step."""
+"""The real endpoints, driven in random sequences and compared with the model after every step."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,16 +31,16 @@ VERIFIER = "stateful-verifier-of-at-least-forty-three-characters"
 LOOPBACK = "http://127.0.0.1/callback"
 WORDS = ("user", "profile")
 DAY = 86_400
-# Around every lifetime there is.
+# Around every lifetime.
 SPANS = (1, 59, 60, 61, 119, 120, 121)
 LONG_SPANS = (1_800, 3_599, 3_600, DAY, 29 * DAY, 30 * DAY - 1, 30 * DAY, 32 * DAY)
-CLAIMS = {"user": "username", "profile": "given_name"}  # what each scope, and nothing else, shows
+CLAIMS = {"user": "username", "profile": "given_name"}  # claim that each scope alone reveals
 
 names = st.sampled_from([("user", "profile"), ("user",), ("profile",)])
 
 
 class Lifecycle(RuleBasedStateMachine):
-    """Two people, an app with a secret and an app with PKCE, and everything that may happen to them."""
+    """Two users, an app with a secret and an app with PKCE, and every event that can affect them."""
 
     codes: Bundle[Code] = Bundle("codes")
     devices: Bundle[Device] = Bundle("devices")
@@ -58,7 +58,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.block.__enter__()
         self.clock = time_machine.travel(START, tick=False)
         self.travelled = self.clock.start()
-        # Every sequence fails at the same moment; how often is held against its own tests.
+        # All sequences count failures at the same moment; the limits have tests of their own.
         self.overridden = [
             override_settings(
                 OAUTH_SERVICE_FAILURE_LIMIT=1_000_000,
@@ -105,7 +105,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.stale_secrets: list[str] = []
 
     def teardown(self) -> None:
-        """In the end everybody comes back, nothing of theirs is lost, and each refresh token is tried, the newest first."""
+        """Finally everyone is reactivated, nothing was lost, and each refresh token is tried, the newest first."""
         try:
             for number in (0, 1):
                 if not self.persons[number].is_active:
@@ -125,30 +125,30 @@ class Lifecycle(RuleBasedStateMachine):
 
     @initialize(target=answers)
     def connect_all(self) -> Any:
-        """At first everybody has connected everything."""
+        """Connect every user to every app."""
         return multiple(*(self.connect(person, app, WORDS) for person in (0, 1) for app in (0, 1)))
 
     # -- people --------------------------------------------------------------------------------------------------------
 
     @rule(target=codes, person=people, app=apps, scope=names, challenged=st.booleans())
     def allow(self, person: int, app: int, scope: Scope, challenged: bool) -> Any:
-        """The person presses Allow."""
+        """The user clicks Allow."""
         return self.allowed(person, app, scope, challenged=challenged)
 
     @rule(target=answers, person=people, app=apps, scope=names)
     def connects(self, person: int, app: int, scope: Scope) -> Any:
-        """Allow, and the exchange at once: another device."""
+        """Allow and exchange at once, as on another device."""
         return self.connect(person, app, scope)
 
     @rule(person=people, app=apps, scope=names)
     def deny(self, person: int, app: int, scope: Scope) -> None:
-        """The person presses Deny: no code, no consent."""
+        """The user clicks Deny: no code, no consent."""
         response = self.guide(person, app).answer(deny="1", **self.request(self.all_apps[app], scope, True))
         assert "code=" not in response.get("Location", "")
 
     @rule(target=codes, person=people, app=apps, scope=names)
     def ask(self, person: int, app: int, scope: Scope) -> Any:
-        """The app sends the person, who may have allowed it before."""
+        """The app sends the user, who may have consented before."""
         asked = self.all_apps[app]
         code = self.world.ask(self.persons[person], asked, scope, has_challenge=asked.is_public)
         response = self.guide(person, app).ask(**self.request(asked, scope, asked.is_public))
@@ -156,7 +156,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(person=people, app=apps)
     def deauthorise(self, person: int, app: int) -> None:
-        """The person cuts the app off."""
+        """The user disconnects the app."""
         self.world.deauthorise(self.persons[person], self.all_apps[app])
         assert self.guide(person, app).deauthorise().status_code == 302
 
@@ -169,7 +169,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(code=codes, fault=st.sampled_from(["redirect_uri", "code_verifier", "app"]))
     def exchange_without_proof(self, code: Code, fault: str) -> None:
-        """Whoever proves less than everything changes nothing."""
+        """A client that does not prove everything changes nothing."""
         app = code.consent.app
         other = self.all_apps[1 - self.all_apps.index(app)]
         changes = {
@@ -184,17 +184,17 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(target=answers, token=refreshes, scope=st.just(()) | names)
     def refresh(self, token: Refresh, scope: Scope) -> Any:
-        """A refresh token is used: the newest, one just replaced, or an old one."""
+        """A refresh token is used: the newest, the one before, or an older one."""
         return self.present(token, token.grant.consent.app, scope)
 
     @rule(target=answers, grant=refreshes)
     def refresh_the_newest(self, grant: Refresh) -> Any:
-        """The honest client: the newest refresh token of a grant."""
+        """An honest client uses the newest refresh token of a grant."""
         return self.present(self.newest_of(grant), grant.grant.consent.app)
 
     @rule(target=answers, lost=refreshes, after=st.sampled_from([0, 1, RETRY_WINDOW, RETRY_WINDOW + 1]))
     def retry(self, lost: Refresh, after: int) -> Any:
-        """A refresh, whose answer is lost, and the same again after a while."""
+        """A refresh whose response is lost, and the same refresh again after a while."""
         newest = self.newest_of(lost)
         self.present(newest, newest.grant.consent.app)
         self.shift(after)
@@ -202,7 +202,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(answer=answers)
     def use_as_another(self, answer: tuple[Access, Refresh]) -> None:
-        """Another app's tokens are good for nothing, and nothing happens to them."""
+        """Another app's tokens are refused and stay unharmed."""
         access, refresh = answer
         other = self.all_apps[1 - self.all_apps.index(refresh.grant.consent.app)]
         assert self.world.refresh(refresh, other) is None
@@ -212,23 +212,23 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(token=accesses)
     def revoke_access(self, token: Access) -> None:
-        """An access token dies alone."""
+        """An access token is revoked alone."""
         self.revoke(token, token.grant.consent.app)
 
     @rule(token=refreshes)
     def revoke_refresh(self, token: Refresh) -> None:
-        """A refresh token takes all of its grant with it."""
+        """A refresh token is revoked together with its grant."""
         self.revoke(token, token.grant.consent.app)
 
     @rule(token=accesses)
     def exchange_token(self, token: Access) -> None:
-        """A service that an app calls gets a token of its own for the same person."""
+        """A service that an app calls gets a token of its own for the same user."""
         self.pass_on(token)
 
     @precondition(lambda self: self.stale_secrets)
     @rule(token=accesses | refreshes, data=st.data())
     def use_a_stale_secret(self, token: Access | Refresh, data: st.DataObject) -> None:
-        """A secret that was rotated away authenticates nothing."""
+        """A secret that was rotated out authenticates nothing."""
         secret = data.draw(st.sampled_from(self.stale_secrets))
         guide = self.guide(0, 0)
         assert guide.revoke(token.text, client_secret=secret).status_code == 401
@@ -249,11 +249,11 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(device=devices, person=people, allows=st.sampled_from([True, True, False]))
     def decide(self, device: Device, person: int, allows: bool) -> None:
-        """A person types the code of a device that waits, and allows it or not."""
+        """A user enters the code of a waiting device, and allows or denies it."""
         if not (self.world.waits(device) and self.persons[person].is_active):
-            return  # typed in vain it would be a guess, and those are counted
+            return  # entering a code in vain counts as a guess, and guesses are limited
         visitor = Visitor(self.users[person])
-        if not set(device.scope) & set(device.app.scope):  # taken from the client since the device has asked
+        if not set(device.scope) & set(device.app.scope):  # the client lost the scope after the device had asked
             assert "was not connected" not in visitor.enter(device.user_code).content.decode()
             return
         if not allows:
@@ -266,13 +266,13 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(target=answers, device=devices)
     def poll(self, device: Device) -> Any:
-        """A device asks whether somebody has allowed it, perhaps not for the first time."""
+        """A device polls, perhaps not for the first time."""
         expected = self.world.poll(device)
         return self.tokens_in(self.device(self.all_apps.index(device.app)).poll(device.text), expected, device.app)
 
     @rule(target=vouched, person=people)
     def vouch(self, person: int) -> Any:
-        """An issuer that is trusted vouches for a person."""
+        """A trusted issuer vouches for a user."""
         access = self.world.vouch(self.persons[person], self.with_secret)
         self.idp.credentials = {"client_id": "with_secret", "client_secret": self.with_secret.secrets[-1]}
         response = self.idp.present(self.idp.jwt(sub=self.persons[person].name))
@@ -288,35 +288,35 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(token=vouched)
     def exchange_what_was_vouched_for(self, token: Access) -> None:
-        """A service gets a token for such a person as for any other."""
+        """A service exchanges the token of such a user like any other."""
         self.pass_on(token)
 
     @rule(token=vouched)
     def revoke_what_was_vouched_for(self, token: Access) -> None:
-        """The client hands it back."""
+        """The client revokes the token."""
         self.revoke(token, token.grant.consent.app)
 
     @rule(person=people, app=apps, seconds=st.sampled_from([None, 60, 1_800, DAY]))
     def limit(self, person: int, app: int, seconds: int | None) -> None:
-        """A person chooses when an app is disconnected."""
+        """A user chooses when an app is disconnected."""
         self.choose_end(person, app, seconds)
 
     # -- operators -----------------------------------------------------------------------------------------------------
 
     @rule(number=st.sampled_from([0, 1]), is_app=st.booleans())
     def switch(self, number: int, is_app: bool) -> None:
-        """A user or a client is deactivated, or comes back."""
+        """A user or client is deactivated or reactivated."""
         (self.switch_app if is_app else self.switch_person)(number)
 
     @rule(app=apps, scope=names | st.just(WORDS))
     def change_scope(self, app: int, scope: Scope) -> None:
-        """A client is given less, or more again."""
+        """A client gets less scope, or more again."""
         self.all_apps[app].scope = scope
         Client.objects.filter(client_id=self.all_apps[app].client_id).update(scope=" ".join(scope))
 
     @rule(rotates=st.booleans())
     def change_secret(self, rotates: bool) -> None:
-        """The client's secret is rotated, and two are good at a time; or the previous one is ended."""
+        """The client's secret is rotated, so that two are valid; or the previous one is ended."""
         row = Client.objects.get(client_id="with_secret")
         newest, previous = self.with_secret.secrets[0], self.with_secret.secrets[1:]
         self.stale_secrets += previous
@@ -329,9 +329,9 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["token_key", "secret_key"]), keeps=st.sampled_from([True, True, False]))
     def rotate_key(self, name: str, keeps: bool) -> None:
         """
-        OAUTH_SERVICE_TOKEN_KEY or SECRET_KEY is replaced; the old one stays among its fallbacks, or all of those go.
+        Replace OAUTH_SERVICE_TOKEN_KEY or SECRET_KEY; the old key becomes a fallback, or all fallbacks go.
 
-        The first token key replaces SECRET_KEY, which opens from then on only what a fallback of its own says.
+        The first token key replaces SECRET_KEY, which then opens only what a fallback of its own names.
         """
         world = self.world
         if name == "token_key":
@@ -348,7 +348,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from(SPANS))
     def pass_time(self, seconds: int) -> None:
-        """A little time passes."""
+        """Some time passes."""
         self.shift(seconds)
 
     @rule(seconds=st.sampled_from(LONG_SPANS))
@@ -358,7 +358,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @rule()
     def purge(self) -> None:
-        """What can never live again has no row."""
+        """Rows that can never be used again are deleted."""
         call_command("purge", verbosity=0, stdout=StringIO())
         world = self.world
         assert AuthorizationCode.objects.count() == world.waiting_codes(unexpired=True)
@@ -369,12 +369,12 @@ class Lifecycle(RuleBasedStateMachine):
 
     @invariant()
     def the_newest_tokens_live_as_long_as_they_should(self) -> None:
-        """After each step; all of them are looked at now and then, and in the end."""
+        """Checked after each step; all tokens are checked now and then, and at the end."""
         self.look_at(self.world.accesses[-3:])
 
     @rule()
     def tokens_live_as_long_as_they_should(self) -> None:
-        """Every access token there is, with the scope that it has now."""
+        """Check every access token, with its current scope."""
         self.look_at(self.world.accesses)
 
     def look_at(self, tokens: Sequence[Access]) -> None:
@@ -391,7 +391,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @invariant()
     def rows_are_as_many_as_what_lives(self) -> None:
-        """Tokens, refreshes and retries add none."""
+        """Tokens, refreshes and retries add no rows."""
         world = self.world
         consents = Consent.objects.count()
         assert (
@@ -411,7 +411,7 @@ class Lifecycle(RuleBasedStateMachine):
         return self.redeem(code) if isinstance(code, Code) else multiple()
 
     def allowed(self, person: int, app: int, scope: Scope, *, challenged: bool) -> Any:
-        """The person presses Allow."""
+        """The user clicks Allow."""
         asked = self.all_apps[app]
         challenged = challenged or asked.is_public
         code = self.world.allow(self.persons[person], asked, scope, has_challenge=challenged)
@@ -429,19 +429,19 @@ class Lifecycle(RuleBasedStateMachine):
                 Consent.objects.set_end(pk, ends_at, now=now)
 
     def device(self, app: int) -> Sender:
-        """A device of an app, with the oldest of its secrets that is still good."""
+        """A device of an app, with the oldest of its valid secrets."""
         asked = self.all_apps[app]
         secret = {"client_secret": asked.secrets[-1]} if asked.secrets else {}
         return Sender(self.rows[app], credentials={"client_id": asked.client_id, **secret})
 
     def switch_person(self, number: int) -> None:
-        """Deactivate a user, or bring them back."""
+        """Deactivate or reactivate a user."""
         person = self.persons[number]
         person.is_active = not person.is_active
         User.objects.filter(pk=self.users[number].pk).update(is_active=person.is_active)
 
     def switch_app(self, number: int) -> None:
-        """Deactivate a client, or bring it back."""
+        """Deactivate or reactivate a client."""
         app = self.all_apps[number]
         app.is_active = not app.is_active
         Client.objects.filter(client_id=app.client_id).update(is_active=app.is_active)
@@ -452,7 +452,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.travelled.shift(seconds)
 
     def guide(self, person: int, app: int) -> Guide:
-        """The messages of one person and one app."""
+        """Messages of one user and one app."""
         return Guide(alice=self.users[person], client=self.rows[app])
 
     def request(self, app: App, scope: Scope, challenged: bool) -> dict[str, str]:
@@ -461,7 +461,7 @@ class Lifecycle(RuleBasedStateMachine):
         return {"redirect_uri": app.redirect_uri, "scope": " ".join(scope), **(challenge if challenged else {})}
 
     def code_in(self, response: Any, code: Code | None) -> Any:
-        """Hold the answer to an authorization request against the model's."""
+        """Compare the response to an authorization request with the model's."""
         location = response.get("Location", "")
         answer = query_of(location) if location.startswith(("http://127.0.0.1:5000/", LOOPBACK)) else {}
         assert ("code" in answer) == bool(code), (response.status_code, location)
@@ -471,14 +471,14 @@ class Lifecycle(RuleBasedStateMachine):
         return code
 
     def proof(self, code: Code) -> dict[str, str]:
-        """All that a token request has to prove."""
+        """Everything that a token request has to prove."""
         return {
             "redirect_uri": code.consent.app.redirect_uri,
             "code_verifier": VERIFIER if code.has_challenge else "",
         }
 
     def send(self, app: App, message: str, text: str, **changes: str) -> Any:
-        """A message of an app, with the oldest of its secrets that is still good."""
+        """A message of an app, with the oldest of its valid secrets."""
         guide = self.guide(0, self.all_apps.index(app))
         secret = app.secrets[-1] if app.secrets else ""
         return getattr(guide, message)(text, client_secret=secret, **changes)
@@ -496,7 +496,7 @@ class Lifecycle(RuleBasedStateMachine):
         return self.tokens_in(self.send(app, "refresh", token.text, **changes), expected, app)
 
     def tokens_in(self, response: Any, expected: tuple[Access, Refresh] | None, app: App) -> Any:
-        """Hold the answer of the token endpoint against the model's."""
+        """Compare the response of the token endpoint with the model's."""
         if expected is None:
             assert response.status_code == (400 if app.is_active else 401), response.content
             return multiple()
@@ -505,7 +505,7 @@ class Lifecycle(RuleBasedStateMachine):
         tokens = response.json()
         assert tokens["scope"].split() == list(access.scope)
         access.text, refresh.text = tokens["access_token"], tokens["refresh_token"]
-        # A retry gets the same successor, to the letter as long as the key is the same.
+        # A retry gets the same successor, character by character, as long as the key is the same.
         known = refresh.grant.refresh_texts.setdefault((refresh.generation, refresh.key), refresh.text)
         assert refresh.text == known
         return expected
@@ -537,7 +537,7 @@ class Lifecycle(RuleBasedStateMachine):
         return f"key {self.made_keys} of the stateful test, long enough"
 
     def set_keys(self) -> None:
-        """The settings as the model has them."""
+        """Apply the model's keys to the settings."""
         override = override_settings(
             SECRET_KEY=self.world.secret_key,
             SECRET_KEY_FALLBACKS=self.world.secret_fallbacks,

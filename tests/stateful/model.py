@@ -1,7 +1,8 @@
 """
-What must be true of codes, grants and tokens, in plain Python.
+A model of codes, grants and tokens in plain Python.
 
-Written from the storage design and its invariants, not from the server: no sealing, no rows, no statements. Time is in seconds.
+Written from the storage design and its invariants, not from the server: no sealing, no rows, no statements. Time is in
+seconds.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ class Person:
 
 @dataclass(eq=False)
 class App:
-    """A client; its secrets are those that are good now, the newest first, none for a public one."""
+    """A client. Its secrets are the valid ones, newest first; a public client has none."""
 
     client_id: str
     redirect_uri: str
@@ -35,13 +36,13 @@ class App:
 
     @property
     def is_public(self) -> bool:
-        """Whether it has nothing to authenticate with."""
+        """True if it has no secret to authenticate with."""
         return not self.secrets
 
 
 @dataclass(eq=False)
 class Consent:
-    """What a person allowed an app."""
+    """Scope that a user allowed an app."""
 
     person: Person
     app: App
@@ -52,7 +53,7 @@ class Consent:
 
 @dataclass(eq=False)
 class Grant:
-    """One live authorisation. It is alive as long as everything that it hangs on is."""
+    """A live authorisation. It is alive as long as everything it depends on is."""
 
     consent: Consent
     scope: Scope
@@ -66,7 +67,7 @@ class Grant:
 
 @dataclass(eq=False)
 class Code:
-    """A code; grant is what its first use made."""
+    """A code; grant is the result of its first use."""
 
     consent: Consent
     scope: Scope
@@ -79,7 +80,7 @@ class Code:
 
 @dataclass(eq=False)
 class Device:
-    """A device that waits for a person; consent is what they gave, grant what its first poll after that made."""
+    """A device that waits for a user; consent is the user's decision, grant the result of the first poll after it."""
 
     app: App
     scope: Scope
@@ -94,7 +95,7 @@ class Device:
 
 @dataclass(eq=False)
 class Access:
-    """An access token; parent is the one that a service got it for by token exchange."""
+    """An access token; parent is the token that a service exchanged for it."""
 
     grant: Grant
     scope: Scope
@@ -117,7 +118,9 @@ class Refresh:
 
 @dataclass(eq=False)
 class World:
-    """All there is. Each method does what the message of its name must do, and returns what it must answer."""
+    """
+    Everything that exists. Each method does what the message of its name must do, and returns the expected answer.
+    """
 
     now: int
     secret_key: str = "secret 0"
@@ -135,11 +138,11 @@ class World:
 
     @property
     def sealing_key(self) -> str:
-        """The key that seals what is made now."""
+        """The key that seals new codes and tokens."""
         return self.token_key or self.secret_key
 
     def opens(self, key: str) -> bool:
-        """Whether what a key sealed is still good."""
+        """True if what a key sealed is still accepted."""
         if self.token_key:
             return key in (self.token_key, *self.token_fallbacks)
         return key in (self.secret_key, *self.secret_fallbacks)
@@ -147,19 +150,19 @@ class World:
     # -- life ----------------------------------------------------------------------------------------------------------
 
     def may_live(self, consent: Consent, expires_at: int) -> bool:
-        """The lifecycle: user and client active, consent neither withdrawn nor at its end, not expired."""
+        """The lifecycle: user and client active, consent not withdrawn and before its end date, not expired."""
         return consent.person.is_active and consent.app.is_active and self.stands(consent) and self.now < expires_at
 
     def stands(self, consent: Consent) -> bool:
-        """Whether a consent was neither withdrawn nor has come to its end date."""
+        """True if a consent was not withdrawn and has not reached its end date."""
         return not consent.is_withdrawn and self.now < consent.ends_at
 
     def is_alive(self, grant: Grant) -> bool:
-        """Whether anything made from a grant may still be accepted."""
+        """True if anything made from a grant may still be accepted."""
         return not grant.has_ended and self.may_live(grant.consent, grant.expires_at)
 
     def admits(self, token: Access) -> bool:
-        """Whether an access token is accepted."""
+        """True if an access token is accepted."""
         return (
             self.opens(token.key)
             and self.now < token.expires_at
@@ -169,33 +172,35 @@ class World:
         )
 
     def scope_of(self, token: Access) -> Scope:
-        """What an access token may do now: what was taken from the client since is no longer given."""
+        """Current scope of an access token: without what the client has lost since."""
         return _both(token.scope, token.grant.consent.app.scope)
 
     # -- messages ------------------------------------------------------------------------------------------------------
 
     def consent_of(self, person: Person, app: App) -> Consent | None:
-        """What a person allows an app now."""
+        """The current consent of a user to an app."""
         for consent in self.consents:
             if (consent.person, consent.app) == (person, app) and self.stands(consent):
                 return consent
         return None
 
     def allow(self, person: Person, app: App, scope: Scope, *, has_challenge: bool) -> Code | None:
-        """The person presses Allow."""
+        """The user clicks Allow."""
         if not _may_ask(person, app, scope):
             return None
         return self._issue(self._give(person, app, scope), scope, has_challenge=has_challenge)
 
     def ask(self, person: Person, app: App, scope: Scope, *, has_challenge: bool) -> Code | None:
-        """The app sends the person; answered at once only where they have allowed all of it and the app is proven."""
+        """
+        The app sends the user. A code comes at once only if all scope was allowed before and the app has authenticated.
+        """
         consent = self.consent_of(person, app)
         if not (_may_ask(person, app, scope) and consent and set(scope) <= set(consent.scope)) or app.is_public:
             return None
         return self._issue(consent, scope, has_challenge=has_challenge)
 
     def exchange(self, code: Code, app: App, *, proves_all: bool) -> tuple[Access, Refresh] | None:
-        """A code is presented by an authenticated app."""
+        """An authenticated app presents a code."""
         # Possession before punishment.
         if not (self.opens(code.key) and app is code.consent.app and app.is_active and proves_all):
             return None
@@ -210,21 +215,21 @@ class World:
 
     def refresh(self, token: Refresh, app: App, scope: Scope = ()) -> tuple[Access, Refresh] | None:
         """
-        A refresh token is presented by an authenticated app.
+        An authenticated app presents a refresh token.
 
         Args:
-            scope: asked for; () for the whole.
+            scope: the requested scope; () for all.
         """
         grant = token.grant
         granted = _both(grant.scope, app.scope)
         if not (self.opens(token.key) and app is grant.consent.app and app.is_active):
             return None
         if grant.has_ended or grant.consent.is_withdrawn:
-            return None  # a consent at its end is found until its row is swept, and a replay ends its grant
+            return None  # an ended consent is found until its row is swept, and a replay ends its grant
         is_newest = token.generation == grant.generation
         is_late = self.now - grant.rotated_at > self.retry_window(grant)
         if not is_newest and (token.generation != grant.generation - 1 or is_late):
-            grant.has_ended = True  # theft, whatever else is wrong
+            grant.has_ended = True  # a theft, even if something else is wrong
             return None
         if not self.is_alive(grant) or not granted or not set(scope) <= set(granted):
             return None
@@ -234,13 +239,13 @@ class World:
         return self._tokens(grant, token.generation + 1, scope or granted)
 
     def retry_window(self, grant: Grant) -> float:
-        """How long an answer that was lost is given again; less to who refreshes every few minutes."""
+        """Seconds in which a lost response is repeated; shorter for a client that refreshes every few minutes."""
         if grant.generation < 10:
             return RETRY_WINDOW
         return min(RETRY_WINDOW, max(30, (grant.rotated_at - grant.created_at) / grant.generation / 2))
 
     def revoke(self, token: Access | Refresh, app: App) -> None:
-        """A token is revoked by an authenticated app; another's is untouched."""
+        """An authenticated app revokes a token; another app's token stays."""
         if not (self.opens(token.key) and app.is_active and app is token.grant.consent.app):
             return
         if isinstance(token, Access) and not token.parent:
@@ -249,7 +254,10 @@ class World:
             token.grant.has_ended = True
 
     def exchange_token(self, subject: Access) -> Access | None:
-        """A service passes for the person: as much scope as is left, no longer life; what was exchanged is not again."""
+        """
+        A service impersonates the user: at most the remaining scope and lifetime. An exchanged token cannot be
+        exchanged again.
+        """
         scope = self.scope_of(subject)
         if not self.admits(subject) or subject.parent or not scope:
             return None
@@ -261,12 +269,12 @@ class World:
         return access
 
     def deauthorise(self, person: Person, app: App) -> None:
-        """The person cuts the app off."""
+        """The user disconnects the app."""
         if person.is_active and (consent := self.consent_of(person, app)):
             consent.is_withdrawn = True
 
     def limit(self, person: Person, app: App, seconds: int | None) -> None:
-        """The person chooses when the app is disconnected; None for never."""
+        """The user chooses when the app is disconnected; None for never."""
         if person.is_active and (consent := self.consent_of(person, app)):
             consent.ends_at = float("inf") if seconds is None else self.now + seconds
 
@@ -281,19 +289,19 @@ class World:
         return device
 
     def waits(self, device: Device) -> bool:
-        """Whether a person who types its code finds it."""
+        """True if a user who enters its code finds it."""
         decided = device.is_denied or device.consent
         return not decided and self.opens(device.key) and device.app.is_active and self.now < device.expires_at
 
     def approve(self, device: Device, person: Person) -> bool:
-        """A person who is signed in allows a device that waits."""
+        """A signed-in user allows a waiting device."""
         if not (scope := _both(device.scope, device.app.scope)):
             return False
         device.consent, device.scope = self._give(person, device.app, scope), scope
         return True
 
     def deny(self, device: Device) -> None:
-        """A person says no."""
+        """The user clicks Deny."""
         device.is_denied = True
 
     def poll(self, device: Device) -> tuple[Access, Refresh] | None:
@@ -313,7 +321,7 @@ class World:
     # -- other servers -------------------------------------------------------------------------------------------------
 
     def vouch(self, person: Person, app: App) -> Access | None:
-        """A trusted issuer vouches for a person, who has allowed the app: an access token alone."""
+        """A trusted issuer vouches for a user who has allowed the app: the app gets only an access token."""
         consent = self.consent_of(person, app)
         if not (person.is_active and app.is_active and consent and (scope := _both(app.scope, consent.scope))):
             return None
@@ -324,7 +332,7 @@ class World:
     # -- rows ----------------------------------------------------------------------------------------------------------
 
     def waiting_codes(self, *, unexpired: bool) -> int:
-        """How many codes wait for their exchange."""
+        """Number of codes that wait for their exchange."""
         return sum(
             not code.grant
             and (self.stands(code.consent) if unexpired else not code.consent.is_withdrawn)
@@ -333,7 +341,7 @@ class World:
         )
 
     def standing_grants(self, *, expired_for: float) -> int:
-        """How many grants have not been ended, nor been expired for longer than that."""
+        """Number of grants that have not been ended, and have not been expired for longer than this."""
         return sum(
             not grant.has_ended
             and (not grant.consent.is_withdrawn if expired_for else self.stands(grant.consent))
@@ -342,7 +350,7 @@ class World:
         )
 
     def revoked_tokens(self, *, unexpired: bool) -> int:
-        """How many access tokens were revoked one by one."""
+        """Number of individually revoked access tokens."""
         return sum(token.is_revoked and (self.now < token.expires_at or not unexpired) for token in self.accesses)
 
     def _issue(self, consent: Consent, scope: Scope, *, has_challenge: bool) -> Code:
@@ -352,7 +360,7 @@ class World:
 
     def _give(self, person: Person, app: App, scope: Scope) -> Consent:
         if not (consent := self.consent_of(person, app)):
-            for before in self.consents:  # one that has come to its end goes
+            for before in self.consents:  # an ended one is replaced
                 before.is_withdrawn |= (before.person, before.app) == (person, app)
             consent = Consent(person, app)
             self.consents.append(consent)

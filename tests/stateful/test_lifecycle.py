@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, codes, tokens and rows are what the model says."""
+"""Codes, tokens and rows match the model after any sequence of events."""
 
 import os
 
@@ -14,7 +14,7 @@ STEPS = os.environ.get("STATEFUL_STEPS", "30")
 
 @pytest.mark.django_db
 def test_every_sequence_ends_as_the_model_says() -> None:
-    """A short run with the same sequences each time; `make stateful` is the long one, with new ones each time."""
+    """A short run with the same sequences each time. `make stateful` is the long run, with new ones each time."""
     run_state_machine_as_test(
         Lifecycle,
         settings=settings(

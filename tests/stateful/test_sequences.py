@@ -1,4 +1,4 @@
-"""Short sequences, run each time: between them they find every fault that was put into the server to see whether they would."""
+"""Short sequences, run each time. Together they find every fault that was deliberately put into the server."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,7 +10,7 @@ from tests.stateful.model import ACCESS_LIFETIME, RETRY_WINDOW, Refresh
 
 @pytest.fixture
 def state(db: None) -> Iterator[Lifecycle]:
-    """Two people and two apps, everybody connected; in the end each token is tried once more."""
+    """Two users and two apps, all connected; at the end each token is tried once more."""
     state = Lifecycle()
     try:
         state.connect_all()
@@ -25,30 +25,30 @@ def of_alice(state: Lifecycle) -> Refresh:
 
 
 def replay_a_code(state: Lifecycle) -> None:
-    """The second use of a code ends what the first one made."""
+    """The second use of a code ends the connection that the first use made."""
     state.redeem(state.world.codes[0])
 
 
 def lose_an_answer(state: Lifecycle) -> None:
-    """The same refresh token again, at once and at the last moment: the same successor."""
+    """The same refresh token gets the same successor, at once and at the last moment of the window."""
     for after in (0, RETRY_WINDOW):
         state.retry(of_alice(state), after)
 
 
 def retry_too_late(state: Lifecycle) -> None:
-    """A second after the window the same is a theft."""
+    """A second after the window, the same request is a theft."""
     state.retry(of_alice(state), RETRY_WINDOW + 1)
 
 
 def use_an_old_refresh_token(state: Lifecycle) -> None:
-    """The one before the last ends everything, within the window too."""
+    """A refresh token older than the previous one ends everything, within the window too."""
     state.present(of_alice(state), state.with_secret)
     state.present(state.newest_of(of_alice(state)), state.with_secret)
     state.present(of_alice(state), state.with_secret)
 
 
 def refresh_while_deactivated(state: Lifecycle) -> None:
-    """Neither a person's nor an app's tokens can be renewed until they are back."""
+    """Tokens of a deactivated user or app cannot be renewed until reactivation."""
     for is_app in (False, True):
         state.switch(0, is_app)
         state.present(state.newest_of(of_alice(state)), state.with_secret)
@@ -56,7 +56,7 @@ def refresh_while_deactivated(state: Lifecycle) -> None:
 
 
 def use_a_token_while_deactivated(state: Lifecycle) -> None:
-    """It is void until they are back, and good again then."""
+    """A token is refused during deactivation, and accepted again afterwards."""
     for is_app in (False, True):
         state.switch(0, is_app)
         state.look_at(state.world.accesses)
@@ -65,14 +65,14 @@ def use_a_token_while_deactivated(state: Lifecycle) -> None:
 
 
 def use_a_token_too_late(state: Lifecycle) -> None:
-    """It lives for an hour, to the second."""
+    """An access token lives for an hour, to the second."""
     for seconds in (ACCESS_LIFETIME - 1, 1):
         state.pass_much_time(seconds)
         state.look_at(state.world.accesses)
 
 
 def exchange_while_deactivated(state: Lifecycle) -> None:
-    """A code waits no longer than it would have."""
+    """Deactivation does not prolong a code's life."""
     code = state.allowed(0, 0, WORDS, challenged=True)
     state.switch(0, False)
     state.redeem(code)
@@ -81,19 +81,19 @@ def exchange_while_deactivated(state: Lifecycle) -> None:
 
 
 def revoke_an_access_token(state: Lifecycle) -> None:
-    """It alone is dead, at once and after its successor was made."""
+    """Only this access token is refused, before and after its successor is made."""
     state.revoke(state.world.accesses[0], state.with_secret)
     state.look_at(state.world.accesses)
     state.refresh_the_newest(of_alice(state))
 
 
 def revoke_as_another(state: Lifecycle) -> None:
-    """Nothing happens."""
+    """Revocation by another app has no effect."""
     state.use_as_another((state.world.accesses[0], of_alice(state)))
 
 
 def take_a_scope_away(state: Lifecycle) -> None:
-    """From tokens that are there, from those that are made meanwhile, and back again."""
+    """Existing tokens and those made in the meantime lose the scope, and get it back."""
     state.change_scope(0, ("profile",))
     state.look_at(state.world.accesses)
     state.refresh_the_newest(of_alice(state))
@@ -101,13 +101,13 @@ def take_a_scope_away(state: Lifecycle) -> None:
 
 
 def ask_for_a_scope_that_was_taken_away(state: Lifecycle) -> None:
-    """It was granted once, but is not the client's to have now."""
+    """The user consented to it once, but the client may no longer have it."""
     state.change_scope(0, ("profile",))
     state.present(of_alice(state), state.with_secret, ("user",))
 
 
 def deauthorise_and_connect_again(state: Lifecycle) -> None:
-    """A new consent does not bring back what hung on the old one."""
+    """A new consent does not revive tokens of the old one."""
     waiting = state.allowed(0, 0, WORDS, challenged=False)
     state.deauthorise(0, 0)
     state.connect(0, 0, WORDS)
@@ -115,13 +115,13 @@ def deauthorise_and_connect_again(state: Lifecycle) -> None:
 
 
 def prove_less(state: Lifecycle) -> None:
-    """A used code in a stranger's hands harms nobody."""
+    """A used code in a stranger's hands harms no one."""
     for fault in ("redirect_uri", "code_verifier", "app"):
         state.exchange_without_proof(state.world.codes[1], fault)
 
 
 def rotate_keys(state: Lifecycle) -> None:
-    """What a replaced key sealed is good until the key is dropped, and a refresh moves on to the new one."""
+    """Tokens of a replaced key are accepted until the key is dropped, and a refresh moves on to the new key."""
     state.rotate_key("secret_key", True)
     state.rotate_key("token_key", True)
     state.retry(of_alice(state), 0)
@@ -131,7 +131,7 @@ def rotate_keys(state: Lifecycle) -> None:
 
 
 def rotate_the_secret(state: Lifecycle) -> None:
-    """Two are good at a time, and the one before is good for nothing after the next rotation."""
+    """Two secrets are valid at a time; the next rotation ends the older one."""
     for _time in range(3):
         state.change_secret(True)
         state.refresh_the_newest(of_alice(state))
@@ -139,7 +139,7 @@ def rotate_the_secret(state: Lifecycle) -> None:
 
 
 def wait_for_everything_to_end(state: Lifecycle) -> None:
-    """A day after the last lifetime no row of it is left."""
+    """A day after the last lifetime none of its rows are left."""
     state.revoke(state.world.accesses[0], state.with_secret)
     state.allowed(0, 0, WORDS, challenged=False)
     state.pass_much_time(32 * 86_400)
@@ -147,7 +147,7 @@ def wait_for_everything_to_end(state: Lifecycle) -> None:
 
 
 def exchange_a_token(state: Lifecycle) -> None:
-    """What a service holds is good as long as all that it comes from, and not a second longer."""
+    """A service's token lives as long as everything it was made from, and not a second longer."""
     first, second = state.world.accesses[:2]
     state.pass_time(120)
     made = state.pass_on(first)
@@ -165,7 +165,7 @@ def exchange_a_token(state: Lifecycle) -> None:
 
 
 def connect_a_device(state: Lifecycle) -> None:
-    """It waits, is allowed, polls, refreshes, and polls once too often."""
+    """A device waits, is allowed, polls, refreshes, and polls once too often."""
     device = state.begin(0, WORDS)
     state.poll(device)
     state.decide(device, 0, True)
@@ -177,7 +177,7 @@ def connect_a_device(state: Lifecycle) -> None:
 
 
 def leave_a_device_waiting(state: Lifecycle) -> None:
-    """Denied, withdrawn before it polls, or too late: it gets nothing."""
+    """A device gets nothing if it was denied, withdrawn before it polls, or too late."""
     denied, withdrawn, late = (state.begin(1, WORDS) for _ in range(3))
     state.decide(denied, 0, False)
     state.decide(withdrawn, 0, True)
@@ -189,7 +189,7 @@ def leave_a_device_waiting(state: Lifecycle) -> None:
 
 
 def vouch_for_a_person(state: Lifecycle) -> None:
-    """As long as they allow the app, and no longer than an access token lives."""
+    """A vouched-for user's tokens live while the consent lasts, and no longer than an access token."""
     state.vouch(0)
     token = state.world.accesses[-1]
     state.pass_on(token)
@@ -205,7 +205,7 @@ def vouch_for_a_person(state: Lifecycle) -> None:
 
 
 def let_a_connection_end(state: Lifecycle) -> None:
-    """To the second, on every path; what is allowed then is another connection."""
+    """The end date holds to the second, on every path; a later consent is another connection."""
     waiting, device = state.allowed(0, 0, WORDS, challenged=False), state.begin(0, WORDS)
     state.decide(device, 0, True)
     state.choose_end(0, 0, 30)
@@ -251,7 +251,7 @@ SEQUENCES = [
 
 @pytest.mark.parametrize("sequence", SEQUENCES, ids=[sequence.__name__ for sequence in SEQUENCES])
 def test_a_sequence_ends_as_the_model_says(state: Lifecycle, sequence: Callable[[Lifecycle], None]) -> None:
-    """Every step is held against the model, and all that there is at the end."""
+    """Every step is compared with the model, and everything once more at the end."""
     sequence(state)
     state.tokens_live_as_long_as_they_should()
     state.rows_are_as_many_as_what_lives()
