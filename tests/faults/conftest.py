@@ -1,4 +1,4 @@
-"""A PostgreSQL that may be broken, and the site served on it."""
+"""A PostgreSQL that tests may break, and the site served on it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.production.deployment import Deployment, furnish
 
 @pytest.fixture(scope="session")
 def node() -> Iterator[Node]:
-    """The database; whoever breaks it mends it."""
+    """The database; a test that breaks it must repair it."""
     with folder_for_postgres() as folder:
         node = Node.create(folder / "data")
         yield node
@@ -21,7 +21,7 @@ def node() -> Iterator[Node]:
 
 @pytest.fixture(scope="session")
 def deployment(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    """A deployment on it."""
+    """A deployment on this database."""
     return furnish(tmp_path_factory.mktemp("state"), node.url)
 
 
@@ -31,12 +31,12 @@ def deployment(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Deployme
     ids=["a connection a thread", "a pool smaller than threads"],
 )
 def way(request: pytest.FixtureRequest) -> dict[str, str]:
-    """How the server holds its connections: the settings for it."""
+    """Settings for the server's database connections."""
     settings: dict[str, str] = request.param
     return settings
 
 
 @pytest.fixture
 def log_path(tmp_path: Path) -> Path:
-    """Where the server of a test writes its log."""
+    """Log file of a test's server."""
     return tmp_path / "log"

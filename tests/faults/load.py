@@ -1,4 +1,4 @@
-"""People and their apps, who use their connections in every way there is and insist until they are answered."""
+"""Users and their apps, which use their connections in every way and repeat each request until it is answered."""
 
 import random
 import threading
@@ -21,12 +21,12 @@ T = TypeVar("T")
 
 
 class Away(httpx.TransportError):
-    """A 503: as good as no answer."""
+    """A 503, which is treated like a missing response."""
 
 
 def look_at(answer: httpx.Response) -> None:
     """
-    Nothing but an answer or a 503 may ever come.
+    Check that a response is neither a server error nor anything else unexpected.
 
     Raises:
         Away: a 503.
@@ -37,12 +37,12 @@ def look_at(answer: httpx.Response) -> None:
 
 
 class Lies(AssertionError):
-    """Somebody was told what is not true."""
+    """A response has turned out to be untrue."""
 
 
 @dataclass
 class Held:
-    """One connection of the app, by what it was told."""
+    """A connection of the app, as the responses described it."""
 
     refresh_token: str
     alive: set[str]
@@ -50,13 +50,13 @@ class Held:
     ended: bool = False
 
     def end(self) -> None:
-        """From now on nothing of it may ever be accepted."""
+        """Mark it as ended: its tokens must never be accepted again."""
         self.ended, self.alive, self.dead = True, set(), self.dead | self.alive
 
 
 @dataclass
 class Person:
-    """One person with a browser, and the app's server for them; moments are of time.monotonic()."""
+    """A user with a browser, and the app's server for that user; moments are of time.monotonic()."""
 
     visit: Visit
     name: str
@@ -71,7 +71,7 @@ class Person:
             http.event_hooks = {"response": [look_at]}
 
     def sign_in(self) -> None:
-        """Once, while all is well."""
+        """Sign in once, before anything breaks."""
         answer = self.visit.submit("/login/", {"username": self.name, "password": PASSWORD}, page="/login/")
         assert answer.status_code == 302
 
@@ -96,13 +96,13 @@ class Person:
         code = self.insist(self.visit.code)
         answer = self.insist(lambda: self.visit.exchange(code))
         if answer.status_code == 400:
-            assert self.in_doubt, answer.text  # it was redeemed, and nobody got what it was redeemed for
+            assert self.in_doubt, answer.text  # it was redeemed, but the response was lost
             return
         tokens = answer.json()
         self.held.append(Held(tokens["refresh_token"], {tokens["access_token"]}))
 
     def refresh(self, held: Held) -> None:
-        """With the same token until it is answered: whatever has become of it, its client gets on."""
+        """Refresh with the same token until it is answered: whatever happened to it, its client must get on."""
         answer = self.insist(lambda: self.visit.refresh(held.refresh_token))
         assert answer.status_code == 200, answer.text
         held.refresh_token = answer.json()["refresh_token"]
@@ -125,7 +125,7 @@ class Person:
         self.deauthorised += 1
 
     def insist(self, send: Callable[[], T]) -> T:
-        """Send it again until it is answered."""
+        """Repeat a request until it is answered."""
         self.in_doubt = False
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
@@ -141,7 +141,7 @@ class Person:
                 return answer
 
     def lies(self) -> list[str]:
-        """What is not as this person was told, once all has been answered."""
+        """List what differs from the responses, after all requests were answered."""
         found = [f"alive again: {token[:12]}" for held in self.held for token in held.dead if self._is_alive(token)]
         found += [f"lost: {token[:12]}" for held in self.held for token in held.alive if not self._is_alive(token)]
         for held in self.held:
@@ -157,7 +157,7 @@ class Person:
 
 
 def register(deployment: Deployment) -> list[str]:
-    """Accounts for PEOPLE; their names."""
+    """Create accounts for PEOPLE; return their names."""
     names = [f"alice{number}" for number in range(PEOPLE)]
     made = f"[User.objects.create_user(name, password={PASSWORD!r}) for name in {names}]"
     manage(
@@ -168,24 +168,24 @@ def register(deployment: Deployment) -> list[str]:
 
 @dataclass
 class Load:
-    """People at work, until they rest."""
+    """Users at work, until they rest."""
 
     people: list[Person]
     at_work: list[Future[None]]
     end: threading.Event
 
     def rest(self) -> None:
-        """Let everybody be answered what they have asked, and ask nothing more."""
+        """Let all pending requests be answered, and send no more."""
         self.end.set()
         for each in self.at_work:
             each.result(PATIENCE_SECONDS)
 
     def lies(self) -> list[str]:
-        """What is not as anybody was told."""
+        """List all that differs from the responses."""
         return [lie for person in self.people for lie in person.lies()]
 
     def goes_on(self, *, answers: int = 8) -> float:
-        """Wait until each of them was answered so often; when the first answer to any of them came."""
+        """Wait until each user has had this many responses; return when the first of all came."""
         since = time.monotonic()
 
         def after(person: Person) -> list[float]:
@@ -206,10 +206,10 @@ class Load:
 @contextmanager
 def load(served: Served, deployment: Deployment, names: list[str]) -> Iterator[Load]:
     """
-    People at work during a block, who have been answered when it ends.
+    Keep users at work during a block; all their requests are answered before it ends.
 
     Raises:
-        Lies: at its end, if anything is not as one of them was told.
+        Lies: at its end, if anything differs from the responses they got.
     """
     end = threading.Event()
     with ExitStack() as stack, ThreadPoolExecutor(PEOPLE) as pool:

@@ -1,4 +1,4 @@
-"""A PostgreSQL of a test's own on loopback: it can be stopped, killed, followed by a standby and promoted."""
+"""A PostgreSQL of a test's own on loopback, which can be stopped, killed, followed by a standby and promoted."""
 
 import contextlib
 import os
@@ -14,19 +14,19 @@ from psycopg import sql
 
 from tests.production.deployment import eventually, free_port
 
-NAME = "oauth"  # of the database and of its owner, who is no superuser: limits hold for it
+NAME = "oauth"  # of the database and of its owner, who is no superuser, so that limits hold
 
 
 @dataclass
 class Node:
-    """One server and its files."""
+    """A server and its files."""
 
     files: PostgresServer
     port: int = field(default_factory=free_port)
 
     @classmethod
     def create(cls, folder: Path) -> "Node":
-        """A new one that runs, with an empty database."""
+        """Create and start a new server with an empty database."""
         node = cls(_files(folder))
         node.files.ensure_pgdata_inited()
         node.start()
@@ -35,7 +35,7 @@ class Node:
         return node
 
     def follow(self, folder: Path, *, synchronous: bool = True) -> "Node":
-        """A standby of this one, that runs; nothing is acknowledged from now on without its word, if it is synchronous."""
+        """Start a standby of this server. If it is synchronous, every commit waits for it from then on."""
         standby = Node(_files(folder))
         if standby.files.system_user:
             os.chown(folder, *_ids(standby.files.system_user))
@@ -50,7 +50,7 @@ class Node:
         return standby
 
     def fall_behind(self) -> None:
-        """From now on a standby hears nothing of its primary."""
+        """Cut a standby off from its primary."""
         self.sql("ALTER SYSTEM SET primary_conninfo = ''")
         self.sql("SELECT pg_reload_conf()")
         eventually(lambda: self.sql("SELECT pid FROM pg_stat_wal_receiver") == [])
@@ -62,7 +62,7 @@ class Node:
 
     @property
     def url(self) -> str:
-        """The database's, for a server that knows of this node alone."""
+        """URL of the database, for a site that knows of this server only."""
         return f"postgresql://{NAME}@{self.address}/{NAME}"
 
     def connect(self, *, database: str = NAME) -> "psycopg.Connection[Any]":
@@ -70,7 +70,7 @@ class Node:
         return psycopg.connect(f"host=127.0.0.1 port={self.port} user=postgres dbname={database}", autocommit=True)
 
     def sql(self, statement: str, *parameters: object, database: str = NAME) -> list[tuple[Any, ...]]:
-        """Run a statement as superuser; its rows."""
+        """Run a statement as superuser; return its rows."""
         with self.connect(database=database) as connection:
             cursor = connection.execute(sql.SQL(statement), parameters or None)
             return cursor.fetchall() if cursor.description else []
@@ -81,11 +81,11 @@ class Node:
         self._control("start", "-w", "-o", options, "-l", str(self.files.log))
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop it: whoever is connected is told so and cut off."""
+        """Stop it; all clients are disconnected."""
         self._control("stop", "-w", "-m", mode)
 
     def kill(self) -> None:
-        """SIGKILL, all of its processes at once: what a machine does that loses its power."""
+        """SIGKILL all of its processes at once, as if the machine lost its power."""
         pid = self._pid()
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         for each in (pid, *map(int, children)):
@@ -93,11 +93,11 @@ class Node:
                 os.kill(each, signal.SIGKILL)
 
     def promote(self) -> None:
-        """Let a standby be the primary."""
+        """Make a standby the primary."""
         self._control("promote", "-w")
 
     def remove(self) -> None:
-        """End it in whatever state it is."""
+        """End it, whatever its state is."""
         with contextlib.suppress(OSError):
             self.kill()
 

@@ -1,4 +1,4 @@
-"""The database is down, restarts, takes no writes or no connections: 503 meanwhile, and nothing to mend afterwards."""
+"""The database is down, restarts, refuses writes or connections: 503 in the meantime, and no repair afterwards."""
 
 import logging
 import time
@@ -19,9 +19,9 @@ from tests.production.visit import Visit
 
 pytestmark = pytest.mark.fault
 
-logger = logging.getLogger(__name__)  # what was measured; `make faults` shows it
+logger = logging.getLogger(__name__)  # logs what was measured; `make faults` shows it
 
-OUTAGE_SECONDS = 8  # whoever tries to reconnect after 1, 2, 4, 8 … seconds has missed its end by seven
+OUTAGE_SECONDS = 8  # anything that tries to reconnect after 1, 2, 4, 8 … seconds misses its end by seven
 RECOVERY_SECONDS = 6
 
 AUTHORISE = {
@@ -36,7 +36,7 @@ Call = Callable[[], httpx.Response]
 
 @pytest.fixture(scope="module")
 def served(deployment: Deployment, way: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One server for all tests of this page: none of them may do it harm."""
+    """A server for all tests of this module, which none of them may harm."""
     with serving(deployment.environment(**way), log_path=tmp_path_factory.mktemp("served") / "log") as served:
         workers = workers_of(served)
         yield served
@@ -52,7 +52,7 @@ def visit(served: Served, deployment: Deployment) -> Iterator[Visit]:
 
 
 def for_programs(visit: Visit, tokens: dict[str, str]) -> dict[str, Call]:
-    """What a program asks."""
+    """Requests of programs."""
     return {
         "exchange": partial(visit.exchange, "AC_unknown"),
         "refresh": partial(visit.refresh, tokens["refresh_token"]),
@@ -62,7 +62,7 @@ def for_programs(visit: Visit, tokens: dict[str, str]) -> dict[str, Call]:
 
 
 def for_people(visit: Visit) -> dict[str, Call]:
-    """What a person asks."""
+    """Requests of users."""
     return {
         "authorise": lambda: visit.browser.get("/authorise/", params=AUTHORISE),
         "manage apps": lambda: visit.browser.get("/manage-apps/"),
@@ -73,7 +73,7 @@ def for_people(visit: Visit) -> dict[str, Call]:
 
 @contextmanager
 def setting(node: Node, on: str, off: str) -> Iterator[None]:
-    """Something is wrong with the database during a block."""
+    """Change a setting of the database during a block."""
     node.sql(on)
     node.sql("SELECT pg_reload_conf()")
     try:
@@ -85,7 +85,7 @@ def setting(node: Node, on: str, off: str) -> Iterator[None]:
 
 @contextmanager
 def down(node: Node) -> Iterator[None]:
-    """Stopped as a crash stops it, during a block."""
+    """Stop the database during a block, as a crash would."""
     node.stop("immediate")
     try:
         yield
@@ -94,13 +94,13 @@ def down(node: Node) -> Iterator[None]:
 
 
 def cut_off(node: Node) -> None:
-    """End every connection of the server, and wait for their ends."""
+    """End every connection of the server, and wait until they have ended."""
     ended = node.sql("SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE usename = %s", 60_000, NAME)
     assert set(ended) <= {(True,)}
 
 
 def problems(answers: dict[str, httpx.Response]) -> dict[str, str]:
-    """Which answers are not a 503 as it should be."""
+    """Responses that are not a correct 503."""
 
     def is_good(answer: httpx.Response) -> bool:
         if (answer.status_code, answer.headers.get("retry-after")) != (503, "2"):
@@ -115,7 +115,7 @@ def problems(answers: dict[str, httpx.Response]) -> dict[str, str]:
 
 
 def test_while_it_is_down_everybody_is_told_to_come_back(node: Node, served: Served, visit: Visit) -> None:
-    """On new connections as on old ones; and the process is alive, but not ready."""
+    """This holds on new and on old connections, and the process is alive but not ready."""
     tokens = visit.exchange(visit.code()).json()
     calls = for_programs(visit, tokens) | for_people(visit)
     with down(node):
@@ -127,7 +127,7 @@ def test_while_it_is_down_everybody_is_told_to_come_back(node: Node, served: Ser
                 assert problems({name: call()}) == {}
                 took.append(time.monotonic() - asked)
         usual, slowest = median(took), max(took)
-        assert usual < 3  # not each of them, as a busy machine may hold one up
+        assert usual < 3  # not each of them, because a busy machine may delay one
         assert [served.http.get(path).status_code for path in ("/healthz", "/readyz")] == [200, 503]
     returned = time.monotonic()
     eventually(lambda: visit.userinfo(tokens["access_token"]).status_code == 200, seconds=RECOVERY_SECONDS)
@@ -141,7 +141,7 @@ def test_while_it_is_down_everybody_is_told_to_come_back(node: Node, served: Ser
 def test_a_restart_while_nobody_asks_costs_nobody_an_error(
     node: Node, deployment: Deployment, way: dict[str, str], log_path: Path
 ) -> None:
-    """Every connection is dead now: a program's next request does not notice, nor does a person's."""
+    """All connections are dead then, and the next request of a program or user must not notice."""
     with (
         serving(deployment.environment(SERVE_WORKERS="1", **way), log_path=log_path) as served,
         Visit(base_url=served.url, client_secret=deployment.client_secret) as visit,
@@ -159,12 +159,12 @@ def test_a_restart_while_nobody_asks_costs_nobody_an_error(
         node.stop()
         node.start()
         with Visit(base_url=served.url, client_secret=deployment.client_secret) as newcomer:
-            # Without a session the first to ask is Django's ORM, which does not ask again.
+            # Without a session Django's ORM queries first, and it does not repeat a failed statement.
             assert newcomer.sign_in().status_code == 302
 
 
 def test_a_database_that_takes_no_writes_is_as_good_as_none(node: Node, served: Served, visit: Visit) -> None:
-    """A standby, or a primary before a planned switch: what reads is answered; and no connection to it is kept."""
+    """A standby, or a primary before a planned switch, answers reads; no connection to it is kept."""
     tokens = visit.exchange(visit.code()).json()
     writes = {name: call for name, call in for_programs(visit, tokens).items() if name in ("refresh", "revoke")}
     writes["authorise"] = lambda: visit.browser.get("/authorise/", params=AUTHORISE)
@@ -173,18 +173,18 @@ def test_a_database_that_takes_no_writes_is_as_good_as_none(node: Node, served: 
     read_only = "ALTER SYSTEM SET default_transaction_read_only"
     with setting(node, f"{read_only} = on", f"{read_only} = off"):
         eventually(lambda: node.sql("SHOW default_transaction_read_only") == [("on",)])
-        # PostgreSQL tells its processes one after the other before it lets anybody else in, as it does here.
+        # PostgreSQL has reloaded all of its processes before it accepts another connection, as it does here.
         assert node.sql("SHOW default_transaction_read_only") == [("on",)]
         for _ in range(6):  # each thread of the server has its turn
             assert problems({name: call() for name, call in writes.items()}) == {}
         assert visit.userinfo(tokens["access_token"]).status_code == 200
-    # Closed behind the answer: PostgreSQL may need a moment to see it.
+    # The connection is closed after the response, and PostgreSQL may need a moment to see it.
     eventually(lambda: bool(set(before) - set(node.sql(connections, NAME))))
     assert visit.refresh(tokens["refresh_token"]).status_code == 200
 
 
 def test_too_many_connections_is_a_503(node: Node, visit: Visit) -> None:
-    """Somebody else has them all; it passes."""
+    """Another program uses all connections, and the failure passes."""
     tokens = visit.exchange(visit.code()).json()
     calls = for_programs(visit, tokens) | for_people(visit)
     with setting(node, f"ALTER ROLE {NAME} CONNECTION LIMIT 0", f"ALTER ROLE {NAME} CONNECTION LIMIT -1"):
@@ -196,7 +196,7 @@ def test_too_many_connections_is_a_503(node: Node, visit: Visit) -> None:
 def test_a_pool_that_may_not_grow_serves_everybody_with_what_it_has(
     node: Node, deployment: Deployment, log_path: Path
 ) -> None:
-    """Only if there is no connection at all is whoever waits for one turned away."""
+    """Waiting threads are refused only if there is no connection at all."""
     settings = deployment.environment(SERVE_WORKERS="1", DATABASE_POOL_SIZE="3")
     with serving(settings, log_path=log_path) as served, ThreadPoolExecutor(4) as pool:
         assert served.http.get("/readyz").status_code == 200
@@ -213,7 +213,7 @@ def test_a_pool_that_may_not_grow_serves_everybody_with_what_it_has(
 
 @pytest.mark.parametrize("what", ["exchange", "refresh", "revoke", "revoke one"])
 def test_a_statement_that_is_cut_off_has_done_nothing(node: Node, visit: Visit, what: str) -> None:
-    """The answer is a 503, and the same request is good afterwards."""
+    """The response is a 503, and the same request succeeds afterwards."""
     code = visit.code()
     tokens = visit.exchange(visit.code()).json()
     call: Call = {

@@ -1,4 +1,4 @@
-"""The primary is killed under load and its synchronous standby promoted: nothing that was acknowledged is lost."""
+"""The primary is killed under load and its synchronous standby promoted: no acknowledged change is lost."""
 
 import logging
 import time
@@ -16,12 +16,12 @@ from tests.production.test_serve import workers_of
 
 pytestmark = pytest.mark.fault
 
-logger = logging.getLogger(__name__)  # what was measured; `make faults` shows it
+logger = logging.getLogger(__name__)  # logs what was measured; `make faults` shows it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A primary, its standby, and the site served on whichever takes writes, with people who may use it."""
+    """A primary, its standby, and the site served on the one that accepts writes, with users."""
 
     primary: Node
     standby: Node
@@ -32,7 +32,7 @@ class Pair:
 
 @contextmanager
 def pair(*, synchronous: bool = True, way: dict[str, str]) -> Iterator[Pair]:
-    """Two nodes during a block."""
+    """Two servers during a block."""
     with folder_for_postgres() as folder:
         nodes = [primary := Node.create(folder / "first")]
         try:
@@ -49,10 +49,11 @@ def pair(*, synchronous: bool = True, way: dict[str, str]) -> Iterator[Pair]:
 
 def test_a_failover_loses_nothing_and_brings_nothing_back(way: dict[str, str]) -> None:
     """
-    Four people connect, refresh, revoke and deauthorise, and are told nothing but 503 until the standby takes writes.
+    Four users connect, refresh, revoke and deauthorise, and get only 503 until the standby accepts writes.
 
-    Then every refresh token that was acknowledged is good, also if its answer got lost and it had to be sent again, and no
-    token that was ended is.
+    Then every acknowledged refresh token is valid, also if its response was lost and had to be repeated. No token that
+    was
+    ended is valid.
     """
     with pair(way=way) as two:
         workers = workers_of(two.served)
@@ -75,9 +76,9 @@ def test_a_failover_loses_nothing_and_brings_nothing_back(way: dict[str, str]) -
 
 def test_what_a_standby_has_not_heard_of_is_noticed() -> None:
     """
-    The same people, held against a standby that nobody waited for, tell what was lost and what lives again.
+    The same users report lost changes and revived tokens if commits did not wait for the standby.
 
-    So the test above can fail: its bookkeeping knows a loss when there is one.
+    So the test above can fail: its bookkeeping detects a loss.
     """
     with pair(synchronous=False, way={}) as two:
         with pytest.raises(Lies) as told:

@@ -16,11 +16,11 @@ from tests.production.test_serve import workers_of
 
 pytestmark = pytest.mark.fault
 
-logger = logging.getLogger(__name__)  # what was measured; `make faults` shows it
+logger = logging.getLogger(__name__)  # logs what was measured; `make faults` shows it
 
 
 def test_kill_9_of_workers_and_of_the_server_loses_nothing(deployment: Deployment, log_path: Path) -> None:
-    """Whoever is killed is replaced, the others go on, and what was acknowledged is there afterwards; no more is."""
+    """Killed workers are replaced, the others go on, and exactly the acknowledged changes are stored afterwards."""
     names = register(deployment)
     environment = deployment.environment()
     with ExitStack() as stack:

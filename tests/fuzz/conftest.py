@@ -1,4 +1,4 @@
-"""How many requests a run sends, and the count of those that were sent."""
+"""Number of requests that a run sends, and the count of those that were sent."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,7 +10,7 @@ from tests.fuzz.live import Live
 from tests.jwt_bearer.actors import USER_FUNCTION
 
 SENT = "requests sent"
-# Every endpoint and every way to get tokens that a setting switches on.
+# Every endpoint and every grant type that a setting switches on.
 EVERYTHING_ON = {
     "OAUTH_SERVICE_REGISTRATION": "open",
     "OAUTH_SERVICE_DEVICE_AUTHORIZATION": True,
@@ -22,18 +22,18 @@ EVERYTHING_ON = {
 
 @pytest.fixture
 def living(alice: User, presc_man: Client, public_app: Client, settings: Settings) -> Live:
-    """Values that mean something to the server, which has every endpoint that a setting switches on."""
+    """Values that the server knows, with every endpoint that a setting switches on."""
     for name, value in EVERYTHING_ON.items():
         setattr(settings, name, value)
     settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 100_000
     living = live.cast(alice, presc_man, public_app)
-    # What is proven stays good, however many random secrets fail beside it.
+    # A secret that has been checked stays valid, however many random secrets fail.
     assert living.guide.revoke("AT_unknown").status_code == 200
     return living
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many there were, over all processes."""
+    """Print the total over all processes."""
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)]
     sent = sum(
         value for report in reports if report.when == "call" for name, value in report.user_properties if name == SENT

@@ -1,4 +1,4 @@
-"""Values that mean something to the server, so that random requests get past its first question."""
+"""Values that the server knows, so that random requests get past its first check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ GRANTS = {
 
 @dataclass
 class Live:
-    """Alice, an app with a secret and one without, and what they hold at the moment."""
+    """Alice, an app with a secret and one without, and their current tokens and codes."""
 
     guide: Guide
     public_app: Client
@@ -39,7 +39,7 @@ class Live:
     held: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def value(self, kind: str) -> str:
-        """A value of a kind, made anew now and then: one that was used up meanwhile means something too."""
+        """A value of a kind, renewed now and then; a value that was used up in the meantime is useful, too."""
         text, left = self.held.get(kind, ("", 0))
         if not left:
             text, left = self.values[kind](), USES
@@ -52,13 +52,13 @@ class Live:
         return self.browser.cookies["sessionid"].value
 
     def refreshed(self) -> dict[str, Any]:
-        """Tokens, of which the refresh token has been used since."""
+        """Tokens whose refresh token has been used since."""
         tokens = self.guide.tokens()
         self.guide.refresh(tokens["refresh_token"])
         return tokens
 
     def revoked(self) -> str:
-        """An access token that was revoked."""
+        """A revoked access token."""
         token = str(self.guide.tokens()["access_token"])
         self.guide.revoke(token)
         return token
@@ -70,19 +70,21 @@ class Live:
         return code
 
     def own_token(self) -> str:
-        """An access token of the app's own."""
+        """An access token that the app got for itself."""
         form = {"grant_type": "client_credentials", "client_id": self.guide.client.client_id, "client_secret": SECRET}
         return str(Browser().post("/token/", form, content_type="application/json").json()["access_token"])
 
     def begun(self, member: str) -> str:
-        """What a device of the app without a secret hears, which waits from now on; "" once too many have asked."""
+        """
+        A member of the response to a device of the app without a secret, which then waits; "" once too many have asked.
+        """
         form = {"client_id": self.public_app.client_id}
         answer = Browser().post("/device-authorization/", form, content_type="application/json")
         return str(answer.json().get(member, ""))
 
     @property
     def values(self) -> dict[str, Callable[[], str]]:
-        """Name → how to make one."""
+        """Name → function that makes a value."""
         guide = self.guide
         return {
             "nothing": str,
@@ -122,7 +124,7 @@ class Live:
         }
 
 
-# Which of them a parameter may be.
+# Kinds of values that fit a parameter.
 FITTING: dict[str, tuple[str, ...]] = {
     "client_id": ("confidential", "public"),
     "client_secret": ("secret", "nothing"),
@@ -155,14 +157,14 @@ AUTHORIZATIONS = ("as it is", "basic", "bearer", "revoked bearer")
 
 
 def authorization(live: Live, kind: str) -> str:
-    """An Authorization header of one of these kinds."""
+    """An Authorization header of a kind."""
     if kind == "basic":
         return basic(live.guide.client.client_id, SECRET)
     return f"Bearer {live.value('access' if kind == 'bearer' else 'revoked')}"
 
 
 def cast(alice: User, confidential: Client, public: Client) -> Live:
-    """The people and apps of a run, and an issuer whose word counts; each app has every grant type that it can have."""
+    """The users and apps of a run, and a trusted issuer; each app has all grant types that it can have."""
     Resource.objects.create(identifier=RESOURCE, name="API", is_for_all=True)
     confidential.grant_types = " ".join(GRANTS.values())
     confidential.may_impersonate = confidential.may_delegate = True

@@ -1,4 +1,4 @@
-"""The server's site as a WSGI server has it, within a test's transaction."""
+"""The server's site as a WSGI server calls it, within a test's transaction."""
 
 from io import BytesIO
 from typing import Any
@@ -11,17 +11,17 @@ from config.server.handler import Handler
 
 
 class Site(Handler):
-    """The handler of the site; it leaves the connection open, and with it the transaction that the test is in."""
+    """Handler of the site that leaves the database connection open, and so the test's transaction."""
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        # Each time, as Django's test client connects them again after each of its own requests.
+        # Each time, because Django's test client connects them again after each of its own requests.
         for signal in (request_started, request_finished):
             signal.disconnect(close_old_connections)
         return super().__call__(environ, start_response)
 
     def post(self, path: str, body: bytes, **environ: str) -> int:
         """
-        POST whatever bytes, with headers that no client library would send.
+        POST any bytes, with headers that no client library would send.
 
         Args:
             environ: as WSGI names them; HTTP_AUTHORIZATION, CONTENT_TYPE.

@@ -1,7 +1,8 @@
 """
-Requests made from /openapi.json, and some that no description would allow: no 5xx, and every answer is as described.
+Requests generated from /openapi.json, and some that no description would allow: no 5xx, and every response is as
+described.
 
-A short run with the same requests each time belongs to the tests; `make fuzz` is the long one, with new ones each time.
+A short run with the same requests each time belongs to the tests. `make fuzz` is the long run, with new ones each time.
 """
 
 import json
@@ -41,7 +42,7 @@ CHECKS = [
 
 
 def operations() -> list[Operation]:
-    """Every operation of the description, as the server itself tells it."""
+    """Every operation of the description, as the server publishes it."""
     with override_settings(**EVERYTHING_ON):
         schema = schemathesis.openapi.from_wsgi("/openapi.json", Site(), base_url="http://localhost:8000")
     found = list(schema.get_all_operations())
@@ -72,7 +73,7 @@ EXAMPLES = math.ceil(REQUESTS / (len(OPERATIONS) + len(POSTS)))
 
 
 def fuzz(test: Callable[..., None]) -> Callable[..., None]:
-    """As many examples as belong to one operation."""
+    """Run the number of examples that one operation gets."""
     return settings(
         max_examples=EXAMPLES,
         derandomize=SHORT,
@@ -84,7 +85,7 @@ def fuzz(test: Callable[..., None]) -> Callable[..., None]:
 
 
 def cases(operation: Operation) -> st.SearchStrategy[Request]:
-    """Requests as described, and as not described where anything is described that can be broken."""
+    """Requests as described, and requests that break the description."""
     fitting = operation.as_strategy(GenerationMode.POSITIVE)
     if not (operation.query or operation.body):
         return fitting
@@ -93,7 +94,7 @@ def cases(operation: Operation) -> st.SearchStrategy[Request]:
 
 @st.composite
 def seasonings(draw: st.DrawFn) -> dict[str, Any]:
-    """Which parameters become values that mean something, and who the request comes from."""
+    """Draw the parameters that get known values, and the sender of the request."""
     chosen = draw(st.sets(st.sampled_from(sorted(FITTING)), min_size=0)) | (
         set(FITTING) if draw(st.booleans()) else set()
     )
@@ -106,7 +107,7 @@ def seasonings(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def season(case: Request, seasoning: dict[str, Any], live: Live) -> None:
-    """Put the values in, where the request has such a parameter or could have it."""
+    """Put the values in, if the request has or could have such a parameter."""
     in_query = {parameter.name for parameter in case.operation.query}
     for name, kind in seasoning["parameters"].items():
         if isinstance(case.body, dict) and name in names_in(case.operation):
@@ -122,12 +123,12 @@ def season(case: Request, seasoning: dict[str, Any], live: Live) -> None:
 
 
 def names_in(operation: Operation) -> frozenset[str]:
-    """The members that its body may have."""
+    """Members that its body may have."""
     return NAMES.get(operation.path.rstrip("/"), frozenset())
 
 
 def test_every_way_to_get_tokens_is_tried() -> None:
-    """And every endpoint that a setting switches on: a grant type that is added has its values in live.py."""
+    """Every endpoint that a setting switches on is fuzzed as well; a new grant type needs its values in live.py."""
     with override_settings(**EVERYTHING_ON):
         described = {each.DESCRIPTION.name: each.DESCRIPTION for each in offered().values()}
     assert set(described) == set(GRANT_TYPES) == {GRANTS[kind] for kind in FITTING["grant_type"]}
@@ -140,7 +141,7 @@ def test_every_way_to_get_tokens_is_tried() -> None:
 def test_every_answer_is_as_described(
     operation: Operation, living: Live, record_property: Callable[[str, object], None]
 ) -> None:
-    """Whatever is sent."""
+    """The description must hold for any request."""
     sent = 0
 
     @fuzz
@@ -196,7 +197,7 @@ BODIES = (
 def test_no_bytes_make_the_server_fail(
     operation: Operation, living: Live, record_property: Callable[[str, object], None]
 ) -> None:
-    """What no client would send, some will: any body, any Content-Type, any query, any Authorization."""
+    """Some senders are not clients: any body, any Content-Type, any query, any Authorization."""
     described = {int(status) for status in operation.definition.raw["responses"]}
     cookie = f"sessionid={living.session()}; csrftoken={CSRF}"
     site = Site()
@@ -235,10 +236,10 @@ def header_values() -> st.SearchStrategy[str]:
 
 
 def lengths() -> st.SearchStrategy[str]:
-    """Content-Length headers: servers let through what they take for a number."""
+    """Content-Length headers that servers accept as a number."""
     return st.sampled_from(["", "0", "00", "+1", "-1", "1_0", "9999999999", " 5"])
 
 
 def test_there_is_something_to_fuzz() -> None:
-    """No operations, no faults."""
+    """No fault could be found without operations."""
     assert (len(OPERATIONS) > 50, len(POSTS) > 10) == (True, True)

@@ -1,4 +1,4 @@
-"""What random requests have found, each as a request of its own."""
+"""Faults that random requests have found, each as a request of its own."""
 
 import pytest
 
@@ -13,38 +13,40 @@ pytestmark = pytest.mark.walk
 @pytest.mark.parametrize("content_type", [FORM, JSON])
 @pytest.mark.parametrize("charset", ["hex", "rot13", "base64", "unknown"])
 def test_a_charset_that_decodes_no_text_is_refused(content_type: str, charset: str) -> None:
-    """Django knows the codec, fails to decode with it before any view is reached, and answered with a 500."""
+    """Django knows the codec, failed to decode with it before any view was reached, and answered 500."""
     assert Site().post("/token/", b"{}", CONTENT_TYPE=f"{content_type}; charset={charset}") == 400
 
 
 @pytest.mark.django_db
 def test_a_charset_that_decodes_no_text_does_not_matter_where_no_body_is_read() -> None:
-    """A page for people is shown nevertheless."""
+    """Pages are shown anyway."""
     environ = {"REQUEST_METHOD": "GET", "CONTENT_TYPE": "text/html; charset=hex", "QUERY_STRING": "next=%2F"}
     assert Site().post("/login/", b"", **environ) == 200
 
 
-UNREADABLE = "application/json; charset*=nonsense'en'utf-8"  # RFC 2231, of an encoding that does not exist
+UNREADABLE = "application/json; charset*=nonsense'en'utf-8"  # RFC 2231, with an encoding that does not exist
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/token/", "/oauth/revoke/", "/authorise/"])
 def test_a_content_type_that_cannot_be_read_is_refused(path: str) -> None:
-    """Django fails while it makes its request, outside of all that turns failures into answers."""
+    """Django failed while it made its request object, outside of all error handling."""
     assert Site().post(path, b"{}", CONTENT_TYPE=UNREADABLE) == 400
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/login/", "/healthz/"])
 def test_a_content_type_that_cannot_be_read_does_not_matter_where_no_body_is_read(path: str) -> None:
-    """The page is shown, the probe answered."""
+    """The page is shown, and the probe answered."""
     assert Site().post(path, b"", REQUEST_METHOD="GET", CONTENT_TYPE=UNREADABLE) == 200
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/login/", "/logout/", "/oauth/deauthorise/", "/authorise/"])
 def test_a_form_in_another_charset_is_answered(path: str) -> None:
-    """Django refuses it where it looks for the CSRF token, then again where it renders that refusal: it was a 500."""
+    """
+    Django refused it when it looked for the CSRF token, failed again when it rendered that refusal, and answered 500.
+    """
     form = f"csrfmiddlewaretoken={CSRF}".encode()
     environ = {"CONTENT_TYPE": f"{FORM}; charset=latin-1", "HTTP_COOKIE": f"csrftoken={CSRF}"}
     assert Site().post(path, form, **environ) in (200, 302, 400)

@@ -1,1 +1,1 @@
-"""A host project that tests itself, with Django's own runner or with pytest: what its tests leave behind."""
+"""A host project whose tests, run by Django's own runner or by pytest, leave nothing behind."""

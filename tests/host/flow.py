@@ -1,4 +1,4 @@
-"""The host's own tests. Each makes the same events, and would see what another has left behind."""
+"""Tests of the host project. Each makes the same events, and would see what another has left behind."""
 
 import threading
 import time
@@ -11,12 +11,12 @@ from oauth_service import signals
 from oauth_service.models import AuditEvent
 from oauth_service.watch import audit
 
-audit.PAUSE_SECONDS = 0.01  # a writer, if there is one, must have its turn before the test ends
+audit.PAUSE_SECONDS = 0.01  # a writer thread, if any, must have its turn before the test ends
 EVENTS = ["client_refused", "consent_given", "login_refused", "token_issued"]
 
 
 def make_events() -> None:
-    """Some that wait in production, and one that does not."""
+    """Make some events that wait in production, and one that does not."""
     user = User.objects.create_user("alice")
     authenticate(username="alice", password="wrong")
     signals.announce(signals.client_refused, client_id="app", reason="no such client")
@@ -26,7 +26,7 @@ def make_events() -> None:
 
 
 def written() -> list[str]:
-    """The events that have a row."""
+    """Events that have a row."""
     return sorted(AuditEvent.objects.values_list("event", flat=True))
 
 
@@ -34,12 +34,12 @@ class Committing(TransactionTestCase):
     """Events of transactions that end within the test."""
 
     def test_events_are_written_when_they_happen(self) -> None:
-        """A test can look at them at once."""
+        """A test can read them at once."""
         make_events()
         assert written() == EVENTS
 
     def test_events_of_another_test_are_not_written_into_this_one(self) -> None:
-        """The same again: neither more, nor fewer because another test had them already."""
+        """The same count again: events of another test must neither be added nor suppress these."""
         make_events()
         assert written() == EVENTS
 
@@ -53,7 +53,7 @@ class RolledBack(TestCase):
     """Events of a transaction that is rolled back with the test, as if they had been committed."""
 
     def test_events_are_in_the_transaction_of_the_test(self) -> None:
-        """They go with it."""
+        """The rollback removes them."""
         with self.captureOnCommitCallbacks(execute=True):
             make_events()
         assert written() == EVENTS

@@ -1,4 +1,6 @@
-"""The host's settings: what README.md says to add, and the database that its tests must leave alone (HOST_DATABASE, JSON)."""
+"""
+Settings of the host: the additions of README.md, and the database that its tests must not touch (HOST_DATABASE, JSON).
+"""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""Host projects as they are found: their middleware, caches, frameworks and prefixes."""
+"""Typical host projects: their middleware, caches, frameworks and prefixes."""

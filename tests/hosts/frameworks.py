@@ -1,4 +1,4 @@
-"""Guarded views of the frameworks that APIs are written with, each in the ways that people guard them."""
+"""Guarded views of the frameworks that APIs are written with, guarded in each possible way."""
 
 from typing import Any
 
@@ -19,12 +19,12 @@ from oauth_service.protect import ProtectedMixin, protect
 
 
 def told(request: Any) -> dict[str, Any]:
-    """What a guarded view finds on its request."""
+    """Facts that a guarded view finds on its request."""
     return {"user": request.user.get_username(), "client_id": request.bearer.client_id, "sent": request.method}
 
 
 def told_of_client(request: Any) -> dict[str, Any]:
-    """What a view that serves clients, too, finds on its request."""
+    """Facts that a view that also serves clients finds on its request."""
     user = request.bearer.user
     return {
         "user": user and user.get_username(),
@@ -39,14 +39,14 @@ def told_of_client(request: Any) -> dict[str, Any]:
 @protect("profile")
 @api_view(["GET", "POST"])
 def drf_function(request: Request) -> Response:
-    """Guarded as it stands in the URLconf."""
+    """Guarded in the URLconf."""
     return Response(told(request))
 
 
 @api_view(["GET", "POST"])
 @protect("profile")
 def drf_function_inside(request: Request) -> Response:
-    """Guarded on the inside, where the request is the framework's own."""
+    """Guarded below the framework's decorator, which passes a request of its own."""
     return Response(told(request))
 
 
@@ -61,7 +61,7 @@ class DrfView(APIView):
 
 
 class DrfMixin(ProtectedMixin, DrfView):
-    """Guarded by its base."""
+    """Guarded by its base class."""
 
     required_scope = "profile"
 
@@ -72,7 +72,7 @@ class DrfDispatch(DrfView):
 
 
 class DrfViewSet(ProtectedMixin, ViewSet):
-    """Guarded by its base, in a router."""
+    """Guarded by its base class, in a router."""
 
     required_scope = "profile"
 
@@ -84,7 +84,7 @@ class DrfViewSet(ProtectedMixin, ViewSet):
 
     @action(detail=False, methods=["GET", "POST"], required_scope="user profile")
     def more(self, request: Request) -> Response:
-        """Needs more scope than the others."""
+        """Needs more scope than the other actions."""
         return Response(told(request))
 
 
@@ -100,7 +100,7 @@ operations = Router()
 @api.api_operation(["GET", "POST"], "/operation/")
 @protect("profile")
 def operation(request: HttpRequest) -> dict[str, Any]:
-    """Returns no response, but what becomes one."""
+    """Returns data, of which the framework makes a response."""
     return told(request)
 
 
@@ -114,14 +114,14 @@ async def coroutine(request: HttpRequest) -> dict[str, Any]:
 @api.api_operation(["GET", "POST"], "/decorated/")
 @decorate_view(protect("profile"))
 def decorated(request: HttpRequest) -> dict[str, Any]:
-    """Guarded as django-ninja's documentation says for decorators of Django's."""
+    """Guarded as django-ninja's documentation says for Django's decorators."""
     return told(request)
 
 
 @operations.api_operation(["GET", "POST"], "/{int:number}/")
 @protect("profile")
 def numbered(request: HttpRequest, number: int, colour: str = "red") -> dict[str, Any]:
-    """With parameters of its own, in a router."""
+    """Operation with parameters of its own, in a router."""
     return told(request) | {"number": number, "colour": colour}
 
 
@@ -130,7 +130,7 @@ api.add_router("/again/", operations, url_name_prefix="again")
 
 
 def of_ninja() -> list[URLPattern]:
-    """The URLs of the API, exempt from LoginRequiredMiddleware as the README says."""
+    """URLs of the API, exempt from LoginRequiredMiddleware as in the README."""
     patterns = [each for each in api.urls[0] if isinstance(each, URLPattern) and each.name != "api-root"]
     for pattern in patterns:
         login_not_required(pattern.callback)

@@ -1,4 +1,4 @@
-"""Caches of a host project keep nothing that is somebody's: site-wide ones of Django's, cache_page, and those on the way."""
+"""Caches never keep one user's responses for others: Django's site-wide caches, cache_page, and caches on the way."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,7 +33,7 @@ OURS = dict(each(oauth_service.urls.urlpatterns))
 GUARDED = list(addresses(guarded, "/api/"))
 KEPT_ON_PURPOSE = "/api/cached-inside/"
 
-# Every view of ours as a project might include it to save work.
+# Every view of ours, as a project might include it to save work.
 in_cache_page = [
     path(str(pattern.pattern), cache_page(60)(pattern.callback), name=pattern.name)
     for pattern in oauth_service.urls.urlpatterns
@@ -43,14 +43,14 @@ kept_urls = (path("", include((in_cache_page, "oauth_service"))), path("api/", i
 
 @pytest.fixture(autouse=True)
 def empty_cache() -> Iterator[None]:
-    """What one test keeps, another would find."""
+    """Remove what other tests have cached."""
     cache.clear()
     yield
     cache.clear()
 
 
 def directives(answer: Any) -> set[str]:
-    """What Cache-Control says."""
+    """Directives of Cache-Control."""
     return {word.strip() for word in answer.get("Cache-Control", "").split(",")} - {""}
 
 
@@ -59,12 +59,12 @@ def directives(answer: Any) -> set[str]:
     ("method", "path"),
     [
         *((method, path) for path in OURS for method in ("GET", "HEAD", "POST", "PUT", "OPTIONS")),
-        # Other methods are for the framework to refuse, before it comes to the guard.
+        # The framework refuses other methods before the guard is reached.
         *((method, path) for path in GUARDED for method in ("GET", "POST")),
     ],
 )
 def test_every_answer_says_whose_it_is(guide: Guide, path: str, method: str) -> None:
-    """To somebody unknown, and to Alice with her session and her token."""
+    """The header must be right for an unknown visitor, and for Alice with her session and her token."""
     headers = {"Authorization": f"Bearer {guide.tokens()['access_token']}"}
     for answer in (Browser().generic(method, path), guide.browser.generic(method, path, headers=headers)):
         if path in EVERYBODYS and "public" in directives(answer):
@@ -91,7 +91,7 @@ def test_what_is_everybodys_may_be_kept() -> None:
 def test_no_cache_of_djangos_shows_one_person_anothers_answer(
     guide: Guide, settings: Settings, way: str, path: str
 ) -> None:
-    """Alice asks, then Bob, then somebody unknown: each gets what they would get without a cache."""
+    """Alice asks, then Bob, then an unknown visitor: each gets the same as without a cache."""
     bob = User.objects.create_user("bob", "bob@example.com", "x")
     theirs = Guide(alice=bob, client=guide.client)
     asking: list[tuple[Browser, dict[str, str]]] = [
@@ -110,15 +110,15 @@ def test_no_cache_of_djangos_shows_one_person_anothers_answer(
 
 
 def said(browser: Browser, path: str, headers: dict[str, str], query: str) -> tuple[int, bool, bool]:
-    """An answer: its status, and whether Alice or Bob are in it."""
-    asking = Browser()  # with the middleware that is set by now
+    """Status of a response, and whether it mentions Alice or Bob."""
+    asking = Browser()  # created now, with the middleware that is set
     asking.cookies.load({name: morsel.value for name, morsel in browser.cookies.items()})
     answer = asking.get(path, headers=headers, QUERY_STRING=query)
     return answer.status_code, b"alice" in answer.content, b"bob" in answer.content
 
 
 def test_a_description_does_not_depend_on_who_asks_first(settings: Settings) -> None:
-    """It may be kept for everybody, so it is in the site's own language."""
+    """Caches may keep it for all clients, so it is in the site's own language."""
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
     browser = Browser()
     browser.cookies[settings.LANGUAGE_COOKIE_NAME] = "de"
@@ -145,14 +145,14 @@ def answer_of(view: Any, token: str) -> HttpResponse:
     ],
 )
 def test_a_view_may_let_its_answer_be_kept(guide: Guide, own: dict[str, Any], expected: set[str]) -> None:
-    """By the person it is for; by others only if it says `public` (RFC 9111 section 3.5)."""
+    """The user's own cache may keep it; shared caches only if it says `public` (RFC 9111 section 3.5)."""
     view = protect("profile")(cache_control(**own)(told))
     answer = answer_of(view, guide.tokens()["access_token"])
     assert (directives(answer), has_vary_header(answer, "Authorization")) == (expected, True)
 
 
 def test_a_view_keeps_what_it_varies_on(guide: Guide) -> None:
-    """Authorization is added to it."""
+    """The guard adds Authorization to the view's own Vary."""
 
     @protect("profile")
     def view(request: HttpRequest) -> HttpResponse:
@@ -165,7 +165,7 @@ def test_a_view_keeps_what_it_varies_on(guide: Guide) -> None:
 def test_a_cache_behind_the_guard_is_used_only_if_it_tells_tokens_apart(
     guide: Guide, monkeypatch: pytest.MonkeyPatch, is_told_apart: bool
 ) -> None:
-    """Django's does from 5.2.15 on. An earlier one would give the first one's answer to everybody."""
+    """Django's caches do so since 5.2.15. An earlier one would give the first user's response to everyone."""
     called: list[str] = []
 
     @protect("profile")

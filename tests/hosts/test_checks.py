@@ -1,4 +1,4 @@
-"""The system checks name middleware and settings of a project that would break us, one at a time."""
+"""The system checks report middleware and settings of a project that would break our endpoints, one at a time."""
 
 from functools import partial
 from typing import Any
@@ -22,11 +22,11 @@ CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 
 
 class Corsheaders:
-    """In the place of django-cors-headers."""
+    """Stand-in for django-cors-headers."""
 
 
 class Own(LoginRequiredMiddleware):
-    """A project's own."""
+    """A project's own subclass."""
 
 
 ninja_urls = (*frameworks.api.urls[0], path("", include("oauth_service.urls")))
@@ -56,7 +56,7 @@ def test_middleware_before_what_it_needs_is_an_error(settings: Settings, later: 
 
 
 def test_a_csrf_check_that_needs_sessions_comes_after_them(settings: Settings) -> None:
-    """Only where it keeps its secret there."""
+    """This matters only if it keeps its secret in the session."""
     settings.MIDDLEWARE = [CSRF, *(each for each in settings.MIDDLEWARE if each != CSRF)]
     assert found() == []
     settings.CSRF_USE_SESSIONS = True
@@ -78,7 +78,7 @@ def test_a_csrf_check_that_needs_sessions_comes_after_them(settings: Settings) -
 def test_a_sign_in_page_that_asks_for_a_sign_in_is_an_error(
     settings: Settings, url: str, expected: list[str], middleware: str
 ) -> None:
-    """It sends whoever comes to itself, for ever."""
+    """Such a page would redirect to itself for ever."""
     settings.LOGIN_URL = url
     settings.MIDDLEWARE = [
         middleware if each == LOGIN_REQUIRED else each for each in with_login_required(settings.MIDDLEWARE)
@@ -88,18 +88,18 @@ def test_a_sign_in_page_that_asks_for_a_sign_in_is_an_error(
 
 @pytest.mark.urls(__name__)
 def test_without_the_middleware_any_sign_in_page_will_do(settings: Settings) -> None:
-    """Nobody asks there."""
+    """No view asks for a sign-in then."""
     settings.LOGIN_URL = "/closed/"
     assert found() == []
 
 
 def test_operations_of_django_ninja_that_a_session_is_asked_for_are_told(settings: Settings) -> None:
-    """Only under the middleware, and only while their views are not exempt from it."""
+    """The check applies only with this middleware, and only to views that are not exempt."""
     settings.ROOT_URLCONF = ninja_urls
     assert found() == []
     settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
     [(number, sentence)] = found()
-    # The operations of other tests of this process may be among them.
+    # The list may include operations of other tests of this process.
     named = set(sentence.rpartition(" of ")[2].rstrip(".").split(", "))
     assert (number, named >= {"coroutine", "numbered", "operation"}) == ("W011", True)
     settings.ROOT_URLCONF = "tests.hosts.urls"
@@ -109,7 +109,7 @@ def test_operations_of_django_ninja_that_a_session_is_asked_for_are_told(setting
 def test_a_login_required_of_another_package_is_told_of_our_addresses(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It knows nothing of Django's own mark."""
+    """Such a middleware ignores Django's own mark."""
     monkeypatch.setattr(host_checks, "STRONGHOLD", f"{__name__}.Corsheaders")
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.Corsheaders"]
     [(number, sentence)] = found()
@@ -149,7 +149,7 @@ def test_a_cors_middleware_that_answers_for_us_is_told(
     ],
 )
 def test_a_setting_that_breaks_us_is_told(settings: Settings, name: str, value: Any, words: str) -> None:
-    """Each by its name, with what follows from it."""
+    """Each finding names the setting and its effect."""
     setattr(settings, name, value)
     [(number, sentence)] = found()
     assert (number, words in sentence) == ("W012", True), sentence
@@ -166,7 +166,7 @@ def test_a_setting_that_breaks_us_is_told(settings: Settings, name: str, value: 
     ],
 )
 def test_a_setting_that_fits_is_not_mentioned(settings: Settings, issuer: str, name: str, value: Any) -> None:
-    """A warning that is always there is read by nobody."""
+    """Operators learn to ignore a warning that is always there."""
     settings.OAUTH_SERVICE_ISSUER = issuer
     setattr(settings, name, value)
     assert found() == []

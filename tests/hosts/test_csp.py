@@ -1,4 +1,4 @@
-"""Django's own Content-Security-Policy middleware (6.0 and later): a page of ours keeps the policy that it needs."""
+"""Our pages keep their policy under Django's own Content-Security-Policy middleware (6.0 and later)."""
 
 import django
 import pytest
@@ -34,11 +34,11 @@ def policies(alice: User, settings: Settings) -> list[tuple[str, str, str]]:
 
 
 def test_a_page_of_ours_keeps_its_own_policy(policies: list[tuple[str, str, str]]) -> None:
-    """The project's may allow what ours forbids, or forbid the form that signs people in."""
+    """The project's policy may allow what ours forbids, or forbid the sign-in form."""
     ours = [(path, with_it) for path, policy, with_it in policies if policy]
     assert ([path for path, with_it in ours if "host.example" in with_it], len(ours) > 4) == ([], True)
 
 
 def test_the_middleware_was_at_work(policies: list[tuple[str, str, str]]) -> None:
-    """An answer that has no policy of its own gets the project's."""
+    """A response without a policy of its own gets the project's."""
     assert {with_it for _path, policy, with_it in policies if not policy} == {"default-src https://host.example"}

@@ -25,7 +25,7 @@ TOKEN_AUTHENTICATION = "tests.hosts.test_frameworks.BearerAuthentication"
 
 
 class BearerAuthentication:
-    """An authentication class of the project that takes bearer tokens for its own, as many do."""
+    """A project's authentication class that claims all bearer tokens, as many do."""
 
     def authenticate(self, request: Any) -> None:
         """Refuse every token."""
@@ -35,18 +35,18 @@ class BearerAuthentication:
             raise AuthenticationFailed
 
     def authenticate_header(self, request: Any) -> str:
-        """What a 401 says."""
+        """Value of WWW-Authenticate."""
         return "Token"
 
 
 def bearing(guide: Guide, **changes: str) -> dict[str, str]:
-    """The header of a request with a fresh token."""
+    """Header of a request with a new token."""
     return {"Authorization": f"Bearer {guide.tokens(**changes)['access_token']}"}
 
 
 @pytest.mark.parametrize("path", EACH)
 def test_a_get_and_a_post_with_a_token_are_answered_for_its_user(guide: Guide, browser: Browser, path: str) -> None:
-    """No CSRF token is asked for, as no cookie counts."""
+    """A CSRF token is not needed, because cookies do not authenticate here."""
     headers = bearing(guide)
     got = browser.get(path, headers=headers)
     posted = browser.post(path, json.dumps({"x": 1}), content_type=JSON, headers=headers)
@@ -55,7 +55,7 @@ def test_a_get_and_a_post_with_a_token_are_answered_for_its_user(guide: Guide, b
 
 @pytest.mark.parametrize("path", [path for path in EACH if path != INSIDE])
 def test_a_session_beside_the_token_changes_nothing(guide: Guide, browser: Browser, path: str) -> None:
-    """Neither whose it is, nor that a cookie came along."""
+    """Only the token's user counts, and the cookie changes nothing."""
     browser.force_login(User.objects.create_user("dinah"))
     answer = browser.post(path, "{}", content_type=JSON, headers=bearing(guide))
     assert (answer.status_code, answer.json()["user"]) == (200, "alice")
@@ -64,7 +64,7 @@ def test_a_session_beside_the_token_changes_nothing(guide: Guide, browser: Brows
 @pytest.mark.parametrize("path", EACH)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_without_a_token_the_answer_is_the_challenge(alices: Browser, path: str, method: str) -> None:
-    """Whoever's session there is (RFC 6750 section 3.1)."""
+    """A session does not help (RFC 6750 section 3.1)."""
     alices.handler.enforce_csrf_checks = False
     answer = alices.generic(method, path)
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="oauth_service"')
@@ -72,14 +72,14 @@ def test_without_a_token_the_answer_is_the_challenge(alices: Browser, path: str,
 
 @pytest.mark.parametrize("path", EACH)
 def test_too_little_scope_is_refused_alike(guide: Guide, path: str) -> None:
-    """403, with what is needed."""
+    """The response is a 403 that names the needed scope."""
     answer = Browser().get(path, headers=bearing(guide, scope="user"))
     wanted = "user profile" if path == NEEDS_BOTH else "profile"
     assert (answer.status_code, answer["WWW-Authenticate"].rpartition(" scope=")[2]) == (403, f'"{wanted}"'), answer
 
 
 def test_an_action_may_need_more_scope_than_its_view_set(guide: Guide) -> None:
-    """By required_scope, as any action overrides what its class says."""
+    """An action overrides required_scope like any attribute of its class."""
     headers = bearing(guide, scope="profile")
     answers = [Browser().get(path, headers=headers).status_code for path in ("/api/drf/set/", NEEDS_BOTH)]
     assert answers == [200, 403]
@@ -87,7 +87,7 @@ def test_an_action_may_need_more_scope_than_its_view_set(guide: Guide) -> None:
 
 @pytest.mark.parametrize("path", EACH)
 def test_a_database_that_is_away_is_a_503_for_each(guide: Guide, path: str) -> None:
-    """None of the frameworks makes a 500 of it."""
+    """No framework may turn it into a 500."""
     headers = bearing(guide)
     with failing(OperationalError("connection refused")):
         answer = Browser().get(path, headers=headers)
@@ -96,7 +96,7 @@ def test_a_database_that_is_away_is_a_503_for_each(guide: Guide, path: str) -> N
 
 @pytest.mark.parametrize("path", EACH)
 def test_each_asks_the_database_once(guide: Guide, django_assert_num_queries: Any, path: str) -> None:
-    """A guard around the operation and one around its function are one guard."""
+    """A guard around the operation and another around its function verify the token once."""
     headers = bearing(guide)
     with django_assert_num_queries(1):
         assert Browser().get(path, headers=headers).status_code == 200
@@ -116,7 +116,10 @@ def test_each_asks_the_database_once(guide: Guide, django_assert_num_queries: An
 def test_whatever_authentication_the_project_has_the_token_counts(
     guide: Guide, settings: Settings, browser: Browser, monkeypatch: pytest.MonkeyPatch, configured: Any, path: str
 ) -> None:
-    """Classes read the setting when they are defined, so they are given what a project would have given them."""
+    """
+    Classes read the setting when they are defined, so the test sets the attributes that a project's setting would give
+    them.
+    """
     from rest_framework.settings import api_settings
     from rest_framework.views import APIView
 
@@ -134,12 +137,12 @@ def test_rest_framework_finds_the_token_where_it_looks_for_one(guide: Guide, bro
 
 @pytest.mark.parametrize("mount", ["router", "again"])
 def test_an_operation_gets_its_own_parameters(guide: Guide, mount: str) -> None:
-    """From the path and the query; the guard takes none of them, wherever the router is mounted."""
+    """Parameters come from the path and the query; the guard uses none of them, wherever the router is mounted."""
     answer = Browser().get(f"/api/ninja/{mount}/7/?colour=blue", headers=bearing(guide))
     assert (answer.json()["number"], answer.json()["colour"]) == (7, "blue")
 
 
 def test_a_token_is_asked_for_before_the_parameters_are_looked_at(guide: Guide) -> None:
-    """Strangers do not learn what an operation takes."""
+    """Strangers must not learn the parameters of an operation."""
     answers = [Browser().get("/api/ninja/coroutine/?x=1"), Browser().get("/api/ninja/router/7/?colour=")]
     assert [answer.status_code for answer in answers] == [401, 401]

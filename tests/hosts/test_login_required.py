@@ -1,4 +1,4 @@
-"""Under Django's LoginRequiredMiddleware everything answers as without it."""
+"""All responses are the same with and without Django's LoginRequiredMiddleware."""
 
 from typing import Any
 
@@ -18,20 +18,20 @@ GUARDED = list(addresses(guarded, "/api/"))
 
 
 def with_login_required(middleware: list[str]) -> list[str]:
-    """The middleware of a project in which every view asks for a sign-in, unless it says otherwise."""
+    """Middleware of a project whose views all ask for a sign-in, unless they are exempt."""
     here = middleware.index(AUTHENTICATION) + 1
     return [*middleware[:here], LOGIN_REQUIRED, *middleware[here:]]
 
 
 def said(answer: Any) -> tuple[int, str | None, str | None]:
-    """An answer, without what differs each time."""
+    """A response, without its random parts."""
     return answer.status_code, answer.get("Location"), answer.get("Content-Type")
 
 
 @pytest.mark.parametrize("path", [*OURS, *GUARDED])
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 def test_every_address_answers_somebody_unknown_as_without_it(settings: Settings, path: str, method: str) -> None:
-    """Programs have no session, and the page for signing in must not ask for one."""
+    """Programs have no session, and the sign-in page must not ask for one."""
     without = said(Browser().generic(method, path))
     settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
     assert said(Browser().generic(method, path)) == without
@@ -39,7 +39,7 @@ def test_every_address_answers_somebody_unknown_as_without_it(settings: Settings
 
 @pytest.mark.parametrize("path", GUARDED)
 def test_a_good_token_opens_a_guarded_view(guide: Guide, settings: Settings, path: str) -> None:
-    """The token is the sign-in."""
+    """The token counts as the sign-in."""
     headers = {"Authorization": f"Bearer {guide.tokens()['access_token']}"}
     settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
     answer = Browser().get(path, headers=headers)
@@ -47,7 +47,7 @@ def test_a_good_token_opens_a_guarded_view(guide: Guide, settings: Settings, pat
 
 
 def test_the_whole_story_is_told_under_it(guide: Guide, settings: Settings) -> None:
-    """From the consent to the end of the connection."""
+    """The lifecycle runs from the consent to the end of the connection."""
     settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
     tokens = guide.tokens()
     renewed = guide.refresh(tokens["refresh_token"]).json()
@@ -58,7 +58,7 @@ def test_the_whole_story_is_told_under_it(guide: Guide, settings: Settings) -> N
 
 @pytest.mark.parametrize("path", ["/manage-apps/", "/oauth/deauthorise/", "/authorise/"])
 def test_a_page_that_is_somebodys_asks_who_it_is_itself(guide: Guide, settings: Settings, path: str) -> None:
-    """What is exempt from the middleware is not open."""
+    """Exemption from the middleware must not make a page public."""
     settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
     answer = Browser().generic(
         "POST" if path == "/oauth/deauthorise/" else "GET", path, QUERY_STRING=guide_query(guide)
@@ -67,12 +67,12 @@ def test_a_page_that_is_somebodys_asks_who_it_is_itself(guide: Guide, settings: 
 
 
 def guide_query(guide: Guide) -> str:
-    """The query of a good authorization request; the other pages do not look at it."""
+    """Query of a valid authorization request; other pages ignore it."""
     return "&".join(f"{name}={value}" for name, value in guide.request(scope="profile").items())
 
 
 def test_every_view_is_exempt() -> None:
-    """By its own word, so that it holds for a project's subclass of the middleware, too."""
+    """Each view carries Django's mark, so that it is exempt from a project's subclass of the middleware, too."""
     from oauth_service.urls import urlpatterns
 
     found = [*views(urlpatterns), *views(guarded)]

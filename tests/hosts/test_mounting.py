@@ -1,4 +1,4 @@
-"""Included under any prefix, for issuers with a path and without: every client finds the metadata, and what it names works."""
+"""Clients find the metadata under any prefix, for issuers with and without a path, and the endpoints it names work."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ RESOURCE = "/.well-known/oauth-protected-resource"
 
 
 def mounted(prefix: str) -> tuple[URLPattern | URLResolver, ...]:
-    """A project's URLs, as docs/mounting.md says."""
+    """A project's URLs, as docs/mounting.md shows them."""
     return (
         path("", include("oauth_service.well_known")),
         path(prefix, include("oauth_service.urls")),
@@ -56,7 +56,7 @@ def found() -> list[tuple[str, str]]:
 
 @pytest.fixture(autouse=True)
 def with_openid(settings: Settings) -> None:
-    """Both documents are there."""
+    """OpenID Connect is on, so both documents exist."""
     settings.OAUTH_SERVICE_SCOPES = {**SCOPES.default, "openid": "Who you are"}
     settings.ALLOWED_HOSTS = ["*"]
 
@@ -64,7 +64,7 @@ def with_openid(settings: Settings) -> None:
 @pytest.mark.parametrize("issuer", ISSUERS)
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_both_documents_are_where_clients_look_for_them(settings: Settings, prefix: str, issuer: str) -> None:
-    """RFC 8414 puts the path of the issuer behind, OpenID Connect before; some clients try the other one."""
+    """RFC 8414 appends the issuer's path, OpenID Connect prepends it, and some clients try the other form."""
     settings.ROOT_URLCONF, settings.OAUTH_SERVICE_ISSUER = mounted(prefix), issuer
     behind = urlsplit(issuer).path
     for address in {OAUTH + behind, behind + OAUTH, OPENID + behind, behind + OPENID}:
@@ -81,7 +81,7 @@ def test_both_documents_are_where_clients_look_for_them(settings: Settings, pref
 def test_every_endpoint_that_it_names_answers(
     settings: Settings, browser: Browser, db: None, prefix: str, issuer: str, entry: Any
 ) -> None:
-    """Whether through Django or directly."""
+    """This holds through Django and through the fast path."""
     settings.ROOT_URLCONF, settings.OAUTH_SERVICE_ISSUER = mounted(prefix), issuer
     document = browser.get(OAUTH, secure=True, headers={"Host": "localhost"}).json()
     for url in (value for name, value in document.items() if name.endswith(("_endpoint", "_uri"))):
@@ -92,7 +92,7 @@ def test_every_endpoint_that_it_names_answers(
 
 @pytest.mark.parametrize("issuer", ["https://localhost", "https://localhost/o"])
 def test_the_paths_of_others_are_left_to_the_project(settings: Settings, issuer: str) -> None:
-    """It may have an issuer of its own beside ours."""
+    """The project may have an issuer of its own beside ours."""
     settings.ROOT_URLCONF, settings.OAUTH_SERVICE_ISSUER = mounted("o/"), issuer
     for address in (f"{OAUTH}/other", f"/other{OAUTH}", f"{OPENID}/other", f"/other{OPENID}"):
         assert Browser().get(address).content == b"the project's own"
@@ -102,7 +102,7 @@ def test_the_paths_of_others_are_left_to_the_project(settings: Settings, issuer:
 def test_the_whole_story_is_told_under_a_prefix(
     settings: Settings, alice: User, presc_man: Client, prefix: str
 ) -> None:
-    """By somebody who has nothing but the metadata, the redirects and the forms."""
+    """The client in this test uses only the metadata, the redirects and the forms."""
     settings.ROOT_URLCONF, settings.OAUTH_SERVICE_ISSUER = mounted(prefix), "http://localhost:8000"
     browser, server = Browser(enforce_csrf_checks=True), Browser(enforce_csrf_checks=True)
     document = server.get(OAUTH).json()
@@ -128,7 +128,7 @@ def test_the_whole_story_is_told_under_a_prefix(
 def test_the_doctor_finds_everything_from_outside(
     settings: Settings, db: None, monkeypatch: pytest.MonkeyPatch, prefix: str, issuer: str
 ) -> None:
-    """It goes by the metadata, as clients do."""
+    """The doctor follows the metadata, as clients do."""
     settings.ROOT_URLCONF, settings.OAUTH_SERVICE_ISSUER = mounted(prefix), issuer
 
     def send(method: str, url: str, headers: Mapping[str, str], body: str | None, *, timeout: float) -> Answer:
@@ -153,7 +153,7 @@ def test_the_doctor_finds_everything_from_outside(
 @pytest.mark.parametrize("issuer", ISSUERS)
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_nothing_is_found_where_it_is_included_as_documented(settings: Settings, prefix: str, issuer: str) -> None:
-    """A project's catch-all behind it is no fault."""
+    """A catch-all of the project behind our URLs is no fault."""
     settings.ROOT_URLCONF, settings.OAUTH_SERVICE_ISSUER = mounted(prefix), issuer
     assert found() == []
 
@@ -171,7 +171,7 @@ def test_nothing_is_found_where_it_is_included_as_documented(settings: Settings,
 def test_metadata_that_clients_do_not_find_is_told(
     settings: Settings, prefix: str, issuer: str, missing: list[str]
 ) -> None:
-    """With the address where they look."""
+    """The finding names the address that clients look up."""
     settings.ROOT_URLCONF, settings.OAUTH_SERVICE_ISSUER = (path(prefix, include("oauth_service.urls")),), issuer
     expected = [
         ("W014", f"Clients look for the metadata of the issuer at {each}, where it is not.") for each in missing
@@ -179,13 +179,13 @@ def test_metadata_that_clients_do_not_find_is_told(
     assert found() == expected
 
 
-# One with arguments stands for many addresses, and the check leaves it alone.
+# The check skips patterns with arguments, because they match many addresses.
 STATIC = [address for address in OURS if not {*address.split("/")} & {"tenant", "word"}]
 
 
 @pytest.mark.parametrize("address", STATIC)
 def test_an_endpoint_that_another_view_stands_before_is_told(settings: Settings, address: str) -> None:
-    """Every one of them, and the way out."""
+    """The check reports each endpoint, and how to fix it."""
     settings.ROOT_URLCONF = (path(address[1:], anything), path("", include("oauth_service.urls")))
     told = [sentence for number, sentence in found() if number == "W013"]
     name = f"{__name__}.anything"
@@ -194,14 +194,14 @@ def test_an_endpoint_that_another_view_stands_before_is_told(settings: Settings,
 
 @pytest.mark.parametrize("address", STATIC)
 def test_a_page_of_the_project_that_an_endpoint_stands_before_is_told(settings: Settings, address: str) -> None:
-    """Its author wonders why it is never seen."""
+    """The page's author would wonder why it is never shown."""
     settings.ROOT_URLCONF = (path("", include("oauth_service.urls")), re_path(f"^{address[1:]}$", anything))
     told = [sentence for number, sentence in found() if number == "W013"]
     assert told == [f"{address} of {__name__}.anything is answered by oauth_service, whose URLs stand before it."]
 
 
 def test_a_view_of_ours_in_a_decorator_of_the_projects_is_no_fault(settings: Settings) -> None:
-    """A second factor before our sign-in page."""
+    """A project may ask for a second factor before our sign-in page."""
 
     def twice(view: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(view)
@@ -215,7 +215,7 @@ def test_a_view_of_ours_in_a_decorator_of_the_projects_is_no_fault(settings: Set
 
 
 def test_addresses_that_differ_by_language_are_told(settings: Settings) -> None:
-    """A client keeps the one that it has read."""
+    """A client keeps the address that it has read."""
     settings.ROOT_URLCONF = tuple(i18n_patterns(path("", include("oauth_service.urls"))))
     assert "W013" in [number for number, _sentence in found()]
 
@@ -236,7 +236,9 @@ def test_a_prefix_of_the_web_server_is_its_own_to_mind(settings: Settings) -> No
 @pytest.mark.django_db
 @pytest.mark.parametrize("prefix", ["", "o/"])
 def test_the_metadata_of_an_api_is_at_the_root(settings: Settings, prefix: str) -> None:
-    """Whatever prefix the server has: clients look below the host of the API's own identifier (RFC 9728 section 3.1)."""
+    """
+    The server's prefix does not matter: clients look below the host of the API's own identifier (RFC 9728 section 3.1).
+    """
     settings.ROOT_URLCONF = (
         path("", include("oauth_service.well_known")),
         path(prefix, include("oauth_service.urls")),
@@ -246,7 +248,7 @@ def test_the_metadata_of_an_api_is_at_the_root(settings: Settings, prefix: str) 
 
 
 def test_metadata_of_an_api_that_clients_do_not_find_is_told(settings: Settings) -> None:
-    """For each API that a view names, and that has an address."""
+    """The check covers each API that a view names and that has an address."""
     settings.OAUTH_SERVICE_ISSUER = ""
     Requirement.of("", resource="https://api.example/pills")
     Requirement.of("", resource="urn:example:pills")
@@ -258,7 +260,7 @@ def test_metadata_of_an_api_that_clients_do_not_find_is_told(settings: Settings)
 
 
 def test_every_address_of_the_metadata_is_asked_for_above() -> None:
-    """One that is added to our URLs is added to oauth_service.well_known and to these tests, too."""
+    """An address that is added to our URLs must be added to oauth_service.well_known and to these tests, too."""
     well_known = addresses(oauth_service.well_known.urlpatterns)
     documents = {each.rpartition("/.well-known/")[2].split("/")[0] for each in well_known}
     assert documents == {each.rpartition("/")[2] for each in (OAUTH, OPENID, RESOURCE)}

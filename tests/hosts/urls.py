@@ -1,4 +1,4 @@
-"""The URLs of a host project: the OAuth service, and guarded views of each kind."""
+"""URLs of a host project: the OAuth service, and guarded views of each kind."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, URLResolver, include, path
@@ -11,7 +11,7 @@ from tests.hosts import frameworks
 
 
 def told(request: HttpRequest) -> JsonResponse:
-    """What a guarded view finds on its request."""
+    """Facts that a guarded view finds on its request."""
     bearer = getattr(request, "bearer", None)
     return JsonResponse({"user": request.user.get_username(), "client_id": bearer and bearer.client_id})
 
@@ -29,7 +29,7 @@ async def coroutine(request: ProtectedRequest) -> HttpResponse:
 
 
 class ByMixin(ProtectedMixin, View):
-    """A class, guarded by its base."""
+    """A class that is guarded by its base class."""
 
     required_scope = "profile"
 
@@ -42,7 +42,7 @@ class ByMixin(ProtectedMixin, View):
 
 @method_decorator(protect("profile"), name="dispatch")
 class ByDispatch(View):
-    """A class, guarded as Django's documentation says for any decorator."""
+    """A class that is guarded as Django's documentation says for any decorator."""
 
     def get(self, request: ProtectedRequest) -> HttpResponse:
         return told(request)
@@ -54,7 +54,7 @@ class ByDispatch(View):
 @protect("profile")
 @cache_page(60)
 def cached_inside(request: ProtectedRequest) -> HttpResponse:
-    """A function whose author put a cache behind the guard."""
+    """A function with a cache inside the guard."""
     return told(request)
 
 

@@ -1,4 +1,4 @@
-"""Every address that a list of URL patterns answers at, so that the next one added is asked as well."""
+"""All addresses of a list of URL patterns, so that tests also cover new ones."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ SAMPLES = {"int": "7", "path": "a/tenant"}
 
 
 def addresses(patterns: Sequence[URLPattern | URLResolver], prefix: str = "/") -> Iterator[str]:
-    """The path of every pattern, with something in the place of each argument."""
+    """The path of every pattern, with a value in place of each argument."""
     for pattern in patterns:
         path = prefix + ARGUMENT.sub(lambda found: SAMPLES.get(found[1], "word"), str(pattern.pattern))
         if isinstance(pattern, URLResolver):

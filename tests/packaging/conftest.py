@@ -1,4 +1,4 @@
-"""What the tests of packages share: made once a run, however many processes it has."""
+"""Fixtures for tests of packages: built once a run, however many processes it has."""
 
 import fcntl
 import os
@@ -17,14 +17,14 @@ T = TypeVar("T")
 
 
 class Once(Protocol):
-    """What the fixture of this name gives."""
+    """Type of the fixture `once`."""
 
     def __call__(self, name: str, make: Callable[[Path], T]) -> T: ...
 
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
-    """Make something in a folder of its own, unless another process of this run has made it already."""
+    """Build something in a folder of its own, unless another process of this run has built it already."""
     is_one_of_several = "PYTEST_XDIST_WORKER" in os.environ
     base = tmp_path_factory.getbasetemp().parent if is_one_of_several else tmp_path_factory.getbasetemp()
 
@@ -44,7 +44,7 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 @pytest.fixture(scope="session")
 def wheel(once: Once) -> Path:
-    """The wheel, built as a release would be."""
+    """The wheel, built as for a release."""
 
     def build(folder: Path) -> Path:
         run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder), cwd=ROOT)

@@ -1,4 +1,4 @@
-"""A project as `django-admin startproject` makes it, with what README.md says to add, in an environment of its own."""
+"""A project from `django-admin startproject` with the additions of README.md, in a virtual environment of its own."""
 
 import contextlib
 import os
@@ -28,42 +28,44 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def blocks(language: str) -> list[str]:
-    """The code that README.md tells its reader to add or to run."""
+    """Code blocks that README.md tells its readers to add or run."""
     return [code for written_in, code in BLOCK.findall((ROOT / "README.md").read_text()) if written_in == language]
 
 
 def lines_for(file: str) -> str:
-    """What the reader is to add to one file: the lines under its name."""
+    """Lines that readers add to one file: those under its name."""
     [code] = [code for block in blocks("python") for name, code in named_parts(block) if name == file]
     return code
 
 
 def named_parts(block: str) -> Iterator[tuple[str, str]]:
-    """A block of code, taken apart at the comments that name a file."""
+    """A code block, split at the comments that name a file."""
     _before, *parts = re.split(r"^# (\w+\.py)\n", block, flags=re.MULTILINE)
     yield from zip(parts[::2], parts[1::2], strict=True)
 
 
 def commands() -> list[list[str]]:
-    """What the reader is to type, word by word, without the `python` in front."""
+    """Commands that readers type, word by word, without the leading `python`."""
     return [shlex.split(line)[1:] for block in blocks("sh") for line in block.splitlines()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshProject:
-    """Where it is, the interpreter that knows nothing but the wheel and what the wheel asks for, and what was printed."""
+    """
+    The project's directory, its interpreter, which has only the wheel and its dependencies, and the output of commands.
+    """
 
     directory: Path
     python: Path
     said: dict[str, str]
 
     def run(self, *arguments: str) -> str:
-        """Run the interpreter in the project; what it prints. A failure is shown."""
+        """Run the interpreter in the project; return its output. A failure is shown."""
         return run(self.python, *arguments, cwd=self.directory)
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[str]:
-        """Serve the project while the block runs; its URL."""
+        """Serve the project during the block; yield its URL."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
@@ -80,7 +82,7 @@ class FreshProject:
 
 
 def follow_the_readme(wheel: Path, directory: Path) -> FreshProject:
-    """Install the wheel, start a project, and do what README.md says, in its order."""
+    """Install the wheel, start a project, and follow README.md in order."""
     python = new_environment(wheel, directory / "venv")
     run(python, "-m", "django", "startproject", "mysite", directory)
     for file in ("settings.py", "urls.py", "views.py"):
@@ -95,8 +97,9 @@ def follow_the_readme(wheel: Path, directory: Path) -> FreshProject:
 
 def new_environment(wheel: Path, directory: Path) -> Path:
     """
-    A virtual environment with the wheel and what the wheel says it needs, nothing else. No network is asked: what is needed
-    is linked from the environment that runs the tests.
+    Create a virtual environment with the wheel and its dependencies only. It uses no network: dependencies are linked
+    from
+    the environment that runs the tests.
 
     Returns:
         its interpreter.
@@ -113,7 +116,7 @@ def new_environment(wheel: Path, directory: Path) -> Path:
 
 
 def needs(package: Distribution) -> list[Distribution]:
-    """What a package needs without any of its extras, and what that needs, each once."""
+    """Dependencies of a package without its extras, and their dependencies, each once."""
     wanted, found = [package], dict[str, Distribution]()
     while wanted:
         for requirement in map(Requirement, wanted.pop().requires or ()):
@@ -126,7 +129,7 @@ def needs(package: Distribution) -> list[Distribution]:
 
 
 def environment() -> dict[str, str]:
-    """The caller's environment without anything that would let this repository's own code and settings in."""
+    """The caller's environment, without the variables that would let in this repository's own code and settings."""
     ours = {"DJANGO_SETTINGS_MODULE", "PYTHONPATH", "STATE_DIR", "VIRTUAL_ENV"}
     return {name: value for name, value in os.environ.items() if name not in ours} | {
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
@@ -135,7 +138,7 @@ def environment() -> dict[str, str]:
 
 
 def run(*command: str | Path, cwd: Path | None = None) -> str:
-    """Run a command outside of this repository; what it prints. A failure is shown."""
+    """Run a command outside this repository; return its output. A failure is shown."""
     done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout

@@ -1,4 +1,4 @@
-"""The how-to guides of docs/, done in a project: their blocks of code are written to the files that they name."""
+"""The how-to guides of docs/, followed in a project: their code blocks are written to the files that they name."""
 
 import re
 import subprocess
@@ -10,29 +10,29 @@ from pathlib import Path
 from config.sites import ROOT
 from tests.packaging.fresh_project import BLOCK, FreshProject, environment
 
-# The first line of a block names its file: # mysite/urls.py, {# mysite/templates/… #}, /* mysite/static/… */
+# A block's first line names its file: # mysite/urls.py, {# mysite/templates/… #}, /* mysite/static/… */
 NAMED = re.compile(r"^(?:# (\S+\.py)|\{# (\S+\.html) #\}|/\* (\S+\.css) \*/)\n")
 
 
 def blocks(page: str) -> list[tuple[str, str]]:
-    """The language and the code of each block of a page, in its order."""
+    """Language and code of each block of a page, in order."""
     return BLOCK.findall((ROOT / "docs" / page).read_text())
 
 
 def files(page: str) -> Iterator[tuple[str, str]]:
-    """The file that a block names, and what it adds to it."""
+    """Files that blocks name, and the text that each block adds."""
     for _language, code in blocks(page):
         if named := NAMED.match(code):
             yield next(filter(None, named.groups())), code[named.end() :]
 
 
 def commands(page: str) -> list[str]:
-    """The lines that the page tells its reader to run."""
+    """Command lines that the page tells its readers to run."""
     return [line for language, code in blocks(page) if language == "sh" for line in code.splitlines()]
 
 
 class Project:
-    """A new project with what the tutorial adds to it; the package is that of this tree."""
+    """A new project with the tutorial's additions; the package is that of this tree."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -49,11 +49,11 @@ class Project:
                 source.write(code)
 
     def serving(self) -> AbstractContextManager[str]:
-        """Serve the project while the block runs; its URL."""
+        """Serve the project during the block; yield its URL."""
         return FreshProject(directory=self.directory, python=Path(sys.executable), said={}).serving()
 
     def run(self, *arguments: str) -> str:
-        """Run Python in the project; what it prints. A failure is shown."""
+        """Run Python in the project; return its output. A failure is shown."""
         done = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.directory,
@@ -67,7 +67,7 @@ class Project:
         return done.stdout
 
     def tell(self, code: str) -> str:
-        """What statements print in the project; `browser` is Django's test client."""
+        """Output of statements that run in the project; `browser` is Django's test client."""
         lines = [
             "import os, django",
             "os.environ['DJANGO_SETTINGS_MODULE'] = 'mysite.settings'",

@@ -1,4 +1,4 @@
-"""What the how-to guides tell their reader to write does what they say: each in a new project."""
+"""Following each how-to guide in a new project has the results that the guide promises."""
 
 import shlex
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.packaging import guides
 from tests.packaging.guides import Project
 
 NO_ISSUES = "System check identified no issues (0 silenced).\n"
-# Their Python and their templates are run below; tests/journeys has the single-page app and the MCP server.
+# These tests run the guides' Python and templates; tests/journeys has the single-page app and the MCP server.
 RUN = {
     "mcp.md",
     *("brand-the-pages.md", "login-page.md", "logging.md", "protect.md", "testing.md", "user-model.md", "tutorial.md"),
@@ -20,12 +20,12 @@ RUN = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """A new project that has been through the tutorial."""
+    """A new project after the tutorial."""
     return Project(tmp_path)
 
 
 def test_every_page_with_files_is_run() -> None:
-    """A page whose blocks name files tells its reader to write them."""
+    """A page whose blocks name files tells its readers to write them."""
     pages = {
         path.name for path in (ROOT / "docs").glob("*.md") if any("/" in name for name, _ in guides.files(path.name))
     }
@@ -33,7 +33,7 @@ def test_every_page_with_files_is_run() -> None:
 
 
 def test_a_project_is_branded(project: Project) -> None:
-    """The name, the style sheet after ours, the footer, the logo, and the line on the login page."""
+    """The guide changes the name, the style sheet, the footer, the logo, and the line on the login page."""
     project.write("brand-the-pages.md")
     (project.directory / "mysite/static/mysite/logo.svg").write_text("<svg/>")
     page = project.tell("print(browser.get('/login/').content.decode())")
@@ -45,7 +45,7 @@ def test_a_project_is_branded(project: Project) -> None:
 
 
 def test_a_login_page_of_ones_own_is_where_people_are_sent(project: Project) -> None:
-    """With next, and it is shown; the admin counts failures; and a page can say how somebody signed in."""
+    """Users are sent to it with `next`, the admin counts failures, and a page can state how a user signed in."""
     project.write("login-page.md")
     project.run("manage.py", "migrate", "--verbosity=0")
     project.run("manage.py", "create_client", "--name=A", "--client-id=app", "--redirect-uri=https://app.example/back")
@@ -63,7 +63,7 @@ def test_a_login_page_of_ones_own_is_where_people_are_sent(project: Project) -> 
 
 
 def test_a_suspended_person_is_out(project: Project) -> None:
-    """The manager of the page leaves them out, and the checks find nothing to complain of."""
+    """The manager of the guide leaves suspended users out, and the system checks find nothing wrong."""
     first, *others = guides.commands("user-model.md")
     project.run(*shlex.split(first)[1:])
     project.write("user-model.md")
@@ -79,7 +79,7 @@ def test_a_suspended_person_is_out(project: Project) -> None:
 
 
 def test_the_views_of_the_page_are_guarded(project: Project) -> None:
-    """A function and a class; the scopes of the page are those of the server."""
+    """The guide has a function and a class, and its scopes are those of the server."""
     project.write("protect.md")
     with (project.directory / "mysite/urls.py").open("a") as urls:
         urls.write(
@@ -94,7 +94,7 @@ def test_the_views_of_the_page_are_guarded(project: Project) -> None:
 
 
 def test_the_tests_of_the_page_pass(project: Project) -> None:
-    """By Django's runner, and by pytest with the fixture that forgets."""
+    """Django's runner and pytest, with the fixture that clears memory, both pass."""
     project.write("testing.md")
     project.run("manage.py", "test", "--verbosity=0")
     options = ("-q", "--ds=mysite.settings", "-p", "no:cacheprovider", "-p", "no:schemathesis")
@@ -115,7 +115,7 @@ def test_the_lines_of_logging_are_settings(project: Project) -> None:
 
 
 def test_a_receiver_is_called(project: Project) -> None:
-    """As the page of signals shows it."""
+    """The guide to signals shows this receiver."""
     [code] = [code for language, code in guides.blocks("signals.md") if language == "python"]
     (project.directory / "mysite/receivers.py").write_text(code)
     said = project.tell(

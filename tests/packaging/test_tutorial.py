@@ -1,4 +1,4 @@
-"""docs/tutorial.md, followed word by word in a new project with the wheel: it ends with a 200 from the guarded view."""
+"""docs/tutorial.md, followed word by word in a new project with the wheel, ends with a 200 from the guarded view."""
 
 import json
 import os
@@ -22,19 +22,19 @@ RUNSERVER = "python manage.py runserver"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Followed:
-    """What a reader has seen: what each command printed, and the answers of the server."""
+    """Output of each command, and responses of the server."""
 
     printed: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
 
 
 def blocks() -> list[tuple[str, str]]:
-    """What the page tells its reader to write and to run, in its order: the language, and the code."""
+    """Blocks that the page tells its readers to write or run, in order: language and code."""
     return BLOCK.findall(PAGE.read_text())
 
 
 def follow(wheel: Path, directory: Path) -> Followed:
-    """Do what the page says, a block after the other; at last what its last paragraph says."""
+    """Follow the page block by block, and then its last paragraph."""
     new_environment(wheel, directory / "venv")
     with ExitStack() as stack:
         reader = Reader(directory, stack)
@@ -49,7 +49,7 @@ def follow(wheel: Path, directory: Path) -> Followed:
 
 
 class Reader:
-    """Somebody with a terminal, an editor and a browser; the server of the page runs on whatever port is free."""
+    """A reader with a terminal, an editor and a browser; the server of the page runs on any free port."""
 
     def __init__(self, directory: Path, stack: ExitStack) -> None:
         self.directory = directory
@@ -67,7 +67,7 @@ class Reader:
             file.write(lines)
 
     def run(self, line: str) -> None:
-        """Type a line; the virtual environment is there already, with the wheel of this very tree."""
+        """Type a line. The virtual environment exists already, with the wheel of this tree."""
         if line in ("python3 -m venv venv", ". venv/bin/activate", "pip install ./django-oauth-service"):
             return
         if line == "cd mysite":
@@ -80,7 +80,7 @@ class Reader:
             self.printed[line] = self.shell(line)
 
     def shell(self, line: str) -> str:
-        """What a command prints."""
+        """Output of a command."""
         words = {"THE_TOKEN": self.tokens.get("access_token", ""), "http://localhost:8000": self.site}
         for word, value in words.items():
             line = line.replace(word, value)
@@ -123,13 +123,13 @@ def followed(once: Once, wheel: Path) -> Followed:
 
 
 def test_the_server_answers_with_tokens(followed: Followed) -> None:
-    """The members that the page shows, in its order."""
+    """The members are those that the page shows, in its order."""
     shown = json.loads(next(code for language, code in blocks() if language == "json" and "refresh_token" in code))
     assert (list(followed.tokens), followed.tokens["scope"]) == (list(shown), shown["scope"])
 
 
 def test_the_guarded_view_answers_200(followed: Followed) -> None:
-    """It knows the user and the app, as the page says."""
+    """The view knows the user and the app, as the page says."""
     [answer] = [text for line, text in followed.printed.items() if "THE_TOKEN" in line]
     head, _, body = answer.partition("\n\n")
     [client] = [text for line, text in followed.printed.items() if "create_client" in line]
@@ -139,7 +139,7 @@ def test_the_guarded_view_answers_200(followed: Followed) -> None:
 
 
 def test_without_a_token_it_answers_401(followed: Followed) -> None:
-    """As the page says."""
+    """The page says so."""
     [answer] = [
         text for line, text in followed.printed.items() if line.endswith("/api/hello/") and "THE_TOKEN" not in line
     ]
@@ -147,5 +147,5 @@ def test_without_a_token_it_answers_401(followed: Followed) -> None:
 
 
 def test_a_connection_that_was_ended_takes_its_token_along(followed: Followed) -> None:
-    """At once, as the page says."""
+    """Revocation takes effect at once, as the page says."""
     assert followed.printed["again"].splitlines()[0].split()[1] == "401"

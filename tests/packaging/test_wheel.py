@@ -1,4 +1,4 @@
-"""The wheel in a project that is not ours: what README.md says is all that it takes."""
+"""The wheel works in a fresh project with no more than the additions of README.md."""
 
 import re
 import secrets
@@ -30,7 +30,7 @@ REDIRECT_URI = "https://app.example.com/callback"
 
 @pytest.fixture(scope="module")
 def project(once: Once, wheel: Path) -> FreshProject:
-    """A fresh project, with what README.md says."""
+    """A fresh project, with the additions of README.md."""
     return once("project", lambda folder: follow_the_readme(wheel, folder))
 
 
@@ -38,7 +38,7 @@ def project(once: Once, wheel: Path) -> FreshProject:
 
 
 def test_the_wheel_is_the_package_no_more_and_no_less(wheel: Path) -> None:
-    """Templates, styles, migrations and py.typed travel with it; tests, the sites and the client application do not."""
+    """The wheel has templates, styles, migrations and py.typed, but no tests, no sites and no client application."""
     package = {path.relative_to(ROOT).as_posix() for path in tracked() if path.is_relative_to(ROOT / "oauth_service")}
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert packed == package
@@ -55,7 +55,7 @@ def test_the_wheel_is_the_package_no_more_and_no_less(wheel: Path) -> None:
     ],
 )
 def test_what_is_easily_forgotten_is_in_the_wheel(wheel: Path, file: str) -> None:
-    """Each kind of file that a wheel does not take along by nature; the comparison above holds for empty sets, too."""
+    """Wheels leave out these kinds of files by default, and the comparison above would also hold for two empty sets."""
     assert f"oauth_service/{file}" in zipfile.ZipFile(wheel).namelist()
 
 
@@ -69,18 +69,18 @@ def test_the_wheel_carries_its_license(wheel: Path) -> None:
 
 
 def test_it_takes_five_lines() -> None:
-    """README.md says five, and counts them right."""
+    """README.md says five, and must count right."""
     lines = [line for file in ("settings.py", "urls.py") for line in lines_for(file).splitlines() if line]
     assert len(lines) == 5
 
 
 def test_the_readme_migrates_and_registers_a_client() -> None:
-    """Without either the five lines give a server that answers nobody."""
+    """The five lines alone give a server that answers no one."""
     assert [arguments[:2] for arguments in commands()] == [["manage.py", "migrate"], ["manage.py", "create_client"]]
 
 
 def test_the_fresh_project_has_nothing_to_complain_of(project: FreshProject) -> None:
-    """Our system checks run, and find all they ask for."""
+    """Our system checks run, and find nothing missing."""
     assert project.run("manage.py", "check", "--fail-level", "WARNING") == (
         "System check identified no issues (0 silenced).\n"
     )
@@ -88,28 +88,28 @@ def test_the_fresh_project_has_nothing_to_complain_of(project: FreshProject) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """What an app has once Alice allowed it: the answer to its request, its tokens, and where it may ask with them."""
+    """An app that Alice has allowed: the response to its request, its tokens, and its server."""
 
     answer: dict[str, str]
     tokens: dict[str, str]
     site: str
 
     def ask(self, path: str, *, access_token: str = "") -> httpx.Response:
-        """A request of the app, with an access token or without."""
+        """A request of the app, with or without an access token."""
         headers = {"Authorization": f"Bearer {access_token}"} if access_token else {}
         return httpx.get(f"{self.site}/{path}", headers=headers, trust_env=False)
 
 
 @pytest.fixture(scope="module")
 def connected(once: Once, project: FreshProject) -> Iterator[Connected]:
-    """Alice signs in, reads the consent page and allows it, over HTTP, in the project that knows only the wheel."""
+    """Alice signs in, reads the consent page and allows the app, over HTTP, in the project that has only the wheel."""
     with project.serving() as site:
         answer, tokens = once("connected", lambda _folder: connect(project, site))
         yield Connected(answer=answer, tokens=tokens, site=site)
 
 
 def connect(project: FreshProject, site: str) -> tuple[dict[str, str], dict[str, str]]:
-    """The answer to the app's request, and its tokens."""
+    """Connect the app; return the response to its request, and its tokens."""
     project.run("manage.py", "createsuperuser", "--noinput", "--username=alice", "--email=alice@example.com")
     client_id, client_secret = re.findall(r"client_(?:id|secret) +(\S+)", project.said["create_client"])
     verifier = secrets.token_urlsafe(32)
@@ -138,28 +138,28 @@ def connect(project: FreshProject, site: str) -> tuple[dict[str, str], dict[str,
 
 
 def test_the_app_is_answered_in_the_name_of_the_issuer(connected: Connected) -> None:
-    """The setting that README.md has stands in the answer (RFC 9207)."""
+    """The response names the issuer that README.md sets (RFC 9207)."""
     [issuer] = re.findall(r'OAUTH_SERVICE_ISSUER = "(.+)"', lines_for("settings.py"))
     assert (connected.answer["state"], connected.answer["iss"]) == ("xyzABC123", issuer)
 
 
 def test_the_app_learns_who_connected_it(connected: Connected) -> None:
-    """Login, consent, code, tokens, userinfo: what one installs it for."""
+    """Login, consent, code, tokens and userinfo are the reason to install the package."""
     told = connected.ask("userinfo/", access_token=connected.tokens["access_token"]).json()
     assert (told["username"], told["email"]) == ("alice", "alice@example.com")
 
 
 def test_a_view_behind_protect_knows_user_and_app(connected: Connected) -> None:
-    """As README.md shows it."""
+    """README.md shows this view."""
     told = connected.ask(PROTECTED, access_token=connected.tokens["access_token"]).json()
     assert (told["patient"], set(told)) == ("alice", {"patient", "asked_by"})
 
 
 def test_a_view_behind_protect_is_shut_without_a_token(connected: Connected) -> None:
-    """As README.md says it."""
+    """README.md says so."""
     assert connected.ask(PROTECTED).status_code == 401
 
 
 def test_the_pages_find_their_styles(connected: Connected) -> None:
-    """Static files of an installed app, found by Django's own finder."""
+    """Django's own finder finds the static files of the installed app."""
     assert connected.ask("static/oauth_service/style.css").headers["Content-Type"] == "text/css"

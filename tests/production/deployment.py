@@ -1,4 +1,4 @@
-"""A deployment on this machine: a database of its own, and the site served as `make serve` serves it."""
+"""A deployment on this machine: a database of its own, and the site served as by `make serve`."""
 
 import contextlib
 import os
@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """A database with Alice, who may also use the admin, and presc_man_123 in it; state_dir is the server's."""
+    """A database with Alice, who may also use the admin, and presc_man_123; state_dir is the server's."""
 
     state_dir: Path
     database_url: str
     client_secret: str
 
     def environment(self, **settings: str) -> dict[str, str]:
-        """What an operator would set, and nothing of what this test run has in its own environment; "" unsets."""
+        """Environment as an operator would set it, without this test run's own variables; "" unsets one."""
         port = free_port()
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPYCACHEPREFIX")
         inherited = {name: os.environ[name] for name in kept if name in os.environ}
@@ -53,7 +53,7 @@ class Deployment:
 
 @dataclass(kw_only=True)
 class Served:
-    """A site being served; http speaks to it directly, without a proxy."""
+    """A site that is being served; http speaks to it directly, without a proxy."""
 
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
@@ -73,14 +73,14 @@ class Served:
         return self.log_path.read_text()
 
     def stop(self) -> int:
-        """Ask it to stop; its exit status once it has."""
+        """Ask it to stop; return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)
 
 
 @contextlib.contextmanager
 def serving(environment: dict[str, str], *, log_path: Path) -> Iterator[Served]:
-    """Serve until the block ends, with the one command behind `make serve`."""
+    """Serve until the block ends, with the command behind `make serve`."""
     with log_path.open("ab") as log:
         process = start(environment, output=log)
         served = Served(process=process, environment=environment, log_path=log_path)
@@ -96,11 +96,11 @@ def serving(environment: dict[str, str], *, log_path: Path) -> Iterator[Served]:
                 try:
                     process.wait(STOP_SECONDS)
                 finally:
-                    os.killpg(process.pid, signal.SIGKILL)  # whoever of its workers is left
+                    os.killpg(process.pid, signal.SIGKILL)  # any workers that are left
 
 
 def start(environment: dict[str, str], *, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
-    """The command itself, in a process group of its own."""
+    """Start the command in a process group of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "config.serve"],
         cwd=ROOT,
@@ -113,7 +113,7 @@ def start(environment: dict[str, str], *, output: IO[bytes] | int) -> subprocess
 
 
 def refusal_to_start(environment: dict[str, str]) -> str:
-    """What the command says when it must not start."""
+    """Output of the command when it must not start."""
     process = start(environment, output=subprocess.PIPE)
     try:
         said, _ = process.communicate(timeout=START_SECONDS)
@@ -124,7 +124,7 @@ def refusal_to_start(environment: dict[str, str]) -> str:
 
 
 def manage(environment: dict[str, str], *command: str) -> str:
-    """manage.py under an environment; what it printed."""
+    """Run manage.py in an environment; return its output."""
     done = subprocess.run(
         [sys.executable, "manage.py", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
@@ -133,7 +133,7 @@ def manage(environment: dict[str, str], *command: str) -> str:
 
 
 def furnish(state_dir: Path, database_url: str) -> Deployment:
-    """Migrate a new database, and let Alice and presc_man_123 be there."""
+    """Migrate a new database, and create Alice and presc_man_123."""
     bare = Deployment(state_dir=state_dir, database_url=database_url, client_secret="")
     environment = bare.environment(DJANGO_SUPERUSER_PASSWORD=PASSWORD)
     manage(environment, "migrate", "--verbosity=0")
@@ -154,7 +154,7 @@ def free_port() -> int:
 
 
 def eventually(happened: Callable[[], T], *, seconds: float = 60) -> T:
-    """Ask until the answer is true, at most for so long; the answer."""
+    """Call a function until its result is true, for this many seconds at most; return the result."""
     deadline = time.monotonic() + seconds
     while not (answer := happened()) and time.monotonic() < deadline:
         time.sleep(0.05)

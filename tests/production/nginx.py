@@ -1,4 +1,4 @@
-"""Where nginx is; `python -m tests.production.nginx` ends with 0 if there is one."""
+"""Path of nginx; `python -m tests.production.nginx` exits with 0 if it is installed."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ import sys
 
 
 def path() -> str:
-    """The path of an nginx on this machine, "" if there is none. Debian keeps it where only root looks."""
+    """Path of an nginx on this machine; "" if there is none. Debian installs it outside the PATH of ordinary users."""
     return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") or ""
 
 

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as it is on the wire: requests octet by octet, and what came back."""
+"""HTTP/1.1 on the wire: requests octet by octet, and the raw responses."""
 
 import json
 import re
@@ -12,7 +12,7 @@ SECONDS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Status, headers by lower-case name, and body; status 0 for a connection that was closed without an answer."""
+    """Status, headers by lower-case name, and body; status 0 if the connection was closed without a response."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -20,12 +20,12 @@ class Answer:
 
     @property
     def members(self) -> Any:
-        """The JSON object, or nothing."""
+        """The JSON object, or None."""
         return json.loads(self.body) if self.body.startswith(b"{") else {}
 
 
 def request(method: str, target: bytes, *headers: str, host: str = "127.0.0.1", version: str = "1.1") -> bytes:
-    """The head of a request, after which the connection is closed; target as it goes over the wire."""
+    """Head of a request that asks to close the connection; the target is sent unchanged."""
     lines = [f"Host: {host}", "Connection: close", *headers]
     return method.encode() + b" " + target + f" HTTP/{version}\r\n".encode() + "\r\n".join([*lines, "", ""]).encode()
 
@@ -37,18 +37,18 @@ def in_chunks(body: bytes, size: int = 1000) -> bytes:
 
 
 def send(port: int, *parts: bytes, seconds: float = SECONDS) -> Answer:
-    """Send octets to a server of this machine, and read until it closes the connection."""
+    """Send octets to a server on this machine, and read until it closes the connection."""
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as connection:
         try:
             for part in parts:
                 connection.sendall(part)
         except OSError:
-            pass  # it has answered, and reads no more
+            pass  # it has answered and reads no more
         return receive(connection)
 
 
 def receive(connection: socket.socket) -> Answer:
-    """The answer on a connection that is closed then."""
+    """The response on a connection that is then closed."""
     read: list[bytes] = []
     try:
         while octets := connection.recv(65_536):
@@ -59,7 +59,7 @@ def receive(connection: socket.socket) -> Answer:
 
 
 def parsed(octets: bytes) -> Answer:
-    """The final answer among what came; those of 1xx are passed over."""
+    """The final response; those of 1xx are skipped."""
     while re.match(rb"HTTP/1.1 1\d\d ", octets):
         octets = octets.partition(b"\r\n\r\n")[2]
     head, _, body = octets.partition(b"\r\n\r\n")

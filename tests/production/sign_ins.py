@@ -1,4 +1,4 @@
-"""Floods of sign-ins from one address, and people who sign in from others."""
+"""Floods of sign-ins from one address, and users who sign in from others."""
 
 import itertools
 import re
@@ -26,7 +26,7 @@ def browser(base_url: str, address: str, *, trust: ssl.SSLContext | None = None)
 
 
 def sign_in(base_url: str, *, trust: ssl.SSLContext | None = None) -> int:
-    """Alice signs in from an address where nobody has been; the status."""
+    """Sign Alice in from an unused address; return the status."""
     number = next(_numbers)
     with browser(base_url, f"127.0.{number >> 8}.{number & 255}", trust=trust) as http:
         return _submit(http, "alice", PASSWORD)
@@ -34,7 +34,7 @@ def sign_in(base_url: str, *, trust: ssl.SSLContext | None = None) -> int:
 
 @contextmanager
 def flood(base_url: str, *, trust: ssl.SSLContext | None = None) -> Iterator[Counter[int]]:
-    """Wrong sign-ins under random names, from one address and twenty threads; how often each status was answered."""
+    """Send wrong sign-ins with random names, from one address and twenty threads; count the statuses."""
     over, numbers, statuses = threading.Event(), itertools.count(), Counter[int]()
 
     def attack() -> None:
@@ -46,7 +46,7 @@ def flood(base_url: str, *, trust: ssl.SSLContext | None = None) -> Iterator[Cou
     with ThreadPoolExecutor(FLOODERS) as pool:
         attackers = [pool.submit(attack) for _ in range(FLOODERS)]
         try:
-            over.wait(3)  # it is under way
+            over.wait(3)  # the flood is under way
             yield statuses
         finally:
             over.set()

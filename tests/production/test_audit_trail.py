@@ -1,4 +1,4 @@
-"""The audit trail of a served site: nothing that waited is lost when the server is asked to stop."""
+"""The audit trail of a served site loses no waiting event when the server is asked to stop."""
 
 import pytest
 
@@ -8,8 +8,8 @@ pytestmark = pytest.mark.production
 
 
 def test_what_waits_is_written_when_the_server_stops(served: Served, on_postgres: Deployment) -> None:
-    """A deployment every day must not cost a second of the trail every day: workers write what they have, then end."""
-    refused = [  # each for another reason: refusals alike are one row
+    """Deployments are frequent and must not lose events: workers write their waiting events before they end."""
+    refused = [  # each for another reason, because equal refusals share a row
         {"client_id": "presc_man_123", "client_secret": "wrong"},
         {"client_id": "presc_man_123"},
         {"client_id": "nobody"},

@@ -1,4 +1,4 @@
-"""CACHE_URL: failures are counted for all processes together, or nothing is started."""
+"""CACHE_URL: failures are counted for all processes together, or the server does not start."""
 
 import sys
 import threading
@@ -38,19 +38,19 @@ def redis_url() -> Iterator[str]:
 
 
 def test_without_a_url_each_process_counts_for_itself() -> None:
-    """One machine with one worker needs nothing else."""
+    """A single machine with one worker needs nothing else."""
     assert cache("")["BACKEND"] == "django.core.cache.backends.locmem.LocMemCache"
 
 
 def test_a_redis_is_asked_with_little_patience() -> None:
-    """One that is away must not hold up a login; what else the URL says is redis-py's to read."""
+    """An unreachable Redis must not delay a login. redis-py reads the rest of the URL."""
     got = cache("rediss://:hunter2@cache.example:6380/2?health_check_interval=5")
     assert got["LOCATION"] == "rediss://:hunter2@cache.example:6380/2?health_check_interval=5"
     assert (got["BACKEND"].rpartition(".")[2], got["OPTIONS"]) == ("RedisCache", REDIS_OPTIONS)
 
 
 def test_a_table_is_named() -> None:
-    """It keeps enough counts that a flood of names pushes none out: Django's default is 300."""
+    """The table must keep so many counts that a flood of names evicts none: Django's default is 300."""
     got = cache(TABLE_URL)
     assert (got["LOCATION"], got["OPTIONS"]["MAX_ENTRIES"] > 10_000) == ("failures", True)
 
@@ -70,14 +70,14 @@ NO_URLS = [
 
 @pytest.mark.parametrize("url", NO_URLS)
 def test_what_is_no_url_is_refused_without_being_quoted(url: str) -> None:
-    """It may hold a password."""
+    """The URL may hold a password."""
     with pytest.raises(ImproperlyConfigured, match="CACHE_URL is not the URL of a") as refusal:
         cache(url)
     assert "hunter2" not in str(refusal.value)
 
 
 def test_a_redis_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the start, and not with the first wrong password."""
+    """The server must refuse at the start, and not at the first wrong password."""
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(ImproperlyConfigured, match="the package redis is not installed"):
         cache("redis://h")
@@ -96,20 +96,20 @@ def table(transactional_db: None, settings: Settings) -> Any:
 
 
 def test_of_counts_at_the_same_moment_none_is_lost(table: Any) -> None:
-    """With Django's own incr() of a table some are: each reads the same number, and adds one to it."""
+    """Django's own incr() loses counts with a table: each process reads the same number and adds one to it."""
     table.set("failures", 1)
     together(*[partial(table.incr, "failures")] * 15)
     assert table.get("failures") == 16
 
 
 def test_a_count_that_ended_is_not_there_to_add_to(table: Any) -> None:
-    """As every cache of Django's says it."""
+    """All of Django's caches do so."""
     with pytest.raises(ValueError, match="failures"):
         table.incr("failures")
 
 
 def test_a_table_that_is_not_there_is_named(table: Any, settings: Settings) -> None:
-    """Every count would fail, and no login would be limited."""
+    """Otherwise every count would fail, and no login would be limited."""
     there = absent_table(caches["default"])
     settings.CACHES = {"default": cache("database://elsewhere")}
     assert (there, absent_table(caches["default"])) == ("", "elsewhere")
@@ -119,7 +119,7 @@ def test_a_table_that_is_not_there_is_named(table: Any, settings: Settings) -> N
 
 
 def guess(served: Served, *, times: int, client_id: str) -> list[int]:
-    """Be wrong about a client's secret; the statuses."""
+    """Send a client's wrong secret; return the statuses."""
     form = {"token": "AT_unknown", "client_id": client_id}
     return [
         served.http.post("/oauth/revoke/", data={**form, "client_secret": f"wrong {n}"}).status_code
@@ -135,7 +135,7 @@ def both(first: Served, second: Served, *, client_id: str = "presc_man_123") -> 
 @pytest.mark.production
 @pytest.mark.parametrize("deployment", ["on_sqlite", "on_postgres"])
 def test_two_servers_count_in_one_table(deployment: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Ten failures are ten, whichever of them they reach."""
+    """Ten failures are ten, whichever server they reach."""
     deployed: Deployment = request.getfixturevalue(deployment)
     settings = {"CACHE_URL": TABLE_URL, "SERVE_WORKERS": "1"}
     assert "The table failures is not there (CACHE_URL): run" in refusal_to_start(deployed.environment(**settings))
@@ -149,7 +149,7 @@ def test_two_servers_count_in_one_table(deployment: str, tmp_path: Path, request
 
 @pytest.mark.production
 def test_two_servers_count_in_one_redis(on_sqlite: Deployment, redis_url: str, tmp_path: Path) -> None:
-    """The same, for servers that have no database in common or want it left alone."""
+    """The same, for servers that share no database or want to spare it."""
     settings = {"CACHE_URL": redis_url, "SERVE_WORKERS": "1"}
     with (
         serving(on_sqlite.environment(**settings), log_path=tmp_path / "a") as first,
@@ -160,7 +160,7 @@ def test_two_servers_count_in_one_redis(on_sqlite: Deployment, redis_url: str, t
 
 @pytest.mark.production
 def test_without_it_each_counts_for_itself(on_sqlite: Deployment, tmp_path: Path) -> None:
-    """What the two tests above would see if nothing were shared."""
+    """This is the result of the two tests above if nothing is shared."""
     with (
         serving(on_sqlite.environment(SERVE_WORKERS="1"), log_path=tmp_path / "a") as first,
         serving(on_sqlite.environment(SERVE_WORKERS="1"), log_path=tmp_path / "b") as second,
@@ -170,7 +170,7 @@ def test_without_it_each_counts_for_itself(on_sqlite: Deployment, tmp_path: Path
 
 @pytest.mark.production
 def test_a_redis_that_is_away_costs_nobody_an_answer(on_sqlite: Deployment, log_path: Path) -> None:
-    """Nothing is counted until it is back, and the log says so."""
+    """Nothing is counted until Redis is back, and the log says so."""
     settings = {"CACHE_URL": "redis://127.0.0.1:9/0", "SERVE_WORKERS": "1"}
     with serving(on_sqlite.environment(**settings), log_path=log_path) as served:
         assert guess(served, times=3, client_id="presc_man_123") == [401] * 3
@@ -179,6 +179,6 @@ def test_a_redis_that_is_away_costs_nobody_an_answer(on_sqlite: Deployment, log_
 
 @pytest.mark.production
 def test_a_url_that_is_none_stops_the_start(on_sqlite: Deployment) -> None:
-    """Instead of a limit that is not there."""
+    """Otherwise an operator would rely on a limit that does not exist."""
     said = refusal_to_start(on_sqlite.environment(CACHE_URL="memcached://hunter2@h"))
     assert ("CACHE_URL is not the URL of a cache" in said, "hunter2" in said) == (True, False)

@@ -1,4 +1,6 @@
-"""How a served site holds its connections to PostgreSQL: every way serves the lifecycle, and none keeps a dead one."""
+"""
+PostgreSQL connections of a served site: every setting serves the lifecycle, and no setting keeps a dead connection.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +15,7 @@ pytestmark = pytest.mark.production
 
 
 def statuses_of_a_visit(served: Served, deployment: Deployment) -> list[int]:
-    """What the steps of the guide are answered with, from the exchange of the code to the end of the connection."""
+    """Statuses of the guide's steps, from the exchange of the code to the end of the connection."""
     with Visit(base_url=served.url, client_secret=deployment.client_secret) as visit:
         visit.sign_in()
         first = visit.exchange(visit.code())
@@ -31,7 +33,7 @@ def statuses_of_a_visit(served: Served, deployment: Deployment) -> list[int]:
 def test_the_lifecycle_with_more_visitors_than_connections(
     on_postgres: Deployment, log_path: Path, settings: dict[str, str]
 ) -> None:
-    """What one thread left on a connection must not meet the next: four threads are kept busy during a visit."""
+    """A thread's state on a connection must not affect the next: four threads are busy during a visit."""
     with (
         serving(on_postgres.environment(SERVE_WORKERS="1", **settings), log_path=log_path) as served,
         ThreadPoolExecutor(4) as pool,
@@ -44,7 +46,7 @@ def test_the_lifecycle_with_more_visitors_than_connections(
 
 
 def connections_of(database: psycopg.Connection) -> int:
-    """How many connections there are besides the one that asks."""
+    """Number of connections other than the one that asks."""
     row = database.execute(
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     ).fetchone()
@@ -55,7 +57,7 @@ def connections_of(database: psycopg.Connection) -> int:
 def test_workers_inherit_no_connection(
     on_postgres: Deployment, postgres_host: str, log_path: Path, settings: dict[str, str]
 ) -> None:
-    """Two processes on one connection read each other's answers: what was opened before they were forked is closed."""
+    """Two processes on one connection read each other's results, so connections are closed before the fork."""
     with (
         psycopg.connect(f"host={postgres_host} user=postgres dbname=postgres", autocommit=True) as database,
         serving(on_postgres.environment(**settings), log_path=log_path),
@@ -64,7 +66,7 @@ def test_workers_inherit_no_connection(
 
 
 def test_a_thread_keeps_its_connection(on_postgres: Deployment, postgres_host: str, log_path: Path) -> None:
-    """A hundred requests open no more than there are threads, and use the same ones."""
+    """A hundred requests open no more connections than there are threads, and reuse them."""
     query = (
         "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY 1"
     )
@@ -81,7 +83,7 @@ def test_a_thread_keeps_its_connection(on_postgres: Deployment, postgres_host: s
 
 
 def test_connections_that_died_are_replaced(on_postgres: Deployment, postgres_host: str, log_path: Path) -> None:
-    """A restart of the database, a failover, a firewall that forgets: what died while nobody used it costs no answer."""
+    """Restarts, failovers and forgetful firewalls kill idle connections, which must not fail a request."""
     form = {"grant_type": "none", "client_id": "presc_man_123", "client_secret": on_postgres.client_secret}
     with (
         serving(on_postgres.environment(SERVE_WORKERS="1", SERVE_THREADS="2"), log_path=log_path) as served,

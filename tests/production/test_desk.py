@@ -1,4 +1,4 @@
-"""The desk in front of the threads that work, and the deadline behind it, without a server around them."""
+"""The desk in front of the worker threads, and the deadline for responses, without a server around them."""
 
 import socket
 import threading
@@ -16,7 +16,7 @@ LIMIT = 10
 
 
 def ask(application: Callable[..., Any], **environ: Any) -> list[bytes]:
-    """Send a request through a desk with one thread that works."""
+    """Send a request through a desk with one worker thread."""
     stream = environ.pop("stream", BytesIO())
     return Desk(application, threads=1, limit=LIMIT, at_once=("/alive",))(
         {"PATH_INFO": "/", "wsgi.input": stream} | environ, lambda *_: None
@@ -29,14 +29,14 @@ def echo(environ: dict[str, Any], _start_response: object) -> list[bytes]:
 
 
 class Untouched:
-    """A body that nobody may wait for."""
+    """A body that must not be read."""
 
     def read(self, *_: object) -> bytes:
         raise AssertionError("it was read")
 
 
 def test_a_body_is_handed_over_as_it_came() -> None:
-    """Measured, in chunks, or none."""
+    """Bodies with a length, in chunks, or missing."""
     assert ask(echo, stream=BytesIO(b"0123456789"), CONTENT_LENGTH="10") == [b"0123456789"]
     assert ask(echo, stream=BytesIO(b"01234"), HTTP_TRANSFER_ENCODING="chunked") == [b"01234"]
     assert ask(echo, stream=Untouched()) == [b""]
@@ -44,25 +44,25 @@ def test_a_body_is_handed_over_as_it_came() -> None:
 
 
 def test_of_a_body_in_chunks_one_octet_too_many_is_received() -> None:
-    """By it the application can tell."""
+    """The application needs the extra octet to tell that the body is too long."""
     assert ask(echo, stream=BytesIO(b"x" * 50), HTTP_TRANSFER_ENCODING="chunked") == [b"x" * (LIMIT + 1)]
 
 
 @pytest.mark.parametrize("length", ["11", "9" * 5000, "-1", "+5", "five"])
 def test_a_body_that_is_too_long_is_neither_received_nor_taken_for_a_shorter_one(length: str) -> None:
-    """The application says so, by the length; if it reads all the same it is told."""
+    """The application refuses it by its length, and an attempt to read it fails."""
     with pytest.raises(OSError, match="too long"):
         ask(echo, stream=Untouched(), CONTENT_LENGTH=length)
 
 
 def test_a_body_that_broke_off_is_not_taken_for_a_shorter_one() -> None:
-    """A secret cut short is a wrong one."""
+    """A secret that was cut short is a wrong one."""
     with pytest.raises(OSError, match="broke off"):
         ask(echo, stream=BytesIO(b"01234"), CONTENT_LENGTH="10")
 
 
 def test_an_answer_is_whole_and_closed() -> None:
-    """Django gives back its connections to databases when its answer is closed."""
+    """Django returns its database connections when its response is closed."""
 
     class Answer:
         is_closed = False
@@ -79,7 +79,7 @@ def test_an_answer_is_whole_and_closed() -> None:
 
 
 def test_a_failure_is_the_servers_to_report() -> None:
-    """And the thread works on."""
+    """The worker thread survives the failure."""
     desk = Desk(lambda environ, _: 1 // environ["by"], threads=1, limit=LIMIT)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
@@ -87,7 +87,7 @@ def test_a_failure_is_the_servers_to_report() -> None:
 
 
 def test_what_is_answered_at_once_waits_for_nobody() -> None:
-    """The only thread that works is busy, and a body is not looked at."""
+    """The only worker thread is busy, and a body is not read."""
     busy, over = threading.Event(), threading.Event()
 
     def answer(environ: dict[str, Any], _start_response: object) -> list[bytes]:
@@ -109,7 +109,7 @@ def test_what_is_answered_at_once_waits_for_nobody() -> None:
 
 
 def test_a_silent_connection_is_closed_and_no_other() -> None:
-    """Not what is spoken on, what belongs to another port, or the socket that listens."""
+    """Only the silent connections of this port are closed: not active ones, other ports or the listening socket."""
     with socket.create_server(("127.0.0.1", 0)) as ours, socket.create_server(("127.0.0.1", 0)) as anothers:
         port = ours.getsockname()[1]
         clients = [socket.create_connection(server.getsockname()) for server in (ours, ours, anothers)]

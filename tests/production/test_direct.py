@@ -1,4 +1,4 @@
-"""`make serve` with the direct way and without it: the same bytes, whatever is sent, however it is framed."""
+"""`make serve` with the fast path and without it: the same bytes, whatever is sent and however it is framed."""
 
 import contextlib
 import re
@@ -14,7 +14,7 @@ from tests.production.visit import Visit
 
 pytestmark = pytest.mark.production
 
-# What is another one in each answer.
+# Parts that are random in each response.
 RANDOM = (
     (rb"(?im)^date: [^\r]*\r\n", b""),
     (rb'"(access_token|refresh_token|reference)": ?"[^"]*"', rb'"\1": "..."'),
@@ -27,7 +27,7 @@ RANDOM = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A request as it goes over a socket; every piece may be changed alone."""
+    """A request as it is sent; each part can be changed alone."""
 
     method: str
     path: str
@@ -35,7 +35,7 @@ class Message:
     version: str = "HTTP/1.1"
     headers: tuple[bytes, ...] = ()
     host: tuple[bytes, ...] = (b"Host: 127.0.0.1",)
-    length: tuple[bytes, ...] | None = None  # None: what is true
+    length: tuple[bytes, ...] | None = None  # None: the true length
     body: bytes = b""
 
     def __bytes__(self) -> bytes:
@@ -50,16 +50,16 @@ class Message:
         return b"\r\n".join(lines) + b"\r\n\r\n" + self.body
 
     def changed(self, **pieces: object) -> "Message":
-        """Another one, but for what is named."""
+        """A copy with these parts changed."""
         values = {name: getattr(self, name) for name in self.__slots__}
         return Message(**(values | pieces))
 
     def with_headers(self, *lines: bytes) -> "Message":
-        """The same with more headers."""
+        """A copy with more headers."""
         return self.changed(headers=(*self.headers, *lines))
 
     def without(self, name: bytes) -> "Message":
-        """The same without a header."""
+        """A copy without a header."""
         return self.changed(
             headers=tuple(line for line in self.headers if not line.lower().startswith(name.lower() + b":"))
         )
@@ -72,34 +72,34 @@ Change = Callable[[Message], Message]
 
 @dataclass(slots=True, kw_only=True)
 class Entry:
-    """One way in: a site being served, and a visit to it."""
+    """A site, and a visit to it."""
 
     served: Served
     visit: Visit
 
     @property
     def client(self) -> dict[str, str]:
-        """How the client proves who it is."""
+        """Credentials of the client."""
         return {"client_id": "presc_man_123", "client_secret": self.visit.client_secret}
 
     def tokens(self) -> dict[str, str]:
-        """Fresh ones."""
+        """New tokens."""
         answer: dict[str, str] = self.visit.exchange(self.visit.code()).json()
         return answer
 
     def ask(self, message: Message) -> list[Answer]:
         """
-        All that comes back on a connection: the answer, and that of a second request unless the server has closed.
+        Return all responses on a connection: the first, and that of a second request unless the server has closed.
 
-        A body that was left in the connection would be taken for the second one.
+        A body that was left in the connection would be taken for the second request.
         """
         port = int(self.served.environment["SERVE_PORT"])
         second = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-        # A server that closes with something unread resets the connection, and the answer may be lost with it.
+        # A server that closes with unread input resets the connection, and the response may be lost.
         received = next(filter(None, (self._send(port, bytes(message) + second) for _ in range(5))))
         for pattern, replacement in RANDOM:
             received = re.sub(pattern, replacement, received)
-        # Whether the server reads the rest of a refused body, or closes, is a race that it runs with its sender.
+        # Whether the server reads the rest of a refused body, or closes, depends on timing.
         received = received.replace(b"connection: close\r\n", b"")
         answers = (answer.partition(b"\r\n\r\n") for answer in re.split(rb"(?=HTTP/1\.\d \d{3})", received) if answer)
         return [(_sorted(head.split(b"\r\n")), body) for head, _, body in answers]
@@ -119,7 +119,7 @@ class Entry:
 
 def _sorted(lines: list[bytes]) -> list[bytes]:
     first, *headers = lines
-    # Django says so of a 204 as well, against RFC 9110 section 8.6.
+    # Django sends this header with a 204 as well, against RFC 9110 section 8.6.
     return [first, *sorted(line for line in headers if line != b"content-length: 0")]
 
 
@@ -165,7 +165,7 @@ def _body(body: bytes, content_type: bytes) -> Change:
 
 CHANGES: dict[str, Change] = {
     "as it is": lambda message: message,
-    # How the body is framed (RFC 9112 section 6).
+    # The framing of the body (RFC 9112 section 6).
     "chunked": _chunked(),
     "chunked, with a trailer": _chunked(ending=b"0\r\nX-Trailer: x\r\n\r\n"),
     "chunked, too long": _chunked(b"x" * 70_000),
@@ -325,13 +325,13 @@ ROUTES: dict[str, Route] = {
 }
 
 
-# The direct way is the default.
+# The fast path is the default.
 ENTRIES: dict[str, dict[str, str]] = {"django": {"SERVE_DIRECT": "0"}, "direct": {}}
 
 
 @pytest.fixture(scope="module")
 def entries(on_sqlite: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Entry]]:
-    """The same database through Django and directly, Alice signed in at both."""
+    """The same database behind both sites; Alice is signed in at both."""
     logs = tmp_path_factory.mktemp("logs")
     with contextlib.ExitStack() as running:
         entries = {}
@@ -363,7 +363,7 @@ def test_no_program_and_no_browser_can_tell(entries: dict[str, Entry], route: st
 
 
 def _without_cookies(answer: Answer) -> Answer:
-    # Django replaces a CSRF cookie that it cannot read; an endpoint for programs has no business with cookies.
+    # Django replaces a CSRF cookie that it cannot read; an endpoint for programs sets no cookies.
     head, body = answer
     lines = [b"vary: Authorization" if line == b"vary: Authorization, Cookie" else line for line in head]
     return [line for line in lines if not line.startswith(b"set-cookie:")], body

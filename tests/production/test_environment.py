@@ -1,4 +1,4 @@
-"""What the environment of the server's site says is what the server does (docs/deploy.md)."""
+"""Environment variables of the server's site take effect as docs/deploy.md says."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from tests.production.deployment import Deployment, refusal_to_start, serving
 
 pytestmark = pytest.mark.production
 
-# Asked of oauth_service.conf: a setting that is misspelt in the site's would leave the default in force.
+# Read through oauth_service.conf: a setting misspelt in the site's settings would keep its default.
 ASK = """
 import json, sys
 import django
@@ -24,7 +24,7 @@ print(json.dumps({name: getattr(conf, name)() for name in sys.argv[1:]}, default
 
 
 def in_force(tmp_path: Path, environment: dict[str, str], *names: str) -> dict[str, object]:
-    """Settings as the server has them in an environment."""
+    """Settings of the server in an environment."""
     stated = {
         "PATH": os.environ["PATH"],
         "STATE_DIR": str(tmp_path),
@@ -43,7 +43,7 @@ def in_force(tmp_path: Path, environment: dict[str, str], *names: str) -> dict[s
 
 
 GIVEN: dict[str, tuple[str, str, object, object]] = {
-    # variable: what an operator writes, the setting, what is in force then, and what without it
+    # variable: an operator's value, the setting, its value then, and its value without the variable
     "REFRESH_TOKEN_DAYS": ("7", "REFRESH_TOKEN_LIFETIME", "7 days, 0:00:00", "30 days, 0:00:00"),
     "CONNECTION_DAYS": ("365", "CONNECTION_LIFETIME", "365 days, 0:00:00", None),
     "SIGNING_KEY_DAYS": ("30", "SIGNING_KEY_LIFETIME", "30 days, 0:00:00", "90 days, 0:00:00"),
@@ -69,7 +69,7 @@ GIVEN: dict[str, tuple[str, str, object, object]] = {
 
 
 def test_what_an_operator_sets_is_in_force(tmp_path: Path) -> None:
-    """`make serve` has no settings module of the operator's: what cannot be said here cannot be said at all."""
+    """`make serve` has no settings module of the operator's, so every setting needs its variable."""
     environment = {variable: written for variable, (written, *_) in GIVEN.items()}
     found = in_force(tmp_path, environment, *(setting for _, setting, *_ in GIVEN.values()))
     assert found == {setting: value for _, setting, value, _ in GIVEN.values()}
@@ -77,7 +77,7 @@ def test_what_an_operator_sets_is_in_force(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("environment", [{}, dict.fromkeys(GIVEN, "")], ids=["unset", "empty"])
 def test_what_nobody_sets_is_the_default(tmp_path: Path, environment: dict[str, str]) -> None:
-    """A line of the environment file that was emptied is no other value."""
+    """An emptied line of the environment file means the default."""
     found = in_force(tmp_path, environment, *(setting for _, setting, *_ in GIVEN.values()))
     assert found == {setting: default for _, setting, _, default in GIVEN.values()}
 
@@ -103,12 +103,12 @@ def test_zero_days_are_without_end(tmp_path: Path) -> None:
     ids=lambda value: "" if isinstance(value, str) else " ".join(f"{name}={word}" for name, word in value.items()),
 )
 def test_a_value_that_makes_no_sense_is_named(on_sqlite: Deployment, environment: dict[str, str], words: str) -> None:
-    """A server that falls back to a default in silence surprises its operator later."""
+    """A silent fallback to a default would surprise the operator later."""
     assert words in refusal_to_start(on_sqlite.environment(**environment))
 
 
 def test_the_metadata_follows(on_sqlite: Deployment, log_path: Path) -> None:
-    """Clients believe what stands there: an algorithm that was taken out, an endpoint that was switched on."""
+    """Clients trust the metadata: a removed algorithm, an endpoint that was switched on."""
     environment = on_sqlite.environment(
         SIGNING_ALGORITHMS="RS256,ES256", GLOBAL_TOKEN_REVOCATION="1", CLIENT_ID_METADATA_DOCUMENTS="1"
     )

@@ -1,4 +1,6 @@
-"""A flood of wrong secrets against a served worker: four threads, Django's own slow hasher, each request from another address."""
+"""
+A flood of wrong secrets against one worker: four threads, Django's own slow hasher, each request from another address.
+"""
 
 import itertools
 import statistics
@@ -32,7 +34,7 @@ Client.objects.filter(client_id="chosen").delete()
 
 @pytest.fixture
 def one_worker(on_postgres: Deployment, log_path: Path) -> Iterator[Served]:
-    """One process with the threads that it has by default, behind a proxy that says from where a request comes."""
+    """A process with its default threads, behind a proxy that names the client's address."""
     environment = on_postgres.environment(SERVE_WORKERS="1", TRUSTED_PROXIES="127.0.0.1")
     manage(environment, "shell", "--no-imports", "-c", REGISTER)
     with serving(environment, log_path=log_path) as served:
@@ -41,7 +43,7 @@ def one_worker(on_postgres: Deployment, log_path: Path) -> Iterator[Served]:
 
 
 def authenticate(http: httpx.Client, client_id: str, secret: str, *, address: str) -> int:
-    """Send the cheapest request that needs a secret; its status."""
+    """Send the cheapest request that needs a secret; return its status."""
     headers = {"X-Forwarded-For": address, "X-Forwarded-Proto": "http", "X-Forwarded-Host": "127.0.0.1"}
     form = {"token": "AT_unknown", "client_id": client_id, "client_secret": secret}
     return http.post("/oauth/revoke/", data=form, headers=headers).status_code
@@ -49,7 +51,7 @@ def authenticate(http: httpx.Client, client_id: str, secret: str, *, address: st
 
 @contextmanager
 def flood(served: Served) -> Iterator[Counter[int]]:
-    """Send wrong secrets from twenty threads while the block runs; how often each status was answered."""
+    """Send wrong secrets from twenty threads during the block; count the statuses."""
     over, numbers, statuses = threading.Event(), itertools.count(1), Counter[int]()
 
     def attack() -> None:
@@ -63,7 +65,7 @@ def flood(served: Served) -> Iterator[Counter[int]]:
     with ThreadPoolExecutor(FLOODERS) as pool:
         attackers = [pool.submit(attack) for _ in range(FLOODERS)]
         try:
-            time.sleep(2)  # it is under way
+            time.sleep(2)  # the flood is under way
             yield statuses
         finally:
             over.set()
@@ -73,7 +75,7 @@ def flood(served: Served) -> Iterator[Counter[int]]:
 
 @pytest.mark.production
 def test_a_flood_of_wrong_secrets_does_not_occupy_the_workers(one_worker: Served, on_postgres: Deployment) -> None:
-    """Twenty hashes of half a second each used to stand before every honest request; none of them waits for one now."""
+    """Twenty hashes of half a second each used to delay every honest request; now no honest request waits for them."""
     honest = {"chosen": CHOSEN, "presc_man_123": on_postgres.client_secret}
     took: list[float] = []
     for client_id, secret in honest.items():
@@ -90,7 +92,7 @@ def test_a_flood_of_wrong_secrets_does_not_occupy_the_workers(one_worker: Served
 
 @pytest.mark.production
 def test_people_sign_in_during_a_flood_of_random_names(on_postgres: Deployment, log_path: Path) -> None:
-    """From one address, without a proxy: of 29 right passwords 27 used to get 429."""
+    """The server used to answer 429 to 27 of 29 right passwords from one address, without a proxy."""
     with serving(on_postgres.environment(), log_path=log_path) as served, sign_ins.flood(served.url) as statuses:
         answers = [sign_ins.sign_in(served.url) for _ in range(15)]
     assert Counter(answers) == {302: 15}

@@ -1,4 +1,4 @@
-"""The same octets get the same answer, by WSGI, by the direct way in and by ASGI."""
+"""The same octets get the same response by WSGI, by the fast path and by ASGI."""
 
 import contextlib
 import re
@@ -30,11 +30,11 @@ HEADERS = ("content-type", "cache-control", "www-authenticate", "location", "all
 
 
 def measured(body: bytes) -> str:
-    """Its Content-Length."""
+    """Content-Length of a body."""
     return f"Content-Length: {len(body)}"
 
 
-# Each: the parts in which it is sent.
+# The parts in which each is sent.
 REQUESTS: dict[str, tuple[bytes, ...]] = {
     "a form": (request("POST", b"/token/", TYPE, measured(BODY)), BODY),
     "a form in one chunk": (request("POST", b"/token/", TYPE, CHUNKED), in_chunks(BODY)),
@@ -94,7 +94,7 @@ REQUESTS: dict[str, tuple[bytes, ...]] = {
 
 @contextlib.contextmanager
 def by_asgi(environment: dict[str, str], log_path: Path) -> Iterator[int]:
-    """The site behind granian's ASGI; its port."""
+    """The site behind granian's ASGI; yield its port."""
     port = environment["SERVE_PORT"]
     command = [*(sys.executable, "-m", "granian", "--interface", "asginl", "--http", "1", "--no-ws", "--port", port)]
     with log_path.open("ab") as log:
@@ -117,7 +117,7 @@ def _is_alive(port: int) -> bool:
 
 @pytest.fixture(scope="module")
 def ports(on_sqlite: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
-    """The three ways in, each on a port of its own, all with one database."""
+    """Ports of the three sites, which share one database."""
     log_path = tmp_path_factory.mktemp("framing") / "log"
     stated = {"OAUTH_SERVICE_ISSUER": ISSUER, "SERVE_WORKERS": "1"}
     with contextlib.ExitStack() as stack:
@@ -131,7 +131,7 @@ def ports(on_sqlite: Deployment, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def told(answer: Answer) -> dict[str, Any]:
-    """An answer, less what differs from one to the next: references and CSRF tokens."""
+    """A response without the parts that are random: references and CSRF tokens."""
     members = {name: value for name, value in answer.members.items() if name != "reference"}
     title = re.search(rb"<title>(.*?)</title>", answer.body, re.DOTALL)
     headers = {name: value for name, value in answer.headers.items() if name in HEADERS}
@@ -140,7 +140,7 @@ def told(answer: Answer) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_same_octets_get_the_same_answer(ports: dict[str, int], name: str) -> None:
-    """Whatever carries them to the endpoints."""
+    """The protocol behind the endpoints must not matter."""
     answers = {way: told(raw.send(port, *REQUESTS[name])) for way, port in ports.items()}
     expected = answers["ASGI"]
     assert answers == dict.fromkeys(ports, expected)
@@ -158,7 +158,7 @@ def test_the_same_octets_get_the_same_answer(ports: dict[str, int], name: str) -
     ],
 )
 def test_what_is_answered(ports: dict[str, int], name: str, status: int, sentence: str) -> None:
-    """Three servers may agree on something wrong."""
+    """All three servers could agree on something wrong."""
     for way, port in ports.items():
         answer = raw.send(port, *REQUESTS[name])
         assert (way, answer.status, answer.members["error_description"]) == (way, status, sentence)

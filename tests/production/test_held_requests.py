@@ -1,4 +1,4 @@
-"""Clients that hold their requests or answers open: everybody else is answered, and they are hung up on."""
+"""Clients that hold requests or responses open are disconnected, and all other clients are answered."""
 
 import contextlib
 import socket
@@ -18,26 +18,26 @@ from tests.production.raw import in_chunks, request
 
 pytestmark = pytest.mark.production
 
-HELD = 24  # connections of each kind; the server has two threads that work
+HELD = 24  # connections of each kind; the server has two worker threads
 IDLE_SECONDS, REQUEST_SECONDS = 1, 2
-LONGEST_SECONDS = IDLE_SECONDS + REQUEST_SECONDS + 3  # the deadline is looked at once a second, and machines are slow
+LONGEST_SECONDS = IDLE_SECONDS + REQUEST_SECONDS + 3  # the deadline is checked once a second, and machines may be slow
 PATIENCE_SECONDS = 3
 
 TYPE = f"Content-Type: {FORM}"
-BODY = b"grant_type=refresh_token&token=AT_a&scope=user+profile+openid+email"  # nothing that counts as a failure
+BODY = b"grant_type=refresh_token&token=AT_a&scope=user+profile+openid+email"  # no part of it counts as a failure
 
 
 def alive(method: str, target: bytes, *headers: str) -> bytes:
-    """The head of a request after which the connection stays open."""
+    """Head of a request that keeps the connection open."""
     return request(method, target, *headers).replace(b"Connection: close\r\n", b"")
 
 
 def half(target: bytes) -> bytes:
-    """A head that promises a body, and half of that."""
+    """A head that announces a body, and half of that body."""
     return alive("POST", target, TYPE, f"Content-Length: {len(BODY)}") + BODY[:20]
 
 
-# What is sent at once; and what bit by bit, one octet each half a second, for ever.
+# The part sent at once, and the part sent octet by octet, one each half second, for ever.
 HELD_OPEN: dict[str, tuple[bytes, bytes]] = {
     "nothing": (b"", b""),
     "half a head": (alive("GET", b"/userinfo/")[:-2], b""),
@@ -68,7 +68,7 @@ HELD_OPEN: dict[str, tuple[bytes, bytes]] = {
 
 @pytest.fixture(scope="module")
 def served(on_sqlite: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One worker with two threads that work, and little patience."""
+    """A worker with two threads, and short deadlines."""
     environment = on_sqlite.environment(
         SERVE_WORKERS="1",
         SERVE_THREADS="2",
@@ -80,17 +80,18 @@ def served(on_sqlite: Deployment, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def port_of(served: Served) -> int:
-    """Where it listens."""
+    """Port of the site."""
     return int(served.environment["SERVE_PORT"])
 
 
 @contextlib.contextmanager
 def held(port: int, at_once: bytes, bit: bytes = b"", *, times: int = HELD) -> Iterator[Callable[[], list[float]]]:
     """
-    Hold connections open while the block runs.
+    Hold connections open during the block.
 
     Yields:
-        A function that waits until the server has closed all of them, and says after how many seconds it closed each.
+        A function that waits until the server has closed all of them, and returns after how many seconds it closed
+        each.
     """
     connections = [socket.create_connection(("127.0.0.1", port), timeout=LONGEST_SECONDS) for _ in range(times)]
     started, over = time.monotonic(), threading.Event()
@@ -124,7 +125,7 @@ def held(port: int, at_once: bytes, bit: bytes = b"", *, times: int = HELD) -> I
 
 
 def assert_everybody_else_is_answered(port: int) -> None:
-    """A probe, a token's owner, a client and a person, each soon."""
+    """Check that a probe, a token's owner, a client and a user are answered soon."""
     form = (request("POST", b"/token/", TYPE, f"Content-Length: {len(BODY)}"), BODY)
     for parts, status in (
         ((request("GET", b"/healthz"),), 200),
@@ -137,7 +138,7 @@ def assert_everybody_else_is_answered(port: int) -> None:
 
 
 def test_who_holds_requests_open_holds_nobody_else(served: Served) -> None:
-    """Two dozen half-sent bodies used to stop every worker, the probe too, for as long as their senders liked."""
+    """Two dozen half-sent bodies used to stop every worker, and the probe, for as long as their senders liked."""
     with contextlib.ExitStack() as stack:
         kinds = {name: stack.enter_context(held(port_of(served), *sent)) for name, sent in HELD_OPEN.items()}
         time.sleep(0.2)
@@ -148,7 +149,7 @@ def test_who_holds_requests_open_holds_nobody_else(served: Served) -> None:
 
 
 def test_who_does_not_read_the_answer_holds_nobody_else(served: Served) -> None:
-    """A file that fits into no buffer between here and there, asked for again and again, and never read."""
+    """The client requests a file that is larger than all buffers again and again, and never reads it."""
     path = b"/static/admin/js/vendor/xregexp/xregexp.js"
     assert len(raw.send(port_of(served), request("GET", path)).body) > 100_000
     connections = []
@@ -163,7 +164,7 @@ def test_who_does_not_read_the_answer_holds_nobody_else(served: Served) -> None:
     time.sleep(LONGEST_SECONDS)
     for connection in connections:
         connection.settimeout(PATIENCE_SECONDS)
-        with contextlib.suppress(ConnectionError):  # what lay in between is read, then comes the end
+        with contextlib.suppress(ConnectionError):  # buffered data is read, then the connection ends
             while connection.recv(65_536):
                 pass
         connection.close()
@@ -171,7 +172,7 @@ def test_who_does_not_read_the_answer_holds_nobody_else(served: Served) -> None:
 
 @pytest.mark.parametrize("framing", [f"Content-Length: {len(BODY)}", "Transfer-Encoding: chunked"])
 def test_who_is_slow_but_in_time_is_answered(served: Served, framing: str) -> None:
-    """A telephone in a tunnel."""
+    """A telephone in a tunnel is slow, too."""
     body = BODY if "Length" in framing else in_chunks(BODY, 30)
     with socket.create_connection(("127.0.0.1", port_of(served)), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(request("POST", b"/token/", TYPE, framing))
@@ -183,7 +184,7 @@ def test_who_is_slow_but_in_time_is_answered(served: Served, framing: str) -> No
 
 
 def test_a_body_that_broke_off_is_no_shorter_body(served: Served) -> None:
-    """A password cut short would be a wrong one, and count as a failure."""
+    """A password that was cut short would be a wrong one, and count as a failure."""
     with held(port_of(served), half(b"/token/"), times=3) as closed_after:
         closed_after()
     assert_everybody_else_is_answered(port_of(served))
@@ -191,7 +192,7 @@ def test_a_body_that_broke_off_is_no_shorter_body(served: Served) -> None:
 
 
 def test_the_probe_answers_while_all_threads_work(on_postgres: Deployment, postgres_host: str, log_path: Path) -> None:
-    """A database that waits is no reason to replace the process."""
+    """A slow database is no reason to replace the process."""
     with (
         serving(on_postgres.environment(SERVE_WORKERS="1", SERVE_THREADS="2"), log_path=log_path) as served,
         psycopg.connect(f"host={postgres_host} user=postgres dbname=postgres") as holder,

@@ -1,4 +1,6 @@
-"""A new token key, rolled out server by server (docs/token-key.md): two real servers on one database, and the doctor."""
+"""
+A new token key, rolled out server by server (docs/token-key.md): two real servers on one database, and the doctor.
+"""
 
 import json
 import subprocess
@@ -18,12 +20,12 @@ OLD, NEW = "o" * 40, "n" * 40
 
 
 def key(seals: str, opens: str = "") -> dict[str, str]:
-    """The environment of a server: the key that seals, and the one that opens too."""
+    """Environment of a server: the key that seals, and the one that only opens."""
     return {"OAUTH_SERVICE_TOKEN_KEY": seals, "OAUTH_SERVICE_TOKEN_KEY_FALLBACKS": opens}
 
 
 def examine(here: Served, *servers: Served) -> tuple[int, dict[str, str]]:
-    """What the doctor finds of servers, run where the first is: its exit status, and finding → about which server."""
+    """Run the doctor where the first server is; return its exit status, and finding → server."""
     options = [option for server in servers for option in ("--server", server.url)]
     done = subprocess.run(
         [sys.executable, "manage.py", "oauth_doctor", "--json", *options],
@@ -36,12 +38,12 @@ def examine(here: Served, *servers: Served) -> tuple[int, dict[str, str]]:
     findings = [each for each in json.loads(done.stdout)["findings"] if each["group"] == "Servers"]
     has_errors = any(each["level"] == "error" for each in findings)
     assert done.returncode == 2 or not has_errors
-    # Its own status tells of the whole deployment, which other tests have played with.
+    # The command's own status covers the whole deployment, which other tests have changed.
     return (2 if has_errors else 0), {each["id"]: each["about"] for each in findings}
 
 
 def understands(issuer: Served, other: Served, deployment: Deployment) -> list[int]:
-    """What a server answers to tokens that another has issued."""
+    """Statuses of a server's responses to tokens that another has issued."""
     with (
         Visit(base_url=issuer.url, client_secret=deployment.client_secret) as there,
         Visit(base_url=other.url, client_secret=deployment.client_secret) as here,
@@ -71,7 +73,10 @@ def test_servers_in_the_middle_of_a_rollout(
     status: int,
     found: dict[str, str],
 ) -> None:
-    """In the documented order each understands what the other issues; in another order the doctor names who does not."""
+    """
+    Each server accepts the other's tokens in the documented order; in another order the doctor names the one that does
+    not.
+    """
     issuer = f"http://127.0.0.1:{free_port()}"
     with ExitStack() as running:
         one, two = (

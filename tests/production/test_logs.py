@@ -1,4 +1,4 @@
-"""The log in production: one JSON object a line, whatever was sent."""
+"""The log in production has one JSON object a line, whatever was sent."""
 
 import json
 import logging

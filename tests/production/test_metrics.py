@@ -1,4 +1,4 @@
-"""/metrics: what is counted, by all workers together, and who may see it."""
+"""/metrics: the counts of all workers together, and access to them."""
 
 import re
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ SECRET = "metrics-secret-of-the-production-tests"
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/"])
 def test_it_is_off_unless_somebody_is_let_in(browser: Browser, path: str) -> None:
-    """As if it were not there, for this machine, too."""
+    """The endpoint is a 404, also for this machine."""
     assert browser.get(path).status_code == 404
 
 
 @pytest.mark.django_db
 def test_no_answer_is_taken_for_another_type(browser: Browser, settings: Settings) -> None:
-    """Refusals like the rest, where a host project has no SecurityMiddleware of Django's, too."""
+    """Refusals need the header like other responses, also without Django's SecurityMiddleware in a host project."""
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith(".SecurityMiddleware")]
     answers = [browser.get("/metrics/")]
     settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
@@ -51,7 +51,7 @@ def test_no_answer_is_taken_for_another_type(browser: Browser, settings: Setting
 
 @pytest.mark.django_db
 def test_an_address_that_is_let_in_sees_it(browser: Browser, settings: Settings) -> None:
-    """And no other; where a proxy passes for the whole world, an address says nothing."""
+    """Other addresses are refused. Behind a proxy an address alone proves nothing."""
     settings.OAUTH_SERVICE_METRICS_ADDRESSES = ["192.0.2.0/24"]
     seen = [
         browser.get("/metrics", REMOTE_ADDR="192.0.2.9").status_code,
@@ -77,14 +77,14 @@ def test_an_address_that_is_let_in_sees_it(browser: Browser, settings: Settings)
     ],
 )
 def test_who_has_the_secret_sees_it(browser: Browser, settings: Settings, authorization: str, status: int) -> None:
-    """From anywhere; the case of the scheme's name says nothing (RFC 9110 section 11.1)."""
+    """The secret works from any address; the scheme is case-insensitive (RFC 9110 section 11.1)."""
     settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
     assert browser.get("/metrics", headers={"Authorization": authorization}).status_code == status
 
 
 @pytest.mark.django_db
 def test_no_other_page_may_read_it(browser: Browser, settings: Settings) -> None:
-    """An operator's browser is inside, and so is every page that it has open."""
+    """An operator's browser is inside the network, and so is every page it has open."""
     settings.OAUTH_SERVICE_METRICS_ADDRESSES = ["127.0.0.1"]
     answer = browser.get("/metrics", headers={"Origin": "https://evil.example"})
     assert (answer.status_code, "Access-Control-Allow-Origin" in answer) == (200, False)
@@ -109,7 +109,7 @@ def test_what_would_let_the_wrong_ones_in_stops_the_start(
 
 
 def test_without_the_library_the_start_is_stopped(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is an extra; whoever wants metrics hears of it at once and not at the first scrape."""
+    """The library is an extra, and an operator must learn at the start that it is missing, not at the first scrape."""
     settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
     monkeypatch.setattr(checks, "find_spec", lambda name: None)
     assert [found.id for found in checks.check_values(None)] == ["oauth_service.E016"]
@@ -117,7 +117,7 @@ def test_without_the_library_the_start_is_stopped(settings: Settings, monkeypatc
 
 @pytest.mark.django_db
 def test_the_backlog_of_the_sweep_is_counted_when_somebody_asks(browser: Browser, settings: Settings) -> None:
-    """Rows that are dead, and not those that still count."""
+    """Only dead rows count, not live ones."""
     settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
     now = timezone.now()
     for purge_at in (now - timedelta(days=1), now - timedelta(seconds=1), now + timedelta(days=1)):
@@ -129,7 +129,9 @@ def test_the_backlog_of_the_sweep_is_counted_when_somebody_asks(browser: Browser
 
 @pytest.mark.django_db
 def test_while_the_database_is_away_it_tells_what_was_counted(browser: Browser, settings: Settings) -> None:
-    """An outage is when somebody looks; only the backlog, which the database would have to count, is left out."""
+    """
+    Operators look at metrics during outages; only the backlog, which the database would have to count, is left out.
+    """
     settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
     with failing(OperationalError("connection refused")):
         answer = browser.get("/metrics", headers={"Authorization": f"Bearer {SECRET}"})
@@ -153,7 +155,7 @@ def counting(on_postgres: Deployment, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def counted(served: Served, metric: str) -> float:
-    """The sum of all samples of a metric; labels may be part of its name, in any number."""
+    """Sum of all samples of a metric; its name may include any labels."""
     name, _, labels = metric.partition("{")
     wanted = set(re.findall(r'\w+="[^"]*"', labels))
     lines = served.http.get("/metrics").text.splitlines()
@@ -163,7 +165,7 @@ def counted(served: Served, metric: str) -> float:
 
 @pytest.mark.production
 def test_the_workers_count_together(counting: Served, on_postgres: Deployment) -> None:
-    """Forty requests on forty connections reach both of them; whoever is asked tells of all."""
+    """Forty requests on forty connections reach both workers, and each worker reports the counts of both."""
     metric = 'oauth_service_requests_total{endpoint="token",status="400",error="unsupported_grant_type"}'
     form = {"grant_type": "none", "client_id": "presc_man_123", "client_secret": on_postgres.client_secret}
     before = counted(counting, metric)
@@ -175,7 +177,7 @@ def test_the_workers_count_together(counting: Served, on_postgres: Deployment) -
 
 @pytest.mark.production
 def test_what_happens_to_tokens_is_counted(counting: Served, on_postgres: Deployment) -> None:
-    """Issued, refreshed, refreshed again, replayed, revoked, deauthorised, refused."""
+    """Issued, refreshed, refreshed again, replayed, revoked, deauthorised and refused tokens are counted."""
     metrics = {
         'oauth_service_tokens_issued_total{grant_type="authorization_code"}': 2,
         'oauth_service_tokens_issued_total{grant_type="refresh_token"}': 2,

@@ -1,4 +1,4 @@
-"""deploy/nginx.conf, run by a real nginx: TLS ends there, and the server behind it sees the request as it was sent."""
+"""deploy/nginx.conf, run by a real nginx: it ends TLS, and the server behind it sees the request as it was sent."""
 
 import contextlib
 import json
@@ -43,18 +43,18 @@ class Site:
 
     @property
     def access_log(self) -> list[dict[str, str]]:
-        """What nginx has noted."""
+        """Entries of nginx's access log."""
         return [json.loads(line) for line in (self.folder / "access.log").read_text().splitlines()]
 
     def noted(self, answer: httpx.Response) -> list[dict[str, str]]:
-        """What nginx has noted of an answer, which it does after it was sent; nothing if it never does."""
+        """Access log entries for a response, which nginx writes after sending it; [] if it never does."""
         request_id = answer.headers["x-request-id"]
         return eventually(lambda: [line for line in self.access_log if line["request_id"] == request_id])
 
 
 @pytest.fixture(scope="module")
 def site(on_postgres: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """As docs/deploy.md sets it up, with ports of its own and a certificate made for the occasion."""
+    """The setup of docs/deploy.md, with ports of its own and a new certificate."""
     folder = tmp_path_factory.mktemp("nginx")
     https_port, http_port = free_port(), free_port()
     authority = Authority(folder)
@@ -84,14 +84,14 @@ def site(on_postgres: Deployment, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(autouse=True)
 def as_a_stranger(site: Site) -> None:
-    """Nobody is signed in because an earlier test was."""
+    """Sign out any user of an earlier test."""
     site.http.cookies.clear()
 
 
 def configuration(folder: Path, ports: dict[str, str]) -> Path:
-    """The example within a main configuration that stays in its folder and on this machine's loopback."""
+    """The example within a main configuration that keeps to its folder and this machine's loopback."""
     text = (ROOT / "deploy/nginx.conf").read_text()
-    text = re.sub(r"\n *listen \[::\].*", "", text)  # not every machine that runs the tests has IPv6
+    text = re.sub(r"\n *listen \[::\].*", "", text)  # some machines that run the tests have no IPv6
     text = re.sub(r"listen (80|443)\b", lambda found: f"listen 127.0.0.1:{ports[found[1]]}", text)
     for stated, here in {
         "127.0.0.1:8000": f"127.0.0.1:{ports['8000']}",
@@ -106,14 +106,14 @@ def configuration(folder: Path, ports: dict[str, str]) -> Path:
     temporary = "".join(
         f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    user = "user root;\n" if os.geteuid() == 0 else ""  # else its workers could not enter the test's folder
+    user = "user root;\n" if os.geteuid() == 0 else ""  # otherwise its workers could not enter the test's folder
     path = folder / "nginx.conf"
     path.write_text(f"{user}daemon off;\npid {folder}/pid;\nevents {{}}\nhttp {{\n{temporary}{text}}}\n")
     return path
 
 
 def test_the_whole_lifecycle(site: Site, on_postgres: Deployment) -> None:
-    """`manage.py simulate` holds every message against the guide, over https and through the proxy."""
+    """`manage.py simulate` compares every message with the guide, over https and through the proxy."""
     command = [sys.executable, "manage.py", "simulate", "--server-url", site.issuer, "--redirect-uri", REDIRECT_URI]
     environment = {
         "PATH": os.environ["PATH"],
@@ -128,7 +128,7 @@ def test_the_whole_lifecycle(site: Site, on_postgres: Deployment) -> None:
 
 
 def test_the_issuer_is_the_url_under_which_it_is_reached(site: Site) -> None:
-    """Whatever the server itself listens on."""
+    """The server's own address must not leak into it."""
     metadata = site.http.get("/.well-known/oauth-authorization-server").json()
     assert metadata["issuer"] == site.issuer
     endpoints = {url for name, url in metadata.items() if name.endswith("_endpoint")}
@@ -136,13 +136,13 @@ def test_the_issuer_is_the_url_under_which_it_is_reached(site: Site) -> None:
 
 
 def test_http_leads_to_https(site: Site) -> None:
-    """At the proxy, with path and query."""
+    """The proxy redirects, with path and query."""
     answer = httpx.get(f"http://localhost:{site.http_port}/authorise/?state=a%20b")
     assert (answer.status_code, answer.headers["location"]) == (301, "https://localhost/authorise/?state=a%20b")
 
 
 def test_a_request_that_says_it_was_https_is_not_believed(site: Site) -> None:
-    """Whoever reaches the server's own port from elsewhere says what they like."""
+    """Anyone who reaches the server's own port can send these headers."""
     headers = {"X-Forwarded-Proto": "https", "Host": f"localhost:{site.https_port}"}
     environment = site.served.environment | {"SERVE_PORT": str(free_port()), "TRUSTED_PROXIES": "192.0.2.1"}
     with serving(environment, log_path=site.folder / "untrusting.log") as untrusting:
@@ -151,7 +151,7 @@ def test_a_request_that_says_it_was_https_is_not_believed(site: Site) -> None:
 
 
 def test_cookies_travel_over_https_alone(site: Site) -> None:
-    """Both of them, and no script reads the session's."""
+    """Both cookies are Secure, and the session's is HttpOnly."""
     page = site.http.get("/login/")
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
     assert token
@@ -164,7 +164,7 @@ def test_cookies_travel_over_https_alone(site: Site) -> None:
 
 
 def test_a_form_from_elsewhere_is_refused(site: Site) -> None:
-    """Over https Django asks where a form comes from: the issuer's origin is at home, no other."""
+    """Over https Django checks where a form comes from, and only the issuer's origin is accepted."""
     page = site.http.get("/login/")
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
     assert token
@@ -173,20 +173,20 @@ def test_a_form_from_elsewhere_is_refused(site: Site) -> None:
 
 
 def test_browsers_are_told_to_stay_with_https(site: Site) -> None:
-    """For a year, on pages, on JSON and on files alike."""
+    """HSTS lasts for a year, on pages, JSON and files."""
     for path in ("/login/", "/userinfo/", "/static/oauth_service/style.css"):
         assert site.http.get(path).headers["strict-transport-security"] == "max-age=31536000", path
 
 
 @pytest.mark.parametrize("path", ["/token", "/userinfo", "/oauth/revoke", "/authorise", "/healthz"])
 def test_both_forms_of_a_path_answer_without_a_redirect(site: Site, path: str) -> None:
-    """A client that follows no redirect, or turns its POST into a GET, is served all the same."""
+    """Some clients follow no redirect, or turn a POST into a GET."""
     bare, slashed = site.http.options(path), site.http.options(f"{path}/")
     assert (bare.status_code, slashed.status_code) == (204, 204)
 
 
 def test_a_request_that_is_never_whole_does_not_reach_the_server(site: Site) -> None:
-    """Half-sent requests cost a connection of nginx's; it hangs up, and the server behind it has heard nothing."""
+    """Half-sent requests cost a connection of nginx's. It hangs up, and the server never sees them."""
     trust = ssl.create_default_context(cafile=str(site.authority))
     half = f"POST /token/ HTTP/1.1\r\nHost: localhost:{site.https_port}\r\nContent-Length: 50\r\n\r\na=b".encode()
     heard = len(site.served.log)
@@ -209,7 +209,7 @@ def test_a_request_that_is_never_whole_does_not_reach_the_server(site: Site) -> 
 
 
 def test_people_sign_in_during_a_flood_of_random_names(site: Site) -> None:
-    """nginx slows the flood down; the server behind it sees from where each of them comes."""
+    """nginx slows the flood down; the server behind it sees the address of each request."""
     trust = ssl.create_default_context(cafile=str(site.authority))
     heard = site.served.log.count("login_refused")
     with sign_ins.flood(site.issuer, trust=trust) as statuses:
@@ -227,23 +227,23 @@ def test_a_body_that_is_too_long_does_not_reach_the_server(site: Site) -> None:
 
 
 def test_a_long_authorization_request_gets_through(site: Site) -> None:
-    """State, PKCE and a long redirect_uri: three kilobytes of query are nothing unusual."""
+    """Authorization requests with state, PKCE and a long redirect_uri reach three kilobytes."""
     assert site.http.get("/authorise/", params={"state": "s" * 3000}).status_code == 400
 
 
 def test_the_request_id_is_the_proxys(site: Site) -> None:
-    """One id from the access log to the answer; one that the client sends is not taken."""
+    """The same id is in the access log and in the response; a client's own id is not used."""
     answer = site.http.get("/healthz", headers={"X-Request-ID": "forged-by-client"})
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
     assert site.noted(answer)
 
 
 def test_it_is_the_reference_of_the_answer_and_of_its_log_lines(site: Site) -> None:
-    """A person reads it out, and support finds the line."""
+    """A user reads it out, and support finds the line."""
     refused = site.http.get("/userinfo/")
     page = site.http.get("/authorise/", params={"client_id": "nobody"})
-    forged = site.http.post("/login/", data={"username": "alice"})  # refused by Django, before there is an endpoint
-    broken = site.http.get("/admin/", headers={"Host": "evil.example"})  # never gets as far as that
+    forged = site.http.post("/login/", data={"username": "alice"})  # refused by Django before an endpoint is reached
+    broken = site.http.get("/admin/", headers={"Host": "evil.example"})  # refused even earlier
     references = [answer.headers["x-request-id"] for answer in (refused, page, forged, broken)]
     assert refused.json()["reference"] == references[0]
     assert f"<code>{references[1]}</code>" in page.text
@@ -254,22 +254,22 @@ def test_it_is_the_reference_of_the_answer_and_of_its_log_lines(site: Site) -> N
 
 @pytest.mark.parametrize("dash", ["-", "_"])
 def test_what_the_proxy_says_cannot_be_forged(site: Site, dash: str) -> None:
-    """Neither under the name of its headers, nor under one that WSGI takes for the same."""
+    """Forged headers are ignored, also under a name that WSGI maps to the same variable."""
     forged = {"X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example", "X-Request-ID": "chosen-by-client"}
     answer = site.http.get("/userinfo/", headers={name.replace("-", dash): value for name, value in forged.items()})
-    # Believed, they would lead to https, be refused as an unknown host, and come back as the reference.
+    # If they were believed, the response would be a redirect to https, refuse the host, or have this reference.
     assert (answer.status_code, answer.json()["reference"]) == (401, answer.headers["x-request-id"])
 
 
 def test_what_is_for_the_operator_is_not_for_the_world(site: Site) -> None:
-    """They are asked on the server's own port."""
+    """Operators' endpoints are served on the server's own port only."""
     outside = {path: site.http.get(path).status_code for path in ("/readyz", "/readyz/", "/metrics", "/healthz")}
     assert outside == {"/readyz": 404, "/readyz/": 404, "/metrics": 404, "/healthz": 200}
     assert site.served.http.get("/readyz").status_code == 200
 
 
 def test_the_stylesheet_is_kept_for_ever_and_travels_compressed(site: Site) -> None:
-    """Its name changes with its content."""
+    """The file name changes with the content."""
     page = site.http.get("/login/").text
     found = re.search(r'rel="stylesheet" href="(/static/oauth_service/style\.[0-9a-f]{12}\.css)"', page)
     assert found
@@ -279,6 +279,6 @@ def test_the_stylesheet_is_kept_for_ever_and_travels_compressed(site: Site) -> N
 
 
 def test_no_query_is_in_the_access_log(site: Site) -> None:
-    """A code that somebody puts into a URL by mistake, a state: not for a file that is kept and shipped."""
+    """Codes and states in URLs must not enter a file that is kept and shipped."""
     assert site.noted(site.http.get("/userinfo/", params={"access_token": "AT_misplaced"}))
     assert "AT_misplaced" not in (site.folder / "access.log").read_text()

@@ -1,4 +1,4 @@
-"""/healthz and /readyz: what is missing is named, and nothing else is told."""
+"""/healthz and /readyz name what is missing, and reveal nothing else."""
 
 import threading
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ NEWEST = max(path.stem for path in (ROOT / "oauth_service/migrations").glob("0*.
 
 @pytest.fixture(autouse=True)
 def as_just_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an earlier request found out is not known yet."""
+    """Forget what earlier requests found out."""
     monkeypatch.setattr(readiness, "_is_migrated", threading.Event())
 
 
 @pytest.fixture
 def a_database_that_is_down() -> Iterator[None]:
-    """Whatever it is asked, it is not there."""
+    """Make every query fail, as if the database were down."""
 
     def refuse(*_: Any) -> None:
         raise OperationalError('connection to server at "10.1.2.3", user "auth" failed')
@@ -36,21 +36,23 @@ def a_database_that_is_down() -> Iterator[None]:
 
 @pytest.mark.parametrize("path", ["/healthz", "/healthz/"])
 def test_alive_without_a_database(browser: Browser, path: str) -> None:
-    """pytest-django forbids the database to a test that does not ask for it. A restart would not mend it either."""
+    """
+    pytest-django forbids the database to a test that does not ask for it. A restart would not repair a database either.
+    """
     assert browser.get(path).json() == {"status": "alive"}
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/readyz", "/readyz/"])
 def test_ready(browser: Browser, path: str) -> None:
-    """Migrated, with keys."""
+    """The database is migrated and there are keys."""
     response = browser.get(path)
     assert (response.status_code, response.json()) == (200, {"status": "ready"})
 
 
 @pytest.mark.django_db
 def test_neither_session_nor_cookie(browser: Browser) -> None:
-    """A probe comes every second, for ever."""
+    """Probes arrive every second, for ever."""
     for path in ("/healthz", "/readyz"):
         response = browser.get(path)
         assert (response.cookies, response["Cache-Control"]) == ({}, "private, no-store")
@@ -58,7 +60,7 @@ def test_neither_session_nor_cookie(browser: Browser) -> None:
 
 @pytest.mark.django_db
 def test_readiness_costs_one_statement(browser: Browser, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    """Once the migrations were found applied."""
+    """The migrations are checked only until they are found applied."""
     browser.get("/readyz")
     with django_assert_num_queries(1):
         browser.get("/readyz")
@@ -66,14 +68,14 @@ def test_readiness_costs_one_statement(browser: Browser, django_assert_num_queri
 
 @pytest.mark.django_db
 def test_a_database_that_is_down_is_missing(browser: Browser, a_database_that_is_down: None) -> None:
-    """Its name, host and user are not for everybody."""
+    """The database's name, host and user are not public."""
     response = browser.get("/readyz")
     assert (response.status_code, response.json()) == (503, {"status": "unavailable", "missing": ["database"]})
 
 
 @pytest.mark.django_db
 def test_migrations_that_are_not_applied_are_missing(browser: Browser) -> None:
-    """New code on an old database fails at a request nobody thought of."""
+    """New code on an old database fails at some later request."""
     MigrationRecorder(connection).record_unapplied("oauth_service", NEWEST)
     response = browser.get("/readyz")
     assert (response.status_code, response.json()["missing"]) == (503, ["migrations"])
@@ -81,7 +83,7 @@ def test_migrations_that_are_not_applied_are_missing(browser: Browser) -> None:
 
 @pytest.mark.django_db
 def test_it_is_ready_once_the_migrations_are_applied(browser: Browser) -> None:
-    """What was missing is asked again."""
+    """A missing migration is looked for again."""
     MigrationRecorder(connection).record_unapplied("oauth_service", NEWEST)
     browser.get("/readyz")
     MigrationRecorder(connection).record_applied("oauth_service", NEWEST)
@@ -90,6 +92,6 @@ def test_it_is_ready_once_the_migrations_are_applied(browser: Browser) -> None:
 
 @pytest.mark.django_db
 def test_keys_that_are_not_set_are_missing(settings: Settings) -> None:
-    """Without one, nothing can be sealed."""
+    """Nothing can be sealed without a key."""
     settings.SECRET_KEY = ""
     assert readiness.missing() == ["keys"]

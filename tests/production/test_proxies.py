@@ -1,4 +1,4 @@
-"""Whose word about a request is believed."""
+"""Headers about a request are believed only from trusted proxies."""
 
 import re
 from typing import Any
@@ -26,13 +26,13 @@ def seen(peer: str, **headers: str) -> dict[str, Any]:
 
 
 def test_the_address_is_the_clients() -> None:
-    """For all that reads REMOTE_ADDR, Django's own included; the rule is tested where it is."""
+    """All code that reads REMOTE_ADDR needs it, Django's included. The rule itself is tested with its module."""
     assert seen("127.0.0.1", X_FORWARDED_FOR="198.51.100.1, 203.0.113.7, 10.1.2.3")["REMOTE_ADDR"] == "203.0.113.7"
 
 
 @pytest.mark.parametrize("peer", ["10.255.0.1", "127.0.0.1", "::1", "::ffff:10.0.0.1"])
 def test_our_own_proxies_are_believed(peer: str) -> None:
-    """By address or network, IPv4 also in the clothes of IPv6."""
+    """Proxies are named by address or network, and an IPv4 address may be mapped into IPv6."""
     got = seen(peer, X_FORWARDED_PROTO="https", X_FORWARDED_HOST="auth.example.com", X_REQUEST_ID="a1b2c3d4e5f6")
     assert (got["wsgi.url_scheme"], got["HTTP_HOST"], got["HTTP_X_REQUEST_ID"]) == (
         "https",
@@ -43,7 +43,7 @@ def test_our_own_proxies_are_believed(peer: str) -> None:
 
 @pytest.mark.parametrize("peer", ["203.0.113.7", "11.0.0.1", "2001:db8::7", "::ffff:11.0.0.1", "", "unix:"])
 def test_a_stranger_is_not_believed(peer: str) -> None:
-    """Otherwise anybody chooses their address, skips https, and writes ids into our log."""
+    """Otherwise anyone could choose their address, skip https, and write ids into our log."""
     got = seen(
         peer,
         X_FORWARDED_FOR="192.0.2.1",
@@ -57,22 +57,22 @@ def test_a_stranger_is_not_believed(peer: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["https, http", "ftp", "javascript", "HTTPS/1.1", ""])
 def test_a_scheme_that_is_not_one_word_we_know_changes_nothing(scheme: str) -> None:
-    """A list was appended to: whose word the first is, nobody knows."""
+    """A proxy appended to a list, and the author of its first value is unknown."""
     assert seen("127.0.0.1", X_FORWARDED_PROTO=scheme)["wsgi.url_scheme"] == "http"
 
 
 def test_a_list_of_hosts_changes_nothing() -> None:
-    """The same."""
+    """A proxy appended to a list, and the author of its first value is unknown."""
     assert seen("127.0.0.1", X_FORWARDED_HOST="evil.example, auth.example.com")["HTTP_HOST"] == "inner:8000"
 
 
 @pytest.mark.parametrize("request_id", ["short", "x" * 65, "a b c d e f g h", "id\nforged line", '"}{"', ""])
 def test_a_malformed_request_id_is_replaced(request_id: str) -> None:
-    """It goes into logs and onto pages."""
+    """The id appears in logs and on pages."""
     assert MADE.fullmatch(seen("127.0.0.1", X_REQUEST_ID=request_id)["HTTP_X_REQUEST_ID"])
 
 
 def test_a_request_without_an_id_gets_one_of_its_own() -> None:
-    """Two requests are never mixed up."""
+    """Requests must not be mixed up."""
     ids = {seen(peer)["HTTP_X_REQUEST_ID"] for peer in ("127.0.0.1", "127.0.0.1", "203.0.113.7", "203.0.113.7")}
     assert len(ids) == 4

@@ -1,4 +1,4 @@
-"""What passes through the server stays out of everything that it writes, shows and keeps on show."""
+"""Secrets that pass through the server stay out of everything that it writes, shows and stores readably."""
 
 import base64
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ ADMIN_PAGES = ("", "client/", "consent/", "grant/", "authorizationcode/", "revok
 
 @contextmanager
 def broken(database: psycopg.Connection, table: str) -> Iterator[None]:
-    """A table that is not there: every statement about it is an exception that nobody foresaw."""
+    """Rename a table, so that every statement about it raises an unforeseen exception."""
     database.execute(f"ALTER TABLE {table} RENAME TO is_gone")
     try:
         yield
@@ -29,7 +29,7 @@ def broken(database: psycopg.Connection, table: str) -> Iterator[None]:
 
 
 def kept(database: psycopg.Connection) -> set[str]:
-    """The secrets in the database, in each spelling in which one could slip out."""
+    """Secrets in the database, in each spelling in which they could leak."""
     found = {text for [text] in database.execute("SELECT password FROM auth_user")}
     found |= {text for [text] in database.execute("SELECT secret_hash FROM oauth_service_client")}
     for [secret] in database.execute(
@@ -43,7 +43,7 @@ def kept(database: psycopg.Connection) -> set[str]:
 def test_no_secret_is_in_log_metrics_admin_or_traceback(
     on_postgres: Deployment, postgres_host: str, log_path: Path
 ) -> None:
-    """The whole lifecycle, everything that can be refused, and two exceptions in the middle of it."""
+    """The run includes the whole lifecycle, all refusals, and two exceptions in the middle."""
     url = on_postgres.database_url.replace("postgres@", f"postgres:{DATABASE_PASSWORD}@")
     environment = on_postgres.environment(DATABASE_URL=url, METRICS_SECRET=METRICS_SECRET)
     shown: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Alice's browser and the client's server, over real HTTP, keeping every secret that passes."""
+"""Alice's browser and the client's server, over real HTTP; both keep every secret that passes."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
 class Visit:
-    """One visit to a served site; `secrets` holds all that it saw or sent and nobody else may see."""
+    """A visit to a served site; `secrets` holds all values that must not leak."""
 
     def __init__(self, *, base_url: str, client_secret: str) -> None:
         self.client_secret = client_secret
@@ -29,7 +29,7 @@ class Visit:
         self.server.close()
 
     def submit(self, path: str, form: Mapping[str, str], *, page: str) -> httpx.Response:
-        """Send a form of a page, with the CSRF token that stands on it."""
+        """Send a form of a page, with the page's CSRF token."""
         found = TOKEN.search(self.browser.get(page).text)
         assert found, page
         answer = self.browser.post(path, data={**form, "csrfmiddlewaretoken": found[1]})
@@ -37,11 +37,11 @@ class Visit:
         return answer
 
     def sign_in(self, *, password: str = PASSWORD) -> httpx.Response:
-        """At the login page."""
+        """Sign in at the login page."""
         return self.submit("/login/", {"username": "alice", "password": password}, page="/login/")
 
     def code(self, **changes: str) -> str:
-        """A fresh code: Alice allows what is asked, unless she has before."""
+        """Get a new code: Alice allows the request, unless she has before."""
         asked = {
             "response_type": "code",
             "client_id": "presc_man_123",
@@ -58,7 +58,7 @@ class Visit:
         return code
 
     def post(self, path: str, **body: str) -> httpx.Response:
-        """JSON from the client's server, with its credentials."""
+        """Send JSON from the client's server, with its credentials."""
         body = {"client_id": "presc_man_123", "client_secret": self.client_secret} | body
         answer = self.server.post(path, json=body)
         said: dict[str, Any] = answer.json() if answer.content else {}
@@ -66,22 +66,22 @@ class Visit:
         return answer
 
     def exchange(self, code: str, **changes: str) -> httpx.Response:
-        """A code for tokens."""
+        """Exchange a code for tokens."""
         asked = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI}
         return self.post("/token/", **(asked | changes))
 
     def refresh(self, refresh_token: str) -> httpx.Response:
-        """A refresh token for new tokens."""
+        """Exchange a refresh token for new tokens."""
         return self.post("/token/", grant_type="refresh_token", refresh_token=refresh_token)
 
     def userinfo(self, access_token: str) -> httpx.Response:
-        """Who the user is."""
+        """Ask for the claims about the user."""
         return self.server.get("/userinfo/", headers={"Authorization": f"Bearer {access_token}"})
 
     def revoke(self, token: str) -> httpx.Response:
-        """The end of a token."""
+        """Revoke a token."""
         return self.post("/oauth/revoke/", token=token)
 
     def deauthorise(self) -> httpx.Response:
-        """The end of the connection."""
+        """End the connection."""
         return self.submit("/oauth/deauthorise/", {"client_id": "presc_man_123"}, page="/manage-apps/")
