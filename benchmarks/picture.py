@@ -30,7 +30,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328; }
 
 def svg(title: str, subjects: Sequence[Subject], results: Results, operations: Sequence[Operation] = OPERATIONS) -> str:
     """
-    One group of bars per operation; a bar is the server's CPU, then the database's. Missing operations have no bar.
+    Groups of bars, one per operation; a bar is the server's CPU, then the database's. Missing operations have no bar.
     """
     having = [[each for each in subjects if operation.name in results[each.name]] for operation in operations]
     height = 50 + sum(_height(len(each)) for each in having)

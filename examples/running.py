@@ -38,7 +38,7 @@ class Example:
     next_step: str
 
     def url(self, port: int) -> str:
-        """Its identifier, which is its URL."""
+        """The API's identifier, which is its URL."""
         return f"http://127.0.0.1:{port}{self.path}"
 
 

@@ -36,7 +36,7 @@ class ThreadsFilter(logging.Filter):
 
 class JsonFormatter(OrjsonFormatter):
     """
-    One JSON object a line. Falls back to json, because orjson refuses lone surrogates and numbers of more than 64 bits.
+    Writes one JSON object a line. Falls back to json, because orjson refuses lone surrogates and numbers of more than 64 bits.
     """
 
     def jsonify_log_record(self, log_data: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The pages of docs/ that are written from the code: `make docs` writes them, a test compares them."""
+"""Pages of docs/ that are generated from the code: `make docs` writes them, a test compares them."""
 
 import ast
 import inspect
@@ -123,7 +123,7 @@ This page is generated from the code. A test keeps it up to date.
 
 
 def pages() -> Mapping[str, Callable[[], str]]:
-    """Each page, and what writes it."""
+    """Each page, and the function that writes it."""
     return {
         "settings.md": settings_page.page,
         "endpoints.md": endpoints,
@@ -136,7 +136,7 @@ def pages() -> Mapping[str, Callable[[], str]]:
 
 
 def write() -> None:
-    """Write every page anew."""
+    """Write every page again."""
     for name, page in pages().items():
         (ROOT / "docs" / name).write_text(page())
 
@@ -145,7 +145,7 @@ def write() -> None:
 
 
 def endpoints() -> str:
-    """Every URL with its parameters and answers, as OpenAPI describes it on a server that has every feature."""
+    """Every URL with its parameters and responses, as OpenAPI describes it for a server with every feature."""
     from oauth_service.openapi import PATHS, document
 
     described: dict[str, Any] = document(_everything())
@@ -157,7 +157,7 @@ def endpoints() -> str:
 
 
 def _everything() -> Any:
-    """A server whose features are all on."""
+    """A server with all features on."""
     from oauth_service import grant_types
     from oauth_service.openapi import Server
 
@@ -204,7 +204,7 @@ def _properties(schema: Mapping[str, Any], described: Mapping[str, Any]) -> Iter
 
 
 def _error_codes(answer: Mapping[str, Any]) -> list[str]:
-    """The error codes that an answer may have."""
+    """Error codes that a response may have."""
     schemas = [content.get("schema", {}) for content in answer.get("content", {}).values()]
     return [code for schema in schemas for code in schema.get("properties", {}).get("error", {}).get("enum", ())]
 
@@ -217,7 +217,7 @@ def _line(text: str) -> str:
 
 
 def signals() -> str:
-    """Every signal with the facts that it brings."""
+    """Every signal with its arguments."""
     from oauth_service import signals as module
     from oauth_service.models.audit_event import Event
 
@@ -254,7 +254,7 @@ def _command(name: str) -> str:
 
 
 def arguments_of(parser: Any) -> tuple[list[tuple[str, str, Any]], list[Action]]:
-    """The subcommands of a parser, and its own arguments."""
+    """Subcommands of a parser, and its own arguments."""
     subcommands: list[tuple[str, str, Any]] = []
     own: list[Action] = []
     for action in parser._actions:
@@ -288,7 +288,7 @@ def _prose(text: str) -> str:
 
 
 def metrics() -> str:
-    """Every metric with its labels, read from the module without importing it: that would register them."""
+    """Every metric with its labels, read from the module without importing it, because that would register them."""
     source = ast.parse((SERVER / "watch/metrics.py").read_text())
     rows = [_metric(call) for call in ast.walk(source) if isinstance(call, ast.Call) and _kind(call)]
     return METRICS + "\n".join(rows) + "\n"

@@ -1,4 +1,4 @@
-"""docs/settings.md, written from conf.py: `make docs` writes it, a test compares it."""
+"""docs/settings.md, generated from conf.py: `make docs` writes it, a test compares it."""
 
 import os
 from collections.abc import Mapping
@@ -163,7 +163,7 @@ TYPES = {str: "`str`", bool: "`bool`", int: "`int`", timedelta: "`timedelta`", M
 
 
 def page() -> str:
-    """The whole page, as it must be."""
+    """The whole page."""
     from oauth_service import conf
 
     rows = [

@@ -1,4 +1,4 @@
-"""Every test of a specification says which clause it proves, and every specification has its tests."""
+"""Every test of a specification names the clause it proves, and every specification has tests."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ import pytest
 from config.sites import ROOT
 
 SPECS = ROOT / "tests/specs"
-# The lifecycle guide and its bad input are promises of our own; a clause is welcome there, and not asked for.
+# The lifecycle guide and its bad input are our own promises: their tests may name clauses, but need not.
 OURS = {"test_lifecycle_guide", "test_bad_input"}
 LISTED = (
     "RFC 6749",
@@ -47,7 +47,7 @@ SECTION = re.compile(r"\d+(?:\.\d+)*|[A-Z]")
 
 
 def proofs_in(path: Path) -> Iterator[ast.FunctionDef]:
-    """The test functions of a module."""
+    """Test functions of a module."""
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             yield node
@@ -63,26 +63,26 @@ def clauses_of(test: ast.FunctionDef) -> list[tuple[str, str]]:
 
 
 def file_of(spec: str) -> Path:
-    """Where the tests of a specification are: "RFC 6749" in test_rfc6749.py."""
+    """File with the tests of a specification: "RFC 6749" is in test_rfc6749.py."""
     return SPECS / f"test_{spec.lower().replace('rfc ', 'rfc').replace(' ', '_')}.py"
 
 
 @pytest.mark.parametrize("spec", LISTED)
 def test_every_specification_has_its_file(spec: str) -> None:
-    """Named by the specification, citing it in its first line."""
+    """The file has the specification's name and cites it in its first line."""
     path = file_of(spec)
     assert (ast.get_docstring(ast.parse(path.read_text())) or "").startswith(spec)
     assert len(list(proofs_in(path))) >= 5
 
 
 def test_every_file_is_of_a_specification() -> None:
-    """A test that belongs to none of them has its place elsewhere."""
+    """Other tests belong elsewhere."""
     assert {path.name for path in FILES} == {file_of(spec).name for spec in LISTED}
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_every_test_names_a_clause_of_the_files_specification(path: Path) -> None:
-    """A reader comes from a clause to its tests, and from a failing test to its clause."""
+    """Readers go from a clause to its tests, and from a failing test to its clause."""
     astray = [
         (test.name, clauses_of(test))
         for test in proofs_in(path)
@@ -98,5 +98,5 @@ def test_every_test_says_what_the_clause_asks_for(path: Path) -> None:
 
 
 def test_the_files_were_read() -> None:
-    """A list that came out empty has no faults."""
+    """An empty list has no faults."""
     assert sum(len(list(proofs_in(path))) for path in FILES) > 150

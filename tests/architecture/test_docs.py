@@ -1,4 +1,4 @@
-"""The documentation matches the code: settings, errors, make targets, what is named and linked, citations, migrations."""
+"""The documentation matches the code: settings, errors, make targets, names, links, citations, migrations."""
 
 import ast
 import json
@@ -29,12 +29,12 @@ ENDPOINT = re.compile(r"((?:GET|POST|PUT|DELETE)(?:, (?:GET|POST|PUT|DELETE))*) 
 
 
 def first_line(path: Path) -> str:
-    """The first line of a module's docstring."""
+    """First line of a module's docstring."""
     return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
 
 
 def names(paths: list[Path]) -> list[str]:
-    """What pytest calls each of the modules."""
+    """Test ids of the modules."""
     return [path.stem for path in paths]
 
 
@@ -43,12 +43,12 @@ def names(paths: list[Path]) -> list[str]:
 
 @pytest.mark.parametrize("name", reference_pages.pages())
 def test_a_reference_page_is_what_the_code_says(name: str) -> None:
-    """`make docs` writes it anew; so does `.venv/bin/python -m tests.architecture.reference_pages` alone."""
+    """`make docs` writes it again; so does `.venv/bin/python -m tests.architecture.reference_pages` alone."""
     assert (ROOT / "docs" / name).read_text() == reference_pages.pages()[name]()
 
 
 def test_the_reference_pages_have_what_the_code_has() -> None:
-    """Two empty pages would be alike, too."""
+    """Two empty pages would also be equal."""
     written = {name: page() for name, page in reference_pages.pages().items()}
     assert all(f"\n## `{url}`\n" in written["endpoints.md"] for url in ("/token/", "/jwks/", "/register/<client_id>/"))
     assert "Parameters: `grant_type`, `code`, `redirect_uri`, `code_verifier`" in written["endpoints.md"]
@@ -68,7 +68,7 @@ def test_the_reference_pages_have_what_the_code_has() -> None:
 
 
 def test_the_page_of_metrics_has_what_prometheus_reads() -> None:
-    """The page is read from the source, where a metric may one day be made in another way."""
+    """The page is read from the source, which would miss a metric that is made in another way."""
     named = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE))
     counted = {family.name + "_total" * (family.type == "counter") for family in metrics._registry.collect()}
     assert named == counted | {"oauth_service_sweep_backlog"}
@@ -78,7 +78,7 @@ def test_the_page_of_metrics_has_what_prometheus_reads() -> None:
 
 
 def test_the_page_of_settings_explains_every_check() -> None:
-    """Whoever is stopped by an id looks it up."""
+    """Anyone who is stopped by an id looks it up."""
     source = "".join(path.read_text() for path in (*SERVER.glob("*checks.py"), SERVER / "conf.py"))
     raised = set(re.findall(r'"([EW]\d{3})"', source))
     explained = set(re.findall(r"`oauth_service\.([EW]\d{3})`", (ROOT / "docs/settings.md").read_text()))
@@ -90,7 +90,7 @@ def test_the_page_of_settings_explains_every_check() -> None:
 
 
 def all_errors(base: type[OAuthError] = OAuthError) -> Iterator[type[OAuthError]]:
-    """Every error of the server."""
+    """All errors of the server."""
     for error in base.__subclasses__():
         if error.__module__.startswith("oauth_service"):
             yield error
@@ -98,7 +98,7 @@ def all_errors(base: type[OAuthError] = OAuthError) -> Iterator[type[OAuthError]
 
 
 def sentences() -> set[str]:
-    """Every sentence that the server may say to a client; “…” for what an f-string fills in."""
+    """Every sentence that the server may send to a client; “…” for the values of an f-string."""
     raised = {error.__name__ for error in all_errors()}
     calls = [
         node
@@ -110,7 +110,7 @@ def sentences() -> set[str]:
 
 
 def sentence(argument: ast.expr) -> str:
-    """The words of a string or f-string; "" for a sentence that is passed on."""
+    """Words of a string or f-string; "" for a sentence that is passed on."""
     match argument:
         case ast.Constant(value=str(text)):
             return text
@@ -121,7 +121,7 @@ def sentence(argument: ast.expr) -> str:
 
 
 def documented() -> list[tuple[str, str, str]]:
-    """The rows of docs/errors.md: sentence, endpoints, what to do."""
+    """Rows of docs/errors.md: sentence, endpoints, advice."""
     rows = [
         line.strip("| ").split(" | ") for line in (ROOT / "docs/errors.md").read_text().splitlines() if line[:1] == "|"
     ]
@@ -129,30 +129,30 @@ def documented() -> list[tuple[str, str, str]]:
 
 
 def test_every_sentence_of_the_server_is_explained_and_no_other() -> None:
-    """A developer searches for the words that the server said."""
+    """Developers search for the server's words."""
     rows = {said for said, _where, _advice in documented()}
     assert (sentences() - rows, rows - sentences()) == (set(), set())
 
 
 def test_the_sentences_are_found_in_the_code() -> None:
-    """The comparison above would hold for two empty sets."""
+    """The comparison above would also hold for two empty sets."""
     assert len(sentences()) > 50
 
 
 @pytest.mark.parametrize("error", sorted({error.error for error in all_errors() if getattr(error, "error", "")}))
 def test_every_error_code_has_its_heading(error: str) -> None:
-    """Also where its sentences are few."""
+    """Codes with few sentences need one, too."""
     headings = re.findall(r"^## (.+)$", (ROOT / "docs/errors.md").read_text(), re.MULTILINE)
     assert error in re.findall(r"[a-z]+_[a-z_]+", " ".join(headings))
 
 
 def test_every_row_says_what_to_do() -> None:
-    """An explanation without advice is half of one."""
+    """An explanation needs advice."""
     assert [said for said, where, advice in documented() if not (where and advice.endswith("."))] == []
 
 
 def test_every_class_of_error_is_raised_somewhere() -> None:
-    """One that nothing raises documents what does not happen."""
+    """An error that nothing raises documents what does not happen."""
     source = "\n".join(path.read_text() for path in SERVER.rglob("*.py"))
     bases = {errors.BearerError}
     unused = [
@@ -167,12 +167,12 @@ def test_every_class_of_error_is_raised_somewhere() -> None:
 
 
 def targets() -> set[str]:
-    """What `make` can be asked for."""
+    """Targets of `make`."""
     return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def asked_of_make(page: Path) -> set[str]:
-    """The targets of every `make …` in a page's code: between backticks, in fences, or indented."""
+    """Targets of every `make …` in a page's code: between backticks, in fences, or indented."""
     text = page.read_text()
     fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     code = [*fenced, *re.findall(r"`([^`\n]+)`", text), *re.findall(r"^ {4}(.+)$", text, re.MULTILINE)]
@@ -181,12 +181,12 @@ def asked_of_make(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_make_command_in_the_documentation_is_a_target(page: Path) -> None:
-    """What a newcomer types must work."""
+    """Commands that newcomers type must work."""
     assert asked_of_make(page) - targets() == set()
 
 
 def test_the_readme_names_the_commands_that_everybody_needs() -> None:
-    """The two sites, the play, the tests."""
+    """The README names the two sites, the simulation and the tests."""
     assert {"run", "simulate", "test"} - asked_of_make(ROOT / "README.md") == set()
 
 
@@ -200,7 +200,7 @@ def test_every_phony_target_exists() -> None:
 
 
 def typed(page: Path) -> list[list[str]]:
-    """Every command of manage.py that a page's code tells its reader to run: its name and what follows."""
+    """Every manage.py command that a page's code contains: its name and arguments."""
     text = page.read_text().replace("\\\n", " ")
     fenced = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     lines = [line for block in fenced for line in block.splitlines()] + re.findall(r"^ {4}(.+)$", text, re.MULTILINE)
@@ -210,7 +210,7 @@ def typed(page: Path) -> list[list[str]]:
 
 
 def options_of(name: str) -> set[str]:
-    """The options of a command, and of its subcommands."""
+    """Options of a command, and of its subcommands."""
     command = load_command_class(get_commands()[name], name)
     parsers, options = [command.create_parser("manage.py", name)], set[str]()
     while parsers:
@@ -222,7 +222,7 @@ def options_of(name: str) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_command_that_a_page_tells_to_run_has_its_options(page: Path) -> None:
-    """What a reader copies is understood."""
+    """Copied commands must work."""
     known = {name: options_of(name) for name, *_ in typed(page)}
     unknown = [
         word
@@ -234,7 +234,7 @@ def test_every_command_that_a_page_tells_to_run_has_its_options(page: Path) -> N
 
 
 def test_the_commands_are_found_in_the_pages() -> None:
-    """The comparison above would hold for no commands at all."""
+    """The comparison above would also hold for no commands at all."""
     found = {name for page in PAGES for name, *_ in typed(page)}
     assert {"create_client", "migrate", "oauth_doctor", "oauth_keys"} <= found
 
@@ -243,20 +243,23 @@ def test_the_commands_are_found_in_the_pages() -> None:
 
 
 def table(page: str, heading: str) -> list[list[str]]:
-    """The rows of the table under a heading, cell by cell."""
+    """Rows of the table under a heading, cell by cell."""
     section = (ROOT / page).read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
     return [row for row in rows[1:] if row[0] != "---"]
 
 
 def test_the_readme_lists_every_endpoint_with_its_verbs() -> None:
-    """And none that does not exist."""
+    """The table names no endpoint that does not exist."""
     stated = {url: verbs for path in ENDPOINTS for verbs, url in ENDPOINT.findall(first_line(path))}
     assert {url.strip("`"): verbs for verbs, url, *_rest in table("README.md", "Endpoints")} == stated
 
 
 def test_the_readme_has_a_reason_for_every_dependency() -> None:
-    """And for none that is gone: pyproject.toml's, in every group, and those of other locks: of pip, npm, Go and Maven."""
+    """
+    Dependencies are those of pyproject.toml, in every group, and of the other locks (pip, npm, Go, Maven); no others
+    are listed.
+    """
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = [settings["project"]["dependencies"], *settings["project"]["optional-dependencies"].values()]
     groups += settings["dependency-groups"].values()
@@ -297,13 +300,13 @@ def defined() -> frozenset[str]:
 
 
 def code(page: Path) -> list[str]:
-    """What stands between backticks."""
+    """Code between backticks."""
     return re.findall(r"`([^`\n]+)`", page.read_text())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_file_that_a_page_names_exists(page: Path) -> None:
-    """A reader opens it. A template and a static file are named as Django finds them."""
+    """Readers open it. Templates and static files are named as Django finds them."""
     named = [word.rstrip("/") for word in code(page) if OURS.fullmatch(word)]
     folders = (ROOT, SERVER / "templates", SERVER / "static")
     assert [name for name in named if not any((folder / name).exists() for folder in folders)] == []
@@ -311,14 +314,14 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_function_that_a_page_names_exists(page: Path) -> None:
-    """A reader searches for it: `redeem()`, `Grant.objects.rotate()`."""
+    """Readers search for it: `redeem()`, `Grant.objects.rotate()`."""
     named = [word.split(".")[-1] for text in code(page) for word in re.findall(r"^([A-Za-z_][\w.]*)\(\)$", text)]
     assert [name for name in named if name not in defined()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_test_that_a_page_names_exists(page: Path) -> None:
-    """It is the proof of what the page claims."""
+    """The test proves the page's claim."""
     texts = [text for text in code(page) if "::" in text and "tests" in text]
     named = [TEST.fullmatch(text) for text in texts]
     assert all(named), [text for text in texts if not TEST.fullmatch(text)]
@@ -327,7 +330,7 @@ def test_every_test_that_a_page_names_exists(page: Path) -> None:
 
 @cache
 def found_in(path: Path) -> frozenset[str]:
-    """The names of a module's tests."""
+    """Names of a module's tests."""
     tree = ast.parse(path.read_text()) if path.is_file() else ast.Module(body=[], type_ignores=[])
     return frozenset(
         node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
@@ -335,13 +338,13 @@ def found_in(path: Path) -> frozenset[str]:
 
 
 def is_test(path: Path, name: str) -> bool:
-    """Tell whether pytest finds a test of this name there."""
+    """Return whether pytest finds a test with this name there."""
     return name in found_in(path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
-    """Pictures, too."""
+    """This includes pictures."""
     links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
 
@@ -350,7 +353,7 @@ def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
 
 
 def threats() -> list[list[str]]:
-    """The rows of docs/security.md: threat, what stops it, what proves that."""
+    """Rows of docs/security.md: threat, defence, proof."""
     rows = [line.strip("| ").split(" | ") for line in (ROOT / "docs/security.md").read_text().splitlines()]
     return [row for row in rows if len(row) == 3 and row[0] not in ("threat", "---")]
 
@@ -375,7 +378,7 @@ DECISIONS = sorted((ROOT / "docs/adr").glob("*.md"))
 
 @pytest.mark.parametrize(("number", "decision"), list(enumerate(DECISIONS, start=1)), ids=names(DECISIONS))
 def test_a_decision_is_numbered_and_short(number: int, decision: Path) -> None:
-    """Who wants to change it reads it first: what forced it, what it is, what follows."""
+    """Anyone who wants to change a decision first reads its context, the decision and its consequences."""
     text = decision.read_text()
     headings = re.findall(r"^##? (.+)$", text, re.MULTILINE)
     assert decision.name.startswith(f"{number:04}-")
@@ -389,13 +392,13 @@ def test_a_decision_is_numbered_and_short(number: int, decision: Path) -> None:
 
 @pytest.mark.parametrize("path", RULES, ids=names(RULES))
 def test_a_rule_cites_its_specification_in_the_first_line(path: Path) -> None:
-    """One specification, one file: the first line says which."""
+    """Each module has one specification, which the first line names."""
     assert SPECIFICATION.search(first_line(path)), first_line(path)
 
 
 @pytest.mark.parametrize("path", ENDPOINTS, ids=names(ENDPOINTS))
 def test_an_endpoint_says_at_which_url_it_is(path: Path) -> None:
-    """The first line has the verbs and a URL, and that URL leads to this very module."""
+    """The first line has the verbs and a URL, and that URL leads to this module."""
     stated = ENDPOINT.match(first_line(path))
     assert stated, first_line(path)
     assert resolve(stated[2]).func.__module__ == f"oauth_service.endpoints.{path.stem}"
@@ -403,7 +406,7 @@ def test_an_endpoint_says_at_which_url_it_is(path: Path) -> None:
 
 @pytest.mark.parametrize("path", ENDPOINTS, ids=names(ENDPOINTS))
 def test_an_endpoint_says_which_verbs_it_answers(path: Path) -> None:
-    """OPTIONS tells the same; HEAD comes with GET."""
+    """OPTIONS answers the same verbs; HEAD comes with GET."""
     stated = ENDPOINT.match(first_line(path))
     assert stated
     verbs = {*stated[1].split(", "), "OPTIONS", *({"HEAD"} if "GET" in stated[1] else ())}
@@ -415,5 +418,5 @@ def test_an_endpoint_says_which_verbs_it_answers(path: Path) -> None:
 
 @pytest.mark.django_db
 def test_the_migrations_are_complete() -> None:
-    """Else the first `make run` of a newcomer asks for one."""
+    """Otherwise a newcomer's first `make run` asks for one."""
     call_command("makemigrations", "oauth_service", check_changes=True, dry_run=True, verbosity=0)

@@ -1,11 +1,11 @@
-"""Who does not use an extra needs none of it: no import, no statement, no page."""
+"""A project without an extra needs none of its imports, statements and pages."""
 
 import subprocess
 import sys
 
 from config.sites import ROOT
 
-# A project of plain OAuth, in whose environment the extra is not installed: each import of it fails.
+# A project of plain OAuth without the extra: every import of the extra's packages fails.
 PLAIN = """
 import sys
 from importlib.machinery import PathFinder
@@ -99,13 +99,13 @@ def plain(script: str, scopes: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_plain_oauth_works_without_the_extra_oidc() -> None:
-    """The whole lifecycle, discovery, admin and doctor: nothing of the extra is imported, no key is asked for."""
+    """The lifecycle, discovery, admin and doctor import nothing of the extra and make no key."""
     done = plain(LIFECYCLE, '{"user": "Your name"}')
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["[] []"]), done.stderr
 
 
 def test_openid_without_the_extra_is_a_system_check() -> None:
-    """It stops the start and says what to install, instead of a 500 at the first sign-in."""
+    """The check stops the start and names the missing package, instead of a 500 at the first sign-in."""
     script = "from django.core.management import call_command\ncall_command('check')"
     done = plain(script, '{"openid": "Who you are"}')
     assert done.returncode != 0

@@ -14,7 +14,7 @@ from config.sites import ROOT
 
 PACKAGES = ("oauth_service", "prescription_manager_app", "simulation", "config")
 
-# contract, file, the import that it must not have
+# contract, file, the import that the contract forbids
 FORBIDDEN = [
     ("layers", "oauth_service/protocol/pkce.py", "oauth_service.conf"),
     ("layers", "oauth_service/signals.py", "oauth_service.models"),
@@ -53,14 +53,16 @@ WITHOUT_HTTP = ("authorization", "clients", "grant_types", "tokens")
 
 
 def lint(root: Path, *arguments: str) -> tuple[bool, str]:
-    """Hold the packages under a folder against its contracts: whether they are kept, and what import-linter said."""
+    """
+    Check the packages in a folder against its contracts; return whether they are kept, and import-linter's output.
+    """
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo", *arguments]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     return done.returncode == 0, done.stdout + done.stderr
 
 
 def broken(folder: Path, forbidden: list[tuple[str, str, str]]) -> str:
-    """What import-linter says of a copy of the packages that has all of these imports at once."""
+    """Output of import-linter for a copy of the packages with all of these imports at once."""
     for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "static"))
     shutil.copy(ROOT / "pyproject.toml", folder)
@@ -74,12 +76,12 @@ def broken(folder: Path, forbidden: list[tuple[str, str, str]]) -> str:
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What import-linter says of all forbidden imports; each of its runs costs seconds."""
+    """Output for all forbidden imports, shared because each run of import-linter takes seconds."""
     return broken(tmp_path_factory.mktemp("broken"), FORBIDDEN)
 
 
 def test_the_contracts_are_kept() -> None:
-    """As `make lint` finds them."""
+    """`make lint` checks the same."""
     kept, said = lint(ROOT)
     assert kept, said
 
@@ -93,26 +95,26 @@ def test_a_forbidden_import_breaks_the_contract(said: str, contract: str, file: 
     [name] = [each["name"] for each in settings["tool"]["importlinter"]["contracts"] if each["id"] == contract]
     [of_contract] = re.findall(rf"^{re.escape(name)}\n-+\n(.*?)(?=^\S[^\n]*\n-+\n|\Z)", said, re.MULTILINE | re.DOTALL)
     module = file.removesuffix(".py").replace("/", ".")
-    # Packages of others are one module each.
+    # Third-party packages are one module each.
     target = imported if imported.startswith(PACKAGES) else imported.partition(".")[0]
     assert re.search(rf"{re.escape(module)}\s+->\s+{re.escape(target)}\s+\(l\.", of_contract), of_contract
 
 
 def test_a_module_without_a_place_breaks_the_contract(tmp_path: Path) -> None:
-    """Whoever adds one finds its layer."""
+    """Anyone who adds a module has to find its layer."""
     said = broken(tmp_path, [("layers", "oauth_service/nowhere.py", "oauth_service.conf")])
     assert "oauth_service.nowhere" in said
 
 
 def test_every_contract_is_seen_to_break() -> None:
-    """Whoever adds a contract adds an import that it forbids."""
+    """Anyone who adds a contract must add an import that it forbids."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts = {contract["id"] for contract in settings["tool"]["importlinter"]["contracts"]}
     assert contracts == {contract for contract, _file, _imported in FORBIDDEN}
 
 
 def imports_django_http(source: str) -> bool:
-    """Tell whether a module imports anything of django.http."""
+    """Return whether a module imports anything of django.http."""
     return any(
         (node.module or "").startswith("django.http")
         or (node.module == "django" and "http" in [a.name for a in node.names])
@@ -125,7 +127,7 @@ def imports_django_http(source: str) -> bool:
 
 @pytest.mark.parametrize("room", WITHOUT_HTTP)
 def test_flows_know_no_requests_and_responses_of_django(room: str) -> None:
-    """Else they could not serve the direct way and Django's handler alike."""
+    """Otherwise the flows could not serve both the fast path and Django's handler."""
     modules = (ROOT / "oauth_service" / room).rglob("*.py")
     assert [path.name for path in modules if imports_django_http(path.read_text())] == []
 
@@ -148,7 +150,7 @@ def test_an_import_of_django_http_is_seen(line: str) -> None:
     ],
 )
 def test_what_a_server_or_settings_import_needs_no_app_registry(module: str) -> None:
-    """A project's wsgi.py imports the direct way in, and its settings the filters of reports, before Django is set up."""
+    """A project's wsgi.py imports the fast path, and its settings the report filters, before Django is set up."""
     script = f"import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; import {module}"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Every request that the server makes to an address of somebody else's goes through the one guarded fetch."""
+"""Every request of the server to a third-party address goes through the one guarded fetch."""
 
 import ast
 import uuid
@@ -29,18 +29,18 @@ CONNECTING = {
 }
 ALLOWED = {
     "outbound/fetch.py": {"httpcore", "socket"},
-    "resources/ninja.py": {"asyncio"},  # whether it is called from a loop that runs
+    "resources/ninja.py": {"asyncio"},  # to detect a running event loop
     "wsgi.py": {"http.client"},  # the names of status codes
     "watch/doctor/survey.py": {"http.client"},  # the operator names the address on the command line
 }
-# Columns that hold a URL of the client's: what becomes of each.
+# Columns that hold a client's URL, and their use.
 FETCHED = {"jwks_uri", "logo_uri", "sector_identifier_uri", "backchannel_logout_uri"}
 ONLY_LINKED = {"client_uri", "policy_uri", "tos_uri", "initiate_login_uri", "frontchannel_logout_uri"}
 METADATA = "http://169.254.169.254/latest/meta-data/"
 
 
 def imported(path: Path) -> Iterator[str]:
-    """The modules that a file imports, anywhere in it."""
+    """Modules that a file imports anywhere."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
@@ -49,13 +49,13 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def test_nothing_else_connects() -> None:
-    """Whoever adds a way to connect has to say here why it needs no guard."""
+    """Anyone who adds another way to connect has to state here why it needs no guard."""
     found = {str(path.relative_to(SERVER)): CONNECTING.intersection(imported(path)) for path in SERVER.glob("**/*.py")}
     assert {name: modules for name, modules in found.items() if modules - ALLOWED.get(name, set())} == {}
 
 
 def test_what_becomes_of_each_url_is_known() -> None:
-    """A column that is added is either fetched, and tried below, or only linked to."""
+    """A new column is either fetched, and tested below, or only linked to."""
     columns = {field.name for field in Client._meta.get_fields() if isinstance(field, models.URLField)}
     assert columns == FETCHED | ONLY_LINKED
 
@@ -72,7 +72,7 @@ def judged(settings: Settings) -> None:
 )
 @pytest.mark.parametrize("column", sorted(FETCHED))
 def test_no_url_of_a_client_reaches_what_is_private(judged: None, column: str, url: str) -> None:
-    """Whichever column it was put into, past all forms."""
+    """This holds for every column, even if the forms' validation is bypassed."""
     client = Client.objects.create(name="C", redirect_uris="https://c.example/", **{column: url})
     match column:
         case "logo_uri":

@@ -1,4 +1,4 @@
-"""How many statements each message of the guide may cost, BEGIN and COMMIT included. Warm, as in a running server."""
+"""Budgets: most statements of each message of the guide, with BEGIN and COMMIT, warm as in a running server."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,13 +12,13 @@ from oauth_service.models import purge
 from tests.database import ALIAS, connection
 from tests.guide import Guide
 
-# In a test's own transaction BEGIN would be a SAVEPOINT.
+# Within a test's own transaction BEGIN would be a SAVEPOINT.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
 def warm(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client's secret is remembered, statements are compiled, and the sweep has just been."""
+    """The client's secret is cached, statements are compiled, and the sweep has just run."""
     tokens = guide.tokens()
     guide.refresh(tokens["refresh_token"])
     guide.userinfo(tokens["access_token"])
@@ -27,7 +27,7 @@ def warm(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def at_most(budget: int) -> Iterator[None]:
-    """Count the statements of a block; too many are shown."""
+    """Count the statements of a block; if there are too many, show them."""
     with CaptureQueriesContext(connection) as statements:
         yield
     told = "\n".join(f"{number:3} {query['sql']}" for number, query in enumerate(statements.captured_queries, start=1))
@@ -35,12 +35,12 @@ def at_most(budget: int) -> Iterator[None]:
 
 
 def status(response: object) -> int:
-    """A budget counts only for a message that succeeds."""
+    """Status of a message; a budget counts only for one that succeeds."""
     return int(response.status_code)  # type: ignore[attr-defined]
 
 
 def test_begin_and_commit_are_counted() -> None:
-    """On both databases; otherwise the budgets below would be too generous by two for each transaction."""
+    """Both databases need them: otherwise the budgets below would be two too high for each transaction."""
     with (
         CaptureQueriesContext(connection) as statements,
         transaction.atomic(using=ALIAS),
@@ -59,14 +59,14 @@ def test_a_code_exchange_costs_two_on_postgresql_and_five_elsewhere(guide: Guide
 
 
 def test_a_refresh_costs_two_at_most(guide: Guide) -> None:
-    """The grant with its client, UPDATE: one statement commits by itself."""
+    """The grant with its client, and an UPDATE that commits by itself."""
     refresh_token = guide.tokens()["refresh_token"]
     with at_most(2):
         assert status(guide.refresh(refresh_token)) == 200
 
 
 def test_a_refresh_that_is_retried_costs_less(guide: Guide) -> None:
-    """The same successor again: nothing is written."""
+    """The same successor is returned and nothing is written."""
     refresh_token = guide.tokens()["refresh_token"]
     guide.refresh(refresh_token)
     with at_most(1):
@@ -82,7 +82,7 @@ def test_userinfo_costs_one(guide: Guide) -> None:
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_a_revocation_costs_two_at_most(guide: Guide, kind: str) -> None:
-    """The grant with its client, and one write; its row of the audit trail waits for a batch."""
+    """The grant with its client, and one write; the audit trail's row waits for a batch."""
     token = guide.tokens()[kind]
     with at_most(2):
         assert status(guide.revoke(token)) == 200
@@ -90,7 +90,7 @@ def test_a_revocation_costs_two_at_most(guide: Guide, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_an_introspection_costs_one_besides_its_client(guide: Guide, settings: Settings, kind: str) -> None:
-    """Who asks; then the token with all that it hangs on."""
+    """The client that asks; then the token with all that it depends on."""
     settings.OAUTH_SERVICE_INTROSPECTION = True
     token = guide.tokens()[kind]
     guide.introspect(token)
@@ -106,14 +106,14 @@ def test_authorising_what_is_remembered_costs_four_at_most(guide: Guide) -> None
 
 
 def test_the_login_page_costs_one(guide: Guide) -> None:
-    """Whose request waits: its name stands on the page, its address in the header."""
+    """The client of the waiting request: its name is on the page, its address in the header."""
     page = guide.server.get("/authorise/", guide.request())["Location"]
     with at_most(1):
         assert status(guide.server.get(page)) == 200
 
 
 def test_discovery_costs_nothing(guide: Guide) -> None:
-    """Settings and URLs, no rows."""
+    """The metadata depends on settings and URLs only."""
     with at_most(0):
         assert status(guide.server.get("/.well-known/oauth-authorization-server")) == 200
 
@@ -134,6 +134,6 @@ def test_what_can_be_refused_unread_costs_nothing(guide: Guide, attempt: Callabl
 
 
 def test_a_budget_that_is_exceeded_shows_the_statements() -> None:
-    """Who breaks one sees at once which statement is new."""
+    """The failure must show at once which statement is new."""
     with pytest.raises(AssertionError, match=r"1 statements, 0 allowed:\n +1 SELECT 1"), at_most(0):
         connection.cursor().execute("SELECT 1")

@@ -1,4 +1,4 @@
-"""Whatever compares scopes knows what they imply."""
+"""All code that compares scopes knows which scopes they imply."""
 
 import ast
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ OF_SCOPES = frozenset({"scope", "scopes", "exchanged", "token_exchange", "author
 
 
 def comparisons(source: str) -> Iterator[ast.Call]:
-    """Every call that compares scopes, by the name of the module or of the function."""
+    """Every call that compares scopes, found by the name of the module or of the function."""
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):
             continue
@@ -28,13 +28,13 @@ def comparisons(source: str) -> Iterator[ast.Call]:
 
 
 def forgetful(source: str) -> list[int]:
-    """The lines of those that are not told what implies what."""
+    """Lines of comparisons that lack the implied scopes."""
     return [call.lineno for call in comparisons(source) if "implies" not in {each.arg for each in call.keywords}]
 
 
 @pytest.mark.parametrize("path", sorted(SERVER.rglob("*.py")), ids=lambda path: str(Path(path).relative_to(SERVER)))
 def test_every_comparison_knows_what_scopes_imply(path: Path) -> None:
-    """One that forgets would refuse what was allowed, or keep what was taken away."""
+    """A comparison without them would refuse allowed scope, or keep withdrawn scope."""
     assert forgetful(path.read_text()) == []
 
 

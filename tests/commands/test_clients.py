@@ -14,19 +14,19 @@ pytestmark = pytest.mark.django_db
 
 
 def said_by(*arguments: str) -> str:
-    """Run a command: what it printed."""
+    """Run a command; return its output."""
     output = StringIO()
     call_command(*arguments, stdout=output)
     return output.getvalue()
 
 
 def hashes() -> tuple[str, ...]:
-    """Those of the guide's client that are good now."""
+    """Valid secret hashes of the guide's client."""
     return Client.objects.get(client_id="presc_man_123").secret_hashes
 
 
 def test_clients_are_listed(presc_man: Client) -> None:
-    """One a line; as JSON with all their metadata."""
+    """The text has one client a line; the JSON has all metadata."""
     Client.objects.create(client_id="b", name="Bakery", client_type="public", is_active=False)
     assert [line.split()[0] for line in said_by("list_clients").splitlines()] == ["client_id", "b", "presc_man_123"]
     listed: list[dict[str, Any]] = json.loads(said_by("list_clients", "--json"))
@@ -34,7 +34,7 @@ def test_clients_are_listed(presc_man: Client) -> None:
 
 
 def test_a_client_is_shown_as_the_specifications_name_it(presc_man: Client) -> None:
-    """Lists have a line for each; the JSON has the same members."""
+    """Each value of a list has its own line, and the JSON has the same members."""
     shown = said_by("show_client", "presc_man_123")
     members = json.loads(said_by("show_client", "presc_man_123", "--json"))
     assert members["redirect_uris"] == list(presc_man.redirect_uri_list)
@@ -51,14 +51,14 @@ def test_no_hash_is_printed(presc_man: Client, command: str, form: list[str]) ->
 
 @pytest.mark.parametrize("command", ["show_client", "rotate_secret"])
 def test_an_unknown_client_is_one_sentence(command: str) -> None:
-    """It says how to find the known ones."""
+    """The error says how to list the known ones."""
     with pytest.raises(CommandError) as refusal:
         call_command(command, "nobody")
     assert str(refusal.value) == "There is no client 'nobody'. manage.py list_clients shows them."
 
 
 def test_a_rotated_secret_leaves_the_one_before_good(presc_man: Client) -> None:
-    """Until --end-previous, so that nothing stops while the client is configured."""
+    """The old secret works until --end-previous, so that nothing stops while the client is configured."""
     before = presc_man.secret_hash
     secret = json.loads(said_by("rotate_secret", "presc_man_123", "--json"))["client_secret"]
     assert hashes() == (client_authentication.hash_of(secret), before)
@@ -77,7 +77,7 @@ def test_a_stolen_secret_ends_at_once(presc_man: Client) -> None:
 
 
 def test_a_public_client_has_no_secret_to_rotate(presc_man: Client) -> None:
-    """One sentence says so."""
+    """The error is a single sentence."""
     Client.objects.update(client_type="public")
     with pytest.raises(CommandError) as refusal:
         call_command("rotate_secret", "presc_man_123")

@@ -21,14 +21,14 @@ pytestmark = pytest.mark.django_db
 
 
 def create(*arguments: str, redirect_uri: str = "https://pharmacy.example/callback") -> dict[str, str]:
-    """Run the command; what it printed, by name."""
+    """Run the command; return its output by name."""
     output = StringIO()
     call_command("create_client", "--name", "Pharmacy", "--redirect-uri", redirect_uri, *arguments, stdout=output)
     return dict(line.split(None, 1) for line in output.getvalue().splitlines() if line.startswith("client_"))
 
 
 def call(*arguments: str) -> dict[str, Any]:
-    """Run a command that prints JSON: what it printed."""
+    """Run a command that prints JSON; return the object."""
     output = StringIO()
     call_command(*arguments, stdout=output)
     said: dict[str, Any] = json.loads(output.getvalue())
@@ -36,7 +36,7 @@ def call(*arguments: str) -> dict[str, Any]:
 
 
 def test_it_prints_credentials_that_work(guide: Guide) -> None:
-    """The secret is the one that the server takes."""
+    """The server accepts the printed secret."""
     printed = create("--without-pkce", redirect_uri="http://127.0.0.1:5000/callback")
     client = Client.objects.get(client_id=printed["client_id"])
     guide = Guide(alice=guide.alice, client=client)
@@ -44,20 +44,20 @@ def test_it_prints_credentials_that_work(guide: Guide) -> None:
 
 
 def test_only_a_hash_of_the_secret_is_kept() -> None:
-    """It is printed once, and nobody can print it again."""
+    """The secret is printed once and cannot be printed again."""
     secret = create()["client_secret"]
     assert Client.objects.get().secret_hashes == (client_authentication.hash_of(secret),)
 
 
 def test_it_says_that_the_secret_is_shown_once() -> None:
-    """Who closes the window without copying it should have been told."""
+    """Users must know it before they close the window without copying it."""
     output = StringIO()
     call_command("create_client", "--name", "P", "--redirect-uri", "https://p.example/", stdout=output)
     assert "The secret is shown this once. Only its hash is kept." in output.getvalue()
 
 
 def test_a_client_that_says_nothing_else_is_as_strict_as_can_be() -> None:
-    """Confidential, web, PKCE, all the scopes that the consent page has words for."""
+    """The defaults are confidential, web, PKCE, and all scopes that the consent page can explain."""
     create()
     client = Client.objects.get()
     kind = (client.client_type, client.application_type, client.requires_pkce, client.scope, client.grant_types)
@@ -65,7 +65,7 @@ def test_a_client_that_says_nothing_else_is_as_strict_as_can_be() -> None:
 
 
 def test_every_option_finds_its_place() -> None:
-    """Two redirect URIs, an operator, a website, a client_id and a scope of its own."""
+    """The test sets two redirect URIs, an operator, a website, a client_id and a scope."""
     create("--redirect-uri", "https://b.example/", "--operator", "Ada", "--website", "https://a.example/",
            "--client-id", "own", "--scope", "user", "--native", "--without-pkce")  # fmt: skip
     names = ("redirect_uris", "operator", "client_uri", "client_id", "scope", "application_type", "requires_pkce")
@@ -83,7 +83,7 @@ def test_every_option_finds_its_place() -> None:
 
 
 def test_a_public_client_has_no_secret() -> None:
-    """None is printed, none is kept."""
+    """No secret is printed or stored."""
     printed = create("--public")
     assert (list(printed), Client.objects.get().secret_hashes) == (["client_id"], ())
 
@@ -112,20 +112,20 @@ def test_a_public_client_has_no_secret() -> None:
     ],
 )
 def test_a_client_that_cannot_be_is_refused_in_words(arguments: list[str], sentence: str) -> None:
-    """Each fault under the option that it is about, and nothing is made."""
+    """Each fault is reported under its option, and no client is created."""
     with pytest.raises(CommandError) as refusal:
         create(*arguments)
     assert (str(refusal.value), Client.objects.count()) == (sentence, 0)
 
 
 def test_a_client_id_that_is_taken_is_refused(presc_man: Client) -> None:
-    """The client that has it keeps its secret."""
+    """The existing client keeps its secret."""
     with pytest.raises(CommandError, match="--client-id: Client with this Client ID already exists"):
         create("--client-id", "presc_man_123")
 
 
 def test_without_name_or_redirect_uri_it_says_what_is_missing() -> None:
-    """Argument parsing's own words; and who signs nobody in needs no redirect URI."""
+    """argparse's own message is enough; clients that sign in no users need no redirect URI."""
     with pytest.raises(CommandError, match="the following arguments are required: --name"):
         call_command("create_client")
     with pytest.raises(CommandError, match="--redirect-uri: An app that people sign in with needs a redirect URI"):
@@ -134,21 +134,21 @@ def test_without_name_or_redirect_uri_it_says_what_is_missing() -> None:
 
 
 def test_a_client_that_only_connects_devices_needs_no_redirect_uri(settings: Settings) -> None:
-    """Nothing is ever sent to one."""
+    """Such a client never receives a redirect."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     call_command("create_client", "--name=Wonder TV", "--public", f"--grant-type={GRANT_TYPE}", stdout=StringIO())
     assert (Client.objects.get().grant_types, Client.objects.get().redirect_uris) == (GRANT_TYPE, "")
 
 
 def test_a_client_may_have_the_scopes_of_this_server_by_default(settings: Settings) -> None:
-    """A project with scopes of its own need not name them again."""
+    """A project with scopes of its own need not repeat them."""
     settings.OAUTH_SERVICE_SCOPES = {"read": "Read", "write": "Write"}
     create()
     assert Client.objects.get().scope == "read write"
 
 
 def test_every_member_of_the_metadata_has_an_option(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One option each, its value is kept, and --json prints it under its name of RFC 7591."""
+    """Each member has an option, its value is stored, and --json prints it under its RFC 7591 name."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Sign in", "email": "Your address"}
     settings.OAUTH_SERVICE_PAIRWISE_KEY = "a pairwise key of thirty-two characters"
     document = b'["https://a.example/callback", "https://b.example/callback"]'
@@ -196,7 +196,7 @@ def test_every_member_of_the_metadata_has_an_option(settings: Settings, monkeypa
         "frontchannel_logout_uri": "https://a.example/front",
         "frontchannel_logout_session_required": True,
     }
-    # jwks and jwks_uri exclude each other: tests/clients/test_key_sets.py has the other one.
+    # jwks and jwks_uri exclude each other; tests/clients/test_key_sets.py tests jwks.
     members = [member for member in MEMBERS if member.name != "jwks"]
     assert list(values) == [member.name for member in members]
     arguments = []
@@ -216,13 +216,13 @@ def test_every_member_of_the_metadata_has_an_option(settings: Settings, monkeypa
 
 
 def test_members_of_openid_are_not_printed_without_it() -> None:
-    """A project that does not use OpenID Connect does not hear of it."""
+    """Projects without OpenID Connect must not see its members."""
     said = call("create_client", "--name=P", "--redirect-uri=https://p.example/", "--json")
     assert [member.name for member in MEMBERS if member.openid and member.name in said] == []
 
 
 def test_a_public_client_says_none() -> None:
-    """token_endpoint_auth_method none makes it public, and it has no secret (RFC 7591 section 2)."""
+    """token_endpoint_auth_method none makes a client public and without a secret (RFC 7591 section 2)."""
     said = call("create_client", "--name=P", "--redirect-uri=https://p.example/", "--json",
                 "--token-endpoint-auth-method=none")  # fmt: skip
     assert (said["token_endpoint_auth_method"], "client_secret" in said) == ("none", False)
@@ -230,7 +230,7 @@ def test_a_public_client_says_none() -> None:
 
 
 def test_warnings_come_when_the_client_is_made(capsys: pytest.CaptureFixture[str]) -> None:
-    """What oauth_doctor would find later is said now; the client is made all the same."""
+    """Findings that oauth_doctor would report later are printed at once, and the client is created anyway."""
     create("--redirect-uri", "https://pharmacy.example/*", "--without-pkce")
     warnings = [line for line in capsys.readouterr().err.splitlines() if "Warning: " in line]
     assert [("asterisk" in line, "PKCE" in line) for line in warnings] == [(False, True), (True, False)]
@@ -238,7 +238,7 @@ def test_warnings_come_when_the_client_is_made(capsys: pytest.CaptureFixture[str
 
 
 def test_the_printed_steps_lead_to_a_token(guide: Guide) -> None:
-    """The address is one that the authorization endpoint takes, and the request one that the token endpoint takes."""
+    """The authorization endpoint accepts the printed address, and the token endpoint the printed request."""
     output = StringIO()
     call_command("create_client", "--name=P", "--redirect-uri=https://p.example/back", stdout=output)
     said = output.getvalue()

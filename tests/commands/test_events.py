@@ -1,4 +1,4 @@
-"""Every change that a command makes is an event, of that command."""
+"""Every change by a command is an event that names the command."""
 
 import importlib
 from collections.abc import Callable
@@ -28,7 +28,7 @@ TABLES = [
 
 
 def with_a_dead_row() -> list[str]:
-    """Something to sweep."""
+    """Create a row to sweep."""
     now = timezone.now()
     Document.objects.create(key="dead", kind="logo", url="https://a.example/", fresh_until=now, purge_at=now)
     return []
@@ -39,7 +39,7 @@ def key() -> str:
 
 
 def an_issuer() -> list[str]:
-    """Whose JWTs are believed from now on."""
+    """Register an issuer whose JWTs are trusted from then on."""
     return [
         "https://other.example",
         "--purpose",
@@ -51,7 +51,7 @@ def an_issuer() -> list[str]:
     ]
 
 
-# How each command is run so that it changes something, if it ever does; and the event that tells of it, "" for none.
+# Arguments with which each command changes something, if it ever does, and the event that reports it; "" for none.
 RUNS: dict[str, list[tuple[Callable[[], list[str]], str]]] = {
     "create_client": [(lambda: ["--name", "A", "--redirect-uri", "https://a.example/cb"], "administered")],
     "rotate_secret": [
@@ -83,20 +83,20 @@ def stored() -> dict[str, list[dict[str, Any]]]:
 
 
 def test_every_command_is_tried_here() -> None:
-    """Who adds one says how it is run."""
+    """Anyone who adds a command must add its arguments here."""
     assert OURS.keys() == RUNS.keys()
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_command_says_which_it_is(name: str) -> None:
-    """Whatever it calls is told with its name."""
+    """Events of all functions it calls have its name."""
     command = importlib.import_module(f"{OURS[name]}.management.commands.{name}").Command
     assert issubclass(command, RecordedCommand)
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_whatever_a_command_changes_is_an_event(name: str, committed: Committed, settings: Settings) -> None:
-    """And what changes nothing is none."""
+    """A run that changes nothing makes no event."""
     settings.DEBUG = True
     for arguments, event in RUNS[name]:
         AuditEvent.objects.all().delete()
@@ -106,7 +106,7 @@ def test_whatever_a_command_changes_is_an_event(name: str, committed: Committed,
             try:
                 call_command(name, *given, stdout=printed, stderr=StringIO())
             except SystemExit:
-                assert name == "oauth_doctor"  # it has found something
+                assert name == "oauth_doctor"  # it reported findings
         audit.flush()
         told = AuditEvent.objects.exclude(by="")
         assert ((stored() != before), {each.event for each in told}) == (bool(event), {event} - {""}), (name, given)
@@ -117,7 +117,7 @@ def test_whatever_a_command_changes_is_an_event(name: str, committed: Committed,
 
 
 def test_a_command_that_fails_has_changed_nothing(committed: Committed) -> None:
-    """There is nothing to tell."""
+    """A failed command makes no event."""
     with committed(), pytest.raises(CommandError):
         call_command("rotate_secret", "nobody")
     audit.flush()
@@ -125,7 +125,7 @@ def test_a_command_that_fails_has_changed_nothing(committed: Committed) -> None:
 
 
 def test_an_event_of_a_command_says_what_was_registered(committed: Committed) -> None:
-    """The client, and what it may do."""
+    """The event names the client and its rights."""
     with committed():
         arguments = ["--name", "A", "--redirect-uri", "https://a.example/cb", "--client-id", "a"]
         call_command("create_client", *arguments, stdout=StringIO(), stderr=StringIO())
@@ -135,7 +135,7 @@ def test_an_event_of_a_command_says_what_was_registered(committed: Committed) ->
 
 
 def test_what_a_server_does_by_itself_is_no_commands(db: None, committed: Committed) -> None:
-    """The name does not stay when the command has ended."""
+    """The command's name must not stay after it has ended."""
     with committed():
         call_command("list_clients", stdout=StringIO())
         keys.rotate("ES256", now=timezone.now())

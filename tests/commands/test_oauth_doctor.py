@@ -21,7 +21,7 @@ from oauth_service.watch.doctor import facts
 from tests.database import connection
 from tests.guide import Guide
 
-# What the settings of these tests are not made for; the tests of the checks look after them.
+# Findings that the tests' own settings cause; the tests of the checks cover them.
 SILENCED = [
     *("security.W004", "security.W008", "security.W012", "security.W016", "security.W009", "security.W018"),
     *("oauth_service.W001", "oauth_service.W002", "oauth_service.W003", "oauth_service.W007", "oauth_service.W008"),
@@ -30,14 +30,14 @@ SILENCED = [
 
 @pytest.fixture
 def in_order(settings: Settings, db: None) -> Settings:
-    """A deployment with nothing to find."""
+    """A deployment without findings."""
     settings.SILENCED_SYSTEM_CHECKS = SILENCED
     settings.OAUTH_SERVICE_TOKEN_KEY = "a token key of thirty-two characters"
     return settings
 
 
 def doctor(*arguments: str) -> tuple[int, str]:
-    """Run the command: its exit status, and what it said."""
+    """Run the command; return its exit status and its output."""
     output = StringIO()
     try:
         call_command("oauth_doctor", *arguments, stdout=output)
@@ -64,24 +64,24 @@ def no_database() -> Iterator[None]:
 
 
 def test_a_deployment_in_order_ends_well(in_order: Settings) -> None:
-    """Each group says so."""
+    """Each group reports that it is in order."""
     status, said = doctor("--strict")
     assert (status, said.count("in order"), said.splitlines()[-1]) == (0, 3, "0 errors, 0 warnings, 0 notes.")
 
 
 def test_warnings_count_if_they_are_to(in_order: Settings, presc_man: Client) -> None:
-    """In CI of those who want it so; the guide's client is as unsafe as the guide."""
+    """CI may want to fail on warnings; the guide's client, like the guide, causes some."""
     assert (doctor()[0], doctor("--strict")[0]) == (0, 1)
 
 
 def test_errors_end_with_two(in_order: Settings) -> None:
-    """Whether warnings count or not."""
+    """The status does not depend on whether warnings count."""
     in_order.OAUTH_SERVICE_AUTHORIZATION_CODE = 1
     assert (doctor()[0], doctor("--strict")[0]) == (2, 2)
 
 
 def test_a_finding_says_what_why_and_what_to_do(in_order: Settings, presc_man: Client) -> None:
-    """In words for people, by id for programs."""
+    """People get words, and programs an id."""
     report = found()
     words = " ".join(doctor()[1].split())
     assert (report["warnings"], report["errors"]) == (3, 0)
@@ -92,13 +92,13 @@ def test_a_finding_says_what_why_and_what_to_do(in_order: Settings, presc_man: C
 
 
 def test_a_database_that_is_down_is_one_finding(in_order: Settings) -> None:
-    """And no traceback."""
+    """The command must not print a traceback."""
     with no_database():
         assert [finding["id"] for finding in found()["findings"] if finding["group"] == "Server"] == ["no-database"]
 
 
 def test_no_secret_stands_in_the_report(in_order: Settings, presc_man: Client) -> None:
-    """It may be pasted into a ticket."""
+    """Users may paste the report into a ticket."""
     in_order.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = ["an old key of thirty-two characters"] * 6
     said = doctor()[1] + doctor("--json")[1]
     secrets = [in_order.SECRET_KEY, in_order.OAUTH_SERVICE_TOKEN_KEY, "an old key", presc_man.secret_hash]
@@ -107,14 +107,14 @@ def test_no_secret_stands_in_the_report(in_order: Settings, presc_man: Client) -
 
 @pytest.mark.parametrize("url", ["id.example", "ftp://id.example", "https://"])
 def test_a_url_that_is_none_is_refused(in_order: Settings, url: str) -> None:
-    """Before anything is asked."""
+    """The command refuses it before any request."""
     with pytest.raises(CommandError, match="--url must be"):
         doctor("--url", url)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_real_server_is_in_order(in_order: Settings, live_server: LiveServer) -> None:
-    """Every rule meets the answers that the server really gives; by http some have nothing to look at."""
+    """Every rule meets real responses of the server; over http some rules do not apply."""
     in_order.OAUTH_SERVICE_ISSUER = live_server.url
     outside = [finding["id"] for finding in found("--url", f"{live_server.url}/")["findings"]]
     assert outside == ["http-at-home"]
@@ -122,7 +122,7 @@ def test_a_real_server_is_in_order(in_order: Settings, live_server: LiveServer) 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_real_server_with_another_issuer_is_not(in_order: Settings, live_server: LiveServer) -> None:
-    """Whoever moves a server forgets this first."""
+    """Operators who move a server forget the issuer first."""
     in_order.OAUTH_SERVICE_ISSUER = "http://localhost:8000"
     errors = [finding["id"] for finding in found("--url", live_server.url)["findings"] if finding["level"] == "error"]
     assert errors == ["issuer-differs"]
@@ -130,7 +130,7 @@ def test_a_real_server_with_another_issuer_is_not(in_order: Settings, live_serve
 
 @pytest.mark.django_db(transaction=True)
 def test_metrics_that_a_proxy_would_show_to_everybody_are_noticed(in_order: Settings, live_server: LiveServer) -> None:
-    """From inside, where its address is let in, and from outside, where it sends no X-Forwarded-For."""
+    """The operator's address is admitted, and a proxy that sends no X-Forwarded-For seems to have it, too."""
     in_order.OAUTH_SERVICE_ISSUER = live_server.url
     in_order.OAUTH_SERVICE_METRICS_ADDRESSES = ["127.0.0.0/8", "192.0.2.0/24", "::1"]
     in_order.OAUTH_SERVICE_TRUSTED_PROXIES = ["127.0.0.1", "2001:db8::/32"]
@@ -144,7 +144,9 @@ def test_metrics_that_a_proxy_would_show_to_everybody_are_noticed(in_order: Sett
 def test_settings_that_are_no_networks_stop_no_report(
     in_order: Settings, addresses: list[str], proxies: list[str]
 ) -> None:
-    """Checks tell of them. A TRUSTED_PROXIES without our prefix is another project's, and may mean anything."""
+    """
+    System checks report them. A TRUSTED_PROXIES without our prefix belongs to another project, and may mean anything.
+    """
     in_order.OAUTH_SERVICE_METRICS_ADDRESSES = addresses
     in_order.OAUTH_SERVICE_TRUSTED_PROXIES = proxies
     in_order.TRUSTED_PROXIES = ["127.0.0.1", 1]
@@ -166,7 +168,7 @@ def test_settings_that_are_no_networks_stop_no_report(
     ],
 )
 def test_people_who_all_come_from_a_proxy_are_noticed(in_order: Settings, addresses: list[str], expected: str) -> None:
-    """Several of them, and no address that a browser could have. A public one may be a school's."""
+    """Several users come from one address that no browser could have. A public address may be a school's."""
     for number, address in enumerate(addresses):
         user = User.objects.create(username=f"person {number}")
         now = timezone.now()
@@ -175,13 +177,13 @@ def test_people_who_all_come_from_a_proxy_are_noticed(in_order: Settings, addres
 
 
 def test_where_nothing_listens_is_one_finding(in_order: Settings) -> None:
-    """Port 9 is nobody's."""
+    """Nothing listens on port 9."""
     report = found("--url", "https://127.0.0.1:9", "--timeout", "2")
     assert [finding["id"] for finding in report["findings"]] == ["unreachable"]
 
 
 def test_rows_that_nobody_swept_are_counted(in_order: Settings, guide: Guide) -> None:
-    """A day is time enough for any server that gets a request."""
+    """Any server that gets requests sweeps within a day."""
     guide.code()
     AuthorizationCode.objects.update(purge_at=timezone.now() - timedelta(days=2))
     assert facts.of_inside(now=timezone.now()).backlog == 1
@@ -192,8 +194,8 @@ def test_rows_that_nobody_swept_are_counted(in_order: Settings, guide: Guide) ->
 
 @pytest.fixture
 def provider(in_order: Settings) -> Settings:
-    """An OpenID Provider with nothing to find, whose database has an ES256 key."""
-    # Other tests of the process guard views by user and profile, and a scope that is missing is a finding.
+    """An OpenID Provider without findings, whose database has an ES256 key."""
+    # Other tests of this process guard views with user and profile, and a missing scope is a finding.
     in_order.OAUTH_SERVICE_SCOPES = {"openid": "Who you are", "user": "Your name", "profile": "Your profile"}
     in_order.OAUTH_SERVICE_SIGNING_ALGORITHMS = ("RS256", "ES256")
     keys.sign({}, algorithm="ES256", typ="JWT", now=timezone.now())
@@ -201,18 +203,18 @@ def provider(in_order: Settings) -> Settings:
 
 
 def of_keys() -> list[tuple[str, str]]:
-    """What the report says of keys: id, and about which."""
+    """Findings about keys: id and subject."""
     return [(each["id"], each["about"]) for each in found()["findings"] if each["group"] == "Signing keys"]
 
 
 def test_keys_in_order_are_nothing_to_find(provider: Settings) -> None:
-    """And looking makes none."""
+    """The check makes no key."""
     assert [(finding["id"], finding["about"], finding["what"]) for finding in found()["findings"]] == []
     assert (doctor("--strict")[0], SigningKey.objects.count()) == (0, 1)
 
 
 def test_a_token_key_that_was_lost_is_found(provider: Settings) -> None:
-    """The report names the key, what became of it, and the setting that would bring it back."""
+    """The report names the key, its loss, and the setting that would bring it back."""
     kid = SigningKey.objects.get().kid
     provider.OAUTH_SERVICE_TOKEN_KEY, provider.SECRET_KEY = "another token key of many characters", "s" * 50
     assert of_keys() == [("key-unreadable", kid)]
@@ -221,7 +223,7 @@ def test_a_token_key_that_was_lost_is_found(provider: Settings) -> None:
 
 
 def test_keys_that_nobody_replaces_are_found(provider: Settings) -> None:
-    """A lifetime of zero, and keys of the server's own."""
+    """The lifetime is zero, or the keys are the server's own."""
     provider.OAUTH_SERVICE_SIGNING_KEY_LIFETIME = None
     assert of_keys() == [("key-for-ever", SigningKey.objects.get().kid)]
 
@@ -231,6 +233,6 @@ def test_keys_that_nobody_replaces_are_found(provider: Settings) -> None:
     [("SIGNER", "tests.endpoints.test_jwks.Away"), ("SIGNING_KEYS", ["-----BEGIN a secret that is no key"])],
 )
 def test_keys_from_elsewhere_that_cannot_be_used_are_found(provider: Settings, setting: str, value: Any) -> None:
-    """With the reason, and without a word of the key."""
+    """The report has the reason, and nothing of the key."""
     setattr(provider, f"OAUTH_SERVICE_{setting}", value)
     assert (of_keys(), "a secret" in doctor()[1]) == ([("keys-elsewhere", "")], False)

@@ -24,7 +24,7 @@ PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "k", "oth"}
 
 @pytest.fixture(autouse=True)
 def openid(settings: Settings, db: None) -> Settings:
-    """A server that is an OpenID Provider, with algorithms whose keys are quickly made."""
+    """An OpenID Provider, with algorithms whose keys are quickly made."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
     settings.OAUTH_SERVICE_SIGNING_ALGORITHMS = ("ES256", "EdDSA")
     return settings
@@ -32,7 +32,7 @@ def openid(settings: Settings, db: None) -> Settings:
 
 @pytest.fixture
 def events() -> Iterator[list[tuple[str, str]]]:
-    """What was told of keys: action and kid."""
+    """Announced changes of keys: action and kid."""
     heard: list[tuple[str, str]] = []
 
     def hear(action: str, kid: str, **_: object) -> None:
@@ -44,7 +44,7 @@ def events() -> Iterator[list[tuple[str, str]]]:
 
 
 def said(*arguments: str) -> str:
-    """Run the command; what it printed."""
+    """Run the command; return its output."""
     output = StringIO()
     call_command("oauth_keys", *arguments, stdout=output)
     keys.forget()  # the servers are other processes
@@ -58,7 +58,7 @@ def listed() -> list[dict[str, Any]]:
 
 
 def kid(algorithm: str = "ES256") -> str:
-    """The key that signs."""
+    """kid of the key that signs."""
     token = keys.sign({}, algorithm=algorithm, typ="JWT", now=timezone.now())
     return next(each.key.kid for each in keys.survey(timezone.now()) if token and each.key.algorithm == algorithm)
 
@@ -72,7 +72,7 @@ def pem_file(folder: Path, raw: Any, password: bytes = b"") -> str:
 
 
 def test_the_list_says_what_each_key_is_for() -> None:
-    """A table for people; nothing is made by looking."""
+    """People get a table; listing makes no key."""
     assert (said("list").split(), SigningKey.objects.count()) == (
         ["kid", "algorithm", "state", "signs_from", "signs_until", "published_until", "source"],
         0,
@@ -83,7 +83,7 @@ def test_the_list_says_what_each_key_is_for() -> None:
 
 
 def test_no_list_shows_private_parts(settings: Settings) -> None:
-    """Of keys in the database and in the settings, in either form."""
+    """This holds for keys in the database and in the settings, in either form."""
     pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -94,7 +94,7 @@ def test_no_list_shows_private_parts(settings: Settings) -> None:
 
 
 def test_rotate_makes_the_next_key_of_each_algorithm(events: list[tuple[str, str]], committed: Committed) -> None:
-    """It is told, and heard by the audit trail."""
+    """The change is announced, and recorded in the audit trail."""
     first = kid()
     with committed():
         printed = said("rotate")
@@ -106,7 +106,7 @@ def test_rotate_makes_the_next_key_of_each_algorithm(events: list[tuple[str, str
 
 
 def test_rotate_of_one_algorithm_at_once() -> None:
-    """For who cannot wait a day. Twice within a minute is once: the first may have been somebody else's."""
+    """Some operators cannot wait a day. Two calls within a minute count as one, as two people may have called."""
     first = kid()
     SigningKey.objects.update(signs_from=timezone.now() - timedelta(hours=1))
     assert said("rotate", "--algorithm", "ES256", "--now") == f"{kid()} signs now.\n"
@@ -133,7 +133,7 @@ def test_a_key_of_ones_own_is_imported(
     events: list[tuple[str, str]],
     committed: Committed,
 ) -> None:
-    """It signs when it has been published for a day, or at once where there is no other."""
+    """The key signs after a day of publication, or at once if there is no other."""
     settings.OAUTH_SERVICE_SIGNING_ALGORITHMS = ("RS256", "ES256", "PS256", "EdDSA")
     with committed():
         printed = said("import", pem_file(tmp_path, raw), *arguments)
@@ -159,7 +159,7 @@ def test_a_key_that_no_client_could_verify_is_refused(
 
 
 def test_what_is_no_private_key_is_refused_without_being_repeated(tmp_path: Path) -> None:
-    """It may be one all the same, damaged."""
+    """The input may be a damaged private key."""
     path = tmp_path / "key.pem"
     for text in ("", "nonsense-secret", "-----BEGIN PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END PRIVATE KEY-----"):
         path.write_text(text)
@@ -173,7 +173,7 @@ def test_what_is_no_private_key_is_refused_without_being_repeated(tmp_path: Path
 
 
 def test_an_encrypted_key_is_refused_with_the_reason(tmp_path: Path) -> None:
-    """There is nobody to ask for its password later."""
+    """The server could not ask for its password later."""
     with pytest.raises(CommandError, match="encrypted: decrypt it first"):
         said("import", pem_file(tmp_path, ec.generate_private_key(ec.SECP256R1()), b"open sesame"))
 
@@ -186,7 +186,7 @@ def test_an_algorithm_that_is_switched_off_is_not_imported(tmp_path: Path) -> No
 
 
 def test_a_retired_key_is_gone_at_once(events: list[tuple[str, str]], committed: Committed) -> None:
-    """From the list, the key set and the table; another signs."""
+    """The key leaves the list, the key set and the table, and another signs."""
     first = kid()
     with committed():
         printed = said("retire", first)
@@ -197,7 +197,7 @@ def test_a_retired_key_is_gone_at_once(events: list[tuple[str, str]], committed:
 
 
 def test_a_key_that_is_not_there_cannot_be_retired() -> None:
-    """A typing error changes nothing."""
+    """A typing error must change nothing."""
     name = kid()
     with pytest.raises(CommandError, match=r"There is no key ES256-x\."):
         said("retire", "ES256-x")
@@ -206,7 +206,7 @@ def test_a_key_that_is_not_there_cannot_be_retired() -> None:
 
 @pytest.mark.parametrize("arguments", [["list"], ["rotate"], ["import", "-"], ["retire", "x"]])
 def test_without_openid_connect_there_are_no_keys(arguments: list[str], settings: Settings) -> None:
-    """It says how to switch it on."""
+    """The error says how to switch it on."""
     settings.OAUTH_SERVICE_SCOPES = {"user": "Your name"}
     with pytest.raises(CommandError, match="there is no openid in OAUTH_SERVICE_SCOPES"):
         said(*arguments)

@@ -13,7 +13,7 @@ from oauth_service.models import AuthorizationCode, Client, Consent, Grant, Revo
 
 
 def purge(*arguments: str) -> str:
-    """Run the command; what it said."""
+    """Run the command; return its output."""
     output = StringIO()
     call_command("purge", *arguments, stdout=output)
     return output.getvalue()
@@ -21,7 +21,7 @@ def purge(*arguments: str) -> str:
 
 @pytest.fixture
 def now(alice: User, presc_man: Client) -> datetime:
-    """Now, with a live and a dead row in each table that is swept."""
+    """The current time, with a live and a dead row in each table that is swept."""
     now = timezone.now()
     consent = Consent.objects.create(user=alice, client=presc_man, scope="user", given_at=now)
     for moment in (now - timedelta(seconds=1), now + timedelta(hours=1)):
@@ -33,7 +33,7 @@ def now(alice: User, presc_man: Client) -> datetime:
 
 
 def test_dead_rows_go_and_live_ones_stay(now: datetime) -> None:
-    """One of each was dead; a consent never dies by itself."""
+    """Each table had one dead row; consents never expire by themselves."""
     purge()
     left = {
         model.__name__: [row.purge_at > now for row in model.objects.all()]
@@ -51,14 +51,14 @@ def test_it_says_how_many_rows_went(now: datetime) -> None:
 
 
 def test_more_rows_than_a_batch_go_all_the_same(now: datetime) -> None:
-    """Batches keep the transactions short; the command goes on until nothing is left."""
+    """Batches keep transactions short, and the command goes on until no dead row is left."""
     RevokedToken.objects.bulk_create(RevokedToken(token_id=uuid4(), purge_at=now) for _ in range(5))
     assert (purge("--batch", "2"), RevokedToken.objects.count()) == ("8 rows deleted.\n", 1)
 
 
 @pytest.mark.parametrize("owner", ["alice", "presc_man"])
 def test_what_a_deletion_left_behind_goes_at_once(now: datetime, owner: str, request: pytest.FixtureRequest) -> None:
-    """Their codes and grants are void without a consent, and would otherwise wait for their time."""
+    """Codes and grants without a consent are void, and would otherwise stay until they expire."""
     request.getfixturevalue(owner).delete()
     assert purge() == "5 rows deleted.\n"  # the dead code, grant and revocation, and the void code and grant
     assert (AuthorizationCode.objects.count(), Grant.objects.count(), RevokedToken.objects.count()) == (0, 0, 1)
@@ -66,13 +66,13 @@ def test_what_a_deletion_left_behind_goes_at_once(now: datetime, owner: str, req
 
 @pytest.mark.django_db
 def test_one_row_is_one_row() -> None:
-    """Grammar."""
+    """The output must be grammatical."""
     RevokedToken.objects.create(token_id=uuid4(), purge_at=timezone.now())
     assert purge() == "1 row deleted.\n"
 
 
 @pytest.mark.parametrize("batch", ["0", "-1"])
 def test_a_batch_of_nothing_is_refused(batch: str) -> None:
-    """It would delete nothing, or everything in one transaction."""
+    """Such a batch would delete nothing, or everything in one transaction."""
     with pytest.raises(CommandError, match="--batch must be one or more"):
         purge("--batch", batch)

@@ -26,14 +26,14 @@ def debug(settings: Settings) -> None:
 
 
 def seed(*options: str) -> str:
-    """Run the command; what it said."""
+    """Run the command; return its output."""
     output = StringIO()
     call_command("seed_demo", *options, stdout=output)
     return output.getvalue()
 
 
 def of_examples() -> list[str]:
-    """The options by which `make run-mcp` and `make run-api` register their APIs."""
+    """Options by which `make run-mcp` and `make run-api` register their APIs."""
     return [word for example in EXAMPLES.values() for word in (example.option, example.url(example.port))]
 
 
@@ -43,7 +43,7 @@ def presc_man() -> Client:
 
 
 def test_the_guide_can_be_played_with_what_it_makes(debug: None, settings: Settings) -> None:
-    """Alice and presc_man_123, with the secret and the redirect URI of the guide."""
+    """The cast includes Alice and presc_man_123, with the secret and the redirect URI of the guide."""
     seed()
     guide = Guide(alice=User.objects.get(username="alice"), client=Client.objects.get(client_id="presc_man_123"))
     tokens = guide.tokens()
@@ -51,21 +51,21 @@ def test_the_guide_can_be_played_with_what_it_makes(debug: None, settings: Setti
 
 
 def test_alice_and_the_administrator_can_sign_in(debug: None) -> None:
-    """With the passwords that `make run` tells."""
+    """The passwords are those that `make run` prints."""
     seed()
     who = [("alice", "wonderland"), ("admin", "admin")]
     assert [Browser().login(username=name, password=password) for name, password in who] == [True, True]
 
 
 def test_the_administrator_may_open_the_admin(debug: None) -> None:
-    """Staff and superuser; Alice is neither."""
+    """The administrator is staff and superuser; Alice is neither."""
     seed()
     rights = User.objects.order_by("username").values_list("username", "is_staff", "is_superuser")
     assert list(rights) == [("admin", True, True), ("alice", False, False)]
 
 
 def test_run_again_it_changes_nothing(debug: None) -> None:
-    """`make run` runs it every time: what a person has changed since stays."""
+    """`make run` runs the command every time, and must keep all changes made since."""
     said = [seed()]
     User.objects.filter(username="alice").update(first_name="Alicia", password="another")
     Client.objects.filter(client_id="presc_man_123").update(name="Renamed", secret_hash="another")
@@ -78,7 +78,7 @@ def test_run_again_it_changes_nothing(debug: None) -> None:
 
 
 def test_an_example_is_registered_when_it_is_run(debug: None) -> None:
-    """With the client that it asks about tokens as; on another port the same client asks about that, too."""
+    """The API gets the client that it introspects with; on another port the same client may ask about that URL, too."""
     seed()
     before = Client.objects.count(), Resource.objects.count()
     said = [seed("--mcp-server", "http://127.0.0.1:5010/mcp") for _ in range(2)]
@@ -90,7 +90,7 @@ def test_an_example_is_registered_when_it_is_run(debug: None) -> None:
 
 
 def test_it_makes_only_who_is_missing(debug: None, alice: User) -> None:
-    """Alice may have been there before."""
+    """Alice may exist already."""
     assert seed() == f"Made {', '.join(name for name in CAST if name != 'alice')}.\n"
 
 
@@ -102,7 +102,7 @@ def test_the_redirect_uri_can_be_another_ports(debug: None, monkeypatch: pytest.
 
 
 def test_it_refuses_without_debug_and_makes_nobody() -> None:
-    """Everybody knows these passwords."""
+    """The passwords are public."""
     with pytest.raises(CommandError, match="runs with DEBUG only"):
         seed()
     assert (User.objects.count(), Client.objects.count(), Resource.objects.count()) == (0, 0, 0)
@@ -112,7 +112,7 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 def rows_of_the_readme() -> dict[str, list[str]]:
-    """The table of the cast: what stands in code in the other columns of each client's row."""
+    """The table of the cast: the code in the other columns of each client's row."""
     text = README.read_text(encoding="utf-8").partition("### The cast")[2].partition("\n## ")[0]
     rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
     return {
@@ -121,7 +121,7 @@ def rows_of_the_readme() -> dict[str, list[str]]:
 
 
 def test_the_readme_names_every_client_with_its_secret_and_redirect_uris(debug: None) -> None:
-    """Whoever tries one looks there; a client that is seeded next has to stand there, too."""
+    """Users look there for a client's secret; a new client must be listed, too."""
     seed(*of_examples())
     named = rows_of_the_readme()
     assert sorted(named) == sorted(Client.objects.values_list("client_id", flat=True))
@@ -133,7 +133,7 @@ def test_the_readme_names_every_client_with_its_secret_and_redirect_uris(debug: 
 
 
 def test_the_readme_names_every_api_with_its_scopes(debug: None) -> None:
-    """A token is asked for by the identifier, character by character."""
+    """Tokens are requested by the identifier, character by character."""
     seed(*of_examples())
     text = README.read_text(encoding="utf-8")
     for api in Resource.objects.all():

@@ -1,4 +1,4 @@
-"""A device without a browser, and the person who connects it with theirs."""
+"""A device without a browser, and a user who connects it from a browser."""
 
 import html
 import re
@@ -17,7 +17,7 @@ CLIENT_ID = "tv_app"
 
 
 def new_tv_app(**changes: Any) -> Client:
-    """A public client that may do nothing but connect devices."""
+    """A public client that can only connect devices."""
     columns = {
         "client_id": CLIENT_ID,
         "name": "Wonder TV",
@@ -33,7 +33,7 @@ def new_tv_app(**changes: Any) -> Client:
 
 @dataclass
 class Device:
-    """A device of a client: it knows no more than what the server tells it."""
+    """A device of a client, which knows only what the server sends it."""
 
     client: Client
     server: Browser = field(default_factory=through_the_entry)
@@ -43,7 +43,7 @@ class Device:
         self.credentials = self.credentials or {"client_id": self.client.client_id}
 
     def post(self, url: str, **parameters: str) -> Any:
-        """POST a form; a parameter that is "" is left out."""
+        """POST a form; parameters that are "" are left out."""
         sent = {name: value for name, value in (self.credentials | parameters).items() if value}
         return self.server.post(url, urlencode(sent), content_type=FORM)
 
@@ -52,7 +52,7 @@ class Device:
         return self.post("/device-authorization/", **changes)
 
     def begun(self, **changes: str) -> dict[str, Any]:
-        """What the server tells a device that begins."""
+        """Response of the server to a device that begins."""
         response = self.begin(**changes)
         assert response.status_code == 200, response.content
         members: dict[str, Any] = response.json()
@@ -63,7 +63,7 @@ class Device:
         return self.post("/token/", **({"grant_type": GRANT_TYPE, "device_code": device_code} | changes))
 
     def error(self, device_code: str, **changes: str) -> str:
-        """The error that a poll hears."""
+        """Error in the response to a poll."""
         response = self.poll(device_code, **changes)
         assert response.status_code in (400, 401), response.content
         return str(response.json()["error"])
@@ -79,7 +79,7 @@ class Device:
 
 @dataclass
 class Visitor:
-    """A person at /device/, in a browser that checks what a real one would have to send."""
+    """A user at /device/, in a browser that enforces CSRF checks."""
 
     user: User | None
     browser: Browser = field(default_factory=lambda: Browser(enforce_csrf_checks=True))
@@ -89,7 +89,7 @@ class Visitor:
             self.browser.force_login(self.user)
 
     def open(self, url: str = "/device/") -> Any:
-        """GET, whatever of the server's own."""
+        """GET a URL of the server."""
         return self.browser.get(url.removeprefix("http://localhost:8000").removeprefix("https://id.example"))
 
     def send(self, page: Any, **fields: str) -> Any:
@@ -98,20 +98,20 @@ class Visitor:
         return self.browser.post("/device/", urlencode(form), content_type=FORM)
 
     def enter(self, user_code: str) -> Any:
-        """Type a code into the page; the consent page if a device waits."""
+        """Enter a code on the page; return the consent page if a device waits."""
         return self.send(self.open(), user_code=user_code)
 
     def allow(self, user_code: str, **fields: str) -> Any:
-        """Enter a code and press Allow."""
+        """Enter a code and click Allow."""
         return self.send(self.enter(user_code), allow="1", **fields)
 
     def deny(self, user_code: str) -> Any:
-        """Enter a code and press Deny."""
+        """Enter a code and click Deny."""
         return self.send(self.enter(user_code), deny="1")
 
 
 def hidden_fields(page: Any) -> dict[str, str]:
-    """The hidden fields of the form on a page that posts to /device/."""
+    """Hidden fields of the form on a page that posts to /device/."""
     forms = re.findall(r"<form[^>]*action=\"/device/?\".*?</form>", page.content.decode(), re.DOTALL)
     assert len(forms) == 1, page.content.decode()
     found = re.findall(r'<input type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"', forms[0])

@@ -1,4 +1,4 @@
-"""A server that connects devices, a device, and Alice at her browser."""
+"""A server that connects devices, a device, and Alice in her browser."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -9,14 +9,14 @@ from tests.device.actors import Device, Visitor, new_tv_app
 
 @pytest.fixture
 def devices(settings: Settings) -> Settings:
-    """This server with devices switched on."""
+    """The server with devices switched on."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     return settings
 
 
 @pytest.fixture
 def tv(devices: Settings, db: None) -> Device:
-    """A television: a public client, as anybody can read what is in its program."""
+    """A television: a public client, because anyone can read its program."""
     return Device(new_tv_app())
 
 

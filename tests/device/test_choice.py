@@ -1,4 +1,4 @@
-"""The boxes of the page that connects a device: as those of an app in the browser."""
+"""Checkboxes for scopes on the page that connects a device: the same as for an app in the browser."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -15,19 +15,19 @@ BOTH = {"user": True, "profile": True}
 
 @pytest.fixture
 def strange_tv(tv: Device) -> Device:
-    """A device of a client for which the operator does not stand."""
+    """A device of a client that the operator does not vouch for."""
     Client.objects.update(is_checked=False)
     return tv
 
 
 def allow(visitor: Visitor, page: Any, *ticked: str) -> Any:
-    """Press Allow with these boxes ticked."""
+    """Click Allow with these boxes ticked."""
     form = hidden_fields(page) | {"allow": "1", "allow_scope": " ".join(ticked)}
     return visitor.browser.post("/device/", urlencode(form), content_type=FORM)
 
 
 def test_a_device_gets_what_is_ticked(strange_tv: Device, visitor: Visitor) -> None:
-    """And hears it in the token response."""
+    """The token response names the scope."""
     begun = strange_tv.begun(scope="user profile")
     page = visitor.enter(begun["user_code"])
     assert Page(page).boxes == BOTH
@@ -59,7 +59,7 @@ def test_with_nothing_ticked_the_page_asks_again(strange_tv: Device, visitor: Vi
 
 
 def test_a_crafted_form_gets_nothing_that_was_not_shown(strange_tv: Device, visitor: Visitor) -> None:
-    """Whatever it says is ticked, and whatever it says was shown."""
+    """The form may claim any ticked and shown boxes."""
     begun = strange_tv.begun(scope="profile")
     page = visitor.enter(begun["user_code"])
     form = hidden_fields(page) | {"allow": "1", "scope": "user profile", "allow_scope": "user profile"}
@@ -68,6 +68,6 @@ def test_a_crafted_form_gets_nothing_that_was_not_shown(strange_tv: Device, visi
 
 
 def test_an_app_of_the_operators_has_no_boxes(tv: Device, visitor: Visitor) -> None:
-    """As before."""
+    """The page for such an app has no choice, as before."""
     page = Page(visitor.enter(tv.begun(scope="user profile")["user_code"]))
     assert (page.boxes, "Checked by the operator" in page.text) == ({}, True)

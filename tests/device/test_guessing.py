@@ -29,12 +29,12 @@ def guess(number: int) -> str:
 
 @pytest.fixture
 def no_luck(devices: Settings) -> None:
-    """A limit that is soon met."""
+    """A limit that is soon reached."""
     devices.OAUTH_SERVICE_FAILURE_LIMIT = 2
 
 
 def test_a_throttled_person_sees_a_page_that_says_when(tv: Device, no_luck: None, visitor: Visitor) -> None:
-    """429, Retry-After, and the same in words; a right code is not looked at either."""
+    """The response has 429 and Retry-After, and the page says the same. Even a right code is not checked."""
     for number in range(2):
         visitor.enter(guess(number))
     response = visitor.enter(tv.begun()["user_code"])
@@ -45,7 +45,7 @@ def test_a_throttled_person_sees_a_page_that_says_when(tv: Device, no_luck: None
 def test_right_codes_are_not_counted(
     tv: Device, no_luck: None, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody who sets up a shop connects many devices; and what fails for another reason is no guess either."""
+    """A user who sets up a shop connects many devices; failures for other reasons are no guesses either."""
     for _ in range(5):
         assert visitor.allow(tv.begun()["user_code"]).status_code == 200
     with monkeypatch.context() as patch:
@@ -57,14 +57,14 @@ def test_right_codes_are_not_counted(
 
 
 def test_what_is_no_code_is_no_guess(tv: Device, no_luck: None, visitor: Visitor) -> None:
-    """Too short, or with letters that no code has."""
+    """The input is too short, or has letters that no code has."""
     for typed in ("BBBB", "AAAA-AAAA", "BBBB-BBBB-BBBB", "1234-5678", "ß" * 8):
         assert visitor.enter(typed).status_code == 200
     assert "Wonder TV" in visitor.enter(tv.begun()["user_code"]).content.decode()
 
 
 def test_another_address_gives_no_more_guesses(tv: Device, no_luck: None, visitor: Visitor) -> None:
-    """A person is counted wherever they are."""
+    """A user is counted at any address."""
     for number in range(2):
         visitor.browser.defaults["REMOTE_ADDR"] = f"203.0.113.{number}"
         visitor.enter(guess(number))
@@ -77,7 +77,9 @@ def test_another_address_gives_no_more_guesses(tv: Device, no_luck: None, visito
 def test_guesses_at_the_same_moment_are_no_more_than_the_limit(
     tv: Device, no_luck: None, alice: User, monkeypatch: pytest.MonkeyPatch, limited: str
 ) -> None:
-    """A guess is counted before it is looked at: who sends twenty at once tries no more codes than who sends them one by one."""
+    """
+    Guesses are counted before they are checked, so sending twenty at once tries no more codes than one after the other.
+    """
     if limited == "all":
         monkeypatch.setattr(throttle, "GUESSES_OF_ALL", 1)
     looked_at = []
@@ -101,14 +103,14 @@ def test_guesses_at_the_same_moment_are_no_more_than_the_limit(
 
 
 def test_many_accounts_at_one_address_are_one_guesser(tv: Device, no_luck: None) -> None:
-    """Ten times the limit of a person."""
+    """The limit of an address is ten times that of a user."""
     answers = [_by_another(number, address="198.51.100.1") for number in range(21)]
     assert answers == [200] * 20 + [429]
     assert _by_another(99, address="198.51.100.2") == 200
 
 
 def test_all_guess_at_all_codes_together(tv: Device, no_luck: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever guesses hits any device that waits: many accounts at many addresses have one limit together."""
+    """A guess may hit any waiting device, so many accounts at many addresses share one limit."""
     monkeypatch.setattr(throttle, "GUESSES_OF_ALL", 3)
     answers = [_by_another(number, address=f"198.51.100.{number}") for number in range(7)]
     assert answers == [200] * 6 + [429]
@@ -122,14 +124,14 @@ def _by_another(number: int, *, address: str) -> int:
 
 
 def test_opening_a_link_is_no_guess(tv: Device, no_luck: None, visitor: Visitor) -> None:
-    """A GET looks for nothing, so a page full of links makes nobody wait."""
+    """A GET checks no code, so that a page full of links cannot block users."""
     for number in range(30):
         assert visitor.open(f"/device/?user_code={guess(number)}").status_code == 200
     assert "Wonder TV" in visitor.enter(tv.begun()["user_code"]).content.decode()
 
 
 def test_nobody_guesses_who_is_not_signed_in(tv: Device, no_luck: None) -> None:
-    """They are sent to the login, whatever they typed."""
+    """Visitors are sent to the login, whatever they entered."""
     nobody = Visitor(None)
     page = nobody.browser.get("/login/")
     token = page.cookies["csrftoken"].value
@@ -140,7 +142,7 @@ def test_nobody_guesses_who_is_not_signed_in(tv: Device, no_luck: None) -> None:
 
 
 def test_wrong_codes_are_told_without_the_codes(tv: Device, visitor: Visitor, committed: Any, caplog: Any) -> None:
-    """Those alike are one row; what was typed stands nowhere."""
+    """Equal refusals share a row, and the entered codes are not recorded."""
     with committed(), caplog.at_level("INFO"):
         for number in range(12):
             visitor.enter(guess(number))
@@ -151,7 +153,7 @@ def test_wrong_codes_are_told_without_the_codes(tv: Device, visitor: Visitor, co
 
 
 def test_a_flood_of_devices_is_limited(tv: Device, no_luck: None) -> None:
-    """Anybody knows a public client's name; each device that begins is a row."""
+    """A public client's client_id is public, and each device that begins adds a row."""
     answers = [tv.begin().status_code for _ in range(21)]
     assert answers == [200] * 20 + [429]
     assert DeviceCode.objects.count() == 20
@@ -160,14 +162,14 @@ def test_a_flood_of_devices_is_limited(tv: Device, no_luck: None) -> None:
 
 
 def test_a_client_that_authenticates_is_not_limited(devices: Settings, no_luck: None, presc_man: Client) -> None:
-    """It answers for its devices itself."""
+    """Such a client is responsible for its devices."""
     Client.objects.update(grant_types=GRANT_TYPE)
     device = Device(presc_man, credentials={"client_id": "presc_man_123", "client_secret": "ITS_A_VERY_SECRET_KEY"})
     assert [device.begin().status_code for _ in range(25)] == [200] * 25
 
 
 def test_a_cache_that_is_away_stops_nobody(tv: Device, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To refuse everybody would be an outage made of a cache's."""
+    """Refusing everyone would turn the cache's outage into one of the server."""
 
     def fail(*_: object) -> None:
         raise ConnectionError

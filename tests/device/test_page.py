@@ -1,4 +1,4 @@
-"""The page where a person connects a device."""
+"""Page where a user connects a device."""
 
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -13,7 +13,7 @@ from tests.device.actors import Device, Visitor
 
 
 def test_who_is_not_signed_in_comes_back_with_the_code(tv: Device, alice: User) -> None:
-    """The link of a QR code works on a telephone that nobody has signed in with."""
+    """The link of a QR code must work on a telephone without a session."""
     begun = tv.begun()
     nobody = Visitor(None)
     to_login = nobody.open(begun["verification_uri_complete"])
@@ -25,7 +25,7 @@ def test_who_is_not_signed_in_comes_back_with_the_code(tv: Device, alice: User) 
 
 
 def test_a_login_elsewhere_gets_the_way_back(tv: Device, settings: Settings) -> None:
-    """A project's LOGIN_URL, on another host as well."""
+    """LOGIN_URL may be a project's own page, even on another host."""
     settings.LOGIN_URL = "https://sso.example/login"
     location = urlsplit(Visitor(None).open("/device/?user_code=BBBB-BBBB")["Location"])
     [onward] = parse_qs(location.query)["next"]
@@ -33,7 +33,7 @@ def test_a_login_elsewhere_gets_the_way_back(tv: Device, settings: Settings) -> 
 
 
 def test_who_signs_out_meanwhile_signs_in_again_with_the_code_kept(tv: Device, visitor: Visitor) -> None:
-    """The code is typed once."""
+    """Users should enter the code only once."""
     code = tv.begun()["user_code"]
     page = visitor.open()
     token = visitor.browser.cookies["csrftoken"].value
@@ -50,9 +50,9 @@ def test_another_sites_form_decides_nothing(
     tv: Device, visitor: Visitor, settings: Settings, decision: str, has_middleware: bool
 ) -> None:
     """
-    Whoever begins with a device knows its code; the CSRF token of the person they do not know.
+    An attacker who begins with a device knows its code, but not the CSRF token of the user.
 
-    A project whose middleware does not look at it is not open to that either.
+    A project whose middleware does not check it is protected as well.
     """
     if not has_middleware:
         settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith("CsrfViewMiddleware")]
@@ -65,7 +65,7 @@ def test_another_sites_form_decides_nothing(
 
 
 def test_a_token_of_another_session_decides_nothing(tv: Device, visitor: Visitor) -> None:
-    """A page of the attacker's own session is no key to the person's."""
+    """A page of the attacker's own session must not work in the user's."""
     begun = tv.begun()
     mallory = Visitor(User.objects.create_user("mallory"))
     page = mallory.enter(begun["user_code"])
@@ -75,21 +75,21 @@ def test_a_token_of_another_session_decides_nothing(tv: Device, visitor: Visitor
 
 @pytest.mark.parametrize("query", ["allow=1", "deny=1", "allow=1&scope=user"])
 def test_a_link_decides_nothing(tv: Device, visitor: Visitor, query: str) -> None:
-    """Whatever stands in it."""
+    """The query must not matter."""
     begun = tv.begun()
     assert visitor.open(f"{begun['verification_uri_complete']}&{query}").status_code == 200
     assert tv.error(begun["device_code"]) == "authorization_pending"
 
 
 def test_a_form_that_says_both_denies(tv: Device, visitor: Visitor) -> None:
-    """In doubt nothing is given."""
+    """The device gets nothing if the form is ambiguous."""
     begun = tv.begun()
     visitor.allow(begun["user_code"], deny="1")
     assert tv.error(begun["device_code"]) == "access_denied"
 
 
 def test_the_pages_are_protected_as_the_others(tv: Device, visitor: Visitor) -> None:
-    """Each of them: not framed, not cached, no referrer elsewhere, nothing loaded from elsewhere, forms to us alone."""
+    """No page may be framed, cached, send a referrer elsewhere, load from elsewhere, or post elsewhere."""
     code = tv.begun()["user_code"]
     pages = [visitor.open(), visitor.open(f"/device/?user_code={code}"), visitor.enter(code), visitor.allow(code)]
     for page in pages:
@@ -104,7 +104,7 @@ def test_the_pages_are_protected_as_the_others(tv: Device, visitor: Visitor) -> 
 
 @pytest.mark.parametrize("typed", ["<script>alert(1)</script>", "\"'><b>", "\u202eBBBB", "BBBB\nBBBB", "x" * 4000])
 def test_what_was_typed_is_shown_as_text(tv: Device, visitor: Visitor, typed: str) -> None:
-    """A link may have anything in it."""
+    """A link may contain anything."""
     page = visitor.open("/device/?" + urlencode({"user_code": typed}))
     assert page.status_code == 200
     assert "<script>alert" not in page.content.decode()
@@ -114,12 +114,12 @@ def test_what_was_typed_is_shown_as_text(tv: Device, visitor: Visitor, typed: st
 
 @pytest.mark.parametrize("query", ["user_code=BBBB-BBBB&user_code=CCCC-CCCC", "user_code=%00", "user_code=%FF"])
 def test_a_malformed_link_is_an_error_page(tv: Device, visitor: Visitor, query: str) -> None:
-    """400, never a 500."""
+    """The response is a 400, never a 500."""
     assert visitor.open(f"/device/?{query}").status_code == 400
 
 
 def test_a_wrong_code_says_what_to_do(tv: Device, visitor: Visitor) -> None:
-    """What was typed stays in the field; the message is tied to it."""
+    """The input stays in the field, and the message is linked to it."""
     page = visitor.enter("BBBB-BBBB").content.decode()
     assert 'value="BBBB-BBBB"' in page
     assert 'aria-invalid="true"' in page
@@ -136,14 +136,14 @@ def test_a_wrong_code_says_what_to_do(tv: Device, visitor: Visitor) -> None:
     ids=["deactivated", "may not any more", "deleted"],
 )
 def test_a_client_that_is_gone_asks_nobody(tv: Device, visitor: Visitor, change: object) -> None:
-    """As if there was no such code."""
+    """The response is the same as for an unknown code."""
     code = tv.begun()["user_code"]
     change()  # type: ignore[operator]
     assert "No device waits" in visitor.enter(code).content.decode()
 
 
 def test_the_page_says_whether_the_device_is_on_the_same_network(tv: Device, visitor: Visitor) -> None:
-    """As far as addresses tell."""
+    """Only the addresses can tell."""
     here = tv.begun()
     assert "the same network as you" in visitor.enter(here["user_code"]).content.decode()
     tv.server.defaults["REMOTE_ADDR"] = "203.0.113.7"
@@ -154,14 +154,14 @@ def test_the_page_says_whether_the_device_is_on_the_same_network(tv: Device, vis
 
 
 def test_who_allowed_it_before_sees_what_is_new(tv: Device, visitor: Visitor) -> None:
-    """As on the other consent page."""
+    """The other consent page does so, too."""
     visitor.allow(tv.begun(scope="user")["user_code"])
     page = visitor.enter(tv.begun(scope="user profile")["user_code"]).content.decode()
     assert page.count('class="badge"') == 1
 
 
 def test_an_account_that_is_deleted_meanwhile_connects_nothing(tv: Device, visitor: Visitor, alice: User) -> None:
-    """No failure, and nothing that hangs on nobody."""
+    """The server must not fail, and no row may refer to the deleted account."""
     begun = tv.begun()
     page = visitor.enter(begun["user_code"])
     alice.delete()
@@ -170,14 +170,14 @@ def test_an_account_that_is_deleted_meanwhile_connects_nothing(tv: Device, visit
 
 
 def test_other_methods_are_refused(tv: Device) -> None:
-    """405, and Allow says which are not."""
+    """The response is a 405, and Allow has the right methods."""
     assert Browser().put("/device/").status_code == 405
     response = Browser().get("/device-authorization/")
     assert (response.status_code, response["Allow"]) == (405, "POST, OPTIONS")
 
 
 def test_devices_in_the_admin(tv: Device, alice: User) -> None:
-    """Those that wait, without their codes; to delete one is to end it."""
+    """The admin lists waiting devices without their codes; deleting one ends it."""
     begun = tv.begun()
     staff = Browser()
     staff.force_login(User.objects.create_superuser("staff"))

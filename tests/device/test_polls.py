@@ -1,4 +1,4 @@
-"""How often a device may poll, and what polls cost."""
+"""Interval of a device's polls, and their cost."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,14 +19,14 @@ FIVE = timedelta(seconds=5)
 
 
 def test_a_poll_in_time_keeps_the_interval() -> None:
-    """The next one is in time an interval later, or a little before."""
+    """The next poll is in time after an interval, or slightly before."""
     pace = pace_of(interval=FIVE, next_poll_at=NOW, now=NOW)
     assert pace
     assert (pace.interval, pace.next_poll_at, pace.is_too_early) == (FIVE, NOW + FIVE - TOLERANCE, False)
 
 
 def test_the_interval_grows_to_a_minute_and_no_further() -> None:
-    """From then on polls that are too early are not even stored."""
+    """After that, polls that are too early are not even stored."""
     interval, next_poll_at, writes = FIVE, NOW + FIVE, 0
     while pace := pace_of(interval=interval, next_poll_at=next_poll_at, now=NOW):
         interval, next_poll_at, writes = pace.interval, pace.next_poll_at, writes + 1
@@ -36,7 +36,7 @@ def test_the_interval_grows_to_a_minute_and_no_further() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_flood_of_polls_writes_a_bounded_number_of_times(tv: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever knows a client's name can have a device code, and poll without a pause."""
+    """Anyone who knows a client_id can get a device code, and poll without a pause."""
     device_code = tv.begun()["device_code"]
     written: list[str] = []
 
@@ -53,11 +53,11 @@ def test_a_flood_of_polls_writes_a_bounded_number_of_times(tv: Device, monkeypat
 
 @pytest.mark.django_db(transaction=True)
 class TestBudgets:
-    """BEGIN and COMMIT included."""
+    """The counts include BEGIN and COMMIT."""
 
     @pytest.fixture(autouse=True)
     def warm(self, tv: Device, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Statements are compiled, and the sweep has just been."""
+        """Statements are compiled, and the sweep has just run."""
         begun = tv.begun()
         tv.poll(begun["device_code"])
         visitor.allow(begun["user_code"])
@@ -65,20 +65,20 @@ class TestBudgets:
         monkeypatch.setattr(purge, "_next_at", float("inf"))
 
     def test_to_begin_costs_two(self, tv: Device, django_assert_max_num_queries: Any) -> None:
-        """The client, and the row."""
+        """The statements read the client and insert the row."""
         with django_assert_max_num_queries(2):
             tv.begun()
 
     def test_a_poll_in_time_costs_a_read_and_a_small_write(
         self, tv: Device, django_assert_max_num_queries: Any
     ) -> None:
-        """The device code with its client; when the next one is in time."""
+        """The statements read the device code with its client, and store when the next poll is in time."""
         device_code = tv.begun()["device_code"]
         with django_assert_max_num_queries(2):
             assert tv.error(device_code) == "authorization_pending"
 
     def test_a_poll_that_comes_too_often_costs_a_read(self, tv: Device, django_assert_max_num_queries: Any) -> None:
-        """Nothing is written once the interval is as long as it gets."""
+        """Nothing is written once the interval has reached its maximum."""
         device_code = tv.begun()["device_code"]
         DeviceCode.objects.update(interval=60, next_poll_at=F("expires_at"))
         with django_assert_max_num_queries(1):
@@ -104,7 +104,7 @@ def test_polls_that_wait_for_a_person_are_no_warnings(tv: Device, caplog: pytest
 
 
 def test_an_approved_device_is_answered_at_once(tv: Device, visitor: Visitor) -> None:
-    """A poll that is too early finds what it asks for: nobody gains by its waiting."""
+    """Nothing is gained if an early poll has to wait after the approval."""
     begun = tv.begun()
     with time_machine.travel(timezone.now(), tick=False):
         tv.poll(begun["device_code"])

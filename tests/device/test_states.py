@@ -1,4 +1,4 @@
-"""What a device hears in each state, and what a poll may and may not change."""
+"""Responses to a device in each state, and changes that a poll may make."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from tests.device.actors import Device, Visitor, new_tv_app
 
 
 def test_a_replay_ends_what_the_code_made(tv: Device, visitor: Visitor) -> None:
-    """Two hold the device code: neither is trusted."""
+    """Two parties hold the device code, and neither can be trusted."""
     begun = tv.begun()
     visitor.allow(begun["user_code"])
     tokens = tv.poll(begun["device_code"]).json()
@@ -27,7 +27,7 @@ def test_a_replay_ends_what_the_code_made(tv: Device, visitor: Visitor) -> None:
 
 
 def test_another_client_ends_nothing(tv: Device, visitor: Visitor) -> None:
-    """Possession before punishment: a stolen device code is no way to disconnect its owner."""
+    """Possession before punishment: a stolen device code must not disconnect its owner."""
     begun = tv.begun()
     visitor.allow(begun["user_code"])
     tokens = tv.poll(begun["device_code"]).json()
@@ -75,7 +75,7 @@ def test_a_code_of_another_kind_is_none(tv: Device, visitor: Visitor) -> None:
     ],
 )
 def test_what_was_allowed_and_has_ended_gives_no_tokens(tv: Device, visitor: Visitor, end: Any) -> None:
-    """Between the person's answer and the next poll anything may happen."""
+    """Anything may happen between the user's decision and the next poll."""
     begun = tv.begun()
     visitor.allow(begun["user_code"])
     end()
@@ -84,7 +84,7 @@ def test_what_was_allowed_and_has_ended_gives_no_tokens(tv: Device, visitor: Vis
 
 
 def test_after_a_denial_nobody_can_allow_it(tv: Device, visitor: Visitor) -> None:
-    """A no is final, for whoever knows the code."""
+    """A denial is final for anyone who knows the code."""
     begun = tv.begun()
     page = visitor.enter(begun["user_code"])
     assert "not connected" in visitor.deny(begun["user_code"]).content.decode()
@@ -93,7 +93,7 @@ def test_after_a_denial_nobody_can_allow_it(tv: Device, visitor: Visitor) -> Non
 
 
 def test_after_an_allowance_nobody_can_deny_it(tv: Device, visitor: Visitor) -> None:
-    """The device may have its tokens already; Manage Connected Apps is where it ends."""
+    """The device may have its tokens already; Manage Connected Apps can end it."""
     begun = tv.begun()
     page = visitor.enter(begun["user_code"])
     visitor.allow(begun["user_code"])
@@ -112,7 +112,7 @@ def test_nothing_is_allowed_once_it_has_expired(tv: Device, visitor: Visitor) ->
 
 
 def test_the_scope_that_is_given_is_the_one_that_was_shown(tv: Device, visitor: Visitor) -> None:
-    """Less may be sent from the page, and what the client may have may change; never more than what was read."""
+    """The page may send less, and the client's scope may change, but the device never gets more than the user read."""
     begun = tv.begun(scope="user profile")
     Client.objects.update(scope="user")
     page = visitor.enter(begun["user_code"])
@@ -125,7 +125,7 @@ def test_the_scope_that_is_given_is_the_one_that_was_shown(tv: Device, visitor: 
 
 
 def test_the_connection_is_one_as_any_other(tv: Device, visitor: Visitor) -> None:
-    """It is shown, refreshed, and cut off."""
+    """The connection is listed, refreshed and revoked like any other."""
     begun = tv.begun()
     visitor.allow(begun["user_code"])
     tokens = tv.poll(begun["device_code"]).json()
@@ -137,7 +137,7 @@ def test_the_connection_is_one_as_any_other(tv: Device, visitor: Visitor) -> Non
 
 
 def test_a_client_without_refresh_tokens_gets_none(devices: Settings, visitor: Visitor) -> None:
-    """The grant type alone."""
+    """The client is registered for the device grant alone."""
     tv = Device(new_tv_app(grant_types=GRANT_TYPE))
     begun = tv.begun()
     visitor.allow(begun["user_code"])
@@ -160,7 +160,7 @@ def test_a_server_without_devices_has_none_of_it(tv: Device, visitor: Visitor, d
 
 
 def test_both_urls_answer(tv: Device, visitor: Visitor) -> None:
-    """With and without the slash."""
+    """The URL works with and without the trailing slash."""
     assert tv.post("/device-authorization").status_code == 200
     assert visitor.open("/device").status_code == 200
     assert reverse("oauth_service:device") == "/device/"

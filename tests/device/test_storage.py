@@ -1,4 +1,4 @@
-"""What is stored of a device that waits, and for how long."""
+"""Storage of a waiting device, and its end."""
 
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from tests.device.actors import Device, Visitor
 
 
 def test_no_code_is_stored(tv: Device) -> None:
-    """Neither the device code nor the user code, nor a digest that can be found without the key."""
+    """The row holds no device code, no user code, and no digest that can be computed without the key."""
     begun = tv.begun()
     [row] = DeviceCode.objects.values()
     bare = begun["user_code"].replace("-", "")
@@ -29,7 +29,7 @@ def test_no_code_is_stored(tv: Device) -> None:
 
 
 def test_what_is_over_is_swept(tv: Device, visitor: Visitor) -> None:
-    """Ten minutes after its end, whatever became of it; a redeemed one at once."""
+    """Rows go ten minutes after their end, whatever became of them; redeemed ones at once."""
     pending, denied, redeemed = tv.begun(), tv.begun(), tv.begun()
     visitor.deny(denied["user_code"])
     visitor.allow(redeemed["user_code"])
@@ -43,14 +43,14 @@ def test_what_is_over_is_swept(tv: Device, visitor: Visitor) -> None:
 
 
 def test_a_server_without_devices_sweeps_no_table_of_theirs(settings: Settings) -> None:
-    """What is not used costs nothing."""
+    """An unused feature must cost nothing."""
     assert DeviceCode not in purge.swept()
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     assert DeviceCode in purge.swept()
 
 
 def test_a_user_code_is_found_under_an_earlier_key(tv: Device, visitor: Visitor, devices: Settings) -> None:
-    """A token key is replaced while a device waits."""
+    """The token key may be replaced while a device waits."""
     devices.OAUTH_SERVICE_TOKEN_KEY = "the token key of these tests, 32 long"
     forget_everything()
     begun = tv.begun()
@@ -62,14 +62,14 @@ def test_a_user_code_is_found_under_an_earlier_key(tv: Device, visitor: Visitor,
 
 
 def test_two_devices_never_show_the_same_code(tv: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database decides, and the second device gets another one."""
+    """The database's unique constraint decides, and the second device gets another code."""
     codes = iter(["BBBBBBBB", "BBBBBBBB", "CCCCCCCC"])
     monkeypatch.setattr(device_code, "new_user_code", lambda: next(codes))
     assert [tv.begun()["user_code"] for _ in range(2)] == ["BBBB-BBBB", "CCCC-CCCC"]
 
 
 def test_a_server_that_finds_no_code_fails_aloud(tv: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never two devices under one code."""
+    """Two devices must never share a code."""
     monkeypatch.setattr(device_code, "new_user_code", lambda: "BBBBBBBB")
     tv.begun()
     with pytest.raises(IntegrityError):
@@ -80,7 +80,7 @@ def test_a_server_that_finds_no_code_fails_aloud(tv: Device, monkeypatch: pytest
 def test_the_settings_decide_on_lifetime_and_interval(
     tv: Device, devices: Settings, lifetime: int, interval: int
 ) -> None:
-    """As the device is told them, so they are held."""
+    """The server enforces the values that it sends to the device."""
     devices.OAUTH_SERVICE_DEVICE_CODE_LIFETIME = timedelta(seconds=lifetime)
     devices.OAUTH_SERVICE_DEVICE_CODE_INTERVAL = timedelta(seconds=interval)
     begun = tv.begun()
@@ -90,7 +90,7 @@ def test_the_settings_decide_on_lifetime_and_interval(
 
 
 def test_user_codes_are_random_letters_of_the_alphabet() -> None:
-    """Eight of twenty, each as likely as the others."""
+    """Eight letters of twenty, each equally likely."""
     codes = {device_code.new_user_code() for _ in range(500)}
     assert len(codes) == 500
     assert {letter for code in codes for letter in code} == set(device_code.ALPHABET)
@@ -99,12 +99,12 @@ def test_user_codes_are_random_letters_of_the_alphabet() -> None:
 
 @pytest.mark.parametrize("typed", ["", "   ", "-", "BBBB", "B" * 9, "B" * 5000, "BBBB-BBB1", "AEIO-UAEI", "\u0130" * 8])
 def test_what_cannot_be_a_code_is_none(typed: str) -> None:
-    """Whatever somebody types."""
+    """Users may enter anything."""
     assert device_code.read_user_code(typed) == ""
 
 
 def test_the_row_shows_no_secret(tv: Device) -> None:
-    """Neither in a repr nor to a lookup."""
+    """The repr hides it, and lookups do not find it."""
     tv.begun()
     row = DeviceCode.objects.row(DeviceCode.objects.get().pk)
     assert row is not None

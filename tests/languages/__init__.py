@@ -1,1 +1,1 @@
-"""The words of people: catalogues, and pages in every language."""
+"""Texts of pages: catalogues, and pages in every language."""

@@ -1,7 +1,9 @@
 """
-The catalogues of oauth_service/locale, without the gettext tools: `make messages` takes new messages in and compiles.
+Catalogues of oauth_service/locale, without the gettext tools: `make messages` adds new messages and compiles.
 
-Babel reads the marked messages of Python and of templates, which Django itself turns into Python for that, and writes the files.
+Babel extracts the marked messages from Python and from templates, which Django converts into Python for this purpose,
+and
+writes the files.
 """
 
 import sys
@@ -20,7 +22,7 @@ from config.sites import ROOT
 
 APP = ROOT / "oauth_service"
 LOCALE = APP / "locale"
-# What Django's own makemessages looks for.
+# Functions that Django's own makemessages looks for.
 KEYWORDS = dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"), None) | {
     "ngettext": (1, 2),
     "ngettext_lazy": (1, 2),
@@ -32,16 +34,16 @@ KEYWORDS = dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"), None)
 HEADER = (
     "# Translations of oauth_service. `make messages` takes new messages in and compiles; a person translates them."
 )
-FIXED = datetime(2026, 1, 1, tzinfo=UTC)  # so that the files change with their messages alone
+FIXED = datetime(2026, 1, 1, tzinfo=UTC)  # constant, so that the files change with their messages only
 
 
 def languages() -> list[str]:
-    """The languages there are catalogues for, as directories spell them."""
+    """Languages that have a catalogue, spelled as directories."""
     return sorted(path.parent.parent.name for path in LOCALE.glob("*/LC_MESSAGES/django.po"))
 
 
 def po_of(language: str) -> Path:
-    """The catalogue of a language that people edit."""
+    """The editable catalogue of a language."""
     return LOCALE / language / "LC_MESSAGES" / "django.po"
 
 
@@ -50,7 +52,7 @@ def sources() -> Iterator[tuple[Path, str]]:
     for path in sorted(APP.rglob("*.py")):
         yield path, path.read_text()
     for path in sorted(APP.rglob("*.html")):
-        # Made for a tool that does not mind indentation.
+        # The result is meant for xgettext, which ignores indentation.
         yield path, "\n".join(line.strip() for line in templatize(path.read_text(), origin=str(path)).splitlines())
 
 
@@ -67,13 +69,13 @@ def marked() -> Catalog:
 
 
 def read(language: str) -> Catalog:
-    """The catalogue of a language as it stands."""
+    """The current catalogue of a language."""
     with po_of(language).open("rb") as file:
         return read_po(file, locale=language)
 
 
 def updated(language: str) -> Catalog:
-    """The catalogue of a language with every message that is marked, and no other; a new one has no translation yet."""
+    """The catalogue of a language with exactly the marked messages; new ones are not translated yet."""
     catalogue = read(language) if po_of(language).exists() else Catalog(locale=language)
     catalogue.update(marked(), no_fuzzy_matching=True)
     catalogue.obsolete.clear()
@@ -86,7 +88,7 @@ def updated(language: str) -> Catalog:
 
 
 def written(catalogue: Catalog) -> bytes:
-    """A catalogue as the text that people edit."""
+    """A catalogue as editable text."""
     buffer = BytesIO()
     write_po(buffer, catalogue, width=100, sort_output=True, include_lineno=False, ignore_obsolete=True)
     return buffer.getvalue()
@@ -100,7 +102,7 @@ def compiled(catalogue: Catalog) -> bytes:
 
 
 def main(*new: str) -> None:
-    """Update and compile every catalogue; begin those of new languages."""
+    """Update and compile every catalogue; create those of new languages."""
     for language in sorted({*languages(), *new}):
         path = po_of(language)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The client of OpenID Connect, whose requests may name languages."""
+"""The client for OpenID Connect, whose requests may name languages."""
 
 from tests.openid.conftest import provider, rp
 

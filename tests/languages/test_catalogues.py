@@ -1,4 +1,4 @@
-"""The catalogues are complete, true to their messages, and compiled."""
+"""The catalogues are complete, match their messages, and are compiled."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ from . import catalogue
 each_language = pytest.mark.parametrize("language", catalogue.languages())
 TOKEN = re.compile(r"%\(\w+\)[sd]|%[sd]|</?\w+[^>]*>")
 ENDS = ("", "?", ":", ".", ")")
-# Where people read what a call or an assignment is given.
+# Calls and assignments whose text users read.
 SHOWN = frozenset(
     {
         "verbose_name",
@@ -34,9 +34,9 @@ SHOWING = ("admin", "endpoints", "models", "people", "web", "apps.py")
 
 
 def messages(found: Catalog) -> dict[Any, Any]:
-    """(context, message) → translation, plural forms as tuples; the header left out."""
+    """(context, message) → translation, with plural forms as tuples and without the header."""
     pairs = [((each.context, each.id), each.string) for each in found if each.id]
-    # The two formats read plural forms into lists or tuples.
+    # The two formats return plural forms as lists or as tuples.
     return {(context, _frozen(message)): _frozen(string) for (context, message), string in pairs}
 
 
@@ -56,13 +56,13 @@ def translations(language: str) -> Iterator[tuple[str, str]]:
 
 
 def test_there_is_a_complete_language() -> None:
-    """German shows that another language is a file and nothing else."""
+    """German shows that another language only needs a file."""
     assert "de" in catalogue.languages()
 
 
 @each_language
 def test_every_message_is_there_and_no_other(language: str) -> None:
-    """`make messages` takes in what was marked since; a person translates it."""
+    """`make messages` adds new messages, which someone then translates."""
     assert messages(catalogue.read(language)).keys() == messages(catalogue.marked()).keys()
 
 
@@ -75,7 +75,7 @@ def test_every_message_is_translated(language: str) -> None:
 
 @each_language
 def test_the_compiled_catalogue_is_of_these_messages(language: str) -> None:
-    """It is committed, so that nobody needs the gettext tools: `make messages` compiles."""
+    """The compiled file is committed, so that the gettext tools are not needed: `make messages` compiles."""
     with catalogue.po_of(language).with_suffix(".mo").open("rb") as file:
         compiled = read_mo(file)
     assert messages(compiled) == messages(catalogue.read(language))
@@ -84,7 +84,7 @@ def test_the_compiled_catalogue_is_of_these_messages(language: str) -> None:
 
 @each_language
 def test_placeholders_and_markup_are_kept(language: str) -> None:
-    """A missing placeholder is a failure of the page, and a tag of its own may be anything."""
+    """A missing placeholder makes the page fail, and a translation must not add tags."""
     assert [
         message
         for message, translation in translations(language)
@@ -94,7 +94,7 @@ def test_placeholders_and_markup_are_kept(language: str) -> None:
 
 @each_language
 def test_a_translation_ends_as_its_message_does(language: str) -> None:
-    """Templates put words beside each other."""
+    """Templates join texts."""
 
     def end(text: str) -> str:
         plain = TOKEN.sub("", text)
@@ -114,14 +114,14 @@ def test_a_catalogue_says_what_its_words_are(language: str) -> None:
 
 
 def test_german_is_polite_and_has_its_own_quotation_marks() -> None:
-    """Who reads it is a stranger at a sign-in."""
+    """Readers are strangers at a sign-in page."""
     found = [TOKEN.sub("", text) for _, text in translations("de")]
     assert [text for text in found if re.search(r"\b(du|dir|dich|dein\w*)\b", text, re.IGNORECASE)] == []
     assert [text for text in found if re.search(r"[\"'“](?=\w)|”", text)] == []
 
 
 def unmarked(path: Path) -> Iterator[str]:
-    """What Python shows to people and has not marked."""
+    """Texts that Python shows to users without marking them."""
     for node in ast.walk(ast.parse(path.read_text())):
         values: list[tuple[str, ast.expr]] = []
         if isinstance(node, ast.Call):
@@ -145,7 +145,7 @@ def unmarked(path: Path) -> Iterator[str]:
 
 
 def test_what_python_shows_to_people_is_marked() -> None:
-    """Titles, labels, help texts, messages and errors of forms."""
+    """These are titles, labels, help texts, messages and errors of forms."""
     paths = [
         path
         for name in SHOWING

@@ -1,4 +1,4 @@
-"""Every page in the language of its words: the attributes, what is read, and what Django adds; programs read English."""
+"""Every page is wholly in one language: attributes, texts, and Django's own parts. Programs get English."""
 
 import re
 from collections.abc import Callable
@@ -26,7 +26,7 @@ NEVER_ANSWERED_ALIKE = re.compile(rb'"reference":\s?"\w+"|"kid":\s?"[^"]+"')
 
 
 class Read(HTMLParser):
-    """The words of a page, and what it says of their language."""
+    """Texts of a page, and the language that it declares."""
 
     def __init__(self, page: Any) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Read(HTMLParser):
 
 
 def in_language(settings: Settings, code: str, *, by: str) -> None:
-    """A project whose only language it is, or that lets browsers choose, as these then do."""
+    """A project with one language only, or one whose browsers choose it."""
     if by == "LANGUAGE_CODE":
         settings.LANGUAGE_CODE = code
     else:
@@ -57,7 +57,7 @@ def in_language(settings: Settings, code: str, *, by: str) -> None:
 
 @pytest.fixture
 def all_pages(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[Any]]:
-    """Every page with something on it, as a browser of a language has it; Alice has an app, and something has happened."""
+    """Every page with content, as a browser of a language gets it; Alice has an app and some activity."""
 
     def found(language: str) -> list[Any]:
         def request(browser: Browser, *args: Any, **kwargs: Any) -> Any:
@@ -76,7 +76,7 @@ def all_pages(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 
 def english(language: str) -> re.Pattern[str]:
-    """The messages that a language has other words for, as a page has them."""
+    """Messages that a language translates, as they would appear in English."""
     patterns = []
     for message in catalogue.read(language):
         forms: Any = message.id
@@ -92,7 +92,7 @@ def english(language: str) -> re.Pattern[str]:
 def test_every_page_is_in_the_language_of_a_catalogue(
     all_pages: Callable[[str], list[Any]], settings: Settings, language: str, by: str
 ) -> None:
-    """Whole: no message of ours is left in English."""
+    """No message of ours may be left in English."""
     in_language(settings, language, by=by)
     untranslated = english(language)
     for page in all_pages(language):
@@ -106,7 +106,10 @@ def test_every_page_is_in_the_language_of_a_catalogue(
 def test_where_there_is_no_catalogue_the_page_is_english_and_says_so(
     all_pages: Callable[[str], list[Any]], settings: Settings, language: str, by: str
 ) -> None:
-    """A screen reader pronounced English as Arabic, from right to left; dates and errors of forms were Django's, in Arabic."""
+    """
+    A screen reader used to pronounce English as Arabic, from right to left, with Django's dates and form errors in
+    Arabic.
+    """
     in_language(settings, language, by=by)
     found = all_pages(language)
     assert {(Read(page).language, Read(page).direction, page["Content-Language"]) for page in found} == {
@@ -120,7 +123,7 @@ def test_where_there_is_no_catalogue_the_page_is_english_and_says_so(
 def test_what_is_wrong_with_a_form_is_in_the_language_of_its_page(
     alice: User, settings: Settings, language: str
 ) -> None:
-    """Django's own words stand between ours."""
+    """Django's own texts are shown among ours."""
     settings.LANGUAGE_CODE = language
     page = Browser().post("/login/", {"username": "alice", "password": "wrong"})
     words = " ".join(Read(page).words)
@@ -132,7 +135,7 @@ def test_what_is_wrong_with_a_form_is_in_the_language_of_its_page(
 
 @pytest.mark.parametrize(("asked", "said"), [("de-AT", "de"), ("en-GB", "en"), ("en-us", "en")])
 def test_a_variant_of_a_language_has_its_words(db: None, settings: Settings, asked: str, said: str) -> None:
-    """And what is read is named as what it is."""
+    """The page names the language that it is really in."""
     settings.MIDDLEWARE = [LOCALE_MIDDLEWARE, *settings.MIDDLEWARE]
     page = Browser().get("/signed-out/", headers={"Accept-Language": asked})
     assert (Read(page).language, page["Content-Language"]) == (said, said)
@@ -151,7 +154,7 @@ def test_without_translations_every_page_is_english(
 def test_a_project_can_have_a_catalogue_of_its_own(
     db: None, settings: Settings, tmp_path: Path, direction: str
 ) -> None:
-    """In its LOCALE_PATHS, for a language that this app has not: it says itself what its words are."""
+    """LOCALE_PATHS may add a language that this app lacks; its catalogue declares its language and direction."""
     own = Catalog(locale="ar")
     own.add("Skip to the main content", "انتقل إلى المحتوى")
     own.add("en", "ar", context="language of these words, as its code")
@@ -180,12 +183,15 @@ def test_a_project_can_have_a_catalogue_of_its_own(
     ],
 )
 def test_a_client_may_say_which_languages_a_person_reads(rp: RelyingParty, tags: str, said: str) -> None:
-    """ui_locales (OpenID Connect Core 1.0 section 3.1.2.1): on the login page, which has it within next, and on ours after it."""
+    """
+    ui_locales (OpenID Connect Core 1.0 section 3.1.2.1) applies to the login page, where it is within `next`, and to
+    our page after it.
+    """
     location = rp.ask(ui_locales=tags)["Location"]
     login = rp.browser.get(location)
     consent = rp.browser.get(rp.sign_in(location)["Location"])
     assert [(page.status_code, Read(page).language) for page in (login, consent)] == [(200, said)] * 2
-    # The next page of somebody else is in its own.
+    # Other pages are in their own language.
     assert Read(rp.browser.get("/manage-apps/")).language == "en"
 
 
@@ -194,13 +200,13 @@ def test_a_client_may_say_which_languages_a_person_reads(rp: RelyingParty, tags:
     ["ui_locales=%FF", "ui_locales=de&next=http://[", "next=http://[%26ui_locales", "&" * 5000 + "ui_locales=de"],
 )
 def test_no_query_with_ui_locales_is_a_failure(db: None, query: str) -> None:
-    """Whatever somebody writes into it."""
+    """Any value must be accepted."""
     answers = [Browser().generic("GET", f"{path}?{query}") for path in addresses.FOR_PEOPLE]
     assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
 
 
 def program_answers(guide: Guide) -> list[bytes]:
-    """What each endpoint for programs answers: metadata, tokens, and refusals of every kind."""
+    """Responses of all endpoints for programs: metadata, tokens, and refusals of every kind."""
     german = {"Accept-Language": "de"}
     answers = [
         guide.server.generic(method, path, headers=german)
@@ -222,9 +228,9 @@ def program_answers(guide: Guide) -> list[bytes]:
 
 
 def test_programs_read_english(guide: Guide, settings: Settings) -> None:
-    """Byte for byte, whatever language a browser or the project has."""
+    """The bytes do not depend on the language of the browser or the project."""
     before = program_answers(guide)
     settings.LANGUAGE_CODE = "de"
     settings.MIDDLEWARE = [LOCALE_MIDDLEWARE, *settings.MIDDLEWARE]
-    own = re.compile(rb"\('(?:Content-Language|Vary)', '[^']*'\)")  # LocaleMiddleware's
+    own = re.compile(rb"\('(?:Content-Language|Vary)', '[^']*'\)")  # headers of LocaleMiddleware
     assert [own.sub(b"", each) for each in program_answers(guide)] == [own.sub(b"", each) for each in before]

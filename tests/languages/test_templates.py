@@ -1,4 +1,4 @@
-"""No template has words that are not marked for translation."""
+"""All texts of templates are marked for translation."""
 
 import re
 from html.parser import HTMLParser
@@ -21,7 +21,7 @@ NAMES = {"client_id", "client_secret", "OAuth Service"}
 
 
 class Words(HTMLParser):
-    """What a person reads or hears of a template."""
+    """Texts of a template that users read or hear."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Words(HTMLParser):
 
 
 def words_of(source: str) -> list[str]:
-    """The words of a template that nobody marked."""
+    """Texts of a template that are not marked."""
     parser = Words(MARKED.sub("", source))
     said = [*parser.found, *(first or second for first, second in DEFAULT.findall(source))]
     stripped = [" ".join(each.split()) for each in said]
@@ -53,7 +53,7 @@ def words_of(source: str) -> list[str]:
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_no_template_has_unmarked_words(path: Path) -> None:
-    """Text, and what is read aloud or stands on buttons."""
+    """This includes texts that are read aloud or on buttons."""
     assert words_of(path.read_text()) == []
 
 
@@ -68,5 +68,5 @@ def test_no_template_has_unmarked_words(path: Path) -> None:
     ],
 )
 def test_unmarked_words_are_found(source: str, expected: list[str]) -> None:
-    """The rule itself."""
+    """The check itself must work."""
     assert words_of(source) == expected

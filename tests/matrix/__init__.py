@@ -1,1 +1,1 @@
-"""The suite on each supported pair of Python and Django: which pairs there are, and what each installs."""
+"""The suite on each supported pair of Python and Django: the pairs, and the packages that each installs."""

@@ -1,7 +1,7 @@
 """
 `make matrix`: run the suite on each supported pair of Python and Django for which this machine has an interpreter.
 
-With `--ends` only what matters most runs, on the lowest pair and on the highest: it must be there, so a machine without it fails.
+`--ends` runs only the most important tests, on the lowest and the highest pair, and fails if an interpreter is missing.
 """
 
 import argparse
@@ -21,7 +21,7 @@ ENVIRONMENTS = ROOT / ".matrix"
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==", re.IGNORECASE)
 PYTEST = ("-m", "pytest", "-q", "-n", "3", "--dist", "worksteal")
 MARKED = ("-m", "not journey and not production and not fault")
-# The same on every release: the tree, the documents, the benchmarks.
+# Tests with the same result on every release: the tree, the documents, the benchmarks.
 ELSEWHERE = (
     "benchmarks",
     "journeys",
@@ -29,15 +29,15 @@ ELSEWHERE = (
     "architecture/test_imports.py",
     "architecture/test_tree.py",
 )
-# Races, random sequences and the simulation ask for minutes, and for SQLite and PostgreSQL rather than for a release of Django.
+# Races, random sequences and the simulation take minutes, and depend on the database and not on the release of Django.
 LONG = ("concurrency", "fuzz", "simulation", "stateful")
-# Rules without Django, the tree, and grant types, which meet Django as the endpoints do.
+# Rules without Django, the tree, and grant types, which use Django as the endpoints do.
 SAME_ON_EVERY_DJANGO = ("architecture", "attacks", "grant_types", "protocol")
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """What pytest is asked for, on which database."""
+    """Arguments of pytest, and the database."""
 
     database: str
     chosen: tuple[str, ...]
@@ -56,7 +56,7 @@ CLIENTS_OWN = Suite("sqlite", ("--ds=config.client.settings", f"--confcutdir=tes
 
 def main() -> int:
     """
-    Run what was asked for.
+    Run the chosen pairs.
 
     Returns:
         the exit code: 1 if a test failed, or if one of the two ends has no interpreter.
@@ -121,7 +121,7 @@ def _run(pair: Pair, suites: list[Suite], arguments: list[str]) -> tuple[int, fl
 
 def install(pair: Pair) -> Path:
     """
-    Make the environment of a pair: what requirements.lock pins, but for what the pair pins itself.
+    Create the environment of a pair: the pins of requirements.lock, replaced by those of the pair.
 
     Returns:
         its interpreter.
@@ -138,7 +138,7 @@ def install(pair: Pair) -> Path:
 
 
 def combined(base: str, instead: str) -> str:
-    """The pins of one lock, with those of another in their place."""
+    """Pins of one lock, with those of another in their place."""
     replaced = {pin[1].lower() for line in instead.splitlines() if (pin := PIN.match(line))}
     kept, keeps = [], True
     for line in base.splitlines():

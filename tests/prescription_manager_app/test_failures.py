@@ -1,4 +1,4 @@
-"""However the server fails, Alice gets an explanation and a next step, and no secret is shown or logged."""
+"""Alice gets an explanation and a next step however the server fails, and no secret is shown or logged."""
 
 import logging
 import time

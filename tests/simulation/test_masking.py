@@ -107,7 +107,7 @@ def test_no_credential_survives_in_a_header(wrap: Callable[[str], str], value: s
     token=TOKENS.filter(lambda t: "_" in t[:5]),
 )
 def test_our_own_tokens_are_known_wherever_they_stand(before: str, token: str) -> None:
-    """Their prefix identifies them in prose and on error pages, too."""
+    """The prefix identifies them in prose and on error pages, too."""
     assert not token.startswith(("AT_", "RT_", "SPL__")) or token not in mask(f"{before}{token}")
 
 
