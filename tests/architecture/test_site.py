@@ -74,7 +74,7 @@ def test_the_parts_stand_in_their_order() -> None:
 
 
 def test_links_out_of_docs_lead_to_where_the_pages_stand() -> None:
-    """Relative links must follow the site's layout, in which `../CHANGELOG.md` is beside the other pages, and so is `docs/settings.md`; code stays unchanged."""
+    """The site has `../CHANGELOG.md` and `docs/settings.md` beside the other pages, and links must follow; code stays."""
     page = DOCS / "doctor.md"
     assert build.relinked("[a](../CHANGELOG.md#x) ![b](images/consent.png)", page) == (
         "[a](CHANGELOG.md#x) ![b](images/consent.png)"
