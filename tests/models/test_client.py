@@ -1,4 +1,4 @@
-"""Client: what may be registered, and what it may do."""
+"""The client model: the metadata that may be registered, and the permissions that follow from it."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def faults(**changes: str) -> dict[str, list[str]]:
-    """What is wrong with a client of this kind, field by field."""
+    """Return the errors of a client with these columns, by field."""
     fields = {"name": "Rx", "redirect_uris": "https://rx.example/callback"} | changes
     try:
         Client(**fields).full_clean()
@@ -26,7 +26,7 @@ def faults(**changes: str) -> dict[str, list[str]]:
 
 
 def test_a_client_without_choices_is_a_safe_one() -> None:
-    """Confidential, PKCE required, no secret until one is made, an id that nobody guesses."""
+    """The defaults are safe: confidential, PKCE required, no secret until one is made, an unguessable id."""
     first, second = (Client.objects.create(name="Rx", redirect_uris="https://rx.example/callback") for _ in range(2))
     assert (first.is_public, first.must_use_pkce, first.is_native, first.is_active) == (False, True, False, True)
     assert (first.secret_hashes, first.scope) == ((), "user profile")
@@ -36,24 +36,24 @@ def test_a_client_without_choices_is_a_safe_one() -> None:
 
 @pytest.mark.parametrize("client_id", ["presc_man_123", "a-b.c_d~e", "A", "0"])
 def test_a_client_id_of_unreserved_characters_may_be(client_id: str) -> None:
-    """They are sent alike whether a client encodes them or not."""
+    """Clients send these characters alike, encoded or not."""
     assert faults(client_id=client_id) == {}
 
 
 @pytest.mark.parametrize("client_id", ["a:b", "a b", "a+b", "a%20b", "é", "a\n", "a/b"])
 def test_a_client_id_that_could_be_read_in_two_ways_may_not(client_id: str) -> None:
-    """HTTP Basic ends it at a colon, and form-encodes the rest, or not."""
+    """HTTP Basic ends the name at a colon, and some clients form-encode the other characters and some do not."""
     assert faults(client_id=client_id) == {"client_id": ["Only letters, digits and - . _ ~ may stand in a client ID."]}
 
 
 def test_a_client_id_is_given_once() -> None:
-    """Two clients of one name would share their users' trust."""
+    """Two clients with one client_id would share their users' trust."""
     Client.objects.create(client_id="rx", name="Rx", redirect_uris="https://rx.example/callback")
     assert list(faults(client_id="rx")) == ["client_id"]
 
 
 def test_every_redirect_uri_that_cannot_be_one_is_named() -> None:
-    """All at once, each with its fault."""
+    """The form reports all faults at once, each with its URI."""
     found = faults(
         redirect_uris="https://rx.example/callback\nhttp://rx.example/callback\njavascript:alert(1)\nhttps://rx.example/#x"
     )
@@ -68,20 +68,20 @@ def test_every_redirect_uri_that_cannot_be_one_is_named() -> None:
 
 @pytest.mark.parametrize("scope", ["user", "user profile", "https://rx.example/read a:b"])
 def test_a_scope_of_allowed_characters_may_be(scope: str) -> None:
-    """RFC 6749 section 3.3."""
+    """The set of allowed characters is that of RFC 6749 section 3.3."""
     assert faults(scope=scope) == {}
 
 
 @pytest.mark.parametrize("scope", ['user "', "user\\", "é", "user\tprofile"])
 def test_a_scope_that_no_request_could_name_may_not(scope: str) -> None:
-    """It could never be asked for."""
+    """No request could ask for such a scope."""
     assert faults(scope=scope) == {"scope": ["the scope contains a character that is not allowed"]}
 
 
 @pytest.mark.parametrize("field", ["client_uri", "policy_uri", "tos_uri"])
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "ftp://rx.example/", "rx.example"])
 def test_the_consent_page_links_to_web_pages_only(field: str, address: str) -> None:
-    """A link on our page is our recommendation."""
+    """A link on our page counts as our recommendation."""
     assert field in faults(**{field: address})
 
 
@@ -92,7 +92,7 @@ def test_the_consent_page_links_to_web_pages_only(field: str, address: str) -> N
 def test_public_clients_need_pkce_whatever_is_ticked(
     client_type: str, requires_pkce: bool, must_use_pkce: bool
 ) -> None:
-    """They have nothing else (RFC 9700 section 2.1.1)."""
+    """Public clients have no other proof that a code is theirs (RFC 9700 section 2.1.1)."""
     assert Client(client_type=client_type, requires_pkce=requires_pkce).must_use_pkce == must_use_pkce
 
 
@@ -110,13 +110,13 @@ def test_public_clients_need_pkce_whatever_is_ticked(
 def test_consent_is_skipped_only_where_the_client_is_proven(
     client_type: str, remembers: bool, uri: str, may_skip: bool
 ) -> None:
-    """By its secret, or by an https address that is its own (RFC 8252 section 8.6)."""
+    """The proof is a secret, or an https address that belongs to the client (RFC 8252 section 8.6)."""
     client = Client(client_type=client_type, remembers_consent=remembers)
     assert client.may_skip_consent(uri) == may_skip
 
 
 def test_a_grant_type_is_a_whole_word() -> None:
-    """Not a part of one."""
+    """A part of a grant type's name does not match."""
     client = Client(grant_types="authorization_code refresh_token")
     assert [client.may_use(name) for name in ("refresh_token", "refresh", "authorization_code refresh_token", "")] == [
         True,
@@ -127,7 +127,7 @@ def test_a_grant_type_is_a_whole_word() -> None:
 
 
 def test_a_rotation_keeps_one_secret_before_and_stores_neither() -> None:
-    """What is in the row opens nothing."""
+    """The row holds hashes only, so reading it opens nothing."""
     client = Client.objects.create(name="Rx", redirect_uris="https://rx.example/callback")
     first, second, third = (Client.objects.rotate_secret(client) for _ in range(3))
     stored = Client.objects.get()
@@ -138,7 +138,7 @@ def test_a_rotation_keeps_one_secret_before_and_stores_neither() -> None:
 
 
 def test_a_chosen_secret_replaces_all_before() -> None:
-    """A person who sets one means that one."""
+    """Someone who sets a secret by hand expects only that one to be valid."""
     client = Client.objects.create(name="Rx", redirect_uris="https://rx.example/callback")
     Client.objects.rotate_secret(client)
     Client.objects.rotate_secret(client)
@@ -149,7 +149,7 @@ def test_a_chosen_secret_replaces_all_before() -> None:
 
 
 def test_what_openid_connect_asks_concerns_nobody_else(settings: Settings) -> None:
-    """A project that has switched it off can still save its clients: no form shows what would be wrong."""
+    """A project that switched OpenID Connect off can still save its clients: no form shows these columns."""
     pairwise = {"subject_type": "pairwise", "initiate_login_uri": "http://rx.example/login"}
     assert faults(**pairwise) == {}
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
@@ -157,7 +157,7 @@ def test_what_openid_connect_asks_concerns_nobody_else(settings: Settings) -> No
 
 
 def test_a_fault_of_a_column_that_a_form_does_not_show_concerns_the_form() -> None:
-    """Django would answer 500 for an error of a field that is not there."""
+    """Django would answer 500 for an error of a field that the form does not have."""
     form = modelform_factory(Client, fields=["name"])
     client = Client(name="Rx", redirect_uris="https://rx.example/callback", access_token_lifetime=timedelta(0))
     assert form({"name": "Rx"}, instance=client).errors == {"__all__": ["A lifetime is one second or more."]}
@@ -175,7 +175,7 @@ def test_a_fault_of_a_column_that_a_form_does_not_show_concerns_the_form() -> No
     ids=str,
 )
 def test_every_url_is_https_unless_it_says_otherwise(field: "URLField[str, str]") -> None:
-    """In every form, on every version of Django, and without its warning."""
+    """Every form adds https, on every version of Django, and without Django's warning."""
     form_field = field.formfield()
     assert form_field is not None
     assert form_field.clean("rx.example/about") == "https://rx.example/about"

@@ -1,7 +1,8 @@
 """
-Statements that go to PostgreSQL past all cursors send and read what a cursor would, whatever state the connection is in.
+Statements sent to PostgreSQL without a cursor send and read the same values as a cursor, in every state of the
+connection.
 
-On another database each test shows that nothing depends on it.
+On another database each test shows that nothing depends on the shortcut.
 """
 
 import contextlib
@@ -41,7 +42,7 @@ TEXTS = [
 
 @pytest.fixture(autouse=True)
 def anew() -> Iterator[None]:
-    """A connection that nothing is known of; another test's must not be meant."""
+    """Give each test a new connection, so that nothing is known about it from other tests."""
     connections[ALIAS].close()
     yield
     connections[ALIAS].close()
@@ -49,7 +50,7 @@ def anew() -> Iterator[None]:
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every statement that went through Django's cursor."""
+    """Record every statement that goes through Django's cursor."""
     heard: list[str] = []
     through_django = driver._run_through_django
 
@@ -65,7 +66,7 @@ insert_code = Write(lambda: AuthorizationCode, lambda: insert(AuthorizationCode)
 
 
 def written(**changes: Any) -> AuthorizationCode:
-    """A row that a statement of ours has written, as the ORM reads it."""
+    """Write a row by one of our statements, and read it by the ORM."""
     values = {
         "id": uuid.uuid4(),
         "consent_id": uuid.uuid4(),
@@ -87,12 +88,12 @@ def written(**changes: Any) -> AuthorizationCode:
 
 
 def test_a_text_arrives_as_it_is() -> None:
-    """Nothing in it is a parameter, an escape or an end."""
+    """No character of a text is taken for a parameter, an escape or an end."""
     assert [written(openid=text).openid for text in TEXTS] == TEXTS
 
 
 def test_a_text_with_a_nul_is_refused_and_not_cut_off() -> None:
-    """libpq would send what stands before it."""
+    """libpq would silently drop the NUL and everything after it."""
     if IS_POSTGRESQL:
         with pytest.raises((DataError, ValueError)):
             written(openid="alice\0root")
@@ -102,13 +103,13 @@ def test_a_text_with_a_nul_is_refused_and_not_cut_off() -> None:
 
 
 def test_octets_arrive_as_they_are() -> None:
-    """A secret that differs in a bit opens nothing."""
+    """A secret with a single wrong bit opens nothing."""
     secrets = [bytes(32), bytes(range(32)), b"\\x41" * 8, b"'%s$1\"\n\r\t" * 3]
     assert [bytes(written(secret=secret).secret) for secret in secrets] == secrets
 
 
 def test_a_moment_arrives_to_the_microsecond() -> None:
-    """Whatever its time zone."""
+    """The time zone of the value must not matter."""
     moments = [
         NOW,
         NOW.replace(microsecond=0),
@@ -121,13 +122,13 @@ def test_a_moment_arrives_to_the_microsecond() -> None:
 
 
 def test_an_id_arrives_or_none() -> None:
-    """NULL, and not the text of None."""
+    """None must become NULL, and not the text “None”."""
     values = [None, uuid.UUID(int=0), uuid.uuid4()]
     assert [written(sign_in_id=value).sign_in_id for value in values] == values
 
 
 def test_a_whole_number_may_grow() -> None:
-    """The first one does not say how large the next may be."""
+    """The type of a parameter must not be fixed by the size of its first value."""
     statement = Select(
         lambda: Client,
         lambda: Client.objects.annotate(found=Placeholder("found", BigIntegerField())).values_list(
@@ -143,9 +144,9 @@ def test_a_whole_number_may_grow() -> None:
 
 
 def test_constants_have_their_type() -> None:
-    """The generation of a code is a number, though no column says so."""
+    """The generation of a code is a number, although no column has that type."""
     row = AuthorizationCode.objects.row(written().pk)
-    assert row is None  # without a consent there is none
+    assert row is None  # no row without a consent
     statement = Select(
         lambda: AuthorizationCode,
         lambda: AuthorizationCode.objects.filter(pk=Placeholder("pk", UUIDField())).values_list("scope", "expires_at"),
@@ -155,7 +156,7 @@ def test_constants_have_their_type() -> None:
 
 
 def test_a_code_has_generation_zero(guide: Guide) -> None:
-    """As a number, as a grant's is."""
+    """The generation of a code is a number, like that of a grant."""
     guide.code()
     row = AuthorizationCode.objects.row(AuthorizationCode.objects.get().pk)
     assert row
@@ -166,21 +167,21 @@ def test_a_code_has_generation_zero(guide: Guide) -> None:
 
 
 def test_a_row_that_is_not_there_is_none() -> None:
-    """And the next one that is there is read rightly."""
+    """After a missing row, the next existing one is still read correctly."""
     Client.objects.create(client_id="a", name="A")
     names = [row and row.name for row in map(Client.objects.row, ["b", "a", "b", "a"])]
     assert names == [None, "A", None, "A"]
 
 
 def test_the_rows_that_were_written_are_counted(guide: Guide) -> None:
-    """It decides who has redeemed a code."""
+    """The row count decides which request redeemed a code."""
     guide.tokens()
     pk = Grant.objects.get().pk
     assert [Grant.objects.end(pk) for _ in range(3)] == [True, False, False]
 
 
 def test_a_failure_is_djangos() -> None:
-    """A receiver of a failure looks for Django's classes; the connection works on."""
+    """Error handlers look for Django's exception classes, and the connection stays usable."""
     pk = written().pk
     for _ in range(2):
         with pytest.raises(IntegrityError):
@@ -190,7 +191,7 @@ def test_a_failure_is_djangos() -> None:
 
 @pytest.mark.skipif(not IS_POSTGRESQL, reason="only there a constraint is looked at this late")
 def test_a_commit_that_is_refused_after_its_statement_is_a_failure(seen: list[str]) -> None:
-    """The statement was done, and answered; what is true is the answer after it, as where transactions are SERIALIZABLE."""
+    """The COMMIT can fail after the statement has succeeded, for instance with SERIALIZABLE transactions."""
     with connections[ALIAS].cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE late (number integer UNIQUE DEFERRABLE INITIALLY DEFERRED)")
     text = "INSERT INTO late (number) VALUES (%s)"
@@ -204,9 +205,9 @@ def test_a_commit_that_is_refused_after_its_statement_is_a_failure(seen: list[st
 
 
 def test_nothing_goes_through_djangos_cursor_in_the_common_case(guide: Guide, seen: list[str]) -> None:
-    """Else the statements below would prove nothing."""
+    """The tests below prove something only if the usual path bypasses Django's cursor."""
     guide.tokens()
-    seen.clear()  # what a person allows is a transaction
+    seen.clear()  # storing a consent takes a transaction
     code = query_of(guide.browser.get("/authorise/", guide.request())["Location"])["code"]
     tokens = guide.exchange(code).json()
     refreshed = guide.refresh(tokens["refresh_token"]).json()
@@ -226,7 +227,7 @@ def deallocate() -> None:
 
 
 def roll_back() -> None:
-    """After which psycopg deallocates all that it has prepared, and what others have."""
+    """Roll back a transaction, after which psycopg deallocates every prepared statement, also those of others."""
     for _ in range(7):
         Client.objects.count()
     with transaction.atomic(using=ALIAS):
@@ -239,7 +240,7 @@ def close() -> None:
 
 @pytest.mark.parametrize("between", [deallocate, roll_back, close])
 def test_what_was_prepared_may_be_gone(between: Callable[[], None]) -> None:
-    """It is prepared once more; nothing fails, and nothing is written twice."""
+    """The statement is prepared again. Nothing fails, and nothing is written twice."""
     Client.objects.create(client_id="a")
     for _ in range(3):
         assert written(scope="user").scope == "user"
@@ -249,7 +250,7 @@ def test_what_was_prepared_may_be_gone(between: Callable[[], None]) -> None:
 
 
 def test_a_pooler_in_between_gets_nothing_prepared(seen: list[str]) -> None:
-    """It may send the next statement to another server (prepare_threshold None)."""
+    """A pooler may send the next statement to another server (prepare_threshold None)."""
     connection.ensure_connection()
     if IS_POSTGRESQL:
         connection.connection.prepare_threshold = None
@@ -263,7 +264,7 @@ def test_a_pooler_in_between_gets_nothing_prepared(seen: list[str]) -> None:
 
 
 def test_a_project_without_autocommit_keeps_its_transaction() -> None:
-    """What it rolls back is gone, ours included."""
+    """A rollback by the project undoes our statements, too."""
     connection.ensure_connection()
     transaction.set_autocommit(False, using=ALIAS)
     try:
@@ -275,7 +276,7 @@ def test_a_project_without_autocommit_keeps_its_transaction() -> None:
 
 
 def test_within_a_transaction_it_is_part_of_it() -> None:
-    """Rolled back with the rest."""
+    """A rollback undoes our statement together with the rest of the transaction."""
     written()
     with transaction.atomic(using=ALIAS):
         written()
@@ -287,7 +288,7 @@ def test_within_a_transaction_it_is_part_of_it() -> None:
 def test_a_connection_in_another_encoding_reads_and_writes_the_same(
     monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
-    """A project chose it in its OPTIONS."""
+    """A project may have chosen the encoding in its OPTIONS."""
     if IS_POSTGRESQL:
         options = connection.settings_dict["OPTIONS"] | {"client_encoding": encoding}
         monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
@@ -295,7 +296,7 @@ def test_a_connection_in_another_encoding_reads_and_writes_the_same(
 
 
 def test_a_pipeline_of_the_projects_is_not_disturbed() -> None:
-    """Its answers come in the order of its own statements."""
+    """The results in a pipeline arrive in the order of the project's own statements."""
     Client.objects.create(client_id="a")
     connection.ensure_connection()
     if IS_POSTGRESQL:
@@ -306,7 +307,7 @@ def test_a_pipeline_of_the_projects_is_not_disturbed() -> None:
 
 
 def test_what_was_known_of_a_connection_goes_with_it() -> None:
-    """A server that lives long has had many."""
+    """A long-lived server has had many connections, and their state must not pile up."""
     Client.objects.row("a")
     if not IS_POSTGRESQL:
         assert driver._kept.statements is None
@@ -319,7 +320,7 @@ def test_what_was_known_of_a_connection_goes_with_it() -> None:
 
 
 def test_a_value_of_another_kind_goes_through_djangos_cursor(seen: list[str]) -> None:
-    """A project's own text, a number of its own making: nobody guesses how they are sent."""
+    """A project's own text or number types may have adapters of their own, which only the cursor applies."""
 
     class Name(str):
         pass
@@ -330,7 +331,7 @@ def test_a_value_of_another_kind_goes_through_djangos_cursor(seen: list[str]) ->
 
 
 def test_a_naive_moment_is_djangos_to_judge(seen: list[str]) -> None:
-    """It would be taken for one of the session's time zone."""
+    """PostgreSQL would take a naive moment for one in the session's time zone."""
     statement = Select(
         lambda: RevokedToken,
         lambda: RevokedToken.objects.filter(purge_at__gt=Placeholder("at", DateTimeField())).values_list("pk"),
@@ -342,7 +343,7 @@ def test_a_naive_moment_is_djangos_to_judge(seen: list[str]) -> None:
 
 
 def test_the_same_statement_in_text_and_in_binary_is_two() -> None:
-    """How its columns are read differs."""
+    """Text and binary results need different column readers."""
     Client.objects.create(client_id="a")
 
     def statement() -> Select[Any]:

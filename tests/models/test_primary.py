@@ -1,4 +1,4 @@
-"""Everything that decides is read where it is written, and every transaction names that database."""
+"""Every decision reads from the database that it writes to, and every transaction names that database."""
 
 import ast
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ MANAGERS = {"objects", "_default_manager", "_base_manager"}
 
 
 class Replica:
-    """A router of a project's own."""
+    """A router of a host project that reads from a replica."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str:
         return "replica" if model._meta.app_label == "oauth_service" else ALIAS
@@ -36,7 +36,7 @@ class Replica:
 
 
 class Apart(Replica):
-    """A router that sends the accounts elsewhere."""
+    """A router that keeps the accounts in another database."""
 
     def db_for_write(self, model: Any, **hints: Any) -> str:
         return "accounts" if model._meta.app_label == "auth" else ALIAS
@@ -44,7 +44,7 @@ class Apart(Replica):
 
 @pytest.fixture
 def replica(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on reads go there, where nothing answers."""
+    """Send all routed reads to a replica that does not respond."""
     monkeypatch.setitem(connections.settings, "replica", {**connections.settings[ALIAS], "NAME": "/nowhere/replica"})
     monkeypatch.setattr(router, "routers", [Replica()])
 
@@ -52,7 +52,7 @@ def replica(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("replica")
 @pytest.mark.parametrize("model", MODELS)
 def test_every_manager_reads_where_it_writes(model: type[models.Model]) -> None:
-    """The base manager too: it follows a foreign key, and reads a row again."""
+    """The base manager matters too: it follows foreign keys and refreshes rows."""
     managers = [*model._meta.managers, model._default_manager, model._base_manager]
     assert {manager.all().db for manager in managers} == {manager.db for manager in managers} == {ALIAS}
 
@@ -60,12 +60,12 @@ def test_every_manager_reads_where_it_writes(model: type[models.Model]) -> None:
 @pytest.mark.usefixtures("replica")
 @pytest.mark.parametrize("model", MODELS)
 def test_every_row_that_hangs_on_another_is_read_where_it_is_written(model: type[models.Model]) -> None:
-    """A grant of its consent, a consent of its client, each of them of both."""
+    """Related rows, such as a grant's consent and its client, must come from the primary, too."""
     row = model(pk=1 if isinstance(model._meta.pk, models.AutoField) else uuid4())
     found = set()
     for field in model._meta.related_objects:
         name = str(field.get_accessor_name() or "")
-        if field.one_to_one:  # the one row itself; this is how it is asked for
+        if field.one_to_one:  # a single related object, which is read in this way
             found.add(getattr(model, name).get_queryset(instance=row).db)
         elif name:
             found.add(getattr(row, name).all().db)
@@ -73,12 +73,12 @@ def test_every_row_that_hangs_on_another_is_read_where_it_is_written(model: type
 
 
 def test_a_query_that_names_its_database_is_asked_there() -> None:
-    """A report may be read from a replica: it decides nothing."""
+    """A report may be read from a replica, because it decides nothing."""
     assert (Client.objects.using("replica").db, Client.objects.db_manager("replica").all().db) == ("replica",) * 2
 
 
 def test_the_guide_is_played_without_the_replica(guide: Guide, request: pytest.FixtureRequest) -> None:
-    """It may know neither the client nor the consent nor the grant yet."""
+    """A replica may not have the client, the consent or the grant yet."""
     request.getfixturevalue("replica")
     page = guide.ask()
     code = guide.code()
@@ -93,7 +93,7 @@ def test_the_guide_is_played_without_the_replica(guide: Guide, request: pytest.F
 
 
 def test_an_app_is_cut_off_where_its_consent_was_written(guide: Guide, request: pytest.FixtureRequest) -> None:
-    """A replica may not know the consent yet, and takes no DELETE."""
+    """A replica may not have the consent yet, and it refuses a DELETE."""
     access_token = guide.tokens()["access_token"]
     guide.browser.force_login(guide.alice)
     request.getfixturevalue("replica")
@@ -102,7 +102,7 @@ def test_an_app_is_cut_off_where_its_consent_was_written(guide: Guide, request: 
 
 
 def test_a_client_is_registered_in_the_admin(db: None, request: pytest.FixtureRequest) -> None:
-    """Its secret is read again as soon as it is written."""
+    """The admin reads the new client again right after writing it."""
     browser = Browser()
     browser.force_login(User.objects.create_superuser("root", "root@example.com", "root"))
     request.getfixturevalue("replica")
@@ -125,22 +125,25 @@ def test_a_client_is_registered_in_the_admin(db: None, request: pytest.FixtureRe
 def test_what_is_known_of_a_user_is_forgotten_where_it_was_written(
     guide: Guide, request: pytest.FixtureRequest
 ) -> None:
-    """Else nobody could be deleted."""
+    """Otherwise no user could be deleted in a project with a replica."""
     request.getfixturevalue("replica")
     with CaptureQueriesContext(connection) as asked:
         AuditEvent.objects.forget(guide.alice.pk)
-    assert len(asked) == 2  # as the one it is about, and as the one who acted
+    assert len(asked) == 2  # once as the user concerned, once as the one who acted
 
 
 def test_accounts_in_another_database_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token is read together with its user, and a consent refers to one: that takes one database."""
+    """A token is read together with its user, and a consent refers to one, so both must be in one database."""
     monkeypatch.setattr(router, "routers", [Apart()])
     found = [message for message in check_surroundings(None) if message.id == "oauth_service.E030"]
     assert ["User to 'accounts'" in message.msg for message in found] == [True]
 
 
 def test_no_view_of_ours_runs_in_a_transaction_of_its_request() -> None:
-    """ATOMIC_REQUESTS of whatever database would undo what a replay has ended, or let a client wait for its COMMIT."""
+    """
+    With ATOMIC_REQUESTS on any database, a rollback would undo the end of a replayed grant, or a client would wait for
+    the COMMIT.
+    """
     views = [pattern.callback for pattern in _patterns(get_resolver("oauth_service.urls").url_patterns)]
     assert views
     assert [view for view in views if set(connections) - set(getattr(view, "_non_atomic_requests", ()))] == []
@@ -159,14 +162,14 @@ def _calls(names: set[str]) -> Iterator[tuple[str, ast.Call]]:
 
 
 def test_every_transaction_names_its_database() -> None:
-    """Django's own default would be the database of that name, which may be another, or none."""
+    """Django's default is the database named “default”, which may be another one, or missing."""
     found = dict(_calls({"atomic", "on_commit", "set_rollback", "savepoint", "non_atomic_requests"}))
     assert len(found) >= 5
     assert [place for place, call in found.items() if "using" not in {word.arg for word in call.keywords}] == []
 
 
 def test_every_manager_that_is_not_ours_is_told_its_database() -> None:
-    """Users and sessions are read through the managers of their own models, which ask the project's routers for a replica."""
+    """The managers of users and sessions ask the project's routers, which may name a replica."""
     ours = {model.__name__ for model in MODELS}
     found = []
     for source in SOURCES:

@@ -1,4 +1,4 @@
-"""The sweep: dead rows go by themselves, and nobody waits for it."""
+"""The sweep: dead rows disappear by themselves, and no request waits for that."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,9 @@ MODELS: tuple[type[models.Model], ...] = (AuthorizationCode, Consent, Grant, Onc
 
 
 def test_every_row_that_can_die_goes_in_its_time(guide: Guide) -> None:
-    """A code has a minute, an assertion five, a revoked token an hour, a grant a day after its end; the consent stays."""
+    """
+    A code lives for a minute, an assertion for five, a revoked token for an hour, a grant until a day after its end.
+    """
     start = timezone.now()
     with time_machine.travel(start, tick=False):
         guide.code()
@@ -34,7 +36,7 @@ def test_every_row_that_can_die_goes_in_its_time(guide: Guide) -> None:
 
 
 def test_a_sweep_takes_a_batch_and_the_oldest_first(guide: Guide) -> None:
-    """It rides on somebody's request: that one must not wait for a backlog."""
+    """The sweep runs as part of a request, which must not wait for a whole backlog."""
     for _ in range(5):
         guide.code()
     ages = dict(enumerate(AuthorizationCode.objects.order_by("pk").values_list("pk", flat=True), start=1))
@@ -46,7 +48,7 @@ def test_a_sweep_takes_a_batch_and_the_oldest_first(guide: Guide) -> None:
 
 
 def test_a_connection_that_was_refreshed_is_not_swept(guide: Guide) -> None:
-    """Its time starts anew."""
+    """A refresh restarts the lifetime of the grant."""
     start = timezone.now()
     with time_machine.travel(start, tick=False):
         tokens = guide.tokens()
@@ -56,7 +58,7 @@ def test_a_connection_that_was_refreshed_is_not_swept(guide: Guide) -> None:
 
 
 class Riding:
-    """Requests that come one a second, and sweeps that find what they are told to find."""
+    """A process that gets one request per second, and whose sweeps find a given number of rows."""
 
     def __init__(self) -> None:
         self.seconds = 0
@@ -64,16 +66,16 @@ class Riding:
         self.sweeps: list[int] = []
 
     def monotonic(self) -> float:
-        """The process's clock."""
+        """Return the time of the process's clock, in seconds."""
         return float(self.seconds)
 
     def sweep(self, *, now: datetime) -> int:
-        """How many rows went."""
+        """Record a sweep, and return the number of rows that it was told to find."""
         self.sweeps.append(self.seconds)
         return self.found
 
     def requests(self, found: list[int]) -> list[int]:
-        """One request for each amount that a sweep would find; in which seconds there was a sweep."""
+        """Send one request for each number of rows to find. Return the seconds in which a sweep ran."""
         for self.found in found:
             self.seconds += 1
             purge.ride_along(now=timezone.now())
@@ -82,7 +84,7 @@ class Riding:
 
 @pytest.fixture
 def riding(monkeypatch: pytest.MonkeyPatch) -> Riding:
-    """A process that starts to serve."""
+    """Return a process that has just started."""
     process = Riding()
     monkeypatch.setattr(purge, "time", process)
     monkeypatch.setattr(purge, "sweep", process.sweep)
@@ -91,17 +93,17 @@ def riding(monkeypatch: pytest.MonkeyPatch) -> Riding:
 
 
 def test_a_sweep_rides_along_once_a_minute(riding: Riding) -> None:
-    """Not with every request."""
+    """Sweeping on every request would be a waste."""
     assert riding.requests([1] * 100) == [1, 61]
 
 
 def test_a_backlog_is_swept_without_a_pause(riding: Riding) -> None:
-    """As long as batches come back full."""
+    """A full batch means that there may be more rows to delete."""
     assert riding.requests([purge.BATCH, purge.BATCH, 3, 0, 0]) == [1, 2, 3]
 
 
 def test_only_one_thread_sweeps_at_a_time(riding: Riding) -> None:
-    """The others answer their clients."""
+    """Requests on other threads respond without waiting for the sweep."""
     with purge._turn:
         assert riding.requests([1]) == []
     assert riding.requests([1]) == [2]
@@ -110,7 +112,9 @@ def test_only_one_thread_sweeps_at_a_time(riding: Riding) -> None:
 def test_a_sweep_that_fails_costs_nobody_their_answer(
     guide: Guide, riding: Riding, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The code is spent by then: a client that gets no answer sends it again, and that ends its connection."""
+    """
+    The code is used up by then: a client without a response would send it again, and that would end its connection.
+    """
 
     def deadlock(*, now: datetime) -> int:
         riding.sweeps.append(riding.seconds)

@@ -1,4 +1,4 @@
-"""What a statement of ours reads is what the ORM reads, whatever a host project's columns are made of."""
+"""Our compiled statements read the same values as the ORM, for every type of column in a host project."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -55,7 +55,7 @@ def read_both_ways(expression: Any) -> tuple[Any, Any, Select[tuple[Any, ...]]]:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("expression", [*PLAIN, *OTHERS], ids=kind)
 def test_it_reads_what_the_orm_reads(expression: Any) -> None:
-    """The same value of the same type."""
+    """Values must be equal and have the same type."""
     ours, orms, _ = read_both_ways(expression)
     assert [(type(value), value) for value in map(_comparable, ours)] == [
         (type(value), value) for value in map(_comparable, orms)
@@ -66,20 +66,23 @@ def test_it_reads_what_the_orm_reads(expression: Any) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("expression", [*PLAIN, *OTHERS], ids=kind)
 def test_only_rows_of_plain_columns_are_sent_in_binary(expression: Any) -> None:
-    """Django's own loaders, for JSON and addresses among others, are for text."""
+    """Django's own loaders, for instance for JSON and IP addresses, expect text."""
     _, _, statement = read_both_ways(expression)
     assert statement._on(connection).are_plain is (expression in PLAIN)
 
 
 def statements() -> list[Select[Any]]:
-    """Every statement of ours that reads."""
+    """Return every compiled SELECT of this app."""
     modules = [module for name, module in sys.modules.items() if name.startswith("oauth_service.")]
     return [each for module in modules for each in vars(module).values() if isinstance(each, Select)]
 
 
 @pytest.mark.django_db
 def test_all_that_we_read_comes_in_binary() -> None:
-    """A column of another kind made every token request read its whole row as text, for a fifth more instructions."""
+    """
+    One column of another kind made every token request read its whole row as text, which took a fifth more
+    instructions.
+    """
     found = statements()
     assert len(found) >= 6
     assert [statement for statement in found if not statement._compile(connection).are_plain] == []
@@ -92,7 +95,10 @@ def _comparable(value: Any) -> Any:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", ["_cursor", "create_cursor"])
 def test_a_backend_of_a_projects_own_is_asked_for_each_cursor(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """It counts statements, or chooses a tenant's schema: past it, one tenant's request would be answered of another's rows."""
+    """
+    Such a backend may count statements or choose a tenant's schema. Without it, a tenant could get another tenant's
+    rows.
+    """
     backend = connections[ALIAS]
     heard: list[str] = []
 
@@ -111,7 +117,7 @@ def test_a_backend_of_a_projects_own_is_asked_for_each_cursor(monkeypatch: pytes
 
 @pytest.mark.django_db(transaction=True)
 def test_a_migration_beside_it_costs_no_request_an_error() -> None:
-    """PostgreSQL runs no statement that was prepared when a column had another type, for as long as a connection lives."""
+    """PostgreSQL refuses a prepared statement for the rest of the connection when the type of a column has changed."""
     Client.objects.create(client_id="a", name="before")
     assert [row.name for _ in range(3) if (row := Client.objects.row("a"))] == ["before"] * 3
     now, wider = Client._meta.get_field("name"), models.CharField(max_length=200)
@@ -126,7 +132,7 @@ def test_a_migration_beside_it_costs_no_request_an_error() -> None:
 
 
 def alter(before: Any, after: Any) -> None:
-    """What a migration does, on a connection that it has to itself."""
+    """Change a column as a migration does, on a connection of its own."""
 
     def migrate() -> None:
         with connection.schema_editor() as editor:

@@ -1,4 +1,4 @@
-"""The rows behind it all: few, and worth nothing to who steals them."""
+"""The stored rows: few, and of no use to somebody who steals them."""
 
 import pytest
 from django.db import models
@@ -13,12 +13,12 @@ JTI = "the jti of an assertion"
 
 
 def row_counts() -> dict[str, int]:
-    """How many rows there are of each."""
+    """Return the number of rows of each model."""
     return {model.__name__: model._default_manager.count() for model in MODELS}
 
 
 def test_rows_do_not_grow_with_tokens_issued(guide: Guide) -> None:
-    """O(live grants): neither an access token nor a refresh leaves a row."""
+    """Storage grows with live grants only: access tokens and refreshes leave no rows."""
     tokens = guide.tokens()
     before = row_counts()
     for _ in range(10):
@@ -31,7 +31,7 @@ def test_rows_do_not_grow_with_tokens_issued(guide: Guide) -> None:
 
 
 def test_what_is_stored_opens_nothing(guide: Guide) -> None:
-    """A stolen database: no code, token or client secret stands in any column."""
+    """In a stolen database no column may hold a code, a token or a client secret."""
     code, tokens = guide.code(), guide.tokens()
     guide.revoke(tokens["access_token"])
     Once.objects.use("assertion", JTI, until=timezone.now())
@@ -57,6 +57,6 @@ def test_no_row_shows_a_secret_of_its_own(guide: Guide, model: type[models.Model
 
 
 def test_a_consent_names_both_its_ends(guide: Guide) -> None:
-    """For the admin's lists."""
+    """The lists of the admin show this name."""
     guide.answer()
     assert str(Consent.objects.get()) == "Prescription Manager · alice"

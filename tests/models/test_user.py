@@ -1,4 +1,4 @@
-"""Users of a project's own: whom its manager or its backends leave out is dead on every path, from that moment on."""
+"""Users of a host project: a user excluded by its manager or backends is refused on every path, at once."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -27,21 +27,21 @@ _refused: set[str] = set()
 
 
 class OfTenant(UserManager[User]):
-    """Accounts of the tenant at work."""
+    """A manager that returns only the accounts of the current tenant."""
 
     def get_queryset(self) -> "models.QuerySet[User]":
         return super().get_queryset().filter(last_name=_tenant.get())
 
 
 class Rows(models.QuerySet[User]):
-    """Rows that leave some out whenever they are filtered."""
+    """A queryset that excludes some users whenever it is filtered."""
 
     def filter(self, *args: Any, **kwargs: Any) -> Any:
         return super().filter(*args, **kwargs).exclude(username__in=_refused)
 
 
 class Found(models.QuerySet[User]):
-    """Rows that know more, and read as Django's."""
+    """A queryset with additional methods that reads the same rows as Django's."""
 
     def recent(self) -> Any:
         return self.order_by("-date_joined")
@@ -51,28 +51,28 @@ class Found(models.QuerySet[User]):
 
 
 class Strict(ModelBackend):
-    """Lets nobody in who has left."""
+    """A backend that refuses users who have left."""
 
     def user_can_authenticate(self, user: Any) -> bool:
         return super().user_can_authenticate(user) and user.get_username() not in _refused
 
 
 class StrictOfOurs(Backend):
-    """The same, on top of this app's."""
+    """The same, based on this app's backend."""
 
     def user_can_authenticate(self, user: Any) -> bool:
         return super().user_can_authenticate(user) and user.get_username() not in _refused
 
 
 class Directory(BaseBackend):
-    """Asks a directory of its own."""
+    """A backend that asks a directory."""
 
     def get_user(self, user_id: Any) -> Any:
         return User.objects.exclude(username__in=_refused).filter(pk=user_id).first()
 
 
 class Permissions:
-    """Knows what people may do, and nobody."""
+    """A backend that knows permissions but no users."""
 
     def authenticate(self, request: Any, **credentials: Any) -> None:
         return None
@@ -80,19 +80,19 @@ class Permissions:
 
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
-    """A manager is a part of the code; here it changes."""
+    """Clear the cache, because these tests replace the manager, which is normally fixed code."""
     users.are_plain.cache_clear()
     yield
     users.are_plain.cache_clear()
 
 
 def path_of(backend: type) -> str:
-    """As AUTHENTICATION_BACKENDS names it."""
+    """Return the dotted path of a backend, as in AUTHENTICATION_BACKENDS."""
     return f"{backend.__module__}.{backend.__qualname__}"
 
 
 def manage(monkeypatch: pytest.MonkeyPatch, manager: Any) -> None:
-    """Let this be the user model's default manager."""
+    """Make this the default manager of the user model."""
     manager.model, manager.name = User, "objects"
     monkeypatch.setattr(User._meta, "default_manager", manager)
     users.are_plain.cache_clear()
@@ -125,7 +125,9 @@ WAYS = {
 
 @pytest.fixture(params=[pytest.param(way, id=name) for name, way in WAYS.items()])
 def left_out(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[Any]:
-    """A project that can leave accounts out; a call leaves Alice out, and another with False lets her in again."""
+    """
+    A project that can exclude accounts. Calling the fixture excludes Alice; calling it with False admits her again.
+    """
     request.param(monkeypatch, settings)
     reset = _tenant.set("Liddell")
 
@@ -141,12 +143,12 @@ def left_out(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, se
 
 @protect("user")
 def view(request: HttpRequest) -> HttpResponse:
-    """A view of the project's."""
+    """A guarded view of a host project."""
     return HttpResponse(request.user.get_username())
 
 
 def statuses(guide: Guide, tokens: dict[str, Any], code: str) -> list[int]:
-    """Of every path that somebody's tokens, code and session can take."""
+    """Return the status of every path that uses a user's tokens, code or session."""
     header = {"Authorization": f"Bearer {tokens['access_token']}"}
     return [
         guide.userinfo(tokens["access_token"]).status_code,
@@ -159,7 +161,7 @@ def statuses(guide: Guide, tokens: dict[str, Any], code: str) -> list[int]:
 
 
 def test_who_is_left_out_is_dead_on_every_path(guide: Guide, left_out: Callable[..., None]) -> None:
-    """What Django would refuse at a sign-in, no token gets: 401, 400, or the way to the sign-in."""
+    """A user whom Django would not sign in must not get through with a token either: 401, 400, or the login page."""
     tokens = guide.tokens()
     code, another = guide.code(), guide.code()
     left_out()
@@ -173,7 +175,7 @@ def test_who_is_left_out_is_dead_on_every_path(guide: Guide, left_out: Callable[
 
 
 def test_a_token_of_who_is_left_out_can_be_revoked(guide: Guide, left_out: Callable[..., None]) -> None:
-    """It stays so when they are back."""
+    """The token stays revoked when the user is admitted again."""
     tokens = guide.tokens()
     left_out()
     assert guide.revoke(tokens["refresh_token"]).status_code == 200
@@ -182,7 +184,7 @@ def test_a_token_of_who_is_left_out_can_be_revoked(guide: Guide, left_out: Calla
 
 
 def test_the_user_is_the_managers(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A view that is guarded gets what the project's manager makes of a user."""
+    """A guarded view gets the same user object that the project's manager makes."""
 
     class Annotating(UserManager[User]):
         def get_queryset(self) -> Any:
@@ -194,7 +196,10 @@ def test_the_user_is_the_managers(guide: Guide, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_account_that_is_switched_off_is_dead_whatever_the_backend(guide: Guide, settings: Settings) -> None:
-    """Django's AllowAllUsersModelBackend signs it in, for a page that says why; apps have no such page."""
+    """
+    Django's AllowAllUsersModelBackend signs inactive users in to show them a page with the reason. Apps have no such
+    page.
+    """
     settings.AUTHENTICATION_BACKENDS = [path_of(AllowAllUsersModelBackend)]
     tokens = guide.tokens()
     User.objects.update(is_active=False)
@@ -214,7 +219,7 @@ PLAIN: dict[str, tuple[Any, list[type]]] = {
 def test_a_plain_project_pays_no_statement(
     guide: Guide, monkeypatch: pytest.MonkeyPatch, settings: Settings, manager: Any, backends: list[type]
 ) -> None:
-    """Nobody's account is asked for twice."""
+    """No account is read twice."""
     settings.AUTHENTICATION_BACKENDS = [path_of(each) for each in backends]
     manage(monkeypatch, manager())
     access_token = guide.tokens()["access_token"]
@@ -225,14 +230,14 @@ def test_a_plain_project_pays_no_statement(
 
 
 def test_no_statement_has_the_managers_filter_in_it(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A statement is compiled once: a tenant, or a moment, would be the first one's for as long as the process lives."""
+    """A statement is compiled once: a tenant or moment in it would be the first one's for the life of the process."""
 
     class Never(UserManager[User]):
         def get_queryset(self) -> Any:
             raise AssertionError("compiled in")
 
     manage(monkeypatch, Never())
-    # By type(): isinstance() asks a lazy object for its class, and so makes what it stands for.
+    # Use type(): isinstance() asks a lazy object for its class, which would evaluate it.
     statements = [each for each in gc.get_objects() if issubclass(type(each), _Statement)]
     assert len(statements) >= 10
     assert [statement for statement in statements if not statement._compile(connection).sql] == []
