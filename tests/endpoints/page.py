@@ -1,4 +1,4 @@
-"""A page as a person has it: its words, and what its buttons send."""
+"""A page as a user sees it: its words, and the data that its buttons send."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from tests.guide import FORM
 
 @dataclass
 class Form:
-    """A form: where it goes and what it sends, whichever of its buttons is pressed."""
+    """A form: its target, and the data that any of its buttons sends."""
 
     action: str
     method: str
@@ -22,14 +22,14 @@ class Form:
     """Scopes that have a box, each with whether it is ticked."""
 
     def sent(self, typed: dict[str, str]) -> list[tuple[str, str]]:
-        """Names and values as they are sent."""
+        """Return the names and values that the form sends."""
         ticked = [("allow_scope", name) for name, is_ticked in self.boxes.items() if is_ticked]
         return [*(self.fields | typed).items(), *ticked]
 
 
 @dataclass
 class Button:
-    """A button, with what it adds to its form."""
+    """A button, and the data that it adds to its form."""
 
     form: Form
     fields: dict[str, str]
@@ -37,7 +37,7 @@ class Button:
 
 
 class Page(HTMLParser):
-    """An answer of the server, read as a browser without JavaScript reads it."""
+    """A response of the server, parsed as a browser without JavaScript would."""
 
     def __init__(self, response: Any) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class Page(HTMLParser):
         self.links: dict[str, str] = {}
         self._buttons: list[Button] = []
         self._form: Form | None = None
-        self._decision = Form("", "post")  # boxes stand before the form that they belong to
+        self._decision = Form("", "post")  # boxes come before the form that they belong to
         self._select = ""
         self._words: list[str] = []
         self._taking: list[list[str]] = []
@@ -99,33 +99,33 @@ class Page(HTMLParser):
 
     @property
     def buttons(self) -> list[str]:
-        """What stands on its buttons."""
+        """The labels of the buttons."""
         return [" ".join(" ".join(button.words).split()) for button in self._buttons]
 
     def form_of(self, words: str) -> Form:
-        """The form behind the button with these words, with what the button itself adds."""
+        """Return the form of the button with this label, including the button's own data."""
         button = self._buttons[self.buttons.index(words)]
         form = button.form
         return Form(form.action, form.method, form.fields | button.fields, dict(form.boxes))
 
     @property
     def boxes(self) -> dict[str, bool]:
-        """The scopes that can be unticked, each with whether it is ticked."""
+        """The scopes that can be unticked, and whether each is ticked."""
         return dict(self._decision.boxes)
 
     def press(self, browser: Browser, words: str, *, untick: Collection[str] = (), **typed: str) -> Any:
         """
-        Press the button with these words.
+        Press the button with this label.
 
         Args:
-            untick: scopes whose boxes are unticked before; "*" for all.
-            typed: what is filled in by hand.
+            untick: scopes to untick first; "*" for all.
+            typed: values to fill in by hand.
         """
         form = self.form_of(words)
         assert set(untick) <= {"*", *form.boxes}
         form.boxes = {name: on and not {"*", name} & set(untick) for name, on in form.boxes.items()}
         assert form.method == "post"
         assert set(typed) <= set(form.fields)
-        # The Origin header that every browser sends with a form; Django's CSRF check compares it.
+        # Every browser sends the Origin header with a form, and Django's CSRF check compares it.
         headers = {"Origin": "http://testserver"}
         return browser.post(form.action, urlencode(form.sent(typed)), content_type=FORM, headers=headers)

@@ -1,4 +1,4 @@
-"""/authorise/: sign in, be asked, answer; and nobody is ever sent where the client has not registered."""
+"""/authorise/: sign in, be asked, answer. No browser is ever sent to an address that the client has not registered."""
 
 import re
 from typing import Any
@@ -27,12 +27,12 @@ REFERENCE = re.compile(r"\b[0-9a-f]{12}\b")
 
 
 def asked(browser: Browser, guide: Guide, **changes: str) -> Page:
-    """The page that step 1 leads to."""
+    """Return the page that step 1 leads to."""
     return Page(browser.get("/authorise/", guide.request(**changes)))
 
 
 def scopes_on(page: Page) -> list[str]:
-    """What the page says the app will see; the facts below the list are no scopes."""
+    """Return the scopes on the page, without the facts below the list."""
     return [item for item in page.items if item.startswith(("Your ", "calendar"))]
 
 
@@ -40,7 +40,7 @@ def scopes_on(page: Page) -> list[str]:
 
 
 def test_who_is_not_signed_in_signs_in_and_is_asked_then(browser: Browser, guide: Guide) -> None:
-    """The same request goes on: the whole of it, so that Alice can allow it and the client gets its state back."""
+    """The whole request continues after the sign-in, so that Alice can allow it and the client gets its state back."""
     landed = browser.get("/authorise/", guide.request(), follow=True)
     landed = Page(landed).press(browser, "Sign in", username="alice", password="wonderland")
     page = Page(browser.get(landed["Location"]))
@@ -49,7 +49,9 @@ def test_who_is_not_signed_in_signs_in_and_is_asked_then(browser: Browser, guide
 
 
 def test_a_request_sent_by_post_goes_on_after_signing_in_too(browser: Browser, guide: Guide) -> None:
-    """OpenID Connect Core section 3.1.2.1; after the login it can only be a GET."""
+    """
+    The request by POST follows OpenID Connect Core section 3.1.2.1. After the login it can only continue as a GET.
+    """
     request = guide.request(code_challenge=CHALLENGE, code_challenge_method="S256", nonsense="1")
     sent = browser.post("/authorise/", urlencode(request), content_type=FORM)
     onward = query_of(query_of(sent["Location"])["next"])
@@ -59,7 +61,7 @@ def test_a_request_sent_by_post_goes_on_after_signing_in_too(browser: Browser, g
 def test_an_answer_after_the_session_ended_leads_to_the_login_and_asks_again(
     alices: Browser, guide: Guide, alice: User
 ) -> None:
-    """Nothing is allowed in nobody's name, and the request is not lost."""
+    """Nothing is allowed without a user, and the request is not lost."""
     page = asked(alices, guide)
     alices.cookies.pop("sessionid")
     answered = page.press(alices, "Allow")
@@ -70,7 +72,7 @@ def test_an_answer_after_the_session_ended_leads_to_the_login_and_asks_again(
 
 
 def test_who_was_deactivated_has_to_sign_in(alices: Browser, guide: Guide) -> None:
-    """An open page is no way around it."""
+    """An open consent page must not let a deactivated user allow anything."""
     page = asked(alices, guide)
     User.objects.update(is_active=False)
     assert page.press(alices, "Allow")["Location"].startswith("/login/?next=")
@@ -81,7 +83,7 @@ def test_who_was_deactivated_has_to_sign_in(alices: Browser, guide: Guide) -> No
 
 
 def test_the_page_says_who_asks_for_what_and_where_the_browser_goes(alices: Browser, guide: Guide) -> None:
-    """All that Alice needs for her decision, in words."""
+    """Alice reads everything that she needs for her decision, in words."""
     text = asked(alices, guide).text
     missing = [
         words
@@ -99,7 +101,7 @@ def test_the_page_says_who_asks_for_what_and_where_the_browser_goes(alices: Brow
 
 
 def test_allow_and_deny_are_offered_equally(alices: Browser, guide: Guide) -> None:
-    """The same button twice, but for its word; nothing is preselected."""
+    """Both buttons look the same, and none is preselected."""
     html = alices.get("/authorise/", guide.request()).content.decode()
     [allow, deny] = re.findall(r'<button type="submit"\s+(class="button[^"]*")', html)
     assert allow == deny
@@ -107,36 +109,36 @@ def test_allow_and_deny_are_offered_equally(alices: Browser, guide: Guide) -> No
 
 
 def test_only_what_is_asked_for_is_shown(alices: Browser, guide: Guide) -> None:
-    """Not all that the client could ask for."""
+    """The page lists the requested scope, not the whole scope of the client."""
     assert scopes_on(asked(alices, guide, scope="profile")) == [PROFILE]
 
 
 def test_a_client_that_names_no_scope_asks_for_all_it_may_have(alices: Browser, guide: Guide) -> None:
-    """And that is what stands there."""
+    """The page lists the whole scope of the client then."""
     assert scopes_on(asked(alices, guide, scope="")) == [USER, PROFILE]
 
 
 def test_a_scope_without_words_is_shown_by_its_name(alices: Browser, guide: Guide) -> None:
-    """An operator who forgot to describe it must not make it invisible."""
+    """A scope that the operator forgot to describe must still be visible."""
     Client.objects.update(scope="user calendar")
     assert scopes_on(asked(alices, guide, scope="calendar user")) == ["calendar", USER]
 
 
 def test_words_of_the_host_project_are_taken(alices: Browser, guide: Guide, settings: Settings) -> None:
-    """OAUTH_SERVICE_SCOPES."""
+    """OAUTH_SERVICE_SCOPES replaces the words on the page."""
     settings.OAUTH_SERVICE_SCOPES = {"user": "Your hat size", "profile": "Your tea parties"}
     assert scopes_on(asked(alices, guide)) == ["Your hat size", "Your tea parties"]
 
 
 def test_nothing_is_marked_as_new_the_first_time(alices: Browser, guide: Guide) -> None:
-    """All of it is."""
+    """On a first request everything is new, so marking it would say nothing."""
     page = asked(alices, guide)
     assert "You have connected this app before" not in page.text
     assert [item for item in page.items if item.endswith(" New")] == []
 
 
 def test_what_was_allowed_before_has_room_beside_the_new(alices: Browser, guide: Guide) -> None:
-    """However often an operator gives a client another scope: what a user allows adds up."""
+    """The column has room however often an operator gives a client another scope, because allowed scopes add up."""
     for letter in "ab":
         scope = " ".join(f"{letter}{number:03}{'x' * 40}" for number in range(20))
         Client.objects.update(scope=scope)
@@ -146,7 +148,7 @@ def test_what_was_allowed_before_has_room_beside_the_new(alices: Browser, guide:
 
 
 def test_what_is_new_since_last_time_is_marked(alices: Browser, guide: Guide) -> None:
-    """A person who has read it once need not compare."""
+    """Marking new scopes saves users from comparing with what they read last time."""
     asked(alices, guide, scope="user").press(alices, "Allow")
     page = asked(alices, guide)
     assert scopes_on(page) == [USER, f"{PROFILE} New"]
@@ -154,13 +156,13 @@ def test_what_is_new_since_last_time_is_marked(alices: Browser, guide: Guide) ->
 
 
 def test_it_says_so_when_nobody_stated_who_runs_the_app(alices: Browser, guide: Guide) -> None:
-    """A gap is a fact for the decision too."""
+    """A missing operator is a fact that matters for the decision, too."""
     Client.objects.update(operator="")
     assert "Who runs it is not stated" in asked(alices, guide).text
 
 
 def test_the_apps_own_pages_are_linked(alices: Browser, guide: Guide) -> None:
-    """In another tab, so that the question stays."""
+    """The links open in another tab, so that the question stays open."""
     Client.objects.update(
         client_uri="https://rx.example/", policy_uri="https://rx.example/privacy", tos_uri="https://rx.example/terms"
     )
@@ -173,14 +175,14 @@ def test_the_apps_own_pages_are_linked(alices: Browser, guide: Guide) -> None:
 
 
 def test_an_app_on_the_device_is_named_by_its_scheme(alices: Browser, alice: User, public_app: Client) -> None:
-    """It has no host; its scheme is all that the system goes by."""
+    """A native app has no host. The operating system finds it by its scheme alone."""
     request = {"redirect_uri": "com.example.pills:/callback", "code_challenge": CHALLENGE}
     page = asked(alices, Guide(alice, public_app), code_challenge_method="S256", **request)
     assert "your browser goes next to com.example.pills (an app on this device)" in page.text
 
 
 def test_a_name_cannot_bring_markup_onto_the_page(alices: Browser, guide: Guide) -> None:
-    """Names come from whoever registers an app."""
+    """Anyone who registers an app chooses its name."""
     Client.objects.update(name="<b>Rx</b>", operator='"><form action=//evil.example>')
     page = asked(alices, guide)
     assert "Allow <b>Rx</b> to see part of your account?" in page.text
@@ -192,7 +194,7 @@ def test_a_name_cannot_bring_markup_onto_the_page(alices: Browser, guide: Guide)
     ["http://127.0.0.1:5000/callback", "https://rx.example/callback?tenant=1", "com.example.pills:/callback"],
 )
 def test_the_form_may_lead_on_from_the_client(alices: Browser, guide: Guide, redirect_uri: str) -> None:
-    """Browsers hold form-action against every redirect, and only the client knows where its callback sends them."""
+    """Browsers apply form-action to every redirect, and only the client knows where its callback leads."""
     Client.objects.update(redirect_uris=redirect_uri)
     headers = alices.get("/authorise/", guide.request(redirect_uri=redirect_uri)).headers
     assert headers["Content-Security-Policy"] == (
@@ -206,7 +208,7 @@ def test_the_form_may_lead_on_from_the_client(alices: Browser, guide: Guide, red
 
 
 def test_allow_sends_a_code_for_what_was_shown(alices: Browser, guide: Guide) -> None:
-    """And the consent is remembered as shown."""
+    """The consent is remembered as it was shown."""
     location = asked(alices, guide, scope="profile").press(alices, "Allow")["Location"]
     answer = query_of(location)
     assert location.startswith(REDIRECT_URI + "?")
@@ -216,7 +218,7 @@ def test_allow_sends_a_code_for_what_was_shown(alices: Browser, guide: Guide) ->
 
 
 def test_deny_tells_the_client_and_leaves_nothing(alices: Browser, guide: Guide, reasons: Reasons) -> None:
-    """Denying is an answer, not an error of the person's."""
+    """A denial is an answer, not an error."""
     location = asked(alices, guide).press(alices, "Deny")["Location"]
     assert location.startswith(REDIRECT_URI + "?")
     assert query_of(location) == {
@@ -233,7 +235,7 @@ def test_deny_tells_the_client_and_leaves_nothing(alices: Browser, guide: Guide,
 def test_an_app_that_is_removed_before_the_answer_is_stored_gets_no_code(
     alices: Browser, guide: Guide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database refuses the consent at the COMMIT; that is an answer to the client, not a failure of ours."""
+    """The database refuses the consent at the COMMIT. The client gets an error response, not a 500."""
     page = asked(alices, guide)
     make = issue.code
 
@@ -247,7 +249,7 @@ def test_an_app_that_is_removed_before_the_answer_is_stored_gets_no_code(
 
 
 def test_denying_more_takes_nothing_back(alices: Browser, guide: Guide) -> None:
-    """What was allowed before stays: taking it back is another button, on another page."""
+    """A denial leaves earlier consents alone. Withdrawing them takes another button, on another page."""
     tokens = guide.tokens(scope="user")
     asked(alices, guide).press(alices, "Deny")
     assert guide.is_alive(tokens["access_token"])
@@ -263,7 +265,7 @@ def test_a_real_browser_needs_the_csrf_token_of_our_page(alices: Browser, guide:
 
 
 def test_a_csrf_token_of_another_browser_is_none(alices: Browser, guide: Guide, alice: User) -> None:
-    """An attacker has one too: their own."""
+    """Attackers have valid CSRF tokens of their own."""
     theirs = Browser(enforce_csrf_checks=True)
     theirs.force_login(alice)
     stolen = asked(theirs, guide)
@@ -272,34 +274,36 @@ def test_a_csrf_token_of_another_browser_is_none(alices: Browser, guide: Guide, 
 
 
 def test_an_answer_without_csrf_is_not_even_a_denial(alices: Browser, guide: Guide) -> None:
-    """A stranger's page must not be able to disturb either."""
+    """Another site's page must not be able to deny a request either."""
     denial = guide.request(response_type="", deny="1")
     assert alices.post("/authorise/", urlencode(denial), content_type=FORM).status_code == 403
 
 
 def test_a_request_by_post_is_asked_about_as_one_by_get(alices: Browser, guide: Guide) -> None:
-    """With response_type it is a request, from anywhere, and needs no CSRF token; only the answer to it does."""
+    """
+    With response_type it is a request, which any site may send without a CSRF token. Only the answer to it needs one.
+    """
     page = Page(alices.post("/authorise/", urlencode(guide.request()), content_type=FORM))
     assert scopes_on(page) == [USER, PROFILE]
     assert query_of(page.press(alices, "Allow")["Location"])["state"] == "xyzABC123"
 
 
 def test_a_request_by_post_never_answers_itself(alices: Browser, guide: Guide) -> None:
-    """With a response_type no button of ours was pressed, whatever else the form says."""
+    """With response_type the form is not the user's answer, whatever else it contains."""
     form = guide.request(allow="1", csrfmiddlewaretoken="guessed")
     assert alices.post("/authorise/", urlencode(form), content_type=FORM).status_code == 200
     assert Consent.objects.count() == 0
 
 
 def test_the_unslashed_address_answers_and_its_form_leads_back_to_it(alices: Browser, guide: Guide) -> None:
-    """Without a redirect between, which would lose a POST's body."""
+    """There is no redirect in between, which would lose the body of a POST."""
     page = Page(alices.get("/authorise", guide.request()))
     assert page.form_of("Allow").action == "/authorise"
     assert page.press(alices, "Allow")["Location"].startswith(REDIRECT_URI + "?code=")
 
 
 def test_not_me_leads_to_the_login_and_back_to_the_question(alices: Browser, guide: Guide) -> None:
-    """Two people share a computer: the request waits for the other one."""
+    """Two people may share a computer: the request waits for the other one."""
     User.objects.create_user("dinah", password="mousehole")
     out = asked(alices, guide).press(alices, "Not you? Sign out")
     login = Page(alices.get(out["Location"], follow=True))
@@ -311,7 +315,7 @@ def test_not_me_leads_to_the_login_and_back_to_the_question(alices: Browser, gui
 
 
 def test_two_tabs_never_collide(alices: Browser, guide: Guide) -> None:
-    """Nothing waits in the session: each page carries its own request, whichever is answered first."""
+    """Nothing is kept in the session: each page carries its own request, so they can be answered in any order."""
     first = asked(alices, guide, state="first", scope="user")
     second = asked(alices, guide, state="second", scope="profile")
     answers = [query_of(tab.press(alices, "Allow")["Location"]) for tab in (second, first)]
@@ -322,14 +326,14 @@ def test_two_tabs_never_collide(alices: Browser, guide: Guide) -> None:
 
 
 def test_two_tabs_may_be_answered_differently(alices: Browser, guide: Guide) -> None:
-    """Deny in one is no answer to the other."""
+    """Denying one request must not answer the other."""
     first, second = asked(alices, guide, state="first"), asked(alices, guide, state="second")
     assert query_of(second.press(alices, "Deny")["Location"])["state"] == "second"
     assert "code" in query_of(first.press(alices, "Allow")["Location"])
 
 
 def test_the_same_page_may_be_sent_twice(alices: Browser, guide: Guide) -> None:
-    """A double click: two codes, one consent, no error page over the first answer."""
+    """A double click makes two codes and one consent, and no error page replaces the first response."""
     page = asked(alices, guide)
     codes = {query_of(page.press(alices, "Allow")["Location"])["code"] for _ in range(2)}
     assert (len(codes), Consent.objects.count()) == (2, 1)
@@ -339,7 +343,7 @@ def test_the_same_page_may_be_sent_twice(alices: Browser, guide: Guide) -> None:
 
 
 def test_what_is_issued_is_never_more_than_what_was_shown(alices: Browser, guide: Guide) -> None:
-    """The request names no scope, the page shows what the client may have now; then the operator gives it more."""
+    """The request names no scope, so the page shows the client's scope at the time; the operator then extends it."""
     Client.objects.update(scope="user")
     page = asked(alices, guide, scope="")
     Client.objects.update(scope="user profile")
@@ -349,7 +353,7 @@ def test_what_is_issued_is_never_more_than_what_was_shown(alices: Browser, guide
 
 
 def test_what_is_issued_is_never_more_than_the_client_may_have(alices: Browser, guide: Guide) -> None:
-    """The operator took something back while the page was open: the client is told, and may ask again."""
+    """The operator reduced the scope while the page was open. The client gets an error, and may ask again."""
     page = asked(alices, guide)
     Client.objects.update(scope="user")
     assert query_of(page.press(alices, "Allow")["Location"])["error"] == "invalid_scope"
@@ -357,7 +361,7 @@ def test_what_is_issued_is_never_more_than_the_client_may_have(alices: Browser, 
 
 
 def test_the_answer_goes_nowhere_when_its_target_was_withdrawn(alices: Browser, guide: Guide) -> None:
-    """The whole request is held against the client again with the answer."""
+    """The whole request is checked again together with the answer."""
     page = asked(alices, guide)
     Client.objects.update(redirect_uris="https://elsewhere.example/callback")
     response = page.press(alices, "Allow")
@@ -370,7 +374,7 @@ def test_the_answer_goes_nowhere_when_its_target_was_withdrawn(alices: Browser, 
     ids=["redirect_uri", "unknown client_id", "no client_id"],
 )
 def test_hidden_fields_are_not_believed(alices: Browser, guide: Guide, tampered: dict[str, str]) -> None:
-    """They come back through the browser, as anything could."""
+    """Hidden fields come back through the browser, where anybody can change them."""
     response = asked(alices, guide).press(alices, "Allow", **tampered)
     assert (response.status_code, "Location" in response, Consent.objects.count()) == (400, False, 0)
 
@@ -379,7 +383,7 @@ def test_hidden_fields_are_not_believed(alices: Browser, guide: Guide, tampered:
 
 
 def test_who_has_allowed_it_before_is_not_asked_again(alices: Browser, guide: Guide) -> None:
-    """Nor for less."""
+    """A request for less than the remembered scope is not asked about either."""
     asked(alices, guide).press(alices, "Allow")
     answers = [
         query_of(alices.get("/authorise/", guide.request(scope=s))["Location"]) for s in ("user profile", "user")
@@ -388,14 +392,14 @@ def test_who_has_allowed_it_before_is_not_asked_again(alices: Browser, guide: Gu
 
 
 def test_another_person_is_asked(alices: Browser, guide: Guide) -> None:
-    """A consent is one person's."""
+    """A consent belongs to one user."""
     asked(alices, guide).press(alices, "Allow")
     alices.force_login(User.objects.create_user("dinah"))
     assert "Allow" in asked(alices, guide).buttons
 
 
 def test_a_client_that_shall_not_be_remembered_asks_every_time(alices: Browser, guide: Guide) -> None:
-    """Its own setting."""
+    """The client's remembers_consent setting decides."""
     Client.objects.update(remembers_consent=False)
     asked(alices, guide).press(alices, "Allow")
     page = asked(alices, guide)
@@ -417,7 +421,7 @@ def test_a_client_that_nothing_proves_asks_every_time(
 
 
 def test_after_deauthorising_the_question_comes_back(guide: Guide) -> None:
-    """As the first time: nothing is said to be known already."""
+    """The page looks as on the first request, and does not say that the app is known."""
     guide.answer()
     guide.deauthorise()
     assert "You have connected this app before" not in Page(guide.ask()).text
@@ -447,7 +451,7 @@ def test_after_deauthorising_the_question_comes_back(guide: Guide) -> None:
 def test_before_the_target_is_verified_a_refusal_is_a_page(
     alices: Browser, guide: Guide, reasons: Reasons, changes: dict[str, str], reason: str
 ) -> None:
-    """A sentence and a reference for the person; the exact reason for the operator, under that reference."""
+    """Users get a sentence and a reference; the operator finds the exact reason under the same reference."""
     response = alices.get("/authorise/", guide.request(**changes))
     page = Page(response)
     [line] = reasons()
@@ -462,7 +466,7 @@ def test_before_the_target_is_verified_a_refusal_is_a_page(
 
 
 def test_a_deactivated_client_is_refused_on_a_page(alices: Browser, guide: Guide, reasons: Reasons) -> None:
-    """The operator switched it off: nobody is sent there any more, not even with an error."""
+    """The operator switched the client off, so no browser is sent there any more, not even with an error."""
     Client.objects.update(is_active=False)
     response = alices.get("/authorise/", guide.request())
     assert (response.status_code, "Location" in response) == (400, False)
@@ -470,7 +474,7 @@ def test_a_deactivated_client_is_refused_on_a_page(alices: Browser, guide: Guide
 
 
 def test_two_registered_targets_and_none_named_is_a_page(alices: Browser, guide: Guide, reasons: Reasons) -> None:
-    """Nobody guesses which one."""
+    """The server does not guess which one is meant."""
     Client.objects.update(redirect_uris=f"{REDIRECT_URI}\nhttps://rx.example/callback")
     assert alices.get("/authorise/", guide.request(redirect_uri="")).status_code == 400
     assert "has 2 redirect URIs, so the request must name one" in reasons()[-1]
@@ -478,7 +482,7 @@ def test_two_registered_targets_and_none_named_is_a_page(alices: Browser, guide:
 
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
 def test_a_repeated_name_of_the_target_is_a_page(alices: Browser, guide: Guide, name: str) -> None:
-    """Of two that differ, a proxy may have checked the one and we the other."""
+    """If two values differ, a proxy may have checked one and the server would use the other."""
     query = urlencode([*guide.request().items(), (name, guide.request()[name])])
     response = alices.get("/authorise/", QUERY_STRING=query)
     assert (response.status_code, "Location" in response) == (400, False)
@@ -486,7 +490,7 @@ def test_a_repeated_name_of_the_target_is_a_page(alices: Browser, guide: Guide, 
 
 
 def test_with_debug_the_reason_is_on_the_page(alices: Browser, guide: Guide, settings: Settings) -> None:
-    """A developer sees at once what is different."""
+    """With DEBUG on, developers see at once which part differs."""
     settings.DEBUG = True
     text = Page(alices.get("/authorise/", guide.request(redirect_uri=REDIRECT_URI + "/"))).text
     assert "For the developer invalid_request: client presc_man_123: redirect_uri differs in its path" in text
@@ -495,14 +499,14 @@ def test_with_debug_the_reason_is_on_the_page(alices: Browser, guide: Guide, set
 def test_a_query_is_never_quoted_in_a_reason(
     alices: Browser, guide: Guide, settings: Settings, reasons: Reasons
 ) -> None:
-    """It may carry what is nobody's business."""
+    """The query may carry private data."""
     settings.DEBUG = True
     response = alices.get("/authorise/", guide.request(redirect_uri=REDIRECT_URI + "?session=hush"))
     assert "hush" not in Page(response).text + "".join(reasons())
 
 
 def test_who_is_not_signed_in_sees_the_refusal_without_signing_in(browser: Browser, guide: Guide) -> None:
-    """Nobody types a password for a request that cannot be answered."""
+    """Users should not type a password for a request that cannot succeed."""
     assert browser.get("/authorise/", guide.request(redirect_uri="https://evil.example/")).status_code == 400
 
 
@@ -526,7 +530,7 @@ def test_who_is_not_signed_in_sees_the_refusal_without_signing_in(browser: Brows
 def test_after_the_target_is_verified_the_client_is_told(
     alices: Browser, guide: Guide, reasons: Reasons, changes: dict[str, str], error: str
 ) -> None:
-    """It can do something about it, the person cannot; who they are is known first (RFC 9700 section 4.11.2)."""
+    """The client can act on an error, and the user cannot. The user is signed in first (RFC 9700 section 4.11.2)."""
     location = alices.get("/authorise/", guide.request(**changes))["Location"]
     answer = query_of(location)
     assert location.startswith(REDIRECT_URI + "?")
@@ -536,32 +540,34 @@ def test_after_the_target_is_verified_the_client_is_told(
 
 @pytest.mark.parametrize("mode", ["query", "web_message"])
 def test_how_the_answer_is_to_travel_goes_through_the_login(browser: Browser, guide: Guide, mode: str) -> None:
-    """It is obeyed or refused, never forgotten on the way: the client would look for its answer where none is."""
+    """
+    A response_mode must be obeyed or refused, not lost: the client would look for the response in the wrong place.
+    """
     login = browser.get("/authorise/", guide.request(response_mode=mode))["Location"]
     assert query_of(query_of(login)["next"])["response_mode"] == mode
 
 
 def test_how_the_answer_is_to_travel_stays_with_the_consent_page(alices: Browser, guide: Guide) -> None:
-    """The request is read again with the person's answer."""
+    """The request is parsed again together with the user's answer."""
     assert asked(alices, guide, response_mode="query").form_of("Allow").fields["response_mode"] == "query"
     refused = guide.answer(response_mode="web_message")
     assert query_of(refused["Location"])["error"] == "invalid_request"
 
 
 def test_a_client_without_the_grant_type_is_told(alices: Browser, guide: Guide) -> None:
-    """It could not exchange the code."""
+    """The client could not exchange the code."""
     Client.objects.update(grant_types="refresh_token")
     assert query_of(alices.get("/authorise/", guide.request())["Location"])["error"] == "unauthorized_client"
 
 
 def test_a_client_with_nothing_to_ask_for_is_told(alices: Browser, guide: Guide) -> None:
-    """No page without a question."""
+    """A consent page without any scope makes no sense."""
     Client.objects.update(scope="")
     assert query_of(alices.get("/authorise/", guide.request(scope=""))["Location"])["error"] == "invalid_scope"
 
 
 def test_an_answer_goes_to_a_native_app_by_its_own_scheme(alices: Browser, alice: User, public_app: Client) -> None:
-    """Django redirects to http, https and ftp by itself; here what is registered counts."""
+    """Django redirects only to http, https and ftp by default; here the registered URIs decide."""
     request = {"redirect_uri": "com.example.pills:/callback", "code_challenge": CHALLENGE}
     page = asked(alices, Guide(alice, public_app), code_challenge_method="S256", **request)
     assert page.press(alices, "Allow")["Location"].startswith("com.example.pills:/callback?code=SPL__")
@@ -595,7 +601,7 @@ REGISTERED = (REDIRECT_URI + "?", "http://127.0.0.1/callback?", "com.example.pil
 
 
 def goes_only_where_registered(response: Any) -> None:
-    """The invariant of the endpoint."""
+    """Check the invariant of the endpoint: it redirects to registered addresses only."""
     assert response.status_code in (200, 302, 400, 413), response.content
     assert ("Location" in response) == (response.status_code == 302)
     if response.status_code == 302:
@@ -620,7 +626,7 @@ def test_no_request_leads_to_an_unregistered_target(
     dropped: set[str],
     repeated: list[tuple[str, str]],
 ) -> None:
-    """However it is put together: answered, refused on a page, or sent to what was registered; never a 5xx."""
+    """Any request gets a page, a refusal on a page, or a redirect to a registered URI; never a 5xx."""
     browser = Browser()
     if is_signed_in:
         browser.force_login(guide.alice)
@@ -635,7 +641,7 @@ def test_no_request_leads_to_an_unregistered_target(
 @hypothesis_settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(octets=st.binary(max_size=80), prefix=st.booleans())
 def test_no_octets_break_it(guide: Guide, octets: bytes, prefix: bool) -> None:
-    """Neither in the URL nor in the body; a good beginning does not help them."""
+    """Random bytes in the URL or the body must not cause a failure, even after a valid beginning."""
     good = urlencode(guide.request()).encode() + b"&" if prefix else b""
     guide.browser.force_login(guide.alice)
     in_url = guide.browser.get("/authorise/", QUERY_STRING=(good + octets).decode("latin-1"))

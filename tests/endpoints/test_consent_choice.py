@@ -1,4 +1,4 @@
-"""The boxes of the consent page: what is unticked is not given, and nothing is given that was not shown."""
+"""The boxes of the consent page: unticked scopes are not granted, and nothing is granted that was not shown."""
 
 import re
 from typing import Any
@@ -24,20 +24,20 @@ WORDS = {"notes": "Change your notes", "notes:read": "Read your notes", "profile
 
 @pytest.fixture
 def stranger(guide: Guide) -> Guide:
-    """The guide's app, for which the operator does not stand."""
+    """The guide's app, as one that the operator does not vouch for."""
     Client.objects.update(is_checked=False)
     return guide
 
 
 def asked(browser: Browser, guide: Guide, **changes: str) -> Page:
-    """The consent page."""
+    """Return the consent page."""
     response = browser.get("/authorise/", guide.request(**changes))
     assert response.status_code == 200
     return Page(response)
 
 
 def granted(guide: Guide, answered: Any) -> dict[str, Any]:
-    """The token response for what was allowed."""
+    """Return the token response for the allowed scope."""
     assert answered.status_code == 302, answered.content.decode()
     response = guide.exchange(query_of(answered["Location"])["code"])
     assert response.status_code == 200
@@ -60,7 +60,7 @@ def granted(guide: Guide, answered: Any) -> dict[str, Any]:
 def test_boxes_are_there_for_whom_the_setting_says(
     alices: Browser, guide: Guide, settings: Settings, when: str, is_checked: bool, boxes: dict[str, bool]
 ) -> None:
-    """Ticked at first: what the app asks for is what it says that it needs."""
+    """Boxes are ticked at first, because the app says that it needs everything that it asks for."""
     settings.OAUTH_SERVICE_CHOOSE_SCOPES = when
     Client.objects.update(is_checked=is_checked)
     page = asked(alices, guide)
@@ -69,7 +69,7 @@ def test_boxes_are_there_for_whom_the_setting_says(
 
 
 def test_every_box_has_a_label_and_all_stand_in_one_group(alices: Browser, stranger: Guide) -> None:
-    """With a legend that asks the question; all that a screen reader goes by."""
+    """The group has a legend with the question, which is all that a screen reader has."""
     html = alices.get("/authorise/", stranger.request()).content.decode()
     [group] = re.findall(r"<fieldset.*?</fieldset>", html, re.DOTALL)
     assert re.search(r"<legend>\s*<h2>\s*<bdi>Prescription Manager</bdi> will be able to see:", group)
@@ -95,7 +95,7 @@ def test_what_is_unticked_is_not_given_and_the_app_is_told(alices: Browser, stra
 
 
 def test_with_nothing_ticked_the_page_asks_again(alices: Browser, stranger: Guide) -> None:
-    """In words, and not by an error that the person never sees; what they have unticked stays so."""
+    """The user reads words instead of an error code that never reaches them, and their choice is kept."""
     page = asked(alices, stranger)
     again = page.press(alices, "Allow", untick="*")
     assert (again.status_code, "Location" in again) == (200, False)
@@ -108,13 +108,13 @@ def test_with_nothing_ticked_the_page_asks_again(alices: Browser, stranger: Guid
 
 
 def test_denying_needs_no_tick(alices: Browser, stranger: Guide) -> None:
-    """Deny is Deny, whatever is ticked."""
+    """Deny refuses everything, whatever is ticked."""
     answer = query_of(asked(alices, stranger).press(alices, "Deny", untick="*")["Location"])
     assert answer["error"] == "access_denied"
 
 
 def test_a_crafted_form_gets_nothing_that_was_not_shown(alices: Browser, stranger: Guide) -> None:
-    """Whatever it says is ticked: another scope of the app, one of the server, or the whole in one field."""
+    """The form may claim another scope of the app, a scope of the server, or the whole scope in one field."""
     form = asked(alices, stranger, scope="profile").form_of("Allow")
     for ticked in (["user"], ["user", "profile"], ["user profile admin"], ["profile", "profile", "openid"]):
         body = [*form.fields.items(), *(("allow_scope", each) for each in ticked)]
@@ -127,12 +127,12 @@ def test_a_crafted_form_gets_nothing_that_was_not_shown(alices: Browser, strange
 
 
 def test_a_form_that_has_no_boxes_allows_what_it_shows(alices: Browser, stranger: Guide) -> None:
-    """The guide's second message, and the template of a project that shows none."""
+    """The guide's second message has no boxes, and a project's own template may have none either."""
     assert granted(stranger, stranger.answer())["scope"] == "user profile"
 
 
 def test_a_tick_is_no_part_of_a_request(alices: Browser, stranger: Guide) -> None:
-    """An app cannot answer for the person, nor keep a box from being there."""
+    """An app can neither answer for the user nor suppress a box."""
     request = [*stranger.request().items(), ("scopes_chosen", "1"), ("allow_scope", "user")]
     response = alices.get("/authorise/", QUERY_STRING=urlencode(request))
     assert Page(response).boxes == BOTH
@@ -141,7 +141,7 @@ def test_a_tick_is_no_part_of_a_request(alices: Browser, stranger: Guide) -> Non
 
 
 def test_what_is_checked_meanwhile_does_not_overrule_the_person(alices: Browser, stranger: Guide) -> None:
-    """They have seen boxes, and what they unticked stays unticked."""
+    """The user saw boxes, so scopes that they unticked stay unticked."""
     page = asked(alices, stranger)
     Client.objects.update(is_checked=True)
     assert granted(stranger, page.press(alices, "Allow", untick=["user"]))["scope"] == "profile"
@@ -151,7 +151,7 @@ def test_what_is_checked_meanwhile_does_not_overrule_the_person(alices: Browser,
 
 
 def test_a_required_scope_has_no_box(alices: Browser, stranger: Guide, settings: Settings) -> None:
-    """It stands there as always needed, and is given with whatever else is ticked; by itself, too."""
+    """The page lists it as always needed. It is granted with any choice, and also alone."""
     settings.OAUTH_SERVICE_REQUIRED_SCOPES = ["user"]
     page = asked(alices, stranger)
     assert page.boxes == {"profile": True}
@@ -160,14 +160,14 @@ def test_a_required_scope_has_no_box(alices: Browser, stranger: Guide, settings:
 
 
 def test_a_form_cannot_leave_a_required_scope_out(alices: Browser, stranger: Guide, settings: Settings) -> None:
-    """What the app cannot go without is part of every Allow."""
+    """A required scope is part of every Allow."""
     settings.OAUTH_SERVICE_REQUIRED_SCOPES = ["user"]
     answered = stranger.answer(scopes_chosen="1", allow_scope="profile")
     assert granted(stranger, answered)["scope"] == "user profile"
 
 
 def test_openid_cannot_be_unticked_and_offline_access_can(rp: RelyingParty) -> None:
-    """Without the first the answer is another one; without the second the connection ends with the sign-in."""
+    """Without openid the response is another one. Without offline_access the connection ends with the sign-in."""
     Client.objects.update(is_checked=False)
     rp.sign_in()
     page = Page(rp.ask(scope="openid email offline_access"))
@@ -177,7 +177,7 @@ def test_openid_cannot_be_unticked_and_offline_access_can(rp: RelyingParty) -> N
 
 
 def test_claims_asked_for_one_by_one_go_with_their_scope(rp: RelyingParty) -> None:
-    """Unticked is unticked, whichever way it was asked for."""
+    """An unticked scope grants nothing, however the claims were requested."""
     Client.objects.update(is_checked=False)
     rp.sign_in()
     page = Page(rp.ask(scope="openid profile", claims='{"userinfo": {"email": null, "name": null}}'))
@@ -195,7 +195,7 @@ def test_claims_asked_for_one_by_one_go_with_their_scope(rp: RelyingParty) -> No
 def test_a_later_request_shows_all_and_asks_about_what_is_missing(
     alices: Browser, stranger: Guide, settings: Settings
 ) -> None:
-    """What was allowed has no box, and what was not is asked about each time that the app wants it."""
+    """Allowed scopes have no box. Scopes that were not allowed are asked about each time that the app requests them."""
     asked(alices, stranger).press(alices, "Allow", untick=["profile"])
     page = asked(alices, stranger)
     assert page.boxes == {"profile": True}
@@ -210,7 +210,7 @@ def test_a_later_request_shows_all_and_asks_about_what_is_missing(
 
 
 def test_what_was_allowed_in_another_tab_meanwhile_stays_unticked_here(alices: Browser, stranger: Guide) -> None:
-    """The answer to this page counts for this request."""
+    """The answer on a page counts for the request of that page."""
     first, second = asked(alices, stranger), asked(alices, stranger)
     second.press(alices, "Allow")
     assert granted(stranger, first.press(alices, "Allow", untick=["user"]))["scope"] == "profile"
@@ -219,7 +219,7 @@ def test_what_was_allowed_in_another_tab_meanwhile_stays_unticked_here(alices: B
 def test_an_app_that_nothing_proves_is_asked_about_as_if_for_the_first_time(
     alices: Browser, alice: User, public_app: Client
 ) -> None:
-    """RFC 8252 section 8.6: any program on the device may be behind it, and every scope has its box again."""
+    """RFC 8252 section 8.6: any program on the device may be behind it, so every scope has its box again."""
     Client.objects.update(is_checked=False)
     guide = Guide(alice, public_app)
     challenge = {
@@ -236,7 +236,7 @@ def test_an_app_that_nothing_proves_is_asked_about_as_if_for_the_first_time(
 
 @pytest.fixture
 def notes(stranger: Guide, settings: Settings) -> Guide:
-    """An app that asks for notes, and for reading them by itself."""
+    """An app that asks for notes, and separately for reading them."""
     settings.OAUTH_SERVICE_SCOPES = WORDS
     settings.OAUTH_SERVICE_SCOPE_IMPLIES = {"notes": "notes:read"}
     Client.objects.update(scope="notes notes:read profile")
@@ -244,7 +244,7 @@ def notes(stranger: Guide, settings: Settings) -> Guide:
 
 
 def test_the_narrow_scope_stays_without_the_broad_one(alices: Browser, notes: Guide) -> None:
-    """It was asked for on its own. That the broad one has it, too, is said beside it."""
+    """The narrow scope was requested in its own right. The page says that the broad one includes it."""
     page = asked(alices, notes, scope="notes notes:read")
     assert "Read your notes Also part of: Change your notes" in page.items
     assert granted(notes, page.press(alices, "Allow", untick=["notes"]))["scope"] == "notes:read"
@@ -252,7 +252,10 @@ def test_the_narrow_scope_stays_without_the_broad_one(alices: Browser, notes: Gu
 
 
 def test_a_scope_that_stands_at_two_apis_has_one_box(alices: Browser, stranger: Guide) -> None:
-    """It is one scope: unticked at the first, it is given at neither. An API at which nothing is ticked gets no token."""
+    """
+    Two resources share one scope: unticked at the first, it is granted at neither. A resource without scope gets no
+    token.
+    """
     for name in ("orders", "stock"):
         Resource.objects.create(
             identifier=f"https://{name}.example",

@@ -1,4 +1,4 @@
-"""/oauth/deauthorise/: a person cuts an app off; nobody else can, and nobody else is hit."""
+"""/oauth/deauthorise/: a user disconnects an app. No other user can, and no other connection is affected."""
 
 import json
 
@@ -12,12 +12,12 @@ from tests.guide import FORM, JSON, Guide
 
 
 def row_counts() -> tuple[int, int, int]:
-    """How many consents, pending codes and grants there are."""
+    """Return the number of consents, pending codes and grants."""
     return Consent.objects.count(), AuthorizationCode.objects.count(), Grant.objects.count()
 
 
 def test_everything_between_the_two_ends(guide: Guide) -> None:
-    """The consent, a code that waits, and every device."""
+    """The consent, a pending code and the connections of every device end."""
     first, second, code = guide.tokens(), guide.tokens(), guide.code()
     response = guide.deauthorise()
     assert (response.status_code, response["Location"], row_counts()) == (302, "/manage-apps/", (0, 0, 0))
@@ -27,7 +27,7 @@ def test_everything_between_the_two_ends(guide: Guide) -> None:
 
 
 def test_another_persons_connection_to_the_same_app_stays(guide: Guide) -> None:
-    """And theirs to other apps, of course."""
+    """A deauthorisation must not affect other users."""
     dinah = Guide(User.objects.create_user("dinah"), guide.client)
     theirs = dinah.tokens()
     guide.tokens()
@@ -37,7 +37,7 @@ def test_another_persons_connection_to_the_same_app_stays(guide: Guide) -> None:
 
 
 def test_the_same_persons_other_apps_stay(guide: Guide) -> None:
-    """One is cut off, not all."""
+    """Only the named app is disconnected."""
     other = Client.objects.create(name="Other", client_id="other", redirect_uris="https://other.example/callback")
     Consent.objects.create(user=guide.alice, client=other, scope="user", given_at=guide.alice.date_joined)
     guide.tokens()
@@ -46,7 +46,7 @@ def test_the_same_persons_other_apps_stay(guide: Guide) -> None:
 
 
 def test_who_only_another_has_connected_is_cut_off_from_nobody(guide: Guide) -> None:
-    """Dinah names the app that Alice has connected."""
+    """Dinah names an app that only Alice has connected."""
     tokens = guide.tokens()
     Guide(User.objects.create_user("dinah"), guide.client).deauthorise()
     assert guide.is_alive(tokens["access_token"])
@@ -54,7 +54,7 @@ def test_who_only_another_has_connected_is_cut_off_from_nobody(guide: Guide) -> 
 
 @pytest.mark.parametrize("client_id", ["presc_man_123", "nobody"], ids=["not connected", "unknown"])
 def test_what_is_not_connected_is_said_to_be_so(guide: Guide, client_id: str) -> None:
-    """The same words for both: nobody learns which apps exist."""
+    """The words are the same in both cases, so nobody learns which apps exist."""
     guide.client.client_id = client_id
     response = guide.deauthorise()
     page = Page(guide.browser.get(response["Location"]))
@@ -62,13 +62,13 @@ def test_what_is_not_connected_is_said_to_be_so(guide: Guide, client_id: str) ->
 
 
 def test_a_second_click_is_harmless(guide: Guide) -> None:
-    """Two tabs, or a double click."""
+    """Double clicks and second tabs happen."""
     guide.tokens()
     assert [guide.deauthorise().status_code, guide.deauthorise().status_code] == [302, 302]
 
 
 def test_who_is_not_signed_in_signs_in_first(guide: Guide) -> None:
-    """The session ended while the page was open; after the login one is on the page with the buttons."""
+    """The session may end while the page is open. After the login the user is back at the page with the buttons."""
     tokens = guide.tokens()
     response = Browser().post("/oauth/deauthorise/", {"client_id": "presc_man_123"})
     assert response["Location"] == "/login/?next=/manage-apps/"
@@ -76,14 +76,14 @@ def test_who_is_not_signed_in_signs_in_first(guide: Guide) -> None:
 
 
 def test_another_sites_form_cuts_nothing_off(alices: Browser, guide: Guide) -> None:
-    """It has no CSRF token."""
+    """The form of another site has no CSRF token."""
     tokens = guide.tokens()
     response = alices.post("/oauth/deauthorise/", "client_id=presc_man_123", content_type=FORM)
     assert (response.status_code, guide.is_alive(tokens["access_token"])) == (403, True)
 
 
 def test_a_link_cuts_nothing_off(guide: Guide) -> None:
-    """GET changes nothing."""
+    """A GET request must change nothing."""
     tokens = guide.tokens()
     response = guide.browser.get("/oauth/deauthorise/?client_id=presc_man_123")
     assert (response.status_code, response["Allow"]) == (405, "POST, OPTIONS")
@@ -94,7 +94,7 @@ def test_a_link_cuts_nothing_off(guide: Guide) -> None:
     "body", ["", "client_id=", "client_id=presc_man_123&client_id=presc_man_123", "client_id=%00", "client_id=%FF"]
 )
 def test_a_malformed_form_is_refused_on_a_page(guide: Guide, body: str) -> None:
-    """And changes nothing."""
+    """A malformed request must change nothing."""
     tokens = guide.tokens()
     response = guide.browser.post("/oauth/deauthorise/", body, content_type=FORM)
     assert "This request cannot be answered" in Page(response).text
@@ -102,14 +102,14 @@ def test_a_malformed_form_is_refused_on_a_page(guide: Guide, body: str) -> None:
 
 
 def test_json_will_do_too(guide: Guide) -> None:
-    """A host project's own page may send it."""
+    """A host project's own page may send JSON."""
     guide.tokens()
     guide.browser.post("/oauth/deauthorise/", json.dumps({"client_id": "presc_man_123"}), content_type=JSON)
     assert row_counts() == (0, 0, 0)
 
 
 def test_connecting_again_afterwards_brings_nothing_back(guide: Guide) -> None:
-    """The new consent is another row: what hung on the old one stays dead."""
+    """The new consent is another row, so everything that depended on the old one stays dead."""
     old = guide.tokens()
     guide.deauthorise()
     new = guide.tokens()

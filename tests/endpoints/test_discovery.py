@@ -1,4 +1,4 @@
-"""/.well-known/oauth-authorization-server: it says what is so, and what it says can be used."""
+"""/.well-known/oauth-authorization-server: the document is true, and everything in it can be used."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,13 +13,13 @@ PATH = "/.well-known/oauth-authorization-server"
 
 
 def document(browser: Browser, **extra: Any) -> dict[str, Any]:
-    """What the server says of itself."""
+    """Return the metadata document."""
     found: dict[str, Any] = browser.get(PATH, **extra).json()
     return found
 
 
 def test_every_address_that_it_names_answers(browser: Browser, db: None) -> None:
-    """400, 401 and 405 are answers; 404 is none."""
+    """A 400, 401 or 405 shows that the endpoint exists; a 404 would not."""
     addresses = {name: url for name, url in document(browser).items() if name.endswith("_endpoint")}
     statuses = {name: browser.get(urlsplit(url).path).status_code for name, url in addresses.items()}
     assert statuses == {
@@ -31,7 +31,7 @@ def test_every_address_that_it_names_answers(browser: Browser, db: None) -> None
 
 
 def test_a_client_that_goes_by_it_alone_gets_its_tokens(guide: Guide) -> None:
-    """Every word of it that the lifecycle uses is true."""
+    """The lifecycle works by this document alone, so each member that it uses is true."""
     said = document(guide.browser)
     assert "code" in said["response_types_supported"]
     code = guide.code(scope=" ".join(said["scopes_supported"]))
@@ -44,27 +44,27 @@ def test_a_client_that_goes_by_it_alone_gets_its_tokens(guide: Guide) -> None:
 
 
 def test_the_scopes_are_the_hosts(browser: Browser, settings: Settings) -> None:
-    """OAUTH_SERVICE_SCOPES; their words are for people, their names for programs."""
+    """OAUTH_SERVICE_SCOPES has words for users and names for programs."""
     settings.OAUTH_SERVICE_SCOPES = {"hats": "Your hat size"}
     assert document(browser)["scopes_supported"] == ["hats"]
 
 
 def test_without_an_issuer_set_it_is_the_address_asked(browser: Browser, settings: Settings) -> None:
-    """Good for a first run; `check --deploy` asks for the setting."""
+    """That is enough for a first run; `check --deploy` asks for the setting."""
     settings.OAUTH_SERVICE_ISSUER = ""
     said = document(browser, headers={"Host": "localhost"})
     assert (said["issuer"], said["token_endpoint"]) == ("http://localhost", "http://localhost/token/")
 
 
 def test_an_issuer_that_is_set_is_believed_over_the_address_asked(browser: Browser, settings: Settings) -> None:
-    """Behind a proxy they differ; clients compare the issuer character by character (RFC 8414 section 3.3)."""
+    """Behind a proxy the two differ, and clients compare the issuer character by character (RFC 8414 section 3.3)."""
     settings.OAUTH_SERVICE_ISSUER = "https://id.example"
     said = document(browser)
     assert (said["issuer"], said["token_endpoint"]) == ("https://id.example", "https://id.example/token/")
 
 
 def test_a_host_that_is_not_ours_is_not_repeated(browser: Browser, settings: Settings) -> None:
-    """ALLOWED_HOSTS: otherwise a forged Host header would end up in caches as our address."""
+    """Without ALLOWED_HOSTS a forged Host header would end up in caches as our address."""
     settings.OAUTH_SERVICE_ISSUER = ""
     response = browser.get(PATH, headers={"Host": "evil.example"})
     assert response.status_code == 400
@@ -72,7 +72,7 @@ def test_a_host_that_is_not_ours_is_not_repeated(browser: Browser, settings: Set
 
 
 def test_it_may_be_kept_for_a_while_and_read_from_anywhere(browser: Browser) -> None:
-    """It is public, and single-page apps read it too."""
+    """The document is public, and single-page apps read it, too."""
     headers = browser.get(PATH).headers
     assert (headers["Cache-Control"], headers["Access-Control-Allow-Origin"]) == ("public, max-age=300", "*")
     assert headers["Content-Type"] == "application/json"
@@ -80,6 +80,6 @@ def test_it_may_be_kept_for_a_while_and_read_from_anywhere(browser: Browser) -> 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
 def test_it_cannot_be_written_to(browser: Browser, method: str) -> None:
-    """405 says what it can be."""
+    """The 405 response lists the allowed methods."""
     response = getattr(browser, method)(PATH)
     assert (response.status_code, response["Allow"]) == (405, "GET, HEAD, OPTIONS")

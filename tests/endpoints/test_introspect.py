@@ -1,4 +1,4 @@
-"""/introspect/: a client hears about its own tokens, an API about those for it, and nobody else anything."""
+"""/introspect/: clients learn about their own tokens, APIs about tokens for them, and others nothing."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -25,14 +25,14 @@ INACTIVE = {"active": False}
 
 @pytest.fixture(autouse=True)
 def introspection(settings: Settings) -> Settings:
-    """Switched on before anybody comes in."""
+    """Introspection, switched on before any request."""
     settings.OAUTH_SERVICE_INTROSPECTION = True
     return settings
 
 
 @pytest.fixture
 def api(introspection: Settings, alice: User) -> Guide:
-    """The client of an API, which asks about the tokens that people bring to it."""
+    """The client of an API, which asks about the tokens that users present there."""
     client = Client(client_id="pills_api", name="Pills API", grant_types="client_credentials")
     client.introspection_resources = f"https://api.example/other\n{API}"
     client.choose_secret(SECRET)
@@ -41,14 +41,14 @@ def api(introspection: Settings, alice: User) -> Guide:
 
 
 def told(response: Any) -> dict[str, Any]:
-    """The members of an answer."""
+    """Return the members of a successful response."""
     assert response.status_code == 200, response.content
     members: dict[str, Any] = response.json()
     return members
 
 
 def token_for(*audience: str, scope: str = "", lifetime: timedelta = timedelta(hours=1)) -> str:
-    """An access token of the one grant, for these resources, which are registered."""
+    """Return an access token of the only grant for these resources, which are registered first."""
     for each in audience:
         Resource.objects.get_or_create(identifier=each, defaults={"name": "API", "is_for_all": True})
     grant, now = Grant.objects.get(), timezone.now()
@@ -65,7 +65,7 @@ def token_for(*audience: str, scope: str = "", lifetime: timedelta = timedelta(h
 @pytest.mark.parametrize("as_form", [True, False], ids=["form", "JSON"])
 @pytest.mark.parametrize("placement", ["body", "Basic"])
 def test_a_client_hears_about_its_access_token(guide: Guide, placement: str, as_form: bool) -> None:
-    """Each member, and no other."""
+    """The response has exactly these members."""
     began = int(timezone.now().timestamp())
     tokens = guide.tokens()
     changes = {} if placement == "body" else {"client_id": "", "client_secret": ""}
@@ -85,7 +85,7 @@ def test_a_client_hears_about_its_access_token(guide: Guide, placement: str, as_
 
 
 def test_a_client_hears_about_its_refresh_token(guide: Guide) -> None:
-    """It has no token_type: that is how an access token is used. And it ends when its connection does."""
+    """A refresh token has no token_type, which describes the use of access tokens. It expires with its connection."""
     began = int(timezone.now().timestamp())
     members = told(guide.introspect(guide.tokens()["refresh_token"]))
     iat, exp = members.pop("iat"), members.pop("exp")
@@ -100,13 +100,13 @@ def test_a_client_hears_about_its_refresh_token(guide: Guide) -> None:
 
 
 def test_a_refresh_token_without_an_end_has_no_exp(guide: Guide, settings: Settings) -> None:
-    """A hundred years would be a number that means nothing."""
+    """A date a hundred years ahead would mean nothing."""
     settings.OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME = None
     assert "exp" not in told(guide.introspect(guide.tokens()["refresh_token"]))
 
 
 def test_a_connection_that_may_only_get_so_old_ends_then(guide: Guide, settings: Settings) -> None:
-    """Even if it was made before the operator said so."""
+    """The limit applies to connections that were made before the operator set it."""
     tokens = guide.tokens()
     settings.OAUTH_SERVICE_CONNECTION_LIFETIME = timedelta(days=2)
     members = told(guide.introspect(tokens["refresh_token"]))
@@ -116,7 +116,7 @@ def test_a_connection_that_may_only_get_so_old_ends_then(guide: Guide, settings:
 
 
 def test_a_client_hears_about_its_own_token(guide: Guide) -> None:
-    """Nobody stands behind it: sub is the client, and there is no username."""
+    """No user is involved: sub is the client, and there is no username."""
     guide.client.grant_types = "client_credentials"
     guide.client.save()
     body = {"grant_type": "client_credentials", "client_id": "presc_man_123", "client_secret": SECRET}
@@ -127,7 +127,7 @@ def test_a_client_hears_about_its_own_token(guide: Guide) -> None:
 
 @pytest.mark.parametrize("scope", ["user", "profile", "pills"])
 def test_the_username_is_told_where_the_scope_covers_it(guide: Guide, settings: Settings, scope: str) -> None:
-    """As at /userinfo/: who allowed an app to see pills has not allowed it to see who they are."""
+    """As at /userinfo/, a user who allowed an app to see pills has not allowed it to see who they are."""
     settings.OAUTH_SERVICE_SCOPES = {"user": "You", "profile": "Your name", "pills": "Your pills"}
     guide.client.scope = "user profile pills"
     guide.client.save()
@@ -136,7 +136,7 @@ def test_the_username_is_told_where_the_scope_covers_it(guide: Guide, settings: 
 
 
 def test_a_pairwise_client_hears_its_own_sub_and_no_username(guide: Guide, settings: Settings) -> None:
-    """The same sub as in ID tokens; a username would tell what pairwise subjects hide."""
+    """The sub is the same as in ID tokens. A username would reveal what pairwise subjects hide."""
     settings.OAUTH_SERVICE_PAIRWISE_KEY = "p" * 32
     guide.client.subject_type = "pairwise"
     guide.client.save()
@@ -150,7 +150,7 @@ def test_a_pairwise_client_hears_its_own_sub_and_no_username(guide: Guide, setti
 
 
 def test_an_api_hears_about_a_token_that_is_for_it(guide: Guide, api: Guide) -> None:
-    """Its audience names the API."""
+    """The audience of the token names the API."""
     guide.tokens()
     members = told(api.introspect(token_for(API)))
     assert (members["active"], members["aud"], members["client_id"]) == (True, API, "presc_man_123")
@@ -159,7 +159,7 @@ def test_an_api_hears_about_a_token_that_is_for_it(guide: Guide, api: Guide) -> 
 
 @pytest.mark.parametrize("audience", [(), ("https://else.example",), (API + "/",), ("https://api.example",)])
 def test_an_api_hears_of_no_other_token(guide: Guide, api: Guide, audience: tuple[str, ...]) -> None:
-    """Character by character; and a token for nothing in particular is not for it."""
+    """Identifiers are compared character by character, and a token without a resource is not for this API."""
     guide.tokens()
     assert told(api.introspect(token_for(*audience))) == INACTIVE
 
@@ -167,7 +167,7 @@ def test_an_api_hears_of_no_other_token(guide: Guide, api: Guide, audience: tupl
 def test_a_token_that_was_asked_for_without_a_resource_is_for_that_of_the_server(
     guide: Guide, api: Guide, settings: Settings
 ) -> None:
-    """OAUTH_SERVICE_RESOURCE names it."""
+    """OAUTH_SERVICE_RESOURCE names the default resource."""
     settings.OAUTH_SERVICE_RESOURCE = API
     token = guide.tokens()["access_token"]
     assert (told(api.introspect(token))["aud"], told(guide.introspect(token))["aud"]) == (API, API)
@@ -175,12 +175,12 @@ def test_a_token_that_was_asked_for_without_a_resource_is_for_that_of_the_server
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_another_client_hears_nothing(guide: Guide, api: Guide, kind: str) -> None:
-    """Otherwise whoever finds a token could learn whose it is."""
+    """Otherwise anyone who finds a token could learn whose it is."""
     assert told(api.introspect(guide.tokens()[kind])) == INACTIVE
 
 
 def held_for(*resources: str) -> None:
-    """Let the one grant hold resources, as one that was asked for with them."""
+    """Give the only grant these resources, as if they had been requested."""
     for each in resources:
         Resource.objects.get_or_create(identifier=each, defaults={"name": "API", "is_for_all": True})
     Grant.objects.update(resources=" ".join(resources))
@@ -188,14 +188,14 @@ def held_for(*resources: str) -> None:
 
 @pytest.mark.parametrize("others", [(), ("https://stock.example/",)], ids=["alone", "among others"])
 def test_a_refresh_token_says_for_which_apis_it_is(guide: Guide, others: tuple[str, ...]) -> None:
-    """To its own client: what hangs on the grant can be had for those."""
+    """Its own client learns for which resources it can get access tokens."""
     token = guide.tokens()["refresh_token"]
     held_for(API, *others)
     assert told(guide.introspect(token))["aud"] == ([API, *others] if others else API)
 
 
 def test_an_api_hears_of_no_refresh_token(guide: Guide, api: Guide, settings: Settings) -> None:
-    """An API that only looks at `active` would take it for an access token; not even if it may be used to get one for it."""
+    """An API that checks only `active` would take it for an access token, even one for itself."""
     token = guide.tokens()["refresh_token"]
     held_for(API)
     assert (told(guide.introspect(token))["aud"], told(api.introspect(token))) == (API, INACTIVE)
@@ -205,7 +205,10 @@ def test_an_api_hears_of_no_refresh_token(guide: Guide, api: Guide, settings: Se
 
 
 def test_a_refresh_token_names_no_api_that_is_gone(guide: Guide) -> None:
-    """What is switched off, or was taken from the client, can be had no more; with none left it is good for nothing."""
+    """
+    Tokens for a resource that is inactive or was taken from the client are no longer issued. Without any resource left
+    the token is inactive.
+    """
     token = guide.tokens()["refresh_token"]
     held_for(API, "https://stock.example/")
     Resource.objects.filter(identifier=API).update(is_active=False)
@@ -216,13 +219,13 @@ def test_a_refresh_token_names_no_api_that_is_gone(guide: Guide) -> None:
 
 @pytest.mark.parametrize("client_secret", ["", "wrong"])
 def test_who_is_not_proven_hears_nothing(guide: Guide, client_secret: str) -> None:
-    """401, as at every other endpoint."""
+    """The response is 401, as at every other endpoint."""
     answer = guide.introspect(guide.tokens()["access_token"], client_secret=client_secret)
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
 
 
 def test_a_public_client_hears_nothing(guide: Guide) -> None:
-    """It proves nothing, and its client_id is known to everybody."""
+    """A public client proves nothing, and its client_id is public knowledge."""
     tokens = guide.tokens()
     guide.client.client_type = "public"
     guide.client.save()
@@ -244,7 +247,7 @@ ENDINGS: dict[str, Callable[[Guide, dict[str, Any]], object]] = {
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_what_has_ended_is_inactive(guide: Guide, kind: str, ending: str) -> None:
-    """And nothing else is told of it."""
+    """The response says nothing else about the token."""
     tokens = guide.tokens()
     ENDINGS[ending](guide, tokens)
     assert told(guide.introspect(tokens[kind])) == INACTIVE
@@ -252,14 +255,14 @@ def test_what_has_ended_is_inactive(guide: Guide, kind: str, ending: str) -> Non
 
 @pytest.mark.parametrize(("kind", "days"), [("access_token", 0.05), ("refresh_token", 31)])
 def test_what_has_expired_is_inactive(guide: Guide, kind: str, days: float) -> None:
-    """Each at its own time."""
+    """Access tokens and refresh tokens each have their own lifetime."""
     tokens = guide.tokens()
     with time_machine.travel(timezone.now() + timedelta(days=days)):
         assert told(guide.introspect(tokens[kind])) == INACTIVE
 
 
 def test_an_access_token_that_was_revoked_is_inactive(guide: Guide) -> None:
-    """Alone; the refresh token goes on."""
+    """The access token ends alone; the refresh token stays valid."""
     tokens = guide.tokens()
     guide.revoke(tokens["access_token"])
     found = [told(guide.introspect(tokens[kind]))["active"] for kind in ("access_token", "refresh_token")]
@@ -267,7 +270,7 @@ def test_an_access_token_that_was_revoked_is_inactive(guide: Guide) -> None:
 
 
 def test_a_refresh_token_that_was_rotated_is_inactive_and_asking_is_no_replay(guide: Guide) -> None:
-    """Whoever asks about it has not used it: nothing ends, however old it is."""
+    """Asking about a token is not using it: nothing ends, however old the token is."""
     first = guide.tokens()
     second = guide.refresh(first["refresh_token"]).json()
     third = guide.refresh(second["refresh_token"]).json()
@@ -286,7 +289,7 @@ def test_a_client_that_may_not_refresh_any_more_has_no_good_refresh_token(guide:
 
 
 def test_what_was_taken_from_the_client_is_not_in_the_scope(guide: Guide) -> None:
-    """A resource that goes by the answer refuses what /userinfo/ refuses."""
+    """A resource that relies on the response must refuse the same as /userinfo/."""
     tokens = guide.tokens()
     guide.client.scope = "profile"
     guide.client.save()
@@ -304,21 +307,21 @@ def test_what_is_no_token_is_inactive(guide: Guide, token: str) -> None:
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_a_forged_token_is_inactive(guide: Guide, kind: str) -> None:
-    """Who knows the id of a grant knows no token of it."""
+    """Knowing the id of a grant does not help to make a token of it."""
     token = guide.tokens()[kind]
     forged = token[:-2] + ("AA" if not token.endswith("AA") else "QQ")
     assert told(guide.introspect(forged)) == INACTIVE
 
 
 def test_a_code_is_no_token(guide: Guide) -> None:
-    """And asking does not use it up."""
+    """Asking about a code does not use it up."""
     code = guide.code()
     assert told(guide.introspect(code)) == INACTIVE
     assert guide.exchange(code).status_code == 200
 
 
 def test_asking_changes_nothing(guide: Guide) -> None:
-    """No row is written, however often."""
+    """No row is written, however often a client asks."""
     tokens = guide.tokens()
     before = Grant.objects.values().get()
     for kind in ("access_token", "refresh_token"):
@@ -330,27 +333,27 @@ def test_asking_changes_nothing(guide: Guide) -> None:
 
 
 def test_what_is_asked_about_must_be_said(guide: Guide) -> None:
-    """An API that sends no token has lost it on the way."""
+    """An API that sends no token has lost it on the way, and must learn so."""
     answer = guide.introspect("")
     assert (answer.status_code, answer.json()["error_description"]) == (400, "token is missing")
 
 
 def test_no_answer_is_kept(guide: Guide, api: Guide) -> None:
-    """One that is kept outlives the token."""
+    """A cached response would outlive the token."""
     token = guide.tokens()["access_token"]
     answers = [guide.introspect(token), api.introspect(token), guide.introspect(token, client_secret="wrong")]
     assert {answer["Cache-Control"] for answer in answers} == {"private, no-store"}
 
 
 def test_it_answers_without_its_slash(guide: Guide) -> None:
-    """Metadata is used as it is written, documentation is not."""
+    """Developers copy URLs from documentation with and without the slash."""
     body = {"token": guide.tokens()["access_token"], "client_id": "presc_man_123", "client_secret": SECRET}
     assert told(guide.post("/introspect", body))["active"]
 
 
 @pytest.mark.parametrize("path", ["/introspect/", "/introspect"])
 def test_switched_off_it_is_not_there(guide: Guide, settings: Settings, path: str) -> None:
-    """Nor in the metadata."""
+    """A feature that is off has no endpoint and is not in the metadata."""
     settings.OAUTH_SERVICE_INTROSPECTION = False
     assert guide.post(path, {"token": guide.tokens()["access_token"]}).status_code == 404
     document = Browser().get("/.well-known/oauth-authorization-server").json()
@@ -358,7 +361,7 @@ def test_switched_off_it_is_not_there(guide: Guide, settings: Settings, path: st
 
 
 def test_it_is_in_the_metadata() -> None:
-    """With the methods of confidential clients alone, and otherwise as at the revocation endpoint."""
+    """Only the methods of confidential clients are listed; otherwise as for the revocation endpoint."""
     document = Browser().get("/.well-known/oauth-authorization-server").json()
     of_revocation = {
         name.replace("revocation", "introspection"): [each for each in value if each != "none"]
@@ -372,14 +375,14 @@ def test_it_is_in_the_metadata() -> None:
 
 
 def test_whoever_guesses_secrets_is_told_to_wait(guide: Guide) -> None:
-    """Counted together with all other authentications of the client."""
+    """Failures count together with all other authentications of the client."""
     answers = [guide.introspect("AT_x", client_secret=f"wrong {number}").status_code for number in range(11)]
     assert answers == [401] * 10 + [429]
 
 
 @pytest.mark.parametrize("text", ["pills", "https://api.example/#x", "https://api.example/ä", 'https://api.example/"'])
 def test_a_resource_is_an_absolute_uri(text: str) -> None:
-    """RFC 8707 section 2: what is none would never be in a token."""
+    """RFC 8707 section 2: no token would ever name an identifier that is none."""
     client = Client(client_id="api", name="API", grant_types="client_credentials", introspection_resources=text)
     with pytest.raises(ValidationError, match=r"absolute|fragment|characters"):
         client.clean_fields()
@@ -398,7 +401,7 @@ def test_the_admin_shows_it_where_it_is_on(admin_client: Browser, settings: Sett
 
 
 def test_the_id_of_a_token_says_when_it_was_issued() -> None:
-    """Version 7 and variant of RFC 9562; no two are alike."""
+    """The ids are UUIDs of version 7 and the variant of RFC 9562, and no two are equal."""
     now = datetime(2026, 3, 4, 5, 6, 7, 890_000, tzinfo=UTC)
     ids = {token_id.new(now=now) for _ in range(100)}
     assert (len(ids), {each.version for each in ids}, {each.variant for each in ids}) == (100, {7}, {uuid4().variant})
@@ -406,12 +409,12 @@ def test_the_id_of_a_token_says_when_it_was_issued() -> None:
 
 
 def test_an_id_of_another_kind_says_nothing() -> None:
-    """Tokens that were issued before."""
+    """Tokens from before this format are still valid."""
     assert token_id.issued_at(uuid4()) is None
 
 
 def test_every_access_token_has_such_an_id(guide: Guide) -> None:
-    """Whatever made it."""
+    """Introspection needs the time of issue of every access token, whichever grant type issued it."""
     tokens = guide.tokens()
     renewed = guide.refresh(tokens["refresh_token"]).json()
     own = issue.own_token(Client.objects.row("presc_man_123"), scope="user", now=timezone.now())  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""/jwks/: the public keys, and nothing but public."""
+"""/jwks/: the public keys, without any private part."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,14 +24,14 @@ def openid(settings: Settings, db: None) -> Settings:
 
 
 def key_set(browser: Browser) -> list[dict[str, Any]]:
-    """The keys that are published."""
+    """Return the published keys."""
     found: list[dict[str, Any]] = browser.get("/jwks/").json()["keys"]
     return found
 
 
 @pytest.mark.parametrize("path", ["/jwks/", "/jwks"])
 def test_it_has_a_key_of_each_algorithm(browser: Browser, path: str) -> None:
-    """On the first request of all, too; each with its alg, as python-social-auth needs, and a kid of its own."""
+    """Keys exist on the very first request, each with its alg, as python-social-auth needs, and a kid of its own."""
     response = browser.get(path)
     found = response.json()["keys"]
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")
@@ -40,20 +40,20 @@ def test_it_has_a_key_of_each_algorithm(browser: Browser, path: str) -> None:
 
 
 def test_it_may_be_kept_for_a_while_and_read_from_anywhere(browser: Browser) -> None:
-    """Ten minutes: a retired key is believed no longer by a client that obeys it."""
+    """A client that respects the ten minutes stops accepting a retired key after that time."""
     headers = browser.get("/jwks/").headers
     assert (headers["Cache-Control"], headers["Access-Control-Allow-Origin"]) == ("public, max-age=600", "*")
 
 
 @pytest.mark.parametrize("path", ["/jwks/", "/jwks"])
 def test_without_openid_connect_it_is_not_there(browser: Browser, settings: Settings, path: str) -> None:
-    """And no key is made because somebody asked."""
+    """A request must not cause a key to be made."""
     settings.OAUTH_SERVICE_SCOPES = {"user": "Your name"}
     assert (browser.get(path).status_code, SigningKey.objects.count()) == (404, 0)
 
 
 def _made(_: Settings) -> None:
-    """The server's own keys, and the next ones."""
+    """Make the server's own keys, and the next ones."""
     for algorithm in ALGORITHMS:
         keys.rotate(algorithm, now=timezone.now())
         keys.rotate(algorithm, now=timezone.now())
@@ -91,17 +91,17 @@ PEMS = _pems()
 
 
 class Careless:
-    """A signer that hands its private keys out."""
+    """A signer that returns its private keys."""
 
     def public_jwks(self) -> list[dict[str, object]]:
-        """Private and all."""
+        """Return the keys including their private parts."""
         from oauth_service.tokens import jwk
 
         read = [jwk.from_pem(each) for each in PEMS]
         return [dict(each._key.as_dict(private=True)) | dict(each.public.jwk) for each in read]
 
     def sign(self, kid: str, alg: str, signing_input: bytes) -> bytes:
-        """Not asked here."""
+        """Fail, because these tests never sign."""
         raise NotImplementedError
 
 
@@ -109,7 +109,7 @@ class Careless:
 def test_no_private_member_is_ever_published(
     browser: Browser, settings: Settings, source: Callable[[Settings], None]
 ) -> None:
-    """Wherever the keys come from: every member of every key is one of a public key."""
+    """Whatever the source of the keys, every published member is one of a public key."""
     source(settings)
     found = key_set(browser)
     public = {"kty", "kid", "alg", "use", "n", "e", "crv", "x", "y"}
@@ -121,7 +121,7 @@ def test_no_private_member_is_ever_published(
 
 
 def test_a_stranger_finds_the_key_of_a_token(browser: Browser) -> None:
-    """As a client does, before and after a rotation."""
+    """An independent library must find the key, before and after a rotation."""
     now = timezone.now()
     for algorithm in ALGORITHMS:
         tokens = [keys.sign({"sub": "1"}, algorithm=algorithm, typ="JWT", now=now)]
@@ -137,7 +137,7 @@ def test_a_stranger_finds_the_key_of_a_token(browser: Browser) -> None:
 def test_it_costs_no_statement_when_it_is_asked_for_often(
     browser: Browser, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """Anybody may ask, as often as they like."""
+    """The endpoint is public and may be requested often."""
     browser.get("/jwks/")
     browser.get("/jwks/")
     with django_assert_num_queries(0):
@@ -145,7 +145,7 @@ def test_it_costs_no_statement_when_it_is_asked_for_often(
 
 
 def test_a_signer_that_is_away_is_a_503(browser: Browser, settings: Settings) -> None:
-    """With the time to wait, and the reason in the log under its reference."""
+    """The response says how long to wait, and the log has the reason under its reference."""
     settings.OAUTH_SERVICE_SIGNER = "tests.endpoints.test_jwks.Away"
     response = browser.get("/jwks/")
     assert (response.status_code, response.json()["error"]) == (503, "temporarily_unavailable")
@@ -156,9 +156,9 @@ class Away:
     """A signer that cannot be reached."""
 
     def public_jwks(self) -> list[dict[str, object]]:
-        """No answer."""
+        """Fail as a service that does not respond."""
         raise TimeoutError("the key service did not answer")
 
     def sign(self, kid: str, alg: str, signing_input: bytes) -> bytes:
-        """No answer either."""
+        """Fail as a service that does not respond."""
         raise TimeoutError("the key service did not answer")

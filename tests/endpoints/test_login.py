@@ -1,4 +1,4 @@
-"""/login/: sign in, and go on where the request that brought the person here leads; nowhere else."""
+"""/login/: sign in, and continue the request that brought the user here. Never redirect anywhere else."""
 
 import re
 from typing import Any
@@ -34,17 +34,17 @@ MALICE = [
 
 
 def login_page(browser: Browser, goes_on: str = "") -> Page:
-    """The login page, as it is when something waits behind it."""
+    """Return the login page for a pending request."""
     return Page(browser.get("/login/", {"next": goes_on} if goes_on else {}))
 
 
 def request_of(guide: Guide, **changes: str) -> str:
-    """The URL of step 1."""
+    """Return the URL of step 1."""
     return f"/authorise/?{urlencode(guide.request(**changes))}"
 
 
 def form_action(response: Any) -> str:
-    """Where the page's Content-Security-Policy lets its forms lead; "" for anywhere."""
+    """Return the form-action directive of the page's Content-Security-Policy; "" if there is none."""
     directives = response["Content-Security-Policy"].split("; ")
     return "".join(directive for directive in directives if directive.startswith("form-action"))
 
@@ -53,7 +53,7 @@ def form_action(response: Any) -> str:
 
 
 def test_who_signs_in_goes_on_to_what_waits(browser: Browser, guide: Guide) -> None:
-    """The page says which app that is."""
+    """The page names the app that is waiting."""
     page = login_page(browser, request_of(guide))
     assert "Sign in to continue to Prescription Manager" in page.text
     response = page.press(browser, "Sign in", username="alice", password="wonderland")
@@ -61,20 +61,20 @@ def test_who_signs_in_goes_on_to_what_waits(browser: Browser, guide: Guide) -> N
 
 
 def test_who_just_signs_in_finds_the_connected_apps(browser: Browser, alice: User) -> None:
-    """There is nothing else here."""
+    """This app has no other page to show after a sign-in."""
     page = login_page(browser)
     assert "to continue to" not in page.text
     assert page.press(browser, "Sign in", username="alice", password="wonderland")["Location"] == "/manage-apps/"
 
 
 def test_what_an_app_has_not_registered_leaves_no_trace(browser: Browser, guide: Guide) -> None:
-    """No empty list, and no frame for a picture that is not there."""
+    """Missing links and pictures leave no empty list and no empty frame."""
     shown = browser.get("/login/", {"next": request_of(guide)}).content.decode()
     assert [words for words in ('class="policies"', "tile-logo") if words in shown] == []
 
 
 def test_an_app_whose_request_would_be_refused_shows_nothing(browser: Browser, guide: Guide, presc_man: Client) -> None:
-    """Anybody can write such a link, and would put the picture of a known app on it."""
+    """Otherwise anybody could make a link that shows a well-known app on the login page."""
     Client.objects.update(policy_uri="https://app.example/privacy", logo_uri="https://app.example/logo.png")
     asked, forged = request_of(guide), request_of(guide, redirect_uri="https://evil.example/")
     shown = [browser.get("/login/", {"next": url}).content.decode() for url in (asked, forged)]
@@ -82,7 +82,7 @@ def test_an_app_whose_request_would_be_refused_shows_nothing(browser: Browser, g
 
 
 def test_a_project_may_send_them_elsewhere(browser: Browser, alice: User, settings: Settings) -> None:
-    """Django's own setting, where it is set."""
+    """Django's LOGIN_REDIRECT_URL is respected."""
     settings.LOGIN_REDIRECT_URL = "/elsewhere/"
     page = login_page(browser)
     assert page.press(browser, "Sign in", username="alice", password="wonderland")["Location"] == "/elsewhere/"
@@ -94,7 +94,7 @@ def test_a_project_may_send_them_elsewhere(browser: Browser, alice: User, settin
 def test_a_refusal_does_not_tell_which_of_the_two_is_wrong(
     browser: Browser, guide: Guide, username: str, password: str
 ) -> None:
-    """And what waits is not lost over it, nor the name typed; the password is not sent back."""
+    """The pending request and the typed name survive a failed attempt; the password is not sent back."""
     response = login_page(browser, request_of(guide)).press(browser, "Sign in", username=username, password=password)
     page = Page(response)
     assert "Please enter a correct username and password." in page.text
@@ -107,27 +107,27 @@ def test_a_refusal_does_not_tell_which_of_the_two_is_wrong(
 
 
 def test_who_was_deactivated_cannot_sign_in(browser: Browser, alice: User) -> None:
-    """Told as any other wrong password."""
+    """The words are those for a wrong password."""
     User.objects.update(is_active=False)
     page = Page(login_page(browser).press(browser, "Sign in", username="alice", password="wonderland"))
     assert "Please enter a correct username and password." in page.text
 
 
 def test_a_login_without_our_page_is_refused(browser: Browser, alice: User) -> None:
-    """Login CSRF: Alice must not find herself in an attacker's account."""
+    """Login CSRF must not put Alice into an attacker's account."""
     response = browser.post("/login/", {"username": "alice", "password": "wonderland"})
     assert (response.status_code, "sessionid" in response.cookies) == (403, False)
 
 
 def test_who_is_signed_in_goes_on_at_once(alices: Browser, guide: Guide) -> None:
-    """Another tab was faster."""
+    """The user may have signed in in another tab."""
     assert alices.get("/login/", {"next": request_of(guide)})["Location"] == request_of(guide)
 
 
 @pytest.mark.parametrize("goes_on", ["/login/", "/login", "/login/?next=/login/", "/login/?next=/manage-apps/"])
 @pytest.mark.parametrize("is_signed_in", [True, False], ids=["signed in", "not signed in"])
 def test_the_login_never_leads_to_itself(browser: Browser, alice: User, goes_on: str, is_signed_in: bool) -> None:
-    """Django calls it a redirection loop, and fails."""
+    """Django would detect a redirection loop and fail."""
     if is_signed_in:
         browser.force_login(alice)
         response = browser.get("/login/", {"next": goes_on})
@@ -138,7 +138,7 @@ def test_the_login_never_leads_to_itself(browser: Browser, alice: User, goes_on:
 
 
 def test_a_session_starts_anew_with_the_login(browser: Browser, alice: User) -> None:
-    """Who planted a session id before must not share what follows."""
+    """Somebody who planted a session id must not share the signed-in session."""
     browser.get("/login/")
     browser.cookies["sessionid"] = "planted"
     login_page(browser).press(browser, "Sign in", username="alice", password="wonderland")
@@ -147,7 +147,7 @@ def test_a_session_starts_anew_with_the_login(browser: Browser, alice: User) -> 
 
 @pytest.mark.parametrize("is_signed_in", [True, False], ids=["signed in", "not signed in"])
 def test_a_request_goes_on_however_long_its_state_is(guide: Guide, alices: Browser, is_signed_in: bool) -> None:
-    """Django forgets what is longer than 2048 characters; some clients keep all they know in their state."""
+    """Django drops a target that is longer than 2048 characters, and some clients keep much data in their state."""
     goes_on = request_of(guide, state="x" * 4000)
     if is_signed_in:
         response = alices.get("/login/", {"next": goes_on})
@@ -158,7 +158,7 @@ def test_a_request_goes_on_however_long_its_state_is(guide: Guide, alices: Brows
 
 
 def test_a_request_goes_on_if_it_is_exactly_as_long_as_a_redirect_may_be(guide: Guide, alices: Browser) -> None:
-    """Every supported release of Django redirects that far."""
+    """Every supported release of Django redirects to URLs of that length."""
     goes_on = request_of(guide)
     goes_on += "x" * (LONGEST_REDIRECT - len(goes_on))
     assert alices.get("/login/", {"next": goes_on})["Location"] == goes_on
@@ -168,7 +168,7 @@ def test_a_request_goes_on_if_it_is_exactly_as_long_as_a_redirect_may_be(guide: 
     "state", ["x" * 20_000, "ü" * (LONGEST_REDIRECT // 2)], ids=["ASCII", "longer once it is encoded"]
 )
 def test_a_request_longer_than_a_redirect_may_be_is_given_up(alices: Browser, guide: Guide, state: str) -> None:
-    """Who signs in is signed in, and gets no error; the authorization endpoint would not have sent them here."""
+    """The user is signed in and sees no error. The authorization endpoint would not have sent such a request here."""
     goes_on = f"{request_of(guide)}&more={state}"
     response = alices.get("/login/", {"next": goes_on})
     assert (response.status_code, response["Location"]) == (302, "/manage-apps/")
@@ -179,7 +179,7 @@ def test_a_request_longer_than_a_redirect_may_be_is_given_up(alices: Browser, gu
 
 @pytest.mark.parametrize("goes_on", MALICE)
 def test_the_login_leads_to_no_other_site(browser: Browser, alice: User, goes_on: str) -> None:
-    """An open redirect on a login page is a gift to who phishes."""
+    """Phishers love an open redirect on a login page."""
     page = login_page(browser, goes_on)
     response = page.press(browser, "Sign in", username="alice", password="wonderland")
     assert (response.status_code, response["Location"]) == (302, "/manage-apps/")
@@ -192,10 +192,10 @@ def test_the_login_leads_to_no_other_site(browser: Browser, alice: User, goes_on
     .filter(bool)
 )
 def test_nothing_put_together_leads_to_another_site(alices: Browser, goes_on: str) -> None:
-    """Slashes of either kind, schemes, white space: what browsers read more generously than they should."""
+    """Browsers read slashes, backslashes, schemes and white space more generously than they should."""
     target = alices.get("/login/", {"next": goes_on})["Location"]
     as_browsers_read_it = re.sub(r"[\t\n\r]", "", unquote(target).strip()).replace("\\", "/")
-    # A scheme, or something that could be a host; "//" alone leads nowhere.
+    # A scheme, or something that could be a host. "//" alone leads nowhere.
     assert not re.match(r"\w+:|//+[^/?]*\w", as_browsers_read_it), target
 
 
@@ -207,7 +207,9 @@ def test_nothing_put_together_leads_to_another_site(alices: Browser, goes_on: st
 def test_the_form_may_lead_on_from_the_client_that_waits(
     browser: Browser, guide: Guide, path: str, redirect_uri: str
 ) -> None:
-    """Who has allowed it before is sent there at once, and form-action is held against all redirects from there."""
+    """
+    If the user allowed the app before, the browser goes straight there, and form-action applies to every redirect.
+    """
     Client.objects.update(redirect_uris=redirect_uri)
     goes_on = f"{path}?{urlencode(guide.request(redirect_uri=redirect_uri))}"
     response = browser.get("/login/", {"next": goes_on})
@@ -216,7 +218,7 @@ def test_the_form_may_lead_on_from_the_client_that_waits(
 
 
 def test_the_form_may_lead_on_from_a_page_of_the_project(browser: Browser, settings: Settings, db: None) -> None:
-    """It may be a view that redirects to another host, or a setting that does."""
+    """A page of the project may redirect to another host, and so may LOGIN_REDIRECT_URL."""
     assert form_action(browser.get("/login/", {"next": "/reports/"})) == ""
     settings.LOGIN_REDIRECT_URL = "https://intranet.example/manage-apps/"
     assert form_action(browser.get("/login/")) == ""
@@ -228,7 +230,9 @@ def test_the_form_may_lead_on_from_a_page_of_the_project(browser: Browser, setti
     ids=["redirect_uri", "unknown client", "no client", "NUL byte"],
 )
 def test_a_target_that_is_not_verified_leads_nowhere(browser: Browser, guide: Guide, changes: dict[str, str]) -> None:
-    """Neither the policy nor the words: the authorization endpoint says what is wrong afterwards."""
+    """
+    An unverified target affects neither the policy nor the words. The authorization endpoint reports the fault later.
+    """
     response = browser.get("/login/", {"next": request_of(guide, **changes)})
     assert (response.status_code, form_action(response)) == (200, "form-action 'self'")
     assert "Prescription Manager" not in Page(response).text
@@ -236,11 +240,11 @@ def test_a_target_that_is_not_verified_leads_nowhere(browser: Browser, guide: Gu
 
 @pytest.mark.parametrize("goes_on", ["", "/manage-apps/", "/manage-apps?a=b"])
 def test_a_form_that_ends_at_a_page_of_ours_leads_nowhere_else(browser: Browser, db: None, goes_on: str) -> None:
-    """What is typed there is for this server alone."""
+    """Data typed there is for this server alone."""
     assert form_action(browser.get("/login/", {"next": goes_on})) == "form-action 'self'"
 
 
 def test_the_name_of_the_service_is_the_hosts(browser: Browser, db: None, settings: Settings) -> None:
-    """OAUTH_SERVICE_SERVICE_NAME."""
+    """OAUTH_SERVICE_SERVICE_NAME is shown on the page."""
     settings.OAUTH_SERVICE_SERVICE_NAME = "Wonderland ID"
     assert "Wonderland ID never gives your password to an app." in login_page(browser).text

@@ -1,4 +1,4 @@
-"""/login/: a limit on failures for an account and an address together."""
+"""/login/: a limit on failures per account and address."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -22,25 +22,25 @@ ELSEWHERE = "203.0.113.9"
 
 
 def sign_in(browser: Browser, password: str, *, username: str = "alice", address: str = HERE) -> Any:
-    """Send the form of the login page."""
+    """Submit the form of the login page."""
     browser.defaults["REMOTE_ADDR"] = address
     return Page(browser.get("/login/")).press(browser, "Sign in", username=username, password=password)
 
 
 def fail(browser: Browser, *, times: int = 10, **who: str) -> list[int]:
-    """Be wrong; the statuses."""
+    """Fail to sign in several times, and return the statuses."""
     return [sign_in(browser, f"wrong {n}", **who).status_code for n in range(times)]
 
 
 def notice(response: Any) -> str:
-    """What the page says was wrong."""
+    """Return the error message of the page."""
     [notice] = response.context["form"].non_field_errors()
     return str(notice)
 
 
 @pytest.mark.parametrize("username", ["alice", "nobody"])
 def test_after_too_many_failures_the_page_says_to_wait(browser: Browser, alice: User, username: str) -> None:
-    """In words, and for programs in the status; what was typed is still there, the password is not."""
+    """Users read words and programs see the status. The typed name is kept, and the password is not."""
     with time_machine.travel("2026-01-01T00:00:30Z", tick=False):
         assert fail(browser, username=username) == [200] * 10
         response = sign_in(browser, "wonderland", username=username)
@@ -53,7 +53,7 @@ def test_after_too_many_failures_the_page_says_to_wait(browser: Browser, alice: 
 
 
 def test_the_fields_are_not_called_wrong_where_only_waiting_helps(browser: Browser, alice: User) -> None:
-    """A red field says: type something else. Why the form was refused is still read out with it."""
+    """A red field would ask for other input. Screen readers still read the message with it."""
     fail(browser, times=9)
     wrong, early = (sign_in(browser, "wrong").content.decode() for _ in range(2))
     assert [page.count('aria-invalid="true"') for page in (wrong, early)] == [2, 0]
@@ -61,7 +61,7 @@ def test_the_fields_are_not_called_wrong_where_only_waiting_helps(browser: Brows
 
 
 def test_no_page_tells_whether_the_account_exists(browser: Browser, alice: User) -> None:
-    """Neither before the limit nor after it."""
+    """The responses are the same before and after the limit."""
     with time_machine.travel("2026-01-01T00:00:30Z", tick=False):
         said = [
             [
@@ -77,7 +77,7 @@ def test_no_page_tells_whether_the_account_exists(browser: Browser, alice: User)
 def test_both_cost_one_hash_before_the_limit_and_none_after(
     browser: Browser, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """How long an answer takes does not tell either whether the account exists."""
+    """The response time must not reveal whether the account exists either."""
     hashed: list[str] = []
     encode = hashers.MD5PasswordHasher.encode
 
@@ -97,19 +97,19 @@ def test_both_cost_one_hash_before_the_limit_and_none_after(
 
 
 def test_the_owner_signs_in_from_elsewhere(browser: Browser, alice: User) -> None:
-    """Whoever guesses locks nobody out but themselves."""
+    """Someone who guesses passwords must not lock the owner out."""
     fail(browser, times=12)
     assert sign_in(browser, "wonderland", address=ELSEWHERE)["Location"] == "/manage-apps/"
 
 
 def test_others_at_the_same_address_sign_in(browser: Browser, alice: User) -> None:
-    """A school has one address."""
+    """A whole school may share one address."""
     fail(browser, times=12, username="nobody")
     assert sign_in(browser, "wonderland")["Location"] == "/manage-apps/"
 
 
 def test_who_waits_as_told_signs_in(browser: Browser, alice: User) -> None:
-    """Retry-After is the truth."""
+    """Retry-After must be right."""
     with time_machine.travel("2026-01-01T00:00:30Z", tick=False) as clock:
         fail(browser)
         clock.shift(int(sign_in(browser, "wonderland")["Retry-After"]))
@@ -118,20 +118,20 @@ def test_who_waits_as_told_signs_in(browser: Browser, alice: User) -> None:
 
 @pytest.mark.parametrize("spelling", ["ALICE", "Alice", "\uff41lice"], ids=["capitals", "capital", "full-width"])
 def test_another_spelling_of_a_name_is_no_other_account(browser: Browser, alice: User, spelling: str) -> None:
-    """Some backends find the same person by all of them."""
+    """Some backends find the same user by all of these spellings."""
     fail(browser)
     assert sign_in(browser, "wrong", username=spelling).status_code == 429
 
 
 def test_a_form_without_a_password_is_no_failure(browser: Browser, alice: User) -> None:
-    """Nothing was guessed."""
+    """An empty password is not a guess."""
     for _ in range(12):
         sign_in(browser, "")
     assert sign_in(browser, "wonderland").status_code == 302
 
 
 def test_while_too_many_are_being_checked_the_page_asks_for_a_moment(browser: Browser, alice: User) -> None:
-    """A flood from many addresses must not occupy the workers; nobody is locked out by it."""
+    """A flood from many addresses must not occupy all workers, and must not lock anybody out."""
     for number in range(throttle.FLOOD):
         with signals.request_context("test", "POST", f"10.0.0.{number}", ""):
             throttle.LOGINS.was_in_vain()
@@ -143,7 +143,7 @@ def test_while_too_many_are_being_checked_the_page_asks_for_a_moment(browser: Br
 
 
 def test_what_fails_here_is_a_flood_to_come(browser: Browser, alice: User) -> None:
-    """After a few of them, from any addresses, nobody waits for a hash any more."""
+    """After a few failures from any addresses, further attempts are refused without waiting for a hash."""
     for n in range(throttle.FLOOD):
         assert throttle.LOGINS._is_calm()
         sign_in(browser, "wrong", address=f"10.0.0.{n}")
@@ -151,7 +151,7 @@ def test_what_fails_here_is_a_flood_to_come(browser: Browser, alice: User) -> No
 
 
 def test_a_minute_is_one_minute(browser: Browser, alice: User, settings: Settings) -> None:
-    """Words for a person."""
+    """The message has a singular form."""
     settings.OAUTH_SERVICE_FAILURE_WINDOW = timedelta(minutes=1)
     with time_machine.travel("2026-01-01T00:00:00.5Z", tick=False):
         fail(browser)
@@ -161,7 +161,7 @@ def test_a_minute_is_one_minute(browser: Browser, alice: User, settings: Setting
 def test_it_is_announced_and_logged(
     browser: Browser, guide: Guide, reasons: Reasons, committed: Callable[..., Any]
 ) -> None:
-    """With a reason of its own, and without the password, or a name that may be one."""
+    """The event has a reason of its own, and no password, or name that may be one."""
     name = conf.claimed_name("alice")
     told: list[dict[str, Any]] = []
 

@@ -1,4 +1,4 @@
-"""/logout/ and /signed-out/: the session ends here, connected apps stay connected."""
+"""/logout/ and /signed-out/: the session ends here, and connected apps stay connected."""
 
 from urllib.parse import urlencode
 
@@ -10,7 +10,7 @@ from tests.guide import Guide
 
 
 def test_signing_out_ends_the_session_and_says_so(alices: Browser) -> None:
-    """And what it does not end."""
+    """The page also says what a sign-out does not end."""
     response = Page(alices.get("/manage-apps/")).press(alices, "Sign out")
     assert response["Location"] == "/signed-out/"
     page = Page(alices.get("/signed-out/"))
@@ -20,7 +20,7 @@ def test_signing_out_ends_the_session_and_says_so(alices: Browser) -> None:
 
 
 def test_connected_apps_stay_connected(guide: Guide) -> None:
-    """Signing out here is no withdrawal."""
+    """A sign-out does not withdraw any consent."""
     tokens = guide.tokens()
     guide.browser.post("/logout/")
     assert guide.is_alive(tokens["access_token"])
@@ -28,14 +28,14 @@ def test_connected_apps_stay_connected(guide: Guide) -> None:
 
 
 def test_a_link_signs_nobody_out(alices: Browser) -> None:
-    """An image on any page could otherwise."""
+    """Otherwise an image on any page could sign users out."""
     response = alices.get("/logout/")
     assert (response.status_code, response["Allow"]) == (405, "POST, OPTIONS")
     assert alices.get("/manage-apps/").status_code == 200
 
 
 def test_another_sites_form_signs_nobody_out(alices: Browser) -> None:
-    """It has no CSRF token."""
+    """The form of another site has no CSRF token."""
     assert alices.post("/logout/").status_code == 403
     assert alices.get("/manage-apps/").status_code == 200
 
@@ -45,13 +45,16 @@ def test_another_sites_form_signs_nobody_out(alices: Browser) -> None:
     ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:x", "//\t/evil.example"],
 )
 def test_signing_out_leads_to_no_other_site(guide: Guide, goes_on: str) -> None:
-    """No open redirect."""
+    """The logout page must not be an open redirect."""
     guide.browser.force_login(guide.alice)
     assert guide.browser.post("/logout/", {"next": goes_on})["Location"] == "/signed-out/"
 
 
 def test_signing_out_goes_on_with_a_request_however_long_its_state_is(guide: Guide) -> None:
-    """ "Not you?" on the consent page: Django forgets what is longer than 2048 characters, and the app's question with it."""
+    """
+    “Not you?” on the consent page: Django would drop a target longer than 2048 characters, and the app's request with
+    it.
+    """
     guide.browser.force_login(guide.alice)
     goes_on = f"/authorise/?{urlencode(guide.request(state='x' * 4000))}"
     assert guide.browser.post("/logout/", {"next": goes_on})["Location"] == goes_on
@@ -63,7 +66,7 @@ def test_signing_out_goes_on_with_a_request_however_long_its_state_is(guide: Gui
     ids=["a page of ours", "longer than a redirect may be", "another site"],
 )
 def test_signing_out_gives_up_any_other_long_address(guide: Guide, goes_on: str) -> None:
-    """Nobody waits behind it; the person is told that they are signed out, and gets no error."""
+    """No request is waiting there. The user reads that they are signed out, and sees no error."""
     guide.browser.force_login(guide.alice)
     response = guide.browser.post("/logout/", {"next": goes_on})
     assert (response.status_code, response["Location"]) == (302, "/signed-out/")
@@ -78,10 +81,10 @@ def test_signing_out_never_leads_to_itself(guide: Guide, goes_on: str) -> None:
 
 
 def test_who_was_not_signed_in_is_signed_out_too(guide: Guide) -> None:
-    """The session had ended by itself."""
+    """The session may have ended by itself."""
     assert guide.browser.post("/logout/")["Location"] == "/signed-out/"
 
 
 def test_the_way_back_in(browser: Browser, db: None) -> None:
-    """The page is no dead end."""
+    """The page has a link to sign in again."""
     assert Page(browser.get("/signed-out/")).links["Sign in again"] == "/login/"

@@ -1,4 +1,4 @@
-"""/manage-apps/: what a person has connected, and the way to cut it off."""
+"""/manage-apps/: the apps that a user has connected, and the buttons that disconnect them."""
 
 import re
 from collections.abc import Callable
@@ -23,19 +23,19 @@ NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 def page_of(guide: Guide) -> Page:
-    """Alice's page."""
+    """Return Alice's page."""
     guide.browser.force_login(guide.alice)
     return Page(guide.browser.get("/manage-apps/"))
 
 
 def facts(page: Page) -> dict[str, str]:
-    """What stands beside "Allowed on", "Last used" and "Active connections" of the only app."""
+    """Return the values of “Allowed on”, “Last used” and “Active connections” of the only app."""
     [found] = re.findall(r"Allowed on (.+) Last used (.+) Active connections (\d+) ", page.text)
     return dict(zip(("given", "used", "connections"), found, strict=True))
 
 
 def test_it_works_when_there_are_none(alices: Browser) -> None:
-    """And says what would stand here."""
+    """The page explains what it would list."""
     page = Page(alices.get("/manage-apps/"))
     assert page.status == 200
     assert "No connected apps When you allow an app" in page.text
@@ -43,12 +43,12 @@ def test_it_works_when_there_are_none(alices: Browser) -> None:
 
 
 def test_it_is_for_who_is_signed_in(browser: Browser, db: None) -> None:
-    """After the login one is here again."""
+    """After the login the user is back on this page."""
     assert browser.get("/manage-apps/")["Location"] == "/login/?next=/manage-apps/"
 
 
 def test_it_says_what_each_app_is_and_sees(guide: Guide) -> None:
-    """In the words of the consent page."""
+    """The words are those of the consent page."""
     Client.objects.update(client_uri="https://rx.example/")
     guide.tokens(scope="profile")
     page = page_of(guide)
@@ -60,14 +60,14 @@ def test_it_says_what_each_app_is_and_sees(guide: Guide) -> None:
 
 
 def test_a_scope_that_has_lost_its_words_is_shown_by_its_name(guide: Guide) -> None:
-    """The operator dropped it from the settings; the person still has to know."""
+    """The operator removed the scope from the settings, but the user still has to see it."""
     guide.answer()
     Consent.objects.update(scope="user calendar")
     assert "calendar" in page_of(guide).items
 
 
 def test_it_says_since_when_it_was_last_used_and_how_often(guide: Guide) -> None:
-    """Two devices connected, one of them renewed since."""
+    """Two devices are connected, and one of them was renewed since."""
     with time_machine.travel(NOON, tick=False):
         first = guide.tokens()
         guide.tokens()
@@ -78,21 +78,21 @@ def test_it_says_since_when_it_was_last_used_and_how_often(guide: Guide) -> None
 
 
 def test_what_happened_today_is_told_by_the_hour(guide: Guide) -> None:
-    """A person looks here when something is odd now; the time zone stands beside it."""
+    """Users look here when something is odd right now. The time zone is shown with the time."""
     with time_machine.travel(NOON, tick=False):
         guide.tokens()
         assert facts(page_of(guide))["used"] == "Today at noon UTC"
 
 
 def test_an_app_that_was_allowed_but_never_came_is_there_too(guide: Guide) -> None:
-    """The consent is what can be taken back."""
+    """The consent can be withdrawn even if the app never used it."""
     guide.answer()
     shown = facts(page_of(guide))
     assert (shown["used"], shown["connections"]) == ("Never", "0")
 
 
 def test_a_connection_that_expired_or_was_ended_is_not_counted(guide: Guide) -> None:
-    """Only what is alive."""
+    """Only live connections count."""
     with time_machine.travel(NOON, tick=False):
         guide.tokens()
     with time_machine.travel(NOON + timedelta(days=31), tick=False):
@@ -103,7 +103,7 @@ def test_a_connection_that_expired_or_was_ended_is_not_counted(guide: Guide) -> 
 
 
 def test_several_apps_stand_in_the_order_of_their_names(guide: Guide) -> None:
-    """Each with a button that says for which it is."""
+    """Each app has a button that names it."""
     for name in ("Zebra", "Aardvark"):
         client = Client.objects.create(name=name, redirect_uris="https://rx.example/callback")
         Consent.objects.create(user=guide.alice, client=client, scope="user", given_at=NOON)
@@ -120,14 +120,14 @@ SAVE = "Save for Prescription Manager"
 
 
 def test_a_person_chooses_when_an_app_is_disconnected(alices: Browser, guide: Guide, committed: Committed) -> None:
-    """And changes their mind; each choice is an event, before and after."""
+    """A user may change the date again. Each change is an event with the values before and after."""
     with time_machine.travel(NOON, tick=False), committed():
         guide.tokens()
         Page(alices.get("/manage-apps/")).press(alices, SAVE, ends_in="7")
         page = Page(alices.get("/manage-apps/"))
         assert "Prescription Manager will be disconnected on 8 Mar 2026, noon." in page.text
         assert "Disconnects 8 Mar 2026 Active connections" in page.text
-        page.press(alices, SAVE)  # as it is
+        page.press(alices, SAVE)  # without changing the selection
         assert Consent.objects.get().ends_at == NOON + timedelta(days=7)
         page.press(alices, SAVE, ends_in="never")
         assert Consent.objects.get().ends_at is None
@@ -159,7 +159,7 @@ def test_nothing_is_offered_that_server_or_client_do_not_allow(
     server: timedelta | None,
     offered: set[str],
 ) -> None:
-    """The connection would have ended before; nor does it count if it is sent."""
+    """Later dates than the connection's own end are not offered, and are ignored if they are sent."""
     settings.OAUTH_SERVICE_CONNECTION_LIFETIME = server
     Client.objects.update(connection_lifetime=own)
     guide.tokens()
@@ -175,7 +175,7 @@ def test_nothing_is_offered_that_server_or_client_do_not_allow(
 def test_where_the_server_ends_connections_the_page_says_when(
     alices: Browser, guide: Guide, settings: Settings
 ) -> None:
-    """The person has chosen nothing, and is asked again all the same."""
+    """The server ends the connection although the user chose no date."""
     settings.OAUTH_SERVICE_CONNECTION_LIFETIME = timedelta(days=10)
     with time_machine.travel(NOON, tick=False):
         guide.tokens()
@@ -183,7 +183,7 @@ def test_where_the_server_ends_connections_the_page_says_when(
 
 
 def test_what_has_ended_is_not_shown(alices: Browser, guide: Guide) -> None:
-    """Even before its row is swept; nor is it given more time."""
+    """An ended connection is hidden before its row is swept, and its end cannot be moved."""
     guide.tokens()
     page = Page(alices.get("/manage-apps/"))
     Consent.objects.update(ends_at=timezone.now())
@@ -194,7 +194,7 @@ def test_what_has_ended_is_not_shown(alices: Browser, guide: Guide) -> None:
 
 
 def test_nobody_ends_what_is_another_persons(alices: Browser, guide: Guide) -> None:
-    """By client_id, by the id of a connection, or by what is none."""
+    """A user cannot end another user's connection by client_id or by its id, and invalid ids are ignored."""
     guide.tokens()
     grant = Grant.objects.get()
     dinah = Browser()
@@ -209,7 +209,7 @@ def test_nobody_ends_what_is_another_persons(alices: Browser, guide: Guide) -> N
 
 
 def test_of_several_connections_one_can_be_ended(alices: Browser, guide: Guide, committed: Committed) -> None:
-    """A lost phone is no reason to disconnect the desk."""
+    """A user who lost a phone can disconnect it and keep the app on the desk connected."""
     with time_machine.travel(NOON, tick=False):
         desk = guide.tokens()
     with time_machine.travel(NOON + timedelta(days=1), tick=False), committed():
@@ -231,7 +231,7 @@ def test_of_several_connections_one_can_be_ended(alices: Browser, guide: Guide, 
 def test_of_very_many_connections_the_latest_are_listed(
     alices: Browser, guide: Guide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page has an end; one statement reads those that it shows."""
+    """The page is limited, and one statement reads the connections that it shows."""
     monkeypatch.setattr("oauth_service.endpoints.manage_apps.MOST_INSTALLS", 2)
     for _ in range(4):
         guide.tokens()
@@ -241,14 +241,14 @@ def test_of_very_many_connections_the_latest_are_listed(
 
 
 def test_another_persons_apps_are_not_shown(guide: Guide) -> None:
-    """Nor counted."""
+    """Other users' connections are not counted either."""
     guide.tokens()
     guide.alice = User.objects.create_user("dinah")
     assert "No connected apps" in page_of(guide).text
 
 
 def test_the_button_cuts_its_app_off(alices: Browser, guide: Guide) -> None:
-    """The guide's scenario B, as a browser does it."""
+    """The browser sends the message of the guide's scenario B."""
     tokens = guide.tokens()
     page = Page(alices.get("/manage-apps/"))
     pressed = page.press(alices, "Revoke Access for Prescription Manager")
@@ -260,7 +260,7 @@ def test_the_button_cuts_its_app_off(alices: Browser, guide: Guide) -> None:
 
 @pytest.mark.parametrize("path", ["/manage-apps/", "/manage-apps"])
 def test_the_page_is_neither_framed_nor_kept(alices: Browser, path: str) -> None:
-    """Its buttons must not be clicked through another site's page."""
+    """Another site must not be able to trick users into clicking its buttons."""
     headers = alices.get(path).headers
     assert (headers["X-Frame-Options"], headers["Cache-Control"]) == ("DENY", "private, no-store")
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
@@ -270,12 +270,12 @@ def test_the_page_is_neither_framed_nor_kept(alices: Browser, path: str) -> None
 
 
 def activity(page: Page) -> list[str]:
-    """The lines under "Recent activity"."""
+    """Return the lines of “Recent activity”."""
     return [item for item in page.items if re.search(r" \d{4}, .+ UTC", item)]
 
 
 def test_it_tells_what_happened_lately_in_plain_words(guide: Guide, committed: Committed) -> None:
-    """The latest first, each with when and from where; no ids."""
+    """The latest event comes first. Each has its time and address, and no ids."""
     guide.server.defaults["REMOTE_ADDR"] = "198.51.100.4"
     guide.browser.defaults["REMOTE_ADDR"] = "203.0.113.7"
     with time_machine.travel(NOON, tick=False), committed():
@@ -306,7 +306,7 @@ def test_it_tells_what_happened_lately_in_plain_words(guide: Guide, committed: C
 
 @pytest.mark.parametrize("replay", ["code", "refresh_token"])
 def test_it_tells_of_a_theft_without_the_words_of_the_trade(guide: Guide, committed: Committed, replay: str) -> None:
-    """Why an app has to be connected anew."""
+    """The line explains why the app has to be connected again."""
     with committed():
         code = guide.code()
         old = guide.exchange(code).json()["refresh_token"]
@@ -322,7 +322,7 @@ def test_it_tells_of_a_theft_without_the_words_of_the_trade(guide: Guide, commit
 
 
 def test_renewals_of_a_day_are_one_line(guide: Guide, committed: Committed) -> None:
-    """An app that renews the access of many connections would leave room for nothing else."""
+    """An app that renews many connections would otherwise fill the whole list."""
     with time_machine.travel(NOON, tick=False), committed():
         tokens = [guide.tokens()["refresh_token"] for _device in range(3)]
     for day in (1, 2):
@@ -338,7 +338,7 @@ def test_renewals_of_a_day_are_one_line(guide: Guide, committed: Committed) -> N
 
 
 def test_it_tells_the_last_twenty(guide: Guide, committed: Committed) -> None:
-    """Enough to see what is odd."""
+    """Twenty lines are enough to notice something odd."""
     for hour in range(25):
         with time_machine.travel(NOON + timedelta(hours=hour), tick=False), committed():
             guide.tokens()
@@ -348,7 +348,7 @@ def test_it_tells_the_last_twenty(guide: Guide, committed: Committed) -> None:
 
 
 def test_a_stranger_who_keeps_trying_hides_nothing(guide: Guide, committed: Committed) -> None:
-    """However often somebody is refused as Alice in a day, it is one line."""
+    """All failed sign-ins as Alice on one day are one line, however many there are."""
     with time_machine.travel(NOON, tick=False), committed():
         guide.tokens()
     for minute in range(1, 40):
@@ -364,7 +364,7 @@ def test_a_stranger_who_keeps_trying_hides_nothing(guide: Guide, committed: Comm
 
 
 def test_another_persons_activity_is_not_shown(guide: Guide, committed: Committed) -> None:
-    """Neither Alice's to Dinah, nor what belongs to nobody."""
+    """Dinah sees neither Alice's events nor events without a user."""
     with committed():
         guide.tokens()
         sign_in(guide.browser, password="wrong")
@@ -376,7 +376,7 @@ def test_another_persons_activity_is_not_shown(guide: Guide, committed: Committe
 
 
 def test_a_name_is_text_whatever_stands_in_it(guide: Guide, committed: Committed) -> None:
-    """The app's, and the address that the web server says."""
+    """The app's name and the address in the event are escaped."""
     Client.objects.update(name="<b>%(app)s & co</b>")
     guide.server.defaults["REMOTE_ADDR"] = "<i>nowhere</i>"
     with committed():
@@ -388,7 +388,7 @@ def test_a_name_is_text_whatever_stands_in_it(guide: Guide, committed: Committed
 
 
 def test_an_app_that_is_gone_has_no_name(guide: Guide, committed: Committed) -> None:
-    """What it did stays told."""
+    """Past events of a deleted app stay in the list."""
     with committed():
         guide.tokens()
     audit.flush()
@@ -397,7 +397,7 @@ def test_an_app_that_is_gone_has_no_name(guide: Guide, committed: Committed) -> 
 
 
 def test_the_list_is_found_by_its_heading(guide: Guide, committed: Committed) -> None:
-    """A screen reader lists regions and headings."""
+    """Screen readers list regions and headings."""
     with committed():
         guide.tokens()
     guide.browser.force_login(guide.alice)
@@ -407,6 +407,6 @@ def test_the_list_is_found_by_its_heading(guide: Guide, committed: Committed) ->
 
 
 def sign_in(browser: Browser, *, password: str, username: str = "alice") -> None:
-    """POST /login/, by a browser that nobody has signed in with yet."""
+    """Sign in by POST /login/, from a signed-out browser."""
     browser.logout()
     browser.post("/login/", {"username": username, "password": password})

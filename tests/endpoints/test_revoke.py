@@ -1,4 +1,4 @@
-"""/oauth/revoke/: an access token dies alone, a refresh token takes its grant along; nobody learns anything."""
+"""/oauth/revoke/: an access token ends alone, a refresh token ends its grant, and strangers learn nothing."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -9,7 +9,7 @@ from tests.guide import Guide
 
 @pytest.fixture
 def stranger(alice: User) -> Guide:
-    """Another client with credentials of its own, which may send the guide's messages too."""
+    """Another client with its own credentials, which can send the guide's messages, too."""
     client = Client(client_id="stranger", name="Stranger", redirect_uris="http://127.0.0.1:5000/callback")
     client.requires_pkce = False
     client.choose_secret("ITS_A_VERY_SECRET_KEY")
@@ -20,7 +20,7 @@ def stranger(alice: User) -> Guide:
 @pytest.mark.parametrize("as_form", [False, True], ids=["JSON", "form"])
 @pytest.mark.parametrize("hint", ["", "access_token", "refresh_token", "nonsense"])
 def test_an_access_token_dies_alone(guide: Guide, as_form: bool, hint: str) -> None:
-    """Whatever the hint says; the refresh token still renews."""
+    """The hint does not matter, and the refresh token still works."""
     tokens = guide.tokens()
     response = guide.revoke(tokens["access_token"], as_form=as_form, token_type_hint=hint)
     assert (response.status_code, response.content) == (200, b"")
@@ -30,7 +30,7 @@ def test_an_access_token_dies_alone(guide: Guide, as_form: bool, hint: str) -> N
 
 @pytest.mark.parametrize("hint", ["", "access_token", "refresh_token"])
 def test_a_refresh_token_takes_everything_of_its_grant_along(guide: Guide, hint: str) -> None:
-    """And nothing of another device's; the consent stays."""
+    """Other devices' grants and the consent stay."""
     tokens, other = guide.tokens(), guide.tokens()
     renewed = guide.refresh(tokens["refresh_token"]).json()
     response = guide.revoke(renewed["refresh_token"], token_type_hint=hint)
@@ -42,7 +42,9 @@ def test_a_refresh_token_takes_everything_of_its_grant_along(guide: Guide, hint:
 
 
 def test_an_old_refresh_token_ends_the_grant_too(guide: Guide) -> None:
-    """It is genuine, and its holder wants it to end: a client may have missed the answer with the newer one."""
+    """
+    The token is genuine and its holder wants it to end: the client may have missed the response with the newer one.
+    """
     tokens = guide.tokens()
     renewed = guide.refresh(tokens["refresh_token"]).json()
     guide.revoke(tokens["refresh_token"])
@@ -51,7 +53,7 @@ def test_an_old_refresh_token_ends_the_grant_too(guide: Guide) -> None:
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_a_second_time_is_as_good_as_the_first(guide: Guide, kind: str) -> None:
-    """A client that did not get the answer asks again."""
+    """A client that missed the response sends the request again."""
     token = guide.tokens()[kind]
     assert [guide.revoke(token).status_code for _ in range(2)] == [200, 200]
 
@@ -61,7 +63,7 @@ def test_a_second_time_is_as_good_as_the_first(guide: Guide, kind: str) -> None:
     ["nonsense", "AT_nonsense", "RT_nonsense", "SPL__nonsense", "AT_" + "A" * 5000, "é"],
 )
 def test_what_is_no_token_is_revoked_already(guide: Guide, token: str) -> None:
-    """200: there is nothing left to do for the client."""
+    """The response is 200, because there is nothing left to do for the client."""
     tokens = guide.tokens()
     assert guide.revoke(token).status_code == 200
     assert guide.is_alive(tokens["access_token"])
@@ -69,7 +71,7 @@ def test_what_is_no_token_is_revoked_already(guide: Guide, token: str) -> None:
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_a_forged_token_revokes_nothing(guide: Guide, kind: str) -> None:
-    """Who knows a grant's id knows no token of it."""
+    """Knowing the id of a grant does not help to make a token of it."""
     tokens = guide.tokens()
     forged = tokens[kind][:-2] + ("AA" if not tokens[kind].endswith("AA") else "QQ")
     assert guide.revoke(forged).status_code == 200
@@ -78,7 +80,7 @@ def test_a_forged_token_revokes_nothing(guide: Guide, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_another_clients_token_is_untouched(guide: Guide, stranger: Guide, kind: str) -> None:
-    """Not even its existence is told."""
+    """The response does not even reveal that the token exists."""
     tokens = guide.tokens()
     response = stranger.revoke(tokens[kind])
     assert (response.status_code, response.content) == (200, b"")
@@ -87,7 +89,7 @@ def test_another_clients_token_is_untouched(guide: Guide, stranger: Guide, kind:
 
 
 def test_a_code_is_no_token(guide: Guide) -> None:
-    """It goes by being exchanged, or by its age."""
+    """A code ends when it is exchanged or expires."""
     code = guide.code()
     guide.revoke(code)
     assert guide.exchange(code).status_code == 200
@@ -95,20 +97,20 @@ def test_a_code_is_no_token(guide: Guide) -> None:
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_who_is_not_proven_revokes_nothing(guide: Guide, kind: str) -> None:
-    """Otherwise whoever finds a token in a log could log people out."""
+    """Otherwise anyone who finds a token in a log could end connections."""
     tokens = guide.tokens()
     assert guide.revoke(tokens[kind], client_secret="wrong").status_code == 401
     assert guide.is_alive(tokens["access_token"])
 
 
 def test_what_is_to_be_revoked_must_be_said(guide: Guide) -> None:
-    """A client that sends no token believes that it has logged out."""
+    """A client that sends no token would wrongly believe that it has ended the connection."""
     response = guide.revoke("")
     assert (response.status_code, response.json()["error_description"]) == (400, "token is missing")
 
 
 def test_rows_of_revoked_tokens_go_with_their_expiry(guide: Guide) -> None:
-    """An expired token needs nothing to keep it dead."""
+    """An expired token needs no row to stay invalid."""
     tokens = guide.tokens()
     guide.revoke(tokens["access_token"])
     row, grant = RevokedToken.objects.get(), Grant.objects.get()

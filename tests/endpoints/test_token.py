@@ -1,4 +1,4 @@
-"""/token/: who may ask, and what the answer is like, whichever grant type it is."""
+"""/token/: client authentication and the form of the response, for every grant type."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,9 @@ from tests.guide import JSON, Guide
 @pytest.mark.parametrize("as_form", [False, True], ids=["JSON", "form"])
 @pytest.mark.parametrize("path", ["/token/", "/token"])
 def test_the_answer_is_the_guides(guide: Guide, as_form: bool, path: str) -> None:
-    """Exactly these members in this order, whichever way it is asked for; and nobody keeps a copy."""
+    """
+    The response has exactly these members in this order for every encoding of the request, and caches may not store it.
+    """
     body = {
         "grant_type": "authorization_code",
         "code": guide.code(),
@@ -37,7 +39,7 @@ def test_the_answer_is_the_guides(guide: Guide, as_form: bool, path: str) -> Non
     "grant_type", ["password", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "x" * 300]
 )
 def test_a_grant_type_that_is_not_there_is_said_to_be_so(guide: Guide, reasons: Reasons, grant_type: str) -> None:
-    """The sentence does not echo it; the log does, up to a length."""
+    """The error does not echo the grant type; the log has it, cut to a length."""
     response = guide.exchange("SPL__any", grant_type=grant_type)
     refusal = response.json()
     assert (response.status_code, refusal["error"]) == (400, "unsupported_grant_type")
@@ -49,7 +51,7 @@ def test_a_grant_type_that_is_not_there_is_said_to_be_so(guide: Guide, reasons: 
     ("left", "refused"), [("refresh_token", "authorization_code"), ("authorization_code", "refresh_token")]
 )
 def test_a_grant_type_that_the_client_may_not_use_is_refused(guide: Guide, left: str, refused: str) -> None:
-    """And nothing is spent by the attempt."""
+    """The refused attempt uses nothing up."""
     code, tokens = guide.code(), guide.tokens()
     Client.objects.update(grant_types=left)
     send = {
@@ -73,7 +75,7 @@ def test_a_grant_type_that_the_client_may_not_use_is_refused(guide: Guide, left:
 def test_who_is_not_proven_gets_the_same_answer_and_spends_nothing(
     guide: Guide, request_of: Callable[[Guide, str], object]
 ) -> None:
-    """401 with a challenge; the code is still good for whom it was made."""
+    """The response is 401 with a challenge, and the code is still valid for its client."""
     code = guide.code()
     response = request_of(guide, code)
     assert (response.status_code, response.json()["error"]) == (401, "invalid_client")  # type: ignore[attr-defined]
@@ -82,7 +84,7 @@ def test_who_is_not_proven_gets_the_same_answer_and_spends_nothing(
 
 
 def test_the_sweep_rides_on_token_requests(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody has to schedule anything."""
+    """Nothing has to be scheduled."""
     guide.tokens()
     dead = Grant.objects.get()
     code = guide.code()
