@@ -1,1 +1,1 @@
-"""Who asks."""
+"""Client authentication, keys and trusted issuers."""

@@ -17,7 +17,7 @@ __all__ = ["site", "staff"]
 
 @pytest.fixture
 def site(settings: Settings) -> Iterator[Any]:
-    """The site's handler; its `url` is where it listens."""
+    """The handler of the site; its `url` is the address of the key set."""
     settings.OAUTH_SERVICE_OUTBOUND_LOOPBACK = True
     handler = type("OriginOfOneTest", (Origin,), {"headers_sent": {"Cache-Control": "max-age=3600"}, "asked": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

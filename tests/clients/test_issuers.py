@@ -1,4 +1,4 @@
-"""JWTs of other issuers: believed for what they are registered for, from the clients that are named, and nothing else."""
+"""JWTs of other issuers are accepted only for their registered purposes and from the named clients."""
 
 import json
 from collections.abc import Callable
@@ -29,23 +29,23 @@ pytestmark = pytest.mark.django_db
 HERE = ProgramRequest(method="POST", path="/token/", scheme="http", get_host=lambda: "localhost:8000")
 IDP = "https://idp.example"
 ADD = "/admin/oauth_service/trustedissuer/add/"
-# Software statements come with a registration, and are held against rules of their own: tests/specs/test_rfc7591.py.
+# Software statements come with a registration and follow rules of their own: tests/specs/test_rfc7591.py.
 PRESENTED = [each for each in TYPES if each != "software-statement"]
 
 
 @dataclass
 class Issuer(Signer):
-    """An identity provider that is trusted, and the client that presents what it signs."""
+    """A trusted identity provider, and the client that presents its JWTs."""
 
     client: Client = field(default_factory=Client)
 
     def jwt(self, purpose: str = "jwt-bearer", *, header: dict[str, Any] | None = None, **changes: Any) -> str:
-        """A JWT for a purpose."""
+        """Return a JWT for a purpose."""
         typ = {"typ": TYPES[purpose][0]} | (header or {})
         return self.assertion(header=typ, **({"sub": "alice", "client_id": self.client.client_id} | changes))
 
     def verify(self, text: str, purpose: str = "jwt-bearer", *, client: Client | None = None) -> VerifiedJWT:
-        """Verify what a client presents."""
+        """Verify a JWT that a client presents."""
         row = Client.objects.row((client or self.client).client_id)
         assert row
         return verify_issuer_jwt(text, purpose=purpose, client=row, audience=conf.issuer_of(HERE), now=timezone.now())
@@ -53,7 +53,7 @@ class Issuer(Signer):
 
 @pytest.fixture
 def idp(presc_man: Client) -> Issuer:
-    """An issuer that is trusted for everything."""
+    """An issuer that is trusted for every purpose."""
     signer = Issuer(IDP, client=presc_man)
     columns = {"purposes": " ".join(TYPES), "algorithms": signer.algorithm, "clients": presc_man.client_id}
     TrustedIssuer.objects.create(issuer=IDP, jwks=signer.jwks, **columns)
@@ -62,7 +62,7 @@ def idp(presc_man: Client) -> Issuer:
 
 @pytest.mark.parametrize("purpose", TYPES)
 def test_what_is_as_it_must_be_is_believed(idp: Issuer, purpose: str) -> None:
-    """The subject is told as the issuer calls it, and it costs one statement."""
+    """The subject is returned as the issuer names it, and the check takes one statement."""
     text = idp.jwt(purpose)
     row = Client.objects.row(idp.client.client_id)
     assert row
@@ -74,7 +74,7 @@ def test_what_is_as_it_must_be_is_believed(idp: Issuer, purpose: str) -> None:
 
 
 def late(seconds: float) -> float:
-    """A moment of a claim."""
+    """Return a timestamp for a claim, this many seconds from now."""
     return timezone.now().timestamp() + seconds
 
 
@@ -111,7 +111,7 @@ def _foreign() -> Any:
 @pytest.mark.parametrize("purpose", PRESENTED)
 @pytest.mark.parametrize("case", REFUSED)
 def test_whatever_is_wrong_is_refused_with_its_reason(idp: Issuer, purpose: str, case: str) -> None:
-    """For every purpose."""
+    """A faulty JWT is refused for every purpose, and the log has the reason."""
     changes, reason = REFUSED[case]
     with pytest.raises(InvalidJWT, match=reason):
         idp.verify(idp.jwt(purpose, **changes()), purpose)
@@ -119,7 +119,7 @@ def test_whatever_is_wrong_is_refused_with_its_reason(idp: Issuer, purpose: str,
 
 @pytest.mark.parametrize("purpose", TYPES)
 def test_no_other_algorithm_is_believed_than_those_registered(idp: Issuer, purpose: str) -> None:
-    """Also where the issuer publishes a key for it."""
+    """Another algorithm is refused even if the issuer publishes a key for it."""
     other = key_for("ES384")
     TrustedIssuer.objects.update(jwks=json.dumps({"keys": [each.as_dict(private=False) for each in (idp.key, other)]}))
     assert idp.verify(idp.jwt(purpose), purpose).subject == "alice"
@@ -129,7 +129,7 @@ def test_no_other_algorithm_is_believed_than_those_registered(idp: Issuer, purpo
 
 @pytest.mark.parametrize("purpose", ["jwt-bearer", "id-jag"])
 def test_a_grant_needs_a_jti_and_is_used_once(idp: Issuer, purpose: str) -> None:
-    """Verifying does not use it up: who presents it may still be refused for something else."""
+    """Verifying does not use the JWT up, because the request may still be refused for another reason."""
     with pytest.raises(InvalidJWT, match="jti"):
         idp.verify(idp.jwt(purpose, jti=None), purpose)
     text = idp.jwt(purpose)
@@ -147,13 +147,13 @@ def test_a_grant_needs_a_jti_and_is_used_once(idp: Issuer, purpose: str) -> None
     ],
 )
 def test_one_kind_of_jwt_is_not_taken_for_another(idp: Issuer, purpose: str, typ: str | None) -> None:
-    """An ID token, which any client of the issuer has, is no identity assertion for this server."""
+    """Every client of the issuer has an ID token, which must not pass as an identity assertion."""
     with pytest.raises(InvalidJWT, match="the JWT is"):
         idp.verify(idp.jwt(purpose, header={"typ": typ}), purpose)
 
 
 def test_an_identity_assertion_is_for_the_client_that_presents_it(idp: Issuer, public_app: Client) -> None:
-    """One that leaks is worth nothing to another client."""
+    """A leaked assertion must be worthless to other clients."""
     TrustedIssuer.objects.update(clients=f"{idp.client.client_id}\n{public_app.client_id}")
     for named in (public_app.client_id, None, [idp.client.client_id]):
         with pytest.raises(InvalidJWT, match="client_id"):
@@ -162,7 +162,7 @@ def test_an_identity_assertion_is_for_the_client_that_presents_it(idp: Issuer, p
 
 @pytest.mark.parametrize("purpose", TYPES)
 def test_a_purpose_that_is_not_registered_is_refused(idp: Issuer, purpose: str) -> None:
-    """Trusted for one thing is not trusted for all."""
+    """An issuer trusted for one purpose is not trusted for the others."""
     TrustedIssuer.objects.update(purposes=" ".join(set(TYPES) - {purpose}))
     with pytest.raises(InvalidJWT, match="not trusted for"):
         idp.verify(idp.jwt(purpose), purpose)
@@ -170,14 +170,14 @@ def test_a_purpose_that_is_not_registered_is_refused(idp: Issuer, purpose: str) 
 
 @pytest.mark.parametrize("purpose", TYPES)
 def test_a_client_that_is_not_named_presents_nothing(idp: Issuer, public_app: Client, purpose: str) -> None:
-    """An issuer without clients is of use to none."""
+    """No client may present the JWTs of an issuer unless it is named."""
     with pytest.raises(InvalidJWT, match="may not present"):
         idp.verify(idp.jwt(purpose, client_id=public_app.client_id), purpose, client=public_app)
 
 
 @pytest.mark.parametrize("purpose", TYPES)
 def test_an_issuer_that_is_switched_off_is_not_believed(idp: Issuer, purpose: str) -> None:
-    """At once."""
+    """The change takes effect at once."""
     TrustedIssuer.objects.update(is_active=False)
     with pytest.raises(InvalidJWT, match="no active issuer"):
         idp.verify(idp.jwt(purpose), purpose)
@@ -187,7 +187,7 @@ def test_an_issuer_that_is_switched_off_is_not_believed(idp: Issuer, purpose: st
 def test_a_later_client_of_the_same_name_inherits_no_trust(
     idp: Issuer, public_app: Client, staff: Browser, by: str
 ) -> None:
-    """A client ID that was deleted may be given again."""
+    """The client_id of a deleted client may be given to another one."""
     TrustedIssuer.objects.update(clients=f"{public_app.client_id}\n{idp.client.client_id}\npublic_app_2")
     if by == "instance":
         public_app.delete()
@@ -200,7 +200,7 @@ def test_a_later_client_of_the_same_name_inherits_no_trust(
 
 
 def test_no_row_but_an_event_keeps_the_name_of_a_deleted_client(idp: Issuer, presc_man: Client) -> None:
-    """Whatever is registered for a client goes with it, in every table that there is or will be."""
+    """Everything registered for a client is deleted with it, in every present and future table."""
     presc_man.delete()
     kept = [
         f"{model.__name__}.{name}"
@@ -214,7 +214,7 @@ def test_no_row_but_an_event_keeps_the_name_of_a_deleted_client(idp: Issuer, pre
 
 
 def test_another_audience_is_for_token_exchange_alone(idp: Issuer) -> None:
-    """A subject token may be meant for an API; a grant names the authorization server."""
+    """A subject token may be meant for an API, while a grant must name the authorization server."""
     TrustedIssuer.objects.update(audience="https://api.example")
     assert idp.verify(idp.jwt("token-exchange", aud="https://api.example"), "token-exchange").subject == "alice"
     for purpose in ("jwt-bearer", "id-jag"):
@@ -223,7 +223,7 @@ def test_another_audience_is_for_token_exchange_alone(idp: Issuer) -> None:
 
 
 def test_the_issuer_of_the_settings_is_the_audience(idp: Issuer, settings: Settings) -> None:
-    """Whatever host the request named."""
+    """The Host header of the request does not matter."""
     settings.OAUTH_SERVICE_ISSUER = "https://id.example"
     with pytest.raises(InvalidJWT, match="not for"):
         idp.verify(idp.jwt())
@@ -231,7 +231,7 @@ def test_the_issuer_of_the_settings_is_the_audience(idp: Issuer, settings: Setti
 
 
 def test_keys_of_an_issuer_are_fetched_and_rotate(idp: Issuer, site: Any) -> None:
-    """As those of clients."""
+    """Issuers' keys are fetched like those of clients."""
     site.body = idp.jwks.encode()
     TrustedIssuer.objects.update(jwks="", jwks_uri=site.url)
     assert [idp.verify(idp.jwt()).subject for _ in range(2)] == ["alice"] * 2
@@ -248,7 +248,7 @@ def _with_kid() -> Any:
 
 
 def test_without_the_extra_no_issuer_is_believed(idp: Issuer, staff: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the admin has no page for it."""
+    """The admin has no page for issuers then."""
     assert "trustedissuer" in staff.get("/admin/").content.decode()
     monkeypatch.setattr(key_sets, "_is_available", False)
     with pytest.raises(InvalidJWT, match="extra oidc"):
@@ -268,7 +268,7 @@ FORM = {
 
 
 def test_staff_register_an_issuer(staff: Browser, presc_man: Client) -> None:
-    """With the clients that may present its JWTs. That it is an event tests/admin/test_events.py holds."""
+    """The form includes the clients that may present the JWTs. tests/admin/test_events.py covers the event."""
     assert staff.post(ADD, {**FORM, "clients": presc_man.client_id}).status_code == 302
     issuer = TrustedIssuer.objects.get()
     assert (issuer.purpose_list, issuer.clients) == (("id-jag",), "presc_man_123")
@@ -291,21 +291,21 @@ def test_staff_register_an_issuer(staff: Browser, presc_man: Client) -> None:
     ],
 )
 def test_what_cannot_be_trusted_is_not_registered(staff: Browser, changes: dict[str, Any], column: str) -> None:
-    """By its column."""
+    """The error is shown at its field."""
     response = staff.post(ADD, {**FORM, **changes})
     assert response.status_code == 200
     assert column in response.context["adminform"].form.errors
 
 
 def trust_issuer(*arguments: str) -> str:
-    """manage.py trust_issuer."""
+    """Run manage.py trust_issuer and return its output."""
     said = StringIO()
     call_command("trust_issuer", *arguments, stdout=said)
     return said.getvalue()
 
 
 def test_the_command_registers_and_lists(presc_man: Client) -> None:
-    """For who has no admin."""
+    """Operators without the admin need the command."""
     options = ("--purpose", "jwt-bearer", "--client", "presc_man_123", "--algorithm", "ES256", "--jwks", FORM["jwks"])
     assert trust_issuer(IDP, *map(str, options)) == f"JWTs of {IDP} are believed.\n"
     assert [word in trust_issuer() for word in (IDP, "jwt-bearer", "presc_man_123", "yes")] == [True] * 4

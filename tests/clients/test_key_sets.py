@@ -1,4 +1,4 @@
-"""The public keys of clients: registered, or published at a jwks_uri and fetched."""
+"""The public keys of clients: registered ones, and ones fetched from a jwks_uri."""
 
 import json
 from datetime import timedelta
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 
 def status(guide: Guide, proof: dict[str, Any]) -> int:
-    """Of a revocation by a client that authenticates so."""
+    """Return the status of a revocation with this authentication."""
     response = guide.revoke("AT_unknown", client_id="", client_secret="", **proof)
     return int(response.status_code)
 
@@ -39,17 +39,17 @@ def signer(guide: Guide, site: Any) -> Signer:
 
 
 def other_key() -> Any:
-    """A key that is not published yet."""
+    """Return a key that is not published yet."""
     return ECKey.generate_key("P-256", auto_kid=True)
 
 
 def test_keys_are_fetched_once_for_many_assertions(guide: Guide, signer: Signer, site: Any) -> None:
-    """The copy is as fresh as the origin says."""
+    """The copy stays fresh as long as the origin says."""
     assert ([status(guide, signer.proof()) for _ in range(3)], len(site.asked)) == ([200] * 3, 1)
 
 
 def test_a_new_key_is_found_though_the_copy_is_fresh(guide: Guide, signer: Signer, site: Any) -> None:
-    """A client that publishes a key and signs with it need not wait for an hour."""
+    """A client that publishes a new key and signs with it should not have to wait for an hour."""
     assert status(guide, signer.proof()) == 200
     new = Signer(signer.name, key=other_key())
     site.body = new.jwks.encode()
@@ -60,7 +60,7 @@ def test_a_new_key_is_found_though_the_copy_is_fresh(guide: Guide, signer: Signe
 def test_unknown_keys_do_not_let_the_origin_be_asked_more_than_once_a_minute(
     guide: Guide, signer: Signer, site: Any
 ) -> None:
-    """Anybody can send a JWT that names a key."""
+    """Anybody can send JWTs with unknown key ids."""
     assert status(guide, signer.proof()) == 200
     with time_machine.travel(timezone.now() + timedelta(minutes=2)):
         assert [status(guide, signer.proof(header={"kid": f"k{n}"})) for n in range(9)] == [401] * 9
@@ -69,7 +69,7 @@ def test_unknown_keys_do_not_let_the_origin_be_asked_more_than_once_a_minute(
 
 @pytest.mark.parametrize("broken", ["down", "no JSON", "no key set", "a private key"])
 def test_a_copy_serves_while_the_origin_does_not(guide: Guide, signer: Signer, site: Any, broken: str) -> None:
-    """Nobody is locked out, and an unusable document does not take the place of a good one."""
+    """Clients can still authenticate, and an unusable document does not replace a good copy."""
     assert status(guide, signer.proof()) == 200
     site.status = 503 if broken == "down" else 200
     site.body = {
@@ -85,7 +85,7 @@ def test_a_copy_serves_while_the_origin_does_not(guide: Guide, signer: Signer, s
 
 
 def test_keys_that_were_never_there_are_a_refusal(guide: Guide, signer: Signer, site: Any) -> None:
-    """Not a failure of this server; and it works once they are."""
+    """Missing keys are no failure of this server, and the client gets through once they are there."""
     site.status = 404
     assert status(guide, signer.proof()) == 401
     assert "the origin answered 404" in Document.objects.get().last_error
@@ -99,7 +99,7 @@ def test_keys_that_were_never_there_are_a_refusal(guide: Guide, signer: Signer, 
 def test_it_costs_one_statement_more_than_a_secret(
     guide: Guide, signer: Signer, source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The INSERT of the jti; keys are parsed, and held by the process."""
+    """The INSERT of the jti is the only additional statement: keys are parsed once and cached by the process."""
     monkeypatch.setattr(purge, "_next_at", float("inf"))
     if source == "jwks":
         Client.objects.update(jwks_uri="", jwks=signer.jwks)
@@ -114,7 +114,7 @@ def test_it_costs_one_statement_more_than_a_secret(
 
 
 def jwks(*keys: dict[str, Any]) -> str:
-    """A key set."""
+    """Return a key set as JSON."""
     return json.dumps({"keys": list(keys)})
 
 
@@ -140,7 +140,7 @@ BASE = {"token_endpoint_auth_method": "private_key_jwt"}
 
 
 def create_client(*options: str) -> dict[str, Any]:
-    """manage.py create_client; what it says."""
+    """Run manage.py create_client and return its output."""
     said = StringIO()
     call_command(
         "create_client", *("--name", "P", "--redirect-uri", "https://p.example/cb", "--json"), *options, stdout=said
@@ -151,7 +151,7 @@ def create_client(*options: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", WRONG)
 def test_keys_that_cannot_be_used_are_not_registered(staff: Browser, case: str) -> None:
-    """In the admin and by the command; the sentence does not quote a key."""
+    """The admin and the command refuse them, and the message does not quote the key."""
     text = WRONG[case]
     errors = errors_of(staff.post(ADD, form(**BASE, jwks=text)))
     assert set(errors) == {"jwks"}
@@ -179,7 +179,7 @@ def test_keys_that_cannot_be_used_are_not_registered(staff: Browser, case: str) 
     ],
 )
 def test_what_does_not_fit_together_is_told(staff: Browser, columns: dict[str, str], column: str) -> None:
-    """By the column that is wrong."""
+    """The error is shown at the wrong field."""
     assert column in errors_of(staff.post(ADD, form(**(BASE | columns))))
 
 
@@ -187,7 +187,7 @@ def test_what_does_not_fit_together_is_told(staff: Browser, columns: dict[str, s
     "source", [{"jwks": jwks(PUBLIC)}, {"jwks_uri": "https://p.example/jwks"}], ids=["jwks", "jwks_uri"]
 )
 def test_a_client_that_signs_is_registered_and_gets_no_secret(staff: Browser, source: dict[str, str]) -> None:
-    """In the admin, which offers it no new one either; and by the command."""
+    """The admin and the command register it without a secret, and the admin offers no new one."""
     assert staff.post(ADD, form(**BASE, **source)).status_code == 302
     client = Client.objects.get()
     assert client.secret_hashes == ()
@@ -202,7 +202,7 @@ def test_a_client_that_signs_is_registered_and_gets_no_secret(staff: Browser, so
 
 
 def test_a_secret_ends_when_its_client_signs_from_now_on(staff: Browser, presc_man: Client) -> None:
-    """It would come back to life if the method were changed back."""
+    """Otherwise the secret would be valid again if the method were changed back."""
     changes = {"client_id": None, "name": presc_man.name, "redirect_uris": presc_man.redirect_uris}
     url = f"/admin/oauth_service/client/{presc_man.pk}/change/"
     assert staff.post(url, form(**changes, **BASE, jwks=jwks(PUBLIC))).status_code == 302
@@ -210,7 +210,7 @@ def test_a_secret_ends_when_its_client_signs_from_now_on(staff: Browser, presc_m
 
 
 def test_without_the_extra_nobody_registers_for_it(staff: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the metadata does not name it."""
+    """The metadata does not name the method then."""
     monkeypatch.setattr(key_sets, "_is_available", False)
     assert set(errors_of(staff.post(ADD, form(**BASE, jwks=jwks(PUBLIC))))) == {"token_endpoint_auth_method"}
     document = Browser().get("/.well-known/oauth-authorization-server").json()
@@ -219,7 +219,7 @@ def test_without_the_extra_nobody_registers_for_it(staff: Browser, monkeypatch: 
 
 
 def test_without_the_extra_an_assertion_is_a_refusal(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Registered before the extra was removed."""
+    """The client may have been registered before the extra was removed."""
     signer = Signer(guide.client.client_id)
     Client.objects.update(**BASE, jwks=signer.jwks)
     monkeypatch.setattr(key_sets, "_is_available", False)
@@ -227,7 +227,7 @@ def test_without_the_extra_an_assertion_is_a_refusal(guide: Guide, monkeypatch: 
 
 
 def test_a_model_refuses_private_keys_by_itself() -> None:
-    """Whatever form or script fills it."""
+    """The check applies to every form and script that fills the model."""
     client = Client(name="P", redirect_uris="https://p.example/cb", **BASE, jwks=WRONG["a private key"])
     with pytest.raises(ValidationError, match="private or a symmetric key"):
         client.full_clean()

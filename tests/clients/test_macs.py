@@ -1,4 +1,4 @@
-"""client_secret_jwt: the one secret that is stored so that the server can read it again, and only where that was chosen."""
+"""client_secret_jwt: the only method whose secrets the server can read again, and only for clients that chose it."""
 
 import hmac
 import json
@@ -33,18 +33,18 @@ METHOD = {"token_endpoint_auth_method": "client_secret_jwt"}
 
 
 def status(guide: Guide, proof: dict[str, Any]) -> int:
-    """Of a revocation by a client that authenticates so."""
+    """Return the status of a revocation with this authentication."""
     return int(guide.revoke("AT_unknown", **{"client_id": "", "client_secret": "", **proof}).status_code)
 
 
 def by(client: Client, secret: str, algorithm: str = "HS256") -> Signer:
-    """Who has a secret of a client."""
+    """Return a signer that has a client's secret."""
     return Signer(client.client_id, algorithm, OctKey.import_key(secret))
 
 
 @pytest.fixture
 def client(guide: Guide) -> Client:
-    """The guide's client, registered for client_secret_jwt; its secret of before was another one's."""
+    """The guide's client, registered for client_secret_jwt after it used another method."""
     guide.client.token_endpoint_auth_method = "client_secret_jwt"
     guide.client.save()
     return guide.client
@@ -83,14 +83,14 @@ def test_a_secret_that_is_too_short_makes_no_mac(
     ("registered", "passes"), [("", [*MACS]), *[(name, [name]) for name in MACS]], ids=lambda each: str(each)
 )
 def test_the_registered_algorithm_is_the_one(guide: Guide, client: Client, registered: str, passes: list[str]) -> None:
-    """token_endpoint_auth_signing_alg (Dynamic Client Registration section 2)."""
+    """token_endpoint_auth_signing_alg limits the client to one algorithm (Dynamic Client Registration section 2)."""
     Client.objects.update(token_endpoint_auth_signing_alg=registered)
     secret = Client.objects.rotate_secret(client)
     assert [each for each in MACS if status(guide, by(client, secret, each).proof()) == 200] == passes
 
 
 def test_while_a_secret_is_rotated_both_are_good(guide: Guide, client: Client) -> None:
-    """Until the one before is ended, so that the client never stands still."""
+    """The client can switch to the new secret without an outage."""
     secrets = [Client.objects.rotate_secret(client) for _ in range(3)]
     assert [status(guide, by(client, each).proof()) for each in secrets] == [401, 200, 200]
     Client.objects.end_previous_secret(client)
@@ -98,7 +98,7 @@ def test_while_a_secret_is_rotated_both_are_good(guide: Guide, client: Client) -
 
 
 def in_sha1(signer: Signer) -> dict[str, Any]:
-    """A MAC that is none of those which are believed."""
+    """Return a MAC by an algorithm that is not accepted."""
     message = signed(None, signer.header(alg="HS1"), signer.claims()).rstrip(".")
     mac = hmac.digest(signer.key.get_op_key("sign"), message.encode(), "sha1")
     return signer.proof(f"{message}.{in_base64url(mac)}")
@@ -128,7 +128,7 @@ REFUSED = [
 def test_the_log_has_the_reason_and_the_client_does_not(
     guide: Guide, client: Client, caplog: pytest.LogCaptureFixture, make: Any, reason: str
 ) -> None:
-    """The registered method is the only one, though the hash of the secret is there, too."""
+    """The registered method is the only accepted one, although the hash of the secret is stored, too."""
     secret = Client.objects.rotate_secret(client)
     proof = make(client, secret)
     response = guide.revoke("AT_unknown", **{"client_id": "", "client_secret": "", **proof})
@@ -139,7 +139,7 @@ def test_the_log_has_the_reason_and_the_client_does_not(
 
 
 def test_a_hash_alone_verifies_nothing(guide: Guide, client: Client, caplog: pytest.LogCaptureFixture) -> None:
-    """Registered for it by a script that made no secret: the operator hears what to do."""
+    """A script may register the method without making a secret. The log then tells the operator what to do."""
     assert status(guide, by(client, "k" * 64).proof()) == 401
     assert "none was kept encrypted: rotate it" in caplog.text
 
@@ -147,7 +147,7 @@ def test_a_hash_alone_verifies_nothing(guide: Guide, client: Client, caplog: pyt
 def test_a_secret_under_a_token_key_that_is_gone(
     guide: Guide, client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A refusal with its reason, and a word of the doctor."""
+    """The refusal has its reason in the log, and the doctor reports the secret."""
     signer = by(client, Client.objects.rotate_secret(client))
     settings.OAUTH_SERVICE_TOKEN_KEY = "another token key of forty characters...."
     assert status(guide, signer.proof()) == 401
@@ -156,7 +156,7 @@ def test_a_secret_under_a_token_key_that_is_gone(
 
 
 def test_a_secret_is_encrypted_anew_under_a_new_token_key(guide: Guide, client: Client, settings: Settings) -> None:
-    """By its use; then the fallback can go. Whoever cannot make the MAC moves nothing."""
+    """Each use encrypts the secret again, so the fallback key can be removed. A wrong MAC changes nothing."""
     signer = by(client, Client.objects.rotate_secret(client))
     newer = by(client, Client.objects.rotate_secret(client))
     settings.OAUTH_SERVICE_TOKEN_KEY = "another token key of forty characters...."
@@ -170,7 +170,7 @@ def test_a_secret_is_encrypted_anew_under_a_new_token_key(guide: Guide, client: 
 
 
 def test_the_row_of_another_client_does_not_open(guide: Guide, client: Client) -> None:
-    """Whoever can write to the table cannot give one client the secret of another."""
+    """Somebody who can write to the table must not be able to give one client another's secret."""
     secret = Client.objects.rotate_secret(client)
     other = Client.objects.create(client_id="other", name="Other", **METHOD, sealed_secret=client.sealed_secret)
     assert status(guide, by(other, secret).proof()) == 401
@@ -181,7 +181,7 @@ def test_the_row_of_another_client_does_not_open(guide: Guide, client: Client) -
 
 
 def test_what_is_kept_is_encrypted(client: Client) -> None:
-    """Neither the secret nor anything of it stands in the row."""
+    """The row contains neither the secret nor a part of it."""
     secret = Client.objects.rotate_secret(client)
     [row] = Client.objects.values_list()
     assert [each for each in row if secret in str(each) or secret.encode() in bytes(str(each), "utf-8")] == []
@@ -191,7 +191,7 @@ def test_what_is_kept_is_encrypted(client: Client) -> None:
 
 @pytest.mark.parametrize("method", [each for each in Client.AuthenticationMethod.values if each != "client_secret_jwt"])
 def test_nobody_elses_secret_can_be_read_again(presc_man: Client, method: str) -> None:
-    """Every other method keeps a hash, or nothing."""
+    """Every other method stores a hash, or nothing."""
     presc_man.token_endpoint_auth_method = method
     presc_man.save()
     Client.objects.rotate_secret(presc_man)
@@ -203,7 +203,7 @@ def test_nobody_elses_secret_can_be_read_again(presc_man: Client, method: str) -
 @pytest.mark.parametrize("method", [each for each in Client.AuthenticationMethod.values if each != "client_secret_jwt"])
 @pytest.mark.parametrize("fields", [None, ["token_endpoint_auth_method"]], ids=["the row", "the column"])
 def test_another_method_erases_what_could_be_read_again(client: Client, method: str, fields: list[str] | None) -> None:
-    """Whatever saves it, and however old the copy is that it saves."""
+    """The secret is erased by every way to save the client, even from an old copy."""
     old = Client.objects.get(pk=client.pk)
     Client.objects.rotate_secret(client)
     Client.objects.rotate_secret(client)
@@ -214,7 +214,7 @@ def test_another_method_erases_what_could_be_read_again(client: Client, method: 
 
 
 def test_a_rotation_that_began_before_the_method_changed_seals_nothing(client: Client) -> None:
-    """It goes by the row, and not by what was read of it before."""
+    """A rotation decides by the current row, not by an earlier copy of it."""
     Client.objects.filter(pk=client.pk).update(token_endpoint_auth_method="client_secret_basic")
     assert client.seals_secret
     Client.objects.rotate_secret(client)
@@ -222,13 +222,13 @@ def test_a_rotation_that_began_before_the_method_changed_seals_nothing(client: C
 
 
 def test_no_person_chooses_the_key_of_a_mac(client: Client) -> None:
-    """It could be guessed from a single assertion."""
+    """A chosen secret could be guessed from a single assertion."""
     with pytest.raises(ValueError, match="made by the server"):
         client.choose_secret("chosen by a person")
 
 
 def test_who_authenticates_otherwise_pays_nothing_for_it(guide: Guide) -> None:
-    """A secret costs the one statement that reads the client; a MAC one more, and the one that uses up its jti."""
+    """A secret takes the one statement that reads the client. A MAC takes two more: for the secret and for the jti."""
     with at_most(1):
         assert guide.revoke("AT_" + "A" * 86, client_secret=SECRET).status_code == 200
     guide.client.token_endpoint_auth_method = "client_secret_jwt"
@@ -242,12 +242,12 @@ def test_who_authenticates_otherwise_pays_nothing_for_it(guide: Guide) -> None:
 
 
 def secret_of(page: Any) -> str:
-    """The secret on a page of the admin."""
+    """Return the secret on a page of the admin."""
     return shown_secret(page, characters=64)
 
 
 def test_it_is_registered_in_the_admin(staff: Browser, guide: Guide) -> None:
-    """The secret is shown once, and the page of the client does not say it again."""
+    """The secret is shown once, and not again on the client's page."""
     secret = secret_of(staff.post(ADD, form(**METHOD)))
     made = Client.objects.get(client_id="pharmacy")
     assert status(guide, by(made, secret).proof()) == 200
@@ -260,13 +260,13 @@ def test_it_is_registered_in_the_admin(staff: Browser, guide: Guide) -> None:
 
 
 def changed(staff: Browser, client: Client, **changes: Any) -> Any:
-    """The answer to a client's form."""
+    """Submit a client's form."""
     own = {"client_id": None, "name": client.name, "redirect_uris": client.redirect_uris}
     return staff.post(change_url(client), form(**own, **changes))
 
 
 def test_a_client_that_comes_to_it_gets_a_fresh_secret(staff: Browser, guide: Guide) -> None:
-    """Its secret of before is only a hash here: the page says that it is over."""
+    """The server has only the hash of the earlier secret, so the page says that it has ended."""
     page = changed(staff, guide.client, **METHOD)
     assert "A secret from before the client was registered for client_secret_jwt is over." in page.content.decode()
     secret = secret_of(page)
@@ -276,7 +276,7 @@ def test_a_client_that_comes_to_it_gets_a_fresh_secret(staff: Browser, guide: Gu
 
 
 def test_a_client_that_leaves_it_keeps_its_secret_as_a_hash(staff: Browser, guide: Guide) -> None:
-    """What could be read again is erased; changed back it gets a fresh one."""
+    """The encrypted secret is erased. If the method is changed back, the client gets a new one."""
     secret = secret_of(changed(staff, guide.client, **METHOD))
     assert changed(staff, guide.client, token_endpoint_auth_method="client_secret_post").status_code == 302
     assert Client.objects.get().sealed_secret is None
@@ -286,14 +286,14 @@ def test_a_client_that_leaves_it_keeps_its_secret_as_a_hash(staff: Browser, guid
 
 
 def test_saving_the_form_keeps_the_secret(staff: Browser, guide: Guide) -> None:
-    """And shows none."""
+    """Saving shows no secret either."""
     secret = secret_of(changed(staff, guide.client, **METHOD))
     assert changed(staff, guide.client, **METHOD, operator="Ada").status_code == 302
     assert status(guide, by(guide.client, secret).proof()) == 200
 
 
 def test_no_history_and_no_trail_has_the_secret(staff: Browser, guide: Guide, committed: Committed) -> None:
-    """Neither as it is nor as it is stored."""
+    """The secret is in neither of them, plain or encrypted."""
     with committed():
         secret = secret_of(changed(staff, guide.client, **METHOD))
     sealed = str(bytes(Client.objects.get().sealed_secret or b""))
@@ -303,7 +303,7 @@ def test_no_history_and_no_trail_has_the_secret(staff: Browser, guide: Guide, co
 
 
 def said(*arguments: str) -> str:
-    """What a command prints."""
+    """Run a command and return its output."""
     output = StringIO()
     call_command(*arguments, stdout=output)
     return output.getvalue()
@@ -313,7 +313,7 @@ OPTIONS = ("--redirect-uri=https://p.example/cb", "--token-endpoint-auth-method=
 
 
 def test_it_is_registered_by_the_command(guide: Guide) -> None:
-    """And rotated by the other."""
+    """Another command rotates its secret."""
     text = said("create_client", "--name=P", *OPTIONS)
     assert "It is kept encrypted, as the client's assertions are verified with it." in text
     assert "--data-urlencode client_assertion='THE_JWT'" in text
@@ -330,12 +330,12 @@ def test_it_is_registered_by_the_command(guide: Guide) -> None:
 
 
 def test_the_first_rotation_of_a_client_that_comes_to_it_ends_its_hash(client: Client) -> None:
-    """The command does not promise that the one before is good."""
+    """The command must not promise that the earlier secret is still valid."""
     assert "Earlier secrets are no longer accepted." in said("rotate_secret", client.client_id)
 
 
 def test_an_algorithm_of_signatures_is_none_of_macs(staff: Browser) -> None:
-    """By its column."""
+    """The error is shown at its field."""
     errors = errors_of(staff.post(ADD, form(**METHOD, token_endpoint_auth_signing_alg="ES256")))
     assert errors == {"token_endpoint_auth_signing_alg": ["Choose of HS256, HS384, HS512."]}
 
@@ -343,7 +343,10 @@ def test_an_algorithm_of_signatures_is_none_of_macs(staff: Browser) -> None:
 def test_without_the_extra_nobody_registers_for_it(
     staff: Browser, client: Client, guide: Guide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor rotates, nor gets in; the metadata does not name it, and the page is no 500."""
+    """
+    Without the extra, the method cannot be registered, rotated or used; it is not in the metadata, and the page still
+    works.
+    """
     signer = by(client, Client.objects.rotate_secret(client))
     monkeypatch.setattr(key_sets, "_is_available", False)
     assert set(errors_of(staff.post(ADD, form(**METHOD)))) == {"token_endpoint_auth_method"}
