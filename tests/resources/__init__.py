@@ -1,1 +1,1 @@
-"""APIs and their kits: what a token opens, whatever the API is written with."""
+"""APIs: the tokens that they accept, whichever framework they are written with."""

@@ -1,4 +1,4 @@
-"""The same four APIs, written with each kit; what they answer is compared."""
+"""The same four APIs, written with each framework, so that their responses can be compared."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from oauth_service.resources.ninja import OAuth2, answer_refusals
 NOTES = "http://testserver/notes"
 OTHER = "http://testserver/other"
 
-# What each API asks for, as protect() takes it.
+# The requirements of each API, as protect() takes them.
 APIS: dict[str, dict[str, Any]] = {
     "plain": {"scopes": "profile"},
     "notes": {"scopes": {"GET": "notes:read", "POST": "notes:read notes:write"}, "resource": NOTES},
@@ -36,18 +36,18 @@ APIS: dict[str, dict[str, Any]] = {
 
 
 def told(bearer: Any, user: Any) -> dict[str, Any]:
-    """What a view finds."""
+    """Return the facts that a view finds."""
     return {"client_id": bearer.client_id, "user": user.get_username(), "scope": sorted(bearer.scope)}
 
 
 def asked(api: str) -> tuple[Any, dict[str, Any]]:
-    """The scopes of an API, and its other arguments."""
+    """Return the scopes of an API, and its other arguments."""
     said = dict(APIS[api])
     return said.pop("scopes"), said
 
 
 def function(api: str) -> Any:
-    """A plain function."""
+    """Return a plain function as a view."""
     scopes, said = asked(api)
 
     @protect(scopes, **said)
@@ -58,7 +58,7 @@ def function(api: str) -> Any:
 
 
 def coroutine(api: str) -> Any:
-    """A coroutine function."""
+    """Return a coroutine function as a view."""
     scopes, said = asked(api)
 
     @protect(scopes, **said)
@@ -69,7 +69,7 @@ def coroutine(api: str) -> Any:
 
 
 def class_based(api: str) -> Any:
-    """A class of Django's."""
+    """Return a class-based view of Django."""
     scopes, said = asked(api)
 
     class Guarded(ProtectedMixin, View):
@@ -84,7 +84,7 @@ def class_based(api: str) -> Any:
 
 
 def rest(api: str) -> Any:
-    """A view of Django REST framework."""
+    """Return a view of Django REST framework."""
     scopes, said = asked(api)
 
     class Guarded(APIView):
@@ -100,7 +100,7 @@ def rest(api: str) -> Any:
 
 
 def rest_router(api: str) -> URLPattern:
-    """An action of a view set, which names scopes of its own."""
+    """Return the URL of a view set's action with scopes of its own."""
     scopes, said = asked(api)
 
     class Guarded(ViewSet):
@@ -126,12 +126,12 @@ METHODS = ["GET", "POST", "DELETE", "HEAD", "OPTIONS"]
 
 @careless_api.get("/")
 def careless(request: HttpRequest) -> dict[str, Any]:
-    """Of an API that does without answer_refusals()."""
+    """Serve an API without answer_refusals()."""
     return {}
 
 
 def ninja(api: str) -> None:
-    """An operation of django-ninja, and an async one."""
+    """Add an operation of django-ninja, and an async one."""
     scopes, said = asked(api)
 
     @sync_api.api_operation(METHODS, f"/{api}/", auth=OAuth2(scopes, **said))
@@ -144,7 +144,7 @@ def ninja(api: str) -> None:
 
 
 async def bare_app(scope: Any, receive: Any, send: Any) -> None:
-    """An ASGI application that knows neither Django nor tokens."""
+    """Serve as an ASGI application that knows neither Django nor tokens."""
     body = json.dumps(told(scope["bearer"], scope["user"])).encode()
     headers = [(b"content-type", b"application/json")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -152,7 +152,7 @@ async def bare_app(scope: Any, receive: Any, send: Any) -> None:
 
 
 def asgi(api: str) -> Protect:
-    """The same behind the middleware."""
+    """Return that application behind the middleware."""
     scopes, said = asked(api)
     return Protect(bare_app, scopes, **said)
 
@@ -176,20 +176,20 @@ urlpatterns = [
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, however it was asked for."""
+    """A response, in the same form for every framework."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
     def json(self) -> dict[str, Any]:
-        """The members of the body."""
+        """Return the members of the body."""
         members: dict[str, Any] = json.loads(self.body)
         return members
 
 
 def by_url(pattern: str) -> Callable[..., Answer]:
-    """How a kit is asked that Django serves."""
+    """Return a function that sends requests to a view that Django serves."""
 
     def ask(api: str, method: str = "GET", authorization: str = "") -> Answer:
         headers = {"Authorization": authorization} if authorization else {}
@@ -200,7 +200,7 @@ def by_url(pattern: str) -> Callable[..., Answer]:
 
 
 def by_asgi(api: str, method: str = "GET", authorization: str = "") -> Answer:
-    """How a mounted application is asked."""
+    """Send a request to a mounted application."""
     headers = [(b"host", b"testserver")]
     headers += [(b"authorization", authorization.encode())] if authorization else []
     scope = {

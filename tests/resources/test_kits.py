@@ -1,4 +1,4 @@
-"""Every kit answers as protect() does: the same table of tokens, the same status, headers and body."""
+"""Every framework responds as protect() does: the same tokens give the same status, headers and body."""
 
 from itertools import product
 from typing import Any
@@ -27,13 +27,13 @@ TOKENS = (
     *("none", "nonsense", "basic", "malformed", "two", "profile", "too little", "openid", "read", "write", "other"),
     *("own", "own of the API", "unknown sign-in", "ended"),
 )
-# What is said to the client; the reference differs each time.
+# The headers that clients use. The reference is left out because it differs each time.
 HEADERS = ("www-authenticate", "retry-after", "pragma", "x-content-type-options")
 
 
 @pytest.fixture
 def cast(rp: RelyingParty, provider: Settings) -> RelyingParty:
-    """A client that may ask for two APIs, for people and for itself."""
+    """A client that may ask for two APIs, for users and for itself."""
     provider.OAUTH_SERVICE_SCOPES = {**provider.OAUTH_SERVICE_SCOPES, "notes:read": "See", "notes:write": "Change"}
     provider.OAUTH_SERVICE_ACR = "gold"
     provider.ALLOWED_HOSTS = ["testserver"]
@@ -46,18 +46,18 @@ def cast(rp: RelyingParty, provider: Settings) -> RelyingParty:
 
 
 def own(party: RelyingParty, **changes: str) -> str:
-    """A token of the client's own."""
+    """Return a token that the client has for itself."""
     body = {"grant_type": "client_credentials", **party.credentials} | changes
     return str(party.server.post("/token/", urlencode(body), content_type=FORM).json()["access_token"])
 
 
 def of_person(party: RelyingParty, **changes: str) -> str:
-    """A token of a person's; resource at both endpoints."""
+    """Return a token of a user; `resource` is sent to both endpoints."""
     return str(party.tokens(**changes)["access_token"])
 
 
 def authorization(party: RelyingParty, kind: str) -> str:
-    """The Authorization header of each kind."""
+    """Return an Authorization header of each kind."""
     match kind:
         case "none":
             return ""
@@ -96,7 +96,7 @@ def authorization(party: RelyingParty, kind: str) -> str:
 
 
 def said(answer: Answer) -> dict[str, Any]:
-    """What a client sees of an answer, but for what differs each time."""
+    """Return the parts of a response that clients see, without those that differ each time."""
     is_refusal = answer.status >= 400 and answer.status != 405
     members = answer.json() if is_refusal else {}
     assert members.keys() <= {"error", "error_description", "reference"}, members
@@ -114,14 +114,14 @@ def said(answer: Answer) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", TOKENS)
 def test_every_kit_answers_as_protect_does(cast: RelyingParty, kind: str) -> None:
-    """Each API, each method."""
+    """The comparison covers every API and every method."""
     header = authorization(cast, kind)
     for api, method in product(APIS, ["GET", "POST", "DELETE"]):
         expected = said(KITS[REFERENCE](api, method, header))
         for kit, ask in KITS.items():
             found = said(ask(api, method, header))
             if kit == "asgi" and found["status"] == 200:
-                # What the mounted application answers is its own.
+                # The headers of a successful response belong to the mounted application.
                 found |= {"is_private": True, "varies": True}
             if found["status"] == 405:
                 found |= {"is_private": True, "varies": True}
@@ -149,7 +149,7 @@ def test_the_table_has_answers_of_every_kind(cast: RelyingParty) -> None:
 
 @pytest.mark.parametrize("kit", KITS)
 def test_a_good_token_is_told_to_the_view(cast: RelyingParty, kit: str) -> None:
-    """The user, the client, the scope; a client's own stands for nobody."""
+    """The view finds the user, the client and the scope. A client's own token has no user."""
     found = [
         KITS[kit]("plain", "POST", authorization(cast, "profile")).json(),
         KITS[kit]("clients", "GET", authorization(cast, "own")).json(),
@@ -165,7 +165,7 @@ def test_a_good_token_is_told_to_the_view(cast: RelyingParty, kit: str) -> None:
 def test_each_kit_costs_what_protect_costs(
     cast: RelyingParty, django_assert_num_queries: Any, kit: str, api: str, kind: str, statements: int
 ) -> None:
-    """One statement; one more for a token with an audience."""
+    """A token takes one statement, and one more if it has an audience."""
     header = authorization(cast, kind)
     KITS[kit](api, "GET", header)
     with django_assert_num_queries(statements):
@@ -174,7 +174,7 @@ def test_each_kit_costs_what_protect_costs(
 
 @pytest.mark.parametrize("kit", KITS)
 def test_a_database_that_is_away_is_a_503(cast: RelyingParty, kit: str) -> None:
-    """With Retry-After: the client comes back."""
+    """The response has Retry-After, so that the client comes back."""
     header = authorization(cast, "profile")
     with failing(OperationalError("connection refused")):
         found = KITS[kit]("plain", "GET", header)
@@ -183,8 +183,8 @@ def test_a_database_that_is_away_is_a_503(cast: RelyingParty, kit: str) -> None:
 
 @pytest.mark.parametrize("kit", [kit for kit in KITS if kit != "asgi"])
 def test_a_session_is_no_token(cast: RelyingParty, kit: str) -> None:
-    """A page elsewhere could use it."""
-    url = KITS[kit]("plain").headers  # without one, the challenge is there
+    """Otherwise another site's page could use the session."""
+    url = KITS[kit]("plain").headers  # without a session, the challenge is sent
     assert "www-authenticate" in url
     browser = Browser(enforce_csrf_checks=True)
     browser.force_login(cast.user)
@@ -193,7 +193,7 @@ def test_a_session_is_no_token(cast: RelyingParty, kit: str) -> None:
 
 
 def test_rest_framework_leaves_a_request_without_a_token_to_others(cast: RelyingParty) -> None:
-    """Who signed in otherwise is refused by the permission, not by the authentication."""
+    """The permission class refuses users who signed in otherwise, not the authentication class."""
     from rest_framework.authentication import SessionAuthentication
     from rest_framework.response import Response
     from rest_framework.views import APIView
@@ -213,7 +213,7 @@ def test_rest_framework_leaves_a_request_without_a_token_to_others(cast: Relying
 
 
 def test_a_view_that_does_not_say_its_scope_opens_to_nobody(cast: RelyingParty) -> None:
-    """A misspelt attribute must not open it to every token."""
+    """A misspelt attribute must not open the view to every token."""
     from django.core.exceptions import ImproperlyConfigured
     from rest_framework.views import APIView
 
@@ -227,7 +227,7 @@ def test_a_view_that_does_not_say_its_scope_opens_to_nobody(cast: RelyingParty) 
 
 
 def test_another_permission_still_answers_with_the_challenge(cast: RelyingParty) -> None:
-    """IsAuthenticated of Django REST framework, and our authentication."""
+    """The view combines IsAuthenticated of Django REST framework with our authentication class."""
     from rest_framework.permissions import IsAuthenticated
     from rest_framework.views import APIView
 
@@ -241,7 +241,7 @@ def test_another_permission_still_answers_with_the_challenge(cast: RelyingParty)
 
 
 def test_authentication_alone_refuses_tokens_for_others(cast: RelyingParty) -> None:
-    """Whatever permission class a project has."""
+    """The audience is checked with any permission class of a project."""
     from rest_framework.response import Response
     from rest_framework.views import APIView
 
@@ -258,14 +258,14 @@ def test_authentication_alone_refuses_tokens_for_others(cast: RelyingParty) -> N
 
 
 def test_an_api_of_ninja_without_our_answers_refuses_all_the_same(cast: RelyingParty) -> None:
-    """Without the challenge, but closed."""
+    """The response lacks the challenge, but the view is closed."""
     headers = {"Authorization": authorization(cast, "too little")}
     browser = Browser()
     assert [browser.get("/careless/").status_code, browser.get("/careless/", headers=headers).status_code] == [401, 403]
 
 
 def test_what_belongs_to_no_request_reaches_a_mounted_application() -> None:
-    """Servers tell an application of their start and end."""
+    """Servers send an application its start and shutdown as lifespan events."""
     seen = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -277,7 +277,7 @@ def test_what_belongs_to_no_request_reaches_a_mounted_application() -> None:
 
 
 def test_a_web_socket_without_a_token_is_closed(cast: RelyingParty) -> None:
-    """Before it is accepted, so that the server answers 403."""
+    """The socket is closed before it is accepted, so that the server responds with 403."""
     sent: list[dict[str, Any]] = []
 
     async def send(message: dict[str, Any]) -> None:
@@ -289,6 +289,6 @@ def test_a_web_socket_without_a_token_is_closed(cast: RelyingParty) -> None:
 
 
 def test_a_host_that_is_not_ours_is_a_bad_request(cast: RelyingParty, provider: Settings) -> None:
-    """As Django answers it: without an issuer that is set, the host would be believed."""
+    """The response is Django's. Without a configured issuer the host would be trusted."""
     provider.OAUTH_SERVICE_ISSUER, provider.ALLOWED_HOSTS = "", ["elsewhere.example"]
     assert KITS["asgi"]("plain", "GET", "Bearer AT_nonsense").status == 400

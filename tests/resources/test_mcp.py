@@ -1,4 +1,4 @@
-"""ProtectTools: a call of a tool asks for the scope of that tool, however the message is written."""
+"""ProtectTools: a call of a tool needs the scope of that tool, however the message is written."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 
 @pytest.fixture
 def orders(guide: Guide) -> Guide:
-    """The API, and a client that may ask for all of it."""
+    """The API, and a client that may have all its scopes."""
     scopes = "orders:read See your orders\norders:write Change your orders"
     Resource.objects.create(identifier=API, name="Orders", scopes=scopes, is_for_all=True)
     guide.client.scope += " orders:read orders:write"
@@ -31,12 +31,12 @@ def orders(guide: Guide) -> Guide:
 
 
 def token(guide: Guide, scope: str) -> str:
-    """An access token of Alice's for the API."""
+    """Return an access token of Alice's for the API."""
     return str(guide.tokens(scope=scope, resource=API)["access_token"])
 
 
 async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """An MCP server that answers with what it was sent, read as a server reads it."""
+    """Respond as an MCP server with the message that it received."""
     body, more = b"", scope["method"] == "POST"
     while more:
         event = await receive()
@@ -47,11 +47,11 @@ async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 def ask(token: str, *parts: bytes, method: str = "POST", leaves: bool = False) -> Answer:
     """
-    The answer to a request.
+    Send a request and return the response.
 
     Args:
-        parts: of its body, as they arrive.
-        leaves: the client hangs up after them.
+        parts: the pieces of its body, in order.
+        leaves: disconnect after the last piece.
     """
     guarded = ProtectTools(echo, "orders:read", tools={"cancel_order": "orders:write"}, resource=API)
     headers = [(b"host", b"localhost:8000"), (b"authorization", f"Bearer {token}".encode())]
@@ -84,7 +84,10 @@ def ask(token: str, *parts: bytes, method: str = "POST", leaves: bool = False) -
 
 
 def test_a_tool_asks_for_its_scope_beside_the_servers(orders: Guide) -> None:
-    """The challenge names all that the call needs, and where the metadata is: so the client can ask the person for it."""
+    """
+    The challenge names the whole scope that the call needs and the metadata, so that the client can ask the user for
+    it.
+    """
     answer = ask(token(orders, "orders:read"), json.dumps(CANCEL).encode())
     assert (answer.status, answer.json()["error"]) == (403, "insufficient_scope")
     challenge = answer.headers["www-authenticate"]
@@ -95,13 +98,13 @@ def test_a_tool_asks_for_its_scope_beside_the_servers(orders: Guide) -> None:
 
 @pytest.mark.parametrize("message", [READ, LIST, [READ, LIST], "hello", 7, None, [[CANCEL]], {"method": "tools/call"}])
 def test_all_else_asks_for_the_servers_scope_alone(orders: Guide, message: Any) -> None:
-    """What is no call at all is the application's to answer."""
+    """Messages that call no tool are left to the application."""
     body = json.dumps(message).encode()
     assert (ask(token(orders, "orders:read"), body).status, ask("AT_nonsense", body).status) == (200, 401)
 
 
 def test_a_call_with_enough_scope_arrives_as_it_was_sent(orders: Guide) -> None:
-    """Also if it comes in pieces, and with what the middleware has read already."""
+    """The body arrives unchanged even if it came in pieces and the middleware has read it."""
     body = json.dumps(CANCEL).encode()
     answer = ask(token(orders, "orders:read orders:write"), body[:10], b"", body[10:])
     assert (answer.status, answer.body) == (200, body)
@@ -117,7 +120,7 @@ def test_a_call_with_enough_scope_arrives_as_it_was_sent(orders: Guide) -> None:
     ],
 )
 def test_no_way_of_writing_a_call_asks_for_less(orders: Guide, body: bytes) -> None:
-    """In a batch, escaped, with blanks."""
+    """Batches, escapes and white space do not hide a call."""
     assert ask(token(orders, "orders:read"), body).status == 403
 
 
@@ -134,29 +137,32 @@ def test_no_way_of_writing_a_call_asks_for_less(orders: Guide, body: bytes) -> N
     ],
 )
 def test_what_two_readers_may_read_differently_reaches_nobody(orders: Guide, body: bytes) -> None:
-    """Members that stand there twice, other encodings, numbers that Python does not read: the application might."""
+    """
+    Repeated members, other encodings and numbers that Python does not accept might mean something else to the
+    application.
+    """
     answer = ask(token(orders, "orders:read orders:write"), body)
     assert (answer.status, answer.json()["error"]["code"]) == (400, -32700)
 
 
 def test_a_message_is_bounded(orders: Guide) -> None:
-    """It is read whole before the application sees it."""
+    """The middleware reads the whole message before the application sees it."""
     part = b" " * (mcp.MOST_BYTES // 2 + 1)
     assert ask(token(orders, "orders:read"), part, part, part).status == 413
 
 
 def test_a_client_that_hangs_up_is_not_answered(orders: Guide) -> None:
-    """And half a message does not reach the application."""
+    """Half a message must not reach the application."""
     assert ask(token(orders, "orders:read"), json.dumps(READ).encode(), leaves=True).status == 0
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_other_methods_have_no_message(orders: Guide, method: str) -> None:
-    """The stream of a session, and its end."""
+    """The stream of a session and its end have no body."""
     assert ask(token(orders, "orders:read"), method=method).status == 200
     assert ask("AT_nonsense", method=method).status == 401
 
 
 def test_a_body_is_read_for_a_good_token_alone(orders: Guide) -> None:
-    """Strangers keep no memory of this process busy."""
+    """Requests without a valid token must not fill this process's memory."""
     assert ask("AT_nonsense", b" " * (mcp.MOST_BYTES + 1)).status == 401

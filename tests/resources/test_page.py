@@ -1,4 +1,4 @@
-"""docs/drf.md: the Python of the page is run, and does what the page says."""
+"""docs/drf.md: the Python code on the page runs, and does what the page says."""
 
 import re
 import sys
@@ -21,14 +21,14 @@ API = "https://api.example/orders"
 
 
 def blocks(text: str) -> list[str]:
-    """The Python of a page; settings of another project are not run."""
+    """Return the Python blocks of a page, without the settings of another project."""
     found = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     return [block for block in found if not block.startswith("# settings.py")]
 
 
 @pytest.fixture
 def page(settings: Settings) -> Iterator[ModuleType]:
-    """The page as one module, and the URLconf."""
+    """The page as one module, which is also the URLconf."""
     module = ModuleType("page_of_drf")
     sys.modules[module.__name__] = module
     for block in blocks(PAGE):
@@ -41,7 +41,7 @@ def page(settings: Settings) -> Iterator[ModuleType]:
 
 @pytest.fixture
 def orders(guide: Guide) -> Guide:
-    """The API that the page registers, and a client that may ask for all of it."""
+    """The API that the page registers, and a client that may have all its scopes."""
     scopes = "orders:read See your orders\norders:write Change your orders"
     Resource.objects.create(identifier=API, name="Orders", scopes=scopes, is_for_all=True)
     guide.client.scope += " orders:read orders:write"
@@ -50,17 +50,17 @@ def orders(guide: Guide) -> Guide:
 
 
 def ask(url: str, token: str = "", method: str = "GET") -> Any:
-    """One request with a token."""
+    """Send one request with a token."""
     return Browser().generic(method, url, headers={"Authorization": f"Bearer {token}"} if token else {})
 
 
 def test_the_page_has_its_code(page: ModuleType) -> None:
-    """A page without any would pass every test below."""
+    """A page without code would pass every test below."""
     assert len(blocks(PAGE)) >= 4
 
 
 def test_each_method_has_the_scope_that_the_page_says(page: ModuleType, orders: Guide) -> None:
-    """By attributes of the view."""
+    """The view's attributes name the scopes."""
     reader = orders.tokens(scope="orders:read", resource=API)["access_token"]
     writer = orders.tokens(scope="orders:read orders:write", resource=API)["access_token"]
     found = [
@@ -71,7 +71,7 @@ def test_each_method_has_the_scope_that_the_page_says(page: ModuleType, orders: 
 
 
 def test_an_action_has_its_own(page: ModuleType, orders: Guide) -> None:
-    """Scope, and here a recent sign-in as well, of which a plain token says nothing."""
+    """The action has its own scope and also needs a recent sign-in, which a plain token does not prove."""
     token = orders.tokens(scope="orders:read orders:write", resource=API)["access_token"]
     answers = [ask("/order-set/", token), ask("/order-set/cancel/", token, "POST")]
     assert [answer.status_code for answer in answers] == [200, 401]
@@ -79,14 +79,14 @@ def test_an_action_has_its_own(page: ModuleType, orders: Guide) -> None:
 
 
 def test_the_challenge_is_that_of_the_page(page: ModuleType, orders: Guide) -> None:
-    """Word for word, on one line."""
+    """The page shows the challenge word for word."""
     shown = re.search(r"^WWW-Authenticate: (.*?)\n```", PAGE, re.MULTILINE | re.DOTALL)
     assert shown
     assert ask("/orders/")["WWW-Authenticate"] == " ".join(shown[1].split())
 
 
 def test_ninja_and_asgi_answer_alike(page: ModuleType, orders: Guide) -> None:
-    """As the page says."""
+    """The page promises the same responses."""
     token = orders.tokens(scope="orders:read", resource=API)["access_token"]
     assert ask("/ninja/orders", token).json() == {"user": "alice"}
     assert ask("/ninja/orders")["WWW-Authenticate"] == ask("/orders/")["WWW-Authenticate"]

@@ -1,4 +1,4 @@
-"""An API in a project that issues no tokens: those of a real server elsewhere, asked over HTTP."""
+"""An API in a project that issues no tokens: it accepts those of a real server elsewhere, which is asked over HTTP."""
 
 import time
 from datetime import timedelta
@@ -35,7 +35,7 @@ WORDS = {"orders": "Your orders", "orders:read": "See your orders"}
 
 
 def told(request: Any) -> JsonResponse:
-    """What a guarded view finds."""
+    """Return the facts that a guarded view finds."""
     found: RemoteBearer = request.bearer
     assert isinstance(found, RemoteBearer)
     return JsonResponse(
@@ -51,19 +51,19 @@ def told(request: Any) -> JsonResponse:
 
 @protect("orders:read", resource=ORDERS)
 def orders(request: HttpRequest) -> JsonResponse:
-    """The API."""
+    """A view of the API."""
     return told(request)
 
 
 @protect("", resource=ORDERS, allow_clients=True)
 def machines(request: HttpRequest) -> JsonResponse:
-    """Of the same API, for clients too."""
+    """A view of the same API that also accepts tokens of clients."""
     return told(request)
 
 
 @protect("orders:read", resource=ORDERS, max_age=300)
 def recent(request: HttpRequest) -> JsonResponse:
-    """Of the same API, after a recent sign-in."""
+    """A view of the same API that needs a recent sign-in."""
     return told(request)
 
 
@@ -74,13 +74,13 @@ urlpatterns = [
 
 
 def carol_of(claims: dict[str, Any]) -> User | None:
-    """Whom the project takes the subject for."""
+    """Return the project's user for the subject."""
     return User.objects.filter(username="carol").first()
 
 
 @pytest.fixture
 def elsewhere(rp: RelyingParty, provider: Settings, live_server: LiveServer) -> RelyingParty:
-    """A server that this process also is, asked over HTTP: its clients, one API with JWTs, and one that asks."""
+    """A server in this process that is asked over HTTP: its clients, an API with JWTs, and an API that introspects."""
     remote.forget()
     key_sets.forget()
     provider.OAUTH_SERVICE_ISSUER = live_server.url
@@ -103,7 +103,7 @@ def elsewhere(rp: RelyingParty, provider: Settings, live_server: LiveServer) -> 
 
 @pytest.fixture
 def asking(elsewhere: RelyingParty, provider: Settings, live_server: LiveServer) -> RelyingParty:
-    """The same, where the API asks by introspection; its tokens are opaque."""
+    """The same server with opaque tokens, about which the API asks by introspection."""
     Resource.objects.update(token_format="opaque")
     options = {"client_id": "orders_api", "client_secret": API_SECRET}
     provider.OAUTH_SERVICE_REMOTE_ISSUERS = {live_server.url: options}
@@ -111,7 +111,7 @@ def asking(elsewhere: RelyingParty, provider: Settings, live_server: LiveServer)
 
 
 def ask(token: str, view: Any = orders) -> Any:
-    """A request of the API, in the project whose URLs are above."""
+    """Send a request to the API, in the project with the URLs above."""
     set_urlconf(__name__)
     try:
         return view(RequestFactory().get("/orders/", headers={"Authorization": f"Bearer {token}"}))
@@ -124,18 +124,18 @@ def status_at(token: str, view: Any = orders) -> int:
 
 
 def token_of(party: RelyingParty, **changes: str) -> str:
-    """An access token of a person for the orders."""
+    """Return a user's access token for the orders."""
     return str(party.tokens(**{"scope": "orders:read", "resource": ORDERS, **changes})["access_token"])
 
 
 def own_token(party: RelyingParty) -> str:
-    """One of the client's own."""
+    """Return a token that the client has for itself."""
     body = {"grant_type": "client_credentials", "resource": ORDERS, "scope": "orders:read", **party.credentials}
     return str(party.server.post("/token/", urlencode(body), content_type=FORM).json()["access_token"])
 
 
 def fail(*_: object, **__: object) -> Any:
-    """The issuer is down."""
+    """Fail as if the issuer were down."""
     raise FetchFailed("connection refused")
 
 
@@ -144,7 +144,7 @@ def fail(*_: object, **__: object) -> Any:
 
 @pytest.mark.parametrize("way", ["elsewhere", "asking"])
 def test_a_good_token_opens_the_api(request: pytest.FixtureRequest, live_server: LiveServer, way: str) -> None:
-    """Whoever it is for there; here nobody is known, and nobody has to be."""
+    """The user is known at the issuer; the API's project does not need to know them."""
     party: RelyingParty = request.getfixturevalue(way)
     expected = {"client_id": "rp", "scope": ["orders:read"], "issuer": live_server.url, "user": ""}
     answer = ask(token_of(party))
@@ -157,7 +157,7 @@ def test_a_good_token_opens_the_api(request: pytest.FixtureRequest, live_server:
 
 @pytest.mark.parametrize("way", ["elsewhere", "asking"])
 def test_what_is_not_good_enough_is_refused(request: pytest.FixtureRequest, way: str) -> None:
-    """The audience, the scope, the person, the sign-in: as of this project's own tokens."""
+    """Audience, scope, user and sign-in are checked as for this project's own tokens."""
     party: RelyingParty = request.getfixturevalue(way)
     good = token_of(party)
     assert {
@@ -184,7 +184,7 @@ def test_what_is_not_good_enough_is_refused(request: pytest.FixtureRequest, way:
 
 
 def test_scopes_that_imply_others_do_so_here(elsewhere: RelyingParty, provider: Settings) -> None:
-    """As this project declares it."""
+    """This project declares the implied scopes."""
     token = token_of(elsewhere, scope="orders")
     assert status_at(token) == 403
     provider.OAUTH_SERVICE_SCOPE_IMPLIES = {"orders": "orders:read"}
@@ -195,7 +195,7 @@ def test_scopes_that_imply_others_do_so_here(elsewhere: RelyingParty, provider: 
 def test_the_project_may_say_whose_token_it_is(
     request: pytest.FixtureRequest, provider: Settings, live_server: LiveServer, way: str
 ) -> None:
-    """Nobody, or somebody who was switched off, is let in; asked anew each time."""
+    """A token of an unknown or inactive user is refused. The project is asked on every request."""
     token = token_of(request.getfixturevalue(way))
     options = provider.OAUTH_SERVICE_REMOTE_ISSUERS[live_server.url]
     user = f"{__name__}.carol_of"
@@ -219,7 +219,7 @@ def test_an_id_token_opens_nothing(elsewhere: RelyingParty) -> None:
 def test_a_jwt_of_somebody_else_is_told_to_nobody(
     elsewhere: RelyingParty, provider: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An issuer that is not named is not asked for its keys."""
+    """An issuer that the settings do not name is never contacted for its keys."""
     token = token_of(elsewhere)
     provider.OAUTH_SERVICE_REMOTE_ISSUERS = {"https://other.example": {"client_id": "a", "client_secret": "b"}}
     provider.OAUTH_SERVICE_ISSUER = "https://api.example"
@@ -228,7 +228,7 @@ def test_a_jwt_of_somebody_else_is_told_to_nobody(
 
 
 def test_an_expired_jwt_is_refused(elsewhere: RelyingParty) -> None:
-    """With a minute for clocks that differ."""
+    """The check tolerates a minute of clock difference."""
     token = token_of(elsewhere)
     with time_machine.travel(timezone.now() + timedelta(hours=1, seconds=70), tick=True):
         assert status_at(token) == 401
@@ -237,7 +237,7 @@ def test_an_expired_jwt_is_refused(elsewhere: RelyingParty) -> None:
 def test_keys_are_fetched_once_and_serve_while_the_issuer_is_down(
     elsewhere: RelyingParty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Other workers, and this one after a restart, have them from the database."""
+    """Other workers, and this one after a restart, read the keys from the database."""
     token = token_of(elsewhere)
     assert status_at(token) == 200
     monkeypatch.setattr("oauth_service.outbound.fetch.fetch", fail)
@@ -249,7 +249,7 @@ def test_keys_are_fetched_once_and_serve_while_the_issuer_is_down(
 
 
 def test_without_any_keys_the_answer_is_come_back(elsewhere: RelyingParty, monkeypatch: pytest.MonkeyPatch) -> None:
-    """503, not 401: no client throws a good token away."""
+    """The response is 503 instead of 401, so that no client discards a valid token."""
     token = token_of(elsewhere)
     monkeypatch.setattr("oauth_service.outbound.fetch.fetch", fail)
     answer = ask(token)
@@ -274,7 +274,7 @@ def revoke(party: RelyingParty, token: str) -> None:
 
 
 def test_a_revocation_is_known_when_the_answer_is_too_old(asking: RelyingParty, provider: Settings) -> None:
-    """So long it stays good, and no longer: what the setting says."""
+    """A revoked token stays valid for as long as the setting allows, and no longer."""
     provider.OAUTH_SERVICE_REMOTE_CACHE = timedelta(seconds=1)
     token = token_of(asking)
     assert status_at(token) == 200
@@ -285,7 +285,7 @@ def test_a_revocation_is_known_when_the_answer_is_too_old(asking: RelyingParty, 
 
 
 def test_without_a_cache_it_is_known_at_once(asking: RelyingParty, provider: Settings) -> None:
-    """Each request asks."""
+    """Without a cache, each request asks the issuer."""
     provider.OAUTH_SERVICE_REMOTE_CACHE = timedelta(0)
     token = token_of(asking)
     assert status_at(token) == 200
@@ -294,7 +294,7 @@ def test_without_a_cache_it_is_known_at_once(asking: RelyingParty, provider: Set
 
 
 def test_an_answer_is_kept_and_a_refusal_is_not(asking: RelyingParty, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token that was refused may be good a moment later."""
+    """A refused token may be valid a moment later."""
     good = token_of(asking)
     assert [status_at(good), status_at("AT_nonsense")] == [200, 401]
     monkeypatch.setattr("oauth_service.outbound.fetch.fetch", fail)
@@ -302,7 +302,7 @@ def test_an_answer_is_kept_and_a_refusal_is_not(asking: RelyingParty, monkeypatc
 
 
 def test_no_more_answers_are_kept_than_there_is_room_for(asking: RelyingParty, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest makes room."""
+    """The oldest entry is removed first."""
     monkeypatch.setattr(remote, "MOST_KEPT", 2)
     tokens = [token_of(asking) for _ in range(3)]
     assert [status_at(token) for token in tokens] == [200, 200, 200]
@@ -311,7 +311,7 @@ def test_no_more_answers_are_kept_than_there_is_room_for(asking: RelyingParty, m
 
 
 def test_an_answer_is_not_kept_beyond_the_tokens_end(asking: RelyingParty, provider: Settings) -> None:
-    """Whatever the setting says."""
+    """The token's own expiry takes precedence over the setting."""
     provider.OAUTH_SERVICE_REMOTE_CACHE = timedelta(minutes=5)
     provider.OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(seconds=2)
     token = token_of(asking)
@@ -323,7 +323,7 @@ def test_an_answer_is_not_kept_beyond_the_tokens_end(asking: RelyingParty, provi
 def test_an_issuer_that_does_not_know_us_is_a_503_and_in_the_log(
     asking: RelyingParty, provider: Settings, live_server: LiveServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is the operator's to mend, and no client's; the log has no secret."""
+    """The operator has to fix it, not the client. The log contains no secret."""
     options = {"client_id": "orders_api", "client_secret": "another one that is wrong"}
     provider.OAUTH_SERVICE_REMOTE_ISSUERS = {live_server.url: options}
     token = token_of(asking)
@@ -334,7 +334,7 @@ def test_an_issuer_that_does_not_know_us_is_a_503_and_in_the_log(
 
 
 def test_a_refresh_token_is_no_access_token(asking: RelyingParty, provider: Settings, live_server: LiveServer) -> None:
-    """The server tells its own client about it; an API takes none."""
+    """The server tells its own client about a refresh token, but an API must not accept one."""
     options = {"client_id": "rp", "client_secret": asking.credentials["client_secret"]}
     provider.OAUTH_SERVICE_REMOTE_ISSUERS = {live_server.url: options}
     tokens = asking.tokens(scope="orders:read", resource=ORDERS)
@@ -345,7 +345,7 @@ def test_a_refresh_token_is_no_access_token(asking: RelyingParty, provider: Sett
 
 
 def test_the_metadata_names_the_issuers(provider: Settings) -> None:
-    """Without a row of the API, which is registered at the issuer (RFC 9728 section 2)."""
+    """The API is registered at the issuer and has no row here (RFC 9728 section 2)."""
     provider.ALLOWED_HOSTS = ["api.example"]
     provider.OAUTH_SERVICE_REMOTE_ISSUERS = {"https://id.example": {}, "https://login.example": {}}
     request = RequestFactory().get("/", headers={"Host": "api.example"})
@@ -362,7 +362,7 @@ def test_the_metadata_names_the_issuers(provider: Settings) -> None:
 
 @pytest.mark.urls("tests.resources.test_remote")
 def test_such_a_project_needs_neither_pages_nor_sessions(settings: Settings) -> None:
-    """Nobody signs in there."""
+    """Users do not sign in there."""
     settings.MIDDLEWARE, settings.OAUTH_SERVICE_ISSUER = [], ""
     settings.OAUTH_SERVICE_RESOURCE = ORDERS
     settings.OAUTH_SERVICE_REMOTE_ISSUERS = {"https://id.example": {}}
@@ -395,6 +395,6 @@ def test_such_a_project_needs_neither_pages_nor_sessions(settings: Settings) -> 
     ],
 )
 def test_the_checks_find_what_cannot_be_meant(settings: Settings, issuers: Any, found: list[str]) -> None:
-    """Before a token comes."""
+    """Mistakes are reported before the first token arrives."""
     settings.OAUTH_SERVICE_REMOTE_ISSUERS = issuers
     assert [str(each.id).removeprefix("oauth_service.") for each in check_values(None)] == found
