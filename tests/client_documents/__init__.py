@@ -1,1 +1,1 @@
-"""Clients that a document at their client_id describes (client ID metadata documents)."""
+"""Clients described by a document at their client_id (client ID metadata documents)."""

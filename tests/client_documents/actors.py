@@ -18,7 +18,7 @@ VERIFIER = "v" * 43
 
 @dataclass
 class App:
-    """The app, and the browser in front of which a person sits."""
+    """The app, and a user's browser."""
 
     origin: Origin
     browser: Browser
@@ -27,7 +27,7 @@ class App:
     program: Browser = field(default_factory=through_the_entry)
 
     def ask(self, **changes: str) -> Any:
-        """GET an authorization request."""
+        """Send an authorization request (GET)."""
         request = {
             "response_type": "code",
             "client_id": self.client_id,
@@ -39,27 +39,27 @@ class App:
         return self.browser.get("/authorise/", {name: value for name, value in request.items() if value})
 
     def page(self, **changes: str) -> str:
-        """The consent page."""
+        """Return the consent page."""
         response = self.ask(**changes)
         assert response.status_code == 200, response.content
         return str(response.content.decode())
 
     def code(self, **changes: str) -> str:
-        """The person allows it."""
+        """Allow the app as the user, and return the code."""
         page = self.ask(**changes)
-        if page.status_code == 302:  # they have allowed it before
+        if page.status_code == 302:  # the user allowed it before
             return query_of(page["Location"])["code"]
         assert page.status_code == 200, page.content
         answered = self.browser.post("/authorise/", urlencode(hidden_fields(page)), content_type=FORM)
         return query_of(answered["Location"])["code"]
 
     def token(self, **body: str) -> Any:
-        """POST /token/."""
+        """Send POST /token/."""
         sent = {"client_id": self.client_id} | body
         return self.program.post("/token/", sent, content_type=JSON)
 
     def connect(self, **changes: str) -> dict[str, Any]:
-        """The person allows it, and the app exchanges its code: the tokens."""
+        """Allow the app as the user, exchange the code and return the tokens."""
         exchange = {"grant_type": "authorization_code", "redirect_uri": self.redirect_uri, "code_verifier": VERIFIER}
         answer = self.token(code=self.code(**changes), **exchange)
         assert answer.status_code == 200, answer.content
@@ -67,25 +67,25 @@ class App:
         return tokens
 
     def refresh(self, tokens: dict[str, Any]) -> Any:
-        """POST /token/ with the refresh token."""
+        """Send POST /token/ with the refresh token."""
         return self.token(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
 
     def revoke(self, tokens: dict[str, Any]) -> Any:
-        """POST /oauth/revoke/ with the refresh token."""
+        """Send POST /oauth/revoke/ with the refresh token."""
         sent = {"client_id": self.client_id, "token": tokens["refresh_token"]}
         return self.program.post("/oauth/revoke/", sent, content_type=JSON)
 
     def opens(self, tokens: dict[str, Any]) -> bool:
-        """Whether the access token opens a guarded view."""
+        """Return whether the access token opens a guarded view."""
         header = {"Authorization": f"Bearer {tokens['access_token']}"}
         return bool(self.program.get("/userinfo/", headers=header).status_code == 200)
 
     @property
     def client(self) -> Client:
-        """Its row."""
+        """The client's row."""
         return Client.objects.get(client_id=self.client_id)
 
     @property
     def registration(self) -> Registration:
-        """How it was introduced."""
+        """The client's registration."""
         return Registration.objects.select_related("client").get(client__client_id=self.client_id)

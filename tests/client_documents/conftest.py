@@ -1,4 +1,4 @@
-"""A server at which a document may introduce a client, and a client that has one."""
+"""A server that accepts client ID metadata documents, and a client that has one."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,7 +17,7 @@ __all__ = ["devices", "staff"]
 
 @pytest.fixture
 def documents_are_on(settings: Settings) -> None:
-    """Documents introduce clients."""
+    """Client ID metadata documents are switched on."""
     settings.OAUTH_SERVICE_CLIENT_ID_METADATA_DOCUMENTS = True
 
 
@@ -40,12 +40,12 @@ def signed_in(alice: User) -> Browser:
 
 @pytest.fixture
 def app(origin: Origin, signed_in: Browser) -> App:
-    """An app with a document, in front of Alice; nobody has heard of it."""
+    """An app with a document, which the server does not know yet, in Alice's browser."""
     origin.publish()
     return App(origin, signed_in)
 
 
 @pytest.fixture
 def bob(db: None) -> User:
-    """Bob, who has an account, too."""
+    """Bob, another user."""
     return User.objects.create_user("bob", "bob@example.com", "builder")

@@ -1,4 +1,4 @@
-"""The site of a client: what it publishes, and how often it is asked. No other host is reached."""
+"""The site of a client: its documents, and a record of the requests. No other host can be reached."""
 
 import json
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ LOOPBACK = "http://127.0.0.1/callback"
 @dataclass
 class Origin:
     """
-    Documents by URL; put() in the place of the guarded fetch.
+    Documents by URL; fetch() replaces the guarded fetch.
 
     Attributes:
-        asked: the URLs that were asked for, and the headers that went with them.
-        is_down: whether nobody is reached.
+        asked: the requested URLs, each with its headers.
+        is_down: True if the site cannot be reached.
     """
 
     answers: dict[str, Response] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Origin:
     is_down: bool = False
 
     def publish(self, url: str = URL, *, headers: Mapping[str, str] | None = None, **members: Any) -> None:
-        """Publish a document; a member that is None is left out."""
+        """Publish a document, without the members that are None."""
         document = {
             "client_id": url,
             "client_name": "Notes",
@@ -41,11 +41,11 @@ class Origin:
     def answer(
         self, body: bytes, url: str = URL, *, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Publish something else."""
+        """Publish any other response."""
         self.answers[url] = Response(status, {"content-type": "application/json", **(headers or {})}, body)
 
     def fetch(self, url: str, *, headers: Mapping[str, str], most_bytes: int, **_: Any) -> Response:
-        """In the place of the guarded fetch."""
+        """Respond in place of the guarded fetch."""
         self.asked.append((url, headers))
         if self.is_down or url not in self.answers:
             raise FetchFailed("nobody answers")
@@ -58,5 +58,5 @@ class Origin:
 
     @property
     def urls(self) -> list[str]:
-        """What was asked for."""
+        """The requested URLs."""
         return [url for url, _headers in self.asked]

@@ -1,4 +1,4 @@
-"""What somebody can try who chooses client_ids, or what stands at one."""
+"""Attacks by somebody who chooses client_ids, or the documents there."""
 
 import json
 from datetime import timedelta
@@ -28,7 +28,9 @@ __all__ = ["inside"]
 def test_no_client_id_reaches_this_machine(
     documents_are_on: None, signed_in: Browser, settings: Settings, inside: tuple[str, list[str]], is_trial: bool
 ) -> None:
-    """By the guarded fetch itself. With the setting for trials it arrives: the test can fail."""
+    """
+    The guarded fetch itself refuses the address. With the setting for trials the request arrives, so the test can fail.
+    """
     settings.OAUTH_SERVICE_OUTBOUND_LOOPBACK = is_trial
     at, visitors = inside
     assert App(Origin(), signed_in, f"https://{at}/c").ask().status_code == 400
@@ -38,7 +40,7 @@ def test_no_client_id_reaches_this_machine(
 def test_a_name_that_means_another_address_a_moment_later(
     documents_are_on: None, signed_in: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is resolved once for each fetch, and a private address is not connected to."""
+    """The name is resolved once per fetch, and the fetch does not connect to a private address."""
     import socket
 
     asked: list[Any] = []
@@ -54,7 +56,7 @@ def test_a_name_that_means_another_address_a_moment_later(
 
 @pytest.mark.parametrize("path", ["/token/", "/oauth/revoke/", "/introspect/", "/oauth/deauthorise/", "/oauth/logout/"])
 def test_nothing_but_an_authorization_fetches(app: App, settings: Settings, path: str) -> None:
-    """Not even for somebody who is signed in."""
+    """Other endpoints never fetch, even for a signed-in user."""
     settings.OAUTH_SERVICE_INTROSPECTION = True
     for browser in (app.program, app.browser):
         body = {"client_id": URL, "token": "RT_x", "grant_type": "refresh_token", "refresh_token": "RT_x"}
@@ -63,7 +65,7 @@ def test_nothing_but_an_authorization_fetches(app: App, settings: Settings, path
 
 
 def test_nothing_is_fetched_before_somebody_has_signed_in(app: App) -> None:
-    """Whoever may ask anything of this server without an account has it fetch nothing."""
+    """Otherwise anybody without an account could make this server fetch URLs."""
     app.browser = Browser()
     answer = app.ask()
     assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/login/")
@@ -87,14 +89,16 @@ def test_nothing_is_fetched_before_somebody_has_signed_in(app: App) -> None:
     ids=["arrays", "objects", "a key set", "a number", "twice", "a NUL byte", "half a character"],
 )
 def test_json_that_harms_introduces_nobody(app: App, body: bytes) -> None:
-    """An error page, and the server goes on."""
+    """The user sees an error page, and the server keeps working."""
     app.origin.answer(body)
     assert app.ask().status_code == 400
     assert Client.objects.count() == 0
 
 
 def test_what_this_server_has_not_is_left_out_before_it_is_judged(app: App) -> None:
-    """Documents are written for every server: grant types, response types, scopes, redirect URIs, algorithms."""
+    """
+    Documents are written for every server, so they name grant types, scopes, URIs and algorithms that this one lacks.
+    """
     app.origin.publish(
         grant_types=["authorization_code", "refresh_token", "client_credentials", "implicit", "urn:x:y"],
         response_types=["code", "token", "code id_token"],
@@ -111,7 +115,7 @@ def test_what_this_server_has_not_is_left_out_before_it_is_judged(app: App) -> N
 
 
 def test_a_name_that_is_none_is_that_of_the_host(app: App) -> None:
-    """Not that of a redirect URI, which may be anybody's."""
+    """The host of a redirect URI would not do, because it may belong to somebody else."""
     app.origin.publish(client_name=" \u202e ", redirect_uris=["https://bank.example/callback"])
     app.redirect_uri = "https://bank.example/callback"
     app.page()
@@ -119,7 +123,7 @@ def test_a_name_that_is_none_is_that_of_the_host(app: App) -> None:
 
 
 def test_a_document_gives_itself_nothing_that_is_the_operators(app: App) -> None:
-    """Members that only the operator sets are ignored."""
+    """Members that only the operator may set are ignored."""
     app.origin.publish(
         operator="Google",
         requires_pkce=False,
@@ -138,7 +142,7 @@ def test_a_document_gives_itself_nothing_that_is_the_operators(app: App) -> None
 
 
 def test_pkce_is_needed_of_everybody(app: App, settings: Settings) -> None:
-    """Also of a web client with a key, where registration asks no such client for it."""
+    """Even a web client with a key needs PKCE, although the registration setting would not require it."""
     settings.OAUTH_SERVICE_REGISTRATION_REQUIRES_PKCE = False
     jwks = json.loads(Signer(URL).jwks)
     app.origin.publish(token_endpoint_auth_method="private_key_jwt", jwks=jwks, redirect_uris=[CALLBACK])
@@ -150,7 +154,7 @@ def test_pkce_is_needed_of_everybody(app: App, settings: Settings) -> None:
 
 
 def test_a_document_names_no_client_that_there_is(app: App, presc_man: Client) -> None:
-    """That of the operator stays what it is."""
+    """The operator's client stays as it is."""
     app.origin.publish(client_id=presc_man.client_id)
     assert app.ask().status_code == 400
     assert Client.objects.get() == presc_man
@@ -168,11 +172,11 @@ def test_a_document_names_no_client_that_there_is(app: App, presc_man: Client) -
     ],
 )
 def test_no_spelling_is_another_client(app: App, other: str) -> None:
-    """Another text is another client; what the same file says there is about the first one."""
+    """A different text is a different client. The document there describes the first one, and does not match."""
     app.connect()
     app.origin.answers[other] = app.origin.answers[URL]
     assert app.ask(client_id=other).status_code == 400
-    Document.objects.filter(url=other).delete()  # it is not asked again at once
+    Document.objects.filter(url=other).delete()  # otherwise it would not be fetched again at once
     app.origin.publish(other)
     assert app.ask(client_id=other).status_code == 200
     assert Client.objects.count() == 2
@@ -200,7 +204,7 @@ def test_no_spelling_is_another_client(app: App, other: str) -> None:
 def test_lists_say_which_hosts_introduce_clients(
     app: App, settings: Settings, allowed: list[str], blocked: list[str], url: str, is_taken: bool
 ) -> None:
-    """A host that is blocked is not even asked."""
+    """A blocked host is not even contacted."""
     settings.OAUTH_SERVICE_CLIENT_ID_METADATA_ALLOWED_HOSTS = allowed
     settings.OAUTH_SERVICE_CLIENT_ID_METADATA_BLOCKED_HOSTS = blocked
     app.origin.publish(url)
@@ -209,7 +213,7 @@ def test_lists_say_which_hosts_introduce_clients(
 
 
 def test_a_host_that_is_blocked_later_connects_nobody_anew(app: App, settings: Settings) -> None:
-    """Connections that there are go on."""
+    """Existing connections stay alive."""
     tokens = app.connect()
     settings.OAUTH_SERVICE_CLIENT_ID_METADATA_BLOCKED_HOSTS = ["app.example"]
     assert app.ask().status_code == 400
@@ -220,7 +224,7 @@ def test_a_host_that_is_blocked_later_connects_nobody_anew(app: App, settings: S
 
 
 def flood(app: App, address: str, count: int, *, are_there: bool = False) -> list[int]:
-    """The statuses of requests with client_ids of which nobody has heard."""
+    """Send requests with unknown client_ids, and return their statuses."""
     statuses = []
     for number in range(count):
         url = f"https://{address.replace('.', '-')}.example/{number}"
@@ -232,7 +236,7 @@ def flood(app: App, address: str, count: int, *, are_there: bool = False) -> lis
 
 
 def test_an_address_has_only_so_many_fetched(app: App, settings: Settings) -> None:
-    """Whether they are there or not; another address is not concerned."""
+    """Missing documents count, too. Other addresses are not affected."""
     settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 3
     assert flood(app, "203.0.113.1", 5) == [400, 400, 400, 429, 429]
     assert len(app.origin.asked) == 3
@@ -240,7 +244,7 @@ def test_an_address_has_only_so_many_fetched(app: App, settings: Settings) -> No
 
 
 def test_all_addresses_have_only_so_many_fetched(app: App, settings: Settings) -> None:
-    """A hundred times as many as one."""
+    """The limit for all addresses is a hundred times that of one."""
     settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 1
     statuses = [flood(app, f"203.0.{number}.1", 1)[0] for number in range(102)]
     assert (statuses.count(400), statuses.count(429)) == (100, 2)
@@ -248,7 +252,7 @@ def test_all_addresses_have_only_so_many_fetched(app: App, settings: Settings) -
 
 
 def test_a_client_that_is_known_is_not_concerned(app: App, settings: Settings) -> None:
-    """Neither by the limit nor by others that wait."""
+    """Known clients are limited neither by fetches nor by waiting clients."""
     app.connect()
     settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 1
     settings.OAUTH_SERVICE_REGISTRATION_MOST_WAITING = 1
@@ -259,14 +263,14 @@ def test_a_client_that_is_known_is_not_concerned(app: App, settings: Settings) -
 
 
 def test_only_so_many_wait_for_somebody_to_connect_them(app: App, settings: Settings) -> None:
-    """From however many addresses, together with those that have registered themselves."""
+    """The limit is common to all addresses and to self-registered clients."""
     settings.OAUTH_SERVICE_REGISTRATION_MOST_WAITING = 2
     assert [flood(app, f"203.0.113.{n}", 1, are_there=True)[0] for n in range(3)] == [200, 200, 503]
     assert (Registration.objects.count(), len(app.origin.asked)) == (2, 2)
 
 
 def test_what_nobody_connects_vanishes(app: App) -> None:
-    """The row, and the copy of its document; a client that somebody has connected stays."""
+    """The row and the copy of the document are deleted. A connected client stays."""
     app.connect()
     flood(app, "203.0.113.1", 2, are_there=True)
     later = timezone.now() + timedelta(days=8)
@@ -288,7 +292,7 @@ def test_what_could_not_be_fetched_is_forgotten_soon(app: App) -> None:
 
 
 def test_a_device_introduces_its_client(app: App, devices: Settings) -> None:
-    """Nobody is there yet; the bounds are those of an authorization request."""
+    """No user is involved yet, so the limits are those of an authorization request."""
     app.origin.publish(grant_types=[GRANT_TYPE, "refresh_token"], redirect_uris=[])
     devices.OAUTH_SERVICE_REGISTRATION_LIMIT = 1
     begun = app.program.post("/device-authorization/", {"client_id": URL}, content_type="application/json")
@@ -300,7 +304,7 @@ def test_a_device_introduces_its_client(app: App, devices: Settings) -> None:
 
 
 def test_a_device_whose_document_is_none_is_not_authenticated(app: App, devices: Settings) -> None:
-    """In the words for every client that is not."""
+    """The error is that of any failed client authentication."""
     app.origin.answer(b"[]")
     refused = app.program.post("/device-authorization/", {"client_id": URL}, content_type="application/json")
     assert refusal_of(refused) == (401, "invalid_client")
@@ -310,7 +314,7 @@ def test_a_device_whose_document_is_none_is_not_authenticated(app: App, devices:
 
 
 def test_its_logo_is_served_from_here(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a path of one segment."""
+    """The client_id is one segment of the path."""
     app.origin.publish(logo_uri="https://app.example/logo.png")
     monkeypatch.setattr("oauth_service.endpoints.logo.logo_of", lambda uri: uri.encode())
     page = app.page()
@@ -320,7 +324,7 @@ def test_its_logo_is_served_from_here(app: App, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_staff_see_what_it_is_and_cannot_write_what_its_document_says(app: App, staff: Browser) -> None:
-    """The rest is theirs, and saving it keeps the client."""
+    """Staff can edit the other columns, and saving keeps the client."""
     app.page()
     address = f"/admin/oauth_service/client/{app.client.pk}/change/"
     page = staff.get(address)
@@ -339,7 +343,7 @@ def test_staff_see_what_it_is_and_cannot_write_what_its_document_says(app: App, 
 
 
 def test_the_list_of_clients_has_a_filter(app: App, staff: Browser, presc_man: Client) -> None:
-    """Those of documents apart from those that registered themselves, and from the operator's."""
+    """The filter separates clients with documents, self-registered ones and the operator's."""
     app.page()
     listed = "/admin/oauth_service/client/?registered_by="
     shown = {
@@ -350,7 +354,7 @@ def test_the_list_of_clients_has_a_filter(app: App, staff: Browser, presc_man: C
 
 
 def test_nothing_about_it_is_managed_by_registration(app: App, settings: Settings) -> None:
-    """There is no registration access token: not even an empty one is."""
+    """The client has no registration access token, and an empty one is not accepted."""
     settings.OAUTH_SERVICE_REGISTRATION = "open"
     app.page()
     path = f"/register/{quote(URL, safe='')}/"

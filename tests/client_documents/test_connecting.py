@@ -1,4 +1,4 @@
-"""A client that nobody has heard of, from its first request to its last token."""
+"""An unknown client, from its first request to its last token."""
 
 import json
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -18,7 +18,7 @@ from tests.database import connection
 
 
 def test_it_is_connected_and_goes_on(app: App) -> None:
-    """Code, tokens, a guarded view, a refresh, a revocation: as any other public client."""
+    """Code, tokens, a guarded view, a refresh and a revocation work as for any other public client."""
     tokens = app.connect()
     assert app.opens(tokens)
     refreshed = app.refresh(tokens)
@@ -29,7 +29,7 @@ def test_it_is_connected_and_goes_on(app: App) -> None:
 
 
 def test_its_row_says_what_the_document_says(app: App) -> None:
-    """And that it stays, as somebody has connected it."""
+    """The registration is marked to stay, because a user connected the client."""
     app.connect()
     client, kept = app.client, app.registration
     assert (client.name, client.client_type, client.application_type) == ("Notes", "public", "native")
@@ -40,7 +40,7 @@ def test_its_row_says_what_the_document_says(app: App) -> None:
 
 
 def test_after_signing_in_the_request_goes_on(app: App, alice: User) -> None:
-    """The login page leads back to it, as to any other."""
+    """The login page leads back to the request, as for any other client."""
     app.browser = Browser()
     onward = app.ask()["Location"]
     app.browser.force_login(alice)
@@ -49,7 +49,7 @@ def test_after_signing_in_the_request_goes_on(app: App, alice: User) -> None:
 
 
 def test_without_anybody_signed_in_prompt_none_is_an_error_page(app: App, settings: Settings) -> None:
-    """Where the answer goes is not known, and nobody is there for whom it would be fetched."""
+    """The redirect URI is not verified, and the document is not fetched without a signed-in user."""
     app.browser = Browser()
     assert app.ask(prompt="none").status_code == 400
     assert app.origin.urls == []
@@ -58,14 +58,14 @@ def test_without_anybody_signed_in_prompt_none_is_an_error_page(app: App, settin
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:33418/callback", "http://127.0.0.1/callback"])
 @pytest.mark.parametrize("listed", [LOOPBACK, "http://127.0.0.1:8080/callback"])
 def test_the_port_on_the_device_is_free(app: App, uri: str, listed: str) -> None:
-    """RFC 8252 section 7.3; also if the document says that it is a web client."""
+    """The port is free even if the document says that it is a web client (RFC 8252 section 7.3)."""
     app.origin.publish(redirect_uris=[listed], application_type="web")
     app.redirect_uri = uri
     assert app.opens(app.connect())
 
 
 def test_a_client_that_signs_authenticates(app: App, settings: Settings) -> None:
-    """private_key_jwt with the keys of its document; without an assertion it gets nothing."""
+    """The keys are those in the document. Without an assertion the client gets nothing."""
     signer = Signer(URL)
     app.origin.publish(token_endpoint_auth_method="private_key_jwt", jwks=json.loads(signer.jwks))
     code = app.code()
@@ -80,7 +80,9 @@ def test_a_client_that_signs_authenticates(app: App, settings: Settings) -> None
 
 
 def test_connections_are_counted_and_end_one_by_one(app: App, bob: User) -> None:
-    """Two installs of Alice's and one of Bob's have one row; an install that revokes its own token ends that alone."""
+    """
+    Two installs of Alice's and one of Bob's share one client row. An install that revokes its token ends only itself.
+    """
     first, second = app.connect(), app.connect()
     bobs = App(app.origin, Browser())
     bobs.browser.force_login(bob)
@@ -91,7 +93,7 @@ def test_connections_are_counted_and_end_one_by_one(app: App, bob: User) -> None
 
 
 def test_who_disconnects_the_app_ends_all_of_their_own_installs(app: App, bob: User) -> None:
-    """Alice has given one consent; Bob's is his."""
+    """Alice gave one consent for her installs; Bob has his own."""
     first, second = app.connect(), app.connect()
     bobs = App(app.origin, Browser())
     bobs.browser.force_login(bob)
@@ -101,7 +103,7 @@ def test_who_disconnects_the_app_ends_all_of_their_own_installs(app: App, bob: U
 
 
 def test_a_replay_at_one_install_leaves_the_others(app: App) -> None:
-    """A refresh token that comes again long after ends the connection that it is of."""
+    """A late replay of a refresh token ends only the connection that it belongs to."""
     first, second = app.connect(), app.connect()
     newer = app.refresh(app.refresh(first).json()).json()
     assert app.refresh(first).status_code == 400
@@ -112,14 +114,14 @@ def test_a_replay_at_one_install_leaves_the_others(app: App) -> None:
 
 
 def test_an_app_on_the_device_is_asked_about_every_time(app: App) -> None:
-    """Anybody can send its client_id, and whatever listens on this device gets the answer (RFC 8252 section 8.6)."""
+    """Anybody can send the client_id, and any program on the device may receive the answer (RFC 8252 section 8.6)."""
     app.redirect_uri = LOOPBACK
     app.connect()
     assert app.ask().status_code == 200
 
 
 def test_an_answer_to_the_site_of_the_app_is_remembered(app: App) -> None:
-    """As that of any other public client: https proves who gets it."""
+    """An https redirect URI proves who gets the answer, as for any other public client."""
     app.connect()
     assert app.ask()["Location"].startswith(f"{CALLBACK}?code=")
 
@@ -128,7 +130,7 @@ def test_an_answer_to_the_site_of_the_app_is_remembered(app: App) -> None:
 
 
 def test_off_a_url_is_an_unknown_client(app: App, settings: Settings) -> None:
-    """Nothing is fetched; the metadata says nothing."""
+    """Nothing is fetched, and the metadata does not mention documents."""
     settings.OAUTH_SERVICE_CLIENT_ID_METADATA_DOCUMENTS = False
     assert app.ask().status_code == 400
     assert (app.origin.urls, Client.objects.count()) == ([], 0)
@@ -138,7 +140,7 @@ def test_off_a_url_is_an_unknown_client(app: App, settings: Settings) -> None:
 
 
 def test_switched_off_later_nobody_connects_it_anew(app: App, settings: Settings) -> None:
-    """Connections that there are go on."""
+    """Existing connections stay alive."""
     tokens = app.connect()
     settings.OAUTH_SERVICE_CLIENT_ID_METADATA_DOCUMENTS = False
     assert app.ask().status_code == 400
@@ -147,7 +149,7 @@ def test_switched_off_later_nobody_connects_it_anew(app: App, settings: Settings
 
 @pytest.mark.parametrize("is_on", [False, True])
 def test_a_client_of_the_operators_may_have_a_url(app: App, presc_man: Client, settings: Settings, is_on: bool) -> None:
-    """Registered past the admin: no document describes it, and none is fetched."""
+    """The client was registered past the admin: no document describes it, and none is fetched."""
     settings.OAUTH_SERVICE_CLIENT_ID_METADATA_DOCUMENTS = is_on
     Client.objects.filter(pk=presc_man.pk).update(client_id=URL, redirect_uris=CALLBACK)
     assert app.ask().status_code == 200
@@ -155,7 +157,7 @@ def test_a_client_of_the_operators_may_have_a_url(app: App, presc_man: Client, s
 
 
 def test_a_warm_request_costs_one_statement_more(app: App) -> None:
-    """Than that of a client that was registered."""
+    """The comparison is with a registered client."""
     app.connect()
     with CaptureQueriesContext(connection) as of_document:
         app.ask()
@@ -168,7 +170,7 @@ def test_a_warm_request_costs_one_statement_more(app: App) -> None:
 
 
 def test_a_client_that_is_registered_pays_nothing(app: App, presc_man: Client, settings: Settings) -> None:
-    """Whether documents are on or off."""
+    """The setting makes no difference for registered clients."""
     counts = []
     for is_on in (False, True):
         settings.OAUTH_SERVICE_CLIENT_ID_METADATA_DOCUMENTS = is_on
@@ -179,7 +181,7 @@ def test_a_client_that_is_registered_pays_nothing(app: App, presc_man: Client, s
 
 
 def test_an_origin_that_is_down_introduces_nobody(origin: Origin, signed_in: Browser) -> None:
-    """An error page, no row; and what was tried goes soon."""
+    """The user sees an error page, no client is stored, and the attempted document is deleted soon."""
     app = App(origin, signed_in)
     assert app.ask().status_code == 400
     assert Client.objects.count() == 0

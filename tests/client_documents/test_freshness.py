@@ -1,4 +1,4 @@
-"""When a document is fetched again, and what happens while it cannot be."""
+"""The time when a document is fetched again, and the behaviour while it cannot be."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ def clock(db: None) -> Iterator[Any]:
 
 
 def later(clock: Any, span: timedelta) -> datetime:
-    """Let time pass."""
+    """Move the clock."""
     clock.shift(span)
     return timezone.now()
 
@@ -40,7 +40,7 @@ def later(clock: Any, span: timedelta) -> datetime:
     ],
 )
 def test_headers_say_how_long_a_copy_is_fresh(app: App, clock: Any, header: str, fresh: timedelta) -> None:
-    """Within a minute and a day."""
+    """The lifetime is at least a minute and at most a day."""
     app.origin.publish(headers={"cache-control": header} if header else {})
     app.connect()
     later(clock, fresh - timedelta(seconds=1))
@@ -52,7 +52,7 @@ def test_headers_say_how_long_a_copy_is_fresh(app: App, clock: Any, header: str,
 
 
 def test_what_has_not_changed_is_not_sent_again(app: App, clock: Any) -> None:
-    """If-None-Match, and the answer 304: the copy is fresh again."""
+    """The request has If-None-Match, and a 304 makes the copy fresh again."""
     app.origin.publish(headers={"etag": '"1"'})
     app.connect()
     later(clock, 2 * HOUR)
@@ -63,7 +63,7 @@ def test_what_has_not_changed_is_not_sent_again(app: App, clock: Any) -> None:
 
 
 def test_a_change_counts_from_the_next_request_on(app: App, clock: Any) -> None:
-    """What the operator has set stays."""
+    """Columns set by the operator stay."""
     app.connect()
     lifetime = timedelta(minutes=5)
     Client.objects.update(operator="Notes Ltd", access_token_lifetime=lifetime, grant_type_scopes="refresh_token user")
@@ -77,7 +77,7 @@ def test_a_change_counts_from_the_next_request_on(app: App, clock: Any) -> None:
 
 
 def test_a_client_that_moves_is_not_remembered(app: App, clock: Any) -> None:
-    """Whoever took over its site must not inherit what people allowed."""
+    """Somebody who takes over the site must not inherit users' consent."""
     app.connect()
     app.origin.publish(redirect_uris=["https://evil.example/", CALLBACK])
     later(clock, 2 * HOUR)
@@ -87,7 +87,7 @@ def test_a_client_that_moves_is_not_remembered(app: App, clock: Any) -> None:
 
 
 def test_what_was_switched_off_stays_off(app: App, clock: Any) -> None:
-    """And its document is not fetched."""
+    """The document of a deactivated client is not fetched."""
     app.connect()
     Client.objects.update(is_active=False)
     later(clock, 2 * HOUR)
@@ -96,7 +96,7 @@ def test_what_was_switched_off_stays_off(app: App, clock: Any) -> None:
 
 
 def test_while_the_origin_is_down_the_copy_serves(app: App, clock: Any) -> None:
-    """For seven days; it is asked once a minute at most."""
+    """The copy is used for seven days, and the origin is asked at most once a minute."""
     app.connect()
     app.origin.is_down = True
     later(clock, 2 * HOUR)
@@ -113,7 +113,7 @@ def test_while_the_origin_is_down_the_copy_serves(app: App, clock: Any) -> None:
 def test_a_document_that_became_invalid_stops_new_authorizations(
     app: App, clock: Any, staff: Browser, how: str
 ) -> None:
-    """Connections go on; the operator reads why; when it is right again people can connect the app."""
+    """Connections stay alive, the operator sees the reason, and a corrected document makes the app work again."""
     tokens = app.connect()
     match how:
         case "gone" | "not found":
@@ -141,7 +141,7 @@ def test_a_document_that_became_invalid_stops_new_authorizations(
 
 
 def test_a_copy_that_was_swept_is_fetched_anew(app: App, clock: Any) -> None:
-    """The row of the client stays as it is."""
+    """The client's row stays as it is."""
     app.connect()
     purge.sweep(now=later(clock, 31 * DAY))
     assert not Document.objects.exists()

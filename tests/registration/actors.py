@@ -1,4 +1,4 @@
-"""A program that registers itself, and manages its registration."""
+"""A program that registers itself and manages its registration."""
 
 import json
 from dataclasses import dataclass, field
@@ -14,31 +14,31 @@ CALLBACK = "https://app.example/callback"
 
 @dataclass
 class Software:
-    """What a client sends to /register/, and what came back the last time."""
+    """A program that sends requests to /register/ and remembers the last response."""
 
     program: Browser = field(default_factory=through_the_entry)
     answer: dict[str, Any] = field(default_factory=dict)
 
     def post(self, *, token: str = "", **members: Any) -> Any:
-        """POST /register/ with these members alone."""
+        """Send POST /register/ with exactly these members."""
         return self.send("post", "/register/", members, token=token)
 
     def register(self, *, token: str = "", **members: Any) -> dict[str, Any]:
-        """Register with a redirect URI; the answer."""
+        """Register with a redirect URI, and return the response."""
         response = self.post(token=token, **{"redirect_uris": [CALLBACK], **members})
         assert response.status_code == 201, response.content
         self.answer = response.json()
         return self.answer
 
     def refused(self, *, token: str = "", **members: Any) -> Any:
-        """The answer to a registration that is refused; nothing was registered."""
+        """Return the response to a refused registration, after checking that nothing was registered."""
         before = Client.objects.count()
         response = self.post(token=token, **{"redirect_uris": [CALLBACK], **members})
         assert Client.objects.count() == before
         return response
 
     def exchange(self, **changes: str) -> Any:
-        """POST /token/ with a code that nobody has issued: invalid_client if the client is not authenticated."""
+        """Send POST /token/ with an unknown code: the error is invalid_client if the client is not authenticated."""
         body = {
             "grant_type": "authorization_code",
             "code": "AC_unknown",
@@ -50,29 +50,29 @@ class Software:
 
     @property
     def client(self) -> Client:
-        """What was registered last."""
+        """The client that was registered last."""
         return Client.objects.get(client_id=self.answer["client_id"])
 
     def read(self, *, token: str | None = None) -> Any:
-        """GET the registration."""
+        """Read the registration (GET)."""
         return self.send("get", self.path, None, token=self._own(token))
 
     def replace(self, *, token: str | None = None, **members: Any) -> Any:
-        """PUT the registration."""
+        """Replace the registration (PUT)."""
         sent = {"client_id": self.answer["client_id"], "redirect_uris": [CALLBACK], **members}
         return self.send("put", self.path, sent, token=self._own(token))
 
     def delete(self, *, token: str | None = None) -> Any:
-        """DELETE the registration."""
+        """Delete the registration (DELETE)."""
         return self.send("delete", self.path, None, token=self._own(token))
 
     @property
     def path(self) -> str:
-        """Of its registration_client_uri."""
+        """The path of the registration_client_uri."""
         return str(self.answer["registration_client_uri"]).removeprefix("http://localhost:8000")
 
     def send(self, method: str, path: str, members: Any, *, token: str = "", **headers: str) -> Any:
-        """A request as it leaves the program."""
+        """Send a request as the program would."""
         if token:
             headers["Authorization"] = f"Bearer {token}"
         body = b"" if members is None else json.dumps(members).encode()

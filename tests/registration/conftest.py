@@ -20,7 +20,7 @@ __all__ = ["devices", "staff", "tv", "visitor"]
 
 
 def initial_token(**columns: Any) -> str:
-    """An initial access token that is good for a week."""
+    """Return an initial access token that is valid for a week."""
     token = token_digest.new_token(INITIAL_PREFIX)
     values = {"name": "Partner", "expires_at": timezone.now() + timedelta(days=7), **columns}
     InitialAccessToken.objects.create(digest=token_digest.digest_of(Secret(token)), **values)
@@ -35,13 +35,13 @@ def is_open(settings: Settings) -> None:
 
 @pytest.fixture
 def by_token(settings: Settings) -> None:
-    """Only clients with an initial access token may."""
+    """Only clients with an initial access token may register."""
     settings.OAUTH_SERVICE_REGISTRATION = "token"
 
 
 @pytest.fixture
 def software(db: None, is_open: None) -> Software:
-    """A program that nobody has heard of."""
+    """A program that is not registered yet."""
     return Software()
 
 

@@ -1,4 +1,4 @@
-"""What a person sees of an app that has registered itself, and what its name cannot pass for."""
+"""The pages that users see of a self-registered app, and protection against imitated names."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ ITSELF = "This app registered itself."
 
 
 def request(software: Software, **changes: str) -> dict[str, str]:
-    """An authorization request of what was registered last."""
+    """Return an authorization request of the client that was registered last."""
     return {
         "response_type": "code",
         "client_id": software.answer["client_id"],
@@ -35,14 +35,14 @@ def request(software: Software, **changes: str) -> dict[str, str]:
 
 
 def page_of(browser: Browser, software: Software, **changes: str) -> str:
-    """The consent page of what was registered last."""
+    """Return the consent page of the client that was registered last."""
     response = browser.get("/authorise/", request(software, **changes))
     assert response.status_code == 200
     return response.content.decode()
 
 
 def connect(browser: Browser, software: Software) -> dict[str, Any]:
-    """Allow it, and exchange the code: the tokens."""
+    """Allow the app, exchange the code and return the tokens."""
     page = browser.get("/authorise/", request(software))
     answered = browser.post("/authorise/", urlencode(hidden_fields(page)), content_type=FORM)
     code = query_of(answered["Location"])["code"]
@@ -61,7 +61,9 @@ def signed_in(alice: User) -> Browser:
 
 
 def test_a_client_that_nobody_has_heard_of_is_connected(software: Software, signed_in: Browser) -> None:
-    """The whole way: register, allow, exchange, use, renew, delete; then all of it is over."""
+    """
+    The test registers, allows, exchanges, uses, renews and deletes a client. After that nothing is valid any more.
+    """
     software.register(client_name="Notes", grant_types=["authorization_code", "refresh_token"])
     assert Registration.objects.get().purge_at is not None
     tokens = connect(signed_in, software)
@@ -76,7 +78,7 @@ def test_a_client_that_nobody_has_heard_of_is_connected(software: Software, sign
 
 
 def test_the_page_says_that_the_app_named_itself(software: Software, signed_in: Browser, presc_man: Client) -> None:
-    """And where the browser goes; an app of the operator's has no such words."""
+    """The page also says where the browser goes. An app of the operator has no such notice."""
     software.register(client_name="Notes")
     page = page_of(signed_in, software)
     assert (ITSELF in page, "app.example</bdi>" in page, "though its name looks alike" in page) == (True, True, False)
@@ -100,19 +102,19 @@ def test_the_page_says_that_the_app_named_itself(software: Software, signed_in: 
 def test_a_name_that_looks_like_an_app_of_ours_is_said_to_be_another(
     software: Software, signed_in: Browser, presc_man: Client, name: str
 ) -> None:
-    """Or like this service itself."""
+    """The check includes the name of this service."""
     software.register(client_name=name)
     assert "though its name looks alike" in page_of(signed_in, software)
 
 
 def test_a_translated_name_is_held_against_ours_too(software: Software, signed_in: Browser, presc_man: Client) -> None:
-    """Whatever language it is for: nobody knows in which the page is read."""
+    """The check covers every language, because the page may be read in any of them."""
     software.register(client_name="Notes", **{"client_name#de": "Prescription Manager"})
     assert "though its name looks alike" in page_of(signed_in, software)
 
 
 def test_people_see_the_name_in_their_language(software: Software, signed_in: Browser) -> None:
-    """As it was registered; nothing is stored by looking."""
+    """Users see the registered translation, and viewing a page stores nothing."""
     software.register(client_name="Notes", **{"client_name#de": "Notizen", "client_name#fr": "Carnet"})
     german = page_of(signed_in, software, ui_locales="de-AT")
     assert ("Notizen" in german, "Carnet" in german, "hat sich selbst registriert" in german) == (True, False, True)
@@ -121,14 +123,14 @@ def test_people_see_the_name_in_their_language(software: Software, signed_in: Br
 
 
 def test_people_who_sign_in_see_the_name_in_their_language(browser: Browser, software: Software) -> None:
-    """The page before shows the same app."""
+    """The login page shows the same app as the consent page."""
     software.register(client_name="Notes", **{"client_name#de": "Notizen"})
     page = browser.get("/authorise/", request(software, ui_locales="de"), follow=True).content.decode()
     assert ("Notizen" in page, "Notes" in page) == (True, False)
 
 
 def test_an_app_of_the_operators_costs_no_statement_more(signed_in: Browser, guide: Any, settings: Settings) -> None:
-    """Its registration is looked for in the statement that reads it."""
+    """The statement that reads the client reads its registration, too."""
     counts = []
     for registration in ("", "open"):
         settings.OAUTH_SERVICE_REGISTRATION = registration
@@ -141,7 +143,7 @@ def test_an_app_of_the_operators_costs_no_statement_more(signed_in: Browser, gui
 def test_a_device_is_asked_for_in_the_same_words(
     tv: Device, visitor: Visitor, presc_man: Client, is_open: None
 ) -> None:
-    """The device that asks may be a stranger's."""
+    """The device may belong to a stranger."""
     software = Software()
     grant_types = ["urn:ietf:params:oauth:grant-type:device_code"]
     said = software.register(
@@ -156,7 +158,7 @@ def test_a_device_is_asked_for_in_the_same_words(
 
 
 def test_a_client_that_moves_is_not_remembered(software: Software, signed_in: Browser) -> None:
-    """Whoever gets hold of its token must not send people who allowed it before to an address of their own, unasked."""
+    """Somebody who steals the token must not be able to send users who allowed the app to another address unasked."""
     software.register(client_name="Notes")
     connect(signed_in, software)
     assert signed_in.get("/authorise/", request(software)).status_code == 302
@@ -170,11 +172,11 @@ def test_a_client_that_moves_is_not_remembered(software: Software, signed_in: Br
 
 
 def test_the_skeleton_of_a_name_is_what_is_seen_of_it() -> None:
-    """What looks alike is alike, and what does not, is not."""
+    """Names that look alike are equal, and others are not."""
     alike = ["Modern Notes", "MODERN  NOTES", "Modem Notes", "M0dern-N0tes", "Μodern Νotes"]  # noqa: RUF001
     assert len({imitation.skeleton(each) for each in alike}) == 1
     assert imitation.imitated("Notes", ["Nodes", "Memos"]) == ""
     assert imitation.imitated("My Notes app", ["Memos", "Notes"]) == "Notes"
-    # A short name stands within many others.
+    # A short name is a part of many other names.
     assert imitation.imitated("Grape", ["rap"]) == ""
     assert imitation.imitated("???", ["!!!"]) == ""

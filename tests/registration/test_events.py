@@ -1,4 +1,4 @@
-"""What is told of clients that register themselves: signals, the audit trail, the log; never a secret."""
+"""The traces of self-registered clients: signals, audit trail and log; never a secret."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,7 +16,7 @@ Committed = Callable[[], AbstractContextManager[object]]
 def test_each_step_of_a_registration_has_its_row(
     software: Software, presc_man: Client, committed: Committed, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Which client, from where, what it registered and what it changed."""
+    """The rows name the client, the address, the registered metadata and its changes."""
     with committed(), caplog.at_level("INFO"):
         said = software.register(client_name="Prescription Manager")
         software.replace(client_name="Notes", token_endpoint_auth_method="client_secret_post")

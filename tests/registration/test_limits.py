@@ -1,4 +1,4 @@
-"""Floods of registrations: bounded for an address and in all, and what nobody connects goes again."""
+"""Floods of registrations are limited per address and in all, and unused clients are deleted again."""
 
 from datetime import timedelta
 from functools import partial
@@ -22,12 +22,15 @@ from tests.specs.answers import refusal_of
 
 
 def at(address: str) -> Software:
-    """A program at an address."""
+    """Return a program at an address."""
     return Software(Browser(REMOTE_ADDR=address))
 
 
 def test_an_address_registers_only_so_many(software: Software, settings: Settings) -> None:
-    """Also what is refused counts, as it costs; another address is not concerned. After an hour it goes on."""
+    """
+    Refused registrations count, too, because they cost work. Other addresses are not affected, and the limit ends after
+    an hour.
+    """
     settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 3
     flood = at("203.0.113.1")
     flood.register()
@@ -43,7 +46,7 @@ def test_an_address_registers_only_so_many(software: Software, settings: Setting
 
 @pytest.mark.parametrize("address", ["2001:db8::{}", "::ffff:203.0.113.1"])
 def test_a_network_of_ipv6_is_one_address(software: Software, settings: Settings, address: str) -> None:
-    """Each subscriber has as many addresses as they like."""
+    """Each subscriber has as many IPv6 addresses as they like."""
     settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 3
     for number in range(3):
         at(address.format(number)).register()
@@ -51,7 +54,9 @@ def test_a_network_of_ipv6_is_one_address(software: Software, settings: Settings
 
 
 def test_only_so_many_wait_for_somebody_to_connect_them(software: Software, settings: Settings) -> None:
-    """From however many addresses; 503, as it passes. Whoever has an initial access token is not counted."""
+    """
+    The limit counts clients of all addresses. The response is 503, because it passes. Initial access tokens are exempt.
+    """
     settings.OAUTH_SERVICE_REGISTRATION_MOST_WAITING = 3
     for number in range(3):
         at(f"203.0.113.{number}").register()
@@ -63,7 +68,7 @@ def test_only_so_many_wait_for_somebody_to_connect_them(software: Software, sett
 
 
 def test_a_connected_client_makes_room(software: Software, settings: Settings, alice: User) -> None:
-    """It does not wait any more."""
+    """A connected client no longer waits."""
     settings.OAUTH_SERVICE_REGISTRATION_MOST_WAITING = 1
     software.register()
     Consent.objects.give(user_id=alice.pk, client_pk=software.client.pk, scope="user", now=timezone.now())
@@ -72,13 +77,16 @@ def test_a_connected_client_makes_room(software: Software, settings: Settings, a
 
 
 def test_what_nobody_connects_vanishes(software: Software, settings: Settings, alice: User, presc_man: Client) -> None:
-    """The others stay: connected, saved by the operator, with an initial access token, registered by the operator."""
+    """
+    The other clients stay: connected ones, ones saved or registered by the operator, and ones with an initial access
+    token.
+    """
     now = timezone.now()
     kept = []
     software.register()
     Consent.objects.give(user_id=alice.pk, client_pk=software.client.pk, scope="user", now=now)
     kept.append(software.answer["client_id"])
-    settings.OAUTH_SERVICE_REGISTRATION = ""  # meanwhile
+    settings.OAUTH_SERVICE_REGISTRATION = ""  # in the meantime
     unnoticed = Software()
     settings.OAUTH_SERVICE_REGISTRATION = "open"
     kept.append(unnoticed.register()["client_id"])
@@ -99,7 +107,7 @@ def test_what_nobody_connects_vanishes(software: Software, settings: Settings, a
 
 
 def test_the_sweep_rides_on_registrations(software: Software, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server at which nobody gets tokens would keep them."""
+    """A server that issues no tokens would otherwise keep unused clients for ever."""
     software.register()
     Registration.objects.update(purge_at=timezone.now() - timedelta(days=1))
     monkeypatch.setattr(purge, "_next_at", 0.0)
@@ -108,7 +116,7 @@ def test_the_sweep_rides_on_registrations(software: Software, monkeypatch: pytes
 
 
 def test_a_command_sweeps_what_registered_before_it_was_switched_off(software: Software, settings: Settings) -> None:
-    """Requests do not look there any more."""
+    """Requests no longer sweep that table."""
     software.register()
     Registration.objects.update(purge_at=timezone.now() - timedelta(days=1))
     settings.OAUTH_SERVICE_REGISTRATION = ""
@@ -117,7 +125,7 @@ def test_a_command_sweeps_what_registered_before_it_was_switched_off(software: S
 
 
 def test_changes_of_a_registration_count_too(software: Software, settings: Settings) -> None:
-    """Each may have this server fetch something; but of a client that came with an initial access token they do not."""
+    """Each change may make this server fetch a document. Clients with an initial access token are exempt."""
     settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 2
     software.register()
     assert [software.replace().status_code for _time in range(2)] == [200, 429]
@@ -131,7 +139,7 @@ def test_changes_of_a_registration_count_too(software: Software, settings: Setti
 def test_what_was_fetched_for_a_client_goes_with_it(
     software: Software, monkeypatch: pytest.MonkeyPatch, presc_man: Client, how: str
 ) -> None:
-    """An hour later at most, unless another client has the same."""
+    """The document is deleted within an hour unless another client names it, too."""
     now = timezone.now()
     monkeypatch.setattr(documents, "refresh_later", lambda *_, **__: None)
     monkeypatch.setattr(
@@ -170,7 +178,7 @@ def test_what_was_fetched_for_a_client_goes_with_it(
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("is_open")
 def test_a_flood_from_everywhere_is_no_more_than_the_limit(settings: Settings) -> None:
-    """Twelve at once, at three that may wait."""
+    """Twelve registrations at once compete for three places."""
     settings.OAUTH_SERVICE_REGISTRATION_MOST_WAITING = 3
     flood = [at(f"203.0.113.{number}") for number in range(12)]
     answers = together(*(partial(each.post, redirect_uris=[CALLBACK]) for each in flood))
@@ -181,7 +189,7 @@ def test_a_flood_from_everywhere_is_no_more_than_the_limit(settings: Settings) -
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("by_token")
 def test_a_token_that_is_good_once_registers_one_client() -> None:
-    """However many come with it at the same moment."""
+    """Only one of many simultaneous uses succeeds."""
     token = initial_token(uses_left=1)
     answers = together(*(partial(Software().post, token=token, redirect_uris=[CALLBACK]) for _ in range(10)))
     statuses = [each.status_code for each in answers]
@@ -192,7 +200,7 @@ def test_a_token_that_is_good_once_registers_one_client() -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("is_open")
 def test_who_is_allowed_while_the_sweep_comes_is_not_lost(alice: User) -> None:
-    """Either the sweep is first, and the person's answer fails; or the consent is, and the client stays."""
+    """If the sweep is first, the user's answer fails. If the consent is first, the client stays."""
     software = Software()
     software.register()
     client, now = software.client, timezone.now()

@@ -1,4 +1,4 @@
-"""A server at which no client registers itself has nothing of it."""
+"""A server without registration shows no trace of it."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from tests.registration.actors import CALLBACK, Software
 
 @pytest.mark.parametrize("method", ["post", "get", "put", "delete"])
 def test_the_endpoints_are_not_there(db: None, method: str) -> None:
-    """Without a statement."""
+    """The 404 takes no statement."""
     url = "/register/" if method == "post" else "/register/x/"
     body: dict[str, Any] = {} if method in ("get", "delete") else {"content_type": "application/json", "data": "{}"}
     with at_most(0):
@@ -24,21 +24,21 @@ def test_the_endpoints_are_not_there(db: None, method: str) -> None:
 @pytest.mark.parametrize("path", ["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"])
 @pytest.mark.parametrize("choice", ["", "open", "token"])
 def test_the_metadata_names_the_endpoint_where_it_is(settings: Settings, openid: None, path: str, choice: str) -> None:
-    """RFC 8414 section 2; also for those that need a token first."""
+    """The endpoint is listed also if clients need a token first (RFC 8414 section 2)."""
     settings.OAUTH_SERVICE_REGISTRATION = choice
     document = Browser().get(path).json()
     assert document.get("registration_endpoint") == ("http://localhost:8000/register/" if choice else None)
 
 
 def test_a_description_has_it_only_where_it_is(settings: Settings) -> None:
-    """/openapi.json."""
+    """The description in /openapi.json follows the setting."""
     assert "/register/" not in json.dumps(Browser().get("/openapi.json").json())
     settings.OAUTH_SERVICE_REGISTRATION = "token"
     assert "/register/{client_id}/" in Browser().get("/openapi.json").json()["paths"]
 
 
 def test_what_was_registered_before_is_still_marked(software: Software, settings: Settings, alices: Browser) -> None:
-    """The operator has not checked it by switching registration off."""
+    """Switching registration off does not mean that the operator checked the client."""
     software.register(token_endpoint_auth_method="none")
     settings.OAUTH_SERVICE_REGISTRATION = ""
     asked = {"response_type": "code", "client_id": software.answer["client_id"], "redirect_uri": CALLBACK}
@@ -48,7 +48,7 @@ def test_what_was_registered_before_is_still_marked(software: Software, settings
 
 
 def test_a_registration_costs_few_statements(software: Software) -> None:
-    """One that is read costs one."""
+    """Reading a registration takes one statement."""
     with at_most(12):
         software.register()
     with at_most(1):

@@ -1,4 +1,4 @@
-"""No URL that a client registers makes this server ask a machine that only it can reach, when it is registered."""
+"""Registered URLs must not make this server contact machines that only it can reach."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ FETCHED = {"logo_uri", "sector_identifier_uri"}
 def test_no_url_that_is_registered_reaches_this_machine(
     software: Software, settings: Settings, inside: tuple[str, list[str]], member: Any, is_trial: bool
 ) -> None:
-    """By POST or by PUT. With the setting for trials those arrive that are fetched: the test can fail."""
+    """POST and PUT are tried. With the setting for trials, fetched URLs do arrive, so the test can fail."""
     settings.OAUTH_SERVICE_OUTBOUND_LOOPBACK = is_trial
     at, visitors = inside
 
@@ -38,5 +38,5 @@ def test_no_url_that_is_registered_reaches_this_machine(
 
 
 def test_every_url_of_a_client_is_tried() -> None:
-    """A member that is added is tried, too."""
+    """New members with URLs are tried, too."""
     assert {each.name for each in MEMBERS} >= FETCHED | {"jwks_uri", "backchannel_logout_uri", "redirect_uris"}

@@ -1,4 +1,4 @@
-"""How far an app is known: what the pages say of each tier, who sets it, and what undoes it."""
+"""The trust tier of an app: its words on the pages, who sets it, and what resets it."""
 
 import re
 from datetime import timedelta
@@ -31,7 +31,7 @@ LOOPBACK = "http://127.0.0.1:51004/callback"
 
 
 def facts_on(page: Any) -> list[str]:
-    """The labels of what a page says of how far an app is known."""
+    """Return the labels about the app's trust tier on a page."""
     html = page if isinstance(page, str) else page.content.decode()
     listed = html.partition('class="standing"')[2].partition("</ul>")[0]
     assert listed.count("<svg") == listed.count("<li"), "an icon beside each"
@@ -41,7 +41,7 @@ def facts_on(page: Any) -> list[str]:
 
 
 def said_on(page: Any) -> str:
-    """The words of a page; no link has a space after it that is not there."""
+    """Return the words of a page without spaces before full stops and commas."""
     return Page(page).text.replace(" .", ".").replace(" ,", ",")
 
 
@@ -69,7 +69,7 @@ def test_each_tier_is_said_in_words_and_by_an_icon(
     known: list[str],
     facts: list[str],
 ) -> None:
-    """Never by colour alone."""
+    """Colour alone must not carry the meaning."""
     settings.OAUTH_SERVICE_KNOWN_CLIENT_HOSTS = known
     software.register(client_name="Notes")
     Client.objects.filter(pk=software.client.pk).update(**columns)
@@ -79,7 +79,7 @@ def test_each_tier_is_said_in_words_and_by_an_icon(
 
 
 def test_an_app_on_the_device_is_both(software: Software, signed_in: Browser) -> None:
-    """Nobody has checked its name, and any program here can take its address."""
+    """The app's name is unchecked, and any program on the device can take its address."""
     software.register(redirect_uris=[LOOPBACK], token_endpoint_auth_method="none")
     page = page_of(signed_in, software, redirect_uri=LOOPBACK)
     assert facts_on(page) == ["Name not checked", "App on this device"]
@@ -89,7 +89,7 @@ def test_an_app_on_the_device_is_both(software: Software, signed_in: Browser) ->
 def test_a_name_that_imitates_is_no_longer_said_to_once_staff_have_checked_it(
     software: Software, signed_in: Browser, presc_man: Client
 ) -> None:
-    """They have seen the warning in the admin."""
+    """Staff saw the warning in the admin before they checked the name."""
     software.register(client_name="Prescription Manager")
     Client.objects.update(is_checked=True)
     assert "though its name looks alike" not in page_of(signed_in, software)
@@ -121,13 +121,13 @@ def test_a_name_that_imitates_is_no_longer_said_to_once_staff_have_checked_it(
 def test_the_page_says_how_long_a_connection_lasts(
     alices: Browser, guide: Any, columns: dict[str, Any], said: str
 ) -> None:
-    """By the client's limit, or the server's; without refresh tokens no longer than the token."""
+    """The limit is the client's or the server's. Without refresh tokens the connection lasts as long as the token."""
     Client.objects.update(**columns)
     assert said in said_on(alices.get("/authorise/", guide.request()))
 
 
 def test_a_connection_of_a_sign_in_ends_with_it(rp: RelyingParty) -> None:
-    """Unless the app asks to stay while the person is away."""
+    """An app with offline_access stays connected while the user is away."""
     rp.sign_in()
     assert "until you sign out or disconnect it in Manage Connected Apps." in said_on(rp.ask(scope="openid"))
     assert "It stays connected until you disconnect it in Manage Connected Apps." in said_on(
@@ -136,7 +136,7 @@ def test_a_connection_of_a_sign_in_ends_with_it(rp: RelyingParty) -> None:
 
 
 def test_the_domain_stands_beside_the_name_if_it_is_known(alices: Browser, guide: Any) -> None:
-    """The operator has seen the website of a client of theirs; what a client says of itself is no proof."""
+    """The operator has seen the website of a client that they registered. A client's own claim proves nothing."""
     Client.objects.update(client_uri="https://rx.example/about")
     assert "rx.example" in Page(alices.get("/authorise/", guide.request())).text
     Client.objects.update(is_checked=False)
@@ -151,7 +151,7 @@ def test_the_domain_stands_beside_the_name_if_it_is_known(alices: Browser, guide
 def test_connected_apps_that_introduced_themselves_are_marked(
     software: Software, signed_in: Browser, settings: Settings
 ) -> None:
-    """In the same words, by what is least known of it; one that staff have checked is not marked."""
+    """The words are the same, and name the weakest point. A client that staff checked is not marked."""
     software.register(client_name="Notes", redirect_uris=[CALLBACK, LOOPBACK])
     connect(signed_in, software)
     assert "App on this device" in Page(signed_in.get("/manage-apps/")).text
@@ -168,14 +168,14 @@ def test_connected_apps_that_introduced_themselves_are_marked(
 
 
 def test_a_client_that_registers_itself_is_not_checked(software: Software, presc_man: Client) -> None:
-    """One that the operator registers is."""
+    """A client that the operator registers counts as checked."""
     software.register(client_name="Notes")
     assert (software.client.is_checked, presc_man.is_checked) == (False, True)
     assert (software.client.is_first_party, presc_man.is_first_party) == (False, False)
 
 
 def test_a_client_cannot_mark_itself(software: Software) -> None:
-    """Whatever it sends, at first or later."""
+    """The client can send anything, at registration or later, without effect on the marks."""
     marks: dict[str, Any] = {"is_checked": True, "is_first_party": True, "first_party": True, "checked": True}
     said = software.register(client_name="Notes", **marks)
     software.replace(client_name="Notes", **marks)
@@ -199,7 +199,7 @@ def test_a_client_cannot_mark_itself(software: Software) -> None:
 def test_what_staff_have_checked_is_unchecked_once_it_changes(
     software: Software, monkeypatch: pytest.MonkeyPatch, members: dict[str, Any], stays: bool
 ) -> None:
-    """They have looked at something else."""
+    """Staff checked something else."""
     monkeypatch.setattr("oauth_service.clients.logo.fetch_soon", lambda _url: None)
     software.register(client_name="Notes")
     Client.objects.update(is_checked=True, is_first_party=True)
@@ -210,7 +210,7 @@ def test_what_staff_have_checked_is_unchecked_once_it_changes(
 def test_a_public_client_that_registered_itself_is_asked_about_each_time(
     software: Software, signed_in: Browser
 ) -> None:
-    """Its client_id proves nothing. Once staff have checked its redirect URIs, https there does."""
+    """The client_id proves nothing. After staff checked its redirect URIs, an https one does."""
     software.register(client_name="Notes", token_endpoint_auth_method="none")
     connect(signed_in, software)
     assert signed_in.get("/authorise/", request(software)).status_code == 200
@@ -219,7 +219,7 @@ def test_a_public_client_that_registered_itself_is_asked_about_each_time(
 
 
 def staff_with(*permissions: str) -> Browser:
-    """Somebody in the admin."""
+    """Return the browser of a staff member with these permissions."""
     user = User.objects.create_user("staff", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     browser = Browser()
@@ -230,7 +230,7 @@ def staff_with(*permissions: str) -> Browser:
 def test_staff_who_may_change_clients_set_both_marks_and_it_is_told(
     software: Software, django_capture_on_commit_callbacks: Any
 ) -> None:
-    """As an event with before and after; who may only look, may not."""
+    """The change is an event with the values before and after. Staff with view permission only cannot change it."""
     software.register(client_name="Notes")
     url = reverse("admin:oauth_service_client_change", args=[software.client.pk])
     browser = staff_with("view_client", "change_client")
@@ -248,7 +248,7 @@ def test_staff_who_may_change_clients_set_both_marks_and_it_is_told(
 
 
 def test_staff_who_may_only_look_change_neither(software: Software) -> None:
-    """The form is not theirs to send."""
+    """The form cannot be submitted with view permission only."""
     software.register(client_name="Notes")
     url = reverse("admin:oauth_service_client_change", args=[software.client.pk])
     assert staff_with("view_client").post(url, {"is_checked": "on"}).status_code == 403
@@ -258,7 +258,7 @@ def test_staff_who_may_only_look_change_neither(software: Software) -> None:
 def test_without_clients_that_introduce_themselves_nothing_is_to_be_checked(
     presc_man: Client, settings: Settings
 ) -> None:
-    """What is off is not in the form; the mark of a first-party app is."""
+    """A feature that is off is absent from the form, while the mark of a first-party app is always there."""
     url = reverse("admin:oauth_service_client_change", args=[presc_man.pk])
     form = staff_with("view_client", "change_client").get(url).context["adminform"].form
     assert ("is_first_party" in form.fields, "is_checked" in form.fields) == (True, False)

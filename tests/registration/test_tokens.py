@@ -1,4 +1,4 @@
-"""Initial access tokens: made once, good for a time and a number of clients, revocable."""
+"""Initial access tokens: made once, limited in time and number of uses, and revocable."""
 
 from datetime import timedelta
 from io import StringIO
@@ -20,18 +20,18 @@ ADD = "/admin/oauth_service/initialaccesstoken/add/"
 
 
 def past() -> dict[str, Any]:
-    """A moment ago."""
+    """Return columns of a token that expired a moment ago."""
     return {"expires_at": timezone.now() - timedelta(seconds=1)}
 
 
 @pytest.mark.parametrize("columns", [past, lambda: {"is_active": False}, lambda: {"uses_left": 0}])
 def test_a_token_that_is_not_good_registers_nobody(columns: Any) -> None:
-    """Expired, revoked, used up: the client does not learn which."""
+    """The client does not learn whether the token expired, was revoked or was used up."""
     assert refusal_of(Software().refused(token=initial_token(**columns()))) == (401, "invalid_token")
 
 
 def test_a_token_registers_as_many_as_it_may() -> None:
-    """What is refused uses nothing up."""
+    """A refused registration does not count as a use."""
     token, partner = initial_token(uses_left=2), Software()
     assert partner.refused(token=token, redirect_uris=[]).status_code == 400
     partner.register(token=token)
@@ -43,7 +43,7 @@ def test_a_token_registers_as_many_as_it_may() -> None:
 
 
 def test_a_token_without_a_number_registers_any() -> None:
-    """Until it expires."""
+    """The token is valid until it expires."""
     token = initial_token(uses_left=None, expires_at=None)
     for _time in range(3):
         Software().register(token=token)
@@ -51,20 +51,20 @@ def test_a_token_without_a_number_registers_any() -> None:
 
 
 def test_a_wrong_token_is_refused_where_none_is_needed(settings: Settings) -> None:
-    """Whoever sends one means it: their client would go away again if nobody connects it."""
+    """The client expects the token's benefits: without them it would be deleted again if no user connects it."""
     settings.OAUTH_SERVICE_REGISTRATION = "open"
     assert refusal_of(Software().refused(token="IAT_wrong")) == (401, "invalid_token")
 
 
 def test_a_registration_access_token_registers_nobody() -> None:
-    """It is for its own client."""
+    """A registration access token is valid only for its own client."""
     partner = Software()
     said = partner.register(token=initial_token())
     assert partner.refused(token=said["registration_access_token"]).status_code == 401
 
 
 def test_a_token_that_is_deleted_leaves_its_clients() -> None:
-    """They have nothing of it any more."""
+    """Registered clients do not depend on the token."""
     partner = Software()
     partner.register(token=initial_token())
     InitialAccessToken.objects.all().delete()
@@ -72,7 +72,7 @@ def test_a_token_that_is_deleted_leaves_its_clients() -> None:
 
 
 def test_the_command_prints_it_once() -> None:
-    """Alone on standard output, for whoever pipes it on; the database has its digest."""
+    """The token is alone on standard output, for pipes. The database has its digest."""
     out = StringIO()
     call_command("create_registration_token", "Partner", "--days", "3", "--uses", "1", stdout=out, stderr=StringIO())
     token = out.getvalue().strip()
@@ -89,21 +89,21 @@ def test_the_command_prints_it_once() -> None:
 
 @pytest.mark.parametrize("options", [["--days", "0"], ["--days", "9999"], ["--uses", "0"], ["--uses", "x"]])
 def test_the_command_refuses_what_makes_no_sense(options: list[str]) -> None:
-    """Before anything is made."""
+    """No token is made then."""
     with pytest.raises(CommandError):
         call_command("create_registration_token", "Partner", *options)
     assert not InitialAccessToken.objects.exists()
 
 
 def test_the_command_says_that_registration_is_off(settings: Settings) -> None:
-    """A token that opens nothing would only confuse."""
+    """A token that is of no use would only confuse."""
     settings.OAUTH_SERVICE_REGISTRATION = ""
     with pytest.raises(CommandError, match="OAUTH_SERVICE_REGISTRATION"):
         call_command("create_registration_token", "Partner")
 
 
 def test_the_admin_shows_it_once(staff: Browser) -> None:
-    """In the answer to the form itself."""
+    """The response to the form shows the token."""
     page = staff.post(ADD, {"name": "Partner", "uses_left": "1", "is_active": "on"})
     token = page.content.decode().partition('value="IAT_')[2].partition('"')[0]
     assert (page.status_code, len(token), "no-store" in page["Cache-Control"]) == (200, 43, True)
@@ -114,7 +114,7 @@ def test_the_admin_shows_it_once(staff: Browser) -> None:
 
 
 def test_the_admin_revokes_it(staff: Browser) -> None:
-    """By the box that says whether it is active."""
+    """Unticking the active box revokes it."""
     token = initial_token()
     row = InitialAccessToken.objects.get()
     staff.post(f"/admin/oauth_service/initialaccesstoken/{row.pk}/change/", {"name": row.name, "uses_left": ""})
@@ -122,7 +122,7 @@ def test_the_admin_revokes_it(staff: Browser) -> None:
 
 
 def test_the_admin_has_no_such_page_where_nobody_registers(staff: Browser, settings: Settings) -> None:
-    """Nor a filter for who registered a client."""
+    """The filter for self-registered clients is absent, too."""
     listed = "initialaccesstoken"
     assert listed in staff.get("/admin/").content.decode()
     assert "registered_by=itself" in staff.get("/admin/oauth_service/client/").content.decode()
@@ -132,7 +132,7 @@ def test_the_admin_has_no_such_page_where_nobody_registers(staff: Browser, setti
 
 
 def test_the_admin_tells_who_registered_a_client(staff: Browser, presc_man: Client) -> None:
-    """And keeps one that the operator has saved."""
+    """A client that the operator saved is kept."""
     partner = Software()
     partner.register(token=initial_token(), client_name="Prescription Manager", software_id="x-1")
     listed = staff.get("/admin/oauth_service/client/?registered_by=itself").content.decode()
@@ -145,6 +145,6 @@ def test_the_admin_tells_who_registered_a_client(staff: Browser, presc_man: Clie
 
 
 def test_no_secret_is_kept_of_a_refused_registration() -> None:
-    """Nothing was written at all."""
+    """A refused registration writes nothing."""
     Software().refused(token=initial_token(), redirect_uris=[CALLBACK, "http://x.example/"])
     assert (Client.objects.count(), Registration.objects.count()) == (0, 0)
