@@ -1,5 +1,5 @@
 """
-Requests that meet, with real threads, on SQLite and on PostgreSQL: the server's invariants, and where each is proven.
+Simultaneous requests, with real threads, on SQLite and on PostgreSQL: the server's invariants, and the test of each.
 
 - exactly one of N exchanges wins, and a replay kills what it made: test_exchanges
 - N refreshes never log out an honest client and never fork the family: test_refreshes
@@ -9,6 +9,6 @@ Requests that meet, with real threads, on SQLite and on PostgreSQL: the server's
 - no error path redirects to an unverified URI, scopes issued ⊆ shown ⊆ allowed: not a matter of timing,
   so tests/endpoints/test_authorise
 
-An exception of a page reaches the test by itself, and every status is held against what it must be: a 5xx, "database is
-locked" or a deadlock fails the test in which it happens.
+An exception in a view reaches the test, and every status is checked: a 5xx, "database is locked" or a deadlock fails
+the test in which it happens.
 """

@@ -1,4 +1,4 @@
-"""One assertion, sent by many at once."""
+"""Simultaneous uses of one assertion."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def test_of_twenty_uses_of_one_assertion_exactly_one_wins(guide: Guide, algorith
         Client.objects.update(token_endpoint_auth_method="private_key_jwt", jwks=signer.jwks)
     proof: dict[str, Any] = {"client_id": "", "client_secret": "", **signer.proof()}
     answers = together(*[lambda: guide.revoke("AT_unknown", **proof)] * 20)
-    # So many failures of one client from one address are told to wait.
+    # The limit on failures of one client from one address is reached, so some responses ask to wait.
     statuses = [answer.status_code for answer in answers]
     assert (statuses.count(200), set(statuses) - {200, 401, 429}) == (1, set())
     assert Once.objects.count() == 1

@@ -1,4 +1,4 @@
-"""Events meet the deletion of their user: whichever comes first, no row is left under an id that nobody has."""
+"""Audit events during the deletion of their user: in any order, no row is left with the id of a deleted user."""
 
 from functools import partial
 
@@ -20,7 +20,7 @@ EVENTS = {"at once": signals.app_deauthorised, "queued": signals.token_issued}
 
 @pytest.fixture
 def alice() -> User:
-    """Nothing hangs on her but her trail."""
+    """A user without anything but her audit trail."""
     user = User.objects.create_user("alice")
     for signal in EVENTS.values():
         signals.announce(signal, user_id=user.pk, client_id="before")
@@ -29,7 +29,7 @@ def alice() -> User:
 
 
 def happen(name: str, *users: User) -> None:
-    """An event of each, written."""
+    """Write an event of each user."""
     with signals.request_context("token", "POST", "203.0.113.7", "reference"):
         for user in users:
             signals.announce(EVENTS[name], user_id=user.pk, client_id="app")
@@ -37,7 +37,7 @@ def happen(name: str, *users: User) -> None:
 
 
 def dead_rows() -> list[int]:
-    """Rows that name a user who is not there, or tell from where nobody acted."""
+    """Return the rows that name a deleted user, or an address without a user."""
     users = User.objects.values("pk")
     rows = AuditEvent.objects.filter(client_id__in=["before", "app"])
     left = [rows.filter(user__isnull=False).exclude(user_id__in=users), rows.filter(user=None).exclude(address="")]
@@ -45,7 +45,7 @@ def dead_rows() -> list[int]:
 
 
 def delete(*users: User) -> object:
-    """Where transactions are isolated more strictly, a project has to begin again what met another one."""
+    """Delete users. With strict isolation levels a project must repeat a deletion that conflicted."""
     found = User.objects.filter(pk__in=[user.pk for user in users])
     return database.run_transaction(
         lambda: [user.delete() for user in found.all()] if len(users) == 1 else found.all().delete()
@@ -55,7 +55,7 @@ def delete(*users: User) -> object:
 @pytest.mark.parametrize("name", EVENTS)
 @pytest.mark.parametrize("step", ["SELECT", 'UPDATE "oauth_service_auditevent"', 'DELETE FROM "auth_user"'])
 def test_an_event_during_a_deletion(alice: User, name: str, step: str) -> None:
-    """The deletion is stopped at each of its steps; the event is written after it, or is found by it."""
+    """The deletion is stopped at each of its steps. The event is written after it, or the deletion finds the event."""
     with stopped(partial(delete, alice), before=step) as deletion:
         event = started(partial(happen, name, alice))
     deletion.result(PATIENCE_SECONDS)
@@ -66,7 +66,7 @@ def test_an_event_during_a_deletion(alice: User, name: str, step: str) -> None:
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_a_deletion_while_an_event_is_written(alice: User, name: str) -> None:
-    """The writer holds her row until its own are there."""
+    """The writer holds the user's row until its own rows are written."""
     with stopped(partial(happen, name, alice), before=("INSERT", "WITH")) as event:
         deletion = started(partial(delete, alice))
     event.result(PATIENCE_SECONDS)
@@ -78,7 +78,7 @@ def test_a_deletion_while_an_event_is_written(alice: User, name: str) -> None:
 @on_postgresql
 @pytest.mark.parametrize("name", EVENTS)
 def test_a_deletion_that_sees_the_table_as_it_was(alice: User, name: str) -> None:
-    """A transaction that is REPEATABLE READ does not find what was written after it began; the writer does, after it."""
+    """A REPEATABLE READ transaction does not find rows written after it began, so the writer cleans up after it."""
 
     def delete_later() -> None:
         with transaction.atomic(using=ALIAS):
@@ -96,7 +96,7 @@ def test_a_deletion_that_sees_the_table_as_it_was(alice: User, name: str) -> Non
 
 
 def test_many_events_meet_many_deletions() -> None:
-    """In whatever order they hold the users: nobody fails, and nobody waits crosswise."""
+    """No order of locked users may cause a failure or a deadlock."""
     users = [User.objects.create_user(f"user-{number}") for number in range(12)]
     deletions = [partial(delete, *users[at::3]) for at in range(3)]
     events = [partial(happen, name, *each) for name in EVENTS for each in (users, users[::-1])]
@@ -108,7 +108,7 @@ def test_many_events_meet_many_deletions() -> None:
 
 @on_postgresql
 def test_who_is_held_by_somebody_else_holds_nobody_up(alice: User) -> None:
-    """Her event waits; what others did is written."""
+    """The event of a locked user waits, and those of other users are written."""
     dinah = User.objects.create_user("dinah")
 
     def hold() -> None:

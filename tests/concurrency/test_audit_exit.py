@@ -1,4 +1,4 @@
-"""The end of a process: what waited for the audit trail is written, unless the process was killed."""
+"""The end of a process: waiting audit events are written, unless the process was killed."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from config.sites import ROOT
 from oauth_service.models import AuditEvent
 from tests.concurrency.test_kill import database_url
 
-# An event that waits, then one that does not.
+# Two events: one that waits, and one that is written at once.
 PROGRAM = """
 import multiprocessing, os, signal, django
 django.setup()
@@ -52,7 +52,7 @@ work()
     ],
 )
 def test_what_is_left_of_a_process_that_ends(transactional_db: None, end: str, left: list[str]) -> None:
-    """Granian's workers are children of multiprocessing, for which atexit does nothing; a killed one loses its last second."""
+    """Granian's workers are children of multiprocessing, which ignore atexit. A killed worker loses its last second."""
     subprocess.run(
         [sys.executable, "-c", PROGRAM + ENDS[end]],
         cwd=ROOT,

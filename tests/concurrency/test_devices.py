@@ -1,4 +1,4 @@
-"""Many polls of one device code, and many decisions about one."""
+"""Simultaneous polls with one device code, and simultaneous decisions about one."""
 
 from typing import Any
 
@@ -15,20 +15,20 @@ from tests.device.actors import Device, Visitor, new_tv_app
 
 @pytest.fixture
 def tv(transactional_db: None, settings: Settings) -> Device:
-    """A television."""
+    """A television that asks to be connected."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     return Device(new_tv_app())
 
 
 @pytest.fixture
 def visitor(alice: User) -> Visitor:
-    """Alice."""
+    """Alice's browser."""
     return Visitor(alice)
 
 
 @clause("RFC 8628", "3.5")
 def test_of_twenty_polls_exactly_one_wins(tv: Device, visitor: Visitor) -> None:
-    """And as each loser proves that it has the code, nothing is alive at the end."""
+    """Every loser proves that it has the code, so at the end nothing is alive."""
     for _ in range(3):
         begun = tv.begun()
         visitor.allow(begun["user_code"])
@@ -40,14 +40,14 @@ def test_of_twenty_polls_exactly_one_wins(tv: Device, visitor: Visitor) -> None:
 
 
 def test_twenty_polls_that_wait_make_nobody_wait(tv: Device) -> None:
-    """None fails: of those that come together one keeps the pace."""
+    """No poll fails, and one of the simultaneous polls stores the pace."""
     device_code = tv.begun()["device_code"]
     answers = together(*[lambda: tv.error(device_code)] * 20)
     assert set(answers) <= {"authorization_pending", "slow_down"}
 
 
 def test_of_many_decisions_exactly_one_counts(tv: Device, visitor: Visitor) -> None:
-    """Two tabs, two people, one code: the device hears one of them."""
+    """Two tabs or two users may decide about one code. The device gets one decision."""
     bob = Visitor(User.objects.create_user("bob"))
     begun = tv.begun()
     calls: list[Any] = []
@@ -62,12 +62,12 @@ def test_of_many_decisions_exactly_one_counts(tv: Device, visitor: Visitor) -> N
     counted = [text for text in answers if "Your device is connected" in text or "The device was not connected" in text]
     assert len(counted) == 1
     is_allowed = "Your device is connected" in counted[0]
-    assert Consent.objects.count() == int(is_allowed)  # whoever came too late has allowed nothing
+    assert Consent.objects.count() == int(is_allowed)  # a late Allow has allowed nothing
     assert tv.poll(begun["device_code"]).status_code == (200 if is_allowed else 400)
 
 
 def test_a_poll_that_was_overtaken_is_a_replay(tv: Device, visitor: Visitor) -> None:
-    """Both read it while it was approved; the row count of the DELETE decides, not what was read."""
+    """Both polls read the approved code. The row count of the DELETE decides, and not what was read."""
     begun = tv.begun()
     visitor.allow(begun["user_code"])
     with stopped(lambda: tv.poll(begun["device_code"])) as overtaken:
@@ -77,7 +77,7 @@ def test_a_poll_that_was_overtaken_is_a_replay(tv: Device, visitor: Visitor) -> 
 
 
 def test_a_withdrawal_that_crosses_a_redemption_leaves_nothing_alive(tv: Device, visitor: Visitor) -> None:
-    """The grant that is written after it hangs on nothing."""
+    """A grant written after the withdrawal has no consent, and is void."""
     begun = tv.begun()
     visitor.allow(begun["user_code"])
     with stopped(lambda: tv.poll(begun["device_code"])) as poll:

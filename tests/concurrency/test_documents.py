@@ -1,4 +1,4 @@
-"""Documents of others, asked for by many at once."""
+"""Simultaneous requests for documents of others."""
 
 import threading
 import time
@@ -20,10 +20,10 @@ asked: list[str] = []
 
 
 class Slow(BaseHTTPRequestHandler):
-    """Answers after a while."""
+    """A slow origin."""
 
     def do_GET(self) -> None:
-        """One document."""
+        """Respond with a document."""
         asked.append(self.path)
         time.sleep(0.3)
         self.send_response(200)
@@ -31,12 +31,12 @@ class Slow(BaseHTTPRequestHandler):
         self.wfile.write(b"document")
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def url(settings: Settings) -> Iterator[str]:
-    """Where the document is."""
+    """The URL of the document."""
     settings.OAUTH_SERVICE_OUTBOUND_LOOPBACK = True
     asked.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
@@ -47,7 +47,7 @@ def url(settings: Settings) -> Iterator[str]:
 
 
 def test_of_many_readers_one_fetches(url: str) -> None:
-    """The others wait for its copy."""
+    """The others wait for the copy of the first one."""
     rules = documents.Rules(accept="*/*", most_bytes=100, keep=lambda body: body)
     found = together(*[lambda: documents.read(url, kind=Document.Kind.SECTOR, rules=rules)] * 8)
     assert (set(found), len(asked), Document.objects.count()) == ({b"document"}, 1, 1)

@@ -1,4 +1,6 @@
-"""Whatever is in flight while something ends: afterwards nothing that hangs on it is accepted, the newest tokens included."""
+"""
+Requests in flight while something ends: afterwards nothing that depends on it is accepted, not even the newest tokens.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -29,7 +31,7 @@ STEPS_OF_DEAUTHORISE = [
 
 @clause("RFC 7009", "2")
 def test_a_refresh_in_flight_gets_nothing_from_a_token_that_is_revoked_meanwhile(guide: Guide) -> None:
-    """It had found the grant alive, but its UPDATE finds no row."""
+    """The refresh found the grant alive, but its UPDATE finds no row."""
     tokens = guide.tokens()
     with stopped(partial(guide.refresh, tokens["refresh_token"])) as refresh:
         assert guide.revoke(tokens["refresh_token"]).status_code == 200
@@ -48,7 +50,7 @@ def test_a_revocation_takes_the_tokens_of_the_refresh_that_overtook_it(guide: Gu
 
 @clause("RFC 7009", "2")
 def test_refreshes_that_meet_a_revocation_hand_out_nothing_that_outlives_it(guide: Guide) -> None:
-    """Some were faster, some were too late; which, is nobody's business afterwards."""
+    """Some refreshes succeed and some are too late. None of their tokens may survive."""
     for _ in ROUNDS:
         tokens = guide.tokens()
         refreshes = [partial(guide.refresh, tokens["refresh_token"])] * 7
@@ -59,7 +61,7 @@ def test_refreshes_that_meet_a_revocation_hand_out_nothing_that_outlives_it(guid
 
 @clause("RFC 7009", "2")
 def test_retries_that_meet_a_revocation_hand_out_nothing_that_outlives_it(guide: Guide) -> None:
-    """A retry writes nothing, so no row count tells it of the revocation: what it hands out is void without its grant."""
+    """A retry writes nothing, so no row count shows it the revocation. Its tokens are void without their grant."""
     for _ in ROUNDS:
         tokens = guide.tokens()
         [newest] = won(guide.refresh(tokens["refresh_token"]))
@@ -74,7 +76,7 @@ def test_retries_that_meet_a_revocation_hand_out_nothing_that_outlives_it(guide:
 
 @clause("RFC 7009", "2")
 def test_a_use_in_flight_does_not_survive_the_revocation_of_its_token(guide: Guide) -> None:
-    """There is one statement that looks, and it looks at everything: nothing is decided by what was read before."""
+    """A single statement checks everything, so nothing is decided by an earlier read."""
     tokens = guide.tokens()
     with stopped(partial(guide.userinfo, tokens["access_token"]), before="SELECT") as use:
         assert guide.revoke(tokens["access_token"]).status_code == 200
@@ -83,7 +85,7 @@ def test_a_use_in_flight_does_not_survive_the_revocation_of_its_token(guide: Gui
 
 @clause("RFC 7009", "2")
 def test_uses_that_meet_the_revocation_of_their_token_are_answered_or_refused(guide: Guide) -> None:
-    """As they came; and whoever comes once the revocation was answered is refused. The connection itself lives on."""
+    """Requests that come before the revocation succeed, and later ones are refused. The connection stays alive."""
     for _ in ROUNDS:
         tokens = guide.tokens()
         uses = [partial(guide.userinfo, tokens["access_token"])] * 7
@@ -94,7 +96,9 @@ def test_uses_that_meet_the_revocation_of_their_token_are_answered_or_refused(gu
 
 
 def test_many_revocations_of_one_access_token_are_one(guide: Guide) -> None:
-    """Each is told that the token is dead, which is all that it wanted to hear (RFC 7009 section 2.2)."""
+    """
+    Each client learns that the token is no longer valid, which is all that it wants to know (RFC 7009 section 2.2).
+    """
     tokens = guide.tokens()
     answers = together(*[partial(guide.revoke, tokens["access_token"])] * 20)
     assert ([answer.status_code for answer in answers], RevokedToken.objects.count()) == ([200] * 20, 1)
@@ -105,7 +109,7 @@ def test_many_revocations_of_one_access_token_are_one(guide: Guide) -> None:
 
 
 def test_an_exchange_in_flight_gets_nothing_once_the_app_was_deauthorised(guide: Guide, tabs: Tabs) -> None:
-    """It had found the code and its consent, but its DELETE finds no row."""
+    """The exchange found the code and its consent, but its DELETE finds no row."""
     code = guide.code()
     with stopped(partial(guide.exchange, code)) as exchange:
         assert tabs.deauthorise().status_code == 302
@@ -114,7 +118,9 @@ def test_an_exchange_in_flight_gets_nothing_once_the_app_was_deauthorised(guide:
 
 @pytest.mark.parametrize("step", STEPS_OF_DEAUTHORISE)
 def test_deauthorise_takes_the_grant_of_an_exchange_at_any_of_its_steps(guide: Guide, tabs: Tabs, step: str) -> None:
-    """A grant that is written between its steps hangs on a consent that is going, or waits for what has gone."""
+    """
+    A grant written between the steps belongs to a consent that is being deleted, or waits for one that is already gone.
+    """
     code = guide.code()
     with stopped(tabs.deauthorise, before=step) as ending:
         exchange = started(partial(guide.exchange, code))
@@ -124,7 +130,10 @@ def test_deauthorise_takes_the_grant_of_an_exchange_at_any_of_its_steps(guide: G
 
 
 def test_deauthorise_waits_for_the_exchange_that_has_taken_the_code(guide: Guide, tabs: Tabs) -> None:
-    """The code is deleted and its grant is not there yet: there would be nothing to delete, and then there would be a grant."""
+    """
+    The code is deleted and its grant does not exist yet. Without waiting, nothing would be deleted, and the grant would
+    survive.
+    """
     code = guide.code()
     with stopped(partial(guide.exchange, code), before=('INSERT INTO "oauth_service_grant"', "WITH")) as exchange:
         ending = started(tabs.deauthorise)
@@ -133,7 +142,7 @@ def test_deauthorise_waits_for_the_exchange_that_has_taken_the_code(guide: Guide
 
 
 def test_exchanges_that_meet_deauthorise_hand_out_nothing_that_outlives_it(guide: Guide, tabs: Tabs) -> None:
-    """Seven codes, as of seven devices: whether each became a grant or not, it is over."""
+    """Seven devices exchange their codes. Whether or not each code became a grant, it has ended."""
     for _ in ROUNDS:
         codes = [guide.code() for _ in range(7)]
         exchanges = [partial(guide.exchange, code) for code in codes]
@@ -146,7 +155,7 @@ def test_exchanges_that_meet_deauthorise_hand_out_nothing_that_outlives_it(guide
 
 
 def test_a_refresh_in_flight_gets_nothing_once_the_app_was_deauthorised(guide: Guide, tabs: Tabs) -> None:
-    """Neither by its UPDATE nor by looking again."""
+    """The refresh fails both in its UPDATE and when it reads the grant again."""
     tokens = guide.tokens()
     with stopped(partial(guide.refresh, tokens["refresh_token"])) as refresh:
         assert tabs.deauthorise().status_code == 302
@@ -155,7 +164,7 @@ def test_a_refresh_in_flight_gets_nothing_once_the_app_was_deauthorised(guide: G
 
 @pytest.mark.parametrize("step", STEPS_OF_DEAUTHORISE)
 def test_deauthorise_takes_what_was_refreshed_at_any_of_its_steps(guide: Guide, tabs: Tabs, step: str) -> None:
-    """Its own transaction sees what others write between its statements."""
+    """The deauthorisation's transaction sees what others write between its statements."""
     tokens = guide.tokens()
     with stopped(tabs.deauthorise, before=step) as ending:
         refresh = started(partial(guide.refresh, tokens["refresh_token"]))
@@ -164,7 +173,7 @@ def test_deauthorise_takes_what_was_refreshed_at_any_of_its_steps(guide: Guide, 
 
 
 def test_refreshes_that_meet_deauthorise_hand_out_nothing_that_outlives_it(guide: Guide, tabs: Tabs) -> None:
-    """Of seven devices at once."""
+    """Seven devices refresh at once."""
     for _ in ROUNDS:
         before = [guide.tokens() for _ in range(7)]
         refreshes = [partial(guide.refresh, tokens["refresh_token"]) for tokens in before]
@@ -177,7 +186,7 @@ def test_refreshes_that_meet_deauthorise_hand_out_nothing_that_outlives_it(guide
 
 
 def test_a_code_that_was_in_flight_is_void_once_the_app_was_deauthorised(guide: Guide, tabs: Tabs) -> None:
-    """A remembered consent was read, then withdrawn: the code that is written for it hangs on nothing."""
+    """A remembered consent was read and then withdrawn. The code written for it has no consent, and is void."""
     tokens = guide.tokens()
     with stopped(tabs.ask) as answer:
         assert tabs.deauthorise().status_code == 302
@@ -186,14 +195,14 @@ def test_a_code_that_was_in_flight_is_void_once_the_app_was_deauthorised(guide: 
 
 
 def agree(guide: Guide, answer: Any, before: dict[str, Any]) -> bool:
-    """After Allow and Revoke met: whether the new code is good exactly if there is a consent, and the old tokens are dead."""
+    """Return whether the new code is valid exactly if a consent exists, and the old tokens are dead."""
     code = query_of(answer["Location"])["code"]
     consents = Consent.objects.count()
     return (len(won(guide.exchange(code))), row_counts().grants) == (consents, consents) and is_dead(guide, before)
 
 
 def test_allow_after_revoke_is_a_new_consent(guide: Guide, tabs: Tabs) -> None:
-    """Two tabs: the code is good if its consent is still there, and what Alice cut off stays cut off."""
+    """The code is valid if its consent still exists, and the connection that Alice ended stays ended."""
     before = guide.tokens()
     with stopped(tabs.allow) as answer:
         ending = started(tabs.deauthorise)
@@ -203,7 +212,7 @@ def test_allow_after_revoke_is_a_new_consent(guide: Guide, tabs: Tabs) -> None:
 
 @pytest.mark.parametrize("step", STEPS_OF_DEAUTHORISE)
 def test_revoke_between_allow_and_its_code_leaves_no_half_of_it(guide: Guide, tabs: Tabs, step: str) -> None:
-    """At any of its steps: consent and code stand or fall together."""
+    """Consent and code are written together or not at all, whichever step is interrupted."""
     before = guide.tokens()
     with stopped(tabs.deauthorise, before=step) as ending:
         answer = started(tabs.allow)
@@ -212,7 +221,7 @@ def test_revoke_between_allow_and_its_code_leaves_no_half_of_it(guide: Guide, ta
 
 
 def test_allow_and_revoke_that_meet_end_in_one_or_the_other(guide: Guide, tabs: Tabs) -> None:
-    """Never in a code that works without a consent."""
+    """A code must never work without a consent."""
     for _ in ROUNDS:
         before = guide.tokens()
         ending, answer = together(tabs.deauthorise, tabs.allow)
@@ -221,7 +230,7 @@ def test_allow_and_revoke_that_meet_end_in_one_or_the_other(guide: Guide, tabs: 
 
 
 def test_tabs_that_are_answered_at_once_add_up_to_one_consent(guide: Guide, tabs: Tabs) -> None:
-    """Each allowed something else, none loses what it allowed; and each has a code that works."""
+    """Each tab allowed another scope. No scope is lost, and each tab has a code that works."""
     answers = together(*[partial(tabs.allow, scope=scope) for scope in ("user", "profile")] * 4)
     codes = [query_of(answer["Location"])["code"] for answer in answers]
     assert set(Consent.objects.get().scope.split()) == {"user", "profile"}
@@ -232,7 +241,9 @@ def test_tabs_that_are_answered_at_once_add_up_to_one_consent(guide: Guide, tabs
 
 
 def test_everything_at_once_leaves_nothing(guide: Guide, tabs: Tabs) -> None:
-    """Exchanges, a replay, refreshes, revocations of both kinds and tabs with a Revoke button: no deadlock, no survivor."""
+    """
+    Exchanges, a replay, refreshes, revocations and Revoke buttons run at once, without a deadlock or a surviving token.
+    """
     for _ in ROUNDS:
         used, pending, third = guide.code(), guide.code(), guide.code()
         first, second = won(guide.exchange(used), guide.exchange(third))
@@ -250,7 +261,7 @@ def test_everything_at_once_leaves_nothing(guide: Guide, tabs: Tabs) -> None:
 
 
 def test_every_ending_at_the_same_moment(guide: Guide, tabs: Tabs) -> None:
-    """Whoever is late finds nothing to end, which is what it wanted."""
+    """A late request finds nothing left to end, which is the result that it wanted."""
     for _ in ROUNDS:
         code = guide.code()
         [tokens] = won(guide.exchange(code))
@@ -289,7 +300,7 @@ End = Callable[[Guide], None]
 
 @pytest.mark.parametrize("end", ENDS)
 def test_an_exchange_in_flight_gets_nothing_that_outlives_its_user_or_client(guide: Guide, end: End) -> None:
-    """It may be answered, as it was asked before; what it is given is accepted nowhere."""
+    """The exchange may succeed, because it was sent before, but its tokens are accepted nowhere."""
     code = guide.code()
     with stopped(partial(guide.exchange, code)) as exchange:
         end(guide)
@@ -300,7 +311,7 @@ def test_an_exchange_in_flight_gets_nothing_that_outlives_its_user_or_client(gui
 
 @pytest.mark.parametrize("end", ENDS)
 def test_a_refresh_in_flight_gets_nothing_that_outlives_its_user_or_client(guide: Guide, end: End) -> None:
-    """The lifecycle is checked wherever a token is used, so no moment is too early or too late."""
+    """User and client are checked at every use of a token, so no moment is too early or too late."""
     before = guide.tokens()
     with stopped(partial(guide.refresh, before["refresh_token"])) as refresh:
         end(guide)
@@ -311,7 +322,7 @@ def test_a_refresh_in_flight_gets_nothing_that_outlives_its_user_or_client(guide
 
 @pytest.mark.parametrize("end", [deactivate_user, deactivate_client])
 def test_what_meets_a_deactivation_sleeps_until_it_is_taken_back(guide: Guide, end: End) -> None:
-    """Off ends everything at once and loses nothing: no race turns a pause into a logout."""
+    """Deactivation stops everything at once and loses nothing: no race turns a pause into a logout."""
     before = guide.tokens()
     _, *answers = together(partial(end, guide), *[partial(guide.refresh, before["refresh_token"])] * 7)
     assert {answer.status_code for answer in answers if answer} <= {200, 400, 401}
@@ -327,12 +338,14 @@ def test_what_meets_a_deactivation_sleeps_until_it_is_taken_back(guide: Guide, e
 
 
 def end_now() -> None:
-    """The person has chosen a moment, and it has come."""
+    """Set the end date of every consent to this moment."""
     Consent.objects.update(ends_at=timezone.now())
 
 
 def test_a_refresh_in_flight_gets_nothing_that_outlives_an_end_date_that_is_set_meanwhile(guide: Guide) -> None:
-    """It had read the consent without one: what it hands out is held against the date at its use."""
+    """
+    The refresh read the consent before the date was set. Its tokens are checked against the date when they are used.
+    """
     tokens = guide.tokens()
     with stopped(partial(guide.refresh, tokens["refresh_token"])) as refresh:
         end_now()
@@ -340,7 +353,7 @@ def test_a_refresh_in_flight_gets_nothing_that_outlives_an_end_date_that_is_set_
 
 
 def test_a_code_in_flight_gets_nothing_that_outlives_an_end_date_that_is_set_meanwhile(guide: Guide) -> None:
-    """Nor does its grant: no sweep has to find it first."""
+    """The grant is void, too, even before the sweep finds it."""
     code = guide.code()
     with stopped(partial(guide.exchange, code)) as exchange:
         end_now()
@@ -349,7 +362,7 @@ def test_a_code_in_flight_gets_nothing_that_outlives_an_end_date_that_is_set_mea
 
 
 def test_an_end_date_that_is_set_while_many_refresh_ends_them_all(guide: Guide) -> None:
-    """Whichever was first."""
+    """The order of the requests does not matter."""
     for _ in ROUNDS:
         tokens = guide.tokens()
         _, *answers = together(end_now, *[partial(guide.refresh, tokens["refresh_token"])] * 7)
@@ -357,7 +370,7 @@ def test_an_end_date_that_is_set_while_many_refresh_ends_them_all(guide: Guide) 
 
 
 def test_a_consent_that_meets_the_sweep_of_the_one_before_stands(guide: Guide, tabs: Tabs) -> None:
-    """Allowed again at the moment that the ended one is swept: one new consent, and its code is good."""
+    """The app is allowed again while the ended consent is swept: there is one new consent, and its code is valid."""
     for _ in ROUNDS:
         guide.tokens()
         end_now()
@@ -368,7 +381,7 @@ def test_a_consent_that_meets_the_sweep_of_the_one_before_stands(guide: Guide, t
 
 
 def test_of_sweeps_that_meet_one_tells_of_the_end(guide: Guide) -> None:
-    """The row count of the DELETE decides."""
+    """The row count of the DELETE decides which sweep announces the end."""
     guide.tokens()
     end_now()
     now = timezone.now()

@@ -1,4 +1,4 @@
-"""Many exchanges of one code."""
+"""Simultaneous exchanges of one code."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def test_of_twenty_exchanges_exactly_one_wins(guide: Guide) -> None:
 
 @clause("RFC 6749", "4.1.2")
 def test_of_twenty_exchanges_nothing_is_alive_at_the_end(guide: Guide) -> None:
-    """Each loser proves possession: the server cannot know which of the two is the thief, so it trusts neither."""
+    """Each loser proves possession. The server cannot know which of the two is the thief, so it trusts neither."""
     for _ in range(3):
         code = guide.code()
         answers = together(*[lambda code=code: guide.exchange(code)] * 20)
@@ -33,7 +33,7 @@ def test_of_twenty_exchanges_nothing_is_alive_at_the_end(guide: Guide) -> None:
 
 
 def test_an_exchange_that_was_overtaken_is_a_replay(guide: Guide) -> None:
-    """Both read the code while it was pending; the row count of the DELETE decides, not what was read."""
+    """Both requests read the pending code. The row count of the DELETE decides, and not what was read."""
     code = guide.code()
     with stopped(lambda: guide.exchange(code)) as overtaken:
         won = guide.exchange(code)
@@ -42,9 +42,11 @@ def test_an_exchange_that_was_overtaken_is_a_replay(guide: Guide) -> None:
 
 
 def test_an_exchange_waits_for_the_one_that_is_about_to_win(guide: Guide) -> None:
-    """The code is deleted and its grant is not there yet: whoever comes now must not take it for unknown, or for free."""
+    """
+    The code is deleted and its grant does not exist yet. The next exchange must not see an unknown or unused code.
+    """
     code = guide.code()
-    # Where both are one statement there is no moment between them, and whoever is faster wins.
+    # If both are one statement, there is no moment between them, and the faster one wins.
     with stopped(lambda: guide.exchange(code), before=('INSERT INTO "oauth_service_grant"', "WITH")) as first:
         second = started(lambda: guide.exchange(code))
     assert {first.result().status_code, second.result(PATIENCE_SECONDS).status_code} == {200, 400}
@@ -56,7 +58,7 @@ def test_an_exchange_waits_for_the_one_that_is_about_to_win(guide: Guide) -> Non
     ids=["another redirect_uri", "a wrong verifier", "no verifier"],
 )
 def test_who_does_not_prove_possession_takes_nothing_from_the_winner(guide: Guide, changes: dict[str, Any]) -> None:
-    """Possession before punishment, also where the stranger is as fast as the owner."""
+    """Possession comes before punishment, even if the stranger is as fast as the owner."""
     code = guide.code(code_challenge=pkce.challenge_of(VERIFIER), code_challenge_method="S256")
     proven: dict[str, Any] = {"code_verifier": VERIFIER}
     strangers = [lambda: guide.exchange(code, **(proven | changes))] * 7
@@ -66,7 +68,7 @@ def test_who_does_not_prove_possession_takes_nothing_from_the_winner(guide: Guid
 
 
 def test_another_client_takes_nothing_from_the_winner(guide: Guide) -> None:
-    """Neither with its own good credentials."""
+    """Another client's valid credentials do not help either."""
     stranger = Client(client_id="stranger", name="Stranger", redirect_uris="https://stranger.example/callback")
     stranger.save()
     secret = Client.objects.rotate_secret(stranger)
@@ -78,7 +80,7 @@ def test_another_client_takes_nothing_from_the_winner(guide: Guide) -> None:
 
 
 def test_different_codes_do_not_stand_in_each_others_way(guide: Guide) -> None:
-    """Eight people finish signing in at the same moment: no "database is locked", no lost connection."""
+    """Eight users finish signing in at the same moment, without "database is locked" and without a lost connection."""
     codes = [guide.code() for _ in range(8)]
     answers = together(*[lambda code=code: guide.exchange(code) for code in codes])
     assert [answer.status_code for answer in answers] == [200] * 8

@@ -1,4 +1,4 @@
-"""Floods of wrong secrets and passwords, each request from another address: the honest are answered, and soon."""
+"""Floods of wrong secrets and passwords, each from another address: honest requests are answered soon."""
 
 import itertools
 import threading
@@ -29,16 +29,16 @@ ADDRESSES = itertools.count(1)
 
 
 class SlowHasher(hashers.MD5PasswordHasher):
-    """As long as Django's own takes, without the load; it counts them, and how many run at once."""
+    """A hasher that takes as long as Django's, without the load. It counts its calls, and how many run at once."""
 
     algorithm = "slow"
     paid_for = 0
     running = 0
     most = 0
     counting = threading.Lock()
-    go_on: threading.Event | None = None  # once there is one, each waits for it instead
+    go_on: threading.Event | None = None  # if set, each hash waits for it instead
 
-    def encode(self, password: str, salt: str) -> str:  # by verify(), too, and for names that nobody has
+    def encode(self, password: str, salt: str) -> str:  # called by verify(), too, and for unknown usernames
         with self.counting:
             type(self).paid_for += 1
             type(self).running += 1
@@ -54,7 +54,9 @@ class SlowHasher(hashers.MD5PasswordHasher):
 
 @pytest.fixture(autouse=True)
 def slow_hashing(warm: None, guide: Guide, settings: Settings) -> None:
-    """The guide's client and Alice are kept as by Django's default hasher, and the client was proven once."""
+    """
+    Store the secrets of the guide's client and of Alice as Django's default hasher would, and check the client's once.
+    """
     settings.PASSWORD_HASHERS = [f"{__name__}.SlowHasher"]
     guide.client.choose_secret(SECRET)
     guide.client.save()
@@ -65,12 +67,12 @@ def slow_hashing(warm: None, guide: Guide, settings: Settings) -> None:
 
 
 def new_address() -> str:
-    """An address that nobody has come from."""
+    """Return an address that has sent no request yet."""
     return f"10.{(n := next(ADDRESSES)) >> 16}.{n >> 8 & 255}.{n & 255}"
 
 
 def eventually(happened: Callable[[], bool]) -> None:
-    """Wait until it has."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not happened():
         assert time.monotonic() < deadline
@@ -79,7 +81,7 @@ def eventually(happened: Callable[[], bool]) -> None:
 
 @contextmanager
 def flood(attack: Callable[[int], int]) -> Iterator[Counter[int]]:
-    """Attack in twenty threads while the block runs; how often each status was answered."""
+    """Attack in twenty threads during the block, and count the statuses of the responses."""
     over, numbers = threading.Event(), itertools.count()
     statuses: Counter[int] = Counter()
 
@@ -87,14 +89,14 @@ def flood(attack: Callable[[int], int]) -> Iterator[Counter[int]]:
         try:
             while not over.is_set():
                 statuses[attack(next(numbers))] += 1
-                time.sleep(0.02)  # the other side of the network; twenty threads of one process would starve the test
+                time.sleep(0.02)  # simulates the network; twenty busy threads of one process would starve the test
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(FLOODERS) as pool:
         attackers = [pool.submit(attack_on) for _ in range(FLOODERS)]
         try:
-            time.sleep(2 * HASH_SECONDS)  # it is under way
+            time.sleep(2 * HASH_SECONDS)  # the flood is under way
             yield statuses
         finally:
             over.set()
@@ -103,7 +105,7 @@ def flood(attack: Callable[[int], int]) -> Iterator[Counter[int]]:
 
 
 def guess_the_secret(guide: Guide) -> Callable[[int], int]:
-    """A wrong secret for the guide's client, another one each time."""
+    """Return a function that sends a different wrong secret each time."""
     return lambda n: int(
         Guide(guide.alice, guide.client, server=Browser(REMOTE_ADDR=new_address()))
         .revoke("AT_unknown", client_secret=f"wrong {n}")
@@ -112,14 +114,14 @@ def guess_the_secret(guide: Guide) -> Callable[[int], int]:
 
 
 def timed(request: Callable[[], Any]) -> tuple[int, float]:
-    """The status, and how long it took in seconds."""
+    """Return the status of a request, and its duration in seconds."""
     started = time.monotonic()
     status = int(request().status_code)
     return status, time.monotonic() - started
 
 
 def test_a_flood_of_wrong_secrets_leaves_room_for_the_honest(guide: Guide) -> None:
-    """The same client, proven before, and another with a secret that the server made: none of them waits for a hash."""
+    """The same client, checked before, waits for no hash. A client with a server-made secret does not either."""
     other = Client.objects.create(client_id="other", name="Other", redirect_uris="https://other.example/callback")
     secret = Client.objects.rotate_secret(other)
     with flood(guess_the_secret(guide)) as statuses:
@@ -134,20 +136,20 @@ def test_a_flood_of_wrong_secrets_leaves_room_for_the_honest(guide: Guide) -> No
 
 
 def test_a_flood_of_wrong_secrets_runs_one_hash_at_a_time(guide: Guide) -> None:
-    """Whatever the number of threads and addresses."""
+    """The number of threads and addresses does not matter."""
     with flood(guess_the_secret(guide)):
         time.sleep(3 * HASH_SECONDS)
     assert SlowHasher.most == 1
 
 
 def sign_in(username: str, password: str, *, address: str) -> int:
-    """Send the login form; its status."""
+    """Submit the login form, and return the status."""
     form = {"username": username, "password": password}
     return int(Browser(REMOTE_ADDR=address).post("/login/", form).status_code)
 
 
 def test_a_flood_of_wrong_passwords_runs_two_hashes_at_a_time(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And programs are answered meanwhile, by whichever thread: none of them waits for a hash."""
+    """Requests of programs are answered in the meantime, on any thread, without waiting for a hash."""
     go_on = threading.Event()
     monkeypatch.setattr(SlowHasher, "go_on", go_on)
     with flood(lambda n: sign_in(f"alice {n}", "wrong", address=new_address())) as statuses:
@@ -163,7 +165,7 @@ def test_a_flood_of_wrong_passwords_runs_two_hashes_at_a_time(guide: Guide, monk
 
 
 def test_honest_people_sign_in_while_one_address_floods(guide: Guide) -> None:
-    """Under random names, each of which is below its own limit. Of 29 right passwords 27 used to get 429."""
+    """The flood uses random names, each below its own limit. Of 29 right passwords 27 used to get 429."""
     User.objects.bulk_create(
         User(username=f"person {number}", password=guide.alice.password) for number in range(HONEST)
     )
@@ -187,7 +189,7 @@ def test_honest_people_sign_in_while_one_address_floods(guide: Guide) -> None:
 
 
 def test_a_neighbour_who_floods_does_not_lock_out_who_signed_in_there_before(guide: Guide) -> None:
-    """An office has one address."""
+    """A whole office may share one address."""
     office = new_address()
     assert sign_in("alice", "wonderland", address=office) == 302
     with flood(lambda n: sign_in(f"nobody {n}", "wrong", address=office)) as statuses:
@@ -197,7 +199,7 @@ def test_a_neighbour_who_floods_does_not_lock_out_who_signed_in_there_before(gui
 
 
 def test_the_honest_who_come_together_take_turns(guide: Guide) -> None:
-    """Right after a start nothing is proven yet: all are answered, and one hash is enough for all."""
+    """Right after a start nothing has been checked yet. All requests are answered, and one hash is enough for all."""
     guide.client.choose_secret("new")
     guide.client.save()
     with ThreadPoolExecutor(8) as pool:
@@ -217,7 +219,7 @@ def test_the_honest_who_come_together_take_turns(guide: Guide) -> None:
 
 
 def test_guesses_of_the_same_moment_are_no_more_than_one_after_the_other(guide: Guide, settings: Settings) -> None:
-    """Who waits for a turn passed the limit before it was met: it is looked at again once the turn has come."""
+    """A request that waits for its turn passed the limit earlier, so the limit is checked again when the turn comes."""
     settings.OAUTH_SERVICE_FAILURE_LIMIT = 1
     address = new_address()
 
@@ -230,7 +232,7 @@ def test_guesses_of_the_same_moment_are_no_more_than_one_after_the_other(guide: 
 
 
 def test_passwords_of_the_same_moment_are_no_more_than_the_turns_besides(guide: Guide, settings: Settings) -> None:
-    """Two are looked at together, so that the second may be one too many; no third is."""
+    """Two passwords are checked at once, so one may exceed the limit, but no more."""
     settings.OAUTH_SERVICE_FAILURE_LIMIT = 1
     address = new_address()
 

@@ -1,4 +1,6 @@
-"""Whatever is in flight while all that a user has ends: afterwards nothing of theirs is accepted, and nobody is signed in."""
+"""
+Requests in flight during a global revocation: afterwards nothing of the user is accepted, and all sessions are over.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -28,14 +30,14 @@ STEPS = [
 
 @pytest.fixture(autouse=True)
 def switched_on(settings: Settings) -> None:
-    """Before anybody signs in."""
+    """Global revocation and devices, switched on before any sign-in."""
     settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = True
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
 
 
 @pytest.fixture
 def console(guide: Guide) -> Console:
-    """Its secret is remembered, as in a running server."""
+    """The console, whose secret has been checked before, as in a running server."""
     console = console_of("console")
     assert console.revoke({"format": "opaque", "id": "999999"}).status_code == 404
     return console
@@ -43,7 +45,7 @@ def console(guide: Guide) -> Console:
 
 @clause("Global Token Revocation", "3.3")
 def test_refreshes_that_meet_it_hand_out_nothing_that_outlives_it(console: Console, guide: Guide) -> None:
-    """Of seven devices at once."""
+    """Seven devices refresh at once."""
     for _ in ROUNDS:
         before = [guide.tokens() for _ in range(7)]
         refreshes = [partial(guide.refresh, tokens["refresh_token"]) for tokens in before]
@@ -54,7 +56,7 @@ def test_refreshes_that_meet_it_hand_out_nothing_that_outlives_it(console: Conso
 
 @clause("Global Token Revocation", "3.3")
 def test_exchanges_that_meet_it_hand_out_nothing_that_outlives_it(console: Console, guide: Guide) -> None:
-    """Whether each code became a grant or not, it is over."""
+    """Each code has ended, whether or not it became a grant."""
     for _ in ROUNDS:
         codes = [guide.code() for _ in range(7)]
         exchanges = [partial(guide.exchange, code) for code in codes]
@@ -66,7 +68,9 @@ def test_exchanges_that_meet_it_hand_out_nothing_that_outlives_it(console: Conso
 @clause("Global Token Revocation", "3.3")
 @pytest.mark.parametrize("step", STEPS)
 def test_it_takes_the_grant_of_an_exchange_at_any_of_its_steps(console: Console, guide: Guide, step: str) -> None:
-    """A grant that is written between its steps hangs on a consent that is going, or waits for what has gone."""
+    """
+    A grant written between the steps belongs to a consent that is being deleted, or waits for one that is already gone.
+    """
     code = guide.code()
     with stopped(partial(console.end, guide.alice), before=step) as ending:
         exchange = started(partial(guide.exchange, code))
@@ -78,7 +82,7 @@ def test_it_takes_the_grant_of_an_exchange_at_any_of_its_steps(console: Console,
 @clause("Global Token Revocation", "3.3")
 @pytest.mark.parametrize("step", STEPS)
 def test_it_takes_what_was_refreshed_at_any_of_its_steps(console: Console, guide: Guide, step: str) -> None:
-    """Its own transaction sees what others write between its statements."""
+    """The revocation's transaction sees what others write between its statements."""
     tokens = guide.tokens()
     with stopped(partial(console.end, guide.alice), before=step) as ending:
         refresh = started(partial(guide.refresh, tokens["refresh_token"]))
@@ -87,19 +91,19 @@ def test_it_takes_what_was_refreshed_at_any_of_its_steps(console: Console, guide
 
 
 def is_signed_out(answer: Any) -> bool:
-    """Whether the browser was led to the login page."""
+    """Return whether the browser was sent to the login page."""
     return bool(answer.status_code == 302 and answer["Location"].startswith("/login/"))
 
 
 def is_over(guide: Guide, *allowed: Any) -> bool:
-    """Whether none of the codes that a browser was given for Allow is good, and Alice's sessions are over."""
+    """Return whether no code that Allow returned is valid, and Alice's sessions are over."""
     codes = [answer["Location"].partition("code=")[2].partition("&")[0] for answer in allowed]
     return {guide.exchange(code).status_code for code in filter(None, codes)} <= {400} and not Grant.objects.exists()
 
 
 @clause("Global Token Revocation", "3.3")
 def test_allow_in_flight_gives_nothing_new(console: Console, guide: Guide, tabs: Tabs) -> None:
-    """The session was good as the request began. Its consent would be a new one, which outlives the end of the old."""
+    """The session was valid when the request began. Without a check, its new consent would outlive the revocation."""
     guide.tokens()
     with stopped(tabs.allow, before=("BEGIN", 'UPDATE "oauth_service_sessionmark"')) as answer:
         assert console.end(guide.alice).status_code == 204
@@ -109,7 +113,7 @@ def test_allow_in_flight_gives_nothing_new(console: Console, guide: Guide, tabs:
 @clause("Global Token Revocation", "3.3")
 @pytest.mark.parametrize("step", STEPS)
 def test_allow_at_any_of_its_steps_gives_nothing_new(console: Console, guide: Guide, tabs: Tabs, step: str) -> None:
-    """It waits for the end, and then sees it."""
+    """The request waits for the end of the revocation, and then sees it."""
     guide.tokens()
     with stopped(partial(console.end, guide.alice), before=step) as ending:
         answer = started(tabs.allow)
@@ -120,8 +124,8 @@ def test_allow_at_any_of_its_steps_gives_nothing_new(console: Console, guide: Gu
 
 @clause("Global Token Revocation", "3.3")
 def test_it_waits_for_an_allow_that_was_first(console: Console, guide: Guide, tabs: Tabs) -> None:
-    """Which holds the mark of Alice's sessions: the consent that it is about to write is found."""
-    SessionMark.objects.all().delete()  # neither of the two finds a row
+    """Allow holds the mark of Alice's sessions, so the revocation waits and finds the consent."""
+    SessionMark.objects.all().delete()  # so that neither of the two finds a row
     with stopped(tabs.allow, before='INSERT INTO "oauth_service_consent"') as answer:
         ending = started(partial(console.end, guide.alice))
     assert ending.result(PATIENCE_SECONDS).status_code == 204
@@ -130,7 +134,7 @@ def test_it_waits_for_an_allow_that_was_first(console: Console, guide: Guide, ta
 
 @clause("Global Token Revocation", "3.3")
 def test_allows_and_ends_that_meet_leave_nothing(console: Console, guide: Guide, tabs: Tabs) -> None:
-    """Several of both: no deadlock, and nothing that is good for anything."""
+    """Several of each run at once, without a deadlock and without anything valid at the end."""
     for _ in ROUNDS:
         tabs.browser.force_login(guide.alice)
         calls: list[Callable[[], Any]] = [*[partial(console.end, guide.alice)] * 3, *[tabs.allow] * 5]
@@ -142,7 +146,7 @@ def test_allows_and_ends_that_meet_leave_nothing(console: Console, guide: Guide,
 
 @clause("Global Token Revocation", "3.3")
 def test_a_device_that_is_allowed_meanwhile_gets_nothing(console: Console, guide: Guide) -> None:
-    """As an app that is allowed in the browser."""
+    """Devices follow the same rule as apps in the browser."""
     tv, visitor = Device(new_tv_app()), Visitor(guide.alice)
     begun = tv.begun()
     page = visitor.enter(begun["user_code"])
@@ -151,12 +155,12 @@ def test_a_device_that_is_allowed_meanwhile_gets_nothing(console: Console, guide
     ) as answer:
         assert console.end(guide.alice).status_code == 204
     assert (is_signed_out(answer.result()), Consent.objects.count()) == (True, 0)
-    assert tv.error(begun["device_code"]) == "authorization_pending"  # whoever signs in again may still decide
+    assert tv.error(begun["device_code"]) == "authorization_pending"  # a user who signs in again may still decide
 
 
 @clause("Global Token Revocation", "3.3")
 def test_polls_that_meet_it_hand_out_nothing_that_outlives_it(console: Console, guide: Guide) -> None:
-    """A device that was allowed is redeemed in that very moment."""
+    """A device redeems its approved code at that very moment."""
     tv = Device(new_tv_app())
     for _ in ROUNDS:
         begun = tv.begun()
@@ -168,10 +172,10 @@ def test_polls_that_meet_it_hand_out_nothing_that_outlives_it(console: Console, 
 
 
 def test_the_deletion_of_the_user_meets_it_without_a_deadlock(console: Console, guide: Guide) -> None:
-    """Django does not begin a deletion anew."""
+    """Django does not repeat a deletion that failed."""
     for number in ROUNDS:
         user = User.objects.create_user(f"user{number}")
         Guide(user, guide.client).tokens()
         ending, _ = together(partial(console.end, user), user.delete)
         assert ending.status_code in (204, 404)
-    assert Consent.objects.count() == 0  # without it a grant is void; the sweep takes it
+    assert Consent.objects.count() == 0  # a grant without its consent is void, and the sweep deletes it

@@ -1,4 +1,6 @@
-"""Projects that isolate transactions more strictly: what meets another transaction begins anew, and ends as it does elsewhere."""
+"""
+Stricter isolation levels: a transaction that conflicts with another is repeated, with the same result as elsewhere.
+"""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -23,7 +25,7 @@ SOURCES = sorted(Path(oauth_service.__file__).parent.rglob("*.py"))
 
 @pytest.fixture(params=["REPEATABLE_READ", "SERIALIZABLE"])
 def strict(guide: Guide, tabs: Tabs, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Connections that are made from now on; SQLite has no other level than its own, which is the strictest."""
+    """Use the stricter level for new connections. SQLite has only its own level, which is the strictest."""
     if connection.vendor == "postgresql":
         monkeypatch.setitem(connection.settings_dict, "OPTIONS", isolated(request.param))
         connection.close()
@@ -36,7 +38,7 @@ def strict(guide: Guide, tabs: Tabs, request: pytest.FixtureRequest, monkeypatch
 
 @pytest.mark.usefixtures("strict")
 def test_first_answers_of_the_same_moment_add_up(guide: Guide, tabs: Tabs) -> None:
-    """One of two became “the account or the app was removed meanwhile”, which was not true."""
+    """The second of two used to get “the account or the app was removed meanwhile”, which was wrong."""
     for _round in range(3):
         Consent.objects.all().delete()
         answers = together(*[partial(tabs.allow, scope=scope) for scope in ("user", "profile")])
@@ -47,14 +49,14 @@ def test_first_answers_of_the_same_moment_add_up(guide: Guide, tabs: Tabs) -> No
 
 @pytest.mark.usefixtures("strict")
 def test_exactly_one_exchange_wins(guide: Guide) -> None:
-    """The others are told that it was used, not that the server is down."""
+    """The others learn that the code was used, and not that the server is unavailable."""
     code = guide.code()
     assert len(won(*together(*[partial(guide.exchange, code)] * 8))) == 1
 
 
 @pytest.mark.usefixtures("strict")
 def test_refreshes_of_the_same_moment_get_one_successor(guide: Guide) -> None:
-    """Nobody is logged out, and the family stays one line."""
+    """No client loses its connection, and the family does not fork."""
     refresh_token = guide.tokens()["refresh_token"]
     answers = together(*[partial(guide.refresh, refresh_token)] * 8)
     assert {answer.status_code for answer in answers} == {200}
@@ -64,7 +66,7 @@ def test_refreshes_of_the_same_moment_get_one_successor(guide: Guide) -> None:
 @pytest.mark.usefixtures("strict")
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_revocations_of_the_same_moment_are_one(guide: Guide, kind: str) -> None:
-    """Each is answered 200, and the token is dead."""
+    """Each request gets 200, and the token is no longer valid."""
     tokens = guide.tokens()
     answers = together(*[partial(guide.revoke, tokens[kind])] * 8)
     assert {answer.status_code for answer in answers} == {200}
@@ -73,7 +75,7 @@ def test_revocations_of_the_same_moment_are_one(guide: Guide, kind: str) -> None
 
 @pytest.mark.usefixtures("strict")
 def test_everything_that_ends_a_connection_at_once(guide: Guide, tabs: Tabs) -> None:
-    """Revocations, refreshes, exchanges and two Revoke buttons: no answer is an error of ours, and nothing is alive."""
+    """Revocations, refreshes, exchanges and two Revoke buttons: no response is a server error, and nothing survives."""
     tokens, code = guide.tokens(), guide.code()
     answers = together(
         *[tabs.deauthorise] * 2,
@@ -87,7 +89,7 @@ def test_everything_that_ends_a_connection_at_once(guide: Guide, tabs: Tabs) -> 
 
 @pytest.mark.usefixtures("strict")
 def test_clients_that_are_deleted_while_they_are_used(guide: Guide) -> None:
-    """The deletion goes on, and whoever is late is refused."""
+    """The deletion succeeds, and late requests are refused."""
     tokens = guide.tokens()
     delete: Callable[[], Any] = Client.objects.get().delete
     _, *answers = together(delete, *[partial(guide.refresh, tokens["refresh_token"])] * 4)
@@ -99,7 +101,7 @@ def test_clients_that_are_deleted_while_they_are_used(guide: Guide) -> None:
 
 
 class Cause(Exception):
-    """What psycopg raises."""
+    """The exception that psycopg raises."""
 
     def __init__(self, sqlstate: str) -> None:
         super().__init__(sqlstate)
@@ -107,7 +109,7 @@ class Cause(Exception):
 
 
 def failing(times: int, sqlstate: str, kind: type[Exception] = OperationalError) -> Callable[..., Any]:
-    """An execute wrapper: the first statements that write fail, as one that another transaction came before."""
+    """Return an execute wrapper that lets the first writing statements fail, as after a conflict."""
     left = [times]
 
     def run(execute: Callable[..., Any], sql: str, parameters: Any, many: bool, context: Any) -> Any:
@@ -133,7 +135,7 @@ SINGLE_WRITES: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize("sqlstate", database.CONFLICTS)
 @pytest.mark.parametrize("write", SINGLE_WRITES.values(), ids=SINGLE_WRITES)
 def test_every_write_begins_anew(guide: Guide, write: Callable[[], object], sqlstate: str) -> None:
-    """It wrote nothing: the next attempt sees what the other transaction has written."""
+    """The failed attempt wrote nothing, and the next one sees what the other transaction wrote."""
     guide.tokens()
     with connection.execute_wrapper(failing(2, sqlstate)):
         write()
@@ -141,7 +143,7 @@ def test_every_write_begins_anew(guide: Guide, write: Callable[[], object], sqls
 
 @pytest.mark.parametrize("write", ["delete", "delete of one"])
 def test_a_deletion_begins_anew_if_what_refers_to_it_came_meanwhile(guide: Guide, write: str) -> None:
-    """It had looked before, and is refused at its end."""
+    """The deletion had collected its rows before, and is refused at its end."""
     with connection.execute_wrapper(failing(2, "23503", IntegrityError)):
         SINGLE_WRITES[write]()
     assert Client.objects.count() == 0
@@ -149,20 +151,20 @@ def test_a_deletion_begins_anew_if_what_refers_to_it_came_meanwhile(guide: Guide
 
 @pytest.mark.parametrize("sqlstate", ["57014", ""])
 def test_another_failure_is_not_repeated(guide: Guide, sqlstate: str) -> None:
-    """A statement that was cancelled, or a database that is away."""
+    """A cancelled statement or an unavailable database is not a conflict."""
     with pytest.raises(OperationalError), connection.execute_wrapper(failing(1, sqlstate)):
         Client.objects.update(name="Another")
 
 
 def test_it_gives_up_in_the_end(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asks is told to try again in a moment."""
+    """The client is asked to try again in a moment."""
     monkeypatch.setattr(database, "PAUSE_MILLISECONDS", 0)
     with pytest.raises(OperationalError), connection.execute_wrapper(failing(database.ATTEMPTS, "40001")):
         Client.objects.update(name="Another")
 
 
 def test_within_a_transaction_of_the_projects_it_is_the_projects_to_repeat(guide: Guide) -> None:
-    """That one has failed as a whole."""
+    """The project's whole transaction failed, and only the project can repeat it."""
     with (
         pytest.raises(OperationalError),
         transaction.atomic(using=ALIAS),
@@ -172,7 +174,7 @@ def test_within_a_transaction_of_the_projects_it_is_the_projects_to_repeat(guide
 
 
 def test_a_transaction_begins_anew_as_a_whole(guide: Guide) -> None:
-    """Nothing of the attempt that failed is left, and nothing of it is told."""
+    """Nothing of the failed attempt is left, and none of its events is announced."""
     attempts: list[str] = []
 
     def work() -> None:
@@ -186,7 +188,7 @@ def test_a_transaction_begins_anew_as_a_whole(guide: Guide) -> None:
 
 
 def test_the_trail_that_met_another_transaction_is_written_later(guide: Guide) -> None:
-    """Its writer keeps what it could not write."""
+    """The writer keeps the events that it could not write."""
     from oauth_service.watch import audit
 
     guide.tokens()
@@ -197,7 +199,9 @@ def test_the_trail_that_met_another_transaction_is_written_later(guide: Guide) -
 
 
 def test_every_transaction_of_ours_begins_anew() -> None:
-    """All but these go through run_transaction(): two of one writer's, and the steps of a consent within another."""
+    """
+    All transactions but these use run_transaction(): two are a single writer's, and some are steps of another one.
+    """
     found = {
         f"{source.stem}.{function.name}"
         for source in SOURCES
@@ -209,16 +213,16 @@ def test_every_transaction_of_ours_begins_anew() -> None:
     assert found == {
         "database.run",
         "database.run_transaction",
-        "statement.run",  # where there is no PostgreSQL
-        "audit_event.add_all",  # the writer of the trail tries again by itself
+        "statement.run",  # used without PostgreSQL
+        "audit_event.add_all",  # the audit writer tries again by itself
         "audit_event.run_all",
-        "audit._account_of",  # only reads; a failure must not spoil a transaction around it
+        "audit._account_of",  # reads only; a failure must not spoil a surrounding transaction
         "consent.give",
     }
 
 
 def test_every_compiled_write_begins_anew() -> None:
-    """By driver.write()."""
+    """Compiled writes use driver.write(), which repeats."""
     source = next(path for path in SOURCES if path.name == "statement.py").read_text()
     assert "driver.run(" not in source
     assert source.count("driver.write(") == 2

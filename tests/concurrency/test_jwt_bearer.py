@@ -1,4 +1,4 @@
-"""One assertion of a trusted issuer, presented by many at once; and an issuer that is switched off meanwhile."""
+"""Simultaneous uses of one assertion of a trusted issuer, and an issuer that is switched off in the meantime."""
 
 import pytest
 from pytest_django import Settings
@@ -13,7 +13,7 @@ from tests.jwt_bearer.actors import USER_FUNCTION, IdentityProvider, trusted
 
 @pytest.fixture
 def idp(guide: Guide, settings: Settings) -> IdentityProvider:
-    """Its word stands for the consent, so that all of them write one."""
+    """An issuer whose word stands for consent, so that every request would write one."""
     settings.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
     return trusted(guide.client, stands_for_consent=True)
 
@@ -21,7 +21,7 @@ def idp(guide: Guide, settings: Settings) -> IdentityProvider:
 @clause("RFC 7523", "3")
 @pytest.mark.parametrize("purpose", ["jwt-bearer", "id-jag"])
 def test_of_twenty_uses_of_one_grant_exactly_one_wins(idp: IdentityProvider, purpose: str) -> None:
-    """One token, one connection, one consent; and nothing fails."""
+    """There is one token, one connection and one consent, and no failure."""
     assertion = idp.jwt(purpose)
     answers = together(*[lambda: idp.present(assertion)] * 20)
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 19
@@ -31,7 +31,7 @@ def test_of_twenty_uses_of_one_grant_exactly_one_wins(idp: IdentityProvider, pur
 
 
 def test_twenty_assertions_share_one_consent(idp: IdentityProvider) -> None:
-    """Each has its token."""
+    """Each request gets its own token."""
     assertions = [idp.jwt() for _ in range(20)]
     answers = together(*[lambda each=each: idp.present(each) for each in assertions])
     assert {answer.status_code for answer in answers} == {200}
@@ -39,7 +39,7 @@ def test_twenty_assertions_share_one_consent(idp: IdentityProvider) -> None:
 
 
 def test_an_issuer_that_is_switched_off_during_a_request_gives_no_token(idp: IdentityProvider) -> None:
-    """The request has read that it is trusted, and writes only afterwards."""
+    """The request read that the issuer is trusted, and writes only afterwards."""
     # SQLite's transactions lock the database when they begin.
     first = "INSERT" if connection.vendor == "postgresql" else "BEGIN"
     with stopped(lambda: idp.present(idp.jwt()), before=first) as answer:

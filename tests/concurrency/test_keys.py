@@ -1,4 +1,4 @@
-"""Processes that find at the same moment that it is time for a key: one is made, and all sign with it."""
+"""Processes that need a new key at the same moment: one is made, and all sign with it."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,25 +25,25 @@ def openid(settings: Settings) -> Settings:
 
 
 def rings() -> list[Ring]:
-    """As many processes, each with what it keeps in memory; in one process a lock would keep them apart."""
+    """Return one Ring per simulated process, because a lock would separate the threads of one process."""
     return [Ring() for _ in range(PROCESSES)]
 
 
 def rows(algorithm: str) -> list[str]:
-    """The names of an algorithm's keys, in the order in which they were made."""
+    """Return the key ids of an algorithm, in the order in which they were made."""
     return [key.kid for key in SigningKey.objects.every() if key.algorithm == algorithm]
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_twenty_processes_at_the_very_first_request_sign_with_one_key(algorithm: str) -> None:
-    """A client that has read the key set of one can verify what any of them signs."""
+    """A client that read the key set of one process can verify the signatures of all."""
     signed_with = together(*[partial(ring.signing, algorithm, now=NOW) for ring in rings()])
     assert {key.kid for key in signed_with} == set(rows(algorithm))
     assert len(rows(algorithm)) == 1
 
 
 def test_twenty_processes_publish_the_same_key_set() -> None:
-    """One of each algorithm."""
+    """The key set has one key of each algorithm."""
 
     def published(ring: Ring) -> frozenset[str]:
         return frozenset(each.key.kid for each in ring.states(now=NOW))
@@ -55,7 +55,7 @@ def test_twenty_processes_publish_the_same_key_set() -> None:
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
 def test_twenty_processes_prepare_one_successor(algorithm: str) -> None:
-    """When it is time, a day before it signs; and then all change to it together."""
+    """The successor is made a day before it signs, and then all processes change to it together."""
     [first] = {key.kid for key in together(*[partial(ring.signing, algorithm, now=NOW) for ring in rings()])}
     due, later = NOW + timedelta(days=89, hours=1), NOW + timedelta(days=91)
     assert {key.kid for key in together(*[partial(ring.signing, algorithm, now=due) for ring in rings()])} == {first}
@@ -67,7 +67,7 @@ def test_twenty_processes_prepare_one_successor(algorithm: str) -> None:
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_twenty_rotations_at_once_make_one_key(at_once: bool) -> None:
-    """Operators on several machines, or one who is impatient. The audit trail tells of one key, too."""
+    """Operators may rotate on several machines, or twice. The audit trail has one event, too."""
     Ring().signing("ES256", now=NOW)
     later = NOW + timedelta(days=5)
     calls = [partial(ring.rotate, "ES256", now=later, at_once=at_once, key=None) for ring in rings()]
@@ -76,14 +76,14 @@ def test_twenty_rotations_at_once_make_one_key(at_once: bool) -> None:
     def note(kid: str, **_: object) -> None:
         told.append(kid)
 
-    signals.signing_key_changed.connect(note)  # weakly: it ends with this test
+    signals.signing_key_changed.connect(note)  # a weak reference, which ends with this test
     assert {key.kid for key in together(*calls)} == {rows("ES256")[1]}
     assert len(rows("ES256")) == 2
     assert told == [rows("ES256")[1]]
 
 
 def test_twenty_processes_after_a_retirement_sign_with_one_key() -> None:
-    """Whoever signs first makes it."""
+    """The first process that signs makes the new key."""
     first = Ring().signing("ES256", now=NOW)
     SigningKey.objects.retire(first.kid)
     found = together(*[partial(ring.signing, "ES256", now=NOW) for ring in rings()])
@@ -92,7 +92,7 @@ def test_twenty_processes_after_a_retirement_sign_with_one_key() -> None:
 
 
 def test_a_process_that_comes_too_late_uses_the_key_of_the_other() -> None:
-    """It has made one, stops before it can store it, and then finds another's there."""
+    """The process made a key, was stopped before storing it, and then finds another one's key."""
     slow, quick = Ring(), Ring()
     with stopped(partial(slow.signing, "ES256", now=NOW), before="INSERT" if _has_autocommit() else "BEGIN") as late:
         won = quick.signing("ES256", now=NOW)
@@ -101,14 +101,14 @@ def test_a_process_that_comes_too_late_uses_the_key_of_the_other() -> None:
 
 
 def _has_autocommit() -> bool:
-    """Whether a transaction takes no lock before it writes; SQLite's are immediate, as README says."""
+    """Return whether a transaction takes no lock before it writes. SQLite's are immediate, as README says."""
     from tests.database import connection
 
     return bool(connection.vendor == "postgresql")
 
 
 def test_a_retired_key_is_not_brought_back_by_who_signs_meanwhile() -> None:
-    """Signing never writes a row that was there before."""
+    """Signing never writes a row that existed before."""
     first = Ring().signing("ES256", now=NOW)
 
     def retire(ring: Ring) -> str:

@@ -1,4 +1,4 @@
-"""A server that is killed at any moment: what it has acknowledged is there, and nothing is half there."""
+"""A server that is killed at any moment: everything that it acknowledged is stored, and nothing is stored by half."""
 
 import itertools
 import os
@@ -32,7 +32,8 @@ KILLS = 4
 CLIENTS = 4
 CODES = 5  # for each client, between two kills
 
-# runserver, but without its 40 ms: it sends head and body apart, and Nagle's algorithm holds the second back.
+# Like runserver, but without a delay of 40 ms: it sends head and body separately, and Nagle's algorithm holds the
+# second back.
 RUNSERVER = """
 import sys
 from django.core.management import execute_from_command_line
@@ -58,7 +59,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the process, and wait until it responds."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -78,14 +79,14 @@ class Server:
             time.sleep(0.05)
 
     def kill(self) -> None:
-        """SIGKILL: no handler runs, nothing is flushed, no transaction is finished. Its database connections go with it."""
+        """Kill the process by SIGKILL: no handler runs, nothing is flushed, and its database connections break."""
         if connection.vendor == "sqlite":
-            connection.close()  # then it was the last that had the file open, and the next must recover it
+            connection.close()  # so that the server had the file open alone, and the next one must recover it
         with connection.cursor() if connection.vendor == "postgresql" else nullcontext() as cursor:
             if self.process:
                 self.process.kill()
             if cursor:
-                # As when the whole machine stops: a statement that PostgreSQL is busy with is not finished either.
+                # As if the whole machine had stopped: a statement that PostgreSQL is executing is not finished either.
                 cursor.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -95,7 +96,7 @@ class Server:
 
 
 def database_url() -> str:
-    """The database of this test, as the environment names it to a server."""
+    """Return the URL of this test's database, as a server reads it from the environment."""
     settings = connection.settings_dict
     if connection.vendor == "postgresql":
         return f"postgres://{settings['USER']}@/{settings['NAME']}?host={quote(settings['HOST'], safe='')}"
@@ -104,7 +105,7 @@ def database_url() -> str:
 
 @pytest.fixture
 def server(transactional_db: None, tmp_path: Path) -> Iterator[Server]:
-    """A server, not started yet; it does not outlive its test."""
+    """A server that is not started yet, and does not outlive its test."""
     with (tmp_path / "server.log").open("w") as log:
         server = Server(log)
         yield server
@@ -131,7 +132,7 @@ NO_PAUSE = {
 
 @pytest.fixture
 def slow_grants(transactional_db: None) -> Iterator[None]:
-    """The moment in which a code is deleted and its grant is not there yet is stretched, so that kills fall into it."""
+    """Extend the moment between the deletion of a code and the INSERT of its grant, so that kills fall into it."""
 
     def run(statements: str) -> None:
         with connection.cursor() as cursor:
@@ -177,7 +178,7 @@ class Caller:
 
 @dataclass
 class Connection:
-    """One connection of an app, by what its client was told. What was asked and not answered is in doubt."""
+    """A connection of an app as far as its client knows. The result of an unanswered request is in doubt."""
 
     code: str
     in_doubt: str = ""
@@ -188,16 +189,16 @@ class Connection:
 
     @property
     def pk(self) -> UUID:
-        """Of the code, and of the grant that it becomes."""
+        """The id of the code, and of the grant that it becomes."""
         return sealed.read(sealed.AuthorizationCode, self.code).row_id
 
     @property
     def generation(self) -> int:
-        """Of the newest refresh token that its client knows."""
+        """The generation of the newest refresh token that the client knows."""
         return len(self.refresh_tokens) - 1
 
     def ask(self, request: str, send: Callable[[], httpx.Response]) -> httpx.Response:
-        """Send something that changes this connection; without an answer it stays in doubt."""
+        """Send a request that changes this connection. Without a response its result stays in doubt."""
         self.in_doubt = request
         answer = send()
         self.in_doubt = ""
@@ -205,7 +206,7 @@ class Connection:
         return answer
 
     def keep(self, answer: httpx.Response) -> None:
-        """What the client was given."""
+        """Store the tokens of a response."""
         tokens = answer.json()
         self.refresh_tokens.append(tokens["refresh_token"])
         self.alive.add(tokens["access_token"])
@@ -226,12 +227,12 @@ class Connection:
         self.end()
 
     def end(self) -> None:
-        """From now on nothing of it may ever be accepted."""
+        """Note that none of its tokens may be accepted from now on."""
         self.ended, self.alive, self.dead = True, set(), self.dead | self.alive
 
 
 def live(caller: Caller, connections: list[Connection], chance: random.Random) -> None:
-    """Make connections and use them in every way there is, until the server is gone."""
+    """Make connections and use them in every way, until the server is gone."""
     waiting, going = list(connections), list[Connection]()
     try:
         while True:
@@ -256,10 +257,10 @@ def live(caller: Caller, connections: list[Connection], chance: random.Random) -
 
 
 def settle(connection: Connection, caller: Caller) -> None:
-    """Hold a connection against what its client was told, and take what is in doubt as it turns out to be."""
+    """Check a connection against what its client knows, and resolve what is in doubt."""
     code = AuthorizationCode.objects.filter(pk=connection.pk).exists()
     grant = Grant.objects.filter(pk=connection.pk).first()
-    # The code or its grant, never both; and neither only where the grant was ended.
+    # There is a code or its grant, never both. Neither is there only if the grant was ended.
     assert not (code and grant)
     assert code or grant or connection.ended or connection.in_doubt == "revoke"
     if code:
@@ -269,7 +270,7 @@ def settle(connection: Connection, caller: Caller) -> None:
     if not grant:
         connection.end()
     elif not connection.refresh_tokens:
-        # The answer was lost with its tokens; the person will be sent here again.
+        # The response with the tokens was lost; the user will be sent here again.
         assert connection.in_doubt == "exchange"
         return
     assert {token: caller.is_alive(token) for token in connection.dead} == dict.fromkeys(connection.dead, False)
@@ -279,7 +280,8 @@ def settle(connection: Connection, caller: Caller) -> None:
         return
     assert not connection.ended
     assert grant.generation - connection.generation in ({0, 1} if connection.in_doubt == "refresh" else {0})
-    # Whether the answer was lost or the request: the same token, sent again, brings both to the same generation.
+    # Whether the response or the request was lost: sending the same token again brings both sides to the same
+    # generation.
     connection.refresh(caller)
     assert Grant.objects.get(pk=connection.pk).generation == connection.generation
 
@@ -289,10 +291,11 @@ def test_a_server_that_is_killed_loses_nothing_and_leaves_nothing_half_done(
     guide: Guide, tabs: Tabs, server: Server, slow_grants: None
 ) -> None:
     """
-    SIGKILL at random moments of exchanges, refreshes and revocations, then everything is asked of the restarted server.
+    SIGKILL hits at random moments of exchanges, refreshes and revocations. Then everything is checked on the restarted
+    server.
 
-    Every grant, rotation and revocation that was answered is there; of each that was not, all or nothing is; and in the
-    end no token that was dead once has come back to life.
+    Every acknowledged grant, rotation and revocation is stored. Every unacknowledged one is stored completely or not at
+    all. No token that was dead once is alive again at the end.
     """
     credentials = {"client_id": guide.client.client_id, "client_secret": Client.objects.rotate_secret(guide.client)}
     chance = random.Random()

@@ -1,4 +1,4 @@
-"""Something that may be used once, used by many at once."""
+"""Simultaneous uses of a value that may be used once."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
     "fallbacks", [[], ["a key that was replaced, of many characters"]], ids=["one key", "two keys"]
 )
 def test_exactly_one_of_twenty_wins(settings: Settings, fallbacks: list[str]) -> None:
-    """The INSERT decides."""
+    """The INSERT decides which use wins."""
     settings.OAUTH_SERVICE_TOKEN_KEY = "the token key that this server seals with now"
     settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = fallbacks
     until = timezone.now() + timedelta(minutes=5)

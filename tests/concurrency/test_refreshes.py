@@ -1,4 +1,4 @@
-"""Many refreshes of one token: all are answered, and all with the same successor."""
+"""Simultaneous refreshes with one token: all succeed, and all get the same successor."""
 
 from datetime import timedelta
 from functools import partial
@@ -19,20 +19,22 @@ ONE_GRANT = RowCounts(consents=1, codes=0, grants=1)
 
 
 def refreshed(guide: Guide, refresh_token: str) -> dict[str, Any]:
-    """A refresh that must succeed: the new tokens."""
+    """Refresh successfully, and return the new tokens."""
     [tokens] = won(guide.refresh(refresh_token))
     return tokens
 
 
 def successors(answers: list[Any]) -> set[str]:
-    """The refresh tokens that came back; every answer must have one."""
+    """Return the refresh tokens of the responses, each of which must have one."""
     assert [answer.status_code for answer in answers] == [200] * len(answers)
     return {answer.json()["refresh_token"] for answer in answers}
 
 
 @clause("RFC 9700", "4.14.2")
 def test_fifty_refreshes_of_one_token_get_one_successor(guide: Guide) -> None:
-    """A double click, a retry and a pool of workers are no thieves: nobody is logged out, and the family does not fork."""
+    """
+    Double clicks, retries and worker pools are not theft: the connection stays alive, and the family does not fork.
+    """
     old = guide.tokens()["refresh_token"]
     answers = together(*[partial(guide.refresh, old)] * 50)
     [successor] = successors(answers)
@@ -41,7 +43,7 @@ def test_fifty_refreshes_of_one_token_get_one_successor(guide: Guide) -> None:
 
 
 def test_whoever_refreshed_has_an_access_token_of_its_own_that_works(guide: Guide) -> None:
-    """An answer to a retry is as good as the first; one of them revoked leaves the others alone."""
+    """The response to a retry is as good as the first. Revoking one access token leaves the others valid."""
     old = guide.tokens()["refresh_token"]
     answers = together(*[partial(guide.refresh, old)] * 8)
     first, *others = [tokens["access_token"] for tokens in won(*answers)]
@@ -51,7 +53,7 @@ def test_whoever_refreshed_has_an_access_token_of_its_own_that_works(guide: Guid
 
 
 def test_a_family_that_many_refresh_for_many_rounds_stays_one_line(guide: Guide) -> None:
-    """Each round starts from what any of the round before was given."""
+    """Each round starts from any of the tokens that the round before returned."""
     token = guide.tokens()["refresh_token"]
     for _ in range(6):
         [token] = successors(together(*[partial(guide.refresh, token)] * 8))
@@ -59,7 +61,9 @@ def test_a_family_that_many_refresh_for_many_rounds_stays_one_line(guide: Guide)
 
 
 def test_each_gets_the_scope_that_it_asked_for(guide: Guide) -> None:
-    """A retry repeats the refresh token, not the answer: what was narrowed for one is neither wider nor narrower for all."""
+    """
+    A retry repeats the refresh token, but not the response: a narrower scope of one request does not affect the others.
+    """
     old = guide.tokens()["refresh_token"]
     asked = ["user", "profile", "user profile"] * 4
     answers = together(*[partial(guide.refresh, old, scope=scope) for scope in asked])
@@ -68,7 +72,7 @@ def test_each_gets_the_scope_that_it_asked_for(guide: Guide) -> None:
 
 
 def test_a_rotation_that_was_overtaken_is_a_retry(guide: Guide) -> None:
-    """Both read the same generation; the row count of the UPDATE decides which of them rotates, and both get its outcome."""
+    """Both read the same generation. The row count of the UPDATE decides which one rotates, and both get its result."""
     old = guide.tokens()["refresh_token"]
     with stopped(partial(guide.refresh, old)) as overtaken:
         first = refreshed(guide, old)
@@ -77,7 +81,7 @@ def test_a_rotation_that_was_overtaken_is_a_retry(guide: Guide) -> None:
 
 
 def test_a_rotation_that_was_overtaken_twice_is_theft(guide: Guide) -> None:
-    """The successor is in use, so its owner did get it: who comes now with the token before it has a copy."""
+    """The successor is in use, so its owner has it. Somebody who now uses the token before it has a copy."""
     old = guide.tokens()["refresh_token"]
     with stopped(partial(guide.refresh, old)) as overtaken:
         newest = refreshed(guide, refreshed(guide, old)["refresh_token"])
@@ -86,7 +90,7 @@ def test_a_rotation_that_was_overtaken_twice_is_theft(guide: Guide) -> None:
 
 @clause("RFC 9700", "4.14.2")
 def test_an_old_token_ends_the_refresh_that_is_under_way(guide: Guide) -> None:
-    """The server cannot know which of the two is the thief: neither gets anything that lives."""
+    """The server cannot know which of the two is the thief, so neither gets a valid token."""
     oldest = guide.tokens()["refresh_token"]
     newest = refreshed(guide, refreshed(guide, oldest)["refresh_token"])
     with stopped(partial(guide.refresh, newest["refresh_token"])) as under_way:
@@ -97,7 +101,7 @@ def test_an_old_token_ends_the_refresh_that_is_under_way(guide: Guide) -> None:
 
 @clause("RFC 9700", "4.14.2")
 def test_a_refresh_cannot_outrun_the_old_token_that_ends_it(guide: Guide) -> None:
-    """What the replay was judged by can only get worse while it waits, so no rotation saves what it ends."""
+    """The judgement about a replay can only get worse while it waits, so no rotation saves the grant."""
     oldest = guide.tokens()["refresh_token"]
     middle = refreshed(guide, refreshed(guide, oldest)["refresh_token"])
     with stopped(partial(guide.refresh, oldest)) as replay:
@@ -106,7 +110,7 @@ def test_a_refresh_cannot_outrun_the_old_token_that_ends_it(guide: Guide) -> Non
 
 
 def test_old_and_new_tokens_that_meet_leave_nothing_alive(guide: Guide) -> None:
-    """In whatever order they come."""
+    """The order of the requests does not matter."""
     for _ in range(3):
         oldest = guide.tokens()["refresh_token"]
         newest = refreshed(guide, refreshed(guide, oldest)["refresh_token"])
@@ -118,7 +122,7 @@ def test_old_and_new_tokens_that_meet_leave_nothing_alive(guide: Guide) -> None:
 
 
 def test_a_late_answer_is_a_retry_until_the_window_closes(guide: Guide) -> None:
-    """The client gave up waiting and comes again, from many processes at once."""
+    """The client stopped waiting and tries again, from many processes at once."""
     old = guide.tokens()["refresh_token"]
     with time_machine.travel(timezone.now(), tick=False) as clock:
         successor = refreshed(guide, old)["refresh_token"]
@@ -127,7 +131,7 @@ def test_a_late_answer_is_a_retry_until_the_window_closes(guide: Guide) -> None:
 
 
 def test_after_the_window_every_refresh_with_the_old_token_is_theft(guide: Guide) -> None:
-    """The first of them ends the grant, the others find it gone: eight refusals, no failure."""
+    """The first request ends the grant, and the others find it gone: eight refusals and no failure."""
     old = guide.tokens()["refresh_token"]
     with time_machine.travel(timezone.now(), tick=False) as clock:
         newest = refreshed(guide, old)
@@ -138,7 +142,9 @@ def test_after_the_window_every_refresh_with_the_old_token_is_theft(guide: Guide
 
 
 def test_a_rotation_that_waited_for_longer_than_the_window_logs_nobody_out(guide: Guide) -> None:
-    """The clock of a request is the moment it came in: a database that stalls for minutes makes no thief of a client."""
+    """
+    The time of a request is the moment of its arrival, so a database that stalls for minutes makes no client a thief.
+    """
     old = guide.tokens()["refresh_token"]
     with time_machine.travel(timezone.now(), tick=False) as clock, stopped(partial(guide.refresh, old)) as waited:
         first = refreshed(guide, old)
@@ -149,7 +155,7 @@ def test_a_rotation_that_waited_for_longer_than_the_window_logs_nobody_out(guide
 
 @pytest.fixture
 def stranger(db: None) -> dict[str, Any]:
-    """The credentials of another client of the same server; its authorization requests need no PKCE, as the guide's."""
+    """Return the credentials of another client of the same server, which needs no PKCE, like the guide's client."""
     client = Client(
         client_id="stranger", name="Stranger", redirect_uris="http://127.0.0.1:5000/callback", requires_pkce=False
     )
@@ -159,7 +165,7 @@ def stranger(db: None) -> dict[str, Any]:
 
 @clause("RFC 6749", "10.4")
 def test_another_client_takes_nothing_from_the_owner(guide: Guide, stranger: dict[str, Any]) -> None:
-    """Seven refusals, and to the owner it is as if they had never been: nobody rotated, nobody was punished."""
+    """The seven refusals have no effect on the owner: no rotation, and no punishment."""
     old = guide.tokens()["refresh_token"]
     thefts = [partial(guide.refresh, old, **stranger)] * 7
     owner, *others = together(partial(guide.refresh, old), *thefts)
@@ -171,7 +177,7 @@ def test_another_client_takes_nothing_from_the_owner(guide: Guide, stranger: dic
 def test_two_clients_of_one_user_do_not_stand_in_each_others_way(
     guide: Guide, tabs: Tabs, stranger: dict[str, Any]
 ) -> None:
-    """Eight connections in two apps, all renewed at the same moment: eight families, each one generation on."""
+    """Two apps renew eight connections at the same moment. Each of the eight families moves on by one generation."""
     owners = [{"client_id": guide.client.client_id, "client_secret": SECRET}, stranger] * 4
     codes = [query_of(tabs.allow(client_id=owner["client_id"])["Location"])["code"] for owner in owners]
     tokens = [won(guide.exchange(code, **owner))[0] for code, owner in zip(codes, owners, strict=True)]

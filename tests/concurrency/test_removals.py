@@ -1,4 +1,4 @@
-"""Users and clients are deleted while something of theirs is in flight: no deadlock, no deletion that fails, nothing alive."""
+"""Deletion of users and clients with requests in flight: no deadlock, no failed deletion, nothing alive at the end."""
 
 import os
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Delete = Callable[[Guide], object]
 
 
 def repeated(delete: Callable[[], object]) -> object:
-    """A project's own deletion, which a stricter isolation level (TEST_ISOLATION) makes it repeat, as W030 says."""
+    """Delete as a project would, repeating it under a stricter isolation level (TEST_ISOLATION), as W030 says."""
     if "TEST_ISOLATION" not in os.environ:
         return delete()
     return database.run_again(delete, using=ALIAS, after=database.CONFLICTS_OF_DELETION)
@@ -57,7 +57,7 @@ STEPS_OF_ALLOW = [
 
 
 def last_step(delete: Delete) -> str:
-    """How the last statement of a deletion starts."""
+    """Return the start of a deletion's last statement."""
     return 'DELETE FROM "auth_user"' if delete in (delete_user, delete_users) else 'DELETE FROM "oauth_service_client"'
 
 
@@ -66,7 +66,7 @@ def last_step(delete: Delete) -> str:
 def test_a_deletion_waits_for_deauthorise_at_any_of_its_steps(
     guide: Guide, tabs: Tabs, delete: Delete, step: str
 ) -> None:
-    """Both take the consent first, and only one of them what hangs on it: there is no order that they could cross in."""
+    """Both delete the consent first, and only one of them deletes its codes and grants, so they cannot deadlock."""
     before = guide.tokens()
     guide.code()
     with stopped(tabs.deauthorise, before=step) as ending:
@@ -78,7 +78,7 @@ def test_a_deletion_waits_for_deauthorise_at_any_of_its_steps(
 
 @pytest.mark.parametrize("delete", DELETIONS)
 def test_deauthorise_waits_for_a_deletion(guide: Guide, tabs: Tabs, delete: Delete) -> None:
-    """It finds nothing left to cut off, and says so."""
+    """The request finds no connection left to end, and says so."""
     before = guide.tokens()
     with stopped(partial(delete, guide), before=last_step(delete)) as deletion:
         ending = started(tabs.deauthorise)
@@ -89,7 +89,9 @@ def test_deauthorise_waits_for_a_deletion(guide: Guide, tabs: Tabs, delete: Dele
 
 @pytest.mark.parametrize("delete", DELETIONS)
 def test_deletions_that_meet_everything_else_fail_nobody(guide: Guide, tabs: Tabs, delete: Delete) -> None:
-    """Tabs with a Revoke button, refreshes and exchanges: whoever is late is refused, and no answer is an error of ours."""
+    """
+    Revoke buttons, refreshes and exchanges run during the deletion. Late requests are refused, without a server error.
+    """
     before = [guide.tokens() for _ in range(3)]
     codes = [guide.code() for _ in range(3)]
     answers: list[Any] = together(
@@ -108,7 +110,7 @@ def test_deletions_that_meet_everything_else_fail_nobody(guide: Guide, tabs: Tab
 
 
 def was_answered(answer: Any) -> bool:
-    """Whether Allow was answered at all: with a code, with a refusal, or by a server that knows neither her nor the app."""
+    """Return whether Allow got a response: a code, a refusal, or a page for an unknown user or app."""
     if answer.status_code == 302:
         query = query_of(answer["Location"])
         return "code" in query or query.get("error") == "access_denied" or "next" in query
@@ -120,7 +122,7 @@ def was_answered(answer: Any) -> bool:
 def test_a_deletion_takes_a_first_consent_that_is_being_given(
     guide: Guide, tabs: Tabs, delete: Delete, step: str
 ) -> None:
-    """Or makes it fail; the deletion itself succeeds, whichever comes first."""
+    """The deletion succeeds in any order. The consent is deleted with the user or client, or it fails."""
     with stopped(tabs.allow, before=step) as answer:
         deletion = started(partial(delete, guide))
     deletion.result(PATIENCE_SECONDS)
@@ -132,7 +134,7 @@ def test_a_deletion_takes_a_first_consent_that_is_being_given(
 def test_a_first_consent_does_not_come_between_the_steps_of_a_deletion(
     guide: Guide, tabs: Tabs, delete: Delete, before: str
 ) -> None:
-    """A consent that is written after the deletion has looked for consents would make it fail at its end."""
+    """A consent written after the deletion collected the consents would make the deletion fail at its end."""
     steps = {"first": ("BEGIN", "SELECT", "DELETE"), "last": (last_step(delete),)}[before]
     with stopped(partial(delete, guide), before=steps) as deletion:
         answer = started(tabs.allow)
@@ -142,7 +144,7 @@ def test_a_first_consent_does_not_come_between_the_steps_of_a_deletion(
 
 @pytest.mark.parametrize("delete", DELETIONS)
 def test_first_consents_that_meet_a_deletion_never_fail_it(guide: Guide, tabs: Tabs, delete: Delete) -> None:
-    """Alice's tabs say yes while her account or the app is removed."""
+    """Alice's tabs press Allow while her account or the app is deleted."""
     deletion, *answers = together(partial(delete, guide), *[tabs.allow] * 3)
     assert ([was_answered(answer) for answer in answers], Consent.objects.count()) == ([True] * 3, 0)
     assert deletion
@@ -150,7 +152,7 @@ def test_first_consents_that_meet_a_deletion_never_fail_it(guide: Guide, tabs: T
 
 @pytest.fixture
 def staff(db: None) -> Browser:
-    """A browser of an administrator who may do everything."""
+    """The browser of an administrator with all permissions."""
     browser = Browser()
     browser.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
     return browser
@@ -162,7 +164,7 @@ def staff(db: None) -> Browser:
 def test_a_deletion_in_the_admin_takes_a_first_consent_that_is_being_given(
     guide: Guide, tabs: Tabs, staff: Browser, what: str, selected: bool, step: str
 ) -> None:
-    """On the page of one, and by the action for those that are ticked: the person is told that it is done."""
+    """Both the page of one object and the action for ticked ones succeed, and report that."""
     pk = guide.alice.pk if what == "auth/user" else guide.client.pk
     url = f"/admin/{what}/" if selected else f"/admin/{what}/{pk}/delete/"
     form = {"post": "yes", "action": "delete_selected", "_selected_action": pk} if selected else {"post": "yes"}
@@ -177,7 +179,7 @@ def test_a_deletion_in_the_admin_takes_a_first_consent_that_is_being_given(
 
 
 def by_the_index() -> None:
-    """Let PostgreSQL find the rows of a deletion as it does in a large table: users' in one order, clients' in another."""
+    """Make PostgreSQL find the rows of a deletion as in a large table: in different orders for users and clients."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
@@ -185,7 +187,7 @@ def by_the_index() -> None:
 
 @pytest.mark.parametrize("first", [delete_users, delete_clients])
 def test_a_deletion_of_users_and_one_of_clients_do_not_deadlock(guide: Guide, first: Delete) -> None:
-    """Each would delete the consent that it finds first, and then wait for the other's: one kind goes after the other."""
+    """Each would delete the consent that it finds first, and wait for the other's. So one kind waits for the other."""
     users = [guide.alice, *(User.objects.create(username=name) for name in ("dinah", "edith"))]
     clients = [guide.client, *(Client.objects.create(client_id=name, name=name) for name in ("second", "third"))]
     now = timezone.now()
@@ -198,7 +200,7 @@ def test_a_deletion_of_users_and_one_of_clients_do_not_deadlock(guide: Guide, fi
 
     second = delete_users if first is delete_clients else delete_clients
     with transaction.atomic(using=ALIAS):
-        # Both have deleted one end of the diagonal by the time they come to its middle.
+        # By the time they come to the middle of the diagonal, both have deleted one end of it.
         Consent.objects.select_for_update().get(pk=consents[1].pk)
         deletions = [started(partial(delete, each)) for each in (first, second)]
     for deletion in deletions:
@@ -207,11 +209,11 @@ def test_a_deletion_of_users_and_one_of_clients_do_not_deadlock(guide: Guide, fi
 
 
 def test_deletions_of_the_same_kind_do_not_wait_for_each_other(guide: Guide) -> None:
-    """No two users have a consent in common; who deletes a thousand of them must not hold up who deletes one."""
+    """No two users share a consent, so deleting a thousand users must not hold up the deletion of one."""
     dinah = User.objects.create(username="dinah")
     with stopped(partial(delete_user, guide), before='DELETE FROM "auth_user"'):
         other = started(dinah.delete)
-        if connection.vendor != "sqlite":  # which has one writer at a time, whoever it is
-            other.result(PATIENCE_SECONDS / 2)  # it raises TimeoutError if it waits for the first
+        if connection.vendor != "sqlite":  # SQLite allows one writer at a time anyway
+            other.result(PATIENCE_SECONDS / 2)  # raises TimeoutError if it waits for the first
     other.result(PATIENCE_SECONDS)
     assert not User.objects.filter(username="dinah").exists()

@@ -1,4 +1,6 @@
-"""Sign-out against what is in flight: afterwards nothing of its session is accepted (OpenID Connect Back-Channel Logout 2.7)."""
+"""
+Sign-outs with requests in flight: afterwards nothing of the session is accepted (Back-Channel Logout section 2.7).
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +21,7 @@ ROUNDS = range(4)
 
 @pytest.fixture
 def rp(settings: Settings, alice: User, monkeypatch: pytest.MonkeyPatch) -> RelyingParty:
-    """A client of an OpenID Provider; no thread of its own sends messages."""
+    """A client of an OpenID Provider. No background thread sends messages."""
     monkeypatch.setattr(deliveries, "wake", lambda: None)
     settings.OAUTH_SERVICE_SCOPES, settings.OAUTH_SERVICE_ISSUER = SCOPES, "https://id.example"
     client = Client(client_id="rp", name="RP", redirect_uris=CALLBACK, scope=" ".join(SCOPES), requires_pkce=False)
@@ -30,12 +32,12 @@ def rp(settings: Settings, alice: User, monkeypatch: pytest.MonkeyPatch) -> Rely
 
 
 def sign_out(rp: RelyingParty, tokens: dict[str, Any]) -> Any:
-    """As the client asks for it, with a hint."""
+    """Sign out at the client's request, with a hint."""
     return rp.browser.get("/oauth/logout/", {"id_token_hint": tokens["id_token"]})
 
 
 def is_dead(rp: RelyingParty, answer: Any) -> bool:
-    """Whether nothing of a token answer is accepted; a refusal has nothing."""
+    """Return whether no token of a response is accepted. A refusal has none."""
     if answer.status_code != 200:
         return True
     tokens = answer.json()
@@ -53,7 +55,7 @@ def _exchange(rp: RelyingParty, _tokens: dict[str, Any]) -> Callable[[], Any]:
 
 @pytest.mark.parametrize("way", [_refresh, _exchange])
 def test_what_a_sign_out_overtakes_is_dead(rp: RelyingParty, way: Any) -> None:
-    """It had read that everything is alive, and writes after the session has ended."""
+    """The request read a live session, and writes after the session has ended."""
     tokens = rp.tokens()
     with stopped(way(rp, tokens)) as request:
         assert sign_out(rp, tokens).status_code == 200
@@ -62,7 +64,7 @@ def test_what_a_sign_out_overtakes_is_dead(rp: RelyingParty, way: Any) -> None:
 
 @pytest.mark.parametrize("way", [_refresh, _exchange])
 def test_what_overtakes_a_sign_out_is_dead(rp: RelyingParty, way: Any) -> None:
-    """It is answered while the sign-out is under way."""
+    """The request gets its response while the sign-out is in progress."""
     tokens = rp.tokens()
     call = way(rp, tokens)
     with stopped(partial(sign_out, rp, tokens)):
@@ -72,7 +74,7 @@ def test_what_overtakes_a_sign_out_is_dead(rp: RelyingParty, way: Any) -> None:
 
 @pytest.mark.parametrize("way", [_refresh, _exchange])
 def test_what_meets_a_sign_out_is_dead(rp: RelyingParty, way: Any) -> None:
-    """Whichever was faster."""
+    """The order of the requests does not matter."""
     for _ in ROUNDS:
         tokens = rp.tokens()
         calls = [way(rp, tokens) for _ in range(5)]

@@ -1,4 +1,6 @@
-"""Storage is O(live grants): tokens have no rows, the dead are swept while others write, and many writers wait their turn."""
+"""
+Storage grows with live grants only: tokens have no rows, dead rows are swept during writes, and writers take turns.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -24,7 +26,7 @@ Table = dict[Any, dict[str, Any]]
 
 
 def stored() -> dict[str, Table]:
-    """Every row of every table of the server."""
+    """Return every row of every table of the server."""
     models = apps.get_app_config("oauth_service").get_models()
     return {
         model.__name__: {row[model._meta.pk.attname]: row for row in model._base_manager.values()} for model in models
@@ -32,7 +34,7 @@ def stored() -> dict[str, Table]:
 
 
 def changed(before: dict[str, Table], after: dict[str, Table]) -> set[tuple[str, Any]]:
-    """Which rows came, went or differ."""
+    """Return the rows that were added, removed or changed."""
     return {
         (name, key)
         for name in before | after
@@ -42,7 +44,7 @@ def changed(before: dict[str, Table], after: dict[str, Table]) -> set[tuple[str,
 
 
 def swept(*arguments: str) -> int:
-    """Run `manage.py purge`; how many rows it says went."""
+    """Run `manage.py purge`, and return the number of deleted rows that it reports."""
     output = StringIO()
     call_command("purge", *arguments, stdout=output)
     return int(output.getvalue().split()[0])
@@ -52,7 +54,7 @@ def swept(*arguments: str) -> int:
 
 
 def test_two_hundred_refreshes_change_one_row(guide: Guide) -> None:
-    """A year of refreshing costs what a day does: nothing but the grant's own row is touched."""
+    """A year of refreshes needs no more space than a day: only the grant's own row changes."""
     token = guide.tokens()["refresh_token"]
     before = stored()
     for _ in range(200):
@@ -62,7 +64,7 @@ def test_two_hundred_refreshes_change_one_row(guide: Guide) -> None:
 
 
 def test_refreshes_and_retries_of_many_connections_make_no_rows(guide: Guide) -> None:
-    """Eight devices, each refreshing from two processes at once."""
+    """Eight devices refresh, each from two processes at once."""
     tokens = [guide.tokens()["refresh_token"] for _ in range(8)]
     before = row_counts()
     for _ in range(5):
@@ -73,7 +75,7 @@ def test_refreshes_and_retries_of_many_connections_make_no_rows(guide: Guide) ->
 
 
 def test_using_access_tokens_changes_nothing(guide: Guide) -> None:
-    """Neither a first use nor a thousandth, nor from many places at once."""
+    """Access tokens can be used any number of times, from many places at once, without a write."""
     token = guide.tokens()["access_token"]
     before = stored()
     answers = together(*[lambda: [guide.userinfo(token).status_code for _ in range(10)]] * 8)
@@ -81,7 +83,7 @@ def test_using_access_tokens_changes_nothing(guide: Guide) -> None:
 
 
 def test_what_is_refused_changes_nothing(guide: Guide, tabs: Tabs) -> None:
-    """Nobody fills the database without proving anything: unknown, malformed and forged tokens leave no trace."""
+    """Strangers must not be able to fill the database: unknown, malformed and forged tokens leave no trace."""
     tokens, code = guide.tokens(), guide.code()
     before = stored()
     forged = [text[:-4] + "AAAA" for text in (code, tokens["refresh_token"], tokens["access_token"])]
@@ -99,12 +101,12 @@ def test_what_is_refused_changes_nothing(guide: Guide, tabs: Tabs) -> None:
 
 # -- the dead are swept ------------------------------------------------------------------------------------------------
 
-DEAD = 120  # rows in each of the three tables that are swept
+DEAD = 120  # rows in each of the three swept tables
 
 
 @pytest.fixture
 def graveyard(guide: Guide) -> datetime:
-    """DEAD dead rows in each table that is swept; since when they are dead."""
+    """Fill each swept table with DEAD dead rows, and return the moment of their death."""
     code = guide.code()
     consent = AuthorizationCode.objects.get().consent
     assert guide.exchange(code).status_code == 200
@@ -117,7 +119,7 @@ def graveyard(guide: Guide) -> datetime:
 
 
 def test_sweeps_that_race_share_the_work(guide: Guide, graveyard: datetime) -> None:
-    """Each row is deleted once and counted once, by whichever of four processes comes to it; what lives stays."""
+    """Each row is deleted and counted once, by one of four processes. Live rows stay."""
     counts = together(*[partial(swept, "--batch", "10")] * 4)
     assert (sum(counts), row_counts(), RevokedToken.objects.count()) == (
         3 * DEAD,
@@ -129,7 +131,7 @@ def test_sweeps_that_race_share_the_work(guide: Guide, graveyard: datetime) -> N
 def test_the_sweep_rides_on_ordinary_requests(
     guide: Guide, graveyard: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody schedules anything: eight refreshes at once, one of them sweeps, and none has to wait for it to be answered."""
+    """Eight refreshes come at once. A single one of them sweeps, and none waits for the sweep."""
     tokens = [guide.tokens()["refresh_token"] for _ in range(8)]
     monkeypatch.setattr(purge, "_next_at", 0.0)
     won_tokens = won(*together(*[partial(guide.refresh, token) for token in tokens]))
@@ -141,26 +143,26 @@ def test_the_sweep_rides_on_ordinary_requests(
 
 
 def test_sweeps_and_deauthorise_do_not_lock_each_other_up(guide: Guide, tabs: Tabs, graveyard: datetime) -> None:
-    """Both delete many rows of the same tables, in whatever order they find them."""
+    """Both delete many rows of the same tables, in any order."""
     ending, *_ = together(tabs.deauthorise, *[partial(swept, "--batch", "10")] * 4)
     assert (ending.status_code, row_counts()) == (302, RowCounts(consents=0, codes=0, grants=0))
 
 
 def test_a_grant_that_is_being_refreshed_outlives_the_sweep(guide: Guide) -> None:
-    """The sweep meets a row whose time was over when it was chosen, but a refresh has its hand on it."""
+    """The grant's time was over when the sweep chose the row, but a refresh holds the row."""
     token = guide.tokens()["refresh_token"]
     Grant.objects.update(purge_at=timezone.now() - timedelta(seconds=1))
     with transaction.atomic(using=ALIAS):
         [newest] = won(guide.refresh(token))
         sweep = started(swept)
         if connection.features.has_select_for_update_skip_locked:
-            # Nor does one worker's slow transaction hold up the sweep of another.
+            # A slow transaction of one worker does not hold up the sweep of another either.
             assert sweep.result(PATIENCE_SECONDS) == 0
     assert (sweep.result(PATIENCE_SECONDS), guide.is_alive(newest["access_token"])) == (0, True)
 
 
 def test_a_grant_that_was_refreshed_while_the_sweep_waited_outlives_it(guide: Guide) -> None:
-    """What is asked is asked in the statement that deletes."""
+    """The statement that deletes checks again."""
     token = guide.tokens()["refresh_token"]
     Grant.objects.update(purge_at=timezone.now() - timedelta(seconds=1))
     with stopped(swept) as sweep:
@@ -169,7 +171,7 @@ def test_a_grant_that_was_refreshed_while_the_sweep_waited_outlives_it(guide: Gu
 
 
 def test_a_refresh_that_the_sweep_overtook_is_refused(guide: Guide) -> None:
-    """It came in the connection's last second and waited for a day; nothing comes back to life."""
+    """The refresh came in the connection's last second and waited for a day. Nothing is alive again."""
     tokens = guide.tokens()
     with time_machine.travel(Grant.objects.get().expires_at - timedelta(seconds=1), tick=False) as clock:
         with stopped(partial(guide.refresh, tokens["refresh_token"])) as refresh:
@@ -182,7 +184,7 @@ def test_a_refresh_that_the_sweep_overtook_is_refused(guide: Guide) -> None:
 
 
 def test_eight_writers_of_everything_wait_their_turn(guide: Guide, tabs: Tabs) -> None:
-    """ "database is locked" is a 500 to somebody: here eight write at once, all kinds of writes, and each is answered."""
+    """ "database is locked" would be a 500 for somebody. Here eight threads write at once, and each gets a response."""
 
     def connect(scope: str) -> dict[str, Any]:
         code = query_of(tabs.ask(scope=scope)["Location"])["code"]

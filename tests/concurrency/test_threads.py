@@ -1,4 +1,4 @@
-"""The tools of these tests: what happens in one thread is not told of another."""
+"""The tools of these tests: an exception in one thread is not reported to another."""
 
 import threading
 from types import ModuleType
@@ -14,7 +14,7 @@ from tests.concurrency.threads import PATIENCE_SECONDS, started
 
 @pytest.mark.parametrize("shared", [False, True], ids=["browsers", "tabs"])
 def test_a_failure_is_raised_by_the_request_that_failed(settings: Any, shared: bool) -> None:
-    """Django's signal tells every test client; a test that repeats one request would see another fail."""
+    """Django's signal reaches every test client, so a test that repeats a request would see the failure of another."""
     arrived, go = threading.Event(), threading.Event()
 
     def slow(request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""One subject token, exchanged by twenty at once, and an end that crosses an exchange."""
+"""Simultaneous exchanges of one subject token, and a withdrawal during an exchange."""
 
 import pytest
 
@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
 def test_twenty_exchanges_write_nothing_and_are_all_good(guide: Guide) -> None:
-    """Each has a token of its own; all of them die with the connection."""
+    """Each exchange has its own token, and all tokens end with the connection."""
     service = service_for(guide.client)
     subject = guide.tokens()["access_token"]
     before = list(Grant.objects.values())
@@ -26,7 +26,7 @@ def test_twenty_exchanges_write_nothing_and_are_all_good(guide: Guide) -> None:
 
 
 def test_what_is_exchanged_while_the_app_is_cut_off_is_worth_nothing(guide: Guide) -> None:
-    """Whoever was first: nothing is accepted once the withdrawal has returned."""
+    """No token is accepted once the withdrawal has returned, in any order of the requests."""
     service = service_for(guide.client)
     subject = guide.tokens()["access_token"]
     answers = together(*[lambda: service.exchange(subject)] * 5, guide.deauthorise)

@@ -1,4 +1,4 @@
-"""Calls that meet: many released by one barrier, and one that stops at a statement of its own until it is let go."""
+"""Helpers for simultaneous calls: many released by one barrier, and one stopped before one of its statements."""
 
 import sys
 import threading
@@ -18,7 +18,9 @@ T = TypeVar("T")
 
 
 def together(*calls: Callable[[], T]) -> list[T]:
-    """Make calls at the same moment, each in a thread with a database connection of its own; their results in order."""
+    """
+    Run calls at the same moment, each in a thread with its own database connection. Return their results in order.
+    """
     barrier = threading.Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:
@@ -30,7 +32,7 @@ def together(*calls: Callable[[], T]) -> list[T]:
             connections.close_all()
 
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)  # threads meet in more places than by default
+    sys.setswitchinterval(1e-5)  # makes threads interrupt each other in more places than by default
     try:
         with ThreadPoolExecutor(len(calls)) as pool:
             return [future.result(PATIENCE_SECONDS) for future in [pool.submit(run, call) for call in calls]]
@@ -41,10 +43,11 @@ def together(*calls: Callable[[], T]) -> list[T]:
 @contextmanager
 def stopped(call: Callable[[], T], *, before: str | tuple[str, ...] = WRITES) -> Iterator["Future[T]"]:
     """
-    Start a call in a thread and stop it before a statement; it goes on when the block ends.
+    Start a call in a thread and stop it before a statement. It continues when the block ends.
 
     Args:
-        before: how the statement starts. By default the first that writes: what decides has been read, nothing was said yet.
+        before: the beginning of the statement. The default is the first write: at that point the decision has been made
+            from what was read, and no response has been sent.
     """
     go, arrived = threading.Event(), threading.Event()
 
@@ -75,14 +78,14 @@ def stopped(call: Callable[[], T], *, before: str | tuple[str, ...] = WRITES) ->
 
 
 def started(call: Callable[[], T]) -> "Future[T]":
-    """Start a call in a thread, and give it the time to get stuck where it must wait for another."""
+    """Start a call in a thread, and give it time to block if it must wait for another call."""
     future: Future[T] = Future()
     ended = threading.Event()
 
     def run() -> None:
         try:
             future.set_result(call())
-        except BaseException as failure:  # the test looks at it
+        except BaseException as failure:  # the test inspects it
             future.set_exception(failure)
         finally:
             connections.close_all()
@@ -94,7 +97,9 @@ def started(call: Callable[[], T]) -> "Future[T]":
 
 
 class RaisedInThisThread(threading.local):
-    """The exception that a test client keeps: only one of its own request. Django tells every client of every exception."""
+    """
+    The exception that a test client keeps, limited to its own request. Django reports every exception to every client.
+    """
 
     def __init__(self) -> None:
         self.by_client: dict[int, Any] = {}
