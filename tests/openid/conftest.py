@@ -1,4 +1,4 @@
-"""An OpenID Provider, a client that knows only what discovery tells it, and a person at a browser."""
+"""An OpenID Provider, a client that knows only its discovery document, and a user's browser."""
 
 import html
 import re
@@ -31,7 +31,7 @@ SECRET = "a secret that a person chose"
 
 @dataclass
 class RelyingParty:
-    """A client, the browser of the person who uses it, and what both do."""
+    """A client, the browser of its user, and their actions."""
 
     client: Client
     user: User
@@ -39,7 +39,7 @@ class RelyingParty:
     server: Browser = field(default_factory=through_the_entry)
 
     def request(self, **changes: str) -> dict[str, str]:
-        """An authentication request; a parameter changed to "" is left out."""
+        """Return an authentication request, without the parameters that are changed to ""."""
         parameters = {
             "response_type": "code",
             "client_id": self.client.client_id,
@@ -51,11 +51,11 @@ class RelyingParty:
         return {name: value for name, value in parameters.items() if value}
 
     def ask(self, **changes: str) -> Any:
-        """GET /authorise/."""
+        """Send GET /authorise/."""
         return self.browser.get("/authorise/", self.request(**changes))
 
     def sign_in(self, location: str = "/login/") -> Any:
-        """Send the form of the login page that a redirect led to."""
+        """Submit the form of the login page that a redirect led to."""
         credentials = {"username": self.user.username, "password": "wonderland"}
         return self.browser.post(location, urlencode(credentials), content_type=FORM)
 
@@ -64,7 +64,9 @@ class RelyingParty:
         return self.browser.post("/authorise/", urlencode(hidden_fields(page)), content_type=FORM)
 
     def connect(self, **changes: str) -> dict[str, str]:
-        """The whole way of a person, over login and consent if they come; what the client hears at its callback."""
+        """
+        Go the user's whole way, over login and consent if they come. Return what arrives at the client's callback.
+        """
         response = self.ask(**changes)
         for _step in range(8):
             if response.status_code == 200:
@@ -78,7 +80,7 @@ class RelyingParty:
         raise AssertionError("the person walks in circles")
 
     def exchange(self, code: str, **changes: str) -> Any:
-        """POST /token/ with a code."""
+        """Send POST /token/ with a code."""
         body = {
             "grant_type": "authorization_code",
             "code": code,
@@ -88,7 +90,7 @@ class RelyingParty:
         return self.server.post("/token/", urlencode(body), content_type=FORM)
 
     def refresh(self, refresh_token: str, **changes: str) -> Any:
-        """POST /token/ with a refresh token."""
+        """Send POST /token/ with a refresh token."""
         body = {"grant_type": "refresh_token", "refresh_token": refresh_token, **self.credentials} | changes
         return self.server.post("/token/", urlencode(body), content_type=FORM)
 
@@ -100,16 +102,16 @@ class RelyingParty:
         return members
 
     def userinfo(self, access_token: str) -> Any:
-        """GET /userinfo/."""
+        """Send GET /userinfo/."""
         return self.server.get("/userinfo/", headers={"Authorization": f"Bearer {access_token}"})
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What the client authenticates with."""
+        """The credentials of the client."""
         return {"client_id": self.client.client_id, "client_secret": SECRET}
 
     def claims(self, token: str, **header: str) -> dict[str, Any]:
-        """The claims of a JWT, once its signature is verified by the published keys."""
+        """Return the claims of a JWT after verifying its signature by the published keys."""
         key_set = KeySet.import_key_set(self.server.get("/jwks/").json())
         decoded = jwt.decode(token, key_set, algorithms=["RS256", "ES256", "PS256", "EdDSA"])
         assert {name: decoded.header.get(name) for name in header} == header
@@ -117,7 +119,7 @@ class RelyingParty:
 
 
 def hidden_fields(page: Any) -> dict[str, str]:
-    """The hidden fields of the decision on a consent page."""
+    """Return the hidden fields of the decision on a consent page."""
     form = page.content.decode().rpartition("<form")[2]
     found = re.findall(r'<input type="hidden"\s+name="([^"]+)"\s+value="([^"]*)"', form)
     fields = {name: html.unescape(value) for name, value in found}
@@ -129,7 +131,7 @@ def hidden_fields(page: Any) -> dict[str, str]:
 
 
 def answer_of(response: Any) -> dict[str, str]:
-    """The parameters of an answer to the client, in its query."""
+    """Return the query parameters of an answer to the client."""
     url = urlsplit(response["Location"])
     assert f"{url.scheme}://{url.netloc}{url.path}" == CALLBACK
     return {name: value for name, [value] in parse_qs(url.query).items()}
@@ -145,7 +147,7 @@ def provider(settings: Settings) -> Settings:
 
 @pytest.fixture
 def rp(provider: Settings, alice: User) -> RelyingParty:
-    """A confidential client without PKCE, as many are."""
+    """A confidential client without PKCE, which is common."""
     client = Client(
         client_id="rp",
         name="Relying Party",

@@ -1,4 +1,6 @@
-"""Authentication requests beside Django's handler: what needs no page is answered at once, with the sign-in of the session."""
+"""
+Authentication requests that bypass Django's handler because they need no page: they use the sign-in of the session.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +30,7 @@ def leave(_environ: dict[str, Any], _start_response: Callable[..., Any]) -> list
 
 @pytest.fixture
 def ask(rp: RelyingParty) -> Ask:
-    """Ask as the person's browser, where Django is not asked; the Location of the answer."""
+    """A function that sends a request as the user's browser, without Django, and returns the Location of the answer."""
     rp.tokens(scope="openid email")
 
     def send(**changes: str) -> str:
@@ -54,7 +56,7 @@ def ask(rp: RelyingParty) -> Ask:
 
 @pytest.mark.parametrize("changes", [{}, {"prompt": "none"}, {"max_age": "600"}, {"acr_values": "1"}], ids=str)
 def test_the_sign_in_of_the_session_goes_with_the_code(rp: RelyingParty, ask: Ask, changes: dict[str, str]) -> None:
-    """The ID token is the one that Django's way in leads to."""
+    """The ID token is the same as on the way through Django."""
     sign_in = SignIn.objects.get()
     tokens = rp.exchange(query_of(ask(nonce="another", **changes))["code"]).json()
     claims = rp.claims(tokens["id_token"])
@@ -65,7 +67,7 @@ def test_the_sign_in_of_the_session_goes_with_the_code(rp: RelyingParty, ask: As
 
 
 def test_the_client_hears_of_the_sign_out(rp: RelyingParty, ask: Ask) -> None:
-    """It is remembered as on Django's way in."""
+    """The client is recorded for the sign-out, as on the way through Django."""
     Client.objects.update(backchannel_logout_uri="https://rp.example/backchannel")
     ask()
     assert [each.client_id for each in SignIn.objects.get().clients.all()] == [rp.client.pk]
@@ -85,20 +87,20 @@ def test_the_client_hears_of_the_sign_out(rp: RelyingParty, ask: Ask) -> None:
 def test_what_needs_a_page_is_left_before_anything_is_read(
     ask: Ask, changes: dict[str, str], django_assert_num_queries: Any
 ) -> None:
-    """It costs no statement twice."""
+    """Otherwise statements would be executed twice."""
     with django_assert_num_queries(0, connection=connection), pytest.raises(Left):
         ask(**changes)
 
 
 def said(request: Any) -> dict[str, Any]:
-    """A project that reads more of a request than there is of it here."""
+    """Return a project's facts, read from a part of Django's request that does not exist here."""
     return {"acr": request.META["REMOTE_ADDR"]}
 
 
 def test_what_a_project_says_about_a_sign_in_is_asked_by_django(
     ask: Ask, provider: Settings, django_assert_num_queries: Any
 ) -> None:
-    """Its function takes Django's request."""
+    """The project's function needs Django's request."""
     provider.OAUTH_SERVICE_AUTHENTICATION_EVENT = f"{__name__}.said"
     with django_assert_num_queries(0, connection=connection), pytest.raises(Left):
         ask()
@@ -115,7 +117,7 @@ def test_what_a_project_says_about_a_sign_in_is_asked_by_django(
 def test_a_session_without_an_event_gets_one_from_django(
     rp: RelyingParty, ask: Ask, change: Callable[[SessionBase], Any]
 ) -> None:
-    """That is written into the session, and a cookie may go with it."""
+    """The event is written into the session, and the response may set a cookie."""
     session = rp.browser.session
     change(session)
     session.save()
@@ -125,6 +127,6 @@ def test_a_session_without_an_event_gets_one_from_django(
 
 @pytest.mark.parametrize("changes", [{"max_age": "0"}, {"claims": '{"id_token": {"sub": {"value": "99"}}}'}], ids=str)
 def test_a_sign_in_that_is_not_good_enough_is_djangos(ask: Ask, changes: dict[str, str]) -> None:
-    """Somebody has to sign in."""
+    """The user has to sign in, which needs a page."""
     with pytest.raises(Left):
         ask(**changes)

@@ -1,4 +1,4 @@
-"""Every duration and number of the settings: a check refuses it, or everything works with it."""
+"""Every duration and number in the settings: either a check refuses the value, or everything works with it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -36,8 +36,10 @@ each_setting = pytest.mark.parametrize("setting", NUMBERS, ids=lambda setting: s
 
 
 def works(rp: RelyingParty, committed: Committed) -> list[tuple[str, int]]:
-    """What is answered with a failure on the whole way: sign-in, consent, tokens, refresh, use, end, sweep."""
-    frozen = time_machine.travel(datetime(2026, 3, 1, 12, 0, tzinfo=UTC), tick=False)  # a lifetime may be a second
+    """Return the failures on the whole way: sign-in, consent, tokens, refresh, use, end and sweep."""
+    frozen = time_machine.travel(
+        datetime(2026, 3, 1, 12, 0, tzinfo=UTC), tick=False
+    )  # a lifetime may be a single second
     with frozen, committed():
         found = _failures(rp)
     audit.flush()
@@ -63,7 +65,7 @@ def _failures(rp: RelyingParty) -> list[tuple[str, int]]:
 
 @each_setting
 def test_every_duration_and_number_has_bounds(setting: conf.Setting[Any]) -> None:
-    """The default is within them, and None is a value only if something is said of it."""
+    """The default is within the bounds, and None is allowed only if its meaning is documented."""
     assert setting.least is not None
     assert setting.most is not None
     assert setting.default is None or setting.least <= setting.default <= setting.most
@@ -76,7 +78,7 @@ def test_every_duration_and_number_has_bounds(setting: conf.Setting[Any]) -> Non
 def test_a_check_refuses_it_or_everything_works(
     rp: RelyingParty, provider: Settings, setting: conf.Setting[Any], value: Any, committed: Committed
 ) -> None:
-    """timedelta.max passed the checks, and every exchange was a 500."""
+    """timedelta.max used to pass the checks, and then every exchange was a 500."""
     setattr(provider, setting.name, value)
     if refused := check_values(None):
         assert [message.msg for message in refused if setting.name not in message.msg] == []
@@ -85,7 +87,7 @@ def test_a_check_refuses_it_or_everything_works(
 
 
 def ends() -> list[Any]:
-    """Each setting with each of its bounds, and with None and zero where they have a meaning."""
+    """Return each setting with each of its bounds, and with None and zero if they have a meaning."""
     params = []
     for setting in NUMBERS:
         found = {"least": setting.least, "most": setting.most}
@@ -101,7 +103,7 @@ def ends() -> list[Any]:
 def test_everything_works_at_the_bounds(
     rp: RelyingParty, provider: Settings, setting: conf.Setting[Any], value: Any, committed: Committed
 ) -> None:
-    """Others, of what it is compared with, give way."""
+    """Settings that are compared with this one are adjusted."""
     provider.DATA_UPLOAD_MAX_MEMORY_SIZE = None
     provider.OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME = None
     if setting in (conf.REFRESH_TOKEN_LIFETIME, conf.CONNECTION_LIFETIME) and value:
@@ -113,7 +115,7 @@ def test_everything_works_at_the_bounds(
 
 @each_setting
 def test_what_is_beyond_a_bound_is_refused(provider: Settings, setting: conf.Setting[Any]) -> None:
-    """By the check that docs/settings.md names, in words that say the bounds."""
+    """The check that docs/settings.md names refuses it, and the message states the bounds."""
     step: Any = timedelta(microseconds=1) if setting.kind is timedelta else 1
     least: Any = setting.least
     most: Any = setting.most
@@ -128,7 +130,7 @@ def test_what_is_beyond_a_bound_is_refused(provider: Settings, setting: conf.Set
 def test_a_trail_that_is_kept_for_ever_has_its_events(
     rp: RelyingParty, provider: Settings, committed: Committed
 ) -> None:
-    """With timedelta.max it was empty, and nobody was told."""
+    """The trail used to stay empty with timedelta.max, without any message."""
     provider.OAUTH_SERVICE_AUDIT_LIFETIME = None
     with committed():
         rp.tokens()
@@ -138,7 +140,7 @@ def test_a_trail_that_is_kept_for_ever_has_its_events(
 
 
 def test_a_connection_that_nothing_ends_is_good_after_years(rp: RelyingParty, provider: Settings) -> None:
-    """REFRESH_TOKEN_LIFETIME = None: until somebody ends it."""
+    """A connection with REFRESH_TOKEN_LIFETIME = None lives until somebody ends it."""
     provider.OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME = None
     with time_machine.travel(datetime(2026, 3, 1, tzinfo=UTC), tick=False):
         tokens = rp.tokens(scope="user")
@@ -151,7 +153,7 @@ COLUMNS: dict[type, tuple[Any, ...]] = {models.DurationField: DURATIONS, models.
 
 
 def columns() -> list[Any]:
-    """Each duration and number of a client's own, with each hostile value."""
+    """Return each duration and number of a client with each hostile value."""
     fields = [field for field in Client._meta.fields if not field.primary_key]
     return [
         pytest.param(field.name, value, id=f"{field.name}-{value!r}")
@@ -166,7 +168,7 @@ def columns() -> list[Any]:
 def test_a_clients_own_numbers_have_bounds_too(
     rp: RelyingParty, provider: Settings, column: str, value: Any, committed: Committed
 ) -> None:
-    """Validation refuses it, as the admin and create_client do, or everything works."""
+    """Either validation refuses the value, as in the admin and create_client, or everything works."""
     setattr(rp.client, column, value)
     if refused := faults_of(rp.client):
         assert refused == {column}
@@ -176,7 +178,7 @@ def test_a_clients_own_numbers_have_bounds_too(
 
 
 def faults_of(client: Client) -> set[str]:
-    """The columns that validation refuses."""
+    """Return the columns that validation refuses."""
     try:
         client.full_clean()
     except ValidationError as fault:
@@ -186,7 +188,7 @@ def faults_of(client: Client) -> set[str]:
 
 @pytest.mark.parametrize("value", ["9" * 30, "999999999", "-5", "0", "999999999 00:00:00"])
 def test_create_client_refuses_a_lifetime_out_of_bounds(db: None, value: str) -> None:
-    """Without a traceback."""
+    """The command reports an error, not a traceback."""
     options = [f"--refresh-token-lifetime={value}", "--redirect-uri", "https://app.example/cb"]
     with pytest.raises(CommandError):
         call_command("create_client", "App", *options)

@@ -1,4 +1,4 @@
-"""OpenID Connect on a device (RFC 8628): the ID token tells of the person's sign-in in their browser."""
+"""OpenID Connect on a device (RFC 8628): the ID token describes the user's sign-in in their browser."""
 
 from datetime import timedelta
 from typing import Any
@@ -27,7 +27,7 @@ def device(rp: RelyingParty, provider: Settings) -> Device:
 
 @pytest.fixture
 def person(rp: RelyingParty) -> Visitor:
-    """The person, who has signed in by the login page."""
+    """The user, signed in by the login page."""
     rp.sign_in()
     return Visitor(None, rp.browser)
 
@@ -39,7 +39,7 @@ def connect(device: Device, person: Visitor, scope: str) -> Any:
 
 
 def test_the_id_token_tells_of_the_sign_in_that_allowed_it(rp: RelyingParty, device: Device, person: Visitor) -> None:
-    """auth_time, amr and sid of the browser's session; no nonce, as the device sends none."""
+    """auth_time, amr and sid are those of the browser's session. There is no nonce, because the device sends none."""
     tokens = connect(device, person, "openid profile")
     claims, event = rp.claims(tokens["id_token"]), rp.browser.session[SESSION_KEY]
     assert (claims["aud"], claims["auth_time"], claims["amr"], claims["sid"]) == (
@@ -53,7 +53,7 @@ def test_the_id_token_tells_of_the_sign_in_that_allowed_it(rp: RelyingParty, dev
 
 
 def test_without_openid_there_is_no_id_token(device: Device, person: Visitor) -> None:
-    """Nor where the device leaves the scope out."""
+    """The same holds for a device that names no scope."""
     assert "id_token" not in connect(device, person, "profile")
     assert "id_token" not in connect(device, person, "")
 
@@ -62,7 +62,10 @@ def test_without_openid_there_is_no_id_token(device: Device, person: Visitor) ->
 def test_a_device_gets_a_jwt_for_an_api_whose_tokens_are_jwts(
     rp: RelyingParty, device: Device, person: Visitor
 ) -> None:
-    """As an app in the browser: of the sign-in that has allowed it, at the exchange and at each refresh."""
+    """
+    The JWT describes the sign-in that allowed the device, at the exchange and at each refresh, as for apps in the
+    browser.
+    """
     api = "https://api.example/pills"
     Resource.objects.create(identifier=api, name="Pills", token_format="jwt", is_for_all=True)
     begun = device.begun(scope="openid profile", resource=api)
@@ -84,14 +87,14 @@ def test_a_sign_out_ends_what_was_not_given_offline_access(rp: RelyingParty, dev
 
 
 def test_a_client_that_hears_of_sign_outs_hears_of_this_one(device: Device, person: Visitor) -> None:
-    """It was told who signed in."""
+    """The client learned who signed in, so it has to learn of the sign-out."""
     Client.objects.update(backchannel_logout_uri="https://rp.example/logout")
     connect(device, person, "openid")
     assert SignInClient.objects.count() == 1
 
 
 def test_a_client_with_a_default_max_age_has_people_sign_in_anew(device: Device, person: Visitor) -> None:
-    """To the page with the code they come back."""
+    """After the new sign-in the user is back at the page with the code."""
     Client.objects.update(default_max_age=60)
     begun = device.begun(scope="openid")
     with time_machine.travel(timezone.now() + timedelta(seconds=90), tick=False):
@@ -103,6 +106,6 @@ def test_a_client_with_a_default_max_age_has_people_sign_in_anew(device: Device,
 
 
 def test_the_metadata_of_the_provider_names_the_endpoint(device: Device) -> None:
-    """In the document of OpenID Connect, too."""
+    """The endpoint is in OpenID Connect's document, too."""
     metadata = device.server.get("/.well-known/openid-configuration").json()
     assert metadata["device_authorization_endpoint"] == "https://id.example/device-authorization/"

@@ -9,7 +9,7 @@ from tests.openid.conftest import RelyingParty
 
 @clause("OpenID Connect Discovery 1.0", "3")
 def test_the_document_says_exactly_what_works(rp: RelyingParty) -> None:
-    """Both forms are one document; no redirect, no trailing slash."""
+    """Both URLs return the same document, without a redirect and without a trailing slash."""
     document = rp.server.get("/.well-known/openid-configuration").json()
     assert document == rp.server.get("/.well-known/oauth-authorization-server").json()
     assert {
@@ -39,6 +39,6 @@ def test_the_document_says_exactly_what_works(rp: RelyingParty) -> None:
 
 
 def test_a_plain_oauth_server_has_no_such_document(settings: Settings, guide: Guide) -> None:
-    """What is off is absent."""
+    """A feature that is off is absent."""
     assert guide.server.get("/.well-known/openid-configuration").status_code == 404
     assert "jwks_uri" not in guide.server.get("/.well-known/oauth-authorization-server").json()

@@ -1,4 +1,7 @@
-"""Documents of others: one fetch at a time, fresh by their headers, stale while the origin is down; and what is kept of them."""
+"""
+Documents of others: one fetch at a time, fresh according to their headers, stale while the origin is down; and their
+use.
+"""
 
 import json
 import threading
@@ -27,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Origin(BaseHTTPRequestHandler):
-    """A site on this machine; what it answers is set by each test."""
+    """A site on this machine. Each test sets its responses."""
 
     status = 200
     body = b"{}"
@@ -36,7 +39,7 @@ class Origin(BaseHTTPRequestHandler):
     pause = 0.0
 
     def do_GET(self) -> None:
-        """Answer as the test wants it."""
+        """Respond as the test wants."""
         self.asked.append(self.headers.get("If-None-Match", ""))
         time.sleep(type(self).pause)
         self.send_response(type(self).status)
@@ -47,12 +50,12 @@ class Origin(BaseHTTPRequestHandler):
             self.wfile.write(type(self).body)
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def site(settings: Settings) -> Iterator[type[Origin]]:
-    """The site's handler; its `url` is where it listens."""
+    """The handler of the site; its `url` is the address."""
     settings.OAUTH_SERVICE_OUTBOUND_LOOPBACK = True
     handler = type("OriginOfOneTest", (Origin,), {"headers_sent": {}, "asked": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -64,7 +67,7 @@ def site(settings: Settings) -> Iterator[type[Origin]]:
 
 
 def read(site: Any) -> Any:
-    """The document, as JSON."""
+    """Return the document, parsed as JSON."""
     rules = documents.Rules(
         accept="application/json", most_bytes=1000, keep=lambda body: json.dumps(json.loads(body)).encode()
     )
@@ -72,7 +75,7 @@ def read(site: Any) -> Any:
 
 
 def test_a_fresh_copy_is_not_fetched_again(site: Any) -> None:
-    """For as long as the origin says."""
+    """The origin says how long the copy is fresh."""
     site.body, site.headers_sent = b"[1]", {"Cache-Control": "max-age=600"}
     assert [read(site), read(site), len(site.asked)] == [[1], [1], 1]
     site.body = b"[2]"
@@ -91,7 +94,7 @@ def test_a_stale_copy_is_confirmed_by_its_etag(site: Any) -> None:
 
 @pytest.mark.parametrize("fault", ["status", "body", "length"])
 def test_a_stale_copy_is_served_while_the_origin_fails(site: Any, fault: str) -> None:
-    """For a week; the origin is asked once a minute, not at every request."""
+    """The copy is used for a week. The origin is asked once a minute, not at every request."""
     site.body, site.headers_sent = b"[1]", {"Cache-Control": "max-age=600"}
     read(site)
     match fault:
@@ -110,7 +113,7 @@ def test_a_stale_copy_is_served_while_the_origin_fails(site: Any, fault: str) ->
 
 
 def test_a_document_that_never_came_is_not_asked_for_at_each_request(site: Any) -> None:
-    """A failure counts for a minute, and its reason is kept for the operator."""
+    """A failure counts for a minute, and the operator can read its reason."""
     site.status = 404
     for _ in range(3):
         with pytest.raises(DocumentUnavailable, match="the origin answered 404"):
@@ -119,7 +122,7 @@ def test_a_document_that_never_came_is_not_asked_for_at_each_request(site: Any) 
 
 
 def test_logos_are_drawn_anew(site: Any) -> None:
-    """What is stored is a PNG of our own making, without anything else that came in the file."""
+    """The stored PNG is our own, and has nothing else that was in the file."""
     picture = BytesIO()
     Image.new("RGB", (400, 100), "red").save(picture, "JPEG", exif=b"Exif\0\0secret place", comment=b"<script>")
     drawn = logo.drawn_anew(picture.getvalue() + b"<svg onload=alert(1)>")
@@ -134,7 +137,7 @@ def test_logos_are_drawn_anew(site: Any) -> None:
 
 
 def bomb() -> bytes:
-    """A small file that unpacks to twenty-five million pixels."""
+    """Return a small file that unpacks to twenty-five million pixels."""
     packed = BytesIO()
     Image.new("1", (5_000, 5_000)).save(packed, "PNG")
     return packed.getvalue()
@@ -151,14 +154,14 @@ def test_what_is_no_small_picture_is_refused(body: bytes) -> None:
 
 
 def picture_of(color: str) -> bytes:
-    """A PNG."""
+    """Return a PNG."""
     drawn = BytesIO()
     Image.new("RGB", (64, 64), color).save(drawn, "PNG")
     return drawn.getvalue()
 
 
 def test_a_logo_is_served_from_here(site: Any, guide: Guide) -> None:
-    """Once it is fetched: cacheable, harmless when it is opened by itself, and no page waits for it."""
+    """The response is cacheable and harmless when opened by itself, and no page waits for the fetch."""
     site.body = picture_of("blue")
     Client.objects.update(logo_uri=site.url)
     logo.fetch_now(site.url)
@@ -176,13 +179,13 @@ def test_a_logo_is_served_from_here(site: Any, guide: Guide) -> None:
 
 @pytest.mark.parametrize("client_id", ["presc_man_123", "nobody"])
 def test_without_a_logo_there_is_none(guide: Guide, client_id: str) -> None:
-    """404, and the page has no picture."""
+    """The logo's URL is a 404, and the page has no picture."""
     assert guide.browser.get(f"/oauth/logo/{client_id}").status_code == 404
     assert "tile-logo" not in guide.ask().content.decode()
 
 
 def test_a_logo_costs_the_page_no_statement(guide: Guide) -> None:
-    """The browser asks for it by itself."""
+    """The browser requests the logo separately."""
     guide.ask()  # signs in
     with connection_statements() as without:
         guide.ask()
@@ -193,14 +196,14 @@ def test_a_logo_costs_the_page_no_statement(guide: Guide) -> None:
 
 
 def connection_statements() -> Any:
-    """The statements within a block."""
+    """Count the statements within a block."""
     from django.test.utils import CaptureQueriesContext
 
     return CaptureQueriesContext(connection)
 
 
 def pairwise_client(site: Any) -> Client:
-    """A client of two hosts, with a sector."""
+    """Return a client with redirect URIs on two hosts, and a sector."""
     return Client(
         name="P",
         redirect_uris="https://a.example/cb\nhttps://b.example/cb",
@@ -210,7 +213,7 @@ def pairwise_client(site: Any) -> Client:
 
 
 def test_a_sector_lists_the_redirect_uris(site: Any) -> None:
-    """All of them (OpenID Connect Dynamic Client Registration section 5)."""
+    """The document lists all of them (OpenID Connect Dynamic Client Registration section 5)."""
     site.body = b'["https://a.example/cb", "https://b.example/cb"]'
     assert sector.fault_of(pairwise_client(site)) == ""
 
@@ -224,17 +227,17 @@ def test_a_sector_lists_the_redirect_uris(site: Any) -> None:
     ],
 )
 def test_a_sector_that_is_none_is_refused(site: Any, body: bytes, reason: str) -> None:
-    """With the reason, for the operator who registers the client."""
+    """The operator who registers the client reads the reason."""
     site.body = body
     assert reason in sector.fault_of(pairwise_client(site))
 
 
 def test_create_client_asks_for_the_sector(site: Any, settings: Settings) -> None:
-    """A client that is not in its sector is not made."""
+    """A client that is not in its sector is not registered."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
     settings.OAUTH_SERVICE_PAIRWISE_KEY = "a pairwise key of thirty-two characters"
     site.body = b"[]"
-    # The option is an https URL; what is fetched is judged in the tests of the fetch.
+    # The option must be an https URL; the tests of the fetch cover what is fetched.
     with pytest.raises(CommandError, match="--sector-identifier-uri: A sector identifier is an https URL"):
         call_command(
             "create_client", "--name=P", "--redirect-uri=https://a.example/cb", f"--sector-identifier-uri={site.url}"

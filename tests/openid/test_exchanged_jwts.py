@@ -1,4 +1,6 @@
-"""Exchanged tokens that are JWTs: who acts stands in them, and here they die with what they come from."""
+"""
+Exchanged tokens that are JWTs: they name the actor, and on this server they end with the token that they come from.
+"""
 
 import base64
 import json
@@ -34,7 +36,7 @@ pytestmark = pytest.mark.urls("tests.openid.test_exchanged_jwts")
 
 @protect("profile", resource=API)
 def guarded(request: ProtectedRequest) -> JsonResponse:
-    """The API, where this server guards it itself."""
+    """A view of the API, guarded by this server."""
     bearer = request.bearer
     actors = [each.client_id for each in bearer.act]
     return JsonResponse({"client": bearer.client_id, "app": bearer.app_client_id, "actors": actors})
@@ -53,23 +55,23 @@ def api(rp: RelyingParty, settings: Settings) -> Resource:
 
 @pytest.fixture
 def service(rp: RelyingParty, api: Resource) -> Service:
-    """A service that may do both for the people of the relying party."""
+    """A service that may impersonate and delegate for the users of the relying party."""
     return service_for(rp.client, introspection_resources=API)
 
 
 @pytest.fixture
 def subject(rp: RelyingParty, api: Resource) -> str:
-    """A token of the person for the API."""
+    """A token of the user for the API."""
     return str(rp.tokens(scope="openid profile", resource=API)["access_token"])
 
 
 def call(rp: RelyingParty, token: str) -> Any:
-    """Bring a token to the API."""
+    """Send a token to the API."""
     return rp.server.get("/pills/", headers={"Authorization": f"Bearer {token}"})
 
 
 def introspected(service: Service, token: str) -> dict[str, Any]:
-    """What the service hears about a token."""
+    """Return what introspection tells the service about a token."""
     body = {"token": token, **service.credentials}
     members: dict[str, Any] = service.server.post("/introspect/", body, content_type="application/json").json()
     return members
@@ -95,14 +97,14 @@ def test_a_stranger_reads_who_acts(rp: RelyingParty, service: Service, subject: 
 
 @clause("RFC 8693", "1.1")
 def test_by_impersonation_there_is_no_act(rp: RelyingParty, service: Service, subject: str) -> None:
-    """Nobody sees a difference but the client_id."""
+    """The client_id is the only visible difference."""
     claims = rp.claims(service.exchange(subject).json()["access_token"])
     assert ("act" in claims, claims["client_id"], claims["sub"]) == (False, "orders", str(rp.user.pk))
 
 
 @clause("RFC 8693", "4.1")
 def test_here_it_says_the_same(rp: RelyingParty, service: Service, subject: str) -> None:
-    """At our own guard and at introspection, as of an opaque one."""
+    """Our guard and introspection agree, as for an opaque token."""
     token = service.delegate(subject).json()["access_token"]
     assert call(rp, token).json() == {"client": "orders", "app": "rp", "actors": ["orders"]}
     members, claims = introspected(service, token), rp.claims(token)
@@ -127,7 +129,7 @@ def test_a_chain_stands_in_it_the_current_actor_first(rp: RelyingParty, service:
 
 
 def test_the_life_only_shortens(rp: RelyingParty, service: Service, subject: str) -> None:
-    """A minute before the end of the subject token there is a minute left."""
+    """A minute before the subject token expires, the new token has a minute left."""
     end = rp.claims(subject)["exp"]
     with time_machine.travel(end - 60, tick=False):
         token = service.exchange(subject).json()["access_token"]
@@ -155,7 +157,7 @@ ENDS: dict[str, Callable[[RelyingParty, Service, str], object]] = {
 @pytest.mark.parametrize("way", ["exchange", "delegate"])
 @pytest.mark.parametrize("name", ENDS)
 def test_it_dies_with_what_it_hangs_on(rp: RelyingParty, service: Service, subject: str, name: str, way: str) -> None:
-    """At our own guard, and for whoever asks; at once."""
+    """Our guard and introspection refuse it at once."""
     token = getattr(service, way)(subject).json()["access_token"]
     api = service_for(rp.client, "api", introspection_resources=API)
     assert (call(rp, token).status_code, introspected(api, token)["active"]) == (200, True)
@@ -164,7 +166,7 @@ def test_it_dies_with_what_it_hangs_on(rp: RelyingParty, service: Service, subje
 
 
 def test_the_service_revokes_it_and_nobody_else(rp: RelyingParty, service: Service, subject: str) -> None:
-    """It is the service's, not the app's."""
+    """The token belongs to the service, not to the app."""
     token = service.delegate(subject).json()["access_token"]
     rp.server.post("/oauth/revoke/", {"token": token, **rp.credentials}, content_type="application/json")
     assert call(rp, token).status_code == 200
@@ -174,7 +176,7 @@ def test_the_service_revokes_it_and_nobody_else(rp: RelyingParty, service: Servi
 
 
 def test_a_token_of_a_token_dies_with_each_before_it(rp: RelyingParty, service: Service, subject: str) -> None:
-    """Whatever their formats."""
+    """The formats of the tokens do not matter."""
     second = service_for(service.client, "stock")
     first = service.delegate(subject).json()["access_token"]
     token = second.delegate(first).json()["access_token"]
@@ -184,7 +186,7 @@ def test_a_token_of_a_token_dies_with_each_before_it(rp: RelyingParty, service: 
 
 
 def test_only_one_api_makes_a_jwt(rp: RelyingParty, service: Service) -> None:
-    """Of several none could trust the others' tokens, and one whose tokens are opaque asks here."""
+    """An API could not trust a JWT that another API can use as well, and an API with opaque tokens asks this server."""
     code = code_for_both(rp)
     subject = rp.exchange(code).json()["access_token"]
     answers = {
@@ -195,7 +197,7 @@ def test_only_one_api_makes_a_jwt(rp: RelyingParty, service: Service) -> None:
 
 
 def code_for_both(rp: RelyingParty) -> str:
-    """A code of the person for both APIs."""
+    """Return a code of the user for both APIs."""
     rp.connect(scope="openid profile")
     query = urlencode([*rp.request(scope="openid profile").items(), ("resource", API), ("resource", OTHER)])
     page = rp.browser.get(f"/authorise/?{query}")
@@ -204,12 +206,12 @@ def code_for_both(rp: RelyingParty) -> str:
 
 
 def shorter(exchange: Exchange) -> Exchange:
-    """A policy of a project."""
+    """Return a stricter exchange, as a project's policy may."""
     return replace(exchange, lifetime=5, audience=(API,))
 
 
 def test_the_policy_decides_before_the_format(rp: RelyingParty, service: Service, settings: Settings) -> None:
-    """What it leaves is what the token is made for."""
+    """The token is made from what the policy leaves."""
     settings.OAUTH_SERVICE_EXCHANGE_POLICY = "tests.openid.test_exchanged_jwts.shorter"
     subject = rp.exchange(code_for_both(rp)).json()["access_token"]
     claims = rp.claims(service.delegate(subject).json()["access_token"])
@@ -219,7 +221,7 @@ def test_the_policy_decides_before_the_format(rp: RelyingParty, service: Service
 def test_a_pairwise_service_sees_its_own_sub(
     rp: RelyingParty, service: Service, subject: str, settings: Settings
 ) -> None:
-    """As everywhere: two services cannot compare their people."""
+    """Two services must not be able to compare their users, whatever they use."""
     settings.OAUTH_SERVICE_PAIRWISE_KEY = "a pairwise key of thirty-two characters"
     uri = "https://orders.example/sector.json"
     Client.objects.filter(client_id="orders").update(subject_type="pairwise", sector_identifier_uri=uri)
@@ -242,7 +244,9 @@ def test_a_pairwise_service_sees_its_own_sub(
 def test_another_act_under_our_signature_is_no_chain(
     rp: RelyingParty, service: Service, subject: str, act: Any
 ) -> None:
-    """Only what this server writes is read; with no act at all it is one that passes for the person, and may not do so here."""
+    """
+    Only chains that this server writes are accepted. Without any act the token impersonates, which is not allowed here.
+    """
     Client.objects.filter(client_id="orders").update(may_impersonate=False)
     token = service.delegate(subject).json()["access_token"]
     encoded = token.split(".")[1]
@@ -255,7 +259,7 @@ def test_another_act_under_our_signature_is_no_chain(
 
 
 def test_the_key_that_signed_is_published_until_it_expires(rp: RelyingParty, service: Service, subject: str) -> None:
-    """As of every JWT of the API."""
+    """The rule is the same as for every JWT of the API."""
     token = service.delegate(subject).json()["access_token"]
     keys.rotate("RS256", now=timezone.now())
     end = rp.claims(token)["exp"]

@@ -1,4 +1,4 @@
-"""The guarded fetch: what a URL that somebody else has chosen can make this server do."""
+"""The guarded fetch: limits on what a URL chosen by somebody else can make this server do."""
 
 import itertools
 import socket
@@ -19,7 +19,7 @@ class Origin(BaseHTTPRequestHandler):
     """A small site on this machine."""
 
     def do_GET(self) -> None:
-        """Answer by path."""
+        """Respond according to the path."""
         if self.path == "/redirect":
             self.send_response(302)
             self.send_header("Location", "/secret")
@@ -36,7 +36,7 @@ class Origin(BaseHTTPRequestHandler):
         self.wfile.write(b"x" * (100 if self.path == "/" else 100_000))
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def trial(settings: Settings) -> None:
 
 
 def resolving_to(*addresses: str) -> Callable[..., list[Any]]:
-    """A resolver whose answer is these addresses, one call after the other."""
+    """Return a resolver that answers with these addresses, one call after the other."""
     answers = [[(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 0))] for address in addresses]
     return lambda *_, **__: answers.pop(0) if len(answers) > 1 else answers[0]
 
@@ -69,7 +69,7 @@ OF_THE_WRONG_FORM = (
 
 @pytest.mark.parametrize("url", OF_THE_WRONG_FORM)
 def test_a_url_of_the_wrong_form_is_not_resolved(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refused before its name is looked up; nothing is sent anywhere."""
+    """The URL is refused before its name is looked up, and nothing is sent."""
     asked: list[Any] = []
 
     def resolve(*name: Any, **_: Any) -> list[Any]:
@@ -101,39 +101,39 @@ def test_a_url_of_the_wrong_form_is_not_resolved(url: str, monkeypatch: pytest.M
     ],
 )
 def test_what_must_not_be_fetched_is_not(url: str) -> None:
-    """By its form, or by what it resolves to."""
+    """The URL is refused for its form, or for the address that it resolves to."""
     with pytest.raises(FetchFailed):
         fetch(url, deadline=1)
 
 
 def test_loopback_is_for_trials(origin: str) -> None:
-    """Without the setting it is as forbidden as any other inside."""
+    """Without the setting for trials, loopback is forbidden like every internal address."""
     with pytest.raises(FetchFailed):
         fetch(f"{origin}/")
 
 
 @pytest.mark.usefixtures("trial")
 def test_a_small_answer_comes_back(origin: str) -> None:
-    """Status, headers and body."""
+    """Status, headers and body are returned."""
     response = fetch(f"{origin}/")
     assert (response.status, len(response.body)) == (200, 100)
 
 
 @pytest.mark.usefixtures("trial")
 def test_a_redirect_is_not_followed(origin: str) -> None:
-    """It is the answer."""
+    """The redirect itself is the response."""
     assert fetch(f"{origin}/redirect").status == 302
 
 
 @pytest.mark.usefixtures("trial")
 @pytest.mark.parametrize(("path", "deadline"), [("/long", 5.0), ("/slow", 0.5)])
 def test_the_whole_is_bounded(origin: str, path: str, deadline: float) -> None:
-    """In bytes, and in time even if a byte comes now and then."""
+    """Size and total time are limited, even if the origin sends a byte now and then."""
     with pytest.raises(FetchFailed):
         fetch(f"{origin}{path}", most_bytes=1000, deadline=deadline)
 
 
-# What comes at once, and what comes piece by piece.
+# The part of the response that comes at once, and the part that comes piece by piece.
 SLOW_ANSWERS: dict[str, tuple[bytes, list[bytes]]] = {
     "nothing at all": (b"", [b""]),
     "status line": (b"", [bytes([octet]) for octet in b"HTTP/1.1 200 OK, as always"]),
@@ -147,7 +147,7 @@ SLOW_ANSWERS: dict[str, tuple[bytes, list[bytes]]] = {
 @pytest.mark.usefixtures("trial")
 @pytest.mark.parametrize("part", SLOW_ANSWERS)
 def test_no_part_of_an_answer_comes_too_late(part: str) -> None:
-    """An origin that sends an octet now and then, of whatever part, holds nobody: the outbox has one thread."""
+    """An origin that sends any part slowly must not block the outbox, which has one thread."""
     at_once, pieces = SLOW_ANSWERS[part]
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -173,7 +173,7 @@ def test_no_part_of_an_answer_comes_too_late(part: str) -> None:
 
 
 def test_a_name_with_one_private_address_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever its other addresses are."""
+    """The other addresses of the name do not matter."""
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 0)) for each in ("93.184.215.14", "10.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     with pytest.raises(FetchFailed, match="not public"):
@@ -182,7 +182,7 @@ def test_a_name_with_one_private_address_is_not_connected_to(monkeypatch: pytest
 
 @pytest.mark.usefixtures("trial")
 def test_the_judged_address_is_the_one_connected_to(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """DNS that changes between check and use is asked once."""
+    """The name is resolved once, so DNS cannot change between check and use."""
     port = origin.rpartition(":")[2]
     asked: list[str] = []
     answers = resolving_to("127.0.0.1", "10.0.0.1")

@@ -1,4 +1,4 @@
-"""Global token revocation at an OpenID Provider: sign-ins end, and clients hear of it."""
+"""Global token revocation at an OpenID Provider: sign-ins end, and clients are told."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from tests.revocation.actors import Console, console_of
 
 @pytest.fixture
 def console(rp: RelyingParty, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Console:
-    """The console; the relying party hears of sign-outs, and nobody sends the messages."""
+    """The console, with a relying party that wants to hear of sign-outs. No thread sends the messages."""
     settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = True
     monkeypatch.setattr(deliveries, "wake", lambda: None)
     Client.objects.filter(pk=rp.client.pk).update(backchannel_logout_uri="https://rp.example/backchannel")
@@ -32,7 +32,7 @@ def console(rp: RelyingParty, settings: Settings, monkeypatch: pytest.MonkeyPatc
 
 @clause("Global Token Revocation", "3.3")
 def test_every_sign_in_ends(console: Console, rp: RelyingParty) -> None:
-    """What was issued with offline_access, too: it would outlive an ordinary sign-out."""
+    """Connections with offline_access, which would survive an ordinary sign-out, end, too."""
     tokens = rp.tokens(scope="openid offline_access")
     assert SignIn.objects.filter(ended_at=None).count() == 1
     console.end(rp.user)
@@ -43,7 +43,7 @@ def test_every_sign_in_ends(console: Console, rp: RelyingParty) -> None:
 
 @clause("OpenID Connect Back-Channel Logout 1.0", "2.5")
 def test_clients_that_asked_for_it_hear_of_each_sign_in(console: Console, rp: RelyingParty) -> None:
-    """Once, of each that was alive; not of one that had ended before."""
+    """Each live sign-in causes one message. A sign-in that had ended before causes none."""
     sids = [rp.claims(rp.tokens()["id_token"])["sid"]]
     rp.browser.post("/logout/")
     Delivery.objects.all().delete()
@@ -58,7 +58,7 @@ def test_clients_that_asked_for_it_hear_of_each_sign_in(console: Console, rp: Re
 
 @clause("OpenID Connect Core", "3.1.2.1")
 def test_prompt_none_finds_nobody(console: Console, rp: RelyingParty) -> None:
-    """ "login_required": a client that asks in the background must not be let in again."""
+    """A client that asks in the background gets "login_required", and must not be let in again."""
     rp.tokens()
     assert "code" in answer_of(rp.ask(prompt="none"))
     console.end(rp.user)
@@ -67,7 +67,10 @@ def test_prompt_none_finds_nobody(console: Console, rp: RelyingParty) -> None:
 
 @clause("Global Token Revocation", "4")
 def test_a_jwt_ends_here_at_once(console: Console, rp: RelyingParty, settings: Settings) -> None:
-    """ "it may be impossible to revoke tokens without taking additional measures": here the row behind it is asked."""
+    """
+    "it may be impossible to revoke tokens without taking additional measures": this server checks the row behind the
+    JWT.
+    """
     from oauth_service.models import Resource
 
     api = "https://api.example/pills"
@@ -80,13 +83,13 @@ def test_a_jwt_ends_here_at_once(console: Console, rp: RelyingParty, settings: S
 
 
 def introspected(rp: RelyingParty, token: str) -> Any:
-    """What its own client hears about a token."""
+    """Return what introspection tells the token's own client."""
     return rp.server.post("/introspect/", {"token": token, **rp.credentials}, content_type="application/json").json()
 
 
 @pytest.mark.parametrize("sign_ins", [1, 60])
 def test_the_tables_of_sign_ins_are_written_once_each(console: Console, rp: RelyingParty, sign_ins: int) -> None:
-    """However often somebody has signed in, and however many clients hear of it."""
+    """The number of statements does not grow with the sign-ins or the clients."""
     now = timezone.now()
     purge_at = now + timedelta(days=1)
     rows = [SignIn(pk=uuid4(), user_id=rp.user.pk, auth_time=now, purge_at=purge_at) for _ in range(sign_ins)]
@@ -100,7 +103,7 @@ def test_the_tables_of_sign_ins_are_written_once_each(console: Console, rp: Rely
         for sql in (query["sql"] for query in statements.captured_queries)
         if sql.startswith(("INSERT", "UPDATE", "DELETE"))
     )
-    tables = ("sessionmark", "consent", "signin", "delivery")  # nobody has connected anything
+    tables = ("sessionmark", "consent", "signin", "delivery")  # the user has connected no app
     assert written == dict.fromkeys(tables, 1)
     assert Delivery.objects.count() == sign_ins
 
@@ -111,7 +114,7 @@ def test_the_thread_that_sends_is_woken_after_the_commit(
     monkeypatch: pytest.MonkeyPatch,
     committed: Callable[[], AbstractContextManager[object]],
 ) -> None:
-    """As at a sign-out."""
+    """The order is the same as at a sign-out."""
     woken: list[str] = []
     monkeypatch.setattr(deliveries, "wake", lambda: woken.append("woken"))
     rp.tokens()

@@ -1,4 +1,4 @@
-"""Introspection at an OpenID Provider: signed answers, and what is known of the sign-in."""
+"""Introspection at an OpenID Provider: signed responses, and facts about the sign-in."""
 
 from typing import Any
 
@@ -15,19 +15,19 @@ BROWSERS = "text/html, image/gif, image/jpeg, */*; q=0.2"
 
 @pytest.fixture(autouse=True)
 def introspection(settings: Settings) -> None:
-    """Switched on before anybody comes in."""
+    """Introspection, switched on before any request."""
     settings.OAUTH_SERVICE_INTROSPECTION = True
 
 
 def ask(rp: RelyingParty, token: str, accept: str = MEDIA_TYPE) -> Any:
-    """POST /introspect/."""
+    """Send POST /introspect/."""
     form = "&".join(f"{name}={value}" for name, value in {"token": token, **rp.credentials}.items())
     return rp.server.post("/introspect/", form.replace(" ", "+"), content_type=FORM, headers={"Accept": accept})
 
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_the_sign_in_behind_a_token_is_told(rp: RelyingParty, settings: Settings, kind: str) -> None:
-    """RFC 9470: a resource that wants a stronger or newer one can tell."""
+    """A resource that needs a stronger or newer sign-in can check these members (RFC 9470)."""
     settings.OAUTH_SERVICE_ACR = "1"
     tokens = rp.tokens()
     members = ask(rp, tokens[kind], "application/json").json()
@@ -38,7 +38,7 @@ def test_the_sign_in_behind_a_token_is_told(rp: RelyingParty, settings: Settings
 
 
 def test_an_answer_is_signed_for_who_asks_for_that(rp: RelyingParty) -> None:
-    """With the members in a claim of their own, and the asking client as the audience."""
+    """The members are in a claim of their own, and the asking client is the audience."""
     token = rp.tokens()["access_token"]
     plain = ask(rp, token, "application/json").json()
     answer = ask(rp, token)
@@ -49,19 +49,19 @@ def test_an_answer_is_signed_for_who_asks_for_that(rp: RelyingParty) -> None:
 
 
 def test_an_inactive_token_is_signed_away_too(rp: RelyingParty) -> None:
-    """Otherwise whoever stands between could forge it."""
+    """Otherwise somebody in between could forge that response."""
     claims = rp.claims(ask(rp, "AT_unknown").content.decode())
     assert claims["token_introspection"] == {"active": False}
 
 
 @pytest.mark.parametrize("accept", ["", "*/*", "application/*", "application/json", BROWSERS, f"{MEDIA_TYPE};q=0"])
 def test_everybody_else_gets_json(rp: RelyingParty, accept: str) -> None:
-    """A library that accepts whatever comes can read no JWT."""
+    """A client that accepts any media type may not be able to read a JWT."""
     assert ask(rp, "AT_unknown", accept).json() == {"active": False}
 
 
 def test_a_refusal_is_json_all_the_same(rp: RelyingParty) -> None:
-    """RFC 9701 section 5 is about answers to who is authenticated."""
+    """RFC 9701 section 5 covers responses to authenticated clients only."""
     answer = rp.server.post("/introspect/", "token=x", content_type=FORM, headers={"Accept": MEDIA_TYPE})
     assert (answer.status_code, answer["Content-Type"]) == (401, "application/json")
 
@@ -73,7 +73,7 @@ def test_without_openid_connect_nothing_is_signed(rp: RelyingParty, settings: Se
 
 
 def test_a_signed_answer_is_no_id_token_hint(rp: RelyingParty) -> None:
-    """Nor an access token: its type says what it is."""
+    """The response is not an access token either, because its typ says what it is."""
     text = ask(rp, rp.tokens()["access_token"]).content.decode()
     assert rp.userinfo(text).status_code == 401
     answer = rp.ask(prompt="none", id_token_hint=text)
@@ -93,5 +93,5 @@ def test_a_signed_answer_is_no_id_token_hint(rp: RelyingParty) -> None:
     ],
 )
 def test_what_asks_for_a_jwt(accept: str, expected: bool) -> None:
-    """Its own name, with a weight that is not zero."""
+    """Only the exact media type with a weight above zero asks for a JWT."""
     assert wants_jwt(accept) is expected

@@ -1,4 +1,4 @@
-"""Access tokens that are JWTs (RFC 9068): a stranger verifies them by the key set alone, and here they die at once."""
+"""JWT access tokens (RFC 9068): strangers verify them by the key set alone, and on this server they end at once."""
 
 import base64
 import hashlib
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.urls("tests.openid.test_jwt_access_tokens")
 
 @protect("profile", resource=API, allow_clients=True)
 def guarded(request: ProtectedRequest) -> JsonResponse:
-    """The API, where this server guards it itself."""
+    """A view of the API, guarded by this server."""
     user = request.bearer.user
     return JsonResponse({"user": user and user.get_username(), "scope": sorted(request.bearer.scope)})
 
@@ -61,7 +61,7 @@ def api(rp: RelyingParty, settings: Settings) -> Resource:
 
 
 def own_token(rp: RelyingParty, *resources: str) -> Any:
-    """The answer to a client that asks for a token of its own."""
+    """Return the response to a client that asks for a token of its own."""
     fields = [("grant_type", "client_credentials"), ("scope", "profile"), *rp.credentials.items()]
     form = "&".join(
         f"{name}={value.replace(' ', '+')}" for name, value in [*fields, *(("resource", each) for each in resources)]
@@ -70,7 +70,7 @@ def own_token(rp: RelyingParty, *resources: str) -> Any:
 
 
 def persons_token(rp: RelyingParty, resource: str = API) -> str:
-    """A token of a grant of the person."""
+    """Return a token of a user's grant."""
     if not Grant.objects.exists():
         rp.tokens(scope="openid profile")
     row, client = Grant.objects.row(Grant.objects.get().pk), Client.objects.row("rp")
@@ -91,25 +91,25 @@ def persons_token(rp: RelyingParty, resource: str = API) -> str:
 
 
 def call(rp: RelyingParty, token: str, url: str = "/pills/") -> Any:
-    """Bring a token to the API that this server guards."""
+    """Send a token to the API that this server guards."""
     return rp.server.get(url, headers={"Authorization": f"Bearer {token}"})
 
 
 def introspected(rp: RelyingParty, token: str) -> dict[str, Any]:
-    """What the API hears about a token."""
+    """Return what introspection tells the API about a token."""
     form = {"token": token, **rp.credentials}
     members: dict[str, Any] = rp.server.post("/introspect/", json.dumps(form), content_type="application/json").json()
     return members
 
 
 def revoke(rp: RelyingParty, token: str) -> int:
-    """POST /oauth/revoke/."""
+    """Send POST /oauth/revoke/."""
     form = {"token": token, **rp.credentials}
     return int(rp.server.post("/oauth/revoke/", json.dumps(form), content_type="application/json").status_code)
 
 
 def as_a_stranger(rp: RelyingParty, token: str) -> dict[str, Any]:
-    """The claims of a token for an API that knows this server's metadata, and PyJWT."""
+    """Return the claims of a token, as an API reads them by this server's metadata and PyJWT."""
     found = {each["kid"]: pyjwt.PyJWK(each) for each in rp.server.get("/jwks/").json()["keys"]}
     header = pyjwt.get_unverified_header(token)
     assert header["typ"] == "at+jwt"
@@ -128,14 +128,14 @@ MAKERS: dict[str, Callable[[RelyingParty], str]] = {
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "PS256", "EdDSA"])
 def test_a_stranger_verifies_it_by_the_key_set(rp: RelyingParty, api: Resource, algorithm: str) -> None:
-    """The algorithm is the resource's."""
+    """The resource chooses the algorithm."""
     Resource.objects.update(signing_alg=algorithm)
     token = own_token(rp, API)["access_token"]
     assert (pyjwt.get_unverified_header(token)["alg"], as_a_stranger(rp, token)["sub"]) == (algorithm, "rp")
 
 
 def test_the_claims_of_a_persons_token(rp: RelyingParty, api: Resource, settings: Settings) -> None:
-    """Each that RFC 9068 asks for, and what is known of the sign-in."""
+    """The token has every claim that RFC 9068 requires, and the facts about the sign-in."""
     settings.OAUTH_SERVICE_ACR = "1"
     claims = as_a_stranger(rp, persons_token(rp))
     iat, exp, jti, auth_time = (claims.pop(name) for name in ("iat", "exp", "jti", "auth_time"))
@@ -152,13 +152,13 @@ def test_the_claims_of_a_persons_token(rp: RelyingParty, api: Resource, settings
 
 
 def test_the_claims_of_a_clients_own_token(rp: RelyingParty, api: Resource) -> None:
-    """Nobody stands behind it: sub is the client (RFC 9068 section 2.2)."""
+    """No user is involved, so sub is the client (RFC 9068 section 2.2)."""
     claims = as_a_stranger(rp, own_token(rp, API)["access_token"])
     assert (claims["sub"], claims["client_id"], "auth_time" in claims) == ("rp", "rp", False)
 
 
 def test_a_pairwise_client_keeps_its_sub(rp: RelyingParty, api: Resource, settings: Settings) -> None:
-    """As in its ID tokens; the primary key would undo it."""
+    """The sub is the same as in ID tokens. The primary key would undo its purpose."""
     settings.OAUTH_SERVICE_PAIRWISE_KEY = "p" * 32
     rp.client.subject_type = "pairwise"
     rp.client.save()
@@ -170,22 +170,22 @@ def test_a_pairwise_client_keeps_its_sub(rp: RelyingParty, api: Resource, settin
 def test_without_one_resource_that_wants_it_a_token_is_opaque(
     rp: RelyingParty, api: Resource, resources: tuple[str, ...]
 ) -> None:
-    """A JWT for several could be used by each of them at the others (RFC 9068 section 5)."""
+    """Each of several resources could use a common JWT at the others (RFC 9068 section 5)."""
     assert own_token(rp, *resources)["access_token"].startswith("AT_")
 
 
 @pytest.mark.parametrize("maker", MAKERS)
 def test_our_own_guard_takes_it(rp: RelyingParty, api: Resource, maker: str) -> None:
-    """As it takes an opaque one."""
+    """Our guard treats a JWT like an opaque token."""
     answer = call(rp, MAKERS[maker](rp))
     assert (answer.status_code, answer.json()["scope"]) == (200, ["profile"])
     assert answer.json()["user"] == (rp.user.username if maker == "a person's" else None)
 
 
-@pytest.mark.django_db(transaction=True)  # a key that was made in a transaction is in doubt until that has ended
+@pytest.mark.django_db(transaction=True)  # a key made in a transaction is not certain until the transaction ends
 @pytest.mark.parametrize("maker", MAKERS)
 def test_our_own_guard_asks_once(rp: RelyingParty, api: Resource, maker: str) -> None:
-    """As for an opaque one: one statement, and one more for the API that it is for; the keys are kept by the process."""
+    """A JWT takes one statement and one more for the audience, like an opaque token. The process caches the keys."""
     token = MAKERS[maker](rp)
     call(rp, token)
     with at_most(2):
@@ -194,7 +194,7 @@ def test_our_own_guard_asks_once(rp: RelyingParty, api: Resource, maker: str) ->
 
 @pytest.mark.parametrize("maker", MAKERS)
 def test_introspection_knows_it(rp: RelyingParty, api: Resource, maker: str) -> None:
-    """With the same members that stand in it."""
+    """The members of the response are the claims of the token."""
     token = MAKERS[maker](rp)
     members, claims = introspected(rp, token), as_a_stranger(rp, token)
     shared = ("iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope")
@@ -226,7 +226,7 @@ OF_A_PERSON: dict[str, Callable[[RelyingParty, str], object]] = {
     [(maker, ending) for maker in MAKERS for ending in ENDINGS] + [("a person's", ending) for ending in OF_A_PERSON],
 )
 def test_here_it_dies_at_once(rp: RelyingParty, api: Resource, maker: str, ending: str) -> None:
-    """At our own guard; and introspection says so to whoever asks."""
+    """Our guard refuses the token at once, and introspection reports it as inactive."""
     token = MAKERS[maker](rp)
     assert call(rp, token).status_code == 200
     (ENDINGS | OF_A_PERSON)[ending](rp, token)
@@ -236,14 +236,14 @@ def test_here_it_dies_at_once(rp: RelyingParty, api: Resource, maker: str, endin
 
 
 def test_it_is_revoked_alone(rp: RelyingParty, api: Resource) -> None:
-    """Its id is remembered until it would have expired; the grant goes on."""
+    """The token's id is stored until it expires, and the grant stays alive."""
     first, second = persons_token(rp), persons_token(rp)
     assert revoke(rp, first) == 200
     assert ([call(rp, each).status_code for each in (first, second)], RevokedToken.objects.count()) == ([401, 200], 1)
 
 
 def test_another_client_cannot_revoke_it(rp: RelyingParty, api: Resource) -> None:
-    """200 and untouched, as for every token of others."""
+    """The response is 200 and the token stays valid, as for every other client's token."""
     token = persons_token(rp)
     other = Client(client_id="other", name="Other", redirect_uris="https://other.example/cb")
     other.choose_secret("a secret that a person chose")
@@ -254,7 +254,7 @@ def test_another_client_cannot_revoke_it(rp: RelyingParty, api: Resource) -> Non
 
 
 def test_it_expires(rp: RelyingParty, api: Resource) -> None:
-    """After the lifetime of its resource, for strangers and for us."""
+    """The resource's lifetime applies to strangers and to this server."""
     token = persons_token(rp)
     with time_machine.travel(timezone.now() + timedelta(minutes=11)):
         assert (call(rp, token).status_code, introspected(rp, token)) == (401, {"active": False})
@@ -263,7 +263,7 @@ def test_it_expires(rp: RelyingParty, api: Resource) -> None:
 
 
 def test_its_key_is_published_until_it_has_expired(rp: RelyingParty, api: Resource) -> None:
-    """A key that goes earlier would take tokens along that are good."""
+    """Removing a key earlier would invalidate good tokens."""
     Resource.objects.filter(identifier=API).update(access_token_lifetime=timedelta(days=100))
     assert keys.longest_use() >= timedelta(days=101)
     Resource.objects.update(token_format="opaque")
@@ -271,7 +271,7 @@ def test_its_key_is_published_until_it_has_expired(rp: RelyingParty, api: Resour
 
 
 def test_a_lifetime_that_is_the_clients_counts_for_keys_too(rp: RelyingParty, api: Resource) -> None:
-    """A resource without one takes that of each client."""
+    """A resource without a lifetime uses that of each client."""
     Client.objects.update(access_token_lifetime=timedelta(days=200))
     assert keys.longest_use() >= timedelta(days=201)
 
@@ -280,12 +280,12 @@ def test_a_lifetime_that_is_the_clients_counts_for_keys_too(rp: RelyingParty, ap
 
 
 def encoded(members: dict[str, Any]) -> str:
-    """Base64url of JSON."""
+    """Encode JSON as base64url."""
     return base64.urlsafe_b64encode(json.dumps(members).encode()).rstrip(b"=").decode()
 
 
 def unsigned(token: str) -> tuple[dict[str, Any], dict[str, Any], str]:
-    """Header, claims and signature."""
+    """Return header, claims and signature."""
     header, claims, signature = token.split(".")
     read = [json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in (header, claims)]
     return read[0], read[1], signature
@@ -325,7 +325,7 @@ def with_wider_scope(rp: RelyingParty, token: str) -> str:
 
 
 def signed_anew(typ: str, **changes: Any) -> Callable[[RelyingParty, str], str]:
-    """Claims that our own key has signed, as another kind of token or for another moment."""
+    """Return an attack: the claims, signed by our own key, as another kind of token or for another moment."""
     return lambda rp, token: keys.sign(unsigned(token)[1] | changes, algorithm="RS256", typ=typ, now=timezone.now())
 
 
@@ -353,25 +353,25 @@ ATTACKS: dict[str, Callable[[RelyingParty, str], str]] = {
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_else_is_an_access_token(rp: RelyingParty, api: Resource, attack: str) -> None:
-    """Each is refused for what is wrong with it, and never a failure of ours."""
+    """Each attack is refused for its own reason, and none causes a server error."""
     token = persons_token(rp)
     assert call(rp, token).status_code == 200
     assert call(rp, ATTACKS[attack](rp, token)).status_code == 401
 
 
 def test_userinfo_takes_no_token_of_another_resource(rp: RelyingParty, api: Resource) -> None:
-    """It belongs to no resource in particular."""
+    """/userinfo/ belongs to no particular resource."""
     assert rp.userinfo(persons_token(rp)).status_code == 401
 
 
 def test_an_access_token_is_no_id_token_hint(rp: RelyingParty, api: Resource) -> None:
-    """Its type says what it is."""
+    """The typ of the JWT says what it is."""
     answer = rp.ask(prompt="none", id_token_hint=persons_token(rp))
     assert "error=invalid_request" in answer["Location"]
 
 
 def test_a_jti_says_nothing_of_its_row_without_the_secret(rp: RelyingParty, api: Resource) -> None:
-    """Whoever reads logs of an API has no token of it."""
+    """Somebody who reads an API's logs must not be able to use a token's id."""
     jti = unsigned(persons_token(rp))[1]["jti"]
     payload = sealed.read(sealed.JwtId, jti).payload
     assert (payload.row_id, payload.is_own) == (Grant.objects.get().pk, False)
@@ -381,25 +381,25 @@ def test_a_jti_says_nothing_of_its_row_without_the_secret(rp: RelyingParty, api:
 
 
 def test_without_keys_no_resource_has_jwts(db: None) -> None:
-    """This project has no OpenID Connect: nobody would find a key set."""
+    """Without OpenID Connect there is no key set that an API could use."""
     with pytest.raises(ValidationError, match="openid"):
         Resource(identifier=API, name="Pills", token_format="jwt").full_clean()
 
 
 def test_an_algorithm_must_be_one_of_the_server(api: Resource) -> None:
-    """No key of it is ever made."""
+    """The server never makes a key for another algorithm."""
     api.signing_alg = "HS256"
     with pytest.raises(ValidationError, match="RS256"):
         api.full_clean()
 
 
 def test_where_the_keys_are_switched_off_tokens_are_opaque(rp: RelyingParty, api: Resource, settings: Settings) -> None:
-    """An API that expects a JWT refuses them: it fails closed."""
+    """An API that expects a JWT refuses opaque tokens, so it fails closed."""
     settings.OAUTH_SERVICE_SCOPES = {"profile": "Your name"}
     assert own_token(rp, API)["access_token"].startswith("AT_")
 
 
 def test_the_command_registers_one(provider: Settings, db: None) -> None:
-    """As the admin does."""
+    """The command and the admin follow the same rules."""
     call_command("create_resource", API, name="Pills", token_format="jwt", signing_alg="ES256", stdout=StringIO())
     assert Resource.objects.values_list("token_format", "signing_alg").get() == ("jwt", "ES256")

@@ -1,4 +1,4 @@
-"""JWT access tokens on the whole way of a person: authorization request, code, refresh."""
+"""JWT access tokens on a user's whole way: authorization request, code and refresh."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ API = "https://api.example/pills"
 
 
 def claims_of(rp: RelyingParty, token: str) -> dict[str, Any]:
-    """The claims, verified by the published key that the token names."""
+    """Return the claims, verified by the published key that the token names."""
     kid = pyjwt.get_unverified_header(token)["kid"]
     [key] = [pyjwt.PyJWK(each) for each in rp.server.get("/jwks/").json()["keys"] if each["kid"] == kid]
     claims: dict[str, Any] = pyjwt.decode(
@@ -21,7 +21,7 @@ def claims_of(rp: RelyingParty, token: str) -> dict[str, Any]:
 
 
 def test_a_code_and_a_refresh_give_jwts(rp: RelyingParty) -> None:
-    """The second differs from the first by its moment and jti alone; the ID token goes with it (at_hash)."""
+    """The second token differs from the first in its time and jti only. The ID token belongs to it (at_hash)."""
     Resource.objects.create(identifier=API, name="Pills", token_format="jwt", is_for_all=True)
     tokens = rp.tokens(scope="openid profile", resource=API)
     renewed = rp.refresh(tokens["refresh_token"]).json()

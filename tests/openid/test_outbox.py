@@ -1,4 +1,4 @@
-"""Messages of sign-outs that a server has left behind, and the sweep of an OpenID Provider."""
+"""Sign-out messages that a dead server left behind, and the sweep of an OpenID Provider."""
 
 import threading
 from datetime import timedelta
@@ -20,7 +20,7 @@ from tests.openid.conftest import RelyingParty
 
 @pytest.fixture
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """How often the thread was woken, and nobody sends."""
+    """A record of how often the thread was woken. Nothing is sent."""
     times: list[str] = []
     monkeypatch.setattr(deliveries, "wake", lambda: times.append("woken"))
     return times
@@ -42,7 +42,7 @@ def left(rp: RelyingParty, woken: list[str]) -> Delivery:
 def test_a_message_that_was_left_is_found_by_a_later_request(
     rp: RelyingParty, left: Delivery, woken: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the sweep is: at most once a minute, and not as long as the message rests between attempts."""
+    """Requests look for such messages at most once a minute, and not while a message waits for its next attempt."""
     monkeypatch.setattr(purge, "_next_at", 0.0)
     rp.tokens()
     assert woken == ["woken"]
@@ -57,7 +57,7 @@ def test_a_message_that_was_left_is_found_by_a_later_request(
 def test_a_database_that_fails_meanwhile_costs_nobody_their_tokens(
     rp: RelyingParty, left: Delivery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The code is spent by then."""
+    """The code is used up by then."""
 
     class Failing:
         def filter(self, **_: object) -> "Failing":
@@ -73,7 +73,7 @@ def test_a_database_that_fails_meanwhile_costs_nobody_their_tokens(
 def test_the_thread_sends_what_was_left_and_ends(
     rp: RelyingParty, left: Delivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The real thread, on a connection of its own."""
+    """The real thread runs, with a connection of its own."""
     monkeypatch.undo()
     sent = threading.Event()
 
@@ -90,7 +90,7 @@ def test_the_thread_sends_what_was_left_and_ends(
 
 
 def test_every_row_that_dies_in_its_time_is_swept(provider: Settings) -> None:
-    """Whatever has a purge_at: the next table, too."""
+    """Every table with purge_at is swept, including future ones."""
     provider.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     provider.OAUTH_SERVICE_REGISTRATION = "open"
     mortal = {
@@ -102,7 +102,7 @@ def test_every_row_that_dies_in_its_time_is_swept(provider: Settings) -> None:
 
 
 def test_keys_are_swept_and_those_without_an_end_stay(provider: Settings, db: None) -> None:
-    """A server that signs nothing any more would keep them for ever."""
+    """A server that no longer signs would otherwise keep them for ever."""
     now = timezone.now()
     for generation, purge_at in enumerate([now, None, now + timedelta(days=1)], start=1):
         SigningKey.objects.create(
@@ -121,7 +121,7 @@ def test_keys_are_swept_and_those_without_an_end_stay(provider: Settings, db: No
 
 @pytest.mark.django_db(transaction=True)
 def test_without_openid_connect_nobody_pays_for_it(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the sweep nor the exchange that it rides on asks its tables; manage.py purge does."""
+    """The sweep and the exchange do not read the tables of OpenID Connect; manage.py purge does."""
     code = guide.code()
     monkeypatch.setattr(purge, "_next_at", 0.0)
     with CaptureQueriesContext(connection) as statements:

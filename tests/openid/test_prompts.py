@@ -20,20 +20,20 @@ from tests.openid.conftest import CALLBACK, RelyingParty, answer_of, hidden_fiel
 
 @clause("OpenID Connect Core 1.0", "3.1.2.6")
 def test_prompt_none_while_nobody_is_signed_in(rp: RelyingParty) -> None:
-    """The client hears it at once, without a page."""
+    """The client gets the error at once, without a page."""
     assert answer_of(rp.ask(prompt="none"))["error"] == "login_required"
 
 
 @clause("OpenID Connect Core 1.0", "3.1.2.6")
 def test_prompt_none_without_consent(rp: RelyingParty) -> None:
-    """Signed in, but never asked."""
+    """The user is signed in, but was never asked about this client."""
     rp.sign_in()
     assert answer_of(rp.ask(prompt="none"))["error"] == "consent_required"
 
 
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 def test_prompt_none_with_everything_allowed(rp: RelyingParty) -> None:
-    """A code, in silence."""
+    """The client gets a code without any page."""
     rp.connect()
     assert "code" in answer_of(rp.ask(prompt="none"))
 
@@ -41,7 +41,7 @@ def test_prompt_none_with_everything_allowed(rp: RelyingParty) -> None:
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 @pytest.mark.parametrize("changes", [{"prompt": "login"}, {"max_age": "0"}], ids=["prompt=login", "max_age=0"])
 def test_a_fresh_sign_in_can_be_demanded(rp: RelyingParty, changes: dict[str, str]) -> None:
-    """The login page is shown to somebody who is signed in, and auth_time moves on."""
+    """The login page is shown to a signed-in user, and auth_time changes."""
     with time_machine.travel(timezone.now() - timedelta(minutes=5)):
         first = rp.claims(rp.tokens()["id_token"])
     page = rp.browser.get(rp.ask(**changes)["Location"])
@@ -52,7 +52,7 @@ def test_a_fresh_sign_in_can_be_demanded(rp: RelyingParty, changes: dict[str, st
 
 
 def edited(parameters: dict[str, list[str]]) -> str:
-    """What is sealed in these parameters, saying that no fresh sign-in was demanded, under the MAC that it had."""
+    """Return the sealed value, edited to say that no fresh sign-in was demanded, with its original MAC."""
     sealed = base64.urlsafe_b64decode(parameters["interaction"][0] + "==")
     end = sealed.index(b"]") + 1
     at, _since, before, account, stepped_up = json.loads(sealed[:end])
@@ -62,7 +62,7 @@ def edited(parameters: dict[str, list[str]]) -> str:
 
 @pytest.mark.parametrize("changes", [{"prompt": "login"}, {"max_age": "0"}], ids=["prompt=login", "max_age=0"])
 def test_nobody_talks_a_fresh_sign_in_away(rp: RelyingParty, changes: dict[str, str]) -> None:
-    """Neither by going on without it, nor with what was sealed for another request, nor by editing it."""
+    """Leaving the sealed value out, taking it from another request, and editing it all fail."""
     rp.connect()
     onward = parse_qs(urlsplit(rp.ask(**changes)["Location"]).query)["next"][0]
     parameters = dict(parse_qs(urlsplit(onward).query))
@@ -70,12 +70,14 @@ def test_nobody_talks_a_fresh_sign_in_away(rp: RelyingParty, changes: dict[str, 
         request = rp.request(**changes) | ({"interaction": sealed} if sealed else {})
         response = rp.browser.get("/authorise/", request)
         assert response["Location"].startswith("/login/?"), sealed
-        if sealed == parameters["interaction"][0]:  # a page that sent them straight back must not know them any more
+        if (
+            sealed == parameters["interaction"][0]
+        ):  # a login page that sent the user straight back must not know them any more
             rp.sign_in()
 
 
 def test_a_sealed_sign_in_belongs_to_one_request(rp: RelyingParty) -> None:
-    """Another state is another request."""
+    """A request with another state is another request."""
     rp.connect()
     location = rp.ask(prompt="login")["Location"]
     onward = rp.sign_in(location)["Location"]
@@ -86,7 +88,7 @@ def test_a_sealed_sign_in_belongs_to_one_request(rp: RelyingParty) -> None:
 
 
 def test_what_was_sealed_in_another_browser_signs_nobody_out(rp: RelyingParty) -> None:
-    """Else a link, made by asking for a fresh sign-in somewhere else, would end the session of whoever opens it."""
+    """Otherwise a link made in another browser would end the session of anyone who opens it."""
     rp.connect()
     with time_machine.travel(timezone.now() + timedelta(seconds=5)):
         thief = RelyingParty(rp.client, rp.user)
@@ -97,7 +99,7 @@ def test_what_was_sealed_in_another_browser_signs_nobody_out(rp: RelyingParty) -
 
 
 def test_the_consent_page_may_be_read_at_leisure(rp: RelyingParty) -> None:
-    """max_age is about the sign-in, not about how long somebody reads."""
+    """max_age limits the age of the sign-in, and not the time for reading the page."""
     location = rp.ask(max_age="10")["Location"]
     page = rp.browser.get(rp.sign_in(location)["Location"])
     with time_machine.travel(timezone.now() + timedelta(minutes=10)):
@@ -106,7 +108,7 @@ def test_the_consent_page_may_be_read_at_leisure(rp: RelyingParty) -> None:
 
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 def test_prompt_consent_asks_again(rp: RelyingParty) -> None:
-    """Even if all of it was allowed."""
+    """The user is asked even if everything was allowed before."""
     rp.connect()
     assert rp.ask().status_code == 302
     assert rp.ask(prompt="consent").status_code == 200
@@ -115,7 +117,7 @@ def test_prompt_consent_asks_again(rp: RelyingParty) -> None:
 
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 def test_prompt_select_account_lets_the_person_choose(rp: RelyingParty) -> None:
-    """Going on as the same person, or as another."""
+    """The user may continue as the same person or as another."""
     rp.connect()
     page = rp.ask(prompt="select_account")
     text = page.content.decode()
@@ -126,7 +128,7 @@ def test_prompt_select_account_lets_the_person_choose(rp: RelyingParty) -> None:
 
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 def test_an_id_token_hint_names_who_is_expected(rp: RelyingParty) -> None:
-    """The user themselves goes on; somebody else has to sign in, or the client hears it."""
+    """The expected user continues. Another user has to sign in, or the client gets an error."""
     hint = rp.tokens()["id_token"]
     assert "code" in answer_of(rp.ask(prompt="none", id_token_hint=hint))
     User.objects.create_user("bob", password="builder")
@@ -176,7 +178,7 @@ def test_an_expired_hint_still_names_the_user(rp: RelyingParty) -> None:
 
 
 def test_every_parameter_survives_the_login_page(rp: RelyingParty) -> None:
-    """What the client asked for is what it gets."""
+    """After the login the request still has everything that the client asked for."""
     changes = {"ui_locales": "de", "acr_values": "gold", "max_age": "100", "claims": '{"userinfo":{"email":null}}'}
     location = rp.ask(**changes)["Location"]
     onward = parse_qs(urlsplit(location).query)["next"][0]
@@ -188,7 +190,7 @@ def test_every_parameter_survives_the_login_page(rp: RelyingParty) -> None:
 
 
 def test_a_stronger_sign_in_leads_to_the_projects_page(rp: RelyingParty, provider: Settings) -> None:
-    """And back; if it did not help, an essential acr is an error of its own."""
+    """The user comes back from that page. If the acr is essential and still not reached, the client gets an error."""
     provider.OAUTH_SERVICE_STEP_UP_URLS = {"gold": "/second-factor/"}
     rp.sign_in()
     wanted = '{"id_token": {"acr": {"essential": true, "value": "gold"}}}'
@@ -204,7 +206,7 @@ def test_a_stronger_sign_in_leads_to_the_projects_page(rp: RelyingParty, provide
 
 
 def gold(request: Any) -> dict[str, Any]:
-    """A project that knows of a second factor."""
+    """Return the event of a project with a second factor."""
     return {"acr": "gold", "amr": ["pwd", "otp"]}
 
 
@@ -223,7 +225,7 @@ def test_an_ordinary_sign_in_has_the_acr_of_the_settings(
 
 @clause("OAuth 2.0 Multiple Response Type Encoding Practices", "2.1")
 def test_the_answer_travels_as_the_request_says(rp: RelyingParty) -> None:
-    """In the fragment, or by a form that works without scripts."""
+    """The answer is in the fragment, or in a form that works without scripts."""
     rp.connect()
     fragment = urlsplit(rp.ask(response_mode="fragment")["Location"])
     assert ("code" in parse_qs(fragment.fragment), fragment.query) == (True, "")
@@ -241,7 +243,7 @@ def test_the_answer_travels_as_the_request_says(rp: RelyingParty) -> None:
 
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 def test_an_authentication_request_may_come_by_post(rp: RelyingParty) -> None:
-    """From anywhere: it needs no CSRF token, because it changes nothing."""
+    """The request may come from any site. It needs no CSRF token, because it changes nothing."""
     rp.connect()
     response = rp.browser.post("/authorise/", urlencode(rp.request()), content_type=FORM)
     assert "code" in answer_of(response)
@@ -249,7 +251,9 @@ def test_an_authentication_request_may_come_by_post(rp: RelyingParty) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_client_that_is_deleted_meanwhile_is_refused(rp: RelyingParty, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between the read of a remembered consent and the row for its sign-out: an answer, no failure."""
+    """
+    The client is deleted between the read of its consent and the INSERT for its sign-out: a refusal, not a failure.
+    """
     rp.client.backchannel_logout_uri = "https://rp.example/backchannel"
     rp.client.save()
     rp.connect()
@@ -261,5 +265,5 @@ def test_a_client_that_is_deleted_meanwhile_is_refused(rp: RelyingParty, monkeyp
 
     monkeypatch.setattr(type(SignIn.objects), "add_client", too_late)
     response = rp.ask()
-    # The direct way in hands over to Django, where the client is unknown by then.
+    # The direct path hands over to Django, to which the client is unknown by then.
     assert response.status_code == 400 or answer_of(response)["error"] == "access_denied"

@@ -1,4 +1,4 @@
-"""A backup is put back: what was ended since is alive again, until manage.py oauth_restored (docs/backups.md)."""
+"""After a backup is restored, what ended since is alive again until manage.py oauth_restored runs (docs/backups.md)."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -31,24 +31,25 @@ Scenario = Callable[[RelyingParty], tuple[Callable[[], object], Alive]]
 
 @contextmanager
 def restored(tmp_path: Path) -> Iterator[None]:
-    """Make a backup, let the block happen, and put the backup back."""
+    """Make a backup, run the block, and restore the backup."""
     dump = tmp_path / "backup.json"
     call_command("dumpdata", "oauth_service", "sessions", database=ALIAS, output=str(dump), verbosity=0)
     yield
     for model in (*OURS, Session):
         model._default_manager.using(ALIAS).all()._raw_delete(ALIAS)  # type: ignore[attr-defined]
     call_command("loaddata", str(dump), database=ALIAS, verbosity=0)
-    keys.forget()  # the servers were started anew
+    keys.forget()  # as the servers were restarted
 
 
 def oauth_restored(*options: str) -> str:
-    """Run the command; what it said."""
+    """Run the command, and return its output."""
     said = StringIO()
     call_command("oauth_restored", "--noinput", *options, stdout=said)
     return said.getvalue()
 
 
-# -- what comes to life again: how it ended after the backup, and whether it is alive ------------------------------------
+# -- things that a backup revives: how each ended after the backup, and how to check if it is alive
+# ----------------------
 
 
 def revoked_access_token(rp: RelyingParty) -> tuple[Callable[[], object], Alive]:
@@ -67,7 +68,7 @@ def used_code(rp: RelyingParty) -> tuple[Callable[[], object], Alive]:
 
 
 def replaced_refresh_token(rp: RelyingParty) -> tuple[Callable[[], object], Alive]:
-    """Whoever has an old one would be two generations further than the owner, and the owner's be the unknown one."""
+    """The holder of an old token would be two generations ahead of the owner, whose token would then be unknown."""
     first = rp.tokens()["refresh_token"]
 
     def go_on() -> None:
@@ -87,7 +88,7 @@ def withdrawn_consent(rp: RelyingParty) -> tuple[Callable[[], object], Alive]:
 
 
 def signed_out_session(rp: RelyingParty) -> tuple[Callable[[], object], Alive]:
-    """Its cookie may have been copied."""
+    """Somebody may have copied its cookie."""
     rp.connect()
     cookie = rp.browser.cookies["sessionid"].value
 
@@ -110,7 +111,7 @@ def grant_of_a_user_who_was_cut_off_in_the_admin(rp: RelyingParty) -> tuple[Call
 
 
 def retired_signing_key(rp: RelyingParty) -> tuple[Callable[[], object], Alive]:
-    """Whoever has it signs people in at every client."""
+    """The holder of the key can sign users in at every client."""
     rp.tokens()
     [kid] = SigningKey.objects.values_list("kid", flat=True)
 
@@ -134,12 +135,12 @@ def newest_secret(rp: RelyingParty) -> tuple[Callable[[], object], Alive]:
 
 
 def revoke(rp: RelyingParty, token: str) -> Any:
-    """POST /oauth/revoke/."""
+    """Send POST /oauth/revoke/."""
     return rp.server.post("/oauth/revoke/", urlencode({"token": token, **rp.credentials}), content_type=FORM)
 
 
 def is_authenticated(rp: RelyingParty) -> bool:
-    """Whether SECRET is the client's."""
+    """Return whether SECRET authenticates the client."""
     status = rp.exchange("SPL__x").status_code
     assert status in (400, 401)
     return bool(status == 400)
@@ -164,7 +165,7 @@ SCENARIOS: dict[Scenario, tuple[str, ...]] = {
 def test_what_was_ended_after_the_backup_ends_again(
     rp: RelyingParty, tmp_path: Path, scenario: Scenario, options: tuple[str, ...]
 ) -> None:
-    """Nothing in the database tells that it was ended."""
+    """The database itself does not show that it had ended."""
     end, is_alive = scenario(rp)
     with restored(tmp_path):
         end()
@@ -175,7 +176,7 @@ def test_what_was_ended_after_the_backup_ends_again(
 
 
 def is_alive_for_a_look(is_alive: Alive) -> bool:
-    """Ask, and leave the database as it was."""
+    """Check, and restore the state of the database."""
     from django.db import transaction
 
     with transaction.atomic(using=ALIAS):
@@ -185,17 +186,18 @@ def is_alive_for_a_look(is_alive: Alive) -> bool:
     return found
 
 
-# -- what is certain of every table --------------------------------------------------------------------------------------
+# -- guarantees about every table
+# ------------------------------------------------------------------------------------------
 
 
 def test_every_table_says_what_becomes_of_it() -> None:
-    """Whoever adds one says so, too."""
+    """Each new table must be listed with a reason."""
     assert (set(ENDED) | set(KEPT), set(ENDED) & set(KEPT)) == (set(OURS), set())
     assert [model for model, reason in {**ENDED, **KEPT}.items() if len(reason) < 10] == []
 
 
 def test_what_ends_has_no_rows_left_and_what_stays_has_all(rp: RelyingParty) -> None:
-    """Of every kind there is one before."""
+    """Rows of every kind exist before the command."""
     rp.client.backchannel_logout_uri = "https://rp.example/backchannel"
     rp.client.save()
     revoke(rp, rp.tokens(scope=OFFLINE)["access_token"])
@@ -210,7 +212,7 @@ def test_what_ends_has_no_rows_left_and_what_stays_has_all(rp: RelyingParty) -> 
 
 
 def test_an_exchange_under_way_gets_nothing(rp: RelyingParty) -> None:
-    """A server that was not stopped has read the code before, and writes its grant after."""
+    """A server that was not stopped read the code before, and writes its grant afterwards."""
     rp.connect()
     code = AuthorizationCode.objects.get()
     row = AuthorizationCode.objects.row(code.pk)
@@ -221,7 +223,7 @@ def test_an_exchange_under_way_gets_nothing(rp: RelyingParty) -> None:
 
 
 def test_life_goes_on(rp: RelyingParty) -> None:
-    """People sign in and allow again; the command run once more finds as little as there is."""
+    """Users sign in and allow apps again. A second run of the command has little to end."""
     rp.tokens()
     oauth_restored()
     tokens = rp.tokens()
@@ -232,11 +234,11 @@ def test_life_goes_on(rp: RelyingParty) -> None:
 
 
 def test_a_session_that_is_kept_connects_again(rp: RelyingParty) -> None:
-    """Its sign-in is not known any more; that must not make what is issued in it void."""
+    """The session's sign-in is gone, but that must not make new tokens of the session void."""
     rp.tokens()
     oauth_restored("--keep-sessions")
     page = rp.ask()
-    assert page.status_code == 200  # asked again, and not signed in again
+    assert page.status_code == 200  # the user is asked again, but need not sign in again
     code = answer_of(rp.allow(page))["code"]
     assert rp.userinfo(rp.exchange(code).json()["access_token"]).status_code == 200
 
@@ -245,7 +247,7 @@ def test_a_session_that_is_kept_connects_again(rp: RelyingParty) -> None:
 
 
 def test_it_is_an_event(rp: RelyingParty, committed: Committed) -> None:
-    """The first of the trail that goes on."""
+    """The audit trail continues with this event."""
     rp.tokens()
     with committed():
         oauth_restored()
@@ -254,7 +256,7 @@ def test_it_is_an_event(rp: RelyingParty, committed: Committed) -> None:
 
 
 def test_it_says_how_much_has_ended(rp: RelyingParty, settings: Settings) -> None:
-    """And what it cannot know."""
+    """The output also names what the command cannot know."""
     rp.tokens()
     said = oauth_restored()
     lines = [f"{what}: {count}" for what, count in (("tokens", 1), ("secrets that ended", 0), ("keys that ended", 1))]
@@ -265,7 +267,7 @@ def test_it_says_how_much_has_ended(rp: RelyingParty, settings: Settings) -> Non
 
 
 def test_signing_keys_can_be_kept(rp: RelyingParty) -> None:
-    """If it is certain that none was retired."""
+    """The option is for operators who are certain that no key was retired."""
     token = rp.tokens()["id_token"]
     assert "Signing keys" not in oauth_restored("--keep-signing-keys")
     assert rp.claims(token)["sub"] == str(rp.user.pk)
@@ -275,7 +277,7 @@ def test_signing_keys_can_be_kept(rp: RelyingParty) -> None:
 def test_a_person_is_asked_first(
     rp: RelyingParty, monkeypatch: pytest.MonkeyPatch, answer: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It ends the connections of everybody."""
+    """The command ends every user's connections."""
     rp.tokens()
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _prompt: answer)
@@ -289,14 +291,14 @@ def test_a_person_is_asked_first(
 
 
 def test_without_a_person_it_wants_to_be_told(rp: RelyingParty, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A script that was not meant for it stops here."""
+    """A script that runs the command by mistake stops here."""
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     with pytest.raises(CommandError, match="--noinput"):
         call_command("oauth_restored", stdout=StringIO())
 
 
 def test_secrets_end_only_where_that_was_asked_for(rp: RelyingParty, alice: User) -> None:
-    """A public client has none, and a client with one secret keeps it."""
+    """A public client has no secret, and a client with one secret keeps it."""
     Client.objects.create(client_id="spa", client_type="public", name="SPA", redirect_uris="https://spa.example/cb")
     before = Client.objects.get(client_id="rp").secret_hash
     assert "Client secrets that ended: 0" in oauth_restored()

@@ -1,4 +1,4 @@
-"""Where people are sent to sign in, and how they come back: LOGIN_URL on this host, on another, under another scheme."""
+"""The way to the sign-in and back: LOGIN_URL on this host, on another host, or with another scheme."""
 
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,13 @@ everywhere = pytest.mark.parametrize(
 
 
 def next_of(answer: Any) -> str:
-    """The URL that a sign-in goes on to."""
+    """Return the URL that the sign-in continues to."""
     [onward] = parse_qs(str(urlsplit(answer["Location"]).query))["next"]
     return onward
 
 
 def agrees_with_django(answer: Any, login_url: str) -> bool:
-    """Whether an answer leads to the login page, and on from there to where Django's own decorator would lead."""
+    """Return whether a redirect to the login page, and its target, are the same as those of Django's own decorator."""
 
     @login_required(login_url=login_url)
     def view(request: HttpRequest) -> HttpResponse:
@@ -58,7 +58,7 @@ def agrees_with_django(answer: Any, login_url: str) -> bool:
 def test_every_page_sends_people_to_sign_in_as_django_does(
     rp: RelyingParty, provider: Settings, login_url: str
 ) -> None:
-    """A login page on another host took /authorise/?… for a path of its own."""
+    """A login page on another host used to take /authorise/?… for a path of its own."""
     provider.LOGIN_URL = login_url
     stranger = Browser()
     answers = [
@@ -72,7 +72,9 @@ def test_every_page_sends_people_to_sign_in_as_django_does(
         *(stranger.get("/authorise/", rp.request(prompt=prompt)) for prompt in ("login", "consent", "select_account")),
     ]
     sent = [answer for answer in answers if "next=" in answer.headers.get("Location", "")]
-    assert len(sent) >= 4 + 7  # the authorization endpoint's, and /manage-apps/ and /oauth/deauthorise/ in both forms
+    assert (
+        len(sent) >= 4 + 7
+    )  # those of the authorization endpoint, and /manage-apps/ and /oauth/deauthorise/ in both forms
     assert [answer["Location"] for answer in sent if not agrees_with_django(answer, login_url)] == []
 
 
@@ -81,7 +83,7 @@ def test_every_page_sends_people_to_sign_in_as_django_does(
 def test_a_fresh_sign_in_comes_back_too(
     rp: RelyingParty, provider: Settings, login_url: str, changes: dict[str, str]
 ) -> None:
-    """And the word that asks for it stands in the query, before the fragment of a page that has one."""
+    """The parameter that asks for it is in the query, before any fragment of the URL."""
     rp.sign_in()
     provider.LOGIN_URL = login_url
     answer = rp.ask(**changes)
@@ -91,7 +93,7 @@ def test_a_fresh_sign_in_comes_back_too(
 
 @everywhere
 def test_a_stronger_sign_in_comes_back_too(rp: RelyingParty, provider: Settings, login_url: str) -> None:
-    """The page of a second factor may be elsewhere just as well."""
+    """The page for a second factor may be on another host, too."""
     provider.OAUTH_SERVICE_STEP_UP_URLS = {"gold": login_url}
     rp.sign_in()
     answer = rp.ask(claims='{"id_token": {"acr": {"essential": true, "value": "gold"}}}')
@@ -103,13 +105,13 @@ def test_a_stronger_sign_in_comes_back_too(rp: RelyingParty, provider: Settings,
 
 @everywhere
 def test_who_has_signed_out_is_offered_the_page_of_the_project(db: None, provider: Settings, login_url: str) -> None:
-    """Not ours, where their password may be unknown."""
+    """The password may be unknown on this app's own login page."""
     provider.LOGIN_URL = login_url
     assert f'href="{login_url}"' in Browser().get("/signed-out/").content.decode()
 
 
 def test_one_function_sends_people_to_sign_in() -> None:
-    """A page that is added later must not choose another way."""
+    """New pages must use the same function."""
     rooms = Path(oauth_service.__file__).parent
     ways = ("redirect_to_login", "@login_required", "LoginRequiredMixin", "user_passes_test")
     found = {

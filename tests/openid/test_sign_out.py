@@ -24,13 +24,13 @@ AFTER = "https://rp.example/signed-out"
 
 @pytest.fixture(autouse=True)
 def no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages wait for deliver_due() alone."""
+    """Only deliver_due() sends messages."""
     monkeypatch.setattr(deliveries, "wake", lambda: None)
 
 
 @pytest.fixture
 def listening(rp: RelyingParty) -> RelyingParty:
-    """A client that wants to hear of sign-outs, and sends its people on."""
+    """A client that is told about sign-outs, and has a post-logout redirect URI."""
     rp.client.post_logout_redirect_uris = AFTER
     rp.client.backchannel_logout_uri = "https://rp.example/backchannel"
     rp.client.save()
@@ -39,7 +39,7 @@ def listening(rp: RelyingParty) -> RelyingParty:
 
 @pytest.fixture
 def posted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """What was sent to clients: URL and body; every client takes it."""
+    """The messages sent to clients, as URL and body. Every client accepts them."""
     sent: list[tuple[str, str]] = []
 
     def take(url: str, *, body: bytes, **_: Any) -> fetch.Response:
@@ -51,18 +51,18 @@ def posted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 def is_signed_in(browser: Browser) -> bool:
-    """Whether somebody is."""
+    """Return whether a user is signed in."""
     return browser.get("/manage-apps/").status_code == 200
 
 
 def sign_out(rp: RelyingParty, **parameters: str) -> Any:
-    """GET /oauth/logout/."""
+    """Send GET /oauth/logout/."""
     return rp.browser.get("/oauth/logout/", parameters)
 
 
 @clause("OpenID Connect RP-Initiated Logout 1.0", "2")
 def test_a_hint_of_this_very_session_is_enough(listening: RelyingParty) -> None:
-    """Nobody is asked, and the browser goes where the client has registered, with its state."""
+    """The user is not asked, and the browser goes to the client's registered URI with its state."""
     hint = listening.tokens()["id_token"]
     response = sign_out(listening, id_token_hint=hint, post_logout_redirect_uri=AFTER, state="s t")
     assert (response.status_code, response["Location"]) == (302, f"{AFTER}?state=s+t")
@@ -74,7 +74,7 @@ def test_a_hint_of_this_very_session_is_enough(listening: RelyingParty) -> None:
     "parameters", [{}, {"client_id": "rp"}, {"state": "st"}], ids=["nothing", "client_id", "state"]
 )
 def test_without_a_hint_the_person_is_asked(listening: RelyingParty, parameters: dict[str, str]) -> None:
-    """Else any page could sign people out with a link."""
+    """Otherwise any page could sign users out by a link."""
     listening.connect()
     page = sign_out(listening, **parameters)
     assert (page.status_code, is_signed_in(listening.browser), b'name="logout"' in page.content) == (200, True, True)
@@ -83,7 +83,7 @@ def test_without_a_hint_the_person_is_asked(listening: RelyingParty, parameters:
 
 
 def test_another_sites_form_signs_nobody_out(listening: RelyingParty) -> None:
-    """The answer of the person carries our CSRF token."""
+    """The user's answer carries our CSRF token."""
     listening.connect()
     listening.browser.handler.enforce_csrf_checks = True
     response = listening.browser.post("/oauth/logout/", urlencode({"logout": "1"}), content_type=FORM)
@@ -95,14 +95,14 @@ def test_another_sites_form_signs_nobody_out(listening: RelyingParty) -> None:
     "uri", [AFTER + "?x=1", AFTER + "/", "https://evil.example/", "https://rp.example/callback", "javascript:alert(1)"]
 )
 def test_only_a_registered_address_is_gone_to(listening: RelyingParty, uri: str) -> None:
-    """A page says what is wrong; nobody is redirected, and nobody signed out."""
+    """A page reports the fault. There is no redirect and no sign-out."""
     hint = listening.tokens()["id_token"]
     response = sign_out(listening, id_token_hint=hint, post_logout_redirect_uri=uri)
     assert (response.status_code, is_signed_in(listening.browser)) == (400, True)
 
 
 def test_the_address_of_another_client_is_not_gone_to(listening: RelyingParty) -> None:
-    """Only the client that the hint names says where its people go."""
+    """Only the client that the hint names chooses where its users go."""
     elsewhere = "https://other.example/signed-out"
     Client.objects.create(
         client_id="other",
@@ -118,7 +118,7 @@ def test_the_address_of_another_client_is_not_gone_to(listening: RelyingParty) -
 
 @pytest.mark.parametrize("hint", ["nonsense", "a.b.c", ""])
 def test_a_wrong_hint_is_said_on_a_page(listening: RelyingParty, hint: str) -> None:
-    """Never a redirect: whoever sent it is not proven."""
+    """The sender of a wrong hint is not proven, so there is never a redirect."""
     genuine = listening.tokens()["id_token"]
     response = sign_out(listening, id_token_hint=hint or genuine[:-4] + "AAAA", post_logout_redirect_uri=AFTER)
     assert (response.status_code, is_signed_in(listening.browser)) == (400, True)
@@ -126,13 +126,13 @@ def test_a_wrong_hint_is_said_on_a_page(listening: RelyingParty, hint: str) -> N
 
 @clause("OpenID Connect RP-Initiated Logout 1.0", "2")
 def test_a_hint_of_another_client_is_refused(listening: RelyingParty) -> None:
-    """client_id and the token's audience must be one."""
+    """client_id and the audience of the token must be the same."""
     hint = listening.tokens()["id_token"]
     assert sign_out(listening, id_token_hint=hint, client_id="somebody_else").status_code == 400
 
 
 def test_a_hint_of_another_session_or_person_asks(listening: RelyingParty) -> None:
-    """It proves nothing about this browser; an expired one of this session does."""
+    """Such a hint proves nothing about this browser. An expired one of this session does."""
     with time_machine.travel(timezone.now() - timedelta(hours=2)):
         old = listening.tokens()["id_token"]
     other = RelyingParty(listening.client, listening.user)
@@ -144,7 +144,7 @@ def test_a_hint_of_another_session_or_person_asks(listening: RelyingParty) -> No
 @clause("RFC 8725", "3.11")
 @pytest.mark.parametrize(("typ", "status"), [("JWT", 302), ("at+jwt", 400), ("logout+jwt", 400)])
 def test_only_an_id_token_is_a_hint(listening: RelyingParty, typ: str, status: int) -> None:
-    """Whatever its claims say: the same keys sign other kinds of tokens, too."""
+    """The same keys sign other kinds of tokens, so the claims alone do not make a hint."""
     claims = listening.claims(listening.tokens()["id_token"])
     hint = keys.sign(claims, algorithm="RS256", typ=typ, now=timezone.now())
     response = sign_out(listening, id_token_hint=hint, post_logout_redirect_uri=AFTER)
@@ -153,7 +153,7 @@ def test_only_an_id_token_is_a_hint(listening: RelyingParty, typ: str, status: i
 
 @clause("OpenID Connect Core 1.0", "5.3.2")
 def test_a_signed_answer_of_userinfo_is_no_hint(listening: RelyingParty) -> None:
-    """It has the type of an ID token, and is none."""
+    """The response has the type of an ID token, but is none."""
     listening.client.userinfo_signed_response_alg = "RS256"
     listening.client.save()
     answer = listening.userinfo(listening.tokens()["access_token"]).content.decode()
@@ -170,7 +170,7 @@ def test_a_signed_answer_of_userinfo_is_no_hint(listening: RelyingParty) -> None
     ids=["hint", "address"],
 )
 def test_a_wrong_request_gets_a_page_about_signing_out(listening: RelyingParty, wrong: dict[str, str]) -> None:
-    """It says that nothing was done, and has the button to sign out all the same; somebody signed out needs none."""
+    """The page says that nothing was done, and has a button to sign out unless the user is signed out already."""
     listening.connect()
     here, elsewhere = sign_out(listening, **wrong), Browser().get("/oauth/logout/", wrong)
     assert [page.status_code for page in (here, elsewhere)] == [400, 400]
@@ -182,7 +182,7 @@ def test_a_wrong_request_gets_a_page_about_signing_out(listening: RelyingParty, 
 
 @clause("OpenID Connect Back-Channel Logout 1.0", "2.4")
 def test_the_client_hears_of_it(listening: RelyingParty, posted: list[tuple[str, str]], alice: User) -> None:
-    """A logout token: typ, iss, aud, sub, sid, iat, exp, jti, events, and no nonce."""
+    """The logout token has typ, iss, aud, sub, sid, iat, exp, jti and events, and no nonce."""
     tokens = listening.tokens()
     sid = listening.claims(tokens["id_token"])["sid"]
     sign_out(listening, id_token_hint=tokens["id_token"])
@@ -199,7 +199,7 @@ def test_the_client_hears_of_it(listening: RelyingParty, posted: list[tuple[str,
 
 @clause("OpenID Connect Back-Channel Logout 1.0", "2.7")
 def test_what_was_issued_without_offline_access_ends(listening: RelyingParty) -> None:
-    """A refresh token with offline_access lives on, as does a plain OAuth connection."""
+    """A refresh token with offline_access stays valid, and so does a plain OAuth connection."""
     online, offline = listening.tokens(), listening.tokens(scope="openid offline_access")
     plain = listening.tokens(scope="profile")
     sign_out(listening, id_token_hint=online["id_token"])
@@ -210,14 +210,14 @@ def test_what_was_issued_without_offline_access_ends(listening: RelyingParty) ->
 
 
 def test_a_code_that_is_under_way_ends_too(listening: RelyingParty) -> None:
-    """It was issued in the session that has ended."""
+    """The code was issued in the session that has ended."""
     tokens, code = listening.tokens(), listening.connect()["code"]
     sign_out(listening, id_token_hint=tokens["id_token"])
     assert listening.exchange(code).status_code == 400
 
 
 def test_two_browsers_are_two_sessions(listening: RelyingParty) -> None:
-    """Signing out of one leaves the other."""
+    """Signing out of one session does not end the other."""
     other = RelyingParty(listening.client, listening.user)
     here, there = listening.tokens(), other.tokens()
     assert listening.claims(here["id_token"])["sid"] != other.claims(there["id_token"])["sid"]
@@ -227,7 +227,7 @@ def test_two_browsers_are_two_sessions(listening: RelyingParty) -> None:
 
 
 def test_every_way_out_tells_the_clients(listening: RelyingParty) -> None:
-    """Our own button, as any page of the project that calls Django's logout()."""
+    """Our own button and any page of the project that calls Django's logout() tell the clients."""
     listening.connect()
     listening.browser.post("/logout/")
     assert Delivery.objects.count() == 1
@@ -238,7 +238,7 @@ def test_every_way_out_tells_the_clients(listening: RelyingParty) -> None:
 def test_a_client_that_does_not_answer_is_tried_again_with_growing_pauses(
     listening: RelyingParty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until it is given up, visibly."""
+    """After the last attempt, delivery is given up and the operator can see that."""
     monkeypatch.setattr(fetch, "fetch", lambda *_, **__: fetch.Response(503, {}, b""))
     listening.connect()
     listening.browser.post("/logout/")
@@ -255,7 +255,7 @@ def test_a_client_that_does_not_answer_is_tried_again_with_growing_pauses(
 
 
 def test_somebody_else_who_signs_in_signs_the_first_one_out(listening: RelyingParty) -> None:
-    """On the login page that prompt=login leads to: what was issued in the session ends with it, and its clients hear of it."""
+    """Another user may sign in at the login page of prompt=login: the first session ends, and its clients are told."""
     tokens = listening.tokens()
     location = listening.ask(prompt="login")["Location"]
     User.objects.create_user("bob", password="builder")
@@ -266,7 +266,7 @@ def test_somebody_else_who_signs_in_signs_the_first_one_out(listening: RelyingPa
 
 
 def test_who_was_only_sent_to_sign_in_again_is_in_the_same_session(listening: RelyingParty) -> None:
-    """A login page of the project's that sends somebody who is signed in straight back makes us forget them for a moment."""
+    """A project's login page may send a signed-in user straight back, and then the server forgets them for a moment."""
     tokens = listening.tokens()
     location = listening.ask(prompt="login")["Location"]
     for _straight_back in range(2):
@@ -282,7 +282,9 @@ def test_who_was_only_sent_to_sign_in_again_is_in_the_same_session(listening: Re
 def test_a_client_that_cannot_be_told_keeps_nobody_in(
     listening: RelyingParty, caplog: pytest.LogCaptureFixture, way: str
 ) -> None:
-    """It became pairwise, and the server has no key for that: the operator hears of it, and the person gets out."""
+    """
+    The client became pairwise and the server has no key for that. The operator is told, and the user is signed out.
+    """
     hint = listening.tokens()["id_token"]
     listening.client.subject_type = "pairwise"
     listening.client.save()
@@ -300,7 +302,7 @@ def test_a_client_that_cannot_be_told_keeps_nobody_in(
 def test_a_client_hears_of_it_however_long_the_session_lasts(
     listening: RelyingParty, settings: Settings, again: str
 ) -> None:
-    """Whatever happens in it makes it longer than the row of a first time would be kept."""
+    """Activity in the session extends it beyond the time that the client's first row would be kept."""
     settings.SESSION_SAVE_EVERY_REQUEST = again == "the client asks"
     settings.OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME = timedelta(days=7)
     begun = timezone.now()
@@ -309,7 +311,7 @@ def test_a_client_hears_of_it_however_long_the_session_lasts(
         with time_machine.travel(begun + timedelta(days=days)):
             purge.sweep(now=timezone.now())
             if again == "the client asks":
-                assert is_signed_in(listening.browser)  # the session is saved, whichever way in the request takes
+                assert is_signed_in(listening.browser)  # the session is saved, whichever path the request takes
                 listening.ask()
             else:
                 listening.sign_in("/login/?reauthenticate=1")
@@ -321,7 +323,7 @@ def test_a_client_hears_of_it_however_long_the_session_lasts(
 
 @clause("OpenID Connect Front-Channel Logout 1.0", "2")
 def test_frames_of_clients_are_loaded_under_a_matching_policy(listening: RelyingParty) -> None:
-    """iss and sid are there if the client wants them; the way on is a link and a refresh."""
+    """iss and sid are sent if the client wants them. The page continues by a link and a refresh."""
     listening.client.frontchannel_logout_uri = "https://rp.example/front?a=1"
     listening.client.frontchannel_logout_session_required = True
     listening.client.save()
@@ -338,7 +340,7 @@ def test_frames_of_clients_are_loaded_under_a_matching_policy(listening: Relying
 @clause("OpenID Connect Front-Channel Logout 1.0", "3")
 @pytest.mark.parametrize("onward", ["", "/manage-apps/?a=1"], ids=["to our own page", "to where the form says"])
 def test_our_own_button_tells_clients_in_frames_too(listening: RelyingParty, onward: str) -> None:
-    """Wherever a person signs out of this server; then the page goes on to where the button leads."""
+    """Every sign-out of this server tells them. Then the page continues to the button's target."""
     listening.client.frontchannel_logout_uri = "https://rp.example/front"
     listening.client.save()
     listening.connect()
@@ -351,7 +353,7 @@ def test_our_own_button_tells_clients_in_frames_too(listening: RelyingParty, onw
 
 
 def test_without_openid_connect_there_is_no_such_endpoint(settings: Settings, guide: Any) -> None:
-    """And a sign-out writes nothing."""
+    """A sign-out writes nothing then."""
     assert guide.browser.get("/oauth/logout/").status_code == 404
     guide.ask()
     guide.browser.post("/logout/")

@@ -1,8 +1,8 @@
 """
-Every grant type, in every format of access tokens, crossed with every state that what it hangs on can be in.
+Every grant type, in every format of access tokens, combined with every state of the things that it depends on.
 
-Of each is played how tokens are got, and how a token that was got before is used. The table of grant types is walked: one that
-is added without a way to play it here fails the first test; the formats that it has follow from its parameters.
+For each combination the tests request tokens, and use a token from before. They walk the table of grant types: a new
+one without an entry here fails the first test. The possible formats follow from its parameters.
 """
 
 from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ PILLS = "https://api.example/pills"
 
 @protect(allow_clients=True, resource=PILLS)
 def pills(request: ProtectedRequest) -> JsonResponse:
-    """Of an API whose tokens are JWTs."""
+    """A view of an API whose tokens are JWTs."""
     return JsonResponse({})
 
 
@@ -52,7 +52,7 @@ urlpatterns = [path("pills/", pills), path("", include("tests.grant_types.test_r
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """Whom a token is for: nobody in particular, or a resource with one of the formats."""
+    """The audience of a token: none in particular, or a resource with one of the formats."""
 
     resource: str
     url: str
@@ -66,7 +66,7 @@ FORMATS = {
 
 
 class Fact(Enum):
-    """What a way may hang on."""
+    """A fact that a way may depend on."""
 
     USER = auto()
     CLIENT = auto()
@@ -79,7 +79,7 @@ class Fact(Enum):
     OWN_TOKENS = auto()
     SERVICE = auto()
     ISSUER = auto()
-    TRUST = auto()  # what an issuer is registered for, as far as it is about what comes
+    TRUST = auto()  # the registration of an issuer, as far as it concerns new tokens
     RESOURCE = auto()
 
 
@@ -88,7 +88,7 @@ OF_A_PERSON = frozenset({Fact.USER, Fact.CLIENT, Fact.CONSENT, Fact.SESSION, Fac
 
 @dataclass
 class Cast:
-    """Who plays, before the state changes."""
+    """The actors, before the state changes."""
 
     rp: RelyingParty
     settings: Settings
@@ -97,7 +97,7 @@ class Cast:
     scope: str
 
     def connect(self, api: Api) -> dict[str, Any]:
-        """The tokens of a new connection."""
+        """Return the tokens of a new connection."""
         return self.rp.tokens(scope=self.scope, resource=api.resource)
 
 
@@ -127,8 +127,8 @@ def _by_exchange(cast: Cast, api: Api) -> Ask:
 
 
 def _by_assertion(cast: Cast, api: Api) -> Ask:
-    """By a fresh one: one from before may have expired by itself."""
-    cast.connect(api)  # so that the person has allowed it
+    """Present a fresh assertion, because an earlier one may have expired by itself."""
+    cast.connect(api)  # so that the user has allowed it
     return lambda: cast.idp.present(cast.idp.jwt(), resource=api.resource)
 
 
@@ -140,12 +140,13 @@ def _by_credentials(cast: Cast, api: Api) -> Ask:
 @dataclass(frozen=True, kw_only=True)
 class Play:
     """
-    How a grant type is played.
+    The actions for a grant type.
 
     Attributes:
-        prepare: makes what its request presents; the request itself is sent when what it returns is called.
-        to_get, to_use: what its request, and the use of its access token, hang on besides the registration and the resource.
-        presents_access_token: whether what it presents is in that format, too.
+        prepare: makes what the request presents. Calling its result sends the request.
+        to_get, to_use: the facts that the request, and the use of its access token, depend on besides the registration
+            and the resource.
+        presents_access_token: True if the presented token has that format, too.
     """
 
     prepare: Callable[[Cast, Api], Ask]
@@ -166,7 +167,7 @@ PLAYS = {
     ),
     jwt_bearer.GRANT_TYPE: Play(
         prepare=_by_assertion,
-        # And on no sign-in, as nobody signs in.
+        # No sign-in is among them, because no user signs in.
         to_get=frozenset({Fact.USER, Fact.CLIENT, Fact.CONSENT, Fact.ISSUER, Fact.TRUST}),
         to_use=OF_A_PERSON - {Fact.SESSION} | {Fact.ISSUER},
     ),
@@ -179,7 +180,7 @@ PLAYS = {
 
 
 class Way(NamedTuple):
-    """One of the ways that may be closed: a request of a grant type, or the use of its token, in one format."""
+    """A way that may be closed: a request of a grant type, or the use of its token, in one format."""
 
     grant_type: str
     token_format: str
@@ -187,7 +188,7 @@ class Way(NamedTuple):
 
     @property
     def hangs_on(self) -> frozenset[Fact]:
-        """All that closes it."""
+        """Every fact whose end closes the way."""
         play = PLAYS[self.grant_type]
         facts = play.to_use if self.is_use else play.to_get | {Fact.GRANT_TYPE}
         if self.token_format:
@@ -200,7 +201,7 @@ class Way(NamedTuple):
 
 
 def ways() -> Iterator[Way]:
-    """Every grant type of the table, in each format that it can have."""
+    """Return every grant type of the table, in each format that it can have."""
     for name, grant_type in GRANT_TYPES.items():
         takes_resources = resource_indicators.PARAMETER in grant_type.DESCRIPTION.optional
         for token_format in FORMATS if takes_resources else [""]:
@@ -212,7 +213,7 @@ def ways() -> Iterator[Way]:
 
 
 def _end_by_date(seconds: int) -> Callable[[Cast], object]:
-    """The person has chosen when the connection ends."""
+    """Set the end date of the connection, as a user may."""
     return lambda _: Consent.objects.update(ends_at=timezone.now() + timedelta(seconds=seconds))
 
 
@@ -254,11 +255,11 @@ def _service(cast: Cast) -> Any:
 @dataclass(frozen=True)
 class State:
     """
-    Something that happens.
+    An event, and what it ends.
 
     Attributes:
-        ends: what is good no more; every way that hangs on it is closed, and no other.
-        later: how much time has passed.
+        ends: the fact that ends. Every way that depends on it is closed, and no other.
+        later: the time that has passed.
     """
 
     name: str
@@ -303,7 +304,7 @@ STATES = (
 
 @pytest.fixture
 def cast(rp: RelyingParty, provider: Settings, request: pytest.FixtureRequest) -> Cast:
-    """A client with every grant type, a service that acts through it, and an issuer whose word it brings."""
+    """A client with every grant type, a service that acts through it, and an issuer whose assertions it presents."""
     provider.OAUTH_SERVICE_TOKEN_KEY = "the token key of these tests, 32 long"
     provider.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     provider.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
@@ -321,12 +322,12 @@ def cast(rp: RelyingParty, provider: Settings, request: pytest.FixtureRequest) -
 
 
 def test_every_grant_type_and_format_is_played() -> None:
-    """One that is added is crossed with every state as well."""
+    """A new grant type or format is tested with every state, too."""
     assert (set(PLAYS), set(FORMATS)) == (set(GRANT_TYPES), {"", *TokenFormat.values})
 
 
 def test_every_fact_ends_in_some_state() -> None:
-    """And every way that can be closed is."""
+    """Every way can be closed by some state."""
     assert {state.ends for state in STATES} - {None} == set(Fact)
     assert all(way.hangs_on for way in ways())
 
@@ -334,7 +335,7 @@ def test_every_fact_ends_in_some_state() -> None:
 @pytest.mark.parametrize("cast", ["", " offline_access"], indirect=True, ids=["online", "offline"])
 @pytest.mark.parametrize("state", STATES, ids=str)
 def test_what_has_ended_is_not_accepted(cast: Cast, state: State) -> None:
-    """On every path alike; and what has not ended goes on."""
+    """The rule holds on every path, and ways that have not ended stay open."""
     tries = {way: _prepared(cast, way) for way in ways()}
     state.enter(cast)
     is_spared = state.ends is Fact.SESSION and "offline_access" in cast.scope
