@@ -1,4 +1,4 @@
-"""Answers for programs are JSON, or empty and say that they are JSON: whatever the address, the method and what went wrong."""
+"""Responses to programs are JSON, or empty and labelled as JSON, for any address, method and fault."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ from tests.guide import FORM, JSON, Guide
 from tests.test_unavailable import failing
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-# What may be wrong with a request, as arguments of Browser.generic().
+# Faults of a request, as arguments of Browser.generic().
 FAULTS: dict[str, dict[str, Any]] = {
     "nothing": {},
     "an empty body": {"content_type": FORM},
@@ -32,7 +32,7 @@ ENTRIES = {"through Django": Browser, "directly": Program}
 
 
 def is_json(answer: Any) -> bool:
-    """Whether a program can read the answer: JSON or nothing, and labelled so."""
+    """Return whether a program can read the response: JSON or nothing, labelled as JSON."""
     if answer["Content-Type"] != JSON:
         return False
     return not answer.content or isinstance(json.loads(answer.content), dict)
@@ -41,7 +41,7 @@ def is_json(answer: Any) -> bool:
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_every_answer_is_json(guide: Guide, entry: str, fault: str) -> None:
-    """Clients look at the Content-Type before the status: simple-oauth2 takes an empty text/html for a failure."""
+    """Clients check the Content-Type before the status: simple-oauth2 takes an empty text/html for a failure."""
     program = ENTRIES[entry](raise_request_exception=False)
     others = [
         (method, path, answer.status_code, answer["Content-Type"])
@@ -54,7 +54,7 @@ def test_every_answer_is_json(guide: Guide, entry: str, fault: str) -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_what_is_refused_for_the_database_is_json(guide: Guide, entry: str) -> None:
-    """503, with what to do."""
+    """The status is 503, and the response says what to do."""
     program = ENTRIES[entry]()
     body = {"data": "client_id=presc_man_123&client_secret=a&grant_type=b&token=c", "content_type": FORM}
     with failing(OperationalError("it is down")):
@@ -64,7 +64,7 @@ def test_what_is_refused_for_the_database_is_json(guide: Guide, entry: str) -> N
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_a_failure_is_json(guide: Guide, entry: str, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    """500, with a reference."""
+    """The status is 500, and the response has a reference."""
     access_token = guide.tokens()["access_token"]
     settings.OAUTH_SERVICE_CLAIMS = "tests.test_http.failing_claims"
     answer = ENTRIES[entry]().get("/userinfo/", headers={"Authorization": f"Bearer {access_token}"})
@@ -81,7 +81,7 @@ def test_a_revocation_that_worked_is_empty_and_says_that_it_is_json(guide: Guide
 
 @pytest.mark.parametrize("path", ["/metrics/", "/metrics"])
 def test_refusals_of_the_metrics_are_json(settings: Settings, path: str) -> None:
-    """The counters themselves have the format of Prometheus; who is not let in gets what any program gets."""
+    """The metrics have Prometheus's format. Requests that are not let in get the usual response for programs."""
     settings.OAUTH_SERVICE_METRICS_SECRET = "s" * 32
     browser = Browser(enforce_csrf_checks=True)
     answers = [browser.get(path), browser.post(path), browser.options(path)]
@@ -93,7 +93,7 @@ def test_refusals_of_the_metrics_are_json(settings: Settings, path: str) -> None
 
 
 def test_the_walk_finds_the_endpoints() -> None:
-    """Two empty lists would say nothing."""
+    """Two empty lists would prove nothing."""
     assert {"/token/", "/userinfo", "/metrics/", "/.well-known/oauth-authorization-server/x"} <= set(
         addresses.FOR_PROGRAMS
     )

@@ -1,4 +1,6 @@
-"""The audit trail: every event has its row, routine ones cost no request a statement, a failure breaks nothing."""
+"""
+The audit trail: every event has its row, routine events take no statement in the request, and failures break nothing.
+"""
 
 import os
 import threading
@@ -25,7 +27,7 @@ from tests.test_signals import ANNOUNCED, ELSEWHERE, EVENTS, play
 from tests.test_unavailable import AWAY
 
 Committed = Callable[[], AbstractContextManager[object]]
-START = audit._Trail.start  # before tests/conftest.py takes it away
+START = audit._Trail.start  # before tests/conftest.py replaces it
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 AT_ONCE = [
     "consent_given",
@@ -38,14 +40,14 @@ AT_ONCE = [
 
 
 def written(*fields: str) -> list[Any]:
-    """These columns of every row, in the order of what happened; one column alone without its tuple."""
+    """Return these columns of every row, in the order of events; values instead of tuples for a single column."""
     rows = AuditEvent.objects.order_by("at", "pk")
     return list(rows.values_list(*fields, flat=True) if len(fields) == 1 else rows.values_list(*fields))
 
 
 @pytest.fixture
 def played(guide: Guide, committed: Committed) -> Guide:
-    """A lifecycle in which everything happens that there is an event for, and on the next day a renewal; and its rows."""
+    """A lifecycle with every kind of event and a renewal on the next day, written to the trail."""
     with time_machine.travel(NOON), committed():
         play(guide)
         token = guide.tokens()["refresh_token"]
@@ -59,7 +61,7 @@ def played(guide: Guide, committed: Committed) -> Guide:
 
 
 def test_every_event_has_its_row(played: Guide) -> None:
-    """Whatever signals.py can tell, with how it ended and why; codes of one hour are alike, and one row."""
+    """Each signal of signals.py has its row, with outcome and reason. Codes of one hour are alike, and share a row."""
     assert written("event", "outcome", "reason") == [
         ("login_refused", "refused", "wrong username or password"),
         ("client_refused", "refused", "wrong secret"),
@@ -98,7 +100,7 @@ def test_every_event_has_its_row(played: Guide) -> None:
 
 
 def test_a_connection_in_use_is_one_row_a_day(guide: Guide, committed: Committed) -> None:
-    """However often it is renewed: the day that it was made has its row already."""
+    """Further renewals on the same day add no row. The day of the connection itself has a row already."""
     with time_machine.travel(NOON, tick=False), committed():
         token = guide.tokens()["refresh_token"]
     for hour in range(1, 61):
@@ -114,7 +116,7 @@ def test_a_connection_in_use_is_one_row_a_day(guide: Guide, committed: Committed
 
 
 def test_a_day_begins_at_the_same_moment_in_every_time_zone(guide: Guide, committed: Committed) -> None:
-    """A database may answer in a TIME_ZONE of its own: there it was tomorrow already when the connection was last used."""
+    """A database may have a TIME_ZONE of its own, in which the last use was already on the next day."""
     last_used_at = datetime(2026, 3, 2, 0, 30, tzinfo=ZoneInfo("Europe/Berlin"))
     facts = {"user_id": guide.alice.pk, "client_id": guide.client.client_id, "last_used_at": last_used_at}
     with time_machine.travel(last_used_at + timedelta(hours=1), tick=False), committed():
@@ -124,7 +126,7 @@ def test_a_day_begins_at_the_same_moment_in_every_time_zone(guide: Guide, commit
 
 
 def test_refusals_alike_are_one_row_an_hour(guide: Guide, committed: Committed) -> None:
-    """Anybody can be refused as often as they like, for a client that does not exist under a new name each time."""
+    """Anybody can cause refusals without limit, for instance with a new unknown client_id each time."""
     for minute in range(0, 90, 2):
         with time_machine.travel(NOON + timedelta(minutes=minute), tick=False), committed():
             guide.exchange("SPL__x", client_id=f"random-{minute}")
@@ -139,7 +141,7 @@ def test_refusals_alike_are_one_row_an_hour(guide: Guide, committed: Committed) 
 
 
 def test_refusals_that_differ_have_their_rows(guide: Guide, committed: Committed) -> None:
-    """By whom, as whom, from where, or why."""
+    """Refusals may differ in the actor, the account, the address or the reason."""
     with time_machine.travel(NOON, tick=False), committed():
         for address in ("203.0.113.1", "203.0.113.2"):
             guide.server.defaults["REMOTE_ADDR"] = address
@@ -156,7 +158,7 @@ def test_refusals_that_differ_have_their_rows(guide: Guide, committed: Committed
 def test_a_refusal_that_could_not_be_written_is_not_told_yet(
     guide: Guide, committed: Committed, fault: list[Exception]
 ) -> None:
-    """The row that waits for the database is not taken for its own repetition."""
+    """A waiting row must not be taken for its own repetition."""
     fault.append(OperationalError("no route to host"))
     with time_machine.travel(NOON, tick=False), committed():
         guide.exchange("SPL__x", client_secret="wrong")
@@ -166,14 +168,14 @@ def test_a_refusal_that_could_not_be_written_is_not_told_yet(
 
 
 def test_no_event_is_left_out(played: Guide) -> None:
-    """Whoever adds one to signals.py says here what becomes of it."""
+    """Each new signal in signals.py must be covered here."""
     assert set(audit._EVENTS) == {EVENTS[name] for name in EVENTS if name != "request_answered"}
     assert set(audit_event.Event.values) == ANNOUNCED | ELSEWHERE
     assert set(written("event")) == ANNOUNCED
 
 
 def test_a_row_says_who_which_client_and_which_connection(played: Guide) -> None:
-    """The login by its account, the refused client by its name alone."""
+    """A sign-in is recorded by its account, a refused client by its client_id only."""
     who = {event: (user, client) for event, user, client in written("event", "user_id", "client_id")}
     alice = played.alice.pk
     assert who == dict.fromkeys(ANNOUNCED, (alice, "presc_man_123")) | {
@@ -189,7 +191,7 @@ def test_a_row_says_who_which_client_and_which_connection(played: Guide) -> None
 
 
 def test_a_row_has_the_facts_of_its_event(guide: Guide, committed: Committed) -> None:
-    """Each in its own column, through the queue or not."""
+    """Each fact is in its own column, whether the row is queued or written at once."""
     with time_machine.travel(NOON, tick=False), committed():
         tokens = guide.tokens(scope="profile")
         grant = Grant.objects.get().pk
@@ -213,7 +215,10 @@ def test_a_row_has_the_facts_of_its_event(guide: Guide, committed: Committed) ->
 
 
 def test_a_row_says_from_where_and_under_which_reference(guide: Guide, committed: Committed) -> None:
-    """The reference is the one that the answer carries: what a person reads out on the telephone finds the row."""
+    """
+    The response shows the same reference, so the row can be found by a reference that a user reads out on the
+    telephone.
+    """
     guide.server.defaults["REMOTE_ADDR"] = "2001:db8:0:0:1:2:3:4"
     with committed():
         answer = guide.exchange("SPL__x", client_secret="wrong")
@@ -222,7 +227,7 @@ def test_a_row_says_from_where_and_under_which_reference(guide: Guide, committed
 
 
 def test_a_sign_in_that_another_page_refused_has_an_address_too(committed: Committed, db: None) -> None:
-    """The host project's: its errors carry no reference."""
+    """The page of a host project has no reference."""
     request = RequestFactory().post("/elsewhere/", REMOTE_ADDR="203.0.113.7")
     with committed():
         authenticate(request, username="alice", password="x")
@@ -231,7 +236,7 @@ def test_a_sign_in_that_another_page_refused_has_an_address_too(committed: Commi
 
 
 def test_what_happens_outside_of_a_request_has_neither(guide: Guide, committed: Committed) -> None:
-    """A command or a host's own page: an invented reference would be looked for in vain."""
+    """An invented reference would be searched for in vain."""
     with committed():
         signals.announce(signals.app_deauthorised, user_id=guide.alice.pk, client_id="presc_man_123")
     assert written("address", "reference") == [("", "")]
@@ -243,7 +248,7 @@ def test_what_happens_outside_of_a_request_has_neither(guide: Guide, committed: 
 def test_a_refused_sign_in_is_its_accounts_or_nobodys(
     guide: Guide, committed: Committed, username: str, known: bool
 ) -> None:
-    """What was typed is not kept: people type their password there."""
+    """The typed name is not stored, because users sometimes type their password there."""
     with committed():
         authenticate(username=username, password="wrong")
     audit.flush()
@@ -253,7 +258,10 @@ def test_a_refused_sign_in_is_its_accounts_or_nobodys(
 
 @pytest.mark.parametrize("reason", ["no such client", "throttled"])
 def test_a_client_id_that_no_client_has_is_not_kept(guide: Guide, committed: Committed, reason: str) -> None:
-    """It is whatever somebody sent, a secret in the wrong field perhaps; whoever is refused unseen included."""
+    """
+    An unknown client_id may be anything, for instance a secret in the wrong field. This holds for throttled requests,
+    too.
+    """
     with committed():
         for client_id in (SECRET, "presc_man_123"):
             signals.announce(signals.client_refused, client_id=client_id, reason=reason)
@@ -262,7 +270,7 @@ def test_a_client_id_that_no_client_has_is_not_kept(guide: Guide, committed: Com
 
 
 def test_nothing_in_a_row_opens_anything(guide: Guide, committed: Committed) -> None:
-    """Neither what was sent nor what was answered stands in any column."""
+    """No column contains anything from the request or the response that could be used."""
     with committed():
         code = guide.code()
         tokens = guide.exchange(code).json()
@@ -284,7 +292,7 @@ def test_nothing_in_a_row_opens_anything(guide: Guide, committed: Committed) -> 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_a_person_or_a_thief_did_is_written_before_the_answer(guide: Guide) -> None:
-    """A process that is killed loses none of these once somebody was told."""
+    """A killed process loses none of these events after the response was sent."""
     play(guide)
     assert sorted(written("event")) == sorted(
         [*AT_ONCE, "consent_given", "consent_given", "consent_given"],
@@ -292,7 +300,7 @@ def test_what_a_person_or_a_thief_did_is_written_before_the_answer(guide: Guide)
 
 
 def test_the_rest_waits(guide: Guide, committed: Committed) -> None:
-    """It is written in one go."""
+    """The other events are written together."""
     with committed():
         guide.tokens()
     assert written("event") == ["consent_given"]
@@ -301,15 +309,15 @@ def test_the_rest_waits(guide: Guide, committed: Committed) -> None:
 
 
 def test_what_was_rolled_back_leaves_no_row(guide: Guide, committed: Committed) -> None:
-    """It never happened: neither written nor waiting."""
-    guide.code()  # in a transaction that does not end here
+    """The event never happened, so it is neither written nor queued."""
+    guide.code()  # in a transaction that stays open here
     assert (audit.flush(), written("event")) == (True, [])
 
 
 def test_a_batch_is_one_statement_where_the_database_allows(
     guide: Guide, committed: Committed, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
 ) -> None:
-    """The cost of a row is that of its values."""
+    """A row then takes no more than the transfer of its values."""
     with committed():
         guide.tokens()
         for number in range(40):
@@ -321,7 +329,7 @@ def test_a_batch_is_one_statement_where_the_database_allows(
 
 
 def test_more_than_a_statement_takes_are_several(guide: Guide) -> None:
-    """SQLite takes 999 values in one: rows arrive all the same, each with its own."""
+    """SQLite allows 999 values per statement. All rows arrive, each with its own values."""
     entry = audit_event.Entry(
         NOON, "token_refreshed", "done", guide.alice.pk, "", None, "", "", "", "", NOON + timedelta(days=1)
     )
@@ -333,7 +341,7 @@ def test_more_than_a_statement_takes_are_several(guide: Guide) -> None:
 
 
 def test_rows_go_in_their_time(guide: Guide, committed: Committed, settings: Settings) -> None:
-    """Kept for the time that was set when they were written, and swept with everything else."""
+    """The lifetime at the time of writing counts, and the sweep deletes the rows."""
     settings.OAUTH_SERVICE_AUDIT_LIFETIME = timedelta(days=7)
     with time_machine.travel(NOON, tick=False), committed():
         guide.tokens()
@@ -347,7 +355,7 @@ def test_rows_go_in_their_time(guide: Guide, committed: Committed, settings: Set
 
 
 def test_a_lifetime_of_zero_keeps_no_trail(played: Guide, committed: Committed, settings: Settings) -> None:
-    """What is there stays until its time is over; nothing is added, neither at once nor later."""
+    """Existing rows stay for their time, and no row is added, neither at once nor later."""
     before = len(written("event"))
     settings.OAUTH_SERVICE_AUDIT_LIFETIME = timedelta(0)
     with committed():
@@ -357,7 +365,7 @@ def test_a_lifetime_of_zero_keeps_no_trail(played: Guide, committed: Committed, 
 
 
 def test_the_trail_of_a_client_outlives_it(played: Guide) -> None:
-    """What it did is asked for after it was thrown out."""
+    """The operator may need the trail of a client after deleting it."""
     played.client.delete()
     assert len(written("event")) == 24
 
@@ -367,7 +375,7 @@ def test_the_trail_of_a_client_outlives_it(played: Guide) -> None:
 
 @pytest.fixture
 def fault(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
-    """Whatever is put here is raised by every write to the trail."""
+    """A list of exceptions. Every write to the trail raises the one in it."""
     raised: list[Exception] = []
 
     def failing(write: Callable[..., None]) -> Callable[..., None]:
@@ -387,7 +395,7 @@ def fault(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
 def test_while_the_database_is_away_events_wait(
     guide: Guide, committed: Committed, fault: list[Exception], caplog: pytest.LogCaptureFixture, away: str
 ) -> None:
-    """In their order, those that are written at once too; nobody's request fails for it."""
+    """The order is kept, including events that are usually written at once, and no request fails."""
     fault.append(AWAY[away]())
     with committed():
         tokens = guide.tokens()
@@ -402,7 +410,7 @@ def test_while_the_database_is_away_events_wait(
 def test_a_batch_that_the_database_refuses_does_not_stop_the_next(
     guide: Guide, committed: Committed, fault: list[Exception], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Trying it again would find the same fault for ever; the loss is told."""
+    """Trying it again would fail for ever. The loss is logged."""
     fault.append(DataError("value too long"))
     with committed():
         guide.exchange("SPL__x", client_secret="wrong")
@@ -417,7 +425,7 @@ def test_a_batch_that_the_database_refuses_does_not_stop_the_next(
 def test_more_than_memory_is_given_are_counted_instead(
     guide: Guide, committed: Committed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A flood of refusals, or a database that stays away: the process does not grow, and says what is missing."""
+    """A flood of refusals or a long outage must not fill the memory, and the log says how many events are missing."""
     monkeypatch.setattr(audit, "MOST_WAITING", 3)
     with committed():
         for number in range(5):
@@ -435,7 +443,7 @@ def test_more_than_memory_is_given_are_counted_instead(
 
 @pytest.fixture
 def writer(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[audit._Trail]:
-    """A process with its writer, in a hurry; its connection is closed before the test's database goes."""
+    """A process with a fast writer, whose connection is closed before the test database is dropped."""
     monkeypatch.setattr(audit._Trail, "start", START)
     for name, seconds in {"PAUSE_SECONDS": 0.05, "IDLE_SECONDS": 0.2, "LONGEST_PAUSE_SECONDS": 0.1}.items():
         monkeypatch.setattr(audit, name, seconds)
@@ -455,7 +463,7 @@ def writer(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 def eventually(events: int) -> bool:
-    """Whether there are so many rows within a while."""
+    """Return whether there are this many rows within a few seconds."""
     deadline = time.monotonic() + 20
     while AuditEvent.objects.count() < events and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -463,7 +471,7 @@ def eventually(events: int) -> bool:
 
 
 def test_a_thread_of_its_own_writes(writer: audit._Trail, guide: Guide) -> None:
-    """The first event starts it; a second lot finds it again, after it has closed its connection."""
+    """The first event starts the thread. It is still there for later events, after it has closed its connection."""
     names = [thread.name for thread in threading.enumerate()]
     guide.tokens()
     assert eventually(3)
@@ -477,7 +485,7 @@ def test_a_thread_of_its_own_writes(writer: audit._Trail, guide: Guide) -> None:
 def test_a_writer_that_could_not_be_started_is_by_the_next_event(
     writer: audit._Trail, guide: Guide, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A process at its limit of threads for a moment would otherwise keep all that happens until it ends."""
+    """Otherwise a process that briefly reached its limit of threads would keep all events until it ends."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threading.Thread, "start", _no_thread)
         guide.answer()
@@ -491,7 +499,7 @@ def _no_thread(thread: threading.Thread) -> None:
 
 
 def test_it_writes_when_the_database_is_back(writer: audit._Trail, guide: Guide, fault: list[Exception]) -> None:
-    """By itself."""
+    """The writer continues by itself."""
     fault.append(OperationalError("no route to host"))
     guide.tokens()
     time.sleep(0.5)
@@ -501,7 +509,7 @@ def test_it_writes_when_the_database_is_back(writer: audit._Trail, guide: Guide,
 
 
 def test_a_child_begins_with_nothing(guide: Guide, committed: Committed) -> None:
-    """What waits in the parent is written once, by the parent."""
+    """The parent writes its waiting events, once."""
     with committed():
         guide.tokens()
     waiting = len(audit._trail.waiting)

@@ -1,4 +1,4 @@
-"""Nobody makes the trail grow by asking again and again: rows of one user, client and event are bounded, whatever is sent."""
+"""Repeated requests cannot make the trail grow: the rows per user, client and event are limited, whatever is sent."""
 
 import pickle
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ MANY = 300
 
 
 def facts_of(name: str, guide: Guide, number: int) -> dict[str, Any]:
-    """The facts of an event, each as different from those of the event before as whoever causes them can make it."""
+    """Return the facts of an event, as different from those before as a caller can make them."""
     one: dict[str, Any] = {
         "user_id": guide.alice.pk,
         "client_id": guide.client.client_id,
@@ -40,7 +40,7 @@ def facts_of(name: str, guide: Guide, number: int) -> dict[str, Any]:
 
 
 def happen(name: str, guide: Guide, committed: Committed, *, times: int = MANY, at: datetime = NOON) -> None:
-    """The event many times in a minute, from as many addresses; written in several batches."""
+    """Cause an event many times in a minute, from as many addresses, written in several batches."""
     for number in range(times):
         moment = at + timedelta(milliseconds=number)
         context = signals.RequestContext("token", f"2001:db8::{number:x}", f"reference-{number}")
@@ -53,7 +53,7 @@ def happen(name: str, guide: Guide, committed: Committed, *, times: int = MANY, 
 
 @pytest.mark.parametrize("name", TOLD)
 def test_rows_of_every_event_are_bounded(guide: Guide, committed: Committed, name: str) -> None:
-    """However much differs from one to the next; and none is left uncounted."""
+    """The limit holds however much the events differ, and every event is counted."""
     happen(name, guide, committed)
     rows = AuditEvent.objects.filter(event=name)
     is_nobodys = not {"user_id", "client_id", "username"} & set(facts_of(name, guide, 1))
@@ -64,7 +64,7 @@ def test_rows_of_every_event_are_bounded(guide: Guide, committed: Committed, nam
 
 @pytest.mark.parametrize("name", TOLD)
 def test_the_last_row_shows_the_latest_of_the_others(guide: Guide, committed: Committed, name: str) -> None:
-    """When, from where and under which reference; and that they differ."""
+    """The row shows the latest time, address and reference, and says that the events differ."""
     happen(name, guide, committed)
     row = AuditEvent.objects.filter(event=name, changes__startswith=repeats.OTHERS).get()
     last = MANY - 1
@@ -77,7 +77,7 @@ def test_the_last_row_shows_the_latest_of_the_others(guide: Guide, committed: Co
 def test_another_hour_another_user_and_another_client_have_rows_of_their_own(
     guide: Guide, committed: Committed, name: str
 ) -> None:
-    """Who floods for one of them hides nothing of another."""
+    """A flood for one user or client must not hide events of another."""
     happen(name, guide, committed, times=120)
     before = AuditEvent.objects.filter(event=name).count()
     happen(name, guide, committed, times=1, at=NOON + HOUR)
@@ -94,7 +94,7 @@ def test_another_hour_another_user_and_another_client_have_rows_of_their_own(
 
 
 def test_whoever_is_nobody_is_bounded_together(guide: Guide, committed: Committed) -> None:
-    """There are as many addresses and names as a stranger likes."""
+    """A stranger can use any number of addresses and names."""
     for number in range(MANY):
         context = signals.RequestContext("login", f"2001:db8::{number:x}")
         with time_machine.travel(NOON, tick=False), committed(), signals.within(context):
@@ -106,7 +106,7 @@ def test_whoever_is_nobody_is_bounded_together(guide: Guide, committed: Committe
 
 
 def test_a_client_that_repeats_its_refreshes_writes_one_row_an_hour(guide: Guide, committed: Committed) -> None:
-    """Ninety days of them were millions."""
+    """Ninety days of such a client used to be millions of rows."""
     with time_machine.travel(NOON, tick=False), committed():
         token = guide.tokens()["refresh_token"]
         guide.refresh(token)
@@ -117,7 +117,7 @@ def test_a_client_that_repeats_its_refreshes_writes_one_row_an_hour(guide: Guide
 
 
 def test_silent_answers_of_authorise_are_one_row_an_hour(guide: Guide, committed: Committed) -> None:
-    """A page that asks again and again in a frame, for somebody who has allowed it."""
+    """A page may send such requests again and again in a frame, for a user who allowed it."""
     with time_machine.travel(NOON, tick=False), committed():
         guide.answer()
         for _ in range(50):
@@ -127,7 +127,7 @@ def test_silent_answers_of_authorise_are_one_row_an_hour(guide: Guide, committed
 
 
 def test_what_a_person_decides_has_a_row_each(guide: Guide, committed: Committed) -> None:
-    """Allowed, taken back, allowed again: in this order."""
+    """Allowed, withdrawn and allowed again are three rows, in this order."""
     with time_machine.travel(NOON), committed():
         for _ in range(3):
             guide.answer()
@@ -138,7 +138,7 @@ def test_what_a_person_decides_has_a_row_each(guide: Guide, committed: Committed
 
 
 def test_several_processes_count_on_one_row(guide: Guide, committed: Committed) -> None:
-    """What is alike is alike everywhere: no process needs to know of another."""
+    """Equal events have the same bucket in every process, without coordination."""
     for _process in range(3):
         audit._trail.repeats.forget()
         with time_machine.travel(NOON, tick=False), committed():
@@ -150,7 +150,7 @@ def test_several_processes_count_on_one_row(guide: Guide, committed: Committed) 
 def test_a_batch_that_could_not_be_written_is_counted_once(
     guide: Guide, committed: Committed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It waits, and comes again with all its events."""
+    """The batch waits, and all its events are counted when it is written."""
 
     add_all = type(AuditEvent.objects).add_all
     failures: Iterator[None] = iter([None])
@@ -169,7 +169,7 @@ def test_a_batch_that_could_not_be_written_is_counted_once(
 
 
 def test_a_row_of_somebody_who_is_gone_belongs_to_no_bucket(guide: Guide, committed: Committed) -> None:
-    """It is made of the user: whoever tries all of them would find the one that it fits."""
+    """The bucket includes the user: somebody could try all users to find the one that fits."""
     with committed():
         guide.tokens()
     audit.flush()
@@ -179,7 +179,7 @@ def test_a_row_of_somebody_who_is_gone_belongs_to_no_bucket(guide: Guide, commit
 
 
 def test_the_users_and_clients_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process does not grow with those it meets."""
+    """The memory of a process must not grow with the users and clients that it meets."""
     monkeypatch.setattr(repeats, "MOST_GROUPS", 50)
     known = repeats.Repeats()
     entry = Entry(NOON, "token_issued", "done", None, "app", uuid4(), "", "", "", "", NOON)
@@ -190,7 +190,7 @@ def test_the_users_and_clients_that_are_remembered_are_bounded(monkeypatch: pyte
 
 
 def test_the_bucket_of_an_hour_lies_behind_that_of_the_hour_before() -> None:
-    """An index of them grows at its end."""
+    """An index of buckets then grows at its end."""
     entry = Entry(NOON, "token_issued", "done", 1, "app", None, "", "", "", "", NOON)
     placed = [repeats.Repeats().placed(entry._replace(at=NOON + hour * HOUR)).bucket for hour in range(50)]
     assert placed == sorted(placed, key=lambda bucket: bucket.bytes if bucket else b"")
@@ -198,7 +198,7 @@ def test_the_bucket_of_an_hour_lies_behind_that_of_the_hour_before() -> None:
 
 
 def test_what_is_told_of_the_others_fits(guide: Guide, committed: Committed) -> None:
-    """The changes of an administrator may fill the column by themselves."""
+    """The changes of one administrator may fill the column on their own."""
     for number in range(repeats.MOST_OF_ALL + 5):
         with time_machine.travel(NOON + timedelta(seconds=number), tick=False), committed():
             facts = {**facts_of("administered", guide, number), "changes": f"{number} {'x' * LONGEST_CHANGES}"}
@@ -210,7 +210,7 @@ def test_what_is_told_of_the_others_fits(guide: Guide, committed: Committed) -> 
 def test_where_a_row_cannot_be_added_to_each_event_has_its_own(
     guide: Guide, committed: Committed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A database without ON CONFLICT loses none."""
+    """Without ON CONFLICT no event is lost."""
     monkeypatch.setattr(connection.features, "supports_update_conflicts_with_target", False)
     monkeypatch.setattr("oauth_service.models.audit_event._insert._of_somebody", {})
     with committed():

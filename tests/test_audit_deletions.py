@@ -1,4 +1,4 @@
-"""Somebody who is deleted goes out of the audit trail; what happened stays in it."""
+"""A deleted user is removed from the audit trail, and the events stay."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,7 +25,7 @@ ADDRESS = "2001:db8::7"
 
 @pytest.fixture
 def staff() -> Iterator[type[User]]:
-    """A project's own name for some of its users: a proxy, as Django calls it, that is there when the app gets ready."""
+    """A project's proxy model for some of its users, which exists when the app gets ready."""
     meta = type("Meta", (), {"proxy": True, "app_label": "oauth_service"})
     proxy = type("Staff", (User,), {"__module__": __name__, "Meta": meta})
     apps.get_app_config("oauth_service").ready()
@@ -82,7 +82,7 @@ NAMES = ["itself", "queryset", "everybody", "proxy", "admin page", "admin action
 def test_the_person_goes_and_the_fact_stays(
     guide: Guide, committed: Committed, staff: type[User], delete: Delete
 ) -> None:
-    """However the account is deleted; of others everything stays."""
+    """The account may be deleted in any way. Rows of other users stay unchanged."""
     other = User.objects.create_user("dinah")
     guide.server.defaults["REMOTE_ADDR"] = guide.browser.defaults["REMOTE_ADDR"] = ADDRESS
     with committed():
@@ -105,7 +105,7 @@ def test_the_person_goes_and_the_fact_stays(
 
 
 def test_the_names_of_somebody_who_was_deleted_are_in_no_column(guide: Guide, committed: Committed) -> None:
-    """Whatever the columns are by then."""
+    """The check covers every column of the table, including future ones."""
     guide.server.defaults["REMOTE_ADDR"] = guide.browser.defaults["REMOTE_ADDR"] = ADDRESS
     with committed():
         play(guide)
@@ -118,7 +118,7 @@ def test_the_names_of_somebody_who_was_deleted_are_in_no_column(guide: Guide, co
 
 @pytest.mark.django_db(transaction=True)
 def test_of_a_long_trail_the_writer_does_the_rest(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who deletes a user does not wait for a million rows."""
+    """The deletion of a user must not wait for a million rows."""
     play(guide)
     audit.flush()
     for module in (audit, audit_event):
@@ -136,7 +136,10 @@ def test_of_a_long_trail_the_writer_does_the_rest(guide: Guide, monkeypatch: pyt
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("at_once", [False, True])
 def test_an_event_of_somebody_who_was_deleted_before_it_was_written(guide: Guide, at_once: bool) -> None:
-    """It waited while its user went, here or in another process: the rows beside it do not suffer, and it is nobody's."""
+    """
+    The user was deleted, here or in another process, while the event waited. The row has no user, and others are not
+    affected.
+    """
     pk = guide.alice.pk
     User.objects.filter(pk=pk)._raw_delete(ALIAS)
     dinah = User.objects.create_user("dinah")
@@ -152,7 +155,7 @@ def test_an_event_of_somebody_who_was_deleted_before_it_was_written(guide: Guide
 
 
 def test_a_deletion_that_is_rolled_back_takes_nobody_out(guide: Guide, committed: Committed) -> None:
-    """She is still there."""
+    """The user still exists, so the rows keep their user."""
     with committed():
         guide.tokens()
     audit.flush()

@@ -1,4 +1,4 @@
-"""One odd event never loses the events beside it: it is written as far as it can be, or left out alone and told of."""
+"""An odd event never loses other events: it is written as far as possible, or left out and logged."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -38,12 +38,12 @@ TEXTS = [field.attname for field in AuditEvent._meta.concrete_fields if isinstan
 
 
 def odd_values(column: str) -> list[Any]:
-    """What does not fit into a column."""
+    """Return values that do not fit into a column."""
     return ODD_TEXTS if column in TEXTS else ODD_KEYS
 
 
 def test_every_column_is_tried() -> None:
-    """A column that is added is."""
+    """New columns are tried, too."""
     assert sorted(COLUMNS) == sorted(Entry._fields)
     assert len(TEXTS) > 5
 
@@ -52,7 +52,7 @@ def test_every_column_is_tried() -> None:
 def test_an_odd_value_in_any_column_costs_nobody_else_a_row(
     db: None, caplog: pytest.LogCaptureFixture, column: str
 ) -> None:
-    """NUL, half a character, too long, of another type, nothing: in the midst of a batch."""
+    """The values include NUL, lone surrogates, too long texts, wrong types and None, in the middle of a batch."""
     for value in odd_values(column):
         AuditEvent.objects.all().delete()
         odd = GOOD._replace(**{"address": "odd", column: value})
@@ -71,7 +71,7 @@ def test_an_odd_value_in_any_column_costs_nobody_else_a_row(
 def test_a_text_that_does_not_fit_is_written_as_far_as_it_does(
     db: None, caplog: pytest.LogCaptureFixture, column: str
 ) -> None:
-    """The fact is not lost for it, and the log says in which column something is missing."""
+    """The event is kept, and the log names the columns that lost something."""
     length = next(field.max_length for field in AuditEvent._meta.concrete_fields if field.attname == column)
     for value in ("a\0b\ud800", "x" * 5_000):
         AuditEvent.objects.all().delete()
@@ -84,7 +84,7 @@ def test_a_text_that_does_not_fit_is_written_as_far_as_it_does(
 
 
 def test_events_that_all_are_odd_are_all_told_of(db: None, caplog: pytest.LogCaptureFixture) -> None:
-    """And it ends."""
+    """The writer does not loop."""
     for number in range(20):
         audit._trail.put(GOOD._replace(purge_at=None, client_id=str(number)))  # type: ignore[arg-type]
     audit._trail.put(GOOD)
@@ -97,7 +97,7 @@ def test_events_that_all_are_odd_are_all_told_of(db: None, caplog: pytest.LogCap
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("value", ODD_TEXTS)
 def test_what_is_written_at_once_is_cleaned_too(value: Any) -> None:
-    """It has a statement of its own."""
+    """Such rows have a statement of their own."""
     signals.announce(signals.app_deauthorised, user_id=None, client_id=value)
     audit.flush()
     assert written("event") == ["app_deauthorised"]
@@ -106,7 +106,7 @@ def test_what_is_written_at_once_is_cleaned_too(value: Any) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("key", ["x", 2**70, b"\0"])
 def test_an_odd_user_loses_the_user_alone_where_the_row_can_be_written(key: Any) -> None:
-    """Or the one row."""
+    """If the row cannot be written at all, only that row is lost."""
     signals.announce(signals.app_deauthorised, user_id=key, client_id="app")
     signals.announce(signals.app_deauthorised, user_id=None, client_id="other")
     audit.flush()
@@ -116,7 +116,7 @@ def test_an_odd_user_loses_the_user_alone_where_the_row_can_be_written(key: Any)
 
 @pytest.mark.parametrize("name", ["", "a\0b", "a\ud800b", "x" * 100_000, "\U0001f600", "1e999", "{}", "%s", "' OR 1=1"])
 def test_no_typed_name_costs_others_their_rows(db: None, committed: Committed, name: str) -> None:
-    """A name is looked for among the accounts, a client_id among the clients."""
+    """A typed name is looked up among the accounts, a client_id among the clients."""
     with committed():
         signals.announce(signals.login_refused, username=name, reason="wrong username or password")
         signals.announce(signals.client_refused, client_id=name, reason="no such client")
@@ -139,7 +139,7 @@ def test_a_name_of_several_accounts_is_nobodys(
     caplog: pytest.LogCaptureFixture,
     failure: Exception,
 ) -> None:
-    """The project's own manager looks for it, and may find two or fail."""
+    """The project's own manager does the lookup, and may find two accounts or fail."""
 
     def several(manager: object, name: str) -> User:
         raise failure
@@ -155,7 +155,7 @@ def test_a_name_of_several_accounts_is_nobodys(
 
 
 def test_a_refused_sign_in_beside_them_is_still_found(db: None, committed: Committed) -> None:
-    """What is known stays known."""
+    """Known accounts in the same batch are still identified."""
     alice = User.objects.create_user("alice")
     with committed():
         signals.announce(signals.login_refused, username="a\0b", reason="wrong username or password")

@@ -1,4 +1,4 @@
-"""The system checks: each id is raised by what it is for, and by nothing else."""
+"""The system checks: each id is raised for its reason, and for nothing else."""
 
 import re
 import subprocess
@@ -37,17 +37,17 @@ SAFE = {
 
 
 class OwnCsrf(CsrfViewMiddleware):
-    """Somebody's own."""
+    """A project's own CSRF middleware."""
 
 
 def ids(check: Callable[..., list[checks.CheckMessage]]) -> list[str]:
-    """What a check finds, without the prefix that all ids share."""
+    """Return the ids that a check finds, without their common prefix."""
     return [str(message.id).removeprefix("oauth_service.") for message in check(None)]
 
 
 @pytest.fixture
 def safe(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A server as it should be on the open network."""
+    """A safe server on the open network."""
     for name, value in SAFE.items():
         setattr(settings, name, value)
     return settings
@@ -55,25 +55,25 @@ def safe(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.mark.parametrize("check", [check_names, check_values, check_surroundings])
 def test_nothing_is_found_where_nothing_is_set(check: Any, settings: Settings) -> None:
-    """Safe with no settings at all."""
+    """The defaults are safe."""
     del settings.OAUTH_SERVICE_ISSUER
     assert check(None) == []
 
 
 def test_nothing_is_found_in_a_safe_deployment(safe: Settings) -> None:
-    """A warning that is always there is read by nobody."""
+    """Operators stop reading a warning that is always there."""
     assert [ids(each) for each in (check_names, check_values, check_surroundings, check_deployment)] == [[], [], [], []]
 
 
 def test_an_unknown_setting_is_an_error_that_names_the_nearest_one(settings: Settings) -> None:
-    """A typing error must not switch a protection off in silence."""
+    """A typing error must not silently switch a protection off."""
     settings.OAUTH_SERVICE_ACCES_TOKEN_LIFETIME = timedelta(minutes=5)
     [message] = check_names(None)
     assert (message.id, message.hint) == ("oauth_service.E001", "Did you mean OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME?")
 
 
 def test_an_unknown_setting_like_no_other_leads_to_the_list(settings: Settings) -> None:
-    """There is nothing near it to suggest."""
+    """Without a similar name there is nothing to suggest."""
     settings.OAUTH_SERVICE_XYZZY = 1
     [message] = check_names(None)
     assert message.hint == "docs/settings.md lists them all."
@@ -101,7 +101,7 @@ def test_an_unknown_setting_like_no_other_leads_to_the_list(settings: Settings) 
     ],
 )
 def test_a_value_of_the_wrong_type_is_an_error(settings: Settings, name: str, value: Any, words: str) -> None:
-    """Found at the start, instead of by the first request that needs it."""
+    """The error is found at the start, and not by the first request that needs the value."""
     setattr(settings, f"OAUTH_SERVICE_{name}", value)
     [message] = check_values(None)
     assert (message.id, message.msg) == ("oauth_service.E002", f"OAUTH_SERVICE_{name} must be {words}.")
@@ -109,7 +109,7 @@ def test_a_value_of_the_wrong_type_is_an_error(settings: Settings, name: str, va
 
 @pytest.mark.parametrize(("name", "value"), [("ISSUER", None), ("ACCESS_TOKEN_LIFETIME", 3600)])
 def test_checking_a_deployment_survives_a_value_of_the_wrong_type(safe: Settings, name: str, value: Any) -> None:
-    """E002 says what is wrong; a traceback would hide it."""
+    """E002 describes the mistake; a traceback would hide it."""
     setattr(safe, f"OAUTH_SERVICE_{name}", value)
     assert ids(check_deployment) == []
 
@@ -118,7 +118,7 @@ def test_checking_a_deployment_survives_a_value_of_the_wrong_type(safe: Settings
 def test_a_retry_window_is_half_of_an_access_tokens_life_at_most(
     settings: Settings, seconds: int, expected: list[str]
 ) -> None:
-    """Whoever sets a longer one would rely on what is not obeyed; the default gives way by itself."""
+    """A longer window would not be respected, so setting one is an error; the default adjusts itself."""
     settings.OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(minutes=2)
     settings.OAUTH_SERVICE_REFRESH_RETRY_WINDOW = timedelta(seconds=seconds)
     assert ids(check_values) == expected
@@ -128,7 +128,7 @@ def test_a_retry_window_is_half_of_an_access_tokens_life_at_most(
 
 
 def test_a_cache_that_keeps_nothing_counts_nothing(settings: Settings) -> None:
-    """Django's own for development; a limit that is not there must not go unnoticed."""
+    """Django's dummy cache is for development. A missing limit must not go unnoticed."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     assert ids(check_values) == ["E018"]
 
@@ -198,7 +198,7 @@ def test_a_cache_that_keeps_nothing_counts_nothing(settings: Settings) -> None:
         ("SCOPES", {'quo"ted': "…"}, ["E007"]),
         ("TOKEN_KEY", "k" * 32, []),
         ("TOKEN_KEY", "k" * 31, ["E008"]),
-        ("TOKEN_KEY_FALLBACKS", ["k" * 32], ["E008"]),  # of a key that is not there
+        ("TOKEN_KEY_FALLBACKS", ["k" * 32], ["E008"]),  # the key that they belong to is not set
         ("TOKEN_KEY_FALLBACKS", ["k" * 32, "k" * 31], ["E008", "E008"]),
         ("TOKEN_KEY_FALLBACKS", [""], ["E008", "E008"]),
         ("CLAIMS", "oauth_service.claims.nothing", ["E009"]),
@@ -253,8 +253,8 @@ def test_a_cache_that_keeps_nothing_counts_nothing(settings: Settings) -> None:
     ],
 )
 def test_a_value_that_no_deployment_may_have(settings: Settings, name: str, value: Any, expected: list[str]) -> None:
-    """Each rule on both sides of its limit."""
-    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # Django's own; this site has a smaller one
+    """Each rule is tried on both sides of its limit."""
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # Django's own default; this site has a smaller one
     setattr(settings, f"OAUTH_SERVICE_{name}", value)
     assert ids(check_values) == expected
 
@@ -275,7 +275,7 @@ def test_the_body_may_be_of_any_length_where_django_does_not_limit_it(settings: 
     ],
 )
 def test_missing_middleware_is_an_error(settings: Settings, path: str) -> None:
-    """Without it nobody can sign in, or another site can press Revoke."""
+    """Without this middleware users cannot sign in, or other sites can press Revoke."""
     settings.MIDDLEWARE = [each for each in django_settings.MIDDLEWARE if each != path]
     assert [(message.id, message.msg) for message in check_surroundings(None)] == [
         ("oauth_service.E012", f"MIDDLEWARE lacks {path}.")
@@ -283,7 +283,7 @@ def test_missing_middleware_is_an_error(settings: Settings, path: str) -> None:
 
 
 def test_a_subclass_of_the_middleware_will_do(settings: Settings) -> None:
-    """Projects adapt Django's own."""
+    """Projects adapt Django's own middleware."""
     settings.MIDDLEWARE = [
         f"{__name__}.OwnCsrf" if each.endswith("CsrfViewMiddleware") else each for each in django_settings.MIDDLEWARE
     ]
@@ -291,7 +291,7 @@ def test_a_subclass_of_the_middleware_will_do(settings: Settings) -> None:
 
 
 def test_naive_moments_are_an_error(settings: Settings) -> None:
-    """They cannot be compared with the aware ones in tokens: every request would fail."""
+    """Naive moments cannot be compared with the aware ones in tokens, so every request would fail."""
     settings.USE_TZ = False
     assert ids(check_surroundings) == ["E013"]
 
@@ -306,7 +306,7 @@ def test_templates_that_are_not_found_are_an_error(settings: Settings) -> None:
     "path", ["django.contrib.auth.context_processors.auth", "django.template.context_processors.request"]
 )
 def test_a_missing_context_processor_is_an_error(settings: Settings, path: str) -> None:
-    """The consent page must say in whose name it asks."""
+    """The consent page must show which user is signed in."""
     templates: dict[str, Any] = dict(django_settings.TEMPLATES[0])
     processors = [each for each in templates["OPTIONS"]["context_processors"] if each != path]
     settings.TEMPLATES = [{**templates, "OPTIONS": {"context_processors": processors}}]
@@ -315,7 +315,7 @@ def test_a_missing_context_processor_is_an_error(settings: Settings, path: str) 
 
 
 def test_urls_that_are_not_included_are_an_error(settings: Settings) -> None:
-    """Installed, but not there."""
+    """The app may be installed without its URLs."""
     settings.ROOT_URLCONF = ()
     [message] = check_surroundings(None)
     assert (message.id, message.msg) == ("oauth_service.E015", "The URLs of oauth_service are not included.")
@@ -343,7 +343,7 @@ def test_a_login_url_that_leads_nowhere_is_an_error(settings: Settings, url: str
     ("url", "expected"), [("/login/", []), ("oauth_service:login", []), ("/nothing/", ["E023"]), ("no:such", ["E023"])]
 )
 def test_a_step_up_page_that_leads_nowhere_is_an_error(settings: Settings, url: str, expected: list[str]) -> None:
-    """People would end on an error page instead of a stronger sign-in."""
+    """Users would end on an error page instead of a stronger sign-in."""
     settings.OAUTH_SERVICE_STEP_UP_URLS = {"gold": url}
     assert ids(check_surroundings) == expected
 
@@ -357,7 +357,7 @@ def test_a_login_url_without_its_slash_leads_where_django_redirects(settings: Se
 
 @pytest.mark.parametrize("policy", ["no-referrer", ["no-referrer"]])
 def test_a_referrer_policy_that_breaks_the_csrf_check_is_told(settings: Settings, policy: Any) -> None:
-    """Browsers send `Origin: null` under it, which Django refuses."""
+    """Browsers send `Origin: null` under such a policy, which Django refuses."""
     settings.SECURE_REFERRER_POLICY = policy
     assert ids(check_surroundings) == ["W006"]
 
@@ -385,13 +385,13 @@ def test_a_referrer_policy_that_breaks_the_csrf_check_is_told(settings: Settings
     ],
 )
 def test_a_deployment_that_wants_something(safe: Settings, name: str, value: Any, expected: list[str]) -> None:
-    """One thing at a time, everything else as it should be."""
+    """A single setting at a time is wrong, and the others are right."""
     setattr(safe, name, value)
     assert ids(check_deployment) == expected
 
 
 def test_a_short_secret_key_that_seals_nothing_is_djangos_to_judge(safe: Settings) -> None:
-    """A token key of its own is what codes and tokens hang on."""
+    """No code or token depends on SECRET_KEY if there is a separate token key."""
     safe.SECRET_KEY = "k" * 31
     safe.OAUTH_SERVICE_TOKEN_KEY = "t" * 32
     assert ids(check_deployment) == []
@@ -405,7 +405,7 @@ SECRETS = (
 
 @pytest.mark.parametrize(("first", "second"), list(combinations(SECRETS, 2)))
 def test_one_secret_under_two_names(safe: Settings, first: str, second: str) -> None:
-    """Keys that are set apart are apart: it would be lost with either."""
+    """Separate keys must be different: otherwise one leak loses both."""
     safe.OAUTH_SERVICE_TOKEN_KEY = "t" * 32
     for name in (first, second):
         setattr(safe, name, ["s" * 32] if name.endswith("FALLBACKS") else "s" * 32)
@@ -413,7 +413,7 @@ def test_one_secret_under_two_names(safe: Settings, first: str, second: str) -> 
 
 
 def test_a_secret_key_of_before_counts_as_well(safe: Settings) -> None:
-    """It leaves the fallbacks of tokens by the same step."""
+    """Removing an old SECRET_KEY from the fallbacks also removes it from those of tokens."""
     safe.SECRET_KEY_FALLBACKS = ["o" * 32]
     safe.OAUTH_SERVICE_TOKEN_KEY, safe.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = "t" * 32, ["o" * 32]
     [message] = check_deployment(None)
@@ -421,7 +421,7 @@ def test_a_secret_key_of_before_counts_as_well(safe: Settings) -> None:
 
 
 def test_a_view_that_no_token_can_ever_open(safe: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scope that was forgotten in the setting, or misspelt in the view."""
+    """The scope is missing in the setting, or misspelt in the view."""
     monkeypatch.setattr(requirement, "_asked", {"": {"profile", "prescripitons"}, "urn:example:api": {"pills"}})
     [message] = check_surroundings(None)
     assert (message.id, "has not: prescripitons." in message.msg) == ("oauth_service.W010", True)
@@ -431,7 +431,7 @@ def test_a_view_that_no_token_can_ever_open(safe: Settings, monkeypatch: pytest.
 def test_sqlite_with_transactions_that_begin_as_readers(
     safe: Settings, monkeypatch: pytest.MonkeyPatch, mode: str | None, expected: list[str]
 ) -> None:
-    """Two consents at the same moment would fail with “database is locked”."""
+    """Two simultaneous consents would fail with “database is locked”."""
     monkeypatch.setattr(connection, "vendor", "sqlite")
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"transaction_mode": mode})
     assert ids(check_deployment) == expected
@@ -446,7 +446,7 @@ def test_sqlite_with_transactions_that_begin_as_readers(
     ],
 )
 def test_an_error_stops_every_command(settings: Settings, name: str, value: Any, number: str) -> None:
-    """Django runs the checks that the app has registered before migrate, runserver and the others."""
+    """Django runs the app's checks before migrate, runserver and other commands."""
     setattr(settings, name, value)
     with pytest.raises(SystemCheckError, match=rf"oauth_service\.{number}"):
         call_command("check")
@@ -454,13 +454,13 @@ def test_an_error_stops_every_command(settings: Settings, name: str, value: Any,
 
 @pytest.mark.parametrize("deploy", [False, True])
 def test_what_production_needs_is_asked_of_a_deployment_only(settings: Settings, deploy: bool) -> None:
-    """On a developer's machine http is what there is."""
+    """A developer's machine has only http."""
     found = checks.run_checks(include_deployment_checks=deploy)
     assert ("oauth_service.W002" in {message.id for message in found}) == deploy
 
 
 def test_the_servers_own_site_passes_as_a_deployment(tmp_path: Any) -> None:
-    """`check --deploy --fail-level WARNING` with nothing but its secrets and its name set."""
+    """`check --deploy --fail-level WARNING` succeeds with only the secrets and the name set."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "STATE_DIR": str(tmp_path),
@@ -503,7 +503,7 @@ def openid(settings: Settings) -> Settings:
     ],
 )
 def test_keys_of_the_settings_are_looked_at(openid: Settings, keys: list[Any], words: list[str]) -> None:
-    """Named by their place, never by their text."""
+    """The message names a key by its position, never by its text."""
     openid.OAUTH_SERVICE_SIGNING_KEYS = keys
     found = check_values(None)
     assert [message.id for message in found] == ["oauth_service.E022"] * len(words)
@@ -511,18 +511,18 @@ def test_keys_of_the_settings_are_looked_at(openid: Settings, keys: list[Any], w
 
 
 class NoSigner:
-    """It signs nothing."""
+    """A class that cannot sign."""
 
 
 @pytest.mark.parametrize("path", ["tests.nowhere.Signer", "nonsense", "tests.test_checks.NoSigner", "os.path.sep"])
 def test_a_signer_that_is_none_is_an_error(openid: Settings, path: str) -> None:
-    """Found at the start; a key service that is away is not asked."""
+    """The error is found at the start. A key service that is unavailable is not contacted."""
     openid.OAUTH_SERVICE_SIGNER = path
     assert ids(check_values) == ["E022"]
 
 
 def test_a_signer_that_is_away_is_no_fault_of_the_settings(openid: Settings) -> None:
-    """A server must be able to start without it."""
+    """A server must be able to start without its key service."""
     openid.OAUTH_SERVICE_SIGNER = "tests.endpoints.test_jwks.Away"
     assert ids(check_values) == []
     openid.OAUTH_SERVICE_SIGNING_KEYS = [_EC]
@@ -533,7 +533,7 @@ def test_a_signer_that_is_away_is_no_fault_of_the_settings(openid: Settings) -> 
 def test_openid_connect_without_its_libraries_is_an_error(
     openid: Settings, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says which extra to install; without the scope nobody needs it."""
+    """The message names the extra to install. Without the scope the extra is not needed."""
     monkeypatch.setattr("oauth_service.checks.find_spec", lambda name: None if name == missing else object())
     [message] = check_values(None)
     assert (message.id, missing in message.msg, "`oidc`" in str(message.hint)) == ("oauth_service.E021", True, True)

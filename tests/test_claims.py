@@ -1,4 +1,4 @@
-"""The claims about a user, whatever user model the host project has."""
+"""The claims about a user, for any user model of a host project."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 @dataclass
 class Person:
-    """As much of a user model as the claims need; a host project's may have no names, no e-mail, other fields."""
+    """A minimal user model: a host project's may have no names, no e-mail address or other fields."""
 
     pk: object = 7
     more: dict[str, Any] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Person:
 
 
 def claims_for(scope: str, **more: Any) -> dict[str, object]:
-    """What a scope tells about a person with these fields besides."""
+    """Return the claims of a scope for a user with these additional fields."""
     return claims_of(Person(more=more), frozenset(scope.split()))  # type: ignore[arg-type]
 
 
@@ -46,13 +46,13 @@ def test_sub_is_told_always_and_is_text() -> None:
 
 
 def test_the_email_field_is_the_models_own() -> None:
-    """Django lets a user model name it."""
+    """Django lets a user model name its e-mail field."""
     assert claims_for("user", mail="alice@example.com", email="wrong@example.com")["email"] == "alice@example.com"
 
 
 @pytest.mark.parametrize("more", [{}, {"mail": ""}], ids=["no such field", "not filled in"])
 def test_a_user_without_email_has_no_such_claim(more: dict[str, str]) -> None:
-    """Nor an empty one (OpenID Connect Core section 5.3.2)."""
+    """An empty claim would be wrong, too (OpenID Connect Core section 5.3.2)."""
     assert claims_for("user", **more) == {"sub": "7", "username": "alice"}
 
 
@@ -67,19 +67,19 @@ def test_a_user_without_email_has_no_such_claim(more: dict[str, str]) -> None:
     ],
 )
 def test_everybody_has_a_name(names: dict[str, str], name: str) -> None:
-    """At least the one they sign in with."""
+    """Without any other name, the username is used."""
     assert claims_for("profile", **names)["name"] == name
 
 
 class Named(Person):
-    """A user model that knows the whole name itself."""
+    """A user model with a full name of its own."""
 
     def get_full_name(self) -> str:
         return "Dr. Alice Liddell"
 
 
 def test_the_name_is_the_models_own() -> None:
-    """Django's word for it is get_full_name()."""
+    """Django calls the full name get_full_name()."""
     person = Named(more={"first_name": "Alice", "last_name": "Liddell"})
     assert claims_of(person, frozenset({"profile"}))["name"] == "Dr. Alice Liddell"  # type: ignore[arg-type]
 
@@ -91,7 +91,7 @@ def test_a_full_name_is_a_name() -> None:
 
 
 def test_nobody_is_called_none() -> None:
-    """Django's get_full_name() says “None None” of columns that are NULL."""
+    """Django's get_full_name() returns “None None” if both columns are NULL."""
     nobody = User(pk=7, username="alice", first_name=None, last_name=None)  # type: ignore[misc]
     assert (nobody.get_full_name(), claims_of(nobody, frozenset({"profile"}))["name"]) == ("None None", "alice")
 
@@ -102,7 +102,7 @@ VALUES: list[object] = [None, "", "  ", 0, 12345, 1.5, True, gettext_lazy("Alice
 @pytest.mark.parametrize("value", VALUES, ids=repr)
 @pytest.mark.parametrize("name", ["mail", "first_name", "last_name", "full_name"])
 def test_every_claim_is_text_or_absent(name: str, value: object) -> None:
-    """Whatever is in the columns: clients in typed languages fail on a number, and greet “None”."""
+    """Clients in typed languages fail on a number, and others would greet “None”."""
     claims = claims_for("user profile", **{name: value})
     assert {type(claim) for claim in claims.values()} == {str}
     assert not [claim for claim in claims.values() if not str(claim).strip() or "None" in str(claim)]
@@ -110,7 +110,7 @@ def test_every_claim_is_text_or_absent(name: str, value: object) -> None:
 
 @pytest.mark.parametrize("username", [12345, None])
 def test_a_username_is_text(username: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user model may sign in by number."""
+    """A user model may use numbers as usernames."""
     monkeypatch.setattr(Person, "get_username", lambda self: username)
     told = {"12345"} if username else {None}
     claims = claims_for("user profile")

@@ -1,4 +1,4 @@
-"""Client authentication: what a secret costs, how long it is good, and what the log learns of it."""
+"""Client authentication: the cost of a secret, its validity, and its traces in the log."""
 
 import hashlib
 from collections.abc import Callable
@@ -21,7 +21,7 @@ Checked = list[str]
 
 @pytest.fixture
 def checked(monkeypatch: pytest.MonkeyPatch) -> Checked:
-    """The hashes that the slow password hasher was asked about."""
+    """The hashes that the slow password hasher checked."""
     asked: Checked = []
 
     def check(secret: str, secret_hash: str) -> bool:
@@ -33,7 +33,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> Checked:
 
 
 def is_proven(guide: Guide, secret: str, **kinds: Any) -> bool:
-    """Whether the client gets in with a secret; revoking nothing is the cheapest request that needs one."""
+    """Return whether a secret authenticates the client, by the cheapest request that needs one: revoking nothing."""
     response = guide.revoke("nothing", client_secret=secret, **kinds)
     assert response.status_code in (200, 401)
     return bool(response.status_code == 200)
@@ -43,19 +43,19 @@ def is_proven(guide: Guide, secret: str, **kinds: Any) -> bool:
 
 
 def test_a_persons_secret_is_checked_slowly_once(guide: Guide, checked: Checked) -> None:
-    """Every later request of the process profits."""
+    """Every later request to the process is fast."""
     assert [is_proven(guide, SECRET) for _ in range(3)] == [True, True, True]
     assert len(checked) == 1
 
 
 def test_a_wrong_secret_is_checked_slowly_once(guide: Guide, checked: Checked) -> None:
-    """A client that was set up with a wrong one, and tries on and on, must not keep a worker busy."""
+    """A client configured with a wrong secret may try again and again, and must not keep a worker busy."""
     assert [is_proven(guide, "wrong") for _ in range(3)] == [False, False, False]
     assert len(checked) == 1
 
 
 def test_a_wrong_secret_may_become_right(guide: Guide) -> None:
-    """What is remembered is bound to the hash in the row."""
+    """The memory of results is bound to the hash in the row."""
     assert not is_proven(guide, "wrong")
     guide.client.choose_secret("wrong")
     guide.client.save()
@@ -63,7 +63,7 @@ def test_a_wrong_secret_may_become_right(guide: Guide) -> None:
 
 
 def test_wrong_secrets_do_not_fill_the_memory(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one that comes again and again stays, of the others the oldest go."""
+    """A repeated wrong secret stays in memory; of the others the oldest are dropped."""
     monkeypatch.setattr(authentication, "_MOST_REMEMBERED", 2)
     for secret in ("wrong", "first", "wrong", "second"):
         is_proven(guide, secret)
@@ -74,7 +74,7 @@ def test_wrong_secrets_do_not_fill_the_memory(guide: Guide, monkeypatch: pytest.
 
 
 def test_wrong_secrets_push_no_right_one_out(guide: Guide, checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a flood would make every honest request pay."""
+    """Otherwise a flood would slow down every honest request."""
     monkeypatch.setattr(authentication, "_MOST_REMEMBERED", 2)
     assert is_proven(guide, SECRET)
     for n in range(4):
@@ -84,7 +84,7 @@ def test_wrong_secrets_push_no_right_one_out(guide: Guide, checked: Checked, mon
 
 
 def test_a_secret_that_was_changed_is_not_remembered_any_more(guide: Guide) -> None:
-    """What is remembered is bound to the hash in the row."""
+    """The memory of results is bound to the hash in the row."""
     assert is_proven(guide, SECRET)
     guide.client.choose_secret("another")
     guide.client.save()
@@ -92,7 +92,7 @@ def test_a_secret_that_was_changed_is_not_remembered_any_more(guide: Guide) -> N
 
 
 def test_a_secret_that_is_right_for_one_client_is_not_for_another(guide: Guide) -> None:
-    """The same words have another hash there, and perhaps none."""
+    """The same secret has another hash at another client, or none."""
     assert is_proven(guide, SECRET)
     other = Client(client_id="other", name="Other", redirect_uris="https://other.example/callback")
     other.choose_secret("its own")
@@ -102,7 +102,7 @@ def test_a_secret_that_is_right_for_one_client_is_not_for_another(guide: Guide) 
 
 
 def test_what_is_remembered_gives_no_secret_away(guide: Guide) -> None:
-    """A digest under a key that this process alone has: a memory dump without the key tests no guess."""
+    """The digest's key is in this process only: without it, a memory dump does not help to test guesses."""
     assert is_proven(guide, SECRET)
     [remembered] = authentication._remembered
     unkeyed = hashlib.sha256(f"{guide.client.secret_hash}\0{SECRET}".encode()).digest()
@@ -110,7 +110,7 @@ def test_what_is_remembered_gives_no_secret_away(guide: Guide) -> None:
 
 
 def test_what_is_remembered_does_not_grow_without_bounds(guide: Guide, checked: Checked) -> None:
-    """A server with many clients forgets them all and starts anew."""
+    """A server with very many clients forgets all of them and starts again."""
     authentication._remembered.update(bytes([n % 256, n // 256]) for n in range(authentication._MOST_REMEMBERED))
     assert is_proven(guide, SECRET)
     assert (len(authentication._remembered), len(checked)) == (1, 1)
@@ -131,7 +131,10 @@ WAYS: dict[str, dict[str, Any]] = {
 def test_only_the_registered_method_is_accepted(
     guide: Guide, caplog: pytest.LogCaptureFixture, registered: str, way: str
 ) -> None:
-    """A right secret that comes in another way is refused, the log says why; who registered none may choose."""
+    """
+    The right secret is refused if it comes by another method, and the log says why. Without a registered method both
+    work.
+    """
     Client.objects.update(token_endpoint_auth_method=registered)
     response = guide.revoke("nothing", as_form=True, **WAYS[way])
     is_accepted = way != "none" and registered in ("", way)
@@ -142,7 +145,7 @@ def test_only_the_registered_method_is_accepted(
 
 @clause("RFC 7591", "2")
 def test_another_method_consumes_nothing(guide: Guide) -> None:
-    """Clients that try HTTP Basic first, as golang.org/x/oauth2 does, send the same code again."""
+    """Clients that try HTTP Basic first, like golang.org/x/oauth2, send the same code again."""
     Client.objects.update(token_endpoint_auth_method="client_secret_post")
     code = guide.code()
     first = guide.exchange(code, as_form=True, **WAYS["client_secret_basic"])
@@ -153,7 +156,7 @@ def test_another_method_consumes_nothing(guide: Guide) -> None:
 
 
 def test_a_made_secret_needs_no_slow_check_and_no_memory(guide: Guide, checked: Checked) -> None:
-    """It is 256 random bits: there is nothing to guess."""
+    """Such a secret has 256 random bits, so guessing is hopeless."""
     secret = Client.objects.rotate_secret(guide.client)
     Client.objects.end_previous_secret(guide.client)
     assert (is_proven(guide, secret), is_proven(guide, secret[::-1])) == (True, False)
@@ -161,7 +164,7 @@ def test_a_made_secret_needs_no_slow_check_and_no_memory(guide: Guide, checked: 
 
 
 def test_a_secret_is_compared_in_constant_time(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How long a wrong one takes tells nothing about the right one."""
+    """The response time must not reveal anything about the right secret."""
     secret = Client.objects.rotate_secret(guide.client)
     compared: list[tuple[str, str]] = []
 
@@ -175,7 +178,7 @@ def test_a_secret_is_compared_in_constant_time(guide: Guide, monkeypatch: pytest
 
 
 def test_two_secrets_are_good_while_one_replaces_the_other(guide: Guide) -> None:
-    """All of a client's servers get the new one before the old one ends: no outage."""
+    """All servers of a client get the new secret before the old one ends, without an outage."""
     first = Client.objects.rotate_secret(guide.client)
     second = Client.objects.rotate_secret(guide.client)
     assert [is_proven(guide, secret) for secret in (SECRET, first, second)] == [False, True, True]
@@ -184,14 +187,14 @@ def test_two_secrets_are_good_while_one_replaces_the_other(guide: Guide) -> None
 
 
 def test_a_persons_secret_stays_good_beside_a_made_one(guide: Guide) -> None:
-    """The first rotation is the one away from it."""
+    """The first rotation may replace a secret that a person chose."""
     made = Client.objects.rotate_secret(guide.client)
     assert [is_proven(guide, secret) for secret in (SECRET, made)] == [True, True]
 
 
 @pytest.mark.parametrize("secret", ["a:b", "a+b", "a%2Bb", "é ü", "100%"])
 def test_a_secret_with_odd_characters_works_by_basic_and_by_body(guide: Guide, secret: str) -> None:
-    """Clients that form-encode it (RFC 6749 section 2.3.1) and those that do not."""
+    """Some clients form-encode the secret (RFC 6749 section 2.3.1), and some do not."""
     guide.client.choose_secret(secret)
     guide.client.save()
     by_basic = guide.revoke(
@@ -216,7 +219,7 @@ def test_a_secret_with_odd_characters_works_by_basic_and_by_body(guide: Guide, s
 def test_the_log_has_the_reason_and_the_client_does_not(
     guide: Guide, caplog: pytest.LogCaptureFixture, change: dict[str, Any], secret: str, reason: str
 ) -> None:
-    """One answer for all: nobody finds out which clients exist, or which are switched off."""
+    """The error is always the same, so nobody learns which clients exist or are inactive."""
     Client.objects.update(**change)
     response = guide.revoke("nothing", client_secret=secret)
     refusal = response.json()
@@ -227,13 +230,13 @@ def test_the_log_has_the_reason_and_the_client_does_not(
 
 
 def test_a_public_client_needs_no_secret(guide: Guide) -> None:
-    """It has none; its codes are bound by PKCE."""
+    """A public client has no secret; PKCE binds its codes."""
     Client.objects.update(client_type="public")
     assert guide.revoke("nothing", client_secret="").status_code == 200
 
 
 def test_a_name_that_no_client_has_is_logged_as_a_digest(guide: Guide, caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody fills the operator's disk with it, writes lines of their own, or finds somebody's secret there."""
+    """A stranger must not be able to fill the operator's disk or forge lines of the log, and a secret must not end up there."""
     typed = "x" * 500 + "\nforged line"
     response = guide.revoke("nothing", client_id=typed)
     assert response.json()["error_description"] == "client authentication failed"
@@ -245,7 +248,7 @@ def test_a_name_that_no_client_has_is_logged_as_a_digest(guide: Guide, caplog: p
     "request_of", [lambda guide: guide.exchange("SPL__x", client_secret="wrong"), lambda guide: guide.ask()]
 )
 def test_no_row_is_written_for_who_is_refused(guide: Guide, request_of: Callable[[Guide], Any]) -> None:
-    """A flood of wrong secrets costs no storage."""
+    """A flood of wrong secrets takes no storage."""
     before = Client.objects.values().get()
     request_of(guide)
     assert Client.objects.values().get() == before

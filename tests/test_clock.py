@@ -1,4 +1,4 @@
-"""The moment of a decision is one after the last octet of its request: who holds a request open gains no time by it."""
+"""Decisions use the time after the whole request has arrived: holding a request open gains nothing."""
 
 import io
 import time
@@ -26,14 +26,14 @@ CREDENTIALS = {"client_id": "presc_man_123", "client_secret": SECRET}
 
 @dataclass
 class Clock:
-    """Passes an hour when the body of a request is read, and notes which moments were taken before."""
+    """A clock that moves by an hour when the body of a request is read, and records earlier readings."""
 
     travels: time_machine.Traveller
     is_read: bool = False
     too_early: list[str] = field(default_factory=list)
 
     def body(self, octets: bytes) -> io.BytesIO:
-        """A body whose last octet comes an hour after its head."""
+        """Return a body whose last byte arrives an hour after the headers."""
         clock = self
         self.is_read = False
         self.too_early.clear()
@@ -50,14 +50,14 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
-    """The clock of a test; it stands still but for bodies."""
+    """The clock of a test, which only bodies move."""
     with time_machine.travel("2026-01-01T12:00:00Z", tick=False) as travels:
         yield Clock(travels)
 
 
 @pytest.fixture
 def watched(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """A clock that notes who asks it while the body is still on its way."""
+    """A clock that records who reads it while the body is still arriving."""
 
     def watch(module: Any, name: str) -> None:
         ask = getattr(module, name)
@@ -79,7 +79,9 @@ Entry = Callable[..., tuple[int, bytes]]
 
 @pytest.fixture(params=["through Django", "directly"])
 def send(request: pytest.FixtureRequest, guide: Guide, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Entry:
-    """POST a body that is held open; status and body of the answer. By ASGI a request is whole before Django sees it."""
+    """
+    POST a body that is held open, and return status and body. By ASGI a request is complete before Django sees it.
+    """
     monkeypatch.setattr("django.core.signals.request_finished.send", lambda **_: None)
     monkeypatch.setattr("django.core.signals.request_started.send", lambda **_: None)
     application: Any = WSGIHandler() if request.param == "through Django" else _WithinATest(WSGIHandler())
@@ -107,7 +109,7 @@ def send(request: pytest.FixtureRequest, guide: Guide, clock: Clock, monkeypatch
 
 
 def signed_in(alice: User) -> dict[str, str]:
-    """The environ of a browser with Alice's session, whose CSRF token is in a header: no form has to be read for it."""
+    """The environ of a browser with Alice's session. Its CSRF token is in a header, so no form is read for it."""
     browser = Browser()
     browser.force_login(alice)
     browser.get("/login/?reauthenticate=1")
@@ -125,7 +127,7 @@ def signed_in(alice: User) -> dict[str, str]:
 def test_no_endpoint_asks_the_clock_before_the_last_octet(
     send: Entry, watched: Clock, guide: Guide, path: str, is_signed_in: bool
 ) -> None:
-    """Unless it does not read the body at all: then it answers at once."""
+    """An endpoint that does not read the body may respond at once."""
     tokens = guide.tokens()
     form = {
         **CREDENTIALS,
@@ -143,14 +145,14 @@ def test_no_endpoint_asks_the_clock_before_the_last_octet(
 
 
 def test_a_code_is_not_redeemed_by_a_request_that_is_held_open(send: Entry, guide: Guide) -> None:
-    """It is good for a minute, and the head came within that."""
+    """The code is valid for a minute, and only the headers arrived in time."""
     form = {"grant_type": "authorization_code", "code": guide.code(), "redirect_uri": guide.request()["redirect_uri"]}
     status, said = send("/token/", form | CREDENTIALS)
     assert (status, b"invalid_grant" in said) == (400, True)
 
 
 def test_a_refresh_is_not_retried_by_a_request_that_is_held_open(send: Entry, guide: Guide) -> None:
-    """The token was replaced meanwhile: this is a replay, however early its head came."""
+    """The token was replaced in the meantime, so this is a replay, however early the headers arrived."""
     first = guide.tokens()["refresh_token"]
     second = guide.refresh(first).json()["refresh_token"]
     status, said = send("/token/", {"grant_type": "refresh_token", "refresh_token": first, **CREDENTIALS})
@@ -161,7 +163,7 @@ def test_a_refresh_is_not_retried_by_a_request_that_is_held_open(send: Entry, gu
 def test_a_session_does_not_outlive_its_end_in_a_request_that_is_held_open(
     send: Entry, guide: Guide, settings: Settings
 ) -> None:
-    """The app stays connected, and the person signs in."""
+    """The app stays connected, and the user signs in again."""
     settings.SESSION_COOKIE_AGE = 60
     guide.tokens()
     send("/oauth/deauthorise/", {"client_id": "presc_man_123"}, **signed_in(guide.alice))
@@ -170,7 +172,7 @@ def test_a_session_does_not_outlive_its_end_in_a_request_that_is_held_open(
 
 
 def test_a_server_that_is_far_behind_neither_retries_nor_punishes(guide: Guide, clock: Clock) -> None:
-    """Another server has replaced the token at a moment that has yet to come here."""
+    """Another server with a faster clock replaced the token, at a time that is in the future here."""
     first = guide.tokens()["refresh_token"]
     clock.travels.shift(HELD)
     second = guide.refresh(first).json()["refresh_token"]

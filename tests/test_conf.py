@@ -1,4 +1,4 @@
-"""The settings: their defaults, and what is derived from them."""
+"""The settings: their defaults, and values derived from them."""
 
 import hashlib
 import hmac
@@ -14,12 +14,12 @@ from tests.guide import Guide
 
 
 def derived(key: str) -> bytes:
-    """The token key that comes of a setting."""
+    """Return the token key derived from a setting."""
     return hmac.digest(b"oauth_service.token_key", key.encode(), hashlib.sha256)
 
 
 def test_the_defaults() -> None:
-    """What holds in a project that sets nothing; the guide's hour among it."""
+    """A project without settings gets these values, including the guide's hour."""
     assert {setting.name.removeprefix(conf.PREFIX): setting.default for setting in conf.ALL} == {
         "ISSUER": "",
         "SERVICE_NAME": "OAuth Service",
@@ -90,20 +90,20 @@ def test_the_defaults() -> None:
 
 
 def test_a_setting_is_read_when_it_is_asked_for(settings: Settings) -> None:
-    """Tests and hosts override settings while the process runs."""
+    """Tests and projects override settings while the process runs."""
     settings.OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
     assert conf.ACCESS_TOKEN_LIFETIME() == timedelta(minutes=5)
 
 
 def test_the_issuer_that_is_set_is_the_issuer(settings: Settings) -> None:
-    """Whatever the Host header says."""
+    """The Host header does not matter then."""
     settings.OAUTH_SERVICE_ISSUER = "https://id.example/tenant"
     assert conf.issuer_of(RequestFactory().get("/")) == "https://id.example/tenant"
 
 
 @pytest.mark.parametrize(("secure", "issuer"), [(False, "http://localhost"), (True, "https://localhost")])
 def test_without_one_the_issuer_is_where_the_request_went(settings: Settings, secure: bool, issuer: str) -> None:
-    """Safe with no settings at all: ALLOWED_HOSTS says which hosts there may be."""
+    """ALLOWED_HOSTS limits the possible hosts, so this is safe without settings."""
     settings.OAUTH_SERVICE_ISSUER = ""
     assert conf.issuer_of(RequestFactory().get("/", secure=secure, headers={"Host": "localhost"})) == issuer
 
@@ -119,7 +119,7 @@ def test_without_one_the_issuer_is_where_the_request_went(settings: Settings, se
     ids=["from SECRET_KEY", "of its own alone", "of its own, rotated", "fallbacks of nothing"],
 )
 def test_the_token_keys_in_their_order(settings: Settings, own: dict[str, object], expected: list[str]) -> None:
-    """The first seals; the others still open what they sealed."""
+    """The first key seals, and all of them open."""
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "now", ["before"]
     for name, value in own.items():
         setattr(settings, f"OAUTH_SERVICE_{name}", value)
@@ -127,7 +127,7 @@ def test_the_token_keys_in_their_order(settings: Settings, own: dict[str, object
 
 
 def test_the_token_key_is_not_the_secret_key_itself() -> None:
-    """Django signs other things with that one."""
+    """Django signs other things with SECRET_KEY."""
     key = str(django_settings.SECRET_KEY).encode()
     assert [each for each in conf.token_keys() if each == key or len(each) != 32] == []
 
@@ -143,7 +143,7 @@ ROTATIONS = {
 
 @pytest.mark.parametrize("changes", ROTATIONS.values(), ids=ROTATIONS.keys())
 def test_rotating_keys_ends_no_session(guide: Guide, settings: Settings, changes: dict[str, object]) -> None:
-    """Keys rotate as Django's do; tokens made before stay good."""
+    """Keys rotate like Django's: tokens made before stay valid."""
     tokens = guide.tokens()
     for name, value in changes.items():
         setattr(settings, name, value)
@@ -152,7 +152,7 @@ def test_rotating_keys_ends_no_session(guide: Guide, settings: Settings, changes
 
 
 def test_a_secret_key_replaced_without_a_fallback_ends_every_session(guide: Guide, settings: Settings) -> None:
-    """That is what it is replaced for after it was stolen."""
+    """Replacing a stolen key must have this effect."""
     tokens = guide.tokens()
     settings.SECRET_KEY = "n" * 50
     assert guide.is_alive(tokens["access_token"]) is False

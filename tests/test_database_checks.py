@@ -1,4 +1,4 @@
-"""What the checks say about the database that the tables are in."""
+"""The checks of the database that has our tables."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ READ_COMMITTED, REPEATABLE_READ = psycopg.IsolationLevel.READ_COMMITTED, psycopg
 
 
 def ids() -> list[str]:
-    """Of the findings about the database."""
+    """Return the ids of the findings about the database."""
     found = [str(message.id).removeprefix("oauth_service.") for message in check_surroundings(None)]
     return [each for each in found if each in ("E030", "E031", "W030")]
 
@@ -32,7 +32,7 @@ def ids() -> list[str]:
 def test_moments_that_cannot_be_told_apart(
     monkeypatch: pytest.MonkeyPatch, zone: str | None, supports_timezones: bool, expected: list[str]
 ) -> None:
-    """SQLite keeps a moment as a clock shows it; in the hour that comes twice a fresh code had expired."""
+    """SQLite stores a moment as local time, so a fresh code had already expired in the hour that comes twice."""
     monkeypatch.setitem(connection.settings_dict, "TIME_ZONE", zone)
     monkeypatch.setattr(connection.features, "supports_timezones", supports_timezones)
     assert ids() == expected
@@ -55,7 +55,7 @@ def test_moments_that_cannot_be_told_apart(
 def test_transactions_that_do_not_see_each_other(
     monkeypatch: pytest.MonkeyPatch, vendor: str, level: Any, expected: list[str]
 ) -> None:
-    """The deletion of an account is the project's own transaction: nobody else can begin it anew."""
+    """The deletion of an account is the project's own transaction, and only the project can repeat it."""
     name = "options" if str(level).startswith("-c") else "isolation_level"
     monkeypatch.setattr(connection, "vendor", vendor)
     monkeypatch.setattr(connection.Database, "IsolationLevel", psycopg.IsolationLevel, raising=False)

@@ -1,4 +1,4 @@
-"""Requests as HTTP frames them: bodies in chunks, bodies cut short, octets beyond ASCII in a query."""
+"""HTTP framing: chunked bodies, truncated bodies, and non-ASCII bytes in a query."""
 
 import io
 import json
@@ -19,7 +19,7 @@ CREDENTIALS = {"client_id": "presc_man_123", "client_secret": SECRET}
 
 
 class Dribble(io.BytesIO):
-    """An input that gives a few octets at a time, as chunks arrive."""
+    """An input that returns a few bytes at a time, as chunks arrive."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         return super().read(min(7, 7 if size is None or size < 0 else size))
@@ -28,7 +28,7 @@ class Dribble(io.BytesIO):
 def answer_of(
     application: Callable[..., Any], body: bytes, environ: dict[str, Any] | None = None, *, path: str = "/token/"
 ) -> tuple[int, Any]:
-    """Status and members of the answer to a POST whose body came in chunks."""
+    """Return status and members of the response to a POST with a chunked body."""
     head: list[str] = []
     asked = {
         "REQUEST_METHOD": "POST",
@@ -51,14 +51,14 @@ def answer_of(
 
 @pytest.fixture(params=["through Django", "directly"])
 def entry(request: pytest.FixtureRequest, guide: Guide, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Both ways of a WSGI server into the site; the test's transaction stays."""
+    """Both ways of a WSGI server into the site, within the test's transaction."""
     monkeypatch.setattr("django.core.signals.request_finished.send", lambda **_: None)
     monkeypatch.setattr("django.core.signals.request_started.send", lambda **_: None)
     return WSGIHandler() if request.param == "through Django" else _WithinATest(WSGIHandler())
 
 
 def test_a_body_in_chunks_is_read(entry: Callable[..., Any], guide: Guide) -> None:
-    """Node's fetch with a stream, and many proxies, send bodies so. Django alone takes them for empty."""
+    """Node's fetch with a stream, and many proxies, send such bodies. Django alone takes them for empty."""
     tokens = guide.tokens()
     form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], **CREDENTIALS}
     status, said = answer_of(entry, urlencode(form).encode())
@@ -69,13 +69,13 @@ def test_a_body_in_chunks_is_read(entry: Callable[..., Any], guide: Guide) -> No
 
 
 def test_an_authorization_request_in_chunks_is_read(entry: Callable[..., Any], guide: Guide) -> None:
-    """From here it goes to the login page."""
+    """The request continues at the login page."""
     status, _ = answer_of(entry, urlencode(guide.request()).encode(), path="/authorise/")
     assert status == 302
 
 
 def test_the_limit_holds_without_a_length(entry: Callable[..., Any], settings: Settings) -> None:
-    """What follows is not read."""
+    """The rest of the body is not read."""
     settings.OAUTH_SERVICE_REQUEST_BODY_LIMIT = 100
     endless = Dribble(b"a" * 10_000)
     status, said = answer_of(entry, b"", {"wsgi.input": endless})
@@ -85,7 +85,7 @@ def test_the_limit_holds_without_a_length(entry: Callable[..., Any], settings: S
 
 
 def test_django_s_own_limit_holds_without_a_length(entry: Callable[..., Any], settings: Settings) -> None:
-    """DATA_UPLOAD_MAX_MEMORY_SIZE is the host project's."""
+    """The host project sets DATA_UPLOAD_MAX_MEMORY_SIZE."""
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
     status, said = answer_of(entry, b"a" * 101)
     assert (status, said["error_description"]) == (413, "the body is longer than DATA_UPLOAD_MAX_MEMORY_SIZE")
@@ -93,7 +93,7 @@ def test_django_s_own_limit_holds_without_a_length(entry: Callable[..., Any], se
 
 @pytest.mark.parametrize("path", ["/token/", "/oauth/revoke/"])
 def test_a_body_without_an_end_is_not_waited_for(entry: Callable[..., Any], path: str) -> None:
-    """A WSGI server that does not put chunks together leaves the socket itself to the application (PEP 3333)."""
+    """A WSGI server that does not decode chunks leaves the socket to the application (PEP 3333)."""
 
     class Socket(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
@@ -109,13 +109,13 @@ def test_a_body_without_an_end_is_not_waited_for(entry: Callable[..., Any], path
 
 @pytest.mark.parametrize("length", ["3", "9"])
 def test_a_body_that_is_cut_short_is_not_taken_for_a_whole_one(entry: Callable[..., Any], length: str) -> None:
-    """Some servers hand on what came before the connection broke off; a token without its end is another token."""
+    """Some servers pass on what arrived before the connection broke. A truncated token is another token."""
     status, said = answer_of(entry, b"to", {"CONTENT_LENGTH": length})
     assert (status, said["error_description"]) == (400, "the body could not be read")
 
 
 def test_no_body_is_no_body(entry: Callable[..., Any]) -> None:
-    """Neither length nor chunks."""
+    """The request has neither a length nor chunks."""
     environ = {"HTTP_TRANSFER_ENCODING": "", "wsgi.input_terminated": False}
     status, said = answer_of(entry, b"", environ)
     assert (status, said["error_description"]) == (400, "grant_type is missing")
@@ -126,7 +126,7 @@ def test_no_body_is_no_body(entry: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("state", ["ä", "€", "日本", "a b"])
 def test_a_query_in_utf_8_is_read_from_asgi_as_from_wsgi(guide: Guide, state: str) -> None:
-    """ASGI hands over octets, which Django decodes; WSGI a character for each of them."""
+    """ASGI passes bytes, which Django decodes; WSGI passes one character for each byte."""
     query = f"state={state}".encode()
     scope = {"type": "http", "method": "GET", "path": "/authorise/", "query_string": query, "headers": []}
     from_asgi = ASGIRequest(scope, io.BytesIO())
@@ -137,7 +137,7 @@ def test_a_query_in_utf_8_is_read_from_asgi_as_from_wsgi(guide: Guide, state: st
 
 
 def test_who_signs_in_as_somebody_else_keeps_what_was_asked(guide: Guide) -> None:
-    """The state of the request that waits is the client's, octet by octet."""
+    """The state of the waiting request stays the same, byte by byte."""
     guide.browser.force_login(guide.alice)
     query = urlencode(guide.request(state="")).encode() + b"&state=" + "ä€".encode()
     page = guide.browser.get("/authorise/", QUERY_STRING=query.decode("latin-1")).content.decode()

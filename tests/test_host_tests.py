@@ -1,4 +1,4 @@
-"""The tests of a host project: nothing of ours outlives one of them, and nothing is written into the real database."""
+"""The tests of a host project: none of our data survives a test, and nothing is written into the real database."""
 
 import importlib
 import json
@@ -38,14 +38,14 @@ RUNNERS = {
 
 
 class Host:
-    """The host project: its real database, with the tables of all apps, and what its commands print."""
+    """A host project with a real database that has the tables of all apps, and the output of its commands."""
 
     def __init__(self, database: dict[str, Any]) -> None:
         self.database = database
         self.run("-m", "django", "migrate", "--verbosity=0")
 
     def run(self, *arguments: str) -> str:
-        """Run Python with the host's settings; what was printed. A failure is shown."""
+        """Run Python with the host's settings, and return the output. A failure is shown."""
         environment = os.environ | {
             "DJANGO_SETTINGS_MODULE": "tests.host.settings",
             "HOST_DATABASE": json.dumps(self.database),
@@ -63,7 +63,7 @@ class Host:
         return done.stdout + done.stderr
 
     def events(self) -> int:
-        """How many events the real database has."""
+        """Return the number of events in the real database."""
         program = (
             "import django; django.setup(); from oauth_service.models import AuditEvent as A; print(A.objects.count())"
         )
@@ -72,7 +72,7 @@ class Host:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """The host on the kind of database that these tests run on, which it keeps its connections to for ever."""
+    """A host with the same kind of database as these tests, and persistent connections to it."""
     if connection.vendor == "sqlite":
         name = str(tmp_path_factory.mktemp("host") / "real.sqlite3")
         yield Host({"ENGINE": "django.db.backends.sqlite3", "NAME": name, "CONN_MAX_AGE": None})
@@ -95,32 +95,35 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_the_tests_of_a_host_leave_nothing_behind(host: Host, runner: str) -> None:
-    """Not in the real database, which the settings name again at the end; and the database of the tests can be dropped."""
+    """
+    The real database, to which the settings point again at the end, stays empty, and the test database can be dropped.
+    """
     host.run(*RUNNERS[runner])
     assert host.events() == 0
 
 
-# -- what stays in memory ----------------------------------------------------------------------------------------------
+# -- data in memory
+# ------------------------------------------------------------------------------------------------------
 
-# What is no person's and no client's: settings as they were read, statements as they were compiled.
+# Data without users or clients: settings that were read, and statements that were compiled.
 KEPT = {"oauth_service.conf._in_force", "_compiled", "_of_somebody"}
 
 
 def modules() -> Iterator[ModuleType]:
-    """Every module of the server that may be imported without an extra."""
+    """Return every module of the server that can be imported without an extra."""
     for found in pkgutil.walk_packages(oauth_service.__path__, "oauth_service."):
         if ".migrations" not in found.name:
             yield importlib.import_module(found.name)
 
 
 def remembered() -> dict[str, int]:
-    """How much there is in each object that a module of the server keeps for the life of the process."""
+    """Return the size of each object that a module of the server keeps for the life of the process."""
     found = {f"{module.__name__}.{name}": value for module in list(modules()) for name, value in vars(module).items()}
     return {name: size(value) for name, value in found.items() if "__" not in name and name not in KEPT}
 
 
 def size(value: object, depth: int = 4) -> int:
-    """How many things are in a container, and in the containers that an object of ours or a cache in memory has."""
+    """Count the contents of a container, including containers in our own objects and caches in memory."""
     if not depth:
         return 0
     if isinstance(value, dict):
@@ -133,7 +136,7 @@ def size(value: object, depth: int = 4) -> int:
     return sum(size(each, depth - 1) for name, each in getattr(value, "__dict__", {}).items() if name not in KEPT)
 
 
-# Functions that remember what they were asked. Each of them follows from its arguments or the settings alone.
+# Cached functions. Their results depend on their arguments or the settings alone.
 CACHED = {
     "oauth_service.compiled.driver",
     "oauth_service.models.audit_event",
@@ -146,7 +149,7 @@ CACHED = {
 
 
 def test_no_function_remembers_what_the_next_test_may_not_know() -> None:
-    """functools keeps it where testing.forget_everything() does not reach: a module that begins to is looked at first."""
+    """testing.forget_everything() does not reach the caches of functools, so each new one is reviewed first."""
     found = {
         each.__module__ for module in modules() for each in vars(module).values() if hasattr(each, "cache_parameters")
     }
@@ -154,7 +157,7 @@ def test_no_function_remembers_what_the_next_test_may_not_know() -> None:
 
 
 def test_nothing_that_is_remembered_outlives_a_test(guide: Guide, committed: Committed, settings: Settings) -> None:
-    """Whatever a module keeps of people and clients is known to testing.forget_everything()."""
+    """testing.forget_everything() covers everything that modules remember about users and clients."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     guide.client.grant_types += f" client_credentials {DEVICE_CODE}"
     guide.client.save()
@@ -175,13 +178,13 @@ def test_nothing_that_is_remembered_outlives_a_test(guide: Guide, committed: Com
 
 
 def own_token(guide: Guide) -> int:
-    """The app gets a token for itself; its status."""
+    """Get a token for the app itself, and return the status."""
     form = {"grant_type": "client_credentials", "client_id": guide.client.client_id, "client_secret": SECRET}
     return int(guide.server.post("/token/", form, content_type="application/json").status_code)
 
 
 def test_a_clients_own_token_is_told_in_each_test(guide: Guide, committed: Committed) -> None:
-    """It is told once a day; a test that looks for the row must not depend on which one was run before."""
+    """The event is recorded once a day. A test that looks for its row must not depend on the order of tests."""
     Client.objects.update(grant_types="client_credentials")
     for _test in range(2):
         with committed():
@@ -193,7 +196,7 @@ def test_a_clients_own_token_is_told_in_each_test(guide: Guide, committed: Commi
 
 
 def test_what_one_test_was_refused_for_is_not_counted_in_the_next(guide: Guide) -> None:
-    """Else a project whose tests mistype a password often enough is locked out by its own tests."""
+    """Otherwise a project whose tests mistype passwords would be locked out by its own tests."""
     for _attempt in range(conf.FAILURE_LIMIT() + 1):
         guide.exchange("SPL__x", client_secret="wrong")
     assert guide.exchange("SPL__x", client_secret="wrong").status_code == 429

@@ -131,7 +131,7 @@ def test_words_of_the_host_project_are_taken(alices: Browser, guide: Guide, sett
 
 
 def test_nothing_is_marked_as_new_the_first_time(alices: Browser, guide: Guide) -> None:
-    """On a first request everything is new, so marking it would say nothing."""
+    """Everything is new on a first request, so marking it would say nothing."""
     page = asked(alices, guide)
     assert "You have connected this app before" not in page.text
     assert [item for item in page.items if item.endswith(" New")] == []
@@ -281,7 +281,7 @@ def test_an_answer_without_csrf_is_not_even_a_denial(alices: Browser, guide: Gui
 
 def test_a_request_by_post_is_asked_about_as_one_by_get(alices: Browser, guide: Guide) -> None:
     """
-    With response_type it is a request, which any site may send without a CSRF token. Only the answer to it needs one.
+    A POST with response_type is a request, which any site may send without a CSRF token. Only the answer needs one.
     """
     page = Page(alices.post("/authorise/", urlencode(guide.request()), content_type=FORM))
     assert scopes_on(page) == [USER, PROFILE]
@@ -289,7 +289,7 @@ def test_a_request_by_post_is_asked_about_as_one_by_get(alices: Browser, guide: 
 
 
 def test_a_request_by_post_never_answers_itself(alices: Browser, guide: Guide) -> None:
-    """With response_type the form is not the user's answer, whatever else it contains."""
+    """A form with response_type is not the user's answer, whatever else it contains."""
     form = guide.request(allow="1", csrfmiddlewaretoken="guessed")
     assert alices.post("/authorise/", urlencode(form), content_type=FORM).status_code == 200
     assert Consent.objects.count() == 0
@@ -490,7 +490,7 @@ def test_a_repeated_name_of_the_target_is_a_page(alices: Browser, guide: Guide, 
 
 
 def test_with_debug_the_reason_is_on_the_page(alices: Browser, guide: Guide, settings: Settings) -> None:
-    """With DEBUG on, developers see at once which part differs."""
+    """Developers see at once which part differs."""
     settings.DEBUG = True
     text = Page(alices.get("/authorise/", guide.request(redirect_uri=REDIRECT_URI + "/"))).text
     assert "For the developer invalid_request: client presc_man_123: redirect_uri differs in its path" in text

@@ -50,7 +50,7 @@ def test_the_scopes_are_the_hosts(browser: Browser, settings: Settings) -> None:
 
 
 def test_without_an_issuer_set_it_is_the_address_asked(browser: Browser, settings: Settings) -> None:
-    """That is enough for a first run; `check --deploy` asks for the setting."""
+    """The address is enough for a first run; `check --deploy` asks for the setting."""
     settings.OAUTH_SERVICE_ISSUER = ""
     said = document(browser, headers={"Host": "localhost"})
     assert (said["issuer"], said["token_endpoint"]) == ("http://localhost", "http://localhost/token/")

@@ -127,7 +127,7 @@ def test_a_client_hears_about_its_own_token(guide: Guide) -> None:
 
 @pytest.mark.parametrize("scope", ["user", "profile", "pills"])
 def test_the_username_is_told_where_the_scope_covers_it(guide: Guide, settings: Settings, scope: str) -> None:
-    """As at /userinfo/, a user who allowed an app to see pills has not allowed it to see who they are."""
+    """A user who allowed an app to see pills has not allowed it to see who they are, as at /userinfo/."""
     settings.OAUTH_SERVICE_SCOPES = {"user": "You", "profile": "Your name", "pills": "Your pills"}
     guide.client.scope = "user profile pills"
     guide.client.save()
@@ -188,7 +188,7 @@ def held_for(*resources: str) -> None:
 
 @pytest.mark.parametrize("others", [(), ("https://stock.example/",)], ids=["alone", "among others"])
 def test_a_refresh_token_says_for_which_apis_it_is(guide: Guide, others: tuple[str, ...]) -> None:
-    """Its own client learns for which resources it can get access tokens."""
+    """The token's own client learns for which resources it can get access tokens."""
     token = guide.tokens()["refresh_token"]
     held_for(API, *others)
     assert told(guide.introspect(token))["aud"] == ([API, *others] if others else API)

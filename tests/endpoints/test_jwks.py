@@ -109,7 +109,7 @@ class Careless:
 def test_no_private_member_is_ever_published(
     browser: Browser, settings: Settings, source: Callable[[Settings], None]
 ) -> None:
-    """Whatever the source of the keys, every published member is one of a public key."""
+    """Every published member is one of a public key, for any source of the keys."""
     source(settings)
     found = key_set(browser)
     public = {"kty", "kid", "alg", "use", "n", "e", "crv", "x", "y"}

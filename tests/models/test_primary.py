@@ -141,7 +141,7 @@ def test_accounts_in_another_database_are_found(monkeypatch: pytest.MonkeyPatch)
 
 def test_no_view_of_ours_runs_in_a_transaction_of_its_request() -> None:
     """
-    With ATOMIC_REQUESTS on any database, a rollback would undo the end of a replayed grant, or a client would wait for
+    A view under ATOMIC_REQUESTS could roll back the end of a replayed grant, or let a client wait for
     the COMMIT.
     """
     views = [pattern.callback for pattern in _patterns(get_resolver("oauth_service.urls").url_patterns)]

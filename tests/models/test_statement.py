@@ -80,7 +80,7 @@ def statements() -> list[Select[Any]]:
 @pytest.mark.django_db
 def test_all_that_we_read_comes_in_binary() -> None:
     """
-    One column of another kind made every token request read its whole row as text, which took a fifth more
+    A single column of another kind made every token request read its whole row as text, which took a fifth more
     instructions.
     """
     found = statements()

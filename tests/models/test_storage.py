@@ -31,7 +31,7 @@ def test_rows_do_not_grow_with_tokens_issued(guide: Guide) -> None:
 
 
 def test_what_is_stored_opens_nothing(guide: Guide) -> None:
-    """In a stolen database no column may hold a code, a token or a client secret."""
+    """A stolen database must have no column with a code, a token or a client secret."""
     code, tokens = guide.code(), guide.tokens()
     guide.revoke(tokens["access_token"])
     Once.objects.use("assertion", JTI, until=timezone.now())
