@@ -206,7 +206,7 @@ def faults_of(
     client: RegisteredClient, *, algorithms: Collection[str], can_pair: bool, implies: scope.Implied = scope.NOTHING
 ) -> Iterator[tuple[str, str]]:
     """
-    Find contradictions in a client's registration, as pairs of column and sentence.
+    Yield the contradictions in a client's registration, as pairs of column and sentence.
 
     Each column must be valid by itself.
 

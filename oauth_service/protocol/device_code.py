@@ -115,7 +115,7 @@ def read_user_code(typed: str) -> str:
 
 def digest_of(user_code: str, key: bytes) -> str:
     """
-    Return the stored form of a user code. A digest without a key would give the code away: there are too few of them.
+    Return the stored form of a user code. A digest without a key would give the code away: there are too few codes.
 
     Args:
         key: the server's token key.

@@ -22,7 +22,7 @@ def scopes_of(text: str) -> dict[str, str]:
 
 def faults_of_scopes(text: str, *, grant_types: str, scope: str) -> Iterator[str]:
     """
-    Find faults in the text of scopes_of(), as sentences.
+    Yield a sentence for each fault in the text of scopes_of().
 
     Args:
         grant_types: of the client, separated by spaces.

@@ -45,7 +45,7 @@ class RegisteredIssuer(Protocol):
 
 
 def faults_of(issuer: RegisteredIssuer) -> Iterator[tuple[str, str]]:
-    """Find contradictions in the registration of an issuer, as pairs of column and sentence."""
+    """Yield the contradictions in the registration of an issuer, as pairs of column and sentence."""
     if urlsplit(issuer.issuer).scheme not in ("https", "http") or any(c.isspace() for c in issuer.issuer):
         yield "issuer", "An issuer is a URL."
     if not issuer.purpose_list:

@@ -1,7 +1,7 @@
 """
 Rules for the metadata that a client registers (RFC 7591 sections 2 and 3, OpenID Connect Registration 1.0 section 2).
 
-Unknown members are ignored. Values that this server does not support are replaced, and the response tells the replacements
+Unknown members are ignored. Values that this server does not support are replaced, and the response shows the replacements
 (RFC 7591 section 3.2.1). Only unsafe or meaningless values are refused.
 """
 
