@@ -127,7 +127,7 @@ def wanted_by(code: DeviceCode) -> Wanted:
 
 
 def needs_new_sign_in(code: DeviceCode, wanted: Wanted, event: AuthenticationEvent | None, *, now: datetime) -> bool:
-    """Tell whether the sign-in is older than the client's default_max_age."""
+    """Tell whether OpenID Connect needs a new sign-in, as this one is older than the client's default_max_age."""
     max_age = code.client.default_max_age
     if event is None or max_age is None or "openid" not in wanted.scope.split():
         return False

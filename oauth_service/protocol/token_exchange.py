@@ -255,7 +255,7 @@ def audience(targets: Sequence[str], subject: Subject) -> tuple[str, ...]:
 
 
 def fault_of_policy(decided: object, asked: Exchange) -> str:
-    """Say why a policy's answer is invalid; return "" if it is valid. It may only narrow scope, audience and lifetime."""
+    """Say why a policy's answer is invalid; return "" if it is valid. A policy may only narrow scope, audience and lifetime."""
     if not isinstance(decided, Exchange):
         return "it must return the Exchange"
     if replace(decided, scope=asked.scope, audience=asked.audience, lifetime=asked.lifetime) != asked:

@@ -44,7 +44,7 @@ def _access_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime)
     audience = _known_audience(bearer.audience, asker, client=bearer.client, issued_to=bearer.client_id)
     if audience is None:
         return INACTIVE
-    # A pairwise client must not be able to recognise its user elsewhere.
+    # A pairwise client must not learn the username, which identifies the user at other clients.
     is_named = bool(bearer.scope & _SCOPES_OF_USERNAME) and bearer.client.subject_type != "pairwise"
     event = bearer.openid.event if bearer.openid else None
     return introspection.active(

@@ -25,7 +25,7 @@ class Resources:
 
     @property
     def jwt(self) -> ResourceRow | None:
-        """The only resource if its tokens are JWTs; None for several, as they could not trust each other with one JWT."""
+        """The only resource, if its tokens are JWTs; None for several, as each could use the same JWT at the others."""
         is_jwt = len(self.rows) == 1 and self.rows[0].is_jwt and conf.is_openid()
         return self.rows[0] if is_jwt else None
 
