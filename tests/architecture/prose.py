@@ -11,7 +11,11 @@ from config.sites import ROOT
 from tests.architecture.tree import tracked
 
 # Files and folders that follow the rules. A new one must; an old one is added when its prose has been rewritten.
-PLAIN = ("docs/style.md",)
+PLAIN = (
+    "docs/style.md",
+    *(f"oauth_service/{room}" for room in ("authorization", "compiled", "grant_types", "guard", "protocol", "tokens")),
+    *(f"tests/{room}" for room in ("attacks", "grant_types", "protocol", "specs", "tokens")),
+)
 
 OPENINGS = frozenset(
     [
@@ -135,4 +139,4 @@ def all_faults() -> list[str]:
 
 
 if __name__ == "__main__":
-    raise SystemExit("\n".join(all_faults()))
+    raise SystemExit("\n".join(all_faults()) or None)

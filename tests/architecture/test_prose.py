@@ -1,5 +1,7 @@
 """The check of docs/style.md notices what it refuses, and leaves code and quotations alone."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,11 @@ def test_every_plain_path_exists() -> None:
     """A misspelt path would hold for no file."""
     assert [name for name in prose.PLAIN if not (ROOT / name).exists()] == []
     assert prose.plain_files()
+
+
+def test_the_program_fails_if_there_are_faults_and_only_then() -> None:
+    """`make lint` goes by the exit status."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "tests.architecture.prose"], cwd=ROOT, capture_output=True, check=False
+    )
+    assert (finished.returncode == 0) == (prose.all_faults() == [])
