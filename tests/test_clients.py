@@ -236,7 +236,7 @@ def test_a_public_client_needs_no_secret(guide: Guide) -> None:
 
 
 def test_a_name_that_no_client_has_is_logged_as_a_digest(guide: Guide, caplog: pytest.LogCaptureFixture) -> None:
-    """A stranger must not be able to fill the operator's disk or forge lines of the log, and a secret must not end up there."""
+    """A stranger must not be able to fill the disk or forge lines of the log, and no secret may end up there."""
     typed = "x" * 500 + "\nforged line"
     response = guide.revoke("nothing", client_id=typed)
     assert response.json()["error_description"] == "client authentication failed"
