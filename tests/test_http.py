@@ -1,4 +1,4 @@
-"""What every endpoint has in common: methods, headers, failures; in JSON for programs, in HTML for people."""
+"""The behaviour common to all endpoints: methods, headers and failures; in JSON for programs, in HTML for users."""
 
 import io
 import re
@@ -42,19 +42,19 @@ ALL = FOR_PROGRAMS | FOR_PEOPLE
 
 @pytest.fixture(autouse=True)
 def devices(settings: Settings) -> None:
-    """A server that has every page."""
+    """A server with every page and endpoint switched on."""
     settings.OAUTH_SERVICE_REGISTRATION = "open"
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = True
 
 
 def both(path: str) -> list[str]:
-    """With and without the slash; the well-known address has one form only."""
+    """Return the path with and without its slash. The well-known address has one form only."""
     return [path, path.rstrip("/")] if path.endswith("/") else [path]
 
 
 @pytest.mark.parametrize("path", ALL)
 def test_what_an_endpoint_does_not_answer_is_a_405_that_says_what_it_does(guide: Guide, path: str) -> None:
-    """On both forms of its address."""
+    """Both forms of the address respond with the list of allowed methods."""
     methods = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - set(ALL[path].split(", "))
     answers = [guide.browser.generic(method, form) for form in both(path) for method in methods]
     assert {(answer.status_code, answer["Allow"], answer.content) for answer in answers} == {(405, ALL[path], b"")}
@@ -62,21 +62,21 @@ def test_what_an_endpoint_does_not_answer_is_a_405_that_says_what_it_does(guide:
 
 @pytest.mark.parametrize("path", ALL)
 def test_options_tells_the_methods(guide: Guide, path: str) -> None:
-    """And does nothing."""
+    """OPTIONS has no side effects."""
     answers = [guide.browser.options(form) for form in both(path)]
     assert {(answer.status_code, answer["Allow"], answer.content) for answer in answers} == {(204, ALL[path], b"")}
 
 
 @pytest.mark.parametrize("path", [path for path, methods in ALL.items() if "GET" in methods])
 def test_head_is_a_get_without_its_body(alices: Browser, path: str) -> None:
-    """The same status and headers."""
+    """Status and headers are the same."""
     get, head = alices.get(path), alices.head(path)
     assert (head.status_code, head.content, list(head.headers)) == (get.status_code, b"", list(get.headers))
 
 
 @pytest.mark.parametrize("path", [path for path in ALL if path.endswith("/")])
 def test_without_the_slash_there_is_no_redirect(guide: Guide, path: str) -> None:
-    """It would lose the body of a POST."""
+    """A redirect would lose the body of a POST."""
     guide.browser.force_login(guide.alice)
     method = ALL[path].partition(",")[0]
     with_slash, without = (guide.browser.generic(method, form) for form in both(path))
@@ -85,7 +85,7 @@ def test_without_the_slash_there_is_no_redirect(guide: Guide, path: str) -> None
 
 @pytest.mark.parametrize("path", ALL)
 def test_no_answer_is_taken_for_another_type(alices: Browser, settings: Settings, path: str) -> None:
-    """Nor in a host project that has no SecurityMiddleware of Django's, which says so otherwise."""
+    """A host project may lack Django's SecurityMiddleware, which usually sends this header."""
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith(".SecurityMiddleware")]
     for answer in (alices.get(path), alices.post(path), alices.options(path)):
         assert answer.headers.get("X-Content-Type-Options") == "nosniff"
@@ -96,7 +96,10 @@ def test_no_answer_is_taken_for_another_type(alices: Browser, settings: Settings
 
 @pytest.mark.parametrize("path", FOR_PROGRAMS)
 def test_any_origin_may_ask(guide: Guide, path: str) -> None:
-    """Without credentials: what an endpoint does depends on what the request itself carries, never on a cookie."""
+    """
+    An endpoint for programs decides by the request alone and never by a cookie, so any origin may use it without
+    credentials.
+    """
     asked = guide.server.options(
         path, headers={"Origin": "https://spa.example", "Access-Control-Request-Method": "POST"}
     )
@@ -109,7 +112,7 @@ def test_any_origin_may_ask(guide: Guide, path: str) -> None:
 
 @pytest.mark.parametrize("path", FOR_PROGRAMS)
 def test_a_page_elsewhere_can_read_every_answer(guide: Guide, path: str) -> None:
-    """Refusals too, with their challenge, and with how long to wait."""
+    """Refusals can be read, too, with their challenge and the time to wait."""
     for answer in (guide.server.get(path), guide.server.post(path)):
         assert answer["Access-Control-Allow-Origin"] == "*"
         assert answer["Access-Control-Expose-Headers"] == "WWW-Authenticate, Retry-After"
@@ -117,7 +120,7 @@ def test_a_page_elsewhere_can_read_every_answer(guide: Guide, path: str) -> None
 
 @pytest.mark.parametrize("path", FOR_PEOPLE)
 def test_no_page_elsewhere_can_read_ours(alices: Browser, path: str) -> None:
-    """They are somebody's."""
+    """Pages belong to a signed-in user."""
     assert not [name for name in alices.get(path).headers if name.startswith("Access-Control")]
 
 
@@ -140,7 +143,7 @@ def test_no_page_elsewhere_can_read_ours(alices: Browser, path: str) -> None:
 def test_a_body_that_cannot_be_read_is_told_in_a_sentence(
     guide: Guide, caplog: pytest.LogCaptureFixture, path: str, body: str, content_type: str, description: str
 ) -> None:
-    """As JSON, with a reference under which the log has it."""
+    """The response is JSON, with a reference that is also in the log."""
     response = guide.server.post(path, body, content_type=content_type)
     refusal = response.json()
     assert (response.status_code, refusal["error"], refusal["error_description"]) == (
@@ -156,27 +159,27 @@ def test_a_body_that_cannot_be_read_is_told_in_a_sentence(
     "content_type", [f"{FORM};charset=UTF-8", f"{JSON}; charset=utf-8", f"{JSON};charset=us-ascii"]
 )
 def test_utf_8_may_be_named(guide: Guide, content_type: str) -> None:
-    """Many HTTP libraries add it."""
+    """Many HTTP libraries add the charset."""
     body = "token=a" if content_type.startswith(FORM) else '{"token": "a"}'
     assert guide.server.post("/oauth/revoke/", body, content_type=content_type).json()["error"] == "invalid_client"
 
 
 def test_a_body_over_the_limit_is_not_read(guide: Guide, settings: Settings) -> None:
-    """OAUTH_SERVICE_REQUEST_BODY_LIMIT, in bytes; at the limit it still is."""
+    """OAUTH_SERVICE_REQUEST_BODY_LIMIT is in bytes. A body of exactly that length is read."""
     settings.OAUTH_SERVICE_REQUEST_BODY_LIMIT = 100
     statuses = [guide.server.post("/token/", "a" * n, content_type=FORM).status_code for n in (100, 101)]
     assert statuses == [400, 413]
 
 
 def test_django_s_own_limit_may_be_lower(guide: Guide, settings: Settings) -> None:
-    """DATA_UPLOAD_MAX_MEMORY_SIZE is the host project's; 413 as well, not a failure."""
+    """The host project's DATA_UPLOAD_MAX_MEMORY_SIZE leads to a 413, too, and not to a failure."""
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
     response = guide.server.post("/token/", "a" * 101, content_type=FORM)
     assert (response.status_code, response.json()["error"]) == (413, "invalid_request")
 
 
 def test_a_body_that_breaks_off_is_the_senders_error(guide: Guide) -> None:
-    """The network failed, not the server: no traceback wakes the operator."""
+    """The network failed, and not the server: no traceback should wake the operator."""
     environ: dict[str, Any] = {"wsgi.input": BrokenOff()}
     response = guide.server.post("/token/", "grant_type=a", content_type=FORM, **environ)
     assert (response.status_code, response.json()["error_description"]) == (400, "the body could not be read")
@@ -185,14 +188,14 @@ def test_a_body_that_breaks_off_is_the_senders_error(guide: Guide) -> None:
 @pytest.mark.parametrize("length", ["ten", "-1", "1.5"])
 @pytest.mark.parametrize("path", ["/token/", "/oauth/revoke/", "/authorise/"])
 def test_a_length_that_is_no_number_is_refused(guide: Guide, path: str, length: str) -> None:
-    """Some servers pass on whatever was sent."""
+    """Some servers pass on any Content-Length."""
     response = guide.server.post(path, "a=b", content_type=FORM, CONTENT_LENGTH=length)
     assert response.status_code == 400
 
 
 @pytest.mark.parametrize("path", ["/token/", "/oauth/revoke/", "/authorise/", "/oauth/deauthorise/"])
 def test_a_multipart_form_is_refused(guide: Guide, path: str) -> None:
-    """Django's CSRF check reads it before we can; RFC 6749 Appendix B knows the other encoding only."""
+    """Django's CSRF check reads such a body before we can, and RFC 6749 Appendix B knows the other encoding only."""
     guide.browser.force_login(guide.alice)
     response = guide.browser.post(path, {"client_id": "presc_man_123"})
     assert response.status_code == 400
@@ -207,7 +210,7 @@ class BrokenOff(io.BytesIO):
 
 @pytest.mark.parametrize("name", ["client_secret", "code", "refresh_token", "token", "code_verifier"])
 def test_a_secret_in_the_url_is_refused(guide: Guide, name: str) -> None:
-    """Logs and histories keep URLs: the client must notice on its first try."""
+    """Logs and histories keep URLs, so the client must notice the mistake on its first try."""
     refusal = guide.server.post(f"/token/?{name}=a", "grant_type=b", content_type=FORM).json()
     assert refusal["error_description"] == f"{name} must be sent in the body, never in the URL"
 
@@ -216,7 +219,7 @@ def test_a_secret_in_the_url_is_refused(guide: Guide, name: str) -> None:
 
 
 def failing_claims(user: User, scope: frozenset[str]) -> NoReturn:
-    """A host project's function with a programming error, and something secret in its hands."""
+    """Fail as a host project's function with a programming error and a secret in a local variable."""
     hush = "local-secret"
     raise RuntimeError("the claims failed" if hush else "")
 
@@ -225,7 +228,7 @@ def failing_claims(user: User, scope: frozenset[str]) -> NoReturn:
 def test_a_failure_is_told_with_a_reference_and_nothing_else(
     guide: Guide, settings: Settings, caplog: pytest.LogCaptureFixture, debug: bool
 ) -> None:
-    """Django's own page would show local variables, tokens among them, and its mails would carry them away."""
+    """Django's own page would show local variables with tokens in them, and its mails would send them away."""
     access_token = guide.tokens()["access_token"]
     settings.OAUTH_SERVICE_CLAIMS = "tests.test_http.failing_claims"
     settings.DEBUG = debug
@@ -245,7 +248,7 @@ def test_a_failure_is_told_with_a_reference_and_nothing_else(
 
 
 def test_a_test_suite_may_see_the_failure_itself(guide: Guide, settings: Settings) -> None:
-    """DEBUG_PROPAGATE_EXCEPTIONS is what Django has for that."""
+    """Django has DEBUG_PROPAGATE_EXCEPTIONS for that."""
     access_token = guide.tokens()["access_token"]
     settings.OAUTH_SERVICE_CLAIMS = "tests.test_http.failing_claims"
     settings.DEBUG_PROPAGATE_EXCEPTIONS = True
@@ -255,19 +258,21 @@ def test_a_test_suite_may_see_the_failure_itself(guide: Guide, settings: Setting
 
 @pytest.mark.parametrize("path", ["/.well-known/oauth-authorization-server", "/openapi.json"])
 def test_another_host_is_djangos_to_turn_away(guide: Guide, settings: Settings, path: str) -> None:
-    """Without an issuer the Host header is asked; a project need not have the middleware that looks at it before."""
+    """
+    Without a configured issuer the Host header is read, and a project may lack the middleware that checks it earlier.
+    """
     settings.OAUTH_SERVICE_ISSUER = ""
     settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if not each.endswith("CommonMiddleware")]
     assert guide.browser.get(path, headers={"Host": "evil.example"}).status_code == 400
 
 
 def failing_words(*_: Any, **__: Any) -> NoReturn:
-    """A programming error in a page."""
+    """Fail as a page with a programming error."""
     raise RuntimeError("the page failed")
 
 
 def forbearing(user: User) -> Browser:
-    """A browser of somebody who is signed in; it shows the page of a failure, instead of raising it."""
+    """Return the browser of a signed-in user, which shows the page of a failure instead of raising it."""
     browser = Browser(raise_request_exception=False)
     browser.force_login(user)
     return browser
@@ -275,7 +280,7 @@ def forbearing(user: User) -> Browser:
 
 @pytest.fixture
 def counted() -> Iterator[list[tuple[str, int]]]:
-    """Endpoint and status of each answer."""
+    """The endpoint and status of each response."""
     found: list[tuple[str, int]] = []
 
     def count(*, endpoint: str, status: int, **_: object) -> None:
@@ -289,7 +294,7 @@ def counted() -> Iterator[list[tuple[str, int]]]:
 def test_a_page_that_fails_is_counted_as_what_django_answers(
     guide: Guide, counted: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who watches for 5xx must see it, although the answer is made further out."""
+    """Operators who watch for 5xx must see it, although Django makes the response outside the view."""
     monkeypatch.setattr("oauth_service.endpoints.manage_apps._activities_of", failing_words)
     assert forbearing(guide.alice).get("/manage-apps/").status_code == 500
     assert counted == [("manage_apps", 500)]
@@ -298,7 +303,7 @@ def test_a_page_that_fails_is_counted_as_what_django_answers(
 def test_a_login_page_that_fails_is_counted_as_such(
     guide: Guide, counted: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Django's own view leaves its template to be rendered once the view has answered."""
+    """Django's own view renders its template after the view has returned."""
     monkeypatch.setattr("oauth_service.endpoints.login._Login.template_name", "nowhere.html")
     assert Browser(raise_request_exception=False).get("/login/").status_code == 500
     assert counted == [("login", 500)]
@@ -307,7 +312,7 @@ def test_a_login_page_that_fails_is_counted_as_such(
 def test_a_page_that_fails_says_so_in_plain_words(
     guide: Guide, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What it says is nothing of the failure, but for the reference under which the operator finds it."""
+    """The page reveals nothing about the failure except the reference under which the operator finds it."""
     monkeypatch.setattr("oauth_service.endpoints.manage_apps._activities_of", failing_words)
     response = forbearing(guide.alice).get("/manage-apps/")
     text = Page(response).text
@@ -322,7 +327,7 @@ def test_a_page_that_fails_says_so_in_plain_words(
 def test_a_failure_of_the_page_for_failures_is_an_answer_still(
     guide: Guide, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A host project's own template may be what is broken."""
+    """A host project's own template may be broken."""
     monkeypatch.setattr("oauth_service.web.pages.render", failing_words)
     response = forbearing(guide.alice).get("/manage-apps/")
     assert (response.status_code, "Server Error (500)" in response.content.decode()) == (500, True)
@@ -330,7 +335,7 @@ def test_a_failure_of_the_page_for_failures_is_an_answer_still(
 
 
 def test_an_address_where_nothing_is_looks_like_ours(alices: Browser) -> None:
-    """With a way on, and not a word of what was asked for."""
+    """The page has a link to continue, and does not repeat the requested address."""
     response = alices.get("/nowhere/%3Cscript%3E")
     text = Page(response).text
     assert response.status_code == 404
@@ -344,7 +349,7 @@ def test_an_address_where_nothing_is_looks_like_ours(alices: Browser) -> None:
 
 @pytest.mark.parametrize("path", FOR_PEOPLE)
 def test_every_page_carries_a_strict_policy(alices: Browser, path: str) -> None:
-    """Refusals, redirects and empty answers too."""
+    """Refusals, redirects and empty responses have the policy, too."""
     for answer in (alices.get(path), alices.post(path), alices.put(path)):
         assert answer["Content-Security-Policy"] == (
             "default-src 'none'; style-src 'self'; img-src 'self'; "
@@ -361,7 +366,9 @@ OF_A_SIGN_IN = ("/authorise/", "/login/", "/logout/", "/signed-out/", "/oauth/lo
 @pytest.mark.parametrize("path", FOR_PEOPLE)
 @pytest.mark.parametrize("method", ["get", "post", "put", "options"])
 def test_a_sign_in_keeps_the_page_that_opened_it(guide: Guide, path: str, method: str) -> None:
-    """An app may have opened it in a popup; Django's SecurityMiddleware cuts the two apart. Other pages stay as it has them."""
+    """
+    An app may have opened it in a popup, which Django's SecurityMiddleware would cut off. Other pages keep that header.
+    """
     expected = "unsafe-none" if path in OF_A_SIGN_IN else "same-origin"
     for browser in (Browser(), forbearing(guide.alice), Browser(enforce_csrf_checks=True)):
         for form in both(path):
@@ -370,26 +377,26 @@ def test_a_sign_in_keeps_the_page_that_opened_it(guide: Guide, path: str, method
 
 
 def test_a_form_that_is_no_longer_good_keeps_the_page_that_opened_it(db: None) -> None:
-    """Who goes back and tries again is in the same popup."""
+    """The user goes back and tries again in the same popup."""
     answer = Browser(enforce_csrf_checks=True).post("/login/")
     assert (answer.status_code, answer["Cross-Origin-Opener-Policy"]) == (403, "unsafe-none")
 
 
 def test_every_page_says_whether_it_keeps_the_page_that_opened_it() -> None:
-    """One that is added is asked here."""
+    """New pages must be added to the table."""
     assert {path for path in addresses.FOR_PEOPLE if path.endswith("/")} == set(FOR_PEOPLE)
 
 
 @pytest.mark.parametrize("login_url", ["/elsewhere/", "https://login.example/"])
 def test_the_connected_apps_may_lead_to_a_login_elsewhere(alices: Browser, settings: Settings, login_url: str) -> None:
-    """Whose session has ended comes there from “Revoke Access”, and it may redirect to any identity provider."""
+    """If the session has ended, “Revoke Access” leads there, and it may redirect to any identity provider."""
     settings.LOGIN_URL = login_url
     assert "form-action" not in alices.get("/manage-apps/")["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("path", ["/login/", "/logout/", "/oauth/deauthorise/"])
 def test_a_form_that_is_no_longer_good_is_explained(alices: Browser, alice: User, path: str) -> None:
-    """In the look of our pages, with a way on, and without blame."""
+    """The page looks like the others, has a link to continue, and blames nobody."""
     if path == "/login/":
         alices.logout()
     response = alices.post(path)
@@ -401,33 +408,33 @@ def test_a_form_that_is_no_longer_good_is_explained(alices: Browser, alice: User
 
 
 def test_the_log_says_why_under_the_reference(alices: Browser, caplog: pytest.LogCaptureFixture) -> None:
-    """Django's reason tells a missing cookie from a foreign origin."""
+    """Django's reason distinguishes a missing cookie from a foreign origin."""
     text = Page(alices.post("/oauth/deauthorise/")).text
     [reference] = re.findall(r"\b[0-9a-f]{12}\b", text)
     assert f"csrf endpoint=/oauth/deauthorise/ reference={reference} reason='CSRF cookie not set.'" in caplog.text
 
 
 def test_no_path_forges_a_line_of_the_log(alices: Browser, caplog: pytest.LogCaptureFixture) -> None:
-    """The page is shown for every form of the project, and some have addresses with room for what moves the cursor."""
+    """The page is shown for every form of the project, and some addresses can contain control characters."""
     alices.post("/admin/oauth_service/client/1%0Dforged%1B/change/")
     assert r"csrf endpoint=/admin/oauth_service/client/1\rforged\x1b/change/ reference=" in caplog.text
 
 
 def test_with_debug_the_page_says_why(alices: Browser, settings: Settings) -> None:
-    """For who builds a form of their own."""
+    """The reason helps developers who build a form of their own."""
     settings.DEBUG = True
     assert "For the developer CSRF cookie not set." in Page(alices.post("/oauth/deauthorise/")).text
 
 
 def test_a_form_from_another_origin_is_refused_although_its_token_is_good(alices: Browser, guide: Guide) -> None:
-    """A token may leak; the Origin header cannot be made up by a page."""
+    """A token may leak, but a page cannot forge the Origin header."""
     form = Page(alices.get("/manage-apps/")).form_of("Sign out")
     headers = {"Origin": "https://evil.example"}
     assert alices.post(form.action, form.fields, headers=headers).status_code == 403
 
 
 def test_a_refusal_on_a_page_is_not_for_programs(alices: Browser, db: None) -> None:
-    """Words and a way on, whatever the request said that it accepts."""
+    """Users see words and a link to continue, whatever the Accept header says."""
     response = alices.get("/authorise/", headers={"Accept": JSON})
     page = Page(response)
     assert response["Content-Type"] == "text/html; charset=utf-8"
@@ -436,7 +443,7 @@ def test_a_refusal_on_a_page_is_not_for_programs(alices: Browser, db: None) -> N
 
 
 def test_a_host_can_replace_a_template(alices: Browser, settings: Settings, tmp_path: Any) -> None:
-    """Under oauth_service/, in a directory that it looks into first."""
+    """The template is under oauth_service/ in a directory that is searched first."""
     (tmp_path / "oauth_service").mkdir()
     (tmp_path / "oauth_service" / "signed_out.html").write_text("Good bye from {{ service_name }}")
     settings.TEMPLATES = [settings.TEMPLATES[0] | {"DIRS": [tmp_path]}]
@@ -444,7 +451,7 @@ def test_a_host_can_replace_a_template(alices: Browser, settings: Settings, tmp_
 
 
 def test_no_answer_for_programs_sets_a_cookie(guide: Guide) -> None:
-    """Not even where the request brought some."""
+    """The rule holds even if the request had cookies."""
     guide.browser.force_login(guide.alice)
     tokens = guide.tokens()
     for answer in (

@@ -1,4 +1,4 @@
-"""A new password ends the connections of its user, on every way to one; without the setting nothing is looked at."""
+"""A new password ends the connections of its user, however it is set; without the setting nothing is checked."""
 
 import getpass
 from collections.abc import Callable, Iterator
@@ -30,10 +30,10 @@ Committed = Callable[[], AbstractContextManager[object]]
 NEW = "looking-glass-1871"
 
 
-with isolate_apps("django.contrib.auth"):  # no other test is to know of it
+with isolate_apps("django.contrib.auth"):  # keeps it out of other tests' app registry
 
     class Person(User):
-        """The user under another name, as projects have proxies."""
+        """The user under another name, like a project's proxy model."""
 
         class Meta:
             proxy = True
@@ -45,7 +45,7 @@ USERS = (User, Person)
 
 @pytest.fixture
 def on(settings: Settings) -> Iterator[None]:
-    """A project that has switched it on, as its start connects it."""
+    """A project with the setting switched on, connected as at its start."""
     settings.OAUTH_SERVICE_END_CONNECTIONS_ON_PASSWORD_CHANGE = True
     new_password.connect(USERS)
     yield
@@ -53,46 +53,46 @@ def on(settings: Settings) -> Iterator[None]:
 
 
 def set_password(user: User) -> None:
-    """What Django's documentation shows."""
+    """Set a password as Django's documentation shows."""
     user.set_password(NEW)
     user.save()
 
 
 def save_the_field_alone(user: User) -> None:
-    """As some projects do, to write no other column."""
+    """Save the password column only, as some projects do."""
     user.set_password(NEW)
     user.save(update_fields=["password"])
 
 
 def assign_a_hash(user: User) -> None:
-    """Past set_password()."""
+    """Bypass set_password()."""
     user.password = make_password(NEW)
     user.save()
 
 
 def change(user: User) -> None:
-    """Django's page for changing it."""
+    """Use Django's page for changing it."""
     form: Any = PasswordChangeForm(user, {"old_password": "wonderland", "new_password1": NEW, "new_password2": NEW})
     assert form.is_valid(), form.errors
     form.save()
 
 
 def reset(user: User) -> None:
-    """Django's page behind the link of a mail."""
+    """Use Django's page behind the link of a mail."""
     form: Any = SetPasswordForm(user, {"new_password1": NEW, "new_password2": NEW})
     assert form.is_valid(), form.errors
     form.save()
 
 
 def by_the_form_of_the_admin(user: User) -> None:
-    """Staff set it for somebody."""
+    """Set it as staff for another user."""
     form: Any = AdminPasswordChangeForm(user, {"password1": NEW, "password2": NEW})
     assert form.is_valid(), form.errors
     form.save()
 
 
 def in_the_admin(user: User) -> None:
-    """The page of the admin itself."""
+    """Use the page of the admin itself."""
     staff = Browser()
     staff.force_login(User.objects.create_superuser("root"))
     data = {"password1": NEW, "password2": NEW, "usable_password": "true"}
@@ -100,32 +100,34 @@ def in_the_admin(user: User) -> None:
 
 
 def by_command(user: User) -> None:
-    """manage.py changepassword."""
+    """Run manage.py changepassword."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(getpass, "getpass", lambda prompt="": NEW)
-        patch.setattr(changepassword.Command, "requires_migrations_checks", False)  # it asks the default database
+        patch.setattr(
+            changepassword.Command, "requires_migrations_checks", False
+        )  # that check uses the default database
         call_command("changepassword", user.username, database=ALIAS, stdout=StringIO())
 
 
 def under_another_name(user: User) -> None:
-    """A proxy model is told of by its own class."""
+    """Use a proxy model, for which Django sends signals with the proxy's class."""
     set_password(Person.objects.get(pk=user.pk))
 
 
 def asynchronously(user: User) -> None:
-    """asave()."""
+    """Use asave()."""
     user.set_password(NEW)
     async_to_sync(user.asave)()
 
 
 def make_unusable(user: User) -> None:
-    """Whoever signs in elsewhere from now on."""
+    """Make the password unusable, for a user who signs in elsewhere from now on."""
     user.set_unusable_password()
     user.save()
 
 
 def past_the_model(user: User) -> None:
-    """What docs/passwords.md asks code to do that Django does not tell of."""
+    """Update without a signal, and then call what docs/passwords.md asks for."""
     User.objects.filter(pk=user.pk).update(password=make_password(NEW))
     new_password.end_connections(user.pk)
 
@@ -138,7 +140,7 @@ each_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 
 
 def what_is_left(guide: Guide, tokens: dict[str, Any], code: str) -> tuple[bool, int, int]:
-    """Whether the access token is good, and what refresh and exchange answer."""
+    """Return whether the access token is valid, and the statuses of a refresh and an exchange."""
     return (
         guide.is_alive(tokens["access_token"]),
         guide.refresh(tokens["refresh_token"]).status_code,
@@ -149,7 +151,7 @@ def what_is_left(guide: Guide, tokens: dict[str, Any], code: str) -> tuple[bool,
 @pytest.mark.django_db(transaction=True, databases=[ALIAS])
 @each_way
 def test_a_new_password_ends_everything(guide: Guide, on: None, way: Callable[[User], None]) -> None:
-    """Access token, refresh token, and the code that waits; another user's connections stay."""
+    """Access token, refresh token and the pending code end. Another user's connections stay."""
     tokens, code = guide.tokens(), guide.code()
     dinah = User.objects.create_user("dinah", password="a cat")
     Consent.objects.create(user=dinah, client=guide.client, scope="user", given_at=Consent.objects.get().given_at)
@@ -161,7 +163,7 @@ def test_a_new_password_ends_everything(guide: Guide, on: None, way: Callable[[U
 
 @each_way
 def test_by_default_connections_outlive_a_password(guide: Guide, way: Callable[[User], None]) -> None:
-    """As docs/passwords.md says."""
+    """The default is documented in docs/passwords.md."""
     if way is past_the_model:
         return
     tokens, code = guide.tokens(), guide.code()
@@ -170,7 +172,7 @@ def test_by_default_connections_outlive_a_password(guide: Guide, way: Callable[[
 
 
 def test_it_stays_ended(guide: Guide, on: None) -> None:
-    """The app is not remembered: somebody who knew the old password may have connected it."""
+    """The app's consent is not remembered: somebody who knew the old password may have given it."""
     guide.tokens()
     set_password(guide.alice)
     guide.browser.force_login(guide.alice)
@@ -178,7 +180,7 @@ def test_it_stays_ended(guide: Guide, on: None) -> None:
 
 
 def test_who_hears_of_it(guide: Guide, on: None, committed: Committed) -> None:
-    """An event for each app, that says why; in the audit trail too."""
+    """Each app has an event with the reason, in the audit trail, too."""
     guide.tokens()
     heard: list[dict[str, Any]] = []
 
@@ -198,7 +200,7 @@ def test_who_hears_of_it(guide: Guide, on: None, committed: Committed) -> None:
 
 
 def test_several_apps_end_together(guide: Guide, on: None, public_app: Client) -> None:
-    """All that the user has allowed."""
+    """Every app that the user allowed is affected."""
     guide.answer()
     Consent.objects.create(user=guide.alice, client=public_app, scope="user", given_at=Consent.objects.get().given_at)
     set_password(guide.alice)
@@ -206,18 +208,18 @@ def test_several_apps_end_together(guide: Guide, on: None, public_app: Client) -
 
 
 def save_the_same(user: User) -> None:
-    """A profile is edited."""
+    """Edit a profile."""
     user.email = "alice@new.example"
     user.save()
 
 
 def sign_in(user: User) -> None:
-    """Django saves last_login."""
+    """Sign in, for which Django saves last_login."""
     assert Browser().post("/login/", {"username": user.username, "password": "wonderland"}).status_code == 302
 
 
 def hash_anew(user: User) -> None:
-    """A stronger hasher is the preferred one now, and the sign-in stores the password in its hash."""
+    """Sign in when a stronger hasher is preferred, so that Django stores a new hash of the same password."""
     before = user.password
     own = "django.contrib.auth.hashers."
     with override_settings(PASSWORD_HASHERS=[f"{own}ScryptPasswordHasher", f"{own}MD5PasswordHasher"]):
@@ -227,12 +229,12 @@ def hash_anew(user: User) -> None:
 
 
 def be_deferred(user: User) -> None:
-    """A save of some columns."""
+    """Save an instance with deferred columns."""
     User.objects.only("email").get(pk=user.pk).save()
 
 
 def roll_back(user: User) -> None:
-    """What is not committed has not happened."""
+    """Change the password in a transaction that is rolled back."""
     with transaction.atomic(using=ALIAS):
         set_password(user)
         transaction.set_rollback(True, using=ALIAS)
@@ -243,33 +245,33 @@ def roll_back(user: User) -> None:
     "way", [save_the_same, sign_in, hash_anew, be_deferred, roll_back], ids=lambda way: way.__name__
 )
 def test_what_is_no_new_password_ends_nothing(guide: Guide, on: None, way: Callable[[User], None]) -> None:
-    """The same password in a stronger hash among it."""
+    """A stronger hash of the same password is among the cases."""
     tokens, code = guide.tokens(), guide.code()
     way(User.objects.get(pk=guide.alice.pk))
     assert what_is_left(guide, tokens, code) == (True, 200, 200)
 
 
 def statements_of(user: User, **options: Any) -> int:
-    """How many statements a save costs."""
+    """Return the number of statements of a save."""
     with CaptureQueriesContext(connection) as found:
         user.save(**options)
     return len(found)
 
 
 def test_who_does_not_use_it_pays_nothing(alice: User) -> None:
-    """No receiver, and so no statement."""
+    """Without the setting there is no receiver, and so no statement."""
     ids = [key for signal in (pre_save, post_save) for (key, *_), *_ in signal.receivers]
     assert [key for key in ids if "new_password" in str(key)] == []
     assert statements_of(alice) == 1
 
 
 def test_who_uses_it_pays_one_statement_where_the_password_is_saved(alice: User, on: None) -> None:
-    """A sign-in saves last_login alone."""
+    """A sign-in saves last_login only."""
     assert (statements_of(alice), statements_of(alice, update_fields=["last_login"])) == (2, 1)
 
 
 def test_the_page_of_connected_apps_says_what_holds(guide: Guide, settings: Settings) -> None:
-    """Whoever changes the password because somebody else knows it looks there."""
+    """Users who change the password because somebody else knows it look there."""
     guide.tokens()
     shown = []
     for is_on in (False, True):

@@ -1,4 +1,4 @@
-"""Pages where a project keeps its static files elsewhere, or has a Content-Security-Policy of its own."""
+"""Pages in a project with static files elsewhere, or with its own Content-Security-Policy."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ ICONS = sorted([*ROOT.glob("oauth_service/templates/**/*.svg"), *ROOT.glob("oaut
 
 
 class Bucket(StaticFilesStorage):
-    """A storage that knows where its files are: a style sheet here, pictures there, each under an address that is signed."""
+    """A storage with addresses of its own: style sheets and pictures on different hosts, each under a signed URL."""
 
     def url(self, name: str | None, force: bool = False) -> str:
         host = "styles" if str(name).endswith(".css") else "pictures"
@@ -34,14 +34,14 @@ class Bucket(StaticFilesStorage):
 
 
 class Broken(StaticFilesStorage):
-    """A storage without the file, as Django's with a manifest is until collectstatic has run."""
+    """A storage without the file, like Django's manifest storage before collectstatic."""
 
     def url(self, name: str | None, force: bool = False) -> str:
         raise ValueError(f"Missing staticfiles manifest entry for {name!r}")
 
 
 class Loaded(HTMLParser):
-    """What a page makes its browser load: (directive of the policy, URL)."""
+    """The resources that a page loads, as pairs of CSP directive and URL."""
 
     def __init__(self, response: Any) -> None:
         super().__init__()
@@ -57,19 +57,19 @@ class Loaded(HTMLParser):
 
 
 def directives(response: Any) -> dict[str, list[str]]:
-    """The policy of a page."""
+    """Return the policy of a page, by directive."""
     pairs = (directive.split() for directive in response["Content-Security-Policy"].split("; "))
     return {name: sources for name, *sources in pairs}
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port."""
+    """Return scheme, host and port."""
     parts = urlsplit(urljoin(HERE, url))
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def blocked(response: Any) -> list[tuple[str, str]]:
-    """What the page's own policy keeps its browser from loading."""
+    """Return the resources that the page's own policy blocks."""
     policy = directives(response)
     found = []
     for directive, url in Loaded(response).urls:
@@ -81,7 +81,7 @@ def blocked(response: Any) -> list[tuple[str, str]]:
 
 
 def pages(guide: Guide) -> Iterator[Any]:
-    """Every page, for somebody who is signed in and for a stranger, and what stands in its place where something is wrong."""
+    """Return every page, for a signed-in user and for a stranger, and the pages for failures."""
     known, stranger = Browser(raise_request_exception=False), Browser(enforce_csrf_checks=True)
     known.force_login(guide.alice)
     for browser in (known, stranger):
@@ -94,7 +94,7 @@ def pages(guide: Guide) -> Iterator[Any]:
 
 @pytest.fixture
 def served(guide: Guide) -> Callable[[], list[Any]]:
-    """Every page with something on it."""
+    """A function that returns every page with some content."""
 
     def found() -> list[Any]:
         answers = [page for page in pages(guide) if page.content and "text/html" in page["Content-Type"]]
@@ -115,13 +115,13 @@ def served(guide: Guide) -> Callable[[], list[Any]]:
     ],
 )
 def test_static_files_may_be_on_another_host(served: Any, settings: Settings, static_url: str) -> None:
-    """STATIC_URL: a page whose own policy blocks its style sheet is raw."""
+    """A page whose own policy blocks its style sheet has no layout."""
     settings.STATIC_URL = static_url
     assert [each for page in served() for each in blocked(page)] == []
 
 
 def test_a_storage_may_know_where_its_files_are(served: Any, settings: Settings) -> None:
-    """And sign each address; of that nothing gets into the policy, where a semicolon ends a directive."""
+    """The storage may sign each URL. No signature gets into the policy, where a semicolon would end a directive."""
     settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "tests.test_pages.Bucket"}}
     answers = served()
     assert [each for page in answers for each in blocked(page)] == []
@@ -129,13 +129,13 @@ def test_a_storage_may_know_where_its_files_are(served: Any, settings: Settings)
 
 
 def test_files_of_this_server_need_no_other_source(served: Any) -> None:
-    """The policy is as narrow as before."""
+    """The policy stays as narrow as before."""
     policies = [directives(page) for page in served()]
     assert {(*policy["style-src"], *policy["img-src"]) for policy in policies} == {("'self'", "'self'")}
 
 
 def test_a_storage_without_the_file_is_told_as_a_failure(alice: User, settings: Settings) -> None:
-    """The page for failures has no style sheet either: what answers in the end is Django's own, under our policy."""
+    """The page for failures has no style sheet either, so the final response is Django's own, under our policy."""
     settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "tests.test_pages.Broken"}}
     answer = Browser(raise_request_exception=False).get("/login/")
     assert (answer.status_code, "Server Error (500)" in answer.content.decode()) == (500, True)
@@ -144,17 +144,18 @@ def test_a_storage_without_the_file_is_told_as_a_failure(alice: User, settings: 
 
 @pytest.mark.parametrize("icon", ICONS, ids=[path.name for path in ICONS])
 def test_an_icon_has_a_size_of_its_own(icon: Path) -> None:
-    """Without its style sheet it would fill the window."""
+    """Without the style sheet the icon would fill the window."""
     sizes = re.search(r'<svg [^>]*width="(\d+)" height="(\d+)"', icon.read_text())
     assert sizes, icon
     assert {int(size) <= 32 for size in sizes.groups()} == {True}
 
 
-# -- a policy of the project's -------------------------------------------------------------------------------------------
+# -- a project's own policy
+# ------------------------------------------------------------------------------------------------
 
 
 class Nonces:
-    """What Django 6.0's ContentSecurityPolicyMiddleware does, as far as a page can tell, for those before it."""
+    """A stand-in for Django 6.0's ContentSecurityPolicyMiddleware in older versions, as far as pages can tell."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -169,7 +170,7 @@ class Nonces:
 
 
 def nonce(request: HttpRequest) -> dict[str, Any]:
-    """Django 6.0's context processor `csp`; for those before it one that does the same."""
+    """Return the nonce as Django 6.0's context processor `csp` does, also in older versions."""
     if django.VERSION >= (6,):
         return {"csp_nonce": request._csp_nonce}  # type: ignore[attr-defined]
 
@@ -182,7 +183,7 @@ def nonce(request: HttpRequest) -> dict[str, Any]:
 
 @pytest.fixture
 def policy_of_the_project(settings: Settings) -> None:
-    """A project with a policy for all of its pages, and another that it tries out."""
+    """A project with a policy for all its pages, and another one in report-only mode."""
     is_djangos = django.VERSION >= (6,)
     middleware = "django.middleware.csp.ContentSecurityPolicyMiddleware" if is_djangos else "tests.test_pages.Nonces"
     settings.MIDDLEWARE = [middleware, *settings.MIDDLEWARE]
@@ -191,7 +192,7 @@ def policy_of_the_project(settings: Settings) -> None:
 
 @pytest.mark.usefixtures("policy_of_the_project")
 def test_a_policy_of_the_project_leaves_ours_alone(served: Any) -> None:
-    """Neither does it replace ours, nor does what is only tried out report our pages."""
+    """The project's policy does not replace ours, and its report-only policy does not report our pages."""
     for page in served():
         assert "project.example" not in page["Content-Security-Policy"]
         assert "Content-Security-Policy-Report-Only" not in page
@@ -200,7 +201,7 @@ def test_a_policy_of_the_project_leaves_ours_alone(served: Any) -> None:
 @pytest.mark.usefixtures("policy_of_the_project")
 @pytest.mark.parametrize("path", ["/login/", "/signed-out/"])
 def test_a_template_of_the_project_may_have_a_nonce(settings: Settings, tmp_path: Path, path: str, db: None) -> None:
-    """A script that it has put into our page runs, and no other."""
+    """A script that the project adds to our page runs, and no other."""
     (tmp_path / "oauth_service").mkdir()
     for name in ("login", "signed_out"):
         text = '<!doctype html><title>a</title><script nonce="{{ csp_nonce }}">1</script>'
@@ -217,7 +218,7 @@ def test_a_template_of_the_project_may_have_a_nonce(settings: Settings, tmp_path
 
 @pytest.mark.usefixtures("policy_of_the_project")
 def test_a_nonce_that_nobody_uses_is_not_sent(served: Any) -> None:
-    """No script runs on our own pages, but for the one that sends an answer by form_post: it has no nonce."""
+    """Our own pages run no script except the one for form_post, which has no nonce."""
     assert {"nonce" in page["Content-Security-Policy"] for page in served()} == {False}
 
 
@@ -225,7 +226,7 @@ def test_a_nonce_that_nobody_uses_is_not_sent(served: Any) -> None:
 def test_no_number_that_programs_read_is_localised(
     guide: Guide, settings: Settings, monkeypatch: pytest.MonkeyPatch, language: str, served: Any
 ) -> None:
-    """A browser does not know what a maxlength of 1,500 is."""
+    """A browser does not understand a maxlength of 1,500."""
     settings.USE_THOUSAND_SEPARATOR, settings.LANGUAGE_CODE = True, language
     monkeypatch.setattr(User._meta.get_field("username"), "max_length", 1500)
     Client.objects.update(id=1_234_567)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.urls("tests.test_protect")
 
 
 def report(request: HttpRequest, **arguments: Any) -> JsonResponse:
-    """What a view of a host project finds on its request."""
+    """Return the facts that a host project's view finds on its request."""
     assert hasattr(request, "bearer")
     bearer: Bearer = request.bearer
     assert request.user.is_authenticated
@@ -57,13 +57,13 @@ async def async_avatar(request: ProtectedRequest, size: int = 0) -> HttpResponse
 
 @protect()
 def anything(request: ProtectedRequest) -> HttpResponse:
-    """Any good token will do."""
+    """A view that accepts any valid token."""
     return report(request)
 
 
 @protect("user", "profile")
 def everything(request: ProtectedRequest) -> HttpResponse:
-    """Needs both."""
+    """A view that needs two scopes."""
     return report(request)
 
 
@@ -90,7 +90,7 @@ class AsyncAvatar(ProtectedMixin, View):
 
 
 class Anything(ProtectedMixin, View):
-    """Any good token will do."""
+    """A view class that accepts any valid token."""
 
     required_scope = ""
 
@@ -114,12 +114,12 @@ ALL = ["/avatar/32/", "/async-avatar/32/", "/everything/", "/class/", "/async-cl
 
 
 def bearing(token: str) -> dict[str, str]:
-    """The header of a request with a token."""
+    """Return the header of a request with a token."""
     return {"Authorization": f"Bearer {token}"}
 
 
 def test_a_class_that_does_not_say_its_scope_guards_nothing() -> None:
-    """A misspelt attribute must not open it to every token."""
+    """A misspelt attribute must not open the view to every token."""
 
     class Misspelt(ProtectedMixin, View):
         scope = "profile"
@@ -129,14 +129,14 @@ def test_a_class_that_does_not_say_its_scope_guards_nothing() -> None:
 
 
 def test_what_views_ask_for_is_known() -> None:
-    """So that a check can hold it against what there is to have."""
+    """A check compares these scopes with the existing ones."""
     protect("user", "profile")(lambda request: None)
     assert scopes_asked_without_resource() == {"user", "profile"}
 
 
 @pytest.mark.parametrize("url", [*ALL, "/anything/", "/class-anything/"])
 def test_a_good_token_opens_the_view_for_its_user(guide: Guide, url: str) -> None:
-    """The view finds whom and for whom on its request."""
+    """The view finds the user and the client on its request."""
     response = guide.server.get(url, headers=bearing(guide.tokens()["access_token"]))
     said = response.json()
     assert (said["user"], said["client_id"], said["scope"]) == ("alice", "presc_man_123", ["profile", "user"])
@@ -146,13 +146,13 @@ def test_a_good_token_opens_the_view_for_its_user(guide: Guide, url: str) -> Non
 
 @pytest.mark.parametrize(("url", "size"), [("/avatar/32/", 32), ("/async-avatar/32/", 32), ("/class/", 64)])
 def test_the_views_own_arguments_arrive(guide: Guide, url: str, size: int) -> None:
-    """From the URL, and from as_view()."""
+    """Arguments come from the URL and from as_view()."""
     assert guide.server.get(url, headers=bearing(guide.tokens()["access_token"])).json()["size"] == size
 
 
 @pytest.mark.parametrize("url", [*ALL, "/anything/", "/class-anything/"])
 def test_without_a_token_the_view_is_not_called(guide: Guide, url: str) -> None:
-    """401, and the challenge names no error: nothing was wrong yet (RFC 6750 section 3.1)."""
+    """The response is 401, and its challenge names no error, because nothing was wrong yet (RFC 6750 section 3.1)."""
     response = guide.server.get(url)
     assert (response.status_code, response["WWW-Authenticate"]) == (401, 'Bearer realm="oauth_service"')
     assert response["Cache-Control"] == "private, no-store"
@@ -171,7 +171,7 @@ def test_without_a_token_the_view_is_not_called(guide: Guide, url: str) -> None:
 def test_a_bad_token_is_told_what_is_wrong(
     guide: Guide, url: str, authorization: str, status: int, error: str | None
 ) -> None:
-    """The same for every kind of view."""
+    """The response is the same for every kind of view."""
     response = guide.server.get(url, headers={"Authorization": authorization})
     assert (response.status_code, response.json().get("error")) == (status, error)
     assert ("error=" in response["WWW-Authenticate"]) == bool(error)
@@ -179,7 +179,7 @@ def test_a_bad_token_is_told_what_is_wrong(
 
 @pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/", "/class/"])
 def test_no_refusal_is_taken_for_another_type(guide: Guide, settings: Settings, url: str) -> None:
-    """A host project need not have Django's SecurityMiddleware; a failure counts as one."""
+    """A host project may lack Django's SecurityMiddleware. Failures have the header, too."""
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith(".SecurityMiddleware")]
     headers = bearing(guide.tokens(scope="user")["access_token"])
     answers = [guide.server.get(url), guide.server.get(url, headers=headers)]
@@ -194,14 +194,14 @@ def test_no_refusal_is_taken_for_another_type(guide: Guide, settings: Settings, 
 
 @pytest.mark.parametrize(("url", "scope"), [(ALL[0], "profile"), (ALL[1], "profile"), (ALL[2], "user profile")])
 def test_too_little_scope_is_told_what_is_needed(guide: Guide, url: str, scope: str) -> None:
-    """403; a client can ask for exactly that (RFC 6750 section 3)."""
+    """The response is 403, and the client can ask for exactly the named scope (RFC 6750 section 3)."""
     response = guide.server.get(url, headers=bearing(guide.tokens(scope="user")["access_token"]))
     assert (response.status_code, response.json()["error"]) == (403, "insufficient_scope")
     assert response["WWW-Authenticate"].endswith(f'scope="{scope}"')
 
 
 def test_a_scope_that_a_url_names_is_asked_for(guide: Guide) -> None:
-    """as_view() takes the attributes of a Django view; one that is taken and not obeyed would open the view."""
+    """as_view() takes attributes of a Django view. Accepting one without applying it would open the view."""
     answers = [
         guide.server.get("/class-with-scope/", headers=bearing(guide.tokens(scope=scope)["access_token"]))
         for scope in ("user", "profile")
@@ -211,7 +211,7 @@ def test_a_scope_that_a_url_names_is_asked_for(guide: Guide) -> None:
 
 @pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/", "/class/"])
 def test_a_database_that_is_away_is_a_503(guide: Guide, url: str) -> None:
-    """As at our own endpoints: the client comes back, instead of taking its token for dead."""
+    """The client comes back, as at our own endpoints, instead of discarding its token."""
     access_token = guide.tokens()["access_token"]
     with failing(OperationalError("connection refused")):
         response = guide.server.get(url, headers=bearing(access_token))
@@ -221,7 +221,7 @@ def test_a_database_that_is_away_is_a_503(guide: Guide, url: str) -> None:
 
 @pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/"])
 def test_a_failure_shows_no_token(guide: Guide, settings: Settings, caplog: pytest.LogCaptureFixture, url: str) -> None:
-    """Left to Django, its debug page and error mails would show the local variables, the token among them."""
+    """Django's debug page and error mails would show local variables with the token in them."""
     settings.DEBUG = True
     access_token = guide.tokens()["access_token"]
     with failing(ProgrammingError("no such table")):
@@ -232,7 +232,7 @@ def test_a_failure_shows_no_token(guide: Guide, settings: Settings, caplog: pyte
 
 @pytest.mark.parametrize("url", ["/anything/", "/class-anything/"])
 def test_without_a_scope_named_any_good_token_will_do(guide: Guide, url: str) -> None:
-    """Even one whose whole scope was taken from its client: who it is for is still true."""
+    """Even a token whose whole scope was taken from its client proves its user."""
     access_token = guide.tokens(scope="user")["access_token"]
     Client.objects.update(scope="calendar")
     response = guide.server.get(url, headers=bearing(access_token))
@@ -242,7 +242,7 @@ def test_without_a_scope_named_any_good_token_will_do(guide: Guide, url: str) ->
 @pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/"])
 @pytest.mark.parametrize("name", ["access_token", "access%5Ftoken"])
 def test_a_token_in_the_url_is_refused(guide: Guide, url: str, name: str) -> None:
-    """Even beside a good one: it is in somebody's log now."""
+    """The URL is in somebody's log now, so the request is refused even with a valid token in the header."""
     token = guide.tokens()["access_token"]
     response = guide.server.get(f"{url}?{name}={token}", headers=bearing(token))
     assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
@@ -250,14 +250,14 @@ def test_a_token_in_the_url_is_refused(guide: Guide, url: str, name: str) -> Non
 
 @pytest.mark.parametrize("query", ["a=%FF", "a=%00", "a=1&" * 101])
 def test_a_url_that_cannot_be_read_is_refused(guide: Guide, query: str) -> None:
-    """There is no telling whether a token is in it."""
+    """A token might be in it."""
     response = guide.server.get("/avatar/32/", headers=bearing(guide.tokens()["access_token"]), QUERY_STRING=query)
     assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize("url", ["/class/"])
 def test_it_needs_no_csrf_token(browser: Browser, guide: Guide, url: str) -> None:
-    """No cookie counts, so no page can misuse one."""
+    """Cookies do not count, so no page can misuse one."""
     tokens = guide.tokens()
     response = browser.post(url, "", content_type=FORM, headers=bearing(tokens["access_token"]))
     assert response.status_code == 200
@@ -265,20 +265,20 @@ def test_it_needs_no_csrf_token(browser: Browser, guide: Guide, url: str) -> Non
 
 @pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/", "/class/"])
 def test_a_session_opens_nothing(alices: Browser, url: str) -> None:
-    """Otherwise a page elsewhere could use Alice's."""
+    """Otherwise another site's page could use Alice's session."""
     assert alices.get(url).status_code == 401
 
 
 @pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/"])
 def test_the_user_is_the_tokens_whoever_has_the_session(guide: Guide, url: str) -> None:
-    """On request.user, and for async views on request.auser() too."""
+    """request.user and, in async views, request.auser() both return the token's user."""
     guide.server.force_login(User.objects.create_user("dinah"))
     said = guide.server.get(url, headers=bearing(guide.tokens()["access_token"])).json()
     assert {said["user"], said.get("auser", "alice")} == {"alice"}
 
 
 def test_an_async_view_stays_one(guide: Guide) -> None:
-    """Django runs it in the event loop; served by ASGI it answers as by WSGI."""
+    """Django runs it in the event loop, and the response is the same by ASGI and WSGI."""
     assert iscoroutinefunction(async_avatar)
     assert iscoroutinefunction(AsyncAvatar.as_view())
     assert not iscoroutinefunction(avatar)
@@ -295,5 +295,5 @@ def test_an_async_view_stays_one(guide: Guide) -> None:
 
 @pytest.mark.parametrize("view", [avatar, async_avatar])
 def test_a_view_keeps_its_name_and_words(view: Any) -> None:
-    """Django's debug page, admindocs and tracebacks name it."""
+    """Django's debug page, admindocs and tracebacks show them."""
     assert (view.__name__.removeprefix("async_"), view.__doc__[:14]) == ("avatar", "A host project")

@@ -17,18 +17,18 @@ BY_METHOD = {"GET": "user", "post": ["user", "profile"]}
 
 @protect(BY_METHOD)
 def function(request: HttpRequest) -> HttpResponse:
-    """A function."""
+    """A plain view."""
     return HttpResponse()
 
 
 @protect(BY_METHOD)
 async def coroutine(request: HttpRequest) -> HttpResponse:
-    """A coroutine function."""
+    """A coroutine view."""
     return HttpResponse()
 
 
 class Class(ProtectedMixin, View):
-    """A class that has more methods than it names scopes for."""
+    """A view class with more methods than it names scopes for."""
 
     required_scope = BY_METHOD
 
@@ -57,7 +57,7 @@ STATUS = {
 @pytest.mark.parametrize("url", ["/function/", "/coroutine/", "/class/"])
 @pytest.mark.parametrize("scope", STATUS)
 def test_each_method_needs_its_own(guide: Guide, url: str, scope: str) -> None:
-    """And one that was forgotten is closed, not open."""
+    """A forgotten method is closed, not open."""
     headers = {"Authorization": f"Bearer {guide.tokens(scope=scope)['access_token']}"} if scope else {}
     found = {method: Browser().generic(method, url, headers=headers) for method in STATUS[scope]}
     assert {method: answer.status_code for method, answer in found.items()} == STATUS[scope]
@@ -66,6 +66,6 @@ def test_each_method_needs_its_own(guide: Guide, url: str, scope: str) -> None:
 
 @pytest.mark.parametrize("scopes", [({"GET": "user"}, "profile"), ("profile", {"GET": "user"})])
 def test_a_dict_beside_other_scopes_is_a_mistake(scopes: Any) -> None:
-    """Which of them counts would be anybody's guess."""
+    """The meaning of such a call would be ambiguous."""
     with pytest.raises(ImproperlyConfigured, match="all of them by method"):
         protect(*scopes)

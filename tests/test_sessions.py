@@ -1,4 +1,4 @@
-"""Sessions and users read by statements of ours: rows, cookies and rules are Django's."""
+"""Sessions and users read by our statements: rows, cookies and rules are the same as Django's."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 def stored() -> str:
-    """The key of a session that Django has stored."""
+    """Return the key of a session that Django stored."""
     store = DjangosStore()
     store["colour"] = "blue"
     store.save()
@@ -26,12 +26,12 @@ def stored() -> str:
 
 
 def test_a_session_of_djangos_is_read() -> None:
-    """A project changes SESSION_ENGINE without signing anybody out."""
+    """A project can switch SESSION_ENGINE to ours without signing anybody out."""
     assert SessionStore(stored())["colour"] == "blue"
 
 
 def test_a_session_of_ours_is_djangos() -> None:
-    """And can change back."""
+    """A project can switch back, too."""
     store = SessionStore()
     store["colour"] = "red"
     store.save()
@@ -39,20 +39,22 @@ def test_a_session_of_ours_is_djangos() -> None:
 
 
 def test_an_unknown_session_is_empty_and_gets_another_key() -> None:
-    """A key that a visitor chose must never become that of a session (fixation)."""
+    """A key that a visitor chose must never become that of a session (session fixation)."""
     store = SessionStore("chosen-by-somebody-else")
     assert (store.get("colour"), store.session_key) == (None, None)
 
 
 def test_a_key_with_a_nul_byte_is_none(settings: LazySettings) -> None:
-    """A cookie's quotes let one in, and PostgreSQL refuses the statement: every page was a 500."""
+    """
+    A quoted cookie value can contain NUL, and PostgreSQL refuses such a statement, so every page used to be a 500.
+    """
     settings.SESSION_ENGINE = "oauth_service.sessions"
     answer = Browser().get("/manage-apps/", headers={"Cookie": r'sessionid="\000chosen-by-somebody"'})
     assert (answer.status_code, answer["Location"]) == (302, "/login/?next=/manage-apps/")
 
 
 def test_an_expired_session_is_none() -> None:
-    """Also before clearsessions has deleted its row."""
+    """The session is invalid even before clearsessions deletes its row."""
     key = stored()
     with time_machine.travel(timezone.now() + timedelta(days=15)):
         assert SessionStore(key).get("colour") is None
@@ -60,14 +62,14 @@ def test_an_expired_session_is_none() -> None:
 
 
 def test_a_session_that_was_ended_is_none_at_once() -> None:
-    """Nothing is cached."""
+    """Sessions are not cached."""
     key = stored()
     SessionStore(key).flush()
     assert SessionStore(key).get("colour") is None
 
 
 def test_the_user_is_the_orms(alice: User) -> None:
-    """Every column, so that whoever saves it loses nothing."""
+    """Every column is loaded, so saving the user loses nothing."""
     found = Backend().get_user(alice.pk)
     fresh = User.objects.get(pk=alice.pk)
     columns = [field.attname for field in User._meta.concrete_fields]
@@ -76,18 +78,18 @@ def test_the_user_is_the_orms(alice: User) -> None:
 
 
 def test_nobody_is_nobody() -> None:
-    """A user who was deleted is signed out."""
+    """A deleted user is signed out."""
     assert Backend().get_user(4711) is None
 
 
 def test_a_deactivated_user_is_nobody(alice: User) -> None:
-    """Django's own rule."""
+    """Django has the same rule."""
     User.objects.filter(pk=alice.pk).update(is_active=False)
     assert Backend().get_user(alice.pk) is None
 
 
 def test_a_changed_password_signs_other_browsers_out(alice: User, settings: LazySettings) -> None:
-    """Django's session hash is checked as ever, against the row as it is now."""
+    """Django's session hash is checked as usual, against the current row."""
     settings.SESSION_ENGINE = "oauth_service.sessions"
     settings.AUTHENTICATION_BACKENDS = ["oauth_service.sessions.Backend"]
     browser = Browser()

@@ -1,4 +1,4 @@
-"""Who signs in and out is told, on whatever page: Django's own signals passed on."""
+"""Events for signing in and out on any page, passed on from Django's own signals."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ PASSWORD = "wonderland"
 
 @pytest.fixture
 def told() -> Iterator[list[tuple[str, Any]]]:
-    """Sign-ins and sign-outs, with their user."""
+    """The announced sign-ins and sign-outs, with their user."""
     heard: list[tuple[str, Any]] = []
 
     def hear_in(sender: object, signal: object, **facts: Any) -> None:
@@ -49,7 +49,7 @@ def rows() -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("page", ["/login/", "/admin/login/"])
 def test_signing_in_and_out_on_a_page(alice: User, committed: Committed, told: list[Any], page: str) -> None:
-    """Ours and the admin's: one event each, with the address."""
+    """Our page and the admin's cause one event each, with the address."""
     User.objects.update(is_staff=True)
     browser = Browser(REMOTE_ADDR=ADDRESS)
     with committed():
@@ -60,7 +60,7 @@ def test_signing_in_and_out_on_a_page(alice: User, committed: Committed, told: l
 
 
 def test_signing_in_on_a_page_of_the_project(alice: User, committed: Committed) -> None:
-    """Nothing but its request tells from where."""
+    """The address comes from the request alone."""
     request = RequestFactory().post("/elsewhere/", REMOTE_ADDR=ADDRESS)
     request.session = SessionStore()
     request.user = AnonymousUser()
@@ -73,7 +73,7 @@ def test_signing_in_on_a_page_of_the_project(alice: User, committed: Committed) 
 def test_a_session_that_a_script_or_a_test_makes_is_no_sign_in(
     alice: User, committed: Committed, told: list[Any]
 ) -> None:
-    """Nobody stands behind it; and tests of a host project do not fill its trail."""
+    """No user is involved, and tests of a host project must not fill its trail."""
     browser, request = Browser(), HttpRequest()
     request.session = SessionStore()
     with committed():
@@ -84,7 +84,7 @@ def test_a_session_that_a_script_or_a_test_makes_is_no_sign_in(
 
 
 def test_who_was_not_signed_in_does_not_sign_out(db: None, committed: Committed, told: list[Any]) -> None:
-    """Django tells of that, too."""
+    """Django sends its signal in that case, too."""
     with committed():
         Browser().post("/logout/")
     assert told == []
@@ -93,7 +93,7 @@ def test_who_was_not_signed_in_does_not_sign_out(db: None, committed: Committed,
 def test_it_costs_the_request_no_statement(
     guide: Guide, committed: Committed, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The row waits."""
+    """The row waits for the writer."""
     request = RequestFactory().post("/elsewhere/")
     with committed(), django_assert_num_queries(0):
         signals.announce(signals.signed_in, user_id=guide.alice.pk)

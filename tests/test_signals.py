@@ -1,4 +1,4 @@
-"""Events: told once what happened is committed, never when it is not, with ids and words alone."""
+"""Events: announced once after the COMMIT and never without it, with ids and words only."""
 
 import inspect
 import re
@@ -45,7 +45,7 @@ ANNOUNCED = {
     "signing_key_changed",
     "backup_restored",
 }
-# What happens outside of a lifecycle: tests/test_sign_in_events.py, tests/admin/test_events.py, tests/commands/test_events.py,
+# Other events are covered in: tests/test_sign_in_events.py, tests/admin/test_events.py, tests/commands/test_events.py,
 # tests/device/test_events.py, tests/grant_types/test_token_exchange.py, tests/jwt_bearer/test_events.py,
 # tests/registration/test_events.py, tests/specs/test_global_token_revocation.py.
 ELSEWHERE = {
@@ -79,12 +79,12 @@ def _listener(heard: Events, name: str) -> Callable[..., None]:
 
 
 def documented() -> dict[str, str]:
-    """The facts that stand beside each signal."""
+    """Return the facts documented beside each signal."""
     return dict(re.findall(r"^(\w+) = Signal\(\)  # ([^;\n]+)", inspect.getsource(signals), re.MULTILINE))
 
 
 def play(guide: Guide) -> None:
-    """A lifecycle in which everything happens that there is an event for."""
+    """Run a lifecycle with every kind of event."""
     authenticate(username="alice", password="wrong")
     guide.exchange("SPL__x", client_secret="wrong")
     code = guide.code()
@@ -112,7 +112,7 @@ def play(guide: Guide) -> None:
 
 
 def test_everything_that_happens_is_told_in_its_order(guide: Guide, committed: Committed, events: Events) -> None:
-    """Including what nobody did wrong: a retry, a second device."""
+    """Harmless events, such as a retry or a second device, are announced, too."""
     with committed():
         play(guide)
     assert [name for name, _ in events] == [
@@ -151,14 +151,14 @@ def test_everything_that_happens_is_told_in_its_order(guide: Guide, committed: C
 def test_each_is_told_with_the_facts_that_stand_beside_its_signal(
     guide: Guide, committed: Committed, events: Events
 ) -> None:
-    """The comment there is all the documentation that a receiver's author has."""
+    """The comment there is the only documentation for authors of receivers."""
     with committed():
         play(guide)
     assert {name: ", ".join(facts) for name, facts in events} == {name: documented()[name] for name in ANNOUNCED}
 
 
 def test_the_facts_are_the_right_ones(guide: Guide, committed: Committed, events: Events) -> None:
-    """A receiver can find every row by them."""
+    """A receiver can find every row by these facts."""
     with committed():
         guide.tokens(scope="profile")
     grant = Grant.objects.get()
@@ -172,7 +172,7 @@ def test_the_facts_are_the_right_ones(guide: Guide, committed: Committed, events
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_a_revocation_says_of_what(guide: Guide, committed: Committed, events: Events, kind: str) -> None:
-    """An access token alone, or the whole connection."""
+    """An access token may be revoked alone, or the whole connection."""
     tokens, grant_id = guide.tokens(), Grant.objects.get().pk
     with committed():
         guide.revoke(tokens[kind])
@@ -184,7 +184,7 @@ def test_a_revocation_says_of_what(guide: Guide, committed: Committed, events: E
 def test_a_refused_client_is_told_with_the_reason(
     guide: Guide, committed: Committed, events: Events, client_id: str
 ) -> None:
-    """Whoever watches for it sees a flood, and of what."""
+    """Operators can see a flood, and its kind."""
     with committed():
         guide.exchange("SPL__x", client_id=client_id, client_secret="wrong")
     reason = "wrong secret" if client_id == "presc_man_123" else "no such client"
@@ -196,7 +196,7 @@ def test_a_refused_client_is_told_with_the_reason(
 def test_a_refused_login_is_told_wherever_it_was_tried(
     browser: Browser, guide: Guide, committed: Committed, events: Events, username: str
 ) -> None:
-    """Django's own signal passed on: our page, the admin, a host project's page."""
+    """Django's own signal is passed on from our page, the admin and a host project's page."""
     browser.get("/login/")
     form = {"username": username, "password": "hush", "csrfmiddlewaretoken": browser.cookies["csrftoken"].value}
     with committed():
@@ -225,7 +225,7 @@ def test_a_refused_login_is_told_wherever_it_was_tried(
 def test_what_changes_nothing_is_no_event(
     guide: Guide, committed: Committed, events: Events, attempt: Callable[[Guide], object]
 ) -> None:
-    """A refusal is in the log of refusals; events are what became true."""
+    """Refusals are in their own log, while events say what became true."""
     with committed():
         attempt(guide)
     assert events == []
@@ -233,7 +233,7 @@ def test_what_changes_nothing_is_no_event(
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_a_second_revocation_is_no_event(guide: Guide, committed: Committed, events: Events, kind: str) -> None:
-    """It ended once."""
+    """The token ended only once."""
     token = guide.tokens()[kind]
     with committed():
         guide.revoke(token)
@@ -242,7 +242,7 @@ def test_a_second_revocation_is_no_event(guide: Guide, committed: Committed, eve
 
 
 def test_a_second_replay_is_no_event(guide: Guide, committed: Committed, events: Events) -> None:
-    """There is nothing left to end: the alarm rings once."""
+    """Nothing is left to end, so the alarm is raised once."""
     code = guide.code()
     guide.exchange(code)
     with committed():
@@ -254,7 +254,7 @@ def test_a_second_replay_is_no_event(guide: Guide, committed: Committed, events:
 def test_no_secret_is_ever_told(
     guide: Guide, committed: Committed, events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither to receivers nor to the log: nothing in them opens anything."""
+    """Receivers and the log get nothing that could be used."""
     caplog.set_level("DEBUG", logger="oauth_service")
     with committed():
         code = guide.code()
@@ -275,7 +275,7 @@ def test_no_secret_is_ever_told(
 
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_told_before_it_is_committed(guide: Guide, events: Events) -> None:
-    """A receiver that reads the database finds what it was told."""
+    """A receiver that reads the database finds the announced facts there."""
     seen: list[tuple[bool, int]] = []
 
     def look(**_: object) -> None:
@@ -291,7 +291,7 @@ def test_nothing_is_told_before_it_is_committed(guide: Guide, events: Events) ->
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_rolled_back_is_not_told(guide: Guide, events: Events) -> None:
-    """A host project's transaction around it failed: it never happened."""
+    """A host project's surrounding transaction failed, so the event never happened."""
     with transaction.atomic(using=ALIAS):
         signals.announce(signals.app_deauthorised, user_id=1, client_id="presc_man_123")
         transaction.set_rollback(True, using=ALIAS)
@@ -302,7 +302,7 @@ def test_what_is_rolled_back_is_not_told(guide: Guide, events: Events) -> None:
 def test_a_consent_whose_code_cannot_be_stored_is_neither_kept_nor_told(
     guide: Guide, events: Events, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both are one transaction: Alice presses Allow again and nothing is there twice."""
+    """Consent and code are stored in one transaction, so Alice can press Allow again without a duplicate."""
     guide.browser.raise_request_exception = False
 
     def fail(*_: object, **__: object) -> str:
@@ -317,7 +317,9 @@ def test_a_consent_whose_code_cannot_be_stored_is_neither_kept_nor_told(
 
 
 def test_an_event_belongs_to_its_request_however_late_it_is_told(guide: Guide, committed: Committed) -> None:
-    """A host's transaction around the request commits after it: who asks from where it came is told all the same."""
+    """
+    A host project's surrounding transaction may commit after the request. The event still has the request's address.
+    """
     served: list[tuple[str, str]] = []
 
     def look(**_: object) -> None:
@@ -339,7 +341,7 @@ def test_an_event_belongs_to_its_request_however_late_it_is_told(guide: Guide, c
 def test_a_receiver_that_fails_hurts_nobody(
     guide: Guide, committed: Committed, events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither the client's answer nor the receivers after it; the operator is told once which one it was."""
+    """The response and later receivers are not affected, and the log names the receiver once."""
 
     def fail(**_: object) -> None:
         raise RuntimeError("the host's receiver failed")
@@ -361,7 +363,7 @@ def test_a_receiver_that_fails_hurts_nobody(
 def test_every_event_is_a_line_in_the_log(
     guide: Guide, committed: Committed, events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the same facts, as text and as structure; what an operator should look at is a warning."""
+    """The line has the same facts, as text and as structure. Events that need attention are warnings."""
     caplog.set_level("INFO", logger=LOGGER)
     with committed():
         play(guide)
@@ -379,7 +381,7 @@ def test_every_event_is_a_line_in_the_log(
 
 
 def test_a_line_cannot_be_forged(guide: Guide, committed: Committed, caplog: pytest.LogCaptureFixture) -> None:
-    """A name with a line feed stays one line."""
+    """A name with a line feed stays on one line."""
     with committed():
         authenticate(username="x\nINFO token_issued user_id='1'", password="y")
     [line] = [record.getMessage() for record in caplog.records if record.name == LOGGER]
@@ -387,7 +389,7 @@ def test_a_line_cannot_be_forged(guide: Guide, committed: Committed, caplog: pyt
 
 
 def test_a_late_retry_is_told_as_the_replay_it_is(guide: Guide, committed: Committed, events: Events) -> None:
-    """After the window nobody can tell a lost answer from a thief."""
+    """After the window, a lost response and a thief look the same."""
     tokens = guide.tokens()
     guide.refresh(tokens["refresh_token"])
     with committed(), time_machine.travel(timezone.now() + timedelta(minutes=3)):
@@ -398,7 +400,7 @@ def test_a_late_retry_is_told_as_the_replay_it_is(guide: Guide, committed: Commi
 def test_an_answer_from_memory_is_a_code_without_a_new_consent(
     guide: Guide, committed: Committed, events: Events
 ) -> None:
-    """Nobody was asked, so nobody consented again."""
+    """The user was not asked, so there is no new consent."""
     guide.answer()
     with committed():
         assert "code" in query_of(guide.ask()["Location"])

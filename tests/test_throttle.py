@@ -1,4 +1,4 @@
-"""The limit on failures of client authentication: whom it stops, whom it must not stop, and what it costs."""
+"""The limit on failed client authentications: requests that it stops, requests that it must not stop, and its cost."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,17 +36,17 @@ class BrokenCache(LocMemCache):
 
 
 class SharedCache(LocMemCache):
-    """A cache that is not this process's alone, as far as a test can have one."""
+    """A cache that counts as shared between processes, as far as a test can have one."""
 
 
 def try_secret(guide: Guide, secret: str, *, address: str = HERE, client_id: str = "presc_man_123") -> Any:
-    """The cheapest request that needs a secret: revoke nothing."""
+    """Try a secret by the cheapest request that needs one: revoking nothing."""
     guide.server.defaults["REMOTE_ADDR"] = address
     return guide.revoke("nothing", client_id=client_id, client_secret=secret)
 
 
 def fail(guide: Guide, *, times: int = 10, **where: str) -> list[int]:
-    """Be wrong, each time with another secret; the statuses."""
+    """Fail with a different secret each time, and return the statuses."""
     return [try_secret(guide, f"wrong {n}", **where).status_code for n in range(times)]
 
 
@@ -57,12 +57,12 @@ def with_cache(settings: Settings, backend: type[LocMemCache]) -> None:
     settings.OAUTH_SERVICE_THROTTLE_CACHE = "counts"
 
 
-# -- who is stopped --------------------------------------------------------------------------------------------------
+# -- requests that are stopped ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("client_id", ["presc_man_123", "nobody"])
 def test_after_the_limit_the_answer_is_to_wait(guide: Guide, client_id: str) -> None:
-    """Ten within five minutes, unless a setting says otherwise."""
+    """The default is ten failures within five minutes."""
     assert fail(guide, client_id=client_id) == [401] * 10
     refused = try_secret(guide, "wrong again", client_id=client_id)
     assert (refused.status_code, refused.json()["error"]) == (429, "temporarily_unavailable")
@@ -71,7 +71,7 @@ def test_after_the_limit_the_answer_is_to_wait(guide: Guide, client_id: str) -> 
 
 
 def test_no_answer_tells_whether_the_client_exists(guide: Guide, public_app: Client) -> None:
-    """Whatever the reason: the same statuses, bodies and headers, before the limit and after it."""
+    """For any reason, status, body and headers are the same, before the limit and after it."""
     made = Client.objects.create(client_id="made", redirect_uris="https://made.example/")
     Client.objects.rotate_secret(made)
 
@@ -88,7 +88,7 @@ def test_no_answer_tells_whether_the_client_exists(guide: Guide, public_app: Cli
 
 
 def test_over_the_limit_no_secret_is_looked_at(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else it would be no limit: the eleventh guess may be the right one."""
+    """Otherwise the eleventh guess might be the right one."""
     fail(guide)
 
     def check(*_: str) -> bool:
@@ -99,7 +99,7 @@ def test_over_the_limit_no_secret_is_looked_at(guide: Guide, monkeypatch: pytest
 
 
 def test_the_limit_and_its_window_are_settings(guide: Guide, settings: Settings) -> None:
-    """Flat and typed."""
+    """The settings are flat and typed."""
     settings.OAUTH_SERVICE_FAILURE_LIMIT = 2
     settings.OAUTH_SERVICE_FAILURE_WINDOW = timedelta(hours=1)
     with time_machine.travel("2026-01-01T00:00:30Z", tick=False):
@@ -108,7 +108,7 @@ def test_the_limit_and_its_window_are_settings(guide: Guide, settings: Settings)
 
 
 def test_who_waits_as_told_is_heard_again(guide: Guide) -> None:
-    """Retry-After is the truth: a second before it the answer stays, after it the secret counts."""
+    """Retry-After must be right: a second before it requests are still refused, and after it the secret is checked."""
     with time_machine.travel("2026-01-01T00:01:00Z", tick=False) as clock:
         fail(guide)
         seconds = int(try_secret(guide, SECRET)["Retry-After"])
@@ -119,7 +119,7 @@ def test_who_waits_as_told_is_heard_again(guide: Guide) -> None:
 
 
 def test_who_has_failed_spread_out_waits_for_the_oldest_to_be_forgotten(guide: Guide) -> None:
-    """A window that slides: not all at once, and still as told."""
+    """The window slides: failures are forgotten one by one, and Retry-After is still right."""
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False) as clock:
         fail(guide, times=6)
         clock.shift(310)
@@ -132,7 +132,7 @@ def test_who_has_failed_spread_out_waits_for_the_oldest_to_be_forgotten(guide: G
 def test_each_refusal_is_announced(
     guide: Guide, committed: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever watches sees the flood go on; the secret is not in it."""
+    """Operators see that the flood goes on. The event does not contain the secret."""
     fail(guide)
     told: list[tuple[str, str]] = []
 
@@ -151,17 +151,17 @@ def test_each_refusal_is_announced(
     assert "wrong again" not in caplog.text
 
 
-# -- who is not stopped ----------------------------------------------------------------------------------------------
+# -- requests that are not stopped -----------------------------------------------------------------------------------
 
 
 def test_the_right_secret_from_elsewhere_is_good_at_once(guide: Guide) -> None:
-    """Who fails on purpose must not lock the client out."""
+    """Somebody who fails on purpose must not lock the client out."""
     fail(guide)
     assert try_secret(guide, SECRET, address=ELSEWHERE).status_code == 200
 
 
 def test_another_client_at_the_same_address_is_good_at_once(guide: Guide) -> None:
-    """Many honest ones share one address."""
+    """Many honest clients may share one address."""
     other = Client(client_id="other", name="Other", redirect_uris="https://other.example/callback")
     other.choose_secret("its own")
     other.save()
@@ -170,14 +170,14 @@ def test_another_client_at_the_same_address_is_good_at_once(guide: Guide) -> Non
 
 
 def test_a_flood_from_the_same_address_does_not_lock_out_who_is_proven(guide: Guide) -> None:
-    """What this process has proven before costs nothing to prove again, and cannot be guessed that way."""
+    """A secret that this process has checked before costs nothing to check again, and cannot be guessed that way."""
     assert try_secret(guide, SECRET).status_code == 200
     assert fail(guide, times=12) == [401] * 10 + [429] * 2
     assert try_secret(guide, SECRET).status_code == 200
 
 
 def test_a_made_secret_is_good_at_a_throttled_address(guide: Guide) -> None:
-    """256 random bits are not guessed, throttled or not."""
+    """A secret with 256 random bits cannot be guessed, with or without a limit."""
     secret = Client.objects.rotate_secret(guide.client)
     assert fail(guide, times=12) == [401] * 10 + [429] * 2
     assert try_secret(guide, secret).status_code == 200
@@ -185,7 +185,7 @@ def test_a_made_secret_is_good_at_a_throttled_address(guide: Guide) -> None:
 
 @pytest.mark.parametrize("is_made", [True, False], ids=["made", "proven before"])
 def test_who_is_proven_cheaply_asks_no_cache(guide: Guide, settings: Settings, is_made: bool) -> None:
-    """The hot path pays nothing for the limit, and needs nothing of it."""
+    """The usual request does not need the cache, and does not pay for the limit."""
     secret = SECRET
     if is_made:
         secret = Client.objects.rotate_secret(guide.client)
@@ -208,7 +208,7 @@ def test_who_is_proven_cheaply_asks_no_cache(guide: Guide, settings: Settings, i
     ],
 )
 def test_a_subscriber_counts_as_one(guide: Guide, address: str, neighbour: str, is_the_same: bool) -> None:
-    """An IPv6 subscriber has 2**64 addresses to fail from."""
+    """An IPv6 subscriber can use 2**64 addresses."""
     fail(guide, address=address)
     assert try_secret(guide, "wrong", address=neighbour).status_code == (429 if is_the_same else 401)
 
@@ -218,12 +218,12 @@ def test_a_subscriber_counts_as_one(guide: Guide, address: str, neighbour: str, 
 
 @pytest.fixture
 def one_at_a_time() -> Throttle:
-    """A limit that nothing else uses."""
+    """A limit of its own for these tests."""
     return Throttle("test", at_once=1)
 
 
 def flooded(limit: Throttle, *addresses: str) -> Throttle:
-    """The same after several slow checks were in vain, each from another address unless these are named."""
+    """Return the limit after several vain slow checks, each from another address unless some are given."""
     for number in range(throttle.SUSPECT):
         address = addresses[number % len(addresses)] if addresses else f"10.0.0.{number}"
         with signals.request_context("test", "POST", address, ""):
@@ -233,14 +233,14 @@ def flooded(limit: Throttle, *addresses: str) -> Throttle:
 
 @contextmanager
 def checked(limit: Throttle, name: str, *, address: str) -> Iterator[None]:
-    """A slow check for a request from an address."""
+    """Run a slow check for a request from an address."""
     with signals.request_context("test", "POST", address, ""), limit.slow_check(name):
         yield
 
 
 def test_in_a_flood_nobody_waits_for_a_slow_check(one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From any number of addresses: it finds a closed door, not a queue."""
-    monkeypatch.setattr(throttle, "PATIENCE_SECONDS", None)  # for ever
+    """The request is refused at once instead of queueing, whatever the number of addresses."""
+    monkeypatch.setattr(throttle, "PATIENCE_SECONDS", None)  # wait for ever
     flooded(one_at_a_time)
     with one_at_a_time.slow_check("a"), pytest.raises(TooManyFailures) as refusal, one_at_a_time.slow_check("b"):
         pass
@@ -248,7 +248,7 @@ def test_in_a_flood_nobody_waits_for_a_slow_check(one_at_a_time: Throttle, monke
 
 
 def test_in_calm_those_who_come_together_wait_a_while(one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But not for ever."""
+    """The wait has a limit."""
     monkeypatch.setattr(throttle, "PATIENCE_SECONDS", 0.01)
     with one_at_a_time.slow_check("a"), pytest.raises(TooManyFailures), one_at_a_time.slow_check("b"):
         pass
@@ -257,7 +257,7 @@ def test_in_calm_those_who_come_together_wait_a_while(one_at_a_time: Throttle, m
 
 
 def test_a_failure_gives_its_place_back(one_at_a_time: Throttle) -> None:
-    """Whatever a check ends with."""
+    """The turn is returned, however the check ends."""
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), one_at_a_time.slow_check("a"):
             raise ZeroDivisionError
@@ -266,7 +266,7 @@ def test_a_failure_gives_its_place_back(one_at_a_time: Throttle) -> None:
 def test_who_waits_while_it_becomes_a_flood_is_sent_away(
     one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else each of the first who came would have a hash, one after the other, with a worker waiting for it."""
+    """Otherwise each of the first requests would get a hash in turn, and block a worker while waiting."""
     monkeypatch.setattr(throttle, "PATIENCE_SECONDS", PATIENCE_SECONDS)
 
     def wait() -> None:
@@ -284,7 +284,7 @@ def test_who_waits_while_it_becomes_a_flood_is_sent_away(
 
 @pytest.mark.parametrize(("client_id", "is_calm"), [("presc_man_123", False), ("nobody", True)])
 def test_only_what_costs_a_hash_is_a_flood(guide: Guide, client_id: str, is_calm: bool) -> None:
-    """A wrong secret that is seen at once takes no turn from anybody."""
+    """A wrong secret that is recognised at once takes no turn from other requests."""
     for n in range(throttle.FLOOD):
         assert throttle.CLIENTS._is_calm()
         try_secret(guide, f"wrong {n}", client_id=client_id, address=f"10.0.0.{n}")
@@ -292,7 +292,7 @@ def test_only_what_costs_a_hash_is_a_flood(guide: Guide, client_id: str, is_calm
 
 
 def test_two_typing_errors_are_no_flood(one_at_a_time: Throttle) -> None:
-    """People mistype; that must not make the server curt."""
+    """Users mistype, and that must not make the server refuse others."""
     for _ in range(throttle.FLOOD - 1):
         one_at_a_time.was_in_vain()
     assert one_at_a_time._is_calm()
@@ -306,7 +306,7 @@ def test_after_a_while_it_is_calm_again(one_at_a_time: Throttle, monkeypatch: py
 
 
 def test_an_address_that_floods_gets_what_nobody_else_wants(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One turn of two at most, none while somebody waits, and it waits for none."""
+    """The address gets one of two turns at most, none while others wait, and no wait of its own."""
     monkeypatch.setattr(throttle, "PATIENCE_SECONDS", PATIENCE_SECONDS)
     limit = flooded(Throttle("test", at_once=2), HERE)
     with checked(limit, "a", address=HERE):
@@ -325,7 +325,7 @@ def test_an_address_that_floods_gets_what_nobody_else_wants(monkeypatch: pytest.
 def test_others_wait_for_their_turn_while_an_address_floods(
     one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a single turn, too: who floods does not come between."""
+    """The rule holds for a single turn, too."""
     monkeypatch.setattr(throttle, "PATIENCE_SECONDS", PATIENCE_SECONDS)
     flooded(one_at_a_time, HERE)
     assert one_at_a_time._is_calm()
@@ -340,7 +340,7 @@ def test_others_wait_for_their_turn_while_an_address_floods(
 
 
 def test_a_flood_under_many_names_is_stopped_for_its_address(settings: Settings) -> None:
-    """Each name is below its limit; together they are ten times as many."""
+    """Each name is below its own limit, and together they have ten times as many failures."""
     settings.OAUTH_SERVICE_FAILURE_LIMIT = 2
     limit = Throttle("test", at_once=2)
     for number in range(2 * throttle.NAMES_AN_ADDRESS):
@@ -355,7 +355,7 @@ def test_a_flood_under_many_names_is_stopped_for_its_address(settings: Settings)
 
 
 def test_who_was_right_there_before_is_not_stopped_by_others_at_the_address(settings: Settings) -> None:
-    """A neighbour behind the same address must not be able to lock anybody out."""
+    """A neighbour behind the same address must not lock anybody out."""
     settings.OAUTH_SERVICE_FAILURE_LIMIT = 2
     limit = Throttle("test", at_once=1)
     with checked(limit, "alice", address=HERE):
@@ -373,7 +373,7 @@ def test_who_was_right_there_before_is_not_stopped_by_others_at_the_address(sett
 
 
 def test_no_more_addresses_are_remembered_than_fit(one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A flood from everywhere must not fill the memory."""
+    """A flood from many addresses must not fill the memory."""
     monkeypatch.setattr(throttle, "MOST_ADDRESSES", 5)
     for number in range(10):
         with signals.request_context("test", "POST", f"10.0.0.{number}", ""):
@@ -382,7 +382,7 @@ def test_no_more_addresses_are_remembered_than_fit(one_at_a_time: Throttle, monk
 
 
 def test_a_slow_check_that_must_wait_is_told_to_the_client(guide: Guide) -> None:
-    """As the limit itself: 429 and when to come back."""
+    """The response is a 429 with Retry-After, as for the limit itself."""
     with flooded(throttle.CLIENTS).slow_check("somebody"):
         refused = try_secret(guide, SECRET)
     assert (refused.status_code, refused["Retry-After"]) == (429, "1")
@@ -391,15 +391,15 @@ def test_a_slow_check_that_must_wait_is_told_to_the_client(guide: Guide) -> None
 
 
 def test_both_kinds_together_leave_a_thread() -> None:
-    """A worker has four by default (SERVE_THREADS)."""
+    """A worker has four threads by default (SERVE_THREADS)."""
     assert throttle.LOGINS._turns.at_once + throttle.CLIENTS._turns.at_once < 4
 
 
-# -- where it is counted ---------------------------------------------------------------------------------------------
+# -- the place where failures are counted ------------------------------------------------------------------------------
 
 
 def test_a_shared_cache_is_used_as_it_is(guide: Guide, settings: Settings) -> None:
-    """Several workers count together then. Neither name nor address stands in it."""
+    """Several workers then count together. The cache contains no names or addresses."""
     with_cache(settings, SharedCache)
     assert fail(guide, times=11)[-2:] == [401, 429]
     failure_counts.forget_all()
@@ -410,7 +410,7 @@ def test_a_shared_cache_is_used_as_it_is(guide: Guide, settings: Settings) -> No
 
 
 def test_a_flood_of_names_leaves_the_projects_cache_alone(guide: Guide) -> None:
-    """Django's default cache keeps 300 values of any kind."""
+    """Django's default cache keeps only 300 values of any kind."""
     caches["default"].set("of-the-project", 1)
     fail(guide, times=9)
     for n in range(400):
@@ -421,7 +421,7 @@ def test_a_flood_of_names_leaves_the_projects_cache_alone(guide: Guide) -> None:
 
 
 def test_a_flood_of_names_that_no_client_has_pushes_no_count_out(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To fail under one costs nothing: else whoever guesses a password or a secret would have the limit forgotten first."""
+    """Failing under an unknown name is free. Otherwise an attacker could flush the counts first, and then guess."""
 
     def sign_in() -> int:
         typed = {"username": "alice", "password": "wrong"}
@@ -436,18 +436,18 @@ def test_a_flood_of_names_that_no_client_has_pushes_no_count_out(guide: Guide, m
 
 
 def test_a_cache_that_fails_stops_nobody(guide: Guide, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    """Its outage must not become ours; the operator reads of it."""
+    """An outage of the cache must not become ours. The log reports it."""
     with_cache(settings, BrokenCache)
     assert fail(guide, times=11) == [401] * 11
     assert try_secret(guide, SECRET).status_code == 200
     assert "failures are not counted: the cache does not answer" in caplog.text
 
 
-# -- the storage, as `limits` knows it -------------------------------------------------------------------------------
+# -- the storage for `limits` ------------------------------------------------------------------------------------------
 
 
 def test_a_counter_counts_and_is_forgotten() -> None:
-    """What every storage of `limits` can do."""
+    """Every storage of `limits` has these operations."""
     storage = CacheStorage("test")
     assert [storage.get("a"), storage.incr("a", 60), storage.incr("a", 60, 2), storage.get("a")] == [0, 1, 3, 3]
     storage.clear("a")
@@ -455,7 +455,7 @@ def test_a_counter_counts_and_is_forgotten() -> None:
 
 
 def test_a_window_is_forgotten() -> None:
-    """This one and the one before it."""
+    """The current window and the one before it are forgotten."""
     storage = CacheStorage("test")
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False) as clock:
         for _ in range(2):
@@ -468,14 +468,14 @@ def test_a_window_is_forgotten() -> None:
 
 
 def test_more_than_the_limit_at_once_is_not_counted() -> None:
-    """Nor is half of it."""
+    """Nothing is counted then, not even a part of it."""
     storage = CacheStorage("test")
     assert not storage.acquire_sliding_window_entry("a", 2, 60, amount=3)
     assert storage.acquire_sliding_window_entry("a", 2, 60, amount=2)
 
 
 def test_a_counter_that_ends_while_it_is_added_to_starts_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache may push a value out at any moment."""
+    """A cache may drop a value at any moment."""
     storage = CacheStorage("test")
     storage.incr("a", 60)
     add: Callable[..., bool] = LocMemCache.add
@@ -490,7 +490,7 @@ def test_a_counter_that_ends_while_it_is_added_to_starts_anew(monkeypatch: pytes
 
 
 def test_what_a_cache_of_djangos_cannot_do_is_not_pretended() -> None:
-    """Nor may the project's whole cache be emptied. `limits` wraps what goes wrong."""
+    """The project's cache must not be emptied either. `limits` wraps the exception."""
     storage = CacheStorage("test")
     for ask in (lambda: storage.get_expiry("a"), storage.reset):
         with pytest.raises(StorageError) as told:
@@ -499,7 +499,7 @@ def test_what_a_cache_of_djangos_cannot_do_is_not_pretended() -> None:
 
 
 def test_the_made_secret_of_a_client_is_compared_before_any_slow_check(guide: Guide) -> None:
-    """While a person's secret is being replaced by a made one, the made one costs nothing."""
+    """While a made secret replaces a chosen one, the made one is checked without a hash."""
     made = Client.objects.rotate_secret(guide.client)
     row = Client.objects.get()
     assert [client_authentication.is_server_made(kept) for kept in row.secret_hashes] == [True, False]

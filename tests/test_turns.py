@@ -1,4 +1,4 @@
-"""Turns are shared fairly between those who ask."""
+"""Turns are shared fairly among callers."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,7 +21,7 @@ def taken(turns: Turns, who: str) -> Iterator[None]:
 
 
 def test_there_are_only_so_many() -> None:
-    """And each that is given back is there again."""
+    """A returned turn can be taken again."""
     turns = Turns(2)
     with taken(turns, "a"), taken(turns, "a"):
         assert not turns.take("b", patience=0.01)
@@ -30,7 +30,7 @@ def test_there_are_only_so_many() -> None:
 
 
 def test_whoever_has_fewest_goes_first() -> None:
-    """Not who came first: one who sends many at once would be all who come first."""
+    """Order of arrival would favour a caller that sends many requests at once."""
     turns, order = Turns(2), list[str]()
 
     def wait(who: str) -> None:
@@ -48,7 +48,7 @@ def test_whoever_has_fewest_goes_first() -> None:
 
 
 def test_who_is_to_be_first_goes_before_all_others() -> None:
-    """Whoever has how many."""
+    """The number of turns that callers hold does not matter then."""
     turns, order = Turns(2), list[str]()
 
     def wait(who: str, is_first: bool) -> None:
@@ -65,7 +65,7 @@ def test_who_is_to_be_first_goes_before_all_others() -> None:
 
 
 def test_among_equals_who_came_first_goes_first() -> None:
-    """A queue."""
+    """Equal callers form a queue."""
     turns, order = Turns(1), list[str]()
 
     def wait(who: str) -> None:
@@ -84,7 +84,7 @@ def test_among_equals_who_came_first_goes_first() -> None:
     ("at_once", "held", "may"), [(2, 0, True), (2, 1, False), (1, 0, True), (1, 1, False), (3, 1, True)]
 )
 def test_the_last_leaves_one_for_others(at_once: int, held: int, may: bool) -> None:
-    """Unless there is only one."""
+    """If there is only one turn, a caller may take it."""
     turns = Turns(at_once)
     with ExitStack() as stack:
         for number in range(held):
@@ -93,14 +93,14 @@ def test_the_last_leaves_one_for_others(at_once: int, held: int, may: bool) -> N
 
 
 def test_the_last_does_not_come_between() -> None:
-    """Who waits is next, even if they have not noticed yet."""
+    """The waiting caller is next, even if its thread has not woken yet."""
     turns = Turns(2)
     turns._waiting[object()] = (True, "b")
     assert not turns.take_last("a")
 
 
 def test_who_gives_up_is_forgotten() -> None:
-    """The next one does not wait for them."""
+    """The next caller does not wait for one that gave up."""
     turns = Turns(1)
     with taken(turns, "x"):
         assert not turns.take("a", patience=0.01)

@@ -1,8 +1,8 @@
 """
-What somebody typed stands nowhere: neither in the log nor in an event, a row, a metric or a key of a cache.
+Names that users or apps typed are stored nowhere: not in the log, an event, a row, a metric or a cache key.
 
-A person types the password into the field for the name, an app sends its secret as client_id. Every parameter of every
-endpoint is tried, so that the next one is too.
+Users type the password into the username field, and apps send their secret as client_id. Every parameter of every
+endpoint is tried, including future ones.
 """
 
 import base64
@@ -35,12 +35,12 @@ TYPED = "Hunter2-in-the-wrong-field"
 PATHS = sorted(
     {f"/{pattern.pattern}".rstrip("/") + "/" for pattern in urls.urlpatterns if pattern.name} - {"/openapi.json/"}
 )
-# Words of a protocol: the log of a refusal is of no use without the one that was wrong.
+# Words of the protocol, which the log of a refusal has to name.
 OF_A_PROTOCOL = {"grant_type", "response_type", "response_mode", "scope", "redirect_uri", "resource"}
 
 
 def described_names() -> set[str]:
-    """Every parameter that the description of the endpoints has."""
+    """Return every parameter in the description of the endpoints."""
     description = Browser().get("/openapi.json").json()
     found: set[str] = set()
 
@@ -60,21 +60,21 @@ def described_names() -> set[str]:
 
 
 class Everywhere(logging.Handler):
-    """Whatever is logged, with everything that a formatter could take from it."""
+    """A log handler that collects everything that a formatter could use."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        # A request's own repr has its query; it is Django's, and no formatter shows it by itself.
+        # Django's request is left out: its repr has the query, but no formatter shows it by default.
         own = {name: value for name, value in vars(record).items() if name != "request"}
         self.lines.append(f"{record.getMessage()} {own!r} {json.dumps(own, default=str)}")
 
 
 @pytest.fixture
 def log() -> Iterator[Everywhere]:
-    """All that is logged."""
+    """Everything that is logged."""
     handler, root, ours = Everywhere(), logging.getLogger(), logging.getLogger("oauth_service")
     level = ours.level
     root.addHandler(handler)
@@ -86,7 +86,7 @@ def log() -> Iterator[Everywhere]:
 
 @pytest.fixture
 def told() -> Iterator[list[str]]:
-    """All facts of all signals, as a receiver might write them down."""
+    """All facts of all signals, as a receiver might store them."""
     heard: list[str] = []
 
     def hear(sender: object, signal: Signal, **facts: object) -> None:
@@ -106,7 +106,7 @@ def told() -> Iterator[list[str]]:
 
 
 def kept() -> str:
-    """What the database, the metrics and the caches hold of it."""
+    """Return the contents of the database, the metrics and the caches as text."""
     audit.flush()
     memories = [*failure_counts._in_memory.values(), cache]
     caches = [repr([memory._cache, list(memory._cache.values())]) for memory in memories]  # type: ignore[attr-defined]
@@ -114,7 +114,7 @@ def kept() -> str:
 
 
 def attempts(guide: Guide, name: str) -> Iterator[tuple[str, str]]:
-    """Send the typed text as this parameter to every endpoint; where it was sent, and as what."""
+    """Send the typed text as this parameter to every endpoint, and yield the endpoint and the form of the request."""
     code = {"code": "SPL__x", "code_verifier": "v" * 43, "client_secret": SECRET, "grant_type": "authorization_code"}
     sent = {**guide.request(), **code, "token": "AT_x", "username": "alice", "password": "wrong", name: TYPED}
     query = urlencode({name: value for name, value in sent.items() if name not in code})
@@ -133,7 +133,7 @@ def attempts(guide: Guide, name: str) -> Iterator[tuple[str, str]]:
 def test_nothing_that_was_typed_stands_anywhere(
     guide: Guide, committed: Committed, log: Everywhere, told: list[str]
 ) -> None:
-    """Signed in or not, in a form, JSON or a query, at first and when the limit on failures is met."""
+    """Requests come with and without a session, as a form, JSON or a query, before and after the limit on failures."""
     leaks = set()
     for name in sorted((described_names() | {"username", "password", "next"}) - OF_A_PROTOCOL):
         with committed():
@@ -152,7 +152,7 @@ def test_nothing_that_was_typed_stands_anywhere(
 def test_a_name_in_the_authorization_header_is_not_told(
     guide: Guide, committed: Committed, log: Everywhere, told: list[str]
 ) -> None:
-    """HTTP Basic has a name and a secret; some libraries take the one for the other."""
+    """HTTP Basic has a name and a secret, and some libraries swap them."""
     with committed():
         for path in PATHS:
             for pair in (f"{TYPED}:x", f"{TYPED}:{TYPED}"):
@@ -166,7 +166,7 @@ def test_a_name_in_the_authorization_header_is_not_told(
 def test_a_name_on_a_page_that_is_not_ours_is_not_told(
     guide: Guide, committed: Committed, log: Everywhere, told: list[str], username: str
 ) -> None:
-    """Django tells of a refused sign-in on any page, the admin's included."""
+    """Django reports a refused sign-in on any page, including the admin's."""
     with committed():
         authenticate(RequestFactory().post("/elsewhere/"), username=username, password="wrong")
         for _attempt in range(12):
@@ -179,7 +179,7 @@ def test_a_name_on_a_page_that_is_not_ours_is_not_told(
 def test_attempts_under_one_name_can_be_told_from_attempts_under_two(
     guide: Guide, committed: Committed, log: Everywhere
 ) -> None:
-    """An operator sees whether one account is tried again and again, and which digest a name has."""
+    """Operators see whether one account is tried again and again, and can compute the digest of a name."""
     with committed():
         for username in ("alice", "ALICE", "bob"):
             authenticate(username=username, password="wrong")
@@ -189,7 +189,7 @@ def test_attempts_under_one_name_can_be_told_from_attempts_under_two(
 
 
 def test_a_client_that_there_is_is_told_by_its_client_id(guide: Guide, committed: Committed, log: Everywhere) -> None:
-    """It is public, and what the operator needs to know."""
+    """A client_id is public, and the operator needs it."""
     with committed():
         guide.exchange("SPL__x", client_secret="wrong")
     assert any("client_refused client_id='presc_man_123'" in line for line in log.lines)
@@ -197,7 +197,7 @@ def test_a_client_that_there_is_is_told_by_its_client_id(guide: Guide, committed
 
 
 def test_another_servers_key_makes_another_digest(settings: Settings) -> None:
-    """Nobody else can try which name it is of."""
+    """Without this server's key, nobody can try names against a digest."""
     before = conf.claimed_name("alice")
     settings.OAUTH_SERVICE_TOKEN_KEY = "another-key-of-32-characters-or-more"
     assert conf.claimed_name("alice") != before
@@ -205,14 +205,14 @@ def test_another_servers_key_makes_another_digest(settings: Settings) -> None:
 
 @pytest.mark.parametrize("typed", ["", "alice", "\ud800", "x" * 100_000])
 def test_any_text_has_a_digest(typed: str) -> None:
-    """Nothing that is sent can make the log fail."""
+    """No input may make the log fail."""
     name = ClaimedName(typed, key=b"k")
     assert (name.reveal(), len(name)) == (typed, len("unproven:") + 16)
     assert f"{name}" == str(name) == f"{name!r}".strip("'")
 
 
 def test_a_name_that_is_too_long_for_any_account_does_not_wait_in_memory(db: None, committed: Committed) -> None:
-    """Ten thousand of them would fill it."""
+    """Ten thousand such names would fill the memory."""
     User.objects.create_user("alice")
     with committed():
         authenticate(username="x" * 100_000, password="wrong")

@@ -1,4 +1,4 @@
-"""The database is away: who asks is told to come back, on whatever path the failure comes to light."""
+"""An unavailable database: clients and users are asked to come back, wherever the failure occurs."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from tests.registration.actors import Software
 
 
 def read_only() -> Exception:
-    """What Django makes of psycopg's error on a standby, or on a primary that was told to take no more writes."""
+    """Return Django's exception for a standby, or for a primary that takes no writes."""
     failure = InternalError("cannot execute UPDATE in a read-only transaction")
     failure.__cause__ = errors.ReadOnlySqlTransaction(*failure.args)
     return failure
@@ -33,7 +33,7 @@ AWAY = {
 
 @contextlib.contextmanager
 def failing(failure: Exception, *, at: str = "") -> Iterator[None]:
-    """A database that fails at each statement with these words in it."""
+    """Make the database fail at each statement that contains these words."""
 
     def fail(execute: Callable[..., Any], statement: str, *rest: Any) -> Any:
         if at in statement:
@@ -46,7 +46,7 @@ def failing(failure: Exception, *, at: str = "") -> Iterator[None]:
 
 @pytest.mark.parametrize("away", AWAY)
 def test_a_database_that_is_away_is_a_503_for_programs(guide: Guide, settings: Settings, away: str) -> None:
-    """With the seconds after which to try again, and without the driver's words: they name hosts and statements."""
+    """The response says how many seconds to wait, without the driver's message, which names hosts and statements."""
     settings.OAUTH_SERVICE_INTROSPECTION = True
     settings.OAUTH_SERVICE_REGISTRATION = "open"
     tokens = guide.tokens()
@@ -73,7 +73,7 @@ def test_a_database_that_is_away_is_a_503_for_programs(guide: Guide, settings: S
 
 @pytest.mark.parametrize("away", AWAY)
 def test_a_database_that_is_away_is_a_503_for_people(guide: Guide, away: str) -> None:
-    """The page itself needs no database, although every other page tells who is signed in."""
+    """The page itself needs no database, although every other page looks up the user."""
     alices = Browser(raise_request_exception=False)
     alices.force_login(guide.alice)
     calls = {
@@ -94,7 +94,7 @@ def test_a_database_that_is_away_is_a_503_for_people(guide: Guide, away: str) ->
 
 @pytest.mark.parametrize("away", AWAY)
 def test_a_session_that_cannot_be_stored_is_a_503(alice: User, caplog: pytest.LogCaptureFixture, away: str) -> None:
-    """Django stores it after the view has answered, where none of our views can see the failure."""
+    """Django stores the session after the view, where our views cannot see the failure."""
     browser = Browser(raise_request_exception=False)
     with failing(AWAY[away](), at='UPDATE "django_session"'):
         answer = browser.post(
@@ -106,7 +106,7 @@ def test_a_session_that_cannot_be_stored_is_a_503(alice: User, caplog: pytest.Lo
 
 
 def test_any_other_failure_outside_of_our_views_stays_one(alice: User) -> None:
-    """It would not pass by itself, and must not look as if it did; a session that cannot be stored is a 400 of Django's."""
+    """Such a failure is not temporary, and must not look so. A session that cannot be stored is Django's 400."""
     browser = Browser(raise_request_exception=False)
     with failing(ProgrammingError("no such column"), at='UPDATE "django_session"'):
         stored = browser.post("/login/", {"username": "alice", "password": "wonderland"})

@@ -1,4 +1,4 @@
-"""The direct way in: the same answers as through Django, and nothing let in that Django would turn away."""
+"""The direct way in: the same responses as through Django, and the same requests refused."""
 
 import json
 from collections.abc import Callable
@@ -25,21 +25,21 @@ MIDDLEWARE_HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-UNREADABLE = "text/plain; x*=nothing'en'%41"  # RFC 2231, of an encoding that does not exist
+UNREADABLE = "text/plain; x*=nothing'en'%41"  # RFC 2231, with an encoding that does not exist
 DIFFERENT_EACH_TIME = ("access_token", "refresh_token", "reference", "iat", "exp", "jti")
 
 Send = Callable[[Browser, dict[str, Any]], Any]
 
 
 def post(path: str, **form: str) -> Send:
-    """A POST of a form; a value in braces names a token."""
+    """Return a function that POSTs a form, in which a value in braces names a token."""
     return lambda program, tokens: program.post(
         path, urlencode({name: value.format(**tokens) for name, value in form.items()}), content_type=FORM
     )
 
 
 def own_token(program: Browser) -> str:
-    """What the client gets for itself."""
+    """Return a token that the client has for itself."""
     form = {"grant_type": "client_credentials", **CREDENTIALS}
     return str(program.post("/token/", urlencode(form), content_type=FORM).json()["access_token"])
 
@@ -82,7 +82,7 @@ REQUESTS: dict[str, Send] = {
 
 
 def comparable(response: Any) -> dict[str, Any]:
-    """An answer, less what differs from one to the next."""
+    """Return a response without the parts that always differ."""
     body = json.loads(response.content) if response.content else {}
     for name in DIFFERENT_EACH_TIME:
         if name in body:
@@ -94,7 +94,7 @@ def comparable(response: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", REQUESTS)
 @pytest.mark.parametrize("has_introspection", [True, False], ids=["with introspection", "without"])
 def test_the_answer_is_the_same(guide: Guide, settings: LazySettings, name: str, has_introspection: bool) -> None:
-    """Status, headers and body: no client can tell, and what Django's security middleware adds is there too."""
+    """Status, headers and body are equal, including the headers of Django's security middleware."""
     settings.OAUTH_SERVICE_INTROSPECTION = has_introspection
     guide.client.grant_types += " client_credentials"
     guide.client.save()
@@ -105,7 +105,7 @@ def test_the_answer_is_the_same(guide: Guide, settings: LazySettings, name: str,
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/token/"), ("GET", "/userinfo/"), ("PUT", "/token/")])
 def test_a_refusal_says_nothing_twice(guide: Guide, method: str, path: str) -> None:
-    """Who gets two Cache-Control headers has to put them together (RFC 9110 section 5.3)."""
+    """A client that gets two Cache-Control headers has to combine them (RFC 9110 section 5.3)."""
     entry = wsgi.direct(lambda environ, start_response: [])
     environ = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_HOST": "testserver", "wsgi.input": BytesIO()}
     sent: list[str] = []
@@ -114,14 +114,14 @@ def test_a_refusal_says_nothing_twice(guide: Guide, method: str, path: str) -> N
 
 
 def test_the_middleware_of_the_project_has_its_headers(guide: Guide) -> None:
-    """Asked of the middleware itself, so that a setting of Django's changes both ways in."""
+    """The headers come from the middleware itself, so Django's settings affect both ways in."""
     headers = Program().post("/token/", "", content_type=FORM).headers
     assert {name: headers.get(name) for name in MIDDLEWARE_HEADERS} == MIDDLEWARE_HEADERS
 
 
 @pytest.mark.parametrize("lacks", [[], ["django.middleware.security.SecurityMiddleware"]], ids=["with it", "without"])
 def test_no_answer_is_sniffed_and_each_says_so_once(guide: Guide, settings: LazySettings, lacks: list[str]) -> None:
-    """A host project need not have Django's SecurityMiddleware; where it has, it does not say so again."""
+    """A host project may lack Django's SecurityMiddleware. If it has it, the header is not repeated."""
     settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if path not in lacks]
     entry = wsgi.direct(lambda environ, start_response: [])
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/token/", "HTTP_HOST": "testserver", "wsgi.url_scheme": "http"}
@@ -141,7 +141,7 @@ def test_hsts_is_added_to_what_came_by_tls_only(guide: Guide, settings: LazySett
 
 
 def test_what_came_without_tls_is_sent_to_tls(guide: Guide, settings: LazySettings) -> None:
-    """Django's SecurityMiddleware does it: such a request is left to Django."""
+    """Django's SecurityMiddleware redirects, so the direct way leaves such a request to Django."""
     settings.SECURE_SSL_REDIRECT = True
     response = Program().post("/token/", "", content_type=FORM)
     assert (response.status_code, response["Location"]) == (301, "https://testserver/token/")
@@ -160,13 +160,16 @@ def test_a_proxy_that_ended_tls_is_believed_where_the_project_says_so(guide: Gui
 
 @pytest.mark.parametrize("host", ["evil.example", "testserver:80:80"])
 def test_another_host_is_turned_away_by_django(guide: Guide, host: str) -> None:
-    """ALLOWED_HOSTS protects every URL that is made of the Host header, ours among them."""
+    """ALLOWED_HOSTS protects every URL made from the Host header, including ours."""
     response = Program().post("/token/", "", content_type=FORM, headers={"Host": host})
     assert (response.status_code, response["Content-Type"].partition(";")[0]) == (400, "text/html")
 
 
 def test_a_good_host_is_asked_for_once(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Checking a host costs more than the rest of this way in; which ones are good does not change while a server runs."""
+    """
+    Checking a host takes longer than the rest of the direct way, and the allowed hosts do not change while a server
+    runs.
+    """
     asked: list[str] = []
     get_host = WSGIRequest.get_host
 
@@ -182,7 +185,7 @@ def test_a_good_host_is_asked_for_once(guide: Guide, monkeypatch: pytest.MonkeyP
 
 
 def test_hosts_that_were_not_good_are_not_remembered(guide: Guide, settings: LazySettings) -> None:
-    """Nor does a flood of good ones grow the memory of a server without end."""
+    """A flood of valid hosts does not grow the memory without end either."""
     settings.ALLOWED_HOSTS = [".example"]
     program = Program()
     for number in range(wsgi.MOST_HOSTS + 20):
@@ -194,18 +197,18 @@ def test_hosts_that_were_not_good_are_not_remembered(guide: Guide, settings: Laz
 
 @pytest.mark.parametrize("path", ["/login/", "/.well-known/oauth-authorization-server", "/token/more", "/nowhere/"])
 def test_everything_else_is_djangos(guide: Guide, path: str) -> None:
-    """Three paths and their forms without the slash are direct, nothing besides."""
+    """Only three paths, with and without the slash, are direct."""
     assert Program().get(path).status_code == Browser().get(path).status_code
 
 
 def test_a_site_below_a_path_is_left_to_django(guide: Guide) -> None:
-    """SCRIPT_NAME is Django's to understand."""
+    """SCRIPT_NAME is left to Django."""
     response = Program().get("/userinfo/", SCRIPT_NAME="/below")
     assert response.wsgi_request.META["SCRIPT_NAME"] == "/below"
 
 
 def test_a_connection_is_given_back_after_each_request(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that broke, grew too old or belongs to a pool must not stay with the thread."""
+    """A broken, expired or pooled connection must not stay with the thread."""
     given_back: list[str] = []
     monkeypatch.setattr(
         type(connections[ALIAS]), "close_if_unusable_or_obsolete", lambda self: given_back.append(self.alias)
@@ -215,7 +218,7 @@ def test_a_connection_is_given_back_after_each_request(guide: Guide, monkeypatch
 
 
 def test_it_is_given_back_after_a_failure_too(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then more than ever."""
+    """After a failure this matters even more."""
     given_back: list[bool] = []
     monkeypatch.setattr(Direct, "give_back_connections", lambda self: given_back.append(True))
     entry = wsgi.direct(lambda environ, start_response: [])
@@ -226,7 +229,7 @@ def test_it_is_given_back_after_a_failure_too(guide: Guide, monkeypatch: pytest.
 
 
 def test_a_body_that_breaks_off_is_the_senders_error(guide: Guide) -> None:
-    """The same sentence as through Django."""
+    """The sentence is the same as through Django."""
 
     class Broken:
         def read(self, _size: int) -> bytes:
@@ -238,7 +241,7 @@ def test_a_body_that_breaks_off_is_the_senders_error(guide: Guide) -> None:
 
 
 def test_a_content_type_that_cannot_be_read_is_the_endpoints_to_refuse(guide: Guide) -> None:
-    """Not the Host's fault: for that alone no request is made of it."""
+    """The endpoint refuses it. Checking the host must not parse the content type, which would fail earlier."""
     entry = wsgi.direct(lambda environ, start_response: [])
     environ: dict[str, Any] = {"REQUEST_METHOD": "POST", "PATH_INFO": "/token/", "HTTP_HOST": "testserver"}
     environ |= {

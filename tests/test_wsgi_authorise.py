@@ -1,4 +1,4 @@
-"""GET /authorise/ beside Django's handler: what needs no page is answered at once, everything else is Django's."""
+"""GET /authorise/ without Django's handler: requests that need no page are answered at once, all others by Django."""
 
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -35,7 +35,7 @@ def leave(_environ: dict[str, Any], _start_response: Callable[..., Any]) -> list
 
 
 def ask(guide: Guide, *, cookie: str = "", method: str = "GET", **changes: str) -> tuple[str, list[tuple[str, str]]]:
-    """The head of the answer to Alice's browser, where Django is not asked."""
+    """Return the status and headers of the direct answer to Alice's browser."""
     environ = {
         "REQUEST_METHOD": method,
         "PATH_INFO": "/authorise/",
@@ -55,7 +55,7 @@ def ask(guide: Guide, *, cookie: str = "", method: str = "GET", **changes: str) 
 
 @pytest.fixture
 def allowed(guide: Guide) -> Guide:
-    """Alice is signed in and has allowed the client all of it before."""
+    """Alice, signed in, after she allowed the client all of it."""
     guide.answer()
     AuthorizationCode.objects.all().delete()
     return guide
@@ -63,7 +63,7 @@ def allowed(guide: Guide) -> Guide:
 
 @pytest.fixture
 def answered() -> Iterator[list[dict[str, Any]]]:
-    """The requests that were announced as answered."""
+    """The requests announced as answered."""
     heard: list[dict[str, Any]] = []
 
     def hear(**facts: Any) -> None:
@@ -75,7 +75,7 @@ def answered() -> Iterator[list[dict[str, Any]]]:
 
 
 def test_the_client_gets_its_code(allowed: Guide) -> None:
-    """One that can be exchanged, with the state and the issuer."""
+    """The code can be exchanged, and state and issuer are sent with it."""
     status, headers = ask(allowed)
     answer = query_of(dict(headers)["Location"])
     assert (status, answer["state"], answer["iss"]) == ("302 Found", "xyzABC123", "http://localhost:8000")
@@ -83,14 +83,14 @@ def test_the_client_gets_its_code(allowed: Guide) -> None:
 
 
 def test_pkce_and_the_narrower_scope_go_with_the_code(allowed: Guide) -> None:
-    """What was asked for, not what was allowed once."""
+    """The code has the scope of this request, not the whole remembered scope."""
     ask(allowed, scope="profile", code_challenge=CODE_CHALLENGE, code_challenge_method="S256")
     code = AuthorizationCode.objects.get()
     assert (code.scope, code.code_challenge, code.redirect_uri) == ("profile", CODE_CHALLENGE, REDIRECT_URI)
 
 
 def test_the_answer_is_djangos(allowed: Guide) -> None:
-    """Header for header, each once, but for the code in it."""
+    """Each header is equal and sent once, except for the code in it."""
     browser = Browser()
     browser.cookies = allowed.browser.cookies
     through_django = browser.get("/authorise/", allowed.request())
@@ -101,18 +101,18 @@ def test_the_answer_is_djangos(allowed: Guide) -> None:
 
 
 def test_both_forms_of_the_url_answer(allowed: Guide) -> None:
-    """As everywhere."""
+    """The rule for slashes is the same as everywhere."""
     assert {"/authorise", "/authorise/"} <= set(wsgi.direct(leave)._ways)
 
 
 def test_it_is_told_once(allowed: Guide, answered: list[dict[str, Any]]) -> None:
-    """Under the name that Django's way in has for it."""
+    """The endpoint's name in the event is the same as through Django."""
     ask(allowed)
     assert [(each["endpoint"], each["method"], each["status"]) for each in answered] == [("authorise", "GET", 302)]
 
 
 def test_an_event_is_told_with_the_address(allowed: Guide, django_capture_on_commit_callbacks: Any) -> None:
-    """A code that was issued is in the trail like any other."""
+    """The code is in the audit trail like any other."""
     heard: list[tuple[object, str]] = []
 
     def hear(user_id: object, **_: object) -> None:
@@ -127,7 +127,7 @@ def test_an_event_is_told_with_the_address(allowed: Guide, django_capture_on_com
     assert heard == [(allowed.alice.pk, "192.0.2.7")]
 
 
-# -- what is left to Django ------------------------------------------------------------------------------------------
+# -- requests that are left to Django ----------------------------------------------------------------------------------
 
 
 def deactivate_alice(_guide: Guide) -> None:
@@ -162,7 +162,7 @@ def ask_each_time(_guide: Guide) -> None:
 def test_nobody_gets_a_code_who_may_not(
     allowed: Guide, answered: list[dict[str, Any]], happens: Callable[[Guide], None]
 ) -> None:
-    """Django's way in says why; until then nothing has happened, and nothing is told."""
+    """The way through Django says why. Until then nothing is written, and nothing is announced."""
     happens(allowed)
     with pytest.raises(Left):
         ask(allowed)
@@ -191,7 +191,7 @@ def test_nobody_gets_a_code_who_may_not(
 def test_whatever_is_wrong_is_djangos_to_say(
     allowed: Guide, answered: list[dict[str, Any]], changes: dict[str, str]
 ) -> None:
-    """A page, a redirect with an error, the login: none of them is made here."""
+    """Pages, error redirects and the way to the login are all made by Django's side."""
     with pytest.raises(Left):
         ask(allowed, **changes)
     assert (AuthorizationCode.objects.count(), answered) == (0, [])
@@ -200,7 +200,7 @@ def test_whatever_is_wrong_is_djangos_to_say(
 def test_a_failure_is_djangos_to_answer(
     allowed: Guide, answered: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has a page for a database that is away."""
+    """Django's side has a page for an unavailable database."""
 
     def fail(*_: Any, **__: Any) -> str:
         raise OperationalError("the database is away")
@@ -218,7 +218,9 @@ def test_a_failure_is_djangos_to_answer(
 def test_what_was_waited_for_in_vain_is_not_waited_for_again(
     allowed: Guide, monkeypatch: pytest.MonkeyPatch, failure: Exception, tried: int, status: int
 ) -> None:
-    """A database that does not answer holds a thread until the timeout: once a request, as without this way in."""
+    """
+    A database that does not respond holds a thread until the timeout: once per request, as without the direct way.
+    """
     attempts: list[bool] = []
 
     def fail(*_: Any) -> None:
@@ -245,14 +247,14 @@ def test_what_was_waited_for_in_vain_is_not_waited_for_again(
 def test_settings_that_need_djangos_middleware_are_heard(
     allowed: Guide, settings: LazySettings, name: str, value: object
 ) -> None:
-    """They turn a request away, or change the cookie with the answer."""
+    """These settings refuse requests, or change the cookie in the response."""
     setattr(settings, name, value)
     with pytest.raises(Left):
         ask(allowed)
 
 
 def test_a_projects_own_middleware_sees_every_person(allowed: Guide, settings: LazySettings) -> None:
-    """It may be what asks for a second factor."""
+    """A project's middleware may require a second factor."""
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
     with pytest.raises(Left):
         ask(allowed)
@@ -260,17 +262,18 @@ def test_a_projects_own_middleware_sees_every_person(allowed: Guide, settings: L
 
 @pytest.mark.parametrize("lacks", [wsgi.SESSIONS, wsgi.USERS])
 def test_a_project_that_knows_people_otherwise_is_asked(allowed: Guide, settings: LazySettings, lacks: str) -> None:
-    """Without Django's own two there is no telling who somebody is."""
+    """Without Django's two middlewares the direct way cannot know the user."""
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if name != lacks]
     with pytest.raises(Left):
         ask(allowed)
 
 
-# -- what Django would do besides answering --------------------------------------------------------------------------
+# -- side effects of Django that are left to it
+# --------------------------------------------------------------------------
 
 
 def test_a_session_that_django_ends_is_not_ended_here(allowed: Guide) -> None:
-    """get_user() flushes one whose user has another password by now: that is Django's to do, with the answer to it."""
+    """get_user() flushes the session of a user with a new password. Django does that together with its response."""
     change_the_password(allowed)
     with pytest.raises(Left):
         ask(allowed)
@@ -278,7 +281,9 @@ def test_a_session_that_django_ends_is_not_ended_here(allowed: Guide) -> None:
 
 
 def test_a_session_that_django_renews_keeps_its_key(allowed: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user model may know older hashes of its own: get_user() gives such a session a new key, and the cookie is Django's."""
+    """
+    A user model may accept older hashes: get_user() then gives the session a new key, and Django sends the cookie.
+    """
     session = allowed.browser.session
     session["_auth_user_hash"] = "an older hash"
     session.save()
@@ -289,7 +294,7 @@ def test_a_session_that_django_renews_keeps_its_key(allowed: Guide, monkeypatch:
 
 
 def test_a_session_that_changes_as_it_is_read_is_djangos(allowed: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine may prolong what is used: Django stores that and sends the cookie anew."""
+    """A session engine may extend a session on use, which Django stores and sends as a cookie."""
     load = SessionStore.load
 
     def prolong(session: SessionStore) -> Any:
@@ -304,7 +309,7 @@ def test_a_session_that_changes_as_it_is_read_is_djangos(allowed: Guide, monkeyp
 
 @pytest.mark.parametrize("sent", ["{key}\xa0", "{key}; \xa0sessionid=unknown"], ids=ascii)
 def test_cookies_are_read_as_django_reads_them(allowed: Guide, sent: str) -> None:
-    """As UTF-8: in another charset another byte is a space, which is stripped from a cookie's name and value."""
+    """Cookies are read as UTF-8: in another charset another byte is a space, which would be stripped."""
     key = allowed.browser.cookies["sessionid"].value
     environ = {"HTTP_COOKIE": "sessionid=" + sent.format(key=key)}
     reads = WSGIRequest({"REQUEST_METHOD": "GET", "wsgi.input": BytesIO()} | environ).COOKIES["sessionid"] == key
@@ -318,7 +323,7 @@ def test_cookies_are_read_as_django_reads_them(allowed: Guide, sent: str) -> Non
 
 @pytest.mark.parametrize("secret", ["", "short", "!" * 32])
 def test_a_csrf_cookie_that_django_replaces_is_left_to_it(allowed: Guide, secret: str) -> None:
-    """It does so with whatever answer."""
+    """Django replaces the cookie with any response."""
     key = allowed.browser.cookies["sessionid"].value
     with pytest.raises(Left):
         ask(allowed, cookie=f"sessionid={key}; csrftoken={secret}")
@@ -326,13 +331,13 @@ def test_a_csrf_cookie_that_django_replaces_is_left_to_it(allowed: Guide, secret
 
 @pytest.mark.parametrize("secret", ["a" * 32, "a" * 64])
 def test_a_csrf_cookie_that_django_keeps_is_no_hindrance(allowed: Guide, secret: str) -> None:
-    """Everybody who has seen a page of ours has one."""
+    """Every user who has seen one of our pages has such a cookie."""
     key = allowed.browser.cookies["sessionid"].value
     assert ask(allowed, cookie=f"sessionid={key}; csrftoken={secret}")[0] == "302 Found"
 
 
 def test_a_view_that_the_project_has_put_before_ours_is_asked(allowed: Guide, settings: LazySettings) -> None:
-    """It may be ours in a decorator that asks for a second factor; the name of the URL is ours all the same."""
+    """The project may wrap our view in a decorator for a second factor, under the same URL name."""
     settings.ROOT_URLCONF = (
         path("authorise/", lambda request: authorise(request)),
         path("token", lambda request: token(request)),
@@ -343,6 +348,6 @@ def test_a_view_that_the_project_has_put_before_ours_is_asked(allowed: Guide, se
 
 
 def test_the_charset_is_the_projects(allowed: Guide, settings: LazySettings) -> None:
-    """Of an answer without a word in it, but Django says so."""
+    """The response has no words in it, but Django names the charset."""
     settings.DEFAULT_CHARSET = "iso-8859-1"
     assert dict(ask(allowed)[1])["Content-Type"] == "text/html; charset=iso-8859-1"
