@@ -1,4 +1,4 @@
-"""The cast of the lifecycle guide: a person with a browser, a client application, and a caller of the API."""
+"""The parties of the lifecycle guide: a user with a browser, a client application, and a caller of the API."""
 
 import base64
 import json
@@ -25,18 +25,21 @@ def basic(client_id: str, secret: str) -> str:
 
 
 def through_the_entry() -> Browser:
-    """Django's test client; with TEST_ENTRY=direct its requests take oauth_service.wsgi, as those of `make serve` do."""
+    """
+    Django's test client; with TEST_ENTRY=direct its requests go through oauth_service.wsgi, as those of `make serve`
+    do.
+    """
     return Program() if os.environ.get("TEST_ENTRY") == "direct" else Browser()
 
 
 def without_empty(parameters: dict[str, str]) -> dict[str, str]:
-    """The parameters that have a value; a test leaves one out by changing it to ""."""
+    """Parameters that have a value; a test leaves one out by changing it to ""."""
     return {name: value for name, value in parameters.items() if value}
 
 
 @dataclass
 class Person:
-    """Somebody with an account on the server, and the browser in which they are signed in."""
+    """A user of the server, and the browser in which they are signed in."""
 
     user: User
     browser: Browser = field(default_factory=through_the_entry)
@@ -59,13 +62,13 @@ class Person:
 
 @dataclass
 class Application:
-    """A registered client application: what it asks for, and what its backend sends to the server."""
+    """A registered client application: its authorization requests, and the messages of its backend."""
 
     client: Client
     server: Browser = field(default_factory=through_the_entry)
 
     def authorization_request(self, **changes: str) -> dict[str, str]:
-        """The parameters of an authorization request; a parameter changed to "" is left out."""
+        """Parameters of an authorization request; a parameter changed to "" is left out."""
         parameters = {
             "response_type": "code",
             "client_id": self.client.client_id,
@@ -115,7 +118,7 @@ class Application:
 
 @dataclass
 class Caller:
-    """Whoever holds an access token and calls the API with it."""
+    """A holder of an access token who calls the API."""
 
     server: Browser = field(default_factory=through_the_entry)
 
@@ -124,7 +127,7 @@ class Caller:
         return self.server.get("/userinfo/", headers={"Authorization": f"Bearer {access_token}"})
 
     def is_alive(self, access_token: str) -> bool:
-        """Whether the server still accepts an access token."""
+        """True if the server still accepts an access token."""
         status = self.userinfo(access_token).status_code
         assert status in (200, 401)
         return bool(status == 200)

@@ -1,4 +1,4 @@
-"""Every address of the server, from its URLconf: a test that walks these covers what is added."""
+"""All addresses of the server, from its URLconf, so that tests also cover new ones."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A party that signs JWTs with keys of its own: a client, or an issuer that is trusted."""
+"""A party that signs JWTs with its own keys: a client, or a trusted issuer."""
 
 import json
 import secrets
@@ -21,7 +21,7 @@ _REGISTRY = jws.JWSRegistry(algorithms=list(jws.JWSRegistry.algorithms), strict_
 
 @cache
 def key_for(algorithm: str, number: int = 0) -> Any:
-    """A private key; making RSA keys takes long, and so all tests share them."""
+    """A private key; all tests share them, because making RSA keys takes long."""
     if algorithm.startswith("HS"):
         return OctKey.generate_key(512)
     if algorithm.startswith("ES"):
@@ -32,7 +32,7 @@ def key_for(algorithm: str, number: int = 0) -> Any:
 
 
 def signed(key: Key | None, header: dict[str, Any], claims: object, *, signature: bytes | None = None) -> str:
-    """A JWT, whatever stands in it; without a key it has the signature given, or none."""
+    """A JWT with any content; without a key it has the given signature, or none."""
     payload = claims if isinstance(claims, bytes) else json.dumps(claims).encode()
     message = f"{in_base64url(header)}.{in_base64url(payload)}"
     if key is None:
@@ -43,7 +43,7 @@ def signed(key: Key | None, header: dict[str, Any], claims: object, *, signature
 
 @dataclass
 class Signer:
-    """Who signs, with a key for one algorithm."""
+    """A signer with a key for one algorithm."""
 
     name: str
     algorithm: str = "ES256"
@@ -54,18 +54,18 @@ class Signer:
 
     @property
     def jwks(self) -> str:
-        """Its public keys, as it registers or publishes them."""
+        """Public keys, as the party registers or publishes them."""
         return json.dumps({"keys": [self.key.as_dict(private=False)]})
 
     @classmethod
     def by_secret(cls, client: Client, algorithm: str = "HS256") -> "Signer":
-        """A client that is registered for client_secret_jwt, with a secret that was just made."""
+        """A client that is registered for client_secret_jwt, with a new secret."""
         client.token_endpoint_auth_method = "client_secret_jwt"
         client.save()
         return cls(client.client_id, algorithm, OctKey.import_key(Client.objects.rotate_secret(client)))
 
     def claims(self, **changes: Any) -> dict[str, Any]:
-        """What its assertion says; a claim changed to None is left out."""
+        """Claims of the assertion; a claim changed to None is left out."""
         now = int(timezone.now().timestamp())
         claims = {
             "iss": self.name,
@@ -83,11 +83,11 @@ class Signer:
         return {name: value for name, value in header.items() if value is not None}
 
     def assertion(self, *, header: dict[str, Any] | None = None, key: Any = None, **changes: Any) -> str:
-        """A fresh assertion with changed claims."""
+        """A new assertion with changed claims."""
         return signed(key or self.key, self.header(**(header or {})), self.claims(**changes))
 
     def proof(self, assertion: str = "", **changes: Any) -> dict[str, Any]:
-        """The parameters that it authenticates with as a client."""
+        """Parameters with which the client authenticates."""
         return {
             "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": assertion or self.assertion(**changes),

@@ -1,11 +1,11 @@
-"""The attributes of a page that programs read: addresses, values, ids, lengths. A number in them is a plain one."""
+"""Attributes of a page that programs read (addresses, values, ids, lengths), whose numbers must be plain."""
 
 import re
 from html.parser import HTMLParser
 from typing import Any
 
 _READ = frozenset({"href", "action", "src", "value", "id", "for", "maxlength", "minlength", "name", "width", "height"})
-# 1,234,567 or 1,234, with what separates thousands in any of Django's languages.
+# 1,234,567 or 1,234, with any thousands separator of Django's languages.
 _LOCALISED = re.compile(r"(?<!\d)\d{1,3}([.,'\s\u00a0\u202f\u2019])\d{3}(\1\d{3})*(?!\d)")
 
 
@@ -20,5 +20,5 @@ class _Attributes(HTMLParser):
 
 
 def localised(response: Any) -> list[str]:
-    """The values of attributes that have a number in them as people write it."""
+    """Attribute values that have a localised number in them."""
     return [value for value in _Attributes(response.content.decode()).values if _LOCALISED.search(value)]

@@ -1,4 +1,4 @@
-"""A certificate authority for an occasion: servers of this machine that speak TLS to programs which trust it."""
+"""A temporary certificate authority for servers on this machine; programs that trust it can use TLS."""
 
 import datetime
 import ipaddress
@@ -14,10 +14,10 @@ HOST = "localhost"
 
 class Authority:
     """
-    An authority whose certificates are good for a day.
+    An authority whose certificates are valid for a day.
 
     Args:
-        folder: where its own certificate is written.
+        folder: directory for its own certificate.
 
     Attributes:
         path: its certificate, as SSL_CERT_FILE takes it.
@@ -48,7 +48,7 @@ class Authority:
 
     def certify(self, folder: Path) -> tuple[Path, Path]:
         """
-        Certify a server on this machine, under its name and its address.
+        Certify a server on this machine, for its name and its address.
 
         Returns:
             the files of its certificate and of its key.
@@ -71,7 +71,7 @@ class Authority:
         return certificate_path, key_path
 
     def _begun(self, name: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        """What every certificate of the authority says; OpenSSL looks for the key identifiers when it is strict."""
+        """Contents of every certificate of the authority; a strict OpenSSL needs the key identifiers."""
         now = datetime.datetime.now(datetime.UTC)
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         return (

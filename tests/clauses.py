@@ -1,11 +1,11 @@
-"""@clause marks a test with the clause of a specification that it proves."""
+"""The marker @clause names the clause of a specification that a test proves."""
 
 import pytest
 
 
 def clause(spec: str, section: str) -> pytest.MarkDecorator:
     """
-    Mark a test with what it proves.
+    Mark a test with the clause that it proves.
 
     Args:
         spec: "RFC 6749", "OpenID Connect Core"; section: "4.1.3".

@@ -1,4 +1,7 @@
-"""The client application's settings for its tests on a real PostgreSQL; on SQLite config.client.settings serves as it is."""
+"""
+Settings of the client application for its tests on a real PostgreSQL; on SQLite config.client.settings is used
+unchanged.
+"""
 
 import atexit
 import os
@@ -6,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# xdist's workers inherit these from the process that starts them: one PostgreSQL for all of them.
+# xdist's workers inherit these from the process that starts them, so that all share one PostgreSQL.
 if "TEST_STATE_DIR" not in os.environ:
     os.environ["TEST_STATE_DIR"] = os.environ["STATE_DIR"] = tempfile.mkdtemp(prefix="client-tests-")
     atexit.register(shutil.rmtree, os.environ["TEST_STATE_DIR"], ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What every test of the server may ask for: the guide's cast, and the guide's messages."""
+"""Fixtures for all tests of the server: the guide's parties, and the guide's messages."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -21,16 +21,16 @@ from tests.concurrency.threads import RaisedInThisThread
 from tests.database import ALIAS, HAS_ROUTERS, connection
 from tests.guide import Guide
 
-# A property is true or false, however busy the machine is.
+# Properties must hold on busy machines, too.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
-# A browser raises what failed in its own request, not what failed meanwhile in the request of another thread.
+# A browser raises failures of its own request, and not those of another thread's request in the meantime.
 Browser.exc_info = RaisedInThisThread()  # type: ignore[assignment]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With routers (TEST_ROUTERS=1) a test may ask their database alone; elsewhere pytest-django's default is this very one."""
+    """Mark each database test for the right database: with routers (TEST_ROUTERS=1) only their own may be queried."""
     for item in items:
         marker = item.get_closest_marker("django_db")
         if HAS_ROUTERS and (marker or {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))):
@@ -40,22 +40,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def forget_everything() -> None:
-    """No test profits from a secret that another has proven or refuted, nor pays for what failed in it."""
+    """Forget cached secrets and failures, so that tests do not affect each other."""
     testing.forget_everything()
 
 
-# Taken once: a test that sets them aside may put another test's back.
+# Copied once: a test that sets the guards aside must not restore those of another test.
 PROJECTS_GUARDS = requirement._asked, requirement.step_ups
 
 
 @pytest.fixture
 def guards() -> None:
-    """The views of this test are those of the project; without it a test has none but what it makes itself."""
+    """Use the guards of the project's views; without this fixture a test has only the views that it makes itself."""
 
 
 @pytest.fixture(autouse=True)
 def forget_guards(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What the views of other tests ask for is neither in the metadata nor a finding of a system check."""
+    """Forget guards of other tests' views, which would show in the metadata and in findings of system checks."""
     requirement._declared.cache_clear()
     none: tuple[dict[str, set[str]], list[requirement.Requirement]] = defaultdict(set), []
     asked, step_ups = PROJECTS_GUARDS if "guards" in request.fixturenames else none
@@ -68,15 +68,15 @@ def forget_guards(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def forget_urls() -> None:
-    """No test looks addresses up where another had mounted them: Django keeps URLconf and prefix for each thread."""
+    """Forget resolved addresses, because Django keeps URLconf and prefix per thread."""
     set_urlconf(None)
     set_script_prefix("/")
 
 
 @pytest.fixture(autouse=True)
 def forget_what_waits() -> Iterator[None]:
-    """Events wait as in production, for audit.flush() alone: no thread writes to a test's database behind its back."""
-    with pytest.MonkeyPatch.context() as patch:  # one of its own, which no test undoes
+    """Let events wait for audit.flush() only, so that no thread writes to a test's database unseen."""
+    with pytest.MonkeyPatch.context() as patch:  # a MonkeyPatch of its own, which no test undoes
         patch.setattr(audit, "is_test_run", lambda: False)
         patch.setattr(audit, "_trail", audit._Trail())
         patch.setattr(audit._Trail, "start", lambda trail: None)
@@ -85,7 +85,7 @@ def forget_what_waits() -> Iterator[None]:
 
 @pytest.fixture
 def alice(db: None) -> User:
-    """Alice, who has an account on the server."""
+    """Alice, a user of the server."""
     return User.objects.create_user("alice", "alice@example.com", "wonderland", first_name="Alice", last_name="Liddell")
 
 
@@ -124,43 +124,43 @@ def guide(alice: User, presc_man: Client) -> Guide:
 
 @pytest.fixture
 def browser() -> Browser:
-    """A browser that nobody has signed in with; it checks CSRF tokens as a real one would have to send them."""
+    """A browser without a sign-in, which enforces CSRF tokens."""
     return Browser(enforce_csrf_checks=True)
 
 
 @pytest.fixture
 def alices(browser: Browser, alice: User) -> Browser:
-    """Alice's browser: signed in, and every form has to carry its CSRF token as on the real site."""
+    """Alice's browser, signed in, which enforces CSRF tokens."""
     browser.force_login(alice)
     return browser
 
 
 @pytest.fixture
 def django_assert_num_queries(django_assert_num_queries: Callable[..., Any]) -> Callable[..., Any]:
-    """pytest-django's, of the database that the tests ask."""
+    """The fixture of pytest-django for the database that the tests use."""
     return partial(django_assert_num_queries, connection=connection)
 
 
 @pytest.fixture
 def django_assert_max_num_queries(django_assert_max_num_queries: Callable[..., Any]) -> Callable[..., Any]:
-    """pytest-django's, of the database that the tests ask."""
+    """The fixture of pytest-django for the database that the tests use."""
     return partial(django_assert_max_num_queries, connection=connection)
 
 
 @pytest.fixture
 def django_capture_on_commit_callbacks(django_capture_on_commit_callbacks: Callable[..., Any]) -> Callable[..., Any]:
-    """pytest-django's, of the database that the tests ask."""
+    """The fixture of pytest-django for the database that the tests use."""
     return partial(django_capture_on_commit_callbacks, using=ALIAS)
 
 
 @pytest.fixture
 def committed(django_capture_on_commit_callbacks: Callable[..., object]) -> Callable[..., object]:
-    """Run a block and then what it wanted to tell after its commit (signals, log lines), as outside of a test."""
+    """Run a block and then what it deferred until after its commit (signals, log lines), as outside of a test."""
     return lambda: django_capture_on_commit_callbacks(execute=True)
 
 
 class Forge:
-    """Makes signing keys; RSA takes long, and so each test finds those of the tests before it, in the same order."""
+    """Makes signing keys. RSA takes long, so each test reuses those of earlier tests, in the same order."""
 
     def __init__(self) -> None:
         self.made: dict[str, list[jwk.PrivateKey]] = {}
@@ -184,7 +184,7 @@ FORGE = Forge()
 
 @pytest.fixture(autouse=True)
 def quick_keys() -> Iterator[None]:
-    """Signing keys at no cost."""
+    """Make signing keys cheap by reuse."""
     FORGE.used.clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jwk, "generate", FORGE)

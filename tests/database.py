@@ -1,8 +1,10 @@
 """
-The database that the tests ask: Django's default one, or with TEST_ROUTERS=1 another, to which a router of the project's leads.
+The database that the tests use: Django's default one, or with TEST_ROUTERS=1 another, which a router of the project
+selects.
 
-With routers there is no default database, and reads of this app's models are sent to a replica that nobody may ask: a statement
-or a transaction that does not name where writes go fails.
+With routers there is no default database, and reads of this app's models are routed to a replica that must not be
+queried:
+a statement or transaction that does not name the database for writes fails.
 """
 
 import os
@@ -36,7 +38,7 @@ class Router:
 
 
 def isolated(level: str) -> dict[str, Any]:
-    """OPTIONS of PostgreSQL with an isolation level: of transactions, and of statements that are one each."""
+    """OPTIONS of PostgreSQL with an isolation level, for transactions and for single statements."""
     import psycopg
 
     words = level.replace("_", "\\ ").lower()
@@ -45,7 +47,7 @@ def isolated(level: str) -> dict[str, Any]:
 
 
 def spread(settings: dict[str, Any]) -> dict[str, Any]:
-    """DATABASES of a project with these settings for its one database: with routers, spread over several."""
+    """DATABASES for a project with these settings: a single database, or with routers several."""
     if not HAS_ROUTERS:
         return {"default": settings}
     oauth = settings | {"TEST": {**settings.get("TEST", {}), "DEPENDENCIES": []}}

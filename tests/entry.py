@@ -1,4 +1,4 @@
-"""The direct way in (oauth_service.wsgi), for tests that know a client of Django's."""
+"""The fast path (oauth_service.wsgi), for tests that use Django's test client."""
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -14,7 +14,7 @@ from oauth_service.wsgi import Direct, Environ
 
 
 class _ForDjango(Exception):
-    """The direct way in leaves this request to Django."""
+    """The fast path leaves this request to Django."""
 
 
 def _leave(_environ: Environ, _start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -23,11 +23,11 @@ def _leave(_environ: Environ, _start_response: Callable[..., Any]) -> Iterable[b
 
 class _WithinATest(Direct):
     def give_back_connections(self) -> None:
-        """Not here: the test's own transaction is on it. Django's handler for tests leaves this out, too."""
+        """Do nothing, because the test's own transaction is on the connection. Django's test handler does the same."""
 
 
 class Handler(ClientHandler):
-    """Answers directly what can be; the rest as Django's own handler for tests."""
+    """Uses the fast path if it answers, and otherwise Django's own test handler."""
 
     def __init__(self, *, enforce_csrf_checks: bool = True) -> None:
         super().__init__(enforce_csrf_checks)
@@ -50,9 +50,9 @@ class Handler(ClientHandler):
 
     def _answered_directly(self, environ: Environ, head: list[Any]) -> bytes | None:
         """
-        The body, with status and headers put into `head`. None where Django has to answer.
+        Return the body, and put status and headers into `head`; return None if Django has to answer.
 
-        Django answers after this has returned: no exception is being handled then, as in production.
+        Django answers after this has returned, so that no exception is being handled, as in production.
         """
         try:
             return b"".join(self.direct(environ, lambda status, headers: head.extend([status, headers])))
@@ -61,7 +61,7 @@ class Handler(ClientHandler):
 
 
 class Program(Browser):
-    """A client of Django's for tests whose requests come in directly."""
+    """Django's test client with requests through the fast path."""
 
     def __init__(self, **defaults: Any) -> None:
         super().__init__(**defaults)

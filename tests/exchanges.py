@@ -1,4 +1,4 @@
-"""A service that acts for the people of another app by token exchange (RFC 8693), as the tests send its messages."""
+"""A service that acts for another app's users by token exchange (RFC 8693), and its messages."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,18 +15,20 @@ SERVICE_ID = "orders"
 
 @dataclass
 class Service:
-    """A backend that gets tokens of an app and exchanges them."""
+    """A backend that receives tokens of an app and exchanges them."""
 
     client: Client
     server: Browser = field(default_factory=through_the_entry)
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What it authenticates with."""
+        """Credentials of the service."""
         return {"client_id": self.client.client_id, "client_secret": SECRET}
 
     def exchange(self, subject_token: str, /, **changes: str | list[str]) -> Any:
-        """POST /token/ by impersonation; a parameter changed to "" is left out, a list is sent as often as it is long."""
+        """
+        POST /token/ by impersonation; a parameter changed to "" is left out, a list is sent as repeated parameters.
+        """
         body = {
             "grant_type": GRANT_TYPE,
             "subject_token": subject_token,
@@ -37,12 +39,12 @@ class Service:
         return self.server.post("/token/", urlencode(sent, doseq=True), content_type=FORM)
 
     def delegate(self, subject_token: str, actor_token: str = "", /, **changes: str | list[str]) -> Any:
-        """POST /token/ by delegation, with a token of its own if none is given."""
+        """POST /token/ by delegation, with a token of the service's own if none is given."""
         actor = {"actor_token": actor_token or self.own_token(), "actor_token_type": ACCESS_TOKEN}
         return self.exchange(subject_token, **{**actor, **changes})
 
     def own_token(self) -> str:
-        """A token that the service has for itself."""
+        """A token that the service gets for itself."""
         body = {"grant_type": "client_credentials", **self.credentials}
         return str(self.server.post("/token/", urlencode(body), content_type=FORM).json()["access_token"])
 
@@ -55,12 +57,12 @@ class Service:
         return self.server.get("/userinfo/", headers={"Authorization": f"Bearer {access_token}"})
 
     def is_alive(self, access_token: str) -> bool:
-        """Whether the server still accepts an access token."""
+        """True if the server still accepts an access token."""
         return bool(self.userinfo(access_token).status_code == 200)
 
 
 def service_for(app: Client, client_id: str = SERVICE_ID, **columns: Any) -> Service:
-    """Register a service that may pass and act for the people of an app."""
+    """Register a service that may impersonate and act for the users of an app."""
     chosen = {
         "name": f"The {client_id} service",
         "scope": "user profile",

@@ -1,4 +1,4 @@
-"""Folders for what a test starts under another user."""
+"""Directories for programs that tests start under another user."""
 
 import tempfile
 from collections.abc import Iterator
@@ -9,10 +9,11 @@ from pathlib import Path
 @contextmanager
 def folder_for_postgres() -> Iterator[Path]:
     """
-    A new folder for a PostgreSQL's files; it is gone afterwards.
+    A new directory for a PostgreSQL's files; it is deleted afterwards.
 
-    PostgreSQL runs under a user of its own where the tests run as root. pytest's folders do not do: each run of pytest closes
-    the folder above all of them to other users, and the servers of a run beside it lose their files.
+    PostgreSQL runs under a user of its own if the tests run as root. pytest's directories are unsuitable: each run of
+    pytest
+    closes their parent directory to other users, and the servers of a parallel run lose access to their files.
     """
     with tempfile.TemporaryDirectory(prefix="oauth-service-postgres-", ignore_cleanup_errors=True) as name:
         yield Path(name)

@@ -1,4 +1,4 @@
-"""The messages of the lifecycle guide, as the tests send them."""
+"""Messages of the lifecycle guide, as the tests send them."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,13 +24,13 @@ __all__ = ["FORM", "JSON", "REDIRECT_URI", "SECRET", "Guide", "basic", "query_of
 
 
 def query_of(url: str) -> dict[str, str]:
-    """The query of a URL; each parameter must be there once."""
+    """Query of a URL; each parameter must occur once."""
     return {name: value for name, [value] in parse_qs(urlsplit(url).query, strict_parsing=True).items()}
 
 
 @dataclass
 class Guide:
-    """The guide's nine steps, each sent by the actor whose it is; anything can be overridden by name."""
+    """The guide's nine steps, each sent by its party; anything can be overridden by name."""
 
     alice: User
     client: Client
@@ -53,7 +53,7 @@ class Guide:
         return Caller(self.server)
 
     def request(self, **changes: str) -> dict[str, str]:
-        """The parameters of step 1; a parameter changed to "" is left out."""
+        """Parameters of step 1; a parameter changed to "" is left out."""
         return self.application.authorization_request(**changes)
 
     def ask(self, **changes: str) -> Any:
@@ -65,7 +65,7 @@ class Guide:
         return self.person.answer_consent(self.request(response_type="", **changes))
 
     def code(self, **changes: str) -> str:
-        """Steps 1 to 3: a fresh code."""
+        """Steps 1 to 3: a new code."""
         return query_of(self.answer(**changes)["Location"])["code"]
 
     def post(self, path: str, body: dict[str, str], *, as_form: bool = False, authorization: str = "") -> Any:
@@ -77,7 +77,7 @@ class Guide:
         return self.application.exchange(code, as_form=as_form, authorization=authorization, **changes)
 
     def tokens(self, **changes: str) -> dict[str, Any]:
-        """Steps 1 to 5: fresh tokens."""
+        """Steps 1 to 5: new tokens."""
         response = self.exchange(self.code(**changes))
         assert response.status_code == 200, response.content
         tokens: dict[str, Any] = response.json()
@@ -104,5 +104,5 @@ class Guide:
         return self.person.deauthorise(self.client.client_id)
 
     def is_alive(self, access_token: str) -> bool:
-        """Whether the server still accepts an access token."""
+        """True if the server still accepts an access token."""
         return self.caller.is_alive(access_token)

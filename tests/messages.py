@@ -1,4 +1,4 @@
-"""The messages of the lifecycle guide as they stand there, character by character."""
+"""Messages of the lifecycle guide, verbatim."""
 
 STEP_1 = """\
 [Alice's Browser] ---> [oauth_service]
@@ -114,5 +114,5 @@ client_id=presc_man_123
 
 
 def said(block: str) -> str:
-    """What goes over the wire, without who speaks to whom and the lines around it."""
+    """The message on the wire, without its frame and the names of the parties."""
     return block.partition("] ---\n")[2].rpartition("\n")[0]

@@ -1,4 +1,6 @@
-"""The server's settings for its tests: SQLite in a file or a real PostgreSQL (TEST_DATABASE), nothing shared with `make run`."""
+"""
+Settings of the server for its tests: SQLite in a file or a real PostgreSQL (TEST_DATABASE), separate from `make run`.
+"""
 
 import atexit
 import os
@@ -6,12 +8,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# xdist's workers inherit these from the process that starts them: one directory, one PostgreSQL for all of them.
+# xdist's workers inherit these from the process that starts them: one directory, one PostgreSQL for all.
 if "TEST_STATE_DIR" not in os.environ:
     os.environ["TEST_STATE_DIR"] = os.environ["STATE_DIR"] = tempfile.mkdtemp(prefix="oauth-service-tests-")
     atexit.register(shutil.rmtree, os.environ["TEST_STATE_DIR"], ignore_errors=True)
 STATE_DIR = Path(os.environ["TEST_STATE_DIR"])
-# Tests that want OpenID Connect, devices or introspection switch them on; the others show that nobody else pays for them.
+# Tests of OpenID Connect, devices or introspection switch them on. The other tests show that they cost others nothing.
 os.environ["OPENID"] = os.environ["DEVICES"] = os.environ["INTROSPECTION"] = "0"
 
 from config.server.database import POSTGRES_OPTIONS, SQLITE_OPTIONS  # noqa: E402
@@ -31,16 +33,16 @@ if os.environ.get("TEST_DATABASE") == "postgres":
         "USER": "postgres",
         "OPTIONS": POSTGRES_OPTIONS,
     }
-    # "REPEATABLE_READ" or "SERIALIZABLE"; READ COMMITTED without it.
+    # "REPEATABLE_READ" or "SERIALIZABLE"; READ COMMITTED if unset.
     if isolation := os.environ.get("TEST_ISOLATION"):
         SETTINGS["OPTIONS"] = isolated(isolation)
 else:
     SETTINGS = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(STATE_DIR / "server.sqlite3"),
-        # Not synchronous: what a killed process has written is there all the same, and no test takes the power away.
+        # Not synchronous: a killed process loses no written data, and no test cuts the power.
         "OPTIONS": SQLITE_OPTIONS | {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"},
-        # In a file, as in production: threads meet at its lock.
+        # A file, as in production, so that threads meet at its lock.
         "TEST": {"NAME": str(STATE_DIR / "test.sqlite3")},
     }
 
@@ -49,7 +51,7 @@ if HAS_ROUTERS:
     DATABASE_ROUTERS = ["tests.database.Router"]
 
 DEBUG = False
-# As it is in any project, not in the shipped site.
+# Django's default, as in most projects, unlike in the shipped site.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 del OAUTH_SERVICE_TRUSTED_PROXIES  # noqa: F821
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False

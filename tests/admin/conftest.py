@@ -12,7 +12,7 @@ from oauth_service.models import Client, Consent, Grant
 
 @pytest.fixture
 def staff(db: None) -> Browser:
-    """A browser of an administrator who may do everything."""
+    """Browser of an administrator with all rights."""
     browser = Browser()
     browser.force_login(User.objects.create_superuser("root", "root@example.com", "root"))
     return browser
@@ -20,7 +20,7 @@ def staff(db: None) -> Browser:
 
 @pytest.fixture
 def onlooker(db: None) -> Browser:
-    """A browser of staff who may look at everything of this app, and change nothing."""
+    """Browser of staff with view permissions for this app only."""
     user = User.objects.create_user("onlooker", "onlooker@example.com", "onlooker", is_staff=True)
     user.user_permissions.set(
         Permission.objects.filter(content_type__app_label="oauth_service", codename__startswith="view_")

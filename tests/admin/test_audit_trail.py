@@ -1,4 +1,4 @@
-"""The audit trail in the admin: found by user and client, changed by nobody."""
+"""The audit trail in the admin: searchable by user and client, and read-only."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,7 +18,7 @@ TRAIL = "/admin/oauth_service/auditevent/"
 
 @pytest.fixture
 def trail(alice: User, presc_man: Client, public_app: Client) -> list[AuditEvent]:
-    """An event of Alice and presc_man_123, one of Dinah and public_app, and one of nobody that is known."""
+    """An event of Alice and presc_man_123, one of Dinah and public_app, and one without a known user."""
     now = timezone.now()
     nobody = Entry(
         at=now,
@@ -60,14 +60,14 @@ def trail(alice: User, presc_man: Client, public_app: Client) -> list[AuditEvent
 def test_events_are_found_by_user_client_and_reference(
     staff: Browser, trail: list[AuditEvent], words: str, found: list[int]
 ) -> None:
-    """What a person on the telephone says about it; several words narrow it down."""
+    """Support searches with the words that a user gives on the telephone; several words narrow the search."""
     assert list(staff.get(TRAIL, {"q": words}).context["cl"].result_list) == [trail[number] for number in found]
 
 
 def test_a_name_finds_whoever_has_it_and_else_those_who_have_it_in_theirs(
     staff: Browser, trail: list[AuditEvent], alice: User
 ) -> None:
-    """Else "al" would be one of many, and the first of them are shown."""
+    """Otherwise "al" would be one name of many, and only the first are shown."""
     others = [User(username=f"alice{number}") for number in range(2 * MOST_FOUND)]
     User.objects.bulk_create(others)
     User.objects.filter(pk=alice.pk).update(username="zalice")
@@ -79,7 +79,7 @@ def test_a_name_finds_whoever_has_it_and_else_those_who_have_it_in_theirs(
 def test_the_list_costs_the_same_however_long_it_is(
     staff: Browser, trail: list[AuditEvent], django_assert_max_num_queries: Callable[..., object]
 ) -> None:
-    """Session, user, which are shown, count, rows with their users."""
+    """Session, user, shown ids, count, and rows with their users."""
     entries = [Entry(*row) for row in AuditEvent.objects.values_list(*Entry._fields)]
     AuditEvent.objects.add_all(entries * 5)
     with django_assert_max_num_queries(5):  # type: ignore[attr-defined]
@@ -87,7 +87,7 @@ def test_the_list_costs_the_same_however_long_it_is(
 
 
 def test_a_row_shows_all_that_is_known(staff: Browser, trail: list[AuditEvent]) -> None:
-    """In the list and on its own page."""
+    """This covers the list and the row's own page."""
     page = staff.get(f"{TRAIL}{trail[0].pk}/change/").content.decode()
     words = ("access renewed", "done", "alice", "presc_man_123", "203.0.113.7", "aaaaaaaaaaaa")
     assert [word for word in words if word not in page] == []
@@ -96,14 +96,14 @@ def test_a_row_shows_all_that_is_known(staff: Browser, trail: list[AuditEvent]) 
 
 
 def test_an_event_of_a_user_who_is_gone_is_nobodys(staff: Browser, trail: list[AuditEvent]) -> None:
-    """It was written a moment after the user was deleted."""
+    """The event was written just after the user was deleted."""
     User.objects.filter(username="dinah")._raw_delete(ALIAS)
     statuses = [staff.get(url).status_code for url in (TRAIL, f"{TRAIL}{trail[1].pk}/change/")]
     assert statuses == [200, 200]
 
 
 def test_nobody_writes_edits_or_deletes(staff: Browser, trail: list[AuditEvent]) -> None:
-    """Not even an administrator: a trail that can be tidied proves nothing."""
+    """An administrator cannot do so either: a trail that can be edited proves nothing."""
     row = f"{TRAIL}{trail[0].pk}/"
     selected = {"action": "delete_selected", "_selected_action": str(trail[0].pk), "post": "yes"}
     answers = [
@@ -116,7 +116,7 @@ def test_nobody_writes_edits_or_deletes(staff: Browser, trail: list[AuditEvent])
 
 
 def test_a_user_can_be_deleted_here_with_their_trail(staff: Browser, trail: list[AuditEvent], alice: User) -> None:
-    """Django's admin asks for the right to delete what hangs on a user; the trail is not in the way."""
+    """Django's admin asks for permission to delete related rows; the trail must not block it."""
     staff.post(f"/admin/auth/user/{alice.pk}/delete/", {"post": "yes"})
     assert (User.objects.filter(pk=alice.pk).exists(), AuditEvent.objects.filter(user_id=alice.pk).exists()) == (
         False,

@@ -35,26 +35,26 @@ def change_url(client: Client) -> str:
 
 
 def form(**changes: Any) -> dict[str, Any]:
-    """The add form filled in; a field changed to None is left out, as an unticked box is."""
+    """The add form filled in; a field that is None is left out, like an unticked box."""
     return {name: value for name, value in (FORM | changes).items() if value is not None}
 
 
 def errors_of(response: Any) -> dict[str, list[str]]:
-    """What the form page says is wrong, by field."""
+    """Errors on the form page, by field."""
     assert response.status_code == 200
     errors: dict[str, list[str]] = response.context["adminform"].form.errors
     return errors
 
 
 def shown_secret(response: Any, *, characters: int = 43) -> str:
-    """The secret on a page; it must be there once."""
+    """The secret on a page, which must show it once."""
     pattern = rf'id="id_client_secret"[^>]*value="([^"]{{{characters}}})"'
     [secret] = re.findall(pattern, response.content.decode())
     return str(secret)
 
 
 def test_a_confidential_client_is_answered_with_a_secret_that_works(staff: Browser) -> None:
-    """The answer to the registration is the one place where its secret is ever seen."""
+    """The response to the registration is the only place that ever shows the secret."""
     secret = shown_secret(staff.post(ADD, form()))
     assert client_authentication.matches(Secret(secret), Client.objects.get().secret_hash)
 
@@ -65,7 +65,7 @@ def test_the_page_with_the_secret_is_not_kept_by_any_cache(staff: Browser) -> No
 
 
 def test_the_secret_travels_in_the_page_alone(staff: Browser) -> None:
-    """Neither message, session nor cookie may carry it: those outlive the page."""
+    """Messages, sessions and cookies outlive the page, and must not hold the secret."""
     response = staff.post(ADD, form())
     secret = shown_secret(response)
     kept = [str(dict(staff.session)), str(response.cookies), staff.get("/admin/").content.decode()]
@@ -73,7 +73,7 @@ def test_the_secret_travels_in_the_page_alone(staff: Browser) -> None:
 
 
 def test_no_later_page_shows_the_secret_or_its_hash(staff: Browser) -> None:
-    """Who opens the client later, or the history of its changes, finds out only that there is one."""
+    """The client's page and history only show that it has a secret."""
     secret = shown_secret(staff.post(ADD, form()))
     client = Client.objects.get()
     urls = [
@@ -88,26 +88,26 @@ def test_no_later_page_shows_the_secret_or_its_hash(staff: Browser) -> None:
 
 
 def test_a_public_client_gets_no_secret(staff: Browser) -> None:
-    """A secret that is built into an app is none."""
+    """A secret that is built into an app is not secret."""
     response = staff.post(ADD, form(client_type="public"))
     assert (response.status_code, Client.objects.get().secret_hashes) == (302, ())
 
 
 def test_a_public_client_must_use_pkce_whatever_the_form_says(staff: Browser) -> None:
-    """Nothing else proves that a code is its own (RFC 9700 section 2.1.1)."""
+    """Without PKCE a public client cannot prove that a code is its own (RFC 9700 section 2.1.1)."""
     staff.post(ADD, form(client_type="public", requires_pkce=None))
     assert Client.objects.get().requires_pkce is True
 
 
 def test_a_client_that_becomes_public_loses_its_secrets(staff: Browser, presc_man: Client) -> None:
-    """A secret that nobody checks any more must not become good again later."""
+    """An old secret must not become valid again later."""
     staff.post(change_url(presc_man), form(client_type="public", client_id=None))
     presc_man.refresh_from_db()
     assert presc_man.secret_hashes == ()
 
 
 def test_a_client_that_becomes_confidential_is_answered_with_a_secret(staff: Browser, public_app: Client) -> None:
-    """Without one it could not get tokens any more."""
+    """The client could not get tokens without a secret."""
     secret = shown_secret(staff.post(change_url(public_app), form(client_id=None)))
     public_app.refresh_from_db()
     assert client_authentication.matches(Secret(secret), public_app.secret_hash)
@@ -124,7 +124,7 @@ def test_editing_a_client_leaves_its_secret_as_it_is(staff: Browser, presc_man: 
 def test_saving_the_form_does_not_undo_a_rotation_meanwhile(
     staff: Browser, presc_man: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two administrators: one edits the name while the other rotates the secret."""
+    """An administrator edits the name while another rotates the secret."""
     clean = Client.clean
 
     def rotate_meanwhile(client: Client) -> None:
@@ -146,7 +146,7 @@ def test_the_client_id_cannot_be_changed(staff: Browser, presc_man: Client) -> N
 
 @pytest.mark.parametrize("client_id", ["with space", "with:colon", "with+plus", "with%25", "ä"])
 def test_a_client_id_that_libraries_would_send_differently_is_refused(staff: Browser, client_id: str) -> None:
-    """HTTP Basic form-encodes it, and some libraries leave that out."""
+    """HTTP Basic form-encodes the client_id, and some libraries do not."""
     errors = errors_of(staff.post(ADD, form(client_id=client_id)))
     assert errors == {"client_id": ["Only letters, digits and - . _ ~ may stand in a client ID."]}
 
@@ -154,7 +154,7 @@ def test_a_client_id_that_libraries_would_send_differently_is_refused(staff: Bro
 @pytest.mark.parametrize("name", ["client_uri", "policy_uri", "tos_uri"])
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "ftp://pharmacy.example/", "data:text/html,x"])
 def test_links_are_web_addresses(staff: Browser, name: str, address: str) -> None:
-    """They stand on the consent page."""
+    """The consent page shows these links."""
     assert list(errors_of(staff.post(ADD, form(**{name: address})))) == [name]
 
 
@@ -165,13 +165,13 @@ def test_a_link_without_a_scheme_is_taken_as_https(staff: Browser) -> None:
 
 
 def test_redirect_uris_are_tidied(staff: Browser) -> None:
-    """Pasted lists have blank lines, spaces and repeats."""
+    """Pasted lists have blank lines, spaces and repetitions."""
     staff.post(ADD, form(redirect_uris="  https://a.example/cb \r\n\r\nhttps://b.example/cb\nhttps://a.example/cb\n"))
     assert Client.objects.get().redirect_uris == "https://a.example/cb\nhttps://b.example/cb"
 
 
 def test_every_wrong_redirect_uri_is_named_with_its_fault(staff: Browser) -> None:
-    """One look at the form is enough to mend all of them."""
+    """The user can fix all of them at once."""
     wrong = "http://pharmacy.example/cb\nhttps://pharmacy.example/cb#here\nhttps://good.example/cb"
     assert errors_of(staff.post(ADD, form(redirect_uris=wrong))) == {
         "redirect_uris": [
@@ -182,7 +182,7 @@ def test_every_wrong_redirect_uri_is_named_with_its_fault(staff: Browser) -> Non
 
 
 def test_two_redirect_uris_in_a_line_are_refused(staff: Browser) -> None:
-    """A space inside a URI and two URIs in a line look the same: better asked than guessed."""
+    """A space inside a URI looks like two URIs on a line, so the form asks."""
     line = "https://a.example/cb https://b.example/cb"
     assert errors_of(staff.post(ADD, form(redirect_uris=line))) == {
         "redirect_uris": [f"“{line}” has spaces: one URI a line."]
@@ -190,32 +190,32 @@ def test_two_redirect_uris_in_a_line_are_refused(staff: Browser) -> None:
 
 
 def test_the_scope_is_stored_space_delimited(staff: Browser) -> None:
-    """As RFC 6749 section 3.3 writes it."""
+    """RFC 6749 section 3.3 writes it so."""
     staff.post(ADD, form(scope=["user", "profile"]))
     assert Client.objects.get().scope == "user profile"
 
 
 @pytest.mark.parametrize("name", ["scope", "grant_types"])
 def test_what_the_server_does_not_offer_cannot_be_ticked(staff: Browser, name: str) -> None:
-    """The consent page would have no words for it, or the token endpoint no way."""
+    """The consent page would have no words for such a scope, and the token endpoint no grant type."""
     assert list(errors_of(staff.post(ADD, form(**{name: ["user", "authorization_code", "everything"]})))) == [name]
 
 
 @pytest.mark.parametrize("name", ["scope", "grant_types"])
 def test_a_client_that_may_have_nothing_is_refused(staff: Browser, name: str) -> None:
-    """To switch a client off, deactivate it."""
+    """Deactivation is the way to switch a client off."""
     assert errors_of(staff.post(ADD, form(**{name: None}))) == {name: ["This field is required."]}
 
 
 def test_renewing_alone_is_no_way_to_get_tokens(staff: Browser) -> None:
-    """There would be nothing to renew."""
+    """The client would have nothing to renew."""
     assert list(errors_of(staff.post(ADD, form(grant_types=["refresh_token"])))) == ["grant_types"]
 
 
 def test_a_stored_scope_that_is_gone_from_the_settings_stays_visible_and_kept(
     staff: Browser, presc_man: Client
 ) -> None:
-    """Editing the name must not take a scope away without anybody seeing it."""
+    """Editing the name must not silently remove a scope."""
     Client.objects.filter(pk=presc_man.pk).update(scope="user legacy")
     page = staff.get(change_url(presc_man)).content.decode()
     staff.post(change_url(presc_man), form(client_id=None, scope=["user", "legacy"]))
@@ -224,7 +224,7 @@ def test_a_stored_scope_that_is_gone_from_the_settings_stays_visible_and_kept(
 
 
 def test_the_add_form_comes_with_everything_ticked_that_is_usual(staff: Browser) -> None:
-    """Name and redirect URI are all that has to be typed."""
+    """Only the name and the redirect URI have to be typed."""
     page = staff.get(ADD).content.decode()
     ticked = re.findall(r'<input type="checkbox" name="([a-z_]+)"(?: value="([a-z_]+)")?[^>]*checked', page)
     assert ticked == [
@@ -240,7 +240,7 @@ def test_the_add_form_comes_with_everything_ticked_that_is_usual(staff: Browser)
 
 @pytest.mark.parametrize("action", ["deactivate", "activate"])
 def test_clients_are_switched_off_and_on_from_the_list(staff: Browser, presc_man: Client, action: str) -> None:
-    """In an emergency nobody should have to search a form for the box."""
+    """Staff should not have to search a form for the box in an emergency."""
     Client.objects.update(is_active=action == "deactivate")
     data = {"action": action, "_selected_action": [presc_man.pk]}
     page = staff.post("/admin/oauth_service/client/", data, follow=True).content.decode()
@@ -250,7 +250,7 @@ def test_clients_are_switched_off_and_on_from_the_list(staff: Browser, presc_man
 
 
 def test_the_list_counts_live_connections(staff: Browser, consent: Any) -> None:
-    """Two are alive, the third has expired."""
+    """Two are live, the third has expired."""
     page = staff.get("/admin/oauth_service/client/").content.decode()
     assert re.findall(r'class="field-connections">(\d+)<', page) == ["2"]
 
@@ -259,33 +259,35 @@ def test_the_list_counts_live_connections(staff: Browser, consent: Any) -> None:
 def test_clients_are_found_by_what_people_know_of_them(
     staff: Browser, presc_man: Client, public_app: Client, words: str
 ) -> None:
-    """Name, client ID, operator, or the redirect URI of an error message."""
+    """People know the name, client ID, operator, or the redirect URI in an error message."""
     found = staff.get("/admin/oauth_service/client/", {"q": words}).context["cl"].result_list
     assert list(found) == [presc_man]
 
 
 def test_deleting_a_client_tells_how_many_connections_end(staff: Browser, consent: Any) -> None:
-    """Not each of them: there may be a million."""
+    """The page does not list them, because there may be a million."""
     page = staff.get(f"/admin/oauth_service/client/{consent.client_id}/delete/").content.decode()
     assert "<li>Connections: 2</li>" in page
 
 
 def test_deleting_a_client_ends_what_hangs_on_it(staff: Browser, guide: Guide) -> None:
-    """A client that comes back under the same name starts from nothing."""
+    """A client that is registered again under the same name starts without connections."""
     access_token = guide.tokens()["access_token"]
     staff.post(f"/admin/oauth_service/client/{guide.client.pk}/delete/", {"post": "yes"})
     assert (Client.objects.count(), Consent.objects.count(), guide.is_alive(access_token)) == (0, 0, False)
 
 
 def test_who_may_only_look_sees_a_client_without_any_field_to_fill_in(onlooker: Browser, presc_man: Client) -> None:
-    """And without the way to its secret."""
+    """The page has no link to the secret either."""
     page = onlooker.get(change_url(presc_man)).content.decode()
     assert ("presc_man_123" in page, 'name="name"' in page, "/secret/" in page) == (True, False, False)
 
 
 @pytest.mark.parametrize("key", ["", "k" * 40])
 def test_a_pairwise_client_needs_a_key_and_a_sector(staff: Browser, settings: Settings, key: str) -> None:
-    """Else nobody could sign in to it (OpenID Connect Core section 8.1): the form says it, field by field."""
+    """
+    Otherwise users could not sign in to it (OpenID Connect Core section 8.1). The form shows each fault at its field.
+    """
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are", "profile": "Your name"}
     settings.OAUTH_SERVICE_PAIRWISE_KEY = key
     hosts = "https://a.example/callback\nhttps://b.example/callback"
@@ -300,7 +302,7 @@ def test_a_pairwise_client_needs_a_key_and_a_sector(staff: Browser, settings: Se
 
 
 def test_a_client_can_be_saved_after_openid_connect_was_switched_off(staff: Browser, presc_man: Client) -> None:
-    """What is wrong with it as an OpenID Connect client stands in no form, and concerns nobody."""
+    """The form has no OpenID Connect fields then, and their faults do not matter."""
     Client.objects.update(subject_type="pairwise", id_token_signed_response_alg="none")
     response = staff.post(change_url(presc_man), form(name="Renamed", client_id=None))
     assert (response.status_code, Client.objects.get().name) == (302, "Renamed")
@@ -309,7 +311,7 @@ def test_a_client_can_be_saved_after_openid_connect_was_switched_off(staff: Brow
 def test_the_document_of_a_sector_is_read_when_it_matters(
     staff: Browser, settings: Settings, presc_man: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With another sector or other redirect URIs: a client can be renamed, or switched off, while the origin is down."""
+    """A changed sector or redirect URI needs it. Renaming or deactivating a client works while the origin is down."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are", "profile": "Your name"}
     settings.OAUTH_SERVICE_PAIRWISE_KEY = "k" * 40
     asked: list[str] = []

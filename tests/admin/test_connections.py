@@ -1,4 +1,4 @@
-"""Seeing and ending connections in the admin."""
+"""Listing and ending connections in the admin."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ Events = list[dict[str, object]]
 
 @pytest.fixture
 def events() -> Iterator[Events]:
-    """The facts of every connection that was announced to have ended."""
+    """Facts of every announced end of a connection."""
     heard: Events = []
 
     def deauthorised(**facts: object) -> None:
@@ -42,7 +42,7 @@ def events() -> Iterator[Events]:
 
 
 def test_the_list_says_who_connected_what_and_how_often(staff: Browser, consent: Consent) -> None:
-    """Two connections are alive, the third has expired."""
+    """Two connections are live, the third has expired."""
     page = staff.get(CONSENTS).content.decode()
     assert [word for word in ("Prescription Manager", "alice", "user profile", ">2<") if word not in page] == []
 
@@ -51,8 +51,9 @@ def test_a_list_costs_the_same_however_many_consents_it_shows(
     staff: Browser, consent: Consent, django_assert_max_num_queries: Callable[..., object]
 ) -> None:
     """
-    Session, user, which kinds and APIs there are, which consents are the latest, how many, the rows with all they show; dates of
-    the hierarchy: no statement for each row.
+    Session, user, existing kinds and APIs, the latest consents, their number, the rows with all they show, and dates of
+    the
+    hierarchy: no statement per row.
     """
     for number in range(5):
         user = User.objects.create(username=f"user{number}")
@@ -64,40 +65,40 @@ def test_a_list_costs_the_same_however_many_consents_it_shows(
 @pytest.mark.parametrize("words", ["alice", "alice@example.com", "Prescription", "presc_man_123"])
 @pytest.mark.parametrize("url", [CONSENTS, GRANTS])
 def test_connections_are_found_by_user_and_by_client(staff: Browser, consent: Consent, url: str, words: str) -> None:
-    """What a person on the telephone says about it."""
+    """Support searches with the words that a user gives on the telephone."""
     assert len(staff.get(url, {"q": words}).context["cl"].result_list) == {CONSENTS: 1, GRANTS: 2}[url]
 
 
 @pytest.mark.parametrize("url", [CONSENTS, GRANTS])
 def test_a_search_leaves_out_what_does_not_match(staff: Browser, consent: Consent, url: str) -> None:
-    """A search that finds everything finds nothing."""
+    """A search that finds everything is useless."""
     assert len(staff.get(url, {"q": "nobody"}).context["cl"].result_list) == 0
 
 
 @pytest.mark.parametrize("owner", ["user", "client"])
 def test_connections_of_nobody_are_not_counted(staff: Browser, consent: Consent, owner: str) -> None:
-    """Rows that a deletion left behind are void, and wait for the sweep; they are nobody's to see."""
+    """Rows that a deletion left behind are void and wait for the sweep, so they are not shown."""
     getattr(consent, owner).delete()
     found = staff.get(GRANTS).context["cl"]
     assert (len(found.result_list), found.result_count, found.full_result_count) == (0, 0, None)
 
 
 def test_a_client_leads_to_who_has_connected_it(staff: Browser, consent: Consent, public_app: object) -> None:
-    """The list behind the link holds its consents only."""
+    """The list behind the link has this client's consents only."""
     link = f"{CONSENTS}?client__id__exact={consent.client_id}"
     page = staff.get(f"/admin/oauth_service/client/{consent.client_id}/change/").content.decode()
     assert (link in page, list(staff.get(link).context["cl"].result_list)) == (True, [consent])
 
 
 def test_the_page_of_a_consent_shows_its_live_connections(staff: Browser, consent: Consent) -> None:
-    """Each with the way to end it alone."""
+    """Each connection can be ended alone."""
     page = staff.get(f"{CONSENTS}{consent.pk}/change/").content.decode()
     shown = [grant.expires_at > consent.given_at for grant in consent.grants.all() if f"{GRANTS}{grant.pk}/" in page]
     assert shown == [True, True]
 
 
 def test_no_page_shows_what_seals_the_tokens(staff: Browser, consent: Consent) -> None:
-    """Neither as hexadecimal nor in any other way: the fields are not on the pages at all."""
+    """The fields are on none of the pages, in hexadecimal or otherwise."""
     grant = Grant.objects.latest("expires_at")
     urls = [CONSENTS, f"{CONSENTS}{consent.pk}/change/", GRANTS, f"{GRANTS}{grant.pk}/change/"]
     pages = {url: staff.get(url).content.decode() for url in urls}
@@ -108,7 +109,7 @@ def test_no_page_shows_what_seals_the_tokens(staff: Browser, consent: Consent) -
 def test_deleting_a_consent_cuts_the_app_off(
     staff: Browser, guide: Guide, committed: Callable[..., object], events: Events
 ) -> None:
-    """It does what its owner's Revoke button does: consent, codes and tokens end, and an event says so."""
+    """Deletion has the effect of the user's own Revoke button: consent, codes and tokens end, with an event."""
     access_token, code = guide.tokens()["access_token"], guide.code()
     consent = Consent.objects.get()
     with committed():  # type: ignore[attr-defined]
@@ -125,7 +126,7 @@ def test_deleting_a_consent_cuts_the_app_off(
 def test_deleting_consents_from_the_list_cuts_off_each(
     staff: Browser, guide: Guide, committed: Callable[..., object], events: Events
 ) -> None:
-    """Django's own bulk deletion would tell nobody."""
+    """Django's own bulk deletion would announce nothing."""
     access_token = guide.tokens()["access_token"]
     data = {"action": "delete_selected", "_selected_action": [str(Consent.objects.get().pk)], "post": "yes"}
     with committed():  # type: ignore[attr-defined]
@@ -137,7 +138,7 @@ def test_deleting_consents_from_the_list_cuts_off_each(
 def test_ending_one_connection_leaves_the_others(
     staff: Browser, guide: Guide, committed: Callable[..., object], events: Events, from_list: bool
 ) -> None:
-    """A stolen phone: that device goes, the consent and the other device stay."""
+    """If a phone is stolen, its connection ends; the consent and the other device stay."""
     stolen, kept = guide.tokens(), guide.tokens()
     grant = Grant.objects.earliest("created_at")
     url, data = f"{GRANTS}{grant.pk}/delete/", {"post": "yes"}
@@ -152,14 +153,14 @@ def test_ending_one_connection_leaves_the_others(
 
 @pytest.mark.parametrize("url", [CONSENTS, GRANTS])
 def test_connections_are_neither_made_nor_edited_here(staff: Browser, consent: Consent, url: str) -> None:
-    """Only a person can consent."""
+    """Only the user can consent."""
     row = consent.pk if url == CONSENTS else consent.grants.latest("expires_at").pk
     assert [staff.get(f"{url}add/").status_code, staff.post(f"{url}{row}/change/", {}).status_code] == [403, 403]
 
 
 @pytest.mark.parametrize("url", [CONSENTS, GRANTS])
 def test_who_may_only_look_cannot_end_a_connection(onlooker: Browser, consent: Consent, url: str) -> None:
-    """The rights of Django's admin hold here too."""
+    """The permissions of Django's admin apply here, too."""
     row = consent.pk if url == CONSENTS else consent.grants.latest("expires_at").pk
     seen = onlooker.get(f"{url}{row}/change/").status_code
     refused = onlooker.post(f"{url}{row}/delete/", {"post": "yes"}).status_code
@@ -170,7 +171,7 @@ def test_who_may_only_look_cannot_end_a_connection(onlooker: Browser, consent: C
 
 
 def listed(staff: Browser, **query: str) -> list[str]:
-    """The client IDs of the list, in its order."""
+    """Client IDs of the list, in order."""
     page = staff.get(CONSENTS, query)
     assert page.status_code == 200
     return [consent.client.client_id for consent in page.context["cl"].result_list]
@@ -178,7 +179,7 @@ def listed(staff: Browser, **query: str) -> list[str]:
 
 @pytest.fixture
 def inventory(consent: Consent) -> Consent:
-    """Besides the guide's app one that registered itself and one of a document; both have an API."""
+    """The guide's app, a client that registered itself, and a client from a document; the last two have an API."""
     Resource.objects.create(identifier="https://api.example/pills", name="Pills")
     for kind in Registration.Kind:
         app = Client.objects.create(client_id=kind.value, name=kind.value, redirect_uris="https://x.example/cb")
@@ -190,7 +191,7 @@ def inventory(consent: Consent) -> Consent:
 
 
 def test_staff_see_which_apps_act_for_whom_and_filter_them(staff: Browser, inventory: Consent) -> None:
-    """By how they came to be known, by client, by user and by API."""
+    """The filters are kind of registration, client, user and API."""
     assert listed(staff) == ["presc_man_123", "document", "registered"]
     assert listed(staff, kind="operator") == ["presc_man_123"]
     assert listed(staff, kind="registered") == ["registered"]
@@ -206,7 +207,7 @@ def test_staff_see_which_apps_act_for_whom_and_filter_them(staff: Browser, inven
 
 
 def test_filters_that_have_nothing_to_choose_from_are_absent(staff: Browser, consent: Consent) -> None:
-    """Who has neither APIs nor clients that introduce themselves sees nothing of them."""
+    """Projects without APIs and self-registered clients see none of these filters."""
     specs = [type(each).__name__ for each in staff.get(CONSENTS).context["cl"].filter_specs]
     assert specs == ["UntilFilter"]
 
@@ -214,7 +215,7 @@ def test_filters_that_have_nothing_to_choose_from_are_absent(staff: Browser, con
 def test_the_list_looks_at_the_latest_and_leads_to_those_before(
     staff: Browser, inventory: Consent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many people have connected something, also where a filter leaves nothing of the latest."""
+    """The number of consents must not matter, also if a filter excludes all of the latest."""
     monkeypatch.setattr("oauth_service.admin.connections.MOST_LOOKED_AT", 2)
     assert listed(staff, kind="registered") == []
     url = f"{CONSENTS}?kind=registered"
@@ -229,7 +230,7 @@ def test_the_list_looks_at_the_latest_and_leads_to_those_before(
 def test_no_order_makes_the_list_look_at_others(
     staff: Browser, inventory: Consent, monkeypatch: pytest.MonkeyPatch, order: str
 ) -> None:
-    """Those that are shown are sorted, and not all there are."""
+    """Sorting applies to the shown rows only."""
     monkeypatch.setattr("oauth_service.admin.connections.MOST_LOOKED_AT", 2)
     assert sorted(listed(staff, o=order)) == ["document", "presc_man_123"]
 
@@ -237,7 +238,9 @@ def test_no_order_makes_the_list_look_at_others(
 def test_staff_let_connections_end_and_go_on(
     staff: Browser, inventory: Consent, committed: Callable[..., object]
 ) -> None:
-    """Each change is an event, before and after; one that ends before anyway is left alone."""
+    """
+    Each change is an event with the values before and after; a connection that ends earlier anyway stays unchanged.
+    """
     Client.objects.filter(client_id="registered").update(connection_lifetime=timedelta(days=7))
     everything = [str(pk) for pk in Consent.objects.values_list("pk", flat=True)]
     with committed(), time_machine.travel(NOON, tick=False):  # type: ignore[attr-defined]
@@ -262,13 +265,13 @@ def test_staff_let_connections_end_and_go_on(
 
 
 def test_who_may_only_look_sets_no_end(onlooker: Browser, consent: Consent) -> None:
-    """Whoever may stop a connection may let it end; nobody else."""
+    """The permission to end a connection is needed."""
     onlooker.post(CONSENTS, {"action": "end_in_1", "_selected_action": [str(consent.pk)]})
     assert Consent.objects.get().ends_at is None
 
 
 def test_what_has_ended_by_date_is_on_no_list(staff: Browser, consent: Consent) -> None:
-    """It waits for the sweep, and is as good as withdrawn."""
+    """An ended consent waits for the sweep, and counts as withdrawn."""
     Consent.objects.update(ends_at=timezone.now())
     assert listed(staff) == []
     assert len(staff.get(GRANTS).context["cl"].result_list) == 0
@@ -280,7 +283,7 @@ MANY = 3_000
 def test_the_lists_read_no_more_than_they_look_at(
     staff: Browser, inventory: Consent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every statement goes by an index, whatever is looked for."""
+    """Every statement uses an index, whatever the search is."""
     monkeypatch.setattr("oauth_service.admin.connections.MOST_LOOKED_AT", 20)
     users = User.objects.bulk_create([User(username=f"user{number}") for number in range(MANY)])
     Consent.objects.bulk_create(
@@ -309,12 +312,12 @@ def test_the_lists_read_no_more_than_they_look_at(
 
 
 def test_a_statement_that_reads_every_consent_is_found(db: None) -> None:
-    """The test above could not fail otherwise."""
+    """Otherwise the test above could not fail."""
     assert reads_whole(f'SELECT * FROM "{Consent._meta.db_table}" WHERE "scope" = \'x\'')  # noqa: S608
 
 
 def reads_whole(sql: str) -> bool:
-    """Whether a plan goes through the whole table of consents, and not through an index that it may leave early."""
+    """Return whether a plan scans the whole table of consents, instead of an index that it may leave early."""
     table = Consent._meta.db_table
     with connection.cursor() as cursor:
         explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
@@ -322,7 +325,7 @@ def reads_whole(sql: str) -> bool:
         plan = [str(row[-1]) for row in cursor.fetchall()]
     if connection.vendor == "sqlite":
         scans = [each for each in plan if re.match(rf"SCAN {table}\b", each) and "USING" not in each]
-        # What one person has connected is few, and may be sorted.
+        # A single user's consents are few, and may be sorted.
         is_sorted = any("USE TEMP B-TREE FOR ORDER BY" in each for each in plan) and "LIMIT" in sql[-20:]
         return bool(scans) or (is_sorted and '"user_id" =' not in sql)
     return any(f"Seq Scan on {table}" in each for each in plan)

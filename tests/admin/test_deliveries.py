@@ -1,4 +1,4 @@
-"""Messages of sign-outs in the admin."""
+"""Sign-out messages in the admin."""
 
 import uuid
 from datetime import timedelta
@@ -27,7 +27,7 @@ def failing(presc_man: Client) -> Delivery:
 
 
 def delivery(client: Client, *, attempts: int = 0, last_error: str = "", is_given_up: bool = False) -> Delivery:
-    """A message that waits."""
+    """A waiting message."""
     now = timezone.now()
     return Delivery.objects.create(
         client=client,
@@ -42,7 +42,7 @@ def delivery(client: Client, *, attempts: int = 0, last_error: str = "", is_give
 
 
 def test_the_list_says_who_has_not_taken_what_and_why(staff: Browser, failing: Delivery) -> None:
-    """The client, how often it was tried, and what it answered; not whom it is about."""
+    """The list has the client, the number of attempts and the client's response, but not the user."""
     pages = [staff.get(url).content.decode() for url in (LIST, f"{LIST}{failing.pk}/change/")]
     words = (str(failing.client), "it answered 503", ">2<")
     assert [word for page in pages for word in words if word not in page] == []
@@ -50,7 +50,7 @@ def test_the_list_says_who_has_not_taken_what_and_why(staff: Browser, failing: D
 
 
 def test_what_somebody_has_to_look_after_comes_first(staff: Browser, failing: Delivery) -> None:
-    """What was given up, then what keeps failing; a message on its way is neither. Each can be asked for."""
+    """Abandoned messages come first, then failing ones, and each has a filter. A message on its way is neither."""
     on_its_way = delivery(failing.client)
     given_up = delivery(failing.client, attempts=11, is_given_up=True)
     assert list(staff.get(LIST).context["cl"].result_list) == [given_up, failing, on_its_way]
@@ -58,7 +58,7 @@ def test_what_somebody_has_to_look_after_comes_first(staff: Browser, failing: De
 
 
 def test_nobody_writes_messages_here(staff: Browser, onlooker: Browser, failing: Delivery) -> None:
-    """They can be deleted by who may."""
+    """Staff with the permission can delete them."""
     urls = [f"{LIST}add/", f"{LIST}{failing.pk}/delete/"]
     assert [browser.get(url).status_code for browser in (staff, onlooker) for url in urls] == [403, 200, 403, 403]
     assert staff.post(f"{LIST}{failing.pk}/change/", {"attempts": "0"}).status_code == 403

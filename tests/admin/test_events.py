@@ -1,4 +1,4 @@
-"""Every change that staff make in the admin is an event: who, what, before → after without secrets."""
+"""Every change by staff in the admin is an event: who, what, before → after without secrets."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -38,11 +38,11 @@ from tests.test_signals import documented
 __all__ = ["rows"]  # a row of every model
 
 ADDRESS = "203.0.113.9"
-EVERY = apps.get_app_config("oauth_service").get_models(include_auto_created=True)  # also who may ask for which API
+EVERY = apps.get_app_config("oauth_service").get_models(include_auto_created=True)  # with the clients of each API
 TABLES = [each for each in EVERY if each is not AuditEvent]
 
 
-# What is typed into the form of each model that can be added, on top of what stands there already.
+# Input for the form of each model that can be added, beyond the form's initial values.
 FORMS: dict[type[models.Model], dict[str, Any]] = {
     Client: {**FORM, "scope": ["user"]},
     TrustedIssuer: {
@@ -65,13 +65,13 @@ CHOICES = ("client_type", "application_type")  # the form refuses any other
 
 @pytest.fixture
 def staff(staff: Browser) -> Browser:
-    """At an address of its own."""
+    """Staff with an address of their own."""
     staff.defaults["REMOTE_ADDR"] = ADDRESS
     return staff
 
 
 def stored() -> dict[str, list[dict[str, Any]]]:
-    """All rows of this app, but for the trail."""
+    """All rows of this app, except the trail."""
     return {each.__name__: list(each._base_manager.using(ALIAS).order_by("pk").values()) for each in TABLES}
 
 
@@ -86,7 +86,7 @@ def row_of(model: type[models.Model]) -> Any:
 
 
 def filled(browser: Browser, url: str) -> dict[str, Any] | None:
-    """What the form of a page sends as it is, formsets included; None if the page has none that can be sent."""
+    """Values that the unchanged form of a page sends, including formsets; None if the page has no such form."""
     page = browser.get(url)
     context: Any = page.context
     if page.status_code != 200 or not context["has_change_permission"]:
@@ -107,7 +107,7 @@ def values_of(field: BoundField) -> dict[str, Any]:
 
 
 def attempts(staff: Browser, model: type[models.Model]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Everything that staff can send to the pages of a model: what it is, the URL and the form."""
+    """Everything that staff can send to the pages of a model: description, URL and form."""
     own, row = admin.site._registry[model], row_of(model)
     if staff.get(url_of(model, "add")).status_code == 200:
         yield "add", url_of(model, "add"), {**(filled(staff, url_of(model, "add")) or {}), **FORMS[model]}
@@ -142,7 +142,7 @@ def by_staff() -> list[AuditEvent]:
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_whatever_staff_change_is_an_event(staff: Browser, committed: Committed, model: type[models.Model]) -> None:
-    """Add, change each field, run each action, follow each URL of its own, delete: a change without an event is the fault."""
+    """The test adds, changes each field, runs each action, follows each URL and deletes: any change needs an event."""
     app = Client.objects.get()
     Client.objects.rotate_secret(app)
     Client.objects.create(client_id="off", name="Off", redirect_uris="https://off.example/cb", is_active=False)
@@ -178,7 +178,7 @@ EXPECTED: dict[type[models.Model], set[str]] = {
 
 
 def test_every_model_admin_of_ours_tells() -> None:
-    """One that comes later, too."""
+    """A new ModelAdmin must do so, too."""
     assert len(OURS) > 5
     assert [each for each in OURS if not isinstance(admin.site._registry[each], ModelAdmin)] == []
 
@@ -191,7 +191,7 @@ def last() -> AuditEvent:
 
 
 def test_registering_changing_and_deleting_a_client(staff: Browser, committed: Committed) -> None:
-    """With what it was and what it is; never with a secret."""
+    """The event has the values before and after, but never a secret."""
     adding = {**(filled(staff, url_of(Client, "add")) or {}), **FORMS[Client]}
     with committed():
         secret = shown_secret(staff.post(url_of(Client, "add"), adding))
@@ -220,7 +220,7 @@ def test_registering_changing_and_deleting_a_client(staff: Browser, committed: C
 
 
 def test_saving_without_a_change_is_no_event(staff: Browser, committed: Committed) -> None:
-    """Nothing has happened. But of a client that waits for somebody to connect it, it means that it stays."""
+    """An unchanged save makes no event. A client that waits for its first connection is kept by it, however."""
     Registration.objects.keep(row_of(Client).pk)
     url = url_of(Client, "change", row_of(Client).pk)
     sent = filled(staff, url)
@@ -230,7 +230,7 @@ def test_saving_without_a_change_is_no_event(staff: Browser, committed: Committe
 
 
 def test_a_long_list_tells_what_is_new_and_what_is_gone(staff: Browser, committed: Committed) -> None:
-    """A change at its end is not cut off."""
+    """A change at the end of a list must not be cut off."""
     client = row_of(Client)
     uris = [f"https://app.example/{'x' * 60}/{number}" for number in range(20)]
     Client.objects.filter(pk=client.pk).update(redirect_uris="\n".join(uris))
@@ -246,7 +246,7 @@ def test_a_long_list_tells_what_is_new_and_what_is_gone(staff: Browser, committe
 def test_ending_a_connection_says_whose_and_by_whom(
     staff: Browser, committed: Committed, model: type[models.Model], event: str
 ) -> None:
-    """One event: the person's, by staff."""
+    """There is a single event: the user's, caused by staff."""
     with committed():
         staff.post(url_of(model, "delete", row_of(model).pk), {"post": "yes"})
     [told] = by_staff()
@@ -255,7 +255,7 @@ def test_ending_a_connection_says_whose_and_by_whom(
 
 @pytest.mark.parametrize("model", [Consent, Grant])
 def test_the_history_of_a_deletion_names_no_person(staff: Browser, model: type[models.Model]) -> None:
-    """They may be deleted later, and Django's history does not know that it is about them."""
+    """The user may be deleted later, but Django's history would keep the name."""
     url, pk = url_of(model, "changelist"), str(row_of(model).pk)
     staff.post(url, {"action": "delete_selected", "_selected_action": pk, "post": "yes"})
     [entry] = LogEntry.objects.filter(object_id=pk)
@@ -263,7 +263,7 @@ def test_the_history_of_a_deletion_names_no_person(staff: Browser, model: type[m
 
 
 def test_what_staff_did_outlives_them(staff: Browser, committed: Committed) -> None:
-    """The person goes, the fact stays."""
+    """The actor is removed, the event stays."""
     with committed():
         staff.post(url_of(Client, "rotate", row_of(Client).pk))
     User.objects.get(username="root").delete()
@@ -272,7 +272,7 @@ def test_what_staff_did_outlives_them(staff: Browser, committed: Committed) -> N
 
 
 def test_what_was_done_to_a_deleted_user_keeps_who_did_it(staff: Browser, committed: Committed) -> None:
-    """From where is the staff's address."""
+    """The address is that of the staff member."""
     with committed():
         staff.post(url_of(Consent, "delete", row_of(Consent).pk), {"post": "yes"})
     User.objects.get(pk=1_234_567).delete()
@@ -285,7 +285,7 @@ def test_what_was_done_to_a_deleted_user_keeps_who_did_it(staff: Browser, commit
 def test_no_column_that_is_secret_is_told(
     staff: Browser, committed: Committed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Should a form ever have it."""
+    """The form might show such a column some day."""
     secrets = [
         (model, field.name)
         for model in TABLES
@@ -298,7 +298,7 @@ def test_no_column_that_is_secret_is_told(
 
 
 def test_the_log_says_who(staff: Browser, committed: Committed, caplog: pytest.LogCaptureFixture) -> None:
-    """Also of events of other kinds."""
+    """This includes other kinds of events."""
     root = User.objects.get(username="root")
     with committed():
         staff.post(url_of(Consent, "delete", row_of(Consent).pk), {"post": "yes"})
@@ -306,7 +306,7 @@ def test_the_log_says_who(staff: Browser, committed: Committed, caplog: pytest.L
 
 
 def test_a_receiver_can_ask_who(staff: Browser, committed: Committed) -> None:
-    """The facts are those beside the signal; who acted is the request's."""
+    """The facts are those listed beside the signal; the request names the actor."""
     heard: list[Any] = []
 
     def hear(sender: object, signal: object, **facts: object) -> None:
@@ -323,7 +323,7 @@ def test_a_receiver_can_ask_who(staff: Browser, committed: Committed) -> None:
 
 
 def test_the_trail_says_who_and_what(staff: Browser, committed: Committed) -> None:
-    """In the list, on the row's own page, and to who looks for what somebody did."""
+    """The list and the row's own page show it, and a search for the actor finds it."""
     with committed():
         staff.post(url_of(Client, "rotate", row_of(Client).pk))
     audit.flush()

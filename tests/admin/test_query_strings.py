@@ -1,4 +1,4 @@
-"""What anybody may append to a URL of the admin: an answer or a refusal, never a failure; and ids in URLs are plain numbers."""
+"""Anything appended to a URL of the admin gives a page or a refusal, never a failure. Ids in URLs are plain numbers."""
 
 import re
 import uuid
@@ -38,8 +38,8 @@ from oauth_service.tokens import keys
 from tests.attributes import localised
 
 OURS = [each for each in apps.get_app_config("oauth_service").get_models() if each in admin.site._registry]
-# Percent-encoded, as only octets can say some of them: a NUL, numbers that no column and no calendar has, text that is not
-# UTF-8 (a lone surrogate), what a regular expression must not be.
+# Percent-encoded, because some are only octets: a NUL, numbers beyond any column or calendar, text that is not UTF-8 (a
+# lone surrogate), a malformed regular expression.
 SHORT = ("", "a%00b", "9" * 19, "9" * 40, "-1", "1e400", "%ED%A0%80", "(")
 LONG = ("9" * 5000, "a" * 60_000, "+".join("ab" for _ in range(1200)), ".".join("-1" for _ in range(3000)))
 YEARS = ("0", "1", "2", "9998", "9999", "10000", "9" * 30, "%00", "")
@@ -48,7 +48,7 @@ PARTS = (None, "0", "1", "13", "32", "9" * 30, "%00", "")
 
 @pytest.fixture(autouse=True)
 def rows(db: None, alice: User, settings: Settings) -> None:
-    """One row of each kind, with an id of more than three digits where ids are numbers."""
+    """A row of each kind, with an id of more than three digits if ids are numbers."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are", "user": "Your name"}
     settings.OAUTH_SERVICE_SIGNING_ALGORITHMS = ("RS256", "ES256")
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
@@ -102,7 +102,7 @@ def rows(db: None, alice: User, settings: Settings) -> None:
 
 @pytest.fixture
 def asking(staff: Browser) -> Browser:
-    """Staff's browser, to which a failure is a status."""
+    """Staff's browser, which turns a failure into a status."""
     staff.raise_request_exception = False
     return staff
 
@@ -113,7 +113,7 @@ def url_of(model: type[models.Model], page: str, *args: object) -> str:
 
 
 def own_parameters() -> set[str]:
-    """The parameters that Django's admin gives a meaning of its own, by the constants that name them."""
+    """Parameters that Django's admin defines, by the constants that name them."""
     modules = [vars(main), vars(options)]
     return {str(module[name]) for module in modules for name in module if name.endswith(("_VAR", "_FLAG"))}
 
@@ -130,7 +130,7 @@ def lookups_of(model: type[models.Model]) -> Iterator[str]:
 
 
 def failures(browser: Browser, urls: Iterable[str]) -> list[tuple[int, str]]:
-    """Those that are answered with a failure."""
+    """URLs whose response is a failure."""
     answered = [(browser.get(url).status_code, url[:200]) for url in urls]
     assert answered
     return [each for each in answered if each[0] >= 500]
@@ -139,7 +139,7 @@ def failures(browser: Browser, urls: Iterable[str]) -> list[tuple[int, str]]:
 @pytest.mark.walk
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_no_parameter_of_a_list_is_a_failure(asking: Browser, model: type[models.Model]) -> None:
-    """Search, order, page, filters, popups, and those that later releases of Django add."""
+    """Parameters are search, order, page, filters, popups, and those that later releases of Django add."""
     page, of_ours = url_of(model, "changelist"), admin.site._registry[model]
     linked = getattr(of_ours, "linked_lookups", ())
     columns = [getattr(each, "parameter_name", each) for each in of_ours.list_filter]
@@ -153,8 +153,9 @@ def test_no_parameter_of_a_list_is_a_failure(asking: Browser, model: type[models
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_only_what_the_pages_link_to_is_looked_up(asking: Browser, model: type[models.Model]) -> None:
     """
-    Django admits every lookup of a model's own columns. A malformed regular expression failed in the database, and a good one
-    tells what is in a column that no page shows, character by character.
+    Django admits every lookup of a model's own columns. A malformed regular expression failed in the database, and a
+    valid one
+    reveals a column that no page shows, character by character.
     """
     of_ours, page = admin.site._registry[model], url_of(model, "changelist")
     linked = {f"{name}{suffix}" for name in of_ours.list_filter for suffix in ("", "__exact", "__isnull")}
@@ -168,7 +169,7 @@ def test_only_what_the_pages_link_to_is_looked_up(asking: Browser, model: type[m
 @pytest.mark.parametrize("model", [each for each in OURS if admin.site._registry[each].date_hierarchy])
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
 def test_no_date_is_a_failure(asking: Browser, model: type[models.Model], zone: str, settings: Settings) -> None:
-    """The drill-down by date reckons with the years before and after."""
+    """The drill-down by date computes the years before and after."""
     settings.TIME_ZONE = zone
     page, by = url_of(model, "changelist"), admin.site._registry[model].date_hierarchy
     dates: list[tuple[str | None, ...]] = [
@@ -186,11 +187,11 @@ def test_no_date_is_a_failure(asking: Browser, model: type[models.Model], zone: 
 @pytest.mark.walk
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_no_parameter_of_another_page_is_a_failure(asking: Browser, model: type[models.Model]) -> None:
-    """The form that is filled in by its URL, the row and its history, the question before a deletion."""
+    """Other pages are the form that its URL fills in, the row and its history, and the confirmation of a deletion."""
     row = quote(str(model._default_manager.get().pk))
     pages = [url_of(model, "add"), *(url_of(model, page, row) for page in ("change", "history", "delete"))]
     urls = [f"{page}?{name}=a%00b" for page, name in product(pages, own_parameters())]
-    # The form takes what it finds, all at once.
+    # The form uses all of them at once.
     fields = [field.name for field in model._meta.fields]
     urls += [f"{pages[0]}?{'&'.join(f'{name}={value}' for name in fields)}" for value in ("a%00b", "9" * 40, "(", "")]
     assert failures(asking, urls) == []
@@ -198,7 +199,7 @@ def test_no_parameter_of_another_page_is_a_failure(asking: Browser, model: type[
 
 @pytest.mark.parametrize(("said", "shown"), [("2030-01-02 03:04:05", "2030"), ("soon", "")])
 def test_a_link_fills_in_a_moment(asking: Browser, said: str, shown: str) -> None:
-    """One that is none leaves the field empty."""
+    """An invalid moment leaves the field empty."""
     page = asking.get(url_of(InitialAccessToken, "add"), {"expires_at": said, "name": "Partner"})
     [field] = re.findall(r'<input[^>]* name="expires_at_0"[^>]*>', page.content.decode())
     assert (page.status_code, 'value="Partner"' in page.content.decode()) == (200, True)
@@ -208,7 +209,7 @@ def test_a_link_fills_in_a_moment(asking: Browser, said: str, shown: str) -> Non
 @pytest.mark.walk
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_no_id_in_a_path_is_a_failure(asking: Browser, model: type[models.Model]) -> None:
-    """A row that cannot be is one that is not there."""
+    """A row with an impossible id does not exist."""
     list_url = url_of(model, "changelist")
     steps = ("change/", "history/", "delete/", "secret/")
     assert failures(asking, (f"{list_url}{value}/{step}" for value, step in product(SHORT, steps) if value)) == []
@@ -216,7 +217,7 @@ def test_no_id_in_a_path_is_a_failure(asking: Browser, model: type[models.Model]
 
 @pytest.mark.walk
 def test_no_term_of_the_autocomplete_view_is_a_failure(asking: Browser) -> None:
-    """It hands the term to our search as it came."""
+    """The view passes the term to our search unchanged."""
     page = reverse("admin:autocomplete")
     sources: list[dict[str, Any]] = [
         {"app_label": "oauth_service", "model_name": model._meta.model_name, "field_name": field.name}
@@ -234,7 +235,7 @@ def test_no_term_of_the_autocomplete_view_is_a_failure(asking: Browser) -> None:
 
 @pytest.mark.parametrize("words", ["a" * 201, " ".join("a" * 11)])
 def test_a_search_that_is_too_long_says_so(staff: Browser, words: str) -> None:
-    """Nothing found would be a lie."""
+    """An empty result would be wrong."""
     page = staff.get(url_of(Client, "changelist"), {"q": words})
     assert [str(each) for each in page.context["messages"]] == [
         "Search for 10 words or fewer, and 200 characters at most."
@@ -242,7 +243,7 @@ def test_a_search_that_is_too_long_says_so(staff: Browser, words: str) -> None:
 
 
 def test_what_the_pages_link_to_is_still_looked_up(staff: Browser) -> None:
-    """Filters, dates, and the connections of a client."""
+    """The links are filters, dates, and the connections of a client."""
     now = timezone.now()
     date = {"until": (now + timedelta(minutes=1)).isoformat()}
     asked: list[tuple[str, dict[str, Any]]] = [

@@ -1,4 +1,6 @@
-"""Nobody reads a secret column through the admin: every registered model, every path to such a column, every lookup."""
+"""
+Secret columns cannot be read through the admin: every registered model, every path to such a column, every lookup.
+"""
 
 import re
 from collections.abc import Iterator
@@ -26,12 +28,12 @@ from oauth_service.models import AuthorizationCode, Client, Consent, DeviceCode,
 from oauth_service.models.secret_columns import SecretCharField, SecretColumn, leads_to_secret
 
 DEEPEST = 4
-CANARY = "canary0123456789canary0123456789"  # 32 characters, as a grant's secret has bytes
+CANARY = "canary0123456789canary0123456789"  # 32 characters, like the bytes of a grant's secret
 OURS = tuple(apps.get_app_config("oauth_service").get_models())
 SECRET_COLUMNS = [
     (model, field) for model in OURS for field in model._meta.concrete_fields if isinstance(field, SecretColumn)
 ]
-# What is named or kept like a secret, and is none: public keys and documents, and ids that open nothing.
+# Columns named or stored like secrets that are none: public keys and documents, and ids that open nothing.
 PUBLIC = {"SigningKey.public_jwk", "Document.body", "RevokedToken.token_id", "Client.jwks", "Client.jwks_uri"} | {
     f"Client.{kind}_token_{rest}"
     for kind, rest in (
@@ -45,7 +47,7 @@ PUBLIC |= {f"Client.token_endpoint_auth_{rest}" for rest in ("method", "signing_
 
 
 def paths(model: Any, depth: int = DEEPEST) -> Iterator[str]:
-    """Every way from a model to a secret column, through relations in either direction."""
+    """Every path from a model to a secret column, through relations in either direction."""
     for field in model._meta.get_fields(include_hidden=True):
         if isinstance(field, SecretColumn):
             yield field.name  # type: ignore[attr-defined]
@@ -54,7 +56,7 @@ def paths(model: Any, depth: int = DEEPEST) -> Iterator[str]:
 
 
 def lookups(path: str) -> list[str]:
-    """The path with every lookup and transform that fields of Django's have."""
+    """The path with every lookup and transform of Django's fields."""
     known = {name for field in (models.CharField(), models.BinaryField()) for name in field.get_lookups()}
     return [path, *(f"{path}__{name}" for name in sorted(known)), f"{path}__length__gt"]
 
@@ -66,7 +68,9 @@ REACHED_FROM_ADMIN = [(model, path) for model, path in REACHED if model in admin
 
 @pytest.fixture
 def provider(settings: Settings) -> None:
-    """A server that is an OpenID Provider and connects devices: the lists of signing keys and of devices are there."""
+    """
+    A server that is an OpenID Provider and connects devices, so that the lists of signing keys and of devices exist.
+    """
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     settings.OAUTH_SERVICE_SCOPES = {"user": "You", "openid": "Who you are"}
     settings.OAUTH_SERVICE_SIGNING_ALGORITHMS = ("RS256", "ES256")
@@ -74,7 +78,7 @@ def provider(settings: Settings) -> None:
 
 @pytest.fixture
 def canaries(alice: User, presc_man: Client, consent: Consent) -> None:
-    """A row of each kind, with a value in its secret columns that is recognised wherever it turns up."""
+    """A row of each kind, whose secret columns have a recognisable value."""
     now = timezone.now()
     rest = {"consent": consent, "scope": "user", "expires_at": now, "purge_at": now}
     AuthorizationCode.objects.create(secret=CANARY.encode(), **rest)
@@ -109,7 +113,7 @@ NO_SECRETS |= {"Registration.initial_access_token"}  # a reference to its row
 
 
 def test_whatever_is_named_like_a_secret_is_a_secret_column() -> None:
-    """A model that comes later is held against this, too."""
+    """New models are checked as well."""
     named = {
         f"{model.__name__}.{field.name}"
         for model in OURS
@@ -122,7 +126,7 @@ def test_whatever_is_named_like_a_secret_is_a_secret_column() -> None:
 
 
 def test_the_walk_finds_the_ways_that_were_seen() -> None:
-    """It would prove nothing if it found none."""
+    """An empty walk would prove nothing."""
     expected = {
         (Client, "secret_hash"),
         (Grant, "secret"),
@@ -138,7 +142,7 @@ def test_the_walk_finds_the_ways_that_were_seen() -> None:
 @pytest.mark.walk
 @pytest.mark.parametrize(("model", "path"), REACHED, ids=lambda each: getattr(each, "__name__", each))
 def test_no_query_asks_for_rows_by_a_secret(model: Any, path: str) -> None:
-    """Whoever writes it: an admin of the host project's, a filter of an API, a search."""
+    """The query may come from a host project's admin, a filter of an API, or a search."""
     for lookup in lookups(path):
         with pytest.raises(FieldError):
             str(model._default_manager.filter(**{lookup: CANARY}).query)
@@ -149,7 +153,7 @@ def test_no_query_asks_for_rows_by_a_secret(model: Any, path: str) -> None:
 def test_no_list_of_the_admin_is_filtered_by_a_secret(
     rf: RequestFactory, staff: Browser, provider: None, model: Any, path: str
 ) -> None:
-    """Django's own refusal, which is a 400."""
+    """Django itself refuses with a 400."""
     url = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
     request: Any = rf.get(url)
     request.user = User.objects.get(username="root")
@@ -159,7 +163,7 @@ def test_no_list_of_the_admin_is_filtered_by_a_secret(
 
 @pytest.mark.parametrize("url", ["client", "grant", "signingkey"])
 def test_staff_who_may_only_look_have_no_other_way(onlooker: Browser, provider: None, canaries: None, url: str) -> None:
-    """They were who could read hashes."""
+    """Staff with view permissions could once read hashes."""
     column = {"client": "secret_hash", "grant": "secret", "signingkey": "private_key"}[url]
     page = f"/admin/oauth_service/{url}/"
     statuses = [
@@ -174,7 +178,7 @@ def test_staff_who_may_only_look_have_no_other_way(onlooker: Browser, provider: 
 def test_a_list_of_the_host_projects_is_not_filtered_either(
     rf: RequestFactory, admin_user: User, model: Any, path: str
 ) -> None:
-    """A ModelAdmin of its own, that even names the column as a filter: no rows, and no 500."""
+    """Even a ModelAdmin of the project that names the column as a filter gets no rows, and no 500."""
 
     class Plain(admin.ModelAdmin):  # type: ignore[type-arg]
         def get_list_filter(self, request: HttpRequest) -> Any:
@@ -197,7 +201,7 @@ def test_a_list_of_the_host_projects_is_not_filtered_either(
 
 
 def _form(each: Any, request: HttpRequest) -> Any:
-    """The form of a page, or of one row of an inline."""
+    """Form of a page, or of a row of an inline."""
     if isinstance(each, admin.ModelAdmin):
         return each.get_form(request, each.model(), change=True)
     return each.get_formset(request).form
@@ -207,7 +211,7 @@ def _form(each: Any, request: HttpRequest) -> Any:
 def test_no_list_shows_sorts_or_searches_by_a_secret(
     rf: RequestFactory, admin_user: User, model: Any, model_admin: Any
 ) -> None:
-    """Columns, order, search, filters, dates, forms, and inlines."""
+    """The test covers columns, order, search, filters, dates, forms and inlines."""
     request = rf.get("/")
     request.user = admin_user
     for each in (model_admin, *model_admin.get_inline_instances(request)):
@@ -234,7 +238,7 @@ def test_no_list_shows_sorts_or_searches_by_a_secret(
 
 @pytest.mark.walk
 def test_no_page_of_the_admin_shows_or_finds_a_secret(staff: Browser, provider: None, canaries: None) -> None:
-    """Lists, searches, rows, histories, deletions, each action, what a form completes."""
+    """The test covers lists, searches, rows, histories, deletions, each action, and autocompletion."""
     word, seen = CANARY[:8], 0
     for model, model_admin in REGISTERED:
         base = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
@@ -264,7 +268,7 @@ def test_no_page_of_the_admin_shows_or_finds_a_secret(staff: Browser, provider: 
 
 
 def test_nothing_that_shows_a_row_shows_its_secret(canaries: None) -> None:
-    """Logs, shells, tracebacks and the admin's history write a row down so."""
+    """Logs, shells, tracebacks and the admin's history print rows with their repr."""
     for model, _field in SECRET_COLUMNS:
         rows = model._default_manager.all()
         shown = [repr(rows), str(rows), *(text for row in rows for text in (repr(row), str(row), f"{row}", f"{row!r}"))]
@@ -272,7 +276,7 @@ def test_nothing_that_shows_a_row_shows_its_secret(canaries: None) -> None:
 
 
 def test_a_dump_of_the_database_is_complete(canaries: None) -> None:
-    """It is a backup: kept like the database, and read back with every secret."""
+    """A dump is a backup: it is protected like the database, and restored with every secret."""
     dumped = serializers.serialize("json", [*Client.objects.all(), *Grant.objects.all(), *SigningKey.objects.all()])
     before = [
         Client.objects.get().secret_hash,
@@ -293,7 +297,7 @@ def test_a_dump_of_the_database_is_complete(canaries: None) -> None:
 
 
 def test_migrations_see_a_field_of_djangos() -> None:
-    """A column becomes a secret one, or ceases to be, without a migration; and migrations may look at rows by it."""
+    """A column can become secret, or stop being secret, without a migration, and migrations may query it."""
     field: Any = SecretCharField(max_length=5, blank=True)
     assert field.deconstruct()[1:] == ("django.db.models.CharField", [], {"max_length": 5, "blank": True})
     assert type(field.clone()) is SecretCharField

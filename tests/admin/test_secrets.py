@@ -15,19 +15,19 @@ from tests.guide import SECRET, Guide
 
 
 def url(client: Client, step: str = "") -> str:
-    """The page of a client's secret, or what its buttons do."""
+    """The page of a client's secret, or the URL of a button there."""
     return f"/admin/oauth_service/client/{client.pk}/secret/{step}"
 
 
 def test_after_a_rotation_both_secrets_are_good(staff: Browser, guide: Guide) -> None:
-    """The client is given the new one without an outage."""
+    """The client can be given the new secret without an outage."""
     secret = shown_secret(staff.post(url(guide.client, "rotate/")))
     statuses = [guide.exchange(guide.code(), client_secret=each).status_code for each in (SECRET, secret)]
     assert statuses == [200, 200]
 
 
 def test_once_the_previous_secret_is_ended_only_the_new_one_is_good(staff: Browser, guide: Guide) -> None:
-    """That is what a rotation is for."""
+    """A rotation must end the old secret."""
     secret = shown_secret(staff.post(url(guide.client, "rotate/")))
     staff.post(url(guide.client, "end-previous/"))
     statuses = [guide.exchange(guide.code(), client_secret=each).status_code for each in (SECRET, secret)]
@@ -35,14 +35,14 @@ def test_once_the_previous_secret_is_ended_only_the_new_one_is_good(staff: Brows
 
 
 def test_a_second_rotation_ends_the_oldest_secret(staff: Browser, presc_man: Client) -> None:
-    """Two are good at a time, never three."""
+    """Two secrets are valid at a time, never three."""
     secrets = [shown_secret(staff.post(url(presc_man, "rotate/"))) for _ in range(3)]
     presc_man.refresh_from_db()
     assert presc_man.secret_hashes == tuple(client_authentication.hash_of(each) for each in (secrets[2], secrets[1]))
 
 
 def test_the_rotated_secret_is_not_kept_by_any_cache(staff: Browser, presc_man: Client) -> None:
-    """As with the first one."""
+    """The first secret is not cached either."""
     assert "no-store" in staff.post(url(presc_man, "rotate/"))["Cache-Control"]
 
 
@@ -55,7 +55,7 @@ def test_looking_at_the_page_changes_nothing(staff: Browser, presc_man: Client) 
 
 
 def test_another_site_cannot_rotate_a_secret(staff: Browser, presc_man: Client) -> None:
-    """The CSRF check of Django's admin covers these pages too."""
+    """The CSRF check of Django's admin covers these pages, too."""
     strict = Browser(enforce_csrf_checks=True)
     strict.cookies = staff.cookies
     assert strict.post(url(presc_man, "rotate/")).status_code == 403
@@ -63,7 +63,7 @@ def test_another_site_cannot_rotate_a_secret(staff: Browser, presc_man: Client) 
 
 @pytest.mark.parametrize("step", ["", "rotate/", "end-previous/"])
 def test_who_may_only_look_cannot_touch_the_secret(onlooker: Browser, presc_man: Client, step: str) -> None:
-    """The rights of Django's admin hold here too."""
+    """The permissions of Django's admin apply here, too."""
     before = presc_man.secret_hashes
     status = onlooker.post(url(presc_man, step)).status_code
     presc_man.refresh_from_db()
@@ -72,18 +72,18 @@ def test_who_may_only_look_cannot_touch_the_secret(onlooker: Browser, presc_man:
 
 @pytest.mark.parametrize("step", ["", "rotate/", "end-previous/"])
 def test_strangers_are_sent_to_the_admin_login(presc_man: Client, step: str) -> None:
-    """Nobody learns that the client exists."""
+    """The redirect must not reveal that the client exists."""
     response = Browser().post(url(presc_man, step))
     assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/admin/login/")
 
 
 def test_a_public_client_has_no_such_page(staff: Browser, public_app: Client) -> None:
-    """It has no secret."""
+    """A public client has no secret."""
     assert staff.post(url(public_app, "rotate/")).status_code == 404
 
 
 def test_the_history_says_who_rotated_without_the_secret(staff: Browser, presc_man: Client) -> None:
-    """An auditor wants to know, a thief too."""
+    """Auditors need to know, but must not see the secret."""
     staff.post(url(presc_man, "rotate/"))
     staff.post(url(presc_man, "end-previous/"))
     messages = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
@@ -94,7 +94,7 @@ def test_the_history_says_who_rotated_without_the_secret(staff: Browser, presc_m
 def test_an_error_report_does_not_show_the_secret(
     staff: Browser, presc_man: Client, monkeypatch: pytest.MonkeyPatch, first: bool
 ) -> None:
-    """A host's template that fails must not send the secret to ADMINS by mail."""
+    """If a host's template fails, Django must not mail the secret to ADMINS."""
     made: list[str] = []
     rotate = Client.objects.rotate_secret
 

@@ -30,7 +30,7 @@ def root(db: None) -> User:
 
 @pytest.fixture
 def answered() -> Iterator[Told]:
-    """What was measured of the login page."""
+    """Measurements of the login page."""
     heard: Told = []
 
     def hear(*, endpoint: str, status: int, error: str, **_: object) -> None:
@@ -54,13 +54,13 @@ def sign_in(browser: Browser, password: str, *, username: str = "root", address:
 
 
 def fail(browser: Browser, *, times: int = 10, **where: str) -> list[int]:
-    """Be wrong; the statuses."""
+    """Send wrong passwords; return the statuses."""
     return [sign_in(browser, f"wrong {n}", **where).status_code for n in range(times)]
 
 
 @pytest.mark.parametrize("username", ["root", "nobody"])
 def test_after_too_many_failures_the_admin_says_to_wait(browser: Browser, root: User, username: str) -> None:
-    """Whether there is such an account or not, and whatever is typed then."""
+    """The account need not exist, and the right password does not help then."""
     assert fail(browser, username=username) == [200] * 10
     refused = sign_in(browser, "off with their heads", username=username)
     assert (refused.status_code, 1 <= int(refused["Retry-After"]) <= 300) == (429, True)
@@ -70,13 +70,13 @@ def test_after_too_many_failures_the_admin_says_to_wait(browser: Browser, root: 
 
 @pytest.mark.parametrize(("first", "second"), [(LOGIN, "/login/"), ("/login/", LOGIN)])
 def test_both_pages_count_together(browser: Browser, root: User, first: str, second: str) -> None:
-    """They ask for the same password: two pages must not make twice as many guesses."""
+    """Two pages for the same password must not allow twice as many guesses."""
     fail(browser, times=5, path=first)
     assert fail(browser, times=6, path=second) == [200] * 5 + [429]
 
 
 def test_nobody_else_waits(browser: Browser, root: User, alice: User) -> None:
-    """The owner from elsewhere, and others from here."""
+    """The owner can sign in from another address, and other users from this one."""
     fail(browser, times=12)
     alice.is_staff = True
     alice.save()
@@ -88,7 +88,7 @@ def test_nobody_else_waits(browser: Browser, root: User, alice: User) -> None:
 
 
 def test_who_is_no_staff_is_told_so(browser: Browser, alice: User) -> None:
-    """By the admin's own form, as ever."""
+    """The admin's own form does so, as usual."""
     response = sign_in(browser, "wonderland", username="alice")
     assert (response.status_code, "password for a staff account" in response.content.decode()) == (200, True)
 
@@ -96,7 +96,7 @@ def test_who_is_no_staff_is_told_so(browser: Browser, alice: User) -> None:
 def test_it_is_measured_and_recorded(
     browser: Browser, root: User, answered: Told, committed: Callable[..., Any]
 ) -> None:
-    """An operator sees where passwords are guessed, and from where."""
+    """Operators see that passwords are guessed, and from which address."""
     with committed():
         fail(browser, times=11)
     audit.flush()
@@ -111,7 +111,7 @@ def test_it_is_measured_and_recorded(
 def test_a_page_that_fails_is_measured_as_failed(
     browser: Browser, db: None, answered: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not as one without a status."""
+    """The status must not be missing."""
 
     def fail(*_: object) -> None:
         raise LookupError
@@ -125,7 +125,7 @@ def test_a_page_that_fails_is_measured_as_failed(
 def test_a_page_that_fails_while_it_is_rendered_is_measured_as_failed(
     browser: Browser, db: None, answered: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Django's own view leaves its template to be rendered once the view has answered."""
+    """Django's own view renders its template after the view has returned."""
     monkeypatch.setattr(LimitedAdminSite, "login_template", "nowhere.html")
     with pytest.raises(TemplateDoesNotExist):
         browser.get(LOGIN)
@@ -135,7 +135,7 @@ def test_a_page_that_fails_while_it_is_rendered_is_measured_as_failed(
 def test_while_the_database_is_away_the_page_says_so_and_is_measured_once(
     browser: Browser, root: User, answered: Told
 ) -> None:
-    """As ours does, whatever the host project answers failures with."""
+    """Our page does so as well, whatever the host project's error handler is."""
     with failing(OperationalError("connection refused"), at='FROM "auth_user"'):
         answer = sign_in(browser, "off with their heads")
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
@@ -144,11 +144,11 @@ def test_while_the_database_is_away_the_page_says_so_and_is_measured_once(
 
 
 def test_who_is_signed_in_goes_on(staff: Browser) -> None:
-    """There is no form then."""
+    """The page has no form then."""
     assert staff.get(LOGIN)["Location"] == "/admin/"
 
 
 def test_the_page_is_open_where_every_other_asks_for_a_login(browser: Browser, db: None, settings: Any) -> None:
-    """Else nobody could sign in to a project with Django's LoginRequiredMiddleware."""
+    """Otherwise users could not sign in to a project with Django's LoginRequiredMiddleware."""
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
     assert browser.get(LOGIN).status_code == 200

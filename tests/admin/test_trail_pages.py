@@ -1,4 +1,4 @@
-"""However long the audit trail is, no page reads more of it than it shows: every page, filter, search and order, on both."""
+"""Pages read no more of a long audit trail than they show: every page, filter, search and order, on both databases."""
 
 import json
 import re
@@ -29,7 +29,7 @@ from tests.database import ALIAS, connection
 TABLE = AuditEvent._meta.db_table
 TRAIL = "/admin/oauth_service/auditevent/"
 ROWS = 6_000
-MOST = 20  # what a page reads of a kind, instead of hundreds, so that the trail is much longer
+MOST = 20  # rows of a kind that a page reads, instead of hundreds, so that the trail is much longer
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MOMENTS = ("", "2026-03-01T12:30", "2026-03-01", "2020-01-01T00:00:00+00:00")
 WORDS = ("", "alice", "root", "example", "presc_man_123", "alice public_app", "reference-77", "no-such-word")
@@ -37,7 +37,7 @@ WORDS = ("", "alice", "root", "example", "presc_man_123", "alice public_app", "r
 
 @pytest.fixture(autouse=True)
 def long_trail(alice: User, presc_man: Client, public_app: Client, staff: Browser, monkeypatch: Any) -> None:
-    """Thousands of events, nearly all of them of one kind, user, client, address and outcome; and a few of every other."""
+    """Thousands of events, nearly all of one kind, user, client, address and outcome, and a few of every other."""
     bounds = [(audit_trail, "MOST_SHOWN"), (manage_apps, "READ"), (facts, "LATEST_EVENTS"), (facts, "LARGEST_BACKLOG")]
     for module, name in bounds:
         monkeypatch.setattr(module, name, MOST)
@@ -91,7 +91,7 @@ def pages_of_the_trail(staff: Browser) -> Iterator[str]:
 
 
 def other_pages() -> Iterator[str]:
-    """Every page of the server and of its admin that has an address of its own."""
+    """Every page of the server and of its admin that has a fixed address."""
     for namespace in ("oauth_service", "admin"):
         for name in {
             name for name in get_resolver().namespace_dict[namespace][1].reverse_dict if isinstance(name, str)
@@ -99,7 +99,7 @@ def other_pages() -> Iterator[str]:
             try:
                 yield reverse(f"{namespace}:{name}")
             except NoReverseMatch:
-                continue  # of a row, or of a client
+                continue  # a page of a row or client
     registered = [model for model in admin.site._registry if model is not AuditEvent]
     for model in registered:
         for row in model._default_manager.using(ALIAS).order_by("pk")[:1]:
@@ -108,7 +108,7 @@ def other_pages() -> Iterator[str]:
 
 
 def asked_of_the_trail(browser: Browser, urls: Iterable[str]) -> dict[str, str]:
-    """The statements of pages that read the trail, each with the first page that sent it."""
+    """Statements that read the trail, each with the first page that sent it."""
     found: dict[str, str] = {}
     for url in urls:
         with CaptureQueriesContext(connection) as statements:
@@ -120,7 +120,7 @@ def asked_of_the_trail(browser: Browser, urls: Iterable[str]) -> dict[str, str]:
 
 
 def reads_too_much(sql: str) -> str:
-    """Why a statement does not go by an index alone; "" if it does."""
+    """Reason why a statement does not use an index alone; "" if it does."""
     return _on_postgresql(sql) if connection.vendor == "postgresql" else _on_sqlite(sql)
 
 
@@ -134,7 +134,7 @@ def _on_postgresql(sql: str) -> str:
             continue
         left_out = sum(node.get(f"Rows Removed by {why}", 0) for why in ("Filter", "Index Recheck"))
         rows = (node["Actual Rows"] + left_out) * node["Actual Loops"]
-        # What a search of two words finds, and what has the same reference.
+        # Rows that a search of two words finds, and rows with the same reference.
         if node["Node Type"] == "Seq Scan" or rows > 3 * MOST:
             return f"{node['Node Type']} of {rows} rows"
     return ""
@@ -162,23 +162,23 @@ def _on_sqlite(sql: str) -> str:
             cursor.fetchall()
         finally:
             connection.connection.set_progress_handler(None, 0)
-    # The latest of all rows are those at the end of the table.
+    # The latest rows are at the end of the table.
     is_the_end = re.search(rf' FROM "{TABLE}" ORDER BY (1|"{TABLE}"."id") DESC LIMIT \d+$', sql)
     if not is_the_end and any(re.match(rf"SCAN {TABLE}\b", each) for each in steps):
         return "; ".join(steps)
-    # A condition costs some instructions for each row that is looked at.
+    # Each examined row costs some instructions per condition.
     return f"{100 * count} instructions: {'; '.join(steps)}" if 100 * count > 4 * ROWS else ""
 
 
 def test_no_page_of_the_trail_reads_more_than_it_shows(staff: Browser) -> None:
-    """Every filter, search and order that the page offers, and all that it offers later."""
+    """Future filters, searches and orders are covered, too."""
     asked = asked_of_the_trail(staff, pages_of_the_trail(staff))
     assert len(asked) > 100
     assert {sql[:2000]: (url, why) for sql, url in asked.items() if (why := reads_too_much(sql))} == {}
 
 
 def test_no_other_page_reads_more_of_the_trail_than_it_shows(staff: Browser, alice: User) -> None:
-    """A person's own page, and whichever comes later."""
+    """This covers the user's own page, and pages to come."""
     browser = Browser()
     browser.force_login(alice)
     asked = asked_of_the_trail(browser, other_pages()) | asked_of_the_trail(staff, other_pages())
@@ -187,7 +187,7 @@ def test_no_other_page_reads_more_of_the_trail_than_it_shows(staff: Browser, ali
 
 
 def test_no_question_of_the_doctor_reads_the_whole_trail() -> None:
-    """It looks at the latest events, whatever they have."""
+    """The doctor looks at the latest events only."""
     with CaptureQueriesContext(connection) as statements:
         call_command("oauth_doctor", stdout=StringIO(), stderr=StringIO())
     asked = [each["sql"] for each in statements.captured_queries if f'FROM "{TABLE}"' in each["sql"]]
@@ -196,7 +196,7 @@ def test_no_question_of_the_doctor_reads_the_whole_trail() -> None:
 
 
 def test_a_statement_that_reads_the_whole_trail_is_found() -> None:
-    """By a column without an index, and by one that is not before `at` in any."""
+    """The statements use a column without an index, and one that precedes `at` in no index."""
     events = AuditEvent.objects.all()
     whole = [
         events.filter(address="203.0.113.7"),
@@ -223,7 +223,7 @@ def test_a_statement_that_reads_the_whole_trail_is_found() -> None:
 def test_the_list_costs_few_statements(
     staff: Browser, query: dict[str, str], most: int, django_assert_max_num_queries: Any
 ) -> None:
-    """Session, user, which are shown, how many, and they; for each word the users and clients of its name."""
+    """Session, user, shown ids, count, rows; for each word the users and clients with that name."""
     with django_assert_max_num_queries(most):
         staff.get(TRAIL, query)
 
@@ -259,7 +259,7 @@ def test_from_list_to_list_every_event_is_reached(staff: Browser, query: dict[st
 
 
 def test_the_form_keeps_what_is_looked_for(staff: Browser) -> None:
-    """Who chooses a moment goes on with the same search and filters."""
+    """Choosing a moment must keep the search and the filters."""
     page = staff.get(TRAIL, {"q": "alice", "event__exact": "consent_given", "until": "2026-03-01T12:30"})
     [spec] = [each for each in page.context["cl"].filter_specs if isinstance(each, audit_trail.UntilFilter)]
     choice = next(iter(spec.choices(page.context["cl"])))
@@ -271,6 +271,6 @@ def test_the_form_keeps_what_is_looked_for(staff: Browser) -> None:
 
 @pytest.mark.parametrize("moment", ["yesterday", "0001-01-01", "9999-12-31T23:59", "2026-13-01"])
 def test_a_moment_that_is_none_leads_back_to_the_list(staff: Browser, moment: str) -> None:
-    """As Django answers every value that no filter has."""
+    """Django does so for every value that a filter does not have."""
     answer = staff.get(TRAIL, {"until": moment})
     assert (answer.status_code, answer["Location"]) == (302, f"{TRAIL}?e=1")

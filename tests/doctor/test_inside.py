@@ -1,4 +1,4 @@
-"""The deployment as it sees itself."""
+"""Findings about a deployment from the inside."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,12 +27,12 @@ GOOD = Inside(
 
 
 def found(**changes: Any) -> list[tuple[str, Level]]:
-    """What is found in a deployment that differs from the good one."""
+    """Findings about a deployment that differs from the good one."""
     return [(finding.id, finding.level) for finding in findings(replace(GOOD, **changes))]
 
 
 def test_nothing_is_found_in_a_good_one() -> None:
-    """Not even at the limits."""
+    """Values at their limits are good, too."""
     assert found() == []
 
 
@@ -58,5 +58,5 @@ def test_nothing_is_found_in_a_good_one() -> None:
     ],
 )
 def test_each_fault_has_a_finding(changes: dict[str, Any], id_: str, level: Level) -> None:
-    """Exactly one, as grave as it is."""
+    """Each fault has exactly one finding, of the right level."""
     assert found(**changes) == [(id_, level)]

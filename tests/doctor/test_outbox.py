@@ -1,4 +1,4 @@
-"""Messages of sign-outs, as the doctor judges them."""
+"""Findings about sign-out messages."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def message(client_id: str = "rp", *, attempts: int = 0, due_in: int | None = 60) -> Message:
-    """One that waits: due_in seconds from now, or given up."""
+    """A waiting message: due_in seconds from now, or given up."""
     next_at = None if due_in is None else NOW + timedelta(seconds=due_in)
     return Message(
         client_id=client_id, attempts=attempts, last_error="it answered 503" if attempts else "", next_at=next_at
@@ -19,7 +19,7 @@ def message(client_id: str = "rp", *, attempts: int = 0, due_in: int | None = 60
 
 
 def found(*messages: Message) -> list[tuple[str, str, str]]:
-    """What is found: id, client and words."""
+    """Findings: id, client and words."""
     listed = list(findings(messages, now=NOW))
     assert all(each.level is Level.WARNING for each in listed)
     return [(each.id, each.about, each.what) for each in listed]
@@ -52,5 +52,5 @@ def test_messages_on_their_way_are_nothing_to_find() -> None:
     ],
 )
 def test_each_fault_has_a_finding(messages: tuple[Message, ...], expected: tuple[str, str, str]) -> None:
-    """Exactly one, about the client concerned."""
+    """Each fault has exactly one finding, about the client concerned."""
     assert found(*messages) == [expected]

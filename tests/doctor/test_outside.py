@@ -1,4 +1,4 @@
-"""The deployment as the network sees it: what a good one answers, and one broken answer at a time."""
+"""Findings about a deployment from the network: responses of a good one, and one broken response at a time."""
 
 import json
 import re
@@ -27,18 +27,18 @@ Change = Callable[[Outside], Outside]
 
 
 def answer(path: str, status: int, *headers: tuple[str, str], body: bytes = b"", method: str = "GET") -> Answer:
-    """An answer of the good deployment."""
+    """A response of the good deployment."""
     return Answer(method=method, url=URL + path, at=NOW, status=status, headers=headers, body=body)
 
 
 def metadata(**members: str) -> bytes:
-    """The metadata of the good deployment, less or more."""
+    """Metadata of the good deployment, with other members."""
     said = {"issuer": URL, "token_endpoint": f"{URL}/token/", "authorization_endpoint": f"{URL}/authorise/"}
     return json.dumps({**said, **members}).encode()
 
 
 def pair(path: str, status: int, *headers: tuple[str, str], body: bytes = REFUSAL) -> tuple[Answer, Answer]:
-    """The same answer at both forms of a URL."""
+    """The same response at both forms of a URL."""
     return answer(path, status, *headers, body=body), answer(path.rstrip("/"), status, *headers, body=body)
 
 
@@ -60,27 +60,27 @@ GOOD = Outside(
 
 
 def ids(outside: Outside) -> list[str]:
-    """What is found."""
+    """Ids of the findings."""
     return [finding.id for finding in findings(outside)]
 
 
 def said(body: bytes, *, status: int = 200, headers: tuple[tuple[str, str], ...] = (JSON, DATE)) -> Change:
-    """Other metadata."""
+    """Change the metadata."""
     return lambda good: replace(good, metadata=replace(good.metadata, status=status, headers=headers, body=body))
 
 
 def login(*headers: tuple[str, str], status: int = 200) -> Change:
-    """Another login page."""
+    """Change the login page."""
     return lambda good: replace(good, login=answer("/login/", status, *headers))
 
 
 def token(first: Answer, second: Answer | None = None) -> Change:
-    """Other answers of the token endpoint."""
+    """Change the responses of the token endpoint."""
     return lambda good: replace(good, pairs={"/token/": (first, second or replace(first, url=f"{URL}/token"))})
 
 
 def changed(**parts: object) -> Change:
-    """Another part."""
+    """Change another part."""
     return lambda good: replace(good, **parts)  # type: ignore[arg-type]
 
 
@@ -136,29 +136,29 @@ BROKEN: dict[str, tuple[str, Change]] = {
 
 
 def test_nothing_is_found_in_a_good_deployment() -> None:
-    """A report that always says something is read by nobody."""
+    """Operators ignore a report that always finds something."""
     assert ids(GOOD) == []
 
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_each_broken_deployment_has_its_finding(broken: str) -> None:
-    """Exactly one kind, so that the cause is not buried under its consequences."""
+    """Each fault has exactly one kind of finding, so that its consequences do not hide the cause."""
     expected, change = BROKEN[broken]
     assert set(ids(change(GOOD))) == {expected}
 
 
 def test_every_rule_is_seen_to_bite() -> None:
-    """A rule that nothing can break tells nothing."""
+    """A rule that nothing can break is useless."""
     source = (ROOT / "oauth_service/watch/doctor/outside.py").read_text()
     rules = set(re.findall(r'\b(?:error|warning|note|found)\(\s*"([a-z-]+)"', source))
-    assert rules - {expected for expected, _change in BROKEN.values()} == {"http-at-home", "no-https"}  # see below
+    assert rules - {expected for expected, _change in BROKEN.values()} == {"http-at-home", "no-https"}  # tested below
 
 
 @pytest.mark.parametrize(
     ("url", "found"), [("http://127.0.0.1:8000", "http-at-home"), ("http://id.example", "no-https")]
 )
 def test_http_is_for_this_machine_only(url: str, found: str) -> None:
-    """A developer is told what was not looked at, a deployment that it is not safe."""
+    """Developers see what was skipped; in production it is unsafe."""
     at_home = replace(
         GOOD,
         url=url,
@@ -177,10 +177,10 @@ def test_a_clock_that_is_minutes_off_is_an_error() -> None:
 
 
 def test_another_page_at_the_address_of_the_metrics_is_none() -> None:
-    """A project may have one of its own there."""
+    """A project may have a page of its own there."""
     assert ids(replace(GOOD, metrics=answer("/metrics/", 200, HTML, body=b"<html>Our metrics"))) == []
 
 
 def test_an_answer_without_a_date_is_not_held_against_a_clock() -> None:
-    """There is nothing to compare."""
+    """A response without a date cannot be compared with a clock."""
     assert ids(said(metadata(), headers=(JSON,))(GOOD)) == []

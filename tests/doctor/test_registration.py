@@ -1,4 +1,4 @@
-"""Registrations of clients: a good one is in order, and each fault has a finding of its own."""
+"""Findings about clients: none for a good registration, and one for each fault."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ GOOD = Registration(
 
 
 def ids(*, is_production: bool = True, **changes: Any) -> list[str]:
-    """What is found about a registration that differs from the good one."""
+    """Findings about a registration that differs from the good one."""
     found = findings(
         replace(GOOD, **changes),
         scopes=frozenset({"user", "profile"}),
@@ -40,7 +40,7 @@ def ids(*, is_production: bool = True, **changes: Any) -> list[str]:
 
 
 def test_nothing_is_found_about_a_good_one() -> None:
-    """A report that always says something is read by nobody."""
+    """Operators ignore a report that always finds something."""
     assert ids() == []
 
 
@@ -65,14 +65,14 @@ def test_nothing_is_found_about_a_good_one() -> None:
     ],
 )
 def test_each_fault_has_a_finding(changes: dict[str, Any], found: str) -> None:
-    """Exactly one: the next would hide behind it otherwise."""
+    """Each fault has exactly one finding; otherwise one could hide the next."""
     assert ids(**changes) == [found]
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        # The server asks it for PKCE all the same.
+        # The server requires PKCE of public clients anyway.
         {"is_public": True, "uses_secret": False, "requires_pkce": False, "has_secret": False},
         {"uses_secret": False, "has_secret": False},
         {"is_native": True, "redirect_uris": ("http://127.0.0.1/callback",)},
@@ -83,5 +83,5 @@ def test_each_fault_has_a_finding(changes: dict[str, Any], found: str) -> None:
     ],
 )
 def test_what_is_as_it_should_be_is_not_found(changes: dict[str, Any]) -> None:
-    """A native app, a development machine, a new client, one that was switched off."""
+    """These are a native app, a development machine, a new client, and a deactivated one."""
     assert ids(**changes) == []

@@ -1,4 +1,4 @@
-"""What the doctor says about APIs."""
+"""Findings about APIs."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from oauth_service.watch.doctor.resources import Api, findings
 
 
 def said(*, is_jwt: bool = True, lifetime: timedelta = timedelta(minutes=5), has_keys: bool = True) -> list[str]:
-    """The ids of the findings."""
+    """Ids of the findings."""
     api = Api(identifier="https://api.example", is_jwt=is_jwt, lifetime=lifetime)
     return [finding.id for finding in findings(api, has_keys=has_keys)]
 
@@ -21,22 +21,22 @@ def said(*, is_jwt: bool = True, lifetime: timedelta = timedelta(minutes=5), has
     ("lifetime", "expected"), [(timedelta(hours=1), []), (timedelta(hours=1, seconds=1), ["jwts-live-long"])]
 )
 def test_jwts_that_live_long_are_noticed(lifetime: timedelta, expected: list[str]) -> None:
-    """Nobody can end them where nobody asks."""
+    """A JWT cannot be revoked if the API does not ask the server."""
     assert said(lifetime=lifetime) == expected
 
 
 def test_opaque_tokens_may_live_long() -> None:
-    """They die at once."""
+    """Opaque tokens can be revoked at once."""
     assert said(is_jwt=False, lifetime=timedelta(days=30)) == []
 
 
 def test_jwts_without_keys_are_noticed() -> None:
-    """OpenID Connect was switched off since."""
+    """OpenID Connect was switched off after the resource was registered."""
     assert said(has_keys=False) == ["jwts-without-keys"]
 
 
 def test_the_lifetime_is_the_longest_that_a_token_can_have(db: None, settings: Settings) -> None:
-    """The resource's own bounds all; else it is that of a client, or of the server."""
+    """The resource's own lifetime limits all; without one, the client's or the server's applies."""
     settings.OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(minutes=10)
     Client.objects.create(client_id="a", name="A", access_token_lifetime=timedelta(days=2))
     for number, lifetime in enumerate((None, timedelta(minutes=5), timedelta(days=9))):
@@ -49,7 +49,7 @@ def test_the_lifetime_is_the_longest_that_a_token_can_have(db: None, settings: S
 
 
 def test_an_api_that_no_client_may_ask_for_is_named(db: None) -> None:
-    """Until it has a client, is for all, or is switched off."""
+    """The finding ends once the API has a client, is open to all, or is switched off."""
     resource = Resource.objects.create(identifier="https://api.example/forgotten", name="Forgotten")
 
     def found() -> list[str]:
@@ -67,7 +67,7 @@ def test_an_api_that_no_client_may_ask_for_is_named(db: None) -> None:
 
 
 def test_the_resource_of_the_setting_is_a_registered_one(db: None, settings: Settings) -> None:
-    """Otherwise nobody can ask for it by its name."""
+    """Otherwise no client could ask for it by its identifier."""
 
     def found() -> str:
         return facts.of_inside(now=timezone.now()).unknown_resource

@@ -1,4 +1,4 @@
-"""What a server tells the doctor of its keys and settings, and that it tells nobody else."""
+"""A server tells only the doctor about its keys and settings."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -26,20 +26,20 @@ def with_a_token_key(settings: Settings, db: None) -> Settings:
 
 
 def told(browser: Browser, authorization: str) -> Any:
-    """What /readyz says beside its status."""
+    """Content of /readyz beside its status."""
     response = browser.get("/readyz", headers={"Authorization": authorization})
     assert (response.status_code, response.json()["status"]) == (200, "ready")
     return response.json().get("same_settings")
 
 
 def test_who_has_a_token_key_is_told(browser: Browser) -> None:
-    """The same that its own process would say."""
+    """The response equals what its own process would report."""
     assert told(browser, same_settings.proof(timezone.now())) == same_settings.fingerprints()
 
 
 @pytest.mark.parametrize("fallbacks", [[], [OLD]], ids=["only the new key", "the old one as a fallback"])
 def test_one_key_in_common_is_enough(browser: Browser, settings: Settings, fallbacks: list[str]) -> None:
-    """In the middle of a rollout; and without one a server is as silent as to a stranger."""
+    """This matters in the middle of a rollout. A caller without a common key is treated like a stranger."""
     settings.OAUTH_SERVICE_TOKEN_KEY, settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = NEW, fallbacks
     proof = same_settings.proof(timezone.now())
     settings.OAUTH_SERVICE_TOKEN_KEY, settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = OLD, []
@@ -47,7 +47,7 @@ def test_one_key_in_common_is_enough(browser: Browser, settings: Settings, fallb
 
 
 def others() -> Iterator[str]:
-    """Headers of who has no key, or had one long ago."""
+    """Headers of callers that have no key, or had one long ago."""
     good = same_settings.proof(NOW)
     yield from ("", "Bearer x", "OAuthDoctor", "OAuthDoctor 1", f"OAuthDoctor 1.{'0' * 64}", f"{good[:-1]}\u00e9")
     yield good.replace("OAuthDoctor", "oauthdoctor")
@@ -58,7 +58,7 @@ def others() -> Iterator[str]:
 
 
 def test_nobody_else_is_told(browser: Browser) -> None:
-    """Neither strangers nor who once overheard a proof."""
+    """Strangers and those who overheard an old proof get nothing."""
     for header in others():
         assert not same_settings.is_proven(header, now=NOW), header
     good = same_settings.proof(NOW)
@@ -74,7 +74,7 @@ VALUES: dict[Any, Any] = {str: "another", bool: True, int: 4711, timedelta: time
 
 @pytest.mark.parametrize("setting", conf.ALL, ids=lambda setting: setting.name)
 def test_every_setting_is_compared(settings: Settings, setting: conf.Setting[Any]) -> None:
-    """One that is added later is, too; keys are compared apart."""
+    """New settings are compared automatically; keys are compared separately."""
     before = same_settings.fingerprints()
     value = VALUES.get(setting.kind, ["x" * 32] if isinstance(setting.kind, tuple) else {"another": "…"})
     if setting.kind is bool:
@@ -90,7 +90,7 @@ def test_every_setting_is_compared(settings: Settings, setting: conf.Setting[Any
 
 
 def test_a_digest_is_of_the_value_and_of_nothing_else(settings: Settings) -> None:
-    """Not of the language of who asks; a list is a tuple; and no secret stands in it."""
+    """The digest ignores the caller's language and treats a list like a tuple, and reveals no secret."""
     before = same_settings.fingerprints()
     with translation.override("de"):
         assert same_settings.fingerprints() == before
@@ -101,7 +101,7 @@ def test_a_digest_is_of_the_value_and_of_nothing_else(settings: Settings) -> Non
 
 
 def test_a_server_that_is_not_ready_still_tells(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rollout may be what has made it so; without a key it has nothing to tell."""
+    """A rollout may have caused that. Without a key it has nothing to report."""
     monkeypatch.setattr("oauth_service.watch.readiness.missing", lambda: ["migrations"])
     response = browser.get("/readyz", headers={"Authorization": same_settings.proof(timezone.now())})
     assert (response.status_code, set(response.json())) == (503, {"status", "missing", "same_settings"})
@@ -109,7 +109,7 @@ def test_a_server_that_is_not_ready_still_tells(browser: Browser, monkeypatch: p
 
 @pytest.mark.django_db(transaction=True)
 def test_the_doctor_asks_real_servers(settings: Settings, live_server: LiveServer) -> None:
-    """Two names of one server that has all that this process has."""
+    """The two names belong to one server with the state of this process."""
     findings = found("--server", live_server.url, "--server", live_server.url)["findings"]
     assert [each for each in findings if each["group"] == "Servers"] == []
 

@@ -1,4 +1,4 @@
-"""Several servers: which cannot open what another seals, and what else they disagree about."""
+"""Findings about several servers: which cannot open what another seals, and other differences."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,13 +12,13 @@ HERE = Server(name="here", token_keys=("old",), secret_keys=("s",), settings={"A
 
 
 def found(**changes: Any) -> list[tuple[str, str, Level]]:
-    """What is found of two servers, of which the second differs so from the first."""
+    """Findings about two servers, where the second differs from the first in this way."""
     other = replace(HERE, **{"name": "there", **changes})
     return [(finding.id, finding.about, finding.level) for finding in findings([HERE, other])]
 
 
 def test_servers_that_agree_are_in_order() -> None:
-    """Any number of them."""
+    """The number of servers must not matter."""
     assert list(findings([HERE, HERE, HERE])) == []
     assert list(findings([HERE])) == []
 
@@ -27,7 +27,7 @@ def test_servers_that_agree_are_in_order() -> None:
     ("changes", "expected"),
     [
         ({"token_keys": (), "secret_keys": (), "settings": {}}, [("keys-unknown", "there", Level.ERROR)]),
-        # Rolled out at once: each refuses what only the other can open.
+        # Replaced at once: each server refuses what only the other can open.
         ({"token_keys": ("new", "old")}, [("key-not-known", "here", Level.ERROR)]),
         ({"token_keys": ("new",)}, [("key-not-known", "here", Level.ERROR), ("key-not-known", "there", Level.ERROR)]),
         # The steps of docs/token-key.md.
@@ -43,19 +43,19 @@ def test_servers_that_agree_are_in_order() -> None:
     ],
 )
 def test_each_disagreement_has_its_finding(changes: dict[str, Any], expected: list[tuple[str, str, Level]]) -> None:
-    """As grave as it is, and at the server where something has to be done."""
+    """Each finding has the right level, and names the server that needs a change."""
     assert found(**changes) == expected
 
 
 def test_the_second_step_of_a_rollout_is_in_order_too() -> None:
-    """Both know both keys, and seal with different ones."""
+    """Both servers know both keys, and seal with different ones."""
     before = replace(HERE, token_keys=("old", "new"))
     [finding] = findings([before, replace(HERE, name="there", token_keys=("new", "old"))])
     assert (finding.id, finding.level) == ("keys-rolling", Level.NOTE)
 
 
 def test_every_server_whose_key_is_not_known_is_named_once() -> None:
-    """In a long list the reader wants to know which."""
+    """A list of many servers must name the affected ones."""
     servers = [HERE, *[replace(HERE, name=name, token_keys=("new", "old")) for name in ("b", "a", "a")]]
     [finding] = findings(servers)
     assert finding.what == "It cannot open what is sealed by a, b."

@@ -1,4 +1,4 @@
-"""The signing keys, as the doctor judges them."""
+"""Findings about signing keys."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def key(days: float, state: State = State.SIGNS, *, algorithm: str = "RS256", is_row: bool = True) -> Key:
-    """A key that signs since so many days."""
+    """A key that has signed for this many days."""
     return Key(
         kid=f"{algorithm}-{state.value}",
         algorithm=algorithm,
@@ -33,12 +33,12 @@ GOOD = Signing(
 
 
 def found(**changes: Any) -> list[tuple[str, Level, str]]:
-    """What is found in a server that differs from the good one."""
+    """Findings about a server that differs from the good one."""
     return [(each.id, each.level, each.about) for each in findings(replace(GOOD, **changes), now=NOW)]
 
 
 def test_nothing_is_found_in_a_good_one() -> None:
-    """Not even at the limits: a server that nobody asks makes no key."""
+    """Values at their limits are good. A server without requests makes no key."""
     assert found() == []
 
 
@@ -54,10 +54,10 @@ def test_nothing_is_found_in_a_good_one() -> None:
     ],
 )
 def test_each_fault_has_a_finding(changes: dict[str, Any], expected: tuple[str, Level, str]) -> None:
-    """Exactly one, as grave as it is, about the key concerned."""
+    """Each fault has exactly one finding, of the right level, about the key concerned."""
     assert found(**changes) == [expected]
 
 
 def test_keys_of_the_settings_are_the_operators_to_replace() -> None:
-    """The server does not know how old they are."""
+    """The server does not know the age of such keys."""
     assert found(keys=(key(4000, is_row=False),), lifetime=timedelta(0)) == []

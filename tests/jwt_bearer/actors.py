@@ -1,4 +1,4 @@
-"""An identity provider whose word is believed here, and the client that brings it."""
+"""A trusted identity provider, and the client that presents its assertions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,18 +21,18 @@ USER_FUNCTION = "tests.jwt_bearer.actors.user_of"
 
 
 def user_of(claims: Mapping[str, Any]) -> User | None:
-    """The user of this project whom the identity provider means."""
+    """The user of this project that the identity provider names."""
     return User.objects.filter(username=claims["sub"]).first()
 
 
 def nobody_of(claims: Mapping[str, Any]) -> str:
-    """A function of a project that answers something else than a user."""
+    """A project's function that returns something other than a user."""
     return str(claims["sub"])
 
 
 @dataclass
 class IdentityProvider(Signer):
-    """It signs; its client presents what it has signed."""
+    """Signs assertions, which its client presents."""
 
     client: Client = field(default_factory=Client)
     server: Browser = field(default_factory=through_the_entry)
@@ -40,39 +40,39 @@ class IdentityProvider(Signer):
     audience: str = ISSUER
 
     def jwt(self, purpose: str = "jwt-bearer", *, header: dict[str, Any] | None = None, **changes: Any) -> str:
-        """A fresh JWT for a purpose, about Alice."""
+        """A new JWT for a purpose, about Alice."""
         typ = {"typ": TYPES[purpose][0]} | (header or {})
         about = {"sub": "alice", "aud": self.audience, "client_id": self.client.client_id}
         return self.assertion(header=typ, **(about | changes))
 
     def present(self, assertion: str, **changes: Any) -> Any:
-        """POST /token/; a parameter that is "" is left out."""
+        """POST /token/; parameters that are "" are left out."""
         credentials = self.credentials or {"client_id": self.client.client_id, "client_secret": SECRET}
         form = {"grant_type": GRANT_TYPE, "assertion": assertion, **credentials} | changes
         body = urlencode({name: value for name, value in form.items() if value}, doseq=True)
         return self.server.post("/token/", body, content_type=FORM)
 
     def tokens(self, purpose: str = "jwt-bearer", **claims: Any) -> dict[str, Any]:
-        """What a fresh JWT is answered with."""
+        """Token response for a new JWT."""
         response = self.present(self.jwt(purpose, **claims))
         assert response.status_code == 200, response.content
         members: dict[str, Any] = response.json()
         return members
 
     def said(self, assertion: str, **changes: Any) -> tuple[int, str, str]:
-        """Status, error and sentence of a refusal."""
+        """Status, error and description of a refusal."""
         response = self.present(assertion, **changes)
         members = response.json()
         return response.status_code, members.get("error", ""), members.get("error_description", "")
 
     def userinfo(self, access_token: str) -> int:
-        """GET /userinfo/: its status."""
+        """Status of GET /userinfo/."""
         response = self.server.get("/userinfo/", HTTP_AUTHORIZATION=f"Bearer {access_token}")
         return int(response.status_code)
 
 
 def trusted(client: Client, **columns: Any) -> IdentityProvider:
-    """An identity provider that is trusted for grants which a client presents."""
+    """An identity provider that is trusted for grants that a client presents."""
     idp = IdentityProvider(IDP, client=client)
     registered = {"purposes": "jwt-bearer id-jag", "algorithms": idp.algorithm, "clients": client.client_id} | columns
     TrustedIssuer.objects.create(issuer=IDP, jwks=idp.jwks, **registered)
@@ -82,5 +82,5 @@ def trusted(client: Client, **columns: Any) -> IdentityProvider:
 
 
 def allow(user: User, client: Client, scope: str = "user profile", at: Mapping[str, str] | None = None) -> Consent:
-    """What a person allows a client on the consent page."""
+    """Give a user's consent to a client, as on the consent page."""
     return Consent.objects.give(user_id=user.pk, client_pk=client.pk, scope=scope, now=timezone.now(), at=at)

@@ -1,4 +1,4 @@
-"""A server that believes an identity provider."""
+"""A server that trusts an identity provider."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,14 +13,14 @@ __all__ = ["staff"]
 
 @pytest.fixture
 def believing(settings: Settings) -> Settings:
-    """This server with the grant type switched on."""
+    """The server with the grant type switched on."""
     settings.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
     return settings
 
 
 @pytest.fixture
 def idp(believing: Settings, presc_man: Client, alice: User) -> IdentityProvider:
-    """An identity provider, and a client that Alice has allowed herself."""
+    """An identity provider, and a client that Alice has consented to herself."""
     provider = trusted(presc_man)
     allow(alice, presc_man)
     return provider
@@ -28,7 +28,7 @@ def idp(believing: Settings, presc_man: Client, alice: User) -> IdentityProvider
 
 @pytest.fixture
 def vouching(believing: Settings, presc_man: Client, alice: User) -> IdentityProvider:
-    """One whose word stands for the consent, which Alice has not given."""
+    """An identity provider whose assertion replaces the consent, which Alice has not given."""
     provider = trusted(presc_man)
     TrustedIssuer.objects.update(stands_for_consent=True)
     return provider

@@ -1,4 +1,4 @@
-"""What a grant of a trusted issuer hangs on, and what ends it."""
+"""Conditions of a trusted issuer's grant, and events that end it."""
 
 import json
 from collections.abc import Callable
@@ -29,14 +29,14 @@ PURPOSES = pytest.mark.parametrize("purpose", ["jwt-bearer", "id-jag"])
 
 @PURPOSES
 def test_the_token_is_the_users(idp: IdentityProvider, purpose: str) -> None:
-    """An access token alone, for what was allowed."""
+    """The response has only an access token, for the allowed scope."""
     tokens = idp.tokens(purpose)
     assert (set(tokens), tokens["scope"]) == ({"access_token", "token_type", "expires_in", "scope"}, "user profile")
     assert idp.userinfo(tokens["access_token"]) == 200
 
 
 def test_no_refresh_token_even_for_a_client_that_has_others(idp: IdentityProvider) -> None:
-    """The issuer is asked again: it knows first when its user has left."""
+    """The client must ask the issuer again, which knows first when a user has left."""
     assert "refresh_token" in idp.client.grant_types
     assert "refresh_token" not in idp.tokens()
     lifetime = Grant.objects.get().expires_at - timezone.now()
@@ -45,7 +45,9 @@ def test_no_refresh_token_even_for_a_client_that_has_others(idp: IdentityProvide
 
 @PURPOSES
 def test_without_consent_there_is_no_token(idp: IdentityProvider, purpose: str) -> None:
-    """Somebody else's word is not the person's, unless staff say so; and the assertion is still good afterwards."""
+    """
+    The issuer's word does not replace the user's consent, unless staff say so. The assertion can be used again later.
+    """
     Consent.objects.all().delete()
     assertion = idp.jwt(purpose)
     assert idp.said(assertion) == (400, "invalid_grant", "the user has not allowed this client")
@@ -57,7 +59,7 @@ def test_without_consent_there_is_no_token(idp: IdentityProvider, purpose: str) 
 def test_a_jwt_from_before_a_global_revocation_connects_nobody(
     vouching: IdentityProvider, alice: User, settings: Settings
 ) -> None:
-    """What was in flight ends with the rest; the issuer is still trusted, and vouches anew."""
+    """Assertions from before the revocation are refused; the issuer stays trusted and can make new ones."""
     settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = True
     tokens, assertion = vouching.tokens(), vouching.jwt()
     assert console_of("console").end(alice).status_code == 204
@@ -67,7 +69,7 @@ def test_a_jwt_from_before_a_global_revocation_connects_nobody(
 
 
 def test_where_the_issuers_word_stands_for_consent_the_person_sees_it(vouching: IdentityProvider, alice: User) -> None:
-    """Among the connected apps, where it ends."""
+    """The user finds it among the connected apps, and can end it there."""
     tokens = vouching.tokens()
     browser = Browser()
     browser.force_login(alice)
@@ -79,7 +81,7 @@ def test_where_the_issuers_word_stands_for_consent_the_person_sees_it(vouching: 
 
 
 def test_the_consent_is_for_what_was_issued(vouching: IdentityProvider) -> None:
-    """And grows with it, as on the consent page."""
+    """The consent grows with the issued scope, as on the consent page."""
     vouching.tokens(scope="profile")
     assert Consent.objects.get().scope == "profile"
     vouching.tokens(scope="user")
@@ -100,7 +102,7 @@ ENDS: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize("end", ENDS)
 @PURPOSES
 def test_what_has_ended_ends_the_token_and_gives_no_other(idp: IdentityProvider, purpose: str, end: str) -> None:
-    """At once, whoever did it and however."""
+    """Any end takes effect at once."""
     token, assertion = idp.tokens(purpose)["access_token"], idp.jwt(purpose)
     ENDS[end]()
     assert idp.userinfo(token) == 401
@@ -108,7 +110,7 @@ def test_what_has_ended_ends_the_token_and_gives_no_other(idp: IdentityProvider,
 
 
 def test_an_issuer_that_is_switched_off_takes_its_connections_along(idp: IdentityProvider, staff: Browser) -> None:
-    """So that no page shows what is void; those that people made themselves stay."""
+    """No page may list void connections; those that users made themselves stay."""
     idp.tokens()
     issuer = TrustedIssuer.objects.get()
     form = {"issuer": issuer.issuer, "purposes": issuer.purpose_list, "algorithms": issuer.algorithm_list}
@@ -118,7 +120,7 @@ def test_an_issuer_that_is_switched_off_takes_its_connections_along(idp: Identit
 
 
 def test_an_issuer_that_is_deleted_takes_its_connections_along(idp: IdentityProvider, staff: Browser) -> None:
-    """By staff on its page."""
+    """Staff delete it on its page."""
     idp.tokens()
     url = f"/admin/oauth_service/trustedissuer/{TrustedIssuer.objects.get().pk}/delete/"
     assert staff.post(url, {"post": "yes"}).status_code == 302
@@ -128,20 +130,20 @@ def test_an_issuer_that_is_deleted_takes_its_connections_along(idp: IdentityProv
 def test_a_project_that_believes_nobody_any_more_has_ended_its_tokens(
     idp: IdentityProvider, believing: Settings
 ) -> None:
-    """Who takes the setting out does not look for issuers."""
+    """An operator who removes the setting does not look for issuers."""
     token = idp.tokens()["access_token"]
     believing.OAUTH_SERVICE_JWT_BEARER_USER = ""
     assert idp.userinfo(token) == 401
 
 
 def test_a_token_lives_as_long_as_the_clients_others(idp: IdentityProvider) -> None:
-    """An assertion is for a moment, and its token may outlive it; staff can say otherwise."""
+    """An assertion is short-lived, and its token may outlive it; staff can decide otherwise."""
     Client.objects.update(access_token_lifetime=timedelta(minutes=10))
     assert idp.tokens()["expires_in"] == 600
 
 
 def test_tokens_end_with_the_jwt_where_staff_say_so(idp: IdentityProvider) -> None:
-    """Never later than exp; and what is only good by the leeway of clocks gives none."""
+    """Tokens never outlive exp, and an assertion that is valid only by the clock leeway gives none."""
     TrustedIssuer.objects.update(tokens_end_with_jwt=True)
     now = int(timezone.now().timestamp())
     with time_machine.travel(now, tick=False):
@@ -155,7 +157,7 @@ def test_tokens_end_with_the_jwt_where_staff_say_so(idp: IdentityProvider) -> No
 
 
 def test_scope_is_what_client_consent_and_assertion_have_in_common(idp: IdentityProvider) -> None:
-    """Scopes issued are within those that were allowed, and nothing is asked for that does not come of it."""
+    """The issued scope is within the allowed scope, and extra requested scope adds nothing."""
     Client.objects.update(scope="openid offline_access user profile")
     Consent.objects.update(scope="openid offline_access profile")
     assert idp.tokens()["scope"] == "profile"
@@ -166,7 +168,7 @@ def test_scope_is_what_client_consent_and_assertion_have_in_common(idp: Identity
 
 
 def test_a_stranger_to_the_project_gets_nothing(idp: IdentityProvider, alice: User) -> None:
-    """Unknown and switched off sound alike; and nothing is used up."""
+    """Unknown and deactivated users get the same response, and the assertion is not used up."""
     assert idp.said(idp.jwt(sub="mallory")) == UNKNOWN
     alice.is_active = False
     alice.save()
@@ -177,7 +179,7 @@ def test_a_stranger_to_the_project_gets_nothing(idp: IdentityProvider, alice: Us
 def test_a_function_that_answers_no_user_is_a_fault_of_the_project(
     idp: IdentityProvider, believing: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A name is not enough: whoever looks the user up decides which one it is."""
+    """The function must return a user: a name would leave the choice of the user open."""
     believing.OAUTH_SERVICE_JWT_BEARER_USER = "tests.jwt_bearer.actors.nobody_of"
     assert idp.present(idp.jwt()).status_code == 500
     assert "OAUTH_SERVICE_JWT_BEARER_USER must return a user" in caplog.text
@@ -185,23 +187,23 @@ def test_a_function_that_answers_no_user_is_a_fault_of_the_project(
 
 
 def test_a_public_client_presents_nothing(idp: IdentityProvider) -> None:
-    """Nothing proves that it is the one that the assertion was made for."""
+    """A public client cannot prove that the assertion was made for it."""
     Client.objects.update(client_type="public")
     idp.credentials = {"client_id": idp.client.client_id}
     assert idp.said(idp.jwt()) == (400, "unauthorized_client", "a public client can present no assertion")
 
 
 def test_no_public_client_is_registered_for_it(idp: IdentityProvider) -> None:
-    """The form says so before."""
+    """The form refuses it earlier."""
     idp.client.client_type = "public"
     with pytest.raises(ValidationError, match="cannot prove who it is"):
         idp.client.full_clean()
 
 
 def test_a_resource_is_the_audience_of_the_token(idp: IdentityProvider) -> None:
-    """A token for one API is no token for another, such as userinfo."""
+    """A token for one API must not work at another, such as userinfo."""
     api = Resource.objects.create(identifier="https://api.example", name="API", is_for_all=True)
-    assert idp.said(idp.jwt(), resource=api.identifier)[1] == "invalid_scope"  # nobody was shown it
+    assert idp.said(idp.jwt(), resource=api.identifier)[1] == "invalid_scope"  # the user was not shown this resource
     allow(User.objects.get(), idp.client, at={api.identifier: "user profile"})
     named: dict[str, Any] = {"resource": api.identifier}
     for claims, changes in ((named, {}), ({}, named)):
@@ -213,7 +215,7 @@ def test_a_resource_is_the_audience_of_the_token(idp: IdentityProvider) -> None:
 
 
 def test_the_issuers_word_stands_for_the_consent_to_a_resource(vouching: IdentityProvider) -> None:
-    """Which is written with what was issued for it, and for nothing else."""
+    """The consent that is stored covers the issued scope of the resource, and nothing else."""
     Resource.objects.create(identifier="https://api.example", name="API", is_for_all=True)
     for _ in range(2):
         assert vouching.tokens(resource="https://api.example", scope="profile")["scope"] == "profile"
@@ -239,7 +241,7 @@ def test_the_issuers_word_stands_for_the_consent_to_a_resource(vouching: Identit
     ids=json.dumps,
 )
 def test_what_cannot_be_honoured_is_refused(idp: IdentityProvider, purpose: str, claims: dict[str, Any]) -> None:
-    """To ignore a restriction would widen what the issuer allowed."""
+    """Ignoring a restriction would widen the issuer's permission."""
     assert idp.said(idp.jwt(purpose, **claims)) == INVALID
     assert (Once.objects.count(), Grant.objects.count()) == (0, 0)
 
@@ -257,7 +259,7 @@ def test_without_the_setting_there_is_no_such_grant_type(
 
 
 def test_without_the_extra_there_is_no_such_grant_type(idp: IdentityProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody could verify a signature."""
+    """Signatures could not be verified."""
     monkeypatch.setattr(key_sets, "_is_available", False)
     assert idp.said(idp.jwt())[1] == "unsupported_grant_type"
 
@@ -269,7 +271,7 @@ def test_the_assertion_never_stands_in_the_url(idp: IdentityProvider) -> None:
 
 
 def test_another_issuers_name_stays_with_its_grants(idp: IdentityProvider) -> None:
-    """Switching one off ends nothing of another's."""
+    """Switching off one issuer must not end another's grants."""
     token = idp.tokens()["access_token"]
     TrustedIssuer.objects.create(issuer="https://other.example", purposes="jwt-bearer", jwks=idp.jwks, is_active=False)
     assert idp.userinfo(token) == 200

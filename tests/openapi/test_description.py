@@ -1,4 +1,4 @@
-"""GET /openapi.json: a valid description of every URL and method, and of no other."""
+"""GET /openapi.json: a valid description of exactly the existing URLs and methods."""
 
 import json
 import re
@@ -24,7 +24,7 @@ urlpatterns = [path("id/", include("oauth_service.urls"))]
 
 @pytest.fixture(autouse=True)
 def everything(settings: Settings) -> None:
-    """A server that has every endpoint."""
+    """A server with every endpoint."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = True
     settings.OAUTH_SERVICE_JWT_BEARER_USER = USER_FUNCTION
     settings.OAUTH_SERVICE_REGISTRATION = "open"
@@ -32,7 +32,7 @@ def everything(settings: Settings) -> None:
 
 @pytest.fixture
 def description() -> dict[str, Any]:
-    """The document, as a program gets it."""
+    """The document, as a client gets it."""
     document: dict[str, Any] = Browser().get("/openapi.json").json()
     return document
 
@@ -43,17 +43,17 @@ def described(document: dict[str, Any]) -> set[tuple[str, str]]:
 
 
 def operations_of(item: dict[str, Any]) -> list[dict[str, Any]]:
-    """The operations of a path item."""
+    """Operations of a path item."""
     return [item[method] for method in METHODS & item.keys()]
 
 
 def filled_in(url: str) -> str:
-    """A URL with something for the parameters in its path."""
+    """A URL with values for the parameters in its path."""
     return re.sub(r"{\w+}", "x", url)
 
 
 def answered() -> Iterator[tuple[str, str]]:
-    """Every path and method of the URLconf, as OPTIONS tells."""
+    """Every path and method of the URLconf, as OPTIONS reports them."""
     for pattern in urls.urlpatterns:
         assert isinstance(pattern, URLPattern)
         url = re.sub(r"<\w+:(\w+)>", r"{\1}", f"/{pattern.pattern}")
@@ -67,13 +67,13 @@ def test_it_is_a_valid_openapi_3_1_description(description: dict[str, Any]) -> N
 
 
 def test_every_url_and_method_is_described_and_no_other(description: dict[str, Any]) -> None:
-    """Slashed and unslashed; an endpoint that is added has to be described."""
+    """URLs are described with and without the slash; a new endpoint must be described."""
     assert described(description) == set(answered())
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_a_method_that_is_not_described_is_refused(method: str, description: dict[str, Any], db: None) -> None:
-    """405, and Allow says what is described."""
+    """The response is a 405, and Allow has the described methods."""
     for url, item in description["paths"].items():
         if method not in item:
             response = Browser().generic(method.upper(), filled_in(url))
@@ -82,19 +82,19 @@ def test_a_method_that_is_not_described_is_refused(method: str, description: dic
 
 
 def test_the_server_is_the_issuer(description: dict[str, Any], settings: Settings) -> None:
-    """Behind a proxy the Host header may say anything."""
+    """Behind a proxy the Host header may be anything."""
     assert description["servers"] == [{"url": settings.OAUTH_SERVICE_ISSUER}]
 
 
 @pytest.mark.urls(__name__)
 def test_a_prefix_belongs_to_the_server() -> None:
-    """A project may include the URLs below its root; the paths stay what they are."""
+    """A project may include the URLs below its root; the paths stay the same."""
     document = Browser().get("/id/openapi.json").json()
     assert (document["servers"], "/token/" in document["paths"]) == ([{"url": "http://localhost:8000/id"}], True)
 
 
 def test_the_scopes_and_cookies_are_those_of_the_settings(settings: Settings) -> None:
-    """What is described is this server, not a server like it."""
+    """The description must fit this server, not a similar one."""
     settings.OAUTH_SERVICE_SCOPES = {"pills": "Your pills"}
     settings.SESSION_COOKIE_NAME = "id_session"
     schemes = Browser().get("/openapi.json").json()["components"]["securitySchemes"]
@@ -109,7 +109,7 @@ def test_discovery_links_to_it() -> None:
 
 
 def test_it_may_be_kept_for_a_while() -> None:
-    """It changes with a deployment only."""
+    """The description changes with a deployment only."""
     assert Browser().get("/openapi.json")["Cache-Control"] == "public, max-age=300"
 
 
@@ -137,14 +137,14 @@ def test_every_parameter_is_explained_or_named_by_its_values(description: dict[s
 
 
 def test_every_schema_is_used(description: dict[str, Any]) -> None:
-    """What nothing refers to describes nothing."""
+    """An unused schema describes nothing."""
     text = json.dumps(description)
     unused = [name for name in description["components"]["schemas"] if f'"#/components/schemas/{name}"' not in text]
     assert unused == []
 
 
 def test_the_names_of_operations_are_unique(description: dict[str, Any]) -> None:
-    """A generator makes a function of each."""
+    """Generators make a function of each."""
     names = [
         operation["operationId"]
         for item in description["paths"].values()
@@ -155,6 +155,6 @@ def test_the_names_of_operations_are_unique(description: dict[str, Any]) -> None
 
 
 def test_every_grant_type_is_described(description: dict[str, Any]) -> None:
-    """Each describes itself; a table that somebody has to remember would forget the next one."""
+    """Each grant type describes itself; a hand-kept table would miss the next one."""
     requests = description["components"]["schemas"]["TokenRequest"]["oneOf"]
     assert [each["properties"]["grant_type"]["const"] for each in requests] == list(GRANT_TYPES)

@@ -1,4 +1,4 @@
-"""A host project as it comes: error mails to ADMINS, Django's own logging, and Sentry without its own scrubbing."""
+"""A default host project: error mails to ADMINS, Django's own logging, and Sentry without its own scrubbing."""
 
 import os
 
@@ -13,7 +13,7 @@ LOGGING = {}
 OAUTH_SERVICE_METRICS_SECRET = "metrics-secret-of-the-report-tests"
 OAUTH_SERVICE_FAILURE_LIMIT = 1000
 NAME = f"reports_{os.getpid()}"
-# One database, also where the tests around this program spread theirs over several (TEST_ROUTERS).
+# A single database, even if the surrounding tests use several (TEST_ROUTERS).
 DATABASES = {"default": SETTINGS | {"NAME": NAME}}
 DATABASE_ROUTERS = []
 if os.environ.get("TEST_DATABASE") == "postgres":

@@ -1,4 +1,4 @@
-"""No secret is in any report of a failure: error mails, Django's debug page, the log, Sentry."""
+"""Reports of failures hold no secret: error mails, Django's debug page, the log, Sentry."""
 
 import json
 import os

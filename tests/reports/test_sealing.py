@@ -1,4 +1,4 @@
-"""What hides a request and a traceback from reports."""
+"""Requests and tracebacks are emptied before they are reported."""
 
 import io
 import sys
@@ -20,7 +20,7 @@ from oauth_service.web import reports
 from oauth_service.web.reports import detach, forget_locals, nothing_reported, seal
 from tests.guide import FORM, Guide
 
-HUSH = "hush" * 3  # not as a word of this file: reports show lines of the source
+HUSH = "hush" * 3  # not a literal in this file, because reports show lines of the source
 HEADERS = {"Authorization": f"Bearer {HUSH}", "Cookie": f"sessionid={HUSH}; csrftoken={HUSH}"}
 PATHS = sorted({f"/{pattern.pattern}".replace("<path:issuer_path>", "tenant") for pattern in urls.urlpatterns})
 
@@ -31,7 +31,7 @@ def sent(path: str = f"/token/?code={HUSH}") -> HttpRequest:
 
 
 def shown(request: HttpRequest) -> str:
-    """All that a report takes from a request."""
+    """Everything that a report takes from a request."""
     return repr(
         [request, request.body, request.POST, request.GET, request.COOKIES, request.META, dict(request.headers)]
     )
@@ -39,7 +39,7 @@ def shown(request: HttpRequest) -> str:
 
 @pytest.mark.parametrize("looked_at", [False, True])
 def test_a_sealed_request_has_nothing_left(looked_at: bool) -> None:
-    """Whether somebody has read it before or not."""
+    """The request may have been read before."""
     request = sent()
     if looked_at:
         assert "hush" in shown(request)
@@ -48,7 +48,7 @@ def test_a_sealed_request_has_nothing_left(looked_at: bool) -> None:
 
 
 def test_an_asgi_request_keeps_no_second_copy() -> None:
-    """Its scope has the headers and the query once more."""
+    """The scope of an ASGI request holds the headers and the query a second time."""
     headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
     scope: Any = {"type": "http", "method": "POST", "path": "/token/", "query_string": b"code=hush", "headers": headers}
     request = ASGIRequest(scope, body_file=io.BytesIO())
@@ -58,7 +58,7 @@ def test_an_asgi_request_keeps_no_second_copy() -> None:
 
 
 def test_a_query_without_secrets_stays_as_it_is() -> None:
-    """It says what was asked for."""
+    """The query shows what was requested."""
     request = sent("/authorise/?scope=user&state=xyz&state=")
     seal(request)
     assert request.META["QUERY_STRING"] == "scope=user&state=xyz&state="
@@ -77,7 +77,7 @@ def test_a_query_without_secrets_stays_as_it_is() -> None:
 )
 @pytest.mark.parametrize("server_says", ["", "RAW_URI", "REQUEST_URI"])
 def test_a_client_id_of_a_url_is_a_digest(query: str, server_says: str) -> None:
-    """A person may have typed a password there; the page that a sign-in leads to has it once more."""
+    """A user may have typed a password there, and the next page after the sign-in has it again."""
     request = sent(f"/authorise/?{query}")
     request.META["HTTP_REFERER"] = f"https://auth.example.com/login/?{query}"
     if server_says:
@@ -88,7 +88,7 @@ def test_a_client_id_of_a_url_is_a_digest(query: str, server_says: str) -> None:
 
 
 def test_two_client_ids_can_be_told_apart() -> None:
-    """Who knows one can look for it: the log has the same digest."""
+    """The log has the same digest, so that a known client_id can be found."""
     request = sent("/authorise/?client_id=app")
     seal(request)
     assert request.GET["client_id"] == conf.claimed_name("app")
@@ -96,7 +96,7 @@ def test_two_client_ids_can_be_told_apart() -> None:
 
 @pytest.mark.parametrize("name", ["RAW_URI", "REQUEST_URI"])
 def test_no_secret_is_left_in_the_target_as_the_server_says_it(name: str) -> None:
-    """Beside QUERY_STRING: gunicorn's and uWSGI's own names."""
+    """gunicorn and uWSGI add the target under names of their own, beside QUERY_STRING."""
     request = sent()
     request.META[name] = f"/token/?code={HUSH}"
     seal(request)
@@ -104,7 +104,7 @@ def test_no_secret_is_left_in_the_target_as_the_server_says_it(name: str) -> Non
 
 
 def test_what_an_endpoint_has_taken_over_is_whole() -> None:
-    """Body and headers, while the request that others know has none."""
+    """The endpoint has body and headers, while the shared request has none."""
     request = sent("/token/")
     twin = detach(request)
     assert (twin.body, twin.META["HTTP_AUTHORIZATION"]) == (f"token={HUSH}&code={HUSH}".encode(), f"Bearer {HUSH}")
@@ -112,7 +112,7 @@ def test_what_an_endpoint_has_taken_over_is_whole() -> None:
 
 
 def fail(secret: str) -> None:
-    """A failure with another one behind it."""
+    """A failure with another one as its cause."""
     try:
         raise KeyError(len(secret))
     except KeyError as cause:
@@ -120,7 +120,7 @@ def fail(secret: str) -> None:
 
 
 def secrets_of(traceback: TracebackType | None) -> list[Any]:
-    """The values of `secret` in the frames of a failure."""
+    """Values of `secret` in the frames of a failure."""
     found = []
     while traceback:
         found.append(traceback.tb_frame.f_locals.get("secret"))
@@ -129,7 +129,7 @@ def secrets_of(traceback: TracebackType | None) -> list[Any]:
 
 
 def test_the_frames_of_a_failure_and_of_its_cause_are_emptied() -> None:
-    """The traceback still says where it was."""
+    """The traceback still shows the location."""
     with pytest.raises(ValueError, match="it failed") as failure, nothing_reported():
         fail("hush")
     cause = failure.value.__cause__
@@ -139,14 +139,14 @@ def test_the_frames_of_a_failure_and_of_its_cause_are_emptied() -> None:
 
 
 def test_without_that_they_would_tell() -> None:
-    """The test above looks in the right place."""
+    """The test above must look in the right place."""
     with pytest.raises(ValueError, match="it failed") as failure:
         fail("hush")
     assert secrets_of(failure.tb) == ["hush"]
 
 
 def test_a_row_that_the_database_refused_is_not_in_its_words() -> None:
-    """PostgreSQL tells all of it, and so the secret that seals its tokens."""
+    """PostgreSQL's message has the whole row, including the secret that seals its tokens."""
     failure = RuntimeError("null value violates a constraint\nDETAIL:  Failing row contains (1, hush).")
     forget_locals(failure)
     assert str(failure) == "null value violates a constraint"
@@ -170,19 +170,21 @@ def report(request: HttpRequest) -> str:
 def test_a_failure_before_our_endpoint_is_reported_without_the_request(
     settings: Settings, path: str, debug: bool
 ) -> None:
-    """A middleware of the host's may fail, and Django mails what was sent to us: every URL, and where the admin signs in."""
+    """
+    Django mails requests that fail in a host's middleware, so this must cover all our URLs and the admin's sign-in.
+    """
     settings.DEBUG = debug
     text = report(sent(f"{path}?token={HUSH}"))
     assert (HUSH in text, "POST" in text) == (False, True)
 
 
 def test_elsewhere_djangos_reports_are_as_they_were() -> None:
-    """They are the host's own."""
+    """Such reports belong to the host."""
     assert HUSH in report(sent("/elsewhere/"))
 
 
 def test_the_filter_is_in_place_without_a_setting() -> None:
-    """Nobody has to remember it."""
+    """Operators must not have to remember it."""
     assert isinstance(get_exception_reporter_filter(sent()), reports.ReporterFilter)
     assert project.DEFAULT_EXCEPTION_REPORTER_FILTER == "oauth_service.web.reports.ReporterFilter"
 
@@ -191,14 +193,14 @@ def test_the_filter_is_in_place_without_a_setting() -> None:
 
 
 def event(url: str) -> dict[str, Any]:
-    """What its SDK is about to send."""
+    """An event as the SDK is about to send it."""
     frames = {"frames": [{"function": "token", "vars": {"secret": "hush"}}]}
     brought = {"data": {"code": "hush"}, "headers": {"Authorization": "hush"}, "query_string": "code=hush"}
     return {"request": {"url": url, **brought}, "exception": {"values": [{"type": "KeyError", "stacktrace": frames}]}}
 
 
 def test_an_event_about_our_endpoint_is_emptied() -> None:
-    """Where it failed, and how, stays."""
+    """The location and kind of the failure stay."""
     left = reports.before_send(event("https://auth.example.com/token/"), {})
     assert "hush" not in repr(left)
     assert left["exception"]["values"][0]["stacktrace"]["frames"] == [{"function": "token"}]
@@ -206,7 +208,7 @@ def test_an_event_about_our_endpoint_is_emptied() -> None:
 
 @pytest.mark.parametrize("url", ["https://auth.example.com/elsewhere/", ""])
 def test_other_events_are_as_they_were(url: str) -> None:
-    """They are the host's own."""
+    """Such events belong to the host."""
     assert reports.before_send(event(url), {}) == event(url)
 
 
@@ -214,7 +216,7 @@ def test_other_events_are_as_they_were(url: str) -> None:
 
 
 def test_a_password_is_out_of_the_request_once_the_form_has_it(guide: Guide, alice: User) -> None:
-    """What is reported from then on, a receiver of a signal that fails, has nothing of it."""
+    """Later failures, such as one in a signal receiver, must not report the password."""
     answer = guide.browser.post("/login/", {"username": "alice", "password": "wonderland", "next": "/manage-apps/"})
     assert (answer.status_code, answer["Location"]) == (302, "/manage-apps/")
     assert "wonderland" not in shown(answer.wsgi_request)

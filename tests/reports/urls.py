@@ -1,4 +1,4 @@
-"""The site, and a view of the host's own behind a token."""
+"""URLs of the site, and a guarded view of the host's own."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
@@ -9,7 +9,7 @@ from oauth_service.protect import protect
 
 @protect("profile")
 def guarded(request: HttpRequest) -> HttpResponse:
-    """A view that an access token opens."""
+    """A view that needs an access token."""
     return HttpResponse("open")
 
 

@@ -1,7 +1,7 @@
 """
-Make every endpoint fail in every function that it runs through, and look for its secrets in whatever reports that.
+Make every endpoint fail in every function that it runs through, and look for its secrets in all reports.
 
-A program of its own, as Sentry's SDK replaces parts of Django for good. It prints, as JSON, what was reported and what leaked.
+A separate program, because Sentry's SDK replaces parts of Django for good. It prints the reports and leaks as JSON.
 """
 
 import base64
@@ -29,7 +29,7 @@ from sentry_sdk.transport import Transport
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.reports.settings"
 ROOT = Path(__file__).resolve().parents[2]
 OURS = str(ROOT / "oauth_service")
-# What hides cannot be hidden by itself; it has tests of its own.
+# Code that hides secrets cannot hide its own failures; it has tests of its own.
 NOT_MADE_TO_FAIL = (f"{OURS}/web/reports.py", f"{OURS}/signals.py")
 BENEATH = (
     "/django/contrib/auth/hashers.py",
@@ -40,7 +40,7 @@ BENEATH = (
     "/urllib/parse.py",
     "/limits/",
 )
-# Within these nothing is reported: an endpoint's own door, and what a decorator or `with` of ours surrounds.
+# Nothing is reported within these: an endpoint's entry, and code inside a decorator or `with` of ours.
 DOORS = {
     ("programs.py", "answer"),
     ("pages.py", "decide"),
@@ -62,7 +62,7 @@ sent: list[dict[str, Any]] = []
 
 
 class Kept(Transport):
-    """Sentry's way out, ending here."""
+    """Sentry's transport, which keeps events instead of sending them."""
 
     def capture_envelope(self, envelope: Envelope) -> None:
         """Keep what would be sent."""
@@ -72,12 +72,12 @@ class Kept(Transport):
 
 
 class Forced(Exception):
-    """The failure that nobody foresaw."""
+    """An unforeseen failure."""
 
 
 @dataclass
 class Message:
-    """One request, and what in it nobody may see."""
+    """A request, and the secrets in it."""
 
     method: str
     path: str
@@ -102,7 +102,7 @@ class Message:
 
 
 class Tracer:
-    """Notes every function that is called, or raises at the first call of one."""
+    """Records every function that is called, or raises at the first call of one."""
 
     def __init__(self, where: Callable[[str, FrameType], bool], at: tuple[str, str] | None = None, failure: Any = None):
         self.where, self.at, self.failure, self.seen = where, at, failure, dict[tuple[str, str], None]()
@@ -118,7 +118,7 @@ class Tracer:
 
 
 def inside(name: str, frame: FrameType) -> bool:
-    """Our functions, and those of others that they call."""
+    """True for our functions, and for those of other packages that they call."""
     if (
         name in NOT_MADE_TO_FAIL
         or "/watch/" in name
@@ -134,12 +134,12 @@ def inside(name: str, frame: FrameType) -> bool:
 
 
 def around(name: str, frame: FrameType) -> bool:
-    """Middleware, before and after our endpoints."""
+    """True for middleware, before and after our endpoints."""
     return any(each in name for each in AROUND)
 
 
 def answer(environ: dict[str, Any], tracer: Tracer) -> int:
-    """Let the site answer under a tracer; the status, 0 for none."""
+    """Let the site answer under a tracer; return the status, or 0 if there was none."""
     status: list[int] = []
 
     def start_response(line: str, headers: object, failure: object = None) -> None:
@@ -158,7 +158,7 @@ def answer(environ: dict[str, Any], tracer: Tracer) -> int:
 
 
 def messages() -> Iterator[Callable[[], Message]]:
-    """Every request that is tried, each made anew for each try."""
+    """Every request, created again for each attempt."""
     yield lambda: program("/token/", {"grant_type": "authorization_code", "code": new_code(), **REST, **IN_BODY})
     yield lambda: program("/token/", {"grant_type": "authorization_code", "code": new_code(), **REST}, basic=True)
     yield lambda: program(
@@ -211,14 +211,14 @@ def person(
 
 
 def in_url(path: str, query: dict[str, str]) -> Message:
-    """A page whose URL has what somebody typed for a client_id."""
+    """A page whose URL has a user's input as its client_id."""
     message = person("GET", path, query=REQUEST | query)
     message.not_sentrys |= {TYPED}
     return message
 
 
 def everything(method: str, path: str) -> Message:
-    """A request with every secret there is in every place that has room for it, even where nobody looks."""
+    """A request with every secret in every place that may hold one, even if no code reads it."""
     access, _refresh = new_tokens()
     form = {name: f"{name}-in-the-body-{uuid.uuid4().hex}" for name in SECRET_NAMES} | {
         "client_id": "app",
@@ -233,17 +233,17 @@ def everything(method: str, path: str) -> Message:
 
 
 def made(*, is_mac_key: bool = False) -> str:
-    """The secret that the server makes, so that it is recognised."""
+    """The secret that the server makes, fixed so that it is recognised."""
     return MADE
 
 
 def spellings(secret: str) -> set[str]:
-    """How a secret may stand in a text."""
+    """Spellings of a secret in a text."""
     return {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
 
 
 def without_ours(event: Any) -> Any:
-    """An event of Sentry's without the frames of these tests."""
+    """A Sentry event without the frames of these tests."""
     for kind in ("exception", "threads"):
         for value in (event.get(kind) or {}).get("values", ()):
             for frame in (value.get("stacktrace") or {}).get("frames", ()):
@@ -253,15 +253,15 @@ def without_ours(event: Any) -> Any:
 
 
 def try_all(where: Callable[[str, FrameType], bool]) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Every request, failing everywhere; what was reported, by who reported it."""
+    """Fail every request everywhere; yield the reports by reporter."""
     done: set[Any] = set()
     for make in messages():
         first, message = Tracer(where), make()
-        # What a trace has of a request that did not fail.
+        # Secrets in the trace of a request that did not fail.
         found = list(leaks_of(message, first, "nowhere"))
         yield from found if message.is_meant and not WITH_HOOK else ()
         for key in first.seen:
-            # Once for all endpoints: what fails in the same function goes the same way.
+            # Once for all endpoints: failures in the same function take the same path.
             part = key if EACH == "function" or WITH_HOOK else key[0]
             if part in done:
                 continue
@@ -273,7 +273,7 @@ def try_all(where: Callable[[str, FrameType], bool]) -> Iterator[tuple[str, str,
 
 
 def leaks_of(message: Message, tracer: Tracer, place: str) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Send one request, and look for its secrets in what is reported then."""
+    """Send a request, and look for its secrets in the reports."""
     for each in (sent, mail.outbox, pages):
         each.clear()
     log.truncate(0)
@@ -287,7 +287,7 @@ def leaks_of(message: Message, tracer: Tracer, place: str) -> Iterator[tuple[str
         "log": log.getvalue(),
         "page": "\n".join(pages) if DEBUG and status == 500 else "",
     }
-    # Sentry takes the URL and the headers before we see them; before_send() is for that.
+    # Sentry copies the URL and the headers before our code sees them; before_send() removes them.
     secrets = dict.fromkeys(reports, message.secrets | message.not_sentrys | kept())
     secrets["sentry"] -= set() if WITH_HOOK else message.not_sentrys
     for by, text in reports.items():
@@ -300,7 +300,7 @@ def leaks_of(message: Message, tracer: Tracer, place: str) -> Iterator[tuple[str
 
 
 def kept() -> set[str]:
-    """What the rows hold that opens something: every secret column there is."""
+    """Secrets in the rows: every secret column."""
     columns = [
         (model, field.name)
         for model in apps.get_app_config("oauth_service").get_models()
@@ -332,7 +332,7 @@ def new_code() -> str:
 
 
 def new_tokens() -> tuple[str, str]:
-    """An access token and a refresh token that are good."""
+    """A valid access token and a valid refresh token."""
     Grant.objects.all().delete()
     now = timezone.now()
     ends = now + timedelta(days=1)
@@ -346,12 +346,12 @@ def new_tokens() -> tuple[str, str]:
 
 
 def consent() -> Any:
-    """What Alice allowed."""
+    """Alice's consent."""
     return Consent.objects.give(user_id=ALICE.pk, client_pk=CLIENT.pk, scope="user profile", now=timezone.now())
 
 
 def new_session() -> str:
-    """The cookie of Alice's browser, signed in."""
+    """Cookie of Alice's browser, signed in."""
     Session.objects.all().delete()
     browser = Browser()
     browser.force_login(ALICE)
@@ -367,7 +367,7 @@ if __name__ == "__main__":
     sentry_sdk.init(
         dsn="http://key@127.0.0.1:9/1",
         transport=Kept,
-        send_default_pii=WITH_HOOK,  # else it keeps a copy of the headers from before we see the request
+        send_default_pii=WITH_HOOK,  # otherwise it keeps a copy of the headers from before our code sees the request
         max_request_body_size="always",
         attach_stacktrace=True,
         add_full_stack=WITH_HOOK,

@@ -1,4 +1,4 @@
-"""A security console: a client that may sign people out everywhere."""
+"""A security console: a client that may sign users out everywhere."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def console_of(client_id: str, **columns: Any) -> "Console":
 
 @dataclass
 class Console:
-    """Who calls the endpoint."""
+    """Caller of the endpoint."""
 
     client: Client
     server: Browser = field(default_factory=through_the_entry)
@@ -54,10 +54,10 @@ class Console:
         return self.server.post("/global-token-revocation/", json.dumps(body), content_type=JSON, headers=headers)
 
     def end(self, user: User, **changes: Any) -> Any:
-        """End all that a user has."""
+        """End all connections and sessions of a user."""
         return self.revoke({"format": "opaque", "id": str(user.pk)}, **changes)
 
 
 def users_of_tenant(sub_id: Mapping[str, str], client_id: str) -> list[User]:
-    """A project's own function: the console may name everybody of its tenant, and nobody else anybody."""
+    """A project's own function: the console may name every user of its tenant, and other clients none."""
     return list(User.objects.all()) if (sub_id["format"], client_id) == ("tenant", "console") else []

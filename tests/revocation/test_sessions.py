@@ -1,4 +1,4 @@
-"""Sessions of somebody who was signed out everywhere: on every page, in every store, by either way in."""
+"""Sessions of a user who was signed out everywhere: on every page, in every store, through Django and the fast path."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ STORES = [
     "django.contrib.sessions.backends.signed_cookies",
     "oauth_service.sessions",
 ]
-# /metrics/ knows no session.
+# /metrics/ uses no session.
 PAGES = sorted(
     f"/{pattern.pattern}"
     for pattern in urlpatterns
@@ -35,7 +35,7 @@ PAGES = sorted(
 
 
 def test_there_are_pages_to_walk() -> None:
-    """A list that came out empty has no faults."""
+    """An empty list has no faults."""
     assert {"/authorise/", "/device/", "/manage-apps/", "/login/", "/oauth/logout/", "/oauth/deauthorise/"} <= set(
         PAGES
     )
@@ -43,7 +43,7 @@ def test_there_are_pages_to_walk() -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_knows_whoever_was_signed_out(console: Console, alice: User, path: str) -> None:
-    """Every page there is: whichever comes first, the session is over."""
+    """The session is over on whichever page comes first."""
     browser = Browser()
     browser.force_login(alice)
     console.end(alice)
@@ -54,7 +54,7 @@ def test_no_page_knows_whoever_was_signed_out(console: Console, alice: User, pat
 
 @pytest.mark.parametrize("store", STORES)
 def test_a_session_ends_wherever_it_is_kept(console: Console, alice: User, settings: Settings, store: str) -> None:
-    """One in a cookie cannot be deleted by the server at all."""
+    """The server cannot delete a session that is kept in a cookie."""
     settings.SESSION_ENGINE = store
     browser = Browser()
     browser.force_login(alice)
@@ -64,7 +64,7 @@ def test_a_session_ends_wherever_it_is_kept(console: Console, alice: User, setti
 
 
 def test_a_session_that_is_older_than_the_setting_ends_too(guide: Guide, alices: Browser, settings: Settings) -> None:
-    """It has no mark, and nobody had one."""
+    """Such a session has no mark, because no session had one."""
     settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = True
     assert alices.get("/manage-apps/").status_code == 200
     console_of("console").end(guide.alice)
@@ -72,38 +72,38 @@ def test_a_session_that_is_older_than_the_setting_ends_too(guide: Guide, alices:
 
 
 def test_the_direct_way_leaves_it_to_django(console: Console, guide: Guide, settings: Settings) -> None:
-    """A remembered consent is answered there without a page: not for a session that has ended."""
+    """The fast path answers if consent is remembered, but not for an ended session."""
     settings.OAUTH_SERVICE_ISSUER = "http://localhost:8000"
     program = Program()
     program.force_login(guide.alice)
     guide.tokens()
     assert "code=" in program.get("/authorise/", guide.request())["Location"]
-    SessionMark.objects.renew([guide.alice.pk], now=timezone.now())  # the consent stays: the session alone has ended
+    SessionMark.objects.renew([guide.alice.pk], now=timezone.now())  # the consent stays: only the session has ended
     assert program.get("/authorise/", guide.request())["Location"].startswith("/login/")
 
 
 def test_the_admin_does_not_open_any_more(console: Console, admin_client: Browser, admin_user: User) -> None:
-    """Where a project has our admin site."""
+    """This holds if the project uses our admin site."""
     assert admin_client.get("/admin/").status_code == 200
     console.end(admin_user)
     assert admin_client.get("/admin/").status_code == 302
 
 
 def test_a_sign_out_elsewhere_keeps_other_peoples_sessions(console: Console, alices: Browser) -> None:
-    """Theirs alone."""
+    """Only the named user's sessions end."""
     console.end(User.objects.create_user("bob"))
     assert alices.get("/manage-apps/").status_code == 200
 
 
 def statements_of(browser: Browser) -> Iterator[str]:
-    """What a page of somebody who is signed in asks."""
+    """Statements of a signed-in user's page."""
     with CaptureQueriesContext(connection) as statements:
         browser.get("/manage-apps/")
     return (query["sql"] for query in statements.captured_queries)
 
 
 def test_without_the_setting_nobody_pays_for_it(alices: Browser, alice: User, settings: Settings) -> None:
-    """Neither a page nor a sign-in asks for marks; with it each asks once."""
+    """Pages and sign-ins query marks only with the setting, and then once."""
     counts = []
     for is_on in (False, True):
         settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = is_on
@@ -115,7 +115,7 @@ def test_without_the_setting_nobody_pays_for_it(alices: Browser, alice: User, se
 
 
 def test_who_was_never_signed_out_has_no_row(console: Console, guide: Guide) -> None:
-    """Until they allow something: that must not cross with the end of it."""
+    """A user gets a row at the first consent, which must not race with the revocation."""
     guide.browser.force_login(guide.alice)
     guide.browser.get("/manage-apps/")
     assert SessionMark.objects.count() == 0
@@ -124,7 +124,7 @@ def test_who_was_never_signed_out_has_no_row(console: Console, guide: Guide) -> 
 
 
 def test_a_browser_without_a_session_is_nobodys(console: Console, browser: Browser) -> None:
-    """And costs no statement."""
+    """Such a request needs no statement."""
     with CaptureQueriesContext(connection) as statements:
         browser.get("/login/")
     assert [query for query in statements.captured_queries if "sessionmark" in query["sql"]] == []

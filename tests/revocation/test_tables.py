@@ -1,4 +1,4 @@
-"""What one call costs, and what it leaves behind: one statement a table, whatever the user has."""
+"""Cost and effect of one call: a statement per table, whatever the user has."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -26,7 +26,7 @@ MANY = 200
 
 
 def connected(user: User, *, apps: int) -> None:
-    """A user with many grants of each of several apps, and as many codes and devices that wait to be redeemed."""
+    """A user with many grants of each of several apps, and as many waiting codes and devices."""
     now = timezone.now()
     common = {"scope": "user", "expires_at": now + timedelta(days=1), "purge_at": now + timedelta(days=2)}
     for number in range(apps):
@@ -47,10 +47,10 @@ def connected(user: User, *, apps: int) -> None:
 
 @pytest.mark.parametrize("apps", [1, 10])
 def test_each_table_is_written_by_one_statement(console: Console, alice: User, settings: Settings, apps: int) -> None:
-    """The same number for one grant as for hundreds, of one app or of ten."""
+    """The number of statements is the same for one grant and for hundreds, for one app and for ten."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     connected(alice, apps=apps)
-    console.revoke({"format": "opaque", "id": "999999"})  # the secret is remembered from here on
+    console.revoke({"format": "opaque", "id": "999999"})  # the secret is cached from here on
     with CaptureQueriesContext(connection) as statements:
         assert console.end(alice).status_code == 204
     written = Counter(
@@ -65,7 +65,7 @@ def test_each_table_is_written_by_one_statement(console: Console, alice: User, s
 
 
 def test_a_device_that_was_allowed_gets_nothing_any_more(console: Console, alice: User, settings: Settings) -> None:
-    """It waits for its next poll, and has the consent already. One that nobody has decided about goes on waiting."""
+    """An approved device already has the consent while it waits for its next poll. Undecided devices go on waiting."""
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     tv, visitor = Device(new_tv_app()), Visitor(alice)
     allowed, waiting = tv.begun(), tv.begun()
@@ -76,7 +76,7 @@ def test_a_device_that_was_allowed_gets_nothing_any_more(console: Console, alice
 
 
 def test_everybody_with_the_address_is_signed_out(console: Console, guide: Guide) -> None:
-    """Else whoever gets Alice's address into an account of their own would keep a thief's session of hers alive."""
+    """Otherwise a thief could register Alice's address in an account of their own, and keep her session."""
     bob = Guide(User.objects.create_user("bob", "ALICE@example.com"), guide.client)
     tokens = [guide.tokens(), bob.tokens()]
     assert console.revoke({"format": "email", "email": "alice@example.com"}).status_code == 204
@@ -84,7 +84,7 @@ def test_everybody_with_the_address_is_signed_out(console: Console, guide: Guide
 
 
 def test_who_has_no_address_is_nobody_by_it(console: Console, guide: Guide) -> None:
-    """An empty address names nobody, and not everybody who has none."""
+    """An empty address matches no user, and not all users without one."""
     User.objects.filter(pk=guide.alice.pk).update(email="")
     tokens = guide.tokens()
     assert console.revoke({"format": "email", "email": ""}).status_code == 400
@@ -92,7 +92,7 @@ def test_who_has_no_address_is_nobody_by_it(console: Console, guide: Guide) -> N
 
 
 def test_somebody_who_is_switched_off_is_found(console: Console, guide: Guide) -> None:
-    """Their connections sleep, and must not wake up once they are switched on again."""
+    """Connections of a deactivated user are dormant, and must not revive when the user is reactivated."""
     tokens = guide.tokens()
     User.objects.update(is_active=False)
     assert console.end(guide.alice).status_code == 204
@@ -104,7 +104,7 @@ def test_somebody_who_is_switched_off_is_found(console: Console, guide: Guide) -
 def test_a_function_that_answers_nonsense_ends_nothing(
     console: Console, guide: Guide, settings: Settings, monkeypatch: pytest.MonkeyPatch, said: str
 ) -> None:
-    """The answer is a 500, and not a 204 that is believed."""
+    """The response is a 500, and not a 204 that the console would believe."""
     monkeypatch.setitem(globals(), "_said", {"none": None, "text": "alice", "stranger": [User(username="new")]}[said])
     settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION_USERS = "tests.revocation.test_tables.nonsense"
     tokens = guide.tokens()
@@ -113,7 +113,7 @@ def test_a_function_that_answers_nonsense_ends_nothing(
 
 
 def nonsense(_sub_id: object, _client_id: str) -> object:
-    """What a project's function must not answer."""
+    """A return value that a project's function must not have."""
     return _said
 
 
@@ -123,7 +123,7 @@ _said: object = None
 def test_people_see_who_signed_them_out(
     console: Console, guide: Guide, committed: Callable[[], AbstractContextManager[object]]
 ) -> None:
-    """Among their recent activity, once they are back."""
+    """The user sees it among their recent activity after the next sign-in."""
     guide.tokens()
     with committed():
         console.end(guide.alice)
@@ -134,7 +134,7 @@ def test_people_see_who_signed_them_out(
 
 
 def test_the_mark_of_somebody_who_was_deleted_goes_with_the_sweep(console: Console, guide: Guide) -> None:
-    """No constraint ties it to its user."""
+    """The mark has no foreign key to its user."""
     console.end(guide.alice)
     User.objects.get(pk=guide.alice.pk).delete()
     assert SessionMark.objects.count() == 1
@@ -143,7 +143,7 @@ def test_the_mark_of_somebody_who_was_deleted_goes_with_the_sweep(console: Conso
 
 
 def test_a_new_password_is_something_else(console: Console, guide: Guide) -> None:
-    """It ends connections if a project wants that, and the session goes on as Django has it."""
+    """A new password ends connections if the project wants so, and Django decides about the session."""
     browser = Browser()
     browser.force_login(guide.alice)
     new_password.end_connections(guide.alice.pk)
@@ -163,6 +163,6 @@ def test_the_permission_is_shown_where_the_feature_is_on(
 
 
 def test_a_second_console_needs_a_permission_of_its_own(console: Console, guide: Guide) -> None:
-    """Registration gives it to nobody by default."""
+    """Registration gives no client the permission by default."""
     other = console_of("other", may_revoke_users=Client._meta.get_field("may_revoke_users").default)
     assert other.end(guide.alice, credentials=("other", SECRET)).status_code == 403
