@@ -275,7 +275,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "protocol/scope_choice.py",
         'return " ".join(name for name in shown.split() if name in ticked or name in needed)',
         'return " ".join([*ticked, *needed])',
-        "protocol/test_scope_choice.py::test_what_is_allowed_was_shown",  # the request has a say besides
+        "protocol/test_scope_choice.py::test_what_is_allowed_was_shown",  # the request limits the scope, too
     ),
     Mutation(
         "what a person has unticked is given",

@@ -91,7 +91,7 @@ def test_what_is_not_there_is_empty(read: Reader) -> None:
     ],
 )
 def test_a_repeated_parameter_has_no_value(parameters: Parameters) -> None:
-    """Parameter pollution exploits two readers that choose differently, so nobody chooses."""
+    """Parameter pollution exploits two parsers that choose differently, so no value is used."""
     with pytest.raises(InvalidRequest) as named:
         parameters.get("scope")
     with pytest.raises(InvalidRequest) as whole:
