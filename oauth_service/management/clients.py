@@ -82,7 +82,16 @@ def seconds(text: str) -> int:
 
 
 def columns_of(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that options set."""
+    """
+    The columns that options set.
+
+    Raises:
+        CommandError: one value of an option is given twice.
+    """
+    for member in MEMBERS:
+        values: list[str] = (options.get(member.column) or []) if member.kind in (Kind.LINES, Kind.WORDS) else []
+        if twice := next((value for value in values if values.count(value) > 1), ""):
+            raise CommandError(f"--{option_of(member)}: {twice} is given twice. Leave one out.")
     return {
         member.column: column_value(options[member.column], member.kind)
         for member in MEMBERS

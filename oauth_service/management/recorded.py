@@ -1,5 +1,6 @@
 """Commands whose changes are events."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -8,6 +9,7 @@ from django.db.utils import DatabaseError, InterfaceError
 from .. import signals
 from ..signals import RequestContext
 from ..watch import readiness
+from ..watch.doctor.finding import Finding, Level
 
 
 class RecordedCommand(BaseCommand):
@@ -39,6 +41,12 @@ class RecordedCommand(BaseCommand):
         about: dict[str, Any] = {"user_id": None, "client_id": client_id, "grant_id": None}
         facts = {"action": action, "model": model, "object_id": str(object_id), **about, "changes": changes}
         signals.announce(signals.administered, **facts)
+
+    def warn(self, findings: Iterable[Finding]) -> None:
+        """Say on stderr now what oauth_doctor would find later, a line each."""
+        for finding in findings:
+            word = "Note" if finding.level is Level.NOTE else "Warning"
+            self.stderr.write(self.style.WARNING(f"{word}: {finding.what} {finding.why} {finding.remedy}"))
 
 
 def _sentence_for(fault: Exception) -> str:

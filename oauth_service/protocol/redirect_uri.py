@@ -39,6 +39,8 @@ def fault_of(uri: str) -> str:
         return "has a fragment, which RFC 6749 section 3.1.2 forbids"
     if not _URI_CHARACTERS.fullmatch(uri):
         return "is empty or has characters that no URI has"
+    if "*" in uri:  # a URI may have one (RFC 3986), but people who write it mean a pattern
+        return "has an asterisk, but there are no wildcards: register each address in full"
     try:
         parts = urlsplit(uri)
         host, _ = parts.hostname, parts.port

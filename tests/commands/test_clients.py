@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from oauth_service.models import Client
 from oauth_service.protocol import client_authentication
@@ -82,3 +83,57 @@ def test_a_public_client_has_no_secret_to_rotate(presc_man: Client) -> None:
     with pytest.raises(CommandError) as refusal:
         call_command("rotate_secret", "presc_man_123")
     assert str(refusal.value) == "presc_man_123 is a public client: it has no secret."
+
+
+@pytest.mark.parametrize(
+    ("secret", "warning"),
+    [
+        ("a word of mine", "Warning: Its secret was chosen by a person."),
+        ("", "Warning: It is confidential, but has no secret."),
+    ],
+)
+def test_a_secret_that_stays_is_warned_about(capsys: pytest.CaptureFixture[str], secret: str, warning: str) -> None:
+    """rotate_secret --end-previous leaves the newest one, which oauth_doctor would name."""
+    client = Client(client_id="c", name="C")
+    if secret:
+        client.choose_secret(secret)
+    client.save()
+    said_by("rotate_secret", "c", "--end-previous")
+    assert [line.startswith(warning) for line in capsys.readouterr().err.splitlines()] == [True]
+
+
+def test_two_secrets_are_no_warning(presc_man: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command has just made the second one, and says so."""
+    said_by("rotate_secret", "presc_man_123")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_resource_that_no_client_may_ask_for_is_warned_about(
+    presc_man: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The likeliest mistake of create_resource: every request for it would be refused."""
+    said_by("create_resource", "https://a.example/", "--name=A", "--client=presc_man_123")
+    assert capsys.readouterr().err == ""
+    said_by("create_resource", "https://b.example/", "--name=B")
+    assert capsys.readouterr().err.startswith("Warning: No client may ask for it. ")
+
+
+def test_a_resource_whose_jwts_live_long_is_warned_about(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the choice of a format that makes a lifetime too long."""
+    settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
+    said_by("create_resource", "https://a.example/", "--name=A", "--for-all", "--token-format=jwt",
+            "--access-token-lifetime=7200")  # fmt: skip
+    assert capsys.readouterr().err.startswith("Warning: Its tokens are JWTs and live for up to 2:00:00. ")
+
+
+def test_an_issuer_whose_jwts_no_client_may_present_is_warned_about(
+    presc_man: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """trust_issuer without --client trusts nobody yet."""
+    said_by("trust_issuer", "https://a.example", "--purpose=id-jag", "--jwks-uri=https://a.example/jwks",
+            "--client=presc_man_123")  # fmt: skip
+    assert capsys.readouterr().err == ""
+    said_by("trust_issuer", "https://b.example", "--purpose=id-jag", "--jwks-uri=https://b.example/jwks")
+    assert capsys.readouterr().err.startswith("Warning: No client may present its JWTs. ")

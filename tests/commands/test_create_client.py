@@ -102,6 +102,21 @@ def test_a_public_client_has_no_secret() -> None:
                 " only 127.0.0.1, [::1] and localhost may be."
             ),
         ),
+        *(
+            (
+                ["--redirect-uri", uri],
+                f"--redirect-uri: {uri} has an asterisk, but there are no wildcards: register each address in full.",
+            )
+            for uri in ("https://*.pharmacy.example/", "https://pharmacy.example/*", "https://pharmacy.example/?a=*")
+        ),
+        (
+            ["--redirect-uri", "https://pharmacy.example/callback"],
+            "--redirect-uri: https://pharmacy.example/callback is given twice. Leave one out.",
+        ),
+        (
+            ["--contact", "ada@a.example", "--contact", "ada@a.example"],
+            "--contact: ada@a.example is given twice. Leave one out.",
+        ),
         (
             ["--redirect-uri", "callback", "--client-id", "a b"],
             (
@@ -231,10 +246,26 @@ def test_a_public_client_says_none() -> None:
 
 def test_warnings_come_when_the_client_is_made(capsys: pytest.CaptureFixture[str]) -> None:
     """Findings that oauth_doctor would report later are printed at once, and the client is created anyway."""
-    create("--redirect-uri", "https://pharmacy.example/*", "--without-pkce")
-    warnings = [line for line in capsys.readouterr().err.splitlines() if "Warning: " in line]
-    assert [("asterisk" in line, "PKCE" in line) for line in warnings] == [(False, True), (True, False)]
+    create("--redirect-uri", "http://127.0.0.1:5000/callback", "--without-pkce", "--grant-type=authorization_code",
+           "--grant-type=client_credentials")  # fmt: skip
+    assert [line.partition(". ")[0] for line in capsys.readouterr().err.splitlines()] == [
+        "Warning: It may ask without PKCE",
+        "Warning: Its redirect URI http://127.0.0.1:5000/callback leads to the user's own machine",
+        "Note: It may get for itself all that it asks people for",
+    ]
     assert Client.objects.count() == 1
+
+
+def test_a_name_that_another_client_has_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names may repeat, but people see nothing else of a client; one that was switched off is never shown."""
+    Client.objects.create(client_id="past", name="Pharmacy", is_active=False)
+    create("--client-id", "first")
+    assert capsys.readouterr().err == ""
+    call_command("create_client", "--name", "PHARMACY", "--redirect-uri", "https://b.example/", stdout=StringIO())
+    assert capsys.readouterr().err == (
+        "Warning: The client first has the same name. People cannot tell the two apart when they are asked."
+        " Rename one of them in the admin.\n"
+    )
 
 
 def test_the_printed_steps_lead_to_a_token(guide: Guide) -> None:

@@ -44,7 +44,7 @@ def test_the_lifetime_is_the_longest_that_a_token_can_have(db: None, settings: S
             identifier=f"https://api.example/{number}", name="API", token_format="jwt", access_token_lifetime=lifetime
         )
     Resource.objects.create(identifier="https://api.example/off", name="API", token_format="jwt", is_active=False)
-    found = [(api.identifier[-1], api.is_jwt, api.lifetime) for api in facts.of_resources()]
+    found = [(api.identifier[-1], api.is_jwt, api.lifetime) for api in facts.of_resources(Resource.objects.all())]
     assert found == [("0", True, timedelta(days=2)), ("1", True, timedelta(minutes=5)), ("2", True, timedelta(days=9))]
 
 
@@ -53,7 +53,7 @@ def test_an_api_that_no_client_may_ask_for_is_named(db: None) -> None:
     resource = Resource.objects.create(identifier="https://api.example/forgotten", name="Forgotten")
 
     def found() -> list[str]:
-        return [each.id for api in facts.of_resources() for each in findings(api, has_keys=True)]
+        return [each.id for api in facts.of_resources(Resource.objects.all()) for each in findings(api, has_keys=True)]
 
     assert found() == ["resource-for-nobody"]
     Resource.objects.update(is_for_all=True)

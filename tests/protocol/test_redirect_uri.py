@@ -14,6 +14,8 @@ WEB = "https://app.example/callback?tenant=1"
 GUIDE = "http://127.0.0.1:5000/callback"
 URI_CHARACTERS = string.ascii_letters + string.digits + "-._~:/?[]@!$&'()*+,;=%#"
 
+WILDCARD = "has an asterisk, but there are no wildcards: register each address in full"
+
 # -- what may be registered ------------------------------------------------------------------------------------------
 
 
@@ -72,7 +74,11 @@ def test_a_sound_uri_can_be_registered(uri: str) -> None:
         ("https://'none'/callback", "names a host that no browser could go to"),
         ("https://a.example,b.example/callback", "names a host that no browser could go to"),
         ("https://a%2eexample/callback", "names a host that no browser could go to"),
-        ("https://*.example/callback", "names a host that no browser could go to"),
+        ("https://*.example/callback", WILDCARD),
+        ("https://app.example/*", WILDCARD),
+        ("https://app.example/callback?tenant=*", WILDCARD),
+        ("http://127.0.0.1:*/callback", WILDCARD),
+        ("com.example.app:/*", WILDCARD),
         ("https://app.example/callback#", "has a fragment, which RFC 6749 section 3.1.2 forbids"),
         ("https://app.example/callback#top", "has a fragment, which RFC 6749 section 3.1.2 forbids"),
         ("javascript:alert(1)", "has a scheme that no app can have for its own"),

@@ -243,6 +243,8 @@ def test_a_software_statement_comes_back_as_it_was(software: Software, openid: N
         ["data:text/html,x"],
         ["app:callback"],
         ["https://user@app.example/"],
+        ["https://*.app.example/callback"],
+        ["https://app.example/*"],
         [CALLBACK, "http://app.example/callback"],
         ["https://app.example/a b"],
         ["//app.example/"],

@@ -90,15 +90,23 @@ class Command(RecordedCommand):
             self.stderr.write(self.style.WARNING(f"Warning: the logo is not shown yet: {failure.detail}."))
 
     def _warn(self, client: Client) -> None:
-        """Say now what oauth_doctor would find later."""
-        for finding in registration.findings(
-            facts.registration_of(client, has_consents=False),
-            scopes=clients.known_scopes(client.scope.split()),
-            grant_types=frozenset(offered()),
-            is_production=not settings.DEBUG,
-            now=timezone.now(),
-        ):
-            self.stderr.write(self.style.WARNING(f"Warning: {finding.what} {finding.why} {finding.remedy}"))
+        self.warn(
+            registration.findings(
+                facts.registration_of(client, has_consents=False),
+                scopes=clients.known_scopes(client.scope.split()),
+                grant_types=frozenset(offered()),
+                is_production=not settings.DEBUG,
+                now=timezone.now(),
+            )
+        )
+        namesakes = Client.objects.filter(name__iexact=client.name, is_active=True).exclude(pk=client.pk)
+        if namesake := namesakes.order_by("pk").first():
+            self.stderr.write(
+                self.style.WARNING(
+                    f"Warning: The client {namesake.client_id} has the same name."
+                    " People cannot tell the two apart when they are asked. Rename one of them in the admin."
+                )
+            )
 
     def _tell(self, client: Client, secret: str) -> None:
         self.stdout.write(f"client_id      {client.client_id}")

@@ -7,10 +7,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
+from oauth_service import conf
 from oauth_service.management import clients
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Resource
 from oauth_service.models.resource import lines_of
+from oauth_service.watch.doctor import facts, resources
 
 
 class Command(RecordedCommand):
@@ -55,4 +57,6 @@ class Command(RecordedCommand):
         resource.save(force_insert=True)
         resource.clients.set(chosen)
         self.announce("added", "resource", object_id=resource.pk, changes=f"identifier: {resource.identifier}")
+        for api in facts.of_resources(Resource.objects.filter(pk=resource.pk)):
+            self.warn(resources.findings(api, has_keys=conf.is_openid()))
         self.stdout.write(f"Registered {resource.identifier}. Name it in protect(resource=...).")

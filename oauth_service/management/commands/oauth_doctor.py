@@ -85,7 +85,9 @@ def _inside() -> dict[str, list[Finding]]:
             )
         ]
         apis = [
-            finding for api in facts.of_resources() for finding in resources.findings(api, has_keys=conf.is_openid())
+            finding
+            for api in facts.of_resources(Resource.objects.all())
+            for finding in resources.findings(api, has_keys=conf.is_openid())
         ]
         of_others = [finding for holder in facts.of_key_sets() for finding in key_sets.findings(holder, now=now)]
     except Error as fault:

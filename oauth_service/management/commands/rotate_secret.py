@@ -10,6 +10,8 @@ from oauth_service.management import clients
 from oauth_service.management.output import write_json
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Client
+from oauth_service.watch.doctor import facts, registration
+from oauth_service.watch.doctor.finding import Level
 from oauth_service.web.reports import nothing_reported
 
 
@@ -49,6 +51,9 @@ class Command(RecordedCommand):
         ]
         changes = ", ".join(filter(None, done))
         self.announce("changed", "client", object_id=client.pk, client_id=client.client_id, changes=changes)
+        # What it says itself of two secrets is no warning.
+        found = registration.secret_findings(facts.registration_of(client, has_consents=True))
+        self.warn(finding for finding in found if finding.level is not Level.NOTE)
         if options["json"]:
             write_json(self.stdout, clients.members_of(client, secret=secret))
             return

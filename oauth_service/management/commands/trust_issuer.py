@@ -3,12 +3,16 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.utils import timezone
+
 from oauth_service.clients import key_sets
 from oauth_service.management import clients
 from oauth_service.management.output import write_table
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import TrustedIssuer
 from oauth_service.protocol.issuer_jwt import TYPES
+from oauth_service.watch.doctor import facts
+from oauth_service.watch.doctor.key_sets import findings as findings_of_keys
 
 COLUMNS = ("issuer", "purposes", "clients", "active")
 
@@ -56,6 +60,7 @@ class Command(RecordedCommand):
         issuer.save(force_insert=True)
         changes = f"purposes: {issuer.purposes}\nclients: {' '.join(chosen)}"
         self.announce("added", "trusted issuer", object_id=issuer.pk, changes=changes)
+        self.warn(findings_of_keys(facts.holder_of(issuer), now=timezone.now()))
         self.stdout.write(f"JWTs of {issuer.issuer} are believed.")
 
     def _list(self) -> None:

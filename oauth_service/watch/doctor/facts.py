@@ -134,11 +134,11 @@ def of_clients() -> Iterator[Registration]:
         yield registration_of(client, has_consents=client.pk in connected)
 
 
-def of_resources() -> Iterator[Api]:
-    """Return every active resource."""
-    resources = Resource.objects.filter(is_active=True).order_by("identifier").annotate(chosen=models.Count("clients"))
+def of_resources(resources: models.QuerySet[Resource]) -> Iterator[Api]:
+    """Return those of some resources that are active."""
+    active = resources.filter(is_active=True).order_by("identifier").annotate(chosen=models.Count("clients"))
     of_clients = Client.objects.aggregate(longest=models.Max("access_token_lifetime"))["longest"] or timedelta(0)
-    for resource in resources:
+    for resource in active:
         yield Api(
             identifier=resource.identifier,
             is_jwt=resource.row().is_jwt,
@@ -149,12 +149,16 @@ def of_resources() -> Iterator[Api]:
 
 def of_key_sets() -> Iterator[Holder]:
     """Return every active trusted issuer, and every active client whose keys are fetched, with the stored copy."""
-    for issuer in TrustedIssuer.objects.filter(is_active=True).order_by("issuer"):
-        holder = Holder(name=issuer.issuer, is_issuer=True, is_for_nobody=not issuer.clients.split())
-        yield _with_copy(holder, issuer.jwks_uri)
+    yield from map(holder_of, TrustedIssuer.objects.filter(is_active=True).order_by("issuer"))
     signs = Client.objects.filter(is_active=True, token_endpoint_auth_method__in=client_assertion.METHODS)
     for client in signs.exclude(jwks_uri="").order_by("client_id"):
         yield _with_copy(Holder(name=client.client_id, is_issuer=False), client.jwks_uri)
+
+
+def holder_of(issuer: TrustedIssuer) -> Holder:
+    """A trusted issuer as the rules see it."""
+    holder = Holder(name=issuer.issuer, is_issuer=True, is_for_nobody=not issuer.clients.split())
+    return _with_copy(holder, issuer.jwks_uri)
 
 
 def _with_copy(holder: Holder, jwks_uri: str) -> Holder:

@@ -60,7 +60,7 @@ def findings(
     if client.is_active:
         found = chain(
             _of_pkce(client),
-            _of_secrets(client),
+            secret_findings(client),
             _of_redirect_uris(client, is_production=is_production),
             _of_words(client, scopes, grant_types),
             _of_own_tokens(client),
@@ -80,7 +80,8 @@ def _of_pkce(client: Registration) -> Iterator[Finding]:
         )
 
 
-def _of_secrets(client: Registration) -> Iterator[Finding]:
+def secret_findings(client: Registration) -> Iterator[Finding]:
+    """Judge the secrets of a registration."""
     if not client.uses_secret:
         return
     if not client.has_secret:
@@ -135,13 +136,6 @@ def _of_redirect_uris(client: Registration, *, is_production: bool) -> Iterator[
                 f"Its redirect URI {uri} {fault}.",
                 why="It could not be registered today: codes sent there may be read on the way, or never arrive.",
                 remedy="Replace it in the admin.",
-            )
-        elif "*" in uri:
-            yield warning(
-                "redirect-uri-with-asterisk",
-                f"Its redirect URI {uri} has an asterisk.",
-                why="There are no wildcards: the asterisk matches itself and nothing else.",
-                remedy="Register each redirect URI in full.",
             )
         elif is_production and not client.is_native and urlsplit(uri).scheme == "http":
             yield warning(
