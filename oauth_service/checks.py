@@ -25,7 +25,7 @@ from django.utils.encoding import force_bytes
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 
-from . import conf, database, database_checks, host_checks
+from . import conf, database, database_checks, documentation, host_checks
 from .clients import key_sets, metadata_documents, registration
 from .guard import failure_counts
 from .protocol import client_id_metadata_document, jwt, redirect_uri, scope, scope_choice
@@ -269,7 +269,7 @@ def _faults_of_keys() -> Iterator[Finding]:
         try:
             signer.load(conf.SIGNER())
         except (ImportError, TypeError) as fault:
-            yield "E022", f"{conf.SIGNER.name}: {fault}.", "docs/keys.md says what it must have."
+            yield "E022", f"{conf.SIGNER.name}: {fault}.", f"What it must have: see {documentation.page('keys')}."
 
 
 REMOTE_OPTIONS = ("jwks_uri", "client_id", "client_secret", "introspection_endpoint", "user")
@@ -534,7 +534,7 @@ def _keys_that_are_not_apart() -> Iterator[Finding]:
             yield (
                 "W040",
                 f"{second} names SECRET_KEY: it still opens codes and tokens.",
-                "Take it out once nothing alive was sealed by it; oauth_doctor says when (docs/token-key.md).",
+                f"Take it out when oauth_doctor says that nothing alive was sealed by it. See {documentation.page('token-key')}.",
             )
         else:
             yield "W040", f"{first} and {second} have a key in common.", "Give each a random one of its own."
@@ -645,7 +645,7 @@ def _words_for(setting: conf.Setting[Any]) -> str:
 def _nearest(name: str, known: set[str]) -> str:
     # Compared without the prefix, which all settings share.
     close = get_close_matches(name.removeprefix(conf.PREFIX), [each.removeprefix(conf.PREFIX) for each in known], n=1)
-    return f"Did you mean {conf.PREFIX}{close[0]}?" if close else "docs/settings.md lists them all."
+    return f"Did you mean {conf.PREFIX}{close[0]}?" if close else f"All settings: see {documentation.page('settings')}."
 
 
 def _message(number: str, sentence: str, hint: str) -> CheckMessage:

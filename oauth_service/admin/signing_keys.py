@@ -21,7 +21,7 @@ STATES = {
     State.NEXT: _("published, signs next"),
     State.SIGNS: _("signs"),
     State.SIGNED: _("published for what it has signed"),
-    State.UNREADABLE: _("cannot be decrypted: see docs/keys.md"),
+    State.UNREADABLE: _("cannot be decrypted: its token key is not in the settings"),
     State.GONE: _("gone"),
 }
 

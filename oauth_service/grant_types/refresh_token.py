@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
-from .. import conf, signals
+from .. import conf, documentation, signals
 from ..guard import retries
 from ..models import AuthorisationRow, ClientRow, Grant
 from ..protocol import clock, lifecycle, sealed
@@ -133,7 +133,8 @@ def _verdict(grant: AuthorisationRow, client: ClientRow, generation: int, *, now
     if verdict is Verdict.UNISSUED:
         raise InvalidGrant(
             "the refresh token is not valid",
-            detail=f"grant {grant.pk}: generation {generation} was never issued; was the database set back? See docs/backups.md",
+            detail=f"grant {grant.pk}: generation {generation} was never issued; was the database set back? "
+            f"See {documentation.page('backups')}",
         )
     if verdict is Verdict.RETRY and retries.note(grant.pk, generation):
         _tell_of_sharing(grant, client)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from .. import documentation
 from ..protocol import authorization_request, client_assertion, jwt, pkce, reply_to
 from ..protocol.client_metadata import Kind
 from ..protocol.device_code import ALPHABET
@@ -78,7 +79,7 @@ def components(server: Server) -> JsonObject:
 def _schemas(server: Server) -> JsonObject:
     return {
         "Refusal": _object(
-            "An error, described for developers. docs/errors.md explains each sentence.",
+            f"An error, described for developers. Each sentence is explained: see {documentation.page('errors')}.",
             {
                 "error": {"type": "string", "description": "Absent if the request has no access token at all."},
                 "error_description": {"type": "string", "description": "A constant sentence in ASCII."},

@@ -20,7 +20,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import Error, connections
 
-from .. import conf, signals
+from .. import conf, documentation, signals
 from ..models import Resource, SigningKey
 from ..protocol import signing_key
 from ..protocol.errors import TemporarilyUnavailable
@@ -507,7 +507,8 @@ class Ring:
             self._tell(
                 row.kid,
                 "its private part was encrypted under another token key, and it signs nothing; "
-                f"add the earlier key to {conf.TOKEN_KEY_FALLBACKS.name}, or let the new key take over (docs/keys.md)",
+                f"add the earlier key to {conf.TOKEN_KEY_FALLBACKS.name}, or let the new key take over "
+                f"(see {documentation.page('keys')})",
             )
         return HeldKey(
             public=public,

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from oauth_service import documentation
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.watch import restored
 
@@ -15,7 +16,7 @@ People sign in again and connect their apps again.
 """
 AFTERWARDS = """\
 Clients and accounts are as they were at the backup. What was changed since has to be changed again: secrets that were rotated
-(manage.py rotate_secret), clients that were switched off, passwords, accounts that were closed. docs/backups.md has the list.
+(manage.py rotate_secret), clients that were switched off, passwords, accounts that were closed.
 """
 
 
@@ -52,7 +53,7 @@ class Command(RecordedCommand):
             self.stdout.write(f"Sessions that ended: {ended.sessions}")
         elif not options["keep_sessions"]:
             self.stdout.write("Sessions are not in the database, and go on.")
-        self.stdout.write(AFTERWARDS)
+        self.stdout.write(f"{AFTERWARDS}The whole list: see {documentation.page('backups')}.")
 
     def _ask(self) -> None:
         self.stdout.write(WARNING)

@@ -14,7 +14,7 @@ from django.db import connections, models
 from django.urls import reverse
 from django.utils import timezone
 
-from ... import conf, database, encryption
+from ... import conf, database, documentation, encryption
 from ...guard import failure_counts
 from ...models import AuditEvent, Client, Consent, Delivery, Document, Grant, Resource, TrustedIssuer
 from ...models.client_secret import open_secret
@@ -50,7 +50,7 @@ def of_system_checks() -> Iterator[Finding]:
                 level=Level.ERROR if message.is_serious() else Level.WARNING,
                 id=str(message.id),
                 what=str(message.msg),
-                why="docs/settings.md says what it protects."
+                why=f"What it protects: see {documentation.page('settings')}."
                 if str(message.id).startswith("oauth_service.")
                 else "Django's own check; its documentation says what it protects.",
                 remedy=str(message.hint or f"Mend it, or silence {message.id} if it does not fit this project."),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ... import documentation
 from .finding import Finding, error, note, warning
 
 SMALL_SKEW = timedelta(seconds=5)
@@ -66,7 +67,7 @@ def _of_keys(inside: Inside) -> Iterator[Finding]:
             "no-token-key",
             "OAUTH_SERVICE_TOKEN_KEY is not set: tokens are sealed by a key derived from SECRET_KEY.",
             why="Rotating SECRET_KEY, which everything else in the project uses too, then concerns every connection.",
-            remedy="Set it to 32 random characters or more, and move to it as docs/token-key.md says.",
+            remedy=f"Set it to 32 random characters or more, and move to it in the steps of {documentation.page('token-key')}.",
         )
     if inside.sealed_since:
         yield note(

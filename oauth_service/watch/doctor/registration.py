@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from urllib.parse import urlsplit
 
+from ... import documentation
 from ...protocol import redirect_uri
 from .finding import Finding, note, warning
 
@@ -162,7 +163,8 @@ def _of_exchange(client: Registration) -> Iterator[Finding]:
             "exchange-without-policy",
             "It may exchange tokens of people, and no policy looks at what for.",
             why="Whoever holds its secret and any token of those apps gets all that both may have (RFC 8693).",
-            remedy="Set OAUTH_SERVICE_EXCHANGE_POLICY to a function that narrows or refuses: docs/token-exchange.md.",
+            remedy="Set OAUTH_SERVICE_EXCHANGE_POLICY to a function that narrows or refuses. "
+            f"See {documentation.page('token-exchange')}.",
         )
 
 

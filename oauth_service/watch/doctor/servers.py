@@ -5,6 +5,7 @@ Findings about several servers of one deployment: each must know the keys of the
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ... import documentation
 from .finding import Finding, error, note, warning
 
 
@@ -56,7 +57,7 @@ def findings(servers: Sequence[Server]) -> Iterator[Finding]:
                 "keys-unknown",
                 "It knows none of the token keys of this process.",
                 why="It answers invalid_grant to what the others have issued, and they to what it has issued.",
-                remedy="Give all servers the same keys, in the order of docs/token-key.md.",
+                remedy=f"Give all servers the same keys, in the order of {documentation.page('token-key')}.",
                 about=server.name,
             )
     known = [server for server in answered if server.token_keys]
@@ -89,7 +90,7 @@ def _of_keys(servers: Sequence[Server]) -> Iterator[Finding]:
             "keys-rolling",
             "The servers have different token keys; each can open what the others seal.",
             why="It is right while a key is replaced, and has to end.",
-            remedy="Go on with the steps of docs/token-key.md, one after the other on all servers.",
+            remedy=f"Go on with the steps of {documentation.page('token-key')}, one after the other on all servers.",
         )
 
 

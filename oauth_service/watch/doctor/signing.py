@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ... import documentation
 from ...protocol.signing_key import PUBLISHED_BEFORE, State
 from .finding import Finding, error, note, warning
 
@@ -43,7 +44,8 @@ def findings(signing: Signing, *, now: datetime) -> Iterator[Finding]:
             "keys-elsewhere",
             f"The keys that the settings name cannot be used: {signing.fault}.",
             why="No ID token can be signed, and nobody can sign in with OpenID Connect.",
-            remedy="Mend OAUTH_SERVICE_SIGNER or OAUTH_SERVICE_SIGNING_KEYS; docs/keys.md says what they must be.",
+            remedy="Mend OAUTH_SERVICE_SIGNER or OAUTH_SERVICE_SIGNING_KEYS. "
+            f"What they must be: see {documentation.page('keys')}.",
         )
         return
     signs = [key for key in signing.keys if key.state is State.SIGNS]
