@@ -1,4 +1,4 @@
-"""What Alice does in her browser, in the words that stand on the buttons."""
+"""Alice's actions in her browser, by the labels of the buttons."""
 
 from urllib.parse import urlencode
 
@@ -11,13 +11,13 @@ OPENS_APP = "Connect to OAuth Service"
 
 
 def clicks_connect(page: Page, sites: Sites) -> None:
-    """From the app's landing page to wherever the server takes her."""
+    """Go from the app's landing page to wherever the server leads."""
     page.goto(sites.client_url)
     page.get_by_role("button", name=OPENS_APP).click()
 
 
 def is_asked(page: Page, sites: Sites, **changes: str) -> None:
-    """An authorization request as the guide's, but for what is changed; nothing in the app has begun it."""
+    """Open the guide's authorization request, with changes; the app has not begun it."""
     request = {
         "response_type": "code",
         "client_id": "presc_man_123",
@@ -36,7 +36,7 @@ def signs_in(page: Page, password: str = PASSWORD, *, username: str = "alice") -
 
 
 def connects(page: Page, sites: Sites) -> None:
-    """The whole way, as an Alice who has never been here and allows everything."""
+    """Connect as a new user who allows everything."""
     clicks_connect(page, sites)
     signs_in(page)
     page.get_by_role("button", name="Allow").click()
@@ -44,7 +44,7 @@ def connects(page: Page, sites: Sites) -> None:
 
 
 def opens_connected_apps(page: Page, sites: Sites) -> None:
-    """Manage Connected Apps, signing in first if the server asks for it."""
+    """Open Manage Connected Apps, and sign in first if the server asks for it."""
     page.goto(f"{sites.server_url}/manage-apps/")
     if page.get_by_role("heading", name="Sign in").is_visible():
         signs_in(page)
@@ -56,5 +56,5 @@ def card(page: Page, medicine: str) -> Locator:
 
 
 def fact(page: Page, name: str) -> Locator:
-    """What stands beside a word like "Last used" on Manage Connected Apps."""
+    """The value beside a label such as "Last used" on Manage Connected Apps."""
     return page.locator("dl > div").filter(has_text=name).get_by_role("definition")

@@ -1,4 +1,4 @@
-"""Where the browser is; `python -m tests.journeys.chromium` ends with 0 if there is one."""
+"""Path of the browser; `python -m tests.journeys.chromium` exits with 0 if there is one."""
 
 import shutil
 import sys
@@ -16,14 +16,14 @@ class NoBrowserError(Exception):
 
 
 def path() -> str:
-    """The path of a Chromium on this machine, "" if there is none."""
+    """Path of a Chromium on this machine; "" if there is none."""
     return next((found for name in NAMES if (found := shutil.which(name))), "")
 
 
 @contextmanager
 def launched() -> Iterator[Browser]:
     """
-    A headless Chromium, ended with the block.
+    Run a headless Chromium until the block ends.
 
     Raises:
         NoBrowserError: a journey without a browser has shown nothing, so it must not pass.

@@ -15,14 +15,14 @@ from tests.authority import HOST, Authority
 
 class Document:
     """
-    The site of a client with its one document, on this machine.
+    The site of a client with its document, on this machine.
 
     Args:
-        authority: that certifies the site.
-        folder: where certificate and key are written.
+        authority: certifies the site.
+        folder: directory for certificate and key.
 
     Attributes:
-        asked: the paths that were asked for.
+        asked: the requested paths.
         members: of the document; describes() writes them.
     """
 
@@ -42,18 +42,18 @@ class Document:
                 self.wfile.write(body)
 
             def log_message(self, *_: object, **__: object) -> None:
-                """Not into the report."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         trusted.load_cert_chain(*authority.certify(folder))
         self.server.socket = trusted.wrap_socket(self.server.socket, server_side=True)
-        # The rows of clients stay from one story to the next: each document has a path of its own.
+        # Rows of clients stay between the journeys, so each document has a path of its own.
         self.path = f"/{secrets.token_hex(8)}/client.json"
         self.client_id = f"https://{HOST}:{self.server.server_port}{self.path}"
 
     def describes(self, client_name: str, *, grant_types: Sequence[str] = ("authorization_code",)) -> None:
-        """Say who the client is; no port stands in its redirect URIs, as no install knows which one will be free."""
+        """Write the document; its redirect URIs have no port, because the client listens on any free one."""
         self.members = {
             "client_id": self.client_id,
             "client_name": client_name,

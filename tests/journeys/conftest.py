@@ -1,4 +1,4 @@
-"""Both sites once for all stories, one browser, and an Alice who has not connected anything yet."""
+"""Both sites for all journeys, one browser, and an Alice without connections."""
 
 from collections.abc import Iterator
 
@@ -23,16 +23,16 @@ VIEWS = {
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """The authority that the server trusts: sites of clients on this machine speak TLS."""
+    """The authority that the server trusts, so that clients' sites on this machine can use TLS."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="session")
 def sites(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Sites]:
     """
-    Both sites, as `make run` starts them: what the demo has on is on, which tests/settings.py switches off.
+    Both sites, as `make run` starts them, with the demo's features on, which tests/settings.py switches off.
 
-    What clients register may be on this machine, and they may introduce themselves.
+    URLs that clients register may be on this machine, and clients may register themselves.
     """
     with pytest.MonkeyPatch.context() as environment:
         for switch in ("OPENID", "DEVICES", "INTROSPECTION"):
@@ -47,20 +47,20 @@ def sites(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Ite
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A real browser; where there is none the stories fail."""
+    """A real browser; the journeys fail without one."""
     with chromium.launched() as browser:
         yield browser
 
 
 @pytest.fixture(autouse=True)
 def nobody_is_connected(sites: Sites) -> None:
-    """No story goes on where another one ended."""
+    """Delete all connections, so that no journey continues another."""
     forget_everybody(sites)
 
 
 @pytest.fixture(params=VIEWS)
 def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    """A session of its own on a phone and on a desktop, light and dark: for what is walked on each of them."""
+    """A session of its own on a phone and on a desktop, light and dark, for journeys that run on each."""
     with watched(browser, **VIEWS[request.param]) as page:
         yield page
 

@@ -1,4 +1,4 @@
-"""What every page must be, whatever stands on it: accessible, and no wider than the screen; on each device, in each light."""
+"""Checks of every page: accessible, and no wider than the screen, on each device, light and dark."""
 
 import os
 from pathlib import Path
@@ -9,12 +9,12 @@ from playwright.sync_api import Page, ViewportSize
 
 PHONE = ViewportSize(width=360, height=740)
 DESKTOP = ViewportSize(width=1280, height=800)
-SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")  # light at last: as the page was before
+SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")  # light last, as the page was before
 WCAG_2_2_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 OPTIONS = {
     "resultTypes": ["violations"],
     "runOnly": {"type": "tag", "values": [*WCAG_2_2_AA, "best-practice"]},
-    "rules": {"target-size": {"enabled": True}},  # 24 px, WCAG 2.2's; axe-core leaves it out unless it is asked
+    "rules": {"target-size": {"enabled": True}},  # 24 px, from WCAG 2.2; axe-core checks it only on request
 }
 
 axe = Axe()
@@ -22,10 +22,10 @@ axe = Axe()
 
 def check(page: Page, name: str = "") -> None:
     """
-    Hold a page against WCAG 2.2 AA and axe-core's best practice on a phone and a desktop, light and dark.
+    Check a page for WCAG 2.2 AA and axe-core's best practices on a phone and a desktop, light and dark.
 
     Args:
-        name: of the four pictures that go into the directory $PICTURES, if there is such a variable; "" for none.
+        name: of the four pictures that are written to the directory $PICTURES, if set; "" for none.
     """
     before = page.viewport_size
     page.evaluate(axe.axe_script)
@@ -43,6 +43,6 @@ def check(page: Page, name: str = "") -> None:
 
 
 def assert_that_it_fits(page: Page) -> None:
-    """Nobody has to scroll sideways (WCAG 2.2 SC 1.4.10)."""
+    """Check that no page needs horizontal scrolling (WCAG 2.2 SC 1.4.10)."""
     width, room = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert width <= room, f"{page.url} is {width} px wide where there is room for {room}"

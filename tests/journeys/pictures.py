@@ -1,4 +1,4 @@
-"""The pictures in the README, taken from the running sites: `make pictures`."""
+"""Pictures of the README, taken from the running sites: `make pictures`."""
 
 import tempfile
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.journeys.stage import both_sites, expire_access_tokens
 
 PICTURES = ROOT / "docs" / "images"
 
-# The sites run on whatever ports are free here; a reader meets them on those of `make run`.
+# The sites run on free ports; the pictures show the ports of `make run`.
 RENAME = """(names) => {
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
     while (texts.nextNode())
@@ -21,7 +21,7 @@ RENAME = """(names) => {
 
 
 def main() -> None:
-    """Walk the story once and take a picture of consent and one of the lifecycle page."""
+    """Connect the app once, and take a picture of the consent page and one of the lifecycle page."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as state_dir,

@@ -1,4 +1,4 @@
-"""Both sites on ports of their own, with databases of their own, as `make run` starts them."""
+"""Both sites on ports and databases of their own, as `make run` starts them."""
 
 import socket
 import sqlite3
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from config.sites import ROOT, Sites, prepare, running
 
-# What the server itself has, or an operator gave it.
+# Rows that the server itself or an operator made.
 KEPT = tuple(f"oauth_service_{table}" for table in ("client", "resource", "resource_clients", "document", "signingkey"))
 
 
@@ -24,7 +24,7 @@ def both_sites(state_dir: Path) -> Iterator[Sites]:
 
 
 def forget_everybody(sites: Sites) -> None:
-    """Let nobody have connected anything yet: the rows go that people made; accounts and KEPT stay."""
+    """Delete all connections: rows that users made are deleted; accounts and KEPT stay."""
     for site, kept in (("server", KEPT), ("client", ())):
         with closing(sqlite3.connect(sites.state_dir / f"{site}.sqlite3", timeout=20)) as database, database:
             rows = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -34,17 +34,17 @@ def forget_everybody(sites: Sites) -> None:
 
 
 def expire_access_tokens(sites: Sites) -> None:
-    """Let an hour have passed for every access token that the client application holds."""
+    """Expire every access token that the client application holds, as after an hour."""
     _let_tokens_end(sites, "2000-01-01 00:00:00")
 
 
 def forget_how_long_tokens_last(sites: Sites) -> None:
-    """Let the client application not have been told when its access tokens end."""
+    """Forget the lifetime of the client application's access tokens, as if the server had not sent it."""
     _let_tokens_end(sites, None)
 
 
 def manage(sites: Sites, *command: str) -> str:
-    """What a management command of the server's site prints."""
+    """Run a management command of the server's site; return its output."""
     environment = sites.environment | {"DJANGO_SETTINGS_MODULE": "config.server.settings"}
     done = subprocess.run(
         [sys.executable, "manage.py", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -59,7 +59,7 @@ def _let_tokens_end(sites: Sites, expires_at: str | None) -> None:
 
 
 def free_port() -> int:
-    """Find a port of this machine that nobody listens on."""
+    """Find a free port on this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

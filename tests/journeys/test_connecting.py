@@ -16,7 +16,7 @@ LOOK_OF_BUTTON = """button => {
 
 
 def test_alice_connects_the_app_and_sees_her_prescriptions(sites: Sites, desk: Page) -> None:
-    """The guide's steps 1 to 6, as a person meets them."""
+    """The guide's steps 1 to 6, as a user sees them."""
     desk.goto(sites.client_url)
     check(desk)
     alice.clicks_connect(desk, sites)
@@ -34,7 +34,7 @@ def test_alice_connects_the_app_and_sees_her_prescriptions(sites: Sites, desk: P
 
 
 def test_a_wrong_password_is_told_and_the_request_goes_on_after_the_right_one(sites: Sites, desk: Page) -> None:
-    """A slip at the keyboard costs nobody the way they came."""
+    """A typing error must not lose the request."""
     alice.clicks_connect(desk, sites)
     alice.signs_in(desk, "looking-glass")
     expect(desk.get_by_role("alert")).to_contain_text("correct username and password")
@@ -46,7 +46,7 @@ def test_a_wrong_password_is_told_and_the_request_goes_on_after_the_right_one(si
 
 
 def test_the_consent_page_says_who_asks_for_what_and_where_it_leads(sites: Sites, desk: Page) -> None:
-    """Nobody can decide about what is not said."""
+    """Users cannot decide about what they are not told."""
     alice.clicks_connect(desk, sites)
     alice.signs_in(desk)
     said = desk.get_by_role("main")
@@ -86,7 +86,7 @@ def test_deny_is_told_in_words_and_leaves_a_way_on(sites: Sites, desk: Page) -> 
 
 
 def test_whoever_has_allowed_it_before_is_not_asked_again(sites: Sites, desk: Page) -> None:
-    """A question that was answered is not a question."""
+    """The question has been answered."""
     alice.connects(desk, sites)
     desk.get_by_role("button", name="Log out").click()
     desk.get_by_role("button", name=alice.OPENS_APP).click()
@@ -95,7 +95,7 @@ def test_whoever_has_allowed_it_before_is_not_asked_again(sites: Sites, desk: Pa
 
 
 def test_whoever_asks_for_more_asks_again_and_what_is_new_is_marked(sites: Sites, desk: Page) -> None:
-    """Consent to one thing is none to another (RFC 6749 section 3.3)."""
+    """Consent to one scope is no consent to another (RFC 6749 section 3.3)."""
     alice.is_asked(desk, sites, scope="user")
     alice.signs_in(desk)
     desk.get_by_role("button", name="Allow").click()
@@ -107,7 +107,7 @@ def test_whoever_asks_for_more_asks_again_and_what_is_new_is_marked(sites: Sites
 
 
 def test_somebody_else_can_sign_in_and_is_asked_the_same(sites: Sites, desk: Page) -> None:
-    """On a shared computer the question would otherwise be answered for whoever sat there last."""
+    """Otherwise the previous user of a shared computer would answer the question."""
     alice.clicks_connect(desk, sites)
     alice.signs_in(desk)
     desk.get_by_role("button", name="Not you? Sign out").click()

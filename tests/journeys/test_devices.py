@@ -1,4 +1,4 @@
-"""A television that Alice connects: the pages as she sees them on each device, in each light, without scripts and by keyboard."""
+"""Alice connects a television: the pages on each device, light and dark, without scripts and by keyboard."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.journeys.watch import watched
 
 pytestmark = pytest.mark.journey
 
-# As oauth_service/protocol/errors.py has them; a device hears nothing else while it waits.
+# From oauth_service/protocol/errors.py; a waiting device gets no other errors.
 WAITS = ("authorization_pending", "slow_down")
 
 
@@ -43,20 +43,20 @@ def begins(sites: Sites, **sent: str) -> dict[str, Any]:
 
 
 def polls(sites: Sites, begun: dict[str, Any]) -> dict[str, Any]:
-    """It asks whether somebody has decided."""
+    """The television polls."""
     sent = {"grant_type": GRANT_TYPE, "device_code": begun["device_code"], "client_id": "demo_tv"}
     members: dict[str, Any] = requests.post(f"{sites.server_url}/token/", sent, timeout=10).json()
     return members
 
 
 def types(page: Page, code: str) -> None:
-    """The code, and on."""
+    """Enter the code and go on."""
     page.get_by_label("Code on the device").fill(code)
     page.get_by_role("button", name="Continue").click()
 
 
 def test_a_television_is_connected(sites: Sites, desk: Page) -> None:
-    """Alice opens the address, signs in, types the code and allows it; each page is looked at on the way."""
+    """Alice opens the address, signs in, enters the code and allows; each page is checked on the way."""
     begun = begins(sites)
     assert polls(sites, begun)["error"] in WAITS
     desk.goto(begun["verification_uri"])
@@ -79,7 +79,7 @@ def test_a_television_is_connected(sites: Sites, desk: Page) -> None:
 
 
 def test_a_link_is_compared_and_denied(sites: Sites, desk: Page) -> None:
-    """The code of a QR code is shown in large letters first."""
+    """The code of a QR code is first shown in large letters."""
     begun = begins(sites)
     desk.goto(begun["verification_uri_complete"])
     alice.signs_in(desk)
@@ -94,7 +94,7 @@ def test_a_link_is_compared_and_denied(sites: Sites, desk: Page) -> None:
 
 
 def test_it_works_without_scripts(sites: Sites, plain: Page) -> None:
-    """No page needs one."""
+    """Pages must not depend on scripts."""
     begun = begins(sites)
     plain.goto(begun["verification_uri_complete"])
     alice.signs_in(plain)
@@ -105,7 +105,7 @@ def test_it_works_without_scripts(sites: Sites, plain: Page) -> None:
 
 
 def test_it_works_by_keyboard(sites: Sites, desk: Page) -> None:
-    """The code has the focus; Enter goes on, and Tab comes to the buttons in their order."""
+    """The code field has the focus; Enter goes on, and Tab reaches the buttons in order."""
     begun = begins(sites)
     desk.goto(begun["verification_uri"])
     alice.signs_in(desk)
@@ -127,7 +127,7 @@ def test_it_works_by_keyboard(sites: Sites, desk: Page) -> None:
 
 
 def test_guesses_end_at_a_page_that_says_when(sites: Sites, desk: Page) -> None:
-    """The eleventh wrong code is not looked at; somebody else's are, so this is not Alice."""
+    """The eleventh wrong code is not checked. Limits are per user, so this user is not Alice."""
     begun = begins(sites)
     desk.goto(begun["verification_uri"])
     alice.signs_in(desk, "admin", username="admin")
@@ -155,7 +155,7 @@ def test_a_stranger_is_a_device(sites: Sites, desk: Page, monkeypatch: pytest.Mo
 
 
 def test_authlib_is_a_device(sites: Sites, desk: Page) -> None:
-    """Authlib has no client for devices, but takes any grant type and what goes with it."""
+    """Authlib has no client for devices, but accepts any grant type and its parameters."""
     begun = begins(sites, scope="profile offline_access")
     desk.goto(begun["verification_uri_complete"])
     alice.signs_in(desk)

@@ -1,4 +1,4 @@
-"""Access tokens that really end on the server, after seconds instead of an hour."""
+"""Access tokens that expire on the server, after seconds instead of an hour."""
 
 import time
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ from tests.journeys.stage import both_sites, forget_how_long_tokens_last
 
 pytestmark = pytest.mark.journey
 
-# Long enough for a machine that has other things to do: the client asks with its new access token at once.
+# Long enough for a busy machine: the client uses its new access token at once.
 LIFETIME_SECONDS = 8
 
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
-    """Both sites, as `make run` starts them but for that."""
+    """Both sites, as `make run` starts them except for the lifetime."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACCESS_TOKEN_SECONDS", str(LIFETIME_SECONDS))
         with both_sites(tmp_path_factory.mktemp("sites")) as sites:
@@ -27,9 +27,10 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
 
 def test_an_access_token_that_ended_on_the_server_is_renewed(sites: Sites, desk: Page) -> None:
     """
-    First the one that the code was exchanged for, then the one that the refresh token was.
+    First the token from the code exchange expires, then the one from the refresh.
 
-    The client was not told how long they last (RFC 6749 section 5.1) and hears it by a 401; Alice hears nothing of it.
+    The client does not know their lifetime (RFC 6749 section 5.1) and learns of the end by a 401. Alice notices
+    nothing.
     """
     alice.connects(desk, sites)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The whole story without a mouse."""
+"""The whole lifecycle without a mouse."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -20,7 +20,7 @@ MOST_STOPS = 40
 
 
 def reach(page: Page, name: str) -> None:
-    """Press Tab until the focus is where one wants to be; wherever it stops, it must be seen (WCAG 2.2 SC 2.4.7)."""
+    """Press Tab until the focus is there; the focus must always be visible (WCAG 2.2 SC 2.4.7)."""
     passed = []
     for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")
@@ -39,7 +39,7 @@ def press(page: Page, name: str) -> None:
 
 
 def test_everything_can_be_done_with_the_keyboard(sites: Sites, desk: Page) -> None:
-    """Somebody's hand does not hold a mouse (WCAG 2.2 SC 2.1.1)."""
+    """Some users cannot hold a mouse (WCAG 2.2 SC 2.1.1)."""
     desk.goto(sites.client_url)
     press(desk, alice.OPENS_APP)
     expect(desk.get_by_label("Username")).to_be_focused()
@@ -70,7 +70,7 @@ def test_everything_can_be_done_with_the_keyboard(sites: Sites, desk: Page) -> N
 
 @pytest.mark.parametrize("site", ["server", "client"])
 def test_the_first_stop_of_every_page_is_past_its_header(sites: Sites, desk: Page, site: str) -> None:
-    """Who tabs through a page should not tab through its header each time (WCAG 2.2 SC 2.4.1)."""
+    """Keyboard users should not tab through the header of each page (WCAG 2.2 SC 2.4.1)."""
     desk.goto({"server": f"{sites.server_url}/signed-out/", "client": sites.client_url}[site])
     desk.keyboard.press("Tab")
     assert desk.evaluate(FOCUSED)["name"].startswith("Skip to the")

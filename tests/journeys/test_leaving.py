@@ -1,4 +1,4 @@
-"""Both ways out (the guide's step 8): from the app, and from the server without the app's help."""
+"""Both endings (the guide's step 8): from the app, and from the server without the app's help."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -14,7 +14,7 @@ LONG_NAME = "The Extraordinarily Long-Named Medication Reminder and Prescription
 
 
 def test_logging_out_in_the_app_gives_its_access_back(sites: Sites, desk: Page) -> None:
-    """Scenario A: the consent stays, no connection does."""
+    """Scenario A: the consent stays, the connection ends."""
     alice.connects(desk, sites)
     desk.get_by_role("button", name="Log out").click()
     expect(desk).to_have_url(f"{sites.client_url}/outcome/signed_out/")
@@ -27,7 +27,9 @@ def test_logging_out_in_the_app_gives_its_access_back(sites: Sites, desk: Page) 
 
 
 def test_revoke_access_ends_it_at_once_and_the_app_says_so(sites: Sites, desk: Page) -> None:
-    """Scenario B: the app hears of it at its next request, and Alice gets words and a way on, not an error."""
+    """
+    Scenario B: the app learns of it at its next request, and shows Alice an explanation and a next step, not an error.
+    """
     alice.connects(desk, sites)
     desk.get_by_role("link", name="Manage Connected Apps").click()
     expect(desk.get_by_role("heading", name="Prescription Manager")).to_be_visible()
@@ -49,7 +51,7 @@ def test_revoke_access_ends_it_at_once_and_the_app_says_so(sites: Sites, desk: P
 
 
 def test_many_apps_each_have_a_button_of_their_own(sites: Sites, desk: Page) -> None:
-    """Also one whose name is as long as a registration admits, and one that nobody says they run."""
+    """This includes the longest possible name, and an app without a known operator."""
     alice.connects(desk, sites)
     for name, *options in ((LONG_NAME, "--operator", "Royal Hospital"), ("Pill Reminder",)):
         redirect_uri = f"{sites.client_url}/callback"
@@ -59,7 +61,7 @@ def test_many_apps_each_have_a_button_of_their_own(sites: Sites, desk: Page) -> 
         alice.is_asked(desk, sites, client_id=said.split()[1])
         check(desk)
         desk.get_by_role("button", name="Allow").click()
-        # The app has not begun this: it ignores the answer, and the consent stands all the same.
+        # The app has not begun this request and ignores the response, but the consent is given.
         expect(desk.get_by_role("heading", name="This answer does not belong to your visit")).to_be_visible()
     alice.opens_connected_apps(desk, sites)
     check(desk)
@@ -69,7 +71,7 @@ def test_many_apps_each_have_a_button_of_their_own(sites: Sites, desk: Page) -> 
 
 
 def test_signing_out_of_the_server_is_confirmed_and_leaves_apps_connected(sites: Sites, desk: Page) -> None:
-    """Leaving the server is not cutting off an app; the page says which of the two has happened."""
+    """Signing out of the server does not disconnect an app; the page says which has happened."""
     alice.connects(desk, sites)
     alice.opens_connected_apps(desk, sites)
     desk.get_by_role("button", name="Sign out").click()

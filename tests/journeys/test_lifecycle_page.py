@@ -1,4 +1,4 @@
-"""The client's page /lifecycle/: the nine steps as they happened, and what must fail."""
+"""The client's page /lifecycle/: the nine steps as they happened, and the experiments."""
 
 import re
 
@@ -16,7 +16,7 @@ IN_FULL = re.compile(r"(?:AT|RT)_[\w-]{20,}|ITS_A_VERY_SECRET_KEY")
 
 
 def test_all_nine_steps_are_there_and_secrets_only_when_revealed(sites: Sites, desk: Page) -> None:
-    """A developer sees what was really said; whoever looks over a shoulder does not."""
+    """Developers see the real messages, but people who look over their shoulder do not."""
     alice.connects(desk, sites)
     expire_access_tokens(sites)
     desk.goto(sites.client_url)
@@ -50,7 +50,7 @@ def test_all_nine_steps_are_there_and_secrets_only_when_revealed(sites: Sites, d
 
 
 def test_everything_that_must_fail_fails_and_the_refusal_is_explained(sites: Sites, desk: Page) -> None:
-    """Each sends something wrong to the real server; two of them end the connection, as they would end a thief's."""
+    """Each sends something wrong to the real server; two of them end the connection, as they would a thief's."""
     alice.connects(desk, sites)
     for slug, title, why in (
         ("wrong-client-secret", "Wrong client secret", "worth nothing to anyone who cannot prove to be that app"),
@@ -66,7 +66,7 @@ def test_everything_that_must_fail_fails_and_the_refusal_is_explained(sites: Sit
         desk.goto(f"{sites.client_url}/lifecycle/")
         desk.locator(f"#{slug} > details > summary").click()
         desk.get_by_role("button", name=f"Try: {title}").click()
-        if slug == "tampered-state":  # the browser itself is the messenger here
+        if slug == "tampered-state":  # the browser itself sends this message
             expect(desk.get_by_role("heading", name="This answer does not belong to your visit")).to_be_visible()
             desk.goto(f"{sites.client_url}/lifecycle/")
         trial = desk.locator(f"#{slug}")

@@ -1,4 +1,4 @@
-"""MCP: the example's server and servers of others, with the SDKs that people use, unmodified, each in a process of its own."""
+"""MCP: the example's server and third-party servers, with unmodified SDKs, each in a process of its own."""
 
 import json
 import os
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.journey
 
 STRANGERS = ROOT / "tests/journeys/strangers"
 PYTHON = STRANGERS / "mcp/.venv/bin/python"
-REDIRECT_URI = "http://127.0.0.1:33418/callback"  # nobody listens there: the test is the browser
+REDIRECT_URI = "http://127.0.0.1:33418/callback"  # nothing listens there: the test is the browser
 WARY = "tests.journeys.strangers.recent_sign_in"
 READ, BOTH = "prescriptions:read", "prescriptions:read prescriptions:order"
 
@@ -55,7 +55,9 @@ def mcp_url(sites: Sites) -> Iterator[str]:
 
 
 class Stranger:
-    """A program that says where a person has to go, and is told where their browser came back: Alice's, who allows it."""
+    """
+    A program that prints a URL for the user and reads the browser's redirect; the browser is Alice's, who allows it.
+    """
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
@@ -77,7 +79,7 @@ class Stranger:
         return members
 
     def calls(self, tool: str, **arguments: str) -> dict[str, Any]:
-        """What comes of a call of a tool; Alice allows what is asked of her on the way."""
+        """Call a tool and return the result; Alice allows what the client asks for on the way."""
         self.hears(call=tool, arguments=arguments)
         while "visit" in (said := self.says()):
             self.visits += 1
@@ -87,7 +89,7 @@ class Stranger:
 
 @contextmanager
 def stranger(sites: Sites, command: list[str], **told: object) -> Iterator[Stranger]:
-    """A program that runs until the block ends; what it writes besides is in a file beside the sites' log."""
+    """A program that runs until the block ends; its standard error is in a file beside the sites' log."""
     with (
         (sites.state_dir / "strangers.log").open("a") as log,
         subprocess.Popen(
@@ -117,7 +119,7 @@ def client(sites: Sites, sdk: str, url: str, **told: object) -> Iterator[Strange
 
 
 def pre_registered(sites: Sites, *options: str) -> dict[str, str]:
-    """A public client that the operator has registered; SDKs ask for offline_access, too, where a server knows it."""
+    """A public client that the operator has registered; SDKs also ask for offline_access if the server knows it."""
     scope = f"{BOTH} offline_access"
     told = registered(sites, "http://127.0.0.1/callback", "--public", "--native", "--scope", scope, *options)
     return {"client_id": told["client_id"]}
@@ -125,7 +127,10 @@ def pre_registered(sites: Sites, *options: str) -> dict[str, str]:
 
 @EACH_SDK
 def test_a_client_that_nobody_knows_finds_its_way(sites: Sites, mcp_url: str, sdk: str) -> None:
-    """From the 401 to the metadata, the registration, Alice's consent and the tool; and on to more scope for another tool."""
+    """
+    The client goes from the 401 to metadata, registration, consent and the tool, and then to more scope for another
+    tool.
+    """
     with client(sites, sdk, mcp_url) as program:
         listed = program.calls("list_prescriptions")
         assert listed["result"]["medicine"] == "Drink-me bottle, shrinking"
@@ -138,7 +143,7 @@ def test_a_client_that_nobody_knows_finds_its_way(sites: Sites, mcp_url: str, sd
 
 @EACH_SDK
 def test_a_client_of_the_operators(sites: Sites, mcp_url: str, sdk: str) -> None:
-    """It registers nothing; any port of loopback is its own."""
+    """Such a client does not register itself, and may use any loopback port."""
     with client(sites, sdk, mcp_url, client=pre_registered(sites)) as program:
         assert program.calls("list_prescriptions")["result"]["number"] == "1"
 
@@ -157,7 +162,7 @@ def test_a_token_that_has_expired_is_renewed_without_the_person(sites: Sites, mc
 
 @EACH_SDK
 def test_what_a_person_ends_has_ended_at_the_next_call(sites: Sites, mcp_url: str, sdk: str) -> None:
-    """“Manage Connected Apps”: the MCP server asks about each token, and the client asks Alice anew."""
+    """After “Manage Connected Apps” the MCP server sees that the token is inactive, and the client asks Alice again."""
     with client(sites, sdk, mcp_url) as program:
         program.calls("list_prescriptions")
         program.alice.disconnects(f"{sites.server_url}/manage-apps/")
@@ -167,7 +172,7 @@ def test_what_a_person_ends_has_ended_at_the_next_call(sites: Sites, mcp_url: st
 
 @pytest.fixture(scope="module")
 def wary_url(sites: Sites) -> Iterator[str]:
-    """The example, if it wanted a recent sign-in."""
+    """The example with a guard that wants a recent sign-in."""
     command = tuple(word.replace("examples.mcp_server", WARY) for word in EXAMPLES["mcp"].command)
     example = replace(EXAMPLES["mcp"], command=command)
     with (
@@ -179,7 +184,9 @@ def wary_url(sites: Sites) -> Iterator[str]:
 
 @EACH_SDK
 def test_a_recent_sign_in_is_more_than_an_sdk_can_ask_for(sites: Sites, wary_url: str, sdk: str) -> None:
-    """insufficient_user_authentication names max_age, and no SDK sends it on: it asks Alice, and gives up after that."""
+    """
+    insufficient_user_authentication names max_age, but no SDK sends it: they ask Alice once, and give up after that.
+    """
     with client(sites, sdk, wary_url) as program:
         said = program.calls("list_prescriptions")
         assert "refused" in said, said
@@ -187,7 +194,7 @@ def test_a_recent_sign_in_is_more_than_an_sdk_can_ask_for(sites: Sites, wary_url
 
 
 def test_fastmcps_client(sites: Sites, mcp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It opens a browser by itself, and listens for its return."""
+    """The client opens a browser by itself, and waits for the redirect."""
     monkeypatch.setenv("BROWSER", f"{sys.executable} -m tests.journeys.strangers.alice_clicks %s &")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     with stranger(sites, [str(PYTHON), "mcp/fastmcp_client.py"], url=mcp_url) as program:
@@ -195,13 +202,13 @@ def test_fastmcps_client(sites: Sites, mcp_url: str, monkeypatch: pytest.MonkeyP
 
 
 def test_the_examples_own_client(mcp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command that `make run-mcp` prints."""
+    """`make run-mcp` prints this command."""
     said = run_example_client(OWN_PYTHON, "examples.mcp_client", mcp_url, monkeypatch)
     assert re.findall(r"^(\S+): ", said, re.MULTILINE) == ["list_prescriptions", "order_refill", "prescriptions://1"]
 
 
 def run_example_client(python: Any, module: str, url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """What a client of the examples prints, for Alice who allows all it asks for."""
+    """Output of a client of the examples, for an Alice who allows everything."""
     monkeypatch.setenv("BROWSER", f"{sys.executable} -m tests.journeys.strangers.alice_clicks %s &")
     done = subprocess.run(
         [str(python), "-m", module, url], cwd=ROOT, capture_output=True, text=True, check=False, timeout=180
@@ -211,7 +218,9 @@ def run_example_client(python: Any, module: str, url: str, monkeypatch: pytest.M
 
 
 def test_the_rest_api_and_its_client(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `make run-api` starts and prints: it reads, is refused, and orders with more scope."""
+    """
+    `make run-api` starts the API and prints the command: the client reads, is refused, and orders with more scope.
+    """
     with (
         (sites.state_dir / "api.log").open("w") as log,
         serving(EXAMPLES["api"], sites, port=free_port(), output=log) as url,
@@ -226,7 +235,7 @@ def test_the_rest_api_and_its_client(sites: Sites, monkeypatch: pytest.MonkeyPat
 
 def wait_for(process: "subprocess.Popen[Any]", port: int) -> None:
     """Wait until a server listens."""
-    deadline = time.monotonic() + 4 * START_SECONDS  # FastMCP takes its time on a machine that is busy
+    deadline = time.monotonic() + 4 * START_SECONDS  # FastMCP starts slowly on a busy machine
     while not is_listening(port):
         assert process.poll() is None, "it ended; its log says why"
         assert time.monotonic() < deadline
@@ -238,21 +247,21 @@ def wait_for(process: "subprocess.Popen[Any]", port: int) -> None:
 
 @pytest.fixture
 def document(authority: Authority, tmp_path: Path) -> Iterator[Document]:
-    """Of a client on a site whose certificate the server trusts."""
+    """Document of a client on a site whose certificate the server trusts."""
     with published(authority, tmp_path) as document:
         yield document
 
 
 @contextmanager
 def documented(sites: Sites, sdk: str, url: str, document: Document) -> Iterator[Stranger]:
-    """A client made with an SDK that has a document, and could register itself as well."""
+    """A client made with an SDK that has a document, and could also register itself."""
     document.describes(f"Documented with {sdk}", grant_types=SDKS[sdk][2])
     with client(sites, sdk, url, metadata_url=document.client_id) as program:
         yield program
 
 
 def introspected(sites: Sites, token: str) -> dict[str, Any]:
-    """What the MCP server of the example is told of a token."""
+    """Introspection response of a token for the MCP server of the example."""
     itself = EXAMPLES["mcp"].client
     answer = requests.post(
         f"{sites.server_url}/introspect/",
@@ -267,7 +276,7 @@ def introspected(sites: Sites, token: str) -> dict[str, Any]:
 
 @EACH_SDK
 def test_a_client_with_a_document_registers_nothing(sites: Sites, mcp_url: str, document: Document, sdk: str) -> None:
-    """Its client_id is the URL; the server reads the document once, and any port of loopback is the client's."""
+    """The client_id is the URL. The server reads the document once, and the client may use any loopback port."""
     log = sites.state_dir / "log"
     before = len(log.read_text())
     with documented(sites, sdk, mcp_url, document) as program:
@@ -283,7 +292,7 @@ def test_a_client_with_a_document_registers_nothing(sites: Sites, mcp_url: str, 
 
 @EACH_SDK
 def test_a_person_sees_whose_document_it_is(sites: Sites, mcp_url: str, document: Document, sdk: str) -> None:
-    """The host is what the document proves. The token that Alice allows is for this API, and stands for the document."""
+    """The document proves the host. The token that Alice allows is for this API, and its client_id is the document."""
     with documented(sites, sdk, mcp_url, document) as program:
         program.hears(call="list_prescriptions", arguments={})
         url = program.says()["visit"]
@@ -303,7 +312,7 @@ def test_a_person_sees_whose_document_it_is(sites: Sites, mcp_url: str, document
 def test_what_a_person_ends_of_a_document_has_ended_at_the_next_call(
     sites: Sites, mcp_url: str, document: Document, sdk: str
 ) -> None:
-    """“Manage Connected Apps” shows it as any other, and the client asks Alice anew."""
+    """“Manage Connected Apps” lists the client like any other, and the client asks Alice again."""
     with documented(sites, sdk, mcp_url, document) as program:
         assert "result" in program.calls("list_prescriptions")
         program.alice.disconnects(f"{sites.server_url}/manage-apps/")
@@ -314,7 +323,7 @@ def test_what_a_person_ends_of_a_document_has_ended_at_the_next_call(
 def test_fastmcps_client_with_a_document(
     sites: Sites, mcp_url: str, document: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It listens on a free port of localhost, by name."""
+    """The client listens on a free port of localhost, by name."""
     document.describes("Documented with FastMCP", grant_types=("authorization_code", "refresh_token"))
     monkeypatch.setenv("BROWSER", f"{sys.executable} -m tests.journeys.strangers.alice_clicks %s &")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -325,7 +334,9 @@ def test_fastmcps_client_with_a_document(
 
 
 def test_a_document_of_a_site_without_a_certificate_that_is_trusted(sites: Sites, mcp_url: str, tmp_path: Path) -> None:
-    """Somebody in between could have written it: nobody is asked, and with DEBUG the page says why."""
+    """
+    An attacker could have written the document: the server does not ask the user, and with DEBUG the page says why.
+    """
     with (
         published(Authority(tmp_path), tmp_path) as document,
         documented(sites, "python", mcp_url, document) as program,
@@ -342,7 +353,7 @@ def test_a_document_of_a_site_without_a_certificate_that_is_trusted(sites: Sites
 
 @contextmanager
 def server(sites: Sites, program: str, *options: str, **environment: str) -> Iterator[str]:
-    """An MCP server of strangers, registered as an API; its URL."""
+    """A third-party MCP server, registered as an API; yield its URL."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/mcp"
     manage(
@@ -370,20 +381,20 @@ def server(sites: Sites, program: str, *options: str, **environment: str) -> Ite
 
 
 def assert_it_knows_alice(said: Mapping[str, Any]) -> None:
-    """What an API elsewhere hears of her."""
+    """Check what a separate API learns about Alice."""
     assert "notes:read" in said["result"]["scopes"], said
     assert said["result"]["sub"]
 
 
 def test_a_server_with_the_python_sdks_own_middleware(sites: Sites) -> None:
-    """It introspects as the SDK's example does; a client of the same SDK connects."""
+    """The server introspects as in the SDK's example; a client of the same SDK connects."""
     with server(sites, "mcp/mcp_server.py") as url, client(sites, "python", url) as program:
         assert_it_knows_alice(program.calls("who"))
 
 
 @pytest.mark.parametrize("verifies", ["introspection", "jwt"])
 def test_a_server_with_fastmcp(sites: Sites, verifies: str) -> None:
-    """By its introspection verifier, or by its JWT verifier and the keys of this server."""
+    """FastMCP uses its introspection verifier, or its JWT verifier and the keys of this server."""
     options = ("--token-format", "jwt") if verifies == "jwt" else ()
     with (
         server(sites, "mcp/fastmcp_server.py", *options, VERIFIES=verifies) as url,
@@ -398,17 +409,17 @@ PAGE = (ROOT / "docs/mcp.md").read_text().partition("\n## Your own\n")[2].partit
 
 
 def fenced(language: str) -> list[str]:
-    """The blocks of the section that lets a reader make a project."""
+    """Code blocks of the section in which readers create a project."""
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def commands_of_the_page() -> list[list[str]]:
-    """Each command, word by word; one that goes on in the next line is one."""
+    """Each command, word by word; continued lines are joined."""
     return [shlex.split(line) for block in fenced("sh") for line in block.replace("\\\n", " ").splitlines()]
 
 
 def test_a_project_made_as_the_page_says_is_an_mcp_server(sites: Sites, tmp_path: Path) -> None:
-    """Every command and every file of it: only the port is another one, and the packages are there already."""
+    """The test runs every command and writes every file; it only changes the port and skips the installation."""
     port = free_port()
     own = {
         "PYTHONPATH": str(ROOT),

@@ -1,4 +1,4 @@
-"""The pages that OpenID Connect adds, as Alice sees them on each device, in each light, and without scripts."""
+"""Pages of OpenID Connect, on each device, light and dark, and without scripts."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from tests.specs.appendix_b import CHALLENGED
 
 pytestmark = pytest.mark.journey
 
-# The pages that go on by themselves stand still, to be looked at: axe-core needs scripts.
+# Pages that continue by themselves are stopped for the check, because axe-core needs scripts.
 STANDS_STILL = """
 HTMLFormElement.prototype.submit = () => {}
 addEventListener("load", event => event.stopImmediatePropagation())
@@ -33,7 +33,7 @@ HEARD = "<!doctype html><title>The app</title><h1>Back at the app</h1>"
 
 
 def _picture() -> bytes:
-    """A mark that no letter is taken for."""
+    """A picture that cannot be mistaken for a letter."""
     picture = Image.new("RGBA", (240, 240), (0, 0, 0, 0))
     draw = ImageDraw.Draw(picture)
     draw.ellipse((20, 20, 220, 220), fill="#7a1fa2")
@@ -46,14 +46,14 @@ def _picture() -> bytes:
 
 @dataclass
 class App:
-    """A client's site on this machine, and what it heard: each request's method, path and parameters."""
+    """A client's site on this machine, and the requests to it: method, path and parameters."""
 
     url: str
     client_id: str = ""
     heard: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
 
     def told(self, path: str) -> list[dict[str, str]]:
-        """The parameters of each request to a path."""
+        """Parameters of each request to a path."""
         return [parameters for _method, heard, parameters in self.heard if heard == path]
 
 
@@ -78,7 +78,7 @@ def app_running() -> Iterator[App]:
             self.wfile.write(_picture() if path == "/logo.png" else HEARD.encode())
 
         def log_message(self, *_: object, **__: object) -> None:
-            """Not into the report."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -88,7 +88,7 @@ def app_running() -> Iterator[App]:
 
 @pytest.fixture
 def app(sites: Sites) -> Iterator[App]:
-    """A registered client with a logo, an operator and its links, which hears of sign-outs in a frame."""
+    """A registered client with a logo, an operator and its links, which learns of sign-outs in a frame."""
     with app_running() as app:
         printed = manage(
             sites,
@@ -116,7 +116,7 @@ def plain(browser: Browser) -> Iterator[Page]:
 
 
 def asks(page: Page, sites: Sites, app: App, **changes: str) -> None:
-    """An authentication request of the app."""
+    """Open an authentication request of the app."""
     request = {
         "response_type": "code",
         "client_id": app.client_id,
@@ -129,7 +129,7 @@ def asks(page: Page, sites: Sites, app: App, **changes: str) -> None:
 
 
 def connects(page: Page, sites: Sites, app: App) -> None:
-    """The whole way. The code goes by POST, so that it stands in no address."""
+    """Connect the app. The code is sent by POST, so that no address shows it."""
     asks(page, sites, app, response_mode="form_post")
     alice.signs_in(page)
     page.get_by_role("button", name="Allow").click()
@@ -138,12 +138,12 @@ def connects(page: Page, sites: Sites, app: App) -> None:
 
 
 def signs_out(page: Page, sites: Sites, **sent: str) -> None:
-    """A request to the end_session_endpoint."""
+    """Open a request to the end_session_endpoint."""
     page.goto(f"{sites.server_url}/oauth/logout/?{urlencode(sent)}")
 
 
 def test_consent_with_a_logo(sites: Sites, app: App, desk: Page) -> None:
-    """The logo is fetched once and drawn anew; the page loads nothing from the app."""
+    """The logo is fetched once and drawn again; the page loads nothing from the app."""
     asks(desk, sites, app)
     alice.signs_in(desk)
     logo = desk.locator("img.tile-logo")
@@ -154,7 +154,9 @@ def test_consent_with_a_logo(sites: Sites, app: App, desk: Page) -> None:
 
 
 def test_sign_in_for_an_app_with_a_logo(sites: Sites, app: App, desk: Page) -> None:
-    """Its picture and its privacy policy are there before anybody types a password (OpenID Connect Registration section 2)."""
+    """
+    Users see its picture and its privacy policy before they type a password (OpenID Connect Registration section 2).
+    """
     asks(desk, sites, app)
     expect(desk.get_by_role("heading", name="Sign in")).to_be_visible()
     assert desk.locator("img.tile-logo").evaluate("image => image.naturalWidth") == 192
@@ -163,7 +165,7 @@ def test_sign_in_for_an_app_with_a_logo(sites: Sites, app: App, desk: Page) -> N
 
 
 def test_the_letter_is_seen_where_no_logo_came(sites: Sites, app: App, desk: Page) -> None:
-    """A browser draws the mark of a broken picture unless the picture has no box (axe-core does not see that)."""
+    """Browsers draw a mark for a broken picture unless it has no box. axe-core does not detect that."""
     desk.route("**/oauth/logo/*", lambda route: route.fulfill(content_type="image/png", body=b"no picture"))
     asks(desk, sites, app)
     logo = desk.locator("img.tile-logo")
@@ -173,7 +175,7 @@ def test_the_letter_is_seen_where_no_logo_came(sites: Sites, app: App, desk: Pag
 
 
 def test_choose_an_account(sites: Sites, app: App, desk: Page) -> None:
-    """prompt=select_account: on with this one, or sign in as another."""
+    """prompt=select_account: continue with this account, or sign in with another."""
     asks(desk, sites, app)
     alice.signs_in(desk)
     asks(desk, sites, app, prompt="select_account")
@@ -187,7 +189,7 @@ def test_choose_an_account(sites: Sites, app: App, desk: Page) -> None:
 
 
 def test_going_back_by_a_form(sites: Sites, app: App, plain: Page) -> None:
-    """response_mode=form_post without scripts: the page says where it leads, and a button sends it."""
+    """response_mode=form_post without scripts: the page names the target, and a button sends the form."""
     asks(plain, sites, app, response_mode="form_post")
     alice.signs_in(plain)
     plain.get_by_role("button", name="Allow").click()
@@ -199,7 +201,7 @@ def test_going_back_by_a_form(sites: Sites, app: App, plain: Page) -> None:
 
 
 def test_the_form_that_goes_back(sites: Sites, app: App, desk: Page) -> None:
-    """People see it for a moment, or for as long as their network is away."""
+    """Users see the page briefly, or for as long as their network is down."""
     desk.add_init_script(STANDS_STILL)
     asks(desk, sites, app, response_mode="form_post")
     alice.signs_in(desk)
@@ -209,7 +211,7 @@ def test_the_form_that_goes_back(sites: Sites, app: App, desk: Page) -> None:
 
 
 def test_a_form_sends_itself(sites: Sites, app: App, desk: Page) -> None:
-    """With scripts nobody has to press anything; the policy of the page lets this one run."""
+    """Scripts send the form without a click; the page's policy allows this script."""
     asks(desk, sites, app, response_mode="form_post")
     alice.signs_in(desk)
     desk.get_by_role("button", name="Allow").click()
@@ -219,7 +221,7 @@ def test_a_form_sends_itself(sites: Sites, app: App, desk: Page) -> None:
 
 @pytest.mark.parametrize("who", ["an app", "nobody known"])
 def test_whether_to_sign_out(sites: Sites, app: App, desk: Page, who: str) -> None:
-    """Without a hint that names this very session the person decides."""
+    """The user decides, unless a hint names this very session."""
     asks(desk, sites, app)
     alice.signs_in(desk)
     signs_out(desk, sites, **({"client_id": app.client_id} if who == "an app" else {}))
@@ -230,7 +232,7 @@ def test_whether_to_sign_out(sites: Sites, app: App, desk: Page, who: str) -> No
 
 
 def test_signed_out_with_frames(sites: Sites, app: App, plain: Page) -> None:
-    """Apps hear of it in frames; without scripts the way back is a link."""
+    """Apps learn of the sign-out in frames; without scripts the way back is a link."""
     connects(plain, sites, app)
     signs_out(plain, sites, client_id=app.client_id, post_logout_redirect_uri=f"{app.url}/after")
     plain.get_by_role("button", name="Sign out").click()
@@ -241,7 +243,7 @@ def test_signed_out_with_frames(sites: Sites, app: App, plain: Page) -> None:
 
 
 def test_the_page_with_the_frames(sites: Sites, app: App, desk: Page) -> None:
-    """Nobody sees the frames, and nobody tabs into them."""
+    """The frames are invisible, and the keyboard does not reach them."""
     asks(desk, sites, app, response_mode="form_post")
     alice.signs_in(desk)
     desk.get_by_role("button", name="Allow").click()
@@ -254,7 +256,7 @@ def test_the_page_with_the_frames(sites: Sites, app: App, desk: Page) -> None:
 
 
 def test_frames_are_loaded_before_the_browser_goes_on(sites: Sites, app: App, desk: Page) -> None:
-    """With scripts it goes on by itself, once the apps have heard who has gone (Front-Channel Logout section 3)."""
+    """Scripts make the page go on by itself, once the apps have been told (Front-Channel Logout section 3)."""
     asks(desk, sites, app, response_mode="form_post")
     alice.signs_in(desk)
     desk.get_by_role("button", name="Allow").click()
@@ -271,7 +273,7 @@ def test_frames_are_loaded_before_the_browser_goes_on(sites: Sites, app: App, de
 
 
 def test_a_frame_that_never_loads_holds_nobody_up(sites: Sites, app: App, desk: Page) -> None:
-    """The other apps have heard of it by then; where one app hangs, the person still gets on."""
+    """The other apps have been told by then; if one app hangs, the user still gets on."""
     asks(desk, sites, app, response_mode="form_post")
     alice.signs_in(desk)
     desk.get_by_role("button", name="Allow").click()
@@ -283,7 +285,7 @@ def test_a_frame_that_never_loads_holds_nobody_up(sites: Sites, app: App, desk: 
 
 
 def test_our_own_button_tells_the_apps_too(sites: Sites, app: App, desk: Page) -> None:
-    """ "Use another account" signs out first: the frames load, and the request goes on by itself."""
+    """The button "Use another account" signs out first: the frames load, and the request goes on by itself."""
     asks(desk, sites, app, response_mode="form_post")
     alice.signs_in(desk)
     desk.get_by_role("button", name="Allow").click()
@@ -296,7 +298,7 @@ def test_our_own_button_tells_the_apps_too(sites: Sites, app: App, desk: Page) -
 
 @pytest.mark.parametrize("is_signed_in", [True, False], ids=["signed in", "signed out"])
 def test_a_sign_out_that_is_refused(sites: Sites, app: App, desk: Page, is_signed_in: bool) -> None:
-    """An address that nobody registered: a page with a reference, never a redirect; the way out is beside it."""
+    """The address is not registered: the page has a reference and a way out, and never redirects."""
     if is_signed_in:
         asks(desk, sites, app)
         alice.signs_in(desk)

@@ -1,4 +1,4 @@
-"""Clients on other origins, as browsers see them: a popup, a callback that sends the browser on, a script that asks."""
+"""Clients on other origins in a real browser: a popup, a callback that redirects, a script that sends requests."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ if (window.opener) opener.postMessage(new URLSearchParams(location.search).has("
 
 
 class App:
-    """A client's site on a port of its own, which is an origin of its own; `goes_on` is where /hop sends the browser."""
+    """A client's site on a port of its own, and so an origin of its own; /hop redirects to `goes_on`."""
 
     def __init__(self) -> None:
         self.goes_on = ""
@@ -42,7 +42,7 @@ class App:
                 handler.wfile.write((OPENER if path == "/" else CALLBACK).encode())
 
             def log_message(self, *_: object, **__: object) -> None:
-                """Not into the report."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -62,7 +62,7 @@ class App:
 
 @pytest.fixture(scope="module")
 def apps(sites: Sites) -> Iterator[tuple[App, App, App]]:
-    """A registered client, and two sites that the server knows nothing of: the browser goes through all three."""
+    """A registered client, and two sites unknown to the server: the browser passes all three."""
     with ExitStack() as stack:
         client, second, third = (stack.enter_context(App().running()) for _ in range(3))
         client.goes_on, second.goes_on = f"{second.url}/hop", third.url.replace("127.0.0.1", "localhost") + "/landing"
@@ -78,26 +78,26 @@ def request_to(sites: Sites, redirect_uri: str) -> str:
 
 
 def signs_in_and_allows(page: Page) -> None:
-    """As somebody who has never been here."""
+    """Sign in and allow, as a new user."""
     alice.signs_in(page)
     page.get_by_role("button", name="Allow").click()
 
 
 def denies(page: Page) -> None:
-    """Sign in and say no."""
+    """Sign in and deny."""
     alice.signs_in(page)
     page.get_by_role("button", name="Deny").click()
 
 
 def signs_out_in_between(page: Page) -> None:
-    """ "Not you?": the request goes on after another login."""
+    """Click "Not you?"; the request goes on after another sign-in."""
     alice.signs_in(page)
     page.get_by_role("button", name="Not you? Sign out").click()
     signs_in_and_allows(page)
 
 
 def mistypes_first(page: Page) -> None:
-    """The login page comes again."""
+    """Mistype the password first; the login page is shown again."""
     alice.signs_in(page, "looking-glass")
     signs_in_and_allows(page)
 
@@ -112,7 +112,7 @@ WAYS: dict[str, tuple[Callable[[Page], None], bool]] = {
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A session that nobody watches: here the code stands in an address, as in any popup that is done."""
+    """A session without address checks: here an address shows the code, as in any finished popup."""
     context = browser.new_context()
     yield context.new_page()
     context.close()
@@ -120,7 +120,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_popup_tells_the_page_that_opened_it(sites: Sites, apps: tuple[App, App, App], page: Page, way: str) -> None:
-    """The page waits for its popup's word: a server that cuts window.opener leaves it waiting."""
+    """The page waits for its popup's message: a server that cuts window.opener leaves it waiting."""
     walk, has_code = WAYS[way]
     page.goto(f"{apps[0].url}/#{request_to(sites, f'{apps[0].url}/callback')}")
     with page.expect_popup() as opened:
@@ -133,7 +133,7 @@ def test_a_popup_tells_the_page_that_opened_it(sites: Sites, apps: tuple[App, Ap
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_callback_may_send_the_browser_on(sites: Sites, apps: tuple[App, App, App], page: Page, way: str) -> None:
-    """Chromium holds form-action against every hop: it would stop after the code was spent."""
+    """Chromium applies form-action to every redirect: it would stop after the code was used."""
     walk, _ = WAYS[way]
     page.goto(request_to(sites, f"{apps[0].url}/hop"))
     walk(page)

@@ -1,4 +1,4 @@
-"""What the app is there for: Alice adds, renews and stops prescriptions."""
+"""Use of the app: Alice adds, renews and stops prescriptions."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -39,7 +39,7 @@ def test_a_prescription_is_added_renewed_and_stopped(sites: Sites, desk: Page) -
 
 
 def test_what_is_missing_is_said_beside_its_field(sites: Sites, desk: Page) -> None:
-    """The server decides what is right; the browser's own check is only quicker."""
+    """The server decides; the browser's own check is only quicker."""
     alice.connects(desk, sites)
     desk.goto(f"{sites.client_url}/prescriptions/add/")
     button = desk.get_by_role("button", name="Add prescription")
@@ -51,7 +51,7 @@ def test_what_is_missing_is_said_beside_its_field(sites: Sites, desk: Page) -> N
 
 
 def test_no_refills_left_sends_alice_to_her_doctor(sites: Sites, desk: Page) -> None:
-    """A button that can only be refused is not there; the way on is."""
+    """The page has no button that can only fail, but it has a next step."""
     alice.connects(desk, sites)
     card = alice.card(desk, "Levothyroxine")
     expect(card).to_contain_text("No refills left. Ask Dr Maya Okafor for a new prescription.")

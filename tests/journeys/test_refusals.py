@@ -1,4 +1,4 @@
-"""What Alice sees when something does not fit: words, a reference for support, and a way on."""
+"""Refusals as Alice sees them: an explanation, a reference for support, and a next step."""
 
 import re
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.journey
 
 
 def test_another_redirect_uri_is_a_page_with_a_reference_and_never_a_redirect(sites: Sites, desk: Page) -> None:
-    """The reference is in the log, and the reason there beside it; nobody is sent to an address nobody registered."""
+    """The log has the reference and the reason. The server must not redirect to an unregistered address."""
     alice.is_asked(desk, sites, redirect_uri="https://thief.example/callback")
     expect(desk.get_by_role("heading", name="This app cannot be connected")).to_be_visible()
     assert desk.url.startswith(f"{sites.server_url}/authorise/")
@@ -26,7 +26,10 @@ def test_another_redirect_uri_is_a_page_with_a_reference_and_never_a_redirect(si
 
 
 def test_who_was_wrong_too_often_is_told_to_wait_on_the_page_they_know(sites: Sites, desk: Page) -> None:
-    """What was typed as a name stays; nothing is marked as wrong that only time mends. Nobody has this name, so nobody waits."""
+    """
+    The user name stays, and no field is marked wrong, because only time helps. No account has this name, so no user is
+    blocked.
+    """
     desk.goto(f"{sites.server_url}/login/")
     for _ in range(11):
         alice.signs_in(desk, "looking-glass", username="humpty")
@@ -37,7 +40,7 @@ def test_who_was_wrong_too_often_is_told_to_wait_on_the_page_they_know(sites: Si
 
 
 def test_a_form_without_its_csrf_cookie_changes_nothing_and_says_why(sites: Sites, desk: Page) -> None:
-    """Cookies are cleared, sessions change in other tabs: it happens to honest people."""
+    """Cookies are cleared and sessions change in other tabs; this happens to honest users."""
     alice.connects(desk, sites)
     alice.opens_connected_apps(desk, sites)
     desk.context.clear_cookies(name="csrftoken")
@@ -63,7 +66,9 @@ def test_the_app_says_so_too_when_its_form_has_lost_its_cookie(sites: Sites, des
 
 @pytest.mark.parametrize("slug", ["signed_out_here_only", "client_refused", "server_unreachable"])
 def test_every_failure_of_the_server_leaves_alice_a_way_on(sites: Sites, desk: Page, slug: str) -> None:
-    """The three kinds of page that the other stories do not meet: a link to the server, no second try, and a retry."""
+    """
+    These are the kinds of pages that the other journeys do not reach: a link to the server, no second try, and a retry.
+    """
     desk.goto(f"{sites.client_url}/outcome/{slug}/")
     expect(desk.get_by_role("main").get_by_role("link", name="Go to the start page")).to_be_visible()
     check(desk)

@@ -1,4 +1,4 @@
-"""The access token ends, and Alice does not notice."""
+"""The access token expires, and Alice does not notice."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.journey
 
 
 def test_an_expired_access_token_is_renewed_on_the_next_page(sites: Sites, desk: Page) -> None:
-    """Step 7 without Alice: nobody signs in once an hour."""
+    """Step 7 happens without Alice: users must not have to sign in every hour."""
     alice.connects(desk, sites)
     expire_access_tokens(sites)
     desk.goto(sites.client_url)
@@ -21,7 +21,7 @@ def test_an_expired_access_token_is_renewed_on_the_next_page(sites: Sites, desk:
 
 
 def test_an_access_token_that_the_server_refuses_is_renewed_too(sites: Sites, desk: Page) -> None:
-    """The client's clock does not decide; a 401 does (RFC 6750 section 3.1)."""
+    """A 401 decides, not the client's clock (RFC 6750 section 3.1)."""
     alice.connects(desk, sites)
     desk.goto(f"{sites.client_url}/lifecycle/")
     desk.locator("#revoked-access-token > details > summary").click()

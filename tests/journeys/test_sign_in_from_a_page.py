@@ -1,4 +1,4 @@
-"""A page of its own origin that signs people in with oidc-client-ts, unmodified, in the real browser."""
+"""A page on its own origin with sign-in by unmodified oidc-client-ts, in the real browser."""
 
 import json
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ pytestmark = [pytest.mark.journey, pytest.mark.node]
 
 NODE = ROOT / "tests" / "journeys" / "strangers" / "node"
 LIBRARY = NODE / "node_modules" / "oidc-client-ts" / "dist" / "browser" / "oidc-client-ts.min.js"
-# The server is at localhost. A page at another host is another site, and no cookie of the server's reaches a frame on it.
+# The server is at localhost. A page at another host is another site, whose frames get none of the server's cookies.
 SAME_SITE, ANOTHER_SITE = "localhost", "127.0.0.1"
 NAMED = ("client_id", "client_secret")
 
 
 @contextmanager
 def page_served(host: str) -> Iterator[str]:
-    """Serve the page, and the library as npm brought it, until the block ends; its origin."""
+    """Serve the page and the library from npm until the block ends; yield the origin."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -38,7 +38,7 @@ def page_served(host: str) -> Iterator[str]:
             self.wfile.write((LIBRARY if is_library else NODE / "page.html").read_bytes())
 
         def log_message(self, *_: object, **__: object) -> None:
-            """Not into the report."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -48,7 +48,7 @@ def page_served(host: str) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A session that nobody watches: the library takes the code from the address itself."""
+    """A session without address checks, because the library takes the code from the address itself."""
     context = browser.new_context()
     yield context.new_page()
     context.close()
@@ -77,21 +77,21 @@ def press(page: Page, name: str) -> None:
 
 
 def told(page: Page) -> dict[str, Any]:
-    """The person whom the library holds, and their tokens."""
+    """The user that the library holds, and their tokens."""
     expect(page.get_by_role("heading", name="Signed in")).to_be_visible()
     held: dict[str, Any] = json.loads(page.locator("pre").inner_text())
     return held
 
 
 def signs_in(page: Page) -> None:
-    """The whole way to the server and back."""
+    """Sign in at the server and return to the page."""
     press(page, "Sign in")
     alice.signs_in(page)
     page.get_by_role("button", name="Allow").click()
 
 
 def assert_same_sign_in(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Renewed, for the same person in the same session (OpenID Connect Core 1.0 section 12.2)."""
+    """Check that the tokens are new and of the same user and session (OpenID Connect Core 1.0 section 12.2)."""
     assert after["token"]["access_token"] != before["token"]["access_token"]
     claims = [jwt.decode(each["token"]["id_token"], options={"verify_signature": False}) for each in (before, after)]
     for name in ("iss", "sub", "aud", "auth_time", "sid"):
@@ -100,7 +100,7 @@ def assert_same_sign_in(before: dict[str, Any], after: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("host", [SAME_SITE, ANOTHER_SITE])
 def test_signs_in_renews_and_signs_out(sites: Sites, page: Page, host: str) -> None:
-    """Discovery, token and userinfo are asked from another origin; no secret, PKCE."""
+    """Discovery, token and userinfo are requested from another origin, without a secret and with PKCE."""
     with page_served(host) as origin:
         opens(page, sites, origin)
         signs_in(page)
@@ -121,9 +121,11 @@ def test_signs_in_renews_and_signs_out(sites: Sites, page: Page, host: str) -> N
 
 def test_renews_in_a_frame(sites: Sites, page: Page) -> None:
     """
-    prompt=none on the same site: the session's cookie reaches the frame, and the answer is a redirect, no page of ours.
+    prompt=none on the same site: the frame gets the session's cookie, and the response is a redirect, not a page of
+    ours.
 
-    The secret proves who the client is, as an https address would; a page has none, but needs no certificate here.
+    The secret authenticates the client, as an https address would. Real pages have no secret, but it spares a
+    certificate here.
     """
     with page_served(SAME_SITE) as origin:
         opens(page, sites, origin, has_secret=True)
@@ -137,9 +139,10 @@ def test_renews_in_a_frame(sites: Sites, page: Page) -> None:
 @pytest.mark.parametrize(("host", "error"), [(SAME_SITE, "consent_required"), (ANOTHER_SITE, "login_required")])
 def test_a_frame_that_cannot_renew_hears_why(sites: Sites, page: Page, host: str, error: str) -> None:
     """
-    The library understands the error and stops waiting; its refresh token is as good as before.
+    The library understands the error and stops waiting; its refresh token stays valid.
 
-    A public client without https is asked for consent each time (RFC 8252 section 8.6). On another site SameSite keeps the
+    A public client without https is asked for consent each time (RFC 8252 section 8.6). On another site SameSite keeps
+    the
     session's cookie away.
     """
     with page_served(host) as origin:

@@ -1,4 +1,4 @@
-"""Sites that people sign in to with a library we did not write, unmodified, each in a process of its own."""
+"""Sites with sign-in by unmodified third-party libraries, each in a process of its own."""
 
 import json
 import subprocess
@@ -21,20 +21,20 @@ from tests.journeys.stage import free_port, manage
 pytestmark = pytest.mark.journey
 
 STRANGERS = ROOT / "tests" / "journeys" / "strangers"
-# What every ID token of the server holds beside a nonce, which not every client sends.
+# Claims of every ID token of the server, except nonce, which not every client sends.
 CLAIMS = {"iss", "sub", "aud", "exp", "iat", "auth_time", "at_hash", "sid"}
 
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
     """
-    A library, the site made with it, and what it does its own way.
+    A library, the site made with it, and its peculiarities.
 
     Attributes:
         command: starts the site, which reads its registration from standard input.
         callback: path of the redirect URI; libraries have their own.
         signed_out: path of the address to return to after a sign-out.
-        sends_hint: whether its end_session request says who is to be signed out, so that nobody is asked.
+        sends_hint: True if its end_session request names the user, so that the server does not ask.
     """
 
     command: tuple[str, ...]
@@ -55,7 +55,7 @@ OPENID_CLIENT = Stranger(("node", str(STRANGERS / "node/site_with_openid_client.
 
 @contextmanager
 def running(stranger: Stranger, sites: Sites, directory: Path) -> Iterator[str]:
-    """Register a stranger's site, run it until the block ends, and say where it is."""
+    """Register a library's site, run it until the block ends, and yield its URL."""
     port = free_port()
     site = f"http://127.0.0.1:{port}"
     printed = manage(
@@ -93,7 +93,7 @@ def running(stranger: Stranger, sites: Sites, directory: Path) -> Iterator[str]:
 
 
 def told(page: Page) -> dict[str, Any]:
-    """What the site shows of the person who is signed in to it."""
+    """The site's data about the signed-in user."""
     expect(page.get_by_role("heading", name="Signed in")).to_be_visible()
     held: dict[str, Any] = json.loads(page.locator("pre").inner_text())
     return held
@@ -114,7 +114,7 @@ def press(page: Page, name: str) -> None:
     ],
 )
 def test_signs_in_renews_and_signs_out(sites: Sites, desk: Page, stranger: Stranger, tmp_path: Path) -> None:
-    """The client verifies the ID token by itself; we look at what it then believes."""
+    """The client verifies the ID token by itself; the test checks the result."""
     with running(stranger, sites, tmp_path) as site:
         desk.goto(site)
         press(desk, "Sign in")
@@ -149,7 +149,7 @@ def test_signs_in_renews_and_signs_out(sites: Sites, desk: Page, stranger: Stran
 
 
 def assert_is_dead(sites: Sites, access_token: str) -> None:
-    """What was given in a session without offline_access ends with it."""
+    """Check that tokens of a session without offline_access end with it."""
     bearer = {"Authorization": f"Bearer {access_token}"}
     url = f"{sites.server_url}/userinfo/"
     assert requests.get(url, headers=bearer, timeout=10, proxies={"http": ""}).status_code == 401

@@ -1,4 +1,4 @@
-"""docs/single-page-app.md: its JavaScript, run by Node.js against a server, word by word."""
+"""The JavaScript of docs/single-page-app.md, run word by word by Node.js against a server."""
 
 import json
 import shlex
@@ -15,7 +15,7 @@ from tests.packaging.guides import Project
 
 pytestmark = [pytest.mark.journey, pytest.mark.node]
 
-# What a browser has: a place to keep things, and an address. The first line that comes in is the address of the answer.
+# Storage and an address, as in a browser. The first line of input is the address of the response.
 AROUND = """
 import { createInterface } from 'node:readline/promises'
 const kept = {}
@@ -35,7 +35,7 @@ process.exit()
 
 
 def test_the_lines_of_the_page_get_a_token_and_renew_it(tmp_path: Path) -> None:
-    """An app without a library: PKCE by Web Crypto, the answer checked, the code exchanged, the tokens renewed."""
+    """The app has no library: PKCE by Web Crypto, the response checked, the code exchanged, the tokens renewed."""
     project = Project(tmp_path)
     project.run("manage.py", "migrate", "--verbosity=0")
     project.run("manage.py", "createsuperuser", "--noinput", "--username=alice", "--email=alice@example.com")
@@ -66,7 +66,7 @@ def test_the_lines_of_the_page_get_a_token_and_renew_it(tmp_path: Path) -> None:
 
 
 def allow(address: str, site: str) -> str:
-    """Sign in and allow; the address that the browser is sent to."""
+    """Sign in and allow; return the address of the final redirect."""
     with httpx.Client(trust_env=False) as browser:
         login = browser.get(address, follow_redirects=True)
         signed_in = submit(browser, login, "Sign in", username="alice", password=PASSWORD)

@@ -1,4 +1,4 @@
-"""OAuth clients that we did not write, unmodified, each in a process of its own, against the running server."""
+"""Unmodified third-party OAuth clients, each in a process of its own, against the running server."""
 
 import json
 import subprocess
@@ -19,19 +19,19 @@ from tests.journeys.strangers.browser import Browser
 pytestmark = pytest.mark.journey
 
 STRANGERS = ROOT / "tests" / "journeys" / "strangers"
-# What a library keeps about a token beside what the server said.
+# Members that a library adds to a token response.
 OWN = {"expires_at"}
 
 
 def registered(sites: Sites, redirect_uri: str, *options: str) -> dict[str, str]:
-    """A new client application, as `manage.py create_client` says it."""
+    """A new client, as `manage.py create_client` prints it."""
     said = manage(sites, "create_client", "--name", "Stranger", "--redirect-uri", redirect_uri, *options)
     told = dict(line.split() for line in said.splitlines() if line.startswith("client_"))
     return {"issuer": sites.server_url, "redirect_uri": redirect_uri, **told}
 
 
 def played(sites: Sites, stranger: str, registration: Mapping[str, Any]) -> dict[str, Any]:
-    """What a stranger says it was given."""
+    """Report of a third-party client."""
     done = subprocess.run(
         [sys.executable, "-m", f"tests.journeys.strangers.{stranger}"],
         cwd=ROOT,
@@ -48,7 +48,7 @@ def played(sites: Sites, stranger: str, registration: Mapping[str, Any]) -> dict
 
 
 def assert_whole_lifecycle(given: dict[str, Any], *, scope: str) -> None:
-    """A pair, Alice, another pair, and after the revocation nothing."""
+    """Check for a pair of tokens, Alice, another pair, and no access after the revocation."""
     names = {"access_token", "token_type", "expires_in", "refresh_token", "scope"}
     for token in (given["token"], given["refreshed"]):
         assert set(token) - OWN == names
@@ -65,14 +65,14 @@ def assert_whole_lifecycle(given: dict[str, Any], *, scope: str) -> None:
 
 
 def test_authlib_with_basic_and_pkce(sites: Sites) -> None:
-    """What the metadata says is enough for it to find its way."""
+    """The client needs only the metadata."""
     given = played(sites, "with_authlib", registered(sites, "http://127.0.0.1:5001/callback"))
     assert_whole_lifecycle(given, scope="user profile")
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
 def test_authlib_with_a_key_of_its_own(sites: Sites, algorithm: str) -> None:
-    """private_key_jwt (RFC 7523 section 2.2): no secret is made, and none is sent."""
+    """private_key_jwt (RFC 7523 section 2.2): no secret is made or sent."""
     signer = Signer("", algorithm)
     options = ("--token-endpoint-auth-method", "private_key_jwt", "--jwks", signer.jwks)
     registration = registered(sites, "http://127.0.0.1:5004/callback", *options)
@@ -84,7 +84,7 @@ def test_authlib_with_a_key_of_its_own(sites: Sites, algorithm: str) -> None:
 
 @pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
 def test_authlib_with_macs_of_its_secret(sites: Sites, algorithm: str) -> None:
-    """client_secret_jwt (OpenID Connect Core section 9): the secret that was made once never travels again."""
+    """client_secret_jwt (OpenID Connect Core section 9): the secret is never sent."""
     options = ("--token-endpoint-auth-method", "client_secret_jwt", "--token-endpoint-auth-signing-alg", algorithm)
     registration = registered(sites, "http://127.0.0.1:5004/callback", *options)
     given = played(sites, "with_assertions", registration | {"alg": algorithm})
@@ -92,13 +92,13 @@ def test_authlib_with_macs_of_its_secret(sites: Sites, algorithm: str) -> None:
 
 
 def test_requests_oauthlib_with_its_secret_in_the_form(sites: Sites) -> None:
-    """It knows no PKCE unless it is asked for: registered as a client that cannot do it."""
+    """The library uses PKCE only on request, so the client is registered without."""
     given = played(sites, "with_requests_oauthlib", registered(sites, "http://127.0.0.1:5001/done", "--without-pkce"))
     assert_whole_lifecycle(given, scope="user profile")
 
 
 def test_a_service_with_requests_oauthlibs_backend_client(sites: Sites) -> None:
-    """A token of its own without a person: it opens what is guarded for clients, and not who somebody is."""
+    """A token without a user opens views that admit clients, but not userinfo."""
     said = manage(sites, "create_client", "--name", "Nightly report", "--grant-type", "client_credentials")
     told = dict(line.split() for line in said.splitlines() if line.startswith("client_"))
     given = played(sites, "service_with_requests_oauthlib", {"issuer": sites.server_url, **told})
@@ -109,7 +109,7 @@ def test_a_service_with_requests_oauthlibs_backend_client(sites: Sites) -> None:
 
 
 def test_a_native_app_without_a_secret_on_another_port(sites: Sites) -> None:
-    """RFC 8252 section 7.3: the port is free, since nobody knows beforehand which one is."""
+    """RFC 8252 section 7.3: the port is free, because it is not known in advance."""
     registration = registered(sites, "http://127.0.0.1/callback", "--public", "--native")
     assert "client_secret" not in registration
     given = played(sites, "native_app", registration)
@@ -117,7 +117,7 @@ def test_a_native_app_without_a_secret_on_another_port(sites: Sites) -> None:
 
 
 def issued_jwt(sites: Sites, algorithm: str, *, asker: str) -> dict[str, str]:
-    """A service's access token for an API whose tokens are JWTs, and the server's metadata: all that the API knows."""
+    """A service's access token for an API with JWTs, and the server's metadata: all that the API knows."""
     audience = f"https://api.example/{asker}/{algorithm}"
     options = ("--for-all", "--token-format", "jwt", "--signing-alg", algorithm)
     manage(sites, "create_resource", audience, "--name", "Orders", *options)
@@ -131,7 +131,7 @@ def issued_jwt(sites: Sites, algorithm: str, *, asker: str) -> dict[str, str]:
 
 
 def verified(command: list[str], issued: dict[str, str]) -> str:
-    """An API in another language verifies the token by itself; the reason why it refuses it for another audience."""
+    """Let an API in another language verify the token; return the reason why it refuses it for another audience."""
     done = subprocess.run(
         command, input=json.dumps(issued), capture_output=True, text=True, check=False, timeout=60, cwd=STRANGERS
     )
@@ -148,7 +148,7 @@ def verified(command: list[str], issued: dict[str, str]) -> str:
 @pytest.mark.node
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 def test_an_api_with_jose_verifies_access_tokens_by_itself(sites: Sites, algorithm: str) -> None:
-    """RFC 9068: it knows this server's metadata, and asks it nothing about the token."""
+    """RFC 9068: the API knows this server's metadata, and does not ask it about the token."""
     issued = issued_jwt(sites, algorithm, asker="jose")
     assert verified(["node", "node/api_with_jose.mjs"], issued) == "ERR_JWT_CLAIM_VALIDATION_FAILED"
 
@@ -156,19 +156,19 @@ def test_an_api_with_jose_verifies_access_tokens_by_itself(sites: Sites, algorit
 @pytest.mark.java
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256"])
 def test_an_api_with_nimbus_verifies_access_tokens_by_itself(sites: Sites, algorithm: str) -> None:
-    """The same in Java, whose library takes no token without the type at+jwt. Without Tink it knows no EdDSA."""
+    """The same in Java. Its library requires the type at+jwt, and has no EdDSA without Tink."""
     issued = issued_jwt(sites, algorithm, asker="nimbus")
     command = ["java", "-cp", "java/target/dependency/*", "java/ApiWithNimbus.java"]
     assert verified(command, issued) == "JWT aud claim rejected"
 
 
-# golang.org/x/oauth2, which keeps the moment of the end: what is left of an hour when it says so.
+# golang.org/x/oauth2 keeps the moment of expiry, so it reports what is left of an hour.
 LIVES = range(3600 - 60, 3600 + 1)
 
 
 @contextmanager
 def with_go(sites: Sites, **registered: object) -> Iterator["Program"]:
-    """A program in Go that was told who it is."""
+    """A Go program with its registration."""
     with subprocess.Popen(
         [STRANGERS / "go" / "stranger"],
         stdin=subprocess.PIPE,
@@ -185,7 +185,7 @@ def with_go(sites: Sites, **registered: object) -> Iterator["Program"]:
 
 
 class Program:
-    """One line each way at a time."""
+    """Exchanges single lines with a program."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
@@ -205,7 +205,7 @@ class Program:
 
 
 def assert_a_pair_and_a_replay(given: dict[str, Any], *, scope: str) -> None:
-    """A pair, Alice, another pair; and the code that comes again ends them."""
+    """Check for a pair of tokens, Alice, another pair, and the end of both after a replay of the code."""
     for token in (given["token"], given["refreshed"]):
         assert (token["token_type"], token["scope"]) == ("Bearer", scope)
         assert token["expires_in"] in LIVES
@@ -216,7 +216,7 @@ def assert_a_pair_and_a_replay(given: dict[str, Any], *, scope: str) -> None:
 
 @pytest.mark.go
 def test_a_web_application_with_go(sites: Sites) -> None:
-    """Authorization code with PKCE; it finds out by itself that HTTP Basic is good."""
+    """Authorization code with PKCE; the library finds out by itself that HTTP Basic works."""
     registration = registered(sites, "http://127.0.0.1:5005/callback")
     scope = "user profile"
     with with_go(sites, flow="code", scopes=scope.split(), **registration) as program:
@@ -226,7 +226,7 @@ def test_a_web_application_with_go(sites: Sites) -> None:
 
 @pytest.mark.go
 def test_a_service_with_go(sites: Sites) -> None:
-    """Client credentials for one API, by the client that `make run` registers."""
+    """Client credentials for one API, with the client that `make run` registers."""
     party, api = cast.SERVICE, cast.PRESCRIPTIONS
     known = {"client_id": party.client_id, "client_secret": party.client_secret, "resource": api.identifier}
     with with_go(sites, flow="client_credentials", scopes=[api.scope], **known) as program:
@@ -239,7 +239,7 @@ def test_a_service_with_go(sites: Sites) -> None:
 
 @pytest.mark.go
 def test_a_device_with_go(sites: Sites) -> None:
-    """It waits and polls by itself, and gets its tokens once Alice has allowed it."""
+    """The program waits and polls by itself, and gets its tokens once Alice has allowed it."""
     with with_go(sites, flow="device", client_id=cast.COMMAND_LINE.client_id, scopes=["profile"]) as program:
         Browser().connects(program.says()["visit"])
         assert_a_pair_and_a_replay(program.says(), scope="profile")
@@ -247,7 +247,7 @@ def test_a_device_with_go(sites: Sites) -> None:
 
 @pytest.mark.go
 def test_a_device_with_go_hears_a_no(sites: Sites) -> None:
-    """It ends its waiting, as the standard's error says."""
+    """The program stops waiting on the standard's error."""
     with with_go(sites, flow="device", client_id=cast.COMMAND_LINE.client_id, scopes=["profile"]) as program:
         Browser().connects(program.says()["visit"], "Deny")
         assert program.says() == {"refused": "access_denied"}

@@ -1,4 +1,4 @@
-"""The journeys' own eyes: what they look out for must be seen when it is there."""
+"""The journeys detect the faults that they watch for."""
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -12,14 +12,14 @@ pytestmark = pytest.mark.journey
 
 
 def test_without_a_browser_the_journeys_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stories that nobody walked must not look like stories that went well."""
+    """Journeys that did not run must not look successful."""
     monkeypatch.setenv("PATH", "")
     with pytest.raises(chromium.NoBrowserError, match="install one of chromium"), chromium.launched():
         pass
 
 
 def test_an_inline_style_is_noticed(sites: Sites, browser: Browser) -> None:
-    """The policy admits none; a browser that complains and a test that does not hear it would hide that."""
+    """The policy admits none, but the test must hear the browser's complaint."""
 
     def story() -> None:
         with watched(browser) as page:
@@ -38,7 +38,7 @@ def test_a_secret_in_the_address_is_noticed(sites: Sites, browser: Browser, quer
 
 
 def test_a_page_that_excludes_somebody_is_noticed(sites: Sites, desk: Page) -> None:
-    """A picture without words, a button too small for a finger, grey on grey."""
+    """The faults are a picture without words, a button too small for a finger, and grey on grey."""
     desk.goto(sites.client_url)
     desk.evaluate(
         """() => {
@@ -56,7 +56,7 @@ def test_a_page_that_excludes_somebody_is_noticed(sites: Sites, desk: Page) -> N
 
 
 def test_a_page_wider_than_the_screen_is_noticed(sites: Sites, desk: Page) -> None:
-    """Nobody reads a line by dragging the page to and fro."""
+    """Readers should not have to scroll sideways for each line."""
     desk.goto(sites.client_url)
     desk.evaluate("document.querySelector('main').style.minWidth = '2000px'")
     with pytest.raises(AssertionError, match="2000 px wide"):

@@ -1,4 +1,4 @@
-"""The guide from its first step to its last, by hand, on each device and in each light."""
+"""The guide from its first step to its last, by hand, on each device, light and dark."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.journey
 
 
 def test_alice_connects_leaves_returns_and_cuts_the_app_off(sites: Sites, page: Page) -> None:
-    """What works step by step must work as one story."""
+    """Steps that work alone must also work together."""
     page.goto(sites.client_url)
     assert_that_it_fits(page)
     page.get_by_role("button", name=alice.OPENS_APP).click()

@@ -1,4 +1,4 @@
-"""The whole story with JavaScript switched off."""
+"""The whole lifecycle with JavaScript switched off."""
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.journey
 
 
 def test_nothing_needs_javascript(sites: Sites, browser: Browser) -> None:
-    """A page that asks for consent should ask for nothing else; the policy admits no script anyway."""
+    """Consent must not depend on scripts; the policy admits none anyway."""
     with watched(browser, java_script_enabled=False) as page:
         alice.connects(page, sites)
         alice.card(page, "Metformin").get_by_role("button", name="Renew").click()

@@ -1,4 +1,4 @@
-"""A style sheet that does not arrive: the pages are plain, and can be read and used."""
+"""Pages without their style sheet are plain, but readable and usable."""
 
 import pytest
 from playwright.sync_api import Page
@@ -10,13 +10,13 @@ pytestmark = pytest.mark.journey
 
 
 def sizes(page: Page) -> set[float]:
-    """The widths and heights of all icons on the page, in px."""
+    """Widths and heights of all icons on the page, in px."""
     boxes = page.locator("svg").evaluate_all("all => all.map(icon => icon.getBoundingClientRect())")
     return {box[side] for box in boxes for side in ("width", "height")}
 
 
 def test_no_icon_fills_the_window(sites: Sites, desk: Page) -> None:
-    """From the login to the connected apps."""
+    """The journey goes from the login to the connected apps."""
     desk.context.route("**/*.css", lambda route: route.abort())
     shown = set()
     alice.is_asked(desk, sites)

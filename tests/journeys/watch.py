@@ -1,4 +1,4 @@
-"""A browser session that is watched all the way: what its address bar shows, and what the browser complains of."""
+"""A watched browser session: the addresses it shows, and the browser's complaints."""
 
 import re
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Frame, Page, Request
 
 from tests.journeys.alice import PASSWORD
 
-# Tokens by their prefix and their length where a value begins: a random state of 43 characters may begin alike. Secrets by name
-# or by value.
+# Tokens by their prefix and length at the start of a value: a random state of 43 characters may begin alike. Secrets by
+# name or value.
 SECRET = re.compile(
     rf"(?:[=/]|%3D|%2F)(?:AT|RT)_[\w-]{{48}}|{PASSWORD}|ITS_A_VERY_SECRET_KEY|(?i:secret|token|password|verifier|sessionid)(?:=|%3D)"
 )
@@ -27,7 +27,7 @@ def watched(browser: Browser, **options: Any) -> Iterator[Page]:
         options: of Playwright's new_context().
 
     Raises:
-        AssertionError: something secret was in an address, or the Content-Security-Policy had something to refuse.
+        AssertionError: an address held a secret, or the Content-Security-Policy refused something.
     """
     context = browser.new_context(reduced_motion="reduce", **options)
     complaints: list[str] = []
@@ -55,7 +55,8 @@ def watched(browser: Browser, **options: Any) -> Iterator[Page]:
         context.close()
     assert complaints == [], complaints
     leaked = [url for url in shown + asked if SECRET.search(url)]
-    # A code travels in one redirect, to the client's callback, and that redirects at once: it never stands still.
+    # A code is in one redirect, to the client's callback, which redirects at once, so it must not stay in the address
+    # bar.
     leaked += [url for url in shown if CODE.search(url)]
     leaked += [url for url in asked if CODE.search(url) and not urlsplit(url).path.rstrip("/").endswith("/callback")]
     assert leaked == [], leaked

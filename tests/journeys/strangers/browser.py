@@ -10,14 +10,14 @@ MOST_PAGES = 10
 
 
 class Browser:
-    """Signs Alice in and clicks Allow, wherever a client sends her."""
+    """Signs Alice in and clicks Allow for any client."""
 
     def __init__(self) -> None:
         self.session = requests.Session()
-        self.session.trust_env = False  # a proxy is not for this machine
+        self.session.trust_env = False  # no proxy for this machine
 
     def allows(self, authorization_url: str, redirect_uri: str) -> str:
-        """The address at the client to which the server sends the browser in the end."""
+        """Allow the request; return the final redirect to the client."""
         answer = self.session.get(authorization_url, allow_redirects=False)
         for _ in range(MOST_PAGES):
             if answer.is_redirect:
@@ -30,7 +30,7 @@ class Browser:
         raise AssertionError(f"{answer.status_code} at {answer.url}: this leads nowhere")
 
     def sees(self, authorization_url: str) -> str:
-        """The page on which she is asked, or told why she is not; she has signed in on the way."""
+        """Sign in, and return the page that asks for consent, or that says why it does not."""
         answer = self.session.get(authorization_url, allow_redirects=False)
         for _ in range(MOST_PAGES):
             if answer.is_redirect:
@@ -42,7 +42,7 @@ class Browser:
         raise AssertionError(f"{answer.status_code} at {answer.url}: this leads nowhere")
 
     def connects(self, verification_uri: str, choice: str = "Allow") -> None:
-        """Follow the link that a device shows, compare the code, and choose: "Allow" or "Deny"."""
+        """Follow the link that a device shows, confirm the code, and choose "Allow" or "Deny"."""
         answer = self.session.get(verification_uri)
         for _ in range(MOST_PAGES):
             if not any(form.button(choice) for form in forms_of(answer.text)):

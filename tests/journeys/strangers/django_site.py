@@ -1,4 +1,4 @@
-"""A small Django project, in a process of its own, that people sign in to: one page, its buttons, and what was given."""
+"""A small Django project in a process of its own, with sign-in: one page, its buttons, and the received tokens."""
 
 import json
 import secrets
@@ -30,7 +30,7 @@ PAGE = """<!doctype html><html lang="en"><title>A stranger's site</title>
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What the server's operator told the site's: members as `create_client --json` prints them, and where the server is."""
+    """Registration from the server's operator: members as `create_client --json` prints them, and the server's URL."""
 
     issuer: str
     client_id: str
@@ -44,12 +44,12 @@ class Registration:
 
 
 def registration() -> Registration:
-    """The registration on standard input, which is the test's end of a pipe."""
+    """Read the registration from standard input, which is the test's end of a pipe."""
     return Registration(**json.load(sys.stdin))
 
 
 def discover(issuer: str) -> dict[str, Any]:
-    """The metadata of the provider, for clients that have its endpoints in their settings."""
+    """Metadata of the provider, for clients whose settings need its endpoints."""
     found: dict[str, Any] = requests.get(f"{issuer}/.well-known/openid-configuration", timeout=10).json()
     return found
 
@@ -57,7 +57,7 @@ def discover(issuer: str) -> dict[str, Any]:
 def configure(
     registered: Registration, *, apps: Sequence[str] = (), middleware: Sequence[str] = (), **more: object
 ) -> None:
-    """Make this process a Django project, with what any project has and what a client's documentation adds."""
+    """Make this process a Django project, with the usual settings and those of the client's documentation."""
     settings.configure(
         SECRET_KEY=secrets.token_urlsafe(40),
         DEBUG=True,
@@ -100,7 +100,7 @@ def configure(
 
 
 def serve(registered: Registration, *urlpatterns: URLPattern | URLResolver) -> None:
-    """Answer until the process is ended."""
+    """Serve until the process is ended."""
     settings.ROOT_URLCONF = urlpatterns
     call_command("migrate", verbosity=0)
     run("127.0.0.1", registered.port, get_wsgi_application(), threading=True)
@@ -111,10 +111,10 @@ Button = tuple[str, Literal["get", "post"], str]
 
 def page(request: HttpRequest, told: dict[str, Any] | None, *buttons: Button) -> HttpResponse:
     """
-    The site's one page.
+    Render the site's page.
 
     Args:
-        told: what the client holds about the person who is signed in, for the test to read; None if nobody is.
+        told: the client's data about the signed-in user, for the test to read; None if no user is signed in.
         buttons: name, method and URL of each form on the page.
     """
     context = {"told": json.dumps(told) if told else "", "buttons": buttons}

@@ -1,4 +1,4 @@
-"""A native app made with Authlib (RFC 8252): no secret, PKCE, and it listens on whatever loopback port is free."""
+"""A native app made with Authlib (RFC 8252): no secret, PKCE, and any free loopback port."""
 
 import json
 import sys
@@ -15,22 +15,22 @@ from tests.journeys.strangers.report import tell
 
 
 class Landing(BaseHTTPRequestHandler):
-    """Where the browser comes back to."""
+    """Redirect URI of the app."""
 
     arrived = ""
 
     def do_GET(self) -> None:
-        """Take the answer, and let the person go back to the app."""
+        """Keep the server's response, and send the user back to the app."""
         Landing.arrived = self.path
         self.send_response(204)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the name is the standard library's
-        """Keep the code out of the log."""
+        """Log nothing: the request line holds the code."""
 
 
 def main() -> None:
-    """Authorise, exchange, ask, refresh, revoke; print what came."""
+    """Authorise, exchange, call userinfo, refresh, revoke; print the results."""
     registered = json.load(sys.stdin)
     issuer = registered["issuer"]
     with HTTPServer(("127.0.0.1", 0), Landing) as app:

@@ -1,4 +1,4 @@
-"""The MCP server of the examples, which wants a sign-in of the last minute besides (RFC 9470)."""
+"""The MCP server of the examples, which also wants a sign-in within the last minute (RFC 9470)."""
 
 from typing import Any
 
@@ -9,6 +9,6 @@ guarded = Protect(server.streamable_http_app(stateless_http=True, json_response=
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """As that of the example."""
+    """The example's application with that guard."""
     is_mcp = scope["type"] == "lifespan" or scope["path"] == "/mcp"
     await (guarded if is_mcp else django)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""A service made with requests-oauthlib's BackendApplicationClient, as its documentation does it."""
+"""A service made with requests-oauthlib's BackendApplicationClient, as in its documentation."""
 
 import json
 import os
@@ -13,7 +13,7 @@ os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"  # the site is on this machine
 
 
 def main() -> None:
-    """Get a token, show it where it opens nothing, revoke it; print what came."""
+    """Get a token, use it where it opens nothing, revoke it; print the results."""
     registered = json.load(sys.stdin)
     issuer, credentials = registered["issuer"], (registered["client_id"], registered["client_secret"])
     client = BackendApplicationClient(client_id=registered["client_id"], scope=["profile"])

@@ -1,4 +1,4 @@
-"""A Django site that people sign in to with django-allauth's provider openid_connect, set up as its documentation says."""
+"""A Django site with sign-in by django-allauth's provider openid_connect, set up as in its documentation."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ def main() -> None:
     """Serve the library's own URLs, and a page around them."""
     registered = django_site.registration()
     provider = django_site.discover(registered.issuer)
-    # allauth keeps no ID token to send as a hint; who asks is said by client_id, and the person is asked.
+    # allauth keeps no ID token for id_token_hint, so client_id names the client, and the user is asked.
     after = {"client_id": registered.client_id, "post_logout_redirect_uri": f"{registered.site}/"}
     django_site.configure(
         registered,
@@ -68,7 +68,7 @@ def main() -> None:
         )
 
     def renew(request: HttpRequest) -> HttpResponse:
-        """Exchange the refresh token, which allauth keeps and leaves to the project; allauth verifies the new ID token."""
+        """Exchange the refresh token, which allauth stores but does not use; allauth verifies the new ID token."""
         token = SocialToken.objects.get(account__user_id=request.user.pk)
         sent = {"grant_type": "refresh_token", "refresh_token": token.token_secret}
         credentials = (registered.client_id, registered.client_secret)

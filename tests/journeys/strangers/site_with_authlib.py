@@ -1,4 +1,4 @@
-"""A Django site that people sign in to as the README shows it, with Authlib's Django integration."""
+"""A Django site with sign-in as in the README, by Authlib's Django integration."""
 
 import re
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ PASSAGE = re.compile(
 
 
 def passage(registered: django_site.Registration) -> tuple[str, str]:
-    """The README's settings and views; only the addresses and the registration in them are this site's."""
+    """The README's settings and views, with this site's addresses and registration."""
     found = PASSAGE.search((ROOT / "README.md").read_text())
     assert found, "the README shows no Python under 'Sign in with it'"
     parts = found["settings"], found["views"]
@@ -34,13 +34,13 @@ def passage(registered: django_site.Registration) -> tuple[str, str]:
 
 
 def run(source: str, **names: Any) -> SimpleNamespace:
-    """What a part of the README defines."""
+    """Names that a part of the README defines."""
     exec(compile(source, "README.md", "exec"), names)  # noqa: S102 -- our own README
     return SimpleNamespace(**names)
 
 
 def main() -> None:
-    """Serve the views that the README shows, and around them a page, a renewal and the way out."""
+    """Serve the README's views, and a page, a renewal and a sign-out around them."""
     registered = django_site.registration()
     settings, views = passage(registered)
     django_site.configure(registered, AUTHLIB_OAUTH_CLIENTS=run(settings).AUTHLIB_OAUTH_CLIENTS)
@@ -61,7 +61,7 @@ def main() -> None:
         )
 
     def renew(request: HttpRequest) -> HttpResponse:
-        """Use a token whose time is over; Authlib renews it by itself and sends its signal."""
+        """Use an expired token; Authlib renews it by itself and sends its signal."""
 
         def keep(token: dict[str, Any], **_: object) -> None:
             claims = login.parse_id_token(token, nonce=None)

@@ -1,4 +1,4 @@
-"""A Django site that people sign in to with mozilla-django-oidc, set up as its documentation says."""
+"""A Django site with sign-in by mozilla-django-oidc, set up as in its documentation."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +15,7 @@ SITE = ""
 
 
 def end_session_url(request: HttpRequest) -> str:
-    """The address that signs the person out of the provider, for OIDC_OP_LOGOUT_URL_METHOD."""
+    """URL that signs the user out of the provider, for OIDC_OP_LOGOUT_URL_METHOD."""
     sent = {"id_token_hint": request.session["oidc_id_token"], "post_logout_redirect_uri": f"{SITE}/"}
     return f"{END_SESSION}?{urlencode(sent)}"
 
@@ -57,7 +57,7 @@ def main() -> None:
         )
 
     def renew(request: HttpRequest) -> HttpResponse:
-        """Let the time of the ID token be over: the library's middleware asks for another one with prompt=none."""
+        """Expire the ID token: the library's middleware requests another with prompt=none."""
         request.session["oidc_id_token_expiration"] = 0
         return HttpResponseRedirect("/")
 
@@ -68,7 +68,7 @@ def main() -> None:
 
 def _told(request: HttpRequest, provider: dict[str, Any]) -> dict[str, Any]:
     access_token, id_token = request.session["oidc_access_token"], request.session["oidc_id_token"]
-    # The library has verified both when it signed the person in; it keeps the texts alone.
+    # The library verified both at the sign-in, and keeps only their texts.
     claims = jwt.decode(id_token, options={"verify_signature": False})
     bearer = {"Authorization": f"Bearer {access_token}"}
     userinfo = requests.get(provider["userinfo_endpoint"], headers=bearer, timeout=10).json()

@@ -1,6 +1,7 @@
 """
-A web application made with Authlib that authenticates by assertions at the token and revocation endpoints: PrivateKeyJWT with
-a key of its own, or ClientSecretJWT with its secret.
+A web application made with Authlib that authenticates by assertions at the token and revocation endpoints.
+
+It uses PrivateKeyJWT with a key of its own, or ClientSecretJWT with its secret.
 """
 
 import json
@@ -18,7 +19,7 @@ from tests.journeys.strangers.report import tell
 
 
 def main() -> None:
-    """Authorise, exchange, ask, refresh, revoke; print what came."""
+    """Authorise, exchange, call userinfo, refresh, revoke; print the results."""
     registered = json.load(sys.stdin)
     by_secret = "client_secret" in registered
     method = "client_secret_jwt" if by_secret else "private_key_jwt"
@@ -35,7 +36,7 @@ def main() -> None:
     issuer = registered["issuer"]
 
     def sign_for_the_next_request() -> None:
-        # Its own default is an hour; and it keeps the jti in the claims that it is given.
+        # Authlib's default is an hour, and it stores the jti in the claims it is given.
         claims = {"exp": int(time.time()) + 60}
         kind = ClientSecretJWT if by_secret else PrivateKeyJWT
         session.register_client_auth_method(kind(issuer, claims=claims, alg=registered["alg"]))

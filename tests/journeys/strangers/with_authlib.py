@@ -1,4 +1,4 @@
-"""A web application made with Authlib: form encoding, PKCE, HTTP Basic, whatever the server's metadata says."""
+"""A web application made with Authlib: form encoding, PKCE, HTTP Basic, configured by the server's metadata."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from tests.journeys.strangers.report import tell
 
 
 def main() -> None:
-    """Authorise, exchange, ask, refresh, revoke; print what came."""
+    """Authorise, exchange, call userinfo, refresh, revoke; print the results."""
     registered = json.load(sys.stdin)
     session = OAuth2Session(
         registered["client_id"],

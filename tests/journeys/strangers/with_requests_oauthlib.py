@@ -1,4 +1,4 @@
-"""A web application made with requests-oauthlib, as its documentation does it: form encoding, state, secret in the body."""
+"""A web application made with requests-oauthlib as in its documentation: form encoding, state, secret in the body."""
 
 import json
 import os
@@ -14,7 +14,7 @@ os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"  # both sites are on this machin
 
 
 def main() -> None:
-    """Authorise, exchange, ask, refresh, revoke; print what came."""
+    """Authorise, exchange, call userinfo, refresh, revoke; print the results."""
     registered = json.load(sys.stdin)
     credentials = {"client_id": registered["client_id"], "client_secret": registered["client_secret"]}
     issuer = registered["issuer"]

@@ -1,7 +1,7 @@
 """
-A client of an MCP server, made with FastMCP as its documentation does it: it introduces itself, and opens a browser by itself.
+An MCP client made with FastMCP as in its documentation: it registers itself, and opens a browser.
 
-It runs in a venv of its own. One JSON object a line, each way.
+It runs in a virtual environment of its own. Messages are one JSON object a line, in both directions.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from fastmcp.client.auth import OAuth
 
 
 async def main() -> None:
-    """Connect, and call what the test says."""
+    """Connect, and make the calls that the test asks for."""
     told = json.loads(sys.stdin.readline())
     auth = OAuth(
         client_name="Stranger",

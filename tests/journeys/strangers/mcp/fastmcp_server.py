@@ -1,7 +1,8 @@
 """
-An MCP server made with FastMCP as its documentation does it: it asks the authorization server about tokens, or verifies JWTs.
+An MCP server made with FastMCP as in its documentation: it introspects tokens at the authorization server, or verifies
+JWTs.
 
-It runs in a venv of its own, and knows nothing of this package. What it is told is in the environment.
+It runs in a virtual environment of its own, without this package. Its settings are in the environment.
 """
 
 import os
@@ -25,14 +26,14 @@ else:
         audience=RESOURCE,
         required_scopes=["notes:read"],
     )
-# AnyHttpUrl(ISSUER) would add a slash to an issuer without a path, and clients compare it with the issuer's metadata as text.
+# AnyHttpUrl(ISSUER) would append a slash to an issuer without a path, and clients compare it with the metadata as text.
 issuer = TypeAdapter(AnyHttpUrl, config=ConfigDict(url_preserve_empty_path=True)).validate_python(ISSUER)
 server = FastMCP("Notes", auth=RemoteAuthProvider(verifier, [issuer], f"http://127.0.0.1:{PORT}"))
 
 
 @server.tool
 def who() -> dict[str, object]:
-    """Say what the server knows of the person."""
+    """Return what the server knows about the user."""
     token = get_access_token()
     assert token
     return {"client_id": token.client_id, "scopes": token.scopes, "sub": token.claims["sub"]}

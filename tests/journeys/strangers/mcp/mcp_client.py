@@ -1,7 +1,8 @@
 """
-A client of an MCP server, made with the official Python SDK as its documentation does it; it runs in a venv of its own.
+An MCP client made with the official Python SDK as in its documentation; it runs in a virtual environment of its own.
 
-One JSON object a line, each way: it shows where the person has to go, and is told where the browser came back.
+Messages are one JSON object a line, in both directions: it prints the URL for the user, and reads the browser's
+redirect.
 """
 
 import asyncio
@@ -18,13 +19,13 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull,
 
 
 async def hear() -> dict[str, Any]:
-    """What the test says next."""
+    """Read the test's next message."""
     members: dict[str, Any] = json.loads(await asyncio.to_thread(sys.stdin.readline))
     return members
 
 
 def say(**members: object) -> None:
-    """Tell the test."""
+    """Send the test a message."""
     print(json.dumps(members), flush=True)
 
 
@@ -49,19 +50,19 @@ class Memory:
 
 
 async def visit(url: str) -> None:
-    """Send the person to the authorization server."""
+    """Send the user to the authorization server."""
     say(visit=url)
 
 
 async def arrive() -> AuthorizationCodeResult:
-    """Where the browser came back."""
+    """Wait for the browser's redirect."""
     query = parse_qs(urlsplit((await hear())["arrived"]).query)
     code, state, iss = (query.get(name, [""])[0] for name in ("code", "state", "iss"))
     return AuthorizationCodeResult(code=code, state=state, iss=iss)
 
 
 async def main() -> None:
-    """Connect, and call what the test says."""
+    """Connect, and make the calls that the test asks for."""
     told = await hear()
     metadata = OAuthClientMetadata.model_validate(told["metadata"])
     known = told.get("client")
@@ -88,7 +89,7 @@ async def main() -> None:
 
 
 def causes(refusal: BaseException) -> list[str]:
-    """What has failed, within the groups of anyio."""
+    """Failures within the exception groups of anyio."""
     if isinstance(refusal, BaseExceptionGroup):
         return [cause for each in refusal.exceptions for cause in causes(each)]
     return [f"{type(refusal).__name__}: {refusal}"]

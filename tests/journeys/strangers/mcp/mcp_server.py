@@ -1,7 +1,7 @@
 """
-An MCP server made with the official Python SDK and guarded by the SDK's own middleware, which asks about tokens.
+An MCP server made with the official Python SDK and guarded by the SDK's own middleware, which introspects tokens.
 
-It runs in a venv of its own, and knows nothing of this package. What it is told is in the environment.
+It runs in a virtual environment of its own, without this package. Its settings are in the environment.
 """
 
 import os
@@ -18,10 +18,10 @@ RESOURCE = f"http://127.0.0.1:{PORT}/mcp"
 
 
 class Introspection(TokenVerifier):
-    """Asks the server that issued them, as the SDK's example does."""
+    """Introspects tokens at the issuing server, as the SDK's example does."""
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """What a token stands for; None if it is not good."""
+        """Data of a valid token, or None."""
         async with AsyncClient(auth=(os.environ["CLIENT_ID"], os.environ["CLIENT_SECRET"])) as http:
             answer = (await http.post(f"{ISSUER}/introspect/", data={"token": token})).json()
         if not answer["active"]:
@@ -53,7 +53,7 @@ server = MCPServer(
 
 @server.tool()
 def who() -> dict[str, Any]:
-    """Say what the server knows of the person."""
+    """Return what the server knows about the user."""
     token = get_access_token()
     assert token
     return {"client_id": token.client_id, "scopes": token.scopes, "sub": token.subject}
