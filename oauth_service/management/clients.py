@@ -54,7 +54,7 @@ def add_options(parser: ArgumentParser, *, required: Collection[str]) -> None:
             case Kind.FLAG:
                 parser.add_argument(*names, **shared, action=BooleanOptionalAction, default=None, help=text)
             case Kind.WORDS | Kind.LINES | Kind.SCOPES:
-                parser.add_argument(*names, **shared, action="append", help=f"{text}; repeat it for each one")
+                parser.add_argument(*names, **shared, action="append", help=f"{text}; can be repeated")
             case Kind.NUMBER:
                 parser.add_argument(*names, **shared, type=int, help=text)
             case Kind.SECONDS:

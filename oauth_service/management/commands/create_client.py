@@ -27,17 +27,21 @@ from oauth_service.web.reports import nothing_reported
 class Command(RecordedCommand):
     """Register a client application."""
 
-    help = "Register a client application and print its client_id, and once its client_secret."
+    help = "Register a client application. Print its client_id and, only this once, its client_secret."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         clients.add_options(parser, required=("name",))
-        parser.add_argument("--public", action="store_true", help="an app without a secret: on a device, in a browser")
-        parser.add_argument("--native", action="store_true", help="on a device: any port of a loopback redirect URI")
+        parser.add_argument(
+            "--public", action="store_true", help="an app without a secret, on a device or in a browser"
+        )
+        parser.add_argument(
+            "--native", action="store_true", help="an app on a device; allow any port in loopback redirect URIs"
+        )
         parser.add_argument(
             "--without-pkce",
             action="store_false",
             dest="requires_pkce",
-            help="for a confidential client that cannot do PKCE (RFC 7636)",
+            help="for a confidential client that does not support PKCE (RFC 7636)",
         )
         parser.add_argument("--json", action="store_true", help="print the client as JSON (RFC 7591 section 3.2.1)")
 

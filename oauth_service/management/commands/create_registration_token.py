@@ -37,12 +37,14 @@ def _uses(text: str) -> int:
 class Command(RecordedCommand):
     """Make an initial access token (RFC 7591 section 3)."""
 
-    help = "Make a token that lets its holder register clients, and print it once. The admin lists and revokes them."
+    help = (
+        "Create an initial access token for registering clients, and print it once. The admin lists and revokes them."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="whom it is for; only you see it")
-        parser.add_argument("--days", type=_days, default=DAYS, help=f"for how long it is good; {DAYS} by default")
-        parser.add_argument("--uses", type=_uses, help="how many clients it may register; any number without it")
+        parser.add_argument("name", help="a name for the token; only staff see it")
+        parser.add_argument("--days", type=_days, default=DAYS, help=f"how many days it is valid; {DAYS} by default")
+        parser.add_argument("--uses", type=_uses, help="how many clients it can register; unlimited by default")
 
     @nothing_reported()
     def handle(self, *args: Any, **options: Any) -> None:

@@ -18,23 +18,37 @@ from oauth_service.watch.doctor import facts, resources
 class Command(RecordedCommand):
     """Register a resource."""
 
-    help = "Register an API, so that clients can ask for tokens for it alone (RFC 8707)."
+    help = "Register an API, so that clients can request tokens for this API only (RFC 8707)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("identifier", help="absolute URI without a fragment")
-        parser.add_argument("--name", required=True, help="what people see when an app asks for it")
+        parser.add_argument("identifier", help="identifier of the API: an absolute URI without a fragment")
+        parser.add_argument("--name", required=True, help="the name that users see when an app requests it")
         parser.add_argument(
             "--scope",
             action="append",
             default=[],
             metavar="NAME=WORDS",
-            help="a scope, and what it lets an app do; repeat it for each one",
+            help="a scope with its description for users; can be repeated",
         )
-        parser.add_argument("--client", action="append", default=[], help="client_id of who may ask; repeat it")
-        parser.add_argument("--for-all", action="store_true", help="every client may ask for it")
-        parser.add_argument("--token-format", choices=Resource.TokenFormat.values, default="opaque")
-        parser.add_argument("--signing-alg", default="RS256", help="signs its access tokens if they are JWTs")
-        parser.add_argument("--access-token-lifetime", type=clients.seconds, metavar="SECONDS")
+        parser.add_argument(
+            "--client", action="append", default=[], help="client_id of a client that may request it; can be repeated"
+        )
+        parser.add_argument("--for-all", action="store_true", help="every client may request it")
+        parser.add_argument(
+            "--token-format",
+            choices=Resource.TokenFormat.values,
+            default="opaque",
+            help="format of its access tokens; opaque by default",
+        )
+        parser.add_argument(
+            "--signing-alg", default="RS256", help="signature algorithm of its access tokens, if they are JWTs"
+        )
+        parser.add_argument(
+            "--access-token-lifetime",
+            type=clients.seconds,
+            metavar="SECONDS",
+            help="seconds; by default the server's setting",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if wordless := [each for each in options["scope"] if not all(each.partition("="))]:

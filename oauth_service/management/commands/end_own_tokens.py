@@ -11,10 +11,10 @@ from oauth_service.models import Client
 class Command(RecordedCommand):
     """End a client's own tokens."""
 
-    help = "End every access token that a client application got by client credentials. It may get new ones at once."
+    help = "End all access tokens that a client application got with client credentials. It can get new ones at once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("client_id")
+        parser.add_argument("client_id", help="the client")
 
     def handle(self, *args: Any, **options: Any) -> None:
         client = clients.by_id(options["client_id"])

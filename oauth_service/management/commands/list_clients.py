@@ -17,7 +17,7 @@ class Command(RecordedCommand):
     help = "List the client applications. No secret is printed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="print the whole metadata of each as JSON")
+        parser.add_argument("--json", action="store_true", help="print the complete metadata of each client as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = Client.objects.order_by("name", "pk")

@@ -13,7 +13,7 @@ COLUMNS = ("identifier", "name", "scopes", "clients", "active")
 class Command(RecordedCommand):
     """List the resources."""
 
-    help = "List the APIs that tokens can be asked for."
+    help = "List the registered APIs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print them as JSON")

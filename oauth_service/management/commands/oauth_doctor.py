@@ -36,22 +36,22 @@ class Command(RecordedCommand):
     """Look at the deployment from inside, at each of several servers with --server, and from outside with --url."""
 
     help = (
-        "Check this deployment from inside; each of its servers with --server, and the way to it with --url. "
-        "Ends with 2 for errors, 1 for --strict warnings."
+        "Check this deployment from inside; with --server, also each of its servers; with --url, also from outside. "
+        "The exit status is 2 if there are errors, and 1 if there are warnings and --strict is given."
     )
     requires_system_checks = []  # they are part of the report
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--url", default="", help="where apps and people reach it: its issuer")
+        parser.add_argument("--url", default="", help="the URL where apps and users reach it: its issuer")
         parser.add_argument(
             "--server",
             action="append",
             default=[],
-            help="scheme, host and port of one server, asked beside the proxy; once for each",
+            help="scheme, host and port of a server, asked directly instead of through the proxy; can be repeated",
         )
-        parser.add_argument("--json", action="store_true", help="for programs")
-        parser.add_argument("--strict", action="store_true", help="warnings count too")
-        parser.add_argument("--timeout", type=float, default=10.0, help="seconds for each request")
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
+        parser.add_argument("--strict", action="store_true", help="also fail if there are warnings")
+        parser.add_argument("--timeout", type=float, default=10.0, help="timeout of each request in seconds")
 
     def handle(self, *args: Any, **options: Any) -> None:
         groups = {"Settings": list(facts.of_system_checks()), **_inside()}

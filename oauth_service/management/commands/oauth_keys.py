@@ -23,22 +23,26 @@ COLUMNS = ("kid", "algorithm", "state", "signs_from", "signs_until", "published_
 class Command(RecordedCommand):
     """What an operator does with signing keys. Private parts are never printed."""
 
-    help = "See, rotate, import and retire the keys that sign ID tokens. The server makes and rotates them by itself."
+    help = "List, rotate, import and retire the keys that sign ID tokens. The server creates and rotates keys automatically."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        listing = actions.add_parser("list", help="every key that is published, and what it is for")
-        listing.add_argument("--json", action="store_true", help="for programs, with the public parts")
-        rotating = actions.add_parser("rotate", help="make the next key now; it is published for a day before it signs")
-        importing = actions.add_parser("import", help="use a private key of yours as the next one")
-        importing.add_argument("file", help="its PEM; - for standard input")
+        listing = actions.add_parser("list", help="list all published keys and their use")
+        listing.add_argument("--json", action="store_true", help="print JSON, with the public keys")
+        rotating = actions.add_parser(
+            "rotate", help="create the next key now; it is published for a day before it signs"
+        )
+        importing = actions.add_parser("import", help="import your own private key as the next one")
+        importing.add_argument("file", help="PEM file; - for standard input")
         for each in (rotating, importing):
-            each.add_argument("--algorithm", choices=ALGORITHMS, default="", help="by default all, or that of the PEM")
             each.add_argument(
-                "--now", action="store_true", help="let it sign at once: some clients may not have it yet"
+                "--algorithm", choices=ALGORITHMS, default="", help="algorithm; by default all, or the one of the PEM"
             )
-        retiring = actions.add_parser("retire", help="forget a key at once that somebody else knows")
-        retiring.add_argument("kid", help="its name in the list; what it signed is refused from now on")
+            each.add_argument(
+                "--now", action="store_true", help="sign with it at once; some clients may not have it yet"
+            )
+        retiring = actions.add_parser("retire", help="delete a key at once, because someone else has it")
+        retiring.add_argument("kid", help="its ID in the list; everything it signed will be refused")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not conf.is_openid():

@@ -23,18 +23,22 @@ Clients and accounts are as they were at the backup. What was changed since has 
 class Command(RecordedCommand):
     """End all that was issued before a backup was put back."""
 
-    help = "End every code, token, consent, signing key and session, after a backup of the database was put back."
+    help = "End all codes, tokens, consents, signing keys and sessions after a backup of the database was restored."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--noinput", "--no-input", action="store_true", help="ask nothing")
-        parser.add_argument("--keep-sessions", action="store_true", help="nobody signs in again")
+        parser.add_argument("--noinput", "--no-input", action="store_true", help="do not ask for confirmation")
         parser.add_argument(
-            "--keep-signing-keys", action="store_true", help="if it is certain that none was retired after the backup"
+            "--keep-sessions", action="store_true", help="keep the sessions, so that users stay signed in"
+        )
+        parser.add_argument(
+            "--keep-signing-keys",
+            action="store_true",
+            help="keep the signing keys; only if none was retired after the backup",
         )
         parser.add_argument(
             "--end-client-secrets",
             action="store_true",
-            help="end every client's secret: if one was rotated after the backup because somebody knew it",
+            help="end all client secrets; if one was rotated after the backup because someone else had it",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

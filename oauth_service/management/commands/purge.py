@@ -14,12 +14,14 @@ class Command(RecordedCommand):
     """Delete every row whose time is over or whose consent is gone, and users who are gone from the audit trail, in batches."""
 
     help = (
-        "Delete expired and orphaned codes and grants, and expired revocations; the server does it by itself while it works. "
-        "Also take users who were deleted past Django, with SQL, out of the audit trail."
+        "Delete expired and orphaned codes and grants, and expired revocations. The server also does this by itself. "
+        "Also remove users who were deleted with SQL, bypassing Django, from the audit trail."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--batch", type=int, default=5_000, help="rows of a table to delete in one transaction")
+        parser.add_argument(
+            "--batch", type=int, default=5_000, help="how many rows of a table to delete in one transaction"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["batch"] < 1:

@@ -19,19 +19,17 @@ class Command(RecordedCommand):
     """Rotate the secret of a client application."""
 
     help = (
-        "Give a client application a new secret and print it once. The secret before it stays good until it is ended."
+        "Give a client application a new secret and print it once. The previous secret stays valid until it is ended."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("client_id")
+        parser.add_argument("client_id", help="the client")
         parser.add_argument("--json", action="store_true", help="print the client with its new secret as JSON")
         which = parser.add_mutually_exclusive_group()
         which.add_argument(
-            "--at-once", action="store_true", help="end every earlier secret now: for one that somebody else knows"
+            "--at-once", action="store_true", help="end all earlier secrets now, because someone else has one"
         )
-        which.add_argument(
-            "--end-previous", action="store_true", help="make no new secret; let the newest be the only one"
-        )
+        which.add_argument("--end-previous", action="store_true", help="do not create a secret; end all but the newest")
 
     @nothing_reported()
     def handle(self, *args: Any, **options: Any) -> None:

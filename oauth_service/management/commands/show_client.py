@@ -11,10 +11,10 @@ from oauth_service.management.recorded import RecordedCommand
 class Command(RecordedCommand):
     """Show one client application."""
 
-    help = "Show how a client application is registered, as the specifications name it. No secret is printed."
+    help = "Show the registration of a client application, in the terms of the specifications. No secret is printed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("client_id")
+        parser.add_argument("client_id", help="the client")
         parser.add_argument("--json", action="store_true", help="print it as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:

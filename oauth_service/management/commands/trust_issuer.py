@@ -20,23 +20,31 @@ COLUMNS = ("issuer", "purposes", "clients", "active")
 class Command(RecordedCommand):
     """Believe the JWTs of another issuer."""
 
-    help = "Believe the JWTs of another issuer; without arguments, list the issuers that are trusted."
+    help = "Trust the JWTs of another issuer. Without arguments, list the trusted issuers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("issuer", nargs="?", help="as its JWTs have it (iss)")
-        parser.add_argument("--purpose", action="append", choices=list(TYPES), help="repeat it for each one")
-        parser.add_argument("--client", action="append", default=[], help="client_id that may present them; repeat it")
+        parser.add_argument("issuer", nargs="?", help="the issuer, exactly as in its JWTs (iss)")
+        parser.add_argument(
+            "--purpose", action="append", choices=list(TYPES), help="what to trust it for; can be repeated"
+        )
+        parser.add_argument(
+            "--client", action="append", default=[], help="client_id of a client that may send them; can be repeated"
+        )
         parser.add_argument("--jwks", default="", metavar="JSON", help="its public keys, a JWK set")
         parser.add_argument("--jwks-uri", default="", help="https URL of its public keys, instead of --jwks")
         parser.add_argument(
-            "--algorithm", action="append", help="signature that is believed; RS256 and ES256 by default"
-        )
-        parser.add_argument("--audience", default="", help="for token exchange: another audience than this server")
-        parser.add_argument(
-            "--stands-for-consent", action="store_true", help="its users need not have allowed the client themselves"
+            "--algorithm",
+            action="append",
+            help="accepted signature algorithm; RS256 and ES256 by default; can be repeated",
         )
         parser.add_argument(
-            "--tokens-end-with-jwt", action="store_true", help="no access token outlives the JWT that it was given for"
+            "--audience", default="", help="for token exchange: an accepted audience other than this server"
+        )
+        parser.add_argument(
+            "--stands-for-consent", action="store_true", help="its users do not have to allow the client themselves"
+        )
+        parser.add_argument(
+            "--tokens-end-with-jwt", action="store_true", help="no access token outlasts the JWT it was issued for"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
