@@ -181,7 +181,7 @@ def _operations(item: Mapping[str, Any], described: Mapping[str, Any]) -> Iterat
         yield f"\n**{verb.upper()}**: {_line(operation['summary'])}\n"
         if taken := list(dict.fromkeys(_parameters(item, operation, described))):
             yield f"\nParameters: {', '.join(f'`{name}`' for name in taken)}.\n"
-        yield "\n| answer | |\n| --- | --- |\n"
+        yield "\n| response | |\n| --- | --- |\n"
         for status, answer in sorted(operation["responses"].items()):
             codes = ", ".join(f"`{code}`" for code in _error_codes(answer))
             yield f"| {status} | {_line(answer['description'])}{f' {codes}' if codes else ''} |\n"
