@@ -148,7 +148,7 @@ def main() -> int:
                 f"\n  Authorization server          {sites.server_url}"
                 "\n  Sign in as                    alice / wonderland"
                 f"\n  Server administration         {sites.server_url}/admin/  (admin / admin)"
-                "\n  Clients for your own trials   README.md, “The cast”"
+                "\n  Clients for your own trials   docs/demo.md, “The cast”"
                 "\n\n  Ctrl-C stops both.\n",
                 flush=True,
             )

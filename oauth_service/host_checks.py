@@ -203,7 +203,7 @@ def _faults_of_ninja() -> Iterator[Finding]:
         yield (
             "W011",
             f"LoginRequiredMiddleware asks for a session before protect sees the token of {names}.",
-            "Call login_not_required() with the callback of each of the URL patterns of django-ninja, as the README shows.",
+            "Call login_not_required() with the callback of each of the URL patterns of django-ninja, as docs/protect.md shows.",
         )
 
 

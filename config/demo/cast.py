@@ -1,5 +1,5 @@
 """
-The demo's services, devices and APIs: registered by `seed_demo`, played by `simulate --flow`, listed in the README.
+The demo's services, devices and APIs: registered by `seed_demo`, played by `simulate --flow`, listed in docs/demo.md.
 """
 
 from simulation.cast import Api, Cast, Party

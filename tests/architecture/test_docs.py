@@ -239,7 +239,7 @@ def test_the_commands_are_found_in_the_pages() -> None:
     assert {"create_client", "migrate", "oauth_doctor", "oauth_keys"} <= found
 
 
-# -- the README --------------------------------------------------------------------------------------------------------
+# -- the README, and dependencies -------------------------------------------------------------------------------------
 
 
 def table(page: str, heading: str) -> list[list[str]]:
@@ -255,11 +255,8 @@ def test_the_readme_lists_every_endpoint_with_its_verbs() -> None:
     assert {url.strip("`"): verbs for verbs, url, *_rest in table("README.md", "Endpoints")} == stated
 
 
-def test_the_readme_has_a_reason_for_every_dependency() -> None:
-    """
-    Dependencies are those of pyproject.toml, in every group, and of the other locks (pip, npm, Go, Maven); no others
-    are listed.
-    """
+def test_every_dependency_has_a_reason() -> None:
+    """docs/dependencies.md lists exactly the packages of pyproject.toml, and of the other locks (pip, npm, Go and Maven)."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     groups = [settings["project"]["dependencies"], *settings["project"]["optional-dependencies"].values()]
     groups += settings["dependency-groups"].values()
@@ -276,7 +273,9 @@ def test_the_readme_has_a_reason_for_every_dependency() -> None:
     for tools in ("docs", "release"):
         wanted |= set(re.findall(r"^([a-z-]+)", (ROOT / tools / "requirements.in").read_text(), re.MULTILINE))
     reasons = {
-        name.lower(): reason for names, reason in table("README.md", "Dependencies") for name in names.split(", ")
+        name.lower(): reason
+        for names, reason in table("docs/dependencies.md", "All packages")
+        for name in names.split(", ")
     }
     assert (set(reasons), [name for name, reason in reasons.items() if not reason]) == (wanted, [])
 

@@ -108,22 +108,22 @@ def test_it_refuses_without_debug_and_makes_nobody() -> None:
     assert (User.objects.count(), Client.objects.count(), Resource.objects.count()) == (0, 0, 0)
 
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+DEMO = Path(__file__).resolve().parents[2] / "docs/demo.md"
 
 
-def rows_of_the_readme() -> dict[str, list[str]]:
+def rows_of_the_cast() -> dict[str, list[str]]:
     """The table of the cast: the code in the other columns of each client's row."""
-    text = README.read_text(encoding="utf-8").partition("### The cast")[2].partition("\n## ")[0]
+    text = DEMO.read_text(encoding="utf-8").partition("## The cast")[2].partition("\n## ")[0]
     rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
     return {
         name: re.findall("`(.*?)`", "".join(rest)) for first, *rest in rows for name in re.findall("`(.*?)`", first)
     }
 
 
-def test_the_readme_names_every_client_with_its_secret_and_redirect_uris(debug: None) -> None:
+def test_the_demo_page_names_every_client_with_its_secret_and_redirect_uris(debug: None) -> None:
     """Users look there for a client's secret; a new client must be listed, too."""
     seed(*of_examples())
-    named = rows_of_the_readme()
+    named = rows_of_the_cast()
     assert sorted(named) == sorted(Client.objects.values_list("client_id", flat=True))
     for client in Client.objects.all():
         told = named[client.client_id]
@@ -132,9 +132,9 @@ def test_the_readme_names_every_client_with_its_secret_and_redirect_uris(debug: 
         assert len(secrets) == (0 if client.is_public else 1), client.client_id
 
 
-def test_the_readme_names_every_api_with_its_scopes(debug: None) -> None:
+def test_the_demo_page_names_every_api_with_its_scopes(debug: None) -> None:
     """Tokens are requested by the identifier, character by character."""
     seed(*of_examples())
-    text = README.read_text(encoding="utf-8")
+    text = DEMO.read_text(encoding="utf-8")
     for api in Resource.objects.all():
         assert [each for each in (api.identifier, *api.words()) if f"`{each}`" not in text] == []

@@ -130,7 +130,7 @@ api.add_router("/again/", operations, url_name_prefix="again")
 
 
 def of_ninja() -> list[URLPattern]:
-    """URLs of the API, exempt from LoginRequiredMiddleware as in the README."""
+    """URLs of the API, exempt from LoginRequiredMiddleware as docs/protect.md shows."""
     patterns = [each for each in api.urls[0] if isinstance(each, URLPattern) and each.name != "api-root"]
     for pattern in patterns:
         login_not_required(pattern.callback)

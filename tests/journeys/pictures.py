@@ -1,4 +1,4 @@
-"""Pictures of the README, taken from the running sites: `make pictures`."""
+"""Pictures of the README and docs/demo.md, taken from the running sites: `make pictures`."""
 
 import tempfile
 from pathlib import Path

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         "Play one way to get tokens over real HTTP, browser and all, and check every message. "
         "Without --server-url both sites of this repository take part; they are started if they are not running. "
         "A play with a person ends with deauthorisation, which also ends their earlier connections with its client. "
-        "The other flows are played by the cast in the README, which another server has to have registered."
+        "The other flows use the clients that docs/demo.md lists; another server must have registered them."
     )
     requires_system_checks = []
 
@@ -71,7 +71,7 @@ class Command(BaseCommand):
         if flow != GUIDE.name and (client_id or client_secret or redirect_uri):
             raise CommandError(
                 f"--client-id, --client-secret and --redirect-uri are for the flow {GUIDE.name}: "
-                "the others are played by the cast in the README."
+                "the other flows use the clients that docs/demo.md lists."
             )
         registered = registration()
         sites = None if server_url else sites_of(registered)
