@@ -10,37 +10,18 @@ from pathlib import Path
 from config.sites import ROOT
 from tests.architecture.tree import tracked
 
-# Files and folders that follow the rules. A new one must; an old one is added when its prose has been rewritten.
-PLAIN = (
-    "README.md",
-    "docs/adr",
-    "docs/decisions.md",
-    "docs/demo.md",
-    "docs/dependencies.md",
-    "docs/style.md",
-    "benchmarks",
-    "config",
-    "examples",
-    "prescription_manager_app",
-    "simulation",
-    "oauth_service/authorization",
-    "oauth_service/clients",
-    "oauth_service/compiled",
-    "oauth_service/grant_types",
-    "oauth_service/guard",
-    "oauth_service/models",
-    "oauth_service/openapi",
-    "oauth_service/outbound",
-    "oauth_service/protocol",
-    "oauth_service/resources",
-    "oauth_service/tokens",
-    "oauth_service/watch",
-    "tests/architecture",
-    "tests/attacks",
-    "tests/grant_types",
-    "tests/protocol",
-    "tests/specs",
-    "tests/tokens",
+# Files and folders whose prose has not been rewritten yet. The rules hold for everything else.
+NOT_YET = (
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "docs/commands.md",
+    "docs/tour.md",
+    "oauth_service/admin",
+    "oauth_service/endpoints/device.py",
+    "oauth_service/management",
+    "oauth_service/people",
+    "oauth_service/web",
+    "tests/journeys",
 )
 
 OPENINGS = re.compile(
@@ -115,9 +96,11 @@ def _refused_phrases(text: str, line: int) -> Iterator[str]:
 
 def plain_files() -> list[Path]:
     """The Python and Markdown files that the rules hold for."""
-    plain = [ROOT / name for name in PLAIN]
+    others = [ROOT / name for name in NOT_YET]
     return [
-        path for path in tracked() if path.suffix in (".py", ".md") and any(path.is_relative_to(each) for each in plain)
+        path
+        for path in tracked()
+        if path.suffix in (".py", ".md") and not any(path.is_relative_to(each) for each in others)
     ]
 
 
