@@ -16,7 +16,7 @@ from django.urls import NoReverseMatch, Resolver404, URLResolver, get_resolver, 
 from django.utils import translation
 from django.utils.module_loading import import_string
 
-from . import conf
+from . import conf, documentation
 from .protocol import protected_resource
 from .resources import frameworks
 from .resources.requirement import resources_asked
@@ -203,7 +203,7 @@ def _faults_of_ninja() -> Iterator[Finding]:
         yield (
             "W011",
             f"LoginRequiredMiddleware asks for a session before protect sees the token of {names}.",
-            "Call login_not_required() with the callback of each of the URL patterns of django-ninja, as docs/protect.md shows.",
+            f"Call login_not_required() for the callback of each django-ninja URL pattern. See {documentation.page('protect')}.",
         )
 
 

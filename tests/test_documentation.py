@@ -18,7 +18,7 @@ TEMPLATES = sorted((ROOT / "oauth_service").rglob("*.html"))
 
 @pytest.fixture(autouse=True)
 def asked_anew() -> Iterator[None]:
-    """What the package says is read once a process."""
+    """Forget the metadata, which is read once per process."""
     documentation._site.cache_clear()
     yield
     documentation._site.cache_clear()
@@ -41,7 +41,7 @@ def test_a_page_that_is_published_is_its_address(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_page_that_is_not_published_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a package without that address nor a checkout has a link to make up."""
+    """A package without that address and a checkout have no link."""
     monkeypatch.setattr(documentation, "metadata", lambda _: installed("Source, https://code.example/"))
     assert documentation.page("keys") == "the page “keys” of the documentation"
     documentation._site.cache_clear()
@@ -57,7 +57,7 @@ def test_a_page_that_is_not_published_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 
 def texts(path: Path) -> Iterator[str]:
-    """Every text of a module but its docstrings and what stands alone as they do: pieces of f-strings, too."""
+    """Every string of a module, including pieces of f-strings, but without docstrings and other bare strings."""
     tree = ast.parse(path.read_text())
     alone = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -78,7 +78,7 @@ def test_no_message_names_a_file_that_the_package_lacks() -> None:
 
 
 def test_the_walk_sees_every_message() -> None:
-    """It would find nothing in no text at all."""
+    """The test above would pass without any text."""
     doctor = [text for path in SOURCES if path.parent.name == "doctor" for text in texts(path)]
     assert {"client-without-pkce", "keys-rolling", "no-rs256", "issuer-differs"} <= set(doctor)
     assert any("W040" in text for text in texts(ROOT / "oauth_service/checks.py"))
@@ -87,7 +87,7 @@ def test_the_walk_sees_every_message() -> None:
 
 
 def test_every_page_that_is_named_exists() -> None:
-    """Its name is that of its file, also in the address."""
+    """A page has the name of its file, also in the address."""
     named = {
         name for path in SOURCES for name in re.findall(r"documentation\.page\([\"']([\w-]+)[\"']\)", path.read_text())
     }

@@ -121,7 +121,7 @@ def test_a_resource_that_no_client_may_ask_for_is_warned_about(
 def test_a_resource_whose_jwts_live_long_is_warned_about(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is the choice of a format that makes a lifetime too long."""
+    """The chosen format makes the lifetime too long."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
     said_by("create_resource", "https://a.example/", "--name=A", "--for-all", "--token-format=jwt",
             "--access-token-lifetime=7200")  # fmt: skip
