@@ -4,11 +4,13 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,9 +22,11 @@ from pytest_django import Settings
 
 import oauth_service
 from config.sites import ROOT
-from oauth_service import conf, testing
+from oauth_service import background, conf, testing
 from oauth_service.authorization import device as authorization
+from oauth_service.clients import logo
 from oauth_service.models import AuditEvent, Client
+from oauth_service.outbound import deliveries
 from oauth_service.protocol.device_code import GRANT_TYPE as DEVICE_CODE
 from oauth_service.watch import audit
 from tests.database import connection
@@ -102,8 +106,32 @@ def test_the_tests_of_a_host_leave_nothing_behind(host: Host, runner: str) -> No
     assert host.events() == 0
 
 
-# -- data in memory
-# ------------------------------------------------------------------------------------------------------
+THREADS = {
+    "documents": lambda: logo.fetch_soon("https://app.example/logo.png"),
+    "deliveries": deliveries.wake,
+}
+
+
+@pytest.mark.parametrize("start", THREADS.values(), ids=THREADS)
+def test_a_test_run_starts_no_thread(monkeypatch: pytest.MonkeyPatch, start: Callable[[], None]) -> None:
+    """A thread would write into the database of another test, or ask strangers on the network."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a thread was started")
+
+    monkeypatch.setattr(background, "start", refuse)
+    start()
+
+
+def test_every_thread_is_one_that_a_test_run_does_not_start() -> None:
+    """Threads are started in one place, and each thread is in the list above: the next one must be, too."""
+    sources = {path: path.read_text() for path in Path(oauth_service.__file__).parent.rglob("*.py")}
+    started = {name for source in sources.values() for name in re.findall(r'background\.start\(.*name="(\w+)"', source)}
+    assert [path.name for path, source in sources.items() if re.search(r"\bThread\(", source)] == ["background.py"]
+    assert started == {*THREADS, "audit"}  # the trail writes at once: see the tests of the host above
+
+
+# -- data in memory -----------------------------------------------------------------------------------------------------
 
 # Data without users or clients: settings that were read, and statements that were compiled.
 KEPT = {"oauth_service.conf._in_force", "_compiled", "_of_somebody"}

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from django.db import Error, close_old_connections, connections, models
 from django.utils import timezone
 
-from .. import database
+from .. import background, database
 from ..models import Delivery
 from ..protocol import delivery, logout_token
 
@@ -30,13 +30,14 @@ _thread: threading.Thread | None = None
 
 
 def wake() -> None:
-    """Send due messages soon, on another thread."""
+    """Send due messages soon, on another thread. In a test run, nothing is sent until deliver_due() is called."""
     global _thread
+    if background.is_test_run():
+        return
     _wanted.set()
     with _starting:
         if _thread is None or not _thread.is_alive():
-            _thread = threading.Thread(target=_work, name="oauth_service.deliveries", daemon=True)
-            _thread.start()
+            _thread = background.start(_work, name="deliveries")
 
 
 def deliver_due(*, now: datetime) -> int:

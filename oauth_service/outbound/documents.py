@@ -16,6 +16,7 @@ from typing import Any
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
+from .. import background
 from ..models.document import Document, Kind, key_of
 from ..protocol import freshness
 
@@ -136,12 +137,18 @@ def read_later(url: str, *, kind: Kind, rules: Rules) -> bytes | None:
 
 
 def refresh_later(url: str, *, kind: Kind, rules: Rules) -> None:
-    """Fetch a document on another thread, unless a thread of this process is fetching it already."""
+    """
+    Fetch a document on another thread, unless a thread of this process is fetching it already.
+
+    In a test run, nothing is fetched in this way.
+    """
+    if background.is_test_run():
+        return
     with _starting:
         if (kind, url) in _running or len(_running) >= MOST_THREADS:
             return
         _running.add((kind, url))
-    threading.Thread(target=_work, args=(url, kind, rules), name="oauth_service.documents", daemon=True).start()
+    background.start(_work, url, kind, rules, name="documents")
 
 
 MOST_THREADS = 4

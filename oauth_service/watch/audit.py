@@ -14,7 +14,6 @@ queue is bounded: events that do not fit are counted, and the log reports how ma
 
 import logging
 import os
-import sys
 import threading
 import time
 from collections import deque
@@ -25,7 +24,6 @@ from multiprocessing.util import Finalize
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core import mail
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import close_old_connections, connections, transaction
 from django.db.models import Model
@@ -33,7 +31,8 @@ from django.db.models.signals import post_delete
 from django.dispatch import Signal
 from django.utils import timezone
 
-from .. import conf, database, signals
+from .. import background, conf, database, signals
+from ..background import is_test_run
 from ..guard import outage
 from ..models import AuditEvent, Client
 from ..models.audit_event import MOST_FORGOTTEN, Entry, Event, Outcome
@@ -128,13 +127,6 @@ def connect(users: Iterable[type[Model]]) -> None:
         signal.connect(_record, dispatch_uid="oauth_service.audit")
     for user in users:
         post_delete.connect(_forget, sender=user, dispatch_uid="oauth_service.audit")
-
-
-def is_test_run() -> bool:
-    """Return whether this process runs tests: every runner calls setup_test_environment(), which makes the outbox."""
-    return (
-        hasattr(mail, "outbox") and "django.test.utils" in sys.modules
-    )  # the outbox alone may belong to a site that keeps its mails
 
 
 def forget() -> None:
@@ -281,7 +273,7 @@ class _Trail:
         # Unlike atexit, Finalize also runs in the children of multiprocessing, as which some servers run their workers.
         self._finalizer = self._finalizer or Finalize(None, self.finish, exitpriority=100)
         try:
-            threading.Thread(target=self._write_on, name="oauth_service.audit", daemon=True).start()
+            background.start(self._write_on, name="audit")
         except RuntimeError:  # no thread is available now; the next event tries again
             self._started = False
             logger.warning("audit: the writer could not be started", exc_info=True)

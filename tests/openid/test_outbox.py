@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
+from oauth_service import background
 from oauth_service.models import Delivery, SigningKey, purge
 from oauth_service.outbound import deliveries, fetch
 from tests.clauses import clause
@@ -75,6 +76,7 @@ def test_the_thread_sends_what_was_left_and_ends(
 ) -> None:
     """The real thread runs, with a connection of its own."""
     monkeypatch.undo()
+    monkeypatch.setattr(background, "is_test_run", lambda: False)
     sent = threading.Event()
 
     def take(*_: object, **__: object) -> fetch.Response:
