@@ -138,7 +138,8 @@ class ClientAdmin(CountedDeletion):
     def kind(self, client: Client) -> str:
         """Its type in few words; the choices explain themselves at length."""
         kind = _("Public") if client.is_public else _("Confidential")
-        return f"{kind}, {_('native')}" if client.is_native else str(kind)
+        native = _("native")
+        return f"{kind}, {native}" if client.is_native else str(kind)
 
     @admin.display(description=_("registered by"))
     def own_registration(self, client: Client) -> str:

@@ -66,6 +66,17 @@ def test_every_message_is_there_and_no_other(language: str) -> None:
     assert messages(catalogue.read(language)).keys() == messages(catalogue.marked()).keys()
 
 
+def test_no_message_is_inside_an_f_string() -> None:
+    """Before Python 3.12, `make messages` does not see it there."""
+    found = []
+    for path in catalogue.APP.rglob("*.py"):
+        formatted = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.JoinedStr)]
+        calls = [node for each in formatted for node in ast.walk(each) if isinstance(node, ast.Call)]
+        names = {node.func.id for node in calls if isinstance(node.func, ast.Name)}
+        found += [path.name] if names & set(catalogue.KEYWORDS) else []
+    assert found == []
+
+
 @each_language
 def test_every_message_is_translated(language: str) -> None:
     """A page half in English is worse than one in English."""
