@@ -106,11 +106,17 @@ def _is_plain_manager(manager: Any) -> bool:
     return not own & _READS
 
 
+class _Documented:
+    """A class without methods: Python itself adds these attributes, more of them with each version."""
+
+    annotated: int
+
+
 _NOT_THEIRS = ("django", "builtins", "typing")
 # Methods of managers and querysets that Django calls to read a user.
 _READS = {"__getattribute__", "__init__", "get_queryset", "db_manager", "using"} | {
     name for name in vars(models.QuerySet) if name in ("get", "filter", "first") or name.startswith("_")
-} - {"__module__", "__doc__", "__dict__", "__weakref__", "__class_getitem__"}
+} - {"__class_getitem__", *vars(_Documented)}
 
 
 def _has_plain_backend() -> bool:
