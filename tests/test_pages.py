@@ -150,8 +150,7 @@ def test_an_icon_has_a_size_of_its_own(icon: Path) -> None:
     assert {int(size) <= 32 for size in sizes.groups()} == {True}
 
 
-# -- a project's own policy
-# ------------------------------------------------------------------------------------------------
+# -- a project's own policy --------------------------------------------------------------------------------------------
 
 
 class Nonces:

@@ -268,8 +268,7 @@ def test_a_project_that_knows_people_otherwise_is_asked(allowed: Guide, settings
         ask(allowed)
 
 
-# -- side effects of Django that are left to it
-# --------------------------------------------------------------------------
+# -- side effects of Django that are left to it ------------------------------------------------------------------------
 
 
 def test_a_session_that_django_ends_is_not_ended_here(allowed: Guide) -> None:

@@ -48,8 +48,7 @@ def oauth_restored(*options: str) -> str:
     return said.getvalue()
 
 
-# -- things that a backup revives: how each ended after the backup, and how to check if it is alive
-# ----------------------
+# -- things that a backup revives: how each ended after the backup, and how to check if it is alive --------------------
 
 
 def revoked_access_token(rp: RelyingParty) -> tuple[Callable[[], object], Alive]:
@@ -186,8 +185,7 @@ def is_alive_for_a_look(is_alive: Alive) -> bool:
     return found
 
 
-# -- guarantees about every table
-# ------------------------------------------------------------------------------------------
+# -- guarantees about every table --------------------------------------------------------------------------------------
 
 
 def test_every_table_says_what_becomes_of_it() -> None:
