@@ -79,7 +79,7 @@ def test_a_name_finds_whoever_has_it_and_else_those_who_have_it_in_theirs(
 def test_the_list_costs_the_same_however_long_it_is(
     staff: Browser, trail: list[AuditEvent], django_assert_max_num_queries: Callable[..., object]
 ) -> None:
-    """Session, user, shown ids, count, and rows with their users."""
+    """Five statements: session, user, shown ids, count, and rows with their users."""
     entries = [Entry(*row) for row in AuditEvent.objects.values_list(*Entry._fields)]
     AuditEvent.objects.add_all(entries * 5)
     with django_assert_max_num_queries(5):  # type: ignore[attr-defined]
@@ -87,7 +87,7 @@ def test_the_list_costs_the_same_however_long_it_is(
 
 
 def test_a_row_shows_all_that_is_known(staff: Browser, trail: list[AuditEvent]) -> None:
-    """This covers the list and the row's own page."""
+    """Staff need the reference and the address to follow a user's question, in the list and on the row's own page."""
     page = staff.get(f"{TRAIL}{trail[0].pk}/change/").content.decode()
     words = ("access renewed", "done", "alice", "presc_man_123", "203.0.113.7", "aaaaaaaaaaaa")
     assert [word for word in words if word not in page] == []
@@ -96,14 +96,14 @@ def test_a_row_shows_all_that_is_known(staff: Browser, trail: list[AuditEvent]) 
 
 
 def test_an_event_of_a_user_who_is_gone_is_nobodys(staff: Browser, trail: list[AuditEvent]) -> None:
-    """The event was written just after the user was deleted."""
+    """An event may be written just after its user was deleted. The trail must still open."""
     User.objects.filter(username="dinah")._raw_delete(ALIAS)
     statuses = [staff.get(url).status_code for url in (TRAIL, f"{TRAIL}{trail[1].pk}/change/")]
     assert statuses == [200, 200]
 
 
 def test_nobody_writes_edits_or_deletes(staff: Browser, trail: list[AuditEvent]) -> None:
-    """An administrator cannot do so either: a trail that can be edited proves nothing."""
+    """A trail that can be edited proves nothing. Administrators with all rights cannot edit it either."""
     row = f"{TRAIL}{trail[0].pk}/"
     selected = {"action": "delete_selected", "_selected_action": str(trail[0].pk), "post": "yes"}
     answers = [
@@ -116,7 +116,7 @@ def test_nobody_writes_edits_or_deletes(staff: Browser, trail: list[AuditEvent])
 
 
 def test_a_user_can_be_deleted_here_with_their_trail(staff: Browser, trail: list[AuditEvent], alice: User) -> None:
-    """Django's admin asks for permission to delete related rows; the trail must not block it."""
+    """Django's admin asks for the permission to delete related rows. The trail must not block the deletion."""
     staff.post(f"/admin/auth/user/{alice.pk}/delete/", {"post": "yes"})
     assert (User.objects.filter(pk=alice.pk).exists(), AuditEvent.objects.filter(user_id=alice.pk).exists()) == (
         False,

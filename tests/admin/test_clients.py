@@ -224,7 +224,7 @@ def test_a_stored_scope_that_is_gone_from_the_settings_stays_visible_and_kept(
 
 
 def test_the_add_form_comes_with_everything_ticked_that_is_usual(staff: Browser) -> None:
-    """Only the name and the redirect URI have to be typed."""
+    """Staff only have to type the name and the redirect URI."""
     page = staff.get(ADD).content.decode()
     ticked = re.findall(r'<input type="checkbox" name="([a-z_]+)"(?: value="([a-z_]+)")?[^>]*checked', page)
     assert ticked == [
@@ -250,7 +250,7 @@ def test_clients_are_switched_off_and_on_from_the_list(staff: Browser, presc_man
 
 
 def test_the_list_counts_live_connections(staff: Browser, consent: Any) -> None:
-    """Two are live, the third has expired."""
+    """Two connections are live, the third has expired."""
     page = staff.get("/admin/oauth_service/client/").content.decode()
     assert re.findall(r'class="field-connections">(\d+)<', page) == ["2"]
 
@@ -265,7 +265,7 @@ def test_clients_are_found_by_what_people_know_of_them(
 
 
 def test_deleting_a_client_tells_how_many_connections_end(staff: Browser, consent: Any) -> None:
-    """The page does not list them, because there may be a million."""
+    """The page has the number and no list of connections, because there may be a million."""
     page = staff.get(f"/admin/oauth_service/client/{consent.client_id}/delete/").content.decode()
     assert "<li>Connections: 2</li>" in page
 
@@ -278,7 +278,7 @@ def test_deleting_a_client_ends_what_hangs_on_it(staff: Browser, guide: Guide) -
 
 
 def test_who_may_only_look_sees_a_client_without_any_field_to_fill_in(onlooker: Browser, presc_man: Client) -> None:
-    """The page has no link to the secret either."""
+    """Staff with view permissions must not find a way to change a client, or a link to its secret."""
     page = onlooker.get(change_url(presc_man)).content.decode()
     assert ("presc_man_123" in page, 'name="name"' in page, "/secret/" in page) == (True, False, False)
 

@@ -51,9 +51,8 @@ def test_a_list_costs_the_same_however_many_consents_it_shows(
     staff: Browser, consent: Consent, django_assert_max_num_queries: Callable[..., object]
 ) -> None:
     """
-    Session, user, existing kinds and APIs, the latest consents, their number, the rows with all they show, and dates of
-    the
-    hierarchy: no statement per row.
+    Ten statements: session, user, existing kinds and APIs, the latest consents, their number, the rows with all they
+    show, and the dates of the hierarchy. No row needs a statement of its own.
     """
     for number in range(5):
         user = User.objects.create(username=f"user{number}")
@@ -77,28 +76,28 @@ def test_a_search_leaves_out_what_does_not_match(staff: Browser, consent: Consen
 
 @pytest.mark.parametrize("owner", ["user", "client"])
 def test_connections_of_nobody_are_not_counted(staff: Browser, consent: Consent, owner: str) -> None:
-    """Rows that a deletion left behind are void and wait for the sweep, so they are not shown."""
+    """Rows that a deletion left behind are void and wait for the sweep, so the list does not show them."""
     getattr(consent, owner).delete()
     found = staff.get(GRANTS).context["cl"]
     assert (len(found.result_list), found.result_count, found.full_result_count) == (0, 0, None)
 
 
 def test_a_client_leads_to_who_has_connected_it(staff: Browser, consent: Consent, public_app: object) -> None:
-    """The list behind the link has this client's consents only."""
+    """The link on the client's page leads to a list of this client's consents only."""
     link = f"{CONSENTS}?client__id__exact={consent.client_id}"
     page = staff.get(f"/admin/oauth_service/client/{consent.client_id}/change/").content.decode()
     assert (link in page, list(staff.get(link).context["cl"].result_list)) == (True, [consent])
 
 
 def test_the_page_of_a_consent_shows_its_live_connections(staff: Browser, consent: Consent) -> None:
-    """Each connection can be ended alone."""
+    """Staff can end each connection separately."""
     page = staff.get(f"{CONSENTS}{consent.pk}/change/").content.decode()
     shown = [grant.expires_at > consent.given_at for grant in consent.grants.all() if f"{GRANTS}{grant.pk}/" in page]
     assert shown == [True, True]
 
 
 def test_no_page_shows_what_seals_the_tokens(staff: Browser, consent: Consent) -> None:
-    """The fields are on none of the pages, in hexadecimal or otherwise."""
+    """No page shows the secret columns of a grant, in hexadecimal or otherwise."""
     grant = Grant.objects.latest("expires_at")
     urls = [CONSENTS, f"{CONSENTS}{consent.pk}/change/", GRANTS, f"{GRANTS}{grant.pk}/change/"]
     pages = {url: staff.get(url).content.decode() for url in urls}
@@ -191,7 +190,7 @@ def inventory(consent: Consent) -> Consent:
 
 
 def test_staff_see_which_apps_act_for_whom_and_filter_them(staff: Browser, inventory: Consent) -> None:
-    """The filters are kind of registration, client, user and API."""
+    """Staff can filter by kind of registration, client, user and API."""
     assert listed(staff) == ["presc_man_123", "document", "registered"]
     assert listed(staff, kind="operator") == ["presc_man_123"]
     assert listed(staff, kind="registered") == ["registered"]
@@ -207,7 +206,7 @@ def test_staff_see_which_apps_act_for_whom_and_filter_them(staff: Browser, inven
 
 
 def test_filters_that_have_nothing_to_choose_from_are_absent(staff: Browser, consent: Consent) -> None:
-    """Projects without APIs and self-registered clients see none of these filters."""
+    """A project without APIs and self-registered clients has no use for these filters."""
     specs = [type(each).__name__ for each in staff.get(CONSENTS).context["cl"].filter_specs]
     assert specs == ["UntilFilter"]
 
@@ -215,7 +214,7 @@ def test_filters_that_have_nothing_to_choose_from_are_absent(staff: Browser, con
 def test_the_list_looks_at_the_latest_and_leads_to_those_before(
     staff: Browser, inventory: Consent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The number of consents must not matter, also if a filter excludes all of the latest."""
+    """The cost must not depend on the number of consents, even if a filter excludes all of the latest ones."""
     monkeypatch.setattr("oauth_service.admin.connections.MOST_LOOKED_AT", 2)
     assert listed(staff, kind="registered") == []
     url = f"{CONSENTS}?kind=registered"
@@ -230,7 +229,7 @@ def test_the_list_looks_at_the_latest_and_leads_to_those_before(
 def test_no_order_makes_the_list_look_at_others(
     staff: Browser, inventory: Consent, monkeypatch: pytest.MonkeyPatch, order: str
 ) -> None:
-    """Sorting applies to the shown rows only."""
+    """Sorting applies to the shown rows only, so that no order reads the whole table."""
     monkeypatch.setattr("oauth_service.admin.connections.MOST_LOOKED_AT", 2)
     assert sorted(listed(staff, o=order)) == ["document", "presc_man_123"]
 
@@ -265,13 +264,13 @@ def test_staff_let_connections_end_and_go_on(
 
 
 def test_who_may_only_look_sets_no_end(onlooker: Browser, consent: Consent) -> None:
-    """The permission to end a connection is needed."""
+    """An end date needs the permission to end a connection."""
     onlooker.post(CONSENTS, {"action": "end_in_1", "_selected_action": [str(consent.pk)]})
     assert Consent.objects.get().ends_at is None
 
 
 def test_what_has_ended_by_date_is_on_no_list(staff: Browser, consent: Consent) -> None:
-    """An ended consent waits for the sweep, and counts as withdrawn."""
+    """An ended consent waits for the sweep and counts as withdrawn."""
     Consent.objects.update(ends_at=timezone.now())
     assert listed(staff) == []
     assert len(staff.get(GRANTS).context["cl"].result_list) == 0

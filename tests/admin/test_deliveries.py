@@ -42,7 +42,7 @@ def delivery(client: Client, *, attempts: int = 0, last_error: str = "", is_give
 
 
 def test_the_list_says_who_has_not_taken_what_and_why(staff: Browser, failing: Delivery) -> None:
-    """The list has the client, the number of attempts and the client's response, but not the user."""
+    """The list shows the client, the number of attempts and the client's response, but not the user."""
     pages = [staff.get(url).content.decode() for url in (LIST, f"{LIST}{failing.pk}/change/")]
     words = (str(failing.client), "it answered 503", ">2<")
     assert [word for page in pages for word in words if word not in page] == []
@@ -50,7 +50,10 @@ def test_the_list_says_who_has_not_taken_what_and_why(staff: Browser, failing: D
 
 
 def test_what_somebody_has_to_look_after_comes_first(staff: Browser, failing: Delivery) -> None:
-    """Abandoned messages come first, then failing ones, and each has a filter. A message on its way is neither."""
+    """
+    Abandoned messages come first, then failing ones, and each kind has a filter. A message on its way belongs to
+    neither.
+    """
     on_its_way = delivery(failing.client)
     given_up = delivery(failing.client, attempts=11, is_given_up=True)
     assert list(staff.get(LIST).context["cl"].result_list) == [given_up, failing, on_its_way]
@@ -58,7 +61,7 @@ def test_what_somebody_has_to_look_after_comes_first(staff: Browser, failing: De
 
 
 def test_nobody_writes_messages_here(staff: Browser, onlooker: Browser, failing: Delivery) -> None:
-    """Staff with the permission can delete them."""
+    """The server alone writes messages. Staff with the permission can delete them."""
     urls = [f"{LIST}add/", f"{LIST}{failing.pk}/delete/"]
     assert [browser.get(url).status_code for browser in (staff, onlooker) for url in urls] == [403, 200, 403, 403]
     assert staff.post(f"{LIST}{failing.pk}/change/", {"attempts": "0"}).status_code == 403

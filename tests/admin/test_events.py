@@ -38,7 +38,7 @@ from tests.test_signals import documented
 __all__ = ["rows"]  # a row of every model
 
 ADDRESS = "203.0.113.9"
-EVERY = apps.get_app_config("oauth_service").get_models(include_auto_created=True)  # with the clients of each API
+EVERY = apps.get_app_config("oauth_service").get_models(include_auto_created=True)  # with each API's clients
 TABLES = [each for each in EVERY if each is not AuditEvent]
 
 
@@ -178,7 +178,7 @@ EXPECTED: dict[type[models.Model], set[str]] = {
 
 
 def test_every_model_admin_of_ours_tells() -> None:
-    """A new ModelAdmin must do so, too."""
+    """A ModelAdmin that is added later must report its changes, too."""
     assert len(OURS) > 5
     assert [each for each in OURS if not isinstance(admin.site._registry[each], ModelAdmin)] == []
 
@@ -191,7 +191,7 @@ def last() -> AuditEvent:
 
 
 def test_registering_changing_and_deleting_a_client(staff: Browser, committed: Committed) -> None:
-    """The event has the values before and after, but never a secret."""
+    """The events have the values before and after, but never a secret."""
     adding = {**(filled(staff, url_of(Client, "add")) or {}), **FORMS[Client]}
     with committed():
         secret = shown_secret(staff.post(url_of(Client, "add"), adding))
@@ -220,7 +220,7 @@ def test_registering_changing_and_deleting_a_client(staff: Browser, committed: C
 
 
 def test_saving_without_a_change_is_no_event(staff: Browser, committed: Committed) -> None:
-    """An unchanged save makes no event. A client that waits for its first connection is kept by it, however."""
+    """Saving keeps a self-registered client that has no connection yet, but only a changed value makes an event."""
     Registration.objects.keep(row_of(Client).pk)
     url = url_of(Client, "change", row_of(Client).pk)
     sent = filled(staff, url)
@@ -246,7 +246,7 @@ def test_a_long_list_tells_what_is_new_and_what_is_gone(staff: Browser, committe
 def test_ending_a_connection_says_whose_and_by_whom(
     staff: Browser, committed: Committed, model: type[models.Model], event: str
 ) -> None:
-    """There is a single event: the user's, caused by staff."""
+    """A single event names the user as its subject and the staff member as its cause."""
     with committed():
         staff.post(url_of(model, "delete", row_of(model).pk), {"post": "yes"})
     [told] = by_staff()
@@ -255,7 +255,7 @@ def test_ending_a_connection_says_whose_and_by_whom(
 
 @pytest.mark.parametrize("model", [Consent, Grant])
 def test_the_history_of_a_deletion_names_no_person(staff: Browser, model: type[models.Model]) -> None:
-    """The user may be deleted later, but Django's history would keep the name."""
+    """Django's history would keep the user's name after the user was deleted."""
     url, pk = url_of(model, "changelist"), str(row_of(model).pk)
     staff.post(url, {"action": "delete_selected", "_selected_action": pk, "post": "yes"})
     [entry] = LogEntry.objects.filter(object_id=pk)
@@ -263,7 +263,7 @@ def test_the_history_of_a_deletion_names_no_person(staff: Browser, model: type[m
 
 
 def test_what_staff_did_outlives_them(staff: Browser, committed: Committed) -> None:
-    """The actor is removed, the event stays."""
+    """The event stays when its actor is deleted; only the reference to the actor goes."""
     with committed():
         staff.post(url_of(Client, "rotate", row_of(Client).pk))
     User.objects.get(username="root").delete()
@@ -272,7 +272,7 @@ def test_what_staff_did_outlives_them(staff: Browser, committed: Committed) -> N
 
 
 def test_what_was_done_to_a_deleted_user_keeps_who_did_it(staff: Browser, committed: Committed) -> None:
-    """The address is that of the staff member."""
+    """The event also keeps the address of the staff member."""
     with committed():
         staff.post(url_of(Consent, "delete", row_of(Consent).pk), {"post": "yes"})
     User.objects.get(pk=1_234_567).delete()
@@ -285,7 +285,7 @@ def test_what_was_done_to_a_deleted_user_keeps_who_did_it(staff: Browser, commit
 def test_no_column_that_is_secret_is_told(
     staff: Browser, committed: Committed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The form might show such a column some day."""
+    """A form might show such a column one day."""
     secrets = [
         (model, field.name)
         for model in TABLES
@@ -298,7 +298,7 @@ def test_no_column_that_is_secret_is_told(
 
 
 def test_the_log_says_who(staff: Browser, committed: Committed, caplog: pytest.LogCaptureFixture) -> None:
-    """This includes other kinds of events."""
+    """Log lines name the actor for every kind of event, not only for changes to rows."""
     root = User.objects.get(username="root")
     with committed():
         staff.post(url_of(Consent, "delete", row_of(Consent).pk), {"post": "yes"})
@@ -306,7 +306,7 @@ def test_the_log_says_who(staff: Browser, committed: Committed, caplog: pytest.L
 
 
 def test_a_receiver_can_ask_who(staff: Browser, committed: Committed) -> None:
-    """The facts are those listed beside the signal; the request names the actor."""
+    """Receivers get the arguments that the signal documents. The request context names the actor."""
     heard: list[Any] = []
 
     def hear(sender: object, signal: object, **facts: object) -> None:
@@ -323,7 +323,7 @@ def test_a_receiver_can_ask_who(staff: Browser, committed: Committed) -> None:
 
 
 def test_the_trail_says_who_and_what(staff: Browser, committed: Committed) -> None:
-    """The list and the row's own page show it, and a search for the actor finds it."""
+    """The list and the row's own page show the actor and the change, and a search for the actor finds the row."""
     with committed():
         staff.post(url_of(Client, "rotate", row_of(Client).pk))
     audit.flush()

@@ -102,7 +102,7 @@ def rows(db: None, alice: User, settings: Settings) -> None:
 
 @pytest.fixture
 def asking(staff: Browser) -> Browser:
-    """Staff's browser, which turns a failure into a status."""
+    """Staff's browser, in which a failing page is a 500 and no exception."""
     staff.raise_request_exception = False
     return staff
 
@@ -113,7 +113,7 @@ def url_of(model: type[models.Model], page: str, *args: object) -> str:
 
 
 def own_parameters() -> set[str]:
-    """Parameters that Django's admin defines, by the constants that name them."""
+    """Query parameters of Django's admin, found by the names of its constants."""
     modules = [vars(main), vars(options)]
     return {str(module[name]) for module in modules for name in module if name.endswith(("_VAR", "_FLAG"))}
 
@@ -130,7 +130,7 @@ def lookups_of(model: type[models.Model]) -> Iterator[str]:
 
 
 def failures(browser: Browser, urls: Iterable[str]) -> list[tuple[int, str]]:
-    """URLs whose response is a failure."""
+    """URLs that the server fails to answer."""
     answered = [(browser.get(url).status_code, url[:200]) for url in urls]
     assert answered
     return [each for each in answered if each[0] >= 500]
@@ -139,7 +139,7 @@ def failures(browser: Browser, urls: Iterable[str]) -> list[tuple[int, str]]:
 @pytest.mark.walk
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_no_parameter_of_a_list_is_a_failure(asking: Browser, model: type[models.Model]) -> None:
-    """Parameters are search, order, page, filters, popups, and those that later releases of Django add."""
+    """Django's parameters are search, order, page, filters and popups; the test finds those of later releases, too."""
     page, of_ours = url_of(model, "changelist"), admin.site._registry[model]
     linked = getattr(of_ours, "linked_lookups", ())
     columns = [getattr(each, "parameter_name", each) for each in of_ours.list_filter]
@@ -154,8 +154,7 @@ def test_no_parameter_of_a_list_is_a_failure(asking: Browser, model: type[models
 def test_only_what_the_pages_link_to_is_looked_up(asking: Browser, model: type[models.Model]) -> None:
     """
     Django admits every lookup of a model's own columns. A malformed regular expression failed in the database, and a
-    valid one
-    reveals a column that no page shows, character by character.
+    valid one revealed a column that no page shows, character by character.
     """
     of_ours, page = admin.site._registry[model], url_of(model, "changelist")
     linked = {f"{name}{suffix}" for name in of_ours.list_filter for suffix in ("", "__exact", "__isnull")}
@@ -187,7 +186,7 @@ def test_no_date_is_a_failure(asking: Browser, model: type[models.Model], zone: 
 @pytest.mark.walk
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_no_parameter_of_another_page_is_a_failure(asking: Browser, model: type[models.Model]) -> None:
-    """Other pages are the form that its URL fills in, the row and its history, and the confirmation of a deletion."""
+    """Other pages are the add form that a URL fills in, the row, its history, and the confirmation of a deletion."""
     row = quote(str(model._default_manager.get().pk))
     pages = [url_of(model, "add"), *(url_of(model, page, row) for page in ("change", "history", "delete"))]
     urls = [f"{page}?{name}=a%00b" for page, name in product(pages, own_parameters())]
@@ -199,7 +198,7 @@ def test_no_parameter_of_another_page_is_a_failure(asking: Browser, model: type[
 
 @pytest.mark.parametrize(("said", "shown"), [("2030-01-02 03:04:05", "2030"), ("soon", "")])
 def test_a_link_fills_in_a_moment(asking: Browser, said: str, shown: str) -> None:
-    """An invalid moment leaves the field empty."""
+    """A link can prefill a date and time. An invalid one leaves the field empty."""
     page = asking.get(url_of(InitialAccessToken, "add"), {"expires_at": said, "name": "Partner"})
     [field] = re.findall(r'<input[^>]* name="expires_at_0"[^>]*>', page.content.decode())
     assert (page.status_code, 'value="Partner"' in page.content.decode()) == (200, True)
@@ -209,7 +208,7 @@ def test_a_link_fills_in_a_moment(asking: Browser, said: str, shown: str) -> Non
 @pytest.mark.walk
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_no_id_in_a_path_is_a_failure(asking: Browser, model: type[models.Model]) -> None:
-    """A row with an impossible id does not exist."""
+    """The admin answers an impossible id like the id of a row that does not exist."""
     list_url = url_of(model, "changelist")
     steps = ("change/", "history/", "delete/", "secret/")
     assert failures(asking, (f"{list_url}{value}/{step}" for value, step in product(SHORT, steps) if value)) == []
@@ -235,7 +234,7 @@ def test_no_term_of_the_autocomplete_view_is_a_failure(asking: Browser) -> None:
 
 @pytest.mark.parametrize("words", ["a" * 201, " ".join("a" * 11)])
 def test_a_search_that_is_too_long_says_so(staff: Browser, words: str) -> None:
-    """An empty result would be wrong."""
+    """An empty result would wrongly say that there is no such row."""
     page = staff.get(url_of(Client, "changelist"), {"q": words})
     assert [str(each) for each in page.context["messages"]] == [
         "Search for 10 words or fewer, and 200 characters at most."
@@ -243,7 +242,7 @@ def test_a_search_that_is_too_long_says_so(staff: Browser, words: str) -> None:
 
 
 def test_what_the_pages_link_to_is_still_looked_up(staff: Browser) -> None:
-    """The links are filters, dates, and the connections of a client."""
+    """The pages link to filters, to dates, and to the connections of a client."""
     now = timezone.now()
     date = {"until": (now + timedelta(minutes=1)).isoformat()}
     asked: list[tuple[str, dict[str, Any]]] = [
@@ -259,7 +258,7 @@ def test_what_the_pages_link_to_is_still_looked_up(staff: Browser) -> None:
 @pytest.mark.parametrize("language", ["de", "fr"])
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_no_id_is_localised(staff: Browser, model: type[models.Model], language: str, settings: Settings) -> None:
-    """A project with USE_THOUSAND_SEPARATOR had links to client 1,234,567."""
+    """In a project with USE_THOUSAND_SEPARATOR, links led to a client 1,234,567."""
     settings.LANGUAGE_CODE = language
     row = quote(str(model._default_manager.get().pk))
     named = [str(each.name) for each in admin.site._registry[model].get_urls() if getattr(each, "name", None)]

@@ -1,6 +1,4 @@
-"""
-Secret columns cannot be read through the admin: every registered model, every path to such a column, every lookup.
-"""
+"""Secret columns cannot be read through the admin: no registered model, no relation and no lookup leads to one."""
 
 import re
 from collections.abc import Iterator
@@ -113,7 +111,7 @@ NO_SECRETS |= {"Registration.initial_access_token"}  # a reference to its row
 
 
 def test_whatever_is_named_like_a_secret_is_a_secret_column() -> None:
-    """New models are checked as well."""
+    """A developer who adds a model may forget to hide its secrets."""
     named = {
         f"{model.__name__}.{field.name}"
         for model in OURS
@@ -142,7 +140,7 @@ def test_the_walk_finds_the_ways_that_were_seen() -> None:
 @pytest.mark.walk
 @pytest.mark.parametrize(("model", "path"), REACHED, ids=lambda each: getattr(each, "__name__", each))
 def test_no_query_asks_for_rows_by_a_secret(model: Any, path: str) -> None:
-    """The query may come from a host project's admin, a filter of an API, or a search."""
+    """Such a query may come from a host project's admin, an API's filter, or a search."""
     for lookup in lookups(path):
         with pytest.raises(FieldError):
             str(model._default_manager.filter(**{lookup: CANARY}).query)
@@ -153,7 +151,7 @@ def test_no_query_asks_for_rows_by_a_secret(model: Any, path: str) -> None:
 def test_no_list_of_the_admin_is_filtered_by_a_secret(
     rf: RequestFactory, staff: Browser, provider: None, model: Any, path: str
 ) -> None:
-    """Django itself refuses with a 400."""
+    """Django itself refuses such a filter with a 400."""
     url = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
     request: Any = rf.get(url)
     request.user = User.objects.get(username="root")
@@ -163,7 +161,7 @@ def test_no_list_of_the_admin_is_filtered_by_a_secret(
 
 @pytest.mark.parametrize("url", ["client", "grant", "signingkey"])
 def test_staff_who_may_only_look_have_no_other_way(onlooker: Browser, provider: None, canaries: None, url: str) -> None:
-    """Staff with view permissions could once read hashes."""
+    """Staff with view permissions could once read hashes, by filtering for them."""
     column = {"client": "secret_hash", "grant": "secret", "signingkey": "private_key"}[url]
     page = f"/admin/oauth_service/{url}/"
     statuses = [
@@ -178,7 +176,7 @@ def test_staff_who_may_only_look_have_no_other_way(onlooker: Browser, provider: 
 def test_a_list_of_the_host_projects_is_not_filtered_either(
     rf: RequestFactory, admin_user: User, model: Any, path: str
 ) -> None:
-    """Even a ModelAdmin of the project that names the column as a filter gets no rows, and no 500."""
+    """A host project's ModelAdmin that allows the lookup gets no rows, and no 500."""
 
     class Plain(admin.ModelAdmin):  # type: ignore[type-arg]
         def get_list_filter(self, request: HttpRequest) -> Any:

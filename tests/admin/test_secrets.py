@@ -42,7 +42,7 @@ def test_a_second_rotation_ends_the_oldest_secret(staff: Browser, presc_man: Cli
 
 
 def test_the_rotated_secret_is_not_kept_by_any_cache(staff: Browser, presc_man: Client) -> None:
-    """The first secret is not cached either."""
+    """A proxy or the browser's history would show the secret again."""
     assert "no-store" in staff.post(url(presc_man, "rotate/"))["Cache-Control"]
 
 
@@ -83,7 +83,7 @@ def test_a_public_client_has_no_such_page(staff: Browser, public_app: Client) ->
 
 
 def test_the_history_says_who_rotated_without_the_secret(staff: Browser, presc_man: Client) -> None:
-    """Auditors need to know, but must not see the secret."""
+    """Auditors need to know who rotated a secret, but must not see it."""
     staff.post(url(presc_man, "rotate/"))
     staff.post(url(presc_man, "end-previous/"))
     messages = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)

@@ -60,7 +60,7 @@ def fail(browser: Browser, *, times: int = 10, **where: str) -> list[int]:
 
 @pytest.mark.parametrize("username", ["root", "nobody"])
 def test_after_too_many_failures_the_admin_says_to_wait(browser: Browser, root: User, username: str) -> None:
-    """The account need not exist, and the right password does not help then."""
+    """The limit also holds for unknown accounts. Once it is reached, the right password does not help either."""
     assert fail(browser, username=username) == [200] * 10
     refused = sign_in(browser, "off with their heads", username=username)
     assert (refused.status_code, 1 <= int(refused["Retry-After"]) <= 300) == (429, True)
@@ -88,7 +88,7 @@ def test_nobody_else_waits(browser: Browser, root: User, alice: User) -> None:
 
 
 def test_who_is_no_staff_is_told_so(browser: Browser, alice: User) -> None:
-    """The admin's own form does so, as usual."""
+    """The limit must not replace the admin's own form, which refuses users who are not staff."""
     response = sign_in(browser, "wonderland", username="alice")
     assert (response.status_code, "password for a staff account" in response.content.decode()) == (200, True)
 
@@ -111,7 +111,7 @@ def test_it_is_measured_and_recorded(
 def test_a_page_that_fails_is_measured_as_failed(
     browser: Browser, db: None, answered: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The status must not be missing."""
+    """Operators would not see failures in the metrics otherwise."""
 
     def fail(*_: object) -> None:
         raise LookupError
@@ -125,7 +125,7 @@ def test_a_page_that_fails_is_measured_as_failed(
 def test_a_page_that_fails_while_it_is_rendered_is_measured_as_failed(
     browser: Browser, db: None, answered: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Django's own view renders its template after the view has returned."""
+    """Django's own view renders its template only after the view function has returned."""
     monkeypatch.setattr(LimitedAdminSite, "login_template", "nowhere.html")
     with pytest.raises(TemplateDoesNotExist):
         browser.get(LOGIN)
@@ -135,7 +135,7 @@ def test_a_page_that_fails_while_it_is_rendered_is_measured_as_failed(
 def test_while_the_database_is_away_the_page_says_so_and_is_measured_once(
     browser: Browser, root: User, answered: Told
 ) -> None:
-    """Our page does so as well, whatever the host project's error handler is."""
+    """The admin's login answers a 503 like our own login page, whatever the host project's error handler does."""
     with failing(OperationalError("connection refused"), at='FROM "auth_user"'):
         answer = sign_in(browser, "off with their heads")
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
@@ -144,7 +144,7 @@ def test_while_the_database_is_away_the_page_says_so_and_is_measured_once(
 
 
 def test_who_is_signed_in_goes_on(staff: Browser) -> None:
-    """The page has no form then."""
+    """Staff who are signed in already do not need the form."""
     assert staff.get(LOGIN)["Location"] == "/admin/"
 
 

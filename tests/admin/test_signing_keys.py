@@ -29,7 +29,7 @@ def row(db: None) -> SigningKey:
 
 
 def test_the_list_says_what_each_key_is_for(staff: Browser, row: SigningKey) -> None:
-    """The list has the key that signs, and the next one."""
+    """Staff see which key signs now and which one signs next."""
     successor = keys.rotate("ES256", now=timezone.now())
     page = staff.get(LIST).content.decode()
     words = (row.kid, successor.kid, ">signs<", ">published, signs next<")
@@ -37,7 +37,7 @@ def test_the_list_says_what_each_key_is_for(staff: Browser, row: SigningKey) -> 
 
 
 def test_a_key_that_cannot_be_decrypted_is_said_to_be(staff: Browser, row: SigningKey, settings: Settings) -> None:
-    """Operators see it before a client needs the key."""
+    """Operators should see the fault before a client needs the key."""
     settings.OAUTH_SERVICE_TOKEN_KEY, settings.SECRET_KEY = "b" * 32, "c" * 50
     staff = Browser()
     from django.contrib.auth.models import User
@@ -47,14 +47,14 @@ def test_a_key_that_cannot_be_decrypted_is_said_to_be(staff: Browser, row: Signi
 
 
 def test_no_page_has_a_private_part(staff: Browser, onlooker: Browser, row: SigningKey) -> None:
-    """The ciphertext is hidden, too."""
+    """The pages hide the encrypted private key, too."""
     pages = [browser.get(url) for browser in (staff, onlooker) for url in (LIST, f"{LIST}{row.kid}/change/")]
     assert [page.status_code for page in pages] == [200] * 4
     assert [page for page in pages if b"private" in page.content.lower()] == []
 
 
 def test_nobody_writes_keys_here(staff: Browser, row: SigningKey) -> None:
-    """manage.py oauth_keys changes keys, and announces it."""
+    """manage.py oauth_keys changes keys, and announces each change."""
     urls = [f"{LIST}add/", f"{LIST}{row.kid}/delete/"]
     assert [staff.get(url).status_code for url in urls] == [403, 403]
     assert staff.post(f"{LIST}{row.kid}/change/", {"algorithm": "none"}).status_code == 403
@@ -62,7 +62,7 @@ def test_nobody_writes_keys_here(staff: Browser, row: SigningKey) -> None:
 
 
 def test_looking_makes_no_key(staff: Browser, db: None) -> None:
-    """GET is safe."""
+    """A GET must change nothing."""
     assert (staff.get(LIST).status_code, SigningKey.objects.count()) == (200, 0)
 
 
@@ -74,6 +74,6 @@ def test_without_openid_connect_there_is_no_page(staff: Browser, row: SigningKey
 
 
 def test_a_signer_that_is_away_breaks_no_page(staff: Browser, row: SigningKey, settings: Settings) -> None:
-    """Existing rows stay visible."""
+    """Staff can still see the rows that exist."""
     settings.OAUTH_SERVICE_SIGNER = "tests.endpoints.test_jwks.Away"
     assert row.kid in staff.get(LIST).content.decode()

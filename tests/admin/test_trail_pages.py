@@ -171,14 +171,14 @@ def _on_sqlite(sql: str) -> str:
 
 
 def test_no_page_of_the_trail_reads_more_than_it_shows(staff: Browser) -> None:
-    """Future filters, searches and orders are covered, too."""
+    """The test finds every filter, search and order, including those that are added later."""
     asked = asked_of_the_trail(staff, pages_of_the_trail(staff))
     assert len(asked) > 100
     assert {sql[:2000]: (url, why) for sql, url in asked.items() if (why := reads_too_much(sql))} == {}
 
 
 def test_no_other_page_reads_more_of_the_trail_than_it_shows(staff: Browser, alice: User) -> None:
-    """This covers the user's own page, and pages to come."""
+    """The user's own page reads the trail, too, and a page that is added later may."""
     browser = Browser()
     browser.force_login(alice)
     asked = asked_of_the_trail(browser, other_pages()) | asked_of_the_trail(staff, other_pages())
@@ -187,7 +187,7 @@ def test_no_other_page_reads_more_of_the_trail_than_it_shows(staff: Browser, ali
 
 
 def test_no_question_of_the_doctor_reads_the_whole_trail() -> None:
-    """The doctor looks at the latest events only."""
+    """The doctor only needs the latest events."""
     with CaptureQueriesContext(connection) as statements:
         call_command("oauth_doctor", stdout=StringIO(), stderr=StringIO())
     asked = [each["sql"] for each in statements.captured_queries if f'FROM "{TABLE}"' in each["sql"]]
@@ -196,7 +196,9 @@ def test_no_question_of_the_doctor_reads_the_whole_trail() -> None:
 
 
 def test_a_statement_that_reads_the_whole_trail_is_found() -> None:
-    """The statements use a column without an index, and one that precedes `at` in no index."""
+    """
+    Otherwise the tests above could not fail. The statements use columns that no index has, or has in front of `at`.
+    """
     events = AuditEvent.objects.all()
     whole = [
         events.filter(address="203.0.113.7"),
@@ -223,13 +225,16 @@ def test_a_statement_that_reads_the_whole_trail_is_found() -> None:
 def test_the_list_costs_few_statements(
     staff: Browser, query: dict[str, str], most: int, django_assert_max_num_queries: Any
 ) -> None:
-    """Session, user, shown ids, count, rows; for each word the users and clients with that name."""
+    """
+    Five statements: session, user, shown ids, count, rows. Each word of a search adds the users and clients with that
+    name.
+    """
     with django_assert_max_num_queries(most):
         staff.get(TRAIL, query)
 
 
 def test_a_persons_page_costs_five_statements(alice: User, django_assert_max_num_queries: Any) -> None:
-    """Session, user, consents, events and the names of clients."""
+    """Session, user, consents, events, and the names of clients."""
     browser = Browser()
     browser.force_login(alice)
     with django_assert_max_num_queries(5):
@@ -240,7 +245,7 @@ def test_a_persons_page_costs_five_statements(alice: User, django_assert_max_num
     "query", [{}, {"q": "alice"}, {"event__exact": "consent_given"}, {"outcome__exact": "refused"}]
 )
 def test_from_list_to_list_every_event_is_reached(staff: Browser, query: dict[str, str], monkeypatch: Any) -> None:
-    """Each list links to the one before it."""
+    """Each list links to the earlier events, and no event may be lost between two lists."""
     AuditEvent.objects.filter(pk__in=AuditEvent.objects.order_by("pk").values("pk")[300:]).delete()
     monkeypatch.setattr(audit_trail.AuditEventAdmin, "list_per_page", 10)
     found: set[int] = set()
@@ -271,6 +276,6 @@ def test_the_form_keeps_what_is_looked_for(staff: Browser) -> None:
 
 @pytest.mark.parametrize("moment", ["yesterday", "0001-01-01", "9999-12-31T23:59", "2026-13-01"])
 def test_a_moment_that_is_none_leads_back_to_the_list(staff: Browser, moment: str) -> None:
-    """Django does so for every value that a filter does not have."""
+    """Django's own filters redirect in the same way for a value that they do not have."""
     answer = staff.get(TRAIL, {"until": moment})
     assert (answer.status_code, answer["Location"]) == (302, f"{TRAIL}?e=1")

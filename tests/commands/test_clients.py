@@ -27,7 +27,7 @@ def hashes() -> tuple[str, ...]:
 
 
 def test_clients_are_listed(presc_man: Client) -> None:
-    """The text has one client a line; the JSON has all metadata."""
+    """The text has one client a line. The JSON has all metadata."""
     Client.objects.create(client_id="b", name="Bakery", client_type="public", is_active=False)
     assert [line.split()[0] for line in said_by("list_clients").splitlines()] == ["client_id", "b", "presc_man_123"]
     listed: list[dict[str, Any]] = json.loads(said_by("list_clients", "--json"))
@@ -45,21 +45,21 @@ def test_a_client_is_shown_as_the_specifications_name_it(presc_man: Client) -> N
 @pytest.mark.parametrize("command", ["list_clients", "show_client"])
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_no_hash_is_printed(presc_man: Client, command: str, form: list[str]) -> None:
-    """Hashes are for the server alone."""
+    """Only the server needs a hash."""
     arguments = [command, *(["presc_man_123"] if command == "show_client" else []), *form]
     assert presc_man.secret_hash not in said_by(*arguments)
 
 
 @pytest.mark.parametrize("command", ["show_client", "rotate_secret"])
 def test_an_unknown_client_is_one_sentence(command: str) -> None:
-    """The error says how to list the known ones."""
+    """The error names the command that lists the known clients."""
     with pytest.raises(CommandError) as refusal:
         call_command(command, "nobody")
     assert str(refusal.value) == "There is no client 'nobody'. manage.py list_clients shows them."
 
 
 def test_a_rotated_secret_leaves_the_one_before_good(presc_man: Client) -> None:
-    """The old secret works until --end-previous, so that nothing stops while the client is configured."""
+    """The old secret works until --end-previous, so that the client can be configured without an outage."""
     before = presc_man.secret_hash
     secret = json.loads(said_by("rotate_secret", "presc_man_123", "--json"))["client_secret"]
     assert hashes() == (client_authentication.hash_of(secret), before)
@@ -68,7 +68,7 @@ def test_a_rotated_secret_leaves_the_one_before_good(presc_man: Client) -> None:
 
 
 def test_a_stolen_secret_ends_at_once(presc_man: Client) -> None:
-    """--at-once leaves the new secret only."""
+    """Only the new secret is accepted after --at-once."""
     said = said_by("rotate_secret", "presc_man_123", "--at-once")
     assert hashes() == (client_authentication.hash_of(said.split()[1]),)
     assert said.splitlines()[1:] == [
@@ -78,7 +78,7 @@ def test_a_stolen_secret_ends_at_once(presc_man: Client) -> None:
 
 
 def test_a_public_client_has_no_secret_to_rotate(presc_man: Client) -> None:
-    """The error is a single sentence."""
+    """The command says so in one sentence."""
     Client.objects.update(client_type="public")
     with pytest.raises(CommandError) as refusal:
         call_command("rotate_secret", "presc_man_123")
@@ -93,7 +93,7 @@ def test_a_public_client_has_no_secret_to_rotate(presc_man: Client) -> None:
     ],
 )
 def test_a_secret_that_stays_is_warned_about(capsys: pytest.CaptureFixture[str], secret: str, warning: str) -> None:
-    """rotate_secret --end-previous leaves the newest one, which oauth_doctor would name."""
+    """rotate_secret --end-previous keeps the newest secret, and warns about it as oauth_doctor would."""
     client = Client(client_id="c", name="C")
     if secret:
         client.choose_secret(secret)
@@ -103,7 +103,7 @@ def test_a_secret_that_stays_is_warned_about(capsys: pytest.CaptureFixture[str],
 
 
 def test_two_secrets_are_no_warning(presc_man: Client, capsys: pytest.CaptureFixture[str]) -> None:
-    """The command has just made the second one, and says so."""
+    """The command has just made the second secret, and says so."""
     said_by("rotate_secret", "presc_man_123")
     assert capsys.readouterr().err == ""
 
@@ -111,7 +111,10 @@ def test_two_secrets_are_no_warning(presc_man: Client, capsys: pytest.CaptureFix
 def test_a_resource_that_no_client_may_ask_for_is_warned_about(
     presc_man: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The likeliest mistake of create_resource: every request for it would be refused."""
+    """
+    Forgetting the clients is the likeliest mistake of create_resource: the server would refuse every request for the
+    API.
+    """
     said_by("create_resource", "https://a.example/", "--name=A", "--client=presc_man_123")
     assert capsys.readouterr().err == ""
     said_by("create_resource", "https://b.example/", "--name=B")
@@ -121,7 +124,7 @@ def test_a_resource_that_no_client_may_ask_for_is_warned_about(
 def test_a_resource_whose_jwts_live_long_is_warned_about(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The chosen format makes the lifetime too long."""
+    """The same lifetime is harmless for opaque tokens, which the server can revoke."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
     said_by("create_resource", "https://a.example/", "--name=A", "--for-all", "--token-format=jwt",
             "--access-token-lifetime=7200")  # fmt: skip
@@ -131,7 +134,7 @@ def test_a_resource_whose_jwts_live_long_is_warned_about(
 def test_an_issuer_whose_jwts_no_client_may_present_is_warned_about(
     presc_man: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """trust_issuer without --client trusts nobody yet."""
+    """Without --client, trust_issuer lets no client present the issuer's JWTs."""
     said_by("trust_issuer", "https://a.example", "--purpose=id-jag", "--jwks-uri=https://a.example/jwks",
             "--client=presc_man_123")  # fmt: skip
     assert capsys.readouterr().err == ""

@@ -50,14 +50,14 @@ def test_only_a_hash_of_the_secret_is_kept() -> None:
 
 
 def test_it_says_that_the_secret_is_shown_once() -> None:
-    """Users must know it before they close the window without copying it."""
+    """Users must know this before they close the window."""
     output = StringIO()
     call_command("create_client", "--name", "P", "--redirect-uri", "https://p.example/", stdout=output)
     assert "The secret is shown this once. Only its hash is kept." in output.getvalue()
 
 
 def test_a_client_that_says_nothing_else_is_as_strict_as_can_be() -> None:
-    """The defaults are confidential, web, PKCE, and all scopes that the consent page can explain."""
+    """By default a client is confidential and a web application, needs PKCE, and may have all scopes of the setting."""
     create()
     client = Client.objects.get()
     kind = (client.client_type, client.application_type, client.requires_pkce, client.scope, client.grant_types)
@@ -83,7 +83,7 @@ def test_every_option_finds_its_place() -> None:
 
 
 def test_a_public_client_has_no_secret() -> None:
-    """No secret is printed or stored."""
+    """The command prints and stores none."""
     printed = create("--public")
     assert (list(printed), Client.objects.get().secret_hashes) == (["client_id"], ())
 
@@ -127,7 +127,7 @@ def test_a_public_client_has_no_secret() -> None:
     ],
 )
 def test_a_client_that_cannot_be_is_refused_in_words(arguments: list[str], sentence: str) -> None:
-    """Each fault is reported under its option, and no client is created."""
+    """The command reports each fault under its option and creates no client."""
     with pytest.raises(CommandError) as refusal:
         create(*arguments)
     assert (str(refusal.value), Client.objects.count()) == (sentence, 0)
@@ -140,7 +140,7 @@ def test_a_client_id_that_is_taken_is_refused(presc_man: Client) -> None:
 
 
 def test_without_name_or_redirect_uri_it_says_what_is_missing() -> None:
-    """argparse's own message is enough; clients that sign in no users need no redirect URI."""
+    """The message of argparse is clear enough. Clients that sign in no users need no redirect URI."""
     with pytest.raises(CommandError, match="the following arguments are required: --name"):
         call_command("create_client")
     with pytest.raises(CommandError, match="--redirect-uri: An app that people sign in with needs a redirect URI"):
@@ -156,14 +156,14 @@ def test_a_client_that_only_connects_devices_needs_no_redirect_uri(settings: Set
 
 
 def test_a_client_may_have_the_scopes_of_this_server_by_default(settings: Settings) -> None:
-    """A project with scopes of its own need not repeat them."""
+    """A project with scopes of its own need not repeat them on the command line."""
     settings.OAUTH_SERVICE_SCOPES = {"read": "Read", "write": "Write"}
     create()
     assert Client.objects.get().scope == "read write"
 
 
 def test_every_member_of_the_metadata_has_an_option(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each member has an option, its value is stored, and --json prints it under its RFC 7591 name."""
+    """The command stores the value of each option, and --json prints it under its RFC 7591 name."""
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Sign in", "email": "Your address"}
     settings.OAUTH_SERVICE_PAIRWISE_KEY = "a pairwise key of thirty-two characters"
     document = b'["https://a.example/callback", "https://b.example/callback"]'
@@ -231,13 +231,13 @@ def test_every_member_of_the_metadata_has_an_option(settings: Settings, monkeypa
 
 
 def test_members_of_openid_are_not_printed_without_it() -> None:
-    """Projects without OpenID Connect must not see its members."""
+    """A project without OpenID Connect has no use for its members."""
     said = call("create_client", "--name=P", "--redirect-uri=https://p.example/", "--json")
     assert [member.name for member in MEMBERS if member.openid and member.name in said] == []
 
 
 def test_a_public_client_says_none() -> None:
-    """token_endpoint_auth_method none makes a client public and without a secret (RFC 7591 section 2)."""
+    """The value none of token_endpoint_auth_method makes a client public and without a secret (RFC 7591 section 2)."""
     said = call("create_client", "--name=P", "--redirect-uri=https://p.example/", "--json",
                 "--token-endpoint-auth-method=none")  # fmt: skip
     assert (said["token_endpoint_auth_method"], "client_secret" in said) == ("none", False)
@@ -245,7 +245,7 @@ def test_a_public_client_says_none() -> None:
 
 
 def test_warnings_come_when_the_client_is_made(capsys: pytest.CaptureFixture[str]) -> None:
-    """Findings that oauth_doctor would report later are printed at once, and the client is created anyway."""
+    """The command prints what oauth_doctor would report later, and creates the client anyway."""
     create("--redirect-uri", "http://127.0.0.1:5000/callback", "--without-pkce", "--grant-type=authorization_code",
            "--grant-type=client_credentials")  # fmt: skip
     assert [line.partition(". ")[0] for line in capsys.readouterr().err.splitlines()] == [
@@ -257,7 +257,7 @@ def test_warnings_come_when_the_client_is_made(capsys: pytest.CaptureFixture[str
 
 
 def test_a_name_that_another_client_has_is_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    """Names may repeat, but people see nothing else of a client; one that was switched off is never shown."""
+    """Names may repeat, but users cannot tell the two clients apart. Users never see a deactivated client."""
     Client.objects.create(client_id="past", name="Pharmacy", is_active=False)
     create("--client-id", "first")
     assert capsys.readouterr().err == ""

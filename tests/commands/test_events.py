@@ -1,4 +1,4 @@
-"""Every change by a command is an event that names the command."""
+"""Every change that a command makes is an event that names the command."""
 
 import importlib
 from collections.abc import Callable
@@ -83,20 +83,20 @@ def stored() -> dict[str, list[dict[str, Any]]]:
 
 
 def test_every_command_is_tried_here() -> None:
-    """Anyone who adds a command must add its arguments here."""
+    """A developer who adds a command must add its arguments here."""
     assert OURS.keys() == RUNS.keys()
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_command_says_which_it_is(name: str) -> None:
-    """Events of all functions it calls have its name."""
+    """The base class puts the command's name into the events of all functions that it calls."""
     command = importlib.import_module(f"{OURS[name]}.management.commands.{name}").Command
     assert issubclass(command, RecordedCommand)
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_whatever_a_command_changes_is_an_event(name: str, committed: Committed, settings: Settings) -> None:
-    """A run that changes nothing makes no event."""
+    """A run that changes a row makes one event, without the printed secrets. A run that changes nothing makes none."""
     settings.DEBUG = True
     for arguments, event in RUNS[name]:
         AuditEvent.objects.all().delete()
@@ -135,7 +135,7 @@ def test_an_event_of_a_command_says_what_was_registered(committed: Committed) ->
 
 
 def test_what_a_server_does_by_itself_is_no_commands(db: None, committed: Committed) -> None:
-    """The command's name must not stay after it has ended."""
+    """The command's name must not stay in the process after the command has ended."""
     with committed():
         call_command("list_clients", stdout=StringIO())
         keys.rotate("ES256", now=timezone.now())

@@ -64,24 +64,24 @@ def no_database() -> Iterator[None]:
 
 
 def test_a_deployment_in_order_ends_well(in_order: Settings) -> None:
-    """Each group reports that it is in order."""
+    """The report says of each group that it is in order."""
     status, said = doctor("--strict")
     assert (status, said.count("in order"), said.splitlines()[-1]) == (0, 3, "0 errors, 0 warnings, 0 notes.")
 
 
 def test_warnings_count_if_they_are_to(in_order: Settings, presc_man: Client) -> None:
-    """CI may want to fail on warnings; the guide's client, like the guide, causes some."""
+    """CI may want to fail on warnings. The client of the guide causes some."""
     assert (doctor()[0], doctor("--strict")[0]) == (0, 1)
 
 
 def test_errors_end_with_two(in_order: Settings) -> None:
-    """The status does not depend on whether warnings count."""
+    """The status of errors does not depend on whether warnings count."""
     in_order.OAUTH_SERVICE_AUTHORIZATION_CODE = 1
     assert (doctor()[0], doctor("--strict")[0]) == (2, 2)
 
 
 def test_a_finding_says_what_why_and_what_to_do(in_order: Settings, presc_man: Client) -> None:
-    """People get words, and programs an id."""
+    """Operators get sentences, and programs get an id."""
     report = found()
     words = " ".join(doctor()[1].split())
     assert (report["warnings"], report["errors"]) == (3, 0)
@@ -98,7 +98,7 @@ def test_a_database_that_is_down_is_one_finding(in_order: Settings) -> None:
 
 
 def test_no_secret_stands_in_the_report(in_order: Settings, presc_man: Client) -> None:
-    """Users may paste the report into a ticket."""
+    """Operators may paste the report into a ticket."""
     in_order.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = ["an old key of thirty-two characters"] * 6
     said = doctor()[1] + doctor("--json")[1]
     secrets = [in_order.SECRET_KEY, in_order.OAUTH_SERVICE_TOKEN_KEY, "an old key", presc_man.secret_hash]
@@ -107,14 +107,14 @@ def test_no_secret_stands_in_the_report(in_order: Settings, presc_man: Client) -
 
 @pytest.mark.parametrize("url", ["id.example", "ftp://id.example", "https://"])
 def test_a_url_that_is_none_is_refused(in_order: Settings, url: str) -> None:
-    """The command refuses it before any request."""
+    """The command checks the URL before any request."""
     with pytest.raises(CommandError, match="--url must be"):
         doctor("--url", url)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_real_server_is_in_order(in_order: Settings, live_server: LiveServer) -> None:
-    """Every rule meets real responses of the server; over http some rules do not apply."""
+    """The rules must fit real responses of the server. Some do not apply over http."""
     in_order.OAUTH_SERVICE_ISSUER = live_server.url
     outside = [finding["id"] for finding in found("--url", f"{live_server.url}/")["findings"]]
     assert outside == ["http-at-home"]
@@ -122,7 +122,7 @@ def test_a_real_server_is_in_order(in_order: Settings, live_server: LiveServer) 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_real_server_with_another_issuer_is_not(in_order: Settings, live_server: LiveServer) -> None:
-    """Operators who move a server forget the issuer first."""
+    """Operators who move a server tend to forget the issuer."""
     in_order.OAUTH_SERVICE_ISSUER = "http://localhost:8000"
     errors = [finding["id"] for finding in found("--url", live_server.url)["findings"] if finding["level"] == "error"]
     assert errors == ["issuer-differs"]
@@ -130,7 +130,10 @@ def test_a_real_server_with_another_issuer_is_not(in_order: Settings, live_serve
 
 @pytest.mark.django_db(transaction=True)
 def test_metrics_that_a_proxy_would_show_to_everybody_are_noticed(in_order: Settings, live_server: LiveServer) -> None:
-    """The operator's address is admitted, and a proxy that sends no X-Forwarded-For seems to have it, too."""
+    """
+    The setting admits the operator's address, and every request through a proxy without X-Forwarded-For has that
+    address.
+    """
     in_order.OAUTH_SERVICE_ISSUER = live_server.url
     in_order.OAUTH_SERVICE_METRICS_ADDRESSES = ["127.0.0.0/8", "192.0.2.0/24", "::1"]
     in_order.OAUTH_SERVICE_TRUSTED_PROXIES = ["127.0.0.1", "2001:db8::/32"]
@@ -145,7 +148,8 @@ def test_settings_that_are_no_networks_stop_no_report(
     in_order: Settings, addresses: list[str], proxies: list[str]
 ) -> None:
     """
-    System checks report them. A TRUSTED_PROXIES without our prefix belongs to another project, and may mean anything.
+    System checks report such settings. A TRUSTED_PROXIES without our prefix belongs to another package, and may mean
+    anything.
     """
     in_order.OAUTH_SERVICE_METRICS_ADDRESSES = addresses
     in_order.OAUTH_SERVICE_TRUSTED_PROXIES = proxies
@@ -168,7 +172,7 @@ def test_settings_that_are_no_networks_stop_no_report(
     ],
 )
 def test_people_who_all_come_from_a_proxy_are_noticed(in_order: Settings, addresses: list[str], expected: str) -> None:
-    """Several users come from one address that no browser could have. A public address may be a school's."""
+    """Several users have one private address, which must be the proxy's. A public address may be a school's."""
     for number, address in enumerate(addresses):
         user = User.objects.create(username=f"person {number}")
         now = timezone.now()
@@ -177,13 +181,13 @@ def test_people_who_all_come_from_a_proxy_are_noticed(in_order: Settings, addres
 
 
 def test_where_nothing_listens_is_one_finding(in_order: Settings) -> None:
-    """Nothing listens on port 9."""
+    """No server listens on port 9."""
     report = found("--url", "https://127.0.0.1:9", "--timeout", "2")
     assert [finding["id"] for finding in report["findings"]] == ["unreachable"]
 
 
 def test_rows_that_nobody_swept_are_counted(in_order: Settings, guide: Guide) -> None:
-    """Any server that gets requests sweeps within a day."""
+    """A server that gets requests sweeps within a day, so older rows show a fault."""
     guide.code()
     AuthorizationCode.objects.update(purge_at=timezone.now() - timedelta(days=2))
     assert facts.of_inside(now=timezone.now()).backlog == 1
@@ -203,18 +207,18 @@ def provider(in_order: Settings) -> Settings:
 
 
 def of_keys() -> list[tuple[str, str]]:
-    """Findings about keys: id and subject."""
+    """Findings about keys: id and kid."""
     return [(each["id"], each["about"]) for each in found()["findings"] if each["group"] == "Signing keys"]
 
 
 def test_keys_in_order_are_nothing_to_find(provider: Settings) -> None:
-    """The check makes no key."""
+    """The doctor must not make a key."""
     assert [(finding["id"], finding["about"], finding["what"]) for finding in found()["findings"]] == []
     assert (doctor("--strict")[0], SigningKey.objects.count()) == (0, 1)
 
 
 def test_a_token_key_that_was_lost_is_found(provider: Settings) -> None:
-    """The report names the key, its loss, and the setting that would bring it back."""
+    """The report names the key that cannot be decrypted, and the setting that would bring it back."""
     kid = SigningKey.objects.get().kid
     provider.OAUTH_SERVICE_TOKEN_KEY, provider.SECRET_KEY = "another token key of many characters", "s" * 50
     assert of_keys() == [("key-unreadable", kid)]
@@ -223,7 +227,7 @@ def test_a_token_key_that_was_lost_is_found(provider: Settings) -> None:
 
 
 def test_keys_that_nobody_replaces_are_found(provider: Settings) -> None:
-    """The lifetime is zero, or the keys are the server's own."""
+    """A lifetime of None turns the rotation of keys off."""
     provider.OAUTH_SERVICE_SIGNING_KEY_LIFETIME = None
     assert of_keys() == [("key-for-ever", SigningKey.objects.get().kid)]
 
@@ -233,6 +237,6 @@ def test_keys_that_nobody_replaces_are_found(provider: Settings) -> None:
     [("SIGNER", "tests.endpoints.test_jwks.Away"), ("SIGNING_KEYS", ["-----BEGIN a secret that is no key"])],
 )
 def test_keys_from_elsewhere_that_cannot_be_used_are_found(provider: Settings, setting: str, value: Any) -> None:
-    """The report has the reason, and nothing of the key."""
+    """The report gives the reason, but nothing of the key."""
     setattr(provider, f"OAUTH_SERVICE_{setting}", value)
     assert (of_keys(), "a secret" in doctor()[1]) == ([("keys-elsewhere", "")], False)

@@ -72,7 +72,7 @@ def pem_file(folder: Path, raw: Any, password: bytes = b"") -> str:
 
 
 def test_the_list_says_what_each_key_is_for() -> None:
-    """People get a table; listing makes no key."""
+    """Operators get a table. Listing keys must make none."""
     assert (said("list").split(), SigningKey.objects.count()) == (
         ["kid", "algorithm", "state", "signs_from", "signs_until", "published_until", "source"],
         0,
@@ -83,7 +83,7 @@ def test_the_list_says_what_each_key_is_for() -> None:
 
 
 def test_no_list_shows_private_parts(settings: Settings) -> None:
-    """This holds for keys in the database and in the settings, in either form."""
+    """Keys may come from the database or from the settings, and the list may be text or JSON."""
     pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -94,7 +94,7 @@ def test_no_list_shows_private_parts(settings: Settings) -> None:
 
 
 def test_rotate_makes_the_next_key_of_each_algorithm(events: list[tuple[str, str]], committed: Committed) -> None:
-    """The change is announced, and recorded in the audit trail."""
+    """A signal announces each new key."""
     first = kid()
     with committed():
         printed = said("rotate")
@@ -106,7 +106,7 @@ def test_rotate_makes_the_next_key_of_each_algorithm(events: list[tuple[str, str
 
 
 def test_rotate_of_one_algorithm_at_once() -> None:
-    """Some operators cannot wait a day. Two calls within a minute count as one, as two people may have called."""
+    """Some operators cannot wait a day. Two calls within a minute count as one, because two people may have called."""
     first = kid()
     SigningKey.objects.update(signs_from=timezone.now() - timedelta(hours=1))
     assert said("rotate", "--algorithm", "ES256", "--now") == f"{kid()} signs now.\n"
@@ -153,13 +153,13 @@ def test_a_key_of_ones_own_is_imported(
 def test_a_key_that_no_client_could_verify_is_refused(
     raw: Any, arguments: list[str], words: str, tmp_path: Path
 ) -> None:
-    """RFC 7518 section 3.3: 2048 bits or larger."""
+    """Clients need RSA keys of 2048 bits or more (RFC 7518 section 3.3), and keys that fit the algorithm."""
     with pytest.raises(CommandError, match=words):
         said("import", pem_file(tmp_path, raw), *arguments)
 
 
 def test_what_is_no_private_key_is_refused_without_being_repeated(tmp_path: Path) -> None:
-    """The input may be a damaged private key."""
+    """The input may be a damaged private key, so the error must not show it."""
     path = tmp_path / "key.pem"
     for text in ("", "nonsense-secret", "-----BEGIN PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END PRIVATE KEY-----"):
         path.write_text(text)
@@ -179,14 +179,14 @@ def test_an_encrypted_key_is_refused_with_the_reason(tmp_path: Path) -> None:
 
 
 def test_an_algorithm_that_is_switched_off_is_not_imported(tmp_path: Path) -> None:
-    """No client could register it."""
+    """No client can register for an algorithm that is switched off."""
     raw = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     with pytest.raises(CommandError, match="SIGNING_ALGORITHMS has no RS256"):
         said("import", pem_file(tmp_path, raw))
 
 
 def test_a_retired_key_is_gone_at_once(events: list[tuple[str, str]], committed: Committed) -> None:
-    """The key leaves the list, the key set and the table, and another signs."""
+    """An operator retires a key that was stolen. Another key takes over."""
     first = kid()
     with committed():
         printed = said("retire", first)

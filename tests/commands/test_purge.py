@@ -33,7 +33,7 @@ def now(alice: User, presc_man: Client) -> datetime:
 
 
 def test_dead_rows_go_and_live_ones_stay(now: datetime) -> None:
-    """Each table had one dead row; consents never expire by themselves."""
+    """Each table had one dead row. Consents never expire by themselves."""
     purge()
     left = {
         model.__name__: [row.purge_at > now for row in model.objects.all()]
@@ -51,7 +51,7 @@ def test_it_says_how_many_rows_went(now: datetime) -> None:
 
 
 def test_more_rows_than_a_batch_go_all_the_same(now: datetime) -> None:
-    """Batches keep transactions short, and the command goes on until no dead row is left."""
+    """Batches keep transactions short. The command goes on until no dead row is left."""
     RevokedToken.objects.bulk_create(RevokedToken(token_id=uuid4(), purge_at=now) for _ in range(5))
     assert (purge("--batch", "2"), RevokedToken.objects.count()) == ("8 rows deleted.\n", 1)
 

@@ -65,7 +65,7 @@ def test_the_administrator_may_open_the_admin(debug: None) -> None:
 
 
 def test_run_again_it_changes_nothing(debug: None) -> None:
-    """`make run` runs the command every time, and must keep all changes made since."""
+    """`make run` runs the command every time, and must keep a developer's changes."""
     said = [seed()]
     User.objects.filter(username="alice").update(first_name="Alicia", password="another")
     Client.objects.filter(client_id="presc_man_123").update(name="Renamed", secret_hash="another")
@@ -78,7 +78,10 @@ def test_run_again_it_changes_nothing(debug: None) -> None:
 
 
 def test_an_example_is_registered_when_it_is_run(debug: None) -> None:
-    """The API gets the client that it introspects with; on another port the same client may ask about that URL, too."""
+    """
+    The API gets a client for introspection. If the example runs on another port, the same client may ask about that
+    URL, too.
+    """
     seed()
     before = Client.objects.count(), Resource.objects.count()
     said = [seed("--mcp-server", "http://127.0.0.1:5010/mcp") for _ in range(2)]
@@ -90,7 +93,7 @@ def test_an_example_is_registered_when_it_is_run(debug: None) -> None:
 
 
 def test_it_makes_only_who_is_missing(debug: None, alice: User) -> None:
-    """Alice may exist already."""
+    """A developer's database may already have Alice."""
     assert seed() == f"Made {', '.join(name for name in CAST if name != 'alice')}.\n"
 
 
@@ -102,7 +105,7 @@ def test_the_redirect_uri_can_be_another_ports(debug: None, monkeypatch: pytest.
 
 
 def test_it_refuses_without_debug_and_makes_nobody() -> None:
-    """The passwords are public."""
+    """Everyone knows the passwords."""
     with pytest.raises(CommandError, match="runs with DEBUG only"):
         seed()
     assert (User.objects.count(), Client.objects.count(), Resource.objects.count()) == (0, 0, 0)
@@ -112,7 +115,7 @@ DEMO = Path(__file__).resolve().parents[2] / "docs/demo.md"
 
 
 def rows_of_the_cast() -> dict[str, list[str]]:
-    """The table of the cast: the code in the other columns of each client's row."""
+    """The table of the cast, as the code in the other columns of each client's row."""
     text = DEMO.read_text(encoding="utf-8").partition("## The cast")[2].partition("\n## ")[0]
     rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("| `")]
     return {
@@ -121,7 +124,7 @@ def rows_of_the_cast() -> dict[str, list[str]]:
 
 
 def test_the_demo_page_names_every_client_with_its_secret_and_redirect_uris(debug: None) -> None:
-    """Users look there for a client's secret; a new client must be listed, too."""
+    """Developers look there for a client's secret."""
     seed(*of_examples())
     named = rows_of_the_cast()
     assert sorted(named) == sorted(Client.objects.values_list("client_id", flat=True))
@@ -133,7 +136,7 @@ def test_the_demo_page_names_every_client_with_its_secret_and_redirect_uris(debu
 
 
 def test_the_demo_page_names_every_api_with_its_scopes(debug: None) -> None:
-    """Tokens are requested by the identifier, character by character."""
+    """Clients must send the identifier exactly as it is registered."""
     seed(*of_examples())
     text = DEMO.read_text(encoding="utf-8")
     for api in Resource.objects.all():

@@ -1,4 +1,4 @@
-"""Every command prints one sentence and no traceback before migrate, and while the database is down."""
+"""Every command prints one sentence and no traceback before migrate has run, and while the database is down."""
 
 import io
 import pkgutil
@@ -33,20 +33,20 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def everything_is_on(settings: Any) -> None:
-    """A command of a feature that is off says so before it queries the database."""
+    """Switch all features on: a command of another feature would stop before it queries the database."""
     settings.OAUTH_SERVICE_REGISTRATION = "token"
     settings.OAUTH_SERVICE_SCOPES = {"user": "Your user name", "openid": "Who you are"}
 
 
 def test_the_walk_has_every_command() -> None:
-    """A new command needs its arguments here."""
+    """A developer who adds a command must add its arguments here."""
     names = {module.name for module in pkgutil.iter_modules(commands.__path__)}
     assert names == ARGUMENTS.keys() | {DOCTOR}
 
 
 @pytest.mark.parametrize("command", ARGUMENTS)
 def test_a_database_without_tables_is_one_sentence(command: str) -> None:
-    """A traceback would show our code, and not what to do."""
+    """A traceback would show our code, and not how to solve the problem."""
 
     def refuse(*_: Any) -> None:
         raise OperationalError("no such table: oauth_service_client")
@@ -58,7 +58,7 @@ def test_a_database_without_tables_is_one_sentence(command: str) -> None:
 
 @pytest.mark.parametrize("command", ARGUMENTS)
 def test_migrations_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    """The sentence also says what to do."""
+    """The sentence also names the command that applies them."""
 
     def refuse(*_: Any) -> None:
         raise ProgrammingError("relation does not exist")

@@ -52,7 +52,7 @@ class Device:
         return self.post("/device-authorization/", **changes)
 
     def begun(self, **changes: str) -> dict[str, Any]:
-        """Response of the server to a device that begins."""
+        """Members of the server's response to POST /device-authorization/."""
         response = self.begin(**changes)
         assert response.status_code == 200, response.content
         members: dict[str, Any] = response.json()

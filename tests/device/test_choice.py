@@ -27,7 +27,7 @@ def allow(visitor: Visitor, page: Any, *ticked: str) -> Any:
 
 
 def test_a_device_gets_what_is_ticked(strange_tv: Device, visitor: Visitor) -> None:
-    """The token response names the scope."""
+    """The token response names the scope, because the device may have requested more."""
     begun = strange_tv.begun(scope="user profile")
     page = visitor.enter(begun["user_code"])
     assert Page(page).boxes == BOTH
@@ -38,7 +38,7 @@ def test_a_device_gets_what_is_ticked(strange_tv: Device, visitor: Visitor) -> N
 
 
 def test_as_it_is_the_page_allows_all_that_it_shows(strange_tv: Device, visitor: Visitor) -> None:
-    """Every box is ticked at first; a form without boxes allows all, too."""
+    """Every box is ticked at first. A form without boxes allows all, too."""
     begun = strange_tv.begun(scope="user profile")
     visitor.allow(begun["user_code"])
     assert strange_tv.poll(begun["device_code"]).json()["scope"] == "user profile"
@@ -48,7 +48,7 @@ def test_as_it_is_the_page_allows_all_that_it_shows(strange_tv: Device, visitor:
 
 
 def test_with_nothing_ticked_the_page_asks_again(strange_tv: Device, visitor: Visitor) -> None:
-    """The device still waits, and the code is not used up."""
+    """The device still waits, and the code can be used again."""
     begun = strange_tv.begun(scope="user profile")
     again = allow(visitor, visitor.enter(begun["user_code"]))
     page = Page(again)
@@ -59,7 +59,7 @@ def test_with_nothing_ticked_the_page_asks_again(strange_tv: Device, visitor: Vi
 
 
 def test_a_crafted_form_gets_nothing_that_was_not_shown(strange_tv: Device, visitor: Visitor) -> None:
-    """The form may claim any ticked and shown boxes."""
+    """A user's form may claim any scope as shown and ticked. The device gets only what the page showed."""
     begun = strange_tv.begun(scope="profile")
     page = visitor.enter(begun["user_code"])
     form = hidden_fields(page) | {"allow": "1", "scope": "user profile", "allow_scope": "user profile"}
@@ -68,6 +68,6 @@ def test_a_crafted_form_gets_nothing_that_was_not_shown(strange_tv: Device, visi
 
 
 def test_an_app_of_the_operators_has_no_boxes(tv: Device, visitor: Visitor) -> None:
-    """The page for such an app has no choice, as before."""
+    """The operator vouches for this app, so its users get no choice of scopes."""
     page = Page(visitor.enter(tv.begun(scope="user profile")["user_code"]))
     assert (page.boxes, "Checked by the operator" in page.text) == ({}, True)

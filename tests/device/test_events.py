@@ -18,7 +18,7 @@ Committed = Callable[[], AbstractContextManager[object]]
 def test_what_happens_to_a_device_has_its_rows(
     tv: Device, visitor: Visitor, alice: User, committed: Committed, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each row has user, client, connection and address, but never a code."""
+    """Each row has the user, client, connection and address, but never a code."""
     allowed, denied = tv.begun(), tv.begun()
     with committed(), caplog.at_level("INFO"):
         visitor.enter("ZZZZ-ZZZZ")
@@ -41,7 +41,7 @@ def test_what_happens_to_a_device_has_its_rows(
 
 
 def test_the_person_reads_of_it(tv: Device, visitor: Visitor, committed: Committed) -> None:
-    """The event is in words, beside the connected apps."""
+    """The user reads about the decision beside the connected apps."""
     with committed():
         visitor.allow(tv.begun()["user_code"])
         visitor.deny(tv.begun()["user_code"])
@@ -53,7 +53,7 @@ def test_the_person_reads_of_it(tv: Device, visitor: Visitor, committed: Committ
 
 @pytest.mark.parametrize("name", ["device_approved", "device_denied", "device_code_replayed", "user_code_refused"])
 def test_each_event_is_a_signal_with_its_facts(name: str) -> None:
-    """Host projects connect receivers to them."""
+    """Host projects connect receivers to these signals."""
     heard: list[dict[str, Any]] = []
 
     def hear(**facts: Any) -> None:

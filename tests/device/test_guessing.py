@@ -29,12 +29,12 @@ def guess(number: int) -> str:
 
 @pytest.fixture
 def no_luck(devices: Settings) -> None:
-    """A limit that is soon reached."""
+    """A limit that two guesses reach."""
     devices.OAUTH_SERVICE_FAILURE_LIMIT = 2
 
 
 def test_a_throttled_person_sees_a_page_that_says_when(tv: Device, no_luck: None, visitor: Visitor) -> None:
-    """The response has 429 and Retry-After, and the page says the same. Even a right code is not checked."""
+    """The response has 429 and Retry-After, and the page says the same. The server does not check even a right code."""
     for number in range(2):
         visitor.enter(guess(number))
     response = visitor.enter(tv.begun()["user_code"])
@@ -45,7 +45,7 @@ def test_a_throttled_person_sees_a_page_that_says_when(tv: Device, no_luck: None
 def test_right_codes_are_not_counted(
     tv: Device, no_luck: None, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A user who sets up a shop connects many devices; failures for other reasons are no guesses either."""
+    """A user who sets up a shop connects many devices. Failures for other reasons are no guesses either."""
     for _ in range(5):
         assert visitor.allow(tv.begun()["user_code"]).status_code == 200
     with monkeypatch.context() as patch:
@@ -57,14 +57,14 @@ def test_right_codes_are_not_counted(
 
 
 def test_what_is_no_code_is_no_guess(tv: Device, no_luck: None, visitor: Visitor) -> None:
-    """The input is too short, or has letters that no code has."""
+    """Input of the wrong length, or with letters that no code has, cannot hit a device."""
     for typed in ("BBBB", "AAAA-AAAA", "BBBB-BBBB-BBBB", "1234-5678", "ß" * 8):
         assert visitor.enter(typed).status_code == 200
     assert "Wonder TV" in visitor.enter(tv.begun()["user_code"]).content.decode()
 
 
 def test_another_address_gives_no_more_guesses(tv: Device, no_luck: None, visitor: Visitor) -> None:
-    """A user is counted at any address."""
+    """The limit of a user holds across addresses."""
     for number in range(2):
         visitor.browser.defaults["REMOTE_ADDR"] = f"203.0.113.{number}"
         visitor.enter(guess(number))
@@ -131,7 +131,7 @@ def test_opening_a_link_is_no_guess(tv: Device, no_luck: None, visitor: Visitor)
 
 
 def test_nobody_guesses_who_is_not_signed_in(tv: Device, no_luck: None) -> None:
-    """Visitors are sent to the login, whatever they entered."""
+    """The server sends visitors to the login without checking the code that they entered."""
     nobody = Visitor(None)
     page = nobody.browser.get("/login/")
     token = page.cookies["csrftoken"].value
@@ -153,7 +153,7 @@ def test_wrong_codes_are_told_without_the_codes(tv: Device, visitor: Visitor, co
 
 
 def test_a_flood_of_devices_is_limited(tv: Device, no_luck: None) -> None:
-    """A public client's client_id is public, and each device that begins adds a row."""
+    """Anyone can read a public client's client_id, and each device that begins adds a row."""
     answers = [tv.begin().status_code for _ in range(21)]
     assert answers == [200] * 20 + [429]
     assert DeviceCode.objects.count() == 20
@@ -169,7 +169,7 @@ def test_a_client_that_authenticates_is_not_limited(devices: Settings, no_luck: 
 
 
 def test_a_cache_that_is_away_stops_nobody(tv: Device, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refusing everyone would turn the cache's outage into one of the server."""
+    """Otherwise an outage of the cache would be an outage of the server."""
 
     def fail(*_: object) -> None:
         raise ConnectionError

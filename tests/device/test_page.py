@@ -1,4 +1,4 @@
-"""Page where a user connects a device."""
+"""The page on which a user connects a device."""
 
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -33,7 +33,7 @@ def test_a_login_elsewhere_gets_the_way_back(tv: Device, settings: Settings) -> 
 
 
 def test_who_signs_out_meanwhile_signs_in_again_with_the_code_kept(tv: Device, visitor: Visitor) -> None:
-    """Users should enter the code only once."""
+    """Users should only have to enter the code once."""
     code = tv.begun()["user_code"]
     page = visitor.open()
     token = visitor.browser.cookies["csrftoken"].value
@@ -50,9 +50,9 @@ def test_another_sites_form_decides_nothing(
     tv: Device, visitor: Visitor, settings: Settings, decision: str, has_middleware: bool
 ) -> None:
     """
-    An attacker who begins with a device knows its code, but not the CSRF token of the user.
+    An attacker who begins with a device knows its code, but not the user's CSRF token.
 
-    A project whose middleware does not check it is protected as well.
+    The page also checks the token if the project's middleware does not.
     """
     if not has_middleware:
         settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith("CsrfViewMiddleware")]
@@ -75,21 +75,21 @@ def test_a_token_of_another_session_decides_nothing(tv: Device, visitor: Visitor
 
 @pytest.mark.parametrize("query", ["allow=1", "deny=1", "allow=1&scope=user"])
 def test_a_link_decides_nothing(tv: Device, visitor: Visitor, query: str) -> None:
-    """The query must not matter."""
+    """An attacker can send a user any link, so the page must ignore a decision in its query."""
     begun = tv.begun()
     assert visitor.open(f"{begun['verification_uri_complete']}&{query}").status_code == 200
     assert tv.error(begun["device_code"]) == "authorization_pending"
 
 
 def test_a_form_that_says_both_denies(tv: Device, visitor: Visitor) -> None:
-    """The device gets nothing if the form is ambiguous."""
+    """An ambiguous form must not connect the device."""
     begun = tv.begun()
     visitor.allow(begun["user_code"], deny="1")
     assert tv.error(begun["device_code"]) == "access_denied"
 
 
 def test_the_pages_are_protected_as_the_others(tv: Device, visitor: Visitor) -> None:
-    """No page may be framed, cached, send a referrer elsewhere, load from elsewhere, or post elsewhere."""
+    """Browsers must not frame or cache a page, send its address elsewhere, or load from or post to another site."""
     code = tv.begun()["user_code"]
     pages = [visitor.open(), visitor.open(f"/device/?user_code={code}"), visitor.enter(code), visitor.allow(code)]
     for page in pages:
@@ -114,12 +114,12 @@ def test_what_was_typed_is_shown_as_text(tv: Device, visitor: Visitor, typed: st
 
 @pytest.mark.parametrize("query", ["user_code=BBBB-BBBB&user_code=CCCC-CCCC", "user_code=%00", "user_code=%FF"])
 def test_a_malformed_link_is_an_error_page(tv: Device, visitor: Visitor, query: str) -> None:
-    """The response is a 400, never a 500."""
+    """The server answers such a link with a 400, never with a 500."""
     assert visitor.open(f"/device/?{query}").status_code == 400
 
 
 def test_a_wrong_code_says_what_to_do(tv: Device, visitor: Visitor) -> None:
-    """The input stays in the field, and the message is linked to it."""
+    """The field keeps the input, and the message is linked to the field for screen readers."""
     page = visitor.enter("BBBB-BBBB").content.decode()
     assert 'value="BBBB-BBBB"' in page
     assert 'aria-invalid="true"' in page
@@ -136,14 +136,14 @@ def test_a_wrong_code_says_what_to_do(tv: Device, visitor: Visitor) -> None:
     ids=["deactivated", "may not any more", "deleted"],
 )
 def test_a_client_that_is_gone_asks_nobody(tv: Device, visitor: Visitor, change: object) -> None:
-    """The response is the same as for an unknown code."""
+    """The page answers as for an unknown code."""
     code = tv.begun()["user_code"]
     change()  # type: ignore[operator]
     assert "No device waits" in visitor.enter(code).content.decode()
 
 
 def test_the_page_says_whether_the_device_is_on_the_same_network(tv: Device, visitor: Visitor) -> None:
-    """Only the addresses can tell."""
+    """A device on another network may belong to an attacker. The page can only compare addresses."""
     here = tv.begun()
     assert "the same network as you" in visitor.enter(here["user_code"]).content.decode()
     tv.server.defaults["REMOTE_ADDR"] = "203.0.113.7"
@@ -154,7 +154,7 @@ def test_the_page_says_whether_the_device_is_on_the_same_network(tv: Device, vis
 
 
 def test_who_allowed_it_before_sees_what_is_new(tv: Device, visitor: Visitor) -> None:
-    """The other consent page does so, too."""
+    """The page marks the scopes that the user has not allowed before, like the consent page."""
     visitor.allow(tv.begun(scope="user")["user_code"])
     page = visitor.enter(tv.begun(scope="user profile")["user_code"]).content.decode()
     assert page.count('class="badge"') == 1
@@ -170,7 +170,7 @@ def test_an_account_that_is_deleted_meanwhile_connects_nothing(tv: Device, visit
 
 
 def test_other_methods_are_refused(tv: Device) -> None:
-    """The response is a 405, and Allow has the right methods."""
+    """The server answers them with a 405, and Allow has the right methods."""
     assert Browser().put("/device/").status_code == 405
     response = Browser().get("/device-authorization/")
     assert (response.status_code, response["Allow"]) == (405, "POST, OPTIONS")

@@ -1,4 +1,4 @@
-"""Interval of a device's polls, and their cost."""
+"""The interval between a device's polls, and the cost of a poll."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,14 +19,14 @@ FIVE = timedelta(seconds=5)
 
 
 def test_a_poll_in_time_keeps_the_interval() -> None:
-    """The next poll is in time after an interval, or slightly before."""
+    """A poll is in time after an interval, or slightly earlier."""
     pace = pace_of(interval=FIVE, next_poll_at=NOW, now=NOW)
     assert pace
     assert (pace.interval, pace.next_poll_at, pace.is_too_early) == (FIVE, NOW + FIVE - TOLERANCE, False)
 
 
 def test_the_interval_grows_to_a_minute_and_no_further() -> None:
-    """After that, polls that are too early are not even stored."""
+    """Once the interval is a minute, the server does not even store polls that are too early."""
     interval, next_poll_at, writes = FIVE, NOW + FIVE, 0
     while pace := pace_of(interval=interval, next_poll_at=next_poll_at, now=NOW):
         interval, next_poll_at, writes = pace.interval, pace.next_poll_at, writes + 1
@@ -36,7 +36,7 @@ def test_the_interval_grows_to_a_minute_and_no_further() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_flood_of_polls_writes_a_bounded_number_of_times(tv: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Anyone who knows a client_id can get a device code, and poll without a pause."""
+    """Anyone who knows a public client_id can get a device code and poll without a pause."""
     device_code = tv.begun()["device_code"]
     written: list[str] = []
 
@@ -57,7 +57,7 @@ class TestBudgets:
 
     @pytest.fixture(autouse=True)
     def warm(self, tv: Device, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Statements are compiled, and the sweep has just run."""
+        """Compile the statements, and keep the sweep from running."""
         begun = tv.begun()
         tv.poll(begun["device_code"])
         visitor.allow(begun["user_code"])
@@ -65,14 +65,14 @@ class TestBudgets:
         monkeypatch.setattr(purge, "_next_at", float("inf"))
 
     def test_to_begin_costs_two(self, tv: Device, django_assert_max_num_queries: Any) -> None:
-        """The statements read the client and insert the row."""
+        """One statement reads the client, the other inserts the row."""
         with django_assert_max_num_queries(2):
             tv.begun()
 
     def test_a_poll_in_time_costs_a_read_and_a_small_write(
         self, tv: Device, django_assert_max_num_queries: Any
     ) -> None:
-        """The statements read the device code with its client, and store when the next poll is in time."""
+        """One statement reads the device code with its client, the other stores the time of the next poll."""
         device_code = tv.begun()["device_code"]
         with django_assert_max_num_queries(2):
             assert tv.error(device_code) == "authorization_pending"
@@ -87,7 +87,9 @@ class TestBudgets:
     def test_a_redemption_costs_what_an_exchange_does(
         self, tv: Device, visitor: Visitor, django_assert_max_num_queries: Any
     ) -> None:
-        """The device code with client, consent and user; then DELETE and INSERT, one statement on PostgreSQL."""
+        """
+        The device code with client, consent and user; then DELETE and INSERT, which are one statement on PostgreSQL.
+        """
         begun = tv.begun()
         visitor.allow(begun["user_code"])
         with django_assert_max_num_queries(2 if connection.vendor == "postgresql" else 5):
@@ -95,7 +97,7 @@ class TestBudgets:
 
 
 def test_polls_that_wait_for_a_person_are_no_warnings(tv: Device, caplog: pytest.LogCaptureFixture) -> None:
-    """A television that waits for ten minutes polls a hundred times."""
+    """A television that waits for ten minutes polls a hundred times, which would fill the log."""
     device_code = tv.begun()["device_code"]
     with caplog.at_level("WARNING", logger="oauth_service"):
         tv.poll(device_code)
@@ -104,7 +106,7 @@ def test_polls_that_wait_for_a_person_are_no_warnings(tv: Device, caplog: pytest
 
 
 def test_an_approved_device_is_answered_at_once(tv: Device, visitor: Visitor) -> None:
-    """Nothing is gained if an early poll has to wait after the approval."""
+    """Making an early poll wait has no use once the user has allowed the device."""
     begun = tv.begun()
     with time_machine.travel(timezone.now(), tick=False):
         tv.poll(begun["device_code"])

@@ -75,7 +75,7 @@ def test_a_code_of_another_kind_is_none(tv: Device, visitor: Visitor) -> None:
     ],
 )
 def test_what_was_allowed_and_has_ended_gives_no_tokens(tv: Device, visitor: Visitor, end: Any) -> None:
-    """Anything may happen between the user's decision and the next poll."""
+    """The user, the client or the consent may end between the user's decision and the next poll."""
     begun = tv.begun()
     visitor.allow(begun["user_code"])
     end()
@@ -84,7 +84,7 @@ def test_what_was_allowed_and_has_ended_gives_no_tokens(tv: Device, visitor: Vis
 
 
 def test_after_a_denial_nobody_can_allow_it(tv: Device, visitor: Visitor) -> None:
-    """A denial is final for anyone who knows the code."""
+    """A denial is final, even for another user who knows the code."""
     begun = tv.begun()
     page = visitor.enter(begun["user_code"])
     assert "not connected" in visitor.deny(begun["user_code"]).content.decode()
@@ -93,7 +93,7 @@ def test_after_a_denial_nobody_can_allow_it(tv: Device, visitor: Visitor) -> Non
 
 
 def test_after_an_allowance_nobody_can_deny_it(tv: Device, visitor: Visitor) -> None:
-    """The device may have its tokens already; Manage Connected Apps can end it."""
+    """The device may have its tokens already. The user can end the connection under Manage Connected Apps."""
     begun = tv.begun()
     page = visitor.enter(begun["user_code"])
     visitor.allow(begun["user_code"])
@@ -112,7 +112,7 @@ def test_nothing_is_allowed_once_it_has_expired(tv: Device, visitor: Visitor) ->
 
 
 def test_the_scope_that_is_given_is_the_one_that_was_shown(tv: Device, visitor: Visitor) -> None:
-    """The page may send less, and the client's scope may change, but the device never gets more than the user read."""
+    """The device never gets more than the user read, even if the form names more or the client's scope changes."""
     begun = tv.begun(scope="user profile")
     Client.objects.update(scope="user")
     page = visitor.enter(begun["user_code"])
@@ -125,7 +125,7 @@ def test_the_scope_that_is_given_is_the_one_that_was_shown(tv: Device, visitor: 
 
 
 def test_the_connection_is_one_as_any_other(tv: Device, visitor: Visitor) -> None:
-    """The connection is listed, refreshed and revoked like any other."""
+    """The user sees the connection, the device can refresh it, and the user can revoke it."""
     begun = tv.begun()
     visitor.allow(begun["user_code"])
     tokens = tv.poll(begun["device_code"]).json()
@@ -137,7 +137,7 @@ def test_the_connection_is_one_as_any_other(tv: Device, visitor: Visitor) -> Non
 
 
 def test_a_client_without_refresh_tokens_gets_none(devices: Settings, visitor: Visitor) -> None:
-    """The client is registered for the device grant alone."""
+    """The client is registered for the device grant only."""
     tv = Device(new_tv_app(grant_types=GRANT_TYPE))
     begun = tv.begun()
     visitor.allow(begun["user_code"])

@@ -1,4 +1,4 @@
-"""Storage of a waiting device, and its end."""
+"""How a waiting device is stored, and when its row is deleted."""
 
 from datetime import timedelta
 from typing import Any
@@ -29,7 +29,7 @@ def test_no_code_is_stored(tv: Device) -> None:
 
 
 def test_what_is_over_is_swept(tv: Device, visitor: Visitor) -> None:
-    """Rows go ten minutes after their end, whatever became of them; redeemed ones at once."""
+    """The sweep deletes a row ten minutes after its end, and the row of a redeemed code at once."""
     pending, denied, redeemed = tv.begun(), tv.begun(), tv.begun()
     visitor.deny(denied["user_code"])
     visitor.allow(redeemed["user_code"])
@@ -69,7 +69,7 @@ def test_two_devices_never_show_the_same_code(tv: Device, monkeypatch: pytest.Mo
 
 
 def test_a_server_that_finds_no_code_fails_aloud(tv: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two devices must never share a code."""
+    """Two devices must never share a code, so the server fails rather than reuse one."""
     monkeypatch.setattr(device_code, "new_user_code", lambda: "BBBBBBBB")
     tv.begun()
     with pytest.raises(IntegrityError):
@@ -99,12 +99,12 @@ def test_user_codes_are_random_letters_of_the_alphabet() -> None:
 
 @pytest.mark.parametrize("typed", ["", "   ", "-", "BBBB", "B" * 9, "B" * 5000, "BBBB-BBB1", "AEIO-UAEI", "\u0130" * 8])
 def test_what_cannot_be_a_code_is_none(typed: str) -> None:
-    """Users may enter anything."""
+    """Users may type anything, and only a well-formed code may cost a query."""
     assert device_code.read_user_code(typed) == ""
 
 
 def test_the_row_shows_no_secret(tv: Device) -> None:
-    """The repr hides it, and lookups do not find it."""
+    """The repr has only the primary key, and no lookup may use the secret column."""
     tv.begun()
     row = DeviceCode.objects.row(DeviceCode.objects.get().pk)
     assert row is not None

@@ -8,12 +8,12 @@ CALL = re.compile(r'\b(?:error|warning|note|found)\(\s*"([a-z-]+)"')
 
 
 def test_every_finding_is_explained_and_no_other() -> None:
-    """Anyone who is shown an id looks it up."""
+    """Operators look up the id of a finding."""
     source = "\n".join(path.read_text() for path in (ROOT / "oauth_service/watch/doctor").glob("*.py"))
     explained = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "docs/doctor.md").read_text(), re.MULTILINE)
     assert (set(CALL.findall(source)) ^ set(explained), len(explained)) == (set(), len(set(explained)))
 
 
 def test_the_findings_are_found_in_the_code() -> None:
-    """The comparison above would also hold for two empty sets."""
+    """Otherwise the test above would also pass for two empty sets."""
     assert len(CALL.findall((ROOT / "oauth_service/watch/doctor/outside.py").read_text())) > 20

@@ -32,7 +32,7 @@ def found(**changes: Any) -> list[tuple[str, Level]]:
 
 
 def test_nothing_is_found_in_a_good_one() -> None:
-    """Values at their limits are good, too."""
+    """Values at their limits are good, too. Operators ignore a report that always finds something."""
     assert found() == []
 
 
@@ -58,5 +58,5 @@ def test_nothing_is_found_in_a_good_one() -> None:
     ],
 )
 def test_each_fault_has_a_finding(changes: dict[str, Any], id_: str, level: Level) -> None:
-    """Each fault has exactly one finding, of the right level."""
+    """Each fault has exactly one finding, of the right level; a second one would hide the cause."""
     assert found(**changes) == [(id_, level)]

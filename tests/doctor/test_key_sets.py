@@ -28,14 +28,14 @@ def found(*, is_issuer: bool = True, is_for_nobody: bool = False, **copy: Any) -
 
 
 def test_nothing_is_found_where_keys_can_be_had() -> None:
-    """Keys that no one asked for lately may be missing: they are fetched when needed."""
+    """The server fetches keys when it needs them, so keys without a recent use may be missing."""
     assert found() == []
     for fresh_until in (NOW + timedelta(hours=1), NOW - timedelta(days=20)):
         assert found(fetched_at=NOW - timedelta(days=21), fresh_until=fresh_until) == []
 
 
 def test_an_issuer_whose_jwts_nobody_may_present_is_named() -> None:
-    """Such an issuer is useless."""
+    """A trusted issuer is useless if no client may present its JWTs."""
     assert found(is_for_nobody=True) == [("issuer-for-nobody", Level.WARNING)]
 
 
@@ -47,12 +47,12 @@ def test_an_issuer_whose_jwts_nobody_may_present_is_named() -> None:
     ({"fetched_at": NOW - timedelta(hours=1), "fresh_until": NOW + timedelta(hours=1)}, []),
 ])  # fmt: skip
 def test_keys_that_cannot_be_fetched_are_noticed(is_issuer: bool, copy: dict[str, Any], expected: Any) -> None:
-    """The level rises once the last copy is too old; clients and issuers are treated alike."""
+    """A failed fetch becomes an error once the last copy is too old, for clients and issuers alike."""
     assert found(is_issuer=is_issuer, last_error="it answered 503", **copy) == expected
 
 
 def test_a_copy_that_is_too_old_is_used_no_more() -> None:
-    """The rule and the fetch of documents must agree on the moment."""
+    """The doctor and the code that fetches documents must agree on when a copy is too old."""
     for age in (STALE, STALE - timedelta(seconds=1)):
         copy = Document(fetched_at=NOW - 2 * STALE, fresh_until=NOW - age)
         is_gone = (
@@ -62,7 +62,9 @@ def test_a_copy_that_is_too_old_is_used_no_more() -> None:
 
 
 def test_the_command_names_whose_keys_they_are(db: None, settings: Settings) -> None:
-    """The command covers active holders whose keys are fetched, and gives the reason of the last failure."""
+    """
+    The command covers active clients and issuers whose keys are fetched, and gives the reason of the last failure.
+    """
     now = timezone.now()
     TrustedIssuer.objects.create(issuer=IDP, purposes="jwt-bearer", jwks_uri=JWKS_URI, clients="app")
     TrustedIssuer.objects.create(issuer="https://off.example", jwks_uri=JWKS_URI, is_active=False)

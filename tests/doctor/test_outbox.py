@@ -19,14 +19,14 @@ def message(client_id: str = "rp", *, attempts: int = 0, due_in: int | None = 60
 
 
 def found(*messages: Message) -> list[tuple[str, str, str]]:
-    """Findings: id, client and words."""
+    """Findings: id, client and text."""
     listed = list(findings(messages, now=NOW))
     assert all(each.level is Level.WARNING for each in listed)
     return [(each.id, each.about, each.what) for each in listed]
 
 
 def test_messages_on_their_way_are_nothing_to_find() -> None:
-    """A client may be down for a moment, and a server busy."""
+    """A client may be down for a moment, and a server may be busy."""
     assert found(message(), message(attempts=2), message(due_in=-600)) == []
 
 

@@ -142,7 +142,7 @@ def test_nothing_is_found_in_a_good_deployment() -> None:
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_each_broken_deployment_has_its_finding(broken: str) -> None:
-    """Each fault has exactly one kind of finding, so that its consequences do not hide the cause."""
+    """Each fault has exactly one kind of finding, so that consequences do not hide the cause."""
     expected, change = BROKEN[broken]
     assert set(ids(change(GOOD))) == {expected}
 
@@ -158,7 +158,7 @@ def test_every_rule_is_seen_to_bite() -> None:
     ("url", "found"), [("http://127.0.0.1:8000", "http-at-home"), ("http://id.example", "no-https")]
 )
 def test_http_is_for_this_machine_only(url: str, found: str) -> None:
-    """Developers see what was skipped; in production it is unsafe."""
+    """Developers see which checks were skipped. In production http is unsafe."""
     at_home = replace(
         GOOD,
         url=url,
@@ -170,17 +170,17 @@ def test_http_is_for_this_machine_only(url: str, found: str) -> None:
 
 
 def test_a_clock_that_is_minutes_off_is_an_error() -> None:
-    """Codes live for a minute."""
+    """Authorization codes are valid for a minute only."""
     late = replace(GOOD, metadata=replace(GOOD.metadata, at=NOW + timedelta(minutes=2)))
     [finding] = findings(late)
     assert (finding.id, finding.level.name) == ("clock", "ERROR")
 
 
 def test_another_page_at_the_address_of_the_metrics_is_none() -> None:
-    """A project may have a page of its own there."""
+    """A project may have a page of its own at /metrics/."""
     assert ids(replace(GOOD, metrics=answer("/metrics/", 200, HTML, body=b"<html>Our metrics"))) == []
 
 
 def test_an_answer_without_a_date_is_not_held_against_a_clock() -> None:
-    """A response without a date cannot be compared with a clock."""
+    """The doctor cannot compare a clock with a response that has no date."""
     assert ids(said(metadata(), headers=(JSON,))(GOOD)) == []

@@ -83,5 +83,5 @@ def test_each_fault_has_a_finding(changes: dict[str, Any], found: str) -> None:
     ],
 )
 def test_what_is_as_it_should_be_is_not_found(changes: dict[str, Any]) -> None:
-    """These are a native app, a development machine, a new client, and a deactivated one."""
+    """The clients are, among others, a native app, one on a development machine, a new one, and a deactivated one."""
     assert ids(**changes) == []

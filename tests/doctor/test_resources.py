@@ -21,22 +21,22 @@ def said(*, is_jwt: bool = True, lifetime: timedelta = timedelta(minutes=5), has
     ("lifetime", "expected"), [(timedelta(hours=1), []), (timedelta(hours=1, seconds=1), ["jwts-live-long"])]
 )
 def test_jwts_that_live_long_are_noticed(lifetime: timedelta, expected: list[str]) -> None:
-    """A JWT cannot be revoked if the API does not ask the server."""
+    """A JWT cannot be revoked if the API does not ask the server about it."""
     assert said(lifetime=lifetime) == expected
 
 
 def test_opaque_tokens_may_live_long() -> None:
-    """Opaque tokens can be revoked at once."""
+    """An opaque token can be revoked at once."""
     assert said(is_jwt=False, lifetime=timedelta(days=30)) == []
 
 
 def test_jwts_without_keys_are_noticed() -> None:
-    """OpenID Connect was switched off after the resource was registered."""
+    """An operator may switch OpenID Connect off after registering the API. No key signs its tokens then."""
     assert said(has_keys=False) == ["jwts-without-keys"]
 
 
 def test_the_lifetime_is_the_longest_that_a_token_can_have(db: None, settings: Settings) -> None:
-    """The resource's own lifetime limits all; without one, the client's or the server's applies."""
+    """The API's own lifetime limits every token. Without one, the client's or the server's lifetime applies."""
     settings.OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(minutes=10)
     Client.objects.create(client_id="a", name="A", access_token_lifetime=timedelta(days=2))
     for number, lifetime in enumerate((None, timedelta(minutes=5), timedelta(days=9))):
@@ -49,7 +49,7 @@ def test_the_lifetime_is_the_longest_that_a_token_can_have(db: None, settings: S
 
 
 def test_an_api_that_no_client_may_ask_for_is_named(db: None) -> None:
-    """The finding ends once the API has a client, is open to all, or is switched off."""
+    """The finding disappears once the API has a client, is open to all clients, or is deactivated."""
     resource = Resource.objects.create(identifier="https://api.example/forgotten", name="Forgotten")
 
     def found() -> list[str]:
@@ -67,7 +67,7 @@ def test_an_api_that_no_client_may_ask_for_is_named(db: None) -> None:
 
 
 def test_the_resource_of_the_setting_is_a_registered_one(db: None, settings: Settings) -> None:
-    """Otherwise no client could ask for it by its identifier."""
+    """Otherwise no client could request the API by its identifier."""
 
     def found() -> str:
         return facts.of_inside(now=timezone.now()).unknown_resource

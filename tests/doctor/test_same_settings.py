@@ -1,4 +1,4 @@
-"""A server tells only the doctor about its keys and settings."""
+"""A server describes its keys and settings to the doctor only."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -26,20 +26,20 @@ def with_a_token_key(settings: Settings, db: None) -> Settings:
 
 
 def told(browser: Browser, authorization: str) -> Any:
-    """Content of /readyz beside its status."""
+    """The fingerprints in the response of /readyz."""
     response = browser.get("/readyz", headers={"Authorization": authorization})
     assert (response.status_code, response.json()["status"]) == (200, "ready")
     return response.json().get("same_settings")
 
 
 def test_who_has_a_token_key_is_told(browser: Browser) -> None:
-    """The response equals what its own process would report."""
+    """A caller who proves the token key gets the same fingerprints as inside the server's process."""
     assert told(browser, same_settings.proof(timezone.now())) == same_settings.fingerprints()
 
 
 @pytest.mark.parametrize("fallbacks", [[], [OLD]], ids=["only the new key", "the old one as a fallback"])
 def test_one_key_in_common_is_enough(browser: Browser, settings: Settings, fallbacks: list[str]) -> None:
-    """This matters in the middle of a rollout. A caller without a common key is treated like a stranger."""
+    """In the middle of a rollout the servers have different keys. A caller without a common key is a stranger."""
     settings.OAUTH_SERVICE_TOKEN_KEY, settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = NEW, fallbacks
     proof = same_settings.proof(timezone.now())
     settings.OAUTH_SERVICE_TOKEN_KEY, settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = OLD, []
@@ -47,7 +47,7 @@ def test_one_key_in_common_is_enough(browser: Browser, settings: Settings, fallb
 
 
 def others() -> Iterator[str]:
-    """Headers of callers that have no key, or had one long ago."""
+    """Malformed, altered and invented proofs."""
     good = same_settings.proof(NOW)
     yield from ("", "Bearer x", "OAuthDoctor", "OAuthDoctor 1", f"OAuthDoctor 1.{'0' * 64}", f"{good[:-1]}\u00e9")
     yield good.replace("OAuthDoctor", "oauthdoctor")
@@ -58,7 +58,7 @@ def others() -> Iterator[str]:
 
 
 def test_nobody_else_is_told(browser: Browser) -> None:
-    """Strangers and those who overheard an old proof get nothing."""
+    """Strangers learn nothing, even if they overheard an old proof."""
     for header in others():
         assert not same_settings.is_proven(header, now=NOW), header
     good = same_settings.proof(NOW)
@@ -74,7 +74,7 @@ VALUES: dict[Any, Any] = {str: "another", bool: True, int: 4711, timedelta: time
 
 @pytest.mark.parametrize("setting", conf.ALL, ids=lambda setting: setting.name)
 def test_every_setting_is_compared(settings: Settings, setting: conf.Setting[Any]) -> None:
-    """New settings are compared automatically; keys are compared separately."""
+    """New settings are compared without a change to the doctor. Keys are compared separately."""
     before = same_settings.fingerprints()
     value = VALUES.get(setting.kind, ["x" * 32] if isinstance(setting.kind, tuple) else {"another": "…"})
     if setting.kind is bool:
@@ -90,7 +90,9 @@ def test_every_setting_is_compared(settings: Settings, setting: conf.Setting[Any
 
 
 def test_a_digest_is_of_the_value_and_of_nothing_else(settings: Settings) -> None:
-    """The digest ignores the caller's language and treats a list like a tuple, and reveals no secret."""
+    """
+    The digest does not depend on the caller's language, is the same for a list and a tuple, and reveals no secret.
+    """
     before = same_settings.fingerprints()
     with translation.override("de"):
         assert same_settings.fingerprints() == before
@@ -101,7 +103,7 @@ def test_a_digest_is_of_the_value_and_of_nothing_else(settings: Settings) -> Non
 
 
 def test_a_server_that_is_not_ready_still_tells(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rollout may have caused that. Without a key it has nothing to report."""
+    """Different settings may be the reason why the server is not ready."""
     monkeypatch.setattr("oauth_service.watch.readiness.missing", lambda: ["migrations"])
     response = browser.get("/readyz", headers={"Authorization": same_settings.proof(timezone.now())})
     assert (response.status_code, set(response.json())) == (503, {"status", "missing", "same_settings"})
@@ -109,14 +111,14 @@ def test_a_server_that_is_not_ready_still_tells(browser: Browser, monkeypatch: p
 
 @pytest.mark.django_db(transaction=True)
 def test_the_doctor_asks_real_servers(settings: Settings, live_server: LiveServer) -> None:
-    """The two names belong to one server with the state of this process."""
+    """Both names belong to the same server, so the doctor must find no difference."""
     findings = found("--server", live_server.url, "--server", live_server.url)["findings"]
     assert [each for each in findings if each["group"] == "Servers"] == []
 
 
 @pytest.mark.django_db(transaction=True)
 def test_what_is_no_server_of_ours_is_found(settings: Settings, live_server: LiveServer, free_tcp_port: int) -> None:
-    """Nothing listens there, or something else answers."""
+    """Nothing listens at the first address, and something else answers at the second."""
     silent = f"http://127.0.0.1:{free_tcp_port}"
     settings.OAUTH_SERVICE_ISSUER = ""
     found_there = [each for each in found("--server", silent)["findings"] if each["group"] == "Servers"]

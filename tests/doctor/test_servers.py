@@ -1,4 +1,4 @@
-"""Findings about several servers: which cannot open what another seals, and other differences."""
+"""Findings about several servers: one cannot open what another seals, or their settings differ."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,13 +12,13 @@ HERE = Server(name="here", token_keys=("old",), secret_keys=("s",), settings={"A
 
 
 def found(**changes: Any) -> list[tuple[str, str, Level]]:
-    """Findings about two servers, where the second differs from the first in this way."""
+    """Findings about two servers, of which the second has these changes."""
     other = replace(HERE, **{"name": "there", **changes})
     return [(finding.id, finding.about, finding.level) for finding in findings([HERE, other])]
 
 
 def test_servers_that_agree_are_in_order() -> None:
-    """The number of servers must not matter."""
+    """The number of servers does not matter."""
     assert list(findings([HERE, HERE, HERE])) == []
     assert list(findings([HERE])) == []
 
@@ -27,7 +27,7 @@ def test_servers_that_agree_are_in_order() -> None:
     ("changes", "expected"),
     [
         ({"token_keys": (), "secret_keys": (), "settings": {}}, [("keys-unknown", "there", Level.ERROR)]),
-        # Replaced at once: each server refuses what only the other can open.
+        # The key was replaced in one step: neither server can open what the other seals.
         ({"token_keys": ("new", "old")}, [("key-not-known", "here", Level.ERROR)]),
         ({"token_keys": ("new",)}, [("key-not-known", "here", Level.ERROR), ("key-not-known", "there", Level.ERROR)]),
         # The steps of docs/token-key.md.
@@ -48,14 +48,14 @@ def test_each_disagreement_has_its_finding(changes: dict[str, Any], expected: li
 
 
 def test_the_second_step_of_a_rollout_is_in_order_too() -> None:
-    """Both servers know both keys, and seal with different ones."""
+    """Both servers know both keys, but seal with different ones."""
     before = replace(HERE, token_keys=("old", "new"))
     [finding] = findings([before, replace(HERE, name="there", token_keys=("new", "old"))])
     assert (finding.id, finding.level) == ("keys-rolling", Level.NOTE)
 
 
 def test_every_server_whose_key_is_not_known_is_named_once() -> None:
-    """A list of many servers must name the affected ones."""
+    """Operators of many servers must see which ones are affected."""
     servers = [HERE, *[replace(HERE, name=name, token_keys=("new", "old")) for name in ("b", "a", "a")]]
     [finding] = findings(servers)
     assert finding.what == "It cannot open what is sealed by a, b."

@@ -38,7 +38,7 @@ def found(**changes: Any) -> list[tuple[str, Level, str]]:
 
 
 def test_nothing_is_found_in_a_good_one() -> None:
-    """Values at their limits are good. A server without requests makes no key."""
+    """Values at their limits are good. A server that has had no request yet has no key."""
     assert found() == []
 
 

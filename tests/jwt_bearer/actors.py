@@ -53,7 +53,7 @@ class IdentityProvider(Signer):
         return self.server.post("/token/", body, content_type=FORM)
 
     def tokens(self, purpose: str = "jwt-bearer", **claims: Any) -> dict[str, Any]:
-        """Token response for a new JWT."""
+        """The token response for a new JWT."""
         response = self.present(self.jwt(purpose, **claims))
         assert response.status_code == 200, response.content
         members: dict[str, Any] = response.json()

@@ -20,7 +20,7 @@ def believing(settings: Settings) -> Settings:
 
 @pytest.fixture
 def idp(believing: Settings, presc_man: Client, alice: User) -> IdentityProvider:
-    """An identity provider, and a client that Alice has consented to herself."""
+    """An identity provider, and a client that Alice has given her consent to."""
     provider = trusted(presc_man)
     allow(alice, presc_man)
     return provider

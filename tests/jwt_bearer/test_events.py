@@ -18,7 +18,7 @@ Committed = Callable[[], AbstractContextManager[object]]
 def test_what_happens_has_its_rows(
     vouching: IdentityProvider, alice: User, committed: Committed, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The rows name the user, the client, the connection and the reason of a refusal, but never the assertion."""
+    """Each row names the user, the client, the connection and the reason of a refusal, but never the assertion."""
     used, wrong, stranger = vouching.jwt(), vouching.jwt(aud="https://other.example"), vouching.jwt(sub="mallory")
     with committed(), caplog.at_level("INFO"):
         for assertion in (used, used, wrong, stranger):
@@ -38,7 +38,7 @@ def test_what_happens_has_its_rows(
 
 
 def test_the_refusal_is_a_signal_with_its_facts(idp: IdentityProvider, committed: Committed) -> None:
-    """Host projects connect receivers to it."""
+    """Host projects connect receivers to this signal."""
     heard: list[dict[str, Any]] = []
 
     def hear(**facts: Any) -> None:

@@ -29,14 +29,14 @@ PURPOSES = pytest.mark.parametrize("purpose", ["jwt-bearer", "id-jag"])
 
 @PURPOSES
 def test_the_token_is_the_users(idp: IdentityProvider, purpose: str) -> None:
-    """The response has only an access token, for the allowed scope."""
+    """The client gets an access token for the allowed scope, and no refresh token."""
     tokens = idp.tokens(purpose)
     assert (set(tokens), tokens["scope"]) == ({"access_token", "token_type", "expires_in", "scope"}, "user profile")
     assert idp.userinfo(tokens["access_token"]) == 200
 
 
 def test_no_refresh_token_even_for_a_client_that_has_others(idp: IdentityProvider) -> None:
-    """The client must ask the issuer again, which knows first when a user has left."""
+    """The client must return to the issuer, which is the first to know that a user has left."""
     assert "refresh_token" in idp.client.grant_types
     assert "refresh_token" not in idp.tokens()
     lifetime = Grant.objects.get().expires_at - timezone.now()
@@ -46,7 +46,8 @@ def test_no_refresh_token_even_for_a_client_that_has_others(idp: IdentityProvide
 @PURPOSES
 def test_without_consent_there_is_no_token(idp: IdentityProvider, purpose: str) -> None:
     """
-    The issuer's word does not replace the user's consent, unless staff say so. The assertion can be used again later.
+    The issuer's assertion replaces the user's consent only if staff say so. After the refusal the assertion can be used
+    again.
     """
     Consent.objects.all().delete()
     assertion = idp.jwt(purpose)
@@ -59,7 +60,7 @@ def test_without_consent_there_is_no_token(idp: IdentityProvider, purpose: str) 
 def test_a_jwt_from_before_a_global_revocation_connects_nobody(
     vouching: IdentityProvider, alice: User, settings: Settings
 ) -> None:
-    """Assertions from before the revocation are refused; the issuer stays trusted and can make new ones."""
+    """The server refuses assertions from before the revocation. The issuer stays trusted and can make new ones."""
     settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = True
     tokens, assertion = vouching.tokens(), vouching.jwt()
     assert console_of("console").end(alice).status_code == 204
@@ -69,7 +70,7 @@ def test_a_jwt_from_before_a_global_revocation_connects_nobody(
 
 
 def test_where_the_issuers_word_stands_for_consent_the_person_sees_it(vouching: IdentityProvider, alice: User) -> None:
-    """The user finds it among the connected apps, and can end it there."""
+    """The user finds the client among the connected apps, and can end the connection there."""
     tokens = vouching.tokens()
     browser = Browser()
     browser.force_login(alice)
@@ -81,7 +82,7 @@ def test_where_the_issuers_word_stands_for_consent_the_person_sees_it(vouching: 
 
 
 def test_the_consent_is_for_what_was_issued(vouching: IdentityProvider) -> None:
-    """The consent grows with the issued scope, as on the consent page."""
+    """The stored consent grows with the issued scope, as after the consent page."""
     vouching.tokens(scope="profile")
     assert Consent.objects.get().scope == "profile"
     vouching.tokens(scope="user")
@@ -102,7 +103,7 @@ ENDS: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize("end", ENDS)
 @PURPOSES
 def test_what_has_ended_ends_the_token_and_gives_no_other(idp: IdentityProvider, purpose: str, end: str) -> None:
-    """Any end takes effect at once."""
+    """Every one of these changes takes effect at once."""
     token, assertion = idp.tokens(purpose)["access_token"], idp.jwt(purpose)
     ENDS[end]()
     assert idp.userinfo(token) == 401
@@ -110,7 +111,7 @@ def test_what_has_ended_ends_the_token_and_gives_no_other(idp: IdentityProvider,
 
 
 def test_an_issuer_that_is_switched_off_takes_its_connections_along(idp: IdentityProvider, staff: Browser) -> None:
-    """No page may list void connections; those that users made themselves stay."""
+    """No page may list void connections. Consents that users gave themselves stay."""
     idp.tokens()
     issuer = TrustedIssuer.objects.get()
     form = {"issuer": issuer.issuer, "purposes": issuer.purpose_list, "algorithms": issuer.algorithm_list}
@@ -120,7 +121,7 @@ def test_an_issuer_that_is_switched_off_takes_its_connections_along(idp: Identit
 
 
 def test_an_issuer_that_is_deleted_takes_its_connections_along(idp: IdentityProvider, staff: Browser) -> None:
-    """Staff delete it on its page."""
+    """Staff delete an issuer in the admin, which must not leave connections that no issuer vouches for."""
     idp.tokens()
     url = f"/admin/oauth_service/trustedissuer/{TrustedIssuer.objects.get().pk}/delete/"
     assert staff.post(url, {"post": "yes"}).status_code == 302
@@ -130,20 +131,20 @@ def test_an_issuer_that_is_deleted_takes_its_connections_along(idp: IdentityProv
 def test_a_project_that_believes_nobody_any_more_has_ended_its_tokens(
     idp: IdentityProvider, believing: Settings
 ) -> None:
-    """An operator who removes the setting does not look for issuers."""
+    """An operator who removes the setting expects its tokens to end, without deactivating each issuer."""
     token = idp.tokens()["access_token"]
     believing.OAUTH_SERVICE_JWT_BEARER_USER = ""
     assert idp.userinfo(token) == 401
 
 
 def test_a_token_lives_as_long_as_the_clients_others(idp: IdentityProvider) -> None:
-    """An assertion is short-lived, and its token may outlive it; staff can decide otherwise."""
+    """An assertion lives for a short time, and its token may outlive it. Staff can decide otherwise."""
     Client.objects.update(access_token_lifetime=timedelta(minutes=10))
     assert idp.tokens()["expires_in"] == 600
 
 
 def test_tokens_end_with_the_jwt_where_staff_say_so(idp: IdentityProvider) -> None:
-    """Tokens never outlive exp, and an assertion that is valid only by the clock leeway gives none."""
+    """Tokens never outlive exp. An assertion that is only accepted because of the clock leeway gives no token."""
     TrustedIssuer.objects.update(tokens_end_with_jwt=True)
     now = int(timezone.now().timestamp())
     with time_machine.travel(now, tick=False):
@@ -157,7 +158,7 @@ def test_tokens_end_with_the_jwt_where_staff_say_so(idp: IdentityProvider) -> No
 
 
 def test_scope_is_what_client_consent_and_assertion_have_in_common(idp: IdentityProvider) -> None:
-    """The issued scope is within the allowed scope, and extra requested scope adds nothing."""
+    """The client, the user and the issuer cannot extend the scope that the others allow."""
     Client.objects.update(scope="openid offline_access user profile")
     Consent.objects.update(scope="openid offline_access profile")
     assert idp.tokens()["scope"] == "profile"
@@ -168,7 +169,7 @@ def test_scope_is_what_client_consent_and_assertion_have_in_common(idp: Identity
 
 
 def test_a_stranger_to_the_project_gets_nothing(idp: IdentityProvider, alice: User) -> None:
-    """Unknown and deactivated users get the same response, and the assertion is not used up."""
+    """Unknown and deactivated users get the same response. The assertion is not used up."""
     assert idp.said(idp.jwt(sub="mallory")) == UNKNOWN
     alice.is_active = False
     alice.save()
@@ -194,7 +195,7 @@ def test_a_public_client_presents_nothing(idp: IdentityProvider) -> None:
 
 
 def test_no_public_client_is_registered_for_it(idp: IdentityProvider) -> None:
-    """The form refuses it earlier."""
+    """The form refuses such a client before it could ask for a token."""
     idp.client.client_type = "public"
     with pytest.raises(ValidationError, match="cannot prove who it is"):
         idp.client.full_clean()
@@ -215,7 +216,7 @@ def test_a_resource_is_the_audience_of_the_token(idp: IdentityProvider) -> None:
 
 
 def test_the_issuers_word_stands_for_the_consent_to_a_resource(vouching: IdentityProvider) -> None:
-    """The consent that is stored covers the issued scope of the resource, and nothing else."""
+    """The stored consent covers the issued scope at this resource, and nothing else."""
     Resource.objects.create(identifier="https://api.example", name="API", is_for_all=True)
     for _ in range(2):
         assert vouching.tokens(resource="https://api.example", scope="profile")["scope"] == "profile"
@@ -241,7 +242,7 @@ def test_the_issuers_word_stands_for_the_consent_to_a_resource(vouching: Identit
     ids=json.dumps,
 )
 def test_what_cannot_be_honoured_is_refused(idp: IdentityProvider, purpose: str, claims: dict[str, Any]) -> None:
-    """Ignoring a restriction would widen the issuer's permission."""
+    """The server would widen the issuer's permission if it ignored a restriction."""
     assert idp.said(idp.jwt(purpose, **claims)) == INVALID
     assert (Once.objects.count(), Grant.objects.count()) == (0, 0)
 
@@ -259,13 +260,13 @@ def test_without_the_setting_there_is_no_such_grant_type(
 
 
 def test_without_the_extra_there_is_no_such_grant_type(idp: IdentityProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Signatures could not be verified."""
+    """The server cannot verify signatures without the extra."""
     monkeypatch.setattr(key_sets, "_is_available", False)
     assert idp.said(idp.jwt())[1] == "unsupported_grant_type"
 
 
 def test_the_assertion_never_stands_in_the_url(idp: IdentityProvider) -> None:
-    """Logs, histories and Referer headers would keep it."""
+    """Logs, browser histories and Referer headers would keep it."""
     response = idp.server.post(f"/token/?assertion={idp.jwt()}")
     assert response.json()["error_description"] == "assertion must be sent in the body, never in the URL"
 
@@ -278,7 +279,7 @@ def test_another_issuers_name_stays_with_its_grants(idp: IdentityProvider) -> No
 
 
 def test_the_use_of_a_token_costs_one_statement(idp: IdentityProvider) -> None:
-    """The issuer is joined."""
+    """The check of the issuer is a join, and no statement of its own."""
     token = idp.tokens()["access_token"]
     idp.userinfo(token)
     with at_most(1):

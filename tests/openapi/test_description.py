@@ -18,7 +18,7 @@ from tests.jwt_bearer.actors import USER_FUNCTION
 
 METHODS = frozenset({"get", "head", "post", "put", "patch", "delete", "options", "trace"})
 
-# The same URLs under a prefix, for one test below.
+# The same URLs under a prefix, for a test below.
 urlpatterns = [path("id/", include("oauth_service.urls"))]
 
 
@@ -62,18 +62,18 @@ def answered() -> Iterator[tuple[str, str]]:
 
 
 def test_it_is_a_valid_openapi_3_1_description(description: dict[str, Any]) -> None:
-    """Generators of clients and documentation refuse any other."""
+    """Generators of clients and documentation refuse an invalid description."""
     assert (description["openapi"], list(OpenAPIV31SpecValidator(description).iter_errors())) == ("3.1.0", [])
 
 
 def test_every_url_and_method_is_described_and_no_other(description: dict[str, Any]) -> None:
-    """URLs are described with and without the slash; a new endpoint must be described."""
+    """URLs are described with and without the trailing slash. A developer who adds an endpoint must describe it."""
     assert described(description) == set(answered())
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_a_method_that_is_not_described_is_refused(method: str, description: dict[str, Any], db: None) -> None:
-    """The response is a 405, and Allow has the described methods."""
+    """The server answers other methods with a 405, and Allow lists the described ones."""
     for url, item in description["paths"].items():
         if method not in item:
             response = Browser().generic(method.upper(), filled_in(url))
@@ -82,7 +82,7 @@ def test_a_method_that_is_not_described_is_refused(method: str, description: dic
 
 
 def test_the_server_is_the_issuer(description: dict[str, Any], settings: Settings) -> None:
-    """Behind a proxy the Host header may be anything."""
+    """The Host header may be anything behind a proxy."""
     assert description["servers"] == [{"url": settings.OAUTH_SERVICE_ISSUER}]
 
 
@@ -103,18 +103,21 @@ def test_the_scopes_and_cookies_are_those_of_the_settings(settings: Settings) ->
 
 
 def test_discovery_links_to_it() -> None:
-    """RFC 8631; RFC 8414's service_documentation is for people."""
+    """
+    Programs find the description by the link relation service-desc (RFC 8631); service_documentation (RFC 8414) is for
+    people.
+    """
     link = Browser().get("/.well-known/oauth-authorization-server")["Link"]
     assert link == '<http://localhost:8000/openapi.json>; rel="service-desc"; type="application/json"'
 
 
 def test_it_may_be_kept_for_a_while() -> None:
-    """The description changes with a deployment only."""
+    """The description changes only when a new release or new settings are deployed."""
     assert Browser().get("/openapi.json")["Cache-Control"] == "public, max-age=300"
 
 
 def test_no_secret_is_described_as_part_of_a_url(description: dict[str, Any]) -> None:
-    """The server refuses them there."""
+    """The server refuses secrets in a URL."""
     in_query = {
         parameter["name"]
         for item in description["paths"].values()
@@ -125,7 +128,7 @@ def test_no_secret_is_described_as_part_of_a_url(description: dict[str, Any]) ->
 
 
 def test_every_parameter_is_explained_or_named_by_its_values(description: dict[str, Any]) -> None:
-    """A name alone is no documentation."""
+    """A name alone documents nothing."""
     bare = [
         (url, parameter["name"])
         for url, item in description["paths"].items()
@@ -144,7 +147,7 @@ def test_every_schema_is_used(description: dict[str, Any]) -> None:
 
 
 def test_the_names_of_operations_are_unique(description: dict[str, Any]) -> None:
-    """Generators make a function of each."""
+    """Generators of clients make a function of each name."""
     names = [
         operation["operationId"]
         for item in description["paths"].values()

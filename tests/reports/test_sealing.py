@@ -39,7 +39,7 @@ def shown(request: HttpRequest) -> str:
 
 @pytest.mark.parametrize("looked_at", [False, True])
 def test_a_sealed_request_has_nothing_left(looked_at: bool) -> None:
-    """The request may have been read before."""
+    """Django may have parsed the request before it is sealed."""
     request = sent()
     if looked_at:
         assert "hush" in shown(request)
@@ -58,7 +58,7 @@ def test_an_asgi_request_keeps_no_second_copy() -> None:
 
 
 def test_a_query_without_secrets_stays_as_it_is() -> None:
-    """The query shows what was requested."""
+    """Operators need the query to see what was requested."""
     request = sent("/authorise/?scope=user&state=xyz&state=")
     seal(request)
     assert request.META["QUERY_STRING"] == "scope=user&state=xyz&state="
@@ -77,7 +77,7 @@ def test_a_query_without_secrets_stays_as_it_is() -> None:
 )
 @pytest.mark.parametrize("server_says", ["", "RAW_URI", "REQUEST_URI"])
 def test_a_client_id_of_a_url_is_a_digest(query: str, server_says: str) -> None:
-    """A user may have typed a password there, and the next page after the sign-in has it again."""
+    """A user may have typed a password into the URL, and the page after the sign-in repeats it."""
     request = sent(f"/authorise/?{query}")
     request.META["HTTP_REFERER"] = f"https://auth.example.com/login/?{query}"
     if server_says:
@@ -88,7 +88,7 @@ def test_a_client_id_of_a_url_is_a_digest(query: str, server_says: str) -> None:
 
 
 def test_two_client_ids_can_be_told_apart() -> None:
-    """The log has the same digest, so that a known client_id can be found."""
+    """Operators can compute the digest of a known client_id and find it in the log."""
     request = sent("/authorise/?client_id=app")
     seal(request)
     assert request.GET["client_id"] == conf.claimed_name("app")
@@ -104,7 +104,7 @@ def test_no_secret_is_left_in_the_target_as_the_server_says_it(name: str) -> Non
 
 
 def test_what_an_endpoint_has_taken_over_is_whole() -> None:
-    """The endpoint has body and headers, while the shared request has none."""
+    """The endpoint keeps the body and the headers; the request that reports show has none."""
     request = sent("/token/")
     twin = detach(request)
     assert (twin.body, twin.META["HTTP_AUTHORIZATION"]) == (f"token={HUSH}&code={HUSH}".encode(), f"Bearer {HUSH}")
@@ -129,7 +129,7 @@ def secrets_of(traceback: TracebackType | None) -> list[Any]:
 
 
 def test_the_frames_of_a_failure_and_of_its_cause_are_emptied() -> None:
-    """The traceback still shows the location."""
+    """The traceback still shows where the code failed."""
     with pytest.raises(ValueError, match="it failed") as failure, nothing_reported():
         fail("hush")
     cause = failure.value.__cause__
@@ -139,14 +139,14 @@ def test_the_frames_of_a_failure_and_of_its_cause_are_emptied() -> None:
 
 
 def test_without_that_they_would_tell() -> None:
-    """The test above must look in the right place."""
+    """Otherwise the test above could look in the wrong place."""
     with pytest.raises(ValueError, match="it failed") as failure:
         fail("hush")
     assert secrets_of(failure.tb) == ["hush"]
 
 
 def test_a_row_that_the_database_refused_is_not_in_its_words() -> None:
-    """PostgreSQL's message has the whole row, including the secret that seals its tokens."""
+    """PostgreSQL's error message quotes the whole row, including the secret that seals its tokens."""
     failure = RuntimeError("null value violates a constraint\nDETAIL:  Failing row contains (1, hush).")
     forget_locals(failure)
     assert str(failure) == "null value violates a constraint"
@@ -156,7 +156,7 @@ def test_a_row_that_the_database_refused_is_not_in_its_words() -> None:
 
 
 def report(request: HttpRequest) -> str:
-    """Django's report of a failure in both its forms."""
+    """Django's report of a failure, as text and as HTML."""
     try:
         fail(HUSH)
     except ValueError:
@@ -171,7 +171,7 @@ def test_a_failure_before_our_endpoint_is_reported_without_the_request(
     settings: Settings, path: str, debug: bool
 ) -> None:
     """
-    Django mails requests that fail in a host's middleware, so this must cover all our URLs and the admin's sign-in.
+    Django mails requests that fail in a host's middleware. The filter must cover all our URLs and the admin's login.
     """
     settings.DEBUG = debug
     text = report(sent(f"{path}?token={HUSH}"))
@@ -179,12 +179,12 @@ def test_a_failure_before_our_endpoint_is_reported_without_the_request(
 
 
 def test_elsewhere_djangos_reports_are_as_they_were() -> None:
-    """Such reports belong to the host."""
+    """Reports about other URLs belong to the host project."""
     assert HUSH in report(sent("/elsewhere/"))
 
 
 def test_the_filter_is_in_place_without_a_setting() -> None:
-    """Operators must not have to remember it."""
+    """Operators must not have to remember a setting."""
     assert isinstance(get_exception_reporter_filter(sent()), reports.ReporterFilter)
     assert project.DEFAULT_EXCEPTION_REPORTER_FILTER == "oauth_service.web.reports.ReporterFilter"
 
@@ -200,7 +200,7 @@ def event(url: str) -> dict[str, Any]:
 
 
 def test_an_event_about_our_endpoint_is_emptied() -> None:
-    """The location and kind of the failure stay."""
+    """The event keeps the location and the kind of the failure."""
     left = reports.before_send(event("https://auth.example.com/token/"), {})
     assert "hush" not in repr(left)
     assert left["exception"]["values"][0]["stacktrace"]["frames"] == [{"function": "token"}]
@@ -208,7 +208,7 @@ def test_an_event_about_our_endpoint_is_emptied() -> None:
 
 @pytest.mark.parametrize("url", ["https://auth.example.com/elsewhere/", ""])
 def test_other_events_are_as_they_were(url: str) -> None:
-    """Such events belong to the host."""
+    """Events about other URLs belong to the host project."""
     assert reports.before_send(event(url), {}) == event(url)
 
 

@@ -40,7 +40,7 @@ BENEATH = (
     "/urllib/parse.py",
     "/limits/",
 )
-# Nothing is reported within these: an endpoint's entry, and code inside a decorator or `with` of ours.
+# Failures beneath these are not reported: an endpoint's entry, and code inside a decorator or `with` of ours.
 DOORS = {
     ("programs.py", "answer"),
     ("pages.py", "decide"),

@@ -23,7 +23,7 @@ def console_of(client_id: str, **columns: Any) -> "Console":
 
 @dataclass
 class Console:
-    """Caller of the endpoint."""
+    """A security console and its requests to the endpoint."""
 
     client: Client
     server: Browser = field(default_factory=through_the_entry)
@@ -59,5 +59,5 @@ class Console:
 
 
 def users_of_tenant(sub_id: Mapping[str, str], client_id: str) -> list[User]:
-    """A project's own function: the console may name every user of its tenant, and other clients none."""
+    """A project's function that lets the console name every user of its tenant, and lets other clients name none."""
     return list(User.objects.all()) if (sub_id["format"], client_id) == ("tenant", "console") else []

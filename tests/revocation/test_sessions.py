@@ -1,4 +1,7 @@
-"""Sessions of a user who was signed out everywhere: on every page, in every store, through Django and the fast path."""
+"""
+A user who was signed out everywhere has no session on any page, with any session store, on the fast path or through
+Django.
+"""
 
 from collections.abc import Iterator
 
@@ -43,7 +46,7 @@ def test_there_are_pages_to_walk() -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_knows_whoever_was_signed_out(console: Console, alice: User, path: str) -> None:
-    """The session is over on whichever page comes first."""
+    """The session has ended, whichever page the user opens first."""
     browser = Browser()
     browser.force_login(alice)
     console.end(alice)
@@ -54,7 +57,7 @@ def test_no_page_knows_whoever_was_signed_out(console: Console, alice: User, pat
 
 @pytest.mark.parametrize("store", STORES)
 def test_a_session_ends_wherever_it_is_kept(console: Console, alice: User, settings: Settings, store: str) -> None:
-    """The server cannot delete a session that is kept in a cookie."""
+    """The server cannot delete a session that the browser keeps in a cookie."""
     settings.SESSION_ENGINE = store
     browser = Browser()
     browser.force_login(alice)
@@ -64,7 +67,7 @@ def test_a_session_ends_wherever_it_is_kept(console: Console, alice: User, setti
 
 
 def test_a_session_that_is_older_than_the_setting_ends_too(guide: Guide, alices: Browser, settings: Settings) -> None:
-    """Such a session has no mark, because no session had one."""
+    """Sessions had no marks before the setting was switched on."""
     settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = True
     assert alices.get("/manage-apps/").status_code == 200
     console_of("console").end(guide.alice)
@@ -72,7 +75,7 @@ def test_a_session_that_is_older_than_the_setting_ends_too(guide: Guide, alices:
 
 
 def test_the_direct_way_leaves_it_to_django(console: Console, guide: Guide, settings: Settings) -> None:
-    """The fast path answers if consent is remembered, but not for an ended session."""
+    """The fast path answers if consent is remembered. It must not answer for an ended session."""
     settings.OAUTH_SERVICE_ISSUER = "http://localhost:8000"
     program = Program()
     program.force_login(guide.alice)
@@ -83,14 +86,14 @@ def test_the_direct_way_leaves_it_to_django(console: Console, guide: Guide, sett
 
 
 def test_the_admin_does_not_open_any_more(console: Console, admin_client: Browser, admin_user: User) -> None:
-    """This holds if the project uses our admin site."""
+    """The session of a project that uses our admin site ends there, too."""
     assert admin_client.get("/admin/").status_code == 200
     console.end(admin_user)
     assert admin_client.get("/admin/").status_code == 302
 
 
 def test_a_sign_out_elsewhere_keeps_other_peoples_sessions(console: Console, alices: Browser) -> None:
-    """Only the named user's sessions end."""
+    """Only the sessions of the named user end."""
     console.end(User.objects.create_user("bob"))
     assert alices.get("/manage-apps/").status_code == 200
 
@@ -103,7 +106,7 @@ def statements_of(browser: Browser) -> Iterator[str]:
 
 
 def test_without_the_setting_nobody_pays_for_it(alices: Browser, alice: User, settings: Settings) -> None:
-    """Pages and sign-ins query marks only with the setting, and then once."""
+    """Pages and sign-ins look for a mark only if the setting is on, and then once."""
     counts = []
     for is_on in (False, True):
         settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = is_on
@@ -115,7 +118,7 @@ def test_without_the_setting_nobody_pays_for_it(alices: Browser, alice: User, se
 
 
 def test_who_was_never_signed_out_has_no_row(console: Console, guide: Guide) -> None:
-    """A user gets a row at the first consent, which must not race with the revocation."""
+    """A user gets a row at the first consent, because a consent must not race with a revocation."""
     guide.browser.force_login(guide.alice)
     guide.browser.get("/manage-apps/")
     assert SessionMark.objects.count() == 0
@@ -124,7 +127,7 @@ def test_who_was_never_signed_out_has_no_row(console: Console, guide: Guide) -> 
 
 
 def test_a_browser_without_a_session_is_nobodys(console: Console, browser: Browser) -> None:
-    """Such a request needs no statement."""
+    """A request without a session needs no statement."""
     with CaptureQueriesContext(connection) as statements:
         browser.get("/login/")
     assert [query for query in statements.captured_queries if "sessionmark" in query["sql"]] == []

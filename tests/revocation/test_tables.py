@@ -1,4 +1,4 @@
-"""Cost and effect of one call: a statement per table, whatever the user has."""
+"""Cost and effect of one call: one statement per table, whatever the user has."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -84,7 +84,7 @@ def test_everybody_with_the_address_is_signed_out(console: Console, guide: Guide
 
 
 def test_who_has_no_address_is_nobody_by_it(console: Console, guide: Guide) -> None:
-    """An empty address matches no user, and not all users without one."""
+    """An empty address must not name all users who have none."""
     User.objects.filter(pk=guide.alice.pk).update(email="")
     tokens = guide.tokens()
     assert console.revoke({"format": "email", "email": ""}).status_code == 400
@@ -104,7 +104,7 @@ def test_somebody_who_is_switched_off_is_found(console: Console, guide: Guide) -
 def test_a_function_that_answers_nonsense_ends_nothing(
     console: Console, guide: Guide, settings: Settings, monkeypatch: pytest.MonkeyPatch, said: str
 ) -> None:
-    """The response is a 500, and not a 204 that the console would believe."""
+    """The console would believe a 204, so the response is a 500."""
     monkeypatch.setitem(globals(), "_said", {"none": None, "text": "alice", "stranger": [User(username="new")]}[said])
     settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION_USERS = "tests.revocation.test_tables.nonsense"
     tokens = guide.tokens()
@@ -123,7 +123,7 @@ _said: object = None
 def test_people_see_who_signed_them_out(
     console: Console, guide: Guide, committed: Callable[[], AbstractContextManager[object]]
 ) -> None:
-    """The user sees it among their recent activity after the next sign-in."""
+    """After the next sign-in the user reads it in their recent activity."""
     guide.tokens()
     with committed():
         console.end(guide.alice)
@@ -134,7 +134,7 @@ def test_people_see_who_signed_them_out(
 
 
 def test_the_mark_of_somebody_who_was_deleted_goes_with_the_sweep(console: Console, guide: Guide) -> None:
-    """The mark has no foreign key to its user."""
+    """A mark has no foreign key to its user, so a deletion leaves it behind."""
     console.end(guide.alice)
     User.objects.get(pk=guide.alice.pk).delete()
     assert SessionMark.objects.count() == 1
@@ -143,7 +143,7 @@ def test_the_mark_of_somebody_who_was_deleted_goes_with_the_sweep(console: Conso
 
 
 def test_a_new_password_is_something_else(console: Console, guide: Guide) -> None:
-    """A new password ends connections if the project wants so, and Django decides about the session."""
+    """A new password ends connections if the project's settings say so. Django decides about the session."""
     browser = Browser()
     browser.force_login(guide.alice)
     new_password.end_connections(guide.alice.pk)
@@ -163,6 +163,6 @@ def test_the_permission_is_shown_where_the_feature_is_on(
 
 
 def test_a_second_console_needs_a_permission_of_its_own(console: Console, guide: Guide) -> None:
-    """Registration gives no client the permission by default."""
+    """Registering a client does not give it this permission."""
     other = console_of("other", may_revoke_users=Client._meta.get_field("may_revoke_users").default)
     assert other.end(guide.alice, credentials=("other", SECRET)).status_code == 403
