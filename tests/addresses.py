@@ -1,4 +1,4 @@
-"""All addresses of the server, from its URLconf, so that tests also cover new ones."""
+"""Every address of the server, read from its URLconf, so that tests cover new addresses, too."""
 
 import re
 from collections.abc import Iterator

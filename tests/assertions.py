@@ -21,7 +21,7 @@ _REGISTRY = jws.JWSRegistry(algorithms=list(jws.JWSRegistry.algorithms), strict_
 
 @cache
 def key_for(algorithm: str, number: int = 0) -> Any:
-    """A private key; all tests share them, because making RSA keys takes long."""
+    """A private key that all tests share, because making RSA keys is slow."""
     if algorithm.startswith("HS"):
         return OctKey.generate_key(512)
     if algorithm.startswith("ES"):

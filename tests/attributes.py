@@ -1,4 +1,4 @@
-"""Attributes of a page that programs read (addresses, values, ids, lengths), whose numbers must be plain."""
+"""Attributes of a page that programs read (addresses, values, ids, lengths). Their numbers must not be localised."""
 
 import re
 from html.parser import HTMLParser

@@ -1,6 +1,6 @@
 """
-Settings of the client application for its tests on a real PostgreSQL; on SQLite config.client.settings is used
-unchanged.
+Settings of the client application for its tests on a real PostgreSQL. On SQLite its tests use config.client.settings as
+it is.
 """
 
 import atexit

@@ -21,16 +21,16 @@ from tests.concurrency.threads import RaisedInThisThread
 from tests.database import ALIAS, HAS_ROUTERS, connection
 from tests.guide import Guide
 
-# Properties must hold on busy machines, too.
+# A slow example on a busy machine must not fail.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
-# A browser raises failures of its own request, and not those of another thread's request in the meantime.
+# Django's test client would also raise the failure of another thread's request.
 Browser.exc_info = RaisedInThisThread()  # type: ignore[assignment]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each database test for the right database: with routers (TEST_ROUTERS=1) only their own may be queried."""
+    """Mark each database test with the databases that it may query: with routers (TEST_ROUTERS=1), only their own."""
     for item in items:
         marker = item.get_closest_marker("django_db")
         if HAS_ROUTERS and (marker or {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))):
@@ -44,18 +44,18 @@ def forget_everything() -> None:
     testing.forget_everything()
 
 
-# Copied once: a test that sets the guards aside must not restore those of another test.
+# Copied once, so that a test without guards does not restore those of another test.
 PROJECTS_GUARDS = requirement._asked, requirement.step_ups
 
 
 @pytest.fixture
 def guards() -> None:
-    """Use the guards of the project's views; without this fixture a test has only the views that it makes itself."""
+    """Use the guards of the project's views. Without this fixture a test has only the views that it makes itself."""
 
 
 @pytest.fixture(autouse=True)
 def forget_guards(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Forget guards of other tests' views, which would show in the metadata and in findings of system checks."""
+    """Forget the guards of other tests' views, which would appear in the metadata and in findings of system checks."""
     requirement._declared.cache_clear()
     none: tuple[dict[str, set[str]], list[requirement.Requirement]] = defaultdict(set), []
     asked, step_ups = PROJECTS_GUARDS if "guards" in request.fixturenames else none
@@ -68,7 +68,7 @@ def forget_guards(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def forget_urls() -> None:
-    """Forget resolved addresses, because Django keeps URLconf and prefix per thread."""
+    """Forget resolved addresses, because Django keeps the URLconf and the prefix per thread."""
     set_urlconf(None)
     set_script_prefix("/")
 
@@ -91,7 +91,7 @@ def alice(db: None) -> User:
 
 @pytest.fixture
 def presc_man(db: None) -> Client:
-    """The guide's client application: confidential, PKCE optional, a secret that a person chose."""
+    """The guide's client application: confidential, PKCE optional, with a secret that a person chose."""
     client = Client(
         client_id="presc_man_123",
         name="Prescription Manager",
@@ -160,7 +160,7 @@ def committed(django_capture_on_commit_callbacks: Callable[..., object]) -> Call
 
 
 class Forge:
-    """Makes signing keys. RSA takes long, so each test reuses those of earlier tests, in the same order."""
+    """A maker of signing keys. RSA is slow, so each test gets the keys of earlier tests again, in the same order."""
 
     def __init__(self) -> None:
         self.made: dict[str, list[jwk.PrivateKey]] = {}

@@ -1,10 +1,9 @@
 """
-The database that the tests use: Django's default one, or with TEST_ROUTERS=1 another, which a router of the project
+The database that the tests use: Django's default one, or with TEST_ROUTERS=1 another one, which a router of the project
 selects.
 
-With routers there is no default database, and reads of this app's models are routed to a replica that must not be
-queried:
-a statement or transaction that does not name the database for writes fails.
+With routers there is no default database. Reads of this app's models are routed to a replica that must not be queried,
+so that a statement or transaction that does not name the database for writes fails.
 """
 
 import os

@@ -23,11 +23,11 @@ def _leave(_environ: Environ, _start_response: Callable[..., Any]) -> Iterable[b
 
 class _WithinATest(Direct):
     def give_back_connections(self) -> None:
-        """Do nothing, because the test's own transaction is on the connection. Django's test handler does the same."""
+        """Keep the connection, because the test's own transaction is on it. Django's test handler does the same."""
 
 
 class Handler(ClientHandler):
-    """Uses the fast path if it answers, and otherwise Django's own test handler."""
+    """Django's test handler, except for requests that the fast path answers."""
 
     def __init__(self, *, enforce_csrf_checks: bool = True) -> None:
         super().__init__(enforce_csrf_checks)
@@ -61,7 +61,7 @@ class Handler(ClientHandler):
 
 
 class Program(Browser):
-    """Django's test client with requests through the fast path."""
+    """Django's test client, whose requests go through the fast path."""
 
     def __init__(self, **defaults: Any) -> None:
         super().__init__(**defaults)

@@ -15,7 +15,7 @@ SERVICE_ID = "orders"
 
 @dataclass
 class Service:
-    """A backend that receives tokens of an app and exchanges them."""
+    """A backend that receives an app's tokens and exchanges them."""
 
     client: Client
     server: Browser = field(default_factory=through_the_entry)
@@ -39,7 +39,7 @@ class Service:
         return self.server.post("/token/", urlencode(sent, doseq=True), content_type=FORM)
 
     def delegate(self, subject_token: str, actor_token: str = "", /, **changes: str | list[str]) -> Any:
-        """POST /token/ by delegation, with a token of the service's own if none is given."""
+        """POST /token/ by delegation; without an actor token, the service first gets one of its own."""
         actor = {"actor_token": actor_token or self.own_token(), "actor_token_type": ACCESS_TOKEN}
         return self.exchange(subject_token, **{**actor, **changes})
 

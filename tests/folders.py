@@ -9,11 +9,10 @@ from pathlib import Path
 @contextmanager
 def folder_for_postgres() -> Iterator[Path]:
     """
-    A new directory for a PostgreSQL's files; it is deleted afterwards.
+    Make a directory for a PostgreSQL's files, and delete it afterwards.
 
     PostgreSQL runs under a user of its own if the tests run as root. pytest's directories are unsuitable: each run of
-    pytest
-    closes their parent directory to other users, and the servers of a parallel run lose access to their files.
+    pytest closes their parent directory to other users, and the servers of a parallel run lose access to their files.
     """
     with tempfile.TemporaryDirectory(prefix="oauth-service-postgres-", ignore_cleanup_errors=True) as name:
         yield Path(name)

@@ -30,7 +30,7 @@ def query_of(url: str) -> dict[str, str]:
 
 @dataclass
 class Guide:
-    """The guide's nine steps, each sent by its party; anything can be overridden by name."""
+    """The guide's nine steps, each sent by its party. Tests change any parameter by its name."""
 
     alice: User
     client: Client

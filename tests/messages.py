@@ -114,5 +114,5 @@ client_id=presc_man_123
 
 
 def said(block: str) -> str:
-    """The message on the wire, without its frame and the names of the parties."""
+    """Return the message as sent, without its frame and the names of the parties."""
     return block.partition("] ---\n")[2].rpartition("\n")[0]

@@ -8,12 +8,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# xdist's workers inherit these from the process that starts them: one directory, one PostgreSQL for all.
+# xdist's workers inherit these from the process that starts them, so that all share one directory and one PostgreSQL.
 if "TEST_STATE_DIR" not in os.environ:
     os.environ["TEST_STATE_DIR"] = os.environ["STATE_DIR"] = tempfile.mkdtemp(prefix="oauth-service-tests-")
     atexit.register(shutil.rmtree, os.environ["TEST_STATE_DIR"], ignore_errors=True)
 STATE_DIR = Path(os.environ["TEST_STATE_DIR"])
-# Tests of OpenID Connect, devices or introspection switch them on. The other tests show that they cost others nothing.
+# Tests of OpenID Connect, devices or introspection switch these on. The other tests show that an unused feature costs
+# nothing.
 os.environ["OPENID"] = os.environ["DEVICES"] = os.environ["INTROSPECTION"] = "0"
 
 from config.server.database import POSTGRES_OPTIONS, SQLITE_OPTIONS  # noqa: E402
@@ -40,9 +41,9 @@ else:
     SETTINGS = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(STATE_DIR / "server.sqlite3"),
-        # Not synchronous: a killed process loses no written data, and no test cuts the power.
+        # Only a power cut loses data that SQLite has not synchronised, and no test cuts the power.
         "OPTIONS": SQLITE_OPTIONS | {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"},
-        # A file, as in production, so that threads meet at its lock.
+        # A file, as in production, so that threads wait for its lock.
         "TEST": {"NAME": str(STATE_DIR / "test.sqlite3")},
     }
 
@@ -51,7 +52,7 @@ if HAS_ROUTERS:
     DATABASE_ROUTERS = ["tests.database.Router"]
 
 DEBUG = False
-# Django's default, as in most projects, unlike in the shipped site.
+# Django's default, as in most projects; the shipped site differs.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 del OAUTH_SERVICE_TRUSTED_PROXIES  # noqa: F821
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False

@@ -157,7 +157,7 @@ def endpoints() -> str:
 
 
 def _everything() -> Any:
-    """A server with all features on."""
+    """A server with all features switched on."""
     from oauth_service import grant_types
     from oauth_service.openapi import Server
 
@@ -288,7 +288,7 @@ def _prose(text: str) -> str:
 
 
 def metrics() -> str:
-    """Every metric with its labels, read from the module without importing it, because that would register them."""
+    """Every metric with its labels, read from the source: importing the module would register the metrics."""
     source = ast.parse((SERVER / "watch/metrics.py").read_text())
     rows = [_metric(call) for call in ast.walk(source) if isinstance(call, ast.Call) and _kind(call)]
     return METRICS + "\n".join(rows) + "\n"

@@ -76,7 +76,7 @@ def test_every_specification_has_its_file(spec: str) -> None:
 
 
 def test_every_file_is_of_a_specification() -> None:
-    """Other tests belong elsewhere."""
+    """Tests of anything else belong to another folder."""
     assert {path.name for path in FILES} == {file_of(spec).name for spec in LISTED}
 
 
@@ -93,7 +93,7 @@ def test_every_test_names_a_clause_of_the_files_specification(path: Path) -> Non
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_every_test_says_what_the_clause_asks_for(path: Path) -> None:
-    """A section number alone explains nothing."""
+    """A section number alone explains nothing to readers."""
     assert [test.name for test in proofs_in(path) if len(ast.get_docstring(test) or "") < 20] == []
 
 

@@ -43,12 +43,12 @@ def names(paths: list[Path]) -> list[str]:
 
 @pytest.mark.parametrize("name", reference_pages.pages())
 def test_a_reference_page_is_what_the_code_says(name: str) -> None:
-    """`make docs` writes it again; so does `.venv/bin/python -m tests.architecture.reference_pages` alone."""
+    """`make docs` writes the page again, and so does `.venv/bin/python -m tests.architecture.reference_pages` alone."""
     assert (ROOT / "docs" / name).read_text() == reference_pages.pages()[name]()
 
 
 def test_the_reference_pages_have_what_the_code_has() -> None:
-    """Two empty pages would also be equal."""
+    """Otherwise the test above would also pass for two empty pages."""
     written = {name: page() for name, page in reference_pages.pages().items()}
     assert all(f"\n## `{url}`\n" in written["endpoints.md"] for url in ("/token/", "/jwks/", "/register/<client_id>/"))
     assert "Parameters: `grant_type`, `code`, `redirect_uri`, `code_verifier`" in written["endpoints.md"]
@@ -68,7 +68,7 @@ def test_the_reference_pages_have_what_the_code_has() -> None:
 
 
 def test_the_page_of_metrics_has_what_prometheus_reads() -> None:
-    """The page is read from the source, which would miss a metric that is made in another way."""
+    """The page is written from the source, which would miss a metric that is made in another way."""
     named = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE))
     counted = {family.name + "_total" * (family.type == "counter") for family in metrics._registry.collect()}
     assert named == counted | {"oauth_service_sweep_backlog"}
@@ -78,7 +78,7 @@ def test_the_page_of_metrics_has_what_prometheus_reads() -> None:
 
 
 def test_the_page_of_settings_explains_every_check() -> None:
-    """Anyone who is stopped by an id looks it up."""
+    """Developers look up the id of a check that stops them."""
     source = "".join(path.read_text() for path in (*SERVER.glob("*checks.py"), SERVER / "conf.py"))
     raised = set(re.findall(r'"([EW]\d{3})"', source))
     explained = set(re.findall(r"`oauth_service\.([EW]\d{3})`", (ROOT / "docs/settings.md").read_text()))
@@ -135,19 +135,19 @@ def test_every_sentence_of_the_server_is_explained_and_no_other() -> None:
 
 
 def test_the_sentences_are_found_in_the_code() -> None:
-    """The comparison above would also hold for two empty sets."""
+    """Otherwise the test above would also pass for two empty sets."""
     assert len(sentences()) > 50
 
 
 @pytest.mark.parametrize("error", sorted({error.error for error in all_errors() if getattr(error, "error", "")}))
 def test_every_error_code_has_its_heading(error: str) -> None:
-    """Codes with few sentences need one, too."""
+    """A code with few sentences needs a heading, too."""
     headings = re.findall(r"^## (.+)$", (ROOT / "docs/errors.md").read_text(), re.MULTILINE)
     assert error in re.findall(r"[a-z]+_[a-z_]+", " ".join(headings))
 
 
 def test_every_row_says_what_to_do() -> None:
-    """An explanation needs advice."""
+    """An explanation does not help developers without advice."""
     assert [said for said, where, advice in documented() if not (where and advice.endswith("."))] == []
 
 
@@ -181,17 +181,17 @@ def asked_of_make(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_make_command_in_the_documentation_is_a_target(page: Path) -> None:
-    """Commands that newcomers type must work."""
+    """Newcomers type these commands, so they must work."""
     assert asked_of_make(page) - targets() == set()
 
 
 def test_the_readme_names_the_commands_that_everybody_needs() -> None:
-    """The README names the two sites, the simulation and the tests."""
+    """Newcomers start the two sites, the simulation and the tests."""
     assert {"run", "simulate", "test"} - asked_of_make(ROOT / "README.md") == set()
 
 
 def test_every_phony_target_exists() -> None:
-    """`make docs` must not say that there is nothing to be done."""
+    """A phony target without a rule does nothing: make only says that there is nothing to be done."""
     phony = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert (set(" ".join(phony).split()) - targets(), bool(phony)) == (set(), True)
 
@@ -222,7 +222,7 @@ def options_of(name: str) -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_command_that_a_page_tells_to_run_has_its_options(page: Path) -> None:
-    """Copied commands must work."""
+    """Operators copy these commands, so they must work."""
     known = {name: options_of(name) for name, *_ in typed(page)}
     unknown = [
         word
@@ -234,7 +234,7 @@ def test_every_command_that_a_page_tells_to_run_has_its_options(page: Path) -> N
 
 
 def test_the_commands_are_found_in_the_pages() -> None:
-    """The comparison above would also hold for no commands at all."""
+    """Otherwise the test above would also pass for no commands at all."""
     found = {name for page in PAGES for name, *_ in typed(page)}
     assert {"create_client", "migrate", "oauth_doctor", "oauth_keys"} <= found
 
@@ -250,7 +250,7 @@ def table(page: str, heading: str) -> list[list[str]]:
 
 
 def test_the_readme_lists_every_endpoint_with_its_verbs() -> None:
-    """The table names no endpoint that does not exist."""
+    """The table must not name an endpoint that does not exist either."""
     stated = {url: verbs for path in ENDPOINTS for verbs, url in ENDPOINT.findall(first_line(path))}
     assert {url.strip("`"): verbs for verbs, url, *_rest in table("README.md", "Endpoints")} == stated
 
@@ -305,7 +305,7 @@ def code(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_file_that_a_page_names_exists(page: Path) -> None:
-    """Readers open it. Templates and static files are named as Django finds them."""
+    """Readers want to open these files. Pages name templates and static files as Django finds them."""
     named = [word.rstrip("/") for word in code(page) if OURS.fullmatch(word)]
     folders = (ROOT, SERVER / "templates", SERVER / "static")
     assert [name for name in named if not any((folder / name).exists() for folder in folders)] == []
@@ -313,14 +313,14 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_function_that_a_page_names_exists(page: Path) -> None:
-    """Readers search for it: `redeem()`, `Grant.objects.rotate()`."""
+    """Readers search for these names: `redeem()`, `Grant.objects.rotate()`."""
     named = [word.split(".")[-1] for text in code(page) for word in re.findall(r"^([A-Za-z_][\w.]*)\(\)$", text)]
     assert [name for name in named if name not in defined()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_test_that_a_page_names_exists(page: Path) -> None:
-    """The test proves the page's claim."""
+    """A page names a test as the proof of what it says."""
     texts = [text for text in code(page) if "::" in text and "tests" in text]
     named = [TEST.fullmatch(text) for text in texts]
     assert all(named), [text for text in texts if not TEST.fullmatch(text)]
@@ -337,13 +337,13 @@ def found_in(path: Path) -> frozenset[str]:
 
 
 def is_test(path: Path, name: str) -> bool:
-    """Return whether pytest finds a test with this name there."""
+    """Return whether pytest finds a test of this name in the module."""
     return name in found_in(path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
-    """This includes pictures."""
+    """Links to pictures count, too."""
     links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
 
@@ -358,7 +358,7 @@ def threats() -> list[list[str]]:
 
 
 def test_every_threat_is_stopped_by_a_file_and_proven_by_a_test() -> None:
-    """A claim without a proof is advertising."""
+    """A security claim without a proof is advertising."""
     bare = [
         threat
         for threat, file, test in threats()
@@ -377,7 +377,7 @@ DECISIONS = sorted((ROOT / "docs/adr").glob("*.md"))
 
 @pytest.mark.parametrize(("number", "decision"), list(enumerate(DECISIONS, start=1)), ids=names(DECISIONS))
 def test_a_decision_is_numbered_and_short(number: int, decision: Path) -> None:
-    """Anyone who wants to change a decision first reads its context, the decision and its consequences."""
+    """Developers who want to change a decision first read its context and consequences."""
     text = decision.read_text()
     headings = re.findall(r"^##? (.+)$", text, re.MULTILINE)
     assert decision.name.startswith(f"{number:04}-")
@@ -391,13 +391,13 @@ def test_a_decision_is_numbered_and_short(number: int, decision: Path) -> None:
 
 @pytest.mark.parametrize("path", RULES, ids=names(RULES))
 def test_a_rule_cites_its_specification_in_the_first_line(path: Path) -> None:
-    """Each module has one specification, which the first line names."""
+    """Each module implements one specification, which its first line names."""
     assert SPECIFICATION.search(first_line(path)), first_line(path)
 
 
 @pytest.mark.parametrize("path", ENDPOINTS, ids=names(ENDPOINTS))
 def test_an_endpoint_says_at_which_url_it_is(path: Path) -> None:
-    """The first line has the verbs and a URL, and that URL leads to this module."""
+    """The first line has the verbs and a URL, and the URLconf leads from that URL to this module."""
     stated = ENDPOINT.match(first_line(path))
     assert stated, first_line(path)
     assert resolve(stated[2]).func.__module__ == f"oauth_service.endpoints.{path.stem}"
@@ -405,7 +405,7 @@ def test_an_endpoint_says_at_which_url_it_is(path: Path) -> None:
 
 @pytest.mark.parametrize("path", ENDPOINTS, ids=names(ENDPOINTS))
 def test_an_endpoint_says_which_verbs_it_answers(path: Path) -> None:
-    """OPTIONS answers the same verbs; HEAD comes with GET."""
+    """The server must say the same in its response to OPTIONS. HEAD comes with GET."""
     stated = ENDPOINT.match(first_line(path))
     assert stated
     verbs = {*stated[1].split(", "), "OPTIONS", *({"HEAD"} if "GET" in stated[1] else ())}
@@ -417,5 +417,5 @@ def test_an_endpoint_says_which_verbs_it_answers(path: Path) -> None:
 
 @pytest.mark.django_db
 def test_the_migrations_are_complete() -> None:
-    """Otherwise a newcomer's first `make run` asks for one."""
+    """Otherwise the first `make run` would ask a newcomer for a migration."""
     call_command("makemigrations", "oauth_service", check_changes=True, dry_run=True, verbosity=0)

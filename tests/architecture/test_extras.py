@@ -1,4 +1,4 @@
-"""A project without an extra needs none of its imports, statements and pages."""
+"""A project without an extra needs none of the extra's imports, statements and pages."""
 
 import subprocess
 import sys
@@ -105,7 +105,7 @@ def test_plain_oauth_works_without_the_extra_oidc() -> None:
 
 
 def test_openid_without_the_extra_is_a_system_check() -> None:
-    """The check stops the start and names the missing package, instead of a 500 at the first sign-in."""
+    """The check names the missing package when the server starts. Otherwise the first sign-in would be a 500."""
     script = "from django.core.management import call_command\ncall_command('check')"
     done = plain(script, '{"openid": "Who you are"}')
     assert done.returncode != 0

@@ -48,7 +48,7 @@ FORBIDDEN = [
     ("simulation", "simulation/exchange.py", "prescription_manager_app.conf"),
 ]
 
-# Rooms whose flows take and return values. import-linter cannot name a subpackage of another package.
+# Folders whose code takes and returns plain values. import-linter cannot name a subpackage of another package.
 WITHOUT_HTTP = ("authorization", "clients", "grant_types", "tokens")
 
 
@@ -76,7 +76,7 @@ def broken(folder: Path, forbidden: list[tuple[str, str, str]]) -> str:
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Output for all forbidden imports, shared because each run of import-linter takes seconds."""
+    """Output for all forbidden imports at once, because each run of import-linter takes seconds."""
     return broken(tmp_path_factory.mktemp("broken"), FORBIDDEN)
 
 
@@ -101,13 +101,13 @@ def test_a_forbidden_import_breaks_the_contract(said: str, contract: str, file: 
 
 
 def test_a_module_without_a_place_breaks_the_contract(tmp_path: Path) -> None:
-    """Anyone who adds a module has to find its layer."""
+    """A developer who adds a module has to choose its layer."""
     said = broken(tmp_path, [("layers", "oauth_service/nowhere.py", "oauth_service.conf")])
     assert "oauth_service.nowhere" in said
 
 
 def test_every_contract_is_seen_to_break() -> None:
-    """Anyone who adds a contract must add an import that it forbids."""
+    """A developer who adds a contract must add an import that it forbids."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts = {contract["id"] for contract in settings["tool"]["importlinter"]["contracts"]}
     assert contracts == {contract for contract, _file, _imported in FORBIDDEN}
@@ -127,7 +127,7 @@ def imports_django_http(source: str) -> bool:
 
 @pytest.mark.parametrize("room", WITHOUT_HTTP)
 def test_flows_know_no_requests_and_responses_of_django(room: str) -> None:
-    """Otherwise the flows could not serve both the fast path and Django's handler."""
+    """Otherwise this code could not serve both the fast path and Django's handler."""
     modules = (ROOT / "oauth_service" / room).rglob("*.py")
     assert [path.name for path in modules if imports_django_http(path.read_text())] == []
 
@@ -136,7 +136,7 @@ def test_flows_know_no_requests_and_responses_of_django(room: str) -> None:
     "line", ["import django.http", "from django.http import HttpRequest", "from django import http"]
 )
 def test_an_import_of_django_http_is_seen(line: str) -> None:
-    """A search that finds nothing proves nothing."""
+    """Otherwise the test above could not fail."""
     assert imports_django_http(line)
 
 

@@ -1,4 +1,4 @@
-"""Every request of the server to a third-party address goes through the one guarded fetch."""
+"""Every request of the server to an address of a third party goes through the one guarded fetch."""
 
 import ast
 import uuid
@@ -49,20 +49,20 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def test_nothing_else_connects() -> None:
-    """Anyone who adds another way to connect has to state here why it needs no guard."""
+    """A developer who adds another way to connect has to state here why it needs no guard."""
     found = {str(path.relative_to(SERVER)): CONNECTING.intersection(imported(path)) for path in SERVER.glob("**/*.py")}
     assert {name: modules for name, modules in found.items() if modules - ALLOWED.get(name, set())} == {}
 
 
 def test_what_becomes_of_each_url_is_known() -> None:
-    """A new column is either fetched, and tested below, or only linked to."""
+    """The server either fetches the URL of a new column, which the test below covers, or only links to it."""
     columns = {field.name for field in Client._meta.get_fields() if isinstance(field, models.URLField)}
     assert columns == FETCHED | ONLY_LINKED
 
 
 @pytest.fixture
 def judged(settings: Settings) -> None:
-    """Loopback is refused, as in production."""
+    """Refuse loopback addresses, as in production."""
     settings.OAUTH_SERVICE_OUTBOUND_LOOPBACK = False
 
 
@@ -72,7 +72,7 @@ def judged(settings: Settings) -> None:
 )
 @pytest.mark.parametrize("column", sorted(FETCHED))
 def test_no_url_of_a_client_reaches_what_is_private(judged: None, column: str, url: str) -> None:
-    """This holds for every column, even if the forms' validation is bypassed."""
+    """The guard must hold for every column, even if the value never went through a form's validation."""
     client = Client.objects.create(name="C", redirect_uris="https://c.example/", **{column: url})
     match column:
         case "logo_uri":

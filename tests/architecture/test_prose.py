@@ -18,7 +18,7 @@ def faults(tmp_path: Path, name: str, text: str) -> list[str]:
 
 @pytest.mark.parametrize("word", ["Who", "What's", "Of", "One", "It", "Its", "Nobody's", "neither"])
 def test_a_docstring_opens_with_a_verb_or_a_noun(tmp_path: Path, word: str) -> None:
-    """A reader of the first words knows what a function returns or does."""
+    """The first word tells readers what a function returns or does."""
     text = f'"""Words."""\n\n\ndef words() -> None:\n    """{word} asks, and why."""\n'
     assert [fault.partition(":")[0] for fault in faults(tmp_path, "words.py", text)] == ["5"]
 
@@ -41,7 +41,7 @@ def test_an_opening_that_only_resembles_a_refused_one_is_taken(tmp_path: Path, o
     ],
 )
 def test_a_refused_phrase_is_found_where_prose_is(tmp_path: Path, name: str, text: str, line: str) -> None:
-    """Markdown, docstrings and comments."""
+    """The check covers Markdown, docstrings and comments."""
     assert [fault.partition(":")[0] for fault in faults(tmp_path, name, text)] == [line]
 
 
@@ -53,7 +53,7 @@ def test_code_and_quotations_have_their_own_words(tmp_path: Path) -> None:
 
 
 def test_the_style_guide_names_every_refused_phrase() -> None:
-    """A contributor who is refused looks up the better word."""
+    """A contributor looks up the better word there."""
     guide = (ROOT / "docs/style.md").read_text()
     assert [phrase.pattern for phrase in prose.PHRASES if not phrase.search(guide)] == []
 
@@ -69,7 +69,7 @@ def test_the_rules_hold_for_code_and_documentation() -> None:
 
 
 def test_the_program_fails_if_there_are_faults_and_only_then() -> None:
-    """`make lint` goes by the exit status."""
+    """`make lint` stops at an exit status other than 0."""
     finished = subprocess.run(
         [sys.executable, "-m", "tests.architecture.prose"], cwd=ROOT, capture_output=True, check=False
     )

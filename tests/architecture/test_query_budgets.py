@@ -1,4 +1,7 @@
-"""Budgets: most statements of each message of the guide, with BEGIN and COMMIT, warm as in a running server."""
+"""
+Budgets: the most statements that each message of the guide may take, BEGIN and COMMIT included, in a server that has
+been running for a while.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def warm(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client's secret is cached, statements are compiled, and the sweep has just run."""
+    """Cache the client's secret, compile the statements, and keep the sweep from running."""
     tokens = guide.tokens()
     guide.refresh(tokens["refresh_token"])
     guide.userinfo(tokens["access_token"])
@@ -40,7 +43,7 @@ def status(response: object) -> int:
 
 
 def test_begin_and_commit_are_counted() -> None:
-    """Both databases need them: otherwise the budgets below would be two too high for each transaction."""
+    """If a database did not count BEGIN and COMMIT, the budgets below would be two too high for each transaction."""
     with (
         CaptureQueriesContext(connection) as statements,
         transaction.atomic(using=ALIAS),
@@ -52,21 +55,21 @@ def test_begin_and_commit_are_counted() -> None:
 
 
 def test_a_code_exchange_costs_two_on_postgresql_and_five_elsewhere(guide: Guide) -> None:
-    """The code with its client; then WITH … DELETE … INSERT, or BEGIN, DELETE, INSERT, COMMIT."""
+    """Read the code with its client; then WITH … DELETE … INSERT, or BEGIN, DELETE, INSERT, COMMIT."""
     code = guide.code()
     with at_most(2 if connection.vendor == "postgresql" else 5):
         assert status(guide.exchange(code)) == 200
 
 
 def test_a_refresh_costs_two_at_most(guide: Guide) -> None:
-    """The grant with its client, and an UPDATE that commits by itself."""
+    """Read the grant with its client; then an UPDATE that needs no transaction."""
     refresh_token = guide.tokens()["refresh_token"]
     with at_most(2):
         assert status(guide.refresh(refresh_token)) == 200
 
 
 def test_a_refresh_that_is_retried_costs_less(guide: Guide) -> None:
-    """The same successor is returned and nothing is written."""
+    """The server returns the same successor and writes nothing."""
     refresh_token = guide.tokens()["refresh_token"]
     guide.refresh(refresh_token)
     with at_most(1):
@@ -74,7 +77,7 @@ def test_a_refresh_that_is_retried_costs_less(guide: Guide) -> None:
 
 
 def test_userinfo_costs_one(guide: Guide) -> None:
-    """Grant, consent, user, client and the revocation check in one statement."""
+    """One statement joins grant, consent, user and client, and checks for revocation."""
     access_token = guide.tokens()["access_token"]
     with at_most(1):
         assert status(guide.userinfo(access_token)) == 200
@@ -82,7 +85,7 @@ def test_userinfo_costs_one(guide: Guide) -> None:
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_a_revocation_costs_two_at_most(guide: Guide, kind: str) -> None:
-    """The grant with its client, and one write; the audit trail's row waits for a batch."""
+    """Read the grant with its client; then one write. The audit trail writes its row later, in a batch."""
     token = guide.tokens()[kind]
     with at_most(2):
         assert status(guide.revoke(token)) == 200
@@ -90,7 +93,7 @@ def test_a_revocation_costs_two_at_most(guide: Guide, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_an_introspection_costs_one_besides_its_client(guide: Guide, settings: Settings, kind: str) -> None:
-    """The client that asks; then the token with all that it depends on."""
+    """Read the client that asks; then the token with everything that its validity depends on."""
     settings.OAUTH_SERVICE_INTROSPECTION = True
     token = guide.tokens()[kind]
     guide.introspect(token)
@@ -99,21 +102,21 @@ def test_an_introspection_costs_one_besides_its_client(guide: Guide, settings: S
 
 
 def test_authorising_what_is_remembered_costs_four_at_most(guide: Guide) -> None:
-    """Session, user, client with consent, INSERT; the browser is signed in already."""
+    """The browser is signed in: session, user, client with consent, INSERT."""
     guide.ask()
     with at_most(4):
         assert status(guide.browser.get("/authorise/", guide.request())) == 302
 
 
 def test_the_login_page_costs_one(guide: Guide) -> None:
-    """The client of the waiting request: its name is on the page, its address in the header."""
+    """Read the client of the waiting request. The page shows its name, and a response header has its address."""
     page = guide.server.get("/authorise/", guide.request())["Location"]
     with at_most(1):
         assert status(guide.server.get(page)) == 200
 
 
 def test_discovery_costs_nothing(guide: Guide) -> None:
-    """The metadata depends on settings and URLs only."""
+    """The metadata depends only on settings and URLs."""
     with at_most(0):
         assert status(guide.server.get("/.well-known/oauth-authorization-server")) == 200
 
@@ -128,12 +131,12 @@ def test_discovery_costs_nothing(guide: Guide) -> None:
     ids=["a forged token", "no token", "no client"],
 )
 def test_what_can_be_refused_unread_costs_nothing(guide: Guide, attempt: Callable[[Guide], object]) -> None:
-    """A flood of nonsense does not reach the database."""
+    """A flood of malformed requests must not reach the database."""
     with at_most(0):
         assert status(attempt(guide)) in (400, 401)
 
 
 def test_a_budget_that_is_exceeded_shows_the_statements() -> None:
-    """The failure must show at once which statement is new."""
+    """Developers see in the failure which statement is new."""
     with pytest.raises(AssertionError, match=r"1 statements, 0 allowed:\n +1 SELECT 1"), at_most(0):
         connection.cursor().execute("SELECT 1")

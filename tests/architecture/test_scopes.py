@@ -1,4 +1,4 @@
-"""All code that compares scopes knows which scopes they imply."""
+"""All code that compares scopes takes into account which scopes they imply."""
 
 import ast
 from collections.abc import Iterator
@@ -34,12 +34,12 @@ def forgetful(source: str) -> list[int]:
 
 @pytest.mark.parametrize("path", sorted(SERVER.rglob("*.py")), ids=lambda path: str(Path(path).relative_to(SERVER)))
 def test_every_comparison_knows_what_scopes_imply(path: Path) -> None:
-    """A comparison without them would refuse allowed scope, or keep withdrawn scope."""
+    """A comparison that ignores implied scopes would refuse allowed scope, or keep withdrawn scope."""
     assert forgetful(path.read_text()) == []
 
 
 def test_the_comparisons_are_found() -> None:
-    """A search that finds nothing proves nothing."""
+    """Otherwise the test above could not fail."""
     found = [call for path in SERVER.rglob("*.py") for call in comparisons(path.read_text())]
     assert len(found) > 15
     assert forgetful("scopes.covers(a, b)") == [1]

@@ -49,7 +49,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_page_is_in_the_contents_once(source: Path) -> None:
-    """A page that readers cannot find is useless; Sphinx refuses pages that are listed nowhere or twice."""
+    """Readers cannot find an unlisted page. Sphinx refuses pages that are listed nowhere or twice."""
     listed = in_the_contents(source)
     pages = {str(page.relative_to(source)) for page in source.rglob("*.md")} - {"index.md"}
     assert (pages - set(listed), sorted(page for page in listed if listed.count(page) > 1)) == (set(), [])
@@ -67,14 +67,17 @@ def test_a_page_that_the_index_does_not_name_is_a_how_to_guide() -> None:
 
 
 def test_the_parts_stand_in_their_order() -> None:
-    """The parts that newcomers need come first."""
+    """Newcomers find the parts that they need first."""
     parts = build.contents((DOCS / "index.md").read_text())
     assert ([part for part in PARTS if part in parts], [*parts]) == ([*parts], [*parts])
     assert {"How-to guides", "Reference", "Explanation", "Operations"} <= {*parts}
 
 
 def test_links_out_of_docs_lead_to_where_the_pages_stand() -> None:
-    """The site has `../CHANGELOG.md` and `docs/settings.md` beside the other pages, and links must follow; code stays."""
+    """
+    The site has `../CHANGELOG.md` and `docs/settings.md` beside the other pages, and links must follow. Code stays as
+    it is.
+    """
     page = DOCS / "doctor.md"
     assert build.relinked("[a](../CHANGELOG.md#x) ![b](images/consent.png)", page) == (
         "[a](CHANGELOG.md#x) ![b](images/consent.png)"
@@ -86,12 +89,12 @@ def test_links_out_of_docs_lead_to_where_the_pages_stand() -> None:
 
 
 def test_files_that_pages_link_to_are_there(source: Path) -> None:
-    """These are pictures, and the configuration that a page tells its readers to copy."""
+    """Pages link to pictures, and to configuration that their readers copy."""
     assert (source / "images/consent.png").is_file()
     assert (source / "deploy/nginx.conf").is_file()
 
 
 def test_ci_builds_the_site() -> None:
-    """Sphinx itself finds missing anchors and code that does not parse; CI treats warnings as errors."""
+    """Sphinx finds missing anchors and code that does not parse, and CI treats its warnings as errors."""
     assert " docs " in (ROOT / ".ci/run").read_text().splitlines()[-1]
     assert '"-W"' in (DOCS / "build.py").read_text()

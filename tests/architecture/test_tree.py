@@ -21,7 +21,7 @@ def tree() -> list[Path]:
 
 
 def test_no_module_is_named_as_a_drawer(tree: list[Path]) -> None:
-    """A module named like a drawer hides its content."""
+    """A name such as utils does not say what the module holds."""
     drawers = [
         str(path.relative_to(ROOT))
         for path in tree
@@ -48,7 +48,7 @@ def test_prose_is_plain() -> None:
 
 def test_no_test_asks_djangos_default_database(tree: list[Path]) -> None:
     """
-    `make test` runs the tests with routers, too; tests/database.py has the connection and its alias for both runs.
+    `make test` runs the tests with routers, too. tests/database.py has the connection and its alias for both runs.
     """
     default = re.compile(r"^from django\.db import .*\bconnection\b|\.atomic\(\)|_raw_delete\(\"default", re.MULTILINE)
     own = {"prescription_manager_app", "architecture"}  # another project's tests, and this folder
@@ -57,7 +57,9 @@ def test_no_test_asks_djangos_default_database(tree: list[Path]) -> None:
 
 
 def test_what_make_test_leaves_out_is_run_by_ci(tree: list[Path]) -> None:
-    """A target of its own must run such a test: a test that nothing runs proves nothing."""
+    """
+    Each test that `make test` leaves out needs a target of its own that runs it: a test that never runs proves nothing.
+    """
     makefile = (ROOT / "Makefile").read_text()
     run = (ROOT / ".ci/run").read_text().splitlines()[-1].removeprefix("make ").split()
     recipes = [makefile.partition(f"\n{target}:")[2].partition("\n\n")[0] for target in run]
@@ -65,12 +67,12 @@ def test_what_make_test_leaves_out_is_run_by_ci(tree: list[Path]) -> None:
     markers = re.findall(r"not (\w+)", left_out)
     assert "walk" in markers
     assert [marker for marker in markers if not any(re.search(rf'-m "?{marker}\b', each) for each in recipes)] == []
-    # Ignored directories must hold walks only.
+    # Ignored directories may hold nothing but walks.
     [directories] = re.findall(r"^ALL_WALKS := (.+)$", makefile, re.MULTILINE)
     ignored = [path for path in tree if {*path.parts} & {*directories.split()} and path.name.startswith("test_")]
     assert [path.name for path in ignored if "\npytestmark = pytest.mark.walk\n" not in path.read_text()] == []
 
 
 def test_the_whole_tree_was_looked_at(tree: list[Path]) -> None:
-    """An empty list has no faults."""
+    """Otherwise the tests above could not fail."""
     assert {ROOT / "manage.py", ROOT / "oauth_service/urls.py", ROOT / "tests/conftest.py"} <= set(tree)

@@ -1,4 +1,4 @@
-"""The application that valgrind measures, called without a server."""
+"""The application that valgrind measures is called without a server."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from benchmarks.subjects.in_process import answer_of, environ_of, raw_answer
 
 
 def test_a_request_reaches_the_application_and_its_answer_is_http() -> None:
-    """The application gets the same requests and checks as over a socket."""
+    """The application gets the same requests, and its responses the same checks, as over a socket."""
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("201 Created", [("X-Path", environ["PATH_INFO"]), ("X-Host", environ["HTTP_HOST"])])

@@ -1,4 +1,4 @@
-"""Benchmarks of services and APIs: every response is checked, and missing operations are left out."""
+"""Benchmarks of services and APIs check every response, and leave out operations that a subject lacks."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from benchmarks.subjects.ours_apis import SERVER, register
 from tests.entry import Program
 
 COUNT = 2
-# A response that lacks any of these members is wrong.
+# The members that each response must have.
 NEEDED = {
     "client-credentials": {"access_token", "token_type", "expires_in", "scope"},
     "api-token": {"access_token", "token_type", "expires_in", "scope"},
@@ -34,7 +34,7 @@ NEEDED = {
 
 @pytest.fixture
 def site(settings: Settings) -> None:
-    """Settings of benchmarks.subjects.ours_apis_settings that the tests' settings lack."""
+    """Settings that benchmarks.subjects.ours_apis_settings has and the tests' settings lack."""
     settings.ROOT_URLCONF = "benchmarks.subjects.ours_apis_urls"
     settings.ALLOWED_HOSTS = ["127.0.0.1"]
     settings.OAUTH_SERVICE_RESOURCE = SERVER
@@ -75,7 +75,10 @@ def changed(answer: Answer, change: Callable[[dict[str, Any]], object]) -> Answe
 @pytest.mark.usefixtures("site")
 @pytest.mark.parametrize("subject", OURS_APIS, ids=lambda subject: subject.name)
 def test_every_answer_of_ours_is_right_and_one_that_lacks_something_is_not(subject: Subject) -> None:
-    """This covers each operation, with each format of access tokens."""
+    """
+    A benchmark that accepts wrong responses measures nothing. The test covers each operation with each format of access
+    tokens.
+    """
     player = player_of(subject)
     for operation in CONNECTED:
         operation.take(player, ask(player, operation))
@@ -94,7 +97,7 @@ def test_every_answer_of_ours_is_right_and_one_that_lacks_something_is_not(subje
 @pytest.mark.usefixtures("site")
 @pytest.mark.parametrize("subject", OURS_APIS, ids=lambda subject: subject.name)
 def test_a_token_of_another_format_or_for_another_api_is_wrong(subject: Subject) -> None:
-    """A row of the results must measure what it claims."""
+    """Each row of the results must measure what its heading says."""
     player = player_of(subject)
     for operation in CONNECTED:
         operation.take(player, ask(player, operation))
@@ -137,7 +140,7 @@ def results_of(subjects: Sequence[Subject], operations: Sequence[Operation]) -> 
 
 
 def test_what_a_subject_lacks_has_a_dash_and_no_bar() -> None:
-    """A dash is in each table, and the picture has no bar."""
+    """A missing operation is a dash in each table, and the picture has no bar for it."""
     subjects = [*OURS_APIS, TOOLKIT_APIS]
     results = results_of(subjects, MACHINES)
     page = report.markdown(
@@ -160,7 +163,7 @@ def test_what_a_subject_lacks_has_a_dash_and_no_bar() -> None:
 
 
 def test_the_other_runs_have_the_five_columns_and_the_targets() -> None:
-    """The pages must stay as they have always been."""
+    """Readers compare these pages with earlier ones, so the pages must not change."""
     subjects = [replace(OURS_APIS[0], name="ours", scope=SCOPE)]
     page = report.markdown("All", subjects, results_of(subjects, OPERATIONS), surroundings=[], picture="full.svg")
     assert f"| | {' | '.join(each.title for each in OPERATIONS)} |" in page

@@ -7,7 +7,7 @@ from benchmarks import postgres
 
 
 def test_without_settings_it_is_not_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only settings that are read at the start are worth a restart."""
+    """Only settings that PostgreSQL reads at its start need a restart."""
     stops: list[PostgresServer] = []
     monkeypatch.setattr(PostgresServer, "stop", lambda server: stops.append(server))
     with postgres.running() as server, server.connect("postgres") as connection:
@@ -16,7 +16,9 @@ def test_without_settings_it_is_not_started_again(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_statements_of_one_database_are_counted() -> None:
-    """Statements of earlier connections count; earlier statements and those of another database do not."""
+    """
+    Statements of connections that were open before count, too. Earlier statements and those of another database do not.
+    """
     with postgres.running() as server:
         server.create("mine")
         server.create("another")

@@ -131,8 +131,7 @@ def test_a_real_server_with_another_issuer_is_not(in_order: Settings, live_serve
 @pytest.mark.django_db(transaction=True)
 def test_metrics_that_a_proxy_would_show_to_everybody_are_noticed(in_order: Settings, live_server: LiveServer) -> None:
     """
-    The setting admits the operator's address, and every request through a proxy without X-Forwarded-For has that
-    address.
+    The setting admits the proxy's own address. If the proxy sends no X-Forwarded-For, every request comes from there.
     """
     in_order.OAUTH_SERVICE_ISSUER = live_server.url
     in_order.OAUTH_SERVICE_METRICS_ADDRESSES = ["127.0.0.0/8", "192.0.2.0/24", "::1"]

@@ -1,1 +1,1 @@
-"""Texts of pages: catalogues, and pages in every language."""
+"""Translations of the pages: catalogues, and pages in every language."""

@@ -1,9 +1,8 @@
 """
 Catalogues of oauth_service/locale, without the gettext tools: `make messages` adds new messages and compiles.
 
-Babel extracts the marked messages from Python and from templates, which Django converts into Python for this purpose,
-and
-writes the files.
+Babel extracts the marked messages from Python and from templates, which Django converts into Python for this purpose.
+Babel also writes the files.
 """
 
 import sys
@@ -88,14 +87,14 @@ def updated(language: str) -> Catalog:
 
 
 def written(catalogue: Catalog) -> bytes:
-    """A catalogue as editable text."""
+    """The catalogue as editable text (.po)."""
     buffer = BytesIO()
     write_po(buffer, catalogue, width=100, sort_output=True, include_lineno=False, ignore_obsolete=True)
     return buffer.getvalue()
 
 
 def compiled(catalogue: Catalog) -> bytes:
-    """A catalogue as Django reads it."""
+    """The catalogue as Django reads it (.mo)."""
     buffer = BytesIO()
     write_mo(buffer, catalogue)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""The catalogues are complete, match their messages, and are compiled."""
+"""The catalogues are complete, compiled, and have exactly the messages of the code."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ from . import catalogue
 each_language = pytest.mark.parametrize("language", catalogue.languages())
 TOKEN = re.compile(r"%\(\w+\)[sd]|%[sd]|</?\w+[^>]*>")
 ENDS = ("", "?", ":", ".", ")")
-# Calls and assignments whose text users read.
+# Calls and assignments whose text users read:
 SHOWN = frozenset(
     {
         "verbose_name",
@@ -34,7 +34,7 @@ SHOWING = ("admin", "endpoints", "models", "people", "web", "apps.py")
 
 
 def messages(found: Catalog) -> dict[Any, Any]:
-    """(context, message) → translation, with plural forms as tuples and without the header."""
+    """Map (context, message) to the translation, with plural forms as tuples and without the header."""
     pairs = [((each.context, each.id), each.string) for each in found if each.id]
     # The two formats return plural forms as lists or as tuples.
     return {(context, _frozen(message)): _frozen(string) for (context, message), string in pairs}
@@ -56,13 +56,13 @@ def translations(language: str) -> Iterator[tuple[str, str]]:
 
 
 def test_there_is_a_complete_language() -> None:
-    """German shows that another language only needs a file."""
+    """German shows that a new language only needs a catalogue."""
     assert "de" in catalogue.languages()
 
 
 @each_language
 def test_every_message_is_there_and_no_other(language: str) -> None:
-    """`make messages` adds new messages, which someone then translates."""
+    """`make messages` adds new messages, which a developer then has translated."""
     assert messages(catalogue.read(language)).keys() == messages(catalogue.marked()).keys()
 
 
@@ -86,7 +86,9 @@ def test_every_message_is_translated(language: str) -> None:
 
 @each_language
 def test_the_compiled_catalogue_is_of_these_messages(language: str) -> None:
-    """The compiled file is committed, so that the gettext tools are not needed: `make messages` compiles."""
+    """
+    The compiled files are in the repository, so that nobody needs the gettext tools. `make messages` compiles them.
+    """
     with catalogue.po_of(language).with_suffix(".mo").open("rb") as file:
         compiled = read_mo(file)
     assert messages(compiled) == messages(catalogue.read(language))
@@ -95,7 +97,7 @@ def test_the_compiled_catalogue_is_of_these_messages(language: str) -> None:
 
 @each_language
 def test_placeholders_and_markup_are_kept(language: str) -> None:
-    """A missing placeholder makes the page fail, and a translation must not add tags."""
+    """A page fails if a placeholder is missing, and a translation must not add tags."""
     assert [
         message
         for message, translation in translations(language)
@@ -105,7 +107,7 @@ def test_placeholders_and_markup_are_kept(language: str) -> None:
 
 @each_language
 def test_a_translation_ends_as_its_message_does(language: str) -> None:
-    """Templates join texts."""
+    """Templates join texts, so a lost space or full stop would show."""
 
     def end(text: str) -> str:
         plain = TOKEN.sub("", text)
@@ -118,14 +120,14 @@ def test_a_translation_ends_as_its_message_does(language: str) -> None:
 
 @each_language
 def test_a_catalogue_says_what_its_words_are(language: str) -> None:
-    """The attributes lang and dir of every page come from it."""
+    """The attributes lang and dir of every page come from the catalogue."""
     known = {context: string for (context, _), string in messages(catalogue.read(language)).items() if context}
     info = get_language_info(language)
     assert set(known.values()) == {info["code"], "rtl" if info["bidi"] else "ltr"}
 
 
 def test_german_is_polite_and_has_its_own_quotation_marks() -> None:
-    """Readers are strangers at a sign-in page."""
+    """The readers are strangers at a sign-in page."""
     found = [TOKEN.sub("", text) for _, text in translations("de")]
     assert [text for text in found if re.search(r"\b(du|dir|dich|dein\w*)\b", text, re.IGNORECASE)] == []
     assert [text for text in found if re.search(r"[\"'“](?=\w)|”", text)] == []
@@ -156,7 +158,7 @@ def unmarked(path: Path) -> Iterator[str]:
 
 
 def test_what_python_shows_to_people_is_marked() -> None:
-    """These are titles, labels, help texts, messages and errors of forms."""
+    """Titles, labels, help texts, messages and form errors of Python code would stay English otherwise."""
     paths = [
         path
         for name in SHOWING

@@ -1,4 +1,7 @@
-"""Every page is wholly in one language: attributes, texts, and Django's own parts. Programs get English."""
+"""
+Every page is in one language throughout: its attributes, its texts, and Django's own parts. Programs always get
+English.
+"""
 
 import re
 from collections.abc import Callable
@@ -107,8 +110,7 @@ def test_where_there_is_no_catalogue_the_page_is_english_and_says_so(
     all_pages: Callable[[str], list[Any]], settings: Settings, language: str, by: str
 ) -> None:
     """
-    A screen reader used to pronounce English as Arabic, from right to left, with Django's dates and form errors in
-    Arabic.
+    A screen reader used to read English as Arabic, from right to left, with Django's dates and form errors in Arabic.
     """
     in_language(settings, language, by=by)
     found = all_pages(language)
@@ -123,7 +125,7 @@ def test_where_there_is_no_catalogue_the_page_is_english_and_says_so(
 def test_what_is_wrong_with_a_form_is_in_the_language_of_its_page(
     alice: User, settings: Settings, language: str
 ) -> None:
-    """Django's own texts are shown among ours."""
+    """Django's own form errors appear beside our texts."""
     settings.LANGUAGE_CODE = language
     page = Browser().post("/login/", {"username": "alice", "password": "wrong"})
     words = " ".join(Read(page).words)
@@ -135,7 +137,7 @@ def test_what_is_wrong_with_a_form_is_in_the_language_of_its_page(
 
 @pytest.mark.parametrize(("asked", "said"), [("de-AT", "de"), ("en-GB", "en"), ("en-us", "en")])
 def test_a_variant_of_a_language_has_its_words(db: None, settings: Settings, asked: str, said: str) -> None:
-    """The page names the language that it is really in."""
+    """A browser may ask for de-AT. The page names the language that its texts are in."""
     settings.MIDDLEWARE = [LOCALE_MIDDLEWARE, *settings.MIDDLEWARE]
     page = Browser().get("/signed-out/", headers={"Accept-Language": asked})
     assert (Read(page).language, page["Content-Language"]) == (said, said)
@@ -154,7 +156,7 @@ def test_without_translations_every_page_is_english(
 def test_a_project_can_have_a_catalogue_of_its_own(
     db: None, settings: Settings, tmp_path: Path, direction: str
 ) -> None:
-    """LOCALE_PATHS may add a language that this app lacks; its catalogue declares its language and direction."""
+    """LOCALE_PATHS may add a language that this app lacks. Its catalogue declares its language and direction."""
     own = Catalog(locale="ar")
     own.add("Skip to the main content", "انتقل إلى المحتوى")
     own.add("en", "ar", context="language of these words, as its code")
@@ -184,14 +186,14 @@ def test_a_project_can_have_a_catalogue_of_its_own(
 )
 def test_a_client_may_say_which_languages_a_person_reads(rp: RelyingParty, tags: str, said: str) -> None:
     """
-    ui_locales (OpenID Connect Core 1.0 section 3.1.2.1) applies to the login page, where it is within `next`, and to
-    our page after it.
+    ui_locales (OpenID Connect Core 1.0 section 3.1.2.1) applies to the login page, which has it inside `next`, and to
+    our page after the sign-in.
     """
     location = rp.ask(ui_locales=tags)["Location"]
     login = rp.browser.get(location)
     consent = rp.browser.get(rp.sign_in(location)["Location"])
     assert [(page.status_code, Read(page).language) for page in (login, consent)] == [(200, said)] * 2
-    # Other pages are in their own language.
+    # Other pages ignore ui_locales.
     assert Read(rp.browser.get("/manage-apps/")).language == "en"
 
 
@@ -200,13 +202,13 @@ def test_a_client_may_say_which_languages_a_person_reads(rp: RelyingParty, tags:
     ["ui_locales=%FF", "ui_locales=de&next=http://[", "next=http://[%26ui_locales", "&" * 5000 + "ui_locales=de"],
 )
 def test_no_query_with_ui_locales_is_a_failure(db: None, query: str) -> None:
-    """Any value must be accepted."""
+    """Clients may send any value."""
     answers = [Browser().generic("GET", f"{path}?{query}") for path in addresses.FOR_PEOPLE]
     assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
 
 
 def program_answers(guide: Guide) -> list[bytes]:
-    """Responses of all endpoints for programs: metadata, tokens, and refusals of every kind."""
+    """Responses of all endpoints for programs: metadata, tokens, and all kinds of refusals."""
     german = {"Accept-Language": "de"}
     answers = [
         guide.server.generic(method, path, headers=german)
@@ -228,7 +230,7 @@ def program_answers(guide: Guide) -> list[bytes]:
 
 
 def test_programs_read_english(guide: Guide, settings: Settings) -> None:
-    """The bytes do not depend on the language of the browser or the project."""
+    """The bytes of the response do not depend on the language of the browser or of the project."""
     before = program_answers(guide)
     settings.LANGUAGE_CODE = "de"
     settings.MIDDLEWARE = [LOCALE_MIDDLEWARE, *settings.MIDDLEWARE]

@@ -16,7 +16,7 @@ MARKED = re.compile(
 )
 DEFAULT = re.compile(r"{{[^}]*\|default:\"([^\"]*)\"|{%\s*with\b[^%]*\|default:\"([^\"]*)\"")
 READ_ALOUD = ("alt", "aria-label", "aria-description", "aria-placeholder", "label", "placeholder", "title")
-# Names of the protocol, which are the same in every language, and the service's own.
+# Words that are the same in every language: names of the protocol, and the service's own name.
 NAMES = {"client_id", "client_secret", "OAuth Service"}
 
 
@@ -53,7 +53,7 @@ def words_of(source: str) -> list[str]:
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_no_template_has_unmarked_words(path: Path) -> None:
-    """This includes texts that are read aloud or on buttons."""
+    """Texts of buttons and texts that a screen reader reads aloud count, too."""
     assert words_of(path.read_text()) == []
 
 
@@ -68,5 +68,5 @@ def test_no_template_has_unmarked_words(path: Path) -> None:
     ],
 )
 def test_unmarked_words_are_found(source: str, expected: list[str]) -> None:
-    """The check itself must work."""
+    """Otherwise the test above could not fail."""
     assert words_of(source) == expected

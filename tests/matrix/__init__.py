@@ -1,1 +1,3 @@
-"""The suite on each supported pair of Python and Django: the pairs, and the packages that each installs."""
+"""
+The suite on each supported pair of Python and Django: the list of pairs, and the packages that each pair installs.
+"""

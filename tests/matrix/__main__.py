@@ -21,7 +21,7 @@ ENVIRONMENTS = ROOT / ".matrix"
 PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==", re.IGNORECASE)
 PYTEST = ("-m", "pytest", "-q", "-n", "3", "--dist", "worksteal")
 MARKED = ("-m", "not journey and not production and not fault")
-# Tests with the same result on every release: the tree, the documents, the benchmarks.
+# Left out, because every release gives the same result: the tree, the documents, the benchmarks.
 ELSEWHERE = (
     "benchmarks",
     "journeys",
@@ -31,7 +31,7 @@ ELSEWHERE = (
 )
 # Races, random sequences and the simulation take minutes, and depend on the database and not on the release of Django.
 LONG = ("concurrency", "fuzz", "simulation", "stateful")
-# Rules without Django, the tree, and grant types, which use Django as the endpoints do.
+# Rules that do not use Django, the tree, and grant types, which use no more of Django than the endpoints do.
 SAME_ON_EVERY_DJANGO = ("architecture", "attacks", "grant_types", "protocol")
 
 
@@ -121,7 +121,7 @@ def _run(pair: Pair, suites: list[Suite], arguments: list[str]) -> tuple[int, fl
 
 def install(pair: Pair) -> Path:
     """
-    Create the environment of a pair: the pins of requirements.lock, replaced by those of the pair.
+    Create the environment of a pair from requirements.lock, with the pair's own pins in place of ours.
 
     Returns:
         its interpreter.
@@ -138,7 +138,7 @@ def install(pair: Pair) -> Path:
 
 
 def combined(base: str, instead: str) -> str:
-    """Pins of one lock, with those of another in their place."""
+    """Pins of one lock, in which those of another replace the pins of the same packages."""
     replaced = {pin[1].lower() for line in instead.splitlines() if (pin := PIN.match(line))}
     kept, keeps = [], True
     for line in base.splitlines():

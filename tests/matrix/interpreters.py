@@ -15,7 +15,7 @@ UV = ROOT / ".uv/bin/uv"
 
 @cache
 def find(version: str) -> Path | None:
-    """The interpreter of a version (`3.12`): our own, or one from the PATH, pyenv or uv; None if there is none."""
+    """Find the interpreter of a version (`3.12`): our own, or one from the PATH, pyenv or uv. None if there is none."""
     return next((path for path in _candidates(version) if _is_python(path, version)), None)
 
 
@@ -36,7 +36,7 @@ def _candidates(version: str) -> Iterator[Path]:
 
 
 def _is_python(path: Path, version: str) -> bool:
-    # A shim of pyenv is on the PATH even if its Python is not selected, and then only fails.
+    # A shim of pyenv is on the PATH even if its Python is not selected. It fails then.
     program = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
         told = subprocess.run([path, "-c", program], capture_output=True, text=True, check=False)

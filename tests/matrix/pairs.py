@@ -22,7 +22,7 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["
 @dataclass(frozen=True, slots=True)
 class Pair:
     """
-    A Python (`3.12`) and a Django: a series (`6.0`, its newest release in our lock), or the lowest of all dependencies.
+    A Python (`3.12`) and a Django: a series (`6.0`: the newest release in our lock), or the lowest of all dependencies.
     """
 
     python: str
