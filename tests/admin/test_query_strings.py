@@ -258,7 +258,7 @@ def test_what_the_pages_link_to_is_still_looked_up(staff: Browser) -> None:
 @pytest.mark.parametrize("language", ["de", "fr"])
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_no_id_is_localised(staff: Browser, model: type[models.Model], language: str, settings: Settings) -> None:
-    """In a project with USE_THOUSAND_SEPARATOR, links led to a client 1,234,567."""
+    """Links led to a client 1,234,567 in a project with USE_THOUSAND_SEPARATOR."""
     settings.LANGUAGE_CODE = language
     row = quote(str(model._default_manager.get().pk))
     named = [str(each.name) for each in admin.site._registry[model].get_urls() if getattr(each, "name", None)]

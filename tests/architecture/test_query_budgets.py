@@ -77,7 +77,7 @@ def test_a_refresh_that_is_retried_costs_less(guide: Guide) -> None:
 
 
 def test_userinfo_costs_one(guide: Guide) -> None:
-    """One statement joins grant, consent, user and client, and checks for revocation."""
+    """A single statement joins grant, consent, user and client, and checks for revocation."""
     access_token = guide.tokens()["access_token"]
     with at_most(1):
         assert status(guide.userinfo(access_token)) == 200

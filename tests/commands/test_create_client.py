@@ -57,7 +57,7 @@ def test_it_says_that_the_secret_is_shown_once() -> None:
 
 
 def test_a_client_that_says_nothing_else_is_as_strict_as_can_be() -> None:
-    """By default a client is confidential and a web application, needs PKCE, and may have all scopes of the setting."""
+    """The default is a confidential web application that needs PKCE and may have all scopes of the setting."""
     create()
     client = Client.objects.get()
     kind = (client.client_type, client.application_type, client.requires_pkce, client.scope, client.grant_types)

@@ -65,14 +65,14 @@ class TestBudgets:
         monkeypatch.setattr(purge, "_next_at", float("inf"))
 
     def test_to_begin_costs_two(self, tv: Device, django_assert_max_num_queries: Any) -> None:
-        """One statement reads the client, the other inserts the row."""
+        """Read the client; then insert the row."""
         with django_assert_max_num_queries(2):
             tv.begun()
 
     def test_a_poll_in_time_costs_a_read_and_a_small_write(
         self, tv: Device, django_assert_max_num_queries: Any
     ) -> None:
-        """One statement reads the device code with its client, the other stores the time of the next poll."""
+        """Read the device code with its client; then store the time of the next poll."""
         device_code = tv.begun()["device_code"]
         with django_assert_max_num_queries(2):
             assert tv.error(device_code) == "authorization_pending"
@@ -88,7 +88,8 @@ class TestBudgets:
         self, tv: Device, visitor: Visitor, django_assert_max_num_queries: Any
     ) -> None:
         """
-        The device code with client, consent and user; then DELETE and INSERT, which are one statement on PostgreSQL.
+        Read the device code with client, consent and user; then DELETE and INSERT, which are one statement on
+        PostgreSQL.
         """
         begun = tv.begun()
         visitor.allow(begun["user_code"])

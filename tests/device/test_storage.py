@@ -1,4 +1,4 @@
-"""How a waiting device is stored, and when its row is deleted."""
+"""The row of a waiting device: its content, and its end."""
 
 from datetime import timedelta
 from typing import Any

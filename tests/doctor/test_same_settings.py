@@ -39,7 +39,7 @@ def test_who_has_a_token_key_is_told(browser: Browser) -> None:
 
 @pytest.mark.parametrize("fallbacks", [[], [OLD]], ids=["only the new key", "the old one as a fallback"])
 def test_one_key_in_common_is_enough(browser: Browser, settings: Settings, fallbacks: list[str]) -> None:
-    """In the middle of a rollout the servers have different keys. A caller without a common key is a stranger."""
+    """Servers have different keys in the middle of a rollout. A caller without a common key is a stranger."""
     settings.OAUTH_SERVICE_TOKEN_KEY, settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = NEW, fallbacks
     proof = same_settings.proof(timezone.now())
     settings.OAUTH_SERVICE_TOKEN_KEY, settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = OLD, []
