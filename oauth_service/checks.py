@@ -36,8 +36,8 @@ from .tokens import keys, signer
 LONGEST_SAFE_ACCESS_TOKEN_LIFETIME = timedelta(days=1)
 SHORTEST_TOKEN_KEY = 32
 HINTS_OF_BOUNDS = {
-    "E004": "A code that leaks is to be worthless soon (RFC 6749 section 4.1.2).",
-    "E005": "For that long a stolen, just replaced refresh token still works.",
+    "E004": "A leaked code must expire soon (RFC 6749 section 4.1.2).",
+    "E005": "A stolen refresh token that was just replaced still works for that long.",
     "E022": "The next key is published a day before it signs.",
 }
 
@@ -130,15 +130,15 @@ def _faults_of_lifetimes() -> Iterator[Finding]:
     if hasattr(settings, conf.REFRESH_RETRY_WINDOW.name) and conf.REFRESH_RETRY_WINDOW() > access() / 2:
         yield (
             "E005",
-            f"{conf.REFRESH_RETRY_WINDOW.name} is longer than half of {access.name}, and is not obeyed.",
-            "Whoever refreshes within it with a stolen token could do so for ever. Shorten it, or leave it out.",
+            f"{conf.REFRESH_RETRY_WINDOW.name} is longer than half of {access.name}, so the server shortens it.",
+            "A thief could keep refreshing within the window for ever. Shorten it, or remove the setting.",
         )
     for setting in (refresh, whole):
         if (lifetime := setting()) and access() > lifetime:
             yield (
                 "E010",
                 f"{access.name} is longer than {setting.name}.",
-                "Access tokens end with their connection, sooner than the expires_in that clients were told.",
+                "Access tokens end with their connection, earlier than the expires_in that clients received.",
             )
 
 
@@ -146,7 +146,7 @@ def _faults_of_values() -> Iterator[Finding]:
     if fault := _fault_of_issuer(conf.ISSUER()):
         yield "E006", f"{conf.ISSUER.name} {fault} (RFC 8414 section 2).", ""
     if not conf.SCOPES():
-        yield "E007", f"{conf.SCOPES.name} is empty: no client could ask for anything.", ""
+        yield "E007", f"{conf.SCOPES.name} is empty: clients could not ask for any scope.", ""
     for name in conf.SCOPES():
         if not _is_one_scope(name):
             yield "E007", f"{conf.SCOPES.name}: {name!r} is not a scope name (RFC 6749 section 3.3).", ""
@@ -162,17 +162,17 @@ def _faults_of_values() -> Iterator[Finding]:
     if conf.TOKEN_KEY_FALLBACKS() and not conf.TOKEN_KEY():
         yield (
             "E008",
-            f"{conf.TOKEN_KEY_FALLBACKS.name} is set, but {conf.TOKEN_KEY.name} is not: they open nothing.",
-            "A key is replaced by another; without one every connection that the earlier ones sealed has ended.",
+            f"{conf.TOKEN_KEY_FALLBACKS.name} is set, but {conf.TOKEN_KEY.name} is not, so they are not used.",
+            "Fallbacks go with a new key. Without one, every connection that the earlier keys sealed has ended.",
         )
     if fault := _fault_of_function(conf.CLAIMS()):
         yield "E009", f"{conf.CLAIMS.name}: {fault}.", ""
     for number, function, hint in (
         ("E023", conf.AUTHENTICATION_EVENT, ""),
-        ("E034", conf.EXCHANGE_POLICY, "Until it is right no token is exchanged."),
-        ("E034", conf.EXCHANGE_USER, "Until it is right no token is exchanged."),
+        ("E034", conf.EXCHANGE_POLICY, "No token is exchanged until this is fixed."),
+        ("E034", conf.EXCHANGE_USER, "No token is exchanged until this is fixed."),
         ("E025", conf.JWT_BEARER_USER, ""),
-        ("E025", conf.GLOBAL_TOKEN_REVOCATION_USERS, "Until it is right nobody is signed out."),
+        ("E025", conf.GLOBAL_TOKEN_REVOCATION_USERS, "No user is signed out until this is fixed."),
     ):
         if function() and (fault := _fault_of_function(function())):
             yield number, f"{function.name}: {fault}.", hint
@@ -180,11 +180,11 @@ def _faults_of_values() -> Iterator[Finding]:
         yield (
             "E025",
             f"{conf.JWT_BEARER_USER.name} is set, but the signatures of other issuers cannot be verified.",
-            "Install the extra `oidc` of this package, or take the setting out.",
+            "Install the extra `oidc` of this package, or remove the setting.",
         )
     for setting, values in ((conf.ACR, [conf.ACR()] if conf.ACR() else []), (conf.STEP_UP_URLS, conf.STEP_UP_URLS())):
         if any(len(acr.split()) != 1 for acr in values):
-            yield "E023", f"{setting.name}: an acr is one word.", "Clients ask for several, separated by spaces."
+            yield "E023", f"{setting.name}: an acr is one word.", "Clients separate several values by spaces."
     # Django reads no more of a request body than this setting. 0 and None switch its limit off.
     if conf.REQUEST_BODY_LIMIT() > (settings.DATA_UPLOAD_MAX_MEMORY_SIZE or conf.REQUEST_BODY_LIMIT()):
         yield "E011", f"{conf.REQUEST_BODY_LIMIT.name} is more than DATA_UPLOAD_MAX_MEMORY_SIZE.", ""
@@ -200,12 +200,12 @@ def _faults_of_implied_scopes() -> Iterator[Finding]:
             yield "E050", f"{conf.SCOPE_IMPLIES.name}: {name!r} is not a scope name (RFC 6749 section 3.3).", ""
         elif name in ("openid", "offline_access"):
             # Both change the kind of answer: clients have to ask for them, and users have to see them.
-            yield "E050", f"{conf.SCOPE_IMPLIES.name}: {name} neither implies another scope nor is implied.", ""
+            yield "E050", f"{conf.SCOPE_IMPLIES.name}: {name} cannot imply another scope or be implied.", ""
     if circle := scope.circular(declared):
         yield (
             "E050",
-            f"{conf.SCOPE_IMPLIES.name}: {', '.join(circle)} imply themselves.",
-            "They would all be one scope. Name the widest first, and let it imply the others.",
+            f"{conf.SCOPE_IMPLIES.name}: the scopes {', '.join(circle)} imply each other in a circle.",
+            "They would all mean the same. Let the widest imply the others.",
         )
 
 
@@ -218,7 +218,7 @@ def fault_of_metrics() -> tuple[str, str] | None:
         return None
     if find_spec("prometheus_client") is None:
         return (
-            "Metrics are wanted, but prometheus_client is not installed.",
+            "Metrics are switched on, but prometheus_client is not installed.",
             "Install it: the extra `metrics` of this package.",
         )
     if conf.METRICS_SECRET() and len(conf.METRICS_SECRET()) < SHORTEST_TOKEN_KEY:
@@ -235,8 +235,8 @@ def _faults_of_keys() -> Iterator[Finding]:
     if unknown := [name for name in conf.SIGNING_ALGORITHMS() if name not in jwt.ALGORITHMS]:
         yield (
             "E022",
-            f"{conf.SIGNING_ALGORITHMS.name}: there is no {', '.join(unknown)} here.",
-            f"Choose of {', '.join(jwt.ALGORITHMS)}.",
+            f"{conf.SIGNING_ALGORITHMS.name}: the server does not support {', '.join(unknown)}.",
+            f"Choose from {', '.join(jwt.ALGORITHMS)}.",
         )
     if "RS256" not in conf.SIGNING_ALGORITHMS():
         yield (
@@ -252,7 +252,7 @@ def _faults_of_keys() -> Iterator[Finding]:
         yield (
             "E021",
             f"openid is in {conf.SCOPES.name}, but {' and '.join(missing)} is not installed.",
-            "Install the extra `oidc` of this package, or take the scope out.",
+            "Install the extra `oidc` of this package, or remove the scope.",
         )
         return
     seen: set[str] = set()
@@ -262,7 +262,7 @@ def _faults_of_keys() -> Iterator[Finding]:
         if isinstance(key, str):
             yield "E022", f"{name}: {key}.", ""
         elif key.public.thumbprint in seen:
-            yield "E022", f"{name} is there already.", "A key is for one algorithm (RFC 8725 section 3.1)."
+            yield "E022", f"{name} is listed already.", "A key is for one algorithm (RFC 8725 section 3.1)."
         else:
             seen.add(key.public.thumbprint)
     if conf.SIGNER():
@@ -278,26 +278,30 @@ REMOTE_OPTIONS = ("jwks_uri", "client_id", "client_secret", "introspection_endpo
 def _faults_of_remote_issuers() -> Iterator[Finding]:
     name, issuers = conf.REMOTE_ISSUERS.name, conf.REMOTE_ISSUERS()
     if issuers and not key_sets.is_available():
-        yield "E051", f"{name} is set, but its tokens cannot be verified.", "Install the extra `oidc` of this package."
+        yield (
+            "E051",
+            f"{name} is set, but tokens of other issuers cannot be verified.",
+            "Install the extra `oidc` of this package.",
+        )
     if sum("client_id" in options for options in issuers.values()) > 1:
         yield (
             "E051",
-            f"{name}: more than one issuer is to be asked by introspection.",
-            "A token that is no JWT does not say whose it is, and must not be told to the others.",
+            f"{name}: more than one issuer uses introspection.",
+            "An opaque token does not name its issuer, and must not be sent to another one.",
         )
     for issuer, options in issuers.items():
         if fault := _fault_of_issuer(issuer) if issuer else "is empty":
             yield "E051", f"{name}: {issuer!r} {fault} (RFC 8414 section 2).", ""
         if issuer and issuer == conf.ISSUER():
-            yield "E051", f"{name}: {issuer} is this server.", "Its tokens are good without that."
+            yield "E051", f"{name}: {issuer} is this server.", "The server accepts its own tokens anyway."
         if unknown := sorted(options.keys() - set(REMOTE_OPTIONS)):
             yield (
                 "E051",
                 f"{name}: {issuer} has no option {', '.join(unknown)}.",
-                f"Choose of {', '.join(REMOTE_OPTIONS)}.",
+                f"Choose from {', '.join(REMOTE_OPTIONS)}.",
             )
         if ("client_id" in options) != ("client_secret" in options) or not all(options.values()):
-            yield "E051", f"{name}: {issuer} has an empty option, or one of client_id and client_secret alone.", ""
+            yield "E051", f"{name}: {issuer} has an empty option, or only one of client_id and client_secret.", ""
         if (user := options.get("user")) and (fault := _fault_of_function(user)):
             yield "E051", f"{name}: {issuer}: {fault}.", ""
 
@@ -313,8 +317,8 @@ def _faults_of_registration() -> Iterator[Finding]:
     if conf.REGISTRATION() not in ("", *registration.CHOICES):
         yield (
             "E026",
-            f"{conf.REGISTRATION.name}: there is no {conf.REGISTRATION()!r}.",
-            f"Choose of {', '.join(registration.CHOICES)}, or leave it out.",
+            f"{conf.REGISTRATION.name}: {conf.REGISTRATION()!r} is not a choice.",
+            f"Choose from {', '.join(registration.CHOICES)}, or remove the setting.",
         )
     yield from _faults_of_scopes("E026", conf.REGISTRATION_SCOPES)
 
@@ -325,14 +329,14 @@ def _faults_of_consent() -> Iterator[Finding]:
             yield (
                 "E035",
                 f"{conf.KNOWN_CLIENT_HOSTS.name}: {host!r} is not a host name.",
-                "Small letters, without scheme, port and path: app.example.",
+                "Use lower case, without scheme, port and path: app.example.",
             )
     choices = [each.value for each in scope_choice.Offered]
     if conf.CHOOSE_SCOPES() not in choices:
         yield (
             "E035",
-            f"{conf.CHOOSE_SCOPES.name}: there is no {conf.CHOOSE_SCOPES()!r}.",
-            f"Choose of {', '.join(choices)}.",
+            f"{conf.CHOOSE_SCOPES.name}: {conf.CHOOSE_SCOPES()!r} is not a choice.",
+            f"Choose from {', '.join(choices)}.",
         )
     yield from _faults_of_scopes("E035", conf.REQUIRED_SCOPES)
 
@@ -354,7 +358,7 @@ def _faults_of_client_documents() -> Iterator[Finding]:
     if conf.CLIENT_ID_METADATA_DOCUMENTS() and not metadata_documents.is_available():
         yield (
             "E027",
-            f"{conf.CLIENT_ID_METADATA_DOCUMENTS.name} is on, but nothing can fetch documents.",
+            f"{conf.CLIENT_ID_METADATA_DOCUMENTS.name} is on, but the server cannot fetch documents.",
             "Install django-oauth-service[oidc] or django-oauth-service[logos].",
         )
     for setting in (conf.CLIENT_ID_METADATA_ALLOWED_HOSTS, conf.CLIENT_ID_METADATA_BLOCKED_HOSTS):
@@ -362,8 +366,8 @@ def _faults_of_client_documents() -> Iterator[Finding]:
             if not client_id_metadata_document.is_pattern(str(host)):
                 yield (
                     "E027",
-                    f"{setting.name}: {host!r} names no hosts.",
-                    "Write app.example, or .app.example for all below it, too; in lower case, without scheme and port.",
+                    f"{setting.name}: {host!r} is not a host name.",
+                    "Write app.example, or .app.example to include its subdomains, in lower case, without scheme and port.",
                 )
 
 
@@ -376,8 +380,8 @@ def _faults_of_throttle_cache() -> Iterator[Finding]:
         if isinstance(counts, DummyCache):
             yield (
                 "E018",
-                f"{conf.THROTTLE_CACHE.name}: {conf.THROTTLE_CACHE()!r} keeps nothing, so that nothing is counted.",
-                "Name another cache; one in memory will do.",
+                f"{conf.THROTTLE_CACHE.name}: {conf.THROTTLE_CACHE()!r} stores nothing, so failures are not counted.",
+                "Use another cache; one in memory is enough.",
             )
 
 
@@ -399,7 +403,7 @@ def _faults_of_surroundings() -> Iterator[Finding]:
         if not any(issubclass(each, import_string(path)) for each in classes):
             yield "E012", f"MIDDLEWARE lacks {path}.", "Sign-in and consent need it, or a subclass of it."
     if not settings.USE_TZ:
-        yield "E013", "USE_TZ is off.", "Lifetimes are counted between aware moments, whatever TIME_ZONE is."
+        yield "E013", "USE_TZ is off.", "Lifetimes need aware datetimes, whatever TIME_ZONE is."
     if fault := _fault_of_templates():
         yield "E014", *fault
     try:
@@ -412,31 +416,31 @@ def _faults_of_surroundings() -> Iterator[Finding]:
         )
     else:
         if _leads_nowhere(settings.LOGIN_URL):
-            yield "E015", f"LOGIN_URL {str(settings.LOGIN_URL)!r} leads nowhere.", 'Set it to "oauth_service:login".'
+            yield "E015", f"LOGIN_URL {str(settings.LOGIN_URL)!r} leads to no page.", 'Set it to "oauth_service:login".'
     pages = {} if _mistyped() else conf.STEP_UP_URLS()
     for acr in [acr for acr, url in pages.items() if _leads_nowhere(url)]:
         yield (
             "E023",
-            f"{conf.STEP_UP_URLS.name}: the page for {acr!r} leads nowhere.",
+            f"{conf.STEP_UP_URLS.name}: the page for {acr!r} leads to no page.",
             "Name a URL, or the name of one, where people sign in that strongly.",
         )
     if settings.SECURE_REFERRER_POLICY in ("no-referrer", ["no-referrer"], ("no-referrer",)):
         yield (
             "W006",
-            'SECURE_REFERRER_POLICY is "no-referrer": with forms of pages not ours, CSRF checks refuse its `Origin: null`.',
-            'Leave it at "same-origin". Our own pages set their policy themselves.',
+            'SECURE_REFERRER_POLICY is "no-referrer": browsers then send `Origin: null`, and CSRF checks refuse your own forms.',
+            'Use "same-origin". The pages of oauth_service set their own policy.',
         )
     if not _mistyped() and (uncovered := scopes_asked_without_resource().difference(conf.SCOPES())):
         yield (
             "W010",
-            f"A view is guarded by scope that {conf.SCOPES.name} has not: {' '.join(sorted(uncovered))}.",
-            "No client can be given it, so the view refuses every token. Add it to the setting.",
+            f"A view requires a scope that {conf.SCOPES.name} lacks: {' '.join(sorted(uncovered))}.",
+            "No client can get it, so the view refuses every token. Add it to the setting.",
         )
     if not _mistyped() and (unknown := _unknown_implied_scopes()):
         yield (
             "W052",
-            f"{conf.SCOPE_IMPLIES.name} names scope that neither {conf.SCOPES.name} nor a view has: {' '.join(unknown)}.",
-            "A misspelt name implies nothing, or is implied by nothing. Mend it; silence this if only a resource has it.",
+            f"{conf.SCOPE_IMPLIES.name} names a scope that neither {conf.SCOPES.name} nor a view has: {' '.join(unknown)}.",
+            "A misspelt name has no effect. Correct it, or silence this check if only a resource has the scope.",
         )
     if step_ups and not _mistyped() and not conf.is_openid():
         yield (
@@ -458,7 +462,7 @@ def _wants_of_deployment() -> Iterator[Finding]:
         yield (
             "E019",
             f"SECRET_KEY, which seals codes and tokens, has fewer than {SHORTEST_TOKEN_KEY} characters.",
-            f"Set 50 random ones, or {conf.TOKEN_KEY.name}.",
+            f"Set 50 random characters, or {conf.TOKEN_KEY.name}.",
         )
     yield from _keys_that_are_not_apart()
     issuer = urlsplit(conf.ISSUER())
@@ -472,12 +476,12 @@ def _wants_of_deployment() -> Iterator[Finding]:
         yield (
             "W002",
             f"{conf.ISSUER.name} is not an https URL.",
-            "Codes and tokens travel to it; RFC 6749 section 3.2 requires TLS.",
+            "Codes and tokens are sent to it; RFC 6749 section 3.2 requires TLS.",
         )
     if not (settings.SESSION_COOKIE_SECURE and settings.CSRF_COOKIE_SECURE):
         yield (
             "W003",
-            "Session or CSRF cookies may travel without TLS.",
+            "Session or CSRF cookies may be sent without TLS.",
             "Set SESSION_COOKIE_SECURE and CSRF_COOKIE_SECURE.",
         )
     if "*" in settings.ALLOWED_HOSTS:
@@ -493,26 +497,26 @@ def _wants_of_deployment() -> Iterator[Finding]:
     if not settings.SECURE_SSL_REDIRECT:
         yield (
             "W008",
-            "Requests without TLS are answered instead of being sent to https.",
-            "Set SECURE_SSL_REDIRECT, or silence this where a proxy in front does it.",
+            "Requests without TLS are answered instead of being redirected to https.",
+            "Set SECURE_SSL_REDIRECT, or silence this check if a proxy does it.",
         )
     if conf.OUTBOUND_LOOPBACK():
         yield (
             "W015",
-            f"{conf.OUTBOUND_LOOPBACK.name} is on: whoever registers a client can have this server call its own machine.",
-            "It is for trials only. Leave it out.",
+            f"{conf.OUTBOUND_LOOPBACK.name} is on: anyone who registers a client can make this server call its own machine.",
+            "It is for trials only. Remove the setting.",
         )
     if (opened := conf.opened_by()) and failure_counts.are_in_memory():
         yield (
             "W016",
-            f"{opened} lets anybody's clients in, and each process counts them by itself.",
+            f"{opened} lets any client in, and each process counts them separately.",
             f"Let {conf.THROTTLE_CACHE.name} name a cache that all workers share.",
         )
     connection = connections[database.ours()]
     if connection.vendor == "sqlite" and connection.settings_dict["OPTIONS"].get("transaction_mode") != "IMMEDIATE":
         yield (
             "W009",
-            "SQLite begins its transactions as readers: two that both come to write fail with “database is locked”.",
+            "SQLite transactions begin as readers: if two of them write, one fails with “database is locked”.",
             'Set "transaction_mode": "IMMEDIATE" in the OPTIONS of the database.',
         )
 
@@ -533,7 +537,7 @@ def _keys_that_are_not_apart() -> Iterator[Finding]:
         if (first, second) == ("SECRET_KEY", conf.TOKEN_KEY_FALLBACKS.name):
             yield (
                 "W040",
-                f"{second} names SECRET_KEY: it still opens codes and tokens.",
+                f"{second} contains SECRET_KEY, which still opens codes and tokens.",
                 f"Take it out when oauth_doctor says that nothing alive was sealed by it. See {documentation.page('token-key')}.",
             )
         else:
@@ -551,7 +555,7 @@ def _fault_of_issuer(issuer: str) -> str:
     if parts.scheme not in ("https", "http") or not host or parts.username is not None:
         return "must be an absolute https URL"
     if parts.scheme == "http" and host not in redirect_uri.LOOPBACK_HOSTS:
-        return "must be https outside this machine"
+        return "must use https, except on this machine"
     if parts.query or parts.fragment or issuer.endswith("/"):
         return "must have no query, no fragment and no trailing slash"
     return ""
@@ -574,7 +578,7 @@ def _fault_of_templates() -> tuple[str, str] | None:
     ):
         return (
             f"TEMPLATES lacks the context processors {', '.join(sorted(missing))}.",
-            "Our pages name who is signed in.",
+            "The pages of oauth_service show the name of the signed-in user.",
         )
     return None
 

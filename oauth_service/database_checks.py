@@ -22,20 +22,24 @@ _DEFAULT_ISOLATION = re.compile(r"default_transaction_isolation=((?:[a-z]|\\ )+)
 def findings() -> Iterator[Finding]:
     """E030, E031, W030: related rows in one database, unambiguous moments, and the isolation level of transactions."""
     if spread := _fault_of_databases():
-        yield "E030", spread, "Let DATABASE_ROUTERS send them to one: they are read together, and refer to each other."
+        yield (
+            "E030",
+            spread,
+            "Let DATABASE_ROUTERS send them to one: the rows refer to each other and are read together.",
+        )
     connection = connections[database.ours()]
     zone = connection.settings_dict["TIME_ZONE"]
     if zone and not connection.features.supports_timezones and _changes_its_clocks(zone):
         yield (
             "E031",
-            f"The database keeps moments in {zone}, where an hour comes twice a year: they cannot be told apart.",
-            "Leave TIME_ZONE out of DATABASES: Django then keeps them in UTC. Convert what is stored already.",
+            f"The database stores times in {zone}, where one hour of each year repeats: such times are ambiguous.",
+            "Remove TIME_ZONE from DATABASES: Django then stores UTC. Convert the existing rows.",
         )
     if (level := _isolation_of(connection)) not in ("", "READ_COMMITTED", "READ_UNCOMMITTED"):
         yield (
             "W030",
-            f"Transactions are isolated as {level}: a deletion of accounts, or in the admin, fails if it meets another write.",
-            "Leave isolation_level out of the OPTIONS of the database, or repeat such a deletion. All else is repeated.",
+            f"The isolation level is {level}: deleting accounts, or rows in the admin, can fail if another transaction writes.",
+            "Remove isolation_level from the OPTIONS of the database, or repeat such a deletion. Other writes are repeated.",
         )
 
 

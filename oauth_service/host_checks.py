@@ -35,7 +35,7 @@ FOR_BROWSER_APPS = ("token", "userinfo", "revoke", "discovery", "jwks")
 
 SHADOWED_HINT = (
     'Include oauth_service.urls under a prefix, path("o/", include("oauth_service.urls")), with oauth_service.well_known at the '
-    "root; or let the one that is wanted stand first, and silence this."
+    "root; or put the one that you want first, and silence this check."
 )
 CORS = "corsheaders.middleware.CorsMiddleware"
 NINJA = "ninja.operation"
@@ -94,20 +94,20 @@ def _faults_of_mounting() -> Iterator[Finding]:
         if _is_ours(view):
             yield (
                 "W013",
-                f"/{route} of oauth_service is answered by {_name(found)}, which stands before it in the URLconf.",
+                f"/{route} of oauth_service is answered by {_name(found)}, which comes first in the URLconf.",
                 SHADOWED_HINT,
             )
         elif _is_ours(found):
             yield (
                 "W013",
-                f"/{route} of {_name(view)} is answered by oauth_service, whose URLs stand before it.",
+                f"/{route} of {_name(view)} is answered by oauth_service, whose URLs come first.",
                 SHADOWED_HINT,
             )
     if settings.USE_I18N and len(set(map(_token_path_in, dict(settings.LANGUAGES)))) > 1:
         yield (
             "W013",
-            "oauth_service.urls are within i18n_patterns(): the endpoints have another address in each language.",
-            "Include them outside of it. Clients keep the addresses of the metadata.",
+            "oauth_service.urls are within i18n_patterns(): the endpoints have other addresses in each language.",
+            "Include them outside it. Clients store the addresses of the metadata.",
         )
 
 
@@ -122,7 +122,7 @@ def _faults_of_metadata() -> Iterator[Finding]:
         if not _is_ours(_view_at(address)):
             yield (
                 "W014",
-                f"Clients look for the metadata of the issuer at {address}, where it is not.",
+                f"Clients look for the metadata of the issuer at {address}, but it is not there.",
                 'Add path("", include("oauth_service.well_known")) to the root URLconf, first of all (RFC 8414 section 3.1).',
             )
 
@@ -135,7 +135,7 @@ def _faults_of_resource_metadata() -> Iterator[Finding]:
         if address and not _is_ours(_view_at(address)):
             yield (
                 "W051",
-                f"A view belongs to {identifier}, whose metadata clients look for at {address}, where it is not.",
+                f"A view belongs to {identifier}, whose metadata clients look for at {address}, but it is not there.",
                 'Add path("", include("oauth_service.well_known")) to the root URLconf, first of all (RFC 9728 section 3.1).',
             )
 
@@ -187,7 +187,7 @@ def _faults_of_login_view() -> Iterator[Finding]:
     if not target.netloc and getattr(view, "login_required", True):
         yield (
             "E020",
-            f"LOGIN_URL {str(settings.LOGIN_URL)!r} leads to a view that asks for a sign-in itself.",
+            f"LOGIN_URL {str(settings.LOGIN_URL)!r} leads to a view that itself requires a sign-in.",
             'Put login_not_required on that view, or set LOGIN_URL to "oauth_service:login".',
         )
 
@@ -215,15 +215,15 @@ def _faults_of_others_middleware(paths: dict[str, str]) -> Iterator[Finding]:
             yield (
                 "W011",
                 f"{STRONGHOLD} asks for a sign-in at {', '.join(closed)}.",
-                "Name them in STRONGHOLD_PUBLIC_URLS; programs have no session, and our pages ask for a sign-in themselves.",
+                "Add them to STRONGHOLD_PUBLIC_URLS: clients have no session, and the pages ask for a sign-in themselves.",
             )
     if CORS in names and not getattr(settings, "CORS_ALLOW_ALL_ORIGINS", False):
         regex = getattr(settings, "CORS_URLS_REGEX", r"^.*$")
         if taken := [paths[name] for name in FOR_BROWSER_APPS if re.match(regex, paths[name])]:
             yield (
                 "W011",
-                f"{CORS} answers preflight requests to {', '.join(taken)} in our place.",
-                "Set CORS_URLS_REGEX to your own URLs. Ours let any origin ask, and look at no cookie.",
+                f"{CORS} answers preflight requests to {', '.join(taken)} instead of oauth_service.",
+                "Set CORS_URLS_REGEX to your own URLs. These endpoints admit any origin and ignore cookies.",
             )
 
 
@@ -234,20 +234,20 @@ def _faults_of_cookies(paths: dict[str, str]) -> Iterator[Finding]:
         if outside := [paths[name] for name in PAGES if not _is_within(paths[name], path)]:
             yield (
                 "W012",
-                f"{kind}_COOKIE_PATH {path!r} leaves out {', '.join(outside)}.",
-                "Our pages share one session: set it to a path that all of them are under.",
+                f"{kind}_COOKIE_PATH {path!r} does not cover {', '.join(outside)}.",
+                "The pages share one session: set it to a path that contains all of them.",
             )
         if host and domain and not f".{host}".endswith(f".{domain.removeprefix('.')}"):
             yield (
                 "W012",
                 f"{kind}_COOKIE_DOMAIN {domain!r} does not cover {host}, the host of {conf.ISSUER.name}.",
-                "Browsers drop such a cookie, and nobody can sign in.",
+                "Browsers reject such a cookie, and users cannot sign in.",
             )
     if settings.SESSION_COOKIE_SAMESITE == "Strict":
         yield (
             "W012",
-            'SESSION_COOKIE_SAMESITE is "Strict": who comes from an app\'s site arrives without the session.',
-            'Leave it at "Lax". Otherwise people sign in again for every app, and every time.',
+            'SESSION_COOKIE_SAMESITE is "Strict": users who come from an app\'s site arrive without their session.',
+            'Use "Lax". Otherwise users have to sign in again each time an app sends them.',
         )
 
 
@@ -268,5 +268,5 @@ def _faults_of_settings() -> Iterator[Finding]:
         yield (
             "W012",
             f"DEFAULT_CHARSET is {settings.DEFAULT_CHARSET!r}: browsers send the forms of our pages in it.",
-            'OAuth parameters are UTF-8 (RFC 6749 Appendix B). Leave it at "utf-8".',
+            'OAuth parameters are UTF-8 (RFC 6749 Appendix B). Use "utf-8".',
         )

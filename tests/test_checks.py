@@ -424,7 +424,7 @@ def test_a_view_that_no_token_can_ever_open(safe: Settings, monkeypatch: pytest.
     """The scope is missing in the setting, or misspelt in the view."""
     monkeypatch.setattr(requirement, "_asked", {"": {"profile", "prescripitons"}, "urn:example:api": {"pills"}})
     [message] = check_surroundings(None)
-    assert (message.id, "has not: prescripitons." in message.msg) == ("oauth_service.W010", True)
+    assert (message.id, "lacks: prescripitons." in message.msg) == ("oauth_service.W010", True)
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("IMMEDIATE", []), ("DEFERRED", ["W009"]), (None, ["W009"])])
@@ -499,7 +499,7 @@ def openid(settings: Settings) -> Settings:
         ([("PS256", _RSA)], []),
         (["nonsense"], ["key 1: it is no private key in PEM."]),
         ([_EC, ("RS256", _EC)], ["key 2: it is not for RS256, but for ES256."]),
-        ([_RSA, ("PS256", _RSA)], ["key 2 is there already."]),
+        ([_RSA, ("PS256", _RSA)], ["key 2 is listed already."]),
     ],
 )
 def test_keys_of_the_settings_are_looked_at(openid: Settings, keys: list[Any], words: list[str]) -> None:

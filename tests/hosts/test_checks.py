@@ -139,8 +139,8 @@ def test_a_cors_middleware_that_answers_for_us_is_told(
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("SESSION_COOKIE_PATH", "/app/", "SESSION_COOKIE_PATH '/app/' leaves out /authorise/"),
-        ("CSRF_COOKIE_PATH", "/login", "CSRF_COOKIE_PATH '/login' leaves out /authorise/"),
+        ("SESSION_COOKIE_PATH", "/app/", "SESSION_COOKIE_PATH '/app/' does not cover /authorise/"),
+        ("CSRF_COOKIE_PATH", "/login", "CSRF_COOKIE_PATH '/login' does not cover /authorise/"),
         ("SESSION_COOKIE_DOMAIN", "other.example", "does not cover localhost"),
         ("CSRF_COOKIE_DOMAIN", ".host", "does not cover localhost"),
         ("SESSION_COOKIE_SAMESITE", "Strict", "SESSION_COOKIE_SAMESITE"),

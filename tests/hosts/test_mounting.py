@@ -174,7 +174,7 @@ def test_metadata_that_clients_do_not_find_is_told(
     """The finding names the address that clients look up."""
     settings.ROOT_URLCONF, settings.OAUTH_SERVICE_ISSUER = (path(prefix, include("oauth_service.urls")),), issuer
     expected = [
-        ("W014", f"Clients look for the metadata of the issuer at {each}, where it is not.") for each in missing
+        ("W014", f"Clients look for the metadata of the issuer at {each}, but it is not there.") for each in missing
     ]
     assert found() == expected
 
@@ -189,7 +189,7 @@ def test_an_endpoint_that_another_view_stands_before_is_told(settings: Settings,
     settings.ROOT_URLCONF = (path(address[1:], anything), path("", include("oauth_service.urls")))
     told = [sentence for number, sentence in found() if number == "W013"]
     name = f"{__name__}.anything"
-    assert told == [f"{address} of oauth_service is answered by {name}, which stands before it in the URLconf."]
+    assert told == [f"{address} of oauth_service is answered by {name}, which comes first in the URLconf."]
 
 
 @pytest.mark.parametrize("address", STATIC)
@@ -197,7 +197,7 @@ def test_a_page_of_the_project_that_an_endpoint_stands_before_is_told(settings: 
     """The page's author would wonder why it is never shown."""
     settings.ROOT_URLCONF = (path("", include("oauth_service.urls")), re_path(f"^{address[1:]}$", anything))
     told = [sentence for number, sentence in found() if number == "W013"]
-    assert told == [f"{address} of {__name__}.anything is answered by oauth_service, whose URLs stand before it."]
+    assert told == [f"{address} of {__name__}.anything is answered by oauth_service, whose URLs come first."]
 
 
 def test_a_view_of_ours_in_a_decorator_of_the_projects_is_no_fault(settings: Settings) -> None:

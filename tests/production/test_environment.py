@@ -98,7 +98,7 @@ def test_zero_days_are_without_end(tmp_path: Path) -> None:
         ({"SIGNING_KEY_DAYS": "1"}, "oauth_service.E022"),
         ({"CLIENT_ID_METADATA_ALLOWED_HOSTS": "https://app.example"}, "oauth_service.E027"),
         ({"SIGNING_ALGORITHMS": "ES256"}, "OAUTH_SERVICE_SIGNING_ALGORITHMS lacks RS256."),
-        ({"SIGNING_ALGORITHMS": "RS256,HS256"}, "OAUTH_SERVICE_SIGNING_ALGORITHMS: there is no HS256 here."),
+        ({"SIGNING_ALGORITHMS": "RS256,HS256"}, "OAUTH_SERVICE_SIGNING_ALGORITHMS: the server does not support HS256."),
     ],
     ids=lambda value: "" if isinstance(value, str) else " ".join(f"{name}={word}" for name, word in value.items()),
 )
