@@ -13,7 +13,7 @@ from typing import IO
 from config.sites import ROOT, START_SECONDS, Sites, SitesError, is_listening
 
 OWN_PYTHON = ROOT / "examples" / ".venv" / "bin" / "python"
-"""With the packages of the MCP server, which nothing else here needs."""
+"""Interpreter with the packages of the MCP server, which no other code here needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
