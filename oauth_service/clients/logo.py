@@ -10,7 +10,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 MOST_BYTES = 512 * 1024
 MOST_PIXELS = 4_000_000
 SIDE = 192
-"""Pixels of each side of the square that is served."""
+"""Pixels on each side of the square picture that is served."""
 
 
 def is_available() -> bool:

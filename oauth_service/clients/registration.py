@@ -41,10 +41,10 @@ from . import key_sets, logo, sector, software_statements
 
 OPEN, BY_TOKEN = "open", "token"
 CHOICES = (OPEN, BY_TOKEN)
-"""Of OAUTH_SERVICE_REGISTRATION; without one of them nobody registers."""
+"""Values of OAUTH_SERVICE_REGISTRATION. Without one of them clients cannot register themselves."""
 _SHOWN = ("name", "client_uri", "logo_uri", "policy_uri", "tos_uri")
 DESCRIBED = ("translations", "software_id", "software_version", "software_statement")
-"""The columns of a registration that describe() fills."""
+"""The columns of a registration that describe() sets."""
 INITIAL_PREFIX, REGISTRATION_PREFIX = "IAT_", "RAT_"
 
 

@@ -72,7 +72,7 @@ class Shown:
         return scope_choice.granted(self.scope, self.ticked, required=conf.REQUIRED_SCOPES())
 
 
-@csrf_protect  # not left to the project's middleware: whoever begins with a device knows its code
+@csrf_protect  # not left to the project's middleware: an attacker who starts a device knows its code
 def _answer(request: HttpRequest, user_code: str, *, decision: str, shown: Shown) -> HttpResponse:
     now, user_id = timezone.now(), request.user.pk
     try:

@@ -250,7 +250,7 @@ class TokenGrant:
 
 
 GrantWithResources: TypeAlias = tuple[TokenGrant, tuple[str, ...]]
-"""A grant, and the identifiers of the resources that it was asked for; none for that of the server."""
+"""A grant, and the identifiers of its requested resources; empty if it is for the server's own resource."""
 
 _OF_NO_ISSUER = models.Q(trusted_issuer__isnull=True)
 

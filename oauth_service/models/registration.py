@@ -23,9 +23,9 @@ FETCHED = {
     "jwks_uri": Document.Kind.KEYS,
     "client_id": Document.Kind.CLIENT,
 }
-"""Columns of a client that lead to a document, which is kept as a row."""
+"""Columns of a client with a URL whose document is stored as a row."""
 RELEASED = timedelta(hours=1)
-"""How long a document is kept that nobody names any more: its origin is not asked again at once."""
+"""Time for which an unused document is kept, so that its origin is not asked again at once."""
 
 
 def fetched_for(client: Client) -> set[tuple[str, str]]:

@@ -28,7 +28,7 @@ POLL_SECONDS = 0.1
 LAST_ERROR_LENGTH = 200
 GONE = (404, 410)
 KEPT = timedelta(days=30)
-"""How long after its last fetch the row of a document is kept."""
+"""Time for which the row of a document is kept after its last fetch."""
 
 
 class DocumentUnavailable(Exception):

@@ -27,7 +27,7 @@ from .asgi import Application, Protect, Receive, Scope, Send, answer
 from .requirement import Requirement, Scopes, hold, refusal
 
 MOST_BYTES = 4 * 1024 * 1024
-"""How long a message may be, as it is read whole; that of the official SDK."""
+"""Longest allowed message, which is read whole. The official SDK has the same limit."""
 
 _NO_MESSAGE = ProgramResponse.of(
     {"jsonrpc": "2.0", "id": None, "error": {"code": -32700, "message": "Parse error"}}, status=400

@@ -38,7 +38,7 @@ from ..tokens.access_token import Bearer
 
 MOST_BYTES = 64 * 1024
 MOST_KEPT = 10_000
-"""How many answers of introspection a process keeps, and how many metadata documents and users' functions at the most."""
+"""Most introspection answers that a process caches."""
 REREAD_SECONDS = 30.0
 _NOT_VALID = "the access token is not valid"
 

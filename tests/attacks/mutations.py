@@ -874,7 +874,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "another site's form connects a device",
         "endpoints/device.py",
-        "@csrf_protect  # not left to the project's middleware: whoever begins with a device knows its code\n",
+        "@csrf_protect  # not left to the project's middleware: an attacker who starts a device knows its code\n",
         "",
         "device/test_page.py::test_another_sites_form_decides_nothing",
     ),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from .finding import Finding, warning
 
 KEEPS_FAILING = 3
-"""From so many attempts on a client has not just been restarted."""
+"""Number of failed attempts that a restart of the client does not explain."""
 OVERDUE = timedelta(minutes=15)
 
 
