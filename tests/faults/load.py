@@ -1,4 +1,4 @@
-"""Users and their apps, which use their connections in every way and repeat each request until it is answered."""
+"""Users and their apps, who use their connections in every way and repeat each request until they get a response."""
 
 import random
 import threading
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Away(httpx.TransportError):
-    """A 503, which is treated like a missing response."""
+    """A 503, which the users treat like a missing response."""
 
 
 def look_at(answer: httpx.Response) -> None:
@@ -37,12 +37,12 @@ def look_at(answer: httpx.Response) -> None:
 
 
 class Lies(AssertionError):
-    """A response has turned out to be untrue."""
+    """Responses that later turned out to be wrong."""
 
 
 @dataclass
 class Held:
-    """A connection of the app, as the responses described it."""
+    """A connection of the app, as the server's responses described it."""
 
     refresh_token: str
     alive: set[str]
@@ -50,7 +50,7 @@ class Held:
     ended: bool = False
 
     def end(self) -> None:
-        """Mark it as ended: its tokens must never be accepted again."""
+        """Mark the connection as ended: the server must never accept its tokens again."""
         self.ended, self.alive, self.dead = True, set(), self.dead | self.alive
 
 
@@ -76,7 +76,7 @@ class Person:
         assert answer.status_code == 302
 
     def live(self, end: threading.Event) -> None:
-        """Make connections and use them until the end."""
+        """Make connections and use them until the load ends."""
         chance = random.Random(self.name)
         while not end.is_set():
             going = [held for held in self.held if not held.ended]
@@ -102,7 +102,9 @@ class Person:
         self.held.append(Held(tokens["refresh_token"], {tokens["access_token"]}))
 
     def refresh(self, held: Held) -> None:
-        """Refresh with the same token until it is answered: whatever happened to it, its client must get on."""
+        """
+        Refresh with the same token until the server answers. The client must get on, whatever happened to the token.
+        """
         answer = self.insist(lambda: self.visit.refresh(held.refresh_token))
         assert answer.status_code == 200, answer.text
         held.refresh_token = answer.json()["refresh_token"]
@@ -141,7 +143,7 @@ class Person:
                 return answer
 
     def lies(self) -> list[str]:
-        """List what differs from the responses, after all requests were answered."""
+        """List what differs from the responses, once all requests are answered."""
         found = [f"alive again: {token[:12]}" for held in self.held for token in held.dead if self._is_alive(token)]
         found += [f"lost: {token[:12]}" for held in self.held for token in held.alive if not self._is_alive(token)]
         for held in self.held:
@@ -181,7 +183,7 @@ class Load:
             each.result(PATIENCE_SECONDS)
 
     def lies(self) -> list[str]:
-        """List all that differs from the responses."""
+        """List what differs from the responses of any user."""
         return [lie for person in self.people for lie in person.lies()]
 
     def goes_on(self, *, answers: int = 8) -> float:

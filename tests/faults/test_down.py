@@ -19,9 +19,9 @@ from tests.production.visit import Visit
 
 pytestmark = pytest.mark.fault
 
-logger = logging.getLogger(__name__)  # logs what was measured; `make faults` shows it
+logger = logging.getLogger(__name__)  # logs the measured times; `make faults` shows them
 
-OUTAGE_SECONDS = 8  # anything that tries to reconnect after 1, 2, 4, 8 … seconds misses its end by seven
+OUTAGE_SECONDS = 8  # a client that reconnects after 1, 2, 4, 8 … seconds notices its end seven seconds late
 RECOVERY_SECONDS = 6
 
 AUTHORISE = {
@@ -115,7 +115,10 @@ def problems(answers: dict[str, httpx.Response]) -> dict[str, str]:
 
 
 def test_while_it_is_down_everybody_is_told_to_come_back(node: Node, served: Served, visit: Visit) -> None:
-    """This holds on new and on old connections, and the process is alive but not ready."""
+    """
+    Clients and users must learn quickly, on new and on old connections, that they should try again. The process is
+    alive but not ready.
+    """
     tokens = visit.exchange(visit.code()).json()
     calls = for_programs(visit, tokens) | for_people(visit)
     with down(node):
@@ -127,7 +130,7 @@ def test_while_it_is_down_everybody_is_told_to_come_back(node: Node, served: Ser
                 assert problems({name: call()}) == {}
                 took.append(time.monotonic() - asked)
         usual, slowest = median(took), max(took)
-        assert usual < 3  # not each of them, because a busy machine may delay one
+        assert usual < 3  # the median, because a busy machine may delay one of them
         assert [served.http.get(path).status_code for path in ("/healthz", "/readyz")] == [200, 503]
     returned = time.monotonic()
     eventually(lambda: visit.userinfo(tokens["access_token"]).status_code == 200, seconds=RECOVERY_SECONDS)
@@ -141,7 +144,7 @@ def test_while_it_is_down_everybody_is_told_to_come_back(node: Node, served: Ser
 def test_a_restart_while_nobody_asks_costs_nobody_an_error(
     node: Node, deployment: Deployment, way: dict[str, str], log_path: Path
 ) -> None:
-    """All connections are dead then, and the next request of a program or user must not notice."""
+    """The restart kills all connections. The next request of a client or user must not notice."""
     with (
         serving(deployment.environment(SERVE_WORKERS="1", **way), log_path=log_path) as served,
         Visit(base_url=served.url, client_secret=deployment.client_secret) as visit,
@@ -164,7 +167,7 @@ def test_a_restart_while_nobody_asks_costs_nobody_an_error(
 
 
 def test_a_database_that_takes_no_writes_is_as_good_as_none(node: Node, served: Served, visit: Visit) -> None:
-    """A standby, or a primary before a planned switch, answers reads; no connection to it is kept."""
+    """A standby, or a primary before a planned switch, answers reads only. The server must keep no connection to it."""
     tokens = visit.exchange(visit.code()).json()
     writes = {name: call for name, call in for_programs(visit, tokens).items() if name in ("refresh", "revoke")}
     writes["authorise"] = lambda: visit.browser.get("/authorise/", params=AUTHORISE)
@@ -175,7 +178,7 @@ def test_a_database_that_takes_no_writes_is_as_good_as_none(node: Node, served: 
         eventually(lambda: node.sql("SHOW default_transaction_read_only") == [("on",)])
         # PostgreSQL has reloaded all of its processes before it accepts another connection, as it does here.
         assert node.sql("SHOW default_transaction_read_only") == [("on",)]
-        for _ in range(6):  # each thread of the server has its turn
+        for _ in range(6):  # so that each thread of the server has its turn
             assert problems({name: call() for name, call in writes.items()}) == {}
         assert visit.userinfo(tokens["access_token"]).status_code == 200
     # The connection is closed after the response, and PostgreSQL may need a moment to see it.
@@ -184,7 +187,7 @@ def test_a_database_that_takes_no_writes_is_as_good_as_none(node: Node, served: 
 
 
 def test_too_many_connections_is_a_503(node: Node, visit: Visit) -> None:
-    """Another program uses all connections, and the failure passes."""
+    """Another program may use all connections of the database for a while. The server must recover by itself."""
     tokens = visit.exchange(visit.code()).json()
     calls = for_programs(visit, tokens) | for_people(visit)
     with setting(node, f"ALTER ROLE {NAME} CONNECTION LIMIT 0", f"ALTER ROLE {NAME} CONNECTION LIMIT -1"):
@@ -196,7 +199,7 @@ def test_too_many_connections_is_a_503(node: Node, visit: Visit) -> None:
 def test_a_pool_that_may_not_grow_serves_everybody_with_what_it_has(
     node: Node, deployment: Deployment, log_path: Path
 ) -> None:
-    """Waiting threads are refused only if there is no connection at all."""
+    """The server refuses waiting threads only if it has no connection at all."""
     settings = deployment.environment(SERVE_WORKERS="1", DATABASE_POOL_SIZE="3")
     with serving(settings, log_path=log_path) as served, ThreadPoolExecutor(4) as pool:
         assert served.http.get("/readyz").status_code == 200
@@ -213,7 +216,7 @@ def test_a_pool_that_may_not_grow_serves_everybody_with_what_it_has(
 
 @pytest.mark.parametrize("what", ["exchange", "refresh", "revoke", "revoke one"])
 def test_a_statement_that_is_cut_off_has_done_nothing(node: Node, visit: Visit, what: str) -> None:
-    """The response is a 503, and the same request succeeds afterwards."""
+    """The client gets a 503, and the same request succeeds when it is sent again."""
     code = visit.code()
     tokens = visit.exchange(visit.code()).json()
     call: Call = {

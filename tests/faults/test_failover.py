@@ -51,9 +51,8 @@ def test_a_failover_loses_nothing_and_brings_nothing_back(way: dict[str, str]) -
     """
     Four users connect, refresh, revoke and deauthorise, and get only 503 until the standby accepts writes.
 
-    Then every acknowledged refresh token is valid, also if its response was lost and had to be repeated. No token that
-    was
-    ended is valid.
+    Then every acknowledged refresh token is valid, even if its response was lost and the request repeated. No token
+    that was ended is valid.
     """
     with pair(way=way) as two:
         workers = workers_of(two.served)
@@ -76,9 +75,9 @@ def test_a_failover_loses_nothing_and_brings_nothing_back(way: dict[str, str]) -
 
 def test_what_a_standby_has_not_heard_of_is_noticed() -> None:
     """
-    The same users report lost changes and revived tokens if commits did not wait for the standby.
+    The same users find lost changes and revived tokens if commits do not wait for the standby.
 
-    So the test above can fail: its bookkeeping detects a loss.
+    Otherwise the test above could not fail.
     """
     with pair(synchronous=False, way={}) as two:
         with pytest.raises(Lies) as told:

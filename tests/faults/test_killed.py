@@ -20,7 +20,10 @@ logger = logging.getLogger(__name__)  # logs what was measured; `make faults` sh
 
 
 def test_kill_9_of_workers_and_of_the_server_loses_nothing(deployment: Deployment, log_path: Path) -> None:
-    """Killed workers are replaced, the others go on, and exactly the acknowledged changes are stored afterwards."""
+    """
+    The server replaces killed workers while the others go on. Afterwards the database has exactly the acknowledged
+    changes.
+    """
     names = register(deployment)
     environment = deployment.environment()
     with ExitStack() as stack:

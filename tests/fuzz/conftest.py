@@ -1,4 +1,4 @@
-"""Number of requests that a run sends, and the count of those that were sent."""
+"""The number of requests of a run, and the count of those that were sent."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,7 +10,7 @@ from tests.fuzz.live import Live
 from tests.jwt_bearer.actors import USER_FUNCTION
 
 SENT = "requests sent"
-# Every endpoint and every grant type that a setting switches on.
+# Switch on every endpoint and every grant type that a setting can.
 EVERYTHING_ON = {
     "OAUTH_SERVICE_REGISTRATION": "open",
     "OAUTH_SERVICE_DEVICE_AUTHORIZATION": True,
@@ -27,7 +27,7 @@ def living(alice: User, presc_man: Client, public_app: Client, settings: Setting
         setattr(settings, name, value)
     settings.OAUTH_SERVICE_REGISTRATION_LIMIT = 100_000
     living = live.cast(alice, presc_man, public_app)
-    # A secret that has been checked stays valid, however many random secrets fail.
+    # A secret that was checked once stays accepted, however many random secrets fail.
     assert living.guide.revoke("AT_unknown").status_code == 200
     return living
 

@@ -1,4 +1,4 @@
-"""Values that the server knows, so that random requests get past its first check."""
+"""Values that the server knows, with which random requests get past its first check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class Live:
     held: dict[str, tuple[str, int]] = field(default_factory=dict)
 
     def value(self, kind: str) -> str:
-        """A value of a kind, renewed now and then; a value that was used up in the meantime is useful, too."""
+        """Return a value of a kind, and renew it now and then. A value that is used up by then is useful, too."""
         text, left = self.held.get(kind, ("", 0))
         if not left:
             text, left = self.values[kind](), USES
@@ -76,7 +76,8 @@ class Live:
 
     def begun(self, member: str) -> str:
         """
-        A member of the response to a device of the app without a secret, which then waits; "" once too many have asked.
+        Return a member of the response to a device of the app without a secret, which then waits; "" once too many have
+        begun.
         """
         form = {"client_id": self.public_app.client_id}
         answer = Browser().post("/device-authorization/", form, content_type="application/json")
@@ -84,7 +85,7 @@ class Live:
 
     @property
     def values(self) -> dict[str, Callable[[], str]]:
-        """Name → function that makes a value."""
+        """Functions that make a value, by the name of its kind."""
         guide = self.guide
         return {
             "nothing": str,
@@ -124,7 +125,7 @@ class Live:
         }
 
 
-# Kinds of values that fit a parameter.
+# The kinds of values that fit each parameter.
 FITTING: dict[str, tuple[str, ...]] = {
     "client_id": ("confidential", "public"),
     "client_secret": ("secret", "nothing"),

@@ -1,4 +1,4 @@
-"""The server's site as a WSGI server calls it, within a test's transaction."""
+"""The server's site, called like by a WSGI server, but within a test's transaction."""
 
 from io import BytesIO
 from typing import Any
@@ -11,10 +11,10 @@ from config.server.handler import Handler
 
 
 class Site(Handler):
-    """Handler of the site that leaves the database connection open, and so the test's transaction."""
+    """A handler of the site that keeps the database connection open, because the test's transaction is on it."""
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        # Each time, because Django's test client connects them again after each of its own requests.
+        # Before each request, because Django's test client connects these signals again after each of its own requests.
         for signal in (request_started, request_finished):
             signal.disconnect(close_old_connections)
         return super().__call__(environ, start_response)

@@ -1,8 +1,9 @@
 """
-Requests generated from /openapi.json, and some that no description would allow: no 5xx, and every response is as
+Random requests, generated from /openapi.json and against it: the server never fails, and every response is as
 described.
 
-A short run with the same requests each time belongs to the tests. `make fuzz` is the long run, with new ones each time.
+A short run with the same requests each time belongs to the tests. `make fuzz` is the long run, with new requests each
+time.
 """
 
 import json
@@ -68,12 +69,12 @@ NAMES = {
     "/login": frozenset({"username", "password", "next", "csrfmiddlewaretoken"}),
     "/logout": frozenset({"next", "csrfmiddlewaretoken"}),
 }
-# The description's requests in both modes, and the others.
+# The run's requests are divided among the operations and, for raw bytes, the POSTs.
 EXAMPLES = math.ceil(REQUESTS / (len(OPERATIONS) + len(POSTS)))
 
 
 def fuzz(test: Callable[..., None]) -> Callable[..., None]:
-    """Run the number of examples that one operation gets."""
+    """Give a test the number of examples that one operation gets."""
     return settings(
         max_examples=EXAMPLES,
         derandomize=SHORT,
@@ -107,7 +108,7 @@ def seasonings(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def season(case: Request, seasoning: dict[str, Any], live: Live) -> None:
-    """Put the values in, if the request has or could have such a parameter."""
+    """Put known values into the parameters that the request has or could have."""
     in_query = {parameter.name for parameter in case.operation.query}
     for name, kind in seasoning["parameters"].items():
         if isinstance(case.body, dict) and name in names_in(case.operation):
@@ -123,12 +124,15 @@ def season(case: Request, seasoning: dict[str, Any], live: Live) -> None:
 
 
 def names_in(operation: Operation) -> frozenset[str]:
-    """Members that its body may have."""
+    """Members that the body of an operation may have."""
     return NAMES.get(operation.path.rstrip("/"), frozenset())
 
 
 def test_every_way_to_get_tokens_is_tried() -> None:
-    """Every endpoint that a setting switches on is fuzzed as well; a new grant type needs its values in live.py."""
+    """
+    A developer who adds a grant type must add its values to live.py. Endpoints that a setting switches on are fuzzed,
+    too.
+    """
     with override_settings(**EVERYTHING_ON):
         described = {each.DESCRIPTION.name: each.DESCRIPTION for each in offered().values()}
     assert set(described) == set(GRANT_TYPES) == {GRANTS[kind] for kind in FITTING["grant_type"]}
@@ -141,7 +145,7 @@ def test_every_way_to_get_tokens_is_tried() -> None:
 def test_every_answer_is_as_described(
     operation: Operation, living: Live, record_property: Callable[[str, object], None]
 ) -> None:
-    """The description must hold for any request."""
+    """Clients rely on the description, whatever they send."""
     sent = 0
 
     @fuzz
@@ -197,7 +201,7 @@ BODIES = (
 def test_no_bytes_make_the_server_fail(
     operation: Operation, living: Live, record_property: Callable[[str, object], None]
 ) -> None:
-    """Some senders are not clients: any body, any Content-Type, any query, any Authorization."""
+    """Attackers and broken programs send any body, Content-Type, query and Authorization header."""
     described = {int(status) for status in operation.definition.raw["responses"]}
     cookie = f"sessionid={living.session()}; csrftoken={CSRF}"
     site = Site()
@@ -241,5 +245,5 @@ def lengths() -> st.SearchStrategy[str]:
 
 
 def test_there_is_something_to_fuzz() -> None:
-    """No fault could be found without operations."""
+    """Without operations the tests above could not fail."""
     assert (len(OPERATIONS) > 50, len(POSTS) > 10) == (True, True)

@@ -1,1 +1,1 @@
-"""A host project whose tests, run by Django's own runner or by pytest, leave nothing behind."""
+"""A host project whose tests leave nothing behind, with Django's own runner and with pytest."""

@@ -1,4 +1,4 @@
-"""Tests of the host project. Each makes the same events, and would see what another has left behind."""
+"""Tests of the host project. Each makes the same events, and would see those that another test leaves behind."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from oauth_service import signals
 from oauth_service.models import AuditEvent
 from oauth_service.watch import audit
 
-audit.PAUSE_SECONDS = 0.01  # a writer thread, if any, must have its turn before the test ends
+audit.PAUSE_SECONDS = 0.01  # a writer thread, if there is one, must run before the test ends
 EVENTS = ["client_refused", "consent_given", "login_refused", "token_issued"]
 
 
@@ -34,26 +34,29 @@ class Committing(TransactionTestCase):
     """Events of transactions that end within the test."""
 
     def test_events_are_written_when_they_happen(self) -> None:
-        """A test can read them at once."""
+        """A host's test can read the events at once."""
         make_events()
         assert written() == EVENTS
 
     def test_events_of_another_test_are_not_written_into_this_one(self) -> None:
-        """The same count again: events of another test must neither be added nor suppress these."""
+        """Events of the test above must not be added here, and must not suppress these."""
         make_events()
         assert written() == EVENTS
 
     def test_no_thread_is_left_with_a_connection(self) -> None:
-        """The test's own thread is enough."""
+        """A thread with an open connection would keep Django from deleting the test database."""
         make_events()
         assert [thread.name for thread in threading.enumerate() if "oauth_service" in thread.name] == []
 
 
 class RolledBack(TestCase):
-    """Events of a transaction that is rolled back with the test, as if they had been committed."""
+    """
+    Events of a transaction that is rolled back with the test. captureOnCommitCallbacks() runs what waits for the
+    commit.
+    """
 
     def test_events_are_in_the_transaction_of_the_test(self) -> None:
-        """The rollback removes them."""
+        """The events must go with the rollback of the test."""
         with self.captureOnCommitCallbacks(execute=True):
             make_events()
         assert written() == EVENTS

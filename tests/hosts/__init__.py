@@ -1,1 +1,1 @@
-"""Typical host projects: their middleware, caches, frameworks and prefixes."""
+"""Typical host projects: their middleware, caches, frameworks and URL prefixes."""

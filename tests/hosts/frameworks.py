@@ -84,7 +84,7 @@ class DrfViewSet(ProtectedMixin, ViewSet):
 
     @action(detail=False, methods=["GET", "POST"], required_scope="user profile")
     def more(self, request: Request) -> Response:
-        """Needs more scope than the other actions."""
+        """An action that needs more scope than the other actions."""
         return Response(told(request))
 
 
@@ -100,28 +100,28 @@ operations = Router()
 @api.api_operation(["GET", "POST"], "/operation/")
 @protect("profile")
 def operation(request: HttpRequest) -> dict[str, Any]:
-    """Returns data, of which the framework makes a response."""
+    """An operation that returns data, from which the framework makes a response."""
     return told(request)
 
 
 @api.api_operation(["GET", "POST"], "/coroutine/")
 @protect("profile")
 async def coroutine(request: HttpRequest) -> dict[str, Any]:
-    """The same, async."""
+    """The same operation as a coroutine function."""
     return told(request)
 
 
 @api.api_operation(["GET", "POST"], "/decorated/")
 @decorate_view(protect("profile"))
 def decorated(request: HttpRequest) -> dict[str, Any]:
-    """Guarded as django-ninja's documentation says for Django's decorators."""
+    """An operation that is guarded as django-ninja's documentation says for Django's decorators."""
     return told(request)
 
 
 @operations.api_operation(["GET", "POST"], "/{int:number}/")
 @protect("profile")
 def numbered(request: HttpRequest, number: int, colour: str = "red") -> dict[str, Any]:
-    """Operation with parameters of its own, in a router."""
+    """An operation with parameters of its own, in a router."""
     return told(request) | {"number": number, "colour": colour}
 
 

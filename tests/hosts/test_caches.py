@@ -59,12 +59,12 @@ def directives(answer: Any) -> set[str]:
     ("method", "path"),
     [
         *((method, path) for path in OURS for method in ("GET", "HEAD", "POST", "PUT", "OPTIONS")),
-        # The framework refuses other methods before the guard is reached.
+        # The framework refuses other methods before it reaches the guard.
         *((method, path) for path in GUARDED for method in ("GET", "POST")),
     ],
 )
 def test_every_answer_says_whose_it_is(guide: Guide, path: str, method: str) -> None:
-    """The header must be right for an unknown visitor, and for Alice with her session and her token."""
+    """A wrong Cache-Control or Vary would let a cache show one user's response to another."""
     headers = {"Authorization": f"Bearer {guide.tokens()['access_token']}"}
     for answer in (Browser().generic(method, path), guide.browser.generic(method, path, headers=headers)):
         if path in EVERYBODYS and "public" in directives(answer):
@@ -78,7 +78,7 @@ def test_every_answer_says_whose_it_is(guide: Guide, path: str, method: str) -> 
 
 
 def test_what_is_everybodys_may_be_kept() -> None:
-    """Clients read the metadata again and again."""
+    """Clients read the metadata again and again, so caches should keep it."""
     assert all(
         "public" in directives(Browser().get(path))
         for path in EVERYBODYS - {"/.well-known/oauth-authorization-server/a/tenant"}
@@ -91,7 +91,7 @@ def test_what_is_everybodys_may_be_kept() -> None:
 def test_no_cache_of_djangos_shows_one_person_anothers_answer(
     guide: Guide, settings: Settings, way: str, path: str
 ) -> None:
-    """Alice asks, then Bob, then an unknown visitor: each gets the same as without a cache."""
+    """Alice, Bob and an unknown visitor request each page in turn. Each must get the same as without a cache."""
     bob = User.objects.create_user("bob", "bob@example.com", "x")
     theirs = Guide(alice=bob, client=guide.client)
     asking: list[tuple[Browser, dict[str, str]]] = [
@@ -111,14 +111,14 @@ def test_no_cache_of_djangos_shows_one_person_anothers_answer(
 
 def said(browser: Browser, path: str, headers: dict[str, str], query: str) -> tuple[int, bool, bool]:
     """Status of a response, and whether it mentions Alice or Bob."""
-    asking = Browser()  # created now, with the middleware that is set
+    asking = Browser()  # a new client loads the middleware that is set now
     asking.cookies.load({name: morsel.value for name, morsel in browser.cookies.items()})
     answer = asking.get(path, headers=headers, QUERY_STRING=query)
     return answer.status_code, b"alice" in answer.content, b"bob" in answer.content
 
 
 def test_a_description_does_not_depend_on_who_asks_first(settings: Settings) -> None:
-    """Caches may keep it for all clients, so it is in the site's own language."""
+    """Caches keep the description for all clients, so it must be in the site's own language."""
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
     browser = Browser()
     browser.cookies[settings.LANGUAGE_COOKIE_NAME] = "de"
@@ -145,7 +145,9 @@ def answer_of(view: Any, token: str) -> HttpResponse:
     ],
 )
 def test_a_view_may_let_its_answer_be_kept(guide: Guide, own: dict[str, Any], expected: set[str]) -> None:
-    """The user's own cache may keep it; shared caches only if it says `public` (RFC 9111 section 3.5)."""
+    """
+    The user's own cache may keep the response. Shared caches may only if the view says `public` (RFC 9111 section 3.5).
+    """
     view = protect("profile")(cache_control(**own)(told))
     answer = answer_of(view, guide.tokens()["access_token"])
     assert (directives(answer), has_vary_header(answer, "Authorization")) == (expected, True)
@@ -165,7 +167,10 @@ def test_a_view_keeps_what_it_varies_on(guide: Guide) -> None:
 def test_a_cache_behind_the_guard_is_used_only_if_it_tells_tokens_apart(
     guide: Guide, monkeypatch: pytest.MonkeyPatch, is_told_apart: bool
 ) -> None:
-    """Django's caches do so since 5.2.15. An earlier one would give the first user's response to everyone."""
+    """
+    Django's caches take the Authorization header into account since 5.2.15. An earlier cache would give the first
+    user's response to everyone.
+    """
     called: list[str] = []
 
     @protect("profile")

@@ -1,4 +1,4 @@
-"""The system checks report middleware and settings of a project that would break our endpoints, one at a time."""
+"""The system checks find each middleware and setting of a project that would break our endpoints."""
 
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ class Corsheaders:
 
 
 class Own(LoginRequiredMiddleware):
-    """A project's own subclass."""
+    """A project's own subclass of the middleware."""
 
 
 ninja_urls = (*frameworks.api.urls[0], path("", include("oauth_service.urls")))
@@ -47,7 +47,7 @@ def found() -> list[tuple[str, str]]:
     ("later", "earlier"), [(AUTHENTICATION, SESSIONS), (MESSAGES, SESSIONS), (LOGIN_REQUIRED, AUTHENTICATION)]
 )
 def test_middleware_before_what_it_needs_is_an_error(settings: Settings, later: str, earlier: str) -> None:
-    """Every request would be a 500."""
+    """The server would answer every request with a 500."""
     middleware = with_login_required(settings.MIDDLEWARE)
     middleware.remove(later)
     middleware.insert(middleware.index(earlier), later)
@@ -56,7 +56,7 @@ def test_middleware_before_what_it_needs_is_an_error(settings: Settings, later: 
 
 
 def test_a_csrf_check_that_needs_sessions_comes_after_them(settings: Settings) -> None:
-    """This matters only if it keeps its secret in the session."""
+    """The CSRF middleware needs sessions only if it keeps its secret there."""
     settings.MIDDLEWARE = [CSRF, *(each for each in settings.MIDDLEWARE if each != CSRF)]
     assert found() == []
     settings.CSRF_USE_SESSIONS = True
@@ -88,13 +88,13 @@ def test_a_sign_in_page_that_asks_for_a_sign_in_is_an_error(
 
 @pytest.mark.urls(__name__)
 def test_without_the_middleware_any_sign_in_page_will_do(settings: Settings) -> None:
-    """No view asks for a sign-in then."""
+    """No view asks for a sign-in if the project does not use the middleware."""
     settings.LOGIN_URL = "/closed/"
     assert found() == []
 
 
 def test_operations_of_django_ninja_that_a_session_is_asked_for_are_told(settings: Settings) -> None:
-    """The check applies only with this middleware, and only to views that are not exempt."""
+    """The middleware would ask API clients for a session. Exempt views and projects without it have no such problem."""
     settings.ROOT_URLCONF = ninja_urls
     assert found() == []
     settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
@@ -109,7 +109,7 @@ def test_operations_of_django_ninja_that_a_session_is_asked_for_are_told(setting
 def test_a_login_required_of_another_package_is_told_of_our_addresses(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such a middleware ignores Django's own mark."""
+    """Such a middleware ignores Django's own mark on our views."""
     monkeypatch.setattr(host_checks, "STRONGHOLD", f"{__name__}.Corsheaders")
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.Corsheaders"]
     [(number, sentence)] = found()
@@ -129,7 +129,7 @@ def test_a_login_required_of_another_package_is_told_of_our_addresses(
 def test_a_cors_middleware_that_answers_for_us_is_told(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str, value: Any, expected: list[str]
 ) -> None:
-    """A single-page app of another origin could not get its tokens."""
+    """A single-page app on another origin could not get its tokens."""
     monkeypatch.setattr(host_checks, "CORS", f"{__name__}.Corsheaders")
     settings.MIDDLEWARE = [f"{__name__}.Corsheaders", *settings.MIDDLEWARE]
     setattr(settings, name, value)

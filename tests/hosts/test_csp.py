@@ -1,4 +1,4 @@
-"""Our pages keep their policy under Django's own Content-Security-Policy middleware (6.0 and later)."""
+"""Our pages keep their policy under Django's own Content-Security-Policy middleware (Django 6.0 and later)."""
 
 import django
 import pytest
@@ -22,7 +22,7 @@ pytestmark = [
 
 @pytest.fixture
 def policies(alice: User, settings: Settings) -> list[tuple[str, str, str]]:
-    """Each address of ours, with its policy in a project without the middleware and in one with it."""
+    """Each address of the server, with its policy in a project without the middleware and in one with it."""
     browser = Browser()
     browser.force_login(alice)
     without = {path: browser.get(path).get(HEADER, "") for path in OURS}
@@ -40,5 +40,5 @@ def test_a_page_of_ours_keeps_its_own_policy(policies: list[tuple[str, str, str]
 
 
 def test_the_middleware_was_at_work(policies: list[tuple[str, str, str]]) -> None:
-    """A response without a policy of its own gets the project's."""
+    """Responses without a policy of their own get the project's. Otherwise the test above could not fail."""
     assert {with_it for _path, policy, with_it in policies if not policy} == {"default-src https://host.example"}

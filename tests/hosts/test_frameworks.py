@@ -46,7 +46,7 @@ def bearing(guide: Guide, **changes: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("path", EACH)
 def test_a_get_and_a_post_with_a_token_are_answered_for_its_user(guide: Guide, browser: Browser, path: str) -> None:
-    """A CSRF token is not needed, because cookies do not authenticate here."""
+    """A request with a bearer token needs no CSRF token, because no cookie authenticates it."""
     headers = bearing(guide)
     got = browser.get(path, headers=headers)
     posted = browser.post(path, json.dumps({"x": 1}), content_type=JSON, headers=headers)
@@ -55,7 +55,7 @@ def test_a_get_and_a_post_with_a_token_are_answered_for_its_user(guide: Guide, b
 
 @pytest.mark.parametrize("path", [path for path in EACH if path != INSIDE])
 def test_a_session_beside_the_token_changes_nothing(guide: Guide, browser: Browser, path: str) -> None:
-    """Only the token's user counts, and the cookie changes nothing."""
+    """The request acts for the token's user, even if the browser's session belongs to another user."""
     browser.force_login(User.objects.create_user("dinah"))
     answer = browser.post(path, "{}", content_type=JSON, headers=bearing(guide))
     assert (answer.status_code, answer.json()["user"]) == (200, "alice")
@@ -64,7 +64,7 @@ def test_a_session_beside_the_token_changes_nothing(guide: Guide, browser: Brows
 @pytest.mark.parametrize("path", EACH)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_without_a_token_the_answer_is_the_challenge(alices: Browser, path: str, method: str) -> None:
-    """A session does not help (RFC 6750 section 3.1)."""
+    """A session does not replace the token (RFC 6750 section 3.1)."""
     alices.handler.enforce_csrf_checks = False
     answer = alices.generic(method, path)
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="oauth_service"')
@@ -72,14 +72,14 @@ def test_without_a_token_the_answer_is_the_challenge(alices: Browser, path: str,
 
 @pytest.mark.parametrize("path", EACH)
 def test_too_little_scope_is_refused_alike(guide: Guide, path: str) -> None:
-    """The response is a 403 that names the needed scope."""
+    """Clients read from the 403 which scope they need, whatever the framework."""
     answer = Browser().get(path, headers=bearing(guide, scope="user"))
     wanted = "user profile" if path == NEEDS_BOTH else "profile"
     assert (answer.status_code, answer["WWW-Authenticate"].rpartition(" scope=")[2]) == (403, f'"{wanted}"'), answer
 
 
 def test_an_action_may_need_more_scope_than_its_view_set(guide: Guide) -> None:
-    """An action overrides required_scope like any attribute of its class."""
+    """An action may override required_scope like any attribute of its class."""
     headers = bearing(guide, scope="profile")
     answers = [Browser().get(path, headers=headers).status_code for path in ("/api/drf/set/", NEEDS_BOTH)]
     assert answers == [200, 403]
@@ -87,7 +87,7 @@ def test_an_action_may_need_more_scope_than_its_view_set(guide: Guide) -> None:
 
 @pytest.mark.parametrize("path", EACH)
 def test_a_database_that_is_away_is_a_503_for_each(guide: Guide, path: str) -> None:
-    """No framework may turn it into a 500."""
+    """A framework must not turn the outage into a 500."""
     headers = bearing(guide)
     with failing(OperationalError("connection refused")):
         answer = Browser().get(path, headers=headers)
@@ -96,7 +96,7 @@ def test_a_database_that_is_away_is_a_503_for_each(guide: Guide, path: str) -> N
 
 @pytest.mark.parametrize("path", EACH)
 def test_each_asks_the_database_once(guide: Guide, django_assert_num_queries: Any, path: str) -> None:
-    """A guard around the operation and another around its function verify the token once."""
+    """The token is verified once, even if one guard is around the operation and another around its function."""
     headers = bearing(guide)
     with django_assert_num_queries(1):
         assert Browser().get(path, headers=headers).status_code == 200
@@ -131,13 +131,13 @@ def test_whatever_authentication_the_project_has_the_token_counts(
 
 
 def test_rest_framework_finds_the_token_where_it_looks_for_one(guide: Guide, browser: Browser) -> None:
-    """request.auth is request.bearer."""
+    """Code for Django REST framework reads request.auth, which is request.bearer here."""
     assert browser.post("/api/drf/urlconf/", headers=bearing(guide)).json()["auth"] is True
 
 
 @pytest.mark.parametrize("mount", ["router", "again"])
 def test_an_operation_gets_its_own_parameters(guide: Guide, mount: str) -> None:
-    """Parameters come from the path and the query; the guard uses none of them, wherever the router is mounted."""
+    """The guard takes none of the parameters in the path and the query, wherever the router is mounted."""
     answer = Browser().get(f"/api/ninja/{mount}/7/?colour=blue", headers=bearing(guide))
     assert (answer.json()["number"], answer.json()["colour"]) == (7, "blue")
 

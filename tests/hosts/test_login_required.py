@@ -1,4 +1,4 @@
-"""All responses are the same with and without Django's LoginRequiredMiddleware."""
+"""Every response is the same with and without Django's LoginRequiredMiddleware."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def test_every_address_answers_somebody_unknown_as_without_it(settings: Settings
 
 @pytest.mark.parametrize("path", GUARDED)
 def test_a_good_token_opens_a_guarded_view(guide: Guide, settings: Settings, path: str) -> None:
-    """The token counts as the sign-in."""
+    """The token takes the place of the sign-in."""
     headers = {"Authorization": f"Bearer {guide.tokens()['access_token']}"}
     settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
     answer = Browser().get(path, headers=headers)
@@ -47,7 +47,7 @@ def test_a_good_token_opens_a_guarded_view(guide: Guide, settings: Settings, pat
 
 
 def test_the_whole_story_is_told_under_it(guide: Guide, settings: Settings) -> None:
-    """The lifecycle runs from the consent to the end of the connection."""
+    """The whole lifecycle must work, from the consent to the end of the connection."""
     settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
     tokens = guide.tokens()
     renewed = guide.refresh(tokens["refresh_token"]).json()
@@ -58,7 +58,7 @@ def test_the_whole_story_is_told_under_it(guide: Guide, settings: Settings) -> N
 
 @pytest.mark.parametrize("path", ["/manage-apps/", "/oauth/deauthorise/", "/authorise/"])
 def test_a_page_that_is_somebodys_asks_who_it_is_itself(guide: Guide, settings: Settings, path: str) -> None:
-    """Exemption from the middleware must not make a page public."""
+    """The exemption from the middleware must not make a user's page public."""
     settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
     answer = Browser().generic(
         "POST" if path == "/oauth/deauthorise/" else "GET", path, QUERY_STRING=guide_query(guide)
@@ -72,7 +72,7 @@ def guide_query(guide: Guide) -> str:
 
 
 def test_every_view_is_exempt() -> None:
-    """Each view carries Django's mark, so that it is exempt from a project's subclass of the middleware, too."""
+    """Each view carries Django's own mark, so a project's subclass of the middleware exempts it, too."""
     from oauth_service.urls import urlpatterns
 
     found = [*views(urlpatterns), *views(guarded)]

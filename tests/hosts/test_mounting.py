@@ -56,7 +56,7 @@ def found() -> list[tuple[str, str]]:
 
 @pytest.fixture(autouse=True)
 def with_openid(settings: Settings) -> None:
-    """OpenID Connect is on, so both documents exist."""
+    """Switch OpenID Connect on, so that both documents exist."""
     settings.OAUTH_SERVICE_SCOPES = {**SCOPES.default, "openid": "Who you are"}
     settings.ALLOWED_HOSTS = ["*"]
 
@@ -81,7 +81,7 @@ def test_both_documents_are_where_clients_look_for_them(settings: Settings, pref
 def test_every_endpoint_that_it_names_answers(
     settings: Settings, browser: Browser, db: None, prefix: str, issuer: str, entry: Any
 ) -> None:
-    """This holds through Django and through the fast path."""
+    """The addresses must work through Django and through the fast path."""
     settings.ROOT_URLCONF, settings.OAUTH_SERVICE_ISSUER = mounted(prefix), issuer
     document = browser.get(OAUTH, secure=True, headers={"Host": "localhost"}).json()
     for url in (value for name, value in document.items() if name.endswith(("_endpoint", "_uri"))):
@@ -102,7 +102,10 @@ def test_the_paths_of_others_are_left_to_the_project(settings: Settings, issuer:
 def test_the_whole_story_is_told_under_a_prefix(
     settings: Settings, alice: User, presc_man: Client, prefix: str
 ) -> None:
-    """The client in this test uses only the metadata, the redirects and the forms."""
+    """
+    The test knows no address beforehand: it uses the metadata, the redirects and the forms, as a client and a browser
+    do.
+    """
     settings.ROOT_URLCONF, settings.OAUTH_SERVICE_ISSUER = mounted(prefix), "http://localhost:8000"
     browser, server = Browser(enforce_csrf_checks=True), Browser(enforce_csrf_checks=True)
     document = server.get(OAUTH).json()
@@ -185,7 +188,7 @@ STATIC = [address for address in OURS if not {*address.split("/")} & {"tenant", 
 
 @pytest.mark.parametrize("address", STATIC)
 def test_an_endpoint_that_another_view_stands_before_is_told(settings: Settings, address: str) -> None:
-    """The check reports each endpoint, and how to fix it."""
+    """The endpoint would never be reached. The check names it, and the view that hides it."""
     settings.ROOT_URLCONF = (path(address[1:], anything), path("", include("oauth_service.urls")))
     told = [sentence for number, sentence in found() if number == "W013"]
     name = f"{__name__}.anything"
@@ -194,7 +197,7 @@ def test_an_endpoint_that_another_view_stands_before_is_told(settings: Settings,
 
 @pytest.mark.parametrize("address", STATIC)
 def test_a_page_of_the_project_that_an_endpoint_stands_before_is_told(settings: Settings, address: str) -> None:
-    """The page's author would wonder why it is never shown."""
+    """Otherwise the page's author would wonder why it never appears."""
     settings.ROOT_URLCONF = (path("", include("oauth_service.urls")), re_path(f"^{address[1:]}$", anything))
     told = [sentence for number, sentence in found() if number == "W013"]
     assert told == [f"{address} of {__name__}.anything is answered by oauth_service, whose URLs come first."]
@@ -215,13 +218,13 @@ def test_a_view_of_ours_in_a_decorator_of_the_projects_is_no_fault(settings: Set
 
 
 def test_addresses_that_differ_by_language_are_told(settings: Settings) -> None:
-    """A client keeps the address that it has read."""
+    """A client keeps the address that it has read, whatever the next user's language is."""
     settings.ROOT_URLCONF = tuple(i18n_patterns(path("", include("oauth_service.urls"))))
     assert "W013" in [number for number, _sentence in found()]
 
 
 def test_a_prefix_of_the_web_server_is_its_own_to_mind(settings: Settings) -> None:
-    """Django does not see the root of the host."""
+    """Django cannot see whether the web server forwards the addresses at the root of the host."""
     settings.ROOT_URLCONF, settings.OAUTH_SERVICE_ISSUER = (
         (path("", include("oauth_service.urls")),),
         "https://localhost/auth",
@@ -248,7 +251,7 @@ def test_the_metadata_of_an_api_is_at_the_root(settings: Settings, prefix: str) 
 
 
 def test_metadata_of_an_api_that_clients_do_not_find_is_told(settings: Settings) -> None:
-    """The check covers each API that a view names and that has an address."""
+    """The check covers each API that a view names and whose identifier is an address."""
     settings.OAUTH_SERVICE_ISSUER = ""
     Requirement.of("", resource="https://api.example/pills")
     Requirement.of("", resource="urn:example:pills")
@@ -260,7 +263,9 @@ def test_metadata_of_an_api_that_clients_do_not_find_is_told(settings: Settings)
 
 
 def test_every_address_of_the_metadata_is_asked_for_above() -> None:
-    """An address that is added to our URLs must be added to oauth_service.well_known and to these tests, too."""
+    """
+    A developer who adds such an address to our URLs must add it to oauth_service.well_known and to these tests, too.
+    """
     well_known = addresses(oauth_service.well_known.urlpatterns)
     documents = {each.rpartition("/.well-known/")[2].split("/")[0] for each in well_known}
     assert documents == {each.rpartition("/")[2] for each in (OAUTH, OPENID, RESOURCE)}

@@ -18,13 +18,13 @@ def told(request: HttpRequest) -> JsonResponse:
 
 @protect("profile")
 def plain(request: ProtectedRequest) -> HttpResponse:
-    """A function."""
+    """A guarded function."""
     return told(request)
 
 
 @protect("profile")
 async def coroutine(request: ProtectedRequest) -> HttpResponse:
-    """A coroutine function."""
+    """A guarded coroutine function."""
     return told(request)
 
 

@@ -1,4 +1,4 @@
-"""All addresses of a list of URL patterns, so that tests also cover new ones."""
+"""All addresses of a list of URL patterns, so that tests cover addresses that are added later."""
 
 import re
 from collections.abc import Iterator, Sequence

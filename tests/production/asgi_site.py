@@ -1,4 +1,4 @@
-"""The server's site by ASGI, through Django's own handler, as another project may serve it."""
+"""The server's site as an ASGI application, through Django's own handler, as another project may serve it."""
 
 import os
 

@@ -53,7 +53,7 @@ class Deployment:
 
 @dataclass(kw_only=True)
 class Served:
-    """A site that is being served; http speaks to it directly, without a proxy."""
+    """A site that is being served. `http` speaks to it directly, without a proxy."""
 
     process: subprocess.Popen[bytes]
     environment: dict[str, str]
@@ -69,11 +69,11 @@ class Served:
 
     @property
     def log(self) -> str:
-        """All that it has written so far."""
+        """All that the site has written so far."""
         return self.log_path.read_text()
 
     def stop(self) -> int:
-        """Ask it to stop; return its exit status."""
+        """Ask the site to stop; return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)
 

@@ -43,12 +43,12 @@ def send(port: int, *parts: bytes, seconds: float = SECONDS) -> Answer:
             for part in parts:
                 connection.sendall(part)
         except OSError:
-            pass  # it has answered and reads no more
+            pass  # the server has answered and reads no more
         return receive(connection)
 
 
 def receive(connection: socket.socket) -> Answer:
-    """The response on a connection that is then closed."""
+    """Return the response on a connection that the server then closes."""
     read: list[bytes] = []
     try:
         while octets := connection.recv(65_536):
@@ -59,7 +59,7 @@ def receive(connection: socket.socket) -> Answer:
 
 
 def parsed(octets: bytes) -> Answer:
-    """The final response; those of 1xx are skipped."""
+    """The final response, without those of status 1xx before it."""
     while re.match(rb"HTTP/1.1 1\d\d ", octets):
         octets = octets.partition(b"\r\n\r\n")[2]
     head, _, body = octets.partition(b"\r\n\r\n")

@@ -20,7 +20,7 @@ _numbers = itertools.count(2)
 
 
 def browser(base_url: str, address: str, *, trust: ssl.SSLContext | None = None) -> httpx.Client:
-    """A browser that speaks from an address of this machine's network 127.0.0.0/8."""
+    """A browser with an address of its own in this machine's network 127.0.0.0/8."""
     transport = httpx.HTTPTransport(local_address=address, verify=trust or True)
     return httpx.Client(base_url=base_url, transport=transport, timeout=60, headers={"Referer": f"{base_url}/login/"})
 

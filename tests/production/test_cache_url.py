@@ -38,19 +38,19 @@ def redis_url() -> Iterator[str]:
 
 
 def test_without_a_url_each_process_counts_for_itself() -> None:
-    """A single machine with one worker needs nothing else."""
+    """A single machine with one worker needs no shared cache."""
     assert cache("")["BACKEND"] == "django.core.cache.backends.locmem.LocMemCache"
 
 
 def test_a_redis_is_asked_with_little_patience() -> None:
-    """An unreachable Redis must not delay a login. redis-py reads the rest of the URL."""
+    """A Redis that cannot be reached must not delay a sign-in. redis-py reads the rest of the URL."""
     got = cache("rediss://:hunter2@cache.example:6380/2?health_check_interval=5")
     assert got["LOCATION"] == "rediss://:hunter2@cache.example:6380/2?health_check_interval=5"
     assert (got["BACKEND"].rpartition(".")[2], got["OPTIONS"]) == ("RedisCache", REDIS_OPTIONS)
 
 
 def test_a_table_is_named() -> None:
-    """The table must keep so many counts that a flood of names evicts none: Django's default is 300."""
+    """The table must hold so many counts that a flood of names evicts none. Django's default is 300."""
     got = cache(TABLE_URL)
     assert (got["LOCATION"], got["OPTIONS"]["MAX_ENTRIES"] > 10_000) == ("failures", True)
 
@@ -77,7 +77,7 @@ def test_what_is_no_url_is_refused_without_being_quoted(url: str) -> None:
 
 
 def test_a_redis_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server must refuse at the start, and not at the first wrong password."""
+    """The server must refuse to start, instead of failing at the first wrong password."""
     monkeypatch.setitem(sys.modules, "redis", None)
     with pytest.raises(ImproperlyConfigured, match="the package redis is not installed"):
         cache("redis://h")
@@ -103,13 +103,13 @@ def test_of_counts_at_the_same_moment_none_is_lost(table: Any) -> None:
 
 
 def test_a_count_that_ended_is_not_there_to_add_to(table: Any) -> None:
-    """All of Django's caches do so."""
+    """Django's own caches raise ValueError for an expired key, and callers rely on it."""
     with pytest.raises(ValueError, match="failures"):
         table.incr("failures")
 
 
 def test_a_table_that_is_not_there_is_named(table: Any, settings: Settings) -> None:
-    """Otherwise every count would fail, and no login would be limited."""
+    """Otherwise the server could count no failure, and would limit no sign-in."""
     there = absent_table(caches["default"])
     settings.CACHES = {"default": cache("database://elsewhere")}
     assert (there, absent_table(caches["default"])) == ("", "elsewhere")
@@ -135,7 +135,7 @@ def both(first: Served, second: Served, *, client_id: str = "presc_man_123") -> 
 @pytest.mark.production
 @pytest.mark.parametrize("deployment", ["on_sqlite", "on_postgres"])
 def test_two_servers_count_in_one_table(deployment: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Ten failures are ten, whichever server they reach."""
+    """The limit is ten failures, whichever server they reach."""
     deployed: Deployment = request.getfixturevalue(deployment)
     settings = {"CACHE_URL": TABLE_URL, "SERVE_WORKERS": "1"}
     assert "The table failures is not there (CACHE_URL): run" in refusal_to_start(deployed.environment(**settings))
@@ -149,7 +149,7 @@ def test_two_servers_count_in_one_table(deployment: str, tmp_path: Path, request
 
 @pytest.mark.production
 def test_two_servers_count_in_one_redis(on_sqlite: Deployment, redis_url: str, tmp_path: Path) -> None:
-    """The same, for servers that share no database or want to spare it."""
+    """Servers may share no database, or may want to spare it."""
     settings = {"CACHE_URL": redis_url, "SERVE_WORKERS": "1"}
     with (
         serving(on_sqlite.environment(**settings), log_path=tmp_path / "a") as first,
@@ -160,7 +160,7 @@ def test_two_servers_count_in_one_redis(on_sqlite: Deployment, redis_url: str, t
 
 @pytest.mark.production
 def test_without_it_each_counts_for_itself(on_sqlite: Deployment, tmp_path: Path) -> None:
-    """This is the result of the two tests above if nothing is shared."""
+    """Otherwise the two tests above could not fail."""
     with (
         serving(on_sqlite.environment(SERVE_WORKERS="1"), log_path=tmp_path / "a") as first,
         serving(on_sqlite.environment(SERVE_WORKERS="1"), log_path=tmp_path / "b") as second,
@@ -170,7 +170,7 @@ def test_without_it_each_counts_for_itself(on_sqlite: Deployment, tmp_path: Path
 
 @pytest.mark.production
 def test_a_redis_that_is_away_costs_nobody_an_answer(on_sqlite: Deployment, log_path: Path) -> None:
-    """Nothing is counted until Redis is back, and the log says so."""
+    """The server counts nothing until Redis is back, and its log says so."""
     settings = {"CACHE_URL": "redis://127.0.0.1:9/0", "SERVE_WORKERS": "1"}
     with serving(on_sqlite.environment(**settings), log_path=log_path) as served:
         assert guess(served, times=3, client_id="presc_man_123") == [401] * 3

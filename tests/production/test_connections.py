@@ -1,6 +1,4 @@
-"""
-PostgreSQL connections of a served site: every setting serves the lifecycle, and no setting keeps a dead connection.
-"""
+"""PostgreSQL connections of a served site: the lifecycle works with every setting, and no dead connection is kept."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,7 +31,9 @@ def statuses_of_a_visit(served: Served, deployment: Deployment) -> list[int]:
 def test_the_lifecycle_with_more_visitors_than_connections(
     on_postgres: Deployment, log_path: Path, settings: dict[str, str]
 ) -> None:
-    """A thread's state on a connection must not affect the next: four threads are busy during a visit."""
+    """
+    State that one visit leaves on a connection must not affect the next visit. Four threads are busy at the same time.
+    """
     with (
         serving(on_postgres.environment(SERVE_WORKERS="1", **settings), log_path=log_path) as served,
         ThreadPoolExecutor(4) as pool,
@@ -46,7 +46,7 @@ def test_the_lifecycle_with_more_visitors_than_connections(
 
 
 def connections_of(database: psycopg.Connection) -> int:
-    """Number of connections other than the one that asks."""
+    """Number of client connections, without this one."""
     row = database.execute(
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     ).fetchone()
@@ -57,7 +57,10 @@ def connections_of(database: psycopg.Connection) -> int:
 def test_workers_inherit_no_connection(
     on_postgres: Deployment, postgres_host: str, log_path: Path, settings: dict[str, str]
 ) -> None:
-    """Two processes on one connection read each other's results, so connections are closed before the fork."""
+    """
+    Two processes on one connection would read each other's results, so the server closes its connections before the
+    fork.
+    """
     with (
         psycopg.connect(f"host={postgres_host} user=postgres dbname=postgres", autocommit=True) as database,
         serving(on_postgres.environment(**settings), log_path=log_path),
@@ -66,7 +69,7 @@ def test_workers_inherit_no_connection(
 
 
 def test_a_thread_keeps_its_connection(on_postgres: Deployment, postgres_host: str, log_path: Path) -> None:
-    """A hundred requests open no more connections than there are threads, and reuse them."""
+    """Connecting costs more than a request. A hundred requests open no more connections than there are threads."""
     query = (
         "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() ORDER BY 1"
     )

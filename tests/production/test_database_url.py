@@ -13,7 +13,7 @@ from tests.production.deployment import Deployment, manage
 
 
 def test_several_hosts_and_what_is_asked_of_them_reach_libpq() -> None:
-    """libpq looks for the host that accepts writes, a primary and not its standby."""
+    """libpq itself finds the host that accepts writes: the primary, and not its standby."""
     got = database("postgresql://o%40s:p%2Fw@a.example:5433,[2001:db8::1]:5432/auth?target_session_attrs=read-write")
     assert [got[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")] == [
         "auth",
@@ -26,12 +26,12 @@ def test_several_hosts_and_what_is_asked_of_them_reach_libpq() -> None:
 
 
 def test_the_url_overrides_what_is_usual_here() -> None:
-    """An operator who sets connect_timeout wants that value."""
+    """An operator who sets connect_timeout expects that value."""
     assert database("postgres://h/n?connect_timeout=9")["OPTIONS"]["connect_timeout"] == "9"
 
 
 def test_without_a_name_the_database_is_named_as_its_user() -> None:
-    """libpq does so, but Django needs the name."""
+    """libpq has this default, but Django needs the name."""
     assert database("postgresql://auth@h")["NAME"] == "auth"
 
 
@@ -41,7 +41,7 @@ def test_threads_keep_their_connections() -> None:
 
 
 def test_a_pool_replaces_them_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostgreSQL may allow fewer connections than there are threads."""
+    """PostgreSQL may allow fewer connections than the server has threads."""
     monkeypatch.setenv("DATABASE_POOL_SIZE", "3")
     got = database("postgresql://h/n")
     pool = got["OPTIONS"]["pool"]
@@ -49,13 +49,16 @@ def test_a_pool_replaces_them_on_demand(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_nothing_is_prepared_behind_a_pooler_that_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PgBouncer in transaction mode gives the next transaction another connection."""
+    """
+    PgBouncer in transaction mode gives the next transaction another connection, which does not know the prepared
+    statement.
+    """
     monkeypatch.setenv("DATABASE_PREPARE", "0")
     assert database("postgresql://h/n")["OPTIONS"]["prepare_threshold"] is None
 
 
 def test_sqlite_waits_for_its_turn() -> None:
-    """SQLite has the options that the architecture and the measurements rely on."""
+    """The architecture and the measurements rely on these options."""
     got = database("sqlite:////var/lib/auth/server.sqlite3")
     assert (got["NAME"], got["OPTIONS"]) == ("/var/lib/auth/server.sqlite3", SQLITE_OPTIONS)
 

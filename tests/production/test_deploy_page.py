@@ -1,16 +1,16 @@
-"""docs/deploy.md names exactly the variables that are read."""
+"""docs/deploy.md names exactly the variables that the server reads."""
 
 import re
 
 from config.sites import ROOT
 
 READ = re.compile(r"""(?:os\.environ\.get\(|_list\(|number\()["']([A-Z_]+)["']""")
-# For Django and for the command itself; the page explains them in its first example.
+# Variables of Django and of the command itself, which the page explains in its first example.
 UNLISTED = {"DEBUG", "DJANGO_SETTINGS_MODULE"}
 
 
 def test_the_page_lists_what_is_read_from_the_environment() -> None:
-    """An undocumented variable is never set, and a documented one that is not read is set in vain."""
+    """Operators never set an undocumented variable, and set a documented one in vain if the server does not read it."""
     sources = [ROOT / "config/serve.py", *sorted((ROOT / "config/server").glob("*.py"))]
     read = {name for path in sources for name in READ.findall(path.read_text())}
     table = (ROOT / "docs/deploy.md").read_text().partition("## The environment")[2]
@@ -24,7 +24,7 @@ def test_the_page_lists_what_is_read_from_the_environment() -> None:
 
 
 def test_the_page_names_every_logger_of_the_server() -> None:
-    """Filters by logger name must not miss a logger that only warns."""
+    """Operators filter by logger name, and must not miss a logger that only warns."""
     sources = [path.read_text() for path in (ROOT / "oauth_service").rglob("*.py")]
     loggers = {name for source in sources for name in re.findall(r'getLogger\("([a-z_.]+)"\)', source)}
     page = (ROOT / "docs/deploy.md").read_text()

@@ -1,4 +1,4 @@
-"""The desk in front of the worker threads, and the deadline for responses, without a server around them."""
+"""The desk in front of the worker threads, and the deadline for responses, tested without a server."""
 
 import socket
 import threading
@@ -36,7 +36,7 @@ class Untouched:
 
 
 def test_a_body_is_handed_over_as_it_came() -> None:
-    """Bodies with a length, in chunks, or missing."""
+    """Bodies may have a length, come in chunks, or be missing."""
     assert ask(echo, stream=BytesIO(b"0123456789"), CONTENT_LENGTH="10") == [b"0123456789"]
     assert ask(echo, stream=BytesIO(b"01234"), HTTP_TRANSFER_ENCODING="chunked") == [b"01234"]
     assert ask(echo, stream=Untouched()) == [b""]
@@ -44,25 +44,27 @@ def test_a_body_is_handed_over_as_it_came() -> None:
 
 
 def test_of_a_body_in_chunks_one_octet_too_many_is_received() -> None:
-    """The application needs the extra octet to tell that the body is too long."""
+    """The application needs the extra octet to notice that the body is too long."""
     assert ask(echo, stream=BytesIO(b"x" * 50), HTTP_TRANSFER_ENCODING="chunked") == [b"x" * (LIMIT + 1)]
 
 
 @pytest.mark.parametrize("length", ["11", "9" * 5000, "-1", "+5", "five"])
 def test_a_body_that_is_too_long_is_neither_received_nor_taken_for_a_shorter_one(length: str) -> None:
-    """The application refuses it by its length, and an attempt to read it fails."""
+    """
+    The application refuses the body by its length. Reading it fails, so that its start is not taken for the whole.
+    """
     with pytest.raises(OSError, match="too long"):
         ask(echo, stream=Untouched(), CONTENT_LENGTH=length)
 
 
 def test_a_body_that_broke_off_is_not_taken_for_a_shorter_one() -> None:
-    """A secret that was cut short is a wrong one."""
+    """A secret that was cut short would count as a wrong one."""
     with pytest.raises(OSError, match="broke off"):
         ask(echo, stream=BytesIO(b"01234"), CONTENT_LENGTH="10")
 
 
 def test_an_answer_is_whole_and_closed() -> None:
-    """Django returns its database connections when its response is closed."""
+    """Django releases its database connections when its response is closed."""
 
     class Answer:
         is_closed = False
@@ -79,7 +81,7 @@ def test_an_answer_is_whole_and_closed() -> None:
 
 
 def test_a_failure_is_the_servers_to_report() -> None:
-    """The worker thread survives the failure."""
+    """The worker thread must survive a failure."""
     desk = Desk(lambda environ, _: 1 // environ["by"], threads=1, limit=LIMIT)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
@@ -87,7 +89,7 @@ def test_a_failure_is_the_servers_to_report() -> None:
 
 
 def test_what_is_answered_at_once_waits_for_nobody() -> None:
-    """The only worker thread is busy, and a body is not read."""
+    """The probe answers even if the only worker thread is busy. The desk does not read its body."""
     busy, over = threading.Event(), threading.Event()
 
     def answer(environ: dict[str, Any], _start_response: object) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""`make serve` with the fast path and without it: the same bytes, whatever is sent and however it is framed."""
+"""`make serve` sends the same bytes with the fast path and without it, whatever is sent and however it is framed."""
 
 import contextlib
 import re
@@ -14,7 +14,7 @@ from tests.production.visit import Visit
 
 pytestmark = pytest.mark.production
 
-# Parts that are random in each response.
+# The random parts of a response, and their replacements.
 RANDOM = (
     (rb"(?im)^date: [^\r]*\r\n", b""),
     (rb'"(access_token|refresh_token|reference)": ?"[^"]*"', rb'"\1": "..."'),
@@ -27,7 +27,7 @@ RANDOM = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A request as it is sent; each part can be changed alone."""
+    """A request as it is sent. Each part can be changed separately."""
 
     method: str
     path: str
@@ -65,7 +65,7 @@ class Message:
         )
 
 
-# The lines of its head, and its body.
+# The lines of a response's head, and its body.
 Answer = tuple[list[bytes], bytes]
 Change = Callable[[Message], Message]
 
@@ -331,7 +331,7 @@ ENTRIES: dict[str, dict[str, str]] = {"django": {"SERVE_DIRECT": "0"}, "direct":
 
 @pytest.fixture(scope="module")
 def entries(on_sqlite: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Entry]]:
-    """The same database behind both sites; Alice is signed in at both."""
+    """Both sites on the same database, with Alice signed in at both."""
     logs = tmp_path_factory.mktemp("logs")
     with contextlib.ExitStack() as running:
         entries = {}
@@ -348,7 +348,10 @@ def entries(on_sqlite: Deployment, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("route", ROUTES)
 def test_no_program_and_no_browser_can_tell(entries: dict[str, Entry], route: str, change: str) -> None:
-    """Status, headers and body are the same, and a refused body is never taken for the next request."""
+    """
+    The fast path must not change a client's or browser's view of the server: status, headers and body are the same. A
+    refused body is never taken for the next request.
+    """
     (through_django, *others), (directly, *another) = (
         entry.ask(CHANGES[change](ROUTES[route](entry))) for entry in entries.values()
     )

@@ -1,4 +1,4 @@
-"""Environment variables of the server's site take effect as docs/deploy.md says."""
+"""The environment variables of the server's site have the effect that docs/deploy.md describes."""
 
 import json
 import os
@@ -69,7 +69,7 @@ GIVEN: dict[str, tuple[str, str, object, object]] = {
 
 
 def test_what_an_operator_sets_is_in_force(tmp_path: Path) -> None:
-    """`make serve` has no settings module of the operator's, so every setting needs its variable."""
+    """An operator of `make serve` has no settings module, so every setting needs a variable."""
     environment = {variable: written for variable, (written, *_) in GIVEN.items()}
     found = in_force(tmp_path, environment, *(setting for _, setting, *_ in GIVEN.values()))
     assert found == {setting: value for _, setting, value, _ in GIVEN.values()}
@@ -77,13 +77,13 @@ def test_what_an_operator_sets_is_in_force(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("environment", [{}, dict.fromkeys(GIVEN, "")], ids=["unset", "empty"])
 def test_what_nobody_sets_is_the_default(tmp_path: Path, environment: dict[str, str]) -> None:
-    """An emptied line of the environment file means the default."""
+    """An empty value in the environment file means the default."""
     found = in_force(tmp_path, environment, *(setting for _, setting, *_ in GIVEN.values()))
     assert found == {setting: default for _, setting, _, default in GIVEN.values()}
 
 
 def test_zero_days_are_without_end(tmp_path: Path) -> None:
-    """None cannot be written in an environment."""
+    """An environment variable cannot be None."""
     environment = dict.fromkeys(("REFRESH_TOKEN_DAYS", "CONNECTION_DAYS", "SIGNING_KEY_DAYS"), "0")
     names = ("REFRESH_TOKEN_LIFETIME", "CONNECTION_LIFETIME", "SIGNING_KEY_LIFETIME")
     assert in_force(tmp_path, environment, *names) == dict.fromkeys(names)
@@ -103,12 +103,12 @@ def test_zero_days_are_without_end(tmp_path: Path) -> None:
     ids=lambda value: "" if isinstance(value, str) else " ".join(f"{name}={word}" for name, word in value.items()),
 )
 def test_a_value_that_makes_no_sense_is_named(on_sqlite: Deployment, environment: dict[str, str], words: str) -> None:
-    """A silent fallback to a default would surprise the operator later."""
+    """A silent default would surprise the operator later."""
     assert words in refusal_to_start(on_sqlite.environment(**environment))
 
 
 def test_the_metadata_follows(on_sqlite: Deployment, log_path: Path) -> None:
-    """Clients trust the metadata: a removed algorithm, an endpoint that was switched on."""
+    """Clients rely on the metadata, for example after an algorithm was removed or an endpoint was switched on."""
     environment = on_sqlite.environment(
         SIGNING_ALGORITHMS="RS256,ES256", GLOBAL_TOKEN_REVOCATION="1", CLIENT_ID_METADATA_DOCUMENTS="1"
     )

@@ -1,5 +1,5 @@
 """
-A flood of wrong secrets against one worker: four threads, Django's own slow hasher, each request from another address.
+A flood of wrong secrets against one worker with four threads and Django's own slow hasher, each from another address.
 """
 
 import itertools
@@ -75,7 +75,7 @@ def flood(served: Served) -> Iterator[Counter[int]]:
 
 @pytest.mark.production
 def test_a_flood_of_wrong_secrets_does_not_occupy_the_workers(one_worker: Served, on_postgres: Deployment) -> None:
-    """Twenty hashes of half a second each used to delay every honest request; now no honest request waits for them."""
+    """Twenty hashes of half a second each used to delay every honest request."""
     honest = {"chosen": CHOSEN, "presc_man_123": on_postgres.client_secret}
     took: list[float] = []
     for client_id, secret in honest.items():

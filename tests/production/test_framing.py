@@ -1,4 +1,4 @@
-"""The same octets get the same response by WSGI, by the fast path and by ASGI."""
+"""The same octets get the same response over WSGI, the fast path and ASGI."""
 
 import contextlib
 import re
@@ -131,7 +131,7 @@ def ports(on_sqlite: Deployment, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def told(answer: Answer) -> dict[str, Any]:
-    """A response without the parts that are random: references and CSRF tokens."""
+    """A response without its random parts: references and CSRF tokens."""
     members = {name: value for name, value in answer.members.items() if name != "reference"}
     title = re.search(rb"<title>(.*?)</title>", answer.body, re.DOTALL)
     headers = {name: value for name, value in answer.headers.items() if name in HEADERS}
@@ -140,7 +140,7 @@ def told(answer: Answer) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_same_octets_get_the_same_answer(ports: dict[str, int], name: str) -> None:
-    """The protocol behind the endpoints must not matter."""
+    """A client cannot know which protocol serves the endpoints."""
     answers = {way: told(raw.send(port, *REQUESTS[name])) for way, port in ports.items()}
     expected = answers["ASGI"]
     assert answers == dict.fromkeys(ports, expected)
@@ -158,14 +158,14 @@ def test_the_same_octets_get_the_same_answer(ports: dict[str, int], name: str) -
     ],
 )
 def test_what_is_answered(ports: dict[str, int], name: str, status: int, sentence: str) -> None:
-    """All three servers could agree on something wrong."""
+    """The test above would pass if all three servers were wrong in the same way."""
     for way, port in ports.items():
         answer = raw.send(port, *REQUESTS[name])
         assert (way, answer.status, answer.members["error_description"]) == (way, status, sentence)
 
 
 def test_a_client_may_send_all_it_has_in_chunks(ports: dict[str, int], on_sqlite: Deployment) -> None:
-    """The body is read to its end, where the secret is."""
+    """The secret is at the end of the body, so the server must read all chunks."""
     body = urlencode({"token": "AT_a", "client_id": "presc_man_123", "client_secret": on_sqlite.client_secret}).encode()
     for way, port in ports.items():
         answer = raw.send(port, request("POST", b"/oauth/revoke/", TYPE, CHUNKED), in_chunks(body, 5))

@@ -1,4 +1,4 @@
-"""Clients that hold requests or responses open are disconnected, and all other clients are answered."""
+"""Clients that hold requests or responses open are disconnected, and do not keep the server from answering others."""
 
 import contextlib
 import socket
@@ -20,11 +20,11 @@ pytestmark = pytest.mark.production
 
 HELD = 24  # connections of each kind; the server has two worker threads
 IDLE_SECONDS, REQUEST_SECONDS = 1, 2
-LONGEST_SECONDS = IDLE_SECONDS + REQUEST_SECONDS + 3  # the deadline is checked once a second, and machines may be slow
+LONGEST_SECONDS = IDLE_SECONDS + REQUEST_SECONDS + 3  # the server checks the deadline once a second, and machines may be slow
 PATIENCE_SECONDS = 3
 
 TYPE = f"Content-Type: {FORM}"
-BODY = b"grant_type=refresh_token&token=AT_a&scope=user+profile+openid+email"  # no part of it counts as a failure
+BODY = b"grant_type=refresh_token&token=AT_a&scope=user+profile+openid+email"  # it is no failed authentication, which would be limited
 
 
 def alive(method: str, target: bytes, *headers: str) -> bytes:
@@ -37,7 +37,7 @@ def half(target: bytes) -> bytes:
     return alive("POST", target, TYPE, f"Content-Length: {len(BODY)}") + BODY[:20]
 
 
-# The part sent at once, and the part sent octet by octet, one each half second, for ever.
+# The part that is sent at once, and a part that is sent again every half second.
 HELD_OPEN: dict[str, tuple[bytes, bytes]] = {
     "nothing": (b"", b""),
     "half a head": (alive("GET", b"/userinfo/")[:-2], b""),
@@ -149,7 +149,7 @@ def test_who_holds_requests_open_holds_nobody_else(served: Served) -> None:
 
 
 def test_who_does_not_read_the_answer_holds_nobody_else(served: Served) -> None:
-    """The client requests a file that is larger than all buffers again and again, and never reads it."""
+    """The clients request a file that is larger than all buffers again and again, and never read it."""
     path = b"/static/admin/js/vendor/xregexp/xregexp.js"
     assert len(raw.send(port_of(served), request("GET", path)).body) > 100_000
     connections = []
@@ -164,7 +164,7 @@ def test_who_does_not_read_the_answer_holds_nobody_else(served: Served) -> None:
     time.sleep(LONGEST_SECONDS)
     for connection in connections:
         connection.settimeout(PATIENCE_SECONDS)
-        with contextlib.suppress(ConnectionError):  # buffered data is read, then the connection ends
+        with contextlib.suppress(ConnectionError):  # the client reads buffered data, then the connection ends
             while connection.recv(65_536):
                 pass
         connection.close()
@@ -172,7 +172,7 @@ def test_who_does_not_read_the_answer_holds_nobody_else(served: Served) -> None:
 
 @pytest.mark.parametrize("framing", [f"Content-Length: {len(BODY)}", "Transfer-Encoding: chunked"])
 def test_who_is_slow_but_in_time_is_answered(served: Served, framing: str) -> None:
-    """A telephone in a tunnel is slow, too."""
+    """A telephone in a tunnel is slow, too, and must get its response."""
     body = BODY if "Length" in framing else in_chunks(BODY, 30)
     with socket.create_connection(("127.0.0.1", port_of(served)), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(request("POST", b"/token/", TYPE, framing))
@@ -184,7 +184,7 @@ def test_who_is_slow_but_in_time_is_answered(served: Served, framing: str) -> No
 
 
 def test_a_body_that_broke_off_is_no_shorter_body(served: Served) -> None:
-    """A password that was cut short would be a wrong one, and count as a failure."""
+    """A password that was cut short would be wrong, and count as a failure."""
     with held(port_of(served), half(b"/token/"), times=3) as closed_after:
         closed_after()
     assert_everybody_else_is_answered(port_of(served))
@@ -192,7 +192,7 @@ def test_a_body_that_broke_off_is_no_shorter_body(served: Served) -> None:
 
 
 def test_the_probe_answers_while_all_threads_work(on_postgres: Deployment, postgres_host: str, log_path: Path) -> None:
-    """A slow database is no reason to replace the process."""
+    """Replacing the process does not help if the database is slow."""
     with (
         serving(on_postgres.environment(SERVE_WORKERS="1", SERVE_THREADS="2"), log_path=log_path) as served,
         psycopg.connect(f"host={postgres_host} user=postgres dbname=postgres") as holder,

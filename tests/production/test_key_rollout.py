@@ -25,7 +25,7 @@ def key(seals: str, opens: str = "") -> dict[str, str]:
 
 
 def examine(here: Served, *servers: Served) -> tuple[int, dict[str, str]]:
-    """Run the doctor where the first server is; return its exit status, and finding → server."""
+    """Run the doctor on the first server; return its exit status, and the server of each finding."""
     options = [option for server in servers for option in ("--server", server.url)]
     done = subprocess.run(
         [sys.executable, "manage.py", "oauth_doctor", "--json", *options],
@@ -38,12 +38,12 @@ def examine(here: Served, *servers: Served) -> tuple[int, dict[str, str]]:
     findings = [each for each in json.loads(done.stdout)["findings"] if each["group"] == "Servers"]
     has_errors = any(each["level"] == "error" for each in findings)
     assert done.returncode == 2 or not has_errors
-    # The command's own status covers the whole deployment, which other tests have changed.
+    # The status is that of these findings, because the command's own also covers changes by other tests.
     return (2 if has_errors else 0), {each["id"]: each["about"] for each in findings}
 
 
 def understands(issuer: Served, other: Served, deployment: Deployment) -> list[int]:
-    """Statuses of a server's responses to tokens that another has issued."""
+    """Statuses of a server's responses to tokens that another server has issued."""
     with (
         Visit(base_url=issuer.url, client_secret=deployment.client_secret) as there,
         Visit(base_url=other.url, client_secret=deployment.client_secret) as here,
@@ -74,8 +74,8 @@ def test_servers_in_the_middle_of_a_rollout(
     found: dict[str, str],
 ) -> None:
     """
-    Each server accepts the other's tokens in the documented order; in another order the doctor names the one that does
-    not.
+    Each server accepts the other's tokens in the documented order. In another order one does not, and the doctor names
+    it.
     """
     issuer = f"http://127.0.0.1:{free_port()}"
     with ExitStack() as running:

@@ -1,4 +1,4 @@
-"""/metrics: the counts of all workers together, and access to them."""
+"""/metrics: the counts of all workers together, and who may read them."""
 
 import re
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ SECRET = "metrics-secret-of-the-production-tests"
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/"])
 def test_it_is_off_unless_somebody_is_let_in(browser: Browser, path: str) -> None:
-    """The endpoint is a 404, also for this machine."""
+    """Without a setting the endpoint is a 404, even for requests from this machine."""
     assert browser.get(path).status_code == 404
 
 
 @pytest.mark.django_db
 def test_no_answer_is_taken_for_another_type(browser: Browser, settings: Settings) -> None:
-    """Refusals need the header like other responses, also without Django's SecurityMiddleware in a host project."""
+    """Refusals need the header, too, and a host project may not use Django's SecurityMiddleware."""
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith(".SecurityMiddleware")]
     answers = [browser.get("/metrics/")]
     settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
@@ -51,7 +51,7 @@ def test_no_answer_is_taken_for_another_type(browser: Browser, settings: Setting
 
 @pytest.mark.django_db
 def test_an_address_that_is_let_in_sees_it(browser: Browser, settings: Settings) -> None:
-    """Other addresses are refused. Behind a proxy an address alone proves nothing."""
+    """Other addresses are refused. An address alone proves nothing if the request came through a proxy."""
     settings.OAUTH_SERVICE_METRICS_ADDRESSES = ["192.0.2.0/24"]
     seen = [
         browser.get("/metrics", REMOTE_ADDR="192.0.2.9").status_code,
@@ -77,14 +77,14 @@ def test_an_address_that_is_let_in_sees_it(browser: Browser, settings: Settings)
     ],
 )
 def test_who_has_the_secret_sees_it(browser: Browser, settings: Settings, authorization: str, status: int) -> None:
-    """The secret works from any address; the scheme is case-insensitive (RFC 9110 section 11.1)."""
+    """The secret works from any address. The name of the scheme is case-insensitive (RFC 9110 section 11.1)."""
     settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
     assert browser.get("/metrics", headers={"Authorization": authorization}).status_code == status
 
 
 @pytest.mark.django_db
 def test_no_other_page_may_read_it(browser: Browser, settings: Settings) -> None:
-    """An operator's browser is inside the network, and so is every page it has open."""
+    """An operator's browser is inside the network, and so is every page that it has open."""
     settings.OAUTH_SERVICE_METRICS_ADDRESSES = ["127.0.0.1"]
     answer = browser.get("/metrics", headers={"Origin": "https://evil.example"})
     assert (answer.status_code, "Access-Control-Allow-Origin" in answer) == (200, False)
@@ -101,7 +101,7 @@ def test_no_other_page_may_read_it(browser: Browser, settings: Settings) -> None
 def test_what_would_let_the_wrong_ones_in_stops_the_start(
     settings: Settings, settings_made: dict[str, object], words: str
 ) -> None:
-    """E016."""
+    """A short secret could be guessed, and a malformed network may not be what the operator meant (E016)."""
     for name, value in settings_made.items():
         setattr(settings, name, value)
     [found] = checks.check_values(None)
@@ -109,7 +109,9 @@ def test_what_would_let_the_wrong_ones_in_stops_the_start(
 
 
 def test_without_the_library_the_start_is_stopped(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library is an extra, and an operator must learn at the start that it is missing, not at the first scrape."""
+    """
+    The library is an extra. An operator must learn when the server starts that it is missing, not at the first scrape.
+    """
     settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
     monkeypatch.setattr(checks, "find_spec", lambda name: None)
     assert [found.id for found in checks.check_values(None)] == ["oauth_service.E016"]
@@ -117,7 +119,7 @@ def test_without_the_library_the_start_is_stopped(settings: Settings, monkeypatc
 
 @pytest.mark.django_db
 def test_the_backlog_of_the_sweep_is_counted_when_somebody_asks(browser: Browser, settings: Settings) -> None:
-    """Only dead rows count, not live ones."""
+    """A growing number of dead rows shows operators that the sweep does not run."""
     settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
     now = timezone.now()
     for purge_at in (now - timedelta(days=1), now - timedelta(seconds=1), now + timedelta(days=1)):
@@ -130,7 +132,8 @@ def test_the_backlog_of_the_sweep_is_counted_when_somebody_asks(browser: Browser
 @pytest.mark.django_db
 def test_while_the_database_is_away_it_tells_what_was_counted(browser: Browser, settings: Settings) -> None:
     """
-    Operators look at metrics during outages; only the backlog, which the database would have to count, is left out.
+    Operators look at metrics during an outage. Only the backlog is missing, because the database would have to count
+    it.
     """
     settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
     with failing(OperationalError("connection refused")):
@@ -177,7 +180,10 @@ def test_the_workers_count_together(counting: Served, on_postgres: Deployment) -
 
 @pytest.mark.production
 def test_what_happens_to_tokens_is_counted(counting: Served, on_postgres: Deployment) -> None:
-    """Issued, refreshed, refreshed again, replayed, revoked, deauthorised and refused tokens are counted."""
+    """
+    Operators see each kind of event: tokens are issued, refreshed, refreshed again, replayed, revoked, deauthorised and
+    refused.
+    """
     metrics = {
         'oauth_service_tokens_issued_total{grant_type="authorization_code"}': 2,
         'oauth_service_tokens_issued_total{grant_type="refresh_token"}': 2,

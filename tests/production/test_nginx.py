@@ -1,4 +1,4 @@
-"""deploy/nginx.conf, run by a real nginx: it ends TLS, and the server behind it sees the request as it was sent."""
+"""A real nginx runs deploy/nginx.conf: it ends TLS, and the server behind it sees each request as it was sent."""
 
 import contextlib
 import json
@@ -21,14 +21,14 @@ from tests.authority import Authority
 from tests.production import nginx, sign_ins
 from tests.production.deployment import PASSWORD, REDIRECT_URI, Deployment, Served, eventually, free_port, serving
 
-CLIENT_SECONDS = 2  # instead of ten
+CLIENT_SECONDS = 2  # the file says ten
 
 pytestmark = [pytest.mark.production, pytest.mark.nginx]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """The server behind nginx; http speaks to nginx and trusts the authority of its certificate."""
+    """The server behind nginx. `http` speaks to nginx and trusts the authority of its certificate."""
 
     served: Served
     folder: Path
@@ -47,7 +47,7 @@ class Site:
         return [json.loads(line) for line in (self.folder / "access.log").read_text().splitlines()]
 
     def noted(self, answer: httpx.Response) -> list[dict[str, str]]:
-        """Access log entries for a response, which nginx writes after sending it; [] if it never does."""
+        """Entries of the access log for a response. nginx writes them after sending it; [] if it never does."""
         request_id = answer.headers["x-request-id"]
         return eventually(lambda: [line for line in self.access_log if line["request_id"] == request_id])
 
@@ -89,7 +89,7 @@ def as_a_stranger(site: Site) -> None:
 
 
 def configuration(folder: Path, ports: dict[str, str]) -> Path:
-    """The example within a main configuration that keeps to its folder and this machine's loopback."""
+    """The example as part of a main configuration that uses only its own folder and this machine's loopback."""
     text = (ROOT / "deploy/nginx.conf").read_text()
     text = re.sub(r"\n *listen \[::\].*", "", text)  # some machines that run the tests have no IPv6
     text = re.sub(r"listen (80|443)\b", lambda found: f"listen 127.0.0.1:{ports[found[1]]}", text)
@@ -128,7 +128,7 @@ def test_the_whole_lifecycle(site: Site, on_postgres: Deployment) -> None:
 
 
 def test_the_issuer_is_the_url_under_which_it_is_reached(site: Site) -> None:
-    """The server's own address must not leak into it."""
+    """The address behind the proxy must not leak into the metadata."""
     metadata = site.http.get("/.well-known/oauth-authorization-server").json()
     assert metadata["issuer"] == site.issuer
     endpoints = {url for name, url in metadata.items() if name.endswith("_endpoint")}
@@ -136,13 +136,13 @@ def test_the_issuer_is_the_url_under_which_it_is_reached(site: Site) -> None:
 
 
 def test_http_leads_to_https(site: Site) -> None:
-    """The proxy redirects, with path and query."""
+    """The redirect keeps path and query."""
     answer = httpx.get(f"http://localhost:{site.http_port}/authorise/?state=a%20b")
     assert (answer.status_code, answer.headers["location"]) == (301, "https://localhost/authorise/?state=a%20b")
 
 
 def test_a_request_that_says_it_was_https_is_not_believed(site: Site) -> None:
-    """Anyone who reaches the server's own port can send these headers."""
+    """Anyone who reaches the server's own port can send this header."""
     headers = {"X-Forwarded-Proto": "https", "Host": f"localhost:{site.https_port}"}
     environment = site.served.environment | {"SERVE_PORT": str(free_port()), "TRUSTED_PROXIES": "192.0.2.1"}
     with serving(environment, log_path=site.folder / "untrusting.log") as untrusting:
@@ -151,7 +151,7 @@ def test_a_request_that_says_it_was_https_is_not_believed(site: Site) -> None:
 
 
 def test_cookies_travel_over_https_alone(site: Site) -> None:
-    """Both cookies are Secure, and the session's is HttpOnly."""
+    """Both cookies are Secure, and the session cookie is HttpOnly."""
     page = site.http.get("/login/")
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
     assert token
@@ -164,7 +164,7 @@ def test_cookies_travel_over_https_alone(site: Site) -> None:
 
 
 def test_a_form_from_elsewhere_is_refused(site: Site) -> None:
-    """Over https Django checks where a form comes from, and only the issuer's origin is accepted."""
+    """Over https Django checks the origin of a form, and accepts only the issuer's."""
     page = site.http.get("/login/")
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
     assert token
@@ -186,7 +186,7 @@ def test_both_forms_of_a_path_answer_without_a_redirect(site: Site, path: str) -
 
 
 def test_a_request_that_is_never_whole_does_not_reach_the_server(site: Site) -> None:
-    """Half-sent requests cost a connection of nginx's. It hangs up, and the server never sees them."""
+    """A half-sent request costs only a connection of nginx, which hangs up. The server never sees it."""
     trust = ssl.create_default_context(cafile=str(site.authority))
     half = f"POST /token/ HTTP/1.1\r\nHost: localhost:{site.https_port}\r\nContent-Length: 50\r\n\r\na=b".encode()
     heard = len(site.served.log)
@@ -209,7 +209,7 @@ def test_a_request_that_is_never_whole_does_not_reach_the_server(site: Site) -> 
 
 
 def test_people_sign_in_during_a_flood_of_random_names(site: Site) -> None:
-    """nginx slows the flood down; the server behind it sees the address of each request."""
+    """nginx slows the flood down, and the server sees the address of each request."""
     trust = ssl.create_default_context(cafile=str(site.authority))
     heard = site.served.log.count("login_refused")
     with sign_ins.flood(site.issuer, trust=trust) as statuses:
@@ -220,30 +220,30 @@ def test_people_sign_in_during_a_flood_of_random_names(site: Site) -> None:
 
 
 def test_a_body_that_is_too_long_does_not_reach_the_server(site: Site) -> None:
-    """nginx reads no more than the server would."""
+    """nginx has the same limit as the server."""
     before = site.served.log
     answer = site.http.post("/token/", content=b"x=" + b"y" * 70_000, headers={"Content-Type": "text/plain"})
     assert (answer.status_code, site.served.log) == (413, before)
 
 
 def test_a_long_authorization_request_gets_through(site: Site) -> None:
-    """Authorization requests with state, PKCE and a long redirect_uri reach three kilobytes."""
+    """Authorization requests with state, PKCE and a long redirect_uri may be three kilobytes long."""
     assert site.http.get("/authorise/", params={"state": "s" * 3000}).status_code == 400
 
 
 def test_the_request_id_is_the_proxys(site: Site) -> None:
-    """The same id is in the access log and in the response; a client's own id is not used."""
+    """The access log and the response have the same id. nginx ignores an id that a client sends."""
     answer = site.http.get("/healthz", headers={"X-Request-ID": "forged-by-client"})
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
     assert site.noted(answer)
 
 
 def test_it_is_the_reference_of_the_answer_and_of_its_log_lines(site: Site) -> None:
-    """A user reads it out, and support finds the line."""
+    """Support finds the log lines by the reference that a user reads out."""
     refused = site.http.get("/userinfo/")
     page = site.http.get("/authorise/", params={"client_id": "nobody"})
     forged = site.http.post("/login/", data={"username": "alice"})  # refused by Django before an endpoint is reached
-    broken = site.http.get("/admin/", headers={"Host": "evil.example"})  # refused even earlier
+    broken = site.http.get("/admin/", headers={"Host": "evil.example"})  # refused even before that
     references = [answer.headers["x-request-id"] for answer in (refused, page, forged, broken)]
     assert refused.json()["reference"] == references[0]
     assert f"<code>{references[1]}</code>" in page.text
@@ -254,7 +254,7 @@ def test_it_is_the_reference_of_the_answer_and_of_its_log_lines(site: Site) -> N
 
 @pytest.mark.parametrize("dash", ["-", "_"])
 def test_what_the_proxy_says_cannot_be_forged(site: Site, dash: str) -> None:
-    """Forged headers are ignored, also under a name that WSGI maps to the same variable."""
+    """The server ignores forged headers, also under a name that WSGI maps to the same variable."""
     forged = {"X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example", "X-Request-ID": "chosen-by-client"}
     answer = site.http.get("/userinfo/", headers={name.replace("-", dash): value for name, value in forged.items()})
     # If they were believed, the response would be a redirect to https, refuse the host, or have this reference.
@@ -262,14 +262,14 @@ def test_what_the_proxy_says_cannot_be_forged(site: Site, dash: str) -> None:
 
 
 def test_what_is_for_the_operator_is_not_for_the_world(site: Site) -> None:
-    """Operators' endpoints are served on the server's own port only."""
+    """The endpoints for operators answer only on the server's own port."""
     outside = {path: site.http.get(path).status_code for path in ("/readyz", "/readyz/", "/metrics", "/healthz")}
     assert outside == {"/readyz": 404, "/readyz/": 404, "/metrics": 404, "/healthz": 200}
     assert site.served.http.get("/readyz").status_code == 200
 
 
 def test_the_stylesheet_is_kept_for_ever_and_travels_compressed(site: Site) -> None:
-    """The file name changes with the content."""
+    """The name of the file changes with its content."""
     page = site.http.get("/login/").text
     found = re.search(r'rel="stylesheet" href="(/static/oauth_service/style\.[0-9a-f]{12}\.css)"', page)
     assert found
@@ -279,6 +279,6 @@ def test_the_stylesheet_is_kept_for_ever_and_travels_compressed(site: Site) -> N
 
 
 def test_no_query_is_in_the_access_log(site: Site) -> None:
-    """Codes and states in URLs must not enter a file that is kept and shipped."""
+    """Operators keep and forward the access log, so it must not hold the codes and states of URLs."""
     assert site.noted(site.http.get("/userinfo/", params={"access_token": "AT_misplaced"}))
     assert "AT_misplaced" not in (site.folder / "access.log").read_text()

@@ -1,4 +1,4 @@
-"""Headers about a request are believed only from trusted proxies."""
+"""The server believes headers about a request only if a trusted proxy sends them."""
 
 import re
 from typing import Any
@@ -26,13 +26,13 @@ def seen(peer: str, **headers: str) -> dict[str, Any]:
 
 
 def test_the_address_is_the_clients() -> None:
-    """All code that reads REMOTE_ADDR needs it, Django's included. The rule itself is tested with its module."""
+    """All code reads REMOTE_ADDR, Django's included. The tests of the module cover the rule itself."""
     assert seen("127.0.0.1", X_FORWARDED_FOR="198.51.100.1, 203.0.113.7, 10.1.2.3")["REMOTE_ADDR"] == "203.0.113.7"
 
 
 @pytest.mark.parametrize("peer", ["10.255.0.1", "127.0.0.1", "::1", "::ffff:10.0.0.1"])
 def test_our_own_proxies_are_believed(peer: str) -> None:
-    """Proxies are named by address or network, and an IPv4 address may be mapped into IPv6."""
+    """Operators name proxies by address or network. An IPv4 address may be mapped into IPv6."""
     got = seen(peer, X_FORWARDED_PROTO="https", X_FORWARDED_HOST="auth.example.com", X_REQUEST_ID="a1b2c3d4e5f6")
     assert (got["wsgi.url_scheme"], got["HTTP_HOST"], got["HTTP_X_REQUEST_ID"]) == (
         "https",
@@ -57,22 +57,22 @@ def test_a_stranger_is_not_believed(peer: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["https, http", "ftp", "javascript", "HTTPS/1.1", ""])
 def test_a_scheme_that_is_not_one_word_we_know_changes_nothing(scheme: str) -> None:
-    """A proxy appended to a list, and the author of its first value is unknown."""
+    """A proxy may have appended to a list, whose first value anyone may have sent."""
     assert seen("127.0.0.1", X_FORWARDED_PROTO=scheme)["wsgi.url_scheme"] == "http"
 
 
 def test_a_list_of_hosts_changes_nothing() -> None:
-    """A proxy appended to a list, and the author of its first value is unknown."""
+    """A proxy may have appended to a list, whose first value anyone may have sent."""
     assert seen("127.0.0.1", X_FORWARDED_HOST="evil.example, auth.example.com")["HTTP_HOST"] == "inner:8000"
 
 
 @pytest.mark.parametrize("request_id", ["short", "x" * 65, "a b c d e f g h", "id\nforged line", '"}{"', ""])
 def test_a_malformed_request_id_is_replaced(request_id: str) -> None:
-    """The id appears in logs and on pages."""
+    """The id appears in logs and on pages, so it must not hold markup or a line break."""
     assert MADE.fullmatch(seen("127.0.0.1", X_REQUEST_ID=request_id)["HTTP_X_REQUEST_ID"])
 
 
 def test_a_request_without_an_id_gets_one_of_its_own() -> None:
-    """Requests must not be mixed up."""
+    """Otherwise the log lines of several requests could not be told apart."""
     ids = {seen(peer)["HTTP_X_REQUEST_ID"] for peer in ("127.0.0.1", "127.0.0.1", "203.0.113.7", "203.0.113.7")}
     assert len(ids) == 4

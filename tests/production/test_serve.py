@@ -30,7 +30,7 @@ def token_request(deployment: Deployment) -> dict[str, str]:
 
 
 def test_everything_that_is_missing_is_named_at_once(on_sqlite: Deployment) -> None:
-    """An operator can fix the whole list at once."""
+    """An operator can then fix the whole list at once."""
     said = refusal_to_start(on_sqlite.environment(SECRET_KEY="", OAUTH_SERVICE_ISSUER="", SERVE_THREADS="many"))
     named = ["SECRET_KEY is not set", "OAUTH_SERVICE_ISSUER is not set", "SERVE_THREADS must be a whole number"]
     assert [words for words in named if words not in said] == []
@@ -62,32 +62,32 @@ def test_everything_that_is_missing_is_named_at_once(on_sqlite: Deployment) -> N
     ids=lambda value: "" if isinstance(value, str) else " ".join(value),
 )
 def test_it_refuses_to_start_and_says_why(on_sqlite: Deployment, settings: dict[str, str], words: str) -> None:
-    """A server that starts incomplete would fail at a user's first request."""
+    """Otherwise the server would fail at a user's first request."""
     assert words in refusal_to_start(on_sqlite.environment(**settings))
 
 
 def test_a_password_in_the_url_is_not_told(on_sqlite: Deployment) -> None:
-    """Messages at the start end up in a log."""
+    """The messages of a start end up in a log."""
     for url in ("postgresql://u:hunter2%%%@h/n", "nonsense://u:hunter2@h:x/n", "postgresql://u:hunter2@127.0.0.1:9/n"):
         assert "hunter2" not in refusal_to_start(on_sqlite.environment(DATABASE_URL=url))
 
 
 def test_it_refuses_a_database_without_the_migrations(on_sqlite: Deployment, tmp_path: Path) -> None:
-    """The server does not migrate by itself, because several may start at the same moment."""
+    """The server does not migrate by itself, because several servers may start at the same moment."""
     said = refusal_to_start(replace(on_sqlite, database_url=f"sqlite:///{tmp_path / 'empty.sqlite3'}").environment())
     assert "migrations are not applied, contenttypes.0001_initial first: run `python manage.py migrate`" in said
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
 def test_it_refuses_a_port_that_is_taken(on_sqlite: Deployment, host: str) -> None:
-    """The port could be shared, and two servers would answer in turns."""
+    """The system would let two servers share the port and answer in turns."""
     with socket.create_server((host, free_port())) as taken:
         port = str(taken.getsockname()[1])
         assert f"Port {port} is in use" in refusal_to_start(on_sqlite.environment(SERVE_HOST=host, SERVE_PORT=port))
 
 
 def test_a_start_that_is_refused_takes_nothing_from_the_server_that_runs(on_sqlite: Deployment) -> None:
-    """The running server's workers count in a folder that every start empties."""
+    """Every start empties a folder in which the workers of a running server count."""
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = str(taken.getsockname()[1])
         counted = on_sqlite.state_dir / f"metrics-{port}" / "counter_1.db"
@@ -101,7 +101,7 @@ def test_a_start_that_is_refused_takes_nothing_from_the_server_that_runs(on_sqli
 
 
 def test_make_serve_is_this_command() -> None:
-    """The other tests start the same command as an operator."""
+    """An operator must start the same command as the other tests."""
     recipe = (ROOT / "Makefile").read_text().partition("\nserve: ")[2].splitlines()
     assert recipe[1] == "\t$(BIN)/python -m config.serve"
 
@@ -109,8 +109,8 @@ def test_make_serve_is_this_command() -> None:
 @pytest.mark.parametrize(("setting", "target"), [("", serve.DIRECT), ("1", serve.DIRECT), ("0", serve.APPLICATION)])
 def test_the_direct_way_is_the_default(monkeypatch: pytest.MonkeyPatch, setting: str, target: str) -> None:
     """
-    The fast path's responses equal those of Django's handler (test_direct.py) and cost less CPU. SERVE_DIRECT=0 selects that
-    handler.
+    The fast path's responses equal those of Django's handler (test_direct.py) and cost less CPU. SERVE_DIRECT=0 selects
+    Django's handler.
     """
     served: list[str] = []
 
@@ -129,14 +129,16 @@ def test_the_direct_way_is_the_default(monkeypatch: pytest.MonkeyPatch, setting:
 
 @pytest.mark.parametrize("database", ["on_sqlite", "on_postgres"])
 def test_it_is_ready(request: pytest.FixtureRequest, log_path: Path, database: str) -> None:
-    """The site starts on both databases."""
+    """The site must start on both databases."""
     deployment: Deployment = request.getfixturevalue(database)
     with serving(deployment.environment(), log_path=log_path) as served:
         assert served.http.get("/readyz").json() == {"status": "ready"}
 
 
 def test_on_a_standby_it_is_not_ready(on_postgres: Deployment, log_path: Path) -> None:
-    """A standby could answer questions but issue no token: the requests belong to a server with the primary."""
+    """
+    A server on a standby could issue no token, so a load balancer must send requests to a server with the primary.
+    """
     url = f"{on_postgres.database_url}&options=-c%20default_transaction_read_only%3Don"
     with serving(on_postgres.environment(DATABASE_URL=url), log_path=log_path) as served:
         answer = served.http.get("/readyz")
@@ -150,7 +152,7 @@ def workers_of(served: Served) -> list[int]:
 
 
 def listening(served: Served) -> int:
-    """Number of sockets that listen on its port."""
+    """Number of sockets that listen on the site's port."""
     local, state = f":{served.http.base_url.port:04X}", "0A"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(row[1].endswith(local) and row[3] == state for row in rows)
@@ -160,7 +162,7 @@ def listening(served: Served) -> int:
 def test_a_worker_a_core_unless_told_otherwise(
     on_sqlite: Deployment, log_path: Path, setting: str, expected: int
 ) -> None:
-    """Python uses one core per process."""
+    """A Python process uses only one core."""
     with serving(on_sqlite.environment(SERVE_WORKERS=setting), log_path=log_path) as served:
         assert len(workers_of(served)) == expected
 
@@ -168,7 +170,7 @@ def test_a_worker_a_core_unless_told_otherwise(
 def test_a_worker_answers_others_while_one_waits_for_the_database(
     on_postgres: Deployment, postgres_host: str, log_path: Path
 ) -> None:
-    """Three requests wait for a lock in one worker of four threads; the fourth thread answers."""
+    """Three requests wait for a lock in a worker with four threads. The fourth thread must answer."""
     environment = on_postgres.environment(SERVE_WORKERS="1", SERVE_THREADS="4")
     with (
         serving(environment, log_path=log_path) as served,
@@ -184,7 +186,7 @@ def test_a_worker_answers_others_while_one_waits_for_the_database(
 
 
 def test_a_worker_that_dies_is_replaced(served: Served) -> None:
-    """After kill -9 or out-of-memory the other workers go on, and soon there are as many as before."""
+    """A worker may be killed for lack of memory. The others go on, and soon there are as many as before."""
     before = workers_of(served)
     # Each worker listens on a socket of its own once it has loaded the site.
     eventually(lambda: listening(served) == len(before))
@@ -194,7 +196,9 @@ def test_a_worker_that_dies_is_replaced(served: Served) -> None:
 
 
 def test_a_workers_environment_holds_no_secret_when_it_starts_to_answer(on_sqlite: Deployment) -> None:
-    """The environment is copied into request.META of every view, and any code that prints it would leak them."""
+    """
+    The environment becomes part of request.META in every view, and any code that prints it would leak the secrets.
+    """
     environment = on_sqlite.environment(METRICS_SECRET="m" * 32)
     program = "import os; from config import serve; serve.load(serve.APPLICATION); print(dict(os.environ))"
     command = [sys.executable, "-c", program]
@@ -203,7 +207,7 @@ def test_a_workers_environment_holds_no_secret_when_it_starts_to_answer(on_sqlit
 
 
 def test_its_log_is_one_json_object_a_line(on_postgres: Deployment, log_path: Path) -> None:
-    """This includes the messages of Django and granian, from the first line to the last."""
+    """Programs that collect logs parse each line, including those of Django and granian, from the first to the last."""
     with serving(on_postgres.environment(), log_path=log_path) as served:
         answer = served.http.get("/userinfo/", headers={"X-Request-ID": "of-a-stranger-12"})
         assert served.stop() == 0
@@ -219,7 +223,7 @@ def test_its_log_is_one_json_object_a_line(on_postgres: Deployment, log_path: Pa
 def test_a_request_under_way_is_finished_before_the_end(
     on_postgres: Deployment, postgres_host: str, served: Served
 ) -> None:
-    """A deployment in the middle of the day must not lose a response."""
+    """A deployment during the day must not lose a response."""
     with (
         psycopg.connect(f"host={postgres_host} user=postgres dbname=postgres") as holder,
         ThreadPoolExecutor(2) as pool,
@@ -238,7 +242,7 @@ def test_a_request_under_way_is_finished_before_the_end(
 def test_a_request_that_does_not_end_is_not_waited_for_for_ever(
     on_postgres: Deployment, postgres_host: str, log_path: Path
 ) -> None:
-    """An operator who stops the server needs it stopped, after SERVE_STOP_SECONDS at most."""
+    """An operator who stops the server needs it to stop, after SERVE_STOP_SECONDS at most."""
     with (
         psycopg.connect(f"host={postgres_host} user=postgres dbname=postgres") as holder,
         serving(on_postgres.environment(SERVE_STOP_SECONDS="1"), log_path=log_path) as served,

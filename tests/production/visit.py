@@ -1,4 +1,4 @@
-"""Alice's browser and the client's server, over real HTTP; both keep every secret that passes."""
+"""Alice's browser and the client's server, over real HTTP. Both keep every secret that passes."""
 
 import re
 from collections.abc import Mapping
