@@ -20,11 +20,11 @@ pytestmark = pytest.mark.production
 
 HELD = 24  # connections of each kind; the server has two worker threads
 IDLE_SECONDS, REQUEST_SECONDS = 1, 2
-LONGEST_SECONDS = IDLE_SECONDS + REQUEST_SECONDS + 3  # the server checks the deadline once a second, and machines may be slow
+LONGEST_SECONDS = IDLE_SECONDS + REQUEST_SECONDS + 3  # the deadline is checked once a second; machines may be slow
 PATIENCE_SECONDS = 3
 
 TYPE = f"Content-Type: {FORM}"
-BODY = b"grant_type=refresh_token&token=AT_a&scope=user+profile+openid+email"  # it is no failed authentication, which would be limited
+BODY = b"grant_type=refresh_token&token=AT_a&scope=user+profile+openid+email"  # no client: no failure is counted
 
 
 def alive(method: str, target: bytes, *headers: str) -> bytes:
