@@ -1,4 +1,4 @@
-// node-oidc-provider's own adapter, which persists nothing. Its store forgets all but a thousand entries; a Map forgets none.
+// node-oidc-provider's own in-memory adapter. Its store drops all but a thousand entries, so a Map replaces it.
 import MemoryAdapter from 'oidc-provider/lib/adapters/memory_adapter.js';
 
 const store = new Map();

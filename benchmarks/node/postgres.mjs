@@ -1,4 +1,4 @@
-// node-oidc-provider on PostgreSQL: one table, one prepared statement a call. libpq's environment says which database.
+// node-oidc-provider on PostgreSQL: one table, one prepared statement per call. libpq's environment selects the database.
 import pg from 'pg';
 
 const pool = new pg.Pool({ max: Number(process.env.SERVE_THREADS) });
@@ -13,7 +13,7 @@ await pool.query(`
   CREATE INDEX IF NOT EXISTS payload_expires ON payload (expires_at);
 `);
 
-// Models whose rows hang on a grant; Grant itself and Session do not, though a Session's payload may name one.
+// Models whose rows belong to a grant. Grant itself and Session do not, although a Session's payload may name a grant.
 const grantable = new Set(['AccessToken', 'AuthorizationCode', 'RefreshToken']);
 
 const run = (name, text, values) => pool.query({ name, text, values });

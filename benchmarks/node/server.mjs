@@ -1,4 +1,4 @@
-// node-oidc-provider as its documentation sets it up: `node server.mjs memory.mjs|postgres.mjs`, the rest from the environment.
+// node-oidc-provider set up as in its documentation: `node server.mjs memory.mjs|postgres.mjs`; the environment has all else.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 
@@ -40,7 +40,7 @@ const provider = new Provider('https://auth.example.com', {
   findAccount: (ctx, id) => accounts.has(id) && { accountId: id, claims: () => accounts.get(id) },
   issueRefreshToken: () => true,
   rotateRefreshToken: true,
-  // A revoked refresh token ends its connection; what the user allowed stays allowed, as with the others.
+  // A revoked refresh token ends its connection; the consent stays, as with the other subjects.
   revokeGrantPolicy: () => false,
   ttl: {
     AccessToken: 3600, AuthorizationCode: 60, RefreshToken: 30 * 86400, Grant: 30 * 86400, Session: 14 * 86400,
@@ -48,7 +48,7 @@ const provider = new Provider('https://auth.example.com', {
 });
 provider.proxy = true;
 
-// A resource of its own, as /userinfo asks for `openid`.
+// A resource of its own, because /userinfo requires `openid`.
 provider.use(async (ctx, next) => {
   if (ctx.path !== '/resource') {
     await next();
@@ -60,7 +60,7 @@ provider.use(async (ctx, next) => {
   ctx.body = isGood ? accounts.get(token.accountId) : { error: 'invalid_token' };
 });
 
-// Everybody is signed in and has allowed everything: the rows that a login and a consent would have left.
+// All users are signed in and have consented: these are the rows that a login and a consent would make.
 const signatures = new Keygrip(cookieKeys);
 const cookies = [];
 for (const accountId of accounts.keys()) {

@@ -1,7 +1,7 @@
-// A web application, a service and a device made with golang.org/x/oauth2, as its documentation does it.
+// A web application, a service and a device made with golang.org/x/oauth2 as in its documentation.
 //
-// The first line of standard input says who it is; each line of standard output says a page that a person has to visit, or,
-// in the end, what came. After the page of an authorization request the next line of input is where the browser ended.
+// The first line of standard input is its registration. Each line of standard output is a page that the user has to visit,
+// or finally the result. After an authorization request the next line of input is the browser's final address.
 package main
 
 import (
@@ -40,7 +40,7 @@ func main() {
 	if err := json.Unmarshal(line(), &registered); err != nil {
 		log.Fatal(err)
 	}
-	// A proxy is not for this machine.
+	// No proxy for this machine.
 	http.DefaultTransport.(*http.Transport).Proxy = nil
 	flows := map[string]func(context.Context, registration) (given, error){
 		"code": asksAPerson, "client_credentials": isAService, "device": isADevice,
@@ -81,7 +81,7 @@ func asksAPerson(ctx context.Context, registered registration) (given, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Without an access token its source has to refresh.
+	// The token source has to refresh if there is no access token.
 	refreshed, err := config.TokenSource(ctx, &oauth2.Token{RefreshToken: token.RefreshToken}).Token()
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-// An API that verifies access tokens with Nimbus JOSE + JWT, as its documentation does it ("Validating JWT access tokens").
+// An API that verifies access tokens with Nimbus JOSE + JWT as in its documentation ("Validating JWT access tokens").
 
 import com.nimbusds.jose.JOSEObjectType;
 import com.nimbusds.jose.JWSAlgorithm;

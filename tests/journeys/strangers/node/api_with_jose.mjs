@@ -1,4 +1,4 @@
-// An API that verifies access tokens with jose, as its documentation does it.
+// An API that verifies access tokens with jose as in its documentation.
 import { text } from 'node:stream/consumers'
 
 import { createRemoteJWKSet, jwtVerify } from 'jose'

@@ -1,5 +1,5 @@
-// A client of an MCP server, made with the TypeScript SDK of the version that it is told, as its documentation does it.
-// One JSON object a line, each way: it shows where the person has to go, and is told where the browser came back.
+// An MCP client made with the TypeScript SDK, of the version in its settings, as in its documentation.
+// Messages are one JSON object a line, in both directions: it prints the URL for the user, and reads the browser's redirect.
 import { createInterface } from 'node:readline'
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
@@ -44,7 +44,7 @@ const connected = async () => {
   return (client = made)
 }
 
-// The person may have to go to the authorization server before this can be done.
+// The user may have to visit the authorization server first.
 const doing = async (work) => {
   try {
     return await work()

@@ -1,4 +1,4 @@
-// A site that people sign in to with openid-client, as its documentation does it; one person at a time.
+// A site with sign-in by openid-client as in its documentation, for one user at a time.
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 
