@@ -1,4 +1,4 @@
-"""What the commands about clients share: options made of the metadata's members, and how a client is printed."""
+"""Shared by commands about clients: an option for each member of the metadata, and printing of clients."""
 
 from argparse import ArgumentParser, BooleanOptionalAction
 from collections.abc import Callable, Collection, Mapping
@@ -16,7 +16,7 @@ from oauth_service.protocol.client_metadata import MEMBERS, Kind, Member, column
 
 M = TypeVar("M", bound=Model)
 
-# Of a list an option takes one value, and is repeated.
+# Options for lists take one value and can be repeated.
 _NAMES = {
     "redirect_uris": "redirect-uri",
     "contacts": "contact",
@@ -35,13 +35,13 @@ _ALSO = {"client_uri": ("--client-uri",)}
 
 
 def option_of(member: Member) -> str:
-    """The option that sets a member, without its dashes."""
+    """Option that sets a member, without its dashes."""
     return _NAMES.get(member.name, member.name.replace("_", "-"))
 
 
 def add_options(parser: ArgumentParser, *, required: Collection[str]) -> None:
     """
-    Give a parser one option for each member of a client's metadata; what is not given is None.
+    Give a parser one option for each member of a client's metadata; options that are not given are None.
 
     Args:
         required: columns whose options must be given.
@@ -67,10 +67,10 @@ def add_options(parser: ArgumentParser, *, required: Collection[str]) -> None:
 
 def seconds(text: str) -> int:
     """
-    The value of an option that is a lifetime: seconds, or a duration as Django writes it, such as 1:00:00.
+    Value in seconds of an option for a lifetime, given as seconds or as a duration in Django's format, such as 1:00:00.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: the text is neither.
     """
     try:
         duration = timedelta(seconds=int(text)) if text.isdecimal() else parse_duration(text)
@@ -83,10 +83,10 @@ def seconds(text: str) -> int:
 
 def columns_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """
-    The columns that options set.
+    Columns that the options set.
 
     Raises:
-        CommandError: one value of an option is given twice.
+        CommandError: a value of an option is given twice.
     """
     for member in MEMBERS:
         values: list[str] = (options.get(member.column) or []) if member.kind in (Kind.LINES, Kind.WORDS) else []
@@ -100,21 +100,21 @@ def columns_of(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def in_lines(fault: ValidationError) -> str:
-    """Each message of a refused client under the option that it is about."""
+    """Each validation message under the option it is about."""
     options = {member.column: option_of(member) for member in MEMBERS}
     return "\n".join(
         f"--{options.get(column, column.replace('_', '-'))}: {message}"
         for column, sentences in fault.message_dict.items()
-        for message in dict.fromkeys(sentences)  # a link is held against two rules with the same words
+        for message in dict.fromkeys(sentences)  # two rules check a link, with the same message
     )
 
 
 def refuse_faults(row: M, fault_of_keys: Callable[[M], tuple[str, str]]) -> None:
     """
-    Hold a client or a trusted issuer that a command makes against the rules of its columns and of its keys.
+    Check the columns and keys of a client or trusted issuer that a command creates.
 
     Raises:
-        CommandError: by option.
+        CommandError: names the option of each fault.
     """
     try:
         row.full_clean()
@@ -126,7 +126,7 @@ def refuse_faults(row: M, fault_of_keys: Callable[[M], tuple[str, str]]) -> None
 
 
 def how_secret_is_kept(client: Client) -> str:
-    """What the commands say when they show a secret."""
+    """Sentence that the commands print with a secret."""
     if client.seals_secret:
         return "The secret is shown this once. It is kept encrypted, as the client's assertions are verified with it."
     return "The secret is shown this once. Only its hash is kept."
@@ -134,7 +134,7 @@ def how_secret_is_kept(client: Client) -> str:
 
 def by_id(client_id: str) -> Client:
     """
-    The client of an argument.
+    The client with the client_id of an argument.
 
     Raises:
         CommandError: there is none.
@@ -146,17 +146,17 @@ def by_id(client_id: str) -> Client:
 
 
 def known_scopes(named: Collection[str]) -> frozenset[str]:
-    """Every scope that there is; those of resources are looked up only if one is named that the server has not."""
+    """All known scopes; those of resources are only looked up if a named scope is not the server's own."""
     known = frozenset(conf.SCOPES())
     return known if known.issuperset(named) else known | Resource.objects.scope_names()
 
 
 def members_of(client: Client, *, secret: str = "") -> dict[str, Any]:
-    """What the commands print of a client as JSON: its metadata, is_active, and a secret that was just made."""
+    """JSON that the commands print for a client: its metadata, is_active, and a new secret."""
     found = metadata_of(client, openid=conf.is_openid()) | {"is_active": client.is_active}
     return found | {"client_secret": secret} if secret else found
 
 
 def told(client: Client) -> str:
-    """What an event says of a client that was registered: its members, one a line, without secrets."""
+    """Text of the event for a registered client: its members, one a line, without secrets."""
     return "\n".join(f"{name}: {value}" for name, value in metadata_of(client, openid=conf.is_openid()).items())

@@ -1,4 +1,4 @@
-"""How the commands print: JSON for programs, a table for people."""
+"""Output of the commands: JSON for programs, a table for people."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Commands whose changes are events."""
+"""Base class of commands whose changes are events."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,9 +14,9 @@ from ..watch.doctor.finding import Finding, Level
 
 class RecordedCommand(BaseCommand):
     """
-    Base of every command of this app: what is announced while it runs says which command it was.
+    Base of every command of this app: events announced while it runs name the command.
 
-    A database that is down or lacks our tables is one sentence, not a traceback.
+    If the database is down or lacks our tables, the command prints one sentence and no traceback.
     """
 
     def execute(self, *args: Any, **options: Any) -> str | None:
@@ -31,11 +31,11 @@ class RecordedCommand(BaseCommand):
         self, action: str, model: str, *, object_id: object = "", client_id: str = "", changes: str = ""
     ) -> None:
         """
-        Tell what the command has changed, unless something that it calls does.
+        Announce a change by the command, unless a function that it calls announces it.
 
         Args:
             action: such as "added" or "changed".
-            model: what it was done to; object_id says which.
+            model: kind of the changed object; object_id identifies it.
             changes: before → after, without secrets.
         """
         about: dict[str, Any] = {"user_id": None, "client_id": client_id, "grant_id": None}
@@ -43,7 +43,7 @@ class RecordedCommand(BaseCommand):
         signals.announce(signals.administered, **facts)
 
     def warn(self, findings: Iterable[Finding]) -> None:
-        """Say on stderr now what oauth_doctor would find later, a line each."""
+        """Write findings that oauth_doctor would report later to stderr, a line each."""
         for finding in findings:
             word = "Note" if finding.level is Level.NOTE else "Warning"
             self.stderr.write(self.style.WARNING(f"{word}: {finding.what} {finding.why} {finding.remedy}"))

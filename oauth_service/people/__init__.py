@@ -1,1 +1,1 @@
-"""Who allows: people and how they sign in."""
+"""Users: how they sign in, and what they decide about their connections."""

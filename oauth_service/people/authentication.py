@@ -1,8 +1,9 @@
 """
-The authentication event: when and how the person in front of a browser signed in (OpenID Connect Core 1.0 section 2).
+The authentication event: when and how the user of a browser signed in (OpenID Connect Core 1.0 section 2).
 
-Django tells of every sign-in (user_logged_in). The event stays in the session, and its SignIn row has the same id. Nothing of
-this happens in a project without OpenID Connect.
+It is stored in the session at every sign-in (user_logged_in), and its SignIn row has the same id. Without OpenID
+Connect
+nothing is stored.
 """
 
 import secrets
@@ -27,12 +28,12 @@ from ..signals import RequestContext
 from ..web.requests import address_of
 
 SESSION_KEY = "oauth_service_sign_in"
-# Set on a request by a page that knows how the person is signing in, before it calls login(): Authentication Methods References.
+# Set on a request before login() by a page that knows how the user signs in: Authentication Methods References.
 AMR_ATTRIBUTE = "oauth_service_amr"
 
 
 def remember(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
-    """Keep the event of a sign-in (user_logged_in); a renewed sign-in of the same person stays the same session."""
+    """Store the event of a sign-in (user_logged_in). If the same user signs in again, the session stays the same."""
     if not conf.is_openid() or not hasattr(request, "session") or request is None or user is None:
         return
     before = request.session.get(SESSION_KEY) or {}
@@ -43,14 +44,14 @@ def remember(sender: object, request: HttpRequest | None = None, user: Any = Non
 
 
 def announce_sign_in(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
-    """Pass Django's own signal of a sign-in (user_logged_in) on as an event of ours."""
+    """Announce Django's signal of a sign-in (user_logged_in) as an event of ours."""
     if user is not None and _is_of_a_browser(request):
         with signals.within(_context_of(request)):
             signals.announce(signals.signed_in, user_id=user.pk)
 
 
 def announce_sign_out(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
-    """Pass Django's own signal of a sign-out (user_logged_out) on as an event of ours."""
+    """Announce Django's signal of a sign-out (user_logged_out) as an event of ours."""
     if user is not None and _is_of_a_browser(request):
         with signals.within(_context_of(request)):
             signals.announce(signals.signed_out, user_id=user.pk)
@@ -59,7 +60,7 @@ def announce_sign_out(sender: object, request: HttpRequest | None = None, user: 
 def announce_refused(
     sender: object, credentials: dict[str, object], request: HttpRequest | None = None, **_: object
 ) -> None:
-    """Pass Django's own signal of a refused sign-in (user_login_failed) on as an event of ours."""
+    """Announce Django's signal of a refused sign-in (user_login_failed) as an event of ours."""
     name = conf.claimed_name(str(credentials.get("username", "")))
     with signals.within(_context_of(request)):
         signals.announce(signals.login_refused, username=name, reason="wrong username or password")
@@ -67,16 +68,16 @@ def announce_refused(
 
 def event_of(request: HttpRequest) -> AuthenticationEvent | None:
     """
-    The event of the session of a request; None if nobody is signed in, or without OpenID Connect.
+    The event of a request's session; None without a signed-in user or without OpenID Connect.
 
     Raises:
-        ImproperlyConfigured: OAUTH_SERVICE_AUTHENTICATION_EVENT answers something else than it must.
+        ImproperlyConfigured: OAUTH_SERVICE_AUTHENTICATION_EVENT returned a wrong value.
     """
     if not conf.is_openid() or not request.user.is_authenticated:
         return None
     kept = request.session.get(SESSION_KEY)
     if not kept or kept.get("user") != str(request.user.pk):
-        # The session is older than OpenID Connect in this project, or was made by other means than login().
+        # The session is older than OpenID Connect in this project, or was not made by login().
         signed_in_at = getattr(request.user, "last_login", None) or timezone.now()
         _keep(request, request.user, sid=uuid.uuid4().hex, auth_time=signed_in_at, acr="", amr=())
         kept = request.session[SESSION_KEY]
@@ -92,7 +93,7 @@ def event_of(request: HttpRequest) -> AuthenticationEvent | None:
 
 
 def kept_event(session: SessionBase, user: Any) -> AuthenticationEvent | None:
-    """The event that a session holds, and nothing else; None if event_of() would say more, or would have to write."""
+    """The stored event of a session; None if event_of() might return more, or would have to write."""
     kept = session.get(SESSION_KEY)
     if not kept or kept.get("user") != str(user.pk) or conf.AUTHENTICATION_EVENT():
         return None
@@ -100,7 +101,7 @@ def kept_event(session: SessionBase, user: Any) -> AuthenticationEvent | None:
 
 
 def _is_of_a_browser(request: HttpRequest | None) -> bool:
-    # A session that a test or a script makes has nothing behind it, and nobody has signed in.
+    # A session that a test or a script makes belongs to no browser, and no user has signed in.
     return request is not None and request.method is not None
 
 
@@ -108,18 +109,18 @@ def _context_of(request: HttpRequest | None) -> RequestContext:
     context = signals.current_request()
     if context.endpoint or request is None:
         return context
-    # On a page that is not ours, the admin's or the host project's, nothing but this request tells from where.
+    # On pages that are not ours (the admin, the host project) only this request knows the address.
     return RequestContext(address=address_of(request.META))
 
 
 def sid_of(request: HttpRequest) -> UUID | None:
-    """The sign-in of the session of a request; None if it has none."""
+    """Id of the sign-in of a request's session, or None."""
     kept = request.session.get(SESSION_KEY) if hasattr(request, "session") else None
     return UUID(kept["sid"]) if kept else None
 
 
 def sign_in_lifetime() -> timedelta:
-    """How long a SignIn row is kept: longer than its session, and than what was issued in it at its end."""
+    """Time that a SignIn row is kept: longer than its session, and than tokens that were issued at its end."""
     session = timedelta(seconds=min(settings.SESSION_COOKIE_AGE, LONGEST_LIFETIME.total_seconds()))
     return session + (conf.REFRESH_TOKEN_LIFETIME() or conf.NEVER) + timedelta(days=1)
 

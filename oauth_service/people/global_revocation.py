@@ -1,4 +1,4 @@
-"""The end of all that a user has here, connections and sessions (draft-parecki-oauth-global-token-revocation)."""
+"""End of all connections and sessions of a user (draft-parecki-oauth-global-token-revocation)."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -22,17 +22,18 @@ def users_of(sub_id: Parameters, client: ClientRow, *, issuer: str) -> list[Any]
 
     Args:
         sub_id: the members of its JSON object.
-        client: that asks, authenticated.
+        client: the authenticated client.
         issuer: of this server.
 
     Returns:
-        their primary keys: none for nobody, several if they share an e-mail address. To leave one of them out would let anybody
-        keep a stolen session alive who gets that address into an account of their own.
+        their primary keys; [] for none, and several if they share an e-mail address. All of them are needed:
+        otherwise a thief
+        who registers the address in another account could keep a stolen session alive.
 
     Raises:
-        InvalidRequest: it is malformed, or of a format that this server does not know.
-        SignOutFailed: the client is pairwise, and so knows no sub that a user could be found by.
-        ImproperlyConfigured: the project's function answers something else than it must.
+        InvalidRequest: the identifier is malformed, or of a format that this server does not know.
+        SignOutFailed: the client is pairwise, and so knows no sub that identifies a user here.
+        ImproperlyConfigured: the project's function returned a wrong value.
     """
     if conf.GLOBAL_TOKEN_REVOCATION_USERS():
         return _named_by_the_project(sub_id, client)
@@ -40,7 +41,7 @@ def users_of(sub_id: Parameters, client: ClientRow, *, issuer: str) -> list[Any]
     if identifier.format == "email":
         return _by_email(identifier)
     if identifier.format == "iss_sub" and identifier.iss != issuer:
-        return []  # nobody here is known by the name that another issuer has for them
+        return []  # another issuer's subjects are unknown here
     if client.subject_type == "pairwise":
         raise SignOutFailed(
             "a pairwise client can name a user by e-mail address only", detail=f"client {client.client_id} is pairwise"
@@ -50,19 +51,22 @@ def users_of(sub_id: Parameters, client: ClientRow, *, issuer: str) -> list[Any]
 
 def end_all(user_ids: Sequence[Any], *, client: ClientRow, issuer: str, now: datetime) -> None:
     """
-    End every consent, code, device code, grant and session of users, also those that a request in flight is about to write.
+    End all consents, codes, device codes, grants and sessions of users, including those that a request is about to
+    write.
 
-    Codes and grants are read joined with their consent only, so its deletion alone ends them; deleting their rows too keeps the
-    tables small. Each table is written by one statement, however much the users have. Clients that have registered for it hear
-    of the end of the sign-ins.
+    Codes and grants are read joined with their consent, so its deletion ends them; deleting their rows as well keeps
+    the tables
+    small. Each table is written by one statement, however much the users have. Clients that registered for it are told
+    that the
+    sign-ins ended.
 
     Args:
-        client: that asked for it, for the audit trail.
+        client: client that asked for it, for the audit trail.
         issuer: of this server, for the messages to clients.
     """
 
     def run() -> None:
-        # First: whoever is about to give one of them something has to wait, or is waited for (SessionMark.hold).
+        # First: any request that is about to give these users something must wait, or is waited for (SessionMark.hold).
         SessionMark.objects.renew(sorted(user_ids), now=now)
         consents = Consent.objects.filter(user_id__in=user_ids)
         consent_ids = list(consents.values_list("pk", flat=True))
@@ -85,7 +89,7 @@ def end_all(user_ids: Sequence[Any], *, client: ClientRow, issuer: str, now: dat
 
 def _end_sign_ins(user_ids: Collection[Any], *, issuer: str, now: datetime) -> None:
     alive = SignIn.objects.filter(user_id__in=user_ids, ended_at=None)
-    # In one order, as SignIn.objects.end() has it: two that end the same must not wait for each other.
+    # In the order of SignIn.objects.end(): two that end the same sign-ins must not deadlock.
     owners = dict(alive.select_for_update().order_by("pk").values_list("pk", "user_id"))
     alive.update(ended_at=now, purge_at=now + authentication.sign_in_lifetime())
     told = SignInClient.objects.filter(sign_in__user_id__in=user_ids, sign_in__ended_at=now)
@@ -113,7 +117,7 @@ def _by_key(name: str) -> list[Any]:
         key = model._meta.pk.to_python(name)
     except (ValidationError, ValueError):
         return []
-    # As sub has it, character by character: 007 is nobody.
+    # Compared as text, like sub: 007 is no user.
     return list(_users().filter(pk=key).values_list("pk", flat=True)) if str(key) == name else []
 
 
@@ -125,6 +129,6 @@ def _by_email(identifier: SubjectIdentifier) -> list[Any]:
 
 
 def _users() -> Any:
-    # Not by the manager of the project: who is left out there, by tenant or by time, may be back tomorrow.
+    # Not the project's own manager: users whom it filters out, by tenant or time, may be back tomorrow.
     model = get_user_model()
     return model._base_manager.using(database.primary(model))

@@ -1,4 +1,4 @@
-"""Sign-out, and who hears of it (OpenID Connect Back-Channel Logout 1.0, Front-Channel Logout 1.0)."""
+"""Sign-out, and its announcement to clients (OpenID Connect Back-Channel Logout 1.0, Front-Channel Logout 1.0)."""
 
 import logging
 from collections.abc import Iterable
@@ -21,14 +21,14 @@ from . import authentication
 logger = logging.getLogger("oauth_service.deliveries")
 
 DELIVERY_LIFETIME = timedelta(days=7)
-# Set on a request: the addresses of clients that hear of the sign-out in frames of a page of ours.
+# Set on a request: front-channel logout addresses for the frames of a page of ours.
 FRAMES_ATTRIBUTE = "oauth_service_logout_frames"
-# Set on a request whose sign-out is only the way to a fresh sign-in.
+# Set on a request whose sign-out only serves a new sign-in.
 SILENT_ATTRIBUTE = "oauth_service_logout_is_silent"
 
 
 def on_sign_out(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
-    """End the sign-in of a session that Django ends (user_logged_out), wherever the project has its button."""
+    """End the sign-in of a session that Django ends (user_logged_out), whichever page of the project caused it."""
     if not conf.is_openid() or request is None or user is None or getattr(request, SILENT_ATTRIBUTE, False):
         return
     if sid := authentication.sid_of(request):
@@ -38,7 +38,7 @@ def on_sign_out(sender: object, request: HttpRequest | None = None, user: Any = 
 
 def end(sids: Iterable[UUID], *, user_id: Any, issuer: str, now: datetime) -> list[str]:
     """
-    End sign-ins of a user: what was issued in them without offline_access ends, and clients hear of it.
+    End sign-ins of a user: tokens issued in them without offline_access end, and clients are told.
 
     Returns:
         the front-channel logout addresses to load in frames.
@@ -58,7 +58,7 @@ def end(sids: Iterable[UUID], *, user_id: Any, issuer: str, now: datetime) -> li
 
 
 def _end_grants(sid: UUID) -> None:
-    # They are void already, as they are read joined with their sign-in; so the tables stay small.
+    # They are void already, because they are read joined with their sign-in. Deletion keeps the tables small.
     for rows in (AuthorizationCode.objects.filter(sign_in_id=sid), Grant.objects.filter(sign_in_id=sid)):
         online = [pk for pk, scope in rows.values_list("pk", "scope") if "offline_access" not in scope.split()]
         rows.filter(pk__in=online).delete()
@@ -66,7 +66,7 @@ def _end_grants(sid: UUID) -> None:
 
 def queue(told: Iterable[tuple[Client, UUID, Any]], *, issuer: str, now: datetime) -> None:
     """
-    Tell clients of sign-ins that have ended, once the transaction under way is committed.
+    Tell clients about ended sign-ins, once the current transaction is committed.
 
     Args:
         told: client, sign-in and user of each message.
@@ -76,7 +76,7 @@ def queue(told: Iterable[tuple[Client, UUID, Any]], *, issuer: str, now: datetim
         try:
             sub = subject.subject_of(user_id, client, pairwise_key=conf.pairwise_key())
         except ServerError as cause:
-            # The person must get out, whatever is wrong with a client that wants to hear of it.
+            # The user must be signed out, whatever is wrong with a client that wants to be told.
             words = "the sign-out of session %s cannot be told to client %s: %s"
             logger.error(words, sid.hex, client.client_id, cause.detail)
             continue

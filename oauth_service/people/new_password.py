@@ -1,7 +1,7 @@
 """
-A new password ends the connections of its user, where OAUTH_SERVICE_END_CONNECTIONS_ON_PASSWORD_CHANGE is on.
+End of a user's connections at a new password, if OAUTH_SERVICE_END_CONNECTIONS_ON_PASSWORD_CHANGE is on.
 
-Django tells of every model that is saved. Nothing of this module is loaded where the setting is off.
+It uses the signals that Django sends for every saved model. This module is not loaded if the setting is off.
 """
 
 from collections.abc import Collection, Iterable
@@ -19,14 +19,14 @@ _CHANGED = "_oauth_service_new_password"
 
 
 def connect(users: Iterable[type[models.Model]]) -> None:
-    """Look at every user that is saved, under each name of the model."""
+    """Watch every saved user, under each class of the model."""
     for user in users:
         pre_save.connect(_compare, sender=user, dispatch_uid="oauth_service.new_password")
         post_save.connect(_end, sender=user, dispatch_uid="oauth_service.new_password")
 
 
 def disconnect(users: Iterable[type[models.Model]]) -> None:
-    """Look no more."""
+    """Stop watching."""
     for user in users:
         pre_save.disconnect(sender=user, dispatch_uid="oauth_service.new_password")
         post_save.disconnect(sender=user, dispatch_uid="oauth_service.new_password")
@@ -34,9 +34,10 @@ def disconnect(users: Iterable[type[models.Model]]) -> None:
 
 def end_connections(user_id: Any) -> None:
     """
-    Withdraw all that a user has allowed: consents, pending codes and tokens, those of a request in flight too.
+    Withdraw all that a user has allowed: consents, pending codes and tokens, including those that a request is about to
+    write.
 
-    For code that changes a password past the model, as a queryset's update() does.
+    For code that changes a password without the model's save(), such as a queryset's update().
     """
     for client_id in Consent.objects.withdraw_all(user_id):
         signals.announce(signals.app_deauthorised, user_id=user_id, client_id=client_id, reason=REASON)
@@ -49,7 +50,7 @@ def _compare(
     update_fields: Collection[str] | None = None,
     **_: object,
 ) -> None:
-    # A sign-in saves last_login alone, and costs nothing here.
+    # A sign-in saves last_login only, and costs nothing here.
     if instance.pk is None or (update_fields is not None and "password" not in update_fields):
         return
     [before] = sender._base_manager.using(using).filter(pk=instance.pk).values_list("password", flat=True) or [None]
@@ -64,7 +65,10 @@ def _end(sender: type[models.Model], instance: Any, **_: object) -> None:
 
 
 def _is_hashed_anew(instance: Any, before: str, update_fields: Collection[str] | None) -> bool:
-    """Whether Django stores the same password in a stronger hash, as it does at a sign-in (check_password())."""
+    """
+    Return whether Django only stores the same password with a stronger hash, as it does at a sign-in
+    (check_password()).
+    """
     if set(update_fields or ()) != {"password"} or getattr(instance, "_password", None) is not None:
         return False
     try:

@@ -1,1 +1,1 @@
-"""Django's HTTP <-> OAuth's: requests of programs, their answers, pages for people, redirects to verified targets only."""
+"""HTTP: requests of programs and their responses, pages for users, and redirects to verified targets only."""

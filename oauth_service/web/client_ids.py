@@ -1,4 +1,4 @@
-"""A client_id as one segment of a path."""
+"""Path converter for a client_id."""
 
 import base64
 import binascii
@@ -6,9 +6,11 @@ import binascii
 
 class ClientIDConverter:
     """
-    A path converter: a client_id that is a URL is written in base64url after a tilde, as its slashes would be others' to merge.
+    Path converter for a client_id as one segment.
 
-    Every other client_id stands as it is.
+    A client_id that is a URL is written as a tilde and its base64url encoding, because servers may merge its slashes.
+    All others
+    are written unchanged.
     """
 
     regex = "[^/]+"
@@ -25,7 +27,7 @@ class ClientIDConverter:
         return found if _is_url(found) else value
 
     def to_url(self, value: str) -> str:
-        """The segment of a client_id."""
+        """The segment for a client_id."""
         return f"~{base64.urlsafe_b64encode(value.encode()).decode().rstrip('=')}" if _is_url(value) else value
 
 

@@ -1,9 +1,10 @@
 """
-Sessions that were ended from outside, all of a user at once (global token revocation): they are nobody's.
+Sessions of a user who was signed out everywhere (global token revocation) are ended when they are next used.
 
-Django's sessions do not say whose they are, and may be in a cookie: none of them can be looked for. So each has the mark of its
-user from its sign-in on, and is good as long as the user has the same. Without OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION nothing of
-this happens.
+Django's sessions do not name their user, and may be kept in a cookie, so they cannot be looked up. Instead each session
+gets
+a mark of its user at sign-in, and is valid while the user's mark stays the same. Without
+OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION this module does nothing.
 """
 
 from typing import Any
@@ -18,15 +19,15 @@ from .. import conf, database
 SESSION_KEY = "oauth_service_mark"
 
 
-# Models are imported where they are asked: oauth_service.wsgi, which imports this, is imported before Django is set up.
+# Models are imported in functions: oauth_service.wsgi, which imports this module, is imported before Django is set up.
 
 
 class SessionEnded(Exception):
-    """The session of a request was ended while the request was under way: its person signs in again."""
+    """The session was ended during the request: its user has to sign in again."""
 
 
 def remember(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
-    """Give a session the mark of its user as it begins (user_logged_in)."""
+    """Put the user's mark into a new session (user_logged_in)."""
     if conf.GLOBAL_TOKEN_REVOCATION() and request is not None and hasattr(request, "session") and user is not None:
         from ..models import SessionMark
 
@@ -34,7 +35,10 @@ def remember(sender: object, request: HttpRequest | None = None, user: Any = Non
 
 
 def is_ended(session: SessionBase, user_id: Any) -> bool:
-    """Tell whether a session was ended since its user signed in; a session from before the setting has no mark. One statement."""
+    """
+    Return whether a session was ended since its sign-in. Sessions from before the setting have no mark. Costs one
+    statement.
+    """
     from ..models import SessionMark
     from ..models.session_mark import NO_MARK
 
@@ -42,7 +46,7 @@ def is_ended(session: SessionBase, user_id: Any) -> bool:
 
 
 def leave_ended(request: HttpRequest) -> None:
-    """Sign out whoever comes with a session that was ended; no statement without the setting, or if nobody is signed in."""
+    """Sign out a user whose session was ended. Costs no statement without the setting or a signed-in user."""
     if conf.GLOBAL_TOKEN_REVOCATION() and _is_somebodys(request) and is_ended(request.session, request.user.pk):
         try:
             logout(request)
@@ -51,17 +55,17 @@ def leave_ended(request: HttpRequest) -> None:
                 raise
             from django.contrib.auth.models import AnonymousUser
 
-            # Another request of the same session was faster to delete it, under REPEATABLE READ or SERIALIZABLE.
+            # Another request of the session deleted it first, under REPEATABLE READ or SERIALIZABLE.
             database.run_again(request.session.flush, using=database.ours())
             request.user = AnonymousUser()
 
 
 def hold(request: HttpRequest) -> None:
     """
-    Keep the session of a request from being ended until the transaction of the caller is over.
+    Keep the session of a request from being ended until the caller's transaction is over.
 
     Raises:
-        SessionEnded: it was.
+        SessionEnded: it was ended already.
     """
     if not conf.GLOBAL_TOKEN_REVOCATION():
         return

@@ -1,4 +1,4 @@
-"""Django's error handlers in the look of our pages: handler400, handler404, handler500 and CSRF_FAILURE_VIEW."""
+"""Django's error handlers in the design of our pages: handler400, handler404, handler500 and CSRF_FAILURE_VIEW."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from .requests import ProgramRequest
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's CSRF_FAILURE_VIEW in the look of our pages."""
+    """Django's CSRF_FAILURE_VIEW in the design of our pages."""
     reference = _reference_of(request)
     logger.warning("csrf endpoint=%s reference=%s reason=%r", on_one_line(request.path), reference, reason)
     context = {"reference": reference, "detail": reason if settings.DEBUG else ""}
@@ -25,9 +25,9 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
     """
-    Django's handler500, in the look of our pages: what failed is in Django's log, and the page's reference beside it.
+    Django's handler500 in the design of our pages. Django's log has the failure, beside the page's reference.
 
-    A database that is away is a 503 outside of our views, too (sessions, the admin).
+    A database outage is a 503 outside our own views, too (sessions, the admin).
     """
     failure = sys.exc_info()[1]
     if refusal := _refuse_outside(request, failure):
@@ -35,7 +35,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     reference = _reference_of(request)
     logger.error("failure endpoint=%s reference=%s", on_one_line(request.path), reference)
     try:
-        # Without the request the page asks nobody who is signed in: that may be what fails.
+        # Without the request, the page does not look up the signed-in user, which may be what fails.
         response: HttpResponseBase = render_page(None, "failure", {"reference": reference}, status=500)
     except Exception:
         logger.exception("the page for failures failed reference=%s", reference)
@@ -45,14 +45,14 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Django's handler404, in the look of our pages."""
+    """Django's handler404 in the design of our pages."""
     response = render_page(request, "missing", {}, status=404)
     protect_page(response, request)
     return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Django's handler400: it takes a session that cannot be stored for one that somebody has deleted meanwhile."""
+    """Django's handler400. Django also calls it if a session could not be stored because the database is down."""
     return _refuse_outside(request, exception) or defaults.bad_request(request, exception)
 
 
@@ -68,7 +68,7 @@ def _refuse_outside(request: HttpRequest, failure: BaseException | None) -> Http
 
 
 def _reference_of(request: HttpRequest) -> str:
-    # Django asks for a page of its own after our endpoint is done with the request, or before it has begun.
+    # Django calls these handlers before or after our endpoint handles the request.
     context = signals.current_request()
     return (
         context if context.endpoint else signals.RequestContext(request_id=ProgramRequest.of(request).request_id)

@@ -1,4 +1,4 @@
-"""The language of a page: that of the words it is made of, whatever language was asked for."""
+"""Language of a page: that of its texts, whatever language was requested."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,17 +13,17 @@ MOST_PARAMETERS = 1000
 
 
 def language_of_words() -> str:
-    """Code of the language that our words are in, for the language that is active; "en" where there is no catalogue."""
-    # The catalogue of each language translates it to its own code; base.html has the same message.
+    """Code of our texts' language under the active language; "en" if it has no catalogue."""
+    # Each catalogue translates this message to its own language code; base.html has the same message.
     return pgettext("language of these words, as its code", "en")
 
 
 @contextmanager
 def one_language() -> Iterator[str]:
     """
-    Make a page in one language, whose code is the value.
+    Render a page in one language only; yield the language code.
 
-    Django has its own words, such as what is wrong with a form, and its dates in a hundred languages; ours are in fewer.
+    Django has its own texts, such as form errors, and dates in a hundred languages; our texts are in fewer.
     """
     words, active = language_of_words(), translation.get_language() or ""
     if active == words or active.startswith(f"{words}-"):
@@ -36,9 +36,9 @@ def one_language() -> Iterator[str]:
 @contextmanager
 def as_asked(request: HttpRequest) -> Iterator[None]:
     """
-    Activate the first language of `ui_locales` that there are words in (OpenID Connect Core 1.0 section 3.1.2.1).
+    Activate the first language of `ui_locales` that has a catalogue (OpenID Connect Core 1.0 section 3.1.2.1).
 
-    The login page has the parameter within `next`.
+    On the login page the parameter is within `next`.
     """
     language = _asked_for(request)
     if language:
@@ -58,7 +58,7 @@ def _asked_for(request: HttpRequest) -> str:
             "ui_locales", ""
         )
     except ValueError:
-        return ""  # the page itself says what is wrong with them
+        return ""  # the page itself reports the fault
     for tag in tags.split()[:MOST_TAGS]:
         try:
             language = get_supported_language_variant(tag.lower())

@@ -1,4 +1,4 @@
-"""The metadata of this server, as settings and URLs have made it (RFC 8414, OpenID Connect Discovery 1.0)."""
+"""Metadata of this server, according to its settings and URLs (RFC 8414, OpenID Connect Discovery 1.0)."""
 
 from collections.abc import Iterable
 from urllib.parse import urljoin, urlsplit
@@ -20,13 +20,14 @@ def metadata_response(
     verifies_assertions: bool,
 ) -> ProgramResponse:
     """
-    Describe exactly what works here; 404 for the path of another issuer.
+    Describe exactly what this server supports; 404 for the path of another issuer.
 
     Args:
-        issuer_path: an issuer with a path has its document where that path follows ours (RFC 8414 section 3.1); "" if none
-            was asked for.
+        issuer_path: path of the requested issuer, which follows the address of the document (RFC 8414 section 3.1);
+        "" if the
+            request names none.
         algorithms: of ID tokens; () without OpenID Connect.
-        verifies_assertions: whether clients can authenticate by JWTs that they sign.
+        verifies_assertions: True if clients can authenticate by JWTs that they sign.
     """
     issuer = conf.issuer_of(request)
     if issuer_path and urlsplit(issuer).path != f"/{issuer_path}":
@@ -69,7 +70,7 @@ def metadata_response(
             acr_values=dict.fromkeys([*filter(None, [conf.ACR()]), *conf.STEP_UP_URLS()]),
             has_pairwise=bool(conf.PAIRWISE_KEY()),
         )
-    # Not service_documentation: that is "a page containing human-readable information" (section 2). RFC 8631 has a link for
-    # descriptions that programs read.
+    # service_documentation would be wrong: it is "a page containing human-readable information" (section 2). RFC 8631
+    # defines this link for descriptions that programs read.
     described_by = f'<{url("openapi")}>; rel="service-desc"; type="application/json"'
     return ProgramResponse.of(document, headers=(("Cache-Control", "public, max-age=300"), ("Link", described_by)))

@@ -1,4 +1,4 @@
-"""Endpoints for programs: what they answer, and what every answer has in common."""
+"""Endpoints for programs: their responses, and the headers that all responses share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,9 +29,9 @@ Headers = tuple[tuple[str, str], ...]
 @dataclass(frozen=True, slots=True)
 class ProgramResponse:
     """
-    The answer of an endpoint for programs: JSON, or empty and of that type.
+    Response of an endpoint for programs: JSON, or an empty body with that type.
 
-    The repr shows neither body nor headers: they may hold tokens.
+    The repr shows neither body nor headers, which may hold tokens.
     """
 
     status: int = 200
@@ -40,30 +40,30 @@ class ProgramResponse:
 
     @classmethod
     def of(cls, members: Mapping[str, object], *, status: int = 200, headers: Headers = ()) -> "ProgramResponse":
-        """An answer that is one JSON object."""
+        """A response with one JSON object."""
         return cls(status, _encode(members).encode(), (*IS_JSON, *headers))
 
     def for_django(self) -> HttpResponse:
-        """The same answer, for Django to send."""
+        """The same response as Django's HttpResponse."""
         response = HttpResponse(self.body, status=self.status)
         for name, value in self.headers:
             response.headers[name] = value
         return response
 
 
-_encode = DjangoJSONEncoder().encode  # claims of a host project may hold dates and lazy texts
+_encode = DjangoJSONEncoder().encode  # claims of a host project may hold dates and lazy strings
 IS_JSON: Headers = (("Content-Type", JSON),)
-# `private` as well: Django's caches of before 5.2.15 keep what only says `no-store`.
+# `private` is needed, too: Django's caches before 5.2.15 keep responses that only say `no-store`.
 PRIVATE = "private, no-store"
 NO_STORE: Headers = (("Cache-Control", PRIVATE), ("Pragma", "no-cache"), ("Vary", "Authorization"))
-# Not left to Django's SecurityMiddleware: a host project need not have it.
+# A host project may not have Django's SecurityMiddleware, which would set it.
 NOT_SNIFFED = ("X-Content-Type-Options", "nosniff")
 
 ProgramView = Callable[..., ProgramResponse]
 
 
 class Endpoint(Protocol):
-    """A Django view; `answer` is the same endpoint without Django around it."""
+    """A Django view; `answer` is the same endpoint without Django."""
 
     __name__: str
     answer: ProgramView
@@ -75,11 +75,12 @@ def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
     """
     Make a function of a ProgramRequest an endpoint: errors as JSON; no cookie, session or CSRF check.
 
-    Any origin may call it (CORS without credentials), because it acts only on what the request itself carries. Nothing is
-    cached unless the answer has a Cache-Control header of its own.
+    Any origin may call it (CORS without credentials), because it acts only on the contents of the request. Responses
+    are not
+    cached unless they have a Cache-Control header of their own.
 
     Args:
-        methods: HTTP methods it answers; OPTIONS comes with them, and HEAD with GET.
+        methods: HTTP methods of the endpoint; OPTIONS is added, and HEAD with GET.
     """
     allowed, shared = allowed_methods(methods), _shared_headers(methods)
 
@@ -93,7 +94,7 @@ def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
                 return refuse_in_json(request.path, refusal)
             except DisallowedHost:
                 context.status = 400
-                raise  # Django answers: the Host is not ours, and no middleware has looked before
+                raise  # Django answers, because the Host is not ours and no middleware has checked it before
             except Exception as failure:
                 return fail_in_json(request.path, failure)
 
@@ -101,7 +102,7 @@ def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
             with signals.request_context(core.__name__, request.method, request.address, request.request_id) as context:
                 response = decide(request, context, **kwargs)
                 context.status = response.status
-            # An empty answer too: clients look at its type before its status.
+            # Empty responses need it, too: some clients check the type before the status.
             present = {name for name, _ in response.headers}
             content_type = () if "Content-Type" in present else IS_JSON
             no_store = () if "Cache-Control" in present else NO_STORE
@@ -109,7 +110,7 @@ def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
                 response.status, response.body, (*response.headers, *content_type, *shared, *no_store)
             )
 
-        @login_not_required  # Django's LoginRequiredMiddleware asks for a session, and programs have none
+        @login_not_required  # Django's LoginRequiredMiddleware asks for a session, which programs do not have
         @csrf_exempt
         @without_transaction
         @wraps(core)
@@ -126,10 +127,10 @@ def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
 
 def refuse_in_json(path: str, refusal: OAuthError, *, challenge: Mapping[str, str] | None = None) -> ProgramResponse:
     """
-    Render a refusal for a program, and log its exact reason under the reference that the answer carries.
+    Render a refusal for a program, and log its exact reason under the reference in the response.
 
     Args:
-        challenge: what a protected resource says in WWW-Authenticate besides the refusal.
+        challenge: parameters that a protected resource adds to WWW-Authenticate.
     """
     reference = log_refusal(path, refusal)
     headers: Headers = ()
@@ -146,13 +147,13 @@ def refuse_in_json(path: str, refusal: OAuthError, *, challenge: Mapping[str, st
 
 
 def fail_in_json(path: str, failure: Exception) -> ProgramResponse:
-    """Answer a failure: 503 if the database is away, else 500 with the traceback in the log."""
+    """Answer a failure: 503 if the database is down, otherwise 500 with the traceback in the log."""
     if refusal := unavailable(failure):
         return refuse_in_json(path, refusal)
     if settings.DEBUG_PROPAGATE_EXCEPTIONS:
         raise failure
     forget_locals(failure)
-    # Not left to Django: its debug page and error mails would show the local variables, tokens among them.
+    # Django would show local variables, and so tokens, on its debug page and in error mails.
     context = signals.current_request()
     context.error = ServerError.error
     logger.error("failure endpoint=%s reference=%s", on_one_line(path), context.reference, exc_info=failure)
@@ -162,7 +163,7 @@ def fail_in_json(path: str, failure: Exception) -> ProgramResponse:
 
 
 def allowed_methods(methods: tuple[str, ...]) -> tuple[str, ...]:
-    """The methods of an endpoint with those that come along: OPTIONS, and HEAD with GET."""
+    """Methods of an endpoint, with OPTIONS, and HEAD if there is GET."""
     return (*methods, "HEAD", "OPTIONS") if "GET" in methods else (*methods, "OPTIONS")
 
 
@@ -180,7 +181,7 @@ def _without_body(method: str, allowed: tuple[str, ...]) -> ProgramResponse:
     if method != "OPTIONS":
         return ProgramResponse(405, headers=(allow,))
     preflight = (
-        # Whatever a library adds for tracing or versions: none of it is acted on. "*" does not stand for Authorization
+        # Libraries add headers for tracing or versions, which the endpoints ignore. "*" does not include Authorization
         # (Fetch Standard, CORS-preflight fetch), and older browsers do not know it.
         ("Access-Control-Allow-Headers", "Authorization, Content-Type, *"),
         ("Access-Control-Max-Age", str(PREFLIGHT_SECONDS)),

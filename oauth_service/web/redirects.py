@@ -1,4 +1,4 @@
-"""Redirects: back to a client at its verified address, and on to our own pages."""
+"""Redirects: back to a client at its verified address, and to our own pages."""
 
 from urllib.parse import urlsplit
 
@@ -15,10 +15,10 @@ from .pages import KEEPS_OPENER, PAGE_HEADERS, protect_page, render_page, source
 from .programs import ProgramResponse
 from .refusals import log_refusal
 
-LONGEST_REDIRECT = 16_384  # characters; Django's own redirects may be as long, since 5.2.9
+LONGEST_REDIRECT = 16_384  # characters; Django's own redirects may have the same length since 5.2.9
 
 
-# The one script of this server. Without scripts the page has a button.
+# The only script of these pages; without scripts the page has a button.
 _SUBMIT = "document.forms[0].submit()"
 
 
@@ -28,7 +28,7 @@ def answer_with_code(reply_to: ReplyTo, code: str) -> HttpResponse:
 
 
 def respond_with_code(reply_to: ReplyTo, code: str) -> ProgramResponse:
-    """The same, with the headers of a page, for a way in beside Django's handler."""
+    """The same redirect with the headers of a page, for oauth_service.wsgi."""
     content_type = f"text/html; charset={settings.DEFAULT_CHARSET}"
     headers = (("Content-Type", content_type), ("Location", iri_to_uri(reply_to.with_code(code))))
     return ProgramResponse(302, headers=(*headers, ("Vary", "Cookie"), *PAGE_HEADERS, KEEPS_OPENER))
@@ -47,35 +47,36 @@ def _to_client(reply_to: ReplyTo, members: dict[str, str]) -> HttpResponse:
 
 
 def _by_form_post(reply_to: ReplyTo, members: dict[str, str]) -> HttpResponse:
-    """A page whose form sends the answer to the client (OAuth 2.0 Form Post Response Mode section 2)."""
+    """A page whose form sends the response to the client (OAuth 2.0 Form Post Response Mode section 2)."""
     context = {"action": reply_to.uri, "members": list(members.items()), "script": _SUBMIT, "host": reply_to.host}
     response = render_page(None, "form_post", context)
-    # No form-action: browsers hold it against every redirect that follows, and where the client goes on is its own business.
-    # The form is ours, its target was verified, and no other script runs.
+    # No form-action: browsers apply it to all following redirects, which only the client knows. The form is ours, its
+    # target was verified, and no other script runs.
     response.headers["Referrer-Policy"] = "no-referrer"
     protect_page(response, leads_on=True, keeps_opener=True, script=source_of(_SUBMIT))
     return response
 
 
 def to_verified(url: str) -> HttpResponse:
-    """Send the browser to an address that a client has registered, character by character."""
-    # Django's own class would look for a scheme it knows. This one is whatever was registered and compared, a native app's own
-    # included (RFC 8252 section 7.1).
+    """Redirect the browser to an address that a client has registered, character by character."""
+    # Django's own class only accepts known schemes. This scheme was registered and compared, and may be a native app's
+    # own (RFC 8252 section 7.1).
     return HttpResponse(status=302, headers={"Location": iri_to_uri(url)})
 
 
 def to_sign_in(request: HttpRequest, onward: str, page: str = "", *, fresh: bool = False) -> HttpResponse:
     """
-    Send a person to where they sign in, which sends them on afterwards. Every page of ours that needs somebody uses it.
+    Redirect a user to the sign-in page, and from there to another page. All our pages that need a signed-in user use
+    this.
 
     Args:
         onward: path and query on this server.
-        page: URL or URL name; LOGIN_URL unless it is another.
-        fresh: our own login page lets somebody who is signed in pass, unless it is told not to.
+        page: URL or URL name of the sign-in page, if it is not LOGIN_URL.
+        fresh: ask a signed-in user again; otherwise our own login page lets them pass.
     """
     page = resolve_url(page or settings.LOGIN_URL)
     scheme, host = urlsplit(page)[:2]
-    # As Django's login_required has it: a page on another host would take a path for one of its own.
+    # Like Django's login_required: a page on another host would take a path for one of its own.
     if (scheme and scheme != request.scheme) or (host and host != request.get_host()):
         onward = request.build_absolute_uri(onward)
     if fresh:
@@ -85,26 +86,31 @@ def to_sign_in(request: HttpRequest, onward: str, page: str = "", *, fresh: bool
 
 
 def points_to_itself(request: HttpRequest, url: str) -> bool:
-    """Tell whether a URL leads to the very page it was sent to, with or without the slash; going there never ends."""
+    """
+    Return whether a URL leads back to the requested page, with or without the slash, which would be an endless loop.
+    """
     return urlsplit(url).path.rstrip("/") == request.path.rstrip("/")
 
 
 def in_plain_characters(url: str) -> str:
     """
-    A URL, or "" if it has a tab, line end or other control character in it.
+    Return a URL, or "" if it contains a tab, line end or other control character.
 
-    Django holds it against our host without them, and browsers go to it without them, but only browsers take three slashes that
-    are left then for another site.
+    Django and browsers both ignore these characters. But only browsers then treat a URL that is left with three slashes
+    as
+    another site.
     """
     return url if url.isprintable() else ""
 
 
 def pending_authorization_url(request: HttpRequest) -> str:
     """
-    The authorization request in `next` that waits for somebody to sign in, or to sign in as somebody else; "" for none.
+    Return the authorization request in `next` that waits for a sign-in, or a sign-in as another user; "" for none.
 
-    Django forgets an address longer than 2048 characters, and with it a request whose state is long. A URL that starts as the
-    authorization endpoint's cannot lead off this server, however long it is. A URL longer than LONGEST_REDIRECT is given up.
+    Django drops an address of more than 2048 characters, and so a request with a long state. A URL that begins with the
+    path of
+    the authorization endpoint cannot leave this server, however long it is. URLs longer than LONGEST_REDIRECT are
+    dropped.
     """
     wanted: str = request.POST.get("next", request.GET.get("next", ""))
     path = reverse("oauth_service:authorise").rstrip("/")

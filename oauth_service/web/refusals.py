@@ -1,4 +1,4 @@
-"""The operator's voice: the exact reason of a refusal, in the log."""
+"""Log of refusals, with the exact reason for the operator."""
 
 import logging
 
@@ -11,14 +11,14 @@ logger = logging.getLogger("oauth_service.refused")
 
 def log_refusal(path: str, refusal: OAuthError) -> str:
     """
-    Write the exact reason of a refusal to the log.
+    Log the exact reason of a refusal.
 
     Returns:
-        the reference under which it stands there.
+        reference of the log line.
     """
     context = signals.current_request()
     context.error = refusal.error or "no_token"
-    # Devices are told every few seconds that nobody has decided.
+    # Devices are refused every few seconds until the user has decided.
     level = logging.INFO if isinstance(refusal, (BearerError, AuthorizationPending)) else logging.WARNING
     logger.log(
         level,
@@ -33,16 +33,16 @@ def log_refusal(path: str, refusal: OAuthError) -> str:
 
 
 def on_one_line(path: str) -> str:
-    """A path as it can stand in a log: outside of our own endpoints it is whatever somebody asked for."""
+    """A path with control characters escaped: outside our own endpoints it is arbitrary input."""
     return path.encode("unicode_escape").decode("ascii")
 
 
 def unavailable(failure: BaseException) -> TemporarilyUnavailable | None:
-    """The answer to a failure that an outage of the database explains; None for any other failure."""
+    """Refusal for a failure that a database outage explains; None for any other failure."""
     if not isinstance(failure, Exception) or not outage.is_outage(failure):
         return None
     outage.close_read_only_connections(failure)
-    # The driver's words name hosts and statements; they are for the operator alone.
+    # The driver's message names hosts and statements, which are for the operator only.
     return TemporarilyUnavailable(
         "the server cannot reach its database at the moment", detail=f"{type(failure).__name__}: {failure}"
     )

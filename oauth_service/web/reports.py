@@ -1,8 +1,10 @@
 """
-What a report of a failure may show: neither what a request of ours brought, nor the local variables it was worked on with.
+Keeps contents of our requests, and local variables, out of reports of failures.
 
-Django's debug page and error mails, and services that collect errors, copy the request and every frame of the traceback. For our
-endpoints both are emptied before anybody can report: seal() empties Django's request, forget_locals() the frames.
+Django's debug page and error mails, and services that collect errors, copy the request and every frame of the
+traceback. For
+our endpoints both are emptied before anything can report them: seal() empties Django's request, forget_locals() the
+frames.
 """
 
 import re
@@ -24,15 +26,15 @@ from .. import conf
 from ..protocol.parameters import NEVER_IN_A_QUERY
 
 HEADERS = ("HTTP_AUTHORIZATION", "HTTP_PROXY_AUTHORIZATION", "HTTP_COOKIE", "CSRF_COOKIE", "CSRF_COOKIE_NEEDS_UPDATE")
-# The whole target as some servers hand it on: gunicorn, uWSGI, mod_wsgi.
+# Names under which servers pass on the whole target: gunicorn, uWSGI, mod_wsgi.
 URLS = ("RAW_URI", "REQUEST_URI", "UNENCODED_URL")
-# PostgreSQL puts the whole row that it refuses there, the secret that seals its tokens included.
+# PostgreSQL includes the whole refused row, with the secret that seals its tokens.
 _DETAIL = re.compile(r"\n(?:DETAIL|CONTEXT):.*", re.DOTALL)
 
 
 @contextmanager
 def nothing_reported(request: HttpRequest | None = None) -> Iterator[None]:
-    """Let a failure of the block go on without what the request brought, and without the frames' local variables."""
+    """Raise a failure of the block without the contents of the request, and without the frames' local variables."""
     try:
         yield
     except BaseException as failure:
@@ -43,7 +45,7 @@ def nothing_reported(request: HttpRequest | None = None) -> Iterator[None]:
 
 
 def forget_locals(failure: BaseException) -> None:
-    """Empty every frame that a failure, and what caused it, has left behind; what still runs is not touched."""
+    """Empty every frame of a failure and of its causes; frames that still run are left alone."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [failure]
     while waiting:
@@ -59,9 +61,9 @@ def forget_locals(failure: BaseException) -> None:
 
 def detach(request: HttpRequest) -> HttpRequest:
     """
-    Take a request over: a twin that has everything, while the request itself has nothing left that could be reported.
+    Take a request over: return a complete copy, and leave nothing in the original that could be reported.
 
-    For endpoints that act on nothing but what the request carries, and are the only ones to read it.
+    For endpoints that act only on the contents of the request, and are its only readers.
     """
     twin = object.__new__(type(request))
     twin.__dict__.update(request.__dict__)
@@ -71,11 +73,11 @@ def detach(request: HttpRequest) -> HttpRequest:
 
 
 def seal(request: HttpRequest) -> None:
-    """Empty a request of Django's: body, cookies, credentials, and of its query what nobody may see."""
+    """Empty Django's request: body, cookies, credentials, and the private parts of its query."""
     kept: Any = request
     kept._body, kept._stream, kept._read_started = b"", BytesIO(), True
     kept._post = QueryDict()
-    kept._files = getattr(request, "_files", MultiValueDict())  # Django closes those that there are
+    kept._files = getattr(request, "_files", MultiValueDict())  # Django closes the existing files
     for name in HEADERS:
         request.META.pop(name, None)
     kept.COOKIES = {}
@@ -96,7 +98,7 @@ def seal(request: HttpRequest) -> None:
 
 
 def forget_fields(request: HttpRequest, *names: str) -> None:
-    """Take fields out of the form that a request has sent, once somebody else has them."""
+    """Remove fields from the form data of a request, once another object has them."""
     kept: Any = request
     kept._post = request.POST.copy()
     for name in names:
@@ -108,15 +110,16 @@ def shown_query(query: str, *, is_nested: bool = False) -> str:
     """
     A query string as a report may show it.
 
-    Nothing of one with a parameter in it that must never be in a URL. A client_id is a digest, in the page that a sign-in
-    leads to (`next`) as well: anybody may have typed anything there, and nothing has proven it yet.
+    The result is "" if any parameter must never be in a URL. A client_id is replaced by a digest, also in the URL that
+    a sign-in
+    leads to (`next`): users may have typed anything there, and nothing has proven it yet.
     """
     if "=" not in query:
         return query
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="replace")
     except ValueError:
-        return ""  # nobody can tell
+        return ""  # not parsable, so it may hold anything
     names = {name for name, _ in pairs}
     if not NEVER_IN_A_QUERY.isdisjoint(names) or (is_nested and "next" in names):
         return ""
@@ -135,7 +138,7 @@ def _shown_value(name: str, value: str) -> str:
 
 
 def is_ours(path: str, urlconf: Any = None) -> bool:
-    """Tell whether a path leads to an endpoint of this app, or to the admin's login page."""
+    """Return whether a path leads to an endpoint of this app, or to the admin's login page."""
     try:
         match = resolve(path, urlconf)
     except Resolver404:
@@ -145,10 +148,11 @@ def is_ours(path: str, urlconf: Any = None) -> bool:
 
 class ReporterFilter(SafeExceptionReporterFilter):
     """
-    Django's filter of its reports, that shows nothing of a request to our endpoints, with DEBUG neither.
+    Django's exception reporter filter, which shows nothing of requests to our endpoints, even with DEBUG.
 
-    It takes the place of Django's by itself unless the project has set DEFAULT_EXCEPTION_REPORTER_FILTER. What fails in
-    middleware, before an endpoint of ours has the request, is reported by it.
+    It replaces Django's own unless the project has set DEFAULT_EXCEPTION_REPORTER_FILTER. It covers failures in
+    middleware,
+    before our endpoint has the request.
     """
 
     def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
@@ -178,7 +182,7 @@ def _seal_if_ours(request: HttpRequest | None) -> bool:
 
 def before_send(event: dict[str, Any], hint: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Take out of an event of Sentry's what a request to our endpoints brought, wherever it failed.
+    Remove the contents of a request to our endpoints from a Sentry event, wherever it failed.
 
         sentry_sdk.init(..., before_send=oauth_service.web.reports.before_send)
     """

@@ -1,4 +1,4 @@
-"""A request of a program, and its parameters (RFC 6749 sections 3.1, 3.2 and Appendix B)."""
+"""Requests of programs, and their parameters (RFC 6749 sections 3.1, 3.2 and Appendix B)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from ..protocol.parameters import Parameters, from_form, from_json, refuse_secre
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-# In a WSGI environ: the failure of a database that this request has waited for already.
+# Key in a WSGI environ: the database failure that this request has already waited for.
 FAILED_BEFORE = "oauth_service.failed_before"
 
 
@@ -33,11 +33,16 @@ def _no_body(_limit: int) -> bytes:
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ProgramRequest:
     """
-    One request, as far as an endpoint for programs looks at it, from Django's handler or from the direct way.
+    A request to an endpoint for programs, from Django's handler or from oauth_service.wsgi.
 
-    Header values are "" if a header is absent; address is the client's, behind trusted proxies. query_string has a character for
-    each octet, as a WSGI environ has it. get_host may raise DisallowedHost. read takes the number of octets that are wanted at
-    most: a body without a Content-Length may be one longer, to tell that it is longer.
+    Attributes:
+        query_string: one character per octet, as in a WSGI environ.
+        authorization, accept, content_type, content_length: headers; "" if absent.
+        address: the client's, behind trusted proxies.
+        get_host: may raise DisallowedHost.
+        read: takes the most octets that are wanted. A body without a Content-Length may be one octet longer, to
+        show that it
+            is too long.
     """
 
     method: str
@@ -55,7 +60,7 @@ class ProgramRequest:
 
     @classmethod
     def of(cls, request: HttpRequest) -> "ProgramRequest":
-        """Take what an endpoint needs from Django's request."""
+        """Take the needed parts from Django's request."""
         return cls.from_environ(
             request.META,
             path=request.path,
@@ -76,7 +81,7 @@ class ProgramRequest:
         scheme: str = "",
         get_host: Callable[[], str] = _no_host,
     ) -> "ProgramRequest":
-        """Take what an endpoint needs from a WSGI environ (PEP 3333)."""
+        """Take the needed parts from a WSGI environ (PEP 3333)."""
         get = environ.get
         return cls(
             method=get("REQUEST_METHOD", ""),
@@ -95,7 +100,7 @@ class ProgramRequest:
 
 
 def address_of(environ: Mapping[str, Any]) -> str:
-    """The address that a request comes from, behind proxies that are trusted; of a WSGI environ, or Django's META."""
+    """Client address of a WSGI environ or Django's META, behind trusted proxies."""
     peer: str = environ.get("REMOTE_ADDR", "")
     if not (forwarded_for := environ.get("HTTP_X_FORWARDED_FOR", "")):
         return peer
@@ -104,7 +109,7 @@ def address_of(environ: Mapping[str, Any]) -> str:
 
 def query_parameters(request: ProgramRequest | HttpRequest) -> Parameters:
     """
-    The parameters in the URL.
+    Parameters in the URL.
 
     Raises:
         InvalidRequest: not UTF-8, a NUL byte, or too many.
@@ -115,11 +120,11 @@ def query_parameters(request: ProgramRequest | HttpRequest) -> Parameters:
 
 def body_parameters(request: ProgramRequest) -> Parameters:
     """
-    The parameters in the body: a form (RFC 6749 Appendix B) or one flat JSON object of strings.
+    Parameters in the body: a form (RFC 6749 Appendix B) or one flat JSON object of strings.
 
     Raises:
         RequestTooLarge: longer than OAUTH_SERVICE_REQUEST_BODY_LIMIT.
-        LengthRequired: it has no Content-Length, and the server does not say where it ends.
+        LengthRequired: no Content-Length, and the server does not mark the end of the body.
         InvalidRequest: another content type, malformed, cut short, or a secret in the URL.
     """
     body = _body(request)
@@ -133,7 +138,7 @@ def body_parameters(request: ProgramRequest) -> Parameters:
 
 def json_body(request: ProgramRequest) -> bytes:
     """
-    The body of a request whose parameters are JSON of any depth.
+    Body of a request whose parameters are JSON of any depth.
 
     Raises:
         RequestTooLarge, LengthRequired: as body_parameters().
@@ -162,17 +167,17 @@ def _body(request: ProgramRequest) -> bytes:
         raise RequestTooLarge("the body is longer than DATA_UPLOAD_MAX_MEMORY_SIZE") from cause
     except UnreadablePostError as cause:
         raise InvalidRequest("the body could not be read", detail=f"it broke off: {cause}") from cause
-    except RawPostDataException as cause:  # Django's CSRF check has looked for its token in a multipart form
+    except RawPostDataException as cause:  # Django's CSRF check has read a multipart form to find its token
         raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}") from cause
     if len(body) > limit:
         raise RequestTooLarge(f"the body is longer than {limit} bytes")
-    if len(body) < int(length):  # some servers hand on what came before the connection broke off
+    if len(body) < int(length):  # some servers pass on the part that came before the connection broke off
         raise InvalidRequest("the body could not be read", detail=f"{len(body)} of {length} bytes came")
     return body
 
 
 def _content_type(request: ProgramRequest, wanted: tuple[str, ...]) -> str | None:
-    """The media type of the body, None for one that cannot be read; one that is wanted must be in UTF-8."""
+    """Media type of the body; None if it is malformed. A wanted type must be in UTF-8."""
     content_type, options = request.content_type, dict[str, str]()
     if content_type in wanted:
         return content_type
@@ -189,21 +194,21 @@ def _content_type(request: ProgramRequest, wanted: tuple[str, ...]) -> str | Non
 
 def read_unmeasured(environ: Mapping[str, Any], limit: int) -> bytes:
     """
-    A body without a Content-Length, as its WSGI server has put it together from its chunks (RFC 9112 section 7.1).
+    Read a body without a Content-Length, which the WSGI server has joined from its chunks (RFC 9112 section 7.1).
 
     Args:
-        limit: octets that are wanted at most; one more is read, to tell a longer body.
+        limit: most octets that are wanted; one more is read, to detect a longer body.
 
     Raises:
-        LengthRequired: the server does not say that its input ends by itself. To read it might wait for ever.
+        LengthRequired: the server does not mark the end of its input, so that reading might block for ever.
         RequestDataTooBig: longer than DATA_UPLOAD_MAX_MEMORY_SIZE.
-        UnreadablePostError: it broke off.
+        UnreadablePostError: the connection broke off.
     """
     if not environ.get("wsgi.input_terminated"):
         if environ.get("HTTP_TRANSFER_ENCODING"):
             raise LengthRequired("the body must have a Content-Length")
         return b""
-    most: Any = settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # None for no limit
+    most: Any = settings.DATA_UPLOAD_MAX_MEMORY_SIZE  # None: no limit
     parts: list[bytes] = []
     room = limit + 1
     try:
@@ -222,12 +227,12 @@ def _body_of(request: HttpRequest, limit: int) -> bytes:
     if request.META.get("CONTENT_LENGTH"):
         return request.body
     if "wsgi.input" in request.META:
-        # Django takes a body without a length for an empty one.
+        # Django treats a body without a length as empty.
         return read_unmeasured(request.META, limit)
-    return request.read(limit + 1)  # ASGI: in a file by now, however long it is
+    return request.read(limit + 1)  # ASGI: the body is in a file by now, however long it is
 
 
 def _octets_of_query(request: HttpRequest) -> str:
     text: str = request.META.get("QUERY_STRING", "")
-    # ASGI hands it over as octets, and Django decodes them as UTF-8.
+    # ASGI has octets, which Django decodes as UTF-8.
     return text if "wsgi.input" in request.META else text.encode().decode("latin-1")

@@ -9,7 +9,7 @@ from django.shortcuts import resolve_url
 
 from .pages import protect_page, render_page, source_of
 
-# Once the frames have loaded, and soon even if one of them never does. Without scripts the page has a link.
+# Goes on once the frames have loaded, or after four seconds if one never does. Without scripts the page has a link.
 _GO_ON = (
     'const goOn = () => location.replace(document.getElementById("onward").href); '
     'addEventListener("load", goOn); setTimeout(goOn, 4000)'
@@ -20,12 +20,12 @@ def signed_out_page(
     request: HttpRequest, *, frames: Collection[str] = (), onward: str = "", client: Any = None
 ) -> HttpResponse:
     """
-    Say that the session has ended.
+    Page that confirms the end of the session.
 
     Args:
-        frames: URLs of clients that hear of it in a frame.
-        onward: where the browser goes next; verified by the caller. "" if it stays.
-        client: whose onward is; None for a page of this site.
+        frames: URLs of clients that learn of the sign-out in a frame.
+        onward: URL that the browser goes to next, verified by the caller; "" if it stays.
+        client: the client that onward belongs to; None for a page of this site.
     """
     script = _GO_ON if onward else ""
     context = {

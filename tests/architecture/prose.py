@@ -17,7 +17,6 @@ NOT_YET = (
     "docs/commands.md",
     "docs/tour.md",
     "oauth_service/admin",
-    "oauth_service/management",
     "oauth_service/people",
     "oauth_service/web",
 )

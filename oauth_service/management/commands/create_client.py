@@ -124,7 +124,7 @@ class Command(RecordedCommand):
 
 
 def _first_steps(client: Client) -> str:
-    """How to get a first token by hand: an address to open, and a request to send."""
+    """Instructions for a first token by hand: an address to open, and a request to send."""
     base = conf.ISSUER() or "http://localhost:8000"
     verifier = secrets.token_urlsafe(32)
     redirect_uri = client.redirect_uri_list[0]
@@ -153,7 +153,7 @@ def _first_steps(client: Client) -> str:
 
 
 def _first_token(client: Client) -> str:
-    """How a client gets a token of its own by hand."""
+    """Instructions for a token that the client gets for itself, by hand."""
     url = f"{conf.ISSUER() or 'http://localhost:8000'}{reverse('oauth_service:token')}"
     option, credentials = _credentials(client)
     fields = {"grant_type": "client_credentials"} | credentials
@@ -165,7 +165,7 @@ def _data(fields: Mapping[str, str]) -> str:
 
 
 def _credentials(client: Client) -> tuple[str, dict[str, str]]:
-    """What a client authenticates with by hand, as it is registered: an option of curl, and fields of the form."""
+    """Credentials for requests by hand, as the client is registered: an option of curl, and fields of the form."""
     name = {"client_id": client.client_id}
     if client.is_public:
         return "", name

@@ -1,4 +1,4 @@
-"""manage.py oauth_doctor -- what is wrong with this deployment, why it matters, and what to do; see docs/doctor.md."""
+"""manage.py oauth_doctor -- faults of this deployment, why they matter, and what to do; see docs/doctor.md."""
 
 import json
 import sys
@@ -33,13 +33,13 @@ from oauth_service.watch.doctor.survey import survey
 
 
 class Command(RecordedCommand):
-    """Look at the deployment from inside, at each of several servers with --server, and from outside with --url."""
+    """Check the deployment from inside, each of several servers with --server, and from outside with --url."""
 
     help = (
         "Check this deployment from inside; with --server, also each of its servers; with --url, also from outside. "
         "The exit status is 2 if there are errors, and 1 if there are warnings and --strict is given."
     )
-    requires_system_checks = []  # they are part of the report
+    requires_system_checks = []  # the report includes them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--url", default="", help="the URL where apps and users reach it: its issuer")

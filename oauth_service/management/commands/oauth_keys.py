@@ -21,7 +21,7 @@ COLUMNS = ("kid", "algorithm", "state", "signs_from", "signs_until", "published_
 
 
 class Command(RecordedCommand):
-    """What an operator does with signing keys. Private parts are never printed."""
+    """Operations on signing keys. Private parts are never printed."""
 
     help = "List, rotate, import and retire the keys that sign ID tokens. The server creates and rotates keys automatically."
 

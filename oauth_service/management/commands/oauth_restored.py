@@ -1,4 +1,4 @@
-"""manage.py oauth_restored -- end what a backup that was put back has brought to life again; see docs/backups.md."""
+"""manage.py oauth_restored -- end everything that a restored backup has revived; see docs/backups.md."""
 
 import sys
 from argparse import ArgumentParser
@@ -21,7 +21,7 @@ Clients and accounts are as they were at the backup. What was changed since has 
 
 
 class Command(RecordedCommand):
-    """End all that was issued before a backup was put back."""
+    """End all that was issued before a backup was restored."""
 
     help = "End all codes, tokens, consents, signing keys and sessions after a backup of the database was restored."
 

@@ -1,4 +1,4 @@
-"""manage.py purge -- delete all dead rows now; servers sweep by themselves, so nobody has to schedule this."""
+"""manage.py purge -- delete all dead rows now. Servers sweep by themselves, so this need not be scheduled."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -11,7 +11,7 @@ from oauth_service.models.purge import forget_the_deleted, sweep, sweep_void
 
 
 class Command(RecordedCommand):
-    """Delete every row whose time is over or whose consent is gone, and users who are gone from the audit trail, in batches."""
+    """Delete expired and orphaned rows in batches, and remove users who no longer exist from the audit trail."""
 
     help = (
         "Delete expired and orphaned codes and grants, and expired revocations. The server also does this by itself. "
@@ -29,7 +29,7 @@ class Command(RecordedCommand):
         now, count = timezone.now(), 0
         while deleted := sweep(now=now, batch=options["batch"], everywhere=True):
             count += deleted
-        while deleted := sweep_void(batch=options["batch"]):  # at the end, as it looks at all that is left
+        while deleted := sweep_void(batch=options["batch"]):  # last, because it looks at all remaining rows
             count += deleted
         forgotten = 0
         while found := forget_the_deleted(batch=options["batch"]):

@@ -49,7 +49,7 @@ class Command(RecordedCommand):
         ]
         changes = ", ".join(filter(None, done))
         self.announce("changed", "client", object_id=client.pk, client_id=client.client_id, changes=changes)
-        # What it says itself of two secrets is no warning.
+        # The output below reports two valid secrets itself, so the note about them is left out.
         found = registration.secret_findings(facts.registration_of(client, has_consents=True))
         self.warn(finding for finding in found if finding.level is not Level.NOTE)
         if options["json"]:

@@ -1,4 +1,4 @@
-"""manage.py show_client -- how a client application is registered."""
+"""manage.py show_client -- show the registration of a client application."""
 
 from argparse import ArgumentParser
 from typing import Any

@@ -1,4 +1,4 @@
-"""manage.py trust_issuer -- believe the JWTs of another issuer, or list those that are believed."""
+"""manage.py trust_issuer -- trust the JWTs of another issuer, or list the trusted issuers."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -18,7 +18,7 @@ COLUMNS = ("issuer", "purposes", "clients", "active")
 
 
 class Command(RecordedCommand):
-    """Believe the JWTs of another issuer."""
+    """Trust the JWTs of another issuer."""
 
     help = "Trust the JWTs of another issuer. Without arguments, list the trusted issuers."
 
