@@ -18,9 +18,8 @@ def claims_of(user: AbstractBaseUser, scope: frozenset[str]) -> dict[str, object
     Returns:
         `sub` always; for `user` username and email; for `profile` the names and `updated_at`, in seconds since the
         epoch:
-        the user's own `updated_at` if the user model has one, else the day they joined. All others are text,
-        whatever the
-        type of their columns. Empty claims are left out.
+        the user's own `updated_at` if the user model has one, else the day they joined. All others are text, whatever
+        the type of their columns. Empty claims are left out.
     """
     claims: dict[str, object] = {"sub": str(user.pk)}
     username = _text(user.get_username())

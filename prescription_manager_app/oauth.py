@@ -2,10 +2,8 @@
 The authorization server as this app sees it: five requests, and the ways in which they fail.
 
 The client is Authlib's OAuth2Session. Authlib's Django integration is built on it, but covers only the first half of
-the
-lifecycle, without renewal and revocation. Token and revocation requests carry their parameters as JSON, as the
-lifecycle
-guide does: Authlib accepts custom client authentication, and ours also rewrites the body.
+the lifecycle, without renewal and revocation. Token and revocation requests carry their parameters as JSON, as the
+lifecycle guide does: Authlib accepts custom client authentication, and ours also rewrites the body.
 """
 
 import contextlib
@@ -154,8 +152,7 @@ def _failures_in_words() -> Iterator[None]:
     Turn any failure of a request into a FailedError.
 
     ValueError, TypeError and OverflowError come from reading a response that does not follow RFC 6749 section 5.1;
-    Authlib
-    converts its members without checking them.
+    Authlib converts its members without checking them.
     """
     try:
         yield

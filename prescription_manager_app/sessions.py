@@ -32,8 +32,7 @@ def connect(session: SessionBase, connection_id: str) -> None:
     Bind a connection to this session, under a new session key: an attacker may have fixed the old one.
 
     The old session keeps only its visitor id, and ends soon. Until then it identifies a browser that never saw the new
-    key,
-    because it sent the same response twice and dropped our first answer.
+    key, because it sent the same response twice and dropped our first answer.
     """
     data, old_key = dict(session.items()), session.session_key
     session.create()

@@ -102,8 +102,7 @@ def _turn_away(pool: "ConnectionPool[Any]") -> None:
     timeout.
 
     The pool has no public method for this. Without it every request during an outage would hold a thread for seconds,
-    until
-    none is left to answer.
+    until none is left to answer.
     """
     from psycopg import OperationalError
 

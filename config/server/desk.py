@@ -2,9 +2,8 @@
 A WSGI application that receives each request whole before a worker thread handles it.
 
 Granian calls the application as soon as the head of a request has arrived. A worker thread that waited for the body
-would
-be lost for as long as the client likes, and a few such clients would stop the process. So separate threads receive the
-bodies, one per connection (granian starts them as needed), and a few worker threads handle the requests.
+would be lost for as long as the client likes, and a few such clients would stop the process. So separate threads
+receive the bodies, one per connection (granian starts them as needed), and a few worker threads handle the requests.
 """
 
 import threading

@@ -13,10 +13,8 @@ class Request(WSGIRequest):
     Django's request, with UTF-8 as the charset of every query and form, whatever Content-Type says.
 
     Django would decode the query with the charset that the body claims. It answers 500 if that charset is no text
-    encoding
-    ("hex"), or if a form that is not UTF-8 comes with a CSRF cookie. A malformed Content-Type (RFC 2231, with an
-    unknown
-    encoding) would not even reach a view. The endpoints refuse such bodies.
+    encoding ("hex"), or if a form that is not UTF-8 comes with a CSRF cookie. A malformed Content-Type (RFC 2231, with
+    an unknown encoding) would not even reach a view. The endpoints refuse such bodies.
     """
 
     def __init__(self, environ: dict[str, Any]) -> None:

@@ -18,11 +18,9 @@ def behind_proxies(application: Application, trusted: TrustedProxies) -> Applica
     Let an application see the request as the outermost of our own proxies saw it.
 
     REMOTE_ADDR becomes the first address of X-Forwarded-For, from the right, that is not one of ours. X-Forwarded-Proto
-    and
-    X-Forwarded-Host replace scheme and Host if each is a single value: a list was appended to, and its author is
-    unknown.
-    X-Request-ID stays if it is well-formed. These headers are ignored from any other sender. A request without an id
-    gets one.
+    and X-Forwarded-Host replace scheme and Host if each is a single value: a list was appended to, and its author is
+    unknown. X-Request-ID stays if it is well-formed. These headers are ignored from any other sender. A request without
+    an id gets one.
 
     Args:
         trusted: addresses of our proxies.

@@ -45,10 +45,8 @@ def _connection_id(request: HttpRequest, server: AuthorizationServer, *, now: da
     Return the id of the connection that the response leads to.
 
     A response may arrive twice: the page is reloaded, or a proxy or browser repeats the request. Only one request uses
-    it: a
-    code that is sent twice ends the connection it made (RFC 6749 section 4.1.2). The other requests wait, and end as
-    the
-    first one did.
+    it: a code that is sent twice ends the connection it made (RFC 6749 section 4.1.2). The other requests wait, and end
+    as the first one did.
     """
     # state first: until it matches, nothing else of the response may be looked at, because this browser may not have
     # asked for it.

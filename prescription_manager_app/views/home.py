@@ -39,8 +39,7 @@ def _origin_of_callback(request: HttpRequest) -> str:
     Origin to redirect to if this machine was addressed by another of its names; otherwise "".
 
     The cookie of http://localhost:5000 is not sent to the callback on http://127.0.0.1:5000, so connecting from there
-    would
-    always fail.
+    would always fail.
     """
     here = urlsplit(f"//{request.get_host()}")
     callback = urlsplit(registration().redirect_uri)

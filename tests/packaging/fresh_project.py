@@ -98,8 +98,7 @@ def follow_the_readme(wheel: Path, directory: Path) -> FreshProject:
 def new_environment(wheel: Path, directory: Path) -> Path:
     """
     Create a virtual environment with the wheel and its dependencies only. It uses no network: dependencies are linked
-    from
-    the environment that runs the tests.
+    from the environment that runs the tests.
 
     Returns:
         its interpreter.
