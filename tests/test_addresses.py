@@ -24,7 +24,7 @@ OWNER, STRANGER, PROXY = "198.51.100.7", "203.0.113.66", "10.0.0.5"
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The address of each request that one of our endpoints answered."""
+    """The address of each request that an endpoint of ours answered."""
     found: list[str] = []
     context_of = signals.request_context
 
@@ -47,7 +47,7 @@ WALKED = [path for path in addresses.ALL if not path.startswith("/metrics")]
 def test_every_endpoint_sees_the_client(
     guide: Guide, settings: Settings, seen: list[str], path: str, browser: type[Browser]
 ) -> None:
-    """The address is right through Django and on the direct way in."""
+    """Limits, events and logs need the client's address, through Django and on the fast path."""
     settings.OAUTH_SERVICE_TRUSTED_PROXIES = ["10.0.0.0/8"]
     for method in ("get", "post"):
         getattr(browser(REMOTE_ADDR=PROXY, HTTP_X_FORWARDED_FOR=f"192.0.2.1, {OWNER}:4711, 10.9.9.9"), method)(path)
@@ -66,7 +66,7 @@ def test_by_asgi_too(settings: Settings) -> None:
 def test_no_stranger_chooses_an_address(
     guide: Guide, settings: Settings, seen: list[str], path: str, browser: type[Browser]
 ) -> None:
-    """A sender that is no trusted proxy keeps its own address, whatever headers it sends."""
+    """A sender that is no trusted proxy could otherwise evade every limit by sending a header."""
     settings.OAUTH_SERVICE_TRUSTED_PROXIES = [PROXY]
     browser(REMOTE_ADDR=STRANGER, HTTP_X_FORWARDED_FOR=OWNER).post(path)
     assert set(seen) == {STRANGER}
@@ -74,7 +74,7 @@ def test_no_stranger_chooses_an_address(
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", ""])
 def test_a_proxy_on_this_machine_is_trusted_by_default(alice: User, peer: str) -> None:
-    """No stranger can connect from there. Without the default, a stranger's failures used to lock the owner out."""
+    """No stranger can connect from this machine. Without the default, a stranger's failures locked the owner out."""
     stranger, owner = (Browser(REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=each) for each in (STRANGER, OWNER))
     for _ in range(11):
         answer = stranger.post("/login/", {"username": "alice", "password": "no"})
@@ -83,7 +83,7 @@ def test_a_proxy_on_this_machine_is_trusted_by_default(alice: User, peer: str) -
 
 
 def test_an_ipv6_subscriber_is_one_address_behind_a_proxy_too(alice: User) -> None:
-    """Each subscriber has 2^64 addresses."""
+    """A single subscriber has 2^64 addresses and could evade a limit per address."""
     for number in range(11):
         stranger = Browser(REMOTE_ADDR="::1", HTTP_X_FORWARDED_FOR=f"[2001:db8::{number:x}]:4711")
         answer = stranger.post("/login/", {"username": "alice", "password": "no"})
@@ -95,7 +95,7 @@ def test_an_ipv6_subscriber_is_one_address_behind_a_proxy_too(alice: User) -> No
 def test_the_trail_says_from_where_on_pages_of_others(
     alice: User, settings: Settings, committed: Callable[..., Any]
 ) -> None:
-    """Django reports a refused sign-in on any page, and the address is determined in the same way."""
+    """Django reports a refused sign-in on any page. The address must be the client's there, too."""
     settings.OAUTH_SERVICE_TRUSTED_PROXIES = [PROXY]
     request = RequestFactory().post("/elsewhere/", REMOTE_ADDR=PROXY, HTTP_X_FORWARDED_FOR=OWNER)
     told: list[str] = []

@@ -54,7 +54,7 @@ def test_every_answer_is_json(guide: Guide, entry: str, fault: str) -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_what_is_refused_for_the_database_is_json(guide: Guide, entry: str) -> None:
-    """The status is 503, and the response says what to do."""
+    """The client reads from the 503 that it should try again, and when."""
     program = ENTRIES[entry]()
     body = {"data": "client_id=presc_man_123&client_secret=a&grant_type=b&token=c", "content_type": FORM}
     with failing(OperationalError("it is down")):
@@ -64,7 +64,7 @@ def test_what_is_refused_for_the_database_is_json(guide: Guide, entry: str) -> N
 
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_a_failure_is_json(guide: Guide, entry: str, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    """The status is 500, and the response has a reference."""
+    """The client reads the reference of the 500 and can report it."""
     access_token = guide.tokens()["access_token"]
     settings.OAUTH_SERVICE_CLAIMS = "tests.test_http.failing_claims"
     answer = ENTRIES[entry]().get("/userinfo/", headers={"Authorization": f"Bearer {access_token}"})
@@ -81,7 +81,9 @@ def test_a_revocation_that_worked_is_empty_and_says_that_it_is_json(guide: Guide
 
 @pytest.mark.parametrize("path", ["/metrics/", "/metrics"])
 def test_refusals_of_the_metrics_are_json(settings: Settings, path: str) -> None:
-    """The metrics have Prometheus's format. Requests that are not let in get the usual response for programs."""
+    """
+    The metrics themselves have Prometheus's format, but a refusal looks like those of other endpoints for programs.
+    """
     settings.OAUTH_SERVICE_METRICS_SECRET = "s" * 32
     browser = Browser(enforce_csrf_checks=True)
     answers = [browser.get(path), browser.post(path), browser.options(path)]
@@ -93,7 +95,7 @@ def test_refusals_of_the_metrics_are_json(settings: Settings, path: str) -> None
 
 
 def test_the_walk_finds_the_endpoints() -> None:
-    """Two empty lists would prove nothing."""
+    """Otherwise the tests above would also pass for two empty lists."""
     assert {"/token/", "/userinfo", "/metrics/", "/.well-known/oauth-authorization-server/x"} <= set(
         addresses.FOR_PROGRAMS
     )

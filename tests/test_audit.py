@@ -61,7 +61,7 @@ def played(guide: Guide, committed: Committed) -> Guide:
 
 
 def test_every_event_has_its_row(played: Guide) -> None:
-    """Each signal of signals.py has its row, with outcome and reason. Codes of one hour are alike, and share a row."""
+    """Each signal of signals.py has a row with outcome and reason. Codes within one hour are alike, and share a row."""
     assert written("event", "outcome", "reason") == [
         ("login_refused", "refused", "wrong username or password"),
         ("client_refused", "refused", "wrong secret"),
@@ -126,7 +126,7 @@ def test_a_day_begins_at_the_same_moment_in_every_time_zone(guide: Guide, commit
 
 
 def test_refusals_alike_are_one_row_an_hour(guide: Guide, committed: Committed) -> None:
-    """Anybody can cause refusals without limit, for instance with a new unknown client_id each time."""
+    """Anyone can cause refusals without limit, for instance with a new unknown client_id each time."""
     for minute in range(0, 90, 2):
         with time_machine.travel(NOON + timedelta(minutes=minute), tick=False), committed():
             guide.exchange("SPL__x", client_id=f"random-{minute}")
@@ -141,7 +141,7 @@ def test_refusals_alike_are_one_row_an_hour(guide: Guide, committed: Committed) 
 
 
 def test_refusals_that_differ_have_their_rows(guide: Guide, committed: Committed) -> None:
-    """Refusals may differ in the actor, the account, the address or the reason."""
+    """Auditors must see another actor, account, address or reason."""
     with time_machine.travel(NOON, tick=False), committed():
         for address in ("203.0.113.1", "203.0.113.2"):
             guide.server.defaults["REMOTE_ADDR"] = address
@@ -168,7 +168,7 @@ def test_a_refusal_that_could_not_be_written_is_not_told_yet(
 
 
 def test_no_event_is_left_out(played: Guide) -> None:
-    """Each new signal in signals.py must be covered here."""
+    """A developer who adds a signal to signals.py must cover it here."""
     assert set(audit._EVENTS) == {EVENTS[name] for name in EVENTS if name != "request_answered"}
     assert set(audit_event.Event.values) == ANNOUNCED | ELSEWHERE
     assert set(written("event")) == ANNOUNCED
@@ -191,7 +191,7 @@ def test_a_row_says_who_which_client_and_which_connection(played: Guide) -> None
 
 
 def test_a_row_has_the_facts_of_its_event(guide: Guide, committed: Committed) -> None:
-    """Each fact is in its own column, whether the row is queued or written at once."""
+    """Each fact is in a column of its own, whether the row is queued or written at once."""
     with time_machine.travel(NOON, tick=False), committed():
         tokens = guide.tokens(scope="profile")
         grant = Grant.objects.get().pk
@@ -300,7 +300,7 @@ def test_what_a_person_or_a_thief_did_is_written_before_the_answer(guide: Guide)
 
 
 def test_the_rest_waits(guide: Guide, committed: Committed) -> None:
-    """The other events are written together."""
+    """The writer stores the other events together, so that requests need not wait for them."""
     with committed():
         guide.tokens()
     assert written("event") == ["consent_given"]
@@ -317,7 +317,7 @@ def test_what_was_rolled_back_leaves_no_row(guide: Guide, committed: Committed) 
 def test_a_batch_is_one_statement_where_the_database_allows(
     guide: Guide, committed: Committed, django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
 ) -> None:
-    """A row then takes no more than the transfer of its values."""
+    """A further row then costs no more than the transfer of its values."""
     with committed():
         guide.tokens()
         for number in range(40):
@@ -329,7 +329,7 @@ def test_a_batch_is_one_statement_where_the_database_allows(
 
 
 def test_more_than_a_statement_takes_are_several(guide: Guide) -> None:
-    """SQLite allows 999 values per statement. All rows arrive, each with its own values."""
+    """SQLite allows 999 values per statement. No row of a larger batch may get lost."""
     entry = audit_event.Entry(
         NOON, "token_refreshed", "done", guide.alice.pk, "", None, "", "", "", "", NOON + timedelta(days=1)
     )
@@ -499,7 +499,7 @@ def _no_thread(thread: threading.Thread) -> None:
 
 
 def test_it_writes_when_the_database_is_back(writer: audit._Trail, guide: Guide, fault: list[Exception]) -> None:
-    """The writer continues by itself."""
+    """The writer must go on after an outage of the database without a restart."""
     fault.append(OperationalError("no route to host"))
     guide.tokens()
     time.sleep(0.5)

@@ -53,7 +53,7 @@ def happen(name: str, guide: Guide, committed: Committed, *, times: int = MANY, 
 
 @pytest.mark.parametrize("name", TOLD)
 def test_rows_of_every_event_are_bounded(guide: Guide, committed: Committed, name: str) -> None:
-    """The limit holds however much the events differ, and every event is counted."""
+    """The limit holds even if every event differs, and every event is counted."""
     happen(name, guide, committed)
     rows = AuditEvent.objects.filter(event=name)
     is_nobodys = not {"user_id", "client_id", "username"} & set(facts_of(name, guide, 1))
@@ -64,7 +64,7 @@ def test_rows_of_every_event_are_bounded(guide: Guide, committed: Committed, nam
 
 @pytest.mark.parametrize("name", TOLD)
 def test_the_last_row_shows_the_latest_of_the_others(guide: Guide, committed: Committed, name: str) -> None:
-    """The row shows the latest time, address and reference, and says that the events differ."""
+    """Auditors see the latest time, address and reference, and that the counted events differ."""
     happen(name, guide, committed)
     row = AuditEvent.objects.filter(event=name, changes__startswith=repeats.OTHERS).get()
     last = MANY - 1
@@ -106,7 +106,7 @@ def test_whoever_is_nobody_is_bounded_together(guide: Guide, committed: Committe
 
 
 def test_a_client_that_repeats_its_refreshes_writes_one_row_an_hour(guide: Guide, committed: Committed) -> None:
-    """Ninety days of such a client used to be millions of rows."""
+    """Such a client used to write millions of rows within ninety days."""
     with time_machine.travel(NOON, tick=False), committed():
         token = guide.tokens()["refresh_token"]
         guide.refresh(token)
@@ -127,7 +127,7 @@ def test_silent_answers_of_authorise_are_one_row_an_hour(guide: Guide, committed
 
 
 def test_what_a_person_decides_has_a_row_each(guide: Guide, committed: Committed) -> None:
-    """Allowed, withdrawn and allowed again are three rows, in this order."""
+    """An app that was allowed, withdrawn and allowed again has three rows, in this order."""
     with time_machine.travel(NOON), committed():
         for _ in range(3):
             guide.answer()

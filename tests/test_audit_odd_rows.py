@@ -43,7 +43,7 @@ def odd_values(column: str) -> list[Any]:
 
 
 def test_every_column_is_tried() -> None:
-    """New columns are tried, too."""
+    """A developer who adds a column must add an odd value for it."""
     assert sorted(COLUMNS) == sorted(Entry._fields)
     assert len(TEXTS) > 5
 
@@ -84,7 +84,7 @@ def test_a_text_that_does_not_fit_is_written_as_far_as_it_does(
 
 
 def test_events_that_all_are_odd_are_all_told_of(db: None, caplog: pytest.LogCaptureFixture) -> None:
-    """The writer does not loop."""
+    """The writer must not try the same batch for ever."""
     for number in range(20):
         audit._trail.put(GOOD._replace(purge_at=None, client_id=str(number)))  # type: ignore[arg-type]
     audit._trail.put(GOOD)
@@ -97,7 +97,7 @@ def test_events_that_all_are_odd_are_all_told_of(db: None, caplog: pytest.LogCap
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("value", ODD_TEXTS)
 def test_what_is_written_at_once_is_cleaned_too(value: Any) -> None:
-    """Such rows have a statement of their own."""
+    """Such a row has a statement of its own, and must not fail the request."""
     signals.announce(signals.app_deauthorised, user_id=None, client_id=value)
     audit.flush()
     assert written("event") == ["app_deauthorised"]
@@ -106,7 +106,7 @@ def test_what_is_written_at_once_is_cleaned_too(value: Any) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("key", ["x", 2**70, b"\0"])
 def test_an_odd_user_loses_the_user_alone_where_the_row_can_be_written(key: Any) -> None:
-    """If the row cannot be written at all, only that row is lost."""
+    """If the database refuses the row even without its user, only this row is lost."""
     signals.announce(signals.app_deauthorised, user_id=key, client_id="app")
     signals.announce(signals.app_deauthorised, user_id=None, client_id="other")
     audit.flush()

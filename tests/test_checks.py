@@ -1,4 +1,4 @@
-"""The system checks: each id is raised for its reason, and for nothing else."""
+"""Each system check reports its id for its reason, and for nothing else."""
 
 import re
 import subprocess
@@ -101,7 +101,7 @@ def test_an_unknown_setting_like_no_other_leads_to_the_list(settings: Settings) 
     ],
 )
 def test_a_value_of_the_wrong_type_is_an_error(settings: Settings, name: str, value: Any, words: str) -> None:
-    """The error is found at the start, and not by the first request that needs the value."""
+    """The server must not start and then fail at the first request that needs the value."""
     setattr(settings, f"OAUTH_SERVICE_{name}", value)
     [message] = check_values(None)
     assert (message.id, message.msg) == ("oauth_service.E002", f"OAUTH_SERVICE_{name} must be {words}.")
@@ -109,7 +109,7 @@ def test_a_value_of_the_wrong_type_is_an_error(settings: Settings, name: str, va
 
 @pytest.mark.parametrize(("name", "value"), [("ISSUER", None), ("ACCESS_TOKEN_LIFETIME", 3600)])
 def test_checking_a_deployment_survives_a_value_of_the_wrong_type(safe: Settings, name: str, value: Any) -> None:
-    """E002 describes the mistake; a traceback would hide it."""
+    """E002 describes the mistake, and a traceback would hide it."""
     setattr(safe, f"OAUTH_SERVICE_{name}", value)
     assert ids(check_deployment) == []
 
@@ -253,14 +253,14 @@ def test_a_cache_that_keeps_nothing_counts_nothing(settings: Settings) -> None:
     ],
 )
 def test_a_value_that_no_deployment_may_have(settings: Settings, name: str, value: Any, expected: list[str]) -> None:
-    """Each rule is tried on both sides of its limit."""
+    """The test tries each rule on both sides of its limit."""
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # Django's own default; this site has a smaller one
     setattr(settings, f"OAUTH_SERVICE_{name}", value)
     assert ids(check_values) == expected
 
 
 def test_the_body_may_be_of_any_length_where_django_does_not_limit_it(settings: Settings) -> None:
-    """None switches Django's own limit off."""
+    """None switches off Django's own limit."""
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = None
     settings.OAUTH_SERVICE_REQUEST_BODY_LIMIT = 10_000_000
     assert ids(check_values) == []
@@ -297,7 +297,7 @@ def test_naive_moments_are_an_error(settings: Settings) -> None:
 
 
 def test_templates_that_are_not_found_are_an_error(settings: Settings) -> None:
-    """APP_DIRS is easily forgotten."""
+    """A project easily forgets APP_DIRS, and every page would fail."""
     settings.TEMPLATES = [{**django_settings.TEMPLATES[0], "APP_DIRS": False}]
     assert ids(check_surroundings) == ["E014"]
 
@@ -315,7 +315,7 @@ def test_a_missing_context_processor_is_an_error(settings: Settings, path: str) 
 
 
 def test_urls_that_are_not_included_are_an_error(settings: Settings) -> None:
-    """The app may be installed without its URLs."""
+    """A project may install the app and forget its URLs."""
     settings.ROOT_URLCONF = ()
     [message] = check_surroundings(None)
     assert (message.id, message.msg) == ("oauth_service.E015", "The URLs of oauth_service are not included.")
@@ -516,7 +516,7 @@ class NoSigner:
 
 @pytest.mark.parametrize("path", ["tests.nowhere.Signer", "nonsense", "tests.test_checks.NoSigner", "os.path.sep"])
 def test_a_signer_that_is_none_is_an_error(openid: Settings, path: str) -> None:
-    """The error is found at the start. A key service that is unavailable is not contacted."""
+    """The server must not start and fail at the first sign-in. The check does not contact a key service."""
     openid.OAUTH_SERVICE_SIGNER = path
     assert ids(check_values) == ["E022"]
 

@@ -67,7 +67,7 @@ def test_a_user_without_email_has_no_such_claim(more: dict[str, str]) -> None:
     ],
 )
 def test_everybody_has_a_name(names: dict[str, str], name: str) -> None:
-    """Without any other name, the username is used."""
+    """Clients greet users by name. The username stands in for a missing name."""
     assert claims_for("profile", **names)["name"] == name
 
 

@@ -43,7 +43,7 @@ def is_proven(guide: Guide, secret: str, **kinds: Any) -> bool:
 
 
 def test_a_persons_secret_is_checked_slowly_once(guide: Guide, checked: Checked) -> None:
-    """Every later request to the process is fast."""
+    """Every later request to the same process must be fast."""
     assert [is_proven(guide, SECRET) for _ in range(3)] == [True, True, True]
     assert len(checked) == 1
 
@@ -145,7 +145,7 @@ def test_only_the_registered_method_is_accepted(
 
 @clause("RFC 7591", "2")
 def test_another_method_consumes_nothing(guide: Guide) -> None:
-    """Clients that try HTTP Basic first, like golang.org/x/oauth2, send the same code again."""
+    """Clients that try HTTP Basic first, like golang.org/x/oauth2, send the same code again by another method."""
     Client.objects.update(token_endpoint_auth_method="client_secret_post")
     code = guide.code()
     first = guide.exchange(code, as_form=True, **WAYS["client_secret_basic"])
@@ -156,7 +156,7 @@ def test_another_method_consumes_nothing(guide: Guide) -> None:
 
 
 def test_a_made_secret_needs_no_slow_check_and_no_memory(guide: Guide, checked: Checked) -> None:
-    """Such a secret has 256 random bits, so guessing is hopeless."""
+    """A secret of 256 random bits cannot be guessed, so a fast hash is enough."""
     secret = Client.objects.rotate_secret(guide.client)
     Client.objects.end_previous_secret(guide.client)
     assert (is_proven(guide, secret), is_proven(guide, secret[::-1])) == (True, False)

@@ -127,7 +127,7 @@ def signed_in(alice: User) -> dict[str, str]:
 def test_no_endpoint_asks_the_clock_before_the_last_octet(
     send: Entry, watched: Clock, guide: Guide, path: str, is_signed_in: bool
 ) -> None:
-    """An endpoint that does not read the body may respond at once."""
+    """An endpoint that reads the time earlier could accept something that has expired by the time it acts."""
     tokens = guide.tokens()
     form = {
         **CREDENTIALS,

@@ -90,20 +90,20 @@ def test_the_defaults() -> None:
 
 
 def test_a_setting_is_read_when_it_is_asked_for(settings: Settings) -> None:
-    """Tests and projects override settings while the process runs."""
+    """Tests and projects change settings while the process runs."""
     settings.OAUTH_SERVICE_ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
     assert conf.ACCESS_TOKEN_LIFETIME() == timedelta(minutes=5)
 
 
 def test_the_issuer_that_is_set_is_the_issuer(settings: Settings) -> None:
-    """The Host header does not matter then."""
+    """A visitor chooses the Host header, so it must not matter."""
     settings.OAUTH_SERVICE_ISSUER = "https://id.example/tenant"
     assert conf.issuer_of(RequestFactory().get("/")) == "https://id.example/tenant"
 
 
 @pytest.mark.parametrize(("secure", "issuer"), [(False, "http://localhost"), (True, "https://localhost")])
 def test_without_one_the_issuer_is_where_the_request_went(settings: Settings, secure: bool, issuer: str) -> None:
-    """ALLOWED_HOSTS limits the possible hosts, so this is safe without settings."""
+    """A developer needs no setting for this. ALLOWED_HOSTS limits the possible hosts."""
     settings.OAUTH_SERVICE_ISSUER = ""
     assert conf.issuer_of(RequestFactory().get("/", secure=secure, headers={"Host": "localhost"})) == issuer
 
@@ -127,7 +127,7 @@ def test_the_token_keys_in_their_order(settings: Settings, own: dict[str, object
 
 
 def test_the_token_key_is_not_the_secret_key_itself() -> None:
-    """Django signs other things with SECRET_KEY."""
+    """Django signs other things with SECRET_KEY, which must not be taken for tokens."""
     key = str(django_settings.SECRET_KEY).encode()
     assert [each for each in conf.token_keys() if each == key or len(each) != 32] == []
 
@@ -152,7 +152,7 @@ def test_rotating_keys_ends_no_session(guide: Guide, settings: Settings, changes
 
 
 def test_a_secret_key_replaced_without_a_fallback_ends_every_session(guide: Guide, settings: Settings) -> None:
-    """Replacing a stolen key must have this effect."""
+    """An operator who replaces a stolen key relies on this."""
     tokens = guide.tokens()
     settings.SECRET_KEY = "n" * 50
     assert guide.is_alive(tokens["access_token"]) is False

@@ -1,4 +1,4 @@
-"""Pages of the documentation, as messages name them."""
+"""Messages name pages of the documentation by addresses that exist."""
 
 import ast
 import re
@@ -34,14 +34,14 @@ def installed(*urls: str) -> Message:
 
 @pytest.mark.parametrize("address", ["https://docs.example/latest", "https://docs.example/latest/"])
 def test_a_page_that_is_published_is_its_address(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    """An operator opens it with a click. `make docs` makes keys.html of docs/keys.md."""
+    """Operators can open the page with a click. `make docs` makes keys.html from docs/keys.md."""
     urls = installed("Source, https://code.example/", f"Documentation, {address}")
     monkeypatch.setattr(documentation, "metadata", lambda _: urls)
     assert documentation.page("keys") == "https://docs.example/latest/keys.html"
 
 
 def test_a_page_that_is_not_published_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package without that address and a checkout have no link."""
+    """A package without that address has no link to show, and a checkout has none either."""
     monkeypatch.setattr(documentation, "metadata", lambda _: installed("Source, https://code.example/"))
     assert documentation.page("keys") == "the page “keys” of the documentation"
     documentation._site.cache_clear()
@@ -66,19 +66,25 @@ def texts(path: Path) -> Iterator[str]:
 
 
 def files_named(text: str) -> list[str]:
-    """Files of the documentation; not links of one page to another, as docs/settings.md has them from conf.py."""
+    """
+    Files of the documentation that a text names. Links between pages, as conf.py has them for docs/settings.md, do not
+    count.
+    """
     return re.findall(r"docs/[\w-]*|(?<![\w\[(-])[\w-]+\.md\b", text)
 
 
 def test_no_message_names_a_file_that_the_package_lacks() -> None:
-    """A project that installed the package has no docs/: checks, the doctor, commands, the log, the API's description."""
+    """
+    A project that has installed the package has no docs/ to look into. Messages are those of checks, the doctor,
+    commands, the log and the API's description.
+    """
     named = [(path.name, text) for path in SOURCES for text in texts(path) if files_named(text)]
     assert named == []
     assert [path.name for path in TEMPLATES if files_named(path.read_text())] == []
 
 
 def test_the_walk_sees_every_message() -> None:
-    """The test above would pass without any text."""
+    """Otherwise the test above could not fail."""
     doctor = [text for path in SOURCES if path.parent.name == "doctor" for text in texts(path)]
     assert {"client-without-pkce", "keys-rolling", "no-rs256", "issuer-differs"} <= set(doctor)
     assert any("W040" in text for text in texts(ROOT / "oauth_service/checks.py"))
@@ -87,7 +93,7 @@ def test_the_walk_sees_every_message() -> None:
 
 
 def test_every_page_that_is_named_exists() -> None:
-    """A page has the name of its file, also in the address."""
+    """The address of a page is made of the name of its file."""
     named = {
         name for path in SOURCES for name in re.findall(r"documentation\.page\([\"']([\w-]+)[\"']\)", path.read_text())
     }

@@ -69,13 +69,13 @@ def test_a_body_in_chunks_is_read(entry: Callable[..., Any], guide: Guide) -> No
 
 
 def test_an_authorization_request_in_chunks_is_read(entry: Callable[..., Any], guide: Guide) -> None:
-    """The request continues at the login page."""
+    """The request must reach the login page, like one with a length."""
     status, _ = answer_of(entry, urlencode(guide.request()).encode(), path="/authorise/")
     assert status == 302
 
 
 def test_the_limit_holds_without_a_length(entry: Callable[..., Any], settings: Settings) -> None:
-    """The rest of the body is not read."""
+    """A sender of endless chunks must not occupy the server, so it stops reading."""
     settings.OAUTH_SERVICE_REQUEST_BODY_LIMIT = 100
     endless = Dribble(b"a" * 10_000)
     status, said = answer_of(entry, b"", {"wsgi.input": endless})
@@ -85,7 +85,7 @@ def test_the_limit_holds_without_a_length(entry: Callable[..., Any], settings: S
 
 
 def test_django_s_own_limit_holds_without_a_length(entry: Callable[..., Any], settings: Settings) -> None:
-    """The host project sets DATA_UPLOAD_MAX_MEMORY_SIZE."""
+    """The host project sets DATA_UPLOAD_MAX_MEMORY_SIZE for every body."""
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
     status, said = answer_of(entry, b"a" * 101)
     assert (status, said["error_description"]) == (413, "the body is longer than DATA_UPLOAD_MAX_MEMORY_SIZE")
@@ -93,7 +93,10 @@ def test_django_s_own_limit_holds_without_a_length(entry: Callable[..., Any], se
 
 @pytest.mark.parametrize("path", ["/token/", "/oauth/revoke/"])
 def test_a_body_without_an_end_is_not_waited_for(entry: Callable[..., Any], path: str) -> None:
-    """A WSGI server that does not decode chunks leaves the socket to the application (PEP 3333)."""
+    """
+    A WSGI server that does not decode chunks leaves the socket to the application (PEP 3333). Reading it would never
+    end.
+    """
 
     class Socket(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
@@ -115,7 +118,7 @@ def test_a_body_that_is_cut_short_is_not_taken_for_a_whole_one(entry: Callable[.
 
 
 def test_no_body_is_no_body(entry: Callable[..., Any]) -> None:
-    """The request has neither a length nor chunks."""
+    """A request without a length and without chunks has no body to wait for."""
     environ = {"HTTP_TRANSFER_ENCODING": "", "wsgi.input_terminated": False}
     status, said = answer_of(entry, b"", environ)
     assert (status, said["error_description"]) == (400, "grant_type is missing")

@@ -1,4 +1,4 @@
-"""The behaviour common to all endpoints: methods, headers and failures; in JSON for programs, in HTML for users."""
+"""Behaviour of all endpoints: methods, headers and failures, in JSON for programs and in HTML for users."""
 
 import io
 import re
@@ -54,7 +54,7 @@ def both(path: str) -> list[str]:
 
 @pytest.mark.parametrize("path", ALL)
 def test_what_an_endpoint_does_not_answer_is_a_405_that_says_what_it_does(guide: Guide, path: str) -> None:
-    """Both forms of the address respond with the list of allowed methods."""
+    """Developers see the allowed methods, at both forms of the address."""
     methods = {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - set(ALL[path].split(", "))
     answers = [guide.browser.generic(method, form) for form in both(path) for method in methods]
     assert {(answer.status_code, answer["Allow"], answer.content) for answer in answers} == {(405, ALL[path], b"")}
@@ -62,14 +62,14 @@ def test_what_an_endpoint_does_not_answer_is_a_405_that_says_what_it_does(guide:
 
 @pytest.mark.parametrize("path", ALL)
 def test_options_tells_the_methods(guide: Guide, path: str) -> None:
-    """OPTIONS has no side effects."""
+    """OPTIONS lists the methods and has no side effects."""
     answers = [guide.browser.options(form) for form in both(path)]
     assert {(answer.status_code, answer["Allow"], answer.content) for answer in answers} == {(204, ALL[path], b"")}
 
 
 @pytest.mark.parametrize("path", [path for path, methods in ALL.items() if "GET" in methods])
 def test_head_is_a_get_without_its_body(alices: Browser, path: str) -> None:
-    """Status and headers are the same."""
+    """Programs check a page by HEAD, and rely on the same status and headers."""
     get, head = alices.get(path), alices.head(path)
     assert (head.status_code, head.content, list(head.headers)) == (get.status_code, b"", list(get.headers))
 
@@ -97,8 +97,8 @@ def test_no_answer_is_taken_for_another_type(alices: Browser, settings: Settings
 @pytest.mark.parametrize("path", FOR_PROGRAMS)
 def test_any_origin_may_ask(guide: Guide, path: str) -> None:
     """
-    An endpoint for programs decides by the request alone and never by a cookie, so any origin may use it without
-    credentials.
+    An endpoint for programs decides by the request alone and never by a cookie, so pages of any origin may use it
+    without credentials.
     """
     asked = guide.server.options(
         path, headers={"Origin": "https://spa.example", "Access-Control-Request-Method": "POST"}
@@ -112,7 +112,7 @@ def test_any_origin_may_ask(guide: Guide, path: str) -> None:
 
 @pytest.mark.parametrize("path", FOR_PROGRAMS)
 def test_a_page_elsewhere_can_read_every_answer(guide: Guide, path: str) -> None:
-    """Refusals can be read, too, with their challenge and the time to wait."""
+    """A single-page app must also read refusals, with their challenge and the time to wait."""
     for answer in (guide.server.get(path), guide.server.post(path)):
         assert answer["Access-Control-Allow-Origin"] == "*"
         assert answer["Access-Control-Expose-Headers"] == "WWW-Authenticate, Retry-After"
@@ -120,7 +120,7 @@ def test_a_page_elsewhere_can_read_every_answer(guide: Guide, path: str) -> None
 
 @pytest.mark.parametrize("path", FOR_PEOPLE)
 def test_no_page_elsewhere_can_read_ours(alices: Browser, path: str) -> None:
-    """Pages belong to a signed-in user."""
+    """Our pages show data of the signed-in user."""
     assert not [name for name in alices.get(path).headers if name.startswith("Access-Control")]
 
 
@@ -143,7 +143,7 @@ def test_no_page_elsewhere_can_read_ours(alices: Browser, path: str) -> None:
 def test_a_body_that_cannot_be_read_is_told_in_a_sentence(
     guide: Guide, caplog: pytest.LogCaptureFixture, path: str, body: str, content_type: str, description: str
 ) -> None:
-    """The response is JSON, with a reference that is also in the log."""
+    """The client gets JSON, with a reference that is also in the log."""
     response = guide.server.post(path, body, content_type=content_type)
     refusal = response.json()
     assert (response.status_code, refusal["error"], refusal["error_description"]) == (
@@ -172,7 +172,7 @@ def test_a_body_over_the_limit_is_not_read(guide: Guide, settings: Settings) -> 
 
 
 def test_django_s_own_limit_may_be_lower(guide: Guide, settings: Settings) -> None:
-    """The host project's DATA_UPLOAD_MAX_MEMORY_SIZE leads to a 413, too, and not to a failure."""
+    """A body over the host project's DATA_UPLOAD_MAX_MEMORY_SIZE is a 413, too, and not a failure."""
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
     response = guide.server.post("/token/", "a" * 101, content_type=FORM)
     assert (response.status_code, response.json()["error"]) == (413, "invalid_request")
@@ -188,7 +188,7 @@ def test_a_body_that_breaks_off_is_the_senders_error(guide: Guide) -> None:
 @pytest.mark.parametrize("length", ["ten", "-1", "1.5"])
 @pytest.mark.parametrize("path", ["/token/", "/oauth/revoke/", "/authorise/"])
 def test_a_length_that_is_no_number_is_refused(guide: Guide, path: str, length: str) -> None:
-    """Some servers pass on any Content-Length."""
+    """Some servers pass on any Content-Length, and it must not cause a failure."""
     response = guide.server.post(path, "a=b", content_type=FORM, CONTENT_LENGTH=length)
     assert response.status_code == 400
 
@@ -248,7 +248,7 @@ def test_a_failure_is_told_with_a_reference_and_nothing_else(
 
 
 def test_a_test_suite_may_see_the_failure_itself(guide: Guide, settings: Settings) -> None:
-    """Django has DEBUG_PROPAGATE_EXCEPTIONS for that."""
+    """Django has DEBUG_PROPAGATE_EXCEPTIONS for this purpose."""
     access_token = guide.tokens()["access_token"]
     settings.OAUTH_SERVICE_CLAIMS = "tests.test_http.failing_claims"
     settings.DEBUG_PROPAGATE_EXCEPTIONS = True
@@ -434,7 +434,7 @@ def test_a_form_from_another_origin_is_refused_although_its_token_is_good(alices
 
 
 def test_a_refusal_on_a_page_is_not_for_programs(alices: Browser, db: None) -> None:
-    """Users see words and a link to continue, whatever the Accept header says."""
+    """Users get words and a link to continue, whatever the Accept header says."""
     response = alices.get("/authorise/", headers={"Accept": JSON})
     page = Page(response)
     assert response["Content-Type"] == "text/html; charset=utf-8"
@@ -451,7 +451,7 @@ def test_a_host_can_replace_a_template(alices: Browser, settings: Settings, tmp_
 
 
 def test_no_answer_for_programs_sets_a_cookie(guide: Guide) -> None:
-    """The rule holds even if the request had cookies."""
+    """A program has no use for a cookie, even if its request had one."""
     guide.browser.force_login(guide.alice)
     tokens = guide.tokens()
     for answer in (

@@ -1,4 +1,4 @@
-"""A new password ends the connections of its user, however it is set; without the setting nothing is checked."""
+"""A new password ends the user's connections, however it is set. Without the setting nothing is checked."""
 
 import getpass
 from collections.abc import Callable, Iterator
@@ -151,7 +151,7 @@ def what_is_left(guide: Guide, tokens: dict[str, Any], code: str) -> tuple[bool,
 @pytest.mark.django_db(transaction=True, databases=[ALIAS])
 @each_way
 def test_a_new_password_ends_everything(guide: Guide, on: None, way: Callable[[User], None]) -> None:
-    """Access token, refresh token and the pending code end. Another user's connections stay."""
+    """The access token, the refresh token and the pending code end. Another user's connections stay."""
     tokens, code = guide.tokens(), guide.code()
     dinah = User.objects.create_user("dinah", password="a cat")
     Consent.objects.create(user=dinah, client=guide.client, scope="user", given_at=Consent.objects.get().given_at)
@@ -163,7 +163,7 @@ def test_a_new_password_ends_everything(guide: Guide, on: None, way: Callable[[U
 
 @each_way
 def test_by_default_connections_outlive_a_password(guide: Guide, way: Callable[[User], None]) -> None:
-    """The default is documented in docs/passwords.md."""
+    """Projects must choose this effect; docs/passwords.md describes the default."""
     if way is past_the_model:
         return
     tokens, code = guide.tokens(), guide.code()
@@ -172,7 +172,7 @@ def test_by_default_connections_outlive_a_password(guide: Guide, way: Callable[[
 
 
 def test_it_stays_ended(guide: Guide, on: None) -> None:
-    """The app's consent is not remembered: somebody who knew the old password may have given it."""
+    """Somebody who knew the old password may have allowed the app, so the user is asked again."""
     guide.tokens()
     set_password(guide.alice)
     guide.browser.force_login(guide.alice)
@@ -180,7 +180,7 @@ def test_it_stays_ended(guide: Guide, on: None) -> None:
 
 
 def test_who_hears_of_it(guide: Guide, on: None, committed: Committed) -> None:
-    """Each app has an event with the reason, in the audit trail, too."""
+    """Each app has an event with the reason, and a row in the audit trail."""
     guide.tokens()
     heard: list[dict[str, Any]] = []
 
@@ -200,7 +200,7 @@ def test_who_hears_of_it(guide: Guide, on: None, committed: Committed) -> None:
 
 
 def test_several_apps_end_together(guide: Guide, on: None, public_app: Client) -> None:
-    """Every app that the user allowed is affected."""
+    """The new password must end every app that the user has allowed."""
     guide.answer()
     Consent.objects.create(user=guide.alice, client=public_app, scope="user", given_at=Consent.objects.get().given_at)
     set_password(guide.alice)
@@ -245,7 +245,7 @@ def roll_back(user: User) -> None:
     "way", [save_the_same, sign_in, hash_anew, be_deferred, roll_back], ids=lambda way: way.__name__
 )
 def test_what_is_no_new_password_ends_nothing(guide: Guide, on: None, way: Callable[[User], None]) -> None:
-    """A stronger hash of the same password is among the cases."""
+    """Users would lose their apps at an ordinary save, or when Django stores a stronger hash of the same password."""
     tokens, code = guide.tokens(), guide.code()
     way(User.objects.get(pk=guide.alice.pk))
     assert what_is_left(guide, tokens, code) == (True, 200, 200)
@@ -266,12 +266,12 @@ def test_who_does_not_use_it_pays_nothing(alice: User) -> None:
 
 
 def test_who_uses_it_pays_one_statement_where_the_password_is_saved(alice: User, on: None) -> None:
-    """A sign-in saves last_login only."""
+    """A sign-in saves last_login only, and needs no additional statement."""
     assert (statements_of(alice), statements_of(alice, update_fields=["last_login"])) == (2, 1)
 
 
 def test_the_page_of_connected_apps_says_what_holds(guide: Guide, settings: Settings) -> None:
-    """Users who change the password because somebody else knows it look there."""
+    """Users look there after they changed a password that somebody else knows."""
     guide.tokens()
     shown = []
     for is_on in (False, True):

@@ -129,7 +129,7 @@ def test_a_storage_may_know_where_its_files_are(served: Any, settings: Settings)
 
 
 def test_files_of_this_server_need_no_other_source(served: Any) -> None:
-    """The policy stays as narrow as before."""
+    """The policy must stay as narrow as without such storages."""
     policies = [directives(page) for page in served()]
     assert {(*policy["style-src"], *policy["img-src"]) for policy in policies} == {("'self'", "'self'")}
 

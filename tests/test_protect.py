@@ -1,4 +1,4 @@
-"""protect: any Django view behind an access token, sync or async, function or class."""
+"""protect: any Django view behind an access token, whether sync or async, function or class."""
 
 import json
 from typing import Any
@@ -129,14 +129,14 @@ def test_a_class_that_does_not_say_its_scope_guards_nothing() -> None:
 
 
 def test_what_views_ask_for_is_known() -> None:
-    """A check compares these scopes with the existing ones."""
+    """A system check compares these scopes with those of the setting."""
     protect("user", "profile")(lambda request: None)
     assert scopes_asked_without_resource() == {"user", "profile"}
 
 
 @pytest.mark.parametrize("url", [*ALL, "/anything/", "/class-anything/"])
 def test_a_good_token_opens_the_view_for_its_user(guide: Guide, url: str) -> None:
-    """The view finds the user and the client on its request."""
+    """The view finds the user, the client and the connection on its request."""
     response = guide.server.get(url, headers=bearing(guide.tokens()["access_token"]))
     said = response.json()
     assert (said["user"], said["client_id"], said["scope"]) == ("alice", "presc_man_123", ["profile", "user"])
@@ -146,13 +146,13 @@ def test_a_good_token_opens_the_view_for_its_user(guide: Guide, url: str) -> Non
 
 @pytest.mark.parametrize(("url", "size"), [("/avatar/32/", 32), ("/async-avatar/32/", 32), ("/class/", 64)])
 def test_the_views_own_arguments_arrive(guide: Guide, url: str, size: int) -> None:
-    """Arguments come from the URL and from as_view()."""
+    """The guard must pass on the arguments of the URL and of as_view()."""
     assert guide.server.get(url, headers=bearing(guide.tokens()["access_token"])).json()["size"] == size
 
 
 @pytest.mark.parametrize("url", [*ALL, "/anything/", "/class-anything/"])
 def test_without_a_token_the_view_is_not_called(guide: Guide, url: str) -> None:
-    """The response is 401, and its challenge names no error, because nothing was wrong yet (RFC 6750 section 3.1)."""
+    """The challenge of the 401 names no error, because nothing was wrong yet (RFC 6750 section 3.1)."""
     response = guide.server.get(url)
     assert (response.status_code, response["WWW-Authenticate"]) == (401, 'Bearer realm="oauth_service"')
     assert response["Cache-Control"] == "private, no-store"
@@ -171,7 +171,7 @@ def test_without_a_token_the_view_is_not_called(guide: Guide, url: str) -> None:
 def test_a_bad_token_is_told_what_is_wrong(
     guide: Guide, url: str, authorization: str, status: int, error: str | None
 ) -> None:
-    """The response is the same for every kind of view."""
+    """Clients get the same response from every kind of view."""
     response = guide.server.get(url, headers={"Authorization": authorization})
     assert (response.status_code, response.json().get("error")) == (status, error)
     assert ("error=" in response["WWW-Authenticate"]) == bool(error)
@@ -179,7 +179,7 @@ def test_a_bad_token_is_told_what_is_wrong(
 
 @pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/", "/class/"])
 def test_no_refusal_is_taken_for_another_type(guide: Guide, settings: Settings, url: str) -> None:
-    """A host project may lack Django's SecurityMiddleware. Failures have the header, too."""
+    """A host project may lack Django's SecurityMiddleware. Failures need the header, too."""
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.endswith(".SecurityMiddleware")]
     headers = bearing(guide.tokens(scope="user")["access_token"])
     answers = [guide.server.get(url), guide.server.get(url, headers=headers)]
@@ -194,7 +194,7 @@ def test_no_refusal_is_taken_for_another_type(guide: Guide, settings: Settings, 
 
 @pytest.mark.parametrize(("url", "scope"), [(ALL[0], "profile"), (ALL[1], "profile"), (ALL[2], "user profile")])
 def test_too_little_scope_is_told_what_is_needed(guide: Guide, url: str, scope: str) -> None:
-    """The response is 403, and the client can ask for exactly the named scope (RFC 6750 section 3)."""
+    """The 403 names the scope that the client has to request (RFC 6750 section 3)."""
     response = guide.server.get(url, headers=bearing(guide.tokens(scope="user")["access_token"]))
     assert (response.status_code, response.json()["error"]) == (403, "insufficient_scope")
     assert response["WWW-Authenticate"].endswith(f'scope="{scope}"')
@@ -250,14 +250,14 @@ def test_a_token_in_the_url_is_refused(guide: Guide, url: str, name: str) -> Non
 
 @pytest.mark.parametrize("query", ["a=%FF", "a=%00", "a=1&" * 101])
 def test_a_url_that_cannot_be_read_is_refused(guide: Guide, query: str) -> None:
-    """A token might be in it."""
+    """A token might be hidden in it."""
     response = guide.server.get("/avatar/32/", headers=bearing(guide.tokens()["access_token"]), QUERY_STRING=query)
     assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
 
 
 @pytest.mark.parametrize("url", ["/class/"])
 def test_it_needs_no_csrf_token(browser: Browser, guide: Guide, url: str) -> None:
-    """Cookies do not count, so no page can misuse one."""
+    """No cookie authenticates the request, so no other page can misuse one."""
     tokens = guide.tokens()
     response = browser.post(url, "", content_type=FORM, headers=bearing(tokens["access_token"]))
     assert response.status_code == 200
@@ -271,14 +271,14 @@ def test_a_session_opens_nothing(alices: Browser, url: str) -> None:
 
 @pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/"])
 def test_the_user_is_the_tokens_whoever_has_the_session(guide: Guide, url: str) -> None:
-    """request.user and, in async views, request.auser() both return the token's user."""
+    """request.user and, in async views, request.auser() must both be the token's user."""
     guide.server.force_login(User.objects.create_user("dinah"))
     said = guide.server.get(url, headers=bearing(guide.tokens()["access_token"])).json()
     assert {said["user"], said.get("auser", "alice")} == {"alice"}
 
 
 def test_an_async_view_stays_one(guide: Guide) -> None:
-    """Django runs it in the event loop, and the response is the same by ASGI and WSGI."""
+    """Django runs the view in the event loop. The response is the same over ASGI and WSGI."""
     assert iscoroutinefunction(async_avatar)
     assert iscoroutinefunction(AsyncAvatar.as_view())
     assert not iscoroutinefunction(avatar)
@@ -295,5 +295,5 @@ def test_an_async_view_stays_one(guide: Guide) -> None:
 
 @pytest.mark.parametrize("view", [avatar, async_avatar])
 def test_a_view_keeps_its_name_and_words(view: Any) -> None:
-    """Django's debug page, admindocs and tracebacks show them."""
+    """Django's debug page, admindocs and tracebacks show the view's name and docstring."""
     assert (view.__name__.removeprefix("async_"), view.__doc__[:14]) == ("avatar", "A host project")

@@ -1,4 +1,4 @@
-"""Sessions and users read by our statements: rows, cookies and rules are the same as Django's."""
+"""Our statements read sessions and users with the same rows, cookies and rules as Django."""
 
 from datetime import timedelta
 
@@ -69,7 +69,7 @@ def test_a_session_that_was_ended_is_none_at_once() -> None:
 
 
 def test_the_user_is_the_orms(alice: User) -> None:
-    """Every column is loaded, so saving the user loses nothing."""
+    """The user has every column, so that saving the user loses nothing."""
     found = Backend().get_user(alice.pk)
     fresh = User.objects.get(pk=alice.pk)
     columns = [field.attname for field in User._meta.concrete_fields]
@@ -78,7 +78,7 @@ def test_the_user_is_the_orms(alice: User) -> None:
 
 
 def test_nobody_is_nobody() -> None:
-    """A deleted user is signed out."""
+    """The session of a deleted user must sign nobody in."""
     assert Backend().get_user(4711) is None
 
 

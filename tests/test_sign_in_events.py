@@ -73,7 +73,7 @@ def test_signing_in_on_a_page_of_the_project(alice: User, committed: Committed) 
 def test_a_session_that_a_script_or_a_test_makes_is_no_sign_in(
     alice: User, committed: Committed, told: list[Any]
 ) -> None:
-    """No user is involved, and tests of a host project must not fill its trail."""
+    """No user has signed in, and a host project's tests must not fill its trail."""
     browser, request = Browser(), HttpRequest()
     request.session = SessionStore()
     with committed():
@@ -93,7 +93,7 @@ def test_who_was_not_signed_in_does_not_sign_out(db: None, committed: Committed,
 def test_it_costs_the_request_no_statement(
     guide: Guide, committed: Committed, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The row waits for the writer."""
+    """The writer stores the row later."""
     request = RequestFactory().post("/elsewhere/")
     with committed(), django_assert_num_queries(0):
         signals.announce(signals.signed_in, user_id=guide.alice.pk)

@@ -112,7 +112,7 @@ def play(guide: Guide) -> None:
 
 
 def test_everything_that_happens_is_told_in_its_order(guide: Guide, committed: Committed, events: Events) -> None:
-    """Harmless events, such as a retry or a second device, are announced, too."""
+    """Harmless events count, too, such as a retry or a second device."""
     with committed():
         play(guide)
     assert [name for name, _ in events] == [
@@ -151,14 +151,14 @@ def test_everything_that_happens_is_told_in_its_order(guide: Guide, committed: C
 def test_each_is_told_with_the_facts_that_stand_beside_its_signal(
     guide: Guide, committed: Committed, events: Events
 ) -> None:
-    """The comment there is the only documentation for authors of receivers."""
+    """Authors of receivers have no other documentation than the comment there."""
     with committed():
         play(guide)
     assert {name: ", ".join(facts) for name, facts in events} == {name: documented()[name] for name in ANNOUNCED}
 
 
 def test_the_facts_are_the_right_ones(guide: Guide, committed: Committed, events: Events) -> None:
-    """A receiver can find every row by these facts."""
+    """A receiver must find every row by these facts."""
     with committed():
         guide.tokens(scope="profile")
     grant = Grant.objects.get()
@@ -172,7 +172,7 @@ def test_the_facts_are_the_right_ones(guide: Guide, committed: Committed, events
 
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_a_revocation_says_of_what(guide: Guide, committed: Committed, events: Events, kind: str) -> None:
-    """An access token may be revoked alone, or the whole connection."""
+    """A client can revoke an access token alone, or the whole connection."""
     tokens, grant_id = guide.tokens(), Grant.objects.get().pk
     with committed():
         guide.revoke(tokens[kind])
@@ -184,7 +184,7 @@ def test_a_revocation_says_of_what(guide: Guide, committed: Committed, events: E
 def test_a_refused_client_is_told_with_the_reason(
     guide: Guide, committed: Committed, events: Events, client_id: str
 ) -> None:
-    """Operators can see a flood, and its kind."""
+    """Operators see a flood, and of which kind it is."""
     with committed():
         guide.exchange("SPL__x", client_id=client_id, client_secret="wrong")
     reason = "wrong secret" if client_id == "presc_man_123" else "no such client"
@@ -196,7 +196,7 @@ def test_a_refused_client_is_told_with_the_reason(
 def test_a_refused_login_is_told_wherever_it_was_tried(
     browser: Browser, guide: Guide, committed: Committed, events: Events, username: str
 ) -> None:
-    """Django's own signal is passed on from our page, the admin and a host project's page."""
+    """Our page, the admin and a host project's page all send Django's own signal, which becomes our event."""
     browser.get("/login/")
     form = {"username": username, "password": "hush", "csrfmiddlewaretoken": browser.cookies["csrftoken"].value}
     with committed():
@@ -254,7 +254,7 @@ def test_a_second_replay_is_no_event(guide: Guide, committed: Committed, events:
 def test_no_secret_is_ever_told(
     guide: Guide, committed: Committed, events: Events, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Receivers and the log get nothing that could be used."""
+    """Receivers and the log must get nothing that opens anything."""
     caplog.set_level("DEBUG", logger="oauth_service")
     with committed():
         code = guide.code()
@@ -275,7 +275,7 @@ def test_no_secret_is_ever_told(
 
 @pytest.mark.django_db(transaction=True)
 def test_nothing_is_told_before_it_is_committed(guide: Guide, events: Events) -> None:
-    """A receiver that reads the database finds the announced facts there."""
+    """A receiver that reads the database must find the announced facts there."""
     seen: list[tuple[bool, int]] = []
 
     def look(**_: object) -> None:
@@ -381,7 +381,7 @@ def test_every_event_is_a_line_in_the_log(
 
 
 def test_a_line_cannot_be_forged(guide: Guide, committed: Committed, caplog: pytest.LogCaptureFixture) -> None:
-    """A name with a line feed stays on one line."""
+    """A name with a line feed must not begin a line of its own."""
     with committed():
         authenticate(username="x\nINFO token_issued user_id='1'", password="y")
     [line] = [record.getMessage() for record in caplog.records if record.name == LOGGER]

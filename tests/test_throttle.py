@@ -1,4 +1,4 @@
-"""The limit on failed client authentications: requests that it stops, requests that it must not stop, and its cost."""
+"""The limit on failed client authentications: which requests it stops, which it must not stop, and its cost."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -99,7 +99,7 @@ def test_over_the_limit_no_secret_is_looked_at(guide: Guide, monkeypatch: pytest
 
 
 def test_the_limit_and_its_window_are_settings(guide: Guide, settings: Settings) -> None:
-    """The settings are flat and typed."""
+    """Operators choose the number of failures and the time that they count."""
     settings.OAUTH_SERVICE_FAILURE_LIMIT = 2
     settings.OAUTH_SERVICE_FAILURE_WINDOW = timedelta(hours=1)
     with time_machine.travel("2026-01-01T00:00:30Z", tick=False):
@@ -218,7 +218,7 @@ def test_a_subscriber_counts_as_one(guide: Guide, address: str, neighbour: str, 
 
 @pytest.fixture
 def one_at_a_time() -> Throttle:
-    """A limit of its own for these tests."""
+    """A limit that only these tests use."""
     return Throttle("test", at_once=1)
 
 
@@ -239,7 +239,7 @@ def checked(limit: Throttle, name: str, *, address: str) -> Iterator[None]:
 
 
 def test_in_a_flood_nobody_waits_for_a_slow_check(one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The request is refused at once instead of queueing, whatever the number of addresses."""
+    """A request must be refused at once instead of occupying a worker, however many addresses take part."""
     monkeypatch.setattr(throttle, "PATIENCE_SECONDS", None)  # wait for ever
     flooded(one_at_a_time)
     with one_at_a_time.slow_check("a"), pytest.raises(TooManyFailures) as refusal, one_at_a_time.slow_check("b"):
@@ -248,7 +248,7 @@ def test_in_a_flood_nobody_waits_for_a_slow_check(one_at_a_time: Throttle, monke
 
 
 def test_in_calm_those_who_come_together_wait_a_while(one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wait has a limit."""
+    """Honest requests may arrive together. They wait for their turn, but not for ever."""
     monkeypatch.setattr(throttle, "PATIENCE_SECONDS", 0.01)
     with one_at_a_time.slow_check("a"), pytest.raises(TooManyFailures), one_at_a_time.slow_check("b"):
         pass
@@ -257,7 +257,7 @@ def test_in_calm_those_who_come_together_wait_a_while(one_at_a_time: Throttle, m
 
 
 def test_a_failure_gives_its_place_back(one_at_a_time: Throttle) -> None:
-    """The turn is returned, however the check ends."""
+    """A check must return its turn however it ends, or no request would get one any more."""
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), one_at_a_time.slow_check("a"):
             raise ZeroDivisionError
@@ -292,21 +292,21 @@ def test_only_what_costs_a_hash_is_a_flood(guide: Guide, client_id: str, is_calm
 
 
 def test_two_typing_errors_are_no_flood(one_at_a_time: Throttle) -> None:
-    """Users mistype, and that must not make the server refuse others."""
+    """Users mistype, which must not make the server refuse others."""
     for _ in range(throttle.FLOOD - 1):
         one_at_a_time.was_in_vain()
     assert one_at_a_time._is_calm()
 
 
 def test_after_a_while_it_is_calm_again(one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The flood is over."""
+    """The server must return to normal by itself when the flood is over."""
     assert not flooded(one_at_a_time)._is_calm()
     monkeypatch.setattr(throttle, "FLOOD_SECONDS", 0)
     assert one_at_a_time._is_calm()
 
 
 def test_an_address_that_floods_gets_what_nobody_else_wants(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The address gets one of two turns at most, none while others wait, and no wait of its own."""
+    """Such an address gets at most one of two turns, none while others wait, and cannot wait for one."""
     monkeypatch.setattr(throttle, "PATIENCE_SECONDS", PATIENCE_SECONDS)
     limit = flooded(Throttle("test", at_once=2), HERE)
     with checked(limit, "a", address=HERE):
@@ -325,7 +325,7 @@ def test_an_address_that_floods_gets_what_nobody_else_wants(monkeypatch: pytest.
 def test_others_wait_for_their_turn_while_an_address_floods(
     one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rule holds for a single turn, too."""
+    """The rule also holds if there is only one turn."""
     monkeypatch.setattr(throttle, "PATIENCE_SECONDS", PATIENCE_SECONDS)
     flooded(one_at_a_time, HERE)
     assert one_at_a_time._is_calm()
@@ -382,7 +382,7 @@ def test_no_more_addresses_are_remembered_than_fit(one_at_a_time: Throttle, monk
 
 
 def test_a_slow_check_that_must_wait_is_told_to_the_client(guide: Guide) -> None:
-    """The response is a 429 with Retry-After, as for the limit itself."""
+    """The client gets a 429 with Retry-After, as at the limit itself."""
     with flooded(throttle.CLIENTS).slow_check("somebody"):
         refused = try_secret(guide, SECRET)
     assert (refused.status_code, refused["Retry-After"]) == (429, "1")
@@ -391,7 +391,7 @@ def test_a_slow_check_that_must_wait_is_told_to_the_client(guide: Guide) -> None
 
 
 def test_both_kinds_together_leave_a_thread() -> None:
-    """A worker has four threads by default (SERVE_THREADS)."""
+    """A worker has four threads by default (SERVE_THREADS), and slow checks must not take all of them."""
     assert throttle.LOGINS._turns.at_once + throttle.CLIENTS._turns.at_once < 4
 
 
@@ -399,7 +399,7 @@ def test_both_kinds_together_leave_a_thread() -> None:
 
 
 def test_a_shared_cache_is_used_as_it_is(guide: Guide, settings: Settings) -> None:
-    """Several workers then count together. The cache contains no names or addresses."""
+    """Several workers count together in it. It holds no names or addresses."""
     with_cache(settings, SharedCache)
     assert fail(guide, times=11)[-2:] == [401, 429]
     failure_counts.forget_all()
@@ -436,7 +436,7 @@ def test_a_flood_of_names_that_no_client_has_pushes_no_count_out(guide: Guide, m
 
 
 def test_a_cache_that_fails_stops_nobody(guide: Guide, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    """An outage of the cache must not become ours. The log reports it."""
+    """An outage of the cache must not become an outage of the server. The log reports it."""
     with_cache(settings, BrokenCache)
     assert fail(guide, times=11) == [401] * 11
     assert try_secret(guide, SECRET).status_code == 200
@@ -447,7 +447,7 @@ def test_a_cache_that_fails_stops_nobody(guide: Guide, settings: Settings, caplo
 
 
 def test_a_counter_counts_and_is_forgotten() -> None:
-    """Every storage of `limits` has these operations."""
+    """The library `limits` needs these operations of every storage."""
     storage = CacheStorage("test")
     assert [storage.get("a"), storage.incr("a", 60), storage.incr("a", 60, 2), storage.get("a")] == [0, 1, 3, 3]
     storage.clear("a")
@@ -455,7 +455,7 @@ def test_a_counter_counts_and_is_forgotten() -> None:
 
 
 def test_a_window_is_forgotten() -> None:
-    """The current window and the one before it are forgotten."""
+    """The sliding window consists of the current window and the one before it."""
     storage = CacheStorage("test")
     with time_machine.travel("2026-01-01T00:00:00Z", tick=False) as clock:
         for _ in range(2):
@@ -468,7 +468,7 @@ def test_a_window_is_forgotten() -> None:
 
 
 def test_more_than_the_limit_at_once_is_not_counted() -> None:
-    """Nothing is counted then, not even a part of it."""
+    """A refused amount must not use up a part of the limit."""
     storage = CacheStorage("test")
     assert not storage.acquire_sliding_window_entry("a", 2, 60, amount=3)
     assert storage.acquire_sliding_window_entry("a", 2, 60, amount=2)
@@ -490,7 +490,7 @@ def test_a_counter_that_ends_while_it_is_added_to_starts_anew(monkeypatch: pytes
 
 
 def test_what_a_cache_of_djangos_cannot_do_is_not_pretended() -> None:
-    """The project's cache must not be emptied either. `limits` wraps the exception."""
+    """An operation that empties the project's cache would be worse than an error. `limits` wraps the exception."""
     storage = CacheStorage("test")
     for ask in (lambda: storage.get_expiry("a"), storage.reset):
         with pytest.raises(StorageError) as told:
@@ -499,7 +499,7 @@ def test_what_a_cache_of_djangos_cannot_do_is_not_pretended() -> None:
 
 
 def test_the_made_secret_of_a_client_is_compared_before_any_slow_check(guide: Guide) -> None:
-    """While a made secret replaces a chosen one, the made one is checked without a hash."""
+    """A made secret needs no hash, even while it replaces a secret that a person chose."""
     made = Client.objects.rotate_secret(guide.client)
     row = Client.objects.get()
     assert [client_authentication.is_server_made(kept) for kept in row.secret_hashes] == [True, False]

@@ -21,7 +21,7 @@ def taken(turns: Turns, who: str) -> Iterator[None]:
 
 
 def test_there_are_only_so_many() -> None:
-    """A returned turn can be taken again."""
+    """A turn that was returned can be taken again."""
     turns = Turns(2)
     with taken(turns, "a"), taken(turns, "a"):
         assert not turns.take("b", patience=0.01)
@@ -48,7 +48,7 @@ def test_whoever_has_fewest_goes_first() -> None:
 
 
 def test_who_is_to_be_first_goes_before_all_others() -> None:
-    """The number of turns that callers hold does not matter then."""
+    """The number of turns that a caller holds does not matter then."""
     turns, order = Turns(2), list[str]()
 
     def wait(who: str, is_first: bool) -> None:

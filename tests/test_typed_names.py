@@ -1,8 +1,8 @@
 """
-Names that users or apps typed are stored nowhere: not in the log, an event, a row, a metric or a cache key.
+The server stores typed names nowhere: not in the log, an event, a row, a metric or a cache key.
 
-Users type the password into the username field, and apps send their secret as client_id. Every parameter of every
-endpoint is tried, including future ones.
+Users type the password into the username field, and apps send their secret as client_id. The tests try every parameter
+of every endpoint, including those that are added later.
 """
 
 import base64
@@ -133,7 +133,10 @@ def attempts(guide: Guide, name: str) -> Iterator[tuple[str, str]]:
 def test_nothing_that_was_typed_stands_anywhere(
     guide: Guide, committed: Committed, log: Everywhere, told: list[str]
 ) -> None:
-    """Requests come with and without a session, as a form, JSON or a query, before and after the limit on failures."""
+    """
+    The test sends requests with and without a session, as a form, JSON or a query, before and after the limit on
+    failures.
+    """
     leaks = set()
     for name in sorted((described_names() | {"username", "password", "next"}) - OF_A_PROTOCOL):
         with committed():
@@ -152,7 +155,7 @@ def test_nothing_that_was_typed_stands_anywhere(
 def test_a_name_in_the_authorization_header_is_not_told(
     guide: Guide, committed: Committed, log: Everywhere, told: list[str]
 ) -> None:
-    """HTTP Basic has a name and a secret, and some libraries swap them."""
+    """HTTP Basic has a name and a secret, and some libraries swap the two."""
     with committed():
         for path in PATHS:
             for pair in (f"{TYPED}:x", f"{TYPED}:{TYPED}"):
@@ -179,7 +182,7 @@ def test_a_name_on_a_page_that_is_not_ours_is_not_told(
 def test_attempts_under_one_name_can_be_told_from_attempts_under_two(
     guide: Guide, committed: Committed, log: Everywhere
 ) -> None:
-    """Operators see whether one account is tried again and again, and can compute the digest of a name."""
+    """Operators see whether somebody tries one account again and again, and can compute the digest of a name."""
     with committed():
         for username in ("alice", "ALICE", "bob"):
             authenticate(username=username, password="wrong")
@@ -189,7 +192,7 @@ def test_attempts_under_one_name_can_be_told_from_attempts_under_two(
 
 
 def test_a_client_that_there_is_is_told_by_its_client_id(guide: Guide, committed: Committed, log: Everywhere) -> None:
-    """A client_id is public, and the operator needs it."""
+    """A registered client_id is public, and the operator needs it."""
     with committed():
         guide.exchange("SPL__x", client_secret="wrong")
     assert any("client_refused client_id='presc_man_123'" in line for line in log.lines)
@@ -205,7 +208,7 @@ def test_another_servers_key_makes_another_digest(settings: Settings) -> None:
 
 @pytest.mark.parametrize("typed", ["", "alice", "\ud800", "x" * 100_000])
 def test_any_text_has_a_digest(typed: str) -> None:
-    """No input may make the log fail."""
+    """No input may make logging fail."""
     name = ClaimedName(typed, key=b"k")
     assert (name.reveal(), len(name)) == (typed, len("unproven:") + 16)
     assert f"{name}" == str(name) == f"{name!r}".strip("'")

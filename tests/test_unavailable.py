@@ -46,7 +46,7 @@ def failing(failure: Exception, *, at: str = "") -> Iterator[None]:
 
 @pytest.mark.parametrize("away", AWAY)
 def test_a_database_that_is_away_is_a_503_for_programs(guide: Guide, settings: Settings, away: str) -> None:
-    """The response says how many seconds to wait, without the driver's message, which names hosts and statements."""
+    """Clients read how many seconds to wait, but not the driver's message, which names hosts and statements."""
     settings.OAUTH_SERVICE_INTROSPECTION = True
     settings.OAUTH_SERVICE_REGISTRATION = "open"
     tokens = guide.tokens()
@@ -73,7 +73,7 @@ def test_a_database_that_is_away_is_a_503_for_programs(guide: Guide, settings: S
 
 @pytest.mark.parametrize("away", AWAY)
 def test_a_database_that_is_away_is_a_503_for_people(guide: Guide, away: str) -> None:
-    """The page itself needs no database, although every other page looks up the user."""
+    """The page must work without the database, although every other page looks up the user."""
     alices = Browser(raise_request_exception=False)
     alices.force_login(guide.alice)
     calls = {
@@ -106,7 +106,9 @@ def test_a_session_that_cannot_be_stored_is_a_503(alice: User, caplog: pytest.Lo
 
 
 def test_any_other_failure_outside_of_our_views_stays_one(alice: User) -> None:
-    """Such a failure is not temporary, and must not look so. A session that cannot be stored is Django's 400."""
+    """
+    A failure that is not temporary must not look temporary. Django answers a session that cannot be stored with a 400.
+    """
     browser = Browser(raise_request_exception=False)
     with failing(ProgrammingError("no such column"), at='UPDATE "django_session"'):
         stored = browser.post("/login/", {"username": "alice", "password": "wonderland"})

@@ -94,7 +94,7 @@ def comparable(response: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("name", REQUESTS)
 @pytest.mark.parametrize("has_introspection", [True, False], ids=["with introspection", "without"])
 def test_the_answer_is_the_same(guide: Guide, settings: LazySettings, name: str, has_introspection: bool) -> None:
-    """Status, headers and body are equal, including the headers of Django's security middleware."""
+    """Status, headers and body must be equal, including the headers of Django's security middleware."""
     settings.OAUTH_SERVICE_INTROSPECTION = has_introspection
     guide.client.grant_types += " client_credentials"
     guide.client.save()
@@ -114,7 +114,7 @@ def test_a_refusal_says_nothing_twice(guide: Guide, method: str, path: str) -> N
 
 
 def test_the_middleware_of_the_project_has_its_headers(guide: Guide) -> None:
-    """The headers come from the middleware itself, so Django's settings affect both ways in."""
+    """The middleware itself makes the headers, so Django's settings affect both ways in."""
     headers = Program().post("/token/", "", content_type=FORM).headers
     assert {name: headers.get(name) for name in MIDDLEWARE_HEADERS} == MIDDLEWARE_HEADERS
 
@@ -148,7 +148,7 @@ def test_what_came_without_tls_is_sent_to_tls(guide: Guide, settings: LazySettin
 
 
 def test_a_proxy_that_ended_tls_is_believed_where_the_project_says_so(guide: Guide, settings: LazySettings) -> None:
-    """The rule is Django's SECURE_PROXY_SSL_HEADER."""
+    """Django's SECURE_PROXY_SSL_HEADER has the rule."""
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     answers = [
@@ -185,7 +185,7 @@ def test_a_good_host_is_asked_for_once(guide: Guide, monkeypatch: pytest.MonkeyP
 
 
 def test_hosts_that_were_not_good_are_not_remembered(guide: Guide, settings: LazySettings) -> None:
-    """A flood of valid hosts does not grow the memory without end either."""
+    """A flood of forged hosts must not fill the memory. The number of remembered good hosts is limited, too."""
     settings.ALLOWED_HOSTS = [".example"]
     program = Program()
     for number in range(wsgi.MOST_HOSTS + 20):
@@ -197,12 +197,12 @@ def test_hosts_that_were_not_good_are_not_remembered(guide: Guide, settings: Laz
 
 @pytest.mark.parametrize("path", ["/login/", "/.well-known/oauth-authorization-server", "/token/more", "/nowhere/"])
 def test_everything_else_is_djangos(guide: Guide, path: str) -> None:
-    """Only three paths, with and without the slash, are direct."""
+    """The fast path answers a few endpoints only, with and without the slash."""
     assert Program().get(path).status_code == Browser().get(path).status_code
 
 
 def test_a_site_below_a_path_is_left_to_django(guide: Guide) -> None:
-    """SCRIPT_NAME is left to Django."""
+    """Django knows how to apply SCRIPT_NAME."""
     response = Program().get("/userinfo/", SCRIPT_NAME="/below")
     assert response.wsgi_request.META["SCRIPT_NAME"] == "/below"
 
@@ -218,7 +218,7 @@ def test_a_connection_is_given_back_after_each_request(guide: Guide, monkeypatch
 
 
 def test_it_is_given_back_after_a_failure_too(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a failure this matters even more."""
+    """A broken connection is the likeliest reason of a failure."""
     given_back: list[bool] = []
     monkeypatch.setattr(Direct, "give_back_connections", lambda self: given_back.append(True))
     entry = wsgi.direct(lambda environ, start_response: [])
@@ -229,7 +229,7 @@ def test_it_is_given_back_after_a_failure_too(guide: Guide, monkeypatch: pytest.
 
 
 def test_a_body_that_breaks_off_is_the_senders_error(guide: Guide) -> None:
-    """The sentence is the same as through Django."""
+    """The client reads the same sentence as through Django."""
 
     class Broken:
         def read(self, _size: int) -> bytes:

@@ -1,4 +1,7 @@
-"""GET /authorise/ without Django's handler: requests that need no page are answered at once, all others by Django."""
+"""
+GET /authorise/ without Django's handler: requests that need no page are answered at once, and Django answers all
+others.
+"""
 
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -101,18 +104,18 @@ def test_the_answer_is_djangos(allowed: Guide) -> None:
 
 
 def test_both_forms_of_the_url_answer(allowed: Guide) -> None:
-    """The rule for slashes is the same as everywhere."""
+    """A trailing slash makes no difference at any endpoint."""
     assert {"/authorise", "/authorise/"} <= set(wsgi.direct(leave)._ways)
 
 
 def test_it_is_told_once(allowed: Guide, answered: list[dict[str, Any]]) -> None:
-    """The endpoint's name in the event is the same as through Django."""
+    """The event has the endpoint's name, as through Django."""
     ask(allowed)
     assert [(each["endpoint"], each["method"], each["status"]) for each in answered] == [("authorise", "GET", 302)]
 
 
 def test_an_event_is_told_with_the_address(allowed: Guide, django_capture_on_commit_callbacks: Any) -> None:
-    """The code is in the audit trail like any other."""
+    """The audit trail shows the code like any other."""
     heard: list[tuple[object, str]] = []
 
     def hear(user_id: object, **_: object) -> None:
@@ -162,7 +165,7 @@ def ask_each_time(_guide: Guide) -> None:
 def test_nobody_gets_a_code_who_may_not(
     allowed: Guide, answered: list[dict[str, Any]], happens: Callable[[Guide], None]
 ) -> None:
-    """The way through Django says why. Until then nothing is written, and nothing is announced."""
+    """Django's handler explains the refusal. Until then nothing is written and nothing is announced."""
     happens(allowed)
     with pytest.raises(Left):
         ask(allowed)
@@ -191,7 +194,7 @@ def test_nobody_gets_a_code_who_may_not(
 def test_whatever_is_wrong_is_djangos_to_say(
     allowed: Guide, answered: list[dict[str, Any]], changes: dict[str, str]
 ) -> None:
-    """Pages, error redirects and the way to the login are all made by Django's side."""
+    """Django's handler makes all pages, error redirects and the way to the login."""
     with pytest.raises(Left):
         ask(allowed, **changes)
     assert (AuthorizationCode.objects.count(), answered) == (0, [])
@@ -200,7 +203,7 @@ def test_whatever_is_wrong_is_djangos_to_say(
 def test_a_failure_is_djangos_to_answer(
     allowed: Guide, answered: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Django's side has a page for an unavailable database."""
+    """Django's handler has a page for an unavailable database."""
 
     def fail(*_: Any, **__: Any) -> str:
         raise OperationalError("the database is away")
@@ -347,6 +350,6 @@ def test_a_view_that_the_project_has_put_before_ours_is_asked(allowed: Guide, se
 
 
 def test_the_charset_is_the_projects(allowed: Guide, settings: LazySettings) -> None:
-    """The response has no words in it, but Django names the charset."""
+    """The response has no text, but Django names the charset anyway."""
     settings.DEFAULT_CHARSET = "iso-8859-1"
     assert dict(ask(allowed)[1])["Content-Type"] == "text/html; charset=iso-8859-1"

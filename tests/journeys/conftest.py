@@ -12,7 +12,7 @@ from tests.journeys.look import DESKTOP, PHONE, SCHEMES
 from tests.journeys.stage import both_sites, forget_everybody
 from tests.journeys.watch import watched
 
-expect.set_options(timeout=15_000)  # a machine that is busy with other tests is slow, not wrong
+expect.set_options(timeout=15_000)  # a machine that is busy with other tests is slow
 
 VIEWS = {
     f"{device}-{scheme}": {"viewport": viewport, "color_scheme": scheme}

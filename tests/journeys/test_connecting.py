@@ -34,7 +34,7 @@ def test_alice_connects_the_app_and_sees_her_prescriptions(sites: Sites, desk: P
 
 
 def test_a_wrong_password_is_told_and_the_request_goes_on_after_the_right_one(sites: Sites, desk: Page) -> None:
-    """A typing error must not lose the request."""
+    """A typing error must not lose the app's request."""
     alice.clicks_connect(desk, sites)
     alice.signs_in(desk, "looking-glass")
     expect(desk.get_by_role("alert")).to_contain_text("correct username and password")
@@ -46,7 +46,7 @@ def test_a_wrong_password_is_told_and_the_request_goes_on_after_the_right_one(si
 
 
 def test_the_consent_page_says_who_asks_for_what_and_where_it_leads(sites: Sites, desk: Page) -> None:
-    """Users cannot decide about what they are not told."""
+    """Users must know all this to decide."""
     alice.clicks_connect(desk, sites)
     alice.signs_in(desk)
     said = desk.get_by_role("main")
@@ -73,7 +73,7 @@ def test_allow_and_deny_are_offered_equally_and_on_the_first_screen(sites: Sites
 
 
 def test_deny_is_told_in_words_and_leaves_a_way_on(sites: Sites, desk: Page) -> None:
-    """Saying no is a choice, not a failure."""
+    """A refusal is a choice of the user, not a failure."""
     alice.clicks_connect(desk, sites)
     alice.signs_in(desk)
     desk.get_by_role("button", name="Deny").click()
@@ -86,7 +86,7 @@ def test_deny_is_told_in_words_and_leaves_a_way_on(sites: Sites, desk: Page) -> 
 
 
 def test_whoever_has_allowed_it_before_is_not_asked_again(sites: Sites, desk: Page) -> None:
-    """The question has been answered."""
+    """The user has answered the question already."""
     alice.connects(desk, sites)
     desk.get_by_role("button", name="Log out").click()
     desk.get_by_role("button", name=alice.OPENS_APP).click()
@@ -107,7 +107,7 @@ def test_whoever_asks_for_more_asks_again_and_what_is_new_is_marked(sites: Sites
 
 
 def test_somebody_else_can_sign_in_and_is_asked_the_same(sites: Sites, desk: Page) -> None:
-    """Otherwise the previous user of a shared computer would answer the question."""
+    """Otherwise the previous user of a shared computer would decide for the next one."""
     alice.clicks_connect(desk, sites)
     alice.signs_in(desk)
     desk.get_by_role("button", name="Not you? Sign out").click()

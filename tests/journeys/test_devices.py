@@ -105,7 +105,7 @@ def test_it_works_without_scripts(sites: Sites, plain: Page) -> None:
 
 
 def test_it_works_by_keyboard(sites: Sites, desk: Page) -> None:
-    """The code field has the focus; Enter goes on, and Tab reaches the buttons in order."""
+    """The code field has the focus, Enter goes on, and Tab reaches the buttons in order."""
     begun = begins(sites)
     desk.goto(begun["verification_uri"])
     alice.signs_in(desk)
@@ -127,7 +127,7 @@ def test_it_works_by_keyboard(sites: Sites, desk: Page) -> None:
 
 
 def test_guesses_end_at_a_page_that_says_when(sites: Sites, desk: Page) -> None:
-    """The eleventh wrong code is not checked. Limits are per user, so this user is not Alice."""
+    """The server does not check the eleventh wrong code. Limits are per user, so this user is not Alice."""
     begun = begins(sites)
     desk.goto(begun["verification_uri"])
     alice.signs_in(desk, "admin", username="admin")

@@ -51,7 +51,7 @@ def test_revoke_access_ends_it_at_once_and_the_app_says_so(sites: Sites, desk: P
 
 
 def test_many_apps_each_have_a_button_of_their_own(sites: Sites, desk: Page) -> None:
-    """This includes the longest possible name, and an app without a known operator."""
+    """The page must fit the longest possible name, and an app without a known operator."""
     alice.connects(desk, sites)
     for name, *options in ((LONG_NAME, "--operator", "Royal Hospital"), ("Pill Reminder",)):
         redirect_uri = f"{sites.client_url}/callback"
@@ -71,7 +71,7 @@ def test_many_apps_each_have_a_button_of_their_own(sites: Sites, desk: Page) -> 
 
 
 def test_signing_out_of_the_server_is_confirmed_and_leaves_apps_connected(sites: Sites, desk: Page) -> None:
-    """Signing out of the server does not disconnect an app; the page says which has happened."""
+    """Users may expect that a sign-out disconnects their apps. The page says that it does not."""
     alice.connects(desk, sites)
     alice.opens_connected_apps(desk, sites)
     desk.get_by_role("button", name="Sign out").click()

@@ -16,7 +16,7 @@ IN_FULL = re.compile(r"(?:AT|RT)_[\w-]{20,}|ITS_A_VERY_SECRET_KEY")
 
 
 def test_all_nine_steps_are_there_and_secrets_only_when_revealed(sites: Sites, desk: Page) -> None:
-    """Developers see the real messages, but people who look over their shoulder do not."""
+    """Developers see the real messages. People who look over their shoulder see no secret."""
     alice.connects(desk, sites)
     expire_access_tokens(sites)
     desk.goto(sites.client_url)
@@ -50,7 +50,9 @@ def test_all_nine_steps_are_there_and_secrets_only_when_revealed(sites: Sites, d
 
 
 def test_everything_that_must_fail_fails_and_the_refusal_is_explained(sites: Sites, desk: Page) -> None:
-    """Each sends something wrong to the real server; two of them end the connection, as they would a thief's."""
+    """
+    Each experiment sends something wrong to the real server. Two of them end the connection, as they would a thief's.
+    """
     alice.connects(desk, sites)
     for slug, title, why in (
         ("wrong-client-secret", "Wrong client secret", "worth nothing to anyone who cannot prove to be that app"),

@@ -143,14 +143,14 @@ def test_a_client_that_nobody_knows_finds_its_way(sites: Sites, mcp_url: str, sd
 
 @EACH_SDK
 def test_a_client_of_the_operators(sites: Sites, mcp_url: str, sdk: str) -> None:
-    """Such a client does not register itself, and may use any loopback port."""
+    """The operator has registered this client. It does not register itself, and may use any loopback port."""
     with client(sites, sdk, mcp_url, client=pre_registered(sites)) as program:
         assert program.calls("list_prescriptions")["result"]["number"] == "1"
 
 
 @EACH_SDK
 def test_a_token_that_has_expired_is_renewed_without_the_person(sites: Sites, mcp_url: str, sdk: str) -> None:
-    """Alice allows once; the SDK refreshes by itself."""
+    """Alice allows once, and the SDK then refreshes by itself."""
     short = pre_registered(sites, "--access-token-lifetime", "8")
     with client(sites, sdk, mcp_url, client=short) as program:
         first = program.calls("list_prescriptions")
@@ -194,7 +194,7 @@ def test_a_recent_sign_in_is_more_than_an_sdk_can_ask_for(sites: Sites, wary_url
 
 
 def test_fastmcps_client(sites: Sites, mcp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client opens a browser by itself, and waits for the redirect."""
+    """The client itself opens a browser and waits for the redirect."""
     monkeypatch.setenv("BROWSER", f"{sys.executable} -m tests.journeys.strangers.alice_clicks %s &")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     with stranger(sites, [str(PYTHON), "mcp/fastmcp_client.py"], url=mcp_url) as program:
@@ -202,7 +202,7 @@ def test_fastmcps_client(sites: Sites, mcp_url: str, monkeypatch: pytest.MonkeyP
 
 
 def test_the_examples_own_client(mcp_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`make run-mcp` prints this command."""
+    """The test runs the command that `make run-mcp` prints."""
     said = run_example_client(OWN_PYTHON, "examples.mcp_client", mcp_url, monkeypatch)
     assert re.findall(r"^(\S+): ", said, re.MULTILINE) == ["list_prescriptions", "order_refill", "prescriptions://1"]
 

@@ -143,7 +143,7 @@ def test_a_callback_may_send_the_browser_on(sites: Sites, apps: tuple[App, App, 
 def test_who_has_allowed_it_before_is_sent_on_from_the_login_page(
     sites: Sites, apps: tuple[App, App, App], page: Page
 ) -> None:
-    """The form is the login's then, and its redirects end at the third site."""
+    """The login form itself redirects then, up to the third site."""
     page.goto(request_to(sites, f"{apps[0].url}/hop"))
     signs_in_and_allows(page)
     page.wait_for_url("**/landing")
@@ -161,7 +161,7 @@ def test_who_has_allowed_it_before_is_sent_on_from_the_login_page(
 def test_a_script_may_send_what_its_libraries_add(
     sites: Sites, apps: tuple[App, App, App], page: Page, name: str, method: str, path: str
 ) -> None:
-    """The browser asks first, and a header that is not allowed stops the request."""
+    """The browser asks the server first, and does not send a request with a header that is not allowed."""
     page.goto(apps[0].url)
     options = json.dumps({"method": method, "headers": {name: "application/json"}})
     status = page.evaluate(f"fetch('{sites.server_url}{path}', {options}).then(answer => answer.status, String)")

@@ -1,4 +1,4 @@
-"""Use of the app: Alice adds, renews and stops prescriptions."""
+"""Alice uses the app: she adds, renews and stops prescriptions."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.journey
 
 
 def test_a_prescription_is_added_renewed_and_stopped(sites: Sites, desk: Page) -> None:
-    """A connection that leads to nothing useful would prove nothing."""
+    """The connection must lead to something that Alice can use."""
     alice.connects(desk, sites)
     desk.get_by_role("link", name="Add a prescription").click()
     expect(desk.get_by_label("Medicine")).to_be_visible()

@@ -40,7 +40,7 @@ def test_who_was_wrong_too_often_is_told_to_wait_on_the_page_they_know(sites: Si
 
 
 def test_a_form_without_its_csrf_cookie_changes_nothing_and_says_why(sites: Sites, desk: Page) -> None:
-    """Cookies are cleared and sessions change in other tabs; this happens to honest users."""
+    """Honest users lose the cookie, too: they clear cookies, or sign in again in another tab."""
     alice.connects(desk, sites)
     alice.opens_connected_apps(desk, sites)
     desk.context.clear_cookies(name="csrftoken")
@@ -66,9 +66,7 @@ def test_the_app_says_so_too_when_its_form_has_lost_its_cookie(sites: Sites, des
 
 @pytest.mark.parametrize("slug", ["signed_out_here_only", "client_refused", "server_unreachable"])
 def test_every_failure_of_the_server_leaves_alice_a_way_on(sites: Sites, desk: Page, slug: str) -> None:
-    """
-    These are the kinds of pages that the other journeys do not reach: a link to the server, no second try, and a retry.
-    """
+    """The other journeys do not reach these kinds of pages: a link to the server, no second try, and a retry."""
     desk.goto(f"{sites.client_url}/outcome/{slug}/")
     expect(desk.get_by_role("main").get_by_role("link", name="Go to the start page")).to_be_visible()
     check(desk)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.journey
 
 
 def test_an_expired_access_token_is_renewed_on_the_next_page(sites: Sites, desk: Page) -> None:
-    """Step 7 happens without Alice: users must not have to sign in every hour."""
+    """Users must not have to sign in every hour, so step 7 happens without Alice."""
     alice.connects(desk, sites)
     expire_access_tokens(sites)
     desk.goto(sites.client_url)
@@ -21,7 +21,7 @@ def test_an_expired_access_token_is_renewed_on_the_next_page(sites: Sites, desk:
 
 
 def test_an_access_token_that_the_server_refuses_is_renewed_too(sites: Sites, desk: Page) -> None:
-    """A 401 decides, not the client's clock (RFC 6750 section 3.1)."""
+    """The server's 401 counts, not the client's clock (RFC 6750 section 3.1)."""
     alice.connects(desk, sites)
     desk.goto(f"{sites.client_url}/lifecycle/")
     desk.locator("#revoked-access-token > details > summary").click()

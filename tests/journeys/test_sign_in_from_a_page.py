@@ -139,11 +139,10 @@ def test_renews_in_a_frame(sites: Sites, page: Page) -> None:
 @pytest.mark.parametrize(("host", "error"), [(SAME_SITE, "consent_required"), (ANOTHER_SITE, "login_required")])
 def test_a_frame_that_cannot_renew_hears_why(sites: Sites, page: Page, host: str, error: str) -> None:
     """
-    The library understands the error and stops waiting; its refresh token stays valid.
+    The library understands the error and stops waiting. Its refresh token stays valid.
 
     A public client without https is asked for consent each time (RFC 8252 section 8.6). On another site SameSite keeps
-    the
-    session's cookie away.
+    the session's cookie away.
     """
     with page_served(host) as origin:
         opens(page, sites, origin)

@@ -19,7 +19,7 @@ def test_without_a_browser_the_journeys_fail(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_an_inline_style_is_noticed(sites: Sites, browser: Browser) -> None:
-    """The policy admits none, but the test must hear the browser's complaint."""
+    """The policy admits no inline style, and the test must hear the browser's complaint."""
 
     def story() -> None:
         with watched(browser) as page:

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.journey
 
 
 def test_nothing_needs_javascript(sites: Sites, browser: Browser) -> None:
-    """Consent must not depend on scripts; the policy admits none anyway."""
+    """Users without scripts must be able to decide, too. Our policy admits no script anyway."""
     with watched(browser, java_script_enabled=False) as page:
         alice.connects(page, sites)
         alice.card(page, "Metformin").get_by_role("button", name="Renew").click()

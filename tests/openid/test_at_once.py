@@ -56,7 +56,7 @@ def ask(rp: RelyingParty) -> Ask:
 
 @pytest.mark.parametrize("changes", [{}, {"prompt": "none"}, {"max_age": "600"}, {"acr_values": "1"}], ids=str)
 def test_the_sign_in_of_the_session_goes_with_the_code(rp: RelyingParty, ask: Ask, changes: dict[str, str]) -> None:
-    """The ID token is the same as on the way through Django."""
+    """The client must get the same ID token as on the way through Django."""
     sign_in = SignIn.objects.get()
     tokens = rp.exchange(query_of(ask(nonce="another", **changes))["code"]).json()
     claims = rp.claims(tokens["id_token"])
@@ -67,7 +67,7 @@ def test_the_sign_in_of_the_session_goes_with_the_code(rp: RelyingParty, ask: As
 
 
 def test_the_client_hears_of_the_sign_out(rp: RelyingParty, ask: Ask) -> None:
-    """The client is recorded for the sign-out, as on the way through Django."""
+    """The fast path must record the client for the sign-out, as Django's handler does."""
     Client.objects.update(backchannel_logout_uri="https://rp.example/backchannel")
     ask()
     assert [each.client_id for each in SignIn.objects.get().clients.all()] == [rp.client.pk]
@@ -87,7 +87,7 @@ def test_the_client_hears_of_the_sign_out(rp: RelyingParty, ask: Ask) -> None:
 def test_what_needs_a_page_is_left_before_anything_is_read(
     ask: Ask, changes: dict[str, str], django_assert_num_queries: Any
 ) -> None:
-    """Otherwise statements would be executed twice."""
+    """Otherwise the server would execute the same statements twice."""
     with django_assert_num_queries(0, connection=connection), pytest.raises(Left):
         ask(**changes)
 
@@ -100,7 +100,7 @@ def said(request: Any) -> dict[str, Any]:
 def test_what_a_project_says_about_a_sign_in_is_asked_by_django(
     ask: Ask, provider: Settings, django_assert_num_queries: Any
 ) -> None:
-    """The project's function needs Django's request."""
+    """The project's function needs Django's request, which the fast path does not have."""
     provider.OAUTH_SERVICE_AUTHENTICATION_EVENT = f"{__name__}.said"
     with django_assert_num_queries(0, connection=connection), pytest.raises(Left):
         ask()
@@ -117,7 +117,7 @@ def test_what_a_project_says_about_a_sign_in_is_asked_by_django(
 def test_a_session_without_an_event_gets_one_from_django(
     rp: RelyingParty, ask: Ask, change: Callable[[SessionBase], Any]
 ) -> None:
-    """The event is written into the session, and the response may set a cookie."""
+    """Django writes the event into the session and may set a cookie."""
     session = rp.browser.session
     change(session)
     session.save()

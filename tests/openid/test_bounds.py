@@ -65,7 +65,7 @@ def _failures(rp: RelyingParty) -> list[tuple[str, int]]:
 
 @each_setting
 def test_every_duration_and_number_has_bounds(setting: conf.Setting[Any]) -> None:
-    """The default is within the bounds, and None is allowed only if its meaning is documented."""
+    """The default lies within the bounds. None is allowed only if its meaning is documented."""
     assert setting.least is not None
     assert setting.most is not None
     assert setting.default is None or setting.least <= setting.default <= setting.most
@@ -103,7 +103,7 @@ def ends() -> list[Any]:
 def test_everything_works_at_the_bounds(
     rp: RelyingParty, provider: Settings, setting: conf.Setting[Any], value: Any, committed: Committed
 ) -> None:
-    """Settings that are compared with this one are adjusted."""
+    """The test adjusts settings that are compared with this one."""
     provider.DATA_UPLOAD_MAX_MEMORY_SIZE = None
     provider.OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME = None
     if setting in (conf.REFRESH_TOKEN_LIFETIME, conf.CONNECTION_LIFETIME) and value:
@@ -115,7 +115,7 @@ def test_everything_works_at_the_bounds(
 
 @each_setting
 def test_what_is_beyond_a_bound_is_refused(provider: Settings, setting: conf.Setting[Any]) -> None:
-    """The check that docs/settings.md names refuses it, and the message states the bounds."""
+    """Operators read the bounds in the message of the check that docs/settings.md names."""
     step: Any = timedelta(microseconds=1) if setting.kind is timedelta else 1
     least: Any = setting.least
     most: Any = setting.most
@@ -188,7 +188,7 @@ def faults_of(client: Client) -> set[str]:
 
 @pytest.mark.parametrize("value", ["9" * 30, "999999999", "-5", "0", "999999999 00:00:00"])
 def test_create_client_refuses_a_lifetime_out_of_bounds(db: None, value: str) -> None:
-    """The command reports an error, not a traceback."""
+    """The operator must get a sentence instead of a traceback."""
     options = [f"--refresh-token-lifetime={value}", "--redirect-uri", "https://app.example/cb"]
     with pytest.raises(CommandError):
         call_command("create_client", "App", *options)

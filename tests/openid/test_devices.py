@@ -53,7 +53,7 @@ def test_the_id_token_tells_of_the_sign_in_that_allowed_it(rp: RelyingParty, dev
 
 
 def test_without_openid_there_is_no_id_token(device: Device, person: Visitor) -> None:
-    """The same holds for a device that names no scope."""
+    """A device that names no scope gets none either."""
     assert "id_token" not in connect(device, person, "profile")
     assert "id_token" not in connect(device, person, "")
 
@@ -87,14 +87,14 @@ def test_a_sign_out_ends_what_was_not_given_offline_access(rp: RelyingParty, dev
 
 
 def test_a_client_that_hears_of_sign_outs_hears_of_this_one(device: Device, person: Visitor) -> None:
-    """The client learned who signed in, so it has to learn of the sign-out."""
+    """The client has learned who signed in, so it must also learn of the sign-out."""
     Client.objects.update(backchannel_logout_uri="https://rp.example/logout")
     connect(device, person, "openid")
     assert SignInClient.objects.count() == 1
 
 
 def test_a_client_with_a_default_max_age_has_people_sign_in_anew(device: Device, person: Visitor) -> None:
-    """After the new sign-in the user is back at the page with the code."""
+    """After the new sign-in the user is back on the page, with the code."""
     Client.objects.update(default_max_age=60)
     begun = device.begun(scope="openid")
     with time_machine.travel(timezone.now() + timedelta(seconds=90), tick=False):
@@ -106,6 +106,6 @@ def test_a_client_with_a_default_max_age_has_people_sign_in_anew(device: Device,
 
 
 def test_the_metadata_of_the_provider_names_the_endpoint(device: Device) -> None:
-    """The endpoint is in OpenID Connect's document, too."""
+    """Clients of OpenID Connect read their own discovery document."""
     metadata = device.server.get("/.well-known/openid-configuration").json()
     assert metadata["device_authorization_endpoint"] == "https://id.example/device-authorization/"

@@ -9,7 +9,10 @@ from tests.openid.conftest import RelyingParty
 
 @clause("OpenID Connect Discovery 1.0", "3")
 def test_the_document_says_exactly_what_works(rp: RelyingParty) -> None:
-    """Both URLs return the same document, without a redirect and without a trailing slash."""
+    """
+    Clients rely on every member. Both URLs, with and without the trailing slash, return the document without a
+    redirect.
+    """
     document = rp.server.get("/.well-known/openid-configuration").json()
     assert document == rp.server.get("/.well-known/oauth-authorization-server").json()
     assert {

@@ -1,7 +1,4 @@
-"""
-Documents of others: one fetch at a time, fresh according to their headers, stale while the origin is down; and their
-use.
-"""
+"""Documents of third parties: how they are fetched, how long a copy is used, and what they are used for."""
 
 import json
 import threading
@@ -75,7 +72,7 @@ def read(site: Any) -> Any:
 
 
 def test_a_fresh_copy_is_not_fetched_again(site: Any) -> None:
-    """The origin says how long the copy is fresh."""
+    """The origin's headers say how long a copy is fresh."""
     site.body, site.headers_sent = b"[1]", {"Cache-Control": "max-age=600"}
     assert [read(site), read(site), len(site.asked)] == [[1], [1], 1]
     site.body = b"[2]"
@@ -84,7 +81,7 @@ def test_a_fresh_copy_is_not_fetched_again(site: Any) -> None:
 
 
 def test_a_stale_copy_is_confirmed_by_its_etag(site: Any) -> None:
-    """The origin answers 304, and the copy is fresh again (RFC 9111 section 4.3)."""
+    """If the origin answers 304, the copy is fresh again (RFC 9111 section 4.3)."""
     site.body, site.headers_sent = b"[1]", {"Cache-Control": "max-age=600", "ETag": '"v1"'}
     read(site)
     site.status = 304
@@ -94,7 +91,7 @@ def test_a_stale_copy_is_confirmed_by_its_etag(site: Any) -> None:
 
 @pytest.mark.parametrize("fault", ["status", "body", "length"])
 def test_a_stale_copy_is_served_while_the_origin_fails(site: Any, fault: str) -> None:
-    """The copy is used for a week. The origin is asked once a minute, not at every request."""
+    """The server uses a stale copy for a week, and asks the origin once a minute instead of at every request."""
     site.body, site.headers_sent = b"[1]", {"Cache-Control": "max-age=600"}
     read(site)
     match fault:
@@ -113,7 +110,7 @@ def test_a_stale_copy_is_served_while_the_origin_fails(site: Any, fault: str) ->
 
 
 def test_a_document_that_never_came_is_not_asked_for_at_each_request(site: Any) -> None:
-    """A failure counts for a minute, and the operator can read its reason."""
+    """The server remembers a failure for a minute. The operator can read its reason."""
     site.status = 404
     for _ in range(3):
         with pytest.raises(DocumentUnavailable, match="the origin answered 404"):
@@ -122,7 +119,7 @@ def test_a_document_that_never_came_is_not_asked_for_at_each_request(site: Any) 
 
 
 def test_logos_are_drawn_anew(site: Any) -> None:
-    """The stored PNG is our own, and has nothing else that was in the file."""
+    """A file may hold more than its picture. The server stores a PNG of its own."""
     picture = BytesIO()
     Image.new("RGB", (400, 100), "red").save(picture, "JPEG", exif=b"Exif\0\0secret place", comment=b"<script>")
     drawn = logo.drawn_anew(picture.getvalue() + b"<svg onload=alert(1)>")
@@ -161,7 +158,10 @@ def picture_of(color: str) -> bytes:
 
 
 def test_a_logo_is_served_from_here(site: Any, guide: Guide) -> None:
-    """The response is cacheable and harmless when opened by itself, and no page waits for the fetch."""
+    """
+    The browser contacts no third party. No page waits for the fetch, and the picture is harmless when it is opened by
+    itself.
+    """
     site.body = picture_of("blue")
     Client.objects.update(logo_uri=site.url)
     logo.fetch_now(site.url)
@@ -179,7 +179,7 @@ def test_a_logo_is_served_from_here(site: Any, guide: Guide) -> None:
 
 @pytest.mark.parametrize("client_id", ["presc_man_123", "nobody"])
 def test_without_a_logo_there_is_none(guide: Guide, client_id: str) -> None:
-    """The logo's URL is a 404, and the page has no picture."""
+    """The page has no picture, and the URL of the logo is a 404."""
     assert guide.browser.get(f"/oauth/logo/{client_id}").status_code == 404
     assert "tile-logo" not in guide.ask().content.decode()
 
@@ -227,7 +227,7 @@ def test_a_sector_lists_the_redirect_uris(site: Any) -> None:
     ],
 )
 def test_a_sector_that_is_none_is_refused(site: Any, body: bytes, reason: str) -> None:
-    """The operator who registers the client reads the reason."""
+    """The operator who registers the client must read the reason."""
     site.body = body
     assert reason in sector.fault_of(pairwise_client(site))
 

@@ -97,14 +97,14 @@ def test_a_stranger_reads_who_acts(rp: RelyingParty, service: Service, subject: 
 
 @clause("RFC 8693", "1.1")
 def test_by_impersonation_there_is_no_act(rp: RelyingParty, service: Service, subject: str) -> None:
-    """The client_id is the only visible difference."""
+    """An API can see an impersonation only by the client_id."""
     claims = rp.claims(service.exchange(subject).json()["access_token"])
     assert ("act" in claims, claims["client_id"], claims["sub"]) == (False, "orders", str(rp.user.pk))
 
 
 @clause("RFC 8693", "4.1")
 def test_here_it_says_the_same(rp: RelyingParty, service: Service, subject: str) -> None:
-    """Our guard and introspection agree, as for an opaque token."""
+    """Our guard and introspection must agree, as for an opaque token."""
     token = service.delegate(subject).json()["access_token"]
     assert call(rp, token).json() == {"client": "orders", "app": "rp", "actors": ["orders"]}
     members, claims = introspected(service, token), rp.claims(token)
@@ -157,7 +157,7 @@ ENDS: dict[str, Callable[[RelyingParty, Service, str], object]] = {
 @pytest.mark.parametrize("way", ["exchange", "delegate"])
 @pytest.mark.parametrize("name", ENDS)
 def test_it_dies_with_what_it_hangs_on(rp: RelyingParty, service: Service, subject: str, name: str, way: str) -> None:
-    """Our guard and introspection refuse it at once."""
+    """Our guard and introspection must refuse the token at once."""
     token = getattr(service, way)(subject).json()["access_token"]
     api = service_for(rp.client, "api", introspection_resources=API)
     assert (call(rp, token).status_code, introspected(api, token)["active"]) == (200, True)
@@ -176,7 +176,7 @@ def test_the_service_revokes_it_and_nobody_else(rp: RelyingParty, service: Servi
 
 
 def test_a_token_of_a_token_dies_with_each_before_it(rp: RelyingParty, service: Service, subject: str) -> None:
-    """The formats of the tokens do not matter."""
+    """The chain ends whatever the formats of its tokens are."""
     second = service_for(service.client, "stock")
     first = service.delegate(subject).json()["access_token"]
     token = second.delegate(first).json()["access_token"]
@@ -211,7 +211,7 @@ def shorter(exchange: Exchange) -> Exchange:
 
 
 def test_the_policy_decides_before_the_format(rp: RelyingParty, service: Service, settings: Settings) -> None:
-    """The token is made from what the policy leaves."""
+    """The server makes the token from what the project's policy leaves."""
     settings.OAUTH_SERVICE_EXCHANGE_POLICY = "tests.openid.test_exchanged_jwts.shorter"
     subject = rp.exchange(code_for_both(rp)).json()["access_token"]
     claims = rp.claims(service.delegate(subject).json()["access_token"])
@@ -259,7 +259,7 @@ def test_another_act_under_our_signature_is_no_chain(
 
 
 def test_the_key_that_signed_is_published_until_it_expires(rp: RelyingParty, service: Service, subject: str) -> None:
-    """The rule is the same as for every JWT of the API."""
+    """The key set must have the key as long as an API may verify such a token."""
     token = service.delegate(subject).json()["access_token"]
     keys.rotate("RS256", now=timezone.now())
     end = rp.claims(token)["exp"]

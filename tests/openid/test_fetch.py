@@ -69,7 +69,7 @@ OF_THE_WRONG_FORM = (
 
 @pytest.mark.parametrize("url", OF_THE_WRONG_FORM)
 def test_a_url_of_the_wrong_form_is_not_resolved(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The URL is refused before its name is looked up, and nothing is sent."""
+    """A lookup of the name would already tell somebody about the request."""
     asked: list[Any] = []
 
     def resolve(*name: Any, **_: Any) -> list[Any]:
@@ -101,39 +101,39 @@ def test_a_url_of_the_wrong_form_is_not_resolved(url: str, monkeypatch: pytest.M
     ],
 )
 def test_what_must_not_be_fetched_is_not(url: str) -> None:
-    """The URL is refused for its form, or for the address that it resolves to."""
+    """Such a URL has the wrong form, or leads into the internal network."""
     with pytest.raises(FetchFailed):
         fetch(url, deadline=1)
 
 
 def test_loopback_is_for_trials(origin: str) -> None:
-    """Without the setting for trials, loopback is forbidden like every internal address."""
+    """Loopback is as internal as every private address, unless the setting for trials is on."""
     with pytest.raises(FetchFailed):
         fetch(f"{origin}/")
 
 
 @pytest.mark.usefixtures("trial")
 def test_a_small_answer_comes_back(origin: str) -> None:
-    """Status, headers and body are returned."""
+    """The caller gets status and body."""
     response = fetch(f"{origin}/")
     assert (response.status, len(response.body)) == (200, 100)
 
 
 @pytest.mark.usefixtures("trial")
 def test_a_redirect_is_not_followed(origin: str) -> None:
-    """The redirect itself is the response."""
+    """A redirect could lead into the internal network, so the caller gets the redirect itself."""
     assert fetch(f"{origin}/redirect").status == 302
 
 
 @pytest.mark.usefixtures("trial")
 @pytest.mark.parametrize(("path", "deadline"), [("/long", 5.0), ("/slow", 0.5)])
 def test_the_whole_is_bounded(origin: str, path: str, deadline: float) -> None:
-    """Size and total time are limited, even if the origin sends a byte now and then."""
+    """An origin that sends too much, or a byte now and then, must not hold up the server."""
     with pytest.raises(FetchFailed):
         fetch(f"{origin}{path}", most_bytes=1000, deadline=deadline)
 
 
-# The part of the response that comes at once, and the part that comes piece by piece.
+# The part of the response that arrives at once, and the part that arrives piece by piece.
 SLOW_ANSWERS: dict[str, tuple[bytes, list[bytes]]] = {
     "nothing at all": (b"", [b""]),
     "status line": (b"", [bytes([octet]) for octet in b"HTTP/1.1 200 OK, as always"]),
@@ -173,7 +173,7 @@ def test_no_part_of_an_answer_comes_too_late(part: str) -> None:
 
 
 def test_a_name_with_one_private_address_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other addresses of the name do not matter."""
+    """An attacker may add a public address to such a name."""
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 0)) for each in ("93.184.215.14", "10.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     with pytest.raises(FetchFailed, match="not public"):
@@ -182,7 +182,7 @@ def test_a_name_with_one_private_address_is_not_connected_to(monkeypatch: pytest
 
 @pytest.mark.usefixtures("trial")
 def test_the_judged_address_is_the_one_connected_to(origin: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name is resolved once, so DNS cannot change between check and use."""
+    """The server resolves the name once, so DNS cannot change between check and use."""
     port = origin.rpartition(":")[2]
     asked: list[str] = []
     answers = resolving_to("127.0.0.1", "10.0.0.1")

@@ -43,7 +43,7 @@ def test_every_sign_in_ends(console: Console, rp: RelyingParty) -> None:
 
 @clause("OpenID Connect Back-Channel Logout 1.0", "2.5")
 def test_clients_that_asked_for_it_hear_of_each_sign_in(console: Console, rp: RelyingParty) -> None:
-    """Each live sign-in causes one message. A sign-in that had ended before causes none."""
+    """Each live sign-in causes one message. A sign-in that had already ended causes none."""
     sids = [rp.claims(rp.tokens()["id_token"])["sid"]]
     rp.browser.post("/logout/")
     Delivery.objects.all().delete()
@@ -58,7 +58,7 @@ def test_clients_that_asked_for_it_hear_of_each_sign_in(console: Console, rp: Re
 
 @clause("OpenID Connect Core", "3.1.2.1")
 def test_prompt_none_finds_nobody(console: Console, rp: RelyingParty) -> None:
-    """A client that asks in the background gets "login_required", and must not be let in again."""
+    """A client that asks in the background must not be let in again."""
     rp.tokens()
     assert "code" in answer_of(rp.ask(prompt="none"))
     console.end(rp.user)
@@ -89,7 +89,7 @@ def introspected(rp: RelyingParty, token: str) -> Any:
 
 @pytest.mark.parametrize("sign_ins", [1, 60])
 def test_the_tables_of_sign_ins_are_written_once_each(console: Console, rp: RelyingParty, sign_ins: int) -> None:
-    """The number of statements does not grow with the sign-ins or the clients."""
+    """The number of statements must not grow with the sign-ins or the clients."""
     now = timezone.now()
     purge_at = now + timedelta(days=1)
     rows = [SignIn(pk=uuid4(), user_id=rp.user.pk, auth_time=now, purge_at=purge_at) for _ in range(sign_ins)]
@@ -114,7 +114,7 @@ def test_the_thread_that_sends_is_woken_after_the_commit(
     monkeypatch: pytest.MonkeyPatch,
     committed: Callable[[], AbstractContextManager[object]],
 ) -> None:
-    """The order is the same as at a sign-out."""
+    """Before the commit the thread could not see the messages."""
     woken: list[str] = []
     monkeypatch.setattr(deliveries, "wake", lambda: woken.append("woken"))
     rp.tokens()

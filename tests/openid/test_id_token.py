@@ -16,7 +16,7 @@ from tests.openid.conftest import RelyingParty
 
 @clause("OpenID Connect Core 1.0", "2")
 def test_it_says_who_signed_in_where_and_when(rp: RelyingParty, alice: User) -> None:
-    """The token has exactly these claims. Claims of scopes belong to userinfo."""
+    """The token has exactly these claims. The claims of scopes belong to userinfo."""
     before = int(time.time())
     claims = rp.claims(rp.tokens(scope="openid profile email")["id_token"], alg="RS256")
     assert {name: claims[name] for name in ("iss", "sub", "aud", "nonce", "amr")} == {
@@ -48,7 +48,7 @@ def test_at_hash_binds_the_access_token(rp: RelyingParty, algorithm: str, digest
 
 @clause("OpenID Connect Core 1.0", "12.2")
 def test_a_refresh_brings_another_about_the_same_sign_in(rp: RelyingParty) -> None:
-    """The iss, sub, aud and auth_time are the same, and there is no nonce."""
+    """Clients compare iss, sub, aud and auth_time with the first ID token. The second one has no nonce."""
     tokens = rp.tokens(scope="openid offline_access")
     first = rp.claims(tokens["id_token"])
     again = rp.claims(rp.refresh(tokens["refresh_token"]).json()["id_token"])
@@ -59,19 +59,19 @@ def test_a_refresh_brings_another_about_the_same_sign_in(rp: RelyingParty) -> No
 
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 def test_a_request_without_openid_gets_none(rp: RelyingParty) -> None:
-    """The request is plain OAuth, so it has neither an ID token nor a sign-in."""
+    """A request of plain OAuth has neither an ID token nor a sign-in."""
     assert "id_token" not in rp.tokens(scope="profile")
     grant = Grant.objects.get()
     assert (grant.openid, grant.sign_in_id is None) == ("", True)
 
 
 def test_the_guides_messages_stay_what_they_are(provider: Settings, guide: Guide) -> None:
-    """The response of step 5 has the same members with and without OpenID Connect."""
+    """A client of the guide gets the same members with and without OpenID Connect."""
     assert list(guide.tokens()) == ["access_token", "token_type", "expires_in", "refresh_token", "scope"]
 
 
 def test_a_key_that_cannot_sign_costs_the_client_nothing(rp: RelyingParty, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The code is not used up, and the next attempt succeeds."""
+    """The code stays unused, so that the next attempt can succeed."""
     from oauth_service.protocol.errors import TemporarilyUnavailable
     from oauth_service.tokens import keys
 

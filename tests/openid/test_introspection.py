@@ -38,7 +38,7 @@ def test_the_sign_in_behind_a_token_is_told(rp: RelyingParty, settings: Settings
 
 
 def test_an_answer_is_signed_for_who_asks_for_that(rp: RelyingParty) -> None:
-    """The members are in a claim of their own, and the asking client is the audience."""
+    """The members are in a claim of their own, and the audience is the client that asked."""
     token = rp.tokens()["access_token"]
     plain = ask(rp, token, "application/json").json()
     answer = ask(rp, token)
@@ -56,7 +56,7 @@ def test_an_inactive_token_is_signed_away_too(rp: RelyingParty) -> None:
 
 @pytest.mark.parametrize("accept", ["", "*/*", "application/*", "application/json", BROWSERS, f"{MEDIA_TYPE};q=0"])
 def test_everybody_else_gets_json(rp: RelyingParty, accept: str) -> None:
-    """A client that accepts any media type may not be able to read a JWT."""
+    """A client that accepts any media type may be unable to read a JWT."""
     assert ask(rp, "AT_unknown", accept).json() == {"active": False}
 
 
@@ -67,13 +67,13 @@ def test_a_refusal_is_json_all_the_same(rp: RelyingParty) -> None:
 
 
 def test_without_openid_connect_nothing_is_signed(rp: RelyingParty, settings: Settings) -> None:
-    """There are no keys, and none is made."""
+    """There are no keys then, and the server makes none."""
     settings.OAUTH_SERVICE_SCOPES = {"user": "Your username"}
     assert (ask(rp, "AT_unknown").json(), SigningKey.objects.count()) == ({"active": False}, 0)
 
 
 def test_a_signed_answer_is_no_id_token_hint(rp: RelyingParty) -> None:
-    """The response is not an access token either, because its typ says what it is."""
+    """The typ of the JWT tells it apart from an ID token and from an access token."""
     text = ask(rp, rp.tokens()["access_token"]).content.decode()
     assert rp.userinfo(text).status_code == 401
     answer = rp.ask(prompt="none", id_token_hint=text)

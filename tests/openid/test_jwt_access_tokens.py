@@ -128,7 +128,7 @@ MAKERS: dict[str, Callable[[RelyingParty], str]] = {
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "PS256", "EdDSA"])
 def test_a_stranger_verifies_it_by_the_key_set(rp: RelyingParty, api: Resource, algorithm: str) -> None:
-    """The resource chooses the algorithm."""
+    """An API uses any library of its choice. The resource chooses the algorithm."""
     Resource.objects.update(signing_alg=algorithm)
     token = own_token(rp, API)["access_token"]
     assert (pyjwt.get_unverified_header(token)["alg"], as_a_stranger(rp, token)["sub"]) == (algorithm, "rp")
@@ -176,7 +176,7 @@ def test_without_one_resource_that_wants_it_a_token_is_opaque(
 
 @pytest.mark.parametrize("maker", MAKERS)
 def test_our_own_guard_takes_it(rp: RelyingParty, api: Resource, maker: str) -> None:
-    """Our guard treats a JWT like an opaque token."""
+    """A view that this server guards must accept a JWT like an opaque token."""
     answer = call(rp, MAKERS[maker](rp))
     assert (answer.status_code, answer.json()["scope"]) == (200, ["profile"])
     assert answer.json()["user"] == (rp.user.username if maker == "a person's" else None)
@@ -194,7 +194,7 @@ def test_our_own_guard_asks_once(rp: RelyingParty, api: Resource, maker: str) ->
 
 @pytest.mark.parametrize("maker", MAKERS)
 def test_introspection_knows_it(rp: RelyingParty, api: Resource, maker: str) -> None:
-    """The members of the response are the claims of the token."""
+    """An API gets the same facts from introspection as from the token's claims."""
     token = MAKERS[maker](rp)
     members, claims = introspected(rp, token), as_a_stranger(rp, token)
     shared = ("iss", "sub", "aud", "client_id", "iat", "exp", "jti", "scope")
@@ -226,7 +226,7 @@ OF_A_PERSON: dict[str, Callable[[RelyingParty, str], object]] = {
     [(maker, ending) for maker in MAKERS for ending in ENDINGS] + [("a person's", ending) for ending in OF_A_PERSON],
 )
 def test_here_it_dies_at_once(rp: RelyingParty, api: Resource, maker: str, ending: str) -> None:
-    """Our guard refuses the token at once, and introspection reports it as inactive."""
+    """Only strangers have to wait until a JWT expires. Our guard and introspection refuse it at once."""
     token = MAKERS[maker](rp)
     assert call(rp, token).status_code == 200
     (ENDINGS | OF_A_PERSON)[ending](rp, token)
@@ -236,7 +236,7 @@ def test_here_it_dies_at_once(rp: RelyingParty, api: Resource, maker: str, endin
 
 
 def test_it_is_revoked_alone(rp: RelyingParty, api: Resource) -> None:
-    """The token's id is stored until it expires, and the grant stays alive."""
+    """The server stores the token's id until the token expires. The grant stays alive."""
     first, second = persons_token(rp), persons_token(rp)
     assert revoke(rp, first) == 200
     assert ([call(rp, each).status_code for each in (first, second)], RevokedToken.objects.count()) == ([401, 200], 1)
@@ -254,7 +254,7 @@ def test_another_client_cannot_revoke_it(rp: RelyingParty, api: Resource) -> Non
 
 
 def test_it_expires(rp: RelyingParty, api: Resource) -> None:
-    """The resource's lifetime applies to strangers and to this server."""
+    """The resource's lifetime holds for strangers and for this server."""
     token = persons_token(rp)
     with time_machine.travel(timezone.now() + timedelta(minutes=11)):
         assert (call(rp, token).status_code, introspected(rp, token)) == (401, {"active": False})
@@ -263,7 +263,7 @@ def test_it_expires(rp: RelyingParty, api: Resource) -> None:
 
 
 def test_its_key_is_published_until_it_has_expired(rp: RelyingParty, api: Resource) -> None:
-    """Removing a key earlier would invalidate good tokens."""
+    """Good tokens could not be verified if the key went earlier."""
     Resource.objects.filter(identifier=API).update(access_token_lifetime=timedelta(days=100))
     assert keys.longest_use() >= timedelta(days=101)
     Resource.objects.update(token_format="opaque")
@@ -381,7 +381,7 @@ def test_a_jti_says_nothing_of_its_row_without_the_secret(rp: RelyingParty, api:
 
 
 def test_without_keys_no_resource_has_jwts(db: None) -> None:
-    """Without OpenID Connect there is no key set that an API could use."""
+    """Without OpenID Connect the server publishes no key set that an API could use."""
     with pytest.raises(ValidationError, match="openid"):
         Resource(identifier=API, name="Pills", token_format="jwt").full_clean()
 

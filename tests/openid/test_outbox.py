@@ -1,4 +1,4 @@
-"""Sign-out messages that a dead server left behind, and the sweep of an OpenID Provider."""
+"""Sign-out messages that a dead server left behind, and the sweep of an OpenID Provider's tables."""
 
 import threading
 from datetime import timedelta
@@ -29,7 +29,7 @@ def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def left(rp: RelyingParty, woken: list[str]) -> Delivery:
-    """A message that was claimed by a worker which has died."""
+    """A message that belonged to a worker which has died."""
     rp.client.backchannel_logout_uri = "https://rp.example/backchannel"
     rp.client.save()
     rp.connect()
@@ -58,7 +58,7 @@ def test_a_message_that_was_left_is_found_by_a_later_request(
 def test_a_database_that_fails_meanwhile_costs_nobody_their_tokens(
     rp: RelyingParty, left: Delivery, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The code is used up by then."""
+    """The client could not try again, because its code is used up by then."""
 
     class Failing:
         def filter(self, **_: object) -> "Failing":
@@ -92,7 +92,7 @@ def test_the_thread_sends_what_was_left_and_ends(
 
 
 def test_every_row_that_dies_in_its_time_is_swept(provider: Settings) -> None:
-    """Every table with purge_at is swept, including future ones."""
+    """A developer who adds a table with purge_at must add it to the sweep."""
     provider.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     provider.OAUTH_SERVICE_REGISTRATION = "open"
     mortal = {

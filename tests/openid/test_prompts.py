@@ -20,7 +20,7 @@ from tests.openid.conftest import CALLBACK, RelyingParty, answer_of, hidden_fiel
 
 @clause("OpenID Connect Core 1.0", "3.1.2.6")
 def test_prompt_none_while_nobody_is_signed_in(rp: RelyingParty) -> None:
-    """The client gets the error at once, without a page."""
+    """A client that asks in the background needs an error, and cannot show a page."""
     assert answer_of(rp.ask(prompt="none"))["error"] == "login_required"
 
 
@@ -33,7 +33,7 @@ def test_prompt_none_without_consent(rp: RelyingParty) -> None:
 
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 def test_prompt_none_with_everything_allowed(rp: RelyingParty) -> None:
-    """The client gets a code without any page."""
+    """A client that asks in the background gets a code without any page."""
     rp.connect()
     assert "code" in answer_of(rp.ask(prompt="none"))
 
@@ -41,7 +41,7 @@ def test_prompt_none_with_everything_allowed(rp: RelyingParty) -> None:
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 @pytest.mark.parametrize("changes", [{"prompt": "login"}, {"max_age": "0"}], ids=["prompt=login", "max_age=0"])
 def test_a_fresh_sign_in_can_be_demanded(rp: RelyingParty, changes: dict[str, str]) -> None:
-    """The login page is shown to a signed-in user, and auth_time changes."""
+    """A client can make a signed-in user enter the password again. The auth_time shows it."""
     with time_machine.travel(timezone.now() - timedelta(minutes=5)):
         first = rp.claims(rp.tokens()["id_token"])
     page = rp.browser.get(rp.ask(**changes)["Location"])
@@ -62,7 +62,7 @@ def edited(parameters: dict[str, list[str]]) -> str:
 
 @pytest.mark.parametrize("changes", [{"prompt": "login"}, {"max_age": "0"}], ids=["prompt=login", "max_age=0"])
 def test_nobody_talks_a_fresh_sign_in_away(rp: RelyingParty, changes: dict[str, str]) -> None:
-    """Leaving the sealed value out, taking it from another request, and editing it all fail."""
+    """A user may leave the sealed value out, take it from another request, or edit it. Every attempt must fail."""
     rp.connect()
     onward = parse_qs(urlsplit(rp.ask(**changes)["Location"]).query)["next"][0]
     parameters = dict(parse_qs(urlsplit(onward).query))
@@ -243,7 +243,7 @@ def test_the_answer_travels_as_the_request_says(rp: RelyingParty) -> None:
 
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 def test_an_authentication_request_may_come_by_post(rp: RelyingParty) -> None:
-    """The request may come from any site. It needs no CSRF token, because it changes nothing."""
+    """Any site may send the request. It needs no CSRF token, because it changes nothing."""
     rp.connect()
     response = rp.browser.post("/authorise/", urlencode(rp.request()), content_type=FORM)
     assert "code" in answer_of(response)

@@ -1,4 +1,6 @@
-"""The number of statements with OpenID Connect, including BEGIN and COMMIT: the same as for plain OAuth."""
+"""
+The most statements that a message may take with OpenID Connect, BEGIN and COMMIT included: the same as for plain OAuth.
+"""
 
 import pytest
 
@@ -30,7 +32,7 @@ def test_a_code_exchange_costs_two_on_postgresql_and_five_elsewhere(rp: RelyingP
 
 
 def test_a_refresh_costs_two_at_most(rp: RelyingParty) -> None:
-    """A refresh also returns a new ID token."""
+    """A refresh also returns a new ID token, which takes no statement."""
     refresh_token = rp.tokens()["refresh_token"]
     with at_most(2):
         response = rp.refresh(refresh_token)
@@ -39,7 +41,7 @@ def test_a_refresh_costs_two_at_most(rp: RelyingParty) -> None:
 
 @pytest.mark.parametrize("algorithm", ["", "ES256"])
 def test_userinfo_costs_one(rp: RelyingParty, algorithm: str) -> None:
-    """A signed response takes no more."""
+    """A signed response takes no more statements than JSON."""
     access_token = rp.tokens(scope="openid profile email")["access_token"]
     Client.objects.update(userinfo_signed_response_alg=algorithm)
     rp.userinfo(access_token)

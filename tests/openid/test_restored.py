@@ -87,7 +87,7 @@ def withdrawn_consent(rp: RelyingParty) -> tuple[Callable[[], object], Alive]:
 
 
 def signed_out_session(rp: RelyingParty) -> tuple[Callable[[], object], Alive]:
-    """Somebody may have copied its cookie."""
+    """Somebody may have copied the session's cookie."""
     rp.connect()
     cookie = rp.browser.cookies["sessionid"].value
 
@@ -189,13 +189,13 @@ def is_alive_for_a_look(is_alive: Alive) -> bool:
 
 
 def test_every_table_says_what_becomes_of_it() -> None:
-    """Each new table must be listed with a reason."""
+    """A developer who adds a table must list it here, with a reason."""
     assert (set(ENDED) | set(KEPT), set(ENDED) & set(KEPT)) == (set(OURS), set())
     assert [model for model, reason in {**ENDED, **KEPT}.items() if len(reason) < 10] == []
 
 
 def test_what_ends_has_no_rows_left_and_what_stays_has_all(rp: RelyingParty) -> None:
-    """Rows of every kind exist before the command."""
+    """The command runs on rows of every kind. A table of the wrong group would show."""
     rp.client.backchannel_logout_uri = "https://rp.example/backchannel"
     rp.client.save()
     revoke(rp, rp.tokens(scope=OFFLINE)["access_token"])
@@ -210,7 +210,7 @@ def test_what_ends_has_no_rows_left_and_what_stays_has_all(rp: RelyingParty) -> 
 
 
 def test_an_exchange_under_way_gets_nothing(rp: RelyingParty) -> None:
-    """A server that was not stopped read the code before, and writes its grant afterwards."""
+    """A server that was not stopped may have read the code before the command, and write its grant afterwards."""
     rp.connect()
     code = AuthorizationCode.objects.get()
     row = AuthorizationCode.objects.row(code.pk)
@@ -221,7 +221,7 @@ def test_an_exchange_under_way_gets_nothing(rp: RelyingParty) -> None:
 
 
 def test_life_goes_on(rp: RelyingParty) -> None:
-    """Users sign in and allow apps again. A second run of the command has little to end."""
+    """Users can sign in and allow apps again. A second run of the command ends what they did in the meantime."""
     rp.tokens()
     oauth_restored()
     tokens = rp.tokens()
@@ -232,7 +232,7 @@ def test_life_goes_on(rp: RelyingParty) -> None:
 
 
 def test_a_session_that_is_kept_connects_again(rp: RelyingParty) -> None:
-    """The session's sign-in is gone, but that must not make new tokens of the session void."""
+    """The session has lost its sign-in, which must not make new tokens void."""
     rp.tokens()
     oauth_restored("--keep-sessions")
     page = rp.ask()
@@ -245,7 +245,7 @@ def test_a_session_that_is_kept_connects_again(rp: RelyingParty) -> None:
 
 
 def test_it_is_an_event(rp: RelyingParty, committed: Committed) -> None:
-    """The audit trail continues with this event."""
+    """Auditors must see why everything ended, so the trail continues with this event."""
     rp.tokens()
     with committed():
         oauth_restored()
@@ -275,7 +275,7 @@ def test_signing_keys_can_be_kept(rp: RelyingParty) -> None:
 def test_a_person_is_asked_first(
     rp: RelyingParty, monkeypatch: pytest.MonkeyPatch, answer: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The command ends every user's connections."""
+    """The command ends the connections of every user."""
     rp.tokens()
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda _prompt: answer)

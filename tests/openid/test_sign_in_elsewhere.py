@@ -58,7 +58,7 @@ def agrees_with_django(answer: Any, login_url: str) -> bool:
 def test_every_page_sends_people_to_sign_in_as_django_does(
     rp: RelyingParty, provider: Settings, login_url: str
 ) -> None:
-    """A login page on another host used to take /authorise/?… for a path of its own."""
+    """The server used to treat a login page on another host as a path of its own."""
     provider.LOGIN_URL = login_url
     stranger = Browser()
     answers = [
@@ -111,7 +111,7 @@ def test_who_has_signed_out_is_offered_the_page_of_the_project(db: None, provide
 
 
 def test_one_function_sends_people_to_sign_in() -> None:
-    """New pages must use the same function."""
+    """A developer who adds a page must use the same function."""
     rooms = Path(oauth_service.__file__).parent
     ways = ("redirect_to_login", "@login_required", "LoginRequiredMixin", "user_passes_test")
     found = {

@@ -95,7 +95,7 @@ def test_another_sites_form_signs_nobody_out(listening: RelyingParty) -> None:
     "uri", [AFTER + "?x=1", AFTER + "/", "https://evil.example/", "https://rp.example/callback", "javascript:alert(1)"]
 )
 def test_only_a_registered_address_is_gone_to(listening: RelyingParty, uri: str) -> None:
-    """A page reports the fault. There is no redirect and no sign-out."""
+    """An open redirect would help phishing. A page reports the fault, and the user stays signed in."""
     hint = listening.tokens()["id_token"]
     response = sign_out(listening, id_token_hint=hint, post_logout_redirect_uri=uri)
     assert (response.status_code, is_signed_in(listening.browser)) == (400, True)
@@ -118,7 +118,7 @@ def test_the_address_of_another_client_is_not_gone_to(listening: RelyingParty) -
 
 @pytest.mark.parametrize("hint", ["nonsense", "a.b.c", ""])
 def test_a_wrong_hint_is_said_on_a_page(listening: RelyingParty, hint: str) -> None:
-    """The sender of a wrong hint is not proven, so there is never a redirect."""
+    """A wrong hint does not prove its sender, so the server never redirects."""
     genuine = listening.tokens()["id_token"]
     response = sign_out(listening, id_token_hint=hint or genuine[:-4] + "AAAA", post_logout_redirect_uri=AFTER)
     assert (response.status_code, is_signed_in(listening.browser)) == (400, True)
@@ -210,7 +210,7 @@ def test_what_was_issued_without_offline_access_ends(listening: RelyingParty) ->
 
 
 def test_a_code_that_is_under_way_ends_too(listening: RelyingParty) -> None:
-    """The code was issued in the session that has ended."""
+    """The code comes from the session that has ended."""
     tokens, code = listening.tokens(), listening.connect()["code"]
     sign_out(listening, id_token_hint=tokens["id_token"])
     assert listening.exchange(code).status_code == 400
@@ -238,7 +238,7 @@ def test_every_way_out_tells_the_clients(listening: RelyingParty) -> None:
 def test_a_client_that_does_not_answer_is_tried_again_with_growing_pauses(
     listening: RelyingParty, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the last attempt, delivery is given up and the operator can see that."""
+    """The server gives up after the last attempt, and the operator can see it."""
     monkeypatch.setattr(fetch, "fetch", lambda *_, **__: fetch.Response(503, {}, b""))
     listening.connect()
     listening.browser.post("/logout/")
@@ -353,7 +353,7 @@ def test_our_own_button_tells_clients_in_frames_too(listening: RelyingParty, onw
 
 
 def test_without_openid_connect_there_is_no_such_endpoint(settings: Settings, guide: Any) -> None:
-    """A sign-out writes nothing then."""
+    """A sign-out of plain OAuth writes nothing."""
     assert guide.browser.get("/oauth/logout/").status_code == 404
     guide.ask()
     guide.browser.post("/logout/")

@@ -327,7 +327,7 @@ def test_every_grant_type_and_format_is_played() -> None:
 
 
 def test_every_fact_ends_in_some_state() -> None:
-    """Every way can be closed by some state."""
+    """Each fact must have a state that ends it, or its check would never be tested."""
     assert {state.ends for state in STATES} - {None} == set(Fact)
     assert all(way.hangs_on for way in ways())
 
@@ -335,7 +335,7 @@ def test_every_fact_ends_in_some_state() -> None:
 @pytest.mark.parametrize("cast", ["", " offline_access"], indirect=True, ids=["online", "offline"])
 @pytest.mark.parametrize("state", STATES, ids=str)
 def test_what_has_ended_is_not_accepted(cast: Cast, state: State) -> None:
-    """The rule holds on every path, and ways that have not ended stay open."""
+    """Each path must refuse what has ended, and must accept everything else."""
     tries = {way: _prepared(cast, way) for way in ways()}
     state.enter(cast)
     is_spared = state.ends is Fact.SESSION and "offline_access" in cast.scope

@@ -16,7 +16,7 @@ from tests.openid.conftest import SCOPES, RelyingParty
 
 @clause("OpenID Connect Core 1.0", "5.3")
 def test_openid_alone_tells_the_sub(rp: RelyingParty, alice: User) -> None:
-    """GET and POST work, with the token in the header or in the body."""
+    """The endpoint accepts GET and POST, with the token in the header or in the body."""
     token = rp.tokens()["access_token"]
     answers = [
         rp.userinfo(token),
@@ -29,7 +29,7 @@ def test_openid_alone_tells_the_sub(rp: RelyingParty, alice: User) -> None:
 @clause("RFC 6750", "2.2")
 @pytest.mark.parametrize("token", ["", "AT_nonsense", "AT_\u00e9", "a b"])
 def test_a_token_in_the_body_is_verified_like_any_other(rp: RelyingParty, token: str) -> None:
-    """A malformed or missing token gets an error of RFC 6750, never a 500."""
+    """The client gets an error of RFC 6750 for a malformed or missing token, never a 500."""
     response = rp.server.post("/userinfo/", urlencode({"access_token": token}), content_type=FORM)
     assert (response.status_code in (400, 401), "WWW-Authenticate" in response) == (True, True)
 
@@ -54,7 +54,10 @@ def test_a_client_can_register_signed_answers(rp: RelyingParty, alice: User) -> 
 def test_pairwise_subjects_differ_by_sector_and_stay_the_same(
     rp: RelyingParty, alice: User, provider: Settings
 ) -> None:
-    """Two clients of one sector see the same sub, another sector sees another. ID token and userinfo agree."""
+    """
+    Two clients of one sector see the same sub, and a client of another sector sees another. ID token and userinfo
+    agree.
+    """
     provider.OAUTH_SERVICE_PAIRWISE_KEY = "k" * 40
 
     def subs(client_id: str, host: str) -> tuple[str, str]:
@@ -94,7 +97,7 @@ def test_a_pairwise_client_without_a_key_is_the_operators_to_mend(rp: RelyingPar
 def test_a_claim_that_was_asked_for_by_name_ends_with_its_scope(
     rp: RelyingParty, provider: Settings, taken: str
 ) -> None:
-    """A scope taken from the client ends its claims, here and in the ID token of a refresh."""
+    """Staff who take a scope from a client also end its claims, here and in the ID token of a refresh."""
     provider.OAUTH_SERVICE_CLAIMS = "tests.openid.test_userinfo.everything"
     names = dict.fromkeys(SCOPE_OF_CLAIM)
     refresh_token = rp.tokens(claims=json.dumps({"userinfo": names, "id_token": names}))["refresh_token"]
