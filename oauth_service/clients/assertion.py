@@ -36,7 +36,7 @@ def fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival,
             assertion, client_id=client.client_id, issuer=issuer, token_endpoint=token_endpoint, now=now
         )
         if client.seals_secret:
-            macs.verify(assertion, client)
+            macs.verify(assertion, client, now=now)
         else:
             key_sets.verify_signature(assertion, client)
     except InvalidJWT as fault:

@@ -19,7 +19,7 @@ from ..protocol.client_authentication import Credentials
 from ..protocol.errors import InvalidClient, TooManyFailures, UnverifiedTarget
 from ..protocol.parameters import Parameters
 from ..protocol.secret import Secret
-from . import assertion
+from . import assertion, previous_secret
 
 WRONG_SECRET = "wrong secret"
 
@@ -98,6 +98,7 @@ def forget_secrets() -> None:
     with _remembering:
         _remembered.clear()
         _refuted.clear()
+    previous_secret.forget()
 
 
 def _fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival, *, now: datetime) -> str:
@@ -119,43 +120,45 @@ def _fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival
     if registered and credentials.method != registered:
         # A registered method says where the secret may be sent (RFC 7591 section 2).
         return f"it is registered for {registered}, but used {credentials.method}"
-    return "" if _is_proven(client, credentials.secrets) else WRONG_SECRET
+    proven_by = _hash_that_proves(client, credentials.secrets)
+    if proven_by is None:
+        return WRONG_SECRET
+    if proven_by is client.previous_secret_hash:
+        previous_secret.was_used(client, now=now)
+    return ""
 
 
 def _has_chosen_secret(client: ClientRow) -> bool:
     return not all(client_authentication.is_server_made(kept.reveal()) for kept in client.secret_hashes)
 
 
-def _is_proven(client: ClientRow, secrets: Iterable[Secret]) -> bool:
+def _hash_that_proves(client: ClientRow, secrets: Iterable[Secret]) -> Secret | None:
     doubtful = []
     for secret in secrets:
         for kept in client.secret_hashes:
             if client_authentication.is_server_made(kept.reveal()):
                 if client_authentication.matches(secret, kept.reveal()):
-                    return True
+                    return kept
                 continue
             # A secret that a person chose is slow to check, on purpose. Only the first request to a process pays for
             # that: the result is remembered under a digest that only this process can make.
             digest = hmac.digest(_process_key, f"{kept.reveal()}\0{secret.reveal()}".encode(), hashlib.sha256)
             if digest in _remembered:
-                return True
+                return kept
             if not _is_refuted(digest):
                 doubtful.append((digest, secret, kept))
-    if not doubtful:
-        return False
-    _prove_slowly(client, doubtful)
-    return True
+    return _prove_slowly(client, doubtful) if doubtful else None
 
 
-def _prove_slowly(client: ClientRow, doubtful: Iterable[tuple[bytes, Secret, Secret]]) -> None:
-    """Check slowly whether one of these is right; raise _RefutedSlowly if none is."""
+def _prove_slowly(client: ClientRow, doubtful: Iterable[tuple[bytes, Secret, Secret]]) -> Secret:
+    """Return the hash that one of these secrets matches, else raise _RefutedSlowly."""
     with throttle.CLIENTS.slow_check(client.client_id):
         for digest, secret, kept in doubtful:
             # Another thread may have checked it while this one waited for its turn.
             if digest in _remembered or check_password(secret.reveal(), kept.reveal()):
                 _remember(digest)
                 throttle.CLIENTS.was_right(client.client_id)
-                return
+                return kept
             _refute(digest)
         throttle.CLIENTS.was_in_vain()
         # Count the failure now, and not where other failures are counted: the next in turn must see it.

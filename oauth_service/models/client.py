@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.validators import URLValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf, database
@@ -448,6 +449,11 @@ class ClientManager(PrimaryManager["Client"]):
 
         database.run_transaction(seal)
 
+    def record_use_of_previous_secret(self, client: ClientRow, *, now: datetime, interval: timedelta) -> None:
+        """Write that a client has authenticated with its previous secret, unless that was written within the interval."""
+        is_due = models.Q(previous_secret_used_at=None) | models.Q(previous_secret_used_at__lte=now - interval)
+        database.run_transaction(lambda: self.filter(is_due, pk=client.pk).update(previous_secret_used_at=now))
+
     def end_previous_secret(self, client: "Client") -> None:
         """End the earlier secret, so that only the newest one is valid."""
         self.filter(pk=client.pk).update(previous_secret_hash="", previous_sealed_secret=None)
@@ -677,6 +683,9 @@ class Client(ClientRules, models.Model):
     # Set only for a client that authenticates by a MAC. The secret of any other client cannot be read again.
     sealed_secret = SecretBinaryField(max_length=255, null=True, editable=False)
     previous_sealed_secret = SecretBinaryField(max_length=255, null=True, editable=False)
+    # None: before these columns were there. The second is written once an hour at most (clients/previous_secret.py).
+    secret_changed_at = models.DateTimeField(null=True, editable=False)
+    previous_secret_used_at = models.DateTimeField(null=True, editable=False)
     own_secret = SecretBinaryField(max_length=SECRET_BYTES, null=True, default=new_own_secret, editable=False)
     created_at = models.DateTimeField(_("registered"), auto_now_add=True)
 
@@ -756,6 +765,7 @@ class Client(ClientRules, models.Model):
         if self.seals_secret:
             raise ValueError("the secret of client_secret_jwt is made by the server: use make_secret()")
         self.secret_hash, self.previous_secret_hash = make_password(secret), ""
+        self.secret_changed_at, self.previous_secret_used_at = timezone.now(), None
 
     def make_secret(self) -> str:
         """
@@ -771,10 +781,14 @@ class Client(ClientRules, models.Model):
         self.secret_hash = client_authentication.hash_of(secret)
         self.previous_sealed_secret = self.sealed_secret if self.seals_secret else None
         self.sealed_secret = seal_secret(Secret(secret), self.client_id) if self.seals_secret else None
+        self.secret_changed_at, self.previous_secret_used_at = timezone.now(), None
         return secret
 
 
-SECRETS = ("secret_hash", "previous_secret_hash", "sealed_secret", "previous_sealed_secret")
+SECRETS = (
+    *("secret_hash", "previous_secret_hash", "sealed_secret", "previous_sealed_secret"),
+    *("secret_changed_at", "previous_secret_used_at"),
+)
 """The columns that a rotation writes."""
 
 

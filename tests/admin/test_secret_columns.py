@@ -42,6 +42,7 @@ PUBLIC = {"SigningKey.public_jwk", "Document.body", "RevokedToken.token_id", "Cl
 }
 PUBLIC |= {"TrustedIssuer.jwks", "TrustedIssuer.jwks_uri"}
 PUBLIC |= {f"Client.token_endpoint_auth_{rest}" for rest in ("method", "signing_alg")}
+PUBLIC |= {"Client.secret_changed_at", "Client.previous_secret_used_at"}  # moments
 
 
 def paths(model: Any, depth: int = DEEPEST) -> Iterator[str]:
