@@ -6,7 +6,9 @@ from typing import Any
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from ..models import AuditEvent
 from ..models.audit_event import Event, Kind
@@ -30,23 +32,16 @@ class UntilFilter(moments.UntilFilter):
 class AuditEventAdmin(ReadOnly, ModelAdmin):
     """What happened. Nobody edits it and nobody deletes from it: it goes in its time."""
 
-    list_display = (
-        "at",
-        "event",
-        "outcome",
-        "user",
-        "client_id",
-        "acted_by",
-        "address",
-        "reason",
-        "event_count",
-        "reference",
-    )
+    list_display = ("when", "what", "who", "client_id", "reason", "reference")
     list_filter = (UntilFilter, "event", "outcome")
     list_select_related = ("user", "actor")
     search_fields = ("client_id",)  # so that there is a field to search with; get_search_results() says how
     search_help_text = _("User, the app's name or client ID, or the reference of an error page")
-    fields = (*list_display, "scope", "grant_id", "changes", "last_at")
+    fields = (
+        *("when", "event", "outcome", "user", "client_id", "acted_by", "address", "reason", "event_count", "last"),
+        *("reference", "scope", "grant_id", "changes"),
+    )
+    readonly_fields = ("when", "acted_by", "last")
     # No date_hierarchy and no facets: Django would read every row for them.
     show_facets = admin.ShowFacets.NEVER
     ordering = ("-pk",)
@@ -61,9 +56,32 @@ class AuditEventAdmin(ReadOnly, ModelAdmin):
         events: models.QuerySet[AuditEvent] = super().get_queryset(request)
         return events.select_related("user", "actor")
 
+    @admin.display(description=_("when"), ordering="at")
+    def when(self, event: AuditEvent) -> str:
+        """The moment, to the second and with its time zone; a narrow column breaks it after the date."""
+        date, time = moments.in_full(event.at).split(" ", 1)
+        return format_html('<span class="oauth-nowrap">{}</span> <span class="oauth-nowrap">{}</span>', date, time)
+
+    @admin.display(description=_("last"), empty_value="-")
+    def last(self, event: AuditEvent) -> str:
+        """The moment of the latest event that the row counts; empty for a single event."""
+        return moments.in_full(event.last_at) if event.last_at else ""
+
+    @admin.display(description=_("event"), ordering="event")
+    def what(self, event: AuditEvent) -> str:
+        """The event, its outcome, and how often it happened if the row counts several."""
+        times = ngettext("%d time", "%d times", event.event_count) % event.event_count
+        return _lines(event.get_event_display(), event.get_outcome_display(), times if event.event_count > 1 else "")
+
+    @admin.display(description=_("user"), ordering="user")
+    def who(self, event: AuditEvent) -> str:
+        """The user, who acted if it was somebody else, and from which address."""
+        by = self.acted_by(event)
+        return _lines(str(event.user or "-"), _("by %(name)s") % {"name": by} if by else "", event.address)
+
     @admin.display(description=_("by"), empty_value="-")
     def acted_by(self, event: AuditEvent) -> str:
-        """Staff or a command; nothing for whoever acted for themselves."""
+        """Staff or a command; empty if the user acted."""
         return f"{event.by} {event.actor or ''}".strip()
 
     def find(
@@ -95,6 +113,12 @@ class AuditEventAdmin(ReadOnly, ModelAdmin):
         if not search_term.split():
             shown = _latest(kinds, until)
         return queryset.filter(pk__in=shown), False
+
+
+def _lines(first: Any, *others: Any) -> str:
+    """Lines of one cell of a list, without the empty ones."""
+    rest = format_html_join("", '<span class="oauth-second">{}</span>', [(each,) for each in others if each])
+    return format_html("{}{}", first, rest)
 
 
 def _is_filtered(request: HttpRequest) -> bool:

@@ -26,6 +26,7 @@ from ..protocol import client_id_metadata_document
 from ..protocol.registration import OWN_MEMBERS
 from ..protocol.secret import Secret
 from ..web.reports import nothing_reported
+from . import moments
 from .forms import (
     EXCHANGE_FIELDS,
     EXPERT_FIELDS,
@@ -45,7 +46,7 @@ OF_DOCUMENTS = (*(member.column for member in OWN_MEMBERS.values()), "client_typ
 class SelfRegistered(admin.SimpleListFilter):
     """Clients by who has registered them; not there where no client registers itself."""
 
-    title = _("registered by")
+    title = _("registration")
     parameter_name = "registered_by"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -189,7 +190,8 @@ class ClientAdmin(CountedDeletion):
             case 1:
                 return str(_("Set. Only its hash is kept."))
             case _many:
-                return str(_("Two are good: the new one, and the one before until you end it."))
+                two = _("Two are accepted: the newest, and the previous one until you end it.")
+                return f"{two} {_('Previous secret:')} {_use_of_previous(client)}"
 
     def save_model(self, request: HttpRequest, obj: Client, form: ModelForm, change: bool) -> None:
         secrets: tuple[str, ...] = ()
@@ -273,21 +275,29 @@ class ClientAdmin(CountedDeletion):
             return redirect(reverse("admin:oauth_service_client_change", args=[pk], current_app=self.admin_site.name))
 
         def rotate() -> str:
+            if not _is_confirmed(request, Client.objects.select_for_update().get(pk=pk)):
+                return ""
             secret = Client.objects.rotate_secret(client)
             self.log_change(request, client, "Rotated the client secret.")
             return secret
 
-        return self._show_secret(request, client, database.run_transaction(rotate))
+        if secret := database.run_transaction(rotate):
+            return self._show_secret(request, client, secret)
+        return self._confirm(request, pk, title=_("Make a new secret"), makes_new=True)
 
     def end_previous(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Let the newest secret be the only good one."""
+        """Let the newest secret be the only one that is accepted; what depends on the previous one is shown first."""
         client = self._changeable(request, pk)
 
-        def end() -> None:
+        def end() -> bool:
+            if not _is_confirmed(request, Client.objects.select_for_update().get(pk=pk)):
+                return False
             Client.objects.end_previous_secret(client)
             self.log_change(request, client, "Ended the previous client secret.")
+            return True
 
-        database.run_transaction(end)
+        if not database.run_transaction(end):
+            return self._confirm(request, pk, title=_("End the previous secret"), makes_new=False)
         messages.success(request, _("The previous secret is no longer accepted."))
         return redirect(reverse("admin:oauth_service_client_change", args=[pk], current_app=self.admin_site.name))
 
@@ -300,19 +310,27 @@ class ClientAdmin(CountedDeletion):
         return client
 
     def _show_secret(self, request: HttpRequest, client: Client, secret: str) -> HttpResponse:
-        context = {
+        # Some reporters keep what a template is given, so the secret is wrapped. It is rendered here and not lazily, within
+        # the nothing_reported() of the callers. Like every page of the admin it is sent with no-store.
+        context = self._context(request, client, title=_("Client secret")) | {"secret": Secret(secret)}
+        return render(request, "admin/oauth_service/client/secret.html", context)
+
+    def _confirm(self, request: HttpRequest, pk: int, *, title: Any, makes_new: bool) -> HttpResponse:
+        client = self._changeable(request, pk)
+        context = self._context(request, client, title=title) | {"makes_new": makes_new, "version": _version(client)}
+        return render(request, "admin/oauth_service/client/end_secret.html", context)
+
+    def _context(self, request: HttpRequest, client: Client, *, title: Any) -> dict[str, Any]:
+        request.current_app = self.admin_site.name  # {% url %} reads it
+        return {
             **self.admin_site.each_context(request),
-            "title": _("Client secret"),
+            "title": title,
             "subtitle": str(client),
             "opts": self.opts,
             "client": client,
-            "secret": Secret(secret),  # some reporters keep what a template is given
             "secret_count": client.secret_count,
+            "use_of_previous": _use_of_previous(client),
         }
-        request.current_app = self.admin_site.name  # {% url %} reads it
-        # Rendered here and not lazily, so that the nothing_reported() of our callers keeps it out of error reports. Like
-        # every page of the admin it is sent with no-store.
-        return render(request, "admin/oauth_service/client/secret.html", context)
 
     def _switch(self, request: HttpRequest, clients: models.QuerySet[Client], *, is_active: bool) -> None:
         def switch() -> list[Client]:
@@ -328,6 +346,25 @@ class ClientAdmin(CountedDeletion):
         else:
             sentence = ngettext("%d client was deactivated.", "%d clients were deactivated.", len(changed))
         messages.success(request, sentence % len(changed))
+
+
+def _is_confirmed(request: HttpRequest, client: Client) -> bool:
+    """True if no previous secret would end, or if staff have confirmed the end of this one and not of an earlier one."""
+    return client.secret_count < 2 or request.POST.get("confirmed") == _version(client)
+
+
+def _version(client: Client) -> str:
+    return client.secret_changed_at.isoformat() if client.secret_changed_at else "unknown"
+
+
+def _use_of_previous(client: Client) -> str:
+    if client.previous_secret_used_at:
+        used_at = moments.in_full(client.previous_secret_used_at)
+        return _("Last used at %(moment)s. Its use is recorded once an hour at most.") % {"moment": used_at}
+    if client.secret_changed_at:
+        changed_at = moments.in_full(client.secret_changed_at)
+        return _("Not used since the newest secret was made, at %(moment)s.") % {"moment": changed_at}
+    return str(_("Last use unknown: the secrets were made before the server recorded it."))
 
 
 def _is_of_document(client: Client) -> bool:

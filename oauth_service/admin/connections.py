@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
 
@@ -70,8 +71,8 @@ class Latest:
         return found
 
 
-class ConsentChangeList(CheckedChangeList):
-    """Knows where its list stops looking."""
+class LatestChangeList(CheckedChangeList):
+    """A list of the latest rows, and of the moment where it stops looking; the page says so."""
 
     looked_until: datetime | None = None
 
@@ -80,6 +81,29 @@ class ConsentChangeList(CheckedChangeList):
         latest: Latest | None = getattr(request, "oauth_service_latest", None)
         self.looked_until = latest.until if latest else None
         return found
+
+    @property
+    def bounds(self) -> str:
+        """A sentence for the page that says what was looked at; empty if that is everything."""
+        if self.looked_until is None:
+            return ""
+        sentence = _(
+            "Search and filters looked at the latest %(most)s apps that people have connected, back to %(moment)s. There may be "
+            "earlier ones that match."
+        )
+        moment = moments.in_full(self.looked_until)
+        return sentence % {"most": number_format(MOST_LOOKED_AT, force_grouping=True), "moment": moment}
+
+
+class ConsentChangeList(LatestChangeList):
+    """The inventory; it leads to the list of earlier rows."""
+
+    @property
+    def earlier(self) -> str:
+        """The query string of the list that begins where this one stops looking; empty if nothing is left."""
+        if self.looked_until is None:
+            return ""
+        return self.get_query_string({UntilFilter.parameter_name: self.looked_until.isoformat()}, [PAGE_VAR])
 
 
 class GrantInline(ReadOnly, admin.TabularInline):
@@ -319,6 +343,9 @@ class GrantAdmin(ReadOnly, ModelAdmin):
     def name_in_history(self, obj: Grant) -> str:
         return f"{obj.consent.client} · {obj.consent.user_id}"
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return LatestChangeList
+
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Grant]:
         # Asked for its consent's user, as a count would leave out a join that is for reading alone.
         live = Grant.objects.live(now=timezone.now()).filter(consent__user__isnull=False)
@@ -329,10 +356,11 @@ class GrantAdmin(ReadOnly, ModelAdmin):
     ) -> tuple[models.QuerySet[Grant], bool]:
         """Find the connections of the latest consents: what is used moves no index, and so there is none of the last use."""
         latest = Latest.of(Consent.objects.all(), search_term.split())
+        request.oauth_service_latest = latest  # type: ignore[attr-defined]
         return queryset.filter(consent_id__in=latest.keys), False
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        names = [f"{self.client(grant)} · {self.user(grant)} · {grant.created_at:%Y-%m-%d %H:%M}" for grant in objs]
+        names = [f"{self.client(grant)} · {self.user(grant)} · {moments.in_full(grant.created_at)}" for grant in objs]
         return names, {_("connections"): len(names)}, set(), []
 
     @admin.display(description=_("client"), ordering="consent__client__name")

@@ -30,7 +30,10 @@ class WordsField(forms.MultipleChoiceField):
             stored: space-delimited; what is in force now.
         """
         gone = {name: _("not offered by this server any more") for name in stored.split() if name not in words}
-        self.choices = [(name, f"{name}: {meaning}") for name, meaning in {**words, **gone}.items()]
+        labels = {
+            name: name if name == meaning else f"{name}: {meaning}" for name, meaning in {**words, **gone}.items()
+        }
+        self.choices = list(labels.items())
 
     def prepare_value(self, value: Any) -> Any:
         return value.split() if isinstance(value, str) else value

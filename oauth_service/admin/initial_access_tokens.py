@@ -3,8 +3,10 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf
@@ -31,6 +33,14 @@ class InitialAccessTokenAdmin(ModelAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         # Where no client registers itself, there is no page for what lets it.
         return bool(conf.REGISTRATION()) and super().has_module_permission(request)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field and isinstance(field.widget, AdminSplitDateTime):
+            # The label of the field is that of neither input.
+            for widget, part in zip(field.widget.widgets, (_("date"), _("time")), strict=True):
+                widget.attrs["aria-label"] = format_lazy("{}: {}", db_field.verbose_name, part)
+        return field
 
     def save_model(self, request: HttpRequest, obj: InitialAccessToken, form: Any, change: bool) -> None:
         if not change:

@@ -57,6 +57,10 @@ class ModelAdmin(EventfulAdmin):
     expression finds in a column that no page shows tells what is in it, and one that is malformed is a failure.
     """
 
+    class Media:
+        css = {"all": ["oauth_service/admin.css"]}
+        js = ["oauth_service/admin.js"]
+
     linked_lookups: tuple[str, ...] = ()
     """Lookups that a link on a page of ours has; each ends with __exact."""
 

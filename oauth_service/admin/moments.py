@@ -58,6 +58,11 @@ class UntilFilter(admin.SimpleListFilter):
         return queryset.filter(**up_to_moment(request, self.column))
 
 
+def in_full(moment: datetime) -> str:
+    """A moment to the second, with its time zone: 2026-03-01 12:00:00 UTC."""
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"
+
+
 def up_to_moment(request: HttpRequest, column: str) -> dict[str, Any]:
     """The condition that the URL's moment means; none without one."""
     text = request.GET.get(UntilFilter.parameter_name)

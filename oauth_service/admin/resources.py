@@ -11,6 +11,14 @@ from ..models import Resource
 from .model_admin import ModelAdmin
 
 
+class ForAllFilter(admin.BooleanFieldListFilter):
+    """APIs that every client may ask for, and the others."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("availability to every client")
+
+
 @admin.register(Resource)
 class ResourceAdmin(ModelAdmin):
     """Resources."""
@@ -21,6 +29,9 @@ class ResourceAdmin(ModelAdmin):
     search_help_text = _("Name or identifier")
     ordering = ("name", "pk")
     filter_horizontal = ("clients",)
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return [(name, ForAllFilter) if name == "is_for_all" else name for name in self.list_filter]
 
     def get_exclude(self, request: HttpRequest, obj: Resource | None = None) -> Any:
         # Without keys there are no JWTs.

@@ -16,8 +16,8 @@ from .model_admin import ModelAdmin
 class TrustedIssuerForm(forms.ModelForm):
     """An issuer; its purposes and algorithms are chosen from what this server knows."""
 
-    purposes = WordsField(label=TrustedIssuer._meta.get_field("purposes").verbose_name)
-    algorithms = WordsField(label=TrustedIssuer._meta.get_field("algorithms").verbose_name)
+    purposes = WordsField(label=_("Purposes"))
+    algorithms = WordsField(label=_("Algorithms"))
 
     class Meta:
         model = TrustedIssuer

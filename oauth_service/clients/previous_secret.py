@@ -21,10 +21,10 @@ _recording = threading.Lock()
 
 def was_used(client: ClientRow, *, now: datetime) -> None:
     """
-    Record that a client has authenticated with its previous secret: one UPDATE an hour at most in each process.
+    Record that a client has authenticated with its previous secret: at most one UPDATE an hour in each process.
 
-    A client without a previous secret, or one that uses its newest secret, never gets here. If the database takes no write,
-    the client is authenticated all the same, and the next attempt is made in an hour.
+    Clients that use their newest secret are not affected. If the database cannot be written, the client is authenticated
+    anyway, and the next attempt follows in an hour.
     """
     if not _is_due(client, now=now):
         return
@@ -39,13 +39,13 @@ def was_used(client: ClientRow, *, now: datetime) -> None:
 
 
 def forget() -> None:
-    """Forget what was recorded; the next use is recorded again."""
+    """Forget the uses that were recorded; the next one is recorded again."""
     with _recording:
         _recorded.clear()
 
 
 def _is_due(client: ClientRow, *, now: datetime) -> bool:
-    # By the secret, too: after another rotation the first use of that one is recorded at once.
+    # The key contains the secret: after another rotation, the first use of the then previous secret is recorded at once.
     key = client.pk, hashlib.sha256(client.previous_secret_hash.reveal().encode()).digest()
     with _recording:
         last = _recorded.get(key)

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import connections, models, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..compiled import driver
@@ -303,7 +304,7 @@ class AuditEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_event_display()} · {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.get_event_display()} · {timezone.localtime(self.at):%Y-%m-%d %H:%M:%S %Z}"
 
     @property
     def latest_at(self) -> datetime:

@@ -1,16 +1,20 @@
 """The audit trail in the admin: searchable by user and client, and read-only."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.utils import timezone
+from django.utils.html import strip_tags
+from pytest_django import Settings
 
 from oauth_service.admin.called import MOST_FOUND
 from oauth_service.models import AuditEvent, Client
 from oauth_service.models.audit_event import Entry
+from oauth_service.watch import audit
+from tests.admin.test_clients import form
 from tests.database import ALIAS
 
 TRAIL = "/admin/oauth_service/auditevent/"
@@ -93,6 +97,37 @@ def test_a_row_shows_all_that_is_known(staff: Browser, trail: list[AuditEvent]) 
     assert [word for word in words if word not in page] == []
     page = staff.get(TRAIL).content.decode()
     assert [word for word in words if word not in page] == []
+
+
+def test_the_list_shows_seconds_zone_reason_and_reference(
+    staff: Browser, trail: list[AuditEvent], settings: Settings
+) -> None:
+    """Staff compare them with a log line, or with what a user reads to them on the telephone."""
+    settings.TIME_ZONE = "Europe/Berlin"
+    at = datetime(2026, 7, 1, 12, 0, 7, tzinfo=UTC)
+    AuditEvent.objects.filter(pk=trail[2].pk).update(at=at, event_count=3, last_at=at + timedelta(minutes=5))
+    page = strip_tags(staff.get(TRAIL, {"q": "0123456789ab"}).content.decode())
+    words = ("2026-07-01 14:00:07 CEST", "3 times", "no account has this name", "0123456789ab", "203.0.113.7")
+    assert [word for word in words if word not in page] == []
+    page = strip_tags(staff.get(f"{TRAIL}{trail[2].pk}/change/").content.decode())
+    titles = ("sign-in refused · 2026-07-01 14:00:07 CEST", "When:", "2026-07-01 14:05:07 CEST")
+    assert [word for word in titles if word not in page] == []
+
+
+def test_sign_ins_and_changes_of_staff_are_events_that_can_be_filtered(
+    staff: Browser, trail: list[AuditEvent], committed: Callable[..., object]
+) -> None:
+    """Staff look for them as often as for events of apps and tokens."""
+    browser = Browser()
+    with committed():  # type: ignore[attr-defined]
+        browser.post("/login/", {"username": "root", "password": "root"})
+        browser.post("/logout/")
+        staff.post("/admin/oauth_service/client/add/", form())
+    audit.flush()
+    for event in ("signed_in", "signed_out", "administered"):
+        page = staff.get(TRAIL, {"event__exact": event})
+        assert [each.event for each in page.context["cl"].result_list] == [event]
+    assert "by staff root" in strip_tags(page.content.decode())
 
 
 def test_an_event_of_a_user_who_is_gone_is_nobodys(staff: Browser, trail: list[AuditEvent]) -> None:

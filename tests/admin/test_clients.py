@@ -48,7 +48,7 @@ def errors_of(response: Any) -> dict[str, list[str]]:
 
 def shown_secret(response: Any, *, characters: int = 43) -> str:
     """The secret on a page, which must show it once."""
-    pattern = rf'id="id_client_secret"[^>]*value="([^"]{{{characters}}})"'
+    pattern = rf'<textarea id="id_client_secret"[^>]* readonly[^>]*>([^<]{{{characters}}})</textarea>'
     [secret] = re.findall(pattern, response.content.decode())
     return str(secret)
 

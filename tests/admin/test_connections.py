@@ -225,6 +225,32 @@ def test_the_list_looks_at_the_latest_and_leads_to_those_before(
     assert len(staff.get(GRANTS).context["cl"].result_list) == 2
 
 
+LOOKED_AT = "Search and filters looked at the latest 2 apps that people have connected, back to "
+
+
+def test_the_page_says_how_far_the_list_looked(
+    staff: Browser, inventory: Consent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Staff must not take an empty list for "there is none" if it did not look at every consent."""
+    monkeypatch.setattr("oauth_service.admin.connections.MOST_LOOKED_AT", 2)
+    second = Consent.objects.get(client__client_id="document").given_at
+    sentence = f"{LOOKED_AT}{second:%Y-%m-%d %H:%M:%S} UTC. There may be earlier ones that match."
+    for query in ({"kind": "registered"}, {"api": "https://api.example/pills"}, {"q": "alice"}, {}):
+        page = staff.get(CONSENTS, query).content.decode()
+        assert sentence in page
+    page = staff.get(CONSENTS, {"kind": "registered"}).content.decode()
+    [earlier] = re.findall(r'href="([^"]*until=[^"]*)">Look at earlier ones', page)
+    found = staff.get(CONSENTS + earlier.replace("&amp;", "&")).context["cl"].result_list
+    assert [consent.client.client_id for consent in found] == ["registered"]
+    assert sentence in staff.get(GRANTS).content.decode()
+
+
+def test_a_list_that_looked_at_everything_says_nothing(staff: Browser, inventory: Consent) -> None:
+    """The note would only confuse."""
+    pages = [staff.get(url).content.decode() for url in (CONSENTS, f"{CONSENTS}?kind=registered", GRANTS)]
+    assert ["looked at the latest" in page for page in pages] == [False] * 3
+
+
 @pytest.mark.parametrize("order", ["", "1", "-6", "8"])
 def test_no_order_makes_the_list_look_at_others(
     staff: Browser, inventory: Consent, monkeypatch: pytest.MonkeyPatch, order: str

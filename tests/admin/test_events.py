@@ -125,7 +125,9 @@ def attempts(staff: Browser, model: type[models.Model]) -> Iterator[tuple[str, s
     for pattern in own.get_urls():
         name = str(getattr(pattern, "name", None) or "change")
         if name.rpartition("_")[2] not in DJANGOS:
-            yield name, reverse(f"admin:{name}", args=[row.pk]), {}
+            changed_at = getattr(row, "secret_changed_at", None)
+            sent = {"confirmed": changed_at.isoformat()} if changed_at else {}  # staff confirm the end of a secret
+            yield name, reverse(f"admin:{name}", args=[row.pk]), sent
     yield "delete", url_of(model, "delete", row.pk), {"post": "yes"}
 
 

@@ -20,6 +20,7 @@ from oauth_service.protocol.jwt import MACS
 from oauth_service.watch import audit
 from oauth_service.watch.doctor import facts
 from tests.admin.test_clients import ADD, change_url, errors_of, form, shown_secret
+from tests.admin.test_secrets import confirmed
 from tests.architecture.test_query_budgets import at_most
 from tests.assertions import Signer, signed
 from tests.clauses import clause
@@ -255,7 +256,7 @@ def test_it_is_registered_in_the_admin(staff: Browser, guide: Guide) -> None:
     assert ("It is kept encrypted" in page, secret in page) == (True, False)
     newer = secret_of(staff.post(f"/admin/oauth_service/client/{made.pk}/secret/rotate/"))
     assert [status(guide, by(made, each).proof()) for each in (secret, newer)] == [200, 200]
-    staff.post(f"/admin/oauth_service/client/{made.pk}/secret/end-previous/")
+    confirmed(staff, made, "end-previous/")
     assert [status(guide, by(made, each).proof()) for each in (secret, newer)] == [401, 200]
 
 
@@ -268,7 +269,10 @@ def changed(staff: Browser, client: Client, **changes: Any) -> Any:
 def test_a_client_that_comes_to_it_gets_a_fresh_secret(staff: Browser, guide: Guide) -> None:
     """The server has only the hash of the earlier secret, so the page says that it has ended."""
     page = changed(staff, guide.client, **METHOD)
-    assert "A secret from before the client was registered for client_secret_jwt is over." in page.content.decode()
+    assert (
+        "A secret from before the client was registered for client_secret_jwt is no longer accepted."
+        in page.content.decode()
+    )
     secret = secret_of(page)
     assert status(guide, by(guide.client, secret).proof()) == 200
     row = Client.objects.get()

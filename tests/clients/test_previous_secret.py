@@ -1,4 +1,4 @@
-"""The last use of a previous secret: recorded once an hour, for nobody but the client that uses it."""
+"""The last use of a previous secret is recorded once an hour, and costs other clients nothing."""
 
 import logging
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ from tests.guide import SECRET, Guide
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-TOKEN = "AT_" + "A" * 86  # of nobody: a revocation authenticates the client, and does no more
+TOKEN = "AT_" + "A" * 86  # unknown: a revocation authenticates the client, and does no more
 
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[Any]:
-    """Noon, until a test moves it; no client of another test is remembered."""
+    """Noon, until a test moves it. No client of another test is remembered."""
     authentication.forget_secrets()
     with time_machine.travel(NOON, tick=False) as travels:
         yield travels
@@ -35,14 +35,14 @@ def authenticates(guide: Guide, secret: str) -> None:
 
 
 def used_at(client: Client) -> datetime | None:
-    """When the row says that the previous secret was used last."""
+    """The last use of the previous secret that the row has."""
     client.refresh_from_db()
     return client.previous_secret_used_at
 
 
 @pytest.mark.parametrize("is_chosen", [True, False], ids=["chosen by a person", "made by the server"])
 def test_the_use_of_the_previous_secret_is_recorded(guide: Guide, is_chosen: bool) -> None:
-    """Staff see that the client has not got the new one yet."""
+    """Staff must see that the client does not have the new secret yet."""
     previous = SECRET if is_chosen else Client.objects.rotate_secret(guide.client)
     Client.objects.rotate_secret(guide.client)
     assert used_at(guide.client) is None
@@ -51,7 +51,7 @@ def test_the_use_of_the_previous_secret_is_recorded(guide: Guide, is_chosen: boo
 
 
 def test_the_use_of_the_newest_secret_is_not_recorded(guide: Guide) -> None:
-    """It says nothing about the previous one."""
+    """The newest secret says nothing about the previous one."""
     authenticates(guide, Client.objects.rotate_secret(guide.client))
     assert used_at(guide.client) is None
 
@@ -66,7 +66,7 @@ def test_the_use_of_the_key_of_a_mac_is_recorded(guide: Guide) -> None:
 
 
 def test_it_is_written_once_an_hour(guide: Guide, clock: Any) -> None:
-    """A client that is busy does not write its row all the time."""
+    """A busy client must not write its row with every request."""
     Client.objects.rotate_secret(guide.client)
     found = []
     for minutes in (0, 30, 59, 60, 90):
@@ -77,7 +77,7 @@ def test_it_is_written_once_an_hour(guide: Guide, clock: Any) -> None:
 
 
 def test_another_process_does_not_write_it_again(guide: Guide, clock: Any) -> None:
-    """Each process remembers for itself; the row decides."""
+    """Each process remembers its own writes; the row decides."""
     Client.objects.rotate_secret(guide.client)
     authenticates(guide, SECRET)
     clock.move_to(NOON + timedelta(minutes=30))
@@ -87,7 +87,7 @@ def test_another_process_does_not_write_it_again(guide: Guide, clock: Any) -> No
 
 
 def test_only_the_use_of_a_previous_secret_costs_a_statement(guide: Guide) -> None:
-    """The first of an hour; the newest secret costs what it cost, whether there is another one or not."""
+    """The first use of an hour costs one UPDATE. The newest secret costs none, with or without a previous one."""
     authenticates(guide, SECRET)
     with at_most(1):
         authenticates(guide, SECRET)
@@ -100,7 +100,7 @@ def test_only_the_use_of_a_previous_secret_costs_a_statement(guide: Guide) -> No
 
 
 def test_after_another_rotation_the_next_use_is_recorded_at_once(guide: Guide, clock: Any) -> None:
-    """The secret that was the newest is now the previous one: an hour without a word would say that nobody uses it."""
+    """The newest secret has become the previous one. If an hour passed first, staff would read that it is unused."""
     in_use = Client.objects.rotate_secret(guide.client)
     authenticates(guide, SECRET)
     Client.objects.rotate_secret(guide.client)
@@ -113,7 +113,7 @@ def test_after_another_rotation_the_next_use_is_recorded_at_once(guide: Guide, c
 def test_a_database_that_takes_no_writes_refuses_no_client(
     guide: Guide, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log says what is missing, and the next attempt is made in an hour."""
+    """The log reports the failure, and the next attempt follows in an hour."""
 
     def fail(*args: object, **kwargs: object) -> None:
         raise OperationalError("read-only")

@@ -1,9 +1,12 @@
 """Rows of a server that has been in use for a while, for the pages of its admin: `manage.py shell` of the site imports it."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
+from django.contrib.admin import site
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 
@@ -22,6 +25,7 @@ from oauth_service.models import (
 )
 from oauth_service.models.audit_event import Entry, Event
 from oauth_service.models.document import key_of
+from oauth_service.tokens import keys as keys_of_tokens
 from oauth_service.watch.audit import OUTCOMES
 
 PREFIX = "staff-"
@@ -32,13 +36,13 @@ API = "https://api.wonderland.example/staff/prescriptions/"
 
 
 def make() -> None:
-    """One row or more of every model that the admin shows, with short values and long ones."""
+    """Make at least one row of every model that the admin shows, with short values and long ones."""
     now = timezone.now()
     alice = get_user_model().objects.get(username="alice")
     dinah, _made = get_user_model().objects.get_or_create(
         username="staff-dinah.of.the.looking.glass@wonderland.example", email="dinah@wonderland.example"
     )
-    apps = [
+    clients = [
         _client(name, name=words, redirect_uris=f"https://{name}.example/callback", scope="user profile openid")
         for name, words in (("pharmacy", LONG_NAME[:100]), ("interface", LONG_WORD), ("diary", "Diary"))
     ]
@@ -61,10 +65,10 @@ def make() -> None:
         registered_at=now,
         document_fetched_at=now - timedelta(hours=3),
     )
-    apps[0].introspection_resources = API
-    apps[0].save()
+    clients[0].introspection_resources = API
+    clients[0].save()
     Resource.objects.create(identifier=API, name=f"{LONG_NAME[:80]}, API", scopes="pills:read See your pills")
-    for number, app in enumerate([*apps, itself, introduced]):
+    for number, app in enumerate([*clients, itself, introduced]):
         for person in (alice, dinah):
             consent = Consent.objects.create(
                 user=person,
@@ -83,7 +87,7 @@ def make() -> None:
                     expires_at=now + timedelta(days=30),
                     purge_at=now + timedelta(days=30),
                 )
-    for number, app in enumerate(apps):
+    for number, app in enumerate(clients):
         DeviceCode.objects.create(
             client=app,
             user_code_digest=f"{PREFIX}{number}",
@@ -124,14 +128,29 @@ def make() -> None:
         algorithms="RS256 ES256",
         audience=API,
     )
-    for name, days in ((f"{PREFIX}Partner of the northern region, for their test and production clients", 30), (PREFIX, None)):
+    for name, days in (
+        (f"{PREFIX}Partner of the northern region, for their test and production clients", 30),
+        (PREFIX, None),
+    ):
         InitialAccessToken.objects.create(
-            name=name, digest=name[:64], expires_at=days and now + timedelta(days=days), uses_left=days, last_used_at=now
+            name=name,
+            digest=name[:64],
+            expires_at=now + timedelta(days=days) if days else None,
+            uses_left=days,
+            last_used_at=now,
         )
-    apps[0].refresh_from_db()
-    for _ in range(2):
-        Client.objects.rotate_secret(apps[0])
+    Client.objects.rotate_secret(clients[0])
+    keys_of_tokens.jwks(now)  # made on first use
     _events(now, alice.pk, dinah.pk)
+
+
+def keys() -> str:
+    """A JSON object with the primary key of the latest row of each model; the client is the one with a name of 100 characters."""
+    admin = [each for each in apps.get_app_config("oauth_service").get_models() if site.is_registered(each)]
+    latest = {str(each._meta.model_name): each._default_manager.order_by("pk").last() for each in admin}
+    latest["consent"] = Consent.objects.filter(grants__isnull=False).first()
+    latest["client"] = Client.objects.get(client_id=f"{PREFIX}pharmacy")
+    return json.dumps({name: str(row.pk) for name, row in latest.items() if row})
 
 
 def remove() -> None:

@@ -118,7 +118,11 @@ def test_a_client_is_registered_in_the_admin(db: None, request: pytest.FixtureRe
     added = browser.post("/admin/oauth_service/client/add/", form)
     pk = Client.objects.get(client_id="pharmacy").pk
     rotated = browser.post(f"/admin/oauth_service/client/{pk}/secret/rotate/")
-    ended = browser.post(f"/admin/oauth_service/client/{pk}/secret/end-previous/")
+    changed_at = Client.objects.get(pk=pk).secret_changed_at
+    assert changed_at
+    ended = browser.post(
+        f"/admin/oauth_service/client/{pk}/secret/end-previous/", {"confirmed": changed_at.isoformat()}
+    )
     assert [added.status_code, rotated.status_code, ended.status_code] == [200, 200, 302]
 
 
