@@ -154,7 +154,10 @@ def test_an_access_token_is_no_code(guide: Guide) -> None:
     ids=["another redirect_uri", "no redirect_uri", "unasked verifier", "malformed verifier"],
 )
 def test_who_proves_less_spends_nothing(guide: Guide, changes: dict[str, Any]) -> None:
-    """This holds before the exchange and after it: the code can still be exchanged, and the tokens stay valid."""
+    """
+    A thief with a code but no proof must not harm its owner: the code can still be exchanged, and the tokens of an
+    exchange stay valid.
+    """
     code = guide.code()
     refusal_of(guide.exchange(code, **changes))
     assert row_counts() == (1, 0)

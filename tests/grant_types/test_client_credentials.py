@@ -160,7 +160,10 @@ def test_its_lifetime_is_the_clients(service: Guide) -> None:
 def test_the_scope_is_what_is_registered_for_it_or_less(
     service: Guide, settings: Settings, registered: str, asked: str, given: str | None
 ) -> None:
-    """This scope is separate from what the client may ask users for, and never includes scopes that need a user's sign-in."""
+    """
+    A client's own scope is separate from what it may ask users for, and never includes scopes that need a user's
+    sign-in.
+    """
     settings.OAUTH_SERVICE_SCOPES = dict.fromkeys(("user", "profile", "openid", "offline_access"), "words")
     Client.objects.update(scope="user profile openid offline_access", client_credentials_scope=registered)
     response = own(service, scope=asked)
@@ -250,7 +253,7 @@ def test_it_serves_people_as_before(service: Guide, url: str) -> None:
 
 @pytest.mark.parametrize("url", [*PEOPLE, "/userinfo/"])
 def test_a_view_that_says_nothing_serves_no_clients(service: Guide, url: str) -> None:
-    """Such a view would look for a user and find none."""
+    """A view that was written for users would look for a user and find none."""
     answer = get(url, own(service).json()["access_token"])
     assert refusal_of(answer) == (403, "insufficient_scope")
     assert answer.json()["error_description"] == "the access token stands for no user, and this needs one"

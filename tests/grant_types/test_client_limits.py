@@ -165,7 +165,7 @@ def test_people_are_not_asked_for_what_a_code_cannot_give(guide: Guide) -> None:
 
 
 def test_people_are_not_asked_for_what_a_device_code_cannot_give(guide: Guide) -> None:
-    """This also holds if the limit is set while the device waits."""
+    """The limit also applies if it is set while the device waits."""
     limited(guide, grant_types=f"{guide.client.grant_types} {device_code.GRANT_TYPE}")
     credentials = {"client_id": guide.client.client_id, "client_secret": SECRET}
     device, visitor = Device(guide.client, credentials=credentials), Visitor(guide.alice)

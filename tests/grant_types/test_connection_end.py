@@ -32,7 +32,7 @@ def end_at(moment: datetime | None) -> None:
 
 
 def test_no_access_token_is_issued_that_outlives_it(guide: Guide, clock: time_machine.Traveller) -> None:
-    """This holds for a code, a refresh, a retry of it, and an exchange."""
+    """Tokens come from a code, a refresh, a retry of the refresh, and an exchange."""
     first, code = guide.tokens(), guide.code()
     service = service_for(guide.client, scope="user profile")
     end_at(IN_TEN_MINUTES)

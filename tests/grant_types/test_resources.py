@@ -161,7 +161,7 @@ def test_a_resource_that_was_switched_off_is_unknown(service: Guide) -> None:
 
 
 def test_audiences_issued_are_allowed(service: Guide) -> None:
-    """This holds for every combination of resources and clients."""
+    """The test tries every combination of resources and clients."""
     other = Client(client_id="other", name="Other", grant_types="client_credentials", redirect_uris="")
     other.choose_secret(SECRET)
     other.save()

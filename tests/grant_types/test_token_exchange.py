@@ -197,7 +197,7 @@ def test_the_service_revokes_its_own_and_the_app_does_not(guide: Guide, service:
 
 
 def test_what_is_taken_from_the_service_is_lost_to_its_tokens(service: Service, subject: str) -> None:
-    """The same rule applies to the tokens of apps."""
+    """A scope that staff take from a client ends at once, for exchanged tokens as for those of apps."""
     token = issued(service.exchange(subject))
     Client.objects.filter(client_id="orders").update(scope="profile")
     assert access_token.verify(Secret(token), now=timezone.now()).scope == {"profile"}
@@ -233,7 +233,9 @@ def test_a_second_exchange_escapes_no_limit_of_the_first(service: Service, subje
 
 
 def test_a_resource_is_asked_for_by_those_that_it_is_for(service: Service, subject: str) -> None:
-    """This holds whether or not the request names the resource. Its tokens live no longer than the resource allows."""
+    """
+    The rule applies even if the request does not name the resource. Its tokens live no longer than the resource allows.
+    """
     resource = Resource.objects.create(identifier=API, name="API", access_token_lifetime=timedelta(minutes=5))
     token = resealed(subject, audience=(API,))
     for changes in ({}, {"resource": API}):
@@ -368,7 +370,7 @@ def test_a_policy_has_the_last_word(
 def test_a_policy_that_does_more_than_narrow_issues_nothing(
     service: Service, subject: str, settings: Settings, function: Callable[..., Any]
 ) -> None:
-    """This is a mistake in the project that the operator must see."""
+    """The project's policy has a mistake, which the operator must see."""
     policy(settings, function)
     assert refusal_of(service.exchange(subject)) == (500, "server_error")
 

@@ -109,7 +109,10 @@ def test_two_who_refresh_by_turns_are_told_of(guide: Guide, committed: Committed
 def test_a_setting_ends_what_two_hold(
     guide: Guide, settings: Settings, committed: Committed, told: list[dict[str, Any]]
 ) -> None:
-    """This happens at the fifth generation in a row. Then both the owner and the thief have to ask the user again."""
+    """
+    The connection ends at the fifth shared generation in a row. Then both the owner and the thief have to ask the user
+    again.
+    """
     settings.OAUTH_SERVICE_END_SHARED_CONNECTIONS = True
     with committed():
         statuses = by_turns(guide, guide.tokens()["refresh_token"], 30, behind=timedelta(seconds=5))

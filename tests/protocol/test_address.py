@@ -17,15 +17,15 @@ FORBIDDEN = [
 @pytest.mark.parametrize("text", FORBIDDEN)
 def test_what_is_not_the_public_internet_is_not_connected_to(text: str) -> None:
     """
-    This includes IPv6 addresses that embed a forbidden IPv4 address (v4-mapped, NAT64, 6to4, Teredo), and malformed
-    addresses.
+    Forbidden addresses include IPv6 addresses that embed a forbidden IPv4 address (v4-mapped, NAT64, 6to4, Teredo), and
+    malformed addresses.
     """
     assert not is_public(text)
 
 
 @pytest.mark.parametrize("text", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "64:ff9b::5db8:d70e"])
 def test_the_public_internet_is(text: str) -> None:
-    """Such an address may also be a NAT64 address of a public IPv4 address."""
+    """A public address may also be a NAT64 address of a public IPv4 address."""
     assert is_public(text)
 
 

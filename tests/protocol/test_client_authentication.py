@@ -33,13 +33,13 @@ def read(authorization: str = "", **body: str) -> tuple[str, tuple[str, ...]]:
 
 @clause("RFC 6749", "2.3.1")
 def test_the_rfcs_basic_example_verbatim() -> None:
-    """This is the header in section 2.3.1."""
+    """Section 2.3.1 has this header."""
     assert read("Basic czZCaGRSa3F0MzpnWDFmQmF0M2JW") == ("s6BhdRkqt3", ("gX1fBat3bV",))
 
 
 @clause("RFC 6749", "2.3.1")
 def test_the_rfcs_body_example_verbatim() -> None:
-    """This is the form in section 2.3.1."""
+    """Section 2.3.1 has this form."""
     assert read(client_id="s6BhdRkqt3", client_secret="7Fjfp0ZBr1KtDRbnfVdmIw") == (
         "s6BhdRkqt3",
         ("7Fjfp0ZBr1KtDRbnfVdmIw",),
@@ -185,7 +185,7 @@ def test_a_hash_of_a_secret_is_its_sha256() -> None:
 
 
 def test_a_secret_matches_its_own_hash_only() -> None:
-    """This comparison is the only one that lets a client in."""
+    """No other comparison lets a client in."""
     kept = client_authentication.hash_of("abc")
     assert [client_authentication.matches(Secret(secret), kept) for secret in ("abc", "abd", "ABC", "", kept)] == [
         True,

@@ -20,7 +20,7 @@ def faults(*, can_pair: bool = False, **columns: Any) -> list[str]:
 
 
 def test_an_ordinary_client_has_no_fault() -> None:
-    """This holds for a confidential and for a public client."""
+    """Both a confidential and a public client pass the check."""
     assert (faults(), faults(client_type="public", token_endpoint_auth_method="none")) == ([], [])
 
 

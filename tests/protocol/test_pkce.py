@@ -73,7 +73,7 @@ def test_a_missing_verifier_is_an_invalid_grant() -> None:
 
 @clause("RFC 9700", "2.1.1")
 def test_a_verifier_nobody_asked_for_is_an_invalid_grant() -> None:
-    """This reveals an attacker who removed the code_challenge from the request (a downgrade)."""
+    """The verifier reveals an attacker who removed the code_challenge from the request (a downgrade)."""
     with pytest.raises(InvalidGrant) as refusal:
         pkce.check(VERIFIER, "")
     assert refusal.value.description == "code_verifier was sent, but the code was issued without a code_challenge"
@@ -89,7 +89,7 @@ def test_neither_challenge_nor_verifier_is_the_guides_way() -> None:
 
 @clause("RFC 7636", "4.3")
 def test_a_challenge_is_kept_as_it_was_sent() -> None:
-    """This holds whether or not the client must send one."""
+    """A challenge counts even if the client need not send one."""
     assert [pkce.requested(CHALLENGE, "S256", required=required) for required in (True, False)] == [CHALLENGE] * 2
 
 

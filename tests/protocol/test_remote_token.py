@@ -72,7 +72,7 @@ def test_a_good_one_is_good() -> None:
     ids=str,
 )
 def test_whatever_is_wrong_with_a_jwt_is_refused(claims: dict[str, Any], header: dict[str, Any]) -> None:
-    """These checks come before the signature, so no keys are fetched for such a JWT."""
+    """The claims are checked before the signature, so that no keys are fetched for a wrong JWT."""
     with pytest.raises(InvalidJWT):
         remote_token.check_jwt(token(claims, **header), issuer=ISSUER, now=NOW)
 
@@ -113,7 +113,7 @@ def test_what_is_of_another_type_counts_as_left_out(name: str, value: Any) -> No
 
 
 def test_what_is_said_is_read() -> None:
-    """These are all facts that an API may use."""
+    """An API may use all of these facts."""
     said = remote_token.read(CLAIMS | {"auth_time": AT, "acr": "gold"})
     assert (said.subject, said.client_id, said.scope, said.expires_at) == ("42", "app", "orders:read", AT + 300)
     assert said.audience == {"https://api.example"}

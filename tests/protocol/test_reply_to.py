@@ -104,7 +104,7 @@ def test_the_repr_tells_the_target_but_neither_path_nor_state() -> None:
 
 @clause("RFC 6749", "4.1.2")
 def test_a_code_goes_back_with_state_and_issuer() -> None:
-    """These are step 3 of the guide and RFC 9207's iss."""
+    """Step 3 of the guide has code and state; RFC 9207 adds iss."""
     assert verified(state="xyzABC123").with_code("SPL__a-Random-UrlSafe-String-1234") == (
         "http://127.0.0.1:5000/callback?code=SPL__a-Random-UrlSafe-String-1234&state=xyzABC123"
         "&iss=http%3A%2F%2Flocalhost%3A8000"

@@ -373,7 +373,7 @@ def test_a_map_that_cannot_be_honoured_is_refused(members: object) -> None:
 
 @pytest.mark.parametrize("version", [0, 3, 255])
 def test_a_version_that_is_not_known_is_refused(version: int) -> None:
-    """Such a token is refused even if it is genuine."""
+    """A later release may have changed the meaning of the token, so even a genuine one is refused."""
     with pytest.raises(Unproven):
         sealed.read(AccessToken, of_map({"o": 1}, version=version))
 

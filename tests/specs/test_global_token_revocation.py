@@ -117,7 +117,7 @@ def test_nothing_new_is_issued_before_the_user_signs_in_again(console: Console, 
 
 @clause("Global Token Revocation", "3.3")
 def test_a_session_that_stays_open_in_another_browser_ends_as_well(console: Console, guide: Guide) -> None:
-    """This includes sessions that the call did not name; a sign-in after it lasts until the next call."""
+    """The call also ends sessions that it does not name. A sign-in after it lasts until the next call."""
     before = [signed_in(guide), signed_in(guide)]
     console.end(guide.alice)
     after = signed_in(guide)

@@ -248,7 +248,7 @@ def test_other_methods_get_405_with_allow(guide: Guide, path: str, slash: str) -
 @SLASH
 @pytest.mark.parametrize("path", [*JSON_ENDPOINTS, *PAGES])
 def test_options_tells_the_methods(guide: Guide, path: str, slash: str) -> None:
-    """This works without signing in, and the response has no body."""
+    """OPTIONS needs no sign-in, and the response has no body."""
     response = guide.server.options(path + slash)
     assert (response.status_code, response["Allow"], response.content) == (204, (JSON_ENDPOINTS | PAGES)[path], b"")
 

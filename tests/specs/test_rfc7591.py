@@ -303,7 +303,7 @@ def test_a_client_of_the_browser_registers_across_origins(software: Software) ->
 
 @clause("RFC 7591", "5")
 def test_a_public_client_must_use_pkce(software: Software, settings: Settings) -> None:
-    """This holds even if the server does not require PKCE of other clients."""
+    """The server may not require PKCE of other clients, but a public client always needs it."""
     settings.OAUTH_SERVICE_REGISTRATION_REQUIRES_PKCE = False
     software.register(token_endpoint_auth_method="none")
     assert software.client.must_use_pkce

@@ -270,7 +270,7 @@ def test_an_id_token_is_good_for_the_resources_of_its_connection_alone(rp: Relyi
 @clause("RFC 8693", "3")
 @pytest.mark.parametrize("kind", ["forged", "expired", "signed out", "ended", "as an access token", "as a jwt"])
 def test_an_id_token_that_is_good_no_more_is_an_invalid_request(rp: RelyingParty, partner: Service, kind: str) -> None:
-    """This also holds for a connection with offline_access, which outlives the sign-in."""
+    """An ID token ends with its sign-in, even if the connection outlives the sign-in by offline_access."""
     token = rp.tokens(scope="openid profile offline_access")["id_token"]
     changes: dict[str, str] = {"subject_token_type": ID_TOKEN}
     later = timedelta(0)

@@ -425,7 +425,10 @@ def test_a_device_gets_nothing_for_what_was_not_allowed(shared: Guide, device: D
 
 @clause("RFC 8707", "2")
 def test_an_api_that_was_switched_off_meanwhile_is_not_shown_nor_given(shared: Guide, device: Device) -> None:
-    """This holds before the user decides and before the device polls; if no API is left, there is nothing to allow."""
+    """
+    The API may be deactivated before the user decides, or before the device polls. If no API is left, there is nothing
+    to allow.
+    """
     one, both = begun_for(device, ORDERS).json(), begun_for(device, ORDERS, STOCK).json()
     allowed = allowed_for(shared, device, ORDERS)
     Resource.objects.filter(identifier=ORDERS).update(is_active=False)

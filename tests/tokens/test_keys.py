@@ -378,7 +378,7 @@ def test_a_damaged_row_is_left_out(damage: str, settings: Settings) -> None:
 
 
 def test_nothing_private_is_stored_in_the_clear() -> None:
-    """This covers the numbers and the encoding of every algorithm's key."""
+    """A copy of the database must not reveal the private numbers or the encoding of any algorithm's key."""
     keys.jwks(NOW)
     for row in SigningKey.objects.every():
         held = keys._ring.known(row.kid, now=NOW)

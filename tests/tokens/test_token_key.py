@@ -154,7 +154,7 @@ def test_secret_key_opens_only_what_a_fallback_says(guide: Guide, settings: Sett
 
 @pytest.mark.parametrize("seal", SEALED, ids=lambda seal: seal.__name__)
 def test_secret_key_that_is_named_as_the_token_key_is_what_it_was(guide: Guide, settings: Settings, seal: Any) -> None:
-    """This is the first step of a move on several servers."""
+    """Naming SECRET_KEY is the first step of a move to a separate key on several servers."""
     opens = seal(guide)
     settings.OAUTH_SERVICE_TOKEN_KEY, settings.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = settings.SECRET_KEY, [OWN]
     assert opens()
