@@ -18,7 +18,7 @@ def forget_everything() -> None:
     audit.forget()
     authentication.forget_secrets()
     failure_counts.forget_all()
-    throttle.calm_down()
+    throttle.forget_failed_checks()
     keys.forget()
     key_sets.forget()
     remote.forget()

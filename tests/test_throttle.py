@@ -227,7 +227,7 @@ def flooded(limit: Throttle, *addresses: str) -> Throttle:
     for number in range(throttle.SUSPECT):
         address = addresses[number % len(addresses)] if addresses else f"10.0.0.{number}"
         with signals.request_context("test", "POST", address, ""):
-            limit.was_in_vain()
+            limit.record_failed_check()
     return limit
 
 
@@ -277,7 +277,7 @@ def test_who_waits_while_it_becomes_a_flood_is_sent_away(
         waiting = started(wait)
         flooded(one_at_a_time)
     assert isinstance(waiting.exception(PATIENCE_SECONDS), TooManyFailures)
-    one_at_a_time.calm_down()
+    one_at_a_time.forget_failed_checks()
     with one_at_a_time.slow_check("c"):
         pass
 
@@ -294,7 +294,7 @@ def test_only_what_costs_a_hash_is_a_flood(guide: Guide, client_id: str, is_calm
 def test_two_typing_errors_are_no_flood(one_at_a_time: Throttle) -> None:
     """Users mistype, which must not make the server refuse others."""
     for _ in range(throttle.FLOOD - 1):
-        one_at_a_time.was_in_vain()
+        one_at_a_time.record_failed_check()
     assert one_at_a_time._is_calm()
 
 
@@ -345,7 +345,7 @@ def test_a_flood_under_many_names_is_stopped_for_its_address(settings: Settings)
     limit = Throttle("test", at_once=2)
     for number in range(2 * throttle.NAMES_AN_ADDRESS):
         with checked(limit, f"random {number}", address=HERE):
-            limit.was_in_vain()
+            limit.record_failed_check()
     with pytest.raises(TooManyFailures) as refusal, checked(limit, "another", address=HERE):
         pass
     assert refusal.value.retry_after > 1
@@ -359,10 +359,10 @@ def test_who_was_right_there_before_is_not_stopped_by_others_at_the_address(sett
     settings.OAUTH_SERVICE_FAILURE_LIMIT = 2
     limit = Throttle("test", at_once=1)
     with checked(limit, "alice", address=HERE):
-        limit.was_right("alice")
+        limit.record_passed_check("alice")
     for number in range(2 * throttle.NAMES_AN_ADDRESS):
         with checked(limit, f"random {number}", address=HERE):
-            limit.was_in_vain()
+            limit.record_failed_check()
     with pytest.raises(TooManyFailures), checked(limit, "bob", address=HERE):
         pass
     with checked(limit, "alice", address=HERE):
@@ -377,8 +377,8 @@ def test_no_more_addresses_are_remembered_than_fit(one_at_a_time: Throttle, monk
     monkeypatch.setattr(throttle, "MOST_ADDRESSES", 5)
     for number in range(10):
         with signals.request_context("test", "POST", f"10.0.0.{number}", ""):
-            one_at_a_time.was_in_vain()
-    assert list(one_at_a_time._in_vain_at) == [f"10.0.0.{number}" for number in range(5, 10)]
+            one_at_a_time.record_failed_check()
+    assert list(one_at_a_time._failed_at) == [f"10.0.0.{number}" for number in range(5, 10)]
 
 
 def test_a_slow_check_that_must_wait_is_told_to_the_client(guide: Guide) -> None:
@@ -414,7 +414,7 @@ def test_a_flood_of_names_leaves_the_projects_cache_alone(guide: Guide) -> None:
     caches["default"].set("of-the-project", 1)
     fail(guide, times=9)
     for n in range(400):
-        throttle.CLIENTS.count(f"name {n}")
+        throttle.CLIENTS.count_failure(f"name {n}")
     assert caches["default"].get("of-the-project") == 1
     guide.server.defaults["REMOTE_ADDR"] = HERE
     assert fail(guide, times=2) == [401, 429]

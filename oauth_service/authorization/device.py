@@ -71,7 +71,7 @@ def begin(client: ClientRow, parameters: Parameters, *, now: datetime) -> Device
         implies=conf.implied_scopes(),
     )
     if client.is_public:
-        throttle.DEVICES.begin(client.client_id)
+        throttle.DEVICE_REQUESTS.count_request(client.client_id)
     user_code, device_code = _stored(client, scope, resources, now=now)
     return DeviceAuthorization(
         device_code=Secret(device_code),

@@ -64,7 +64,7 @@ def authenticate(
         limit = (
             throttle.CLIENTS if client and client.uses_secret and _has_chosen_secret(client) else throttle.UNGUESSABLE
         )
-        limit.count(name)
+        limit.count_failure(name)
     except _RefutedSlowly:
         reason = WRONG_SECRET
     except TooManyFailures:
@@ -157,12 +157,12 @@ def _prove_slowly(client: ClientRow, doubtful: Iterable[tuple[bytes, Secret, Sec
             # Another thread may have checked it while this one waited for its turn.
             if digest in _remembered or check_password(secret.reveal(), kept.reveal()):
                 _remember(digest)
-                throttle.CLIENTS.was_right(client.client_id)
+                throttle.CLIENTS.record_passed_check(client.client_id)
                 return kept
             _refute(digest)
-        throttle.CLIENTS.was_in_vain()
+        throttle.CLIENTS.record_failed_check()
         # Count the failure now, and not where other failures are counted: the next in turn must see it.
-        throttle.CLIENTS.count(client.client_id)
+        throttle.CLIENTS.count_failure(client.client_id)
     raise _RefutedSlowly
 
 

@@ -61,7 +61,7 @@ def bring_up_to_date(client_id: str, *, may_fetch: bool, may_introduce: bool, no
     if not may_fetch or not (found or may_introduce):
         raise ClientNotIntroduced("client_id is unknown", detail=f"{client_id} is not fetched for nobody")
     if not found:
-        throttle.INTRODUCTIONS.begin()
+        throttle.INTRODUCTIONS.count_request()
         registrations.refuse_without_room()
     try:
         copy = documents.copy_of(client_id, kind=Document.Kind.CLIENT, rules=_rules_for(client_id))

@@ -130,7 +130,7 @@ def register(sent: Mapping[str, Any], initial: InitialAccessToken | None, *, iss
     """
     if initial is None:
         # Refuse before costly work: a sector identifier is fetched.
-        throttle.REGISTRATIONS.begin()
+        throttle.REGISTRATIONS.count_request()
         refuse_without_room()
     negotiated, statement = _negotiated(sent, issuer=issuer, now=now)
     client = Client(**negotiated.columns, is_checked=False)
@@ -195,7 +195,7 @@ def replace(
         OAuthError: the metadata cannot be registered; the registration stays as it was.
     """
     if registration.initial_access_token_id is None:
-        throttle.REGISTRATIONS.begin()
+        throttle.REGISTRATIONS.count_request()
     client, fetched_before = registration.client, fetched_for(registration.client)
     _check_identity(client, sent)
     negotiated, statement = _negotiated(sent, issuer=issuer, now=now)

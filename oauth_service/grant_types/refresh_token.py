@@ -175,7 +175,7 @@ def _tell_of_sharing(grant: AuthorisationRow, client: ClientRow) -> None:
         if Grant.objects.end(grant.pk):
             _announce_sharing(client, facts, f"{_SHARED}, and ended")
         raise InvalidGrant("the refresh token is used by more than one holder", detail=f"grant {grant.pk}: {_SHARED}")
-    if retries.is_first_today(grant.pk):
+    if retries.claim_daily_report(grant.pk):
         _announce_sharing(client, facts, _SHARED)
 
 

@@ -37,8 +37,8 @@ def note(grant_id: UUID, generation: int) -> bool:
     return are_shared(before)
 
 
-def is_first_today(grant_id: UUID) -> bool:
-    """Tell whether this is the first report on a connection within a day, and remember it."""
+def claim_daily_report(grant_id: UUID) -> bool:
+    """Claim the one report on a connection per 24 hours; return whether this caller got it."""
     try:
         return cache_of("retries").add(f"oauth_service.retries.{grant_id.hex}.told", 1, DAY_SECONDS)
     except Exception:

@@ -65,10 +65,10 @@ class Throttle:
         self._storage = CacheStorage(memory or kind)
         self._limiter = SlidingWindowCounterRateLimiter(self._storage)
         self._turns = Turns(at_once)
-        self._in_vain_at: OrderedDict[str, deque[float]] = OrderedDict()
+        self._failed_at: OrderedDict[str, deque[float]] = OrderedDict()
         self._noting = threading.Lock()
 
-    def count(self, name: str) -> None:
+    def count_failure(self, name: str) -> None:
         """
         Count a failure of the current request.
 
@@ -98,23 +98,23 @@ class Throttle:
         finally:
             self._turns.give_back(network())
 
-    def was_in_vain(self) -> None:
+    def record_failed_check(self) -> None:
         """Record that a slow check failed, for the address of this request and any name."""
         self._ask(lambda: self._limiter.hit(_limit(NAMES_AN_ADDRESS), self._key(ANY_NAME)), otherwise=False)
         with self._noting:
-            self._in_vain_at.setdefault(network(), deque(maxlen=SUSPECT)).append(time.monotonic())
-            self._in_vain_at.move_to_end(network())
-            if len(self._in_vain_at) > MOST_ADDRESSES:
-                self._in_vain_at.popitem(last=False)
+            self._failed_at.setdefault(network(), deque(maxlen=SUSPECT)).append(time.monotonic())
+            self._failed_at.move_to_end(network())
+            if len(self._failed_at) > MOST_ADDRESSES:
+                self._failed_at.popitem(last=False)
 
-    def was_right(self, name: str) -> None:
+    def record_passed_check(self, name: str) -> None:
         """Record that a slow check succeeded: other failures from the address no longer block this name."""
         self._ask(lambda: self._storage.incr(self._known_key(name), KNOWN_SECONDS), otherwise=0)
 
-    def calm_down(self) -> None:
+    def forget_failed_checks(self) -> None:
         """Forget the recent failed checks."""
         with self._noting:
-            self._in_vain_at.clear()
+            self._failed_at.clear()
 
     def _refuse_unless(self, is_within: Callable[[RateLimitItem, str], bool], limit: RateLimitItem, name: str) -> None:
         key = self._key(name)
@@ -159,13 +159,13 @@ class Throttle:
     def _is_suspect(self, *, is_known: bool) -> bool:
         """Return whether several checks from the address of this request failed recently."""
         with self._noting:
-            return not is_known and _is_suspect(self._in_vain_at.get(network(), ()))
+            return not is_known and _is_suspect(self._failed_at.get(network(), ()))
 
     def _is_calm(self) -> bool:
         # A single address is not a flood: suspect addresses only get what is left, and each of the others counts at most
         # one time fewer than a flood needs.
         with self._noting:
-            of_each = [list(at)[1 - FLOOD :] for at in self._in_vain_at.values() if not _is_suspect(at)]
+            of_each = [list(at)[1 - FLOOD :] for at in self._failed_at.values() if not _is_suspect(at)]
         latest = sorted(at for each in of_each for at in each)[-FLOOD:]
         return len(latest) < FLOOD or time.monotonic() - latest[0] > FLOOD_SECONDS
 
@@ -222,14 +222,14 @@ class Guesses(Throttle):
         return ""
 
 
-class Beginnings(Throttle):
+class DeviceRequests(Throttle):
     """The limit for requests that store a row and need only a public client's id."""
 
     _reason = "too many devices from one address"
 
-    def begin(self, name: str) -> None:
+    def count_request(self, name: str) -> None:
         """
-        Count one.
+        Count the current request.
 
         Raises:
             TooManyFailures: the limit was reached before.
@@ -247,9 +247,9 @@ class Registrations(Throttle):
 
     _reason = "too many registrations from one address"
 
-    def begin(self) -> None:
+    def count_request(self) -> None:
         """
-        Count one.
+        Count the current request.
 
         Raises:
             TooManyFailures: the limit was reached before.
@@ -270,9 +270,9 @@ class Introductions(Registrations):
 
     _reason = "too many client_ids that nobody has heard of"
 
-    def begin(self) -> None:
+    def count_request(self) -> None:
         """
-        Count one.
+        Count the current request.
 
         Raises:
             TooManyFailures: the limit was reached before.
@@ -293,15 +293,15 @@ CLIENTS = Throttle("client", at_once=1)
 # They are counted like the others, but in a separate memory, so that they do not evict other counts.
 UNGUESSABLE = Throttle("client", at_once=0, memory="unguessable")
 USER_CODES = Guesses("user_code", at_once=0)
-DEVICES = Beginnings("device", at_once=0)
+DEVICE_REQUESTS = DeviceRequests("device", at_once=0)
 REGISTRATIONS = Registrations("registration", at_once=0)
 INTRODUCTIONS = Introductions("introduction", at_once=0)
 
 
-def calm_down() -> None:
+def forget_failed_checks() -> None:
     """Forget the recent failed checks of every kind."""
     for each in (LOGINS, CLIENTS, UNGUESSABLE):
-        each.calm_down()
+        each.forget_failed_checks()
 
 
 def _limit(times: int = 1) -> RateLimitItem:

@@ -35,10 +35,10 @@ class LimitedForm(AuthenticationForm):
                 try:
                     cleaned = super().clean()
                 except ValidationError:
-                    throttle.LOGINS.was_in_vain()
-                    throttle.LOGINS.count(name)
+                    throttle.LOGINS.record_failed_check()
+                    throttle.LOGINS.count_failure(name)
                     raise
-                throttle.LOGINS.was_right(name)
+                throttle.LOGINS.record_passed_check(name)
                 return cleaned
         except TooManyFailures as refusal:
             signals.announce(signals.login_refused, username=conf.claimed_name(username), reason="throttled")

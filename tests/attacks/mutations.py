@@ -1391,7 +1391,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a flood of client_ids keeps this server fetching",
         "clients/metadata_documents.py",
-        "throttle.INTRODUCTIONS.begin()",
+        "throttle.INTRODUCTIONS.count_request()",
         "pass",
         _DOCUMENTS + "test_an_address_has_only_so_many_fetched",
     ),

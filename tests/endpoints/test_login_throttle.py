@@ -134,7 +134,7 @@ def test_while_too_many_are_being_checked_the_page_asks_for_a_moment(browser: Br
     """A flood from many addresses must not occupy all workers, and must not lock anybody out."""
     for number in range(throttle.FLOOD):
         with signals.request_context("test", "POST", f"10.0.0.{number}", ""):
-            throttle.LOGINS.was_in_vain()
+            throttle.LOGINS.record_failed_check()
     with throttle.LOGINS.slow_check("a"), throttle.LOGINS.slow_check("b"):
         response = sign_in(browser, "wonderland")
     assert (response.status_code, response["Retry-After"]) == (429, "1")
