@@ -130,7 +130,7 @@ def _tier_of(client: Client) -> Tier | None:
     """Return how well known an app is that introduced itself; None if the operator vouches for it."""
     if client.is_vouched_for:
         return None
-    return client_standing.least_of(client, client.redirect_uri_list, known_hosts=conf.KNOWN_CLIENT_HOSTS())
+    return client_standing.lowest_tier(client, client.redirect_uri_list, known_hosts=conf.KNOWN_CLIENT_HOSTS())
 
 
 def _change(request: HttpRequest, *, now: datetime) -> HttpResponseBase:

@@ -89,7 +89,7 @@ def standing_of(client: Client, uri: str, *, known_hosts: Collection[str]) -> St
     return Standing(tier=tier, facts=tuple(facts), host=host)
 
 
-def least_of(client: Client, uris: Collection[str], *, known_hosts: Collection[str]) -> Tier:
+def lowest_tier(client: Client, uris: Collection[str], *, known_hosts: Collection[str]) -> Tier:
     """Return the lowest tier of a client over all its redirect URIs."""
     tiers = [standing_of(client, uri, known_hosts=known_hosts).tier for uri in uris or ("",)]
     return max(tiers, key=list(Tier).index)

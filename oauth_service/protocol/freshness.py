@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 SHORTEST = timedelta(minutes=1)
 LONGEST = timedelta(days=1)
-UNSAID = timedelta(hours=1)
+DEFAULT = timedelta(hours=1)
 STALE = timedelta(days=7)
 """Time after its freshness during which a copy is served if the origin is down."""
 RETRY = timedelta(minutes=1)
@@ -31,7 +31,7 @@ def lifetime(headers: Mapping[str, str], *, now: datetime) -> timedelta:
     if said is None:
         said = _until_expiry(headers, now=now)
     if said is None:
-        return UNSAID
+        return DEFAULT
     return min(max(timedelta(seconds=said - (_seconds(headers.get("age", "")) or 0)), SHORTEST), LONGEST)
 
 

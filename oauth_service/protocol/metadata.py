@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from . import authorization_request, client_assertion, client_authentication, introspection, jwt_bearer, pkce, reply_to
 
-OF_CLIENT_DOCUMENTS = {"client_id_metadata_document_supported": True}
+CLIENT_DOCUMENT_MEMBERS = {"client_id_metadata_document_supported": True}
 """The member for draft-ietf-oauth-client-id-metadata-document section 6."""
 
 

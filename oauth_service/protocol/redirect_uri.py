@@ -11,7 +11,7 @@ _HOST = re.compile(r"[a-z0-9\-._:]+")  # only IPv6 addresses have colons
 _MAX_LENGTH = 2000
 # Schemes without a dot that belong to a browser, an operating system or a protocol, and therefore to no app that asks for tokens:
 # browsers run, render or open them themselves. All of ms-… and http… are refused, and single letters, which are Windows drives.
-_NOBODYS_OWN = re.compile(
+_RESERVED_SCHEMES = re.compile(
     r"http.*|ms-.*|.|"
     r"about|android-app|blob|cid|content|data|feed|file|filesystem|fs|intent|jar|javascript|livescript|market|mid|"
     r"mocha|resource|res|shell|urn|vbscript|view-source|wyciwyg|brave|chrome|chrome-error|chrome-extension|"
@@ -60,7 +60,7 @@ def fault_of(uri: str) -> str:
         return ""
     if "." in parts.scheme:
         return ""
-    if _NOBODYS_OWN.fullmatch(parts.scheme):
+    if _RESERVED_SCHEMES.fullmatch(parts.scheme):
         return "has a scheme that no app can have for its own"
     if uri[len(parts.scheme) + 1 :][:1] != "/":
         return "has no slash after its scheme, as one without a dot needs"

@@ -13,7 +13,7 @@ from .openid import AuthenticationEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class TokenClaims:
     """An issuer's statement about a token; "" and empty for what it left out. expires_at is in seconds since the epoch."""
 
     subject: str
@@ -70,11 +70,11 @@ def fault_of_introspection(claims: Mapping[str, Any], *, issuer: str, now: datet
     return ""
 
 
-def read(claims: Mapping[str, Any]) -> Said:
+def read(claims: Mapping[str, Any]) -> TokenClaims:
     """Read verified claims; values of the wrong type count as left out."""
     auth_time, expires_at = _number(claims, "auth_time"), _number(claims, "exp")
     event = None if auth_time is None else AuthenticationEvent(auth_time=auth_time, acr=_text(claims, "acr"))
-    return Said(
+    return TokenClaims(
         subject=_text(claims, "sub"),
         client_id=_text(claims, "client_id"),
         scope=_text(claims, "scope"),

@@ -158,7 +158,7 @@ class Actor:
     client_id: str = ""
 
 
-def _differs(key: str, **default: Any) -> Any:
+def _optional(key: str, **default: Any) -> Any:
     """Declare a field of an access token that is in its map under this key unless it has its default."""
     return field(**(default or {"default": ""}), metadata={"key": key})
 
@@ -192,16 +192,16 @@ class AccessToken(Payload):
     row_id: UUID = field()
     token_id: UUID
     expires_at: int
-    scope: str = _differs("s")
-    is_own: bool = _differs("o", default=False)
-    audience: tuple[str, ...] = _differs("a", default=())
-    client_id: str = _differs("c")
-    act: tuple[Actor, ...] = _differs("d", default=())
-    jkt: str = _differs("j")
-    x5t_s256: str = _differs("x")
-    auth_time: int = _differs("t", default=0)
-    acr: str = _differs("r")
-    parents: tuple[UUID, ...] = _differs("p", default=())
+    scope: str = _optional("s")
+    is_own: bool = _optional("o", default=False)
+    audience: tuple[str, ...] = _optional("a", default=())
+    client_id: str = _optional("c")
+    act: tuple[Actor, ...] = _optional("d", default=())
+    jkt: str = _optional("j")
+    x5t_s256: str = _optional("x")
+    auth_time: int = _optional("t", default=0)
+    acr: str = _optional("r")
+    parents: tuple[UUID, ...] = _optional("p", default=())
 
     @property
     def version(self) -> int:
@@ -336,7 +336,7 @@ class Unverified(Generic[P]):
         """The unproven content, for lookups; it must not be trusted before verify()."""
         return self._payload
 
-    def saying(self, payload: Q) -> "Unverified[Q]":
+    def with_payload(self, payload: Q) -> "Unverified[Q]":
         """Return the same proof for another payload of the same row, which is signed and contains this claim."""
         return Unverified(payload, self._signed, self._mac, self._kind or type(self._payload))
 

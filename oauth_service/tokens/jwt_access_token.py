@@ -84,7 +84,7 @@ def read(text: str, *, issuer: str, now: datetime) -> Unverified[AccessToken]:
         act = token_exchange.read_act(claims.get("act"))
     except ValueError as cause:
         raise sealed.Unproven("the token is not genuine", detail=f"a JWT of ours, but {cause}") from None
-    return named.saying(
+    return named.with_payload(
         AccessToken(
             row_id=named.row_id,
             token_id=named.payload.token_id,

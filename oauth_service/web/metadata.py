@@ -50,7 +50,7 @@ def metadata_response(
     if conf.REGISTRATION():
         document["registration_endpoint"] = url("register")
     if conf.CLIENT_ID_METADATA_DOCUMENTS():
-        document |= metadata.OF_CLIENT_DOCUMENTS
+        document |= metadata.CLIENT_DOCUMENT_MEMBERS
     if conf.INTROSPECTION():
         document |= metadata.of_introspection(
             introspection_endpoint=url("introspect"),

@@ -65,7 +65,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a client registers javascript://%0aalert(1) as its redirect URI",
         "protocol/redirect_uri.py",
-        "if _NOBODYS_OWN.fullmatch(parts.scheme):",
+        "if _RESERVED_SCHEMES.fullmatch(parts.scheme):",
         "if False:",
         "protocol/test_redirect_uri.py",
     ),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from oauth_service.protocol.freshness import LONGEST, SHORTEST, UNSAID, lifetime
+from oauth_service.protocol.freshness import DEFAULT, LONGEST, SHORTEST, lifetime
 from tests.clauses import clause
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 @pytest.mark.parametrize(
     ("headers", "expected"),
     [
-        ({}, UNSAID),
+        ({}, DEFAULT),
         ({"cache-control": "max-age=7200"}, 2 * HOUR),
         ({"cache-control": 'public, Max-Age="7200"'}, 2 * HOUR),
         ({"cache-control": "max-age=7200", "age": "3600"}, HOUR),
@@ -27,9 +27,9 @@ HOUR = timedelta(hours=1)
         ({"cache-control": "no-store"}, SHORTEST),
         ({"cache-control": "no-cache, max-age=7200"}, SHORTEST),
         ({"cache-control": "max-age=9999999"}, LONGEST),
-        ({"cache-control": "max-age=99999999999999999999"}, UNSAID),
-        ({"cache-control": "max-age=-5"}, UNSAID),
-        ({"cache-control": "max-age=soon"}, UNSAID),
+        ({"cache-control": "max-age=99999999999999999999"}, DEFAULT),
+        ({"cache-control": "max-age=-5"}, DEFAULT),
+        ({"cache-control": "max-age=soon"}, DEFAULT),
         ({"expires": "Fri, 31 Dec 9999 23:59:59 GMT"}, LONGEST),
     ],
 )
