@@ -95,7 +95,7 @@ def target_of(parameters: Parameters, *, user_id: Any, issuer: str, now: datetim
     """
     if client_id_metadata_document.is_url(client_id := parameters.get("client_id")):
         metadata_documents.bring_up_to_date(client_id, may_fetch=may_fetch, may_introduce=user_id is not None, now=now)
-    found = authentication.standing(parameters, user_id=user_id, now=now)
+    found = authentication.client_with_consent(parameters, user_id=user_id, now=now)
     reply_to = ReplyTo.verify(found.client, parameters, issuer=issuer)
     return Target(
         client=found.client,

@@ -74,7 +74,7 @@ def authenticate(
     raise InvalidClient("client authentication failed", detail=f"client {name!r}: {reason}")
 
 
-def standing(parameters: Parameters, *, user_id: Any = None, now: datetime) -> ClientWithConsent:
+def client_with_consent(parameters: Parameters, *, user_id: Any = None, now: datetime) -> ClientWithConsent:
     """
     Return the client that an authorization request names, and what this user allowed it. Nothing is proven yet.
 
@@ -85,12 +85,12 @@ def standing(parameters: Parameters, *, user_id: Any = None, now: datetime) -> C
     client_id = parameters.get("client_id")
     if not client_id:
         raise UnverifiedTarget("client_id is missing")
-    standing = Consent.objects.standing(client_id=client_id, user_id=user_id, now=now)
-    if not standing:
+    found = Consent.objects.client_with_consent(client_id=client_id, user_id=user_id, now=now)
+    if not found:
         raise UnverifiedTarget("client_id is unknown", detail=f"no client {conf.claimed_name(client_id)!r}")
-    if not standing.client.is_active:
+    if not found.client.is_active:
         raise UnverifiedTarget("client_id is not active", detail=f"client {client_id} was deactivated")
-    return standing
+    return found
 
 
 def forget_secrets() -> None:

@@ -76,16 +76,16 @@ def exchange(
     except InvalidJWT as fault:
         raise _told(InvalidGrant("the assertion is not valid", detail=fault.detail), client) from fault
     user_id = _user_id_of(verified, client)
-    standing = _standing(verified, client, user_id, now=now)
+    with_consent = _client_with_consent(verified, client, user_id, now=now)
     resources = allowed(_targets(parameters, client, targets), client)
-    may_have = _allowed_scope(standing, asserted, resources, is_vouched=verified.issuer.stands_for_consent)
+    may_have = _allowed_scope(with_consent, asserted, resources, is_vouched=verified.issuer.stands_for_consent)
     scope = scopes.requested(parameters.get("scope"), allowed=resources.within(may_have), implies=conf.implied_scopes())
     ends_at = _end_of(verified, client, resources, now=now)
     response = database.run_transaction(
         lambda: _issue(
             verified,
             client,
-            standing,
+            with_consent,
             user_id=user_id,
             scope=scope,
             resources=resources,
@@ -116,28 +116,30 @@ def _user_id_of(verified: VerifiedJWT, client: ClientRow) -> Any:
     return user.pk
 
 
-def _standing(verified: VerifiedJWT, client: ClientRow, user_id: Any, *, now: datetime) -> ClientWithConsent:
-    standing = Consent.objects.standing(client_id=client.client_id, user_id=user_id, now=now)
-    if standing and (standing.consent_id or verified.issuer.stands_for_consent):
-        return standing
+def _client_with_consent(verified: VerifiedJWT, client: ClientRow, user_id: Any, *, now: datetime) -> ClientWithConsent:
+    with_consent = Consent.objects.client_with_consent(client_id=client.client_id, user_id=user_id, now=now)
+    if with_consent and (with_consent.consent_id or verified.issuer.stands_for_consent):
+        return with_consent
     detail = f"user {user_id} has given client {client.client_id} no consent"
     raise _told(InvalidGrant("the user has not allowed this client", detail=detail), client)
 
 
-def _allowed_scope(standing: ClientWithConsent, asserted: str | None, resources: Resources, *, is_vouched: bool) -> str:
-    allowed = standing.client.scope_for(DESCRIPTION.name)
+def _allowed_scope(
+    with_consent: ClientWithConsent, asserted: str | None, resources: Resources, *, is_vouched: bool
+) -> str:
+    allowed = with_consent.client.scope_for(DESCRIPTION.name)
     if not is_vouched:
-        allowed = _consented(standing, allowed, resources)
+        allowed = _consented(with_consent, allowed, resources)
     if asserted is not None:
         allowed = scopes.intersection(allowed, asserted, implies=conf.implied_scopes())
     # This grant type issues neither ID tokens nor refresh tokens.
     return " ".join(name for name in allowed.split() if name not in ("openid", "offline_access"))
 
 
-def _consented(standing: ClientWithConsent, scope: str, resources: Resources) -> str:
+def _consented(with_consent: ClientWithConsent, scope: str, resources: Resources) -> str:
     if resources.rows:
-        return resources.consented(standing.resources, scope)
-    return scopes.intersection(scope, standing.scope, implies=conf.implied_scopes())
+        return resources.consented(with_consent.resources, scope)
+    return scopes.intersection(scope, with_consent.scope, implies=conf.implied_scopes())
 
 
 def _targets(parameters: Parameters, client: ClientRow, asserted: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -165,7 +167,7 @@ def _end_of(verified: VerifiedJWT, client: ClientRow, resources: Resources, *, n
 def _issue(
     verified: VerifiedJWT,
     client: ClientRow,
-    standing: ClientWithConsent,
+    with_consent: ClientWithConsent,
     *,
     user_id: Any,
     scope: str,
@@ -178,8 +180,8 @@ def _issue(
     if not verified.use():
         return None
     facts = {"user_id": user_id, "client_id": client.client_id, "scope": scope}
-    consent_id, consent_ends_at = standing.consent_id, standing.consent_ends_at
-    if consent_id is None or _consented(standing, scope, resources) != scope:
+    consent_id, consent_ends_at = with_consent.consent_id, with_consent.consent_ends_at
+    if consent_id is None or _consented(with_consent, scope, resources) != scope:
         _refuse_ended(verified, client, user_id, now=now)
         consent = Consent.objects.give(
             user_id=user_id,

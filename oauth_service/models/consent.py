@@ -66,14 +66,14 @@ class ClientWithConsent:
 
 
 class ConsentManager(PrimaryManager["Consent"]):
-    def standing(self, *, client_id: str, user_id: Any, now: datetime) -> ClientWithConsent | None:
+    def client_with_consent(self, *, client_id: str, user_id: Any, now: datetime) -> ClientWithConsent | None:
         """
         Return a client with what a user allowed it, in one statement; None if there is no such client.
 
         Args:
             user_id: None for no user.
         """
-        found = _standing.one(client_id=client_id, user_id=user_id)
+        found = _with_consent.one(client_id=client_id, user_id=user_id)
         return found.at(now) if found else None
 
     def allowed_before(self, *, user_id: Any, client_pk: int, now: datetime) -> tuple[str, str]:
@@ -271,4 +271,4 @@ def _client_with_consent() -> "models.QuerySet[Any, Any]":
     return clients.values_list(*COLUMNS, "of_user__pk", "of_user__ends_at", "of_user__scope", "of_user__resources")
 
 
-_standing = Select(lambda: Client, _client_with_consent, ClientWithConsent.of)
+_with_consent = Select(lambda: Client, _client_with_consent, ClientWithConsent.of)

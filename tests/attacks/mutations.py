@@ -1248,8 +1248,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "an issuer's word stands for the consent of people who never gave it",
         "grant_types/jwt_bearer.py",
-        "if standing and (standing.consent_id or verified.issuer.stands_for_consent):",
-        "if standing:",
+        "if with_consent and (with_consent.consent_id or verified.issuer.stands_for_consent):",
+        "if with_consent:",
         _JWT_BEARER + "test_without_consent_there_is_no_token",
     ),
     Mutation(
