@@ -70,7 +70,7 @@ class Placeholder(Value):
         return lambda value: prepare(value, connection)
 
 
-def given(model: type[models.Model], *names: str) -> dict[str, Placeholder]:
+def placeholders(model: type[models.Model], *names: str) -> dict[str, Placeholder]:
     """Return a placeholder for each named field, by the field's attname."""
     fields = [model._meta.get_field(name) for name in names]
     return {field.attname: Placeholder(field.attname, _of_its_own_type(field)) for field in fields if field.concrete}
@@ -239,7 +239,7 @@ def insert(
     known, renewed = ([model._meta.get_field(name) for name in names] for names in (unique, update_conflicts))
     on_conflict = OnConflict.UPDATE if renewed else OnConflict.IGNORE if ignore_conflicts else None
     query = sql.InsertQuery(model, on_conflict=on_conflict, unique_fields=known, update_fields=renewed)
-    row: Any = SimpleNamespace(**given(model, *[field.name for field in fields]))
+    row: Any = SimpleNamespace(**placeholders(model, *[field.name for field in fields]))
     query.insert_values(fields, [row], raw=True)
     return query
 

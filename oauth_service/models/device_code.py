@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import IntegrityError, models
 from django.utils.translation import gettext_lazy as _
 
-from ..compiled.statement import Placeholder, ReplaceRow, Select, Write, delete, given, insert, update
+from ..compiled.statement import Placeholder, ReplaceRow, Select, Write, delete, insert, placeholders, update
 from ..database import PrimaryManager
 from ..protocol.device_code import Pace
 from ..protocol.sealed import SECRET_BYTES
@@ -306,7 +306,7 @@ def _rows() -> "models.QuerySet[Any, Any]":
 def _update_pace() -> "Query":
     seen = Placeholder("seen", models.DateTimeField())
     rows = DeviceCode.objects.filter(pk=Placeholder("pk", models.UUIDField()), next_poll_at=seen)
-    return update(rows, **given(DeviceCode, "interval", "next_poll_at"))
+    return update(rows, **placeholders(DeviceCode, "interval", "next_poll_at"))
 
 
 def _delete_approved() -> "Query":

@@ -12,7 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf
-from ..compiled.statement import Placeholder, ReplaceRow, Select, Write, delete, given, insert, update
+from ..compiled.statement import Placeholder, ReplaceRow, Select, Write, delete, insert, placeholders, update
 from ..database import PrimaryManager
 from ..protocol import lifecycle
 from . import user as users
@@ -277,7 +277,7 @@ def _rows_in_use(of_issuer: models.Q) -> "models.QuerySet[Any, Any]":
 def _update_generation() -> "Query":
     current = Placeholder("current", models.PositiveBigIntegerField())
     rows = Grant.objects.filter(pk=Placeholder("pk", models.UUIDField()), generation=current)
-    return update(rows, **given(Grant, "generation", "refreshed_at", "expires_at", "purge_at"))
+    return update(rows, **placeholders(Grant, "generation", "refreshed_at", "expires_at", "purge_at"))
 
 
 _row = select_row(lambda: Grant)
