@@ -71,7 +71,7 @@ class RemoteBearer:
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
-    def is_of_person(self) -> bool:
+    def represents_user(self) -> bool:
         """True if it stands for a user. The sub of a client's own token is its client_id (RFC 9068 section 2.2)."""
         return bool(self.subject) and self.subject != self.client_id
 
@@ -263,7 +263,7 @@ def with_user(found: RemoteBearer) -> RemoteBearer:
         InvalidToken: there is no such user, or the user is not active.
     """
     path = conf.REMOTE_ISSUERS()[found.issuer].get("user")
-    if not path or not found.is_of_person:
+    if not path or not found.represents_user:
         return found
     said: Any = import_string(path)(dict(found.claims))
     if said is not None and not isinstance(said, get_user_model()):

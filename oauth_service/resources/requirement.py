@@ -348,7 +348,7 @@ def refuse_nobody(bearer: AnyBearer, *required_scope: str) -> None:
     Raises:
         InsufficientScope: it is a client's own token.
     """
-    if not bearer.is_of_person:
+    if not bearer.represents_user:
         raise InsufficientScope(
             "the access token stands for no user, and this needs one",
             scope=" ".join(required_scope),

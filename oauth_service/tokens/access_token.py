@@ -53,7 +53,7 @@ class Bearer:
         return self.act[0] if self.act else None
 
     @property
-    def is_of_person(self) -> bool:
+    def represents_user(self) -> bool:
         """True if the token stands for a user; False if it is a client's own."""
         return self.user is not None
 

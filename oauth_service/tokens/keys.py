@@ -104,7 +104,7 @@ class HeldKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Elsewhere:
+class _SignerKey:
     """A key that only the signer has."""
 
     signer: "signer.Signer" = field(repr=False)
@@ -579,7 +579,7 @@ def _of_signer(path: str) -> Iterator[HeldKey]:
         logger.exception("keys: %s has no keys", path)
         raise _cannot_sign(f"{path} named no keys: {type(fault).__name__}") from fault
     for public in publics:
-        private = _Elsewhere(signer=found, public=public)
+        private = _SignerKey(signer=found, public=public)
         yield HeldKey(public=public, private=private, source="signer", created_at=_ALWAYS, signs_from=_ALWAYS)
 
 
