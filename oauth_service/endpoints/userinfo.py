@@ -9,7 +9,7 @@ from ..protocol import claims_request, subject
 from ..protocol import scope as scopes
 from ..protocol.errors import InsufficientScope, MalformedBearer, OAuthError
 from ..protocol.secret import Secret
-from ..resources.requirement import bearer_of, refuse_others, user_of
+from ..resources.requirement import bearer_of, check_audience, user_of
 from ..tokens import access_token
 from ..tokens.access_token import Bearer
 from ..web.programs import ProgramResponse, program_endpoint
@@ -24,7 +24,7 @@ def userinfo(request: ProgramRequest) -> ProgramResponse:
     """Return the claims about the user that the token's scope covers, and those that the claims parameter asked for."""
     bearer = _bearer(request)
     scopes = SCOPES | OPENID_SCOPES if conf.is_openid() else SCOPES
-    refuse_others(bearer)
+    check_audience(bearer)
     user = user_of(bearer, "user")
     if not bearer.scope & scopes:
         raise InsufficientScope(

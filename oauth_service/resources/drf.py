@@ -32,7 +32,16 @@ from ..web.reports import seal
 from ..web.requests import ProgramRequest
 from .caching import keep_private
 from .protect import let_in
-from .requirement import AnyBearer, MethodNotAllowed, Requirement, admit_any, hold, is_bearer, refusal, refuse_others
+from .requirement import (
+    AnyBearer,
+    MethodNotAllowed,
+    Requirement,
+    admit_any,
+    check_audience,
+    check_requirement,
+    is_bearer,
+    refusal,
+)
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -123,8 +132,8 @@ class TokenHasScope(BasePermission):
                     return False
                 raise MissingToken("an access token is required")
             if getattr(request._request, _HELD, None) != wanted.resource:
-                refuse_others(found, wanted.resource)
-            hold(found, wanted, request.method or "", now=timezone.now())
+                check_audience(found, wanted.resource)
+            check_requirement(found, wanted, request.method or "", now=timezone.now())
         except MethodNotAllowed as cause:
             raise NotAllowed(request.method or "") from cause
         except Exception as why:

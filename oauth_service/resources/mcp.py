@@ -24,7 +24,7 @@ from django.utils import timezone
 from ..web.programs import ProgramResponse
 from ..web.requests import ProgramRequest
 from .asgi import Application, Protect, Receive, Scope, Send, answer
-from .requirement import Requirement, Scopes, hold, refusal
+from .requirement import Requirement, Scopes, check_requirement, refusal
 
 MOST_BYTES = 4 * 1024 * 1024
 """Longest allowed message, which is read whole. The official SDK has the same limit."""
@@ -86,7 +86,7 @@ class ProtectTools(Protect):
         asked = ProgramRequest.of(ASGIRequest(scope, None))  # type: ignore[arg-type]
         for wanted in (self.tools[name] for name in called if name in self.tools):
             try:
-                hold(scope["bearer"], wanted, "POST", now=timezone.now())
+                check_requirement(scope["bearer"], wanted, "POST", now=timezone.now())
             except Exception as why:
                 return refusal(asked, wanted, why)
         return None

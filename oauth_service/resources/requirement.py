@@ -199,7 +199,7 @@ def admit(request: ProgramRequest, wanted: Requirement, *, now: datetime) -> Any
         MethodNotAllowed: the token is valid, but the API does not have this method.
     """
     found = admit_any(request, wanted, now=now)
-    hold(found, wanted, request.method, now=now)
+    check_requirement(found, wanted, request.method, now=now)
     return found
 
 
@@ -213,16 +213,16 @@ def admit_any(request: ProgramRequest, wanted: Requirement, *, now: datetime) ->
     """
     if not conf.REMOTE_ISSUERS():
         found: AnyBearer = bearer_of(request, now=now)
-        refuse_others(found, wanted.resource)
+        check_audience(found, wanted.resource)
         return found
     from . import remote  # imported here: only projects that trust other issuers need it
 
     found = remote.verify(token_of(request), issuer=conf.issuer_of(request), now=now)
-    refuse_others(found, wanted.resource)
+    check_audience(found, wanted.resource)
     return found if isinstance(found, Bearer) else remote.with_user(found)
 
 
-def hold(found: AnyBearer, wanted: Requirement, method: str, *, now: datetime) -> None:
+def check_requirement(found: AnyBearer, wanted: Requirement, method: str, *, now: datetime) -> None:
     """
     Check a valid token, which is for this API, against the rest of the requirement.
 
@@ -233,10 +233,10 @@ def hold(found: AnyBearer, wanted: Requirement, method: str, *, now: datetime) -
     """
     asked = wanted.scope_of(method)
     if not wanted.allow_clients:
-        refuse_nobody(found, *asked)
-    refuse_less(found, *asked)
+        check_represents_user(found, *asked)
+    check_scope(found, *asked)
     if wanted.asks_for_sign_in:
-        refuse_weaker(found, wanted, now=now)
+        check_sign_in(found, wanted, now=now)
 
 
 def refusal(request: ProgramRequest, wanted: Requirement, why: Exception) -> ProgramResponse:
@@ -281,7 +281,7 @@ def token_of(request: ProgramRequest) -> Secret:
     return Secret(bearer.token_of(request.authorization, query=query))
 
 
-def refuse_less(bearer: AnyBearer, *required_scope: str) -> None:
+def check_scope(bearer: AnyBearer, *required_scope: str) -> None:
     """
     Refuse a token with too little scope.
 
@@ -295,7 +295,7 @@ def refuse_less(bearer: AnyBearer, *required_scope: str) -> None:
         )
 
 
-def refuse_others(bearer: AnyBearer, resource: str = "") -> None:
+def check_audience(bearer: AnyBearer, resource: str = "") -> None:
     """
     Refuse a token for another resource (RFC 8707 section 3).
 
@@ -322,7 +322,7 @@ def refuse_others(bearer: AnyBearer, resource: str = "") -> None:
         )
 
 
-def refuse_weaker(bearer: AnyBearer, wanted: Requirement, *, now: datetime) -> None:
+def check_sign_in(bearer: AnyBearer, wanted: Requirement, *, now: datetime) -> None:
     """
     Refuse a token whose sign-in is not strong or recent enough (RFC 9470 section 3).
 
@@ -338,7 +338,7 @@ def refuse_weaker(bearer: AnyBearer, wanted: Requirement, *, now: datetime) -> N
     )
 
 
-def refuse_nobody(bearer: AnyBearer, *required_scope: str) -> None:
+def check_represents_user(bearer: AnyBearer, *required_scope: str) -> None:
     """
     Refuse a client's own token, which stands for no user.
 
@@ -358,12 +358,12 @@ def refuse_nobody(bearer: AnyBearer, *required_scope: str) -> None:
 
 def user_of(bearer: Bearer, *required_scope: str) -> AbstractBaseUser:
     """
-    Return the user of a token of this server; the arguments are those of refuse_nobody().
+    Return the user of a token of this server; the arguments are those of check_represents_user().
 
     Raises:
         InsufficientScope: it is a client's own token, which stands for no user.
     """
-    refuse_nobody(bearer, *required_scope)
+    check_represents_user(bearer, *required_scope)
     return cast("AbstractBaseUser", bearer.user)
 
 
