@@ -135,7 +135,7 @@ def _introduce(client_id: str, negotiated: registration.Registration, copy: Docu
         purge_at=now + conf.REGISTRATION_LIFETIME(),
         document_fetched_at=copy.fetched_at,
     )
-    registrations.describe(kept, negotiated)
+    registrations.set_registration_columns(kept, negotiated)
 
     def commit() -> None:
         registrations.refuse_without_room()
@@ -157,9 +157,9 @@ def _change(kept: Registration, negotiated: registration.Registration, copy: Doc
     client, openid = kept.client, conf.is_openid()
     before, fetched_before = client_metadata.metadata_of(client, openid=openid), fetched_for(client)
     taken_before, translated_before = kept.document_fetched_at, kept.translated
-    columns = registrations.change(client, negotiated, translated=translated_before)
+    columns = registrations.apply_metadata(client, negotiated, translated=translated_before)
     registrations.refuse_faults(client, now=now)
-    registrations.describe(kept, negotiated)
+    registrations.set_registration_columns(kept, negotiated)
     written = {name: getattr(kept, name) for name in registrations.DESCRIBED}
 
     def commit() -> bool:

@@ -44,7 +44,7 @@ CHOICES = (OPEN, BY_TOKEN)
 """Values of OAUTH_SERVICE_REGISTRATION. Without one of them clients cannot register themselves."""
 _SHOWN = ("name", "client_uri", "logo_uri", "policy_uri", "tos_uri")
 DESCRIBED = ("translations", "software_id", "software_version", "software_statement")
-"""The columns of a registration that describe() sets."""
+"""The columns of a registration that set_registration_columns() sets."""
 INITIAL_PREFIX, REGISTRATION_PREFIX = "IAT_", "RAT_"
 
 
@@ -145,7 +145,7 @@ def register(sent: Mapping[str, Any], initial: InitialAccessToken | None, *, iss
         registered_at=now,
         purge_at=None if initial else now + conf.REGISTRATION_LIFETIME(),
     )
-    describe(registration, negotiated, statement)
+    set_registration_columns(registration, negotiated, statement)
 
     def commit() -> None:
         if initial is None:
@@ -200,14 +200,14 @@ def replace(
     _check_identity(client, sent)
     negotiated, statement = _negotiated(sent, issuer=issuer, now=now)
     before = client_metadata.metadata_of(client, openid=conf.is_openid())
-    columns = change(client, negotiated, translated=registration.translated)
+    columns = apply_metadata(client, negotiated, translated=registration.translated)
     refuse_faults(client, now=now)
     secret = Secret("") if client.uses_secret and client.secret_count else _new_secret(client)
     if not client.uses_secret:
         client.secret_hash = client.previous_secret_hash = ""
     if not client.uses_secret or not client.seals_secret:
         client.sealed_secret = client.previous_sealed_secret = None
-    describe(registration, negotiated, statement)
+    set_registration_columns(registration, negotiated, statement)
 
     def commit() -> None:
         written = {name: getattr(client, name) for name in (*columns, *SECRETS)}
@@ -242,12 +242,15 @@ def announce_new(registration: Registration, reason: str) -> None:
     if imitates := imitated_by(client, registration.translated):
         reason += f"; its name looks like that of {imitates}"
     signals.announce(
-        signals.client_registered, client_id=client.client_id, reason=reason, changes=told(client, registration)
+        signals.client_registered,
+        client_id=client.client_id,
+        reason=reason,
+        changes=describe_client(client, registration),
     )
     logo.fetch_soon(client.logo_uri)
 
 
-def change(client: Client, negotiated: rules.Registration, *, translated: Mapping[str, str]) -> dict[str, Any]:
+def apply_metadata(client: Client, negotiated: rules.Registration, *, translated: Mapping[str, str]) -> dict[str, Any]:
     """
     Set a client's columns to what it says of itself now; members that it leaves out get their defaults. Nothing is
     saved.
@@ -396,7 +399,7 @@ def _new_secret(client: Client) -> Secret:
     return Secret(client.make_secret() if client.uses_secret else "")
 
 
-def describe(registration: Registration, negotiated: rules.Registration, statement: str = "") -> None:
+def set_registration_columns(registration: Registration, negotiated: rules.Registration, statement: str = "") -> None:
     """Set the columns of a registration that are not columns of its client. Nothing is saved."""
     registration.translations = json.dumps(dict(negotiated.translations)) if negotiated.translations else ""
     registration.software_id = negotiated.software_id
@@ -404,7 +407,7 @@ def describe(registration: Registration, negotiated: rules.Registration, stateme
     registration.software_statement = statement
 
 
-def told(client: Client, registration: Registration) -> str:
+def describe_client(client: Client, registration: Registration) -> str:
     """Describe a client to the operator, one member a line."""
     members = client_metadata.metadata_of(client, openid=conf.is_openid(), is_for_client=True) | registration.translated
     return "\n".join(f"{name}: {value}" for name, value in members.items())
