@@ -184,7 +184,7 @@ def test_the_users_and_clients_that_are_remembered_are_bounded(monkeypatch: pyte
     known = repeats.Repeats()
     entry = Entry(NOON, "token_issued", "done", None, "app", uuid4(), "", "", "", "", NOON)
     for number in range(500):
-        known.placed(entry._replace(user_id=number))
+        known.with_bucket(entry._replace(user_id=number))
     assert len(known._different) <= 50
     assert len(pickle.dumps(known._different)) < 10_000
 
@@ -192,7 +192,7 @@ def test_the_users_and_clients_that_are_remembered_are_bounded(monkeypatch: pyte
 def test_the_bucket_of_an_hour_lies_behind_that_of_the_hour_before() -> None:
     """An index of buckets then grows at its end."""
     entry = Entry(NOON, "token_issued", "done", 1, "app", None, "", "", "", "", NOON)
-    placed = [repeats.Repeats().placed(entry._replace(at=NOON + hour * HOUR)).bucket for hour in range(50)]
+    placed = [repeats.Repeats().with_bucket(entry._replace(at=NOON + hour * HOUR)).bucket for hour in range(50)]
     assert placed == sorted(placed, key=lambda bucket: bucket.bytes if bucket else b"")
     assert len(set(placed)) == 50
 

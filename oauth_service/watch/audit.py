@@ -197,11 +197,11 @@ def _record(
     if is_test_run():
         # A waiting entry would be written during the next test, or into the real database at the end. The writer's
         # connection would also keep the test database from being dropped.
-        AuditEvent.objects.add_all([Repeats(_APART).placed(each) for each in _identified([entry])])
+        AuditEvent.objects.add_all([Repeats(_APART).with_bucket(each) for each in _identified([entry])])
         return
     if signal in _AT_ONCE:
         try:
-            held = AuditEvent.objects.add(_trail.repeats.placed(_fitting(entry)))
+            held = AuditEvent.objects.add(_trail.repeats.with_bucket(_fitting(entry)))
         except Exception as fault:
             # The event has happened already. The writer has more time for it than this request.
             logger.warning("audit: %s could not be written at once, and waits: %s", entry.event, _in_a_line(fault))
@@ -350,7 +350,7 @@ class _Trail:
         while parts:
             part = parts.popleft()
             try:
-                placed = [self.repeats.placed(entry) for entry in _identified(part)]
+                placed = [self.repeats.with_bucket(entry) for entry in _identified(part)]
                 held += AuditEvent.objects.add_all(merged(placed))
             except Exception as fault:
                 if outage.is_outage(fault):

@@ -36,7 +36,7 @@ class Repeats:
         self._different: OrderedDict[tuple[Any, ...], set[int]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def placed(self, entry: Entry) -> Entry:
+    def with_bucket(self, entry: Entry) -> Entry:
         """Return the entry with its bucket. A bucket that it has already is kept."""
         if entry.bucket is not None:
             return entry
