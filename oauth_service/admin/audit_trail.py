@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from ..models import AuditEvent
-from ..models.audit_event import Event, Kind
+from ..models.audit_event import Event, RowFilter
 from ..watch.audit import OUTCOMES
 from . import moments
 from .called import clients_called, users_called
@@ -143,4 +143,6 @@ def _latest(kinds: list[Mapping[str, Any]], until: Mapping[str, Any]) -> set[Any
         return set()
     if kinds == [{}]:  # as they were written: the key's own index serves it
         return set(AuditEvent.objects.order_by("-pk").values_list("pk", flat=True)[:MOST_SHOWN])
-    return AuditEvent.objects.latest_keys_of([Kind({**each, **until}, MOST_SHOWN) for each in kinds], most=MOST_SHOWN)
+    return AuditEvent.objects.latest_keys_of(
+        [RowFilter({**each, **until}, MOST_SHOWN) for each in kinds], most=MOST_SHOWN
+    )

@@ -47,7 +47,7 @@ def bring_up_to_date(client_id: str, *, may_fetch: bool, may_introduce: bool, no
         TooManyFailures: too many documents of unknown clients were fetched.
         TooManyRegistrations: too many clients wait for a user.
     """
-    found = Registration.objects.introduced(client_id, now=now)
+    found = Registration.objects.client_by_url(client_id, now=now)
     if found and not found.is_document:
         return
     if not conf.CLIENT_ID_METADATA_DOCUMENTS():
@@ -71,7 +71,7 @@ def bring_up_to_date(client_id: str, *, may_fetch: bool, may_introduce: bool, no
     finally:
         if not found:
             # A client that was added in the meantime keeps its document.
-            Registration.objects.release({("client_id", client_id)}, now=now)
+            Registration.objects.expire_unused({("client_id", client_id)}, now=now)
 
 
 def bring_device_up_to_date(client_id: str, *, now: datetime) -> None:
@@ -179,7 +179,7 @@ def _change(kept: Registration, negotiated: registration.Registration, copy: Doc
     signals.announce(
         signals.registration_changed, client_id=client.client_id, reason="by its document", changes=changes
     )
-    Registration.objects.release(fetched_before - fetched_for(client), now=now)
+    Registration.objects.expire_unused(fetched_before - fetched_for(client), now=now)
     if before.get("logo_uri", "") != client.logo_uri:
         logo.fetch_soon(client.logo_uri)
 

@@ -222,7 +222,7 @@ def replace(
         reason="by itself",
         changes=differences(before, client_metadata.metadata_of(client, openid=conf.is_openid())),
     )
-    Registration.objects.release(fetched_before - fetched_for(client), now=now)
+    Registration.objects.expire_unused(fetched_before - fetched_for(client), now=now)
     if before.get("logo_uri") != client.logo_uri:
         logo.fetch_soon(client.logo_uri)
     return Registered(registration=registration, secret=secret, token=token)
@@ -232,7 +232,7 @@ def end(registration: Registration, *, now: datetime) -> None:
     """Delete a client, which ends everything that was issued to it (RFC 7592 section 2.3)."""
     client_id, fetched = registration.client.client_id, fetched_for(registration.client)
     registration.client.delete()
-    Registration.objects.release(fetched, now=now)
+    Registration.objects.expire_unused(fetched, now=now)
     signals.announce(signals.registration_ended, client_id=client_id, reason="by itself")
 
 
@@ -314,7 +314,7 @@ def refuse_faults(client: Client, *, now: datetime) -> None:
     if fault:
         raise InvalidClientMetadata(f"{names.get(column, column)} cannot be registered", detail=fault)
     if fault := sector.fault_of(client):
-        Registration.objects.release({("sector_identifier_uri", client.sector_identifier_uri)}, now=now)
+        Registration.objects.expire_unused({("sector_identifier_uri", client.sector_identifier_uri)}, now=now)
         raise InvalidClientMetadata("sector_identifier_uri cannot be registered", detail=fault)
 
 

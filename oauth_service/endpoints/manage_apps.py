@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from .. import conf
 from ..models import AuditEvent, Client, Consent, Grant, Resource, ResourceRow
-from ..models.audit_event import Event, Kind
+from ..models.audit_event import Event, RowFilter
 from ..people import connections as connections_of_people
 from ..protocol import client_standing
 from ..protocol.client_standing import Tier
@@ -167,7 +167,8 @@ def _activities_of(user_id: Any) -> list[Activity]:
     # Read the events kind by kind: anybody can make sign-ins as this user fail, as often as they like, and must not
     # push out more important lines.
     kinds = [
-        Kind({"user_id": user_id, "event": event.value}, READ if event in _OFTEN else RECENT) for event in _SENTENCES
+        RowFilter({"user_id": user_id, "event": event.value}, READ if event in _OFTEN else RECENT)
+        for event in _SENTENCES
     ]
     # An app that revokes an access token it no longer needs is still connected.
     events = [each for each in AuditEvent.objects.latest_of(kinds) if (each.event, each.reason) != _TOKEN_HANDED_BACK]

@@ -99,7 +99,7 @@ class Entry(NamedTuple):
                 changed[name] = ("" if text is None else str(text))[:length]
             elif len(text) > length or _ODD.search(text):
                 changed[name] = _ODD.sub("\ufffd", text)[:length]
-        for name in _PERSONS:
+        for name in _USER_COLUMNS:
             if (given := getattr(self, name)) is None:
                 continue
             try:
@@ -116,7 +116,7 @@ class Entry(NamedTuple):
 
     def without(self, gone: Collection[Any]) -> "Entry":
         """Return the entry without users who are gone. The address and reference go with the user who acted."""
-        left: dict[str, Any] = {name: None for name in _PERSONS if getattr(self, name) in gone}
+        left: dict[str, Any] = {name: None for name in _USER_COLUMNS if getattr(self, name) in gone}
         if self.user_id in gone:
             left["changes"] = ""
         if (self.user_id if self.actor_id is None else self.actor_id) in gone:
@@ -125,10 +125,10 @@ class Entry(NamedTuple):
         return self._replace(**left, bucket=None) if left else self
 
 
-_PERSONS = ("user_id", "actor_id")
+_USER_COLUMNS = ("user_id", "actor_id")
 
 
-class Kind(NamedTuple):
+class RowFilter(NamedTuple):
     """Rows that are alike in some columns (conditions), and the most of them to read."""
 
     conditions: Mapping[str, Any]
@@ -174,26 +174,26 @@ class AuditEventManager(PrimaryManager["AuditEvent"]):
                 _insert.run_all(rows)
         return [each for each in entries if held & each.persons()]
 
-    def latest_of(self, kinds: Sequence["Kind"]) -> "models.query.RawQuerySet[AuditEvent]":
+    def latest_of(self, filters: Sequence["RowFilter"]) -> "models.query.RawQuerySet[AuditEvent]":
         """
-        Return the latest rows of each of several kinds, the latest first, in one statement. Pass at least one kind.
+        Return the latest rows of each of several filters, the latest first, in one statement. Pass at least one filter.
 
-        The statement reads only these rows if an index has the columns of each kind followed by `at`.
+        The statement reads only these rows if an index has the columns of each filter followed by `at`.
         """
-        text, parameters = self._latest_of(kinds, [field.attname for field in AuditEvent._meta.concrete_fields])
+        text, parameters = self._latest_of(filters, [field.attname for field in AuditEvent._meta.concrete_fields])
         return self.raw(text, parameters, using=self.db)
 
-    def latest_keys_of(self, kinds: Sequence["Kind"], *, most: int) -> set[int]:
-        """Return the keys of the rows of latest_of(), limited to the `most` latest of all kinds together."""
-        text, parameters = self._latest_of(kinds, ["id", "at"])
+    def latest_keys_of(self, filters: Sequence["RowFilter"], *, most: int) -> set[int]:
+        """Return the keys of the rows of latest_of(), limited to the `most` latest of all filters together."""
+        text, parameters = self._latest_of(filters, ["id", "at"])
         with connections[self.db].cursor() as cursor:
             cursor.execute(f"{text} LIMIT {most:d}", parameters)
             return {pk for pk, _ in cursor.fetchall()}
 
-    def _latest_of(self, kinds: Sequence["Kind"], names: Sequence[str]) -> tuple[str, list[Any]]:
+    def _latest_of(self, filters: Sequence["RowFilter"], names: Sequence[str]) -> tuple[str, list[Any]]:
         texts, parameters = list[str](), list[Any]()
-        for number, kind in enumerate(kinds):
-            rows = self.filter(**kind.conditions).order_by("-at", "-pk").values_list(*names)[: kind.most]
+        for number, each in enumerate(filters):
+            rows = self.filter(**each.conditions).order_by("-at", "-pk").values_list(*names)[: each.most]
             text, values = rows.query.get_compiler(self.db).as_sql()
             texts.append(f"SELECT * FROM ({text}) AS kind_{number}")  # noqa: S608 - the compiler's
             parameters += values
@@ -321,7 +321,7 @@ class _Insert(Write):
 
     def run(self, **values: Any) -> int:
         """Write one row; without its user if that user is gone or being deleted."""
-        persons = [name for name in _PERSONS if values[name] is not None]
+        persons = [name for name in _USER_COLUMNS if values[name] is not None]
         connection = self._connection()
         key = connection.alias, *persons
         try:

@@ -364,9 +364,9 @@ class ClientManager(PrimaryManager["Client"]):
         """Return the columns of a client that the rules need, in one statement; None if there is no such client."""
         return _row.one(client_id=client_id)
 
-    def in_use(self, row_id: UUID, *, token_id: UUID) -> "TokenClient | None":
+    def of_token(self, row_id: UUID, *, token_id: UUID) -> "TokenClient | None":
         """Return the client whose own access token is used, in one statement; None if there is none."""
-        return _in_use.one(pk=row_id.int, token_id=token_id) if row_id.int <= _LARGEST_KEY else None
+        return _of_token.one(pk=row_id.int, token_id=token_id) if row_id.int <= _LARGEST_KEY else None
 
     def acting(
         self, client_ids: Collection[str], *, token_ids: Collection[UUID] = ()
@@ -805,7 +805,7 @@ class TokenClient:
         return cls(ClientRow.of(columns[:-1]), columns[-1])
 
 
-def _in_use_rows() -> "models.QuerySet[Any, Any]":
+def _of_token_rows() -> "models.QuerySet[Any, Any]":
     revoked = models.Exists(RevokedToken.objects.filter(pk=Placeholder("token_id", models.UUIDField())))
     clients = Client.objects.filter(pk=Placeholder("pk", models.BigAutoField())).annotate(is_revoked=revoked)
     return clients.values_list(*COLUMNS, "is_revoked")
@@ -826,4 +826,4 @@ _sealed = Select(
     ),
     lambda columns: tuple(bytes(each) for each in columns if each),
 )
-_in_use = Select(lambda: Client, _in_use_rows, TokenClient.of)
+_of_token = Select(lambda: Client, _of_token_rows, TokenClient.of)

@@ -25,7 +25,9 @@ class DocumentManager(PrimaryManager["Document"]):
         """Return the row of a document; None if it was never requested."""
         return self.filter(pk=key_of(kind, url)).first()
 
-    def in_use(self, kind: str, url: str, *, now: datetime, stale: timedelta) -> "models.QuerySet[Document]":
+    def usable_without_fetch(
+        self, kind: str, url: str, *, now: datetime, stale: timedelta
+    ) -> "models.QuerySet[Document]":
         """
         Return the copy that may be used without asking its origin: is_usable() and not is_due(). Empty if there is
         none.

@@ -76,9 +76,9 @@ class GrantManager(PrimaryManager["Grant"]):
         """Return a grant with its consent, user and client, in one statement; None if there is none."""
         return _row.one(pk=grant_id)
 
-    def in_use(self, grant_id: UUID, *, token_id: UUID) -> "TokenGrant | None":
+    def of_token(self, grant_id: UUID, *, token_id: UUID) -> "TokenGrant | None":
         """Return the grant whose access token is used, in one statement; None if there is none."""
-        found = _in_use_of_issuers if conf.JWT_BEARER_USER() else _in_use
+        found = _of_token_of_issuers if conf.JWT_BEARER_USER() else _of_token
         return found.one(pk=grant_id, token_id=token_id)
 
     def give(
@@ -138,7 +138,7 @@ class GrantManager(PrimaryManager["Grant"]):
 
     def _with_resources(self, found: "models.QuerySet[Grant]") -> "GrantWithResources | None":
         row = found.values_list("pk", "resources").first()
-        grant = self.in_use(row[0], token_id=uuid.uuid4()) if row else None
+        grant = self.of_token(row[0], token_id=uuid.uuid4()) if row else None
         return (grant, tuple(row[1].split())) if row and grant else None
 
     def redeem(self, code: AuthorisationRow, *, now: datetime, expires_at: datetime) -> bool:
@@ -255,11 +255,11 @@ GrantWithResources: TypeAlias = tuple[TokenGrant, tuple[str, ...]]
 _OF_NO_ISSUER = models.Q(trusted_issuer__isnull=True)
 
 
-def _in_use_rows_of_issuers() -> "models.QuerySet[Any, Any]":
+def _of_token_rows_of_issuers() -> "models.QuerySet[Any, Any]":
     return _rows_in_use(_OF_NO_ISSUER | models.Q(trusted_issuer__is_active=True))
 
 
-def _in_use_rows() -> "models.QuerySet[Any, Any]":
+def _of_token_rows() -> "models.QuerySet[Any, Any]":
     # A server that trusts no issuers ignores all grants of issuers that it once trusted.
     return _rows_in_use(_OF_NO_ISSUER)
 
@@ -281,8 +281,8 @@ def _update_generation() -> "Query":
 
 
 _row = select_row(lambda: Grant)
-_in_use = Select(lambda: Grant, _in_use_rows, TokenGrant.of)
-_in_use_of_issuers = Select(lambda: Grant, _in_use_rows_of_issuers, TokenGrant.of)
+_of_token = Select(lambda: Grant, _of_token_rows, TokenGrant.of)
+_of_token_of_issuers = Select(lambda: Grant, _of_token_rows_of_issuers, TokenGrant.of)
 _give = Write(lambda: Grant, lambda: insert(Grant))
 _redeem = ReplaceRow(
     lambda: Grant,

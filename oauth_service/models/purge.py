@@ -171,7 +171,7 @@ def _sweep_registrations(*, now: datetime, batch: int) -> int:
         if gone:
             documents = {each for client in Client.objects.filter(pk__in=gone) for each in fetched_for(client)}
             Client.objects.filter(pk__in=gone).delete()
-            Registration.objects.release(documents, now=now)
+            Registration.objects.expire_unused(documents, now=now)
         return len(held)
 
     return database.run_transaction(run)

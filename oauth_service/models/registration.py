@@ -24,7 +24,7 @@ FETCHED = {
     "client_id": Document.Kind.CLIENT,
 }
 """Columns of a client with a URL whose document is stored as a row."""
-RELEASED = timedelta(hours=1)
+UNUSED_LIFETIME = timedelta(hours=1)
 """Time for which an unused document is kept, so that its origin is not asked again at once."""
 
 
@@ -60,9 +60,9 @@ class RegistrationManager(PrimaryManager["Registration"]):
         own = self.filter(kind=RegistrationKind.REGISTERED, client__client_id=client_id)
         return own.select_related("client").first()
 
-    def introduced(self, client_id: str, *, now: datetime) -> "IntroducedClient | None":
+    def client_by_url(self, client_id: str, *, now: datetime) -> "IntroducedClient | None":
         """Return the stored client with a URL as its client_id, in one statement; None if there is none."""
-        copy = Document.objects.in_use(Document.Kind.CLIENT, client_id, now=now, stale=freshness.STALE)
+        copy = Document.objects.usable_without_fetch(Document.Kind.CLIENT, client_id, now=now, stale=freshness.STALE)
         current = models.Exists(copy.filter(fetched_at=models.OuterRef("registration__document_fetched_at")))
         columns = ("pk", "is_active", "registration__kind", "is_current")
         found = Client.objects.filter(client_id=client_id).annotate(is_current=current).values_list(*columns)
@@ -95,7 +95,7 @@ class RegistrationManager(PrimaryManager["Registration"]):
         connected = {"connected_at": now} if now else {}
         return bool(self.filter(pk=client_pk, purge_at__isnull=False).update(purge_at=None, **connected))
 
-    def release(self, documents: Iterable[tuple[str, str]], *, now: datetime) -> None:
+    def expire_unused(self, documents: Iterable[tuple[str, str]], *, now: datetime) -> None:
         """
         Delete soon the documents that no client or issuer names any more, so that they do not pile up.
 
@@ -113,7 +113,7 @@ class RegistrationManager(PrimaryManager["Registration"]):
         }
         used |= {("jwks_uri", url) for url in _of_issuers(urls)}
         keys = [key_of(FETCHED[column], url) for column, url in named - used]
-        Document.objects.filter(pk__in=keys, purge_at__gt=now + RELEASED).update(purge_at=now + RELEASED)
+        Document.objects.filter(pk__in=keys, purge_at__gt=now + UNUSED_LIFETIME).update(purge_at=now + UNUSED_LIFETIME)
 
     def operators_names(self) -> list[str]:
         """Return the names of the clients that did not register themselves."""

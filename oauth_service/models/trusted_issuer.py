@@ -133,7 +133,7 @@ class TrustedIssuer(models.Model):
             raise ValidationError(faults)
 
     def _end_grants(self) -> None:
-        # The grants are void anyway, as they are read together with the issuer (GrantManager.in_use). Deleting them
+        # The grants are void anyway, as they are read together with the issuer (GrantManager.of_token). Deleting them
         # also removes them from the pages that list connections.
         self.grants.all()._raw_delete(self.grants.db)
 

@@ -134,7 +134,7 @@ def verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Gra
     Raises:
         InvalidToken, Unproven: as verify(); also for a client's own token.
     """
-    grant = Grant.objects.in_use(unverified.row_id, token_id=unverified.payload.token_id)
+    grant = Grant.objects.of_token(unverified.row_id, token_id=unverified.payload.token_id)
     if grant is None:
         raise InvalidToken("the access token is not valid", detail=f"grant {unverified.row_id}: unknown or ended")
     token = unverified.verify(conf.token_keys(), grant.secret)
@@ -172,7 +172,7 @@ def _verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Be
 
 
 def _verify_own(unverified: Unverified[AccessToken], *, now: datetime) -> Bearer:
-    found = Client.objects.in_use(unverified.row_id, token_id=unverified.payload.token_id)
+    found = Client.objects.of_token(unverified.row_id, token_id=unverified.payload.token_id)
     if found is None or not (secret := found.client.sealing_secret):
         raise InvalidToken(
             "the access token is not valid", detail=f"client number {unverified.row_id.int}: unknown, or has no tokens"

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from .. import signals
 from ..models import AuditEvent, ClientRow
-from ..models.audit_event import Event, Kind
+from ..models.audit_event import Event, RowFilter
 
 READ = 100  # latest events of each kind of a user, to find those of one connection in
 _SEEN = (Event.TOKEN_ISSUED, Event.TOKEN_REFRESHED, Event.REFRESH_RETRIED)
@@ -24,8 +24,8 @@ def address_is_known(user_id: Any, grant_id: UUID) -> bool | None:
         unknown.
     """
     address = signals.current_request().address[:45]
-    kinds = [Kind({"user_id": user_id, "event": event.value}, READ) for event in _SEEN]
-    seen = {row.address for row in AuditEvent.objects.latest_of(kinds) if row.grant_id == grant_id} - {""}
+    filters = [RowFilter({"user_id": user_id, "event": event.value}, READ) for event in _SEEN]
+    seen = {row.address for row in AuditEvent.objects.latest_of(filters) if row.grant_id == grant_id} - {""}
     return address in seen if address and seen else None
 
 

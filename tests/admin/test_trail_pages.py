@@ -20,7 +20,7 @@ from django.urls import NoReverseMatch, get_resolver, reverse
 from oauth_service.admin import audit_trail
 from oauth_service.endpoints import manage_apps
 from oauth_service.models import AuditEvent, Client
-from oauth_service.models.audit_event import Event, Kind
+from oauth_service.models.audit_event import Event, RowFilter
 from oauth_service.watch.audit import OUTCOMES
 from oauth_service.watch.doctor import facts
 from tests.admin.test_query_strings import own_parameters
@@ -86,7 +86,7 @@ def pages_of_the_trail(staff: Browser) -> Iterator[str]:
         *product(("", "q=alice"), ("p=2", "all=", *(f"{name}=1" for name in sorted(own_parameters())))),
     ]:
         yield f"{TRAIL}?{'&'.join(filter(None, parts))}"
-    row = AuditEvent.objects.latest_of([Kind({"event": "administered"}, 1)])[0].pk
+    row = AuditEvent.objects.latest_of([RowFilter({"event": "administered"}, 1)])[0].pk
     yield from (f"{TRAIL}{row}/change/", f"{TRAIL}{row}/history/")
 
 
