@@ -110,7 +110,7 @@ def alone(connection: Connection | None) -> Iterator[Connection | None]:
         return True if claimed or connection.reread() is None else None
 
     if wait_for(turn) is None:
-        raise NothingToTryWithError("Another experiment is still running in another tab: try again in a moment.")
+        raise NothingToTryWithError("Another experiment is still running in another tab. Try again in a moment.")
     try:
         yield connection.reread()
     finally:
@@ -121,7 +121,7 @@ def replay_code(bench: Bench) -> str:
     """Send the last exchanged code again, with all that belongs to it."""
     sent = next((_members(exchange) for exchange in reversed(bench.recorded) if exchange.step == 4), {})
     if not {"code", "code_verifier"} <= sent.keys():
-        raise NothingToTryWithError("No code has been exchanged yet: connect first.")
+        raise NothingToTryWithError("No code has been exchanged yet. Connect first.")
     connection = _renewed(bench)
     with contextlib.suppress(FailedError):
         bench.server.exchange(code=sent["code"], code_verifier=sent["code_verifier"], now=timezone.now())
@@ -144,7 +144,7 @@ def tampered_state(bench: Bench) -> str:
     """Send Alice's browser to our own callback with a state that it never had."""
     departure = next((exchange for exchange in reversed(bench.recorded) if exchange.step == 1), None)
     if departure is None:
-        raise NothingToTryWithError("No authorization has been requested yet: connect first.")
+        raise NothingToTryWithError("No authorization has been requested yet. Connect first.")
     state = parse_qs(urlsplit(departure.url).query).get("state", [""])[0]
     registration = bench.server.registration
     sent = tampered(state, bench.run)
@@ -198,8 +198,8 @@ def _renewed(bench: Bench) -> Connection:
         return renew(_connection(bench), bench.server)
     except FailedError as failure:
         if failure.outcome is Outcome.CONNECTION_ENDED:
-            raise NothingToTryWithError("The server has ended your connection: connect first.") from failure
-        raise NothingToTryWithError("The server did not renew your tokens: try again in a moment.") from failure
+            raise NothingToTryWithError("The server has ended your connection. Connect first.") from failure
+        raise NothingToTryWithError("The server did not renew your tokens. Try again in a moment.") from failure
 
 
 def _use(bench: Bench, access_token: str) -> None:
@@ -218,7 +218,7 @@ def _members(exchange: Exchange) -> dict[str, str]:
 
 def _connection(bench: Bench) -> Connection:
     if bench.connection is None:
-        raise NothingToTryWithError("You are not connected: connect first.")
+        raise NothingToTryWithError("You are not connected. Connect first.")
     return bench.connection
 
 
@@ -238,7 +238,7 @@ def _error_is(status: int, error: str) -> Callable[[Exchange], bool]:
     return lambda exchange: exchange.status == status and f'"{error}"' in exchange.response_body
 
 
-ENDS_THE_CONNECTION = "This ends your connection, as it would end a thief's. You will have to connect again."
+ENDS_THE_CONNECTION = "This ends your connection, as it would end a thief's. You have to connect again afterwards."
 
 EXPERIMENTS = (
     Experiment(
@@ -246,8 +246,8 @@ EXPERIMENTS = (
         title="Replay the code",
         does="Renews the tokens, which shows that they are good. Sends the code of Step 4 once more, with the right secret, "
         "redirect_uri and code_verifier, and then uses the new access token.",
-        why="A code is good for one use. Whoever comes second with it may be a thief, or the first one was: the server "
-        "cannot tell, so it refuses the second and takes back what it gave to the first.",
+        why="A code is good for one use. If it is used twice, one of the two may be a thief. The server cannot tell which, so it "
+        "refuses the second use and ends the connection of the first.",
         rfc="RFC 6749 section 4.1.2",
         warning=ENDS_THE_CONNECTION,
         expected=(_ok, _error_is(400, "invalid_grant"), _unauthorized),
@@ -257,8 +257,8 @@ EXPERIMENTS = (
         slug="wrong-client-secret",
         title="Wrong client secret",
         does="Renews the tokens, sends the new refresh token with another app's secret, and renews with the right one.",
-        why="The tokens of an app are worth nothing to anyone who cannot prove to be that app. The refresh token "
-        "stays good: a stranger who has proved nothing must not be able to use it up.",
+        why="Tokens of an app are useless to anyone who cannot authenticate as that app. The refresh token stays valid: a "
+        "stranger must not be able to use it up.",
         rfc="RFC 6749 section 3.2.1",
         warning="",
         expected=(_ok, _error_is(401, "invalid_client"), _ok),
@@ -268,8 +268,8 @@ EXPERIMENTS = (
         slug="tampered-state",
         title="Tampered state",
         does="Sends your browser to our callback with a code and a state that this session never sent out.",
-        why="Somebody could send you a link that connects you to their account. The state ties every answer to the "
-        "browser that asked, so this app ignores it before it looks at the code.",
+        why="An attacker could send you a link that connects you to their account. The state ties every response to the "
+        "browser that asked, so this app refuses it before it looks at the code.",
         rfc="RFC 6749 section 10.12",
         warning="",
         expected=(lambda exchange: exchange.location.endswith(f"/{Outcome.STATE_MISMATCH.slug}/"),),
@@ -281,8 +281,8 @@ EXPERIMENTS = (
         title="Another redirect_uri",
         does="Asks the server for a code at the registered address, which it accepts, and then at an address that is not "
         "registered for this app.",
-        why="The server compares it character for character and tells the person on a page of its own. It never "
-        "redirects there, not even with an error: that would make it a relay to anywhere.",
+        why="The server compares it character by character and shows an error page of its own. It never redirects there, not "
+        "even with an error: that would let attackers redirect users to any site.",
         rfc="RFC 9700 section 2.1",
         warning="",
         expected=(
@@ -296,8 +296,8 @@ EXPERIMENTS = (
         slug="old-refresh-token",
         title="Reuse an old refresh token",
         does="Renews the tokens twice, presents the refresh token from before, and then uses the newest access token.",
-        why="Each refresh token is replaced when it is used. One that comes back after its successor was used is in two "
-        "hands, and one of them is a thief's: the server ends the whole connection.",
+        why="Each refresh token is replaced when it is used. If it is used again after its successor was used, two parties have "
+        "it, and one of them is a thief. So the server ends the whole connection.",
         rfc="RFC 9700 section 4.14.2",
         warning=ENDS_THE_CONNECTION,
         expected=(_ok, _ok, _error_is(400, "invalid_grant"), _unauthorized),
@@ -307,8 +307,8 @@ EXPERIMENTS = (
         slug="revoked-access-token",
         title="A revoked access token",
         does="Renews the tokens, asks for your profile, revokes the access token, and asks again.",
-        why="Revocation takes effect at once, not when the token would have expired. The refresh token lives on: on "
-        "the next page this app notices the 401 and renews itself.",
+        why="Revocation takes effect at once, not when the token would have expired. The refresh token stays valid: on the next "
+        "page this app gets a 401 and renews its tokens.",
         rfc="RFC 7009 section 2.1",
         warning="",
         expected=(_ok, _ok, _ok, _unauthorized),

@@ -35,89 +35,89 @@ class Outcome(Enum):
     SIGNED_OUT = Words(
         status=200,
         title="You are signed out",
-        text="This app has given back its access. Your prescriptions stay here, closed, until you connect again.",
+        text="This app has given up its access. Your prescriptions stay here and are shown again when you connect.",
         way_on=WayOn.CONNECT,
     )
     SIGNED_OUT_HERE_ONLY = Words(
         status=200,
         title="You are signed out here",
-        text="We could not reach the sign-in service to give back our access, or it did not confirm it. We have deleted "
-        "our copy of the access; to be certain that it has ended, cut this app off in Manage Connected Apps.",
+        text="We could not reach the sign-in service to end our access, or it did not confirm the end. We have deleted our "
+        "copy. To be certain that the access has ended, revoke it in Manage Connected Apps.",
         way_on=WayOn.CONNECT,
         manage_apps=True,
     )
     ACCESS_DENIED = Words(
         status=403,
         title="You chose not to connect",
-        text="The sign-in service has told us nothing about you. Without a connection this app cannot show your "
-        "prescriptions; you can connect whenever you like.",
+        text="The sign-in service has told us nothing about you. This app can only show your prescriptions if it is connected. "
+        "You can connect at any time.",
         way_on=WayOn.CONNECT,
     )
     CONNECTION_ENDED = Words(
         status=403,
         title="Your connection was ended",
-        text="The sign-in service no longer lets this app act for you: the connection was revoked or has run out. "
-        "Your prescriptions are still here; connect again to see them.",
+        text="The connection was revoked or has expired, so this app has no access any more. Your prescriptions are still here. "
+        "Connect again to see them.",
         way_on=WayOn.CONNECT,
     )
     CODE_REFUSED = Words(
         status=400,
         title="That sign-in took too long",
-        text="The sign-in service no longer accepts the answer it sent with your browser. It is good for one use "
-        "and a short time. Please connect again.",
+        text="The sign-in service no longer accepts the code that it sent with your browser. A code is valid for one use and a "
+        "short time. Please connect again.",
         way_on=WayOn.CONNECT,
     )
     STATE_MISMATCH = Words(
         status=400,
         title="This answer does not belong to your visit",
-        text="We did not ask for what has just arrived, or it was used before, so we have ignored it. That happens "
-        "when a page is reloaded or cookies are blocked; it also protects you from a link someone else prepared.",
+        text="We did not ask for this answer, or it was used before, so we have ignored it. This happens if a page is reloaded "
+        "or cookies are blocked. It also protects you from links that attackers have prepared.",
         way_on=WayOn.CONNECT,
     )
     ISSUER_MISMATCH = Words(
         status=400,
         title="This answer comes from somewhere else",
-        text="It does not carry the name of the sign-in service that we sent you to, so we have ignored it.",
+        text="The answer does not name the sign-in service that we sent you to, so we have ignored it.",
         way_on=WayOn.CONNECT,
     )
     REQUEST_REFUSED = Words(
         status=502,
         title="The sign-in service refused our request",
-        text="It did not accept what this app asked it for. You have done nothing wrong, and nothing has changed. "
+        text="The request of this app was not accepted. You have done nothing wrong, and nothing has changed. "
         "If connecting again does not help, tell the people who run this app.",
         way_on=WayOn.CONNECT,
     )
     CLIENT_REFUSED = Words(
         status=502,
         title="The sign-in service does not recognise this app",
-        text="This app could not prove to it who it is. You have done nothing wrong, and trying again will not help "
-        "until the people who run this app have put its registration right.",
+        text="This app could not authenticate itself. You have done nothing wrong, and trying again will not help until the "
+        "people who run this app have corrected its registration.",
         way_on=WayOn.HOME,
     )
     SERVER_UNREACHABLE = Words(
         status=503,
         title="We cannot reach the sign-in service",
-        text="It does not answer at all. Your prescriptions are safe; we show them only while it confirms that you are "
-        "connected. Please try again in a moment.",
+        text="The service does not answer. Your prescriptions are safe; we show them only while the service confirms that you "
+        "are connected. Please try again in a moment.",
         way_on=WayOn.RETRY,
     )
     SERVER_TIMEOUT = Words(
         status=504,
         title="The sign-in service takes too long to answer",
-        text="It may be very busy. Nothing has changed; please try again in a moment.",
+        text="The service may be very busy. Nothing has changed. Please try again in a moment.",
         way_on=WayOn.RETRY,
     )
     SERVER_ERROR = Words(
         status=502,
-        title="The sign-in service is in trouble",
-        text="It answered that something went wrong on its side. Nothing has changed; please try again in a moment.",
+        title="The sign-in service has a problem",
+        text="The service reported an error of its own. Nothing has changed. Please try again in a moment.",
         way_on=WayOn.RETRY,
     )
     MALFORMED_ANSWER = Words(
         status=502,
         title="We do not understand the sign-in service",
-        text="What it answered is not what was agreed, so we have not used it. Please try again; if it happens again, "
-        "tell the people who run this app.",
+        text="Its answer was not as expected, so we have ignored it. Please try again. If it happens again, tell the people who "
+        "run this app.",
         way_on=WayOn.RETRY,
     )
 

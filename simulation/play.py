@@ -35,12 +35,12 @@ def step_1_initiate(script: Script, stage: Stage) -> Exchange:
     """Alice clicks "Connect to OAuth Service"; she is not signed in, so the server asks her to."""
     if script.client_url:
         pages.connect(script, stage, 1)
-        stage.tell(1, "From here the play stands in for the app, with the guide's own request.")
+        stage.tell(1, "From here on the play replaces the app, with the guide's own request.")
     asked = stage.browse(1, "The app sends Alice to the server", script.authorise_url)
     stage.hold(
         1,
         asked.status in {200, 302} and not asked.leaves,
-        expected="nobody is signed in yet: the sign-in page, or 302 to it",
+        expected="no one is signed in yet: the sign-in page, or 302 to it",
         came=asked.answer,
     )
     return asked
@@ -50,7 +50,7 @@ def step_2_sign_in_and_allow(script: Script, stage: Stage, asked: Exchange) -> E
     """Alice signs in, the same request goes on, she reads what the app asks for and clicks Allow."""
     goes_on = pages.sign_in(script, stage, 2, pages.follow(stage, 2, "Alice is shown the sign-in page", asked))
     if goes_on.leaves:
-        stage.tell(2, "Alice allowed this app before. She cuts it off first, so that she is asked again.")
+        stage.tell(2, "Alice allowed this app before. She disconnects it first, so that she is asked again.")
         pages.deauthorise(script, stage, 2, pages.connected_apps(script, stage, 2))
         goes_on = stage.browse(2, "The app sends Alice to the server again", script.authorise_url)
     return pages.allow(script, stage, 2, goes_on)
@@ -74,7 +74,7 @@ def step_5_receive_the_tokens(script: Script, stage: Stage, answer: Exchange) ->
 def step_6_use_the_access_token(script: Script, stage: Stage, tokens: Tokens) -> None:
     """The access token opens Alice's data; a request without a token is refused."""
     expect_alice(script, stage, 6, "The app asks who Alice is", tokens)
-    shut = stage.fetch(6, "Somebody asks without a token", script.userinfo_url)
+    shut = stage.fetch(6, "A request without a token", script.userinfo_url)
     checks.refuses_access(stage, 6, shut, error="")
 
 
@@ -100,14 +100,14 @@ def step_9_revoke_the_tokens(script: Script, stage: Stage, tokens: Tokens, *, sp
     revoke(script, stage, "The app revokes its access token", tokens.access_token)
     expect_no_access(script, stage, "The revoked access token is refused", tokens)
 
-    tokens = refresh(script, stage, 9, "The access token died alone: the refresh token still works", tokens)
+    tokens = refresh(script, stage, 9, "Only the access token ended: the refresh token still works", tokens)
     expect_alice(script, stage, 9, "The app uses its newest access token", tokens)
 
     revoke(script, stage, "The app revokes its refresh token", tokens.refresh_token)
-    expect_no_access(script, stage, "Its access token died with it", tokens)
+    expect_no_access(script, stage, "Its access token ended with it", tokens)
     expect_no_grant(script, stage, "The revoked refresh token is refused", script.refresh(tokens.refresh_token))
-    revoke(script, stage, "Revoking what is gone already is no error", tokens.refresh_token)
-    expect_no_grant(script, stage, "The code of step 3 was deleted at its use", script.code_exchange(spent_code))
+    revoke(script, stage, "Revoking a token again is no error", tokens.refresh_token)
+    expect_no_grant(script, stage, "The code of step 3 was used up", script.code_exchange(spent_code))
 
 
 def step_8_manage_connected_apps(script: Script, stage: Stage) -> tuple[Tokens, str, Exchange]:
@@ -132,8 +132,8 @@ def step_9_deauthorise(script: Script, stage: Stage, page: Exchange, tokens: Tok
     expect_no_grant(script, stage, "The code that was still unused is refused", script.code_exchange(pending_code))
 
     unlisted = pages.revoke_form(script, pages.connected_apps(script, stage, 9)) is None
-    stage.hold(9, unlisted, expected="the app is not listed any more", came="a form that revokes its access")
-    asked = stage.browse(9, "What she had allowed is forgotten, too", script.authorise_url)
+    stage.hold(9, unlisted, expected="the app is no longer listed", came="a form that revokes its access")
+    asked = stage.browse(9, "Her consent is gone, too", script.authorise_url)
     forgotten = pages.consent_form(asked) is not None
     stage.hold(9, forgotten, expected="the consent page: Alice would be asked again", came=asked.answer)
 

@@ -25,31 +25,31 @@ STEPS: tuple[Step, ...] = (
     Step(
         number=2,
         title="User Authenticates and Grants Consent",
-        proves="Only the server learns who Alice is, and nothing is given away before she clicks Allow.",
+        proves="Only the server learns who Alice is, and the app gets nothing before she clicks Allow.",
         rfc="RFC 6749 section 3.1",
     ),
     Step(
         number=3,
         title="Server Issues Authorization Code",
-        proves="Through the browser travels a short-lived code, not a token; state and iss say whose answer it is.",
+        proves="The browser carries a short-lived code, not a token; state and iss identify the response.",
         rfc="RFC 6749 section 4.1.2, RFC 9207 section 2",
     ),
     Step(
         number=4,
         title="Client Exchanges Code for Tokens",
-        proves="A stolen code is not enough: the app proves who it is, server to server.",
+        proves="A stolen code is not enough: the app authenticates itself, server to server.",
         rfc="RFC 6749 section 4.1.3",
     ),
     Step(
         number=5,
         title="Server Responds with Tokens",
-        proves="The code is spent, and the tokens say how long they live and what they allow; no cache keeps them.",
+        proves="The code is used up. The response names the tokens' lifetime and scope, and must not be cached.",
         rfc="RFC 6749 section 5.1",
     ),
     Step(
         number=6,
         title="Client Accesses a Protected Resource",
-        proves="The access token alone opens what Alice allowed; without it the door stays shut.",
+        proves="Only the access token opens what Alice allowed; requests without it are refused.",
         rfc="RFC 6750 section 2.1",
     ),
     Step(
@@ -67,7 +67,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         number=9,
         title="Revocation and Deauthorization Endpoints",
-        proves="What was revoked is refused at once: one access token, one connection, or everything the app had.",
+        proves="Revoked tokens are refused at once: one access token, one connection, or everything the app had.",
         rfc="RFC 7009 section 2",
     ),
 )

@@ -40,7 +40,7 @@ def experiment(request: HttpRequest, slug: str) -> HttpResponse:
         messages.info(request, str(reason))
         return redirect("lifecycle")
     except UnreadableError:
-        messages.info(request, "The tokens cannot be read any more: connect again.")
+        messages.info(request, "The tokens can no longer be read. Connect again.")
         return redirect("lifecycle")
     if elsewhere:
         return HttpResponseRedirect(elsewhere)

@@ -24,13 +24,13 @@ SHOWN = 2  # exchanges per step, of which Step 9 has two at a time; earlier ones
 
 # Messages that this app cannot see, or has not seen yet.
 NOTES = {
-    1: "Only the request is ours: the answer goes to your browser.",
+    1: "This app only makes the request. The response goes to your browser.",
     2: "This step is between you and the server: this app sees neither your password nor your answer.",
     3: "The server sent your browser here with 302 Found; its Location was exactly this address.",
 }
 WAYS_TO_SEE = {
     7: "The tokens have not been renewed yet. Try “A revoked access token” below and open your prescriptions.",
-    8: "Log out to see scenario A. Scenario B happens at the server, in Manage Connected Apps: this app hears of it when "
+    8: "Log out to see scenario A. Scenario B happens on the server, in Manage Connected Apps. This app learns of it when "
     "its next request is refused.",
     9: "Log out to see the revocation requests.",
 }

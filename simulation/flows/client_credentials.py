@@ -12,31 +12,31 @@ from simulation.steps import Flow, numbered
 FLOW = Flow(
     name="client-credentials",
     title="Client credentials",
-    outcome="The service has got what it may have, and nobody else anything",
+    outcome="The service got its tokens, and no other client got any",
     steps=numbered(
         (
             "The Service Gets a Token of Its Own",
-            "Nobody signs in and nobody is asked. The service proves who it is, and gets no refresh token.",
+            "No user is involved. The service authenticates itself, and gets no refresh token.",
             "RFC 6749 section 4.4",
         ),
         (
             "The Token Is for One API",
-            "A token that is asked for with a resource has the scope of that API alone.",
+            "A token requested with a resource has the scope of that API only.",
             "RFC 8707 section 2",
         ),
         (
-            "Who Gets None",
-            "A wrong secret, a public client, a client without this grant type, too much scope: each is told what is wrong.",
+            "Requests That Are Refused",
+            "A wrong secret, a public client, a client without this grant type, too much scope: each gets its own error.",
             "RFC 6749 section 5.2",
         ),
         (
-            "The Token Stands for Nobody",
-            "What belongs to a person stays shut: the token is good, and not enough.",
+            "The Token Has No User",
+            "The token does not open a user's data: it is valid, but its scope is not enough.",
             "RFC 6750 section 3.1",
         ),
         (
-            "The Service Hands a Token Back",
-            "A revoked token is refused at once, and the others of the service live on.",
+            "The Service Revokes a Token",
+            "A revoked token is refused at once; the service's other tokens stay valid.",
             "RFC 7009 section 2",
         ),
     ),
@@ -72,15 +72,15 @@ def step_2_for_one_api(cast: Cast, stage: Stage) -> str:
 def step_3_refusals(cast: Cast, stage: Stage) -> None:
     """Others get no token, and the service gets no more than it is registered for."""
     guess = replace(cast.service, client_secret="not-the-secret")
-    checks.refuses_client(stage, 3, asks(cast, stage, 3, "Somebody guesses the secret", by=guess))
+    checks.refuses_client(stage, 3, asks(cast, stage, 3, "Another client guesses the secret", by=guess))
     public = asks(cast, stage, 3, "A public client asks", by=cast.device)
     checks.refuses(stage, 3, public, error="unauthorized_client")
-    other = asks(cast, stage, 3, "A client asks that is registered for people only", by=cast.app)
+    other = asks(cast, stage, 3, "A client that is registered for users only asks", by=cast.app)
     checks.refuses(stage, 3, other, error="unauthorized_client")
     too_much = asks(cast, stage, 3, "The service asks for more", by=cast.service, fields=(("scope", "everything"),))
     checks.refuses(stage, 3, too_much, error="invalid_scope")
     unknown = (("resource", f"{cast.api.identifier}/unknown"),)
-    nowhere = asks(cast, stage, 3, "The service asks for an API that nobody knows", by=cast.service, fields=unknown)
+    nowhere = asks(cast, stage, 3, "The service asks for an unknown API", by=cast.service, fields=unknown)
     checks.refuses(stage, 3, nowhere, error="invalid_target")
 
 
@@ -88,7 +88,7 @@ def step_4_stands_for_nobody(cast: Cast, stage: Stage, token: str) -> None:
     """A token that a service got for itself does not open a user's data."""
     shut = stage.fetch(
         4,
-        "The service asks who it acts for",
+        "The service asks for a user's data",
         cast.url("/userinfo/"),
         access_token=token,
         sender=cast.service.client_id,

@@ -15,21 +15,21 @@ from simulation.steps import Flow, numbered
 FLOW = Flow(
     name="device",
     title="Device authorization",
-    outcome="The device was connected by Alice alone, and by nobody else",
+    outcome="Alice, and no one else, connected the device",
     steps=numbered(
         (
             "The Device Asks for a Code",
-            "It has no browser. It gets a short code to show, and a long one that it never shows.",
+            "It has no browser. It gets a short code to show, and a long code that it never shows.",
             "RFC 8628 section 3.1",
         ),
         (
             "The Device Waits",
-            "Nothing is given before Alice decides. Who asks too often is slowed down; another client cannot use the code.",
+            "It gets nothing before Alice decides. If it polls too often, it has to slow down. No other client can use its code.",
             "RFC 8628 section 3.5",
         ),
         (
             "Alice Opens the Page and Compares the Code",
-            "Only the server learns who she is. To open the link decides nothing.",
+            "Only the server learns who she is. Opening the link decides nothing.",
             "RFC 8628 section 3.3",
         ),
         (
@@ -39,22 +39,22 @@ FLOW = Flow(
         ),
         (
             "The Device Gets Its Tokens",
-            "It waits as long as it was told, then asks again; what Alice allowed is open, and can be renewed.",
+            "It waits for the interval, then polls again. The tokens open what Alice allowed, and can be renewed.",
             "RFC 8628 section 3.4",
         ),
         (
-            "The Code Comes Again",
-            "A code is good once. Who uses it twice ends what its first use made.",
+            "The Code Is Used Again",
+            "A code is good for one use. A second use ends the connection that the first one made.",
             "RFC 6749 section 10.5",
         ),
         (
-            "Alice Says No",
-            "The next code is refused: the device is told, and stops.",
+            "Alice Denies the Next Device",
+            "The device gets an error that tells it to stop.",
             "RFC 8628 section 3.5",
         ),
         (
-            "Alice Cuts the Device Off",
-            "It stands among her connected apps like any other.",
+            "Alice Disconnects the Device",
+            "It is listed among her connected apps like any other.",
             "RFC 7009 section 1",
         ),
     ),
@@ -112,20 +112,20 @@ def step_1_begin(cast: Cast, stage: Stage, step: int) -> Begun:
     whole = all(type(each) is int and each > 0 for each in seconds)
     stage.hold(step, whole, expected="expires_in and interval are whole numbers of seconds", came=seconds)
     if step == 1:
-        other = stage.post(1, "A client asks that is no device", url, (), by=cast.service)
+        other = stage.post(1, "A client that is no device asks", url, (), by=cast.service)
         checks.refuses(stage, 1, other, error="unauthorized_client")
     return Begun(device_code=str(members["device_code"]), user_code=code, page=complete, interval=int(str(seconds[1])))
 
 
 def step_2_wait(cast: Cast, stage: Stage, begun: Begun) -> int:
     """The device polls too early; return the seconds between polls after the slow_down."""
-    first = polls(cast, stage, 2, "The device asks whether somebody has decided", begun)
+    first = polls(cast, stage, 2, "The device polls", begun)
     checks.refuses(stage, 2, first, error="authorization_pending")
-    again = polls(cast, stage, 2, "It asks again at once", begun)
+    again = polls(cast, stage, 2, "It polls again at once", begun)
     checks.refuses(stage, 2, again, error="slow_down")
-    stolen = polls(cast, stage, 2, "Another client has got hold of the device's code", begun, by=cast.other_device)
+    stolen = polls(cast, stage, 2, "Another client sends the device's code", begun, by=cast.other_device)
     checks.refuses(stage, 2, stolen, error="invalid_grant")
-    wrong = polls(cast, stage, 2, "A client asks that is no device", begun, by=cast.service)
+    wrong = polls(cast, stage, 2, "A client that is no device asks", begun, by=cast.service)
     checks.refuses(stage, 2, wrong, error="unauthorized_client")
     return begun.interval + SLOWER_BY
 
@@ -139,7 +139,7 @@ def step_3_compare(cast: Cast, stage: Stage, begun: Begun) -> Exchange:
     stage.hold(
         3,
         undecided in {"authorization_pending", "slow_down"},
-        expected="to open the link has decided nothing",
+        expected="opening the link has decided nothing",
         came=undecided,
     )
     return confirm(stage, 3, compared, begun)
@@ -157,7 +157,7 @@ def step_5_get_tokens(cast: Cast, stage: Stage, begun: Begun, interval: int) -> 
     # The poll in step 3 was too early as well.
     seconds = interval + SLOWER_BY
     stage.wait(5, seconds, f"The device waits {seconds} seconds, as it was told.")
-    answer = polls(cast, stage, 5, "The device asks again", begun)
+    answer = polls(cast, stage, 5, "The device polls again", begun)
     tokens = issued(cast, stage, 5, answer)
     tells_about(cast, stage, 5, tokens, "The device asks who it is connected to")
     fields = (("grant_type", "refresh_token"), ("refresh_token", str(tokens["refresh_token"])))
@@ -172,14 +172,14 @@ def step_5_get_tokens(cast: Cast, stage: Stage, begun: Begun, interval: int) -> 
 
 def step_6_replay(cast: Cast, stage: Stage, begun: Begun, tokens: Mapping[str, object]) -> None:
     """The device's code is used again: the server cannot tell the device from a thief, so the connection ends."""
-    stolen = polls(cast, stage, 6, "Another client sends the code that was used", begun, by=cast.other_device)
+    stolen = polls(cast, stage, 6, "Another client sends the used code", begun, by=cast.other_device)
     checks.refuses(stage, 6, stolen, error="invalid_grant")
-    tells_about(cast, stage, 6, tokens, "That changed nothing: the device's token is good")
-    replay = polls(cast, stage, 6, "The device's code comes again", begun)
+    tells_about(cast, stage, 6, tokens, "That changed nothing: the device's token is valid")
+    replay = polls(cast, stage, 6, "The device sends its code again", begun)
     checks.refuses(stage, 6, replay, error="invalid_grant")
     dead = stage.fetch(
         6,
-        "The token that its first use made is refused",
+        "The token from the first use is refused",
         cast.url("/userinfo/"),
         access_token=str(tokens["access_token"]),
         sender=cast.device.client_id,
@@ -195,7 +195,7 @@ def step_7_deny(cast: Cast, stage: Stage) -> None:
     begun = step_1_begin(cast, stage, 7)
     compared = stage.browse(7, "Alice opens the link, still signed in", begun.page)
     decide(stage, 7, confirm(stage, 7, compared, begun), "Deny")
-    refused = polls(cast, stage, 7, "The device asks whether somebody has decided", begun)
+    refused = polls(cast, stage, 7, "The device polls", begun)
     checks.refuses(stage, 7, refused, error="access_denied")
 
 
@@ -204,7 +204,7 @@ def step_8_cut_off(cast: Cast, stage: Stage) -> None:
     script = cast.script(cast.device)
     pages.deauthorise(script, stage, 8, pages.connected_apps(script, stage, 8))
     unlisted = pages.revoke_form(script, pages.connected_apps(script, stage, 8)) is None
-    stage.hold(8, unlisted, expected="the device is not listed any more", came="a form that revokes its access")
+    stage.hold(8, unlisted, expected="the device is no longer listed", came="a form that revokes its access")
 
 
 def polls(cast: Cast, stage: Stage, step: int, title: str, begun: Begun, *, by: Party | None = None) -> Exchange:
@@ -215,7 +215,7 @@ def polls(cast: Cast, stage: Stage, step: int, title: str, begun: Begun, *, by: 
 
 def polls_for(cast: Cast, stage: Stage, step: int, begun: Begun) -> str:
     """Poll, and return the error."""
-    answer = polls(cast, stage, step, "The device asks meanwhile", begun)
+    answer = polls(cast, stage, step, "The device polls in the meantime", begun)
     return str(checks.json_object(stage, step, answer).get("error", "no error"))
 
 
@@ -223,9 +223,9 @@ def confirm(stage: Stage, step: int, page: Exchange, begun: Begun) -> Exchange:
     """Confirm that the device shows the code on the page; return the page that asks for consent."""
     checks.answers(stage, step, page, 200, "OK")
     shown = begun.user_code in page.response_body
-    stage.hold(step, shown, expected="the page shows the code, to be compared", came="a page without it")
+    stage.hold(step, shown, expected="the page shows the code for comparison", came="a page without it")
     form = form_with(stage, step, page, "Yes, it is the same")
-    return clicks(stage, step, "Alice compares the code and goes on", page, form, "Yes, it is the same")
+    return clicks(stage, step, "Alice compares the code and continues", page, form, "Yes, it is the same")
 
 
 def decide(stage: Stage, step: int, page: Exchange, choice: str) -> None:

@@ -12,26 +12,26 @@ from simulation.steps import Flow, numbered
 FLOW = Flow(
     name="introspection",
     title="Introspection",
-    outcome="The API knows its own tokens, and nobody learns more",
+    outcome="The API learned about its own tokens, and no client learned more",
     steps=numbered(
         (
             "A Service Gets a Token for Each of Two APIs",
-            "Each token says which API it is for.",
+            "Each token is for one API.",
             "RFC 8707 section 2",
         ),
         (
             "The API Asks about a Token",
-            "It hears whose token it is, what it may do and until when, and no cache keeps that.",
+            "The response names the client, the scope and the end of the token, and must not be cached.",
             "RFC 7662 section 2.2",
         ),
         (
-            "Who Hears Nothing",
-            "A token of another API, an unknown one, somebody else who asks: one and the same answer tells nothing.",
+            "Questions without an Answer",
+            "A token of another API, an unknown token, another client: the same response reveals nothing.",
             "RFC 7662 section 4",
         ),
         (
             "The Token Ends",
-            "What is revoked is inactive at the next question.",
+            "A revoked token is inactive at the next request.",
             "RFC 7009 section 2, RFC 7662 section 2.2",
         ),
     ),
@@ -85,14 +85,14 @@ def step_3_hear_nothing(cast: Cast, stage: Stage, token: str, other: str) -> Non
     """A token for another API and a token that was never issued get the same response."""
     titles = {
         f"The API asks about a token for {cast.other_api.name}": (other, cast.api_client),
-        "The API asks about a token that never was": ("AT_nobody_has_ever_issued_this", cast.api_client),
-        "A client asks about a token that is none of its concern": (token, cast.gateway),
+        "The API asks about a token that was never issued": ("AT_nobody_has_ever_issued_this", cast.api_client),
+        "A client asks about another client's token": (token, cast.gateway),
     }
     for title, (about, by) in titles.items():
         checks.is_inactive(stage, 3, asks(cast, stage, 3, title, about, by=by))
     guess = replace(cast.api_client, client_secret="not-the-secret")
-    checks.refuses_client(stage, 3, asks(cast, stage, 3, "Somebody guesses the API's secret", token, by=guess))
-    public = asks(cast, stage, 3, "A public client asks, who proves nothing", token, by=cast.device)
+    checks.refuses_client(stage, 3, asks(cast, stage, 3, "Another client guesses the API's secret", token, by=guess))
+    public = asks(cast, stage, 3, "A public client asks", token, by=cast.device)
     checks.refuses_client(stage, 3, public)
 
 

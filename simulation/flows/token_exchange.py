@@ -16,7 +16,7 @@ from simulation.steps import Flow, numbered
 FLOW = Flow(
     name="token-exchange",
     title="Token exchange",
-    outcome="The gateway acts for Alice within what she allowed, and no longer",
+    outcome="The gateway acted for Alice, within her consent and no longer",
     steps=numbered(
         (
             "Alice Connects the App",
@@ -25,27 +25,27 @@ FLOW = Flow(
         ),
         (
             "The Gateway Gets a Token of Its Own",
-            "It will be seen who acts for Alice.",
+            "This token will name the gateway as the actor.",
             "RFC 8693 section 1.1",
         ),
         (
             "The Gateway Exchanges the App's Token",
-            "The new token is for one API, and can do less; it lives no longer, and comes without a refresh token.",
+            "The new token is for one API, has less scope, lives no longer, and comes without a refresh token.",
             "RFC 8693 section 2",
         ),
         (
             "The API Looks at the Token",
-            "It sees Alice, the gateway that calls, and that the gateway acts for her.",
+            "It sees Alice as the user, and the gateway as the client and the actor.",
             "RFC 8693 section 4.1, RFC 7662 section 2.2",
         ),
         (
-            "What Is Refused",
-            "No more scope, no other API, no other service, and nothing that stands for no person.",
+            "Requests That Are Refused",
+            "More scope, another API, another service, and tokens without a user.",
             "RFC 8693 section 2.2.2",
         ),
         (
-            "Alice Cuts the App Off",
-            "With the app's connection ends what the gateway made of it.",
+            "Alice Disconnects the App",
+            "The gateway's token ends with the app's connection.",
             "RFC 7662 section 2.2",
         ),
     ),
@@ -75,7 +75,7 @@ def step_1_connect(cast: Cast, script: Script, stage: Stage, verifier: str) -> t
     asked = stage.browse(1, "The app sends Alice to the server", script.authorise_url)
     goes_on = pages.sign_in(script, stage, 1, pages.follow(stage, 1, "Alice is shown the sign-in page", asked))
     if goes_on.leaves:
-        stage.tell(1, "Alice allowed this app before. She cuts it off first, so that she is asked again.")
+        stage.tell(1, "Alice allowed this app before. She disconnects it first, so that she is asked again.")
         pages.deauthorise(script, stage, 1, pages.connected_apps(script, stage, 1))
         goes_on = stage.browse(1, "The app sends Alice to the server again", script.authorise_url)
     for name in (cast.gateway.name, cast.api.name, cast.other_api.name):
@@ -116,7 +116,7 @@ def step_4_look(cast: Cast, stage: Stage, app_token: str, exchanged: str) -> Non
     """The API sees the user and the actor."""
     own = asks_about(cast, stage, 4, "The API asks about the app's own token", app_token, by=cast.api_client)
     alice = checks.is_active(stage, 4, own, client_id=cast.app.client_id)
-    stage.hold(4, "act" not in alice, expected="nobody acts with the app's own token", came="act")
+    stage.hold(4, "act" not in alice, expected="the app's own token has no actor", came="act")
     answer = asks_about(cast, stage, 4, "The API asks about the gateway's token", exchanged, by=cast.api_client)
     members = checks.is_active(
         stage,
@@ -147,14 +147,16 @@ def step_5_refusals(cast: Cast, stage: Stage, app_token: str, gateway_token: str
         answer = exchanges(cast, stage, 5, title, subject=subject, actor=actor, by=by, fields=fields)
         checks.refuses(stage, 5, answer, error=error)
 
-    refused("The gateway wants to pass for Alice, unseen", "unauthorized_client", actor="")
-    refused("A service exchanges that is not registered for it", "unauthorized_client", by=cast.service)
+    refused("The gateway wants to impersonate Alice", "unauthorized_client", actor="")
+    refused("A service that is not registered for it exchanges", "unauthorized_client", by=cast.service)
     refused("The gateway asks for more scope", "invalid_scope", fields=(("scope", "user"),))
     elsewhere = (("resource", f"{cast.api.identifier}/unknown"),)
     refused("The gateway asks for an API that Alice did not allow", "invalid_target", fields=elsewhere)
-    refused("The gateway presents a token that never was", "invalid_request", subject="AT_nobody_has_issued_this")
-    refused("The gateway presents its own token, which stands for no person", "invalid_request", subject=gateway_token)
-    refused("The gateway presents the app's token as who acts", "invalid_request", actor=app_token)
+    refused(
+        "The gateway presents a token that was never issued", "invalid_request", subject="AT_nobody_has_issued_this"
+    )
+    refused("The gateway presents its own token, which has no user", "invalid_request", subject=gateway_token)
+    refused("The gateway presents the app's token as the actor's", "invalid_request", actor=app_token)
 
 
 def step_6_cut_off(

@@ -136,7 +136,7 @@ def test_deny_is_told_with_a_way_back(browser: Browser) -> None:
     [
         ("invalid_scope", "refused our request"),
         ("unauthorized_client", "does not recognise this app"),
-        ("temporarily_unavailable", "is in trouble"),
+        ("temporarily_unavailable", "has a problem"),
         ("<script>alert(1)</script>", "refused our request"),
     ],
 )

@@ -123,7 +123,7 @@ def test_the_connection_survives_what_does_not_warn(alice: Browser, slug: str) -
 )
 def test_without_a_connection_an_experiment_says_what_it_needs(browser: Browser, slug: str) -> None:
     content = browser.press(f"/lifecycle/try/{slug}/").text
-    assert "connect first" in content
+    assert "Connect first" in content
     assert browser.server.heard == []
 
 
@@ -147,7 +147,7 @@ def test_an_experiment_on_a_connection_that_has_ended_is_not_tried(alice: Browse
 def test_one_experiment_after_another_that_ended_the_connection(alice: Browser) -> None:
     attempt(alice, "replay-code")
     assert (
-        "The server has ended your connection: connect first." in alice.press("/lifecycle/try/old-refresh-token/").text
+        "The server has ended your connection. Connect first." in alice.press("/lifecycle/try/old-refresh-token/").text
     )
     assert "Refused" not in page(alice).split('<li id="old-refresh-token"')[1].split("<li id=")[0]
 

@@ -93,7 +93,7 @@ def test_a_renewed_token_that_is_refused_ends_the_connection(alice: Browser) -> 
 def test_a_server_in_trouble_costs_nobody_the_connection(alice: Browser, status: int) -> None:
     expire()
     alice.server.faults["/token/"] = lambda: Answer(status, "<h1>no</h1>")
-    assert "is in trouble" in alice.home().text
+    assert "has a problem" in alice.home().text
     alice.server.faults.clear()
     assert "Connected as Alice" in alice.home().text
 

@@ -103,8 +103,8 @@ DEVIANT_MESSAGES: dict[str, tuple[int, str, Spoil]] = {
     "the app asks for more": (1, "scope=user profile", connecting(with_header("Location", "profile", "everything"))),
     "the app sends no state": (1, "a state", connecting(with_header("Location", "state=", "status="))),
     "the app uses no PKCE": (1, "code_challenge_method=S256", connecting(with_header("Location", "S256", "plain"))),
-    "a code without signing in": (1, "nobody is signed in", asking(with_redirect(f"{CALLBACK}?code=x"))),
-    "the request is refused": (1, "nobody is signed in", asking(with_status(400))),
+    "a code without signing in": (1, "no one is signed in", asking(with_redirect(f"{CALLBACK}?code=x"))),
+    "the request is refused": (1, "no one is signed in", asking(with_status(400))),
     "no sign-in form": (2, "sign-in form", sign_in_page(with_text('type="password"', ""))),
     "redirects without end": (2, "at most 5 redirects", sign_in_page(with_redirect("/login/?next=/"))),
     "another request after it": (
@@ -261,7 +261,7 @@ class ForgetsTheListOnly(GuideServer):
         (KeepsCodes, 9, "400 Bad Request"),
         (ForgetsOnlyConsent, 9, "401 Unauthorized"),
         (ForgetsAllButCodes, 9, "400 Bad Request"),
-        (ForgetsAllButConsent, 9, "the app is not listed any more"),
+        (ForgetsAllButConsent, 9, "the app is no longer listed"),
         (ForgetsTheListOnly, 9, "the consent page: Alice would be asked again"),
     ],
 )

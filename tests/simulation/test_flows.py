@@ -155,7 +155,7 @@ def test_an_earlier_consent_is_withdrawn_so_that_the_consent_page_is_played() ->
     with pytest.raises(Deviation):
         played("token-exchange", stop_at_the_exchange)
     assert Consent.objects.exists()
-    assert any("She cuts it off first" in each for each in played("token-exchange").printed)
+    assert any("She disconnects it first" in each for each in played("token-exchange").printed)
 
 
 # Broken promises, one at a time: the request, the change to its response, and the step that has to notice.
