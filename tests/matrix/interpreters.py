@@ -23,8 +23,11 @@ def _candidates(version: str) -> Iterator[Path]:
     yield Path(sys.executable)
     if on_path := shutil.which(f"python{version}"):
         yield Path(on_path)
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    yield from sorted(pyenv.glob(f"versions/{version}.*/bin/python"), reverse=True)
+    roots = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")]
+    if on_path:  # in a home directory of its own, pyenv is only known by its shims
+        roots.append(Path(on_path).parents[1])
+    for root in roots:
+        yield from sorted(root.glob(f"versions/{version}.*/bin/python"), reverse=True)
     found = subprocess.run(
         [UV, "python", "find", "--no-python-downloads", "--managed-python", version],
         capture_output=True,
