@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
+from django.db.models import EmailField
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,19 +17,22 @@ from ..web.reports import forget_fields
 
 
 class LimitedForm(AuthenticationForm):
-    """Django's form, with a limit on failures. refusal is there once the limit was met."""
+    """Django's form with a limit on failures. refusal is set once the limit is met."""
 
     refusal: TooManyFailures | None = None
 
     def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
+        if isinstance(self.username_field, EmailField):
+            # Phones show the keyboard with @. Django's own attributes are autocomplete="username" and autocapitalize="none".
+            self.fields["username"].widget.input_type = "email"
         if request is not None and self.is_bound:
-            # Whatever is reported from here on would have it: the form alone needs it.
+            # Only the form needs them. Reports of later failures would have them, too.
             forget_fields(request, self.add_prefix("username"), self.add_prefix("password"), "csrfmiddlewaretoken")
 
     def clean(self) -> dict[str, Any]:
         username = str(self.cleaned_data.get("username", ""))
-        # Whether there is such an account is looked at by nobody before, so that no answer depends on it.
+        # Nothing above looks up the account, so no answer depends on whether there is one.
         name = conf.claimed_name(username.casefold())
         try:
             with throttle.LOGINS.slow_check(name):
@@ -47,7 +51,7 @@ class LimitedForm(AuthenticationForm):
 
 
 def say_to_wait(response: HttpResponse, form: object, *, path: str) -> None:
-    """Make a page that shows a form again the answer 429, if that form has met the limit."""
+    """Give a page that shows a form again the status 429, if that form has met the limit."""
     if isinstance(form, LimitedForm) and (refusal := form.refusal):
         log_refusal(path, refusal)
         response.status_code = refusal.status

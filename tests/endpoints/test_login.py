@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlencode
 
 import pytest
 from django.contrib.auth.models import User
+from django.forms import CharField, EmailInput
 from django.test import Client as Browser
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from oauth_service.models import Client
+from oauth_service.people.sign_in import LimitedForm
 from oauth_service.web.redirects import LONGEST_REDIRECT
 from tests.endpoints.page import Page
 from tests.guide import REDIRECT_URI, Guide
@@ -248,3 +250,35 @@ def test_the_name_of_the_service_is_the_hosts(browser: Browser, db: None, settin
     """OAUTH_SERVICE_SERVICE_NAME is shown on the page."""
     settings.OAUTH_SERVICE_SERVICE_NAME = "Wonderland ID"
     assert "Wonderland ID never gives your password to an app." in login_page(browser).text
+
+
+@pytest.mark.parametrize(
+    ("field", "kind", "label"), [("username", "text", "Username"), ("email", "email", "Email address")]
+)
+def test_the_field_is_of_the_kind_that_people_sign_in_with(
+    browser: Browser, db: None, monkeypatch: pytest.MonkeyPatch, field: str, kind: str, label: str
+) -> None:
+    """A telephone then shows the keyboard with @, and a password manager still knows what to fill in."""
+    monkeypatch.setattr(User, "USERNAME_FIELD", field)
+    html = browser.get("/login/").content.decode()
+    [given] = re.findall(r'<input [^>]*name="username"[^>]*>', html)
+    for attribute in (f'type="{kind}"', 'autocomplete="username"', 'autocapitalize="none"', 'spellcheck="false"'):
+        assert attribute in given
+    assert f'<label for="id_username">{label}</label>' in html
+    assert 'autocomplete="current-password"' in html
+
+
+class EmailForm(LimitedForm):
+    """A form that asks for an address, though the user model has names."""
+
+    username = CharField(widget=EmailInput)
+
+
+def test_a_form_of_the_projects_says_which_kind_its_field_is(
+    browser: Browser, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A project may sign users in by e-mail address although its user model has names."""
+    monkeypatch.setattr("oauth_service.endpoints.login._Login.authentication_form", EmailForm)
+    [given] = re.findall(r'<input [^>]*name="username"[^>]*>', browser.get("/login/").content.decode())
+    assert 'type="email"' in given
+    assert 'autocomplete="username"' in given
