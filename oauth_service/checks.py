@@ -7,13 +7,15 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from itertools import combinations
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's own name
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import connections
 from django.http.request import split_domain_port, validate_host
 from django.shortcuts import resolve_url
@@ -72,7 +74,7 @@ def check_names(app_configs: Apps, **_: Any) -> list[CheckMessage]:
 
 def check_values(app_configs: Apps, **_: Any) -> list[CheckMessage]:
     """
-    E002-E011, E016-E018, E021-E027, E032, E035, E050, E051: settings of the wrong type, or with values no server may
+    E002-E011, E016-E018, E021-E027, E032, E035, E036, E050, E051: settings of the wrong type, or with values no server may
     have.
     """
     if mistyped := _mistyped():  # the other rules compare values, which must have their types
@@ -324,6 +326,12 @@ def _faults_of_registration() -> Iterator[Finding]:
 
 
 def _faults_of_consent() -> Iterator[Finding]:
+    if fault := _fault_of_support_contact(conf.SUPPORT_CONTACT()):
+        yield (
+            "E036",
+            f"{conf.SUPPORT_CONTACT.name} {fault}.",
+            "Write mailto:help@example.com or https://example.com/help.",
+        )
     for host in conf.KNOWN_CLIENT_HOSTS():
         if not _is_host_name(host):
             yield (
@@ -339,6 +347,7 @@ def _faults_of_consent() -> Iterator[Finding]:
             f"Choose from {', '.join(choices)}.",
         )
     yield from _faults_of_scopes("E035", conf.REQUIRED_SCOPES)
+    yield from _faults_of_scopes("E035", conf.ACTION_SCOPES)
 
 
 def _faults_of_scopes(check: str, setting: conf.Setting[Sequence[str]]) -> Iterator[Finding]:
@@ -559,6 +568,25 @@ def _fault_of_issuer(issuer: str) -> str:
     if parts.query or parts.fragment or issuer.endswith("/"):
         return "must have no query, no fragment and no trailing slash"
     return ""
+
+
+def _fault_of_support_contact(contact: str) -> str:
+    if not contact:
+        return ""
+    scheme, _, address = contact.partition(":")
+    if scheme == "mailto":
+        try:
+            validate_email(unquote(address))
+        except ValidationError:
+            return "must have one e-mail address after mailto:"
+        return ""
+    try:
+        parts = urlsplit(contact)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a URL"
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in redirect_uri.LOOPBACK_HOSTS)
+    return "" if is_safe and host and parts.username is None else "must be mailto: or an absolute https URL"
 
 
 def _fault_of_function(path: str) -> str:

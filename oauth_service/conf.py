@@ -74,6 +74,13 @@ ISSUER = Setting(
     "Without it, the server uses the URL of each request, which is only as trustworthy as `ALLOWED_HOSTS`.",
 )
 SERVICE_NAME = Setting("OAUTH_SERVICE_SERVICE_NAME", str, "OAuth Service", "The name shown on every page.")
+SUPPORT_CONTACT = Setting(
+    "OAUTH_SERVICE_SUPPORT_CONTACT",
+    str,
+    "",
+    "Where people get help: `mailto:` with one address, or an https URL. The consent page, error pages and security messages "
+    "link to it. Without it the pages name no address.",
+)
 SCOPES: Setting[Mapping[str, str]] = Setting(
     "OAUTH_SERVICE_SCOPES",
     Mapping,
@@ -519,6 +526,13 @@ REQUIRED_SCOPES: Setting[Sequence[str]] = Setting(
     (list, tuple),
     (),
     "Scopes that users cannot untick. `openid` is always one of them.",
+)
+ACTION_SCOPES: Setting[Sequence[str]] = Setting(
+    "OAUTH_SERVICE_ACTION_SCOPES",
+    (list, tuple),
+    (),
+    "Scopes that let an app do something instead of see something. Their words start with a verb, such as “Order refills”, and "
+    "stand under “will be able to:” on the consent page. [consent.md](consent.md#words-for-scopes) says more.",
 )
 
 REMOTE_ISSUERS: Setting[Mapping[str, Mapping[str, str]]] = Setting(

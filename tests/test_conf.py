@@ -23,6 +23,7 @@ def test_the_defaults() -> None:
     assert {setting.name.removeprefix(conf.PREFIX): setting.default for setting in conf.ALL} == {
         "ISSUER": "",
         "SERVICE_NAME": "OAuth Service",
+        "SUPPORT_CONTACT": "",
         "SCOPES": {
             "user": "Your username and e-mail address",
             "profile": "Your name and when your profile was last updated",
@@ -74,6 +75,7 @@ def test_the_defaults() -> None:
         "KNOWN_CLIENT_HOSTS": (),
         "CHOOSE_SCOPES": "unchecked",
         "REQUIRED_SCOPES": (),
+        "ACTION_SCOPES": (),
         "CLIENT_ID_METADATA_DOCUMENTS": False,
         "CLIENT_ID_METADATA_ALLOWED_HOSTS": (),
         "CLIENT_ID_METADATA_BLOCKED_HOSTS": (),

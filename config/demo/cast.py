@@ -8,7 +8,7 @@ PRESCRIPTIONS = Api(
     identifier="https://api.wonderland.example/prescriptions",
     name="Prescriptions",
     scope="prescriptions:read",
-    words="See your prescriptions",
+    words="Your prescriptions",
 )
 ORDERS = Api(
     identifier="https://api.wonderland.example/orders",

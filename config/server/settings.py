@@ -76,6 +76,9 @@ OAUTH_SERVICE_CLIENT_ID_METADATA_BLOCKED_HOSTS = _list("CLIENT_ID_METADATA_BLOCK
 OAUTH_SERVICE_DEVICE_AUTHORIZATION = os.environ.get("DEVICES", "1" if DEBUG else "0") == "1"
 OAUTH_SERVICE_INTROSPECTION = os.environ.get("INTROSPECTION", "1" if DEBUG else "0") == "1"
 OAUTH_SERVICE_SERVICE_NAME = os.environ.get("OAUTH_SERVICE_SERVICE_NAME", "OAuth Service")
+OAUTH_SERVICE_SUPPORT_CONTACT = os.environ.get("OAUTH_SERVICE_SUPPORT_CONTACT", "")
+# The demo's own while DEBUG is on: their words start with a verb.
+OAUTH_SERVICE_ACTION_SCOPES = _list("ACTION_SCOPES") or (["orders:write", "prescriptions:order"] if DEBUG else [])
 
 try:
     ISSUER = urlsplit(OAUTH_SERVICE_ISSUER)

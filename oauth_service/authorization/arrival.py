@@ -90,7 +90,7 @@ def target_of(parameters: Parameters, *, user_id: Any, issuer: str, now: datetim
 
     Raises:
         ClientNotIntroduced: the client's document would have to be fetched, and may not be.
-        UnverifiedTarget, InvalidRequest: the browser must not be redirected.
+        UnknownClient, UnregisteredRedirect, InvalidRequest: the browser must not be redirected.
         TemporarilyUnavailable: too many documents were fetched, or too many clients wait to be connected.
     """
     if client_id_metadata_document.is_url(client_id := parameters.get("client_id")):

@@ -65,7 +65,10 @@ def context_of(question: Question, client: Client, *, uri: str = "") -> dict[str
     """
     optional = question.optional(client)
     general, of_resources = in_words(question, optional=optional)
+    groups = by_verb(general, of_resources)
     return {
+        "groups": groups,
+        "verbs": {group["verb"] for group in groups},
         "introduction": introduce(client),
         "client": client,
         "standing": client_standing.standing_of(client, uri, known_hosts=conf.KNOWN_CLIENT_HOSTS()),
@@ -93,6 +96,7 @@ def in_words(
         optional: scopes with a checkbox. A scope that appears in several places has it at the first one.
     """
     words, names = conf.SCOPES(), question.scope.split()
+    actions = conf.ACTION_SCOPES()
     rows, known, implies = question.resources.rows, question.known, conf.implied_scopes()
     if not rows and not words.keys() >= set(names):  # scopes of a resource, requested without naming it
         words = {**Resource.objects.words(), **words}
@@ -105,6 +109,7 @@ def in_words(
         return {
             "name": name,
             "description": description,
+            "is_action": name in actions,
             "is_new": bool(known) and name not in known,
             "is_optional": has_box,
             "is_ticked": question.ticked is None or name in question.ticked,
@@ -128,6 +133,26 @@ def in_words(
         for row in rows
     ]
     return general, of_resources
+
+
+def by_verb(general: list[dict[str, Any]], of_resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """
+    Group what in_words() returns by its verb: first what the app can see, then what it can do.
+
+    Returns:
+        groups with `verb` ("see" or "do"), `scopes`, `resources` and `place`, the prefix of the ids in the page. Groups
+        without a scope are left out, unless there is none at all.
+    """
+    groups = []
+    for verb, is_action, place in (("see", False, "scope"), ("do", True, "action")):
+        at = [
+            {**resource, "scopes": own}
+            for resource in of_resources
+            if (own := [each for each in resource["scopes"] if each["is_action"] is is_action])
+        ]
+        scopes = [each for each in general if each["is_action"] is is_action]
+        groups.append({"verb": verb, "scopes": scopes, "resources": at, "place": place})
+    return [group for group in groups if group["scopes"] or group["resources"]] or groups[:1]
 
 
 def _host_of(address: str) -> str:

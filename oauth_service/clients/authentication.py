@@ -16,7 +16,7 @@ from ..guard import throttle
 from ..models import Client, ClientRow, ClientWithConsent, Consent
 from ..protocol import client_assertion, client_authentication
 from ..protocol.client_authentication import Credentials
-from ..protocol.errors import InvalidClient, TooManyFailures, UnverifiedTarget
+from ..protocol.errors import InvalidClient, TooManyFailures, UnknownClient
 from ..protocol.parameters import Parameters
 from ..protocol.secret import Secret
 from . import assertion, previous_secret
@@ -79,17 +79,17 @@ def client_with_consent(parameters: Parameters, *, user_id: Any = None, now: dat
     Return the client that an authorization request names, and what this user allowed it. Nothing is proven yet.
 
     Raises:
-        UnverifiedTarget: client_id is missing, or no active client has it.
+        UnknownClient: client_id is missing, or no active client has it.
         InvalidRequest: client_id is repeated.
     """
     client_id = parameters.get("client_id")
     if not client_id:
-        raise UnverifiedTarget("client_id is missing")
+        raise UnknownClient("client_id is missing")
     found = Consent.objects.client_with_consent(client_id=client_id, user_id=user_id, now=now)
     if not found:
-        raise UnverifiedTarget("client_id is unknown", detail=f"no client {conf.claimed_name(client_id)!r}")
+        raise UnknownClient("client_id is unknown", detail=f"no client {conf.claimed_name(client_id)!r}")
     if not found.client.is_active:
-        raise UnverifiedTarget("client_id is not active", detail=f"client {client_id} was deactivated")
+        raise UnknownClient("client_id is not active", detail=f"client {client_id} was deactivated")
     return found
 
 

@@ -20,7 +20,7 @@ from ..models.registration import fetched_for
 from ..outbound import documents
 from ..protocol import client_id_metadata_document as rules
 from ..protocol import client_metadata, registration
-from ..protocol.errors import ClientNotIntroduced, InvalidClient, OAuthError, TemporarilyUnavailable, UnverifiedTarget
+from ..protocol.errors import ClientNotIntroduced, InvalidClient, OAuthError, TemporarilyUnavailable, UnknownClient
 from . import logo
 from . import registration as registrations
 
@@ -43,7 +43,7 @@ def bring_up_to_date(client_id: str, *, may_fetch: bool, may_introduce: bool, no
 
     Raises:
         ClientNotIntroduced: the document would have to be fetched, and may not be.
-        UnverifiedTarget: documents are off or do not allow this client, or its document cannot be used.
+        UnknownClient: documents are off or do not allow this client, or its document cannot be used.
         TooManyFailures: too many documents of unknown clients were fetched.
         TooManyRegistrations: too many clients wait for a user.
     """
@@ -53,7 +53,7 @@ def bring_up_to_date(client_id: str, *, may_fetch: bool, may_introduce: bool, no
     if not conf.CLIENT_ID_METADATA_DOCUMENTS():
         if found:
             name = conf.CLIENT_ID_METADATA_DOCUMENTS.name
-            raise UnverifiedTarget("client_id is unknown", detail=f"{client_id} is a document's, and {name} is off")
+            raise UnknownClient("client_id is unknown", detail=f"{client_id} is a document's, and {name} is off")
         return
     _refuse_others(client_id)
     if found and (found.is_current or not found.is_active):
@@ -88,7 +88,7 @@ def bring_device_up_to_date(client_id: str, *, now: datetime) -> None:
         return
     try:
         bring_up_to_date(client_id, may_fetch=True, may_introduce=True, now=now)
-    except UnverifiedTarget as refusal:
+    except UnknownClient as refusal:
         raise InvalidClient("client authentication failed", detail=refusal.detail) from refusal
 
 
@@ -103,7 +103,7 @@ def _take(client_id: str, copy: Document, *, now: datetime) -> None:
         offer = replace(registrations.offer(), requires_pkce=True)
         negotiated = registration.negotiate(members, offer)
         if negotiated.columns["token_endpoint_auth_method"] not in rules.METHODS:
-            raise UnverifiedTarget("", detail="private_key_jwt needs django-oauth-service[oidc]")
+            raise UnknownClient("", detail="private_key_jwt needs django-oauth-service[oidc]")
         kept = Registration.objects.select_related("client").filter(client__client_id=client_id).first()
         if kept:
             _change(kept, negotiated, copy, now=now)
@@ -121,7 +121,7 @@ def _members(client_id: str, copy: Document) -> dict[str, Any]:
     try:
         return rules.read(bytes(copy.body), client_id=client_id)
     except ValueError as fault:  # a version of this app with other rules stored the copy
-        raise UnverifiedTarget("", detail=str(fault)) from None
+        raise UnknownClient("", detail=str(fault)) from None
 
 
 def _introduce(client_id: str, negotiated: registration.Registration, copy: Document, *, now: datetime) -> None:
@@ -186,16 +186,16 @@ def _change(kept: Registration, negotiated: registration.Registration, copy: Doc
 
 def _refuse_others(client_id: str) -> None:
     if fault := rules.fault_of_url(client_id):
-        raise UnverifiedTarget("client_id is not a URL that a client can have", detail=f"it {fault}")
+        raise UnknownClient("client_id is not a URL that a client can have", detail=f"it {fault}")
     host, allowed = rules.host_of(client_id), conf.CLIENT_ID_METADATA_ALLOWED_HOSTS()
     if rules.is_among(host, conf.CLIENT_ID_METADATA_BLOCKED_HOSTS()):
-        raise UnverifiedTarget("client_id is not allowed here", detail=f"{host} is blocked")
+        raise UnknownClient("client_id is not allowed here", detail=f"{host} is blocked")
     if allowed and not rules.is_among(host, allowed):
-        raise UnverifiedTarget("client_id is not allowed here", detail=f"{host} is none of the hosts that are allowed")
+        raise UnknownClient("client_id is not allowed here", detail=f"{host} is none of the hosts that are allowed")
 
 
-def _unusable(fault: str) -> UnverifiedTarget:
-    return UnverifiedTarget("the document at client_id cannot be used", detail=fault)
+def _unusable(fault: str) -> UnknownClient:
+    return UnknownClient("the document at client_id cannot be used", detail=fault)
 
 
 def _rules_for(client_id: str) -> documents.Rules:

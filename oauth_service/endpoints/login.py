@@ -19,7 +19,7 @@ from ..people.sign_in import LimitedForm, say_to_wait
 from ..protocol.errors import OAuthError
 from ..protocol.parameters import from_form
 from ..protocol.reply_to import ReplyTo
-from ..web.pages import page_endpoint, protect_page
+from ..web.pages import on_every_page, page_endpoint, protect_page
 from ..web.redirects import in_plain_characters, pending_authorization_url, points_to_itself
 
 
@@ -61,9 +61,7 @@ class _Login(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         client_name = self._waiting.name if self._waiting else ""
-        return super().get_context_data(
-            service_name=conf.SERVICE_NAME(), client=self._waiting, client_name=client_name, **kwargs
-        )
+        return super().get_context_data(client=self._waiting, client_name=client_name, **on_every_page(), **kwargs)
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> Any:
         response: Any = super().render_to_response(context, **kwargs)

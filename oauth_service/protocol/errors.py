@@ -238,11 +238,30 @@ class TooManyRegistrations(TemporarilyUnavailable):
     retry_after = 3600
 
 
-class UnverifiedTarget(InvalidRequest):
-    """client_id or redirect_uri could not be verified: the user sees a page and is never redirected (section 4.1.2.1)."""
+class UnknownClient(InvalidRequest):
+    """client_id is missing or unknown: the user sees a page and is never redirected (RFC 6749 section 4.1.2.1)."""
 
 
-class ClientNotIntroduced(UnverifiedTarget):
+class UnregisteredRedirect(InvalidRequest):
+    """
+    redirect_uri is missing or not registered: the user sees a page and is never redirected (RFC 6749 section 4.1.2.1).
+
+    Args:
+        client_id: the client that the request names; nothing proves that it sent the request.
+        sent: redirect_uri as it was sent, "" for none.
+        registered: the client's redirect URIs.
+    """
+
+    def __init__(
+        self, description: str, *, client_id: str, sent: str, registered: tuple[str, ...], detail: str = ""
+    ) -> None:
+        super().__init__(description, detail=detail)
+        self.client_id = client_id
+        self.sent = sent
+        self.registered = registered
+
+
+class ClientNotIntroduced(UnknownClient):
     """client_id is the URL of a document that is fetched only after the user has signed in."""
 
 

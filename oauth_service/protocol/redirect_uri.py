@@ -2,8 +2,14 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+# RFC 3986 Appendix B; it matches every text.
+_PARTS = re.compile(
+    r"(?:(?P<scheme>[^:/?#]+):)?(?://(?P<host>[^/?#]*))?(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?(?:#(?P<fragment>.*))?",
+    re.DOTALL,
+)
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _URI_CHARACTERS = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
 _LOOPBACK = re.compile(r"(?P<origin>http://(?:127\.0\.0\.1|\[::1\]|localhost))(?::\d+)?(?P<rest>(?:[/?].*)?)")
@@ -102,6 +108,46 @@ def host_of(uri: str) -> str:
     return "" if host in LOOPBACK_HOSTS else host
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """
+    A URI in three pieces, the middle one marked.
+
+    Attributes:
+        part: name of the part that is marked: scheme, host (with the port), path, query or fragment.
+        marked: "" if the URI has no such part.
+    """
+
+    part: str
+    before: str
+    marked: str
+    after: str
+
+
+def compare(sent: str, registered: str) -> tuple[Marked, Marked] | None:
+    """
+    Mark the first part in which two URIs differ, in both of them; None if they are the same text.
+
+    Comparison is by text, as match() compares: a URI that urlsplit() would refuse has parts, too.
+    """
+    if sent == registered:
+        return None
+    ours, theirs = _parts(sent), _parts(registered)
+    part = next(name for name in ours if ours[name] != theirs[name])
+    return _marked(sent, part), _marked(registered, part)
+
+
+def nearest_first(sent: str, registered: Iterable[str]) -> list[str]:
+    """Sort registered redirect URIs: those that differ from the sent one in the fewest parts come first."""
+    ours = _parts(sent)
+
+    def distance(uri: str) -> int:
+        theirs = _parts(uri)
+        return sum(ours[name] != theirs[name] for name in ours)
+
+    return sorted(registered, key=distance)
+
+
 def difference(sent: str, registered: Iterable[str]) -> str:
     """
     Describe how a redirect_uri differs from the most similar registered one, for the operator's log.
@@ -122,6 +168,19 @@ def difference(sent: str, registered: Iterable[str]) -> str:
         if part != "query"
     )
     return f"redirect_uri differs in its {' and '.join(parts) or 'spelling'}{': ' if shown else ''}{shown}"
+
+
+def _parts(uri: str) -> dict[str, str | None]:
+    found = _PARTS.fullmatch(uri)
+    return dict(found.groupdict()) if found else {}
+
+
+def _marked(uri: str, part: str) -> Marked:
+    found = _PARTS.fullmatch(uri)
+    if not found or found[part] is None:
+        return Marked(part=part, before=uri, marked="", after="")
+    start, end = found.span(part)
+    return Marked(part=part, before=uri[:start], marked=uri[start:end], after=uri[end:])
 
 
 def _differing(first: SplitResult, second: SplitResult) -> list[str]:

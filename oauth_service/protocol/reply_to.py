@@ -4,7 +4,7 @@ from typing import Protocol, Self
 from urllib.parse import urlencode, urlsplit
 
 from . import redirect_uri
-from .errors import OAuthError, UnverifiedTarget
+from .errors import OAuthError, UnregisteredRedirect
 from .parameters import Parameters
 
 # Ways to return the answer (OAuth 2.0 Multiple Response Type Encoding Practices section 2.1, OAuth 2.0 Form Post Response Mode);
@@ -56,20 +56,26 @@ class ReplyTo:
             issuer: sent with every answer as iss (RFC 9207 section 2).
 
         Raises:
-            UnverifiedTarget: absent, or not identical to a registered one; the browser is not redirected.
+            UnregisteredRedirect: absent, or not identical to a registered one; the browser is not redirected.
             InvalidRequest: repeated.
         """
         sent = parameters.get("redirect_uri")
         registered = client.redirect_uri_list
         if not sent and len(registered) != 1:
-            raise UnverifiedTarget(
+            raise UnregisteredRedirect(
                 "redirect_uri is missing",
+                client_id=client.client_id,
+                sent="",
+                registered=registered,
                 detail=f"client {client.client_id} has {len(registered)} redirect URIs, so the request must name one",
             )
         uri = sent or registered[0]
         if not redirect_uri.match(uri, registered, is_native=client.is_native):
-            raise UnverifiedTarget(
+            raise UnregisteredRedirect(
                 "redirect_uri is not registered for this client",
+                client_id=client.client_id,
+                sent=uri,
+                registered=registered,
                 detail=f"client {client.client_id}: {redirect_uri.difference(uri, registered)}",
             )
         state = "" if parameters.is_repeated("state") else parameters.get("state")

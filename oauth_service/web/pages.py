@@ -16,11 +16,11 @@ from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.templatetags.static import static
 from django.utils.cache import patch_vary_headers
-from django.utils.translation import gettext as _
 
 from .. import conf, signals
 from ..database import without_transaction
-from ..protocol.errors import InvalidLogoutRequest, OAuthError, TemporarilyUnavailable, UnverifiedTarget
+from ..protocol.errors import InvalidLogoutRequest, OAuthError, TemporarilyUnavailable
+from . import error_page
 from .ended_sessions import leave_ended
 from .language import as_asked, one_language
 from .programs import PRIVATE, Headers, allowed_methods
@@ -217,27 +217,14 @@ KEEPS_OPENER = ("Cross-Origin-Opener-Policy", "unsafe-none")
 
 
 def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
-    """Render a refusal for a person; never a redirect. The exact reason is in the log, and with DEBUG on the page."""
+    """Render a refusal for a person; never a redirect. The log has the exact reason, and so has the page if DEBUG is on."""
     reference = log_refusal(request.path, refusal)
-    if isinstance(refusal, TemporarilyUnavailable):
-        title = _("We cannot answer at the moment")
-        sentence = _("Something on our side is being restarted. Nothing is lost: please try again in a moment.")
-    elif isinstance(refusal, UnverifiedTarget):
-        title = _("This app cannot be connected")
-        sentence = _("The link that brought you here does not match what the app has registered with us.")
-    elif isinstance(refusal, InvalidLogoutRequest):
-        title = _("The app could not sign you out")
-        sentence = _("Its request was invalid, and nothing was done.")
-    else:
-        title = _("This request cannot be answered")
-        sentence = _("Something in it was missing or not as it should be. Go back to the app and try again.")
     context = {
-        "title": title,
-        "sentence": sentence,
+        **error_page.context_of(request, refusal),
         "reference": reference,
         "detail": f"{refusal.error}: {refusal.detail}" if settings.DEBUG else "",
     }
-    # Without the request the page asks nobody who is signed in: the database is what is away.
+    # Without the request no statement reads the user: the database is down.
     about = None if isinstance(refusal, TemporarilyUnavailable) else request
     page = "sign_out_refused" if isinstance(refusal, InvalidLogoutRequest) else "error"
     response = render_page(about, page, context, status=refusal.status)
@@ -247,12 +234,15 @@ def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
     return response
 
 
+def on_every_page() -> dict[str, str]:
+    """Return the template variables that every page has: the name of the service and its support contact."""
+    return {"service_name": conf.SERVICE_NAME(), "support_contact": conf.SUPPORT_CONTACT()}
+
+
 def render_page(request: HttpRequest | None, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """Render one of our templates, which a host project can override under oauth_service/."""
     with one_language() as language:
-        response = render(
-            request, f"oauth_service/{name}.html", {"service_name": conf.SERVICE_NAME(), **context}, status=status
-        )
+        response = render(request, f"oauth_service/{name}.html", {**on_every_page(), **context}, status=status)
     # Django's LocaleMiddleware would say what was asked for.
     response.headers[CONTENT_LANGUAGE] = language
     return response

@@ -100,7 +100,10 @@ Errors:
 - `oauth_service.E034`: a function for token exchange cannot be imported or called. No token is exchanged until this is
   corrected.
 - `oauth_service.E035`: a known host is not a host name, `OAUTH_SERVICE_CHOOSE_SCOPES` has an unknown value, or the name of a
-  required scope is not valid. The consent page would tell users less than you want. Correct what the message names.
+  required scope or an action scope is not valid. The consent page would tell users less than you want. Correct what the
+  message names.
+- `oauth_service.E036`: the support contact is neither `mailto:` with one address nor an https URL. Users who need help would
+  follow a link that leads nowhere. Correct the setting.
 - `oauth_service.E050`: scopes imply themselves in a circle, a name is not a valid scope, or `openid` or `offline_access` is
   listed: these two cannot imply or be implied. It would be unclear what a user allows. Correct what the message names.
 - `oauth_service.E051`: an entry of `OAUTH_SERVICE_REMOTE_ISSUERS` is not a valid issuer, is this server, has an unknown

@@ -101,10 +101,14 @@ def test_the_page_says_who_asks_for_what_and_where_the_browser_goes(alices: Brow
 
 
 def test_allow_and_deny_are_offered_equally(alices: Browser, guide: Guide) -> None:
-    """Both buttons look the same, and none is preselected."""
+    """Both buttons have the same size. Icon, word and colour tell them apart, and none is preselected."""
     html = alices.get("/authorise/", guide.request()).content.decode()
-    [allow, deny] = re.findall(r'<button type="submit"\s+(class="button[^"]*")', html)
-    assert allow == deny
+    allow, deny = re.findall(
+        r'<button type="submit"\s+class="(button [^"]*)".*?(<path [^>]*>)\s*</svg>\s*(\w+)', html, re.DOTALL
+    )
+    assert (allow[0], allow[2]) == ("button button-choice button-allow", "Allow")
+    assert (deny[0], deny[2]) == ("button button-choice button-deny", "Deny")
+    assert allow[1] != deny[1]
     assert "autofocus" not in html
 
 
@@ -162,15 +166,15 @@ def test_it_says_so_when_nobody_stated_who_runs_the_app(alices: Browser, guide: 
 
 
 def test_the_apps_own_pages_are_linked(alices: Browser, guide: Guide) -> None:
-    """The links open in another tab, so that the question stays open."""
+    """The links open in another tab, so that the question stays open. Each link names its host."""
     Client.objects.update(
         client_uri="https://rx.example/", policy_uri="https://rx.example/privacy", tos_uri="https://rx.example/terms"
     )
     links = asked(alices, guide).links
     assert {words: href for words, href in links.items() if href.startswith("https:")} == {
-        "Website (opens in a new tab)": "https://rx.example/",
-        "Privacy policy (opens in a new tab)": "https://rx.example/privacy",
-        "Terms (opens in a new tab)": "https://rx.example/terms",
+        "Website rx.example (opens in a new tab)": "https://rx.example/",
+        "Privacy policy rx.example (opens in a new tab)": "https://rx.example/privacy",
+        "Terms rx.example (opens in a new tab)": "https://rx.example/terms",
     }
 
 
@@ -457,7 +461,8 @@ def test_before_the_target_is_verified_a_refusal_is_a_page(
     [line] = reasons()
     [reference] = REFERENCE.findall(page.text)
     assert (response.status_code, "Location" in response) == (400, False)
-    assert "This app cannot be connected" in page.text
+    assert ("We do not know this app" in page.text) == ("client_id" in changes)
+    assert ("This app cannot be connected" in page.text) == ("redirect_uri" in changes)
     assert f"reference={reference}" in line
     assert "error=invalid_request" in line
     assert reason in line
@@ -470,13 +475,18 @@ def test_a_deactivated_client_is_refused_on_a_page(alices: Browser, guide: Guide
     Client.objects.update(is_active=False)
     response = alices.get("/authorise/", guide.request())
     assert (response.status_code, "Location" in response) == (400, False)
+    assert "We do not know this app" in Page(response).text
     assert "client presc_man_123 was deactivated" in reasons()[-1]
 
 
 def test_two_registered_targets_and_none_named_is_a_page(alices: Browser, guide: Guide, reasons: Reasons) -> None:
     """The server does not guess which one is meant."""
     Client.objects.update(redirect_uris=f"{REDIRECT_URI}\nhttps://rx.example/callback")
-    assert alices.get("/authorise/", guide.request(redirect_uri="")).status_code == 400
+    response = alices.get("/authorise/", guide.request(redirect_uri=""))
+    assert (response.status_code, "does not say where the app wants you to return" in Page(response).text) == (
+        400,
+        True,
+    )
     assert "has 2 redirect URIs, so the request must name one" in reasons()[-1]
 
 
@@ -493,16 +503,141 @@ def test_with_debug_the_reason_is_on_the_page(alices: Browser, guide: Guide, set
     """Developers see at once which part differs."""
     settings.DEBUG = True
     text = Page(alices.get("/authorise/", guide.request(redirect_uri=REDIRECT_URI + "/"))).text
-    assert "For the developer invalid_request: client presc_man_123: redirect_uri differs in its path" in text
+    assert (
+        "invalid_request: client presc_man_123: redirect_uri differs in its path"
+        in text.partition("For the developer")[2]
+    )
+
+
+COMPARED = (
+    "redirect_uri that was sent http://127.0.0.1:5000 /called-back ?session=hush "
+    "Registered redirect URIs http://127.0.0.1:5000 /callback Differs first in the path. "
+    "https ://rx.example/callback Differs first in the scheme."
+)
+
+
+@pytest.mark.parametrize("who", ["nobody", "alice", "staff", "developer"])
+def test_developers_see_both_uris_whole_and_the_difference_marked(
+    alices: Browser, alice: User, guide: Guide, settings: Settings, who: str
+) -> None:
+    """Staff, and everybody while DEBUG is on; never strangers in production."""
+    Client.objects.update(redirect_uris=f"https://rx.example/callback\n{REDIRECT_URI}")
+    settings.DEBUG = who == "developer"
+    User.objects.update(is_staff=who == "staff")
+    browser = Browser() if who in ("nobody", "developer") else alices
+    response = browser.get("/authorise/", guide.request(redirect_uri="http://127.0.0.1:5000/called-back?session=hush"))
+    page, is_shown = Page(response), who in ("staff", "developer")
+    html = re.sub("</?mark>", "", response.content.decode())
+    assert (response.status_code, COMPARED in page.text) == (400, is_shown), page.text
+    assert ["called-back?session=hush" in html, "https://rx.example/callback" in html] == [is_shown] * 2
+    assert ("redirect_uri differs in its path" in page.text) == (who == "developer")
+    marked = re.findall(r"<mark>(.*?)</mark>", response.content.decode())
+    assert marked == (["/called-back", "/callback", "https"] if is_shown else [])
+
+
+def test_developers_see_what_is_registered_if_nothing_was_sent(
+    alices: Browser, guide: Guide, settings: Settings
+) -> None:
+    """There is nothing to compare then."""
+    settings.DEBUG = True
+    Client.objects.update(redirect_uris=f"https://rx.example/callback\n{REDIRECT_URI}")
+    text = Page(alices.get("/authorise/", guide.request(redirect_uri=""))).text
+    assert f"that was sent None. Registered redirect URIs https://rx.example/callback {REDIRECT_URI} " in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "back"),
+    [
+        (
+            {"client_uri": "https://rx.example/start"},
+            {"Prescription Manager ( rx.example )": "https://rx.example/start"},
+        ),
+        ({"client_uri": "https://rx.example/start", "is_checked": False}, {}),
+        (
+            {"redirect_uris": "https://rx.example/callback"},
+            {"Prescription Manager ( rx.example )": "https://rx.example/"},
+        ),
+        ({"redirect_uris": "https://rx.example/a\nhttps://rx.example:8443/b"}, {}),
+        ({"redirect_uris": REDIRECT_URI}, {}),
+        ({"redirect_uris": "https://rx.example/callback\ncom.example.rx:/callback"}, {}),
+    ],
+    ids=["website", "nobody checked it", "one origin", "two origins", "on this machine", "an app on the device"],
+)
+def test_a_wrong_redirect_offers_a_verified_way_back(
+    alices: Browser, guide: Guide, changes: dict[str, object], back: dict[str, str]
+) -> None:
+    """To the app's own website, never to what the link says; an app that nobody checked is neither named nor linked."""
+    Client.objects.update(**{"client_uri": "", **changes})
+    page = Page(alices.get("/authorise/", guide.request(redirect_uri="https://evil.example/callback")))
+    assert {
+        words.removeprefix("Back to "): url for words, url in page.links.items() if words.startswith("Back")
+    } == back
+    assert ("in the name of Prescription Manager" in page.text) == (changes.get("is_checked") is not False)
+    assert "evil.example" not in page.text + str(page.links)
+
+
+def test_an_unknown_client_gets_no_way_back(alices: Browser, guide: Guide) -> None:
+    """The server does not know where the app's website is."""
+    page = Page(alices.get("/authorise/", guide.request(client_id="nobody")))
+    assert [words for words in page.links if words.startswith("Back")] == []
+
+
+@pytest.mark.parametrize(
+    ("contact", "words", "href"),
+    [
+        ("mailto:help@example.com", "help@example.com", "mailto:help@example.com"),
+        ("https://example.com/help", "Help example.com (opens in a new tab)", "https://example.com/help"),
+        ("", "", ""),
+    ],
+)
+def test_the_operators_address_is_on_every_page(
+    alices: Browser, guide: Guide, settings: Settings, contact: str, words: str, href: str
+) -> None:
+    """The consent page, an error page and the connected apps; an error page asks for the reference beside it."""
+    settings.OAUTH_SERVICE_SUPPORT_CONTACT = contact
+    consent = asked(alices, guide)
+    refusal = Page(alices.get("/authorise/", guide.request(client_id="nobody")))
+    apps = Page(alices.get("/manage-apps/"))
+    for page in (consent, refusal, apps):
+        assert page.links.get(words, "") == href
+        assert ("Questions?" in page.text) == bool(contact)
+    asks = f"get help here and tell them this reference: {words}" if contact else "tell support this reference:"
+    assert asks in refusal.text
+
+
+# -- what an app can see, and what it can do -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("actions", "heading", "said"),
+    [
+        ((), "to see part of your account?", f"will be able to see: {USER} {PROFILE} "),
+        (
+            ("profile",),
+            "to see part of your account and to act in it?",
+            f"will be able to see: {USER} Prescription Manager will be able to: {PROFILE} ",
+        ),
+        (("user", "profile"), "to act in your account?", f"will be able to: {USER} {PROFILE} "),
+    ],
+)
+def test_the_verb_is_that_of_the_scope(
+    alices: Browser, guide: Guide, settings: Settings, actions: tuple[str, ...], heading: str, said: str
+) -> None:
+    """OAUTH_SERVICE_ACTION_SCOPES: an app that orders something does not “see” it."""
+    settings.OAUTH_SERVICE_ACTION_SCOPES = actions
+    page = asked(alices, guide)
+    assert f"Allow Prescription Manager {heading}" in page.text
+    assert f"Prescription Manager {said}" in page.text, page.text
+    assert scopes_on(page) == [USER, PROFILE]
 
 
 def test_a_query_is_never_quoted_in_a_reason(
     alices: Browser, guide: Guide, settings: Settings, reasons: Reasons
 ) -> None:
-    """The query may carry private data."""
+    """The query may carry private data. Only the comparison for developers shows the URI that their browser sent."""
     settings.DEBUG = True
-    response = alices.get("/authorise/", guide.request(redirect_uri=REDIRECT_URI + "?session=hush"))
-    assert "hush" not in Page(response).text + "".join(reasons())
+    text = Page(alices.get("/authorise/", guide.request(redirect_uri=REDIRECT_URI + "?session=hush"))).text
+    assert "hush" not in text.partition("invalid_request")[2] + "".join(reasons())
 
 
 def test_who_is_not_signed_in_sees_the_refusal_without_signing_in(browser: Browser, guide: Guide) -> None:

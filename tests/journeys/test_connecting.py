@@ -11,7 +11,8 @@ pytestmark = pytest.mark.journey
 
 LOOK_OF_BUTTON = """button => {
     const { width, height, bottom } = button.getBoundingClientRect(), look = getComputedStyle(button)
-    return { width, height, bottom, look: [look.color, look.backgroundColor, look.border, look.font] }
+    const size = [width, height, bottom, look.borderWidth, look.borderStyle, look.font]
+    return { bottom, size, colours: [look.color, look.backgroundColor], icon: button.querySelector("path").outerHTML }
 }"""
 
 
@@ -62,13 +63,15 @@ def test_the_consent_page_says_who_asks_for_what_and_where_it_leads(sites: Sites
 
 
 def test_allow_and_deny_are_offered_equally_and_on_the_first_screen(sites: Sites, desk: Page) -> None:
-    """A page that pushes towards Allow has not asked."""
+    """A page that pushes towards Allow has not asked; two buttons that look the same are mixed up."""
     alice.clicks_connect(desk, sites)
     alice.signs_in(desk)
     for viewport in (PHONE, DESKTOP):
         desk.set_viewport_size(viewport)
         allow, deny = (desk.get_by_role("button", name=name).evaluate(LOOK_OF_BUTTON) for name in ("Allow", "Deny"))
-        assert allow == deny
+        assert allow["size"] == deny["size"]
+        assert not set(allow["colours"]) & set(deny["colours"])
+        assert allow["icon"] != deny["icon"]
         assert allow["bottom"] <= viewport["height"]
 
 

@@ -20,9 +20,25 @@ def test_another_redirect_uri_is_a_page_with_a_reference_and_never_a_redirect(si
     reference = desk.locator(".reference code").inner_text()
     assert re.fullmatch("[0-9a-f]{12}", reference)
     assert f"reference={reference}" in (sites.state_dir / "log").read_text()
-    check(desk)
+    # The demo has DEBUG on: both URIs stand there whole, and what differs first is marked in each.
+    detail = desk.get_by_role("region", name="For the developer")
+    expect(detail).to_contain_text("https://thief.example/callback")
+    expect(detail).to_contain_text(f"{sites.client_url}/callback")
+    assert detail.locator("mark").all_inner_texts() == ["https", "http"]
+    check(desk, "error-redirect")
+    expect(desk.get_by_role("link", name="Back to Prescription Manager")).to_have_attribute(
+        "href", "http://127.0.0.1:5000/"
+    )
     desk.get_by_role("link", name="See your connected apps").click()
     expect(desk.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_an_unknown_app_is_another_page_than_a_wrong_address(sites: Sites, desk: Page) -> None:
+    """One is mended by whoever runs the app, the other may be an attack."""
+    alice.is_asked(desk, sites, client_id="nobody")
+    expect(desk.get_by_role("heading", name="We do not know this app")).to_be_visible()
+    expect(desk.get_by_role("link", name="Back to")).to_have_count(0)
+    check(desk, "error-client")
 
 
 def test_who_was_wrong_too_often_is_told_to_wait_on_the_page_they_know(sites: Sites, desk: Page) -> None:
@@ -43,6 +59,8 @@ def test_a_form_without_its_csrf_cookie_changes_nothing_and_says_why(sites: Site
     """Honest users lose the cookie, too: they clear cookies, or sign in again in another tab."""
     alice.connects(desk, sites)
     alice.opens_connected_apps(desk, sites)
+    desk.get_by_role("button", name="Revoke Access").click()
+    expect(desk.get_by_role("heading", name="Revoke access for Prescription Manager?")).to_be_visible()
     desk.context.clear_cookies(name="csrftoken")
     desk.get_by_role("button", name="Revoke Access").click()
     expect(desk.get_by_role("heading", name="This page can no longer be sent")).to_be_visible()

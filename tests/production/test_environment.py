@@ -56,6 +56,8 @@ GIVEN: dict[str, tuple[str, str, object, object]] = {
     "ASSERTIONS_FOR_TOKEN_ENDPOINT": ("1", "ASSERTIONS_FOR_TOKEN_ENDPOINT", True, False),
     "END_CONNECTIONS_ON_PASSWORD_CHANGE": ("1", "END_CONNECTIONS_ON_PASSWORD_CHANGE", True, False),
     "GLOBAL_TOKEN_REVOCATION": ("1", "GLOBAL_TOKEN_REVOCATION", True, False),
+    "OAUTH_SERVICE_SUPPORT_CONTACT": ("mailto:help@example.com", "SUPPORT_CONTACT", "mailto:help@example.com", ""),
+    "ACTION_SCOPES": ("orders:write", "ACTION_SCOPES", ["orders:write"], []),
     "REGISTRATION_SCOPES": ("openid,email", "REGISTRATION_SCOPES", ["openid", "email"], []),
     "CLIENT_ID_METADATA_DOCUMENTS": ("1", "CLIENT_ID_METADATA_DOCUMENTS", True, False),
     "CLIENT_ID_METADATA_ALLOWED_HOSTS": (

@@ -15,7 +15,8 @@ def test_each_error_has_the_code_and_status_of_its_specification() -> None:
     expected = {
         "InvalidRequest": ("invalid_request", 400),
         "RequestTooLarge": ("invalid_request", 413),
-        "UnverifiedTarget": ("invalid_request", 400),
+        "UnknownClient": ("invalid_request", 400),
+        "UnregisteredRedirect": ("invalid_request", 400),
         "InvalidClient": ("invalid_client", 401),
         "InvalidGrant": ("invalid_grant", 400),
         "UnauthorizedClient": ("unauthorized_client", 400),

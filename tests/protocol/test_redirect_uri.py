@@ -334,3 +334,54 @@ def test_the_log_says_in_what_a_uri_differs(sent: str, words: str) -> None:
 def test_the_log_says_that_nothing_is_registered() -> None:
     """There is nothing to compare with."""
     assert redirect_uri.difference(GUIDE, []) == "the client has no redirect URI registered"
+
+
+# -- the developer's view --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sent", "registered", "part", "marked"),
+    [
+        (GUIDE + "/", GUIDE, "path", ("/callback/", "/callback")),
+        ("http://127.0.0.1:5001/callback", GUIDE, "host", ("127.0.0.1:5001", "127.0.0.1:5000")),
+        ("https://127.0.0.1:5001/other", GUIDE, "scheme", ("https", "http")),
+        ("HTTP://127.0.0.1:5000/callback", GUIDE, "scheme", ("HTTP", "http")),
+        (GUIDE + "?a=b", GUIDE, "query", ("a=b", "")),
+        (GUIDE + "?", GUIDE, "query", ("", "")),
+        (GUIDE + "#x", GUIDE, "fragment", ("x", "")),
+        ("https://rx.example", "https://rx.example/", "path", ("", "/")),
+        ("http://[::1/callback", GUIDE, "host", ("[::1", "127.0.0.1:5000")),
+        ("com.example.rx:/a", "com.example.rx:/b", "path", ("/a", "/b")),
+        ("", GUIDE, "scheme", ("", "http")),
+    ],
+)
+def test_the_first_part_that_differs_is_marked_in_both(
+    sent: str, registered: str, part: str, marked: tuple[str, str]
+) -> None:
+    """The comparison is by text, as URIs are matched, and both stay whole."""
+    pair = redirect_uri.compare(sent, registered)
+    assert pair
+    assert ([each.part for each in pair], tuple(each.marked for each in pair)) == ([part, part], marked)
+    assert ["".join((each.before, each.marked, each.after)) for each in pair] == [sent, registered]
+
+
+def test_the_same_text_has_no_difference() -> None:
+    """There is nothing to mark."""
+    assert redirect_uri.compare(GUIDE, GUIDE) is None
+
+
+def test_the_uri_that_differs_least_comes_first() -> None:
+    """The nearest URI is most likely the one that was meant."""
+    uris = ["com.example.far://away", "https://127.0.0.1:5000/other", GUIDE]
+    assert redirect_uri.nearest_first(GUIDE + "/", uris) == [uris[2], uris[1], uris[0]]
+    assert redirect_uri.nearest_first(GUIDE, []) == []
+
+
+@given(sent=st.text(max_size=80), registered=st.text(max_size=80))
+def test_no_text_breaks_the_comparison(sent: str, registered: str) -> None:
+    """Strangers choose this text, line breaks included."""
+    pair = redirect_uri.compare(sent, registered)
+    assert (pair is None) == (sent == registered)
+    if pair:
+        assert ["".join((each.before, each.marked, each.after)) for each in pair] == [sent, registered]
+        assert pair[0].part == pair[1].part

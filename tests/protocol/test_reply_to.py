@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oauth_service.protocol.errors import AccessDenied, InvalidRequest, UnverifiedTarget
+from oauth_service.protocol.errors import AccessDenied, InvalidRequest, UnregisteredRedirect
 from oauth_service.protocol.parameters import Parameters
 from oauth_service.protocol.reply_to import ReplyTo
 from tests.clauses import clause
@@ -52,16 +52,17 @@ def test_a_reply_cannot_be_built_by_hand(seal: object) -> None:
 )
 def test_an_unregistered_target_gets_no_reply(uri: str) -> None:
     """ "MUST NOT automatically redirect the user-agent to the invalid redirection URI." """
-    with pytest.raises(UnverifiedTarget) as refusal:
+    with pytest.raises(UnregisteredRedirect) as refusal:
         verified(redirect_uri=uri)
     assert refusal.value.description == "redirect_uri is not registered for this client"
+    assert (refusal.value.sent, refusal.value.registered) == (uri, (GUIDE,))
 
 
 @clause("RFC 6749", "3.1.2.3")
 @pytest.mark.parametrize("registered", [(), (GUIDE, "https://app.example/callback")])
 def test_redirect_uri_is_needed_unless_exactly_one_is_registered(registered: tuple[str, ...]) -> None:
     """ "[...] the client MUST include a redirection URI with the authorization request"."""
-    with pytest.raises(UnverifiedTarget) as refusal:
+    with pytest.raises(UnregisteredRedirect) as refusal:
         ReplyTo.verify(Registered(registered), Parameters([]), issuer=ISSUER)
     assert refusal.value.description == "redirect_uri is missing"
 
@@ -75,7 +76,7 @@ def test_the_only_registered_uri_is_taken_when_none_is_sent() -> None:
 
 def test_a_client_without_redirect_uris_gets_no_reply() -> None:
     """An empty list is not a wildcard."""
-    with pytest.raises(UnverifiedTarget):
+    with pytest.raises(UnregisteredRedirect):
         ReplyTo.verify(Registered(()), Parameters([("redirect_uri", GUIDE)]), issuer=ISSUER)
 
 

@@ -1,0 +1,117 @@
+"""Content of the error page: words for each kind of refusal, a way back to the app, and what developers need to see."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from ..models import Client
+from ..protocol import redirect_uri
+from ..protocol.errors import (
+    InvalidLogoutRequest,
+    OAuthError,
+    TemporarilyUnavailable,
+    UnknownClient,
+    UnregisteredRedirect,
+)
+
+MOST_SHOWN = 20  # redirect URIs for developers
+
+
+def context_of(request: HttpRequest, refusal: OAuthError) -> dict[str, Any]:
+    """Return the template variables of an error page, except for the reference."""
+    match refusal:
+        case TemporarilyUnavailable():
+            return {
+                "title": _("We cannot answer at the moment"),
+                "sentence": _(
+                    "Something on our side is being restarted. Nothing is lost: please try again in a moment."
+                ),
+            }
+        case InvalidLogoutRequest():
+            return {
+                "title": _("The app could not sign you out"),
+                "sentence": _("Its request was invalid, and nothing was done."),
+            }
+        case UnknownClient():
+            return {
+                "title": _("We do not know this app"),
+                "sentence": _(
+                    "The link that brought you here names an app that is not registered here, or that is switched off."
+                ),
+                "advice": _("Nothing has been shared. If you trust the app, tell the people who run it."),
+            }
+        case UnregisteredRedirect():
+            return _wrong_redirect(request, refusal)
+        case _:
+            return {
+                "title": _("This request cannot be answered"),
+                "sentence": _("Something in it was missing or not as it should be. Go back to the app and try again."),
+            }
+
+
+def _wrong_redirect(request: HttpRequest, refusal: UnregisteredRedirect) -> dict[str, Any]:
+    client = Client.objects.filter(client_id=refusal.client_id).first()
+    # Nobody has checked the name and the addresses of other clients: the page of this server must not spread them.
+    is_vouched_for = bool(client and client.is_vouched_for)
+    if client and is_vouched_for and refusal.sent:
+        sentence = _(
+            "A link in the name of %(app)s asks us to send you to an address that does not belong to the app. "
+            "We have not sent you there."
+        ) % {"app": client.name}
+    elif refusal.sent:
+        sentence = _(
+            "The link that brought you here asks us to send you to an address that does not belong to the app. "
+            "We have not sent you there."
+        )
+    else:
+        sentence = _("The link that brought you here does not say where the app wants you to return to.")
+    return {
+        "title": _("This app cannot be connected"),
+        "sentence": sentence,
+        "advice": _("Nothing has been shared. If you came from the app itself, tell the people who run it."),
+        "back": _home_of(client) if client and is_vouched_for else "",
+        "client": client if is_vouched_for else None,
+        "redirect": _compared(refusal) if _is_developer(request) else None,
+    }
+
+
+def _is_developer(request: HttpRequest) -> bool:
+    user = getattr(request, "user", None)
+    return settings.DEBUG or bool(getattr(user, "is_staff", False))
+
+
+def _compared(refusal: UnregisteredRedirect) -> dict[str, Any]:
+    """Return the URI that was sent and those that are registered, each with its first difference marked."""
+    parts = {
+        "scheme": _("the scheme"),
+        "host": _("the host or port"),
+        "path": _("the path"),
+        "query": _("the query"),
+        "fragment": _("the fragment"),
+    }
+    nearest = redirect_uri.nearest_first(refusal.sent, refusal.registered)[:MOST_SHOWN]
+    if not refusal.sent:
+        return {"sent_text": "", "registered_texts": nearest}
+    pairs = [pair for uri in nearest if (pair := redirect_uri.compare(refusal.sent, uri))]
+    return {
+        "sent": pairs[0][0] if pairs else None,
+        "sent_text": refusal.sent,
+        "registered": [{"uri": theirs, "part": parts[theirs.part]} for _ours, theirs in pairs],
+        "registered_texts": nearest,
+    }
+
+
+def _home_of(client: Client) -> str:
+    """Return the address of an app's home page: its website, or the one origin that all its redirect URIs have; "" for none."""
+    if client.client_uri:
+        return str(client.client_uri)
+    origins = set()
+    for uri in client.redirect_uri_list:
+        parts = urlsplit(uri)
+        if not redirect_uri.host_of(uri):
+            return ""
+        origins.add(f"{parts.scheme}://{parts.netloc}/")
+    return origins.pop() if len(origins) == 1 else ""
