@@ -1,6 +1,6 @@
 """Alice's actions on pages: connect in the app; sign in, allow, and manage connected apps on the server."""
 
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 from simulation import checks
 from simulation.exchange import APP, Exchange
@@ -105,13 +105,19 @@ def connected_apps(script: Script, stage: Stage, step: int) -> Exchange:
 
 
 def revoke_form(script: Script, page: Exchange) -> Form | None:
-    """The form on the page of connected apps that revokes our app's access; None if the app is not listed."""
+    """Find the form that cuts our app off, or the one that leads to it; None if the app is not listed."""
     ours = ("client_id", script.client_id)
-    return next((form for form in _forms_to(page, "/oauth/deauthorise/") if ours in form.kept), None)
+    forms = [*_forms_to(page, "/oauth/deauthorise/"), *_forms_to(page, "/manage-apps/", method="get")]
+    return next((form for form in forms if ours in form.kept), None)
 
 
 def deauthorise(script: Script, stage: Stage, step: int, page: Exchange) -> None:
-    """Click Revoke Access beside our app on the page of connected apps."""
+    """Click Revoke Access beside our app on the page of connected apps, and again if the server asks once more."""
+    form = revoke_form(script, page)
+    if form and form.method == "get":
+        url = f"{script.server_url}/manage-apps/?{urlencode(form.kept)}"
+        page = stage.browse(step, "Alice clicks Revoke Access, and the server asks whether she is sure", url)
+        checks.answers(stage, step, page, 200, "OK")
     form = stage.find(
         step,
         revoke_form(script, page),
@@ -128,10 +134,10 @@ def deauthorise(script: Script, stage: Stage, step: int, page: Exchange) -> None
     stage.hold(step, location == target, expected=f"Location: {target}", came=location)
 
 
-def _forms_to(page: Exchange, path: str) -> list[Form]:
-    """Forms of the page that post to a path of the server."""
+def _forms_to(page: Exchange, path: str, *, method: str = "post") -> list[Form]:
+    """Return the forms of the page that lead to a path of the server by a method."""
     return [
         form
         for form in forms_of(page.response_body)
-        if form.method == "post" and urlsplit(urljoin(page.url, form.action)).path.endswith(path)
+        if form.method == method and urlsplit(urljoin(page.url, form.action)).path.endswith(path)
     ]

@@ -295,7 +295,7 @@ def test_a_page_that_fails_is_counted_as_what_django_answers(
     guide: Guide, counted: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Operators who watch for 5xx must see it, although Django makes the response outside the view."""
-    monkeypatch.setattr("oauth_service.endpoints.manage_apps._activities_of", failing_words)
+    monkeypatch.setattr("oauth_service.people.activity.of_user", failing_words)
     assert forbearing(guide.alice).get("/manage-apps/").status_code == 500
     assert counted == [("manage_apps", 500)]
 
@@ -313,7 +313,7 @@ def test_a_page_that_fails_says_so_in_plain_words(
     guide: Guide, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The page reveals nothing about the failure except the reference under which the operator finds it."""
-    monkeypatch.setattr("oauth_service.endpoints.manage_apps._activities_of", failing_words)
+    monkeypatch.setattr("oauth_service.people.activity.of_user", failing_words)
     response = forbearing(guide.alice).get("/manage-apps/")
     text = Page(response).text
     assert "Something went wrong The mistake is ours" in text

@@ -293,10 +293,14 @@ def manage_apps(_: Server) -> PathItem:
     return PathItem.for_people(
         get=Operation(
             id="manage_apps",
-            summary="Show the connected apps, with a button to disconnect each.",
+            summary="Show the connected apps, or ask whether to revoke the access of one of them.",
+            parameters=(
+                parameter("client_id", STRING, "Ask whether to revoke the access of this app."),
+                parameter("connection", STRING, "Ask whether to end this one connection of an app."),
+            ),
             responses={
-                "200": answers.page("The connected apps."),
-                "302": answers.redirect("To the login page."),
+                "200": answers.page("The connected apps, or the question."),
+                "302": answers.redirect("To the login page, or to the connected apps if there is nothing to end."),
                 **answers.UNREADABLE,
             },
             security=({"session": []},),

@@ -1,4 +1,4 @@
-"""What people say about their connections: when an app is disconnected, and that one of its connections ends."""
+"""Connections of people: the date when an app is disconnected, and the end of one of several connections."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -11,23 +11,23 @@ from ..models import Client, Consent, Grant
 
 NEVER = "never"
 SPANS: Mapping[str, timedelta] = MappingProxyType({str(days): timedelta(days=days) for days in (1, 7, 30)})
-"""How long an app may stay connected from now on, by what the form sends."""
+"""How long an app may stay connected from now on, by the value that the form sends."""
 
 
 def longest(client: Client) -> timedelta | None:
-    """How long a connection of a client lives at most, as client or server say; None for as long as it is used."""
+    """Return how long a connection of a client lives at most, as client or server say; None if it lasts as long as it is used."""
     return client.connection_lifetime or conf.CONNECTION_LIFETIME()
 
 
 def offered(client: Client) -> list[str]:
-    """The spans that are shorter than what client or server allow anyway."""
+    """Return the spans that are shorter than what client or server allow anyway."""
     most = longest(client)
     return [name for name, span in SPANS.items() if most is None or span < most]
 
 
 def end_of(consent: Consent, *, connected_at: datetime | None) -> datetime | None:
     """
-    When an app is disconnected whatever happens, or has to ask again; None for never.
+    Return when an app is disconnected whatever happens, or has to ask again; None for never.
 
     Args:
         connected_at: when the latest of its connections began; None if it has none.
@@ -39,13 +39,13 @@ def end_of(consent: Consent, *, connected_at: datetime | None) -> datetime | Non
 
 def set_end(user_id: Any, client_id: str, span: str, *, now: datetime) -> Consent | None:
     """
-    Let an app be disconnected after a while, or no more.
+    Set or clear the date when an app is disconnected.
 
     Args:
-        span: one of offered(), or NEVER. What is offered to nobody changes nothing.
+        span: one of offered(), or NEVER. Any other text changes nothing.
 
     Returns:
-        the consent as it is now, with its client; None if it has ended, or is not theirs.
+        the consent as it is now, with its client; None if it has ended, or is another person's.
     """
     mine = Consent.objects.filter(user_id=user_id, client__client_id=client_id).select_related("client")
     if (consent := mine.first()) is None:
@@ -62,12 +62,17 @@ def set_end(user_id: Any, client_id: str, span: str, *, now: datetime) -> Consen
     return consent
 
 
-def end_one(user_id: Any, grant_id: str, *, now: datetime) -> bool:
-    """End one connection of a person, whichever app it is; False if it has ended, or is not theirs."""
+def find_one(user_id: Any, grant_id: str, *, now: datetime) -> Grant | None:
+    """Return one live connection of a person, of whichever app; None if it has ended, or is another person's."""
     try:
-        found = Grant.objects.live(now=now).filter(consent__user_id=user_id, pk=UUID(grant_id)).first()
+        return Grant.objects.live(now=now).filter(consent__user_id=user_id, pk=UUID(grant_id)).first()
     except ValueError:
-        return False
+        return None
+
+
+def end_one(user_id: Any, grant_id: str, *, now: datetime) -> bool:
+    """End one connection of a person, of whichever app; False if it has ended, or is another person's."""
+    found = find_one(user_id, grant_id, now=now)
     if found is None or not Grant.objects.end(found.pk):
         return False
     facts = {"user_id": user_id, "client_id": found.consent.client.client_id, "grant_id": found.pk}
@@ -76,5 +81,5 @@ def end_one(user_id: Any, grant_id: str, *, now: datetime) -> bool:
 
 
 def said(ends_at: datetime | None) -> str:
-    """An end date as an event tells it."""
+    """Return an end date as an event tells it."""
     return ends_at.isoformat(timespec="seconds") if ends_at else NEVER

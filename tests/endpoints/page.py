@@ -124,8 +124,10 @@ class Page(HTMLParser):
         form = self.form_of(words)
         assert set(untick) <= {"*", *form.boxes}
         form.boxes = {name: on and not {"*", name} & set(untick) for name, on in form.boxes.items()}
-        assert form.method == "post"
         assert set(typed) <= set(form.fields)
+        if form.method == "get":
+            return browser.get(form.action, form.fields | typed)
+        assert form.method == "post"
         # Every browser sends the Origin header with a form, and Django's CSRF check compares it.
         headers = {"Origin": "http://testserver"}
         return browser.post(form.action, urlencode(form.sent(typed)), content_type=FORM, headers=headers)

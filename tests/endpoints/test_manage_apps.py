@@ -38,7 +38,7 @@ def test_it_works_when_there_are_none(alices: Browser) -> None:
     """The page explains what it would list."""
     page = Page(alices.get("/manage-apps/"))
     assert page.status == 200
-    assert "No connected apps When you allow an app" in page.text
+    assert "No connected apps When you connect an app" in page.text
     assert page.buttons == ["Sign out"]
 
 
@@ -52,10 +52,10 @@ def test_it_says_what_each_app_is_and_sees(guide: Guide) -> None:
     Client.objects.update(client_uri="https://rx.example/")
     guide.tokens(scope="profile")
     page = page_of(guide)
-    assert "Prescription Manager Run by Wonderland Health Website" in page.text
+    assert "Prescription Manager Run by Wonderland Health Website rx.example" in page.text
     assert "It can see Your name and when your profile was last updated Allowed on" in page.text
     assert "Your username and e-mail address" not in page.text
-    assert page.links["Website (opens in a new tab)"] == "https://rx.example/"
+    assert page.links["Website rx.example (opens in a new tab)"] == "https://rx.example/"
     assert "Revoke Access for Prescription Manager" in page.buttons
 
 
@@ -217,12 +217,17 @@ def test_of_several_connections_one_can_be_ended(alices: Browser, guide: Guide, 
         page = Page(alices.get("/manage-apps/"))
         lines = [item for item in page.items if item.startswith("Connected")]
         assert [" ".join(line.split()[:4]) for line in lines] == ["Connected Today at noon", "Connected 1 Mar 2026"]
-        page.press(alices, "End the connection of Prescription Manager from 2 Mar 2026, noon")
+        asks = Page(page.press(alices, "End the connection of Prescription Manager from 2 Mar 2026, noon"))
+        assert "End one connection of Prescription Manager ? Connected Today at noon" in asks.text
+        assert guide.is_alive(phone["access_token"])
+        asks.press(alices, "End this connection")
         after = Page(alices.get("/manage-apps/"))
         assert "The connection was ended." in after.text
         assert (guide.is_alive(phone["access_token"]), guide.refresh(desk["refresh_token"]).status_code) == (False, 200)
         assert [words for words in after.buttons if words.startswith("End")] == []
         page.press(alices, "End the connection of Prescription Manager from 2 Mar 2026, noon")
+        assert "This connection had ended before." in Page(alices.get("/manage-apps/")).text
+        asks.press(alices, "End this connection")
         assert "This connection had ended before." in Page(alices.get("/manage-apps/")).text
     audit.flush()
     assert [line for line in activity(page_of(guide)) if line.startswith("One connection of Prescription Manager was")]
@@ -247,18 +252,64 @@ def test_another_persons_apps_are_not_shown(guide: Guide) -> None:
     assert "No connected apps" in page_of(guide).text
 
 
-def test_the_button_cuts_its_app_off(alices: Browser, guide: Guide) -> None:
-    """The browser sends the message of the guide's scenario B."""
+def test_the_button_asks_once_and_then_cuts_its_app_off(alices: Browser, guide: Guide) -> None:
+    """The browser sends the message of the guide's scenario B, after one question that says what ends."""
     tokens = guide.tokens()
-    page = Page(alices.get("/manage-apps/"))
-    pressed = page.press(alices, "Revoke Access for Prescription Manager")
+    guide.tokens()
+    asks = Page(Page(alices.get("/manage-apps/")).press(alices, "Revoke Access for Prescription Manager"))
+    said = "This ends at once It can see Your username and e-mail address Your name and when your profile was last updated "
+    assert "Revoke access for Prescription Manager ? " + said in asks.text
+    assert "The app has 2 active connections. All of them end, on every device." in asks.text
+    assert asks.links["Keep it connected"] == "/manage-apps/"
+    assert guide.is_alive(tokens["access_token"])
+    form = asks.form_of("Revoke Access")
+    assert (form.action, form.method, form.fields["client_id"]) == ("/oauth/deauthorise/", "post", "presc_man_123")
+    pressed = asks.press(alices, "Revoke Access")
     after = Page(alices.get(pressed["Location"]))
     assert "Prescription Manager no longer has access." in after.text
     assert "No connected apps" in after.text
     assert not guide.is_alive(tokens["access_token"])
 
 
-@pytest.mark.parametrize("path", ["/manage-apps/", "/manage-apps"])
+def test_who_is_asked_and_not_signed_in_is_asked_after_the_login(guide: Guide) -> None:
+    """The session ended while the page was open."""
+    guide.tokens()
+    location = Browser().get("/manage-apps/?client_id=presc_man_123")["Location"]
+    assert location == "/login/?next=/manage-apps/%3Fclient_id%3Dpresc_man_123"
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["client_id=nobody", "client_id=", "connection=x", "connection=00000000000000000000000000000007"],
+)
+def test_nothing_is_asked_where_there_is_nothing_to_end(alices: Browser, guide: Guide, query: str) -> None:
+    """Another person's apps and connections do not show either."""
+    Guide(User.objects.create_user("dinah"), guide.client).tokens()
+    theirs = f"connection={Grant.objects.get().pk}"
+    for each in (query, theirs, "client_id=presc_man_123"):
+        response = alices.get(f"/manage-apps/?{each}")
+        assert response["Location"] == "/manage-apps/"
+        said = "This connection had ended before." if each.startswith("connection") else "This app was not connected."
+        assert said in Page(alices.get("/manage-apps/")).text
+
+
+@pytest.mark.parametrize("query", ["client_id=%00", "client_id=%FF", "client_id=a&client_id=a"])
+def test_a_malformed_question_is_refused_on_a_page(alices: Browser, query: str) -> None:
+    """A malformed form gets the same page."""
+    response = alices.get(f"/manage-apps/?{query}")
+    assert (response.status_code, "This request cannot be answered" in Page(response).text) == (400, True)
+
+
+def test_what_an_app_can_do_is_told_apart_from_what_it_can_see(guide: Guide, settings: Settings) -> None:
+    """The list and the question use the words of the consent page."""
+    settings.OAUTH_SERVICE_SCOPES = {"user": "Your hat size", "profile": "Pour tea"}
+    settings.OAUTH_SERVICE_ACTION_SCOPES = ["profile"]
+    guide.tokens()
+    for page in (page_of(guide), Page(guide.browser.get("/manage-apps/?client_id=presc_man_123"))):
+        assert "It can see Your hat size It can Pour tea" in page.text
+
+
+@pytest.mark.parametrize("path", ["/manage-apps/", "/manage-apps", "/manage-apps/?client_id=presc_man_123"])
 def test_the_page_is_neither_framed_nor_kept(alices: Browser, path: str) -> None:
     """Another site must not be able to trick users into clicking its buttons."""
     headers = alices.get(path).headers
@@ -270,8 +321,11 @@ def test_the_page_is_neither_framed_nor_kept(alices: Browser, path: str) -> None
 
 
 def activity(page: Page) -> list[str]:
-    """Return the lines of “Recent activity”."""
+    """Return the security messages and the lines of “Recent activity”."""
     return [item for item in page.items if re.search(r" \d{4}, .+ UTC", item)]
+
+
+NO_ENTRY = "They did not get into your account. If that was not you, choose a password that you use nowhere else."
 
 
 def test_it_tells_what_happened_lately_in_plain_words(guide: Guide, committed: Committed) -> None:
@@ -294,12 +348,12 @@ def test_it_tells_what_happened_lately_in_plain_words(guide: Guide, committed: C
     audit.flush()
     page = page_of(guide)
     assert activity(page) == [
-        "Somebody tried to sign in as you and was refused 2 Mar 2026, 5:30 p.m. UTC from 203.0.113.7",
+        f"Someone tried to sign in as you and was refused 2 Mar 2026, 5:30 p.m. UTC from 203.0.113.7 {NO_ENTRY}",
         "Prescription Manager was disconnected 2 Mar 2026, 4 p.m. UTC from 203.0.113.7",
         "One connection of Prescription Manager was ended 2 Mar 2026, 3 p.m. UTC from 198.51.100.4",
         "Prescription Manager renewed its access 2 Mar 2026, noon UTC from 198.51.100.4",
         "Prescription Manager was connected 1 Mar 2026, noon UTC from 198.51.100.4",
-        "You allowed Prescription Manager to see something of your account 1 Mar 2026, noon UTC from 203.0.113.7",
+        "You allowed Prescription Manager to connect to your account 1 Mar 2026, noon UTC from 203.0.113.7",
     ]
     assert "presc_man_123" not in page.text
 
@@ -316,9 +370,124 @@ def test_it_tells_of_a_theft_without_the_words_of_the_trade(guide: Guide, commit
             guide.refresh(guide.refresh(old).json()["refresh_token"])
             guide.refresh(old)
     audit.flush()
-    assert activity(page_of(guide))[0].startswith(
-        "Prescription Manager was disconnected, because what it connects with was used twice"
+    page = page_of(guide)
+    [told] = [line for line in activity(page) if "stolen" in line]
+    assert told.startswith(
+        "Someone tried to use a stolen copy of the key that connects Prescription Manager to your account "
+        "We disconnected it: neither the copy nor the app can use this connection any more. "
+        "If that was not you, for example because you restored the app from a backup, tell the people who run the app. "
     )
+    assert page.text.index("Security messages") < page.text.index(told) < page.text.index("Recent activity")
+
+
+ALICES = {"client_id": "presc_man_123", "purge_at": NOON + timedelta(days=90), "outcome": "done"}
+
+
+def happened(guide: Guide, event: str, *, at: datetime = NOON, **columns: object) -> None:
+    """Let something have happened to Alice."""
+    AuditEvent.objects.create(**{**ALICES, "user": guide.alice, "event": event, "at": at, **columns})
+
+
+@pytest.fixture
+def password_page(settings: Settings) -> None:
+    """A project with Django's page for changing the password."""
+    settings.ROOT_URLCONF = "tests.endpoints.with_password_page"
+
+
+@pytest.mark.usefixtures("password_page")
+@pytest.mark.parametrize(
+    ("event", "reason", "is_connected", "means", "action"),
+    [
+        (
+            "refresh_replayed",
+            "",
+            True,
+            "We disconnected it",
+            {"Open Prescription Manager ( rx.example )": "https://rx.example/"},
+        ),
+        (
+            "code_replayed",
+            "",
+            False,
+            "We disconnected it",
+            {"Open Prescription Manager ( rx.example )": "https://rx.example/"},
+        ),
+        (
+            "refresh_shared",
+            "used twice",
+            True,
+            "The connection still works",
+            {"Revoke access for Prescription Manager": ""},
+        ),
+        ("refresh_shared", "used twice", False, "The connection still works", {}),
+        (
+            "refresh_shared",
+            "used twice, and ended: x",
+            True,
+            "we ended",
+            {"Open Prescription Manager ( rx.example )": "https://rx.example/"},
+        ),
+        ("user_tokens_revoked", "", False, "No app can use your account", {"Change your password": "/password/"}),
+        ("login_refused", "", False, "They did not get into", {"Change your password": "/password/"}),
+        ("device_approved", "", True, "The device can use", {"Revoke access for Prescription Manager": ""}),
+    ],
+)
+def test_the_action_is_beside_what_it_is_about(
+    guide: Guide, event: str, reason: str, is_connected: bool, means: str, action: dict[str, str]
+) -> None:
+    """Each message says what happened, what it means and what to do, and has the button for it if that leads somewhere."""
+    Client.objects.update(client_uri="https://rx.example/")
+    with time_machine.travel(NOON, tick=False):
+        if is_connected:
+            guide.answer()
+        happened(guide, event, reason=reason)
+        page = page_of(guide)
+        asks = guide.browser.get("/manage-apps/?client_id=presc_man_123")
+    [line] = activity(page)
+    assert means in line
+    names = ("Open", "Revoke access", "Change your")
+    links = {words: href for words, href in page.links.items() if words.startswith(names)}
+    assert links | {words: "" for words in page.buttons if words.startswith(names)} == action
+    if "" in action.values():
+        form = page.form_of("Revoke access for Prescription Manager")
+        assert (form.action, form.method, form.fields) == ("/manage-apps/", "get", {"client_id": "presc_man_123"})
+        assert "Revoke access for Prescription Manager ? This ends at once" in Page(asks).text
+
+
+@pytest.mark.parametrize("kind", ["no page", "nobody checked it"])
+def test_an_action_that_leads_nowhere_is_left_out(guide: Guide, kind: str) -> None:
+    """The project has no page for passwords; the website of an app that introduced itself is not to be trusted."""
+    Client.objects.update(client_uri="https://rx.example/", is_checked=False)
+    with time_machine.travel(NOON, tick=False):
+        happened(guide, "login_refused" if kind == "no page" else "refresh_replayed")
+        page = page_of(guide)
+    assert [words for words in page.links if words.startswith(("Open", "Change"))] == []
+
+
+@pytest.mark.parametrize(("days", "is_above"), [(29, True), (31, False)])
+def test_a_security_message_stands_above_for_thirty_days(guide: Guide, days: int, is_above: bool) -> None:
+    """Then it is a line of what happened, with the same words."""
+    happened(guide, "refresh_replayed")
+    with time_machine.travel(NOON + timedelta(days=days), tick=False):
+        page = page_of(guide)
+    assert ("Security messages" in page.text, "Recent activity" in page.text) == (is_above, not is_above)
+    assert len([line for line in activity(page) if "stolen copy" in line]) == 1
+
+
+def test_replays_of_a_day_are_one_message(guide: Guide) -> None:
+    """A thief who tries again says nothing new."""
+    for hour in range(5):
+        happened(guide, "refresh_replayed", at=NOON + timedelta(hours=hour))
+    with time_machine.travel(NOON + timedelta(days=1), tick=False):
+        assert len([line for line in activity(page_of(guide)) if "stolen copy" in line]) == 1
+
+
+def test_a_security_message_names_the_operators_address(guide: Guide, settings: Settings) -> None:
+    """Users who are not sure need someone to ask."""
+    settings.OAUTH_SERVICE_SUPPORT_CONTACT = "mailto:help@example.com"
+    with time_machine.travel(NOON, tick=False):
+        happened(guide, "refresh_replayed")
+        assert "If you are not sure, get help: help@example.com" in page_of(guide).text
 
 
 def test_renewals_of_a_day_are_one_line(guide: Guide, committed: Committed) -> None:
@@ -357,9 +526,9 @@ def test_a_stranger_who_keeps_trying_hides_nothing(guide: Guide, committed: Comm
             sign_in(guide.browser, password="wrong")
     audit.flush()
     assert activity(page_of(guide)) == [
-        "Somebody tried to sign in as you and was refused 1 Mar 2026, 12:39 p.m. UTC 39 times from 203.0.113.39",
+        f"Someone tried to sign in as you and was refused 1 Mar 2026, 12:39 p.m. UTC 39 times from 203.0.113.39 {NO_ENTRY}",
         "Prescription Manager was connected 1 Mar 2026, noon UTC from 127.0.0.1",
-        "You allowed Prescription Manager to see something of your account 1 Mar 2026, noon UTC from 127.0.0.1",
+        "You allowed Prescription Manager to connect to your account 1 Mar 2026, noon UTC from 127.0.0.1",
     ]
 
 

@@ -63,6 +63,8 @@ def test_everything_can_be_done_with_the_keyboard(sites: Sites, desk: Page) -> N
     press(desk, "Manage Connected Apps")
     expect(desk.get_by_role("heading", name="Manage Connected Apps")).to_be_visible()
     press(desk, "Revoke Access for Prescription Manager")
+    expect(desk.get_by_role("heading", name="Revoke access for Prescription Manager?")).to_be_visible()
+    press(desk, "Revoke Access")
     expect(desk.get_by_role("heading", name="No connected apps")).to_be_visible()
     press(desk, "Sign out")
     expect(desk.get_by_role("heading", name="You are signed out")).to_be_visible()

@@ -34,7 +34,7 @@ def test_another_redirect_uri_is_a_page_with_a_reference_and_never_a_redirect(si
 
 
 def test_an_unknown_app_is_another_page_than_a_wrong_address(sites: Sites, desk: Page) -> None:
-    """One is mended by whoever runs the app, the other may be an attack."""
+    """The people who run an app mend the one; the other may be an attack."""
     alice.is_asked(desk, sites, client_id="nobody")
     expect(desk.get_by_role("heading", name="We do not know this app")).to_be_visible()
     expect(desk.get_by_role("link", name="Back to")).to_have_count(0)

@@ -21,6 +21,8 @@ def test_nothing_needs_javascript(sites: Sites, browser: Browser) -> None:
         page.get_by_role("button", name=alice.OPENS_APP).click()
         page.get_by_role("link", name="Manage Connected Apps").click()
         page.get_by_role("button", name="Revoke Access").click()
+        page.get_by_role("heading", name="Revoke access for Prescription Manager?").wait_for()
+        page.get_by_role("button", name="Revoke Access").click()
         expect(page.get_by_role("heading", name="No connected apps")).to_be_visible()
         page.goto(sites.client_url)
         expect(page.get_by_role("heading", name="Your connection was ended")).to_be_visible()

@@ -147,6 +147,8 @@ def submit(browser: httpx.Client, page: httpx.Response, label: str, **filled: st
     """Fill in the form that has a button with this label, and click it."""
     form, button = next((form, button) for form in forms_of(page.text) if (button := form.button(label)))
     url = urljoin(str(page.url), form.action)
+    if form.method == "get":
+        return browser.get(url, params=dict([*form.kept, *button.fields]) | filled)
     return browser.post(url, data=dict([*form.kept, *button.fields]) | filled, headers={"Referer": str(page.url)})
 
 

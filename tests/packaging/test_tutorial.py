@@ -110,8 +110,9 @@ class Reader:
         self.tokens = json.loads(self.shell(command))
 
     def revoke_access(self) -> None:
-        """Click “Revoke Access”, and run the first curl command again."""
-        submit(self.browser, self.browser.get(f"{self.site}/manage-apps/"), "Revoke Access")
+        """Click “Revoke Access”, again on the page that asks, and run the first curl command again."""
+        asks = submit(self.browser, self.browser.get(f"{self.site}/manage-apps/"), "Revoke Access")
+        submit(self.browser, asks, "Revoke Access")
         [command] = [line for line in self.printed if "THE_TOKEN" in line]
         self.printed["again"] = self.shell(command)
 

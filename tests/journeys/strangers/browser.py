@@ -54,12 +54,12 @@ class Browser:
         raise AssertionError(f"{answer.status_code} at {answer.url}: this leads nowhere")
 
     def disconnects(self, manage_apps_url: str) -> None:
-        """Revoke the access of every app on the page."""
+        """Revoke the access of every app on the page, and say so again where the server asks."""
         page = self.session.get(manage_apps_url)
         for form in forms_of(page.text):
             if form.button("Revoke Access"):
-                url = urljoin(page.url, form.action)
-                answer = self.session.post(url, dict(form.kept), headers={"Referer": page.url}, allow_redirects=False)
+                asks = self.session.get(urljoin(page.url, form.action), params=dict(form.kept))
+                answer = self._fill_in(asks, "Revoke Access")
                 assert answer.is_redirect, answer.text
 
     def _follow(self, answer: requests.Response) -> requests.Response:
