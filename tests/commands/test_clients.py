@@ -88,8 +88,8 @@ def test_a_public_client_has_no_secret_to_rotate(presc_man: Client) -> None:
 @pytest.mark.parametrize(
     ("secret", "warning"),
     [
-        ("a word of mine", "Warning: Its secret was chosen by a person."),
-        ("", "Warning: It is confidential, but has no secret."),
+        ("a word of mine", "Warning: A person chose the client's secret."),
+        ("", "Warning: The client is confidential, but has no secret."),
     ],
 )
 def test_a_secret_that_stays_is_warned_about(capsys: pytest.CaptureFixture[str], secret: str, warning: str) -> None:
@@ -118,7 +118,7 @@ def test_a_resource_that_no_client_may_ask_for_is_warned_about(
     said_by("create_resource", "https://a.example/", "--name=A", "--client=presc_man_123")
     assert capsys.readouterr().err == ""
     said_by("create_resource", "https://b.example/", "--name=B")
-    assert capsys.readouterr().err.startswith("Warning: No client may ask for it. ")
+    assert capsys.readouterr().err.startswith("Warning: No client may request this resource. ")
 
 
 def test_a_resource_whose_jwts_live_long_is_warned_about(
@@ -128,7 +128,9 @@ def test_a_resource_whose_jwts_live_long_is_warned_about(
     settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are"}
     said_by("create_resource", "https://a.example/", "--name=A", "--for-all", "--token-format=jwt",
             "--access-token-lifetime=7200")  # fmt: skip
-    assert capsys.readouterr().err.startswith("Warning: Its tokens are JWTs and live for up to 2:00:00. ")
+    assert capsys.readouterr().err.startswith(
+        "Warning: Tokens of this resource are JWTs and are valid for up to 2:00:00. "
+    )
 
 
 def test_an_issuer_whose_jwts_no_client_may_present_is_warned_about(
@@ -139,4 +141,4 @@ def test_an_issuer_whose_jwts_no_client_may_present_is_warned_about(
             "--client=presc_man_123")  # fmt: skip
     assert capsys.readouterr().err == ""
     said_by("trust_issuer", "https://b.example", "--purpose=id-jag", "--jwks-uri=https://b.example/jwks")
-    assert capsys.readouterr().err.startswith("Warning: No client may present its JWTs. ")
+    assert capsys.readouterr().err.startswith("Warning: The issuer is trusted, but no client may present its JWTs. ")

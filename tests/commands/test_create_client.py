@@ -249,9 +249,9 @@ def test_warnings_come_when_the_client_is_made(capsys: pytest.CaptureFixture[str
     create("--redirect-uri", "http://127.0.0.1:5000/callback", "--without-pkce", "--grant-type=authorization_code",
            "--grant-type=client_credentials")  # fmt: skip
     assert [line.partition(". ")[0] for line in capsys.readouterr().err.splitlines()] == [
-        "Warning: It may ask without PKCE",
-        "Warning: Its redirect URI http://127.0.0.1:5000/callback leads to the user's own machine",
-        "Note: It may get for itself all that it asks people for",
+        "Warning: The client does not have to use PKCE",
+        "Warning: The client's redirect URI http://127.0.0.1:5000/callback is on the user's own machine",
+        "Note: The client may get every scope for itself that it asks users for",
     ]
     assert Client.objects.count() == 1
 

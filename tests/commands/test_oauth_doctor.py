@@ -139,7 +139,7 @@ def test_metrics_that_a_proxy_would_show_to_everybody_are_noticed(in_order: Sett
     report = found("--url", live_server.url)
     ids = [finding["id"] for finding in report["findings"]]
     assert ids == ["metrics-for-proxies", "metrics-open", "http-at-home"]
-    assert "TRUSTED_PROXIES are: 127.0.0.0/8." in report["findings"][0]["what"]
+    assert "addresses of trusted proxies: 127.0.0.0/8." in report["findings"][0]["what"]
 
 
 @pytest.mark.parametrize(("addresses", "proxies"), [(["inside"], ["127.0.0.1"]), (["127.0.0.1"], ["the balancer"])])

@@ -38,16 +38,16 @@ def test_messages_on_their_way_are_nothing_to_find() -> None:
             (
                 "sign-outs-not-taken",
                 "rp",
-                "It has not taken 2 messages of sign-outs, one after 7 attempts: it answered 503.",
+                "The client has not accepted 2 sign-out messages, one after 7 attempts: it answered 503.",
             ),
         ),
         (
             (message(attempts=11, due_in=None),),
-            ("sign-outs-given-up", "rp", "1 message of sign-outs never reached it: it answered 503."),
+            ("sign-outs-given-up", "rp", "1 sign-out message never reached the client: it answered 503."),
         ),
         (
             (message(due_in=-1000),),
-            ("sign-outs-unsent", "", "1 message of sign-outs should have been sent 15 minutes ago."),
+            ("sign-outs-unsent", "", "1 sign-out message should have been sent more than 15 minutes ago."),
         ),
     ],
 )

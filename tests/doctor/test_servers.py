@@ -58,4 +58,4 @@ def test_every_server_whose_key_is_not_known_is_named_once() -> None:
     """Operators of many servers must see which ones are affected."""
     servers = [HERE, *[replace(HERE, name=name, token_keys=("new", "old")) for name in ("b", "a", "a")]]
     [finding] = findings(servers)
-    assert finding.what == "It cannot open what is sealed by a, b."
+    assert finding.what == "The server cannot open tokens that are sealed by a, b."

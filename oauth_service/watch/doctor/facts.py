@@ -50,10 +50,13 @@ def of_system_checks() -> Iterator[Finding]:
                 level=Level.ERROR if message.is_serious() else Level.WARNING,
                 id=str(message.id),
                 what=str(message.msg),
-                why=f"What it protects: see {documentation.page('settings')}."
+                why=f"{documentation.page('settings')} says what this check protects."
                 if str(message.id).startswith("oauth_service.")
-                else "Django's own check; its documentation says what it protects.",
-                remedy=str(message.hint or f"Mend it, or silence {message.id} if it does not fit this project."),
+                else "This is a check of Django. Django's documentation says what it protects.",
+                remedy=str(
+                    message.hint
+                    or f"Correct the setting, or silence {message.id} if the check does not fit this project."
+                ),
             )
 
 
@@ -226,9 +229,9 @@ def no_database(fault: Exception) -> Finding:
     """Return the finding that the database does not respond."""
     return error(
         "no-database",
-        f"The database does not answer: {' '.join(str(fault).split())}.",
-        why="Without it no code is issued and no token accepted.",
-        remedy="See that it runs, and that DATABASES names it rightly.",
+        f"The database does not respond: {' '.join(str(fault).split())}.",
+        why="The server cannot issue codes or accept tokens without its database.",
+        remedy="Check that the database is running and that the setting DATABASES is correct.",
     )
 
 
@@ -258,7 +261,7 @@ def _headers(now: datetime) -> dict[str, str]:
 def _server_that_answered(url: str, answer: Answer) -> Server:
     members = answer.members()
     if answer.fault or "status" not in members:
-        return Server(name=url, fault=answer.fault or f"{answer.status} of another kind than /readyz has")
+        return Server(name=url, fault=answer.fault or f"status {answer.status}, and the body is not that of /readyz")
     told, missing = members.get(same_settings.MEMBER), members.get("missing")
     server = _server_of(url, told) if isinstance(told, dict) else Server(name=url)
     return replace(server, missing=tuple(map(str, missing)) if isinstance(missing, list) else ())

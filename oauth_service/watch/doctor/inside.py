@@ -47,7 +47,7 @@ class Inside:
 
 
 _SHARE_THE_COUNTS = (
-    "Let OAUTH_SERVICE_THROTTLE_CACHE name a cache that all workers share (CACHE_URL of the shipped site)."
+    "Set OAUTH_SERVICE_THROTTLE_CACHE to a cache that all workers share (CACHE_URL of the shipped site)."
 )
 
 
@@ -65,23 +65,24 @@ def _of_keys(inside: Inside) -> Iterator[Finding]:
     if not inside.has_own_token_key:
         yield note(
             "no-token-key",
-            "OAUTH_SERVICE_TOKEN_KEY is not set: tokens are sealed by a key derived from SECRET_KEY.",
-            why="Rotating SECRET_KEY, which everything else in the project uses too, then concerns every connection.",
-            remedy=f"Set it to 32 random characters or more, and move to it in the steps of {documentation.page('token-key')}.",
+            "OAUTH_SERVICE_TOKEN_KEY is not set, so the key of the tokens is derived from SECRET_KEY.",
+            why="The whole project uses SECRET_KEY. If you replace it, every connected app is affected, too.",
+            remedy=f"Set OAUTH_SERVICE_TOKEN_KEY to at least 32 random characters. Follow {documentation.page('token-key')}.",
         )
     if inside.sealed_since:
         yield note(
             "earlier-keys",
-            f"OAUTH_SERVICE_TOKEN_KEY_FALLBACKS has earlier keys; all that is alive was sealed since "
-            f"{inside.sealed_since:%Y-%m-%d %H:%M} UTC.",
-            why="Whoever has an earlier key opens what it sealed, and one that is needed no more is only a risk.",
-            remedy="Take out those that every server had replaced before then.",
+            "OAUTH_SERVICE_TOKEN_KEY_FALLBACKS contains earlier keys. The oldest token that is still valid was sealed at "
+            f"{inside.sealed_since:%Y-%m-%d %H:%M} UTC or later.",
+            why="Anyone who has an earlier key can open tokens that it sealed. A key without valid tokens is only a risk.",
+            remedy="Remove the keys that every server had replaced before that time.",
         )
     if inside.keys > MOST_KEYS:
         yield warning(
             "many-keys",
-            f"{inside.keys} keys open tokens.",
-            why="A key that was replaced because it leaked is still a key, and each makes a forged token dearer to refuse.",
+            f"The server accepts tokens of {inside.keys} keys.",
+            why="A key that was replaced because it leaked is still accepted. "
+            "Each key also adds to the cost of refusing a forged token.",
             remedy="Remove the fallbacks that are older than OAUTH_SERVICE_REFRESH_TOKEN_LIFETIME.",
         )
 
@@ -91,22 +92,22 @@ def _of_cookies(inside: Inside) -> Iterator[Finding]:
         yield warning(
             "session-cookie-readable",
             "SESSION_COOKIE_HTTPONLY is off.",
-            why="A script that gets onto any page of this host can take a person's session.",
-            remedy="Leave it on.",
+            why="A script that is injected into any page of this host can steal a user's session.",
+            remedy="Set SESSION_COOKIE_HTTPONLY to True, which is Django's default.",
         )
     if inside.session_cookie_same_site.lower() not in ("lax", "strict"):
         yield warning(
             "session-cookie-everywhere",
-            "SESSION_COOKIE_SAMESITE lets other sites send the session along.",
-            why="Their forms arrive as the person; only the CSRF check stands between.",
-            remedy='Set it to "Lax": the way back from an app needs no more.',
+            "Browsers send the session cookie with requests from other sites, because of SESSION_COOKIE_SAMESITE.",
+            why="A form on another site is submitted as the signed-in user. Only the CSRF check prevents that.",
+            remedy='Set SESSION_COOKIE_SAMESITE to "Lax", which is enough for redirects from apps.',
         )
     elif inside.session_cookie_same_site.lower() == "strict":
         yield warning(
             "session-cookie-nowhere",
             'SESSION_COOKIE_SAMESITE is "Strict".',
-            why="Who comes from an app to /authorise/ looks signed out, and signs in again each time.",
-            remedy='Set it to "Lax".',
+            why="Users who come from an app to /authorise/ seem to be signed out, and have to sign in again each time.",
+            remedy='Set SESSION_COOKIE_SAMESITE to "Lax".',
         )
 
 
@@ -115,7 +116,7 @@ def _of_database(inside: Inside) -> Iterator[Finding]:
         yield error(
             "migrations-unapplied",
             f"Migrations are not applied: {', '.join(inside.unapplied)}.",
-            why="The tables are not those that the code expects.",
+            why="The tables in the database are not the ones that the code expects.",
             remedy="Run manage.py migrate.",
         )
     skew = abs(inside.database_skew)
@@ -123,16 +124,16 @@ def _of_database(inside: Inside) -> Iterator[Finding]:
         found = error if skew > GREAT_SKEW else warning
         yield found(
             "database-clock",
-            f"The clocks of this machine and the database are {skew.total_seconds():.0f} seconds apart.",
-            why="Another worker may be off by as much: codes expire early, and retries look like thefts.",
-            remedy="Let both machines keep time by NTP.",
+            f"The clocks of this machine and of the database differ by {skew.total_seconds():.0f} seconds.",
+            why="The clocks of other workers may differ as much. Codes then expire early, and retries look like stolen tokens.",
+            remedy="Synchronise the clocks of both machines with NTP.",
         )
     if inside.backlog > LARGEST_BACKLOG:
         yield warning(
             "backlog",
-            f"{inside.backlog} rows should have been swept a day ago.",
-            why="Servers sweep while they answer token requests; none has, or not enough.",
-            remedy="Run manage.py purge once, and see in the log why no request has swept.",
+            f"{inside.backlog} rows should have been deleted more than a day ago.",
+            why="Servers delete expired rows while they answer token requests. This has not happened, or not often enough.",
+            remedy="Run manage.py purge once, and look in the log of oauth_service.purge for failures.",
         )
 
 
@@ -140,17 +141,19 @@ def _of_proxies(inside: Inside) -> Iterator[Finding]:
     if inside.one_address:
         yield warning(
             "one-address",
-            f"All people seem to come from {inside.one_address}.",
-            why="That is a proxy. Failures are counted for an account and an address: a stranger's lock its owner out.",
-            remedy="Let the proxy set X-Forwarded-For, and name it in OAUTH_SERVICE_TRUSTED_PROXIES (TRUSTED_PROXIES of the "
-            "shipped site).",
+            f"All recent requests seem to come from {inside.one_address}.",
+            why="It is probably the address of a proxy. Failed sign-ins are counted per account and address, "
+            "so a stranger who guesses a password locks the owner out.",
+            remedy="Configure the proxy to send X-Forwarded-For, and add its address to OAUTH_SERVICE_TRUSTED_PROXIES "
+            "(TRUSTED_PROXIES of the shipped site).",
         )
     if inside.proxies_let_in:
         yield note(
             "metrics-for-proxies",
-            f"METRICS_ADDRESSES lets in where TRUSTED_PROXIES are: {', '.join(inside.proxies_let_in)}.",
-            why="A proxy that sends no X-Forwarded-For lends its own address to everybody, and so shows /metrics/ to everybody.",
-            remedy="Set METRICS_SECRET instead, or see with --url, from elsewhere, that the proxy shows nothing.",
+            f"METRICS_ADDRESSES contains addresses of trusted proxies: {', '.join(inside.proxies_let_in)}.",
+            why="If such a proxy sends no X-Forwarded-For, every request seems to come from it, and everyone can read /metrics/.",
+            remedy="Set METRICS_SECRET instead. Or run oauth_doctor with --url on another machine, to check that the proxy "
+            "does not show the metrics.",
         )
 
 
@@ -158,8 +161,8 @@ def _of_devices(inside: Inside) -> Iterator[Finding]:
     if inside.guesses_are_counted_apart:
         yield warning(
             "device-codes-counted-apart",
-            "OAUTH_SERVICE_DEVICE_AUTHORIZATION is on, and each process counts wrong codes of devices by itself.",
-            why="Whoever guesses codes has as many guesses as there are processes times the limit, and anew after each restart.",
+            "OAUTH_SERVICE_DEVICE_AUTHORIZATION is on, and each process counts wrong device codes separately.",
+            why="The limit on guesses is multiplied by the number of processes, and each restart resets the counts.",
             remedy=_SHARE_THE_COUNTS,
         )
 
@@ -168,8 +171,8 @@ def _of_registrations(inside: Inside) -> Iterator[Finding]:
     if inside.registrations_are_counted_apart:
         yield warning(
             "registrations-counted-apart",
-            "Clients that nobody has heard of may introduce themselves, and each process counts those of an address by itself.",
-            why="An address may introduce as many clients as there are processes times the limit, and anew after each restart.",
+            "Any client may register itself, and each process counts the registrations of an address separately.",
+            why="The limit on registrations is multiplied by the number of processes, and each restart resets the counts.",
             remedy=_SHARE_THE_COUNTS,
         )
 
@@ -178,7 +181,8 @@ def _of_resource(inside: Inside) -> Iterator[Finding]:
     if inside.unknown_resource:
         yield warning(
             "own-resource-unknown",
-            f"OAUTH_SERVICE_RESOURCE is {inside.unknown_resource}, which no active resource has as its identifier.",
-            why="A client that names it is answered invalid_target: only tokens without a resource open its views.",
-            remedy="Register it (manage.py create_resource), switch it on, or mend the setting.",
+            f"OAUTH_SERVICE_RESOURCE is {inside.unknown_resource}, but no active resource has this identifier.",
+            why="A client that requests this resource gets the error invalid_target. "
+            "Only tokens without a resource are accepted by the views of this project.",
+            remedy="Register the resource (manage.py create_resource), activate it, or correct the setting.",
         )

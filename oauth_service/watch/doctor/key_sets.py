@@ -36,30 +36,33 @@ def findings(holder: Holder, *, now: datetime) -> Iterator[Finding]:
     if holder.is_for_nobody:
         yield warning(
             "issuer-for-nobody",
-            "No client may present its JWTs.",
-            why="Every one of them is refused.",
-            remedy="Name its clients, or switch it off.",
+            "The issuer is trusted, but no client may present its JWTs.",
+            why="The server refuses every JWT of this issuer.",
+            remedy="Add the clients that may present its JWTs, or deactivate the issuer.",
             about=holder.name,
         )
     if not holder.last_error:
         return
-    signs = "Its JWTs" if holder.is_issuer else "Its assertions"
+    signs = "JWTs of this issuer" if holder.is_issuer else "assertions of this client"
     why_it_failed = f"{holder.jwks_uri} could not be fetched: {holder.last_error}."
-    remedy = f"See that the address answers with a key set, and whether it moved; it is the {_column(holder)}."
+    remedy = (
+        f"Check that this address responds with a key set. If the address has changed, correct the {_column(holder)}."
+    )
     ends_at = holder.fresh_until + STALE if holder.fetched_at and holder.fresh_until else None
     if ends_at is None or ends_at <= now:
         yield error(
             "key-set-gone",
-            f"There is no copy of its keys, and {why_it_failed}",
-            why=f"{signs} are all refused.",
+            f"The server has no usable copy of its keys, and {why_it_failed}",
+            why=f"The server refuses all {signs}.",
             remedy=remedy,
             about=holder.name,
         )
     elif holder.fresh_until and holder.fresh_until <= now:
         yield warning(
             "key-set-stale",
-            f"Its keys are those of {holder.fetched_at:%Y-%m-%d %H:%M} UTC; {why_it_failed}",
-            why=f"A key that was withdrawn since is still believed, and from {ends_at:%Y-%m-%d %H:%M} UTC on none is.",
+            f"The copy of its keys is from {holder.fetched_at:%Y-%m-%d %H:%M} UTC, and {why_it_failed}",
+            why="A key that was withdrawn since then is still accepted. "
+            f"From {ends_at:%Y-%m-%d %H:%M} UTC, the server refuses all {signs}.",
             remedy=remedy,
             about=holder.name,
         )

@@ -28,23 +28,26 @@ def findings(messages: Iterable[Message], *, now: datetime) -> Iterator[Finding]
     if overdue := [each for each in found if each.next_at and each.next_at < now - OVERDUE]:
         yield warning(
             "sign-outs-unsent",
-            f"{_messages(len(overdue))} of sign-outs should have been sent {OVERDUE.seconds // 60} minutes ago.",
-            why="Whoever signed out here may still be signed in at apps.",
-            remedy="A server sends them when somebody signs out, and looks for what is left while it issues tokens: see that one "
-            "runs, and the log of oauth_service.deliveries.",
+            f"{_messages(len(overdue))} should have been sent more than {OVERDUE.seconds // 60} minutes ago.",
+            why="Users who signed out here may still be signed in at apps.",
+            remedy="A server sends these messages when a user signs out, and retries while it issues tokens. "
+            "Check that a server is running, and look in the log of oauth_service.deliveries.",
         )
 
 
 def _of_client(client_id: str, messages: list[Message]) -> Iterator[Finding]:
     failing = [each for each in messages if each.next_at and each.attempts >= KEEPS_FAILING]
     given_up = [each for each in messages if each.next_at is None]
-    remedy = "See with its operator that its backchannel_logout_uri is right, can be reached from here and answers 200."
-    why = "Whoever signed out here is still signed in there."
+    remedy = (
+        "Ask the client's operator to check that its backchannel_logout_uri is correct, can be reached from this server "
+        "and answers with status 200."
+    )
+    why = "Users who signed out here are still signed in at this client."
     if failing:
         worst = max(failing, key=lambda each: each.attempts)
         yield warning(
             "sign-outs-not-taken",
-            f"It has not taken {_messages(len(failing))} of sign-outs, one after {worst.attempts} attempts: {worst.last_error}.",
+            f"The client has not accepted {_messages(len(failing))}, one after {worst.attempts} attempts: {worst.last_error}.",
             why=why,
             remedy=remedy,
             about=client_id,
@@ -52,7 +55,7 @@ def _of_client(client_id: str, messages: list[Message]) -> Iterator[Finding]:
     if given_up:
         yield warning(
             "sign-outs-given-up",
-            f"{_messages(len(given_up))} of sign-outs never reached it: {given_up[0].last_error}.",
+            f"{_messages(len(given_up))} never reached the client: {given_up[0].last_error}.",
             why=why,
             remedy=remedy,
             about=client_id,
@@ -60,4 +63,4 @@ def _of_client(client_id: str, messages: list[Message]) -> Iterator[Finding]:
 
 
 def _messages(count: int) -> str:
-    return f"{count} message{'' if count == 1 else 's'}"
+    return f"{count} sign-out message{'' if count == 1 else 's'}"

@@ -52,9 +52,9 @@ def findings(outside: Outside) -> Iterator[Finding]:
     if fault := outside.metadata.fault:
         yield error(
             "unreachable",
-            f"It does not answer: {fault}.",
-            why="No app and no person can reach it.",
-            remedy="See that the server runs, that its name resolves, and that its certificate is valid.",
+            f"The deployment does not respond: {fault}.",
+            why="Apps and users cannot reach it.",
+            remedy="Check that the server is running, that its name resolves, and that its certificate is valid.",
             about=outside.metadata.url,
         )
         return
@@ -74,25 +74,26 @@ def _of_identity(outside: Outside) -> Iterator[Finding]:
     if outside.metadata.status != 200 or not isinstance(said, str):
         yield error(
             "no-metadata",
-            f"The metadata is not there: status {outside.metadata.status}.",
-            why="Apps that configure themselves find nothing (RFC 8414 section 3).",
-            remedy="Include oauth_service.urls or oauth_service.well_known at the root, and let the proxy pass /.well-known/ on.",
+            f"The metadata cannot be read: status {outside.metadata.status}.",
+            why="Apps that configure themselves from the metadata cannot do so (RFC 8414 section 3).",
+            remedy="Include oauth_service.urls or oauth_service.well_known at the root of the URLs, "
+            "and configure the proxy to forward /.well-known/.",
             about=outside.metadata.url,
         )
         return
     if said != outside.url:
         yield error(
             "issuer-differs",
-            f"The metadata names the issuer {said}, but was found at {outside.url}.",
-            why="Apps must refuse metadata whose issuer is not where they found it (RFC 8414 section 3.3).",
+            f"The metadata names the issuer {said}, but its URL is {outside.url}.",
+            why="Apps must refuse metadata if its issuer differs from the URL that they used (RFC 8414 section 3.3).",
             remedy="Set OAUTH_SERVICE_ISSUER to the URL that apps use, and use that URL everywhere.",
             about=outside.metadata.url,
         )
     if outside.issuer and outside.issuer != said:
         yield error(
             "another-deployment",
-            f"This process has the issuer {outside.issuer}, the one that answered has {said}.",
-            why="They do not share their settings: tokens of one may be worth nothing to the other.",
+            f"The issuer of this process is {outside.issuer}, but the deployment at the URL has {said}.",
+            why="The two have different settings. One may not accept the tokens of the other.",
             remedy="Run oauth_doctor with the settings of the deployment at that URL.",
         )
     strays = sorted(
@@ -101,9 +102,9 @@ def _of_identity(outside: Outside) -> Iterator[Finding]:
     if strays:
         yield error(
             "endpoints-elsewhere",
-            f"{', '.join(strays)} of the metadata lead away from the issuer.",
-            why="Apps send codes and secrets there.",
-            remedy="Set OAUTH_SERVICE_ISSUER, or let the proxy pass the Host header on.",
+            f"The metadata has endpoints on another host than the issuer's: {', '.join(strays)}.",
+            why="Apps send codes and secrets to these endpoints.",
+            remedy="Set OAUTH_SERVICE_ISSUER, or configure the proxy to forward the Host header.",
             about=outside.metadata.url,
         )
 
@@ -114,49 +115,53 @@ def _of_transport(outside: Outside) -> Iterator[Finding]:
         if host in LOOPBACK_HOSTS:
             yield note(
                 "http-at-home",
-                "It is asked by http, on this machine.",
-                why="What only https shows was not looked at: cookies, HSTS, what the proxy says.",
-                remedy="Run it again with the https URL of the deployment.",
+                "The URL uses http on this machine.",
+                why="Checks that need https were skipped: cookies, HSTS and the headers of the proxy.",
+                remedy="Run oauth_doctor again with the https URL of the deployment.",
             )
         else:
             yield error(
                 "no-https",
-                "It is asked by http.",
-                why="Passwords, codes and tokens can be read on the way (RFC 6749 section 3.1 and 3.2).",
-                remedy="Put TLS in front of it, and give oauth_doctor the https URL.",
+                "The URL uses http.",
+                why="Others on the network can read passwords, codes and tokens (RFC 6749 sections 3.1 and 3.2).",
+                remedy="Set up TLS, for example at a proxy, and run oauth_doctor with the https URL.",
             )
         return
     if outside.login.is_redirect and _is_same(outside.login.header("Location"), outside.login.url):
         yield error(
             "https-unseen",
             "A page redirects to itself.",
-            why="The server does not see that the request came by https, and sends it there again and again.",
-            remedy="Let the proxy set X-Forwarded-Proto, and name it in SECURE_PROXY_SSL_HEADER or TRUSTED_PROXIES.",
+            why="The server does not know that the request used https, and redirects it again and again.",
+            remedy="Configure the proxy to send X-Forwarded-Proto, and set SECURE_PROXY_SSL_HEADER "
+            "(TRUSTED_PROXIES of the shipped site).",
             about=outside.login.url,
         )
         return
     if outside.sign_in.status == 403:
         yield error(
             "https-unseen",
-            "The form of the login page is refused although it is the server's own.",
-            why="The server does not see https or the right host: no Origin of a browser matches, and nobody can sign in.",
-            remedy="Let the proxy set X-Forwarded-Proto and Host, and let Django believe it.",
+            "The server refuses its own login form.",
+            why="The server does not know that the request used https, or gets the wrong Host header. "
+            "The Origin header of browsers then never matches, and no user can sign in.",
+            remedy="Configure the proxy to send X-Forwarded-Proto and Host, and set SECURE_PROXY_SSL_HEADER "
+            "(TRUSTED_PROXIES of the shipped site).",
             about=outside.sign_in.url,
         )
     if _seconds_of_hsts(outside.login) < SHORTEST_HSTS.total_seconds():
         yield warning(
             "no-hsts",
             "Strict-Transport-Security is missing or shorter than 30 days.",
-            why="A browser's first request may go by http, where anybody on the way can answer. Django sends it by https only.",
-            remedy="Set SECURE_HSTS_SECONDS; if it is set, the server does not see https: see the proxy's X-Forwarded-Proto.",
+            why="A browser may send its first request by http, and an attacker on the network can answer it.",
+            remedy="Set SECURE_HSTS_SECONDS. Django sends this header by https only: if the setting is set, "
+            "check that the proxy sends X-Forwarded-Proto.",
             about=outside.login.url,
         )
     if outside.plain and outside.plain.status and not _leads_to_https(outside.plain):
         yield warning(
             "http-answered",
-            f"The same address answers by http: status {outside.plain.status}.",
-            why="A link with http: shows the page without TLS.",
-            remedy="Let the proxy redirect to https, or set SECURE_SSL_REDIRECT.",
+            f"The same address also responds by http, with status {outside.plain.status}.",
+            why="A link that starts with http: opens the page without TLS.",
+            remedy="Configure the proxy to redirect to https, or set SECURE_SSL_REDIRECT.",
             about=outside.plain.url,
         )
 
@@ -167,17 +172,17 @@ def _of_slashes(outside: Outside) -> Iterator[Finding]:
             if answer.is_redirect:
                 yield error(
                     "endpoint-redirects",
-                    f"{answer.method} is redirected to {answer.header('Location')}.",
-                    why="A redirected POST loses its body, and clients do not follow one with a secret.",
-                    remedy="Let neither proxy nor middleware change the slash: both forms answer by themselves.",
+                    f"A {answer.method} request is redirected to {answer.header('Location')}.",
+                    why="A redirected POST loses its body, and clients do not follow redirects with a secret.",
+                    remedy="Configure the proxy and the middleware not to add or remove the slash. Both URLs work as they are.",
                     about=answer.url,
                 )
         if slashed.status != unslashed.status and not (slashed.is_redirect or unslashed.is_redirect):
             yield error(
                 "slash-matters",
-                f"{path} answers {slashed.status}, without its slash {unslashed.status}.",
-                why="Apps use either.",
-                remedy="Include oauth_service.urls as they are, and route both forms to the server.",
+                f"{path} responds with status {slashed.status}, but without the slash with {unslashed.status}.",
+                why="Apps use both URLs.",
+                remedy="Include oauth_service.urls without changes, and route both URLs to the server.",
                 about=slashed.url,
             )
 
@@ -189,42 +194,42 @@ def _of_refusals(outside: Outside) -> Iterator[Finding]:
         if slashed.status >= 500 or not slashed.status:
             yield error(
                 "server-fails",
-                f"{slashed.method} answers {slashed.status or slashed.fault}.",
-                why="The server fails where it should refuse.",
-                remedy="Look the reference up in the log oauth_service.refused.",
+                f"{slashed.method} fails: {f'status {slashed.status}' if slashed.status else slashed.fault}.",
+                why="The server should have refused this invalid request with an OAuth error.",
+                remedy="Look up the reference of the response in the log oauth_service.refused.",
                 about=slashed.url,
             )
         elif slashed.media_type != "application/json" or "error_description" not in slashed.members():
             yield error(
                 "refusal-replaced",
-                f"A refusal with status {slashed.status} is not the server's JSON.",
-                why="Apps read why they were refused from it (RFC 6749 section 5.2).",
-                remedy="Let the proxy pass on the bodies of 4xx answers: no error pages of its own.",
+                f"The body of an error with status {slashed.status} is not the server's JSON.",
+                why="Apps read the reason of the error from this JSON (RFC 6749 section 5.2).",
+                remedy="Configure the proxy to forward the bodies of 4xx responses, instead of its own error pages.",
                 about=slashed.url,
             )
         elif "no-store" not in slashed.header("Cache-Control"):
             yield error(
                 "answers-cached",
-                "Answers of the token endpoint may be kept: Cache-Control has no no-store.",
-                why="Tokens would stand in a cache (RFC 6749 section 5.1).",
-                remedy="Let the proxy leave Cache-Control as it is.",
+                "Caches may store responses that contain tokens: Cache-Control has no no-store.",
+                why="Tokens could then be read from a cache (RFC 6749 section 5.1).",
+                remedy="Configure the proxy not to change Cache-Control.",
                 about=slashed.url,
             )
     challenge = outside.bearer.header("WWW-Authenticate")
     if outside.bearer.status == 401 and not challenge:
         yield error(
             "challenge-lost",
-            "A 401 carries no WWW-Authenticate.",
-            why="Apps do not learn that they should refresh (RFC 6750 section 3).",
-            remedy="Let the proxy pass the header on.",
+            "A response with status 401 has no WWW-Authenticate header.",
+            why="Apps do not learn that they should refresh their token (RFC 6750 section 3).",
+            remedy="Configure the proxy to forward this header.",
             about=outside.bearer.url,
         )
     elif outside.bearer.status == 401 and "invalid_token" not in challenge:
         yield error(
             "authorization-lost",
             "The Authorization header does not reach the server.",
-            why="Access tokens and HTTP Basic travel in it.",
-            remedy="Let the proxy pass it on (Apache with mod_wsgi: WSGIPassAuthorization On).",
+            why="Clients send access tokens and HTTP Basic credentials in this header.",
+            remedy="Configure the proxy to forward this header (Apache with mod_wsgi: WSGIPassAuthorization On).",
             about=outside.bearer.url,
         )
 
@@ -236,9 +241,9 @@ def _of_pages(outside: Outside) -> Iterator[Finding]:
     if login.status != 200:
         yield error(
             "no-login",
-            f"The login page answers {login.status or login.fault}.",
-            why="Nobody can sign in, and so nobody can allow anything.",
-            remedy="See where LOGIN_URL leads.",
+            f"The login page does not work: {f'status {login.status}' if login.status else login.fault}.",
+            why="Users cannot sign in, so they cannot allow an app anything.",
+            remedy="Check that LOGIN_URL is the URL of a login page.",
             about=login.url,
         )
         return
@@ -247,16 +252,16 @@ def _of_pages(outside: Outside) -> Iterator[Finding]:
         yield warning(
             "csp-missing",
             f"The login page's Content-Security-Policy lacks {' and '.join(missing)}.",
-            why="Injected scripts would run there, and other sites could frame it.",
-            remedy="Let the proxy leave the header as it is; a login page of your own needs one like it.",
+            why="Injected scripts can run on the page, or other sites can show it in a frame.",
+            remedy="Configure the proxy not to change the header. If the login page is your own, send such a header with it.",
             about=login.url,
         )
     elif "unsafe-inline" in policy or "unsafe-eval" in policy:
         yield warning(
             "csp-weak",
             "The login page's Content-Security-Policy allows inline code.",
-            why="An injected script would run beside the password.",
-            remedy="Keep scripts and styles of the page in files.",
+            why="An injected script can run on the page and read the password.",
+            remedy="Move the scripts and styles of the page into files.",
             about=login.url,
         )
     for cookie in login.headers_of("Set-Cookie"):
@@ -270,16 +275,16 @@ def _of_cookie(cookie: str, url: str, *, is_https: bool) -> Iterator[Finding]:
         yield error(
             "cookie-insecure",
             f"The cookie {name} is not Secure.",
-            why="It travels by http too, where it can be read and replaced.",
+            why="Browsers also send it by http, and an attacker on the network can read and replace it.",
             remedy="Set SESSION_COOKIE_SECURE and CSRF_COOKIE_SECURE.",
             about=url,
         )
     if not attributes & {"samesite=lax", "samesite=strict"}:
         yield warning(
             "cookie-everywhere",
-            f"The cookie {name} is sent along with the requests of other sites.",
-            why="Only the CSRF check stands between their forms and a person's session.",
-            remedy='Leave SESSION_COOKIE_SAMESITE and CSRF_COOKIE_SAMESITE at "Lax".',
+            f"Browsers send the cookie {name} with requests from other sites.",
+            why="A form on another site is submitted as the signed-in user. Only the CSRF check prevents that.",
+            remedy='Set SESSION_COOKIE_SAMESITE and CSRF_COOKIE_SAMESITE to "Lax".',
             about=url,
         )
 
@@ -294,9 +299,9 @@ def _of_clock(outside: Outside) -> Iterator[Finding]:
         found = error if skew > GREAT_SKEW else warning
         yield found(
             "clock",
-            f"The server's clock and this machine's are {skew.total_seconds():.0f} seconds apart.",
-            why="Codes live for a minute only; apps hold tokens to their own clock.",
-            remedy="Let the machines keep time by NTP.",
+            f"The clocks of the server and of this machine differ by {skew.total_seconds():.0f} seconds.",
+            why="Codes are valid for only a minute, and apps compare the times in tokens with their own clocks.",
+            remedy="Synchronise the clocks with NTP.",
             about=outside.metadata.url,
         )
 
@@ -304,12 +309,12 @@ def _of_clock(outside: Outside) -> Iterator[Finding]:
 def _of_readiness(outside: Outside) -> Iterator[Finding]:
     if outside.readiness.status == 503:
         missing = outside.readiness.members().get("missing")
-        names = ", ".join(str(name) for name in missing) if isinstance(missing, list) else "it does not say what"
+        names = ", ".join(str(name) for name in missing) if isinstance(missing, list) else "/readyz gives no reason"
         yield error(
             "not-ready",
             f"The server is not ready: {names}.",
-            why="It answers, but cannot do its work.",
-            remedy="Mend what it names; /readyz turns to 200 by itself.",
+            why="The server responds, but some requests fail.",
+            remedy="Correct what the message names. /readyz then responds with status 200 again.",
             about=outside.readiness.url,
         )
 
@@ -318,10 +323,11 @@ def _of_metrics(outside: Outside) -> Iterator[Finding]:
     if outside.metrics.status == 200 and b"oauth_service_" in outside.metrics.body:
         yield warning(
             "metrics-open",
-            "Its metrics are shown to this machine, without a secret.",
-            why="They tell how many sign in, fail and replay. A proxy that sends no X-Forwarded-For shows them to everybody.",
-            remedy="Unless METRICS_ADDRESSES means this machine: set METRICS_SECRET instead, let the proxy send "
-            "X-Forwarded-For, or let it not pass /metrics/ on.",
+            "This machine can read the metrics without a secret.",
+            why="The metrics show how many users sign in, and how many requests fail or are replayed. "
+            "If a proxy sends no X-Forwarded-For, everyone can read them.",
+            remedy="If METRICS_ADDRESSES lists this machine on purpose, you need not do anything. Otherwise set METRICS_SECRET "
+            "instead, or configure the proxy to send X-Forwarded-For or not to forward /metrics/.",
             about=outside.metrics.url,
         )
 

@@ -75,9 +75,9 @@ def _of_pkce(client: Registration) -> Iterator[Finding]:
     if not client.requires_pkce and not client.is_public:
         yield warning(
             "client-without-pkce",
-            "It may ask without PKCE.",
-            why="A code that was stolen and put into another browser's session is not noticed (RFC 9700 section 2.1.1).",
-            remedy="Let the app send a code_challenge, then tick “requires PKCE” in the admin.",
+            "The client does not have to use PKCE.",
+            why="Without PKCE, the server cannot detect a stolen code in another browser's session (RFC 9700 section 2.1.1).",
+            remedy="Change the app to send a code_challenge, then tick “requires PKCE” in the admin.",
         )
 
 
@@ -88,37 +88,38 @@ def secret_findings(client: Registration) -> Iterator[Finding]:
     if not client.has_secret:
         yield warning(
             "client-without-secret",
-            "It is confidential, but has no secret.",
-            why="Every token request of it is refused.",
-            remedy="Give it a secret in the admin, or make it public if it runs where no secret can be kept.",
+            "The client is confidential, but has no secret.",
+            why="The server refuses all its token requests.",
+            remedy="Give it a secret in the admin, or make it public if it cannot keep a secret.",
         )
     if client.is_unreadable:
         yield warning(
             "client-secret-unreadable",
-            "Its secret was encrypted under a token key that this server has not.",
-            why="None of its assertions can be verified (client_secret_jwt): every request of it is refused.",
+            "The client's secret was encrypted with a token key that this server does not have.",
+            why="The server cannot verify its assertions (client_secret_jwt), and refuses all its requests.",
             remedy="Add the earlier key to OAUTH_SERVICE_TOKEN_KEY_FALLBACKS, or rotate the secret.",
         )
     if client.is_of_earlier_key:
         yield note(
             "client-secret-under-earlier-key",
-            "Its secret is encrypted under an earlier token key.",
-            why="It is encrypted anew when the client next authenticates (client_secret_jwt); without the fallback it is lost.",
-            remedy="Keep the fallback until then, or rotate the secret.",
+            "The client's secret is encrypted with an earlier token key.",
+            why="Without that key, the secret is lost. The server encrypts it with the new key when the client next "
+            "authenticates (client_secret_jwt).",
+            remedy="Keep the key in OAUTH_SERVICE_TOKEN_KEY_FALLBACKS until then, or rotate the secret.",
         )
     if client.has_chosen_secret:
         yield warning(
             "client-with-chosen-secret",
-            "Its secret was chosen by a person.",
-            why="It can be guessed, and checking it costs a password hash in each new process.",
-            remedy="Rotate it in the admin; the old one stays good until the app has the new one.",
+            "A person chose the client's secret.",
+            why="Such a secret is easier to guess, and each new process has to compute a slow password hash to check it.",
+            remedy="Rotate the secret in the admin. The previous one stays valid until you end it.",
         )
     if client.has_previous_secret:
         yield note(
             "client-with-two-secrets",
-            "Its previous secret is still good.",
-            why="A secret is rotated because the old one may be known.",
-            remedy="End the previous one in the admin once the app uses the new one.",
+            "The client's previous secret is still valid.",
+            why="Other people may know the previous secret.",
+            remedy="End the previous secret in the admin when the app uses the new one.",
         )
 
 
@@ -126,24 +127,24 @@ def _of_redirect_uris(client: Registration, *, is_production: bool) -> Iterator[
     if "authorization_code" in client.grant_types and not client.redirect_uris:
         yield warning(
             "client-without-redirect-uri",
-            "It has no redirect URI.",
-            why="No answer can reach it.",
-            remedy="Register where it waits for answers, or take authorization_code from its grant types.",
+            "The client has no redirect URI.",
+            why="It cannot receive an authorization response.",
+            remedy="Register its redirect URI, or remove authorization_code from its grant types.",
         )
     for uri in client.redirect_uris:
         if fault := redirect_uri.fault_of(uri):
             yield warning(
                 "redirect-uri-not-allowed",
-                f"Its redirect URI {uri} {fault}.",
-                why="It could not be registered today: codes sent there may be read on the way, or never arrive.",
-                remedy="Replace it in the admin.",
+                f"The client's redirect URI {uri} {fault}.",
+                why="Such a URI can no longer be registered: others may read codes that are sent to it, or the codes get lost.",
+                remedy="Replace the redirect URI in the admin.",
             )
         elif is_production and not client.is_native and urlsplit(uri).scheme == "http":
             yield warning(
                 "redirect-uri-of-development",
-                f"Its redirect URI {uri} leads to the user's own machine.",
-                why="Whatever listens there gets the codes of a web application.",
-                remedy="Remove it from the production registration; a native app is registered as one.",
+                f"The client's redirect URI {uri} is on the user's own machine.",
+                why="Any program on that machine can receive the codes of this web application.",
+                remedy="Remove it from the registration in production. If the client is a native app, register it as native.",
             )
 
 
@@ -151,9 +152,9 @@ def _of_own_tokens(client: Registration) -> Iterator[Finding]:
     if {"client_credentials", "authorization_code"} <= set(client.grant_types) and not client.has_own_scope:
         yield note(
             "client-without-own-scope",
-            "It may get for itself all that it asks people for.",
-            why="By client credentials it has that scope without anybody allowing it.",
-            remedy="Tick in “Scope for itself” what it needs without a person, or take client_credentials from it.",
+            "The client may get every scope for itself that it asks users for.",
+            why="With client_credentials, it gets these scopes and no user has to allow them.",
+            remedy="In “Scope for itself”, tick the scopes that it needs without a user, or remove client_credentials.",
         )
 
 
@@ -161,9 +162,9 @@ def _of_exchange(client: Registration) -> Iterator[Finding]:
     if client.exchanges:
         yield warning(
             "exchange-without-policy",
-            "It may exchange tokens of people, and no policy looks at what for.",
-            why="Whoever holds its secret and any token of those apps gets all that both may have (RFC 8693).",
-            remedy="Set OAUTH_SERVICE_EXCHANGE_POLICY to a function that narrows or refuses. "
+            "The client may exchange users' tokens, and no policy limits the exchange.",
+            why="Anyone who has its secret and a token of such an app gets all scopes that both clients may have (RFC 8693).",
+            remedy="Set OAUTH_SERVICE_EXCHANGE_POLICY to a function that limits or refuses exchanges. "
             f"See {documentation.page('token-exchange')}.",
         )
 
@@ -172,16 +173,16 @@ def _of_words(client: Registration, scopes: frozenset[str], grant_types: frozens
     if unknown := sorted(set(client.scope) - scopes):
         yield warning(
             "client-with-unknown-scope",
-            f"Its scope has {', '.join(unknown)}, which OAUTH_SERVICE_SCOPES has not.",
-            why="The consent page shows people the bare name instead of words.",
-            remedy="Add it to the setting, or untick it in the admin.",
+            f"The client's scope has {', '.join(unknown)}, which OAUTH_SERVICE_SCOPES does not list.",
+            why="The consent page shows users the name of the scope instead of a description.",
+            remedy="Add the scope to the setting, or untick it in the admin.",
         )
     if unknown := sorted(set(client.grant_types) - grant_types):
         yield warning(
             "client-with-unknown-grant-type",
-            f"Its grant types have {', '.join(unknown)}, which this server has not.",
-            why="A request with it is refused.",
-            remedy="Untick it in the admin.",
+            f"The client's grant types have {', '.join(unknown)}, which this server does not support.",
+            why="The server refuses requests with an unsupported grant type.",
+            remedy="Untick the grant type in the admin.",
         )
 
 
@@ -189,7 +190,7 @@ def _of_use(client: Registration, *, now: datetime) -> Iterator[Finding]:
     if not client.has_consents and now - client.created_at > UNUSED_FOR:
         yield note(
             "client-never-used",
-            "Nobody has ever connected it, or everybody has left.",
-            why="A registration that nobody misses is one more that can be abused.",
-            remedy="Deactivate it in the admin; it can come back.",
+            "No user is connected to this client.",
+            why="Every registration can be abused, even if no user needs it.",
+            remedy="Deactivate the client in the admin. You can activate it again later.",
         )

@@ -33,9 +33,9 @@ def findings(api: Api, *, has_keys: bool) -> Iterator[Finding]:
     if api.is_for_nobody:
         yield warning(
             "resource-for-nobody",
-            "No client may ask for it.",
-            why="Every request that names it is answered invalid_target.",
-            remedy="Choose its clients, let every client ask for it, or switch it off.",
+            "No client may request this resource.",
+            why="Every request for this resource gets the error invalid_target.",
+            remedy="Choose the clients that may request it, allow it for every client, or deactivate it.",
             about=api.identifier,
         )
     if not api.is_jwt:
@@ -43,16 +43,16 @@ def findings(api: Api, *, has_keys: bool) -> Iterator[Finding]:
     if not has_keys:
         yield error(
             "jwts-without-keys",
-            "Its tokens should be JWTs, but OpenID Connect is off, and no key signs.",
-            why="It is given opaque tokens, which an API that verifies JWTs refuses.",
-            remedy="Add openid to OAUTH_SERVICE_SCOPES (extra oidc), or choose opaque for it.",
+            "Tokens of this resource should be JWTs, but OpenID Connect is off, so there is no signing key.",
+            why="The server issues opaque tokens instead, and an API that verifies JWTs refuses them.",
+            remedy="Add openid to OAUTH_SERVICE_SCOPES (extra oidc), or choose opaque tokens for this resource.",
             about=api.identifier,
         )
     elif api.lifetime > LONGEST_UNASKED:
         yield warning(
             "jwts-live-long",
-            f"Its tokens are JWTs and live for up to {api.lifetime}.",
-            why="An API that verifies them by itself does not hear of a revocation: a stolen one is good for as long.",
-            remedy="Give the resource a lifetime of an hour or less, or let the API ask (introspection).",
+            f"Tokens of this resource are JWTs and are valid for up to {api.lifetime}.",
+            why="An API that verifies JWTs by itself does not learn of a revocation. A stolen token works until it expires.",
+            remedy="Give the resource a lifetime of an hour or less, or let the API use introspection.",
             about=api.identifier,
         )

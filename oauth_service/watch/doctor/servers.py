@@ -37,17 +37,17 @@ def findings(servers: Sequence[Server]) -> Iterator[Finding]:
         if server.fault:
             yield error(
                 "server-silent",
-                f"It does not answer: {server.fault}.",
-                why="Requests that come to it fail, and nobody can tell what it runs with.",
-                remedy="See that it runs, and that --server is its own address, with the port that it listens on.",
+                f"The server does not respond: {server.fault}.",
+                why="Requests to this server fail, and its keys and settings cannot be compared.",
+                remedy="Check that the server is running, and that --server is its own address and the port that it listens on.",
                 about=server.name,
             )
         elif server.missing:
             yield error(
                 "server-not-ready",
-                f"It is not ready: {', '.join(server.missing)}.",
-                why="What is missing fails there.",
-                remedy="Mend what it names.",
+                f"The server is not ready: {', '.join(server.missing)}.",
+                why="Requests that need a missing part fail on this server.",
+                remedy="Correct what the message names.",
                 about=server.name,
             )
     answered = [server for server in servers if not server.fault]
@@ -55,8 +55,8 @@ def findings(servers: Sequence[Server]) -> Iterator[Finding]:
         if not server.token_keys:
             yield error(
                 "keys-unknown",
-                "It knows none of the token keys of this process.",
-                why="It answers invalid_grant to what the others have issued, and they to what it has issued.",
+                "The server has none of the token keys of this process.",
+                why="The servers do not accept tokens and codes of each other, and answer invalid_grant.",
                 remedy=f"Give all servers the same keys, in the order of {documentation.page('token-key')}.",
                 about=server.name,
             )
@@ -70,17 +70,19 @@ def _of_keys(servers: Sequence[Server]) -> Iterator[Finding]:
         if lacking := sorted({each.name for each in servers if each.token_keys[0] not in server.token_keys}):
             yield error(
                 "key-not-known",
-                f"It cannot open what is sealed by {', '.join(lacking)}.",
-                why="It answers invalid_grant to their codes and refresh tokens, and invalid_token to their access tokens.",
-                remedy="Add that key to its OAUTH_SERVICE_TOKEN_KEY_FALLBACKS; a new key goes first everywhere as a fallback.",
+                f"The server cannot open tokens that are sealed by {', '.join(lacking)}.",
+                why="It refuses their codes and refresh tokens with invalid_grant, and their access tokens with invalid_token.",
+                remedy="Add the missing key to OAUTH_SERVICE_TOKEN_KEY_FALLBACKS of this server. "
+                "Add a new key to the fallbacks of all servers before any server uses it.",
                 about=server.name,
             )
         if lacking := sorted({each.name for each in servers if each.secret_keys[0] not in server.secret_keys}):
             yield error(
                 "secret-key-not-known",
-                f"It does not know SECRET_KEY of {', '.join(lacking)}.",
-                why="People who signed in there are nobody here, and the other way round.",
-                remedy="Give all servers the same SECRET_KEY; a new one stands in SECRET_KEY_FALLBACKS of all of them first.",
+                f"The server does not have the SECRET_KEY of {', '.join(lacking)}.",
+                why="Users who signed in at one of these servers are signed out at the other.",
+                remedy="Give all servers the same SECRET_KEY. "
+                "Add a new key to SECRET_KEY_FALLBACKS of all servers before any server uses it.",
                 about=server.name,
             )
     if len({server.token_keys for server in servers}) > 1 and all(
@@ -88,9 +90,9 @@ def _of_keys(servers: Sequence[Server]) -> Iterator[Finding]:
     ):
         yield note(
             "keys-rolling",
-            "The servers have different token keys; each can open what the others seal.",
-            why="It is right while a key is replaced, and has to end.",
-            remedy=f"Go on with the steps of {documentation.page('token-key')}, one after the other on all servers.",
+            "The servers have different token keys, but each accepts the tokens of the others.",
+            why="This is correct while you replace a key, but the change is not complete.",
+            remedy=f"Continue with the steps of {documentation.page('token-key')}. Complete each step on all servers.",
         )
 
 
@@ -100,6 +102,6 @@ def _of_settings(servers: Sequence[Server]) -> Iterator[Finding]:
         yield warning(
             "settings-differ",
             f"The servers have different values of {', '.join(differing)}.",
-            why="What a person or an app is told depends on who happens to answer.",
-            remedy="Give all servers the same settings, or finish the rollout.",
+            why="Users and apps get different responses, depending on the server that answers.",
+            remedy="Give all servers the same settings. If a rollout is in progress, complete it.",
         )

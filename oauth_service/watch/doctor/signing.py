@@ -42,10 +42,10 @@ def findings(signing: Signing, *, now: datetime) -> Iterator[Finding]:
     if signing.fault:
         yield error(
             "keys-elsewhere",
-            f"The keys that the settings name cannot be used: {signing.fault}.",
-            why="No ID token can be signed, and nobody can sign in with OpenID Connect.",
-            remedy="Mend OAUTH_SERVICE_SIGNER or OAUTH_SERVICE_SIGNING_KEYS. "
-            f"What they must be: see {documentation.page('keys')}.",
+            f"The signing keys from the settings cannot be used: {signing.fault}.",
+            why="The server cannot sign ID tokens, so users cannot sign in with OpenID Connect.",
+            remedy="Correct OAUTH_SERVICE_SIGNER or OAUTH_SERVICE_SIGNING_KEYS. "
+            f"{documentation.page('keys')} says what they must be.",
         )
         return
     signs = [key for key in signing.keys if key.state is State.SIGNS]
@@ -53,25 +53,25 @@ def findings(signing: Signing, *, now: datetime) -> Iterator[Finding]:
         yield error(
             "no-rs256",
             "The signer has no RS256 key.",
-            why="It is what clients get that register nothing else (OpenID Connect Core section 15.1).",
+            why="Clients that do not register another algorithm get RS256 (OpenID Connect Core section 15.1).",
             remedy="Give the signer an RSA key whose alg is RS256.",
         )
     for key in signing.keys:
         if key.state is State.UNREADABLE:
             yield error(
                 "key-unreadable",
-                "Its private part was encrypted under a token key that is not among those of the settings.",
-                why="It signs nothing. Another key has taken over or will, before clients have had a day to learn of it.",
-                remedy="Add the earlier token key to OAUTH_SERVICE_TOKEN_KEY_FALLBACKS. If it is lost, there is nothing to do: "
-                "what the key has signed stays good.",
+                "The private key was encrypted with a token key that is not in the settings.",
+                why="The server cannot sign with it. Another key replaces it before clients have had a day to fetch it.",
+                remedy="Add the earlier token key to OAUTH_SERVICE_TOKEN_KEY_FALLBACKS. If that key is lost, you need not do "
+                "anything: tokens that are already signed stay valid.",
                 about=key.kid,
             )
         if key.state is State.NEXT:
             yield note(
                 "key-takes-over",
-                f"It is published, and signs from {key.signs_from:%Y-%m-%d %H:%M} UTC.",
-                why="A client that keeps the key set for longer than a day may not know it then.",
-                remedy="Nothing, if clients look again when they meet a kid that they do not know.",
+                f"The next signing key is published, and signs from {key.signs_from:%Y-%m-%d %H:%M} UTC.",
+                why="A client that caches the key set for longer than a day may not have the new key by then.",
+                remedy="You need not do anything if clients fetch the key set again when they see an unknown kid.",
                 about=key.kid,
             )
     for key in signs:
@@ -84,16 +84,16 @@ def _of_age(key: Key, signing: Signing, *, now: datetime) -> Iterator[Finding]:
     if not signing.lifetime:
         yield warning(
             "key-for-ever",
-            "OAUTH_SERVICE_SIGNING_KEY_LIFETIME is None: nobody replaces it.",
-            why="The longer a key is used, the more of those who have seen it have left.",
-            remedy="Set a lifetime, run `manage.py oauth_keys rotate` now and then, or give keys by OAUTH_SERVICE_SIGNING_KEYS.",
+            "The signing key is never replaced, because OAUTH_SERVICE_SIGNING_KEY_LIFETIME is None.",
+            why="The longer a key is used, the more people have had access to it.",
+            remedy="Set a lifetime, run `manage.py oauth_keys rotate` regularly, or set OAUTH_SERVICE_SIGNING_KEYS.",
             about=key.kid,
         )
     elif now - key.signs_from > signing.lifetime + PUBLISHED_BEFORE + SLACK:
         yield warning(
             "key-overdue",
-            f"It has signed for {(now - key.signs_from).days} days.",
-            why="Whoever signs makes the next key in time: nobody has asked for one, or it could not be stored.",
-            remedy="See in the log of oauth_service.keys why, or run `manage.py oauth_keys rotate`.",
+            f"The signing key has been in use for {(now - key.signs_from).days} days and should have been replaced.",
+            why="The server makes the next key when it signs. It has not signed recently, or could not store the key.",
+            remedy="Look in the log of oauth_service.keys for the reason, or run `manage.py oauth_keys rotate`.",
             about=key.kid,
         )
