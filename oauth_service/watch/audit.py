@@ -81,7 +81,7 @@ _EVENTS: dict[Signal, tuple[Event, Outcome, str]] = {
     signals.administered: (Event.ADMINISTERED, Outcome.DONE, ""),
 }
 # Each of these happens once to its subject, so repeated requests cannot make this server write again and again.
-_AT_ONCE = {
+_WRITTEN_AT_ONCE = {
     signals.consent_given,
     signals.code_replayed,
     signals.device_code_replayed,
@@ -97,7 +97,7 @@ _AT_ONCE = {
 }
 
 OUTCOMES = {event: outcome for event, outcome, _ in _EVENTS.values()}
-_APART = {_EVENTS[signal][0].value for signal in _AT_ONCE}
+_ROWS_OF_THEIR_OWN = {_EVENTS[signal][0].value for signal in _WRITTEN_AT_ONCE}
 
 
 class _Claimed(str):
@@ -173,7 +173,7 @@ def _record(
     if last_used_at and last_used_at.astimezone(UTC).date() == now.date():
         return
     is_clients_own = signal is signals.token_issued and user_id is None and grant_id is None
-    if is_clients_own and not _is_first_own_today(client_id, now):
+    if is_clients_own and not _claim_daily_own_token(client_id, now):
         return
     event, outcome, why = _EVENTS[signal]
     context = signals.current_request()
@@ -197,9 +197,9 @@ def _record(
     if is_test_run():
         # A waiting entry would be written during the next test, or into the real database at the end. The writer's
         # connection would also keep the test database from being dropped.
-        AuditEvent.objects.add_all([Repeats(_APART).with_bucket(each) for each in _identified([entry])])
+        AuditEvent.objects.add_all([Repeats(_ROWS_OF_THEIR_OWN).with_bucket(each) for each in _identified([entry])])
         return
-    if signal in _AT_ONCE:
+    if signal in _WRITTEN_AT_ONCE:
         try:
             held = AuditEvent.objects.add(_trail.repeats.with_bucket(_fitting(entry)))
         except Exception as fault:
@@ -211,8 +211,8 @@ def _record(
     _trail.put(entry)
 
 
-def _is_first_own_today(client_id: str, now: datetime) -> bool:
-    """Return whether this is the client's first token of its own today, as far as this process knows (ADR 12)."""
+def _claim_daily_own_token(client_id: str, now: datetime) -> bool:
+    """Note a client's own token; return whether it is the first today, as far as this process knows (ADR 12)."""
     if _own_tokens.get(client_id) == now.date():
         return False
     _own_tokens[client_id] = now.date()
@@ -235,7 +235,7 @@ class _Trail:
         self.waiting: deque[Entry] = deque()
         self.gone: deque[Any] = deque()  # ids of deleted users
         self.lost = 0
-        self.repeats = Repeats(_APART)
+        self.repeats = Repeats(_ROWS_OF_THEIR_OWN)
         self._started = False
         self._are_held = False
         self._finalizer: Finalize | None = None
