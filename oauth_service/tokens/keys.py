@@ -181,15 +181,15 @@ def algorithms() -> tuple[str, ...]:
 
 def states(now: datetime) -> list[KeyState]:
     """Return every published key, those that sign now first. Makes the first key of an algorithm if there is none."""
-    return _those_that_sign_first(_ring.states(now=now))
+    return _signing_first(_ring.states(now=now))
 
 
 def survey(now: datetime) -> list[KeyState]:
     """Like states(), but read from the database and the settings now, without making or writing anything."""
-    return _those_that_sign_first(Ring(only_reads=True).states(now=now))
+    return _signing_first(Ring(only_reads=True).states(now=now))
 
 
-def _those_that_sign_first(found: Iterable[KeyState]) -> list[KeyState]:
+def _signing_first(found: Iterable[KeyState]) -> list[KeyState]:
     return sorted(found, key=lambda each: each.state is not State.SIGNS)
 
 
@@ -274,7 +274,7 @@ class Ring:
         self._held: _Held | None = None
         self._read_at = float("-inf")
         self._parsed: dict[str, HeldKey] = {}
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._given: Sequence[HeldKey] = ()
         self._given_for: tuple[str, Any] = ("", ())
         self._given_at = float("-inf")
@@ -288,7 +288,7 @@ class Ring:
         """
         if key := self._signing(self._read(now=now), algorithm, now):
             return key
-        self._make_sure(algorithm, now=now)
+        self._ensure_key(algorithm, now=now)
         if key := self._signing(self._read(now=now), algorithm, now):
             return key
         raise _cannot_sign(f"there is no {algorithm} key, and none could be made")
@@ -312,7 +312,7 @@ class Ring:
         held = self._read(now=now, within=REREAD_FOR_READERS_SECONDS)
         for algorithm in algorithms():
             if not self._only_reads and not self._signing(held, algorithm, now):
-                self._make_sure(algorithm, now=now)
+                self._ensure_key(algorithm, now=now)
         held = self._read(now=now)
         for algorithm in dict.fromkeys([*algorithms(), *held.rows, *held.fixed]):
             keys = [key for key in held.by_kid.values() if key.algorithm == algorithm]
@@ -326,7 +326,7 @@ class Ring:
     def fixed(self) -> Mapping[str, HeldKey]:
         """Return the signing keys that are not in the database, by algorithm."""
         found: dict[str, HeldKey] = {}
-        for key in self._from_elsewhere():
+        for key in self._configured_keys():
             found.setdefault(key.algorithm, key)
         return found
 
@@ -390,7 +390,7 @@ class Ring:
         finally:
             self._lock.release()
 
-    def _make_sure(self, algorithm: str, *, now: datetime) -> None:
+    def _ensure_key(self, algorithm: str, *, now: datetime) -> None:
         with self._lock:
             for _attempt in range(3):
                 held = self._reload(now=now)
@@ -479,7 +479,7 @@ class Ring:
             if key := self._key_of(row):
                 by_algorithm.setdefault(row.algorithm, []).append(key)
         self._parsed = {key.kid: key for keys in by_algorithm.values() for key in keys}
-        elsewhere = self._from_elsewhere()
+        elsewhere = self._configured_keys()
         fixed: dict[str, HeldKey] = {}
         for key in elsewhere:
             fixed.setdefault(key.algorithm, key)
@@ -501,10 +501,10 @@ class Ring:
         try:
             public = private.public if private else jwk.public_from(_members(row.public_jwk))
         except (TypeError, ValueError) as fault:
-            self._tell(row.kid, f"its public part cannot be read, and it is left out: {fault}")
+            self._log_once(row.kid, f"its public part cannot be read, and it is left out: {fault}")
             return None
         if private is None:
-            self._tell(
+            self._log_once(
                 row.kid,
                 "its private part was encrypted under another token key, and it signs nothing; "
                 f"add the earlier key to {conf.TOKEN_KEY_FALLBACKS.name}, or let the new key take over "
@@ -521,12 +521,12 @@ class Ring:
             generation=row.generation,
         )
 
-    def _tell(self, kid: str, fault: str) -> None:
-        if kid not in self._told:
-            self._told.add(kid)
+    def _log_once(self, kid: str, fault: str) -> None:
+        if kid not in self._logged:
+            self._logged.add(kid)
             logger.error("keys: %s: %s", kid, fault)
 
-    def _from_elsewhere(self) -> Sequence[HeldKey]:
+    def _configured_keys(self) -> Sequence[HeldKey]:
         wanted = (conf.SIGNER(), conf.SIGNING_KEYS())
         is_fresh = not conf.SIGNER() or time.monotonic() - self._given_at < SIGNER_SECONDS
         if self._given_for != wanted or not is_fresh:
