@@ -74,7 +74,7 @@ def exchange(
         verified = _verify(text, client, issuer=issuer, now=now)
         asserted, targets = jwt_bearer.scope_of(verified.claims), jwt_bearer.resources_of(verified.claims)
     except InvalidJWT as fault:
-        raise _told(InvalidGrant("the assertion is not valid", detail=fault.detail), client) from fault
+        raise _announced(InvalidGrant("the assertion is not valid", detail=fault.detail), client) from fault
     user_id = _user_id_of(verified, client)
     with_consent = _client_with_consent(verified, client, user_id, now=now)
     resources = allowed(_targets(parameters, client, targets), client)
@@ -95,7 +95,7 @@ def exchange(
         )
     )
     if response is None:
-        raise _told(InvalidGrant("the assertion was already used", detail="the JWT was used before"), client)
+        raise _announced(InvalidGrant("the assertion was already used", detail="the JWT was used before"), client)
     return response
 
 
@@ -112,7 +112,7 @@ def _user_id_of(verified: VerifiedJWT, client: ClientRow) -> Any:
     if said is None or (user := users.admitted(said.pk)) is None:
         who = "nobody" if said is None else f"user {said.pk}, who is inactive or whom no backend lets in"
         detail = f"for sub {verified.subject[:200]!r} of {verified.issuer.issuer} the project names {who}"
-        raise _told(InvalidGrant("the user of the assertion is not known here", detail=detail), client)
+        raise _announced(InvalidGrant("the user of the assertion is not known here", detail=detail), client)
     return user.pk
 
 
@@ -121,7 +121,7 @@ def _client_with_consent(verified: VerifiedJWT, client: ClientRow, user_id: Any,
     if with_consent and (with_consent.consent_id or verified.issuer.stands_for_consent):
         return with_consent
     detail = f"user {user_id} has given client {client.client_id} no consent"
-    raise _told(InvalidGrant("the user has not allowed this client", detail=detail), client)
+    raise _announced(InvalidGrant("the user has not allowed this client", detail=detail), client)
 
 
 def _allowed_scope(
@@ -160,7 +160,7 @@ def _end_of(verified: VerifiedJWT, client: ClientRow, resources: Resources, *, n
         ends_at = min(ends_at, jwt_bearer.end_of(verified.claims))
     if ends_at < now + timedelta(seconds=1):  # the JWT was accepted after its exp, with leeway for clock skew
         detail = "the JWT has expired, and tokens of its issuer end with it"
-        raise _told(InvalidGrant("the assertion is not valid", detail=detail), client)
+        raise _announced(InvalidGrant("the assertion is not valid", detail=detail), client)
     return ends_at
 
 
@@ -219,10 +219,10 @@ def _refuse_ended(verified: VerifiedJWT, client: ClientRow, user_id: Any, *, now
     issued_at = min(now.timestamp(), float(verified.claims.get("iat", now.timestamp())))
     if ended_at and issued_at <= ended_at.timestamp():
         detail = f"user {user_id} was signed out everywhere at {ended_at}, and the JWT is from before"
-        raise _told(InvalidGrant("the assertion is not valid", detail=detail), client)
+        raise _announced(InvalidGrant("the assertion is not valid", detail=detail), client)
 
 
-def _told(refusal: InvalidGrant, client: ClientRow) -> InvalidGrant:
+def _announced(refusal: InvalidGrant, client: ClientRow) -> InvalidGrant:
     """Announce a refusal and return it: a trusted issuer signed an assertion that was refused, so the operator should know."""
     signals.announce(signals.assertion_refused, client_id=client.client_id, reason=refusal.detail)
     return refusal

@@ -137,7 +137,7 @@ def _verdict(grant: AuthorisationRow, client: ClientRow, generation: int, *, now
             f"See {documentation.page('backups')}",
         )
     if verdict is Verdict.RETRY and retries.note(grant.pk, generation):
-        _tell_of_sharing(grant, client)
+        _handle_sharing(grant, client)
     return verdict
 
 
@@ -147,14 +147,14 @@ def _refuse_unknown(grant_id: UUID) -> NoReturn:
 
 def _refuse_replay(grant: AuthorisationRow, client: ClientRow, generation: int, *, now: datetime) -> NoReturn:
     if Grant.objects.end(grant.pk):
-        _tell_of_replay(grant, client, behind=grant.generation - generation, after=clock.span(grant.refreshed_at, now))
+        _announce_replay(grant, client, behind=grant.generation - generation, after=clock.span(grant.refreshed_at, now))
     raise InvalidGrant(
         "the refresh token was already used",
         detail=f"grant {grant.pk}: generation {generation} replayed, {grant.generation} is current; the grant was ended",
     )
 
 
-def _tell_of_replay(grant: AuthorisationRow, client: ClientRow, *, behind: int, after: timedelta) -> None:
+def _announce_replay(grant: AuthorisationRow, client: ClientRow, *, behind: int, after: timedelta) -> None:
     is_known = holders.address_is_known(grant.user_id, grant.pk)
     which = f"{behind} behind, {holders.span_in_words(after)} after the last renewal"
     signals.announce(
@@ -169,7 +169,7 @@ def _tell_of_replay(grant: AuthorisationRow, client: ClientRow, *, behind: int, 
     )
 
 
-def _tell_of_sharing(grant: AuthorisationRow, client: ClientRow) -> None:
+def _handle_sharing(grant: AuthorisationRow, client: ClientRow) -> None:
     facts = {"user_id": grant.user_id, "client_id": client.client_id, "grant_id": grant.pk}
     if conf.END_SHARED_CONNECTIONS():
         if Grant.objects.end(grant.pk):
