@@ -23,7 +23,7 @@ T = TypeVar("T")
 Adapt = Callable[[Any], Any]
 
 # Fields whose values psycopg takes unchanged; others, and all on other databases, are prepared by their field.
-_AS_THEY_ARE = (
+_PASSED_UNCHANGED = (
     models.UUIDField,
     models.DateTimeField,
     models.CharField,
@@ -37,8 +37,8 @@ _AS_THEY_ARE = (
     models.BooleanField,
 )
 # Fields that Django and psycopg read alike in PostgreSQL's text and binary forms.
-_READ_ALIKE = (
-    *_AS_THEY_ARE,
+_DECODED_ALIKE = (
+    *_PASSED_UNCHANGED,
     models.BinaryField,
     models.URLField,
     models.PositiveSmallIntegerField,
@@ -64,7 +64,7 @@ class Placeholder(Value):
 
     def adapt(self, connection: BaseDatabaseWrapper) -> Adapt | None:
         """Return the function that converts the value for the database; None if it needs no conversion."""
-        if connection.vendor == "postgresql" and _stored_as(self.field) in _AS_THEY_ARE:
+        if connection.vendor == "postgresql" and _stored_as(self.field) in _PASSED_UNCHANGED:
             return None
         prepare = self.field.get_db_prep_save if self.for_save else self.field.get_db_prep_value
         return lambda value: prepare(value, connection)
@@ -155,7 +155,7 @@ class Select(_Statement, Generic[R]):
         expressions = [column[0] for column in compiler.select]
         found = compiler.get_converters(expressions)
         converters = [(at, _chain(steps, expression, connection)) for at, (steps, expression) in found.items()]
-        are_plain = all(_stored_as(_of_its_own_type(column.output_field)) in _READ_ALIKE for column in expressions)
+        are_plain = all(_stored_as(_of_its_own_type(column.output_field)) in _DECODED_ALIKE for column in expressions)
         return Compiled(text, _bindings(parameters, connection), converters, are_plain)
 
 
