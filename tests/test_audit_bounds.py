@@ -212,7 +212,7 @@ def test_where_a_row_cannot_be_added_to_each_event_has_its_own(
 ) -> None:
     """Without ON CONFLICT no event is lost."""
     monkeypatch.setattr(connection.features, "supports_update_conflicts_with_target", False)
-    monkeypatch.setattr("oauth_service.models.audit_event._insert._of_somebody", {})
+    monkeypatch.setattr("oauth_service.models.audit_event._insert._with_user", {})
     with committed():
         guide.tokens()
         guide.deauthorise()

@@ -134,7 +134,7 @@ def test_every_thread_is_one_that_a_test_run_does_not_start() -> None:
 # -- data in memory -----------------------------------------------------------------------------------------------------
 
 # Data without users or clients: settings that were read, and statements that were compiled.
-KEPT = {"oauth_service.conf._in_force", "_compiled", "_of_somebody"}
+KEPT = {"oauth_service.conf._in_force", "_compiled", "_with_user"}
 
 
 def modules() -> Iterator[ModuleType]:

@@ -26,7 +26,7 @@ MOST_FORGOTTEN = 10_000  # most rows that the deletion of a user waits for
 
 _MOST_PARAMETERS = 32_767  # of a statement, if the database names no limit
 # Characters that some or all databases refuse in a text: NUL, and lone surrogates.
-_ODD = re.compile("[\0\ud800-\udfff]")
+_REFUSED_CHARACTERS = re.compile("[\0\ud800-\udfff]")
 
 
 class Event(models.TextChoices):
@@ -97,8 +97,8 @@ class Entry(NamedTuple):
             text = getattr(self, name)
             if not isinstance(text, str):
                 changed[name] = ("" if text is None else str(text))[:length]
-            elif len(text) > length or _ODD.search(text):
-                changed[name] = _ODD.sub("\ufffd", text)[:length]
+            elif len(text) > length or _REFUSED_CHARACTERS.search(text):
+                changed[name] = _REFUSED_CHARACTERS.sub("\ufffd", text)[:length]
         for name in _USER_COLUMNS:
             if (given := getattr(self, name)) is None:
                 continue
@@ -167,7 +167,7 @@ class AuditEventManager(PrimaryManager["AuditEvent"]):
             entries = [entry._replace(bucket=None) for entry in entries]
         with transaction.atomic(using=self.db):
             ids = set().union(*(entry.persons() for entry in entries))
-            there, held = _hold_users(ids, self.db) if ids else (set(), set())
+            there, held = _lock_users(ids, self.db) if ids else (set(), set())
             gone = ids - there
             rows = [each.without(gone) if gone else each for each in entries if not held & each.persons()]
             if rows:
@@ -317,7 +317,7 @@ class _Insert(Write):
 
     def __init__(self) -> None:
         super().__init__(lambda: AuditEvent, lambda: insert(AuditEvent))
-        self._of_somebody: dict[tuple[str, ...], Compiled] = {}
+        self._with_user: dict[tuple[str, ...], Compiled] = {}
 
     def run(self, **values: Any) -> int:
         """Write one row; without its user if that user is gone or being deleted."""
@@ -325,9 +325,9 @@ class _Insert(Write):
         connection = self._connection()
         key = connection.alias, *persons
         try:
-            compiled = self._of_somebody[key]
+            compiled = self._with_user[key]
         except KeyError:
-            compiled = self._of_somebody.setdefault(key, self._compile_of_somebody(connection, persons))
+            compiled = self._with_user.setdefault(key, self._compile_with_user(connection, persons))
         return driver.write(connection, compiled.sql, compiled.bind(values))
 
     def run_all(self, entries: Sequence[Entry]) -> None:
@@ -357,7 +357,7 @@ class _Insert(Write):
                 ]
                 cursor.execute(f"{head} VALUES {', '.join([row] * len(some))} {_or_add(connection)}", values)
 
-    def _compile_of_somebody(self, connection: Any, persons: Sequence[str]) -> Compiled:
+    def _compile_with_user(self, connection: Any, persons: Sequence[str]) -> Compiled:
         """
         Return the INSERT of one row that looks its user up in the same statement and, on PostgreSQL, locks that user's
         row.
@@ -390,7 +390,7 @@ def _or_add(connection: Any) -> str:
         return ""
     quote = connection.ops.quote_name
     table = quote(AuditEvent._meta.db_table)
-    latest = [f"{quote(name)} = excluded.{quote(name)}" for name in _OF_THE_LATEST]
+    latest = [f"{quote(name)} = excluded.{quote(name)}" for name in _LATEST_COLUMNS]
     name = quote("event_count")
     count = f"{name} = {table}.{name} + excluded.{name}"
     return f"ON CONFLICT ({quote('bucket')}) DO UPDATE SET {', '.join([count, *latest])}"
@@ -401,10 +401,10 @@ def _can_add(connection: Any) -> bool:
 
 
 # These columns show the latest event of a bucket. All but the first two are equal throughout most buckets.
-_OF_THE_LATEST = ("last_at", "reference", "address", "reason", "grant_id", "scope", "changes")
+_LATEST_COLUMNS = ("last_at", "reference", "address", "reason", "grant_id", "scope", "changes")
 
 
-def _hold_users(ids: Iterable[Any], alias: str) -> tuple[set[Any], set[Any]]:
+def _lock_users(ids: Iterable[Any], alias: str) -> tuple[set[Any], set[Any]]:
     """
     Keep users from being deleted until the transaction ends.
 

@@ -256,15 +256,15 @@ _OF_NO_ISSUER = models.Q(trusted_issuer__isnull=True)
 
 
 def _of_token_rows_of_issuers() -> "models.QuerySet[Any, Any]":
-    return _rows_in_use(_OF_NO_ISSUER | models.Q(trusted_issuer__is_active=True))
+    return _token_rows(_OF_NO_ISSUER | models.Q(trusted_issuer__is_active=True))
 
 
 def _of_token_rows() -> "models.QuerySet[Any, Any]":
     # A server that trusts no issuers ignores all grants of issuers that it once trusted.
-    return _rows_in_use(_OF_NO_ISSUER)
+    return _token_rows(_OF_NO_ISSUER)
 
 
-def _rows_in_use(of_issuer: models.Q) -> "models.QuerySet[Any, Any]":
+def _token_rows(of_issuer: models.Q) -> "models.QuerySet[Any, Any]":
     revoked = models.Exists(RevokedToken.objects.filter(pk=Placeholder("token_id", models.UUIDField())))
     grants = (
         Grant.objects.filter(pk=Placeholder("pk", models.UUIDField())).filter(of_issuer).annotate(is_revoked=revoked)

@@ -27,8 +27,8 @@ from .signing_key import SigningKey
 logger = logging.getLogger("oauth_service.purge")
 
 BATCH = 500
-CONSENTS = 50  # per batch: each is deleted in a transaction of its own
-REGISTRATIONS = 50  # per batch: everything that depends on each client is collected and deleted with it
+CONSENT_BATCH = 50  # per batch: each is deleted in a transaction of its own
+REGISTRATION_BATCH = 50  # per batch: everything that depends on each client is collected and deleted with it
 PAUSE_SECONDS = 60.0
 SWEPT: tuple[type[models.Model], ...] = (
     AuthorizationCode,
@@ -65,7 +65,7 @@ def sweep(*, now: datetime, batch: int = BATCH, everywhere: bool = False) -> int
         the number of deleted rows.
     """
     tables = SWEPT + SWEPT_OF_OPENID + SWEPT_OF_DEVICES + SWEPT_OF_REGISTRATION if everywhere else swept()
-    ended = Consent.objects.sweep_ended(now=now, batch=min(batch, CONSENTS))
+    ended = Consent.objects.sweep_ended(now=now, batch=min(batch, CONSENT_BATCH))
     return ended + sum(_sweep_table(model, now=now, batch=batch) for model in tables)
 
 
@@ -132,7 +132,7 @@ def _sweep_void(model: type[models.Model], *, batch: int) -> int:
 
 def _sweep_table(model: type[models.Model], *, now: datetime, batch: int) -> int:
     if model is Registration:
-        return _sweep_registrations(now=now, batch=min(batch, REGISTRATIONS))
+        return _sweep_registrations(now=now, batch=min(batch, REGISTRATION_BATCH))
     dead = model._default_manager.using(alias := database.primary(model)).filter(purge_at__lte=now)
     # Rows locked by the sweep of another worker are skipped, so that workers share the work and do not wait.
     chosen = dead.order_by("purge_at").values_list("pk", flat=True)
