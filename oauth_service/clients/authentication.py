@@ -105,7 +105,7 @@ def _fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival
     if not client.is_active:
         return "it was deactivated"
     if client.is_public:
-        return "" if credentials.bring_nothing else "it is public and has no secret, but one was sent"
+        return "" if credentials.are_empty else "it is public and has no secret, but one was sent"
     registered = client.token_endpoint_auth_method
     if registered in client_assertion.METHODS or credentials.assertion:
         # No other method is accepted: otherwise the weakest one would decide the security of all (RFC 9700 section

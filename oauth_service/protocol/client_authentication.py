@@ -34,7 +34,7 @@ class Credentials:
     assertion: jwt.UnverifiedJWT | None = None
 
     @property
-    def bring_nothing(self) -> bool:
+    def are_empty(self) -> bool:
         """True if the request has no proof at all."""
         return not self.secrets and self.assertion is None
 

@@ -84,7 +84,7 @@ def of_openid_provider(
         "id_token_signing_alg_values_supported": list(algorithms),
         "userinfo_signing_alg_values_supported": list(algorithms),
         "claim_types_supported": ["normal"],
-        "claims_supported": list(dict.fromkeys([*_OF_EVERY_ID_TOKEN, *claims])),
+        "claims_supported": list(dict.fromkeys([*_ID_TOKEN_CLAIMS, *claims])),
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
@@ -145,4 +145,4 @@ def _assertion_algorithms() -> list[str]:
     return [name for method in client_assertion.METHODS for name in client_assertion.algorithms_of(method, "")]
 
 
-_OF_EVERY_ID_TOKEN = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid")
+_ID_TOKEN_CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid")

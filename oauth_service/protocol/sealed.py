@@ -205,12 +205,12 @@ class AccessToken(Payload):
 
     @property
     def version(self) -> int:
-        return 1 if self._differences().keys() <= _OF_VERSION_1 else 2
+        return 1 if self._differences().keys() <= _VERSION_1_FIELDS else 2
 
     def pack(self) -> bytes:
         fixed = self._layout.pack(self.row_id.bytes, self.token_id.bytes, self.expires_at)
         differences = self._differences()
-        if differences.keys() <= _OF_VERSION_1:
+        if differences.keys() <= _VERSION_1_FIELDS:
             return fixed + self.scope.encode()
         packed = {_KEYS[name]: _packed(value) for name, value in differences.items()}
         return fixed + json.dumps(packed, separators=(",", ":"), ensure_ascii=False).encode()
@@ -232,7 +232,7 @@ class AccessToken(Payload):
 
 _KEYS: Mapping[str, str] = {each.name: each.metadata["key"] for each in fields(AccessToken) if "key" in each.metadata}
 _VALUES = attrgetter(*_KEYS)
-_OF_VERSION_1 = frozenset({"scope"})
+_VERSION_1_FIELDS = frozenset({"scope"})
 _NAMES = {key: name for name, key in _KEYS.items()}
 
 
