@@ -1,6 +1,6 @@
 """GET, POST /manage-apps/ -- the apps that a user has connected, with ways to stop each, and their recent activity."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -43,11 +43,12 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
     if "client_id" in request.GET or "connection" in request.GET:
         return _confirmation_page(request, now=now)
     consents = list(Consent.objects.of_user(request.user.pk, now=now))
+    words = _all_words(consents)
     resources = Resource.objects.described({each for consent in consents for each in read(consent.resources)})
     several = [consent.pk for consent in consents if consent.connection_count > 1]
     installs = Grant.objects.of_consents(several, now=now, most=MOST_INSTALLS)
     connections = [
-        _in_words(consent, resources)
+        _in_words(consent, words, resources)
         | {
             "operator": consent.client.operator,
             "client_uri": consent.client.client_uri,
@@ -79,9 +80,17 @@ def manage_apps(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-def _in_words(consent: Any, resources: Mapping[str, ResourceRow]) -> dict[str, Any]:
+def _all_words(consents: Iterable[Any]) -> Mapping[str, str]:
+    """Return the descriptions of the scopes that the apps have at no particular API."""
+    words: Mapping[str, str] = conf.SCOPES()
+    if words.keys() >= {name for consent in consents for name in consent.scope.split()}:
+        return words
+    return {**Resource.objects.words(), **words}  # scopes of an API, requested without naming it
+
+
+def _in_words(consent: Any, words: Mapping[str, str], resources: Mapping[str, ResourceRow]) -> dict[str, Any]:
     """Return an app and what it can see and do, for a template."""
-    general = _words_of(consent.scope, conf.SCOPES())
+    general = _words_of(consent.scope, words)
     return {
         "client_id": consent.client.client_id,
         "client_name": consent.client.name,
@@ -110,7 +119,8 @@ def _confirmation_page(request: HttpRequest, *, now: datetime) -> HttpResponseBa
         sentence = _("This connection had ended before.") if grant_id else _("This app was not connected.")
         messages.info(request, sentence, fail_silently=True)
         return redirect("oauth_service:manage_apps")
-    connection = _in_words(consent, Resource.objects.described(set(read(consent.resources))))
+    resources = Resource.objects.described(set(read(consent.resources)))
+    connection = _in_words(consent, _all_words([consent]), resources)
     response = render_page(request, "revoke", {"connection": connection, "install": grant})
     protect_page(response, request, leads_on=_login_may_lead_on())
     return response

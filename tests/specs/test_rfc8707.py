@@ -453,6 +453,14 @@ def test_a_device_without_a_resource_costs_no_statement_more(shared: Guide, devi
 
 
 @clause("RFC 8707", "2.1")
+def test_the_connected_apps_describe_scopes_of_an_api_that_was_not_named(shared: Guide) -> None:
+    """Users see the same words as on the consent page, not the names of the scopes."""
+    code_for(shared, scope="user orders:read")
+    items = Page(shared.browser.get("/manage-apps/")).items
+    assert ("See your orders" in items, "orders:read" in items) == (True, False)
+
+
+@clause("RFC 8707", "2.1")
 def test_the_connected_apps_name_the_apis(shared: Guide) -> None:
     """An API that no longer exists is shown by its identifier."""
     code_for(shared, ORDERS, STOCK)
