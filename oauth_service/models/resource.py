@@ -137,6 +137,15 @@ class ResourceManager(PrimaryManager["Resource"]):
         """Return the names of every scope of every resource."""
         return {name for each in self.all() for name in each.words()}
 
+    def providing(self, scopes: Collection[str]) -> list[str]:
+        """Return identifiers of resources that every client may request and that together have these scopes, if any do."""
+        identifiers, missing = [], set(scopes)
+        for each in self.filter(is_for_all=True, is_active=True).order_by("pk") if missing else ():
+            if found := missing & each.words().keys():
+                identifiers.append(each.identifier)
+                missing -= found
+        return identifiers
+
     def open_scopes(self) -> tuple[tuple[str, ...], ...]:
         """Return the scopes of each resource that every client may request."""
         return tuple(tuple(each.words()) for each in self.filter(is_for_all=True, is_active=True).order_by("pk"))

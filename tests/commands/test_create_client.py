@@ -11,10 +11,11 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from oauth_service.management.clients import option_of
-from oauth_service.models import Client
+from oauth_service.models import Client, Resource
 from oauth_service.protocol import client_authentication
 from oauth_service.protocol.client_metadata import MEMBERS
 from oauth_service.protocol.device_code import GRANT_TYPE
+from tests.grant_types.test_resources import STOCK, status_at
 from tests.guide import Guide
 
 pytestmark = pytest.mark.django_db
@@ -92,7 +93,13 @@ def test_a_public_client_has_no_secret() -> None:
     ("arguments", "sentence"),
     [
         (["--public", "--without-pkce"], "A public client cannot do without PKCE: leave out --without-pkce."),
-        (["--scope", "user everything"], "--scope: OAUTH_SERVICE_SCOPES has no everything."),
+        (
+            ["--scope", "user everything"],
+            (
+                "--scope: unknown: everything."
+                " Add scopes to OAUTH_SERVICE_SCOPES, or register the API that has them: create_resource."
+            ),
+        ),
         (["--client-id", "a:b"], "--client-id: Only letters, digits and - . _ ~ may stand in a client ID."),
         (["--website", "javascript:alert(1)"], "--website: Enter a valid URL."),
         (
@@ -266,6 +273,43 @@ def test_a_name_that_another_client_has_is_a_warning(capsys: pytest.CaptureFixtu
         "Warning: The client first has the same name. People cannot tell the two apart when they are asked."
         " Rename one of them in the admin.\n"
     )
+
+
+def steps(*arguments: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Run the command; return the parameters of the printed address, and the fields of the printed request."""
+    output = StringIO()
+    call_command("create_client", "--name=P", *arguments, stdout=output)
+    said = output.getvalue()
+    secret = re.search(r"client_secret  (\S+)", said)
+    assert secret
+    address = next((line for line in said.splitlines() if line.startswith("http")), "")
+    fields = dict(re.findall(r"--data-urlencode (\w+)='([^']*)'", said))
+    return dict(parse_qsl(urlsplit(address).query)), fields | {"client_secret": secret[1]}
+
+
+@pytest.mark.urls("tests.grant_types.test_resources")
+def test_the_printed_steps_lead_to_a_token_for_the_api_of_the_scope(guide: Guide) -> None:
+    """The views of an API refuse tokens that were requested without it, so the first try would fail."""
+    Resource.objects.create(
+        identifier="https://api.example/off", scopes="stock:read See", is_active=False, is_for_all=True
+    )
+    Resource.objects.create(identifier="https://api.example/closed", scopes="stock:read See")
+    Resource.objects.create(identifier=STOCK, name="Stock", scopes="stock:read See what is there", is_for_all=True)
+    Resource.objects.create(identifier="https://api.example/copy", scopes="stock:read See", is_for_all=True)
+    question, fields = steps("--redirect-uri=https://p.example/back", "--scope=user stock:read")
+    del question["response_type"]
+    mine = Guide(alice=guide.alice, client=Client.objects.get(name="P"))
+    token = mine.post("/token/", fields | {"code": mine.code(**question)}, as_form=True).json()["access_token"]
+    assert (question["resource"], status_at("/stock/", token)) == (STOCK, 200)
+
+
+@pytest.mark.urls("tests.grant_types.test_resources")
+def test_the_printed_request_of_a_service_is_for_the_api_of_its_scope(guide: Guide) -> None:
+    """The service gets a token that the API accepts."""
+    Resource.objects.create(identifier=STOCK, name="Stock", scopes="stock:read See what is there", is_for_all=True)
+    _question, fields = steps("--grant-type=client_credentials", "--scope=stock:read")
+    answer = guide.post("/token/", fields, as_form=True)
+    assert (fields["resource"], status_at("/stock/", answer.json()["access_token"])) == (STOCK, 200)
 
 
 def test_the_printed_steps_lead_to_a_token(guide: Guide) -> None:

@@ -17,7 +17,7 @@ from oauth_service.grant_types import fault_of_names, offered
 from oauth_service.management import clients
 from oauth_service.management.output import write_json
 from oauth_service.management.recorded import RecordedCommand
-from oauth_service.models import Client
+from oauth_service.models import Client, Resource
 from oauth_service.outbound.documents import DocumentUnavailable
 from oauth_service.protocol import client_assertion, pkce
 from oauth_service.watch.doctor import facts, registration
@@ -70,7 +70,10 @@ class Command(RecordedCommand):
             named = set(columns.get(column, "").split())
             if unknown := sorted(named - clients.known_scopes(named)):
                 option = column.replace("_", "-")
-                raise CommandError(f"--{option}: {conf.SCOPES.name} has no {', '.join(unknown)}.")
+                raise CommandError(
+                    f"--{option}: unknown: {', '.join(unknown)}."
+                    f" Add scopes to {conf.SCOPES.name}, or register the API that has them: create_resource."
+                )
         client = Client(**columns)
         if public:
             client.client_type = Client.ClientType.PUBLIC
@@ -136,6 +139,7 @@ def _first_steps(client: Client) -> str:
         "state": secrets.token_urlsafe(8),
         "code_challenge": pkce.challenge_of(verifier),
         "code_challenge_method": "S256",
+        "resource": _resources(client.scope),
     }
     option, credentials = _credentials(client)
     fields = {
@@ -146,7 +150,7 @@ def _first_steps(client: Client) -> str:
     } | credentials
     return (
         "To try it, open this address and allow what it asks for:\n\n"
-        f"{base}{reverse('oauth_service:authorise')}?{urlencode(question)}\n\n"
+        f"{base}{reverse('oauth_service:authorise')}?{urlencode(question, doseq=True)}\n\n"
         f"You are sent to {redirect_uri}, with a code in the address. Exchange it within a minute:\n\n"
         f"curl {base}{reverse('oauth_service:token')} \\\n{option}{_data(fields)}"
     )
@@ -157,7 +161,16 @@ def _first_token(client: Client) -> str:
     url = f"{conf.ISSUER() or 'http://localhost:8000'}{reverse('oauth_service:token')}"
     option, credentials = _credentials(client)
     fields = {"grant_type": "client_credentials"} | credentials
-    return f"To try it:\n\ncurl {url} \\\n{option}{_data(fields)}"
+    resources = "".join(
+        f" \\\n    --data-urlencode resource='{each}'"
+        for each in _resources(client.client_credentials_scope or client.scope)
+    )
+    return f"To try it:\n\ncurl {url} \\\n{option}{_data(fields)}{resources}"
+
+
+def _resources(scope: str) -> list[str]:
+    """APIs to request the token for: views of an API refuse tokens for no API (RFC 8707)."""
+    return Resource.objects.providing(set(scope.split()) - conf.SCOPES().keys())
 
 
 def _data(fields: Mapping[str, str]) -> str:
