@@ -24,6 +24,24 @@ class Sites:
     client_port: int = 5000
     state_dir: Path = ROOT / "var"
 
+    @classmethod
+    def chosen(cls) -> "Sites":
+        """
+        Return the sites at the ports in the environment: SERVER_PORT and CLIENT_PORT.
+
+        Other ports than the usual ones have databases of their own, because the demo registers the client with its port.
+
+        Raises:
+            SitesError: a port is not a number from 1 to 65535.
+        """
+        usual = cls()
+        server_port = _port("SERVER_PORT", usual.server_port)
+        client_port = _port("CLIENT_PORT", usual.client_port)
+        if (server_port, client_port) == (usual.server_port, usual.client_port):
+            return usual
+        folder = usual.state_dir / f"ports-{server_port}-{client_port}"
+        return cls(server_port=server_port, client_port=client_port, state_dir=folder)
+
     @property
     def server_url(self) -> str:
         return f"http://localhost:{self.server_port}"
@@ -47,6 +65,13 @@ class Sites:
 
 class SitesError(Exception):
     """The sites could not be prepared or did not start; the message says which and why."""
+
+
+def _port(name: str, usual: int) -> int:
+    text = os.environ.get(name, "") or str(usual)
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65_535):
+        raise SitesError(f"{name} is {text!r}: it must be a number from 1 to 65535.")
+    return int(text)
 
 
 def is_listening(port: int, *, host: str = "127.0.0.1") -> bool:
@@ -103,7 +128,8 @@ def running(sites: Sites, *, output: IO[str] | None = None, reload: bool = False
         ]:
             if is_listening(port):
                 raise SitesError(
-                    f"port {port} is in use: end what listens there, or is the {site} site running already?"
+                    f"Port {port} is in use. Perhaps the {site} site is running already. If not, end the program that listens"
+                    f" there, or choose another port: {site.upper()}_PORT={port + 100}"
                 )
             command = [sys.executable, "manage.py", "runserver", f"{host}:{port}", "--skip-checks"]
             processes.append(
@@ -139,8 +165,8 @@ def running(sites: Sites, *, output: IO[str] | None = None, reload: bool = False
 
 def main() -> int:
     """Set both sites up and run them until Ctrl-C; the exit status is 1 if they could not be started."""
-    sites = Sites()
     try:
+        sites = Sites.chosen()
         prepare(sites)
         with running(sites, reload=True):
             print(

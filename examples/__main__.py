@@ -13,8 +13,8 @@ def main() -> int:
     """Start everything, print what to try, and wait; return 1 as exit status if something could not be started."""
     example = EXAMPLES[sys.argv[1]]
     os.environ.setdefault("REGISTRATION", "open")  # the clients to come are not registered yet
-    sites = Sites()
     try:
+        sites = Sites.chosen()
         prepare(sites)
         with running(sites), serving(example, sites, port=example.port) as url:
             print(

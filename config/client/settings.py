@@ -81,11 +81,13 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles-client"
 
-# Address of the authorization server, and our registration there.
-OAUTH_SERVER_URL = os.environ.get("OAUTH_SERVER_URL", "http://localhost:8000")
+# Address of the authorization server, and our registration there. The ports are those of config/sites.py.
+OAUTH_SERVER_URL = os.environ.get("OAUTH_SERVER_URL", f"http://localhost:{os.environ.get('SERVER_PORT') or 8000}")
 OAUTH_CLIENT_ID = os.environ.get("OAUTH_CLIENT_ID", "presc_man_123")
 OAUTH_CLIENT_SECRET = os.environ.get("OAUTH_CLIENT_SECRET", "ITS_A_VERY_SECRET_KEY" if DEBUG else "")
-OAUTH_REDIRECT_URI = os.environ.get("OAUTH_REDIRECT_URI", "http://127.0.0.1:5000/callback")
+OAUTH_REDIRECT_URI = os.environ.get(
+    "OAUTH_REDIRECT_URI", f"http://127.0.0.1:{os.environ.get('CLIENT_PORT') or 5000}/callback"
+)
 OAUTH_SCOPE = "user profile"
 
 LOGGING = {

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import urljoin
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -57,12 +58,13 @@ def _admin() -> bool:
 def _presc_man() -> bool:
     if Client.objects.filter(client_id="presc_man_123").exists():
         return False
+    redirect_uri = os.environ.get("OAUTH_REDIRECT_URI", "http://127.0.0.1:5000/callback")
     client = Client(
         client_id="presc_man_123",
         name="Prescription Manager",
         operator="Wonderland Health",
-        client_uri="http://127.0.0.1:5000/",
-        redirect_uris=os.environ.get("OAUTH_REDIRECT_URI", "http://127.0.0.1:5000/callback"),
+        client_uri=urljoin(redirect_uri, "/"),
+        redirect_uris=redirect_uri,
         requires_pkce=False,  # the guide's request has no code_challenge
     )
     client.choose_secret("ITS_A_VERY_SECRET_KEY")
