@@ -35,7 +35,7 @@ class Outcome(Enum):
     SIGNED_OUT = Words(
         status=200,
         title="You are signed out",
-        text="This app has given up its access. Your prescriptions stay here and are shown again when you connect.",
+        text="This app has given back its access. Your prescriptions stay here and are shown again when you connect.",
         way_on=WayOn.CONNECT,
     )
     SIGNED_OUT_HERE_ONLY = Words(

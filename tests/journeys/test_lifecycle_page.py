@@ -55,10 +55,10 @@ def test_everything_that_must_fail_fails_and_the_refusal_is_explained(sites: Sit
     """
     alice.connects(desk, sites)
     for slug, title, why in (
-        ("wrong-client-secret", "Wrong client secret", "worth nothing to anyone who cannot prove to be that app"),
-        ("other-redirect-uri", "Another redirect_uri", "compares it character for character"),
+        ("wrong-client-secret", "Wrong client secret", "useless to anyone who cannot authenticate as that app"),
+        ("other-redirect-uri", "Another redirect_uri", "compares it character by character"),
         ("revoked-access-token", "A revoked access token", "Revocation takes effect at once"),
-        ("tampered-state", "Tampered state", "The state ties every answer to the browser that asked"),
+        ("tampered-state", "Tampered state", "The state ties every response to the browser that asked"),
         ("old-refresh-token", "Reuse an old refresh token", "the server ends the whole connection"),
         ("replay-code", "Replay the code", "A code is good for one use"),
     ):
