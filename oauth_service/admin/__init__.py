@@ -1,4 +1,4 @@
-"""Django's admin: clients and who may add them, connections, devices that wait, keys, messages of sign-outs, the audit trail."""
+"""Pages in Django's admin: clients, registrations, connections, waiting devices, keys, sign-out messages and the audit trail."""
 
 from .audit_trail import AuditEventAdmin
 from .clients import ClientAdmin

@@ -18,7 +18,7 @@ from .called import clients_called, users_called
 from .model_admin import ModelAdmin
 from .read_only import ReadOnly
 
-MOST_SHOWN = 1_000  # events of one word of a search, or of the filters
+MOST_SHOWN = 1_000  # events for each word of a search, or for the filters
 
 
 class UntilFilter(moments.UntilFilter):
@@ -30,19 +30,19 @@ class UntilFilter(moments.UntilFilter):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnly, ModelAdmin):
-    """What happened. Nobody edits it and nobody deletes from it: it goes in its time."""
+    """The audit trail. Staff can neither edit nor delete events; the sweep deletes them when their time is over."""
 
     list_display = ("when", "what", "who", "client_id", "reason", "reference")
     list_filter = (UntilFilter, "event", "outcome")
     list_select_related = ("user", "actor")
-    search_fields = ("client_id",)  # so that there is a field to search with; get_search_results() says how
+    search_fields = ("client_id",)  # only to show the search field; find() does the search
     search_help_text = _("User, the app's name or client ID, or the reference of an error page")
     fields = (
         *("when", "event", "outcome", "user", "client_id", "acted_by", "address", "reason", "event_count", "last"),
         *("reference", "scope", "grant_id", "changes"),
     )
     readonly_fields = ("when", "acted_by", "last")
-    # No date_hierarchy and no facets: Django would read every row for them.
+    # No date_hierarchy and no facets: for these, Django would read every row.
     show_facets = admin.ShowFacets.NEVER
     ordering = ("-pk",)
     list_per_page = 50
@@ -52,30 +52,30 @@ class AuditEventAdmin(ReadOnly, ModelAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[AuditEvent]:
-        # Joined: a user who was deleted meanwhile is then nobody, instead of an error.
+        # Joined: a user who has been deleted meanwhile is then None, and not an error.
         events: models.QuerySet[AuditEvent] = super().get_queryset(request)
         return events.select_related("user", "actor")
 
     @admin.display(description=_("when"), ordering="at")
     def when(self, event: AuditEvent) -> str:
-        """The moment, to the second and with its time zone; a narrow column breaks it after the date."""
+        """The time to the second, with its time zone. A narrow column breaks it after the date."""
         date, time = moments.in_full(event.at).split(" ", 1)
         return format_html('<span class="oauth-nowrap">{}</span> <span class="oauth-nowrap">{}</span>', date, time)
 
     @admin.display(description=_("last"), empty_value="-")
     def last(self, event: AuditEvent) -> str:
-        """The moment of the latest event that the row counts; empty for a single event."""
+        """The time of the latest event that the row counts; empty for a single event."""
         return moments.in_full(event.last_at) if event.last_at else ""
 
     @admin.display(description=_("event"), ordering="event")
     def what(self, event: AuditEvent) -> str:
-        """The event, its outcome, and how often it happened if the row counts several."""
+        """The event, its outcome, and the number of events if the row counts several."""
         times = ngettext("%d time", "%d times", event.event_count) % event.event_count
         return _lines(event.get_event_display(), event.get_outcome_display(), times if event.event_count > 1 else "")
 
     @admin.display(description=_("user"), ordering="user")
     def who(self, event: AuditEvent) -> str:
-        """The user, who acted if it was somebody else, and from which address."""
+        """The user, who acted if that was someone else, and the address."""
         by = self.acted_by(event)
         return _lines(str(event.user or "-"), _("by %(name)s") % {"name": by} if by else "", event.address)
 
@@ -88,8 +88,9 @@ class AuditEventAdmin(ReadOnly, ModelAdmin):
         self, request: HttpRequest, queryset: models.QuerySet[AuditEvent], search_term: str
     ) -> tuple[models.QuerySet[AuditEvent], bool]:
         """
-        Find users and clients first, and the latest events of each by its index: no page reads more of the trail, however long
-        it is.
+        Find users and clients first, then the latest events of each, with an index.
+
+        No page reads more of the trail, however long it is.
         """
         until, events = moments.up_to_moment(request, "at"), _events_asked_for(request)
         shown: set[Any] = set()
@@ -116,7 +117,7 @@ class AuditEventAdmin(ReadOnly, ModelAdmin):
 
 
 def _lines(first: Any, *others: Any) -> str:
-    """Lines of one cell of a list, without the empty ones."""
+    """Return the lines of one cell of a list, without the empty ones."""
     rest = format_html_join("", '<span class="oauth-second">{}</span>', [(each,) for each in others if each])
     return format_html("{}{}", first, rest)
 
@@ -126,7 +127,7 @@ def _is_filtered(request: HttpRequest) -> bool:
 
 
 def _events_asked_for(request: HttpRequest) -> list[str]:
-    # Which rows are looked at; the filters themselves decide which of these are shown.
+    # These rows are read. The filters themselves then decide which of them are shown.
     def asked(name: str) -> set[str]:
         return {*request.GET.getlist(name), *request.GET.getlist(f"{name}__exact")}
 
@@ -141,7 +142,7 @@ def _events_asked_for(request: HttpRequest) -> list[str]:
 def _latest(kinds: list[Mapping[str, Any]], until: Mapping[str, Any]) -> set[Any]:
     if not kinds:
         return set()
-    if kinds == [{}]:  # as they were written: the key's own index serves it
+    if kinds == [{}]:  # in the order of the primary key, which has an index
         return set(AuditEvent.objects.order_by("-pk").values_list("pk", flat=True)[:MOST_SHOWN])
     return AuditEvent.objects.latest_keys_of(
         [RowFilter({**each, **until}, MOST_SHOWN) for each in kinds], most=MOST_SHOWN

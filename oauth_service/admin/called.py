@@ -1,4 +1,4 @@
-"""Users and clients that a word of a search means."""
+"""Find the users and clients that a search term names."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from .. import database
 from ..models import Client
 from .user_fields import user_names
 
-MOST_FOUND = 5  # users, and clients, that one word of a search means
+MOST_FOUND = 5  # users, and as many clients, for each word of a search
 
 
 def users_called(word: str) -> list[Any]:
-    """Their primary keys."""
+    """Return the primary keys of the users that a search term names."""
     users = get_user_model()
     named = models.Q(*[(f"{name}__icontains", word) for name in user_names()], _connector=models.Q.OR)
     found = users._default_manager.using(database.primary(users)).order_by("pk")
@@ -21,12 +21,12 @@ def users_called(word: str) -> list[Any]:
 
 
 def clients_called(word: str, *, column: str = "client_id") -> list[Any]:
-    """Their client_ids, or another column."""
+    """Return the client_ids, or another column, of the clients that a search term names."""
     named = models.Q(name__icontains=word) | models.Q(client_id__icontains=word)
     return _first(Client.objects.order_by("pk"), models.Q(client_id=word), named, column)
 
 
 def _first(rows: models.QuerySet[Any], exactly: models.Q, alike: models.Q, column: str) -> list[Any]:
-    """Whoever has the very name; else the first of those whose names contain it."""
+    """Return the rows with exactly this name; if there are none, the first rows whose names contain it."""
     found = rows.values_list(column, flat=True)
     return list(found.filter(exactly)[:MOST_FOUND]) or list(found.filter(alike)[:MOST_FOUND])

@@ -40,11 +40,11 @@ from .forms import (
 from .live_grants import CountedDeletion, count_of_live
 
 OF_DOCUMENTS = (*(member.column for member in OWN_MEMBERS.values()), "client_type", "requires_pkce")
-"""Columns that the document of a client says: what is written there by hand would be gone with the next copy."""
+"""Columns that are copied from the document of a client. The next copy would overwrite a change by hand."""
 
 
 class SelfRegistered(admin.SimpleListFilter):
-    """Clients by who has registered them; not there where no client registers itself."""
+    """Filter of clients by the way they were registered. Hidden if clients cannot register themselves."""
 
     title = _("registration")
     parameter_name = "registered_by"
@@ -116,7 +116,7 @@ class ClientAdmin(CountedDeletion):
         return clients.annotate(live_grants=count_of_live("consent__client"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> tuple[str, ...]:
-        # The client is configured with it, and sends it with every request: it stays what it is.
+        # The client_id is in the configuration of the client, so it cannot change.
         own = ("client_id", *(OF_DOCUMENTS if _is_of_document(obj) else ())) if obj else ()
         return (*self.readonly_fields, *own)
 
@@ -137,14 +137,14 @@ class ClientAdmin(CountedDeletion):
 
     @admin.display(description=_("kind"), ordering="client_type")
     def kind(self, client: Client) -> str:
-        """Its type in few words; the choices explain themselves at length."""
+        """The client type in one or two words; the choices in the form are longer."""
         kind = _("Public") if client.is_public else _("Confidential")
         native = _("native")
         return f"{kind}, {native}" if client.is_native else str(kind)
 
     @admin.display(description=_("registered by"))
     def own_registration(self, client: Client) -> str:
-        """Who has registered it, and what is known of a client that did so itself."""
+        """The origin of the registration, and the details of a client that registered itself."""
         registration = (
             Registration.objects.select_related("client", "initial_access_token").filter(pk=client.pk).first()
         )
@@ -170,12 +170,12 @@ class ClientAdmin(CountedDeletion):
 
     @admin.display(description=_("connections"))
     def connections(self, client: Client) -> int:
-        """Live grants."""
+        """The number of live grants."""
         return int(getattr(client, "live_grants", 0))
 
     @admin.display(description=_("client secret"))
     def secret_status(self, client: Client) -> str:
-        """What is known of the secret; never the secret."""
+        """The state of the secret, never the secret itself."""
         if not client.pk:
             return str(_("A confidential client gets one when you save; it is shown once, then never again."))
         if client.is_public:
@@ -198,9 +198,9 @@ class ClientAdmin(CountedDeletion):
         if not obj.uses_secret:
             obj.secret_hash = obj.previous_secret_hash = ""
             secrets = ("secret_hash", "previous_secret_hash")
-        # Only what stands in the form: saving it must not undo a rotation of the secret meanwhile.
+        # Save only the fields of the form: the secret may have been rotated meanwhile.
         obj.save(update_fields=[*form.cleaned_data, *secrets] if change else None)
-        # What the operator has looked at stays.
+        # Staff have looked at the client, so the sweep must not delete it.
         if (
             change
             and conf.clients_introduce_themselves()
@@ -213,31 +213,31 @@ class ClientAdmin(CountedDeletion):
 
     @nothing_reported()
     def response_add(self, request: HttpRequest, obj: Client, post_url_continue: str | None = None) -> HttpResponse:
-        """Answer with the new secret itself: a redirect would have to keep it somewhere on the way."""
+        """Show the new secret in the response itself: for a redirect, it would have to be stored."""
         if not obj.uses_secret:
             return super().response_add(request, obj, post_url_continue)
         return self._show_secret(request, obj, Client.objects.rotate_secret(obj))
 
     @nothing_reported()
     def response_change(self, request: HttpRequest, obj: Client) -> HttpResponse:
-        """Give a client that has come to need a secret its first one; for MACs a fresh one, as a hash verifies none."""
+        """Show a secret to a client that needs one now. A client with MACs gets a new one: a hash cannot verify them."""
         if not obj.uses_secret or obj.secret_count:
             return super().response_change(request, obj)
         return self._show_secret(request, obj, Client.objects.rotate_secret(obj))
 
     @admin.action(description=_("Activate selected clients"), permissions=["change"])
     def activate(self, request: HttpRequest, clients: models.QuerySet[Client]) -> None:
-        """Let clients act again."""
+        """Activate clients again."""
         self._switch(request, clients, is_active=True)
 
     @admin.action(description=_("Deactivate selected clients"), permissions=["change"])
     def deactivate(self, request: HttpRequest, clients: models.QuerySet[Client]) -> None:
-        """Stop clients and all their tokens at once; activating them again brings all of it back."""
+        """Deactivate clients and all their tokens at once. If they are activated again, the tokens are valid again."""
         self._switch(request, clients, is_active=False)
 
     @admin.action(description=_("End all own tokens of selected clients"), permissions=["change"])
     def end_own_tokens(self, request: HttpRequest, clients: models.QuerySet[Client]) -> None:
-        """End every access token that clients have for themselves; connections of people stay."""
+        """End every access token that clients have for themselves. Connections of users stay."""
 
         def end() -> list[Client]:
             ended = list(clients)
@@ -263,12 +263,12 @@ class ClientAdmin(CountedDeletion):
         ]
 
     def secret_page(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Offer a new secret, and the end of the old one."""
+        """Show the state of the secrets, with buttons to make one and to end the previous one."""
         return self._show_secret(request, self._changeable(request, pk), "")
 
     @nothing_reported()
     def rotate_secret(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Make a new secret and show it this once; the one before stays good until it is ended."""
+        """Make a new secret and show it once. The earlier one stays valid until it is ended; a third one asks first."""
         client = self._changeable(request, pk)
         if client.seals_secret and not key_sets.is_available():
             messages.error(request, _("Install django-oauth-service[oidc] first: it encrypts the secret."))
@@ -286,7 +286,7 @@ class ClientAdmin(CountedDeletion):
         return self._confirm(request, pk, title=_("Make a new secret"), makes_new=True)
 
     def end_previous(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Let the newest secret be the only one that is accepted; what depends on the previous one is shown first."""
+        """End the previous secret, after a page that shows when it was last used."""
         client = self._changeable(request, pk)
 
         def end() -> bool:
@@ -310,8 +310,8 @@ class ClientAdmin(CountedDeletion):
         return client
 
     def _show_secret(self, request: HttpRequest, client: Client, secret: str) -> HttpResponse:
-        # Some reporters keep what a template is given, so the secret is wrapped. It is rendered here and not lazily, within
-        # the nothing_reported() of the callers. Like every page of the admin it is sent with no-store.
+        # Some error reporters keep the context of a template, so the secret is wrapped. The page is rendered now, and not
+        # later, so that nothing_reported() of the callers covers it. The admin sends every page with no-store.
         context = self._context(request, client, title=_("Client secret")) | {"secret": Secret(secret)}
         return render(request, "admin/oauth_service/client/secret.html", context)
 
@@ -349,7 +349,7 @@ class ClientAdmin(CountedDeletion):
 
 
 def _is_confirmed(request: HttpRequest, client: Client) -> bool:
-    """True if no previous secret would end, or if staff have confirmed the end of this one and not of an earlier one."""
+    """Return whether staff have confirmed the end of the present previous secret; True if there is none."""
     return client.secret_count < 2 or request.POST.get("confirmed") == _version(client)
 
 
@@ -370,7 +370,7 @@ def _use_of_previous(client: Client) -> str:
 def _is_of_document(client: Client) -> bool:
     if not client_id_metadata_document.is_url(client.client_id):
         return False
-    registration = getattr(client, "registration", None)  # it stays with the client: one statement a page
+    registration = getattr(client, "registration", None)  # cached on the client: one statement for each page
     return registration is not None and registration.is_document
 
 

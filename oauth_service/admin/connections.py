@@ -1,4 +1,4 @@
-"""Consents and live connections in the admin: which apps act for whom, and the ways to stop them."""
+"""Consents and live connections in the admin: staff see which apps act for which users, and can stop them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ from .live_grants import CountedDeletion, count_of_live, live_grants
 from .model_admin import CheckedChangeList, ModelAdmin
 from .read_only import ReadOnly
 
-MOST_LOOKED_AT = 2_000  # consents, the latest of all, of a client or of a word of a search
-MOST_APIS = 100  # that can be filtered by
+MOST_LOOKED_AT = 2_000  # the latest consents: of all, of a client, or of a word of a search
+MOST_APIS = 100  # in the filter by API
 BY_OPERATOR = "operator"
 ORDER = ("-given_at", "-pk")
 
@@ -35,12 +35,12 @@ ORDER = ("-given_at", "-pk")
 @dataclass(frozen=True, kw_only=True)
 class Latest:
     """
-    The latest consents, found by the index of when they were given.
+    The latest consents, found with the index on given_at.
 
     Attributes:
-        keys: theirs, the latest first.
-        conditions: of the words of a search; a consent meets all of them.
-        until: the moment of the last of them, if there may be more before it.
+        keys: primary keys, the latest first.
+        conditions: one for each word of a search; a consent meets all of them.
+        until: given_at of the earliest consent that was read, if there may be earlier ones.
     """
 
     keys: list[UUID]
@@ -49,7 +49,7 @@ class Latest:
 
     @classmethod
     def of(cls, consents: models.QuerySet[Consent], words: Sequence[str]) -> "Latest":
-        """Those of some consents; or among them of the users and clients that words of a search mean."""
+        """Find the latest of some consents, or only those of the users and clients that a search names."""
         kinds, conditions = [consents], []
         for word in words:
             users, clients = users_called(word), clients_called(word, column="pk")
@@ -64,7 +64,7 @@ class Latest:
         return cls(keys=list(found), conditions=conditions, until=max(until, default=None))
 
     def among(self, consents: models.QuerySet[Consent]) -> models.QuerySet[Consent]:
-        """These of some consents, as far as they meet the search."""
+        """Restrict a queryset to these consents and to the search."""
         found = consents.filter(pk__in=self.keys)
         for each in self.conditions:
             found = found.filter(each)
@@ -72,7 +72,7 @@ class Latest:
 
 
 class LatestChangeList(CheckedChangeList):
-    """A list of the latest rows, and of the moment where it stops looking; the page says so."""
+    """A list of the latest rows. The page says how far back it looked."""
 
     looked_until: datetime | None = None
 
@@ -84,7 +84,7 @@ class LatestChangeList(CheckedChangeList):
 
     @property
     def bounds(self) -> str:
-        """A sentence for the page that says what was looked at; empty if that is everything."""
+        """A sentence for the page that says how far back it looked; empty if it looked at everything."""
         if self.looked_until is None:
             return ""
         sentence = _(
@@ -96,18 +96,18 @@ class LatestChangeList(CheckedChangeList):
 
 
 class ConsentChangeList(LatestChangeList):
-    """The inventory; it leads to the list of earlier rows."""
+    """The inventory, with a link to the list of earlier rows."""
 
     @property
     def earlier(self) -> str:
-        """The query string of the list that begins where this one stops looking; empty if nothing is left."""
+        """The query string of the list of earlier rows; empty if there are none."""
         if self.looked_until is None:
             return ""
         return self.get_query_string({UntilFilter.parameter_name: self.looked_until.isoformat()}, [PAGE_VAR])
 
 
 class GrantInline(ReadOnly, admin.TabularInline):
-    """The devices a person has connected an app from; each can be ended on its own page."""
+    """The live connections of a user with an app. Each can be ended on its own page."""
 
     model = Grant
     fields = ("scope", "resources", "created_at", "refreshed_at", "expires_at")
@@ -131,20 +131,19 @@ class UntilFilter(moments.UntilFilter):
 
     def help_text(self) -> str:
         sentence = _(
-            "This list looks at the latest %(most)d apps that people have connected. Those before are on the lists of earlier "
-            "moments."
+            "This list looks at the latest %(most)d apps that people have connected. Choose an earlier time to see earlier ones."
         )
         return sentence % {"most": MOST_LOOKED_AT}
 
     def earlier_than(self, changelist: Any) -> datetime | None:
-        """On the last page the moment where the list stops looking, whatever the other filters have left of it."""
+        """The time where the next list begins. After the last page, this is where the list stopped looking."""
         if changelist.show_all or changelist.page_num >= changelist.paginator.num_pages:
             return getattr(changelist, "looked_until", None)
         return super().earlier_than(changelist)
 
 
 class KindFilter(admin.SimpleListFilter):
-    """How the app came to be known here; absent where all were registered by the operator."""
+    """Filter by the origin of the app. Hidden if the operator registered all of them."""
 
     title = _("kind")
     parameter_name = "kind"
@@ -155,7 +154,7 @@ class KindFilter(admin.SimpleListFilter):
         return [(BY_OPERATOR, _("Registered by the operator")), *Registration.Kind.choices]
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        return queryset  # find() asks it of those that are looked at
+        return queryset  # find() applies the condition
 
     @staticmethod
     def condition(value: str) -> models.Q:
@@ -165,7 +164,7 @@ class KindFilter(admin.SimpleListFilter):
 
 
 class ResourceFilter(admin.SimpleListFilter):
-    """At which API; absent where there is none."""
+    """Filter by API. Hidden if there are none."""
 
     title = _("API")
     parameter_name = "api"
@@ -174,7 +173,7 @@ class ResourceFilter(admin.SimpleListFilter):
         return list(Resource.objects.order_by("name", "pk").values_list("identifier", "name")[:MOST_APIS])
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        return queryset  # find() asks it of those that are looked at
+        return queryset  # find() applies the condition
 
     @staticmethod
     def condition(value: str) -> models.Q:
@@ -182,7 +181,7 @@ class ResourceFilter(admin.SimpleListFilter):
 
 
 def _ends_in(days: int) -> Any:
-    """An action that lets connections end after a while."""
+    """Make an action that sets the end date of connections."""
 
     def action(self: "ConsentAdmin", request: HttpRequest, consents: models.QuerySet[Consent]) -> None:
         self.set_end(request, consents, timedelta(days=days))
@@ -194,7 +193,7 @@ def _ends_in(days: int) -> Any:
 
 @admin.register(Consent)
 class ConsentAdmin(ReadOnly, CountedDeletion):
-    """Who has connected which app. Deleting one is what its owner's Revoke button does: all of it ends at once."""
+    """The inventory of consents. To delete one has the effect of “Revoke Access”: everything ends at once."""
 
     list_display = (
         "client",
@@ -210,12 +209,12 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
     list_display_links = ("client", "user")
     list_filter = (UntilFilter, KindFilter, ResourceFilter)
     list_select_related = ("client__registration", "user")
-    search_fields = ("client__client_id",)  # so that there is a field to search with; find() says how
+    search_fields = ("client__client_id",)  # only to show the search field; find() does the search
     search_help_text = _("User, or the app's name or client ID")
     fields = ("client", "kind", "user", "scope", "resources", "given_at", "ends_at")
     readonly_fields = ("kind",)
     date_hierarchy = "given_at"
-    linked_lookups = ("client__id__exact",)  # from the page of a client
+    linked_lookups = ("client__id__exact",)  # the page of a client links to this
     ordering = ORDER
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
@@ -243,8 +242,9 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
         self, request: HttpRequest, queryset: models.QuerySet[Consent], search_term: str
     ) -> tuple[models.QuerySet[Consent], bool]:
         """
-        Find the latest consents by their indexes, then ask the other filters of these: no page looks at more, however many
-        people have connected something.
+        Find the latest consents with an index, then apply the other filters to these.
+
+        No page reads more rows, however many consents there are.
         """
         latest = Latest.of(queryset, search_term.split())
         request.oauth_service_latest = latest  # type: ignore[attr-defined]
@@ -256,7 +256,7 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
 
     @admin.display(description=_("kind"))
     def kind(self, consent: Consent) -> str:
-        """How the app came to be known here."""
+        """The origin of the app."""
         registration = getattr(consent.client, "registration", None)
         return str(registration.get_kind_display() if registration else _("Registered by the operator"))
 
@@ -267,21 +267,21 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
 
     @admin.display(description=_("last used"))
     def last_used_at(self, consent: Consent) -> Any:
-        """When one of its live connections last got tokens."""
+        """The last time that one of the live connections got tokens."""
         return getattr(consent, "last_used", None)
 
     @admin.display(description=_("connections"))
     def connections(self, consent: Consent) -> int:
-        """Live grants."""
+        """The number of live grants."""
         return int(getattr(consent, "live_grants", 0))
 
     @admin.action(description=_("Let selected apps stay connected"), permissions=["delete"])
     def end_never(self, request: HttpRequest, consents: models.QuerySet[Consent]) -> None:
-        """Clear the end dates of connections."""
+        """Remove the end dates of consents."""
         self.set_end(request, consents, None)
 
     def set_end(self, request: HttpRequest, consents: models.QuerySet[Consent], span: timedelta | None) -> None:
-        """Let connections end after a while, or no more; those that client or server end before stay as they are."""
+        """Set the end date of consents, or remove it. A consent that client or server end earlier is not changed."""
         now = timezone.now()
 
         def write() -> tuple[int, int]:
@@ -325,14 +325,14 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
 
 @admin.register(Grant)
 class GrantAdmin(ReadOnly, ModelAdmin):
-    """Live connections: one user, one client, one device. Deleting one ends every token it ever got."""
+    """Live connections, each of one user, client and device. To delete one ends all its tokens."""
 
     list_display = ("client", "user", "created_at", "refreshed_at", "expires_at")
     list_display_links = ("client", "user")
     search_help_text = _("User, or the app's name or client ID")
     fields = ("client", "user", "scope", "resources", "created_at", "refreshed_at", "expires_at")
     ordering = ("-refreshed_at",)
-    search_fields = ("consent__client__client_id",)  # so that there is a field to search with; find() says how
+    search_fields = ("consent__client__client_id",)  # only to show the search field; find() does the search
     show_full_result_count = False
     tells_of_deletions = True
 
@@ -347,14 +347,14 @@ class GrantAdmin(ReadOnly, ModelAdmin):
         return LatestChangeList
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Grant]:
-        # Asked for its consent's user, as a count would leave out a join that is for reading alone.
+        # Filtered by the user: a count would leave out a join that only reads columns.
         live = Grant.objects.live(now=timezone.now()).filter(consent__user__isnull=False)
         return live.defer("secret").order_by(*self.ordering)
 
     def find(
         self, request: HttpRequest, queryset: models.QuerySet[Grant], search_term: str
     ) -> tuple[models.QuerySet[Grant], bool]:
-        """Find the connections of the latest consents: what is used moves no index, and so there is none of the last use."""
+        """Find the connections of the latest consents. There is no index on the last use: each use would have to update it."""
         latest = Latest.of(Consent.objects.all(), search_term.split())
         request.oauth_service_latest = latest  # type: ignore[attr-defined]
         return queryset.filter(consent_id__in=latest.keys), False
@@ -365,12 +365,12 @@ class GrantAdmin(ReadOnly, ModelAdmin):
 
     @admin.display(description=_("client"), ordering="consent__client__name")
     def client(self, grant: Grant) -> str:
-        """The app."""
+        """The name of the app."""
         return str(grant.consent.client)
 
     @admin.display(description=_("user"))
     def user(self, grant: Grant) -> str:
-        """Whose connection it is."""
+        """The user of the connection."""
         return str(grant.consent.user)
 
     def delete_model(self, request: HttpRequest, obj: Grant) -> None:

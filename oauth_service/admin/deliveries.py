@@ -1,4 +1,4 @@
-"""Messages of sign-outs in the admin: which clients have not taken theirs yet."""
+"""Sign-out messages in the admin that clients have not accepted yet."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ from .read_only import ReadOnly
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnly, ModelAdmin):
-    """What clients have not been told yet. A message that is taken goes; one that is given up stays for a week."""
+    """Undelivered messages. A delivered message is deleted; one that the server has given up stays for a week."""
 
     list_display = ("client", "created_at", "attempts", "next_at", "last_error")
     list_filter = ("attempts",)
     list_select_related = ("client",)
     search_fields = ("client__client_id", "client__name")
     fields = list_display
-    ordering = ("-attempts", "-created_at", "-pk")  # first those that somebody has to look after
+    ordering = ("-attempts", "-created_at", "-pk")  # first the messages with the most failed attempts
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        # Without OpenID Connect nobody is told, and there is no page about it.
+        # Without OpenID Connect there are no messages, and so no page.
         return conf.is_openid() and super().has_module_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -1,4 +1,4 @@
-"""Devices that wait in the admin."""
+"""Waiting devices in the admin."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from .read_only import ReadOnly
 
 @admin.register(DeviceCode)
 class DeviceCodeAdmin(ReadOnly, ModelAdmin):
-    """Devices that nobody has decided about yet, without their codes. To delete one is to end it: the device hears so."""
+    """Devices that wait for a decision, without their codes. To delete one denies it; the device gets an error."""
 
     list_display = ("client", "scope", "resources", "address", "requested_at", "expires_at")
     list_select_related = ("client",)
@@ -26,7 +26,7 @@ class DeviceCodeAdmin(ReadOnly, ModelAdmin):
     ordering = ("-requested_at", "-pk")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        # Where devices are not connected, there is no page about them.
+        # Without device authorization there is no page.
         return conf.DEVICE_AUTHORIZATION() and super().has_module_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -39,6 +39,6 @@ class DeviceCodeAdmin(ReadOnly, ModelAdmin):
         return {"client_id": obj.client.client_id}
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[DeviceCode]:
-        # Asked for its client, as a row without one is void; a count would leave out a join that is for reading alone.
+        # Filtered by the client, as a row without one is void: a count would leave out a join that only reads columns.
         waiting = DeviceCode.objects.undecided(now=timezone.now()).filter(client__client_id__isnull=False)
         return waiting.select_related("client").defer("secret").order_by(*self.ordering)

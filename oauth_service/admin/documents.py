@@ -1,4 +1,4 @@
-"""Documents of others in the admin."""
+"""Fetched documents in the admin."""
 
 from django.contrib import admin
 
@@ -9,7 +9,7 @@ from .read_only import ReadOnly
 
 @admin.register(Document)
 class DocumentAdmin(ReadOnly, ModelAdmin):
-    """What clients publish at URLs of their own, and why a fetch has failed. To delete a copy has it fetched anew."""
+    """Copies of documents that clients publish, with the reason of a failed fetch. A deleted copy is fetched again."""
 
     list_display = ("url", "kind", "fetched_at", "fresh_until", "last_error")
     list_filter = ("kind",)

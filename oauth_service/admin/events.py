@@ -1,4 +1,4 @@
-"""What staff do in the admin, as events: who, what, before → after."""
+"""Events for the actions of staff in the admin: the actor, the action, before → after."""
 
 from collections.abc import Iterator
 from functools import wraps
@@ -16,31 +16,31 @@ from ..models.secret_columns import leads_to_secret
 from ..signals import RequestContext
 from ..web.requests import address_of
 
-LONGEST_VALUE = 500  # characters of one value that an event tells
+LONGEST_VALUE = 500  # characters of a value in an event
 _CHANGES_ATTRIBUTE = "oauth_service_changes"
 
 
 class EventfulAdmin(admin.ModelAdmin):
     """
-    Whose every addition, change, deletion and action is an event (administered).
+    Base class that announces each addition, change, deletion and action as an event (administered).
 
-    What writes its own history with log_change() is told by it. Events of other kinds that are announced meanwhile say who
-    did it, too.
+    A view that calls log_change() announces the event with it. Other events that are announced during the request name the
+    actor, too.
     """
 
     tells_of_deletions = False
-    """Whether a deletion announces an event of another kind already."""
+    """True if a deletion already announces another event."""
 
     @property
     def urls(self) -> list[URLPattern]:
         return [_as_staff(pattern) for pattern in self.get_urls()]
 
     def about(self, obj: Any) -> dict[str, Any]:
-        """The user, client and connection that a row is about, as facts of an event; for a subclass to say."""
+        """The user, client and connection of a row, as facts of an event. Subclasses override it."""
         return {}
 
     def name_in_history(self, obj: Any) -> str:
-        """How the history calls a row once it is deleted; never by a person's name, as they may be deleted later."""
+        """The name of a deleted row in the history. It must not contain a user's name: the user may be deleted later."""
         return str(obj)
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
@@ -119,7 +119,7 @@ def _columns_of(obj: models.Model) -> Iterator[str]:
 
 def _line(model: type[models.Model], name: str, words: str) -> str:
     field = next((each for each in model._meta.get_fields() if each.name == name), None)
-    # A column or a field of a form alone that holds what opens something, or names a person.
+    # A column or form field that contains a secret, or names a user.
     is_secret = leads_to_secret(model, name) or any(part in name for part in ("secret", "password", "private"))
     is_person = getattr(field, "related_model", None) is get_user_model()
     return f"{name} changed" if is_secret or is_person else f"{name}: {words}"

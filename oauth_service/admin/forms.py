@@ -1,4 +1,4 @@
-"""Forms of the admin."""
+"""Forms in the admin."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,9 +14,9 @@ from ..models import Client, Resource
 
 class WordsField(forms.MultipleChoiceField):
     """
-    A space-delimited list, ticked word by word. What is stored but not on offer any more stays visible and can be unticked.
+    A space-delimited list with a checkbox for each word.
 
-    Its cleaned value is space-delimited again.
+    A stored word that is no longer offered stays visible and can be unticked. The cleaned value is space-delimited.
     """
 
     widget = forms.CheckboxSelectMultiple(attrs={"class": "radiolist"})  # the admin's style for a list of choices
@@ -26,8 +26,8 @@ class WordsField(forms.MultipleChoiceField):
         Set the choices.
 
         Args:
-            words: on offer, each with what it means.
-            stored: space-delimited; what is in force now.
+            words: offered words, each with its meaning.
+            stored: present value, space-delimited.
         """
         gone = {name: _("not offered by this server any more") for name in stored.split() if name not in words}
         labels = {
@@ -71,7 +71,7 @@ def _web_address(label: Any, help_text: Any = "") -> forms.URLField:
 
 
 class ClientForm(forms.ModelForm):
-    """A client application; its scope and grant types are chosen from what this server has."""
+    """Form of a client application. Scope and grant types are chosen from those of this server."""
 
     client_uri = _web_address(_("Website"), _("http or https; people find it on the consent page."))
     policy_uri = _web_address(_("Privacy policy"))
@@ -144,7 +144,7 @@ class ClientForm(forms.ModelForm):
         self._offer("grant_types", {name: each.DESCRIPTION.meaning for name, each in offered().items()})
 
     def clean_redirect_uris(self) -> str:
-        """One URI a line; blank lines, spaces around one and repeats are dropped."""
+        """Return one URI a line, without blank lines, surrounding spaces and repeats."""
         lines = [line.strip() for line in str(self.cleaned_data["redirect_uris"]).splitlines()]
         if crowded := [line for line in lines if len(line.split()) > 1]:
             raise forms.ValidationError(
@@ -156,21 +156,21 @@ class ClientForm(forms.ModelForm):
         return "\n".join(_without_repeats(line for line in lines if line))
 
     def clean_grant_types(self) -> str:
-        """Renewing needs something to renew."""
+        """Refuse unknown grant types, and refresh_token on its own."""
         grant_types = str(self.cleaned_data["grant_types"])
         if fault := fault_of_names(grant_types):
             raise forms.ValidationError(fault)
         return grant_types
 
     def clean(self) -> dict[str, Any]:
-        """A public client has nothing but PKCE to prove that a code is its own (RFC 9700 section 2.1.1)."""
+        """Require PKCE of public clients: nothing else proves that a code is theirs (RFC 9700 section 2.1.1)."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if cleaned.get("client_type") == Client.ClientType.PUBLIC:
             cleaned["requires_pkce"] = True
         return cleaned
 
     def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]  # it puts the values onto the instance
+        super()._post_clean()  # type: ignore[misc]  # sets the values of the instance
         if set(KEY_FIELDS) <= self.fields.keys() and not self.errors:
             column, fault = key_sets.fault_of_client(self.instance)
             if fault:
@@ -181,14 +181,14 @@ class ClientForm(forms.ModelForm):
             self.add_error("sector_identifier_uri", fault)
 
     def _has_another_sector(self) -> bool:
-        # Whatever else is changed does not wait for the origin of the sector's document, and not for a day when it is up.
+        # Other changes must not depend on the site of the sector's document, which may be slow or down.
         return self.instance._state.adding or any(
             self.initial.get(name) != getattr(self.instance, name)
             for name in ("sector_identifier_uri", "redirect_uris")
         )
 
     def _offer(self, name: str, words: Mapping[str, Any]) -> None:
-        if isinstance(field := self.fields.get(name), WordsField):  # not there for who may only look
+        if isinstance(field := self.fields.get(name), WordsField):  # missing for staff who can only view
             stored = str(getattr(self.instance, name))
             self.initial.setdefault(name, stored)
             field.offer(words, stored=stored)

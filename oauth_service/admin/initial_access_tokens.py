@@ -22,7 +22,7 @@ _TOKEN_ATTRIBUTE = "oauth_service_token"
 
 @admin.register(InitialAccessToken)
 class InitialAccessTokenAdmin(ModelAdmin):
-    """Tokens that let their holders register clients."""
+    """Tokens that allow their holders to register clients."""
 
     list_display = ("name", "is_active", "expires_at", "uses_left", "last_used_at", "created_at")
     list_filter = ("is_active",)
@@ -31,13 +31,13 @@ class InitialAccessTokenAdmin(ModelAdmin):
     ordering = ("-created_at", "-pk")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        # Where no client registers itself, there is no page for what lets it.
+        # Without registration there are no initial access tokens, and so no page.
         return bool(conf.REGISTRATION()) and super().has_module_permission(request)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if field and isinstance(field.widget, AdminSplitDateTime):
-            # The label of the field is that of neither input.
+            # The label of the field belongs to neither of the two inputs.
             for widget, part in zip(field.widget.widgets, (_("date"), _("time")), strict=True):
                 widget.attrs["aria-label"] = format_lazy("{}: {}", db_field.verbose_name, part)
         return field
@@ -47,14 +47,14 @@ class InitialAccessTokenAdmin(ModelAdmin):
             token = Secret(token_digest.new_token(INITIAL_PREFIX))
             obj.digest = token_digest.digest_of(token)
             setattr(request, _TOKEN_ATTRIBUTE, token)
-        # Only what stands in the form: saving it must not give back a use that was made meanwhile.
+        # Save only the changed fields: the token may have been used meanwhile.
         obj.save(update_fields=[*form.changed_data] if change else None)
 
     @nothing_reported()
     def response_add(
         self, request: HttpRequest, obj: InitialAccessToken, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Answer with the token itself: a redirect would have to keep it somewhere on the way."""
+        """Show the token in the response itself: for a redirect, it would have to be stored."""
         context = {
             **self.admin_site.each_context(request),
             "title": _("Initial access token"),

@@ -1,4 +1,4 @@
-"""Live connections, counted for the pages of the admin."""
+"""Numbers of live connections for the pages in the admin."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from .model_admin import ModelAdmin
 
 
 class CountedDeletion(ModelAdmin):
-    """Says before a deletion how much goes with it, instead of listing each row: a client can have a million connections."""
+    """Shows the number of connections before a deletion, and not each one: a client can have a million."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         names = [str(each) for each in objs]
@@ -28,7 +28,7 @@ def live_grants(path: str) -> models.QuerySet[Grant]:
 
 
 def count_of_live(path: str) -> Any:
-    # In a subquery, so that a page of a list costs its own rows only, not a GROUP BY over every grant there is.
+    # A subquery reads the grants of the rows on the page; a GROUP BY would read every grant.
     count = live_grants(path).values(path).annotate(count=models.Count("pk")).values("count")
     return Coalesce(models.Subquery(count), 0)
 

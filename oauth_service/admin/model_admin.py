@@ -1,4 +1,4 @@
-"""ModelAdmin of this app's own: a query string names nothing but what the pages link to, and none of them is a failure."""
+"""The base ModelAdmin of this app: it only accepts query strings that its pages link to, and none causes an error."""
 
 from datetime import MAXYEAR, MINYEAR
 from typing import Any
@@ -17,22 +17,22 @@ from ..models.secret_columns import leads_to_secret
 from .events import EventfulAdmin
 
 LONGEST_SEARCH = 200  # characters; databases refuse a pattern of thousands
-MOST_WORDS = 10  # of a search: each is one more condition, and in the audit trail five more statements
+MOST_WORDS = 10  # in a search: each adds a condition, and five statements in the audit trail
 PARTS_OF_A_DATE = ("year", "month", "day")
 
 
 class CheckedChangeList(ChangeList):
-    """Turns values that no column can have into Django's own answer to wrong lookups, which is a redirect."""
+    """Treats values that no column can have as Django treats wrong lookups: with a redirect."""
 
     model_admin: "ModelAdmin"
 
     def get_filters(self, request: HttpRequest) -> Any:
-        # Some databases have no text with a NUL in it, and refuse the statement.
+        # Some databases refuse a text that contains NUL.
         if any("\0" in text for name, values in self.filter_params.items() for text in (name, *values)):
             raise IncorrectLookupParameters("a NUL")
         year = self.params.get(f"{self.date_hierarchy}__year")
         try:
-            # Django looks up to the next year, and from the time zone's midnight.
+            # Django compares with the next year, and with midnight in the time zone.
             if year is not None and not MINYEAR < int(year) < MAXYEAR:
                 raise IncorrectLookupParameters(f"year {year}")
             filters = super().get_filters(request)
@@ -46,15 +46,15 @@ class CheckedChangeList(ChangeList):
         if lookup in self.model_admin.linked_lookups:
             field = get_fields_from_path(self.model, lookup.removesuffix("__exact"))[-1]
             for value in values:
-                field.clean(value, None)  # not every lookup minds a number that the column's type has no room for
+                field.clean(value, None)  # not every lookup refuses a number that is too large for the column
 
 
 class ModelAdmin(EventfulAdmin):
     """
     Base of every ModelAdmin of this app.
 
-    Staff filter by list_filter, date_hierarchy and linked_lookups. Django admits every lookup of every column: what a regular
-    expression finds in a column that no page shows tells what is in it, and one that is malformed is a failure.
+    Staff can filter by list_filter, date_hierarchy and linked_lookups. Django itself allows every lookup of every column: a
+    regular expression could reveal a column that no page shows, and a malformed one causes an error.
     """
 
     class Media:
@@ -62,7 +62,7 @@ class ModelAdmin(EventfulAdmin):
         js = ["oauth_service/admin.js"]
 
     linked_lookups: tuple[str, ...] = ()
-    """Lookups that a link on a page of ours has; each ends with __exact."""
+    """Lookups in links on our pages; each ends with __exact."""
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return CheckedChangeList
@@ -71,7 +71,7 @@ class ModelAdmin(EventfulAdmin):
         return None if "\0" in object_id else super().get_object(request, object_id, from_field)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Let a link fill in a form; a moment that is none is left out, where Django's widgets would fail."""
+        """Fill in a form from a link. Malformed times are left out, because Django's widgets would fail."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         for field in self.opts.concrete_fields:
             if isinstance(field, models.DateField) and field.name in initial:
@@ -82,7 +82,7 @@ class ModelAdmin(EventfulAdmin):
         return initial
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> Any:
-        # Left to Django, the rows that a field offers, and those that it holds a choice against, are read from a replica.
+        # Otherwise Django would read the choices of a field, and check a choice, on a replica.
         related = db_field.remote_field.model
         alias = db or database.primary(related)
         ordered = super().get_field_queryset(alias, db_field, request)
@@ -90,7 +90,7 @@ class ModelAdmin(EventfulAdmin):
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         if leads_to_secret(self.model, lookup):
-            return False  # whatever a project puts into list_filter
+            return False  # even if a project puts it into list_filter
         filters = [each for each in self.list_filter if isinstance(each, str)]
         dates = [f"{self.date_hierarchy}__{part}" for part in PARTS_OF_A_DATE] if self.date_hierarchy else []
         named = [str(getattr(each, "parameter_name", "")) for each in self.list_filter if not isinstance(each, str)]
@@ -100,7 +100,7 @@ class ModelAdmin(EventfulAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
-        """Find nothing with a term that cannot be searched for; the autocomplete view hands it on as it came."""
+        """Return nothing for a term that cannot be searched for. The autocomplete view does not check it."""
         if "\0" in search_term:
             return queryset.none(), False
         if len(search_term) > LONGEST_SEARCH or len(search_term.split()) > MOST_WORDS:
@@ -113,5 +113,5 @@ class ModelAdmin(EventfulAdmin):
     def find(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
-        """Search as Django does; for a subclass to search in another way."""
+        """Search as Django does. Subclasses override it."""
         return super().get_search_results(request, queryset, search_term)

@@ -1,4 +1,4 @@
-"""A list of the admin that begins with the latest rows, and the way to those before: no page reads all there are."""
+"""Lists in the admin that begin with the latest rows and link to earlier ones. No page reads all rows."""
 
 from collections.abc import Iterator
 from datetime import MAXYEAR, MINYEAR, datetime
@@ -14,31 +14,31 @@ from django.utils.translation import gettext_lazy as _
 
 
 class UntilFilter(admin.SimpleListFilter):
-    """Rows up to a moment: where a list ends, the next one begins."""
+    """Filter of rows up to a given time. The next list begins where this one ends."""
 
-    title = _("moment")
+    title = _("date and time")
     parameter_name = "until"
     template = "admin/oauth_service/until_filter.html"
     column = "at"
 
     def most(self) -> int:
-        """How many rows a list has."""
+        """Return the maximum number of rows of a list."""
         raise NotImplementedError
 
     def help_text(self) -> str:
-        """What a list has, in words; "" for those of the audit trail."""
+        """A sentence about the rows of a list; "" for the sentence of the audit trail."""
         return ""
 
     def earlier_than(self, changelist: Any) -> datetime | None:
-        """The moment of the last row of a page, None if there is none."""
+        """The time of the last row of a page; None if there are no rows."""
         last = next(iter(reversed(changelist.result_list)), None)
         return getattr(last, self.column) if last else None
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("", "")]  # Django leaves a filter out that has none
+        return [("", "")]  # Django hides a filter without choices
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        """Yield what the template's form shows, and what it keeps of the URL of the page that it is on."""
+        """Yield the values for the form in the template, and the parameters of the URL that it keeps."""
         kept = [(name, value) for name, values in changelist.get_filters_params().items() for value in values]
         kept += [(SEARCH_VAR, changelist.query)] if changelist.query else []
         moment = timezone.localtime(moment_of(value)) if (value := self.value()) else None
@@ -59,27 +59,27 @@ class UntilFilter(admin.SimpleListFilter):
 
 
 def in_full(moment: datetime) -> str:
-    """A moment to the second, with its time zone: 2026-03-01 12:00:00 UTC."""
+    """Format a time to the second, with its time zone: 2026-03-01 12:00:00 UTC."""
     return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def up_to_moment(request: HttpRequest, column: str) -> dict[str, Any]:
-    """The condition that the URL's moment means; none without one."""
+    """The condition for the time in the URL; empty if the URL has none."""
     text = request.GET.get(UntilFilter.parameter_name)
     return {f"{column}__lte": moment_of(text)} if text else {}
 
 
 def moment_of(text: str) -> datetime:
     """
-    The moment that a URL names.
+    Parse the time in a URL.
 
     Raises:
-        IncorrectLookupParameters: it is none.
+        IncorrectLookupParameters: the text is malformed, or the year is out of range.
     """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as fault:
         raise IncorrectLookupParameters(fault) from fault
-    if not MINYEAR < moment.year < MAXYEAR:  # in UTC it may be a day before or after
+    if not MINYEAR < moment.year < MAXYEAR:  # the time zone may move it by a day
         raise IncorrectLookupParameters(f"year {moment.year}")
     return moment if moment.tzinfo else timezone.make_aware(moment)

@@ -1,4 +1,4 @@
-"""Rows that the server writes and staff only look at."""
+"""Rows that the server writes and staff can only view."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 
 class ReadOnly:
-    """What the server writes is looked at here, not edited."""
+    """Mixin for rows that staff can view but not add or change."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""APIs in the admin: their scopes, and who may ask for them."""
+"""APIs in the admin: their scopes, and the clients that can ask for them."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from .model_admin import ModelAdmin
 
 
 class ForAllFilter(admin.BooleanFieldListFilter):
-    """APIs that every client may ask for, and the others."""
+    """Filter of APIs that every client can ask for."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -21,7 +21,7 @@ class ForAllFilter(admin.BooleanFieldListFilter):
 
 @admin.register(Resource)
 class ResourceAdmin(ModelAdmin):
-    """Resources."""
+    """APIs (resources)."""
 
     list_display = ("name", "identifier", "token_format", "is_for_all", "is_active")
     list_filter = ("is_active", "is_for_all", "token_format")

@@ -28,7 +28,7 @@ STATES = {
 
 @admin.register(SigningKey)
 class SigningKeyAdmin(ReadOnly, ModelAdmin):
-    """The keys of the database and what each is for. `manage.py oauth_keys` rotates, imports and retires them."""
+    """The keys in the database, with their state. `manage.py oauth_keys` rotates, imports and retires them."""
 
     list_display = ("kid", "algorithm", "state", "created_at", "signs_from", "signs_until", "purge_at")
     list_filter = ("algorithm",)
@@ -36,7 +36,7 @@ class SigningKeyAdmin(ReadOnly, ModelAdmin):
     ordering = ("algorithm", "-generation")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        # A server without OpenID Connect has no keys, and no page about them.
+        # Without OpenID Connect there are no keys, and so no page.
         return conf.is_openid() and super().has_module_permission(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -50,7 +50,7 @@ class SigningKeyAdmin(ReadOnly, ModelAdmin):
         try:
             found = keys.survey(timezone.now())
         except (TemporarilyUnavailable, ImproperlyConfigured):
-            found = []  # the doctor says what is wrong with keys from elsewhere
+            found = []  # the doctor reports faults of keys from elsewhere
         cases = [models.When(kid=each.key.kid, then=models.Value(each.state.value)) for each in found]
         return rows.annotate(
             current_state=models.Case(*cases, default=models.Value(""), output_field=models.CharField())
@@ -58,6 +58,6 @@ class SigningKeyAdmin(ReadOnly, ModelAdmin):
 
     @admin.display(description=_("state"))
     def state(self, key: SigningKey) -> Any:
-        """What it is for at the moment."""
+        """The present state of the key."""
         found: str = getattr(key, "current_state", "")
         return STATES[State(found)] if found else "-"

@@ -14,7 +14,7 @@ from .model_admin import ModelAdmin
 
 
 class TrustedIssuerForm(forms.ModelForm):
-    """An issuer; its purposes and algorithms are chosen from what this server knows."""
+    """Form of an issuer. Purposes and algorithms are chosen from those that this server knows."""
 
     purposes = WordsField(label=_("Purposes"))
     algorithms = WordsField(label=_("Algorithms"))
@@ -41,20 +41,20 @@ class TrustedIssuerForm(forms.ModelForm):
             "algorithms": {name: name for name in ASYMMETRIC},
         }
         for name, words in offers.items():
-            if isinstance(field := self.fields.get(name), WordsField):  # not there for who may only look
+            if isinstance(field := self.fields.get(name), WordsField):  # missing for staff who can only view
                 stored = str(getattr(self.instance, name))
                 self.initial.setdefault(name, stored)
                 field.offer(words, stored=stored)
 
     def clean_clients(self) -> str:
-        """One client ID a line; a misspelt one would be noticed by nobody."""
+        """Return one client ID a line. Refuse unknown ones: a typing error would otherwise go unnoticed."""
         chosen = str(self.cleaned_data["clients"]).split()
         if unknown := [client_id for client_id in chosen if Client.objects.row(client_id) is None]:
             raise forms.ValidationError(_("There is no client %(names)s."), params={"names": ", ".join(unknown)})
         return "\n".join(dict.fromkeys(chosen))
 
     def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]  # it puts the values onto the instance
+        super()._post_clean()  # type: ignore[misc]  # sets the values of the instance
         if "jwks" in self.fields and not self.errors:
             column, fault = key_sets.fault_of_issuer(self.instance)
             if fault:
@@ -63,7 +63,7 @@ class TrustedIssuerForm(forms.ModelForm):
 
 @admin.register(TrustedIssuer)
 class TrustedIssuerAdmin(ModelAdmin):
-    """Other servers whose JWTs are believed here."""
+    """Other servers whose JWTs this server trusts."""
 
     form = TrustedIssuerForm
     list_display = ("issuer", "purposes", "is_active", "created_at")
@@ -72,5 +72,5 @@ class TrustedIssuerAdmin(ModelAdmin):
     ordering = ("issuer",)
 
     def has_module_permission(self, request: Any) -> bool:
-        # Who does not have the extra has no page for what needs it.
+        # Without the extra oidc, no JWT can be verified, and so there is no page.
         return key_sets.is_available() and bool(super().has_module_permission(request))

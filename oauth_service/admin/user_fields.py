@@ -1,4 +1,4 @@
-"""The columns by which staff look for a user, whatever the project's user model is."""
+"""The columns in which staff search for a user, for any user model."""
 
 from django.contrib.auth import get_user_model
 
