@@ -191,7 +191,7 @@ class ClientAdmin(CountedDeletion):
                 return str(_("Set. Only its hash is kept."))
             case _many:
                 two = _("Two are accepted: the newest, and the previous one until you end it.")
-                return f"{two} {_('Previous secret:')} {_use_of_previous(client)}"
+                return " ".join(map(str, (two, _("Previous secret:"), _use_of_previous(client))))
 
     def save_model(self, request: HttpRequest, obj: Client, form: ModelForm, change: bool) -> None:
         secrets: tuple[str, ...] = ()
