@@ -26,6 +26,7 @@ UNLISTED = "How-to guides"  # section for pages that index.md does not name
 LINK = re.compile(r"(!?\[[^\]]*\]\()(?!https?://|mailto:|#)([^)#\s]+)(#[^)\s]*)?\)")
 FENCE = re.compile(r"^(```.*?^```|~~~.*?^~~~)", re.MULTILINE | re.DOTALL)
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
+GROUP = re.compile(r"^(\w[^:\n]*):$", re.MULTILINE)
 
 
 def sources() -> list[Path]:
@@ -80,8 +81,28 @@ def with_contents(index: str) -> str:
         more = "".join(
             f"- [{title_of(DOCS / page)}]({page})\n" for page in parts[title] if page not in named and title == UNLISTED
         )
-        text += f"## {title}{section.rstrip()}\n{more}\n" + toctree(parts[title], caption=title)
+        text += f"## {title}{section.rstrip()}\n{more}\n"
+        text += "".join(toctree(pages, caption=caption) for caption, pages in groups(title, section, parts[title]))
     return text
+
+
+def groups(title: str, section: str, pages: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """
+    Yield the captions of the navigation for one part of index.md, each with its pages.
+
+    A line such as "APIs:" begins a group. Pages before the first group, and pages that the part does not name, have the
+    title of the part as their caption.
+    """
+    _head, *pieces = GROUP.split(section)
+    rest = list(pages)
+    found = []
+    for caption, text in zip(pieces[::2], pieces[1::2], strict=True):
+        members = [page for page in dict.fromkeys(_pages_of(text)) if page in rest]
+        rest = [page for page in rest if page not in members]
+        found.append((caption, members))
+    if rest:
+        yield title, rest
+    yield from found
 
 
 def toctree(pages: Sequence[str], *, caption: str = "") -> str:

@@ -66,6 +66,19 @@ def test_a_page_that_the_index_does_not_name_is_a_how_to_guide() -> None:
     assert "- [The doctor](doctor.md)\n" in build.with_contents(without).partition("## Reference")[0]
 
 
+def test_the_navigation_shows_the_groups_of_the_how_to_guides(source: Path) -> None:
+    """Readers can hardly find one of thirty guides in a list without headings."""
+    captions = re.findall(r"^:caption: (.+)$", (source / "index.md").read_text(), re.MULTILINE)
+    groups = ["Your project", "APIs", "Apps and services", "The end of a connection"]
+    assert captions[: captions.index("Reference")] == ["Tutorial", *groups]
+    pages = ["orders.md", "a.md", "b.md"]
+    assert [*build.groups("Guides", "\nOne:\n\n- [A](a.md)\n\nTwo:\n\n- [B](b.md), as in [A](a.md)\n", pages)] == [
+        ("Guides", ["orders.md"]),
+        ("One", ["a.md"]),
+        ("Two", ["b.md"]),
+    ]
+
+
 def test_the_parts_stand_in_their_order() -> None:
     """Newcomers find the parts that they need first."""
     parts = build.contents((DOCS / "index.md").read_text())
