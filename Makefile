@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # uv uses the certificate authorities of this machine, as git and pip do. Networks with an authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run run-mcp run-api serve simulate test test-client test-sqlite test-postgres walks matrix matrix-ends isolation journeys bench-quick bench bench-machines bench-apis bench-scale bench-setup bench-lock examples-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
+.PHONY: help setup run run-mcp run-api serve simulate test test-parts test-client test-sqlite test-postgres walks matrix matrix-ends isolation journeys bench-quick bench bench-machines bench-apis bench-scale bench-setup bench-lock examples-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -59,7 +59,15 @@ serve: setup ## the server site in production, settings from the environment: do
 simulate: setup ## the nine steps of the guide over real HTTP, checked and printed
 	$(BIN)/python manage.py simulate $(ARGS)
 
-test: test-client test-sqlite test-postgres ## all tests except the long ones of the targets below, on SQLite and on a real PostgreSQL; with a browser, the journeys too
+# Each part writes its results here; the last line of `make test` is their sum, also if a part has failed.
+RESULTS := build/tests
+RESULT = --junitxml=$(RESULTS)/$(1).xml
+test: setup ## all tests except the long ones of the targets below, on SQLite and on a real PostgreSQL; with a browser, the journeys too
+	@rm -rf $(RESULTS)
+	@status=0; $(MAKE) --no-print-directory test-parts || status=$$?; \
+	$(BIN)/python -m tests.total $(RESULTS) client-sqlite client-postgres server-sqlite server-postgres; exit $$status
+
+test-parts: test-client test-sqlite test-postgres
 ifdef CI
 	$(BIN)/coverage report --include='oauth_service/*' --fail-under=95
 	@echo "The journeys (browser, third-party clients) are the next target: make journeys."
@@ -70,9 +78,10 @@ endif
 
 # All of its tests on SQLite; on PostgreSQL those that depend on the database.
 test-client: setup
-	$(PYTEST) -q -n 2 --ds=config.client.settings --confcutdir=tests/prescription_manager_app tests/prescription_manager_app
+	$(PYTEST) -q -n 2 --ds=config.client.settings --confcutdir=tests/prescription_manager_app tests/prescription_manager_app \
+		$(call RESULT,client-sqlite)
 	$(PYTEST) -q -n 2 --ds=tests.client_settings --confcutdir=tests/prescription_manager_app \
-		$(addprefix tests/prescription_manager_app/test_,at_once.py renewal.py lifecycle_page.py)
+		$(addprefix tests/prescription_manager_app/test_,at_once.py renewal.py lifecycle_page.py) $(call RESULT,client-postgres)
 
 # Directories of walks only: the other tests need not even import them.
 ALL_WALKS := fuzz
@@ -80,7 +89,7 @@ ALL_WALKS := fuzz
 test-sqlite: setup
 	rm -f .coverage .coverage.*
 	TEST_DATABASE=sqlite $(PYTEST) $(IN_PARALLEL) -q -m "$(ELSEWHERE)" $(addprefix --ignore tests/,$(ALL_WALKS)) \
-		$(if $(CI),--cov --cov-report=) $(ARGS)
+		$(if $(CI),--cov --cov-report=) $(call RESULT,server-sqlite) $(ARGS)
 
 # Tests that need no database; the SQLite run has covered them.
 WITHOUT_A_DATABASE := protocol simulation packaging openapi fuzz benchmarks $(addprefix architecture/test_,clauses.py docs.py imports.py tree.py)
@@ -88,7 +97,7 @@ WITHOUT_A_DATABASE := protocol simulation packaging openapi fuzz benchmarks $(ad
 # a replica that must not be queried (tests/database.py).
 test-postgres: setup
 	TEST_ENTRY=direct TEST_ROUTERS=1 TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m "$(ELSEWHERE)" \
-		$(addprefix --ignore tests/,$(WITHOUT_A_DATABASE)) $(ARGS)
+		$(addprefix --ignore tests/,$(WITHOUT_A_DATABASE)) $(call RESULT,server-postgres) $(ARGS)
 
 walks: setup ## the long walks: every setting, page, parameter and caller with every odd value
 	TEST_DATABASE=sqlite $(PYTEST) $(IN_PARALLEL) -q -m walk $(ARGS)
@@ -114,7 +123,7 @@ MCP_CLIENTS := $(STRANGERS)/mcp/.venv/.installed
 JAVA_CLIENTS := $(if $(shell command -v javac),$(if $(shell command -v mvn),$(STRANGERS)/java/target/.installed))
 LEFT_OUT := $(if $(NODE_CLIENTS),, and not node)$(if $(GO_CLIENTS),, and not go)$(if $(JAVA_CLIENTS),, and not java)
 journeys: setup $(MCP_SERVER) $(MCP_CLIENTS) $(NODE_CLIENTS) $(GO_CLIENTS) $(JAVA_CLIENTS) ## both sites with a real browser, axe-core on every page, and third-party clients
-	$(PYTEST) -q -n 2 -m "journey$(LEFT_OUT)" tests/journeys $(ARGS)
+	$(PYTEST) -q -n 2 -m "journey$(LEFT_OUT)" tests/journeys $(call RESULT,journeys) $(ARGS)
 ifeq ($(NODE_CLIENTS),)
 	@echo "LEFT OUT: openid-client, oidc-client-ts, jose and the TypeScript SDKs of MCP. No Node.js on this machine; install node 20 and npm and run: make journeys"
 endif

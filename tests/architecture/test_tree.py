@@ -41,6 +41,12 @@ def test_nothing_is_marked_as_unfinished(tree: list[Path]) -> None:
     assert marked == []
 
 
+def test_no_file_has_the_marks_of_a_merge(tree: list[Path]) -> None:
+    """Pages with both sides of a conflict pass every other test."""
+    mark = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
+    assert [path.name for path in tree if mark.search(path.read_text(errors="replace"))] == []
+
+
 def test_prose_is_plain() -> None:
     """docs/style.md has the rules, and a better word for each refused one."""
     assert prose.all_faults() == []
