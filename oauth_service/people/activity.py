@@ -1,4 +1,4 @@
-"""Recent activity of a person: sentences in plain words from the audit trail, and security messages with an action."""
+"""Recent activity of a user: plain sentences for events of the audit trail, and security messages with an action."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -17,7 +17,7 @@ from ..models import AuditEvent, Client
 from ..models.audit_event import Event, RowFilter
 
 RECENT = 20
-READ = 200  # rows of an event that happens again and again: several rows become one line
+READ = 200  # rows of an event that repeats often: several rows become one line
 SECURITY_MESSAGE_LIFETIME = timedelta(days=30)
 """How long a security message stands above everything else; later it is a line among the others."""
 
@@ -27,12 +27,12 @@ Action = Literal["", "revoke", "open", "password"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sentences:
     """
-    Words for one kind of event.
+    Texts for one kind of event.
 
     Attributes:
         happened: what happened, with `%(app)s` for the app.
-        means: what that means for the person; "" if it goes without saying.
-        advice: what to do; "" for nothing.
+        means: the consequence for the user; "" if it is obvious.
+        advice: what the user should do; "" for nothing.
         action: the button beside the advice. It is left out if it would lead nowhere.
     """
 
@@ -67,7 +67,7 @@ _SHARED_AND_ENDED = Sentences(
     advice=_STOLEN.advice,
     action="open",
 )
-# Codes and single renewals say nothing to a person, so they are left out.
+# Codes and single renewals mean nothing to users, so they are left out.
 SENTENCES: Mapping[Event, Sentences] = MappingProxyType(
     {
         Event.LOGIN_REFUSED: Sentences(
@@ -115,18 +115,18 @@ SECURITY = frozenset(
 )
 _OFTEN = {Event.LOGIN_REFUSED, Event.TOKEN_REFRESHED, Event.TOKEN_REVOKED}
 _TOKEN_HANDED_BACK = (Event.TOKEN_REVOKED, "access_token")
-# Names that Django and django-allauth give to the page where people change their password.
+# Names that Django and django-allauth give to the page for a new password.
 _PASSWORD_PAGES = ("password_change", "account_change_password")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
     """
-    One line of what happened, or one security message.
+    A line of the activity, or a security message.
 
     Attributes:
         client_id: the app that `revoke` is about; "" unless the action is "revoke".
-        href: where "open" and "password" lead.
+        href: target of "open" and "password".
     """
 
     event: Event
@@ -146,18 +146,18 @@ class Activity:
 
     @property
     def means(self) -> str:
-        """What it means for the person."""
+        """The consequence for the user."""
         return str(self.sentences.means)
 
     @property
     def advice(self) -> str:
-        """What to do."""
+        """The recommended action."""
         return str(self.sentences.advice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """Everything that a person is told: security messages of late, and the other lines; the latest first."""
+    """Everything that a user is shown: recent security messages, and the other lines; the latest first."""
 
     security: list[Activity]
     others: list[Activity]
@@ -165,25 +165,25 @@ class Told:
 
 def of_user(user_id: Any, *, connected: Collection[str], now: datetime) -> Told:
     """
-    Read what happened to a person's account, in two statements at most.
+    Read the events of a user's account, in two statements at most.
 
     Args:
-        connected: client_id of the apps that are connected now: only their access can be revoked.
+        connected: client_id of the currently connected apps: only their access can be revoked.
     """
-    # The rows of each event are read by themselves: anybody can be refused as somebody, as often as they like, and that must
-    # not push out what matters.
+    # The rows of each event are read separately: anyone can cause refused sign-ins for any user, as often as they like,
+    # and these must not crowd out important events.
     kinds = [
         RowFilter({"user_id": user_id, "event": event.value}, READ if event in _OFTEN else RECENT)
         for event in SENTENCES
     ]
-    # An app that hands back an access token that it no longer needs is still connected.
+    # An app that revokes an access token it no longer needs is still connected.
     events = [each for each in AuditEvent.objects.latest_of(kinds) if (each.event, each.reason) != _TOKEN_HANDED_BACK]
     told = sorted(events, key=lambda event: (event.latest_at, event.pk), reverse=True)
     lines: dict[Any, AuditEvent] = {}
     refused: Counter[Any] = Counter()
     for each in told:
         lines.setdefault(_line_of(each), each)
-        if each.event == Event.LOGIN_REFUSED:  # how often an app got something says nothing to a person
+        if each.event == Event.LOGIN_REFUSED:  # other counts mean nothing to users
             refused[_line_of(each)] += each.event_count
     shown = list(lines.values())
     security = [each for each in shown if _is_security_message(each, now=now)]
@@ -217,18 +217,18 @@ def _is_security_message(event: AuditEvent, *, now: datetime) -> bool:
 
 
 def _sentences_of(event: AuditEvent) -> Sentences:
-    # Whether the connection ended stands in the reason alone (OAUTH_SERVICE_END_SHARED_CONNECTIONS).
+    # Only the reason shows whether the connection ended (OAUTH_SERVICE_END_SHARED_CONNECTIONS).
     if event.event == Event.REFRESH_SHARED and ", and ended" in event.reason:
         return _SHARED_AND_ENDED
     return SENTENCES[Event(event.event)]
 
 
 def _action_of(sentences: Sentences, client: Client | None, *, is_connected: bool) -> tuple[Action, str]:
-    """Return the action that is possible now, and where it leads."""
+    """Return the action that is possible now, and its target."""
     match sentences.action:
         case "revoke" if client and is_connected:
             return "revoke", ""
-        # Nobody has checked the website of an app that registered itself.
+        # The website of an app that registered itself is unchecked.
         case "open" if client and client.client_uri and client.is_vouched_for:
             return "open", str(client.client_uri)
         case "password" if url := password_page():
@@ -238,7 +238,7 @@ def _action_of(sentences: Sentences, client: Client | None, *, is_connected: boo
 
 
 def password_page() -> str:
-    """Return the path of the page where people change their password; "" if the project has none that we know."""
+    """Return the path of the page for a new password; "" if the project has no known one."""
     for name in _PASSWORD_PAGES:
         try:
             return reverse(name)
@@ -248,7 +248,7 @@ def password_page() -> str:
 
 
 def _line_of(event: AuditEvent) -> Any:
-    """Return a key: events with the same key are one line."""
+    """Return a key: events with the same key share a line."""
     day = timezone.localdate(event.latest_at)
     match event.event:
         case Event.LOGIN_REFUSED:

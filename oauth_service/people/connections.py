@@ -1,4 +1,4 @@
-"""Connections of people: the date when an app is disconnected, and the end of one of several connections."""
+"""Users' connections: the date when an app is disconnected, and the end of a single connection."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -15,7 +15,10 @@ SPANS: Mapping[str, timedelta] = MappingProxyType({str(days): timedelta(days=day
 
 
 def longest(client: Client) -> timedelta | None:
-    """Return how long a connection of a client lives at most, as client or server say; None if it lasts as long as it is used."""
+    """
+    Return the longest lifetime of a client's connections, from the client or the server; None if it lasts as long as it
+    is used.
+    """
     return client.connection_lifetime or conf.CONNECTION_LIFETIME()
 
 
@@ -27,7 +30,7 @@ def offered(client: Client) -> list[str]:
 
 def end_of(consent: Consent, *, connected_at: datetime | None) -> datetime | None:
     """
-    Return when an app is disconnected whatever happens, or has to ask again; None for never.
+    Return the date when an app is disconnected or has to ask again; None for never.
 
     Args:
         connected_at: when the latest of its connections began; None if it has none.
@@ -45,7 +48,7 @@ def set_end(user_id: Any, client_id: str, span: str, *, now: datetime) -> Consen
         span: one of offered(), or NEVER. Any other text changes nothing.
 
     Returns:
-        the consent as it is now, with its client; None if it has ended, or is another person's.
+        the current consent with its client; None if it has ended, or is another user's.
     """
     mine = Consent.objects.filter(user_id=user_id, client__client_id=client_id).select_related("client")
     if (consent := mine.first()) is None:
@@ -63,7 +66,7 @@ def set_end(user_id: Any, client_id: str, span: str, *, now: datetime) -> Consen
 
 
 def find_one(user_id: Any, grant_id: str, *, now: datetime) -> Grant | None:
-    """Return one live connection of a person, of whichever app; None if it has ended, or is another person's."""
+    """Return a live connection of a user, to any app; None if it has ended, or is another user's."""
     try:
         return Grant.objects.live(now=now).filter(consent__user_id=user_id, pk=UUID(grant_id)).first()
     except ValueError:
@@ -71,7 +74,7 @@ def find_one(user_id: Any, grant_id: str, *, now: datetime) -> Grant | None:
 
 
 def end_one(user_id: Any, grant_id: str, *, now: datetime) -> bool:
-    """End one connection of a person, of whichever app; False if it has ended, or is another person's."""
+    """End a connection of a user, to any app; False if it has ended, or is another user's."""
     found = find_one(user_id, grant_id, now=now)
     if found is None or not Grant.objects.end(found.pk):
         return False
@@ -81,5 +84,5 @@ def end_one(user_id: Any, grant_id: str, *, now: datetime) -> bool:
 
 
 def said(ends_at: datetime | None) -> str:
-    """Return an end date as an event tells it."""
+    """Return an end date as text for an event."""
     return ends_at.isoformat(timespec="seconds") if ends_at else NEVER

@@ -1,4 +1,4 @@
-"""Django's form for signing in, with the limit on failures (ADR 10); for our login page and for the admin's."""
+"""Django's sign-in form with our limit on failures (ADR 10), for our login page and for the admin's."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from ..web.reports import forget_fields
 
 
 class LimitedForm(AuthenticationForm):
-    """Django's form with a limit on failures. refusal is set once the limit is met."""
+    """Django's form with a limit on failures; `refusal` is set once the limit is reached."""
 
     refusal: TooManyFailures | None = None
 
@@ -27,12 +27,12 @@ class LimitedForm(AuthenticationForm):
             # Phones show the keyboard with @. Django's own attributes are autocomplete="username" and autocapitalize="none".
             self.fields["username"].widget.input_type = "email"
         if request is not None and self.is_bound:
-            # Only the form needs them. Reports of later failures would have them, too.
+            # Only the form needs these fields; later reports of the request must not include them.
             forget_fields(request, self.add_prefix("username"), self.add_prefix("password"), "csrfmiddlewaretoken")
 
     def clean(self) -> dict[str, Any]:
         username = str(self.cleaned_data.get("username", ""))
-        # Nothing above looks up the account, so no answer depends on whether there is one.
+        # The account is not looked up before, so that the response does not reveal whether it exists.
         name = conf.claimed_name(username.casefold())
         try:
             with throttle.LOGINS.slow_check(name):
@@ -51,7 +51,7 @@ class LimitedForm(AuthenticationForm):
 
 
 def say_to_wait(response: HttpResponse, form: object, *, path: str) -> None:
-    """Give a page that shows a form again the status 429, if that form has met the limit."""
+    """Turn the response of a page into a 429 if its form has reached the limit."""
     if isinstance(form, LimitedForm) and (refusal := form.refusal):
         log_refusal(path, refusal)
         response.status_code = refusal.status

@@ -1,4 +1,4 @@
-"""Content of the error page: words for each kind of refusal, a way back to the app, and what developers need to see."""
+"""Content of the error page: texts for each kind of refusal, a way back to the app, and details for developers."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from ..protocol.errors import (
     UnregisteredRedirect,
 )
 
-MOST_SHOWN = 20  # redirect URIs for developers
+MOST_SHOWN = 20  # redirect URIs shown to developers
 
 
 def context_of(request: HttpRequest, refusal: OAuthError) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def context_of(request: HttpRequest, refusal: OAuthError) -> dict[str, Any]:
 
 def _wrong_redirect(request: HttpRequest, refusal: UnregisteredRedirect) -> dict[str, Any]:
     client = Client.objects.filter(client_id=refusal.client_id).first()
-    # Nobody has checked the name and the addresses of other clients: the page of this server must not spread them.
+    # Names and addresses of other clients are unchecked, and a page of this server must not spread them.
     is_vouched_for = bool(client and client.is_vouched_for)
     if client and is_vouched_for and refusal.sent:
         sentence = _(
@@ -84,7 +84,7 @@ def _is_developer(request: HttpRequest) -> bool:
 
 
 def _compared(refusal: UnregisteredRedirect) -> dict[str, Any]:
-    """Return the URI that was sent and those that are registered, each with its first difference marked."""
+    """Return the URI that was sent and the registered ones, each with its first difference marked."""
     parts = {
         "scheme": _("the scheme"),
         "host": _("the host or port"),
@@ -105,7 +105,7 @@ def _compared(refusal: UnregisteredRedirect) -> dict[str, Any]:
 
 
 def _home_of(client: Client) -> str:
-    """Return the address of an app's home page: its website, or the one origin that all its redirect URIs have; "" for none."""
+    """Return an app's home page: its website, or the common origin of all its redirect URIs; "" for none."""
     if client.client_uri:
         return str(client.client_uri)
     origins = set()

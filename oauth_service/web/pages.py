@@ -1,4 +1,4 @@
-"""Pages for people: how they are rendered and protected, and how they show a refusal."""
+"""Pages for users: rendering, protection, and error pages."""
 
 import base64
 import hashlib
@@ -34,16 +34,16 @@ Page = TypeVar("Page", bound=HttpResponseBase)
 
 def page_endpoint(*methods: str, keeps_opener: bool = False) -> Callable[[View], View]:
     """
-    Make a view a page for people: refusals as an error page, a strict Content-Security-Policy, no framing, no caching.
+    Make a view a page for users: error pages for refusals, a strict Content-Security-Policy, no framing, no caching.
 
     Args:
-        methods: HTTP methods it answers; OPTIONS comes with them, and HEAD with GET.
-        keeps_opener: it is on the way of a sign-in, which an app may have opened in a popup.
+        methods: HTTP methods of the page; OPTIONS is added, and HEAD with GET.
+        keeps_opener: the page is part of a sign-in, which an app may have opened in a popup.
     """
     allowed = allowed_methods(methods)
 
     def decorate(view: View) -> View:
-        @login_not_required  # a page that needs somebody signed in asks for it itself
+        @login_not_required  # a page that needs a signed-in user asks for the sign-in itself
         @without_transaction
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -62,7 +62,7 @@ def page_endpoint(*methods: str, keeps_opener: bool = False) -> Callable[[View],
                 context.status = response.status_code
             protect_page(response, request, keeps_opener=keeps_opener)
             if response.status_code >= 500:
-                seal(request)  # Django mails it to ADMINS
+                seal(request)  # Django mails the request to ADMINS
             return response
 
         return answer
@@ -84,9 +84,9 @@ def page_or_refusal(
     request: HttpRequest, context: signals.RequestContext, page: Callable[[], Page]
 ) -> Page | HttpResponse:
     """
-    A page, rendered now and not by Django later, or the error page that tells of a refusal or of a database that is away.
+    Return the page, rendered now and not later by Django, or an error page for a refusal or a database outage.
 
-    Any other failure goes on to Django, once it is noted with what status Django answers it.
+    Any other failure is left to Django, after the status of Django's response has been noted.
     """
     try:
         response = page()
@@ -103,7 +103,7 @@ def page_or_refusal(
 
 
 def _status_of(failure: Exception) -> int:
-    """With what Django answers a failure that is left to it."""
+    """Status of Django's response to a failure."""
     match failure:
         case Http404():
             return 404
@@ -125,14 +125,15 @@ def protect_page(
     frames: Iterable[str] = (),
 ) -> None:
     """
-    Give a page the headers that keep it ours; what an inner call has set is kept.
+    Set the headers that protect a page; headers set by an inner call are kept.
 
     Args:
-        request: that the page was rendered for.
-        leads_on: the answer to a form on the page may redirect to other origins. Browsers hold form-action against each of a
-            chain of redirects, and what comes after the client's callback only the client knows: the page goes without.
-        keeps_opener: the page that opened this one keeps its window. Django's Cross-Origin-Opener-Policy would cut it off for
-            good, and the app would never hear from its popup.
+        request: the request that the page was rendered for.
+        leads_on: a form on the page may lead to redirects to other origins. Browsers apply form-action to each
+        redirect of a
+            chain, and only the client knows the ones after its callback, so the policy omits form-action.
+        keeps_opener: the page that opened this one keeps its window. Django's Cross-Origin-Opener-Policy would cut the
+            connection for good, and the app would never hear from its popup.
         script: hash of the one script that may run on the page, as a source expression.
         frames: URLs that the page loads in frames.
     """
@@ -144,7 +145,7 @@ def protect_page(
             script=f" {script}" if script else "",
             frames=" ".join(dict.fromkeys(filter(None, map(_origin, frames)))),
         )
-    # The project's policy for all of its pages, which Django would put beside ours, would report our stylesheet (Django 6.0).
+    # Django would add the project's report-only policy to ours, and it would report our style sheet (Django 6.0).
     response._csp_ro_config = {}  # type: ignore[attr-defined]
     for name, value in PAGE_HEADERS:
         response.headers.setdefault(name, value)
@@ -171,20 +172,20 @@ def _policy(
 
 
 def source_of(script: str) -> str:
-    """A script of our own as a source expression: it runs, and no other (Content Security Policy Level 3 section 2.3.1)."""
+    """Source expression for a script of ours, which allows no other (Content Security Policy Level 3 section 2.3.1)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _static_sources() -> str:
     """
-    Where the browser loads our stylesheet and icon from, as source expressions (Content Security Policy Level 3 section 2.3.1).
+    Origins of our style sheet and icon, as source expressions (Content Security Policy Level 3 section 2.3.1).
 
-    STATIC_URL may name another host, and so may a storage, which need not be one for all files.
+    STATIC_URL may name another host, and a storage may use several.
     """
     try:
         urls = [static(f"oauth_service/{name}") for name in ("style.css", "icon.svg")]
     except Exception:
-        return "'self'"  # the template has failed with it, and this may be the page that says so
+        return "'self'"  # the template has failed with the same error, and this may be the page that reports it
     return " ".join(dict.fromkeys(["'self'", *filter(None, map(_origin, urls))]))
 
 
@@ -196,8 +197,8 @@ def _origin(url: str) -> str:
 
 
 def _nonce_of(request: HttpRequest | None) -> str:
-    # Of Django 6.0's and django-csp's middleware: true once a template has asked for it, as one that a project puts in the
-    # place of ours may do.
+    # From Django 6.0's or django-csp's middleware. It is set once a template has used it, such as a project's
+    # replacement of ours.
     nonce = getattr(request, "_csp_nonce", None)
     return f" 'nonce-{nonce}'" if nonce else ""
 
@@ -217,14 +218,16 @@ KEEPS_OPENER = ("Cross-Origin-Opener-Policy", "unsafe-none")
 
 
 def refuse_in_html(request: HttpRequest, refusal: OAuthError) -> HttpResponse:
-    """Render a refusal for a person; never a redirect. The log has the exact reason, and so has the page if DEBUG is on."""
+    """
+    Render an error page for a refusal; never a redirect. The log has the exact reason, and with DEBUG also the page.
+    """
     reference = log_refusal(request.path, refusal)
     context = {
         **error_page.context_of(request, refusal),
         "reference": reference,
         "detail": f"{refusal.error}: {refusal.detail}" if settings.DEBUG else "",
     }
-    # Without the request no statement reads the user: the database is down.
+    # Without the request, the page does not look up the signed-in user, because the database is down.
     about = None if isinstance(refusal, TemporarilyUnavailable) else request
     page = "sign_out_refused" if isinstance(refusal, InvalidLogoutRequest) else "error"
     response = render_page(about, page, context, status=refusal.status)
@@ -243,6 +246,6 @@ def render_page(request: HttpRequest | None, name: str, context: dict[str, Any],
     """Render one of our templates, which a host project can override under oauth_service/."""
     with one_language() as language:
         response = render(request, f"oauth_service/{name}.html", {**on_every_page(), **context}, status=status)
-    # Django's LocaleMiddleware would say what was asked for.
+    # Django's LocaleMiddleware would name the requested language.
     response.headers[CONTENT_LANGUAGE] = language
     return response
