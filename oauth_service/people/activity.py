@@ -141,7 +141,7 @@ class Activity:
 
     @property
     def sentence(self) -> str:
-        """What happened."""
+        """Text of the event."""
         return str(self.sentences.happened % {"app": self.app})
 
     @property
