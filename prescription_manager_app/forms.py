@@ -16,7 +16,7 @@ class PrescriptionForm(forms.ModelForm):
             "medicine": "The name on the label, such as Amoxicillin.",
             "dose": "How much at a time, such as 500 mg.",
             "schedule": "Such as: one capsule three times a day.",
-            "refills_left": "How often it can still be renewed, from 0 to 12.",
+            "refills_left": "The number of renewals that are left, from 0 to 12.",
             "prescriber": "Your doctor or clinic.",
         }
         widgets = {

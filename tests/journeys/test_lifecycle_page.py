@@ -38,7 +38,7 @@ def test_all_nine_steps_are_there_and_secrets_only_when_revealed(sites: Sites, d
     check(desk)
     assert desk.evaluate("document.documentElement.scrollHeight / window.innerHeight") <= 3, "nothing is open yet"
     desk.get_by_role("button", name="Reveal the values").click()
-    expect(desk.get_by_text("Everything is shown in full")).to_be_visible()
+    expect(desk.get_by_text("All values are shown in full")).to_be_visible()
     expect(desk.locator("#step-4")).to_contain_text("ITS_A_VERY_SECRET_KEY")
     expect(desk.locator("#step-5")).to_contain_text(re.compile(r'"access_token": "AT_[\w-]{20,}'))
     check(desk)

@@ -226,7 +226,7 @@ def test_the_guide_is_on_the_site_word_for_word(browser: Browser) -> None:
 def test_an_address_that_is_not_there_has_the_sites_own_page(browser: Browser) -> None:
     """Development has the same page, where Django would show its own."""
     answer = browser.client.get("/nothing/")
-    assert (answer.status_code, "There is nothing here" in answer.content.decode()) == (404, True)
+    assert (answer.status_code, "Page not found" in answer.content.decode()) == (404, True)
 
 
 @development
