@@ -130,11 +130,11 @@ def _empty(folder: Path) -> None:
 
 def _absent() -> Iterator[str]:
     if os.environ.get("DEBUG", "0") != "0":
-        yield "DEBUG is on: this command serves the open network. Unset it, or use `make run` for development."
+        yield "DEBUG is on, but this command is for production. Unset DEBUG, or use `make run` for development."
     if not os.environ.get("SECRET_KEY"):
-        yield "SECRET_KEY is not set: 50 random characters, the same for every worker and every start."
+        yield "SECRET_KEY is not set. Set it to 50 random characters, the same for all workers and after each restart."
     if not os.environ.get("OAUTH_SERVICE_ISSUER"):
-        yield "OAUTH_SERVICE_ISSUER is not set: the https URL under which this server is reached."
+        yield "OAUTH_SERVICE_ISSUER is not set. Set it to the public https URL of this server."
     for asked in (port, workers, threads, idle_seconds, request_seconds, stop_seconds, is_direct):
         try:
             asked()
@@ -145,7 +145,7 @@ def _absent() -> Iterator[str]:
 def _taken() -> Iterator[str]:
     # Workers share the port (SO_REUSEPORT), so a second server could start and would take half of the requests.
     if is_listening(port(), host=host()):
-        yield f"Port {port()} is in use: end what listens there, or set SERVE_PORT."
+        yield f"Port {port()} is in use. Stop the program that listens there, or set SERVE_PORT."
 
 
 def _faults() -> Iterator[str]:
@@ -167,9 +167,9 @@ def _unready() -> Iterator[str]:
 
     try:
         if unapplied := readiness.unapplied():
-            yield f"{len(unapplied)} migrations are not applied, {unapplied[0]} first: run `python manage.py migrate`."
+            yield f"{len(unapplied)} migrations are not applied; the first is {unapplied[0]}. Run `python manage.py migrate`."
         elif table := absent_table(caches["default"]):
-            yield f"The table {table} is not there (CACHE_URL): run `python manage.py createcachetable`."
+            yield f"The table {table} of CACHE_URL does not exist. Run `python manage.py createcachetable`."
     except Error as fault:
         yield f"The database cannot be reached (DATABASE_URL): {str(fault).strip()}"
 
@@ -227,7 +227,7 @@ def serve() -> None:
 def main() -> int:
     """Serve, or print what is missing and return 1 as exit status."""
     if faults := missing():
-        print("The server is not started.", *(f"- {fault}" for fault in faults), sep="\n", file=sys.stderr)
+        print("The server was not started:", *(f"- {fault}" for fault in faults), sep="\n", file=sys.stderr)
         return 1
     serve()
     return 0

@@ -489,7 +489,7 @@ def test_a_writer_that_could_not_be_started_is_by_the_next_event(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threading.Thread, "start", _no_thread)
         guide.answer()
-    assert "the writer could not be started" in caplog.text
+    assert "the thread that writes events could not be started" in caplog.text
     guide.tokens()
     assert eventually(4)
 

@@ -80,7 +80,7 @@ def test_a_text_that_does_not_fit_is_written_as_far_as_it_does(
         audit.flush()
         assert written(column) == [value.replace("\0", "\ufffd").replace("\ud800", "\ufffd")[:length]]
         assert f"audit: {GOOD.event if column != 'event' else ''}" in caplog.text
-        assert f"without some of: {[column]}" in caplog.text
+        assert f"do not fit into the columns: {[column]}" in caplog.text
 
 
 def test_events_that_all_are_odd_are_all_told_of(db: None, caplog: pytest.LogCaptureFixture) -> None:

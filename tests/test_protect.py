@@ -124,7 +124,7 @@ def test_a_class_that_does_not_say_its_scope_guards_nothing() -> None:
     class Misspelt(ProtectedMixin, View):
         scope = "profile"
 
-    with pytest.raises(ImproperlyConfigured, match="Misspelt must say its required_scope"):
+    with pytest.raises(ImproperlyConfigured, match="Misspelt has no required_scope"):
         Misspelt.as_view()
 
 

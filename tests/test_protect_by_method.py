@@ -67,5 +67,5 @@ def test_each_method_needs_its_own(guide: Guide, url: str, scope: str) -> None:
 @pytest.mark.parametrize("scopes", [({"GET": "user"}, "profile"), ("profile", {"GET": "user"})])
 def test_a_dict_beside_other_scopes_is_a_mistake(scopes: Any) -> None:
     """The meaning of such a call would be ambiguous."""
-    with pytest.raises(ImproperlyConfigured, match="all of them by method"):
+    with pytest.raises(ImproperlyConfigured, match="one dict of scopes by method"):
         protect(*scopes)

@@ -20,7 +20,7 @@ def test_with_debug_it_is_for_this_machine_only(monkeypatch: pytest.MonkeyPatch)
     """A server with a forgotten DEBUG=0 would sign sessions with a key that is public in this repository."""
     monkeypatch.setenv("DEBUG", "1")
     monkeypatch.setenv("OAUTH_SERVICE_ISSUER", "https://auth.example.com")
-    with pytest.raises(ImproperlyConfigured, match="set DEBUG=0"):
+    with pytest.raises(ImproperlyConfigured, match="Set DEBUG=0"):
         runpy.run_path(str(ROOT / "config/server/settings.py"))
 
 

@@ -44,7 +44,7 @@ def cache(url: str) -> dict[str, Any]:
         }
     # The message does not quote the URL: it may hold a password.
     raise ImproperlyConfigured(
-        "CACHE_URL is not the URL of a cache: redis://host:6379/0, rediss://… or database://table."
+        "CACHE_URL is not the URL of a cache. Use redis://host:6379/0, rediss://… or database://table."
     )
 
 
@@ -52,11 +52,15 @@ def _redis(url: str) -> dict[str, Any]:
     try:
         import redis
     except ImportError:
-        raise ImproperlyConfigured("CACHE_URL names a Redis, but the package redis is not installed.") from None
+        raise ImproperlyConfigured(
+            "CACHE_URL is the URL of a Redis server, but the package redis is not installed."
+        ) from None
     try:
         redis.ConnectionPool.from_url(url)
     except ValueError:
-        raise ImproperlyConfigured("CACHE_URL is not the URL of a Redis: redis://:password@host:6379/0.") from None
+        raise ImproperlyConfigured(
+            "CACHE_URL is not the URL of a Redis server, such as redis://:password@host:6379/0."
+        ) from None
     backend = "django.core.cache.backends.redis.RedisCache"
     return {"BACKEND": backend, "LOCATION": url, "TIMEOUT": KEPT_SECONDS, "OPTIONS": REDIS_OPTIONS}
 

@@ -86,7 +86,7 @@ except ValueError as fault:
     raise ImproperlyConfigured(f"OAUTH_SERVICE_ISSUER is not a URL: {fault}.") from fault
 if DEBUG and ISSUER.hostname and ISSUER.hostname not in LOOPBACK_HOSTS:
     # DEBUG is the default, with a public SECRET_KEY and error pages that show internals: for this machine only.
-    raise ImproperlyConfigured("OAUTH_SERVICE_ISSUER is not on this machine: set DEBUG=0.")
+    raise ImproperlyConfigured("OAUTH_SERVICE_ISSUER is not a URL of this machine, but DEBUG is on. Set DEBUG=0.")
 ISSUER_HOST = f"[{ISSUER.hostname}]" if ":" in (ISSUER.hostname or "") else ISSUER.hostname
 LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = _list("ALLOWED_HOSTS") or list(dict.fromkeys([*filter(None, [ISSUER_HOST]), *LOOPBACK]))

@@ -53,13 +53,17 @@ def bring_up_to_date(client_id: str, *, may_fetch: bool, may_introduce: bool, no
     if not conf.CLIENT_ID_METADATA_DOCUMENTS():
         if found:
             name = conf.CLIENT_ID_METADATA_DOCUMENTS.name
-            raise UnknownClient("client_id is unknown", detail=f"{client_id} is a document's, and {name} is off")
+            raise UnknownClient(
+                "client_id is unknown", detail=f"client {client_id} is from a metadata document, but {name} is off"
+            )
         return
     _refuse_others(client_id)
     if found and (found.is_current or not found.is_active):
         return
     if not may_fetch or not (found or may_introduce):
-        raise ClientNotIntroduced("client_id is unknown", detail=f"{client_id} is not fetched for nobody")
+        raise ClientNotIntroduced(
+            "client_id is unknown", detail=f"{client_id} is only fetched for users who are signed in"
+        )
     if not found:
         throttle.INTRODUCTIONS.count_request()
         registrations.refuse_without_room()
@@ -186,12 +190,12 @@ def _change(kept: Registration, negotiated: registration.Registration, copy: Doc
 
 def _refuse_others(client_id: str) -> None:
     if fault := rules.fault_of_url(client_id):
-        raise UnknownClient("client_id is not a URL that a client can have", detail=f"it {fault}")
+        raise UnknownClient("client_id is not a URL that a client can have", detail=f"the URL {fault}")
     host, allowed = rules.host_of(client_id), conf.CLIENT_ID_METADATA_ALLOWED_HOSTS()
     if rules.is_among(host, conf.CLIENT_ID_METADATA_BLOCKED_HOSTS()):
         raise UnknownClient("client_id is not allowed here", detail=f"{host} is blocked")
     if allowed and not rules.is_among(host, allowed):
-        raise UnknownClient("client_id is not allowed here", detail=f"{host} is none of the hosts that are allowed")
+        raise UnknownClient("client_id is not allowed here", detail=f"{host} is not one of the allowed hosts")
 
 
 def _unusable(fault: str) -> UnknownClient:

@@ -179,7 +179,7 @@ def _user_id_of(verified: "VerifiedJWT") -> Any:
         raise ImproperlyConfigured(f"{conf.EXCHANGE_USER.name} must return a user of this project, or None.")
     if said is None:
         raise _not_valid(
-            "subject token", f"sub {verified.subject[:200]!r} of {verified.issuer.issuer} is nobody in this project"
+            "subject token", f"the project finds no user for sub {verified.subject[:200]!r} of {verified.issuer.issuer}"
         )
     return said.pk
 

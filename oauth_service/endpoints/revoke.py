@@ -73,7 +73,7 @@ def _secret_of(presented: PresentedToken[sealed.RefreshToken | sealed.AccessToke
             return secret
     elif (grant := presented.row) and _issued_to(claimed, grant) == client.client_id:
         return grant.secret
-    raise sealed.Unproven("the token is not genuine", detail=f"no token of client {client.client_id}")
+    raise sealed.Unproven("the token is not genuine", detail=f"it is not a token of client {client.client_id}")
 
 
 def _issued_to(claimed: sealed.RefreshToken | sealed.AccessToken, grant: AuthorisationRow) -> str:

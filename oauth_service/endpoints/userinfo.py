@@ -28,7 +28,9 @@ def userinfo(request: ProgramRequest) -> ProgramResponse:
     user = user_of(bearer, "user")
     if not bearer.scope & scopes:
         raise InsufficientScope(
-            "the access token does not cover this", scope="user", detail=f"{bearer.source}: neither scope"
+            "the access token does not cover this",
+            scope="user",
+            detail=f"{bearer.source}: it has none of the required scopes",
         )
     claims = _claims(bearer, user)
     if algorithm := bearer.client.userinfo_signed_response_alg if "openid" in bearer.scope else "":

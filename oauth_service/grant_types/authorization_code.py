@@ -65,7 +65,9 @@ def exchange(
     if fault := lifecycle.fault_of(code, now=now):
         raise InvalidGrant("the code is not valid", detail=f"code {code.pk}: {fault}")
     if not (scope := issue.current_scope(code.scope, client, by=DESCRIPTION.name)):
-        raise InvalidGrant("the code is not valid", detail=f"code {code.pk}: the client may have none of its scope now")
+        raise InvalidGrant(
+            "the code is not valid", detail=f"code {code.pk}: the client may no longer have any of its scope"
+        )
     resources = of_grant(code.resources, parameters, client)
     if not (scope := resources.within(scope)):
         raise InvalidTarget("nothing of the scope belongs to the resource", detail=f"code {code.pk}")

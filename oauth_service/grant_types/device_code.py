@@ -96,7 +96,8 @@ def _redeem(
         raise InvalidGrant("the device code is not valid", detail=f"device code {code.pk}: {fault}")
     if not (scope := issue.current_scope(code.scope, client, by=DESCRIPTION.name)):
         raise InvalidGrant(
-            "the device code is not valid", detail=f"device code {code.pk}: the client may have none of its scope now"
+            "the device code is not valid",
+            detail=f"device code {code.pk}: the client may no longer have any of its scope",
         )
     resources = of_grant(code.resources, parameters, client)
     if not (scope := resources.within(scope)):
@@ -119,7 +120,10 @@ def _refuse_pending(code: DeviceCodeRow, *, now: datetime) -> NoReturn:
     detail = f"device code {code.pk}"
     if pace is None or pace.is_too_early:
         seconds = int((pace.interval if pace else interval).total_seconds())
-        raise SlowDown("the device asks too often: wait five seconds longer", detail=f"{detail}: {seconds} seconds now")
+        raise SlowDown(
+            "the device asks too often: wait five seconds longer",
+            detail=f"{detail}: the interval is now {seconds} seconds",
+        )
     raise AuthorizationPending("the user has not decided yet", detail=detail)
 
 
@@ -135,7 +139,7 @@ def _refuse_replay(unverified: Unverified[device_code.DeviceCode], client: Clien
     if grant is None:
         raise InvalidGrant(
             "the device code is not valid",
-            detail=f"device code {unverified.row_id}: unknown, swept or its grant ended",
+            detail=f"device code {unverified.row_id}: unknown, deleted or its grant ended",
         )
     # Possession before punishment, as for an authorization code (RFC 6749 section 10.5).
     unverified.verify(conf.token_keys(), grant.secret)

@@ -110,8 +110,8 @@ def _user_id_of(verified: VerifiedJWT, client: ClientRow) -> Any:
         raise ImproperlyConfigured(f"{conf.JWT_BEARER_USER.name} must return a user of this project, or None.")
     # One sentence for all cases: a client must not learn from assertions which accounts were switched off.
     if said is None or (user := users.admitted(said.pk)) is None:
-        who = "nobody" if said is None else f"user {said.pk}, who is inactive or whom no backend lets in"
-        detail = f"for sub {verified.subject[:200]!r} of {verified.issuer.issuer} the project names {who}"
+        who = "no user" if said is None else f"user {said.pk}, who is inactive or refused by all backends"
+        detail = f"the project finds {who} for sub {verified.subject[:200]!r} of {verified.issuer.issuer}"
         raise _announced(InvalidGrant("the user of the assertion is not known here", detail=detail), client)
     return user.pk
 
@@ -120,7 +120,7 @@ def _client_with_consent(verified: VerifiedJWT, client: ClientRow, user_id: Any,
     with_consent = Consent.objects.client_with_consent(client_id=client.client_id, user_id=user_id, now=now)
     if with_consent and (with_consent.consent_id or verified.issuer.stands_for_consent):
         return with_consent
-    detail = f"user {user_id} has given client {client.client_id} no consent"
+    detail = f"user {user_id} has not given client {client.client_id} consent"
     raise _announced(InvalidGrant("the user has not allowed this client", detail=detail), client)
 
 

@@ -75,10 +75,12 @@ def exchange(
         raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant.pk}: {fault}")
     ends_at = issue.end_of_grant(client, created_at=grant.created_at, now=now)
     if ends_at <= now:
-        raise InvalidGrant("the refresh token is not valid", detail=f"grant {grant.pk}: as old as a connection may be")
+        raise InvalidGrant(
+            "the refresh token is not valid", detail=f"grant {grant.pk}: the connection has reached its maximum age"
+        )
     if not (granted := issue.current_scope(grant.scope, client, by=DESCRIPTION.name)):
         raise InvalidScope(
-            "nothing is left of the scope", detail=f"grant {grant.pk}: the client may have none of it now"
+            "nothing is left of the scope", detail=f"grant {grant.pk}: the client may no longer have any of it"
         )
     resources = of_grant(grant.resources, parameters, client)
     if not (granted := resources.within(granted)):
@@ -128,12 +130,12 @@ def _verdict(grant: AuthorisationRow, client: ClientRow, generation: int, *, now
         # This may be a retry or a theft. The client gets no tokens, and the user is not signed out.
         raise TemporarilyUnavailable(
             "the server's clocks differ: try again in a moment",
-            detail=f"grant {grant.pk}: replaced at {grant.refreshed_at:%Y-%m-%dT%H:%M:%S%z}, which is yet to come",
+            detail=f"grant {grant.pk}: replaced at {grant.refreshed_at:%Y-%m-%dT%H:%M:%S%z}, which is in the future",
         )
     if verdict is Verdict.UNISSUED:
         raise InvalidGrant(
             "the refresh token is not valid",
-            detail=f"grant {grant.pk}: generation {generation} was never issued; was the database set back? "
+            detail=f"grant {grant.pk}: generation {generation} was never issued; was an old backup of the database restored? "
             f"See {documentation.page('backups')}",
         )
     if verdict is Verdict.RETRY and retries.note(grant.pk, generation):

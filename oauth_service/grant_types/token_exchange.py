@@ -71,12 +71,14 @@ def exchange(
     scope = scopes.narrowed(asked.scope, within=may_have, implies=conf.implied_scopes())
     if not scope:
         raise InvalidScope(
-            "nothing is left of the scope", detail=f"client {client.client_id} may have none of {subject.scope!r}"
+            "nothing is left of the scope", detail=f"client {client.client_id} may not have any of {subject.scope!r}"
         )
     longest = resources.lifetime(client) or conf.ACCESS_TOKEN_LIFETIME()
     lifetime = min(int(longest.total_seconds()), subject.expires_at - int(now.timestamp()))
     if lifetime < 1:
-        raise InvalidRequest("the subject token is not valid", detail=f"grant {found.grant.pk}: it expires right now")
+        raise InvalidRequest(
+            "the subject token is not valid", detail=f"grant {found.grant.pk}: it expires within a second"
+        )
 
     wanted = Exchange(
         client_id=client.client_id,
@@ -125,6 +127,6 @@ def _decided(wanted: Exchange) -> Exchange:
         raise ImproperlyConfigured(f"{conf.EXCHANGE_POLICY.name}: {fault}.")
     found = cast("Exchange", decided)
     if not found.scope:
-        raise InvalidScope("nothing is left of the scope", detail=f"{who}: the policy left none")
+        raise InvalidScope("nothing is left of the scope", detail=f"{who}: the policy left no scope")
     # In the requested order, even if the policy changed it.
     return replace(found, scope=tuple(name for name in wanted.scope if name in found.scope))

@@ -32,7 +32,7 @@ def note(grant_id: UUID, generation: int) -> bool:
             return are_shared(after)
     except Exception:
         # Each cache driver has errors of its own. A cache that is down must not sign anybody out.
-        logger.exception("refreshes that are repeated are not noted: the cache does not answer")
+        logger.exception("repeated refreshes are not recorded: the cache does not answer")
         return False
     return are_shared(before)
 
@@ -42,5 +42,5 @@ def claim_daily_report(grant_id: UUID) -> bool:
     try:
         return cache_of("retries").add(f"oauth_service.retries.{grant_id.hex}.told", 1, DAY_SECONDS)
     except Exception:
-        logger.exception("refreshes that are repeated are not told: the cache does not answer")
+        logger.exception("repeated refreshes are not reported: the cache does not answer")
         return False

@@ -116,7 +116,9 @@ def ride_along(*, now: datetime) -> bool:
     except Error:
         # The tokens of this request are issued already. Without its response the client would send the code again,
         # which would count as a replay.
-        logger.warning("the sweep failed, and will be tried again in %d seconds", PAUSE_SECONDS, exc_info=True)
+        logger.warning(
+            "the sweep of expired rows failed; the next attempt is in %d seconds", PAUSE_SECONDS, exc_info=True
+        )
     finally:
         _turn.release()
     return True

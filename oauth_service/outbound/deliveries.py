@@ -118,7 +118,7 @@ def _work() -> None:
             deliver_due(now=timezone.now())
             pause = _seconds_to_next()
         except Error:
-            logger.warning("sign-out messages wait for the database", exc_info=True)
+            logger.warning("sign-out messages wait, because the database does not respond", exc_info=True)
             pause = 10.0
         except Exception:
             logger.exception("sign-out messages could not be sent")
@@ -145,4 +145,4 @@ def wake_if_due(*, now: datetime) -> None:
             wake()
     except Error:
         # The response of the request that called this is ready already.
-        logger.warning("nobody knows whether sign-out messages wait", exc_info=True)
+        logger.warning("the server could not check whether sign-out messages wait", exc_info=True)

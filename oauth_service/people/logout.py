@@ -77,7 +77,7 @@ def queue(told: Iterable[tuple[Client, UUID, Any]], *, issuer: str, now: datetim
             sub = subject.subject_of(user_id, client, pairwise_key=conf.pairwise_key())
         except ServerError as cause:
             # The user must be signed out, whatever is wrong with a client that wants to be told.
-            words = "the sign-out of session %s cannot be told to client %s: %s"
+            words = "the sign-out of session %s cannot be reported to client %s: %s"
             logger.error(words, sid.hex, client.client_id, cause.detail)
             continue
         message = Delivery(client=client, sign_in_id=sid, sub=sub, issuer=issuer, created_at=now, next_at=now)

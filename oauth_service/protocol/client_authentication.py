@@ -57,7 +57,9 @@ def credentials(authorization: str, parameters: Parameters) -> Credentials:
         return _signed(client_id, parameters)
     if not authorization:
         if not client_id:
-            raise InvalidClient("client authentication is missing", detail="neither client_id nor HTTP Basic was sent")
+            raise InvalidClient(
+                "client authentication is missing", detail="the request has no client_id and no HTTP Basic credentials"
+            )
         method = "client_secret_post" if secret else "none"
         return Credentials(client_id=client_id, method=method, secrets=(secret,) if secret else ())
     basic_id, basic_secret = _basic(authorization)
@@ -75,7 +77,7 @@ def credentials(authorization: str, parameters: Parameters) -> Credentials:
 
 def _signed(client_id: str, parameters: Parameters) -> Credentials:
     if parameters.require("client_assertion_type") != client_assertion.ASSERTION_TYPE:
-        raise InvalidClient("client_assertion_type is not supported", detail="it is not that of JWTs (RFC 7523)")
+        raise InvalidClient("client_assertion_type is not supported", detail="it is not the type for JWTs (RFC 7523)")
     parameters.require("client_assertion")
     try:
         assertion = jwt.read(parameters.secret("client_assertion").reveal())

@@ -68,7 +68,9 @@ def narrowed(named: Collection[str], *, within: Collection[str]) -> tuple[str, .
             the resources of a token request are "a subset of the resources" of the grant (section 2.2).
     """
     if beyond := [each for each in named if each not in within]:
-        raise InvalidTarget("resource was not part of the authorization request", detail=f"beyond: {beyond!r}")
+        raise InvalidTarget(
+            "resource was not part of the authorization request", detail=f"not requested before: {beyond!r}"
+        )
     return tuple(named) or tuple(within)
 
 

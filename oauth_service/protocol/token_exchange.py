@@ -189,7 +189,7 @@ def check_subject(subject: Subject, issued_to: ExchangingClient, client: Exchang
     if not _lets(issued_to, client):
         raise InvalidRequest(
             "the subject token is another client's, which does not let this one exchange it",
-            detail=f"{issued_to.client_id} is not exchangeable by {client.client_id}",
+            detail=f"client {issued_to.client_id} does not let client {client.client_id} exchange its tokens",
         )
 
 

@@ -159,7 +159,9 @@ def _requirement_of(view: "APIView", *, default: str | None = None) -> Requireme
     """
     scopes: Any = getattr(view, "required_scopes", default)
     if scopes is None:
-        raise ImproperlyConfigured(f'{type(view).__name__} must say its required_scopes, "" for any good token.')
+        raise ImproperlyConfigured(
+            f'{type(view).__name__} has no required_scopes. Set them, or set "" if any valid token is enough.'
+        )
     return Requirement.of(scopes, **{name: getattr(view, name) for name in _ATTRIBUTES if hasattr(view, name)})
 
 

@@ -140,7 +140,9 @@ class ProtectedMixin:
                 token.
         """
         if not hasattr(cls, "required_scope"):
-            raise ImproperlyConfigured(f'{cls.__name__} must say its required_scope, "" for any good token.')
+            raise ImproperlyConfigured(
+                f'{cls.__name__} has no required_scope. Set it, or set "" if any valid token is enough.'
+            )
         # A ViewSet of Django REST framework takes its actions as an argument.
         view = super().as_view(*args, **initkwargs)  # type: ignore[misc]
         # as_view(required_scope=...) sets it for this URL only, like any attribute of Django's views.

@@ -269,8 +269,8 @@ def with_user(found: RemoteBearer) -> RemoteBearer:
     if said is not None and not isinstance(said, get_user_model()):
         raise ImproperlyConfigured(f"{conf.REMOTE_ISSUERS.name}: {path} must return a user of this project, or None.")
     if said is None or not said.is_active:
-        who = "nobody" if said is None else f"user {said.pk}, who is not active"
-        raise InvalidToken(_NOT_VALID, detail=f"{found.source} is {who} in this project")
+        who = "no user" if said is None else f"user {said.pk}, who is not active"
+        raise InvalidToken(_NOT_VALID, detail=f"the project finds {who} for {found.source}")
     values = {name: getattr(found, name) for name in RemoteBearer.__dataclass_fields__}
     return RemoteBearer(**{**values, "user": said})
 

@@ -153,7 +153,7 @@ def scopes_of(required_scope: tuple[str | Mapping[str, Scopes], ...]) -> Scopes 
     if not any(isinstance(each, Mapping) for each in required_scope):
         return [each for each in required_scope if isinstance(each, str)]
     if len(required_scope) > 1:
-        raise ImproperlyConfigured("Scopes are either named one by one, or all of them by method in one dict.")
+        raise ImproperlyConfigured("Pass the scopes either as separate arguments, or as one dict of scopes by method.")
     return required_scope[0]
 
 
@@ -318,7 +318,7 @@ def check_audience(bearer: AnyBearer, resource: str = "") -> None:
     if isinstance(bearer, Bearer) and bearer.audience and not still_open((wanted,), bearer.client):
         raise InvalidToken(
             "the access token is not valid",
-            detail=f"{bearer.source}: {wanted} is gone, switched off, or not for the client any more",
+            detail=f"{bearer.source}: {wanted} was deleted or deactivated, or the client may no longer request it",
         )
 
 
@@ -352,7 +352,7 @@ def check_represents_user(bearer: AnyBearer, *required_scope: str) -> None:
         raise InsufficientScope(
             "the access token stands for no user, and this needs one",
             scope=" ".join(required_scope),
-            detail=f"{bearer.source}: its own token",
+            detail=f"{bearer.source}: the token belongs to the client itself",
         )
 
 

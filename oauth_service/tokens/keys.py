@@ -119,8 +119,12 @@ class _SignerKey:
             raise _cannot_sign(f"{conf.SIGNER()} failed with {type(fault).__name__}") from fault
         # Clients could make nothing of a signature in another form than JWS uses.
         if not isinstance(signature, bytes) or not self.public.has_signed(signing_input, signature):
-            logger.error("keys: what %s signed with %s is no %s signature of it", conf.SIGNER(), kid, algorithm)
-            raise _cannot_sign(f"{conf.SIGNER()} made no {algorithm} signature of {kid}")
+            logger.error(
+                "keys: the signature of %s with the key %s is not a valid %s signature", conf.SIGNER(), kid, algorithm
+            )
+            raise _cannot_sign(
+                f"the signature of {conf.SIGNER()} with the key {kid} is not a valid {algorithm} signature"
+            )
         return signature
 
 
@@ -406,14 +410,17 @@ class Ring:
         except Error:
             if self._held is None:
                 raise
-            logger.warning("keys: the database cannot be asked, and the keys stay as they are", exc_info=True)
+            logger.warning(
+                "keys: the database does not respond; the server continues with the keys that it has read before",
+                exc_info=True,
+            )
             self._read_at = time.monotonic()
             return self._held
         try:
             if not self._only_reads and self._maintain(held, now=now):
                 held = self._hold(SigningKey.objects.every(), now=now)
         except Error:
-            logger.warning("keys: the next key could not be stored, and will be tried again", exc_info=True)
+            logger.warning("keys: the next key could not be stored; the server will try again", exc_info=True)
         self._held = held
         # A row written in an open transaction may still be rolled back, so it must not stay in the cache.
         in_doubt = connections[SigningKey.objects.db].in_atomic_block and any(
@@ -501,13 +508,13 @@ class Ring:
         try:
             public = private.public if private else jwk.public_from(_members(row.public_jwk))
         except (TypeError, ValueError) as fault:
-            self._log_once(row.kid, f"its public part cannot be read, and it is left out: {fault}")
+            self._log_once(row.kid, f"the public key cannot be read, so the server does not use this key: {fault}")
             return None
         if private is None:
             self._log_once(
                 row.kid,
-                "its private part was encrypted under another token key, and it signs nothing; "
-                f"add the earlier key to {conf.TOKEN_KEY_FALLBACKS.name}, or let the new key take over "
+                "the private key was encrypted with another token key, so the server cannot sign with it; "
+                f"add the earlier key to {conf.TOKEN_KEY_FALLBACKS.name}, or let the next key replace this one "
                 f"(see {documentation.page('keys')})",
             )
         return HeldKey(
@@ -576,8 +583,8 @@ def _of_signer(path: str) -> Iterator[HeldKey]:
         found = signer.load(path)
         publics = [jwk.public_from(each) for each in found.public_jwks()]
     except Exception as fault:
-        logger.exception("keys: %s has no keys", path)
-        raise _cannot_sign(f"{path} named no keys: {type(fault).__name__}") from fault
+        logger.exception("keys: %s could not list its keys", path)
+        raise _cannot_sign(f"{path} could not list its keys: {type(fault).__name__}") from fault
     for public in publics:
         private = _SignerKey(signer=found, public=public)
         yield HeldKey(public=public, private=private, source="signer", created_at=_ALWAYS, signs_from=_ALWAYS)

@@ -58,7 +58,7 @@ PresentedToken: TypeAlias = Presented[P, AuthorisationRow]
 
 def nothing() -> PresentedToken[Any]:
     """Return the result for a request that presents nothing apart from its client's credentials."""
-    return Presented(None, sealed.Unproven("the token is not genuine", detail="none is presented"))
+    return Presented(None, sealed.Unproven("the token is not genuine", detail="no token was sent"))
 
 
 def present(

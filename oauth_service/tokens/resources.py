@@ -104,7 +104,7 @@ def allowed(named: Sequence[str], client: ClientRow) -> Resources:
     if missing := set(named) - {row.identifier for row in rows}:
         raise InvalidTarget(
             "resource is unknown, or this client may not ask for it",
-            detail=f"client {client.client_id}: {sorted(missing)!r} unknown, switched off, or not for it",
+            detail=f"client {client.client_id}: {sorted(missing)!r} unknown, not active, or not for this client",
         )
     return Resources(rows=rows)
 
@@ -131,7 +131,8 @@ def of_grant(granted: str, parameters: Parameters, client: ClientRow) -> Resourc
     if (left := left_of(wanted, client.pk)).rows:
         return left
     raise InvalidTarget(
-        "none of the resources is left", detail=f"client {client.client_id}: {wanted!r} are gone, off or not for it now"
+        "none of the resources is left",
+        detail=f"client {client.client_id}: {wanted!r} deleted, not active or no longer for this client",
     )
 
 

@@ -204,7 +204,11 @@ def _record(
             held = AuditEvent.objects.add(_trail.repeats.with_bucket(_fitting(entry)))
         except Exception as fault:
             # The event has happened already. The writer has more time for it than this request.
-            logger.warning("audit: %s could not be written at once, and waits: %s", entry.event, _in_a_line(fault))
+            logger.warning(
+                "audit: %s could not be written immediately; the server will try again: %s",
+                entry.event,
+                _in_a_line(fault),
+            )
         else:
             if not held:
                 return
@@ -276,7 +280,7 @@ class _Trail:
             background.start(self._write_on, name="audit")
         except RuntimeError:  # no thread is available now; the next event tries again
             self._started = False
-            logger.warning("audit: the writer could not be started", exc_info=True)
+            logger.warning("audit: the thread that writes events could not be started", exc_info=True)
 
     def flush(self, *, patience: float = -1) -> bool:
         """
@@ -327,7 +331,9 @@ class _Trail:
         while not self.flush(patience=EXIT_SECONDS) and self._are_held and time.monotonic() < ends_at:
             time.sleep(0.1)  # for the transaction that holds the rows of their users
         if self.waiting:
-            logger.error("audit: %d events were lost, the process ends", len(self.waiting))
+            logger.error(
+                "audit: %d events were lost because the process ended before they could be written", len(self.waiting)
+            )
         connections.close_all()
 
     def _wake(self) -> None:
@@ -415,7 +421,9 @@ def _identified(batch: Sequence[Entry]) -> list[Entry]:
 def _fitting(entry: Entry) -> Entry:
     entry, changed = entry.fitting()
     if changed:
-        logger.warning("audit: %s does not fit as it is, and was written without some of: %s", entry.event, changed)
+        logger.warning(
+            "audit: %s was written without those parts that do not fit into the columns: %s", entry.event, changed
+        )
     return entry
 
 

@@ -84,7 +84,7 @@ class _Backlog(Collector):
                 family.add_metric([model._meta.model_name or ""], _dead(model))
         except Error:
             # The other metrics are in this machine's memory, and are needed most while the database is unavailable.
-            logger.warning("the backlog of the sweep cannot be counted", exc_info=True)
+            logger.warning("the expired rows that wait for deletion could not be counted", exc_info=True)
             return
         yield family
 

@@ -38,7 +38,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
         # Without the request, the page does not look up the signed-in user, which may be what fails.
         response: HttpResponseBase = render_page(None, "failure", {"reference": reference}, status=500)
     except Exception:
-        logger.exception("the page for failures failed reference=%s", reference)
+        logger.exception("the error page could not be rendered reference=%s", reference)
         response = defaults.server_error(request)
     protect_page(response)
     return response

@@ -166,13 +166,15 @@ def _body(request: ProgramRequest) -> bytes:
             raise RequestTooLarge(f"the body is longer than {limit} bytes") from cause
         raise RequestTooLarge("the body is longer than DATA_UPLOAD_MAX_MEMORY_SIZE") from cause
     except UnreadablePostError as cause:
-        raise InvalidRequest("the body could not be read", detail=f"it broke off: {cause}") from cause
+        raise InvalidRequest(
+            "the body could not be read", detail=f"the connection was closed early: {cause}"
+        ) from cause
     except RawPostDataException as cause:  # Django's CSRF check has read a multipart form to find its token
         raise InvalidRequest(f"the Content-Type must be {FORM} or {JSON}") from cause
     if len(body) > limit:
         raise RequestTooLarge(f"the body is longer than {limit} bytes")
     if len(body) < int(length):  # some servers pass on the part that came before the connection broke off
-        raise InvalidRequest("the body could not be read", detail=f"{len(body)} of {length} bytes came")
+        raise InvalidRequest("the body could not be read", detail=f"only {len(body)} of {length} bytes arrived")
     return body
 
 

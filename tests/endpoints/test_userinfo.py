@@ -58,7 +58,7 @@ def test_a_token_for_something_else_is_told_what_it_lacks(guide: Guide, reasons:
     assert response["WWW-Authenticate"].endswith(
         'error="insufficient_scope", error_description="the access token does not cover this", scope="user"'
     )
-    assert f"grant {Grant.objects.get().pk}: neither scope" in reasons()[-1]
+    assert f"grant {Grant.objects.get().pk}: it has none of the required scopes" in reasons()[-1]
 
 
 def test_a_form_may_ask_by_post(guide: Guide) -> None:

@@ -96,7 +96,7 @@ def test_what_was_given_to_the_client_meanwhile_is_not_issued(guide: Guide) -> N
     ("change", "reason"),
     [
         (lambda: User.objects.update(is_active=False), "the user is inactive, or no backend lets them in"),
-        (lambda: Client.objects.update(scope="calendar"), "the client may have none of its scope now"),
+        (lambda: Client.objects.update(scope="calendar"), "the client may no longer have any of its scope"),
         (lambda: Consent.objects.all()._raw_delete(ALIAS), "unknown, expired or its grant ended"),
         (lambda: AuthorizationCode.objects.all().delete(), "unknown, expired or its grant ended"),
     ],

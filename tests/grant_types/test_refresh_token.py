@@ -206,7 +206,7 @@ def test_a_database_that_was_set_back_ends_nothing(guide: Guide, caplog: pytest.
     new = guide.refresh(guide.tokens()["refresh_token"]).json()["refresh_token"]
     Grant.objects.update(generation=0)
     assert refusal_of(guide.refresh(new)) == "the refresh token is not valid"
-    assert "generation 1 was never issued; was the database set back?" in caplog.text
+    assert "generation 1 was never issued; was an old backup of the database restored?" in caplog.text
     assert Grant.objects.count() == 1
 
 

@@ -229,7 +229,7 @@ def test_what_is_older_than_a_new_setting_allows_is_not_renewed(
         clock.shift(timedelta(days=3))
         settings.OAUTH_SERVICE_CONNECTION_LIFETIME = timedelta(days=2)
         assert guide.refresh(token).json()["error_description"] == "the refresh token is not valid"
-        assert "as old as a connection may be" in caplog.text
+        assert "the connection has reached its maximum age" in caplog.text
         settings.OAUTH_SERVICE_CONNECTION_LIFETIME = timedelta(days=4)
         renewed(guide, token)
 

@@ -30,9 +30,9 @@ def test_what_happens_has_its_rows(
     assert ("token_issued", alice.pk, client_id, Grant.objects.get().pk, "") in rows
     refused = [reason for event, *_, reason in rows if event == "assertion_refused"]
     assert sorted(refused) == [
-        "for sub 'mallory' of https://idp.example the project names nobody",
         "the JWT is not for http://localhost:8000",
         "the JWT was used before",
+        "the project finds no user for sub 'mallory' of https://idp.example",
     ]
     assert [each for each in (used, wrong, stranger) if each in caplog.text] == []
 

@@ -123,5 +123,5 @@ def test_a_sweep_that_fails_costs_nobody_their_answer(
     monkeypatch.setattr(purge, "sweep", deadlock)
     tokens = guide.tokens()
     assert guide.is_alive(tokens["access_token"])
-    assert "the sweep failed" in caplog.text
+    assert "the sweep of expired rows failed" in caplog.text
     assert riding.requests([0] * 100) == [0, 60]

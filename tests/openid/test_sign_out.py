@@ -295,7 +295,7 @@ def test_a_client_that_cannot_be_told_keeps_nobody_in(
         fields = hidden_fields(page) | {"logout": "1"}
         listening.browser.post("/oauth/logout/", urlencode(fields), content_type=FORM)
     assert (is_signed_in(listening.browser), Delivery.objects.exists()) == (False, False)
-    assert "cannot be told to client rp: client rp is pairwise" in caplog.text
+    assert "cannot be reported to client rp: client rp is pairwise" in caplog.text
 
 
 @pytest.mark.parametrize("again", ["the client asks", "the person signs in"])

@@ -138,7 +138,7 @@ def test_two_servers_count_in_one_table(deployment: str, tmp_path: Path, request
     """The limit is ten failures, whichever server they reach."""
     deployed: Deployment = request.getfixturevalue(deployment)
     settings = {"CACHE_URL": TABLE_URL, "SERVE_WORKERS": "1"}
-    assert "The table failures is not there (CACHE_URL): run" in refusal_to_start(deployed.environment(**settings))
+    assert "The table failures of CACHE_URL does not exist. Run" in refusal_to_start(deployed.environment(**settings))
     manage(deployed.environment(**settings), "createcachetable")
     with (
         serving(deployed.environment(**settings), log_path=tmp_path / "a") as first,

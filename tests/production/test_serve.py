@@ -75,7 +75,7 @@ def test_a_password_in_the_url_is_not_told(on_sqlite: Deployment) -> None:
 def test_it_refuses_a_database_without_the_migrations(on_sqlite: Deployment, tmp_path: Path) -> None:
     """The server does not migrate by itself, because several servers may start at the same moment."""
     said = refusal_to_start(replace(on_sqlite, database_url=f"sqlite:///{tmp_path / 'empty.sqlite3'}").environment())
-    assert "migrations are not applied, contenttypes.0001_initial first: run `python manage.py migrate`" in said
+    assert "migrations are not applied; the first is contenttypes.0001_initial. Run `python manage.py migrate`" in said
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])

@@ -222,7 +222,7 @@ def test_a_view_that_does_not_say_its_scope_opens_to_nobody(cast: RelyingParty) 
         permission_classes = [TokenHasScope]
         required_scope = "profile"
 
-    with pytest.raises(ImproperlyConfigured, match="Misspelt must say its required_scopes"):
+    with pytest.raises(ImproperlyConfigured, match="Misspelt has no required_scopes"):
         Misspelt.as_view()(RequestFactory().get("/"))
 
 
