@@ -193,7 +193,7 @@ class Player:
         """The same at an operation of django-ninja."""
         return [self._get(self.paths.ninja, f"Authorization: Bearer {access}") for access, _ in self.tokens[:count]]
 
-    # -- receiving: Wrong unless all is as it must be ----------------------------------------------------------------
+    # -- receiving: the checks raise Wrong ---------------------------------------------------------------------------
 
     def take_codes(self, answers: Sequence[Answer]) -> None:
         """Expect a redirect to the client with a code and our state."""

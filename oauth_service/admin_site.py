@@ -33,7 +33,7 @@ class _SignIn(LimitedForm, AdminAuthenticationForm):
 
 
 class LimitedAdminSite(AdminSite):
-    """Admin site whose login page answers 429 once our login page would."""
+    """Admin site whose login page answers 429 under the same limit as ours."""
 
     login_form = _SignIn
 

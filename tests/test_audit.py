@@ -57,7 +57,7 @@ def played(guide: Guide, committed: Committed) -> Guide:
     return guide
 
 
-# -- what is written ---------------------------------------------------------------------------------------------------
+# -- contents of rows --------------------------------------------------------------------------------------------------
 
 
 def test_every_event_has_its_row(played: Guide) -> None:
@@ -287,7 +287,7 @@ def test_nothing_in_a_row_opens_anything(guide: Guide, committed: Committed) -> 
     assert [secret for secret in secrets if secret in rows] == []
 
 
-# -- when it is written ------------------------------------------------------------------------------------------------
+# -- time of writing ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db(transaction=True)
@@ -337,7 +337,7 @@ def test_more_than_a_statement_takes_are_several(guide: Guide) -> None:
     assert sorted(map(int, written("reference"))) == list(range(audit.BATCH))
 
 
-# -- for how long ------------------------------------------------------------------------------------------------------
+# -- lifetime ----------------------------------------------------------------------------------------------------------
 
 
 def test_rows_go_in_their_time(guide: Guide, committed: Committed, settings: Settings) -> None:
@@ -370,7 +370,7 @@ def test_the_trail_of_a_client_outlives_it(played: Guide) -> None:
     assert len(written("event")) == 24
 
 
-# -- when it cannot be written -----------------------------------------------------------------------------------------
+# -- failures to write -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -203,7 +203,7 @@ def test_a_secret_with_odd_characters_works_by_basic_and_by_body(guide: Guide, s
     assert (by_basic.status_code, is_proven(guide, secret), is_proven(guide, secret, as_form=True)) == (200, True, True)
 
 
-# -- who is refused --------------------------------------------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_a_page_that_is_not_published_is_named(monkeypatch: pytest.MonkeyPatch) 
     assert documentation.page("keys") == "the page “keys” of the documentation"
 
 
-# -- what the code names -----------------------------------------------------------------------------------------------
+# -- names in the code -------------------------------------------------------------------------------------------------
 
 
 def texts(path: Path) -> Iterator[str]:

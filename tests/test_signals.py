@@ -108,7 +108,7 @@ def play(guide: Guide) -> None:
     restored.end(keeps_sessions=True, keeps_signing_keys=True, ends_client_secrets=False)
 
 
-# -- what is told ----------------------------------------------------------------------------------------------------
+# -- contents of events ----------------------------------------------------------------------------------------------
 
 
 def test_everything_that_happens_is_told_in_its_order(guide: Guide, committed: Committed, events: Events) -> None:
@@ -206,7 +206,7 @@ def test_a_refused_login_is_told_wherever_it_was_tried(
     assert events == [("login_refused", facts)] * 2
 
 
-# -- what is not told ------------------------------------------------------------------------------------------------
+# -- secrets left out ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ def test_every_model_admin_of_ours_tells() -> None:
     assert [each for each in OURS if not isinstance(admin.site._registry[each], ModelAdmin)] == []
 
 
-# -- what is told ----------------------------------------------------------------------------------------------------
+# -- contents of events ----------------------------------------------------------------------------------------------
 
 
 def last() -> AuditEvent:

@@ -280,7 +280,7 @@ def test_every_dependency_has_a_reason() -> None:
     assert (set(reasons), [name for name, reason in reasons.items() if not reason]) == (wanted, [])
 
 
-# -- what a page names -------------------------------------------------------------------------------------------------
+# -- names on a page ---------------------------------------------------------------------------------------------------
 
 OURS = re.compile(
     r"(?:oauth_service|prescription_manager_app|config|simulation|tests|docs)/[\w./-]+|[\w-]+\.(?:toml|lock|md)|Makefile"

@@ -21,7 +21,7 @@ from tests.specs.answers import refusal_of
 __all__ = ["inside"]
 
 
-# -- whom a client_id makes this server ask -----------------------------------------------------------------------------
+# -- requests that a client_id causes -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("is_trial", [False, True], ids=["in production", "in a trial"])
@@ -72,7 +72,7 @@ def test_nothing_is_fetched_before_somebody_has_signed_in(app: App) -> None:
     assert (app.origin.urls, Client.objects.count(), Document.objects.count()) == ([], 0, 0)
 
 
-# -- what stands there ---------------------------------------------------------------------------------------------------
+# -- contents of documents -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_pkce_is_needed_of_everybody(app: App, settings: Settings) -> None:
     assert "error=invalid_request" in answer["Location"]
 
 
-# -- who passes for whom -------------------------------------------------------------------------------------------------
+# -- impersonation -------------------------------------------------------------------------------------------------------
 
 
 def test_a_document_names_no_client_that_there_is(app: App, presc_man: Client) -> None:
@@ -310,7 +310,7 @@ def test_a_device_whose_document_is_none_is_not_authenticated(app: App, devices:
     assert refusal_of(refused) == (401, "invalid_client")
 
 
-# -- what people and the operator see ------------------------------------------------------------------------------------------
+# -- words for users and the operator ------------------------------------------------------------------------------------------
 
 
 def test_its_logo_is_served_from_here(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def test_an_answer_to_the_site_of_the_app_is_remembered(app: App) -> None:
     assert app.ask()["Location"].startswith(f"{CALLBACK}?code=")
 
 
-# -- switched off, and what it costs -----------------------------------------------------------------------------------
+# -- switched off, and cost --------------------------------------------------------------------------------------------
 
 
 def test_off_a_url_is_an_unknown_client(app: App, settings: Settings) -> None:

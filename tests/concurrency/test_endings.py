@@ -275,7 +275,7 @@ def test_every_ending_at_the_same_moment(guide: Guide, tabs: Tabs) -> None:
         assert (is_dead(guide, tokens), row_counts()) == (True, NOTHING)
 
 
-# -- who or what it was about, goes ------------------------------------------------------------------------------------
+# -- deletion of the user or client ------------------------------------------------------------------------------------
 
 
 def deactivate_user(guide: Guide) -> None:

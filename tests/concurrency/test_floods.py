@@ -215,7 +215,7 @@ def test_the_honest_who_come_together_take_turns(guide: Guide) -> None:
     assert SlowHasher.most == 1
 
 
-# -- the limit itself, met by many at once ---------------------------------------------------------------------------
+# -- the limit, reached by many requests at once ---------------------------------------------------------------------
 
 
 def test_guesses_of_the_same_moment_are_no_more_than_one_after_the_other(guide: Guide, settings: Settings) -> None:

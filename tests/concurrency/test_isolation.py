@@ -97,7 +97,7 @@ def test_clients_that_are_deleted_while_they_are_used(guide: Guide) -> None:
     assert (Client.objects.count(), guide.is_alive(tokens["access_token"])) == (0, False)
 
 
-# -- what begins anew, without another thread ------------------------------------------------------------------------
+# -- repeated transactions, in one thread ----------------------------------------------------------------------------
 
 
 class Cause(Exception):

@@ -253,7 +253,7 @@ def live(caller: Caller, connections: list[Connection], chance: random.Random) -
         return
 
 
-# -- what must be true afterwards --------------------------------------------------------------------------------------
+# -- invariants afterwards ---------------------------------------------------------------------------------------------
 
 
 def settle(connection: Connection, caller: Caller) -> None:

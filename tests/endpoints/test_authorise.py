@@ -79,7 +79,7 @@ def test_who_was_deactivated_has_to_sign_in(alices: Browser, guide: Guide) -> No
     assert Consent.objects.count() == 0
 
 
-# -- what the page says ----------------------------------------------------------------------------------------------
+# -- content of the page ---------------------------------------------------------------------------------------------
 
 
 def test_the_page_says_who_asks_for_what_and_where_the_browser_goes(alices: Browser, guide: Guide) -> None:
@@ -343,7 +343,7 @@ def test_the_same_page_may_be_sent_twice(alices: Browser, guide: Guide) -> None:
     assert (len(codes), Consent.objects.count()) == (2, 1)
 
 
-# -- what changes while the page is open -----------------------------------------------------------------------------
+# -- changes while the page is open ----------------------------------------------------------------------------------
 
 
 def test_what_is_issued_is_never_more_than_what_was_shown(alices: Browser, guide: Guide) -> None:
@@ -383,7 +383,7 @@ def test_hidden_fields_are_not_believed(alices: Browser, guide: Guide, tampered:
     assert (response.status_code, "Location" in response, Consent.objects.count()) == (400, False, 0)
 
 
-# -- what is remembered ----------------------------------------------------------------------------------------------
+# -- remembered consent ----------------------------------------------------------------------------------------------
 
 
 def test_who_has_allowed_it_before_is_not_asked_again(alices: Browser, guide: Guide) -> None:
@@ -605,7 +605,7 @@ def test_the_operators_address_is_on_every_page(
     assert asks in refusal.text
 
 
-# -- what an app can see, and what it can do -------------------------------------------------------------------------
+# -- rights of an app, in words --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -708,7 +708,7 @@ def test_an_answer_goes_to_a_native_app_by_its_own_scheme(alices: Browser, alice
     assert page.press(alices, "Allow")["Location"].startswith("com.example.pills:/callback?code=SPL__")
 
 
-# -- whatever is sent ------------------------------------------------------------------------------------------------
+# -- arbitrary input -------------------------------------------------------------------------------------------------
 
 HOSTILE = [
     "https://evil.example/",

@@ -45,7 +45,7 @@ def granted(guide: Guide, answered: Any) -> dict[str, Any]:
     return tokens
 
 
-# -- who may choose --------------------------------------------------------------------------------------------------
+# -- apps with a choice ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_every_box_has_a_label_and_all_stand_in_one_group(alices: Browser, stran
     assert boxes == labels == ["scope-1", "scope-2"]
 
 
-# -- what is given ---------------------------------------------------------------------------------------------------
+# -- granted scope ---------------------------------------------------------------------------------------------------
 
 
 @clause("RFC 6749", "3.3")

@@ -146,7 +146,7 @@ def test_a_pairwise_client_hears_its_own_sub_and_no_username(guide: Guide, setti
     assert [("username" in each, each["sub"] == members[0]["sub"]) for each in members] == [(False, True)] * 2
 
 
-# -- whom it tells -----------------------------------------------------------------------------------------------------
+# -- callers -----------------------------------------------------------------------------------------------------------
 
 
 def test_an_api_hears_about_a_token_that_is_for_it(guide: Guide, api: Guide) -> None:
@@ -233,7 +233,7 @@ def test_a_public_client_hears_nothing(guide: Guide) -> None:
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
 
 
-# -- what is over ------------------------------------------------------------------------------------------------------
+# -- ended tokens ------------------------------------------------------------------------------------------------------
 
 ENDINGS: dict[str, Callable[[Guide, dict[str, Any]], object]] = {
     "the connection was revoked": lambda guide, tokens: guide.revoke(tokens["refresh_token"]),

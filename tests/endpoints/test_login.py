@@ -176,7 +176,7 @@ def test_a_request_longer_than_a_redirect_may_be_is_given_up(alices: Browser, gu
     assert (response.status_code, response["Location"]) == (302, "/manage-apps/")
 
 
-# -- nowhere else ----------------------------------------------------------------------------------------------------
+# -- redirects to other sites ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("goes_on", MALICE)

@@ -34,7 +34,7 @@ def refusal_of(response: object) -> str:
     return said["error_description"]
 
 
-# -- what it makes ---------------------------------------------------------------------------------------------------
+# -- results ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_grant_takes_the_place_of_the_code(guide: Guide) -> None:
@@ -89,7 +89,7 @@ def test_what_was_given_to_the_client_meanwhile_is_not_issued(guide: Guide) -> N
     assert guide.exchange(code).json()["scope"] == "user"
 
 
-# -- what stops it ---------------------------------------------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def counts() -> dict[str, int]:
     }
 
 
-# -- what is issued ----------------------------------------------------------------------------------------------------
+# -- issued tokens -----------------------------------------------------------------------------------------------------
 
 
 def test_a_token_comes_without_a_person(service: Guide) -> None:
@@ -233,7 +233,7 @@ def test_ten_thousand_tokens_leave_every_table_as_it_is(service: Guide) -> None:
     assert AuditEvent.objects.filter(event="token_issued").count() == 1
 
 
-# -- who may use it ----------------------------------------------------------------------------------------------------
+# -- callers -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("url", BOTH)
@@ -268,7 +268,7 @@ def test_scope_is_asked_for_as_of_anybody(service: Guide, url: str) -> None:
     assert answer.status_code == 403
 
 
-# -- how it ends -------------------------------------------------------------------------------------------------------
+# -- endings -----------------------------------------------------------------------------------------------------------
 
 
 def revoked_rows() -> int:

@@ -147,7 +147,7 @@ def test_what_is_older_than_a_new_limit_allows_is_not_renewed(guide: Guide) -> N
         assert refusal_of(guide.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
 
 
-# -- what people are asked -------------------------------------------------------------------------------------------
+# -- questions to users ----------------------------------------------------------------------------------------------
 
 
 def test_people_are_not_asked_for_what_a_code_cannot_give(guide: Guide) -> None:

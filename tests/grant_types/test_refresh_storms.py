@@ -206,7 +206,7 @@ def test_a_clock_of_the_client_that_is_wrong(guide: Guide, clock: Clock) -> None
     assert app.is_let_in
 
 
-# -- what looks like theft ---------------------------------------------------------------------------------------------
+# -- suspected theft ---------------------------------------------------------------------------------------------------
 
 
 @clause("RFC 9700", "4.14.2")
@@ -243,7 +243,7 @@ def test_the_client_hears_of_it_once_and_starts_anew(guide: Guide, clock: Clock,
     assert AuditEvent.objects.filter(event="refresh_replayed").count() == 1
 
 
-# -- what the operator hears -------------------------------------------------------------------------------------------
+# -- messages to the operator ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_a_retry_ends_when_its_successor_was_used(guide: Guide) -> None:
     assert Grant.objects.count() == 0
 
 
-# -- what stops it ---------------------------------------------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def payload_of(token: str) -> sealed.AccessToken:
     return sealed.read(sealed.AccessToken, token).payload
 
 
-# -- what a view sees --------------------------------------------------------------------------------------------------
+# -- guarded views -----------------------------------------------------------------------------------------------------
 
 
 def test_a_view_sees_who_acts_for_whom(guide: Guide, service: Service, subject: str) -> None:
@@ -107,7 +107,7 @@ def test_claims_that_the_app_asked_for_are_not_told_to_the_service(service: Serv
     assert found.openid is None
 
 
-# -- what it costs -----------------------------------------------------------------------------------------------------
+# -- cost --------------------------------------------------------------------------------------------------------------
 
 
 def test_an_exchange_writes_nothing_and_asks_two(service: Service, subject: str) -> None:
@@ -134,7 +134,7 @@ def test_who_acts_costs_one_statement_more_where_it_is_used(service: Service, su
         assert service.userinfo(token).status_code == 200
 
 
-# -- how it ends -------------------------------------------------------------------------------------------------------
+# -- endings -----------------------------------------------------------------------------------------------------------
 
 ENDS: dict[str, Callable[[Guide, Service, str], object]] = {
     "the connection is ended": lambda guide, service, subject: Grant.objects.all().delete(),
@@ -403,7 +403,7 @@ def test_what_a_policy_may_change(changes: dict[str, Any], fault: str) -> None:
     assert fault in found if fault else not found
 
 
-# -- what people and operators see -------------------------------------------------------------------------------------
+# -- words for users and the operator ----------------------------------------------------------------------------------
 
 
 def test_people_are_told_which_services_may_act(guide: Guide, service: Service) -> None:

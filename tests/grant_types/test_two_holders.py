@@ -88,7 +88,7 @@ def test_whoever_refreshes_every_minute_has_half_a_minute(guide: Guide) -> None:
     assert 400 in by_turns(guide, guide.tokens()["refresh_token"], 15, behind=timedelta(seconds=40))
 
 
-# -- what is told ------------------------------------------------------------------------------------------------------
+# -- reported ----------------------------------------------------------------------------------------------------------
 
 
 @clause("RFC 9700", "4.14.2")
@@ -137,7 +137,7 @@ def test_what_the_last_one_is_answered(guide: Guide, settings: Settings) -> None
     assert not guide.is_alive(access)
 
 
-# -- what is not -------------------------------------------------------------------------------------------------------
+# -- not reported ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("retries", [1, 20])

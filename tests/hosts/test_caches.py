@@ -125,7 +125,7 @@ def test_a_description_does_not_depend_on_who_asks_first(settings: Settings) -> 
     assert browser.get("/openapi.json").content == Browser().get("/openapi.json").content
 
 
-# -- what a view says itself -------------------------------------------------------------------------------------------
+# -- a view's own headers ----------------------------------------------------------------------------------------------
 
 
 def answer_of(view: Any, token: str) -> HttpResponse:

@@ -150,7 +150,7 @@ def test_the_doctor_finds_everything_from_outside(
     assert wrong & {finding.id for finding in findings(outside)} == set()
 
 
-# -- what the checks find ----------------------------------------------------------------------------------------------
+# -- findings of the checks --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("issuer", ISSUERS)

@@ -242,7 +242,7 @@ def wait_for(process: "subprocess.Popen[Any]", port: int) -> None:
         time.sleep(0.1)
 
 
-# -- clients with a document at their client_id, which all of these SDKs know ------------------------------------------
+# -- clients with a document at their client_id, which all of these SDKs support ---------------------------------------
 
 
 @pytest.fixture

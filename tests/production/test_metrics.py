@@ -21,7 +21,7 @@ from tests.test_unavailable import failing
 SECRET = "metrics-secret-of-the-production-tests"
 
 
-# -- who may see it ------------------------------------------------------------------------------------------------------
+# -- access --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/"])
@@ -146,7 +146,7 @@ def test_while_the_database_is_away_it_tells_what_was_counted(browser: Browser, 
     )
 
 
-# -- what is counted -----------------------------------------------------------------------------------------------------
+# -- counts --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

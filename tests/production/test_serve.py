@@ -26,7 +26,7 @@ def token_request(deployment: Deployment) -> dict[str, str]:
     return {"grant_type": "none", "client_id": "presc_man_123", "client_secret": deployment.client_secret}
 
 
-# -- it does not start ---------------------------------------------------------------------------------------------------
+# -- start refused -------------------------------------------------------------------------------------------------------
 
 
 def test_everything_that_is_missing_is_named_at_once(on_sqlite: Deployment) -> None:
@@ -97,7 +97,7 @@ def test_a_start_that_is_refused_takes_nothing_from_the_server_that_runs(on_sqli
     assert counted.exists()
 
 
-# -- it serves -----------------------------------------------------------------------------------------------------------
+# -- in operation --------------------------------------------------------------------------------------------------------
 
 
 def test_make_serve_is_this_command() -> None:
@@ -217,7 +217,7 @@ def test_its_log_is_one_json_object_a_line(on_postgres: Deployment, log_path: Pa
     assert refused["reference"] == answer.json()["reference"] != "of-a-stranger-12"
 
 
-# -- it ends -------------------------------------------------------------------------------------------------------------
+# -- stop ----------------------------------------------------------------------------------------------------------------
 
 
 def test_a_request_under_way_is_finished_before_the_end(

@@ -28,7 +28,7 @@ def read(authorization: str = "", **body: str) -> tuple[str, tuple[str, ...]]:
     return found.client_id, tuple(secret.reveal() for secret in found.secrets)
 
 
-# -- what is read ----------------------------------------------------------------------------------------------------
+# -- credentials -----------------------------------------------------------------------------------------------------
 
 
 @clause("RFC 6749", "2.3.1")
@@ -98,7 +98,7 @@ def test_the_same_client_id_may_stand_in_the_body_besides() -> None:
     assert read(basic("a:b"), client_id="a") == ("a", ("b",))
 
 
-# -- what is refused -------------------------------------------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------------------------
 
 
 def test_no_credentials_are_an_invalid_client() -> None:

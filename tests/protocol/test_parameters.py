@@ -30,7 +30,7 @@ def refusal_of(read: Reader, text: bytes) -> str:
     return refusal.value.description
 
 
-# -- what is read ----------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------------------------
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
 flat = st.dictionaries(names, names, max_size=20)
@@ -235,7 +235,7 @@ def test_no_bytes_break_a_reader(read: Reader, text: bytes) -> None:
     assert all(isinstance(part, str) for pair in parameters.items() for part in pair)
 
 
-# -- what stays unsaid -----------------------------------------------------------------------------------------------
+# -- secrets in URLs and messages ------------------------------------------------------------------------------------
 
 
 @clause("RFC 6749", "2.3.1")

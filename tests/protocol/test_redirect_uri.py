@@ -16,7 +16,7 @@ URI_CHARACTERS = string.ascii_letters + string.digits + "-._~:/?[]@!$&'()*+,;=%#
 
 WILDCARD = "has an asterisk, but there are no wildcards: register each address in full"
 
-# -- what may be registered ------------------------------------------------------------------------------------------
+# -- registration ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_scheme_without_a_dot_leads_to_a_path(scheme: str, rest: str) -> None:
     assert redirect_uri.fault_of(f"{scheme}:{rest}") != ""
 
 
-# -- what is the same ------------------------------------------------------------------------------------------------
+# -- comparison ------------------------------------------------------------------------------------------------------
 
 
 @clause("RFC 9700", "2.1")

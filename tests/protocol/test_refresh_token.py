@@ -88,7 +88,7 @@ def test_only_the_current_token_rotates_and_only_the_one_before_is_forgiven(
     assert (verdict is Verdict.UNISSUED) == (presented > generation)
 
 
-# -- how long a retry is one -------------------------------------------------------------------------------------------
+# -- the retry window --------------------------------------------------------------------------------------------------
 
 HOUR = timedelta(hours=1)
 

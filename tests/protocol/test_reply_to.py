@@ -165,7 +165,7 @@ def test_a_query_of_the_target_is_retained(uri: str, url: str) -> None:
     assert verified(uri, redirect_uri=uri).with_code("c") == url
 
 
-# -- what the consent page needs -------------------------------------------------------------------------------------
+# -- values for the consent page -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def text_of(sealed_bytes: bytes, kind: type[Payload]) -> str:
     return kind.prefix + base64.urlsafe_b64encode(sealed_bytes).rstrip(b"=").decode()
 
 
-# -- what opens ------------------------------------------------------------------------------------------------------
+# -- accepted tokens -------------------------------------------------------------------------------------------------
 
 uuids, numbers = st.uuids(), st.integers(0, 2**63 - 1)
 texts = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=60)
@@ -145,7 +145,7 @@ def test_a_key_that_was_replaced_still_opens(payload: Payload) -> None:
     assert opens(type(payload), sealed.seal(payload, OTHER_KEY, SECRET), keys=(KEY, OTHER_KEY))
 
 
-# -- what does not ---------------------------------------------------------------------------------------------------
+# -- refused tokens --------------------------------------------------------------------------------------------------
 
 
 @each_example
@@ -297,7 +297,7 @@ def test_a_text_longer_than_any_token_is_refused_unread(kind: type[Payload]) -> 
     assert refusal.value.detail == f"not a text that starts with {kind.prefix}"
 
 
-# -- what differs from the row ------------------------------------------------------------------------------------------
+# -- differences from the row -------------------------------------------------------------------------------------------
 
 
 def of_map(members: object, *, version: int = 2) -> str:
@@ -390,7 +390,7 @@ def test_a_token_that_nobody_could_read_again_is_not_made() -> None:
         sealed.seal(AccessToken(row_id=ROW, token_id=TOKEN, expires_at=1, audience=("x" * 4000,)), KEY, SECRET)
 
 
-# -- what is told ----------------------------------------------------------------------------------------------------
+# -- reprs and messages ----------------------------------------------------------------------------------------------
 
 
 @each_example

@@ -45,7 +45,7 @@ def said_on(page: Any) -> str:
     return Page(page).text.replace(" .", ".").replace(" ,", ",")
 
 
-# -- what a person sees ----------------------------------------------------------------------------------------------
+# -- words for users -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_connected_apps_that_introduced_themselves_are_marked(
     assert [label for label in LABELS if label in text] == []
 
 
-# -- who sets it, and what undoes it ---------------------------------------------------------------------------------
+# -- setting and removing the mark -----------------------------------------------------------------------------------
 
 
 def test_a_client_that_registers_itself_is_not_checked(software: Software, presc_man: Client) -> None:

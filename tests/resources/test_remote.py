@@ -139,7 +139,7 @@ def fail(*_: object, **__: object) -> Any:
     raise FetchFailed("connection refused")
 
 
-# -- both ways ---------------------------------------------------------------------------------------------------------
+# -- JWTs and introspection --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("way", ["elsewhere", "asking"])

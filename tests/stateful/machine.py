@@ -365,7 +365,7 @@ class Lifecycle(RuleBasedStateMachine):
         assert Grant.objects.count() <= world.standing_grants(expired_for=DAY)
         assert RevokedToken.objects.count() <= world.revoked_tokens(unexpired=True)
 
-    # -- what is always true -------------------------------------------------------------------------------------------
+    # -- invariants ----------------------------------------------------------------------------------------------------
 
     @invariant()
     def the_newest_tokens_live_as_long_as_they_should(self) -> None:
@@ -403,7 +403,7 @@ class Lifecycle(RuleBasedStateMachine):
         assert world.standing_grants(expired_for=0) <= grants <= world.standing_grants(expired_for=float("inf"))
         assert RevokedToken.objects.count() <= world.revoked_tokens(unexpired=False)
 
-    # -- how it is done ------------------------------------------------------------------------------------------------
+    # -- implementation ------------------------------------------------------------------------------------------------
 
     def connect(self, person: int, app: int, scope: Scope) -> Any:
         """Allow and exchange."""

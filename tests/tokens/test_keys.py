@@ -152,7 +152,7 @@ def test_a_process_learns_of_a_retired_key_in_half_a_minute(monkeypatch: pytest.
         here.known(first.kid, now=NOW)
 
 
-# -- what is refused -----------------------------------------------------------------------------------------------------
+# -- refusals ------------------------------------------------------------------------------------------------------------
 
 
 def _pem(key: jwk.PrivateKey) -> bytes:
@@ -392,7 +392,7 @@ def test_nothing_private_is_stored_in_the_clear() -> None:
         assert numbers["d"] not in repr(held) + repr(private)
 
 
-# -- keys from elsewhere ---------------------------------------------------------------------------------------------------
+# -- keys from settings and signers ----------------------------------------------------------------------------------------
 
 
 def pem_of(raw: Any) -> str:
@@ -534,7 +534,7 @@ def test_a_signer_that_never_was_there_is_said_to_be(kms: Kms) -> None:
     assert "ConnectionError" in refusal.value.detail
 
 
-# -- a database that is away, and transactions -----------------------------------------------------------------------------
+# -- outages and transactions ----------------------------------------------------------------------------------------------
 
 
 class _Clock:

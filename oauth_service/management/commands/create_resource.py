@@ -1,4 +1,4 @@
-"""manage.py create_resource -- register an API that tokens can be asked for."""
+"""manage.py create_resource -- register an API that clients can request tokens for."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
