@@ -1,4 +1,4 @@
-"""The direct way in: the same responses as through Django, and the same requests refused."""
+"""The fast path (oauth_service.wsgi): the same responses as through Django, and the same requests refused."""
 
 import json
 from collections.abc import Callable
@@ -141,7 +141,7 @@ def test_hsts_is_added_to_what_came_by_tls_only(guide: Guide, settings: LazySett
 
 
 def test_what_came_without_tls_is_sent_to_tls(guide: Guide, settings: LazySettings) -> None:
-    """Django's SecurityMiddleware redirects, so the direct way leaves such a request to Django."""
+    """Django's SecurityMiddleware redirects, so the fast path leaves such a request to Django."""
     settings.SECURE_SSL_REDIRECT = True
     response = Program().post("/token/", "", content_type=FORM)
     assert (response.status_code, response["Location"]) == (301, "https://testserver/token/")
@@ -167,7 +167,7 @@ def test_another_host_is_turned_away_by_django(guide: Guide, host: str) -> None:
 
 def test_a_good_host_is_asked_for_once(guide: Guide, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Checking a host takes longer than the rest of the direct way, and the allowed hosts do not change while a server
+    Checking a host takes longer than the rest of the fast path, and the allowed hosts do not change while a server
     runs.
     """
     asked: list[str] = []

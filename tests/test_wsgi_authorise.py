@@ -222,7 +222,7 @@ def test_what_was_waited_for_in_vain_is_not_waited_for_again(
     allowed: Guide, monkeypatch: pytest.MonkeyPatch, failure: Exception, tried: int, status: int
 ) -> None:
     """
-    A database that does not respond holds a thread until the timeout: once per request, as without the direct way.
+    A database that does not respond holds a thread until the timeout: once per request, as without the fast path.
     """
     attempts: list[bool] = []
 
@@ -265,7 +265,7 @@ def test_a_projects_own_middleware_sees_every_person(allowed: Guide, settings: L
 
 @pytest.mark.parametrize("lacks", [wsgi.SESSIONS, wsgi.USERS])
 def test_a_project_that_knows_people_otherwise_is_asked(allowed: Guide, settings: LazySettings, lacks: str) -> None:
-    """Without Django's two middlewares the direct way cannot know the user."""
+    """Without Django's two middlewares the fast path cannot know the user."""
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if name != lacks]
     with pytest.raises(Left):
         ask(allowed)
