@@ -50,7 +50,7 @@ def of_system_checks() -> Iterator[Finding]:
                 level=Level.ERROR if message.is_serious() else Level.WARNING,
                 id=str(message.id),
                 what=str(message.msg),
-                why=f"{documentation.page('settings')} says what this check protects."
+                why=f"The checks of this app are explained: see {documentation.page('settings')}."
                 if str(message.id).startswith("oauth_service.")
                 else "This is a check of Django. Django's documentation says what it protects.",
                 remedy=str(

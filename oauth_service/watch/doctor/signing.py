@@ -45,7 +45,7 @@ def findings(signing: Signing, *, now: datetime) -> Iterator[Finding]:
             f"The signing keys from the settings cannot be used: {signing.fault}.",
             why="The server cannot sign ID tokens, so users cannot sign in with OpenID Connect.",
             remedy="Correct OAUTH_SERVICE_SIGNER or OAUTH_SERVICE_SIGNING_KEYS. "
-            f"{documentation.page('keys')} says what they must be.",
+            f"For what they must be, see {documentation.page('keys')}.",
         )
         return
     signs = [key for key in signing.keys if key.state is State.SIGNS]
