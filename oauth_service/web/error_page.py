@@ -1,13 +1,12 @@
 """Content of the error page: texts for each kind of refusal, a way back to the app, and details for developers."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from ..models import Client
 from ..protocol import redirect_uri
 from ..protocol.errors import (
     InvalidLogoutRequest,
@@ -16,6 +15,9 @@ from ..protocol.errors import (
     UnknownClient,
     UnregisteredRedirect,
 )
+
+if TYPE_CHECKING:
+    from ..models import Client
 
 MOST_SHOWN = 20  # redirect URIs shown to developers
 
@@ -53,6 +55,8 @@ def context_of(request: HttpRequest, refusal: OAuthError) -> dict[str, Any]:
 
 
 def _wrong_redirect(request: HttpRequest, refusal: UnregisteredRedirect) -> dict[str, Any]:
+    from ..models import Client  # a project's wsgi.py imports this module before Django is set up
+
     client = Client.objects.filter(client_id=refusal.client_id).first()
     # Names and addresses of other clients are unchecked, and a page of this server must not spread them.
     is_vouched_for = bool(client and client.is_vouched_for)
@@ -104,7 +108,7 @@ def _compared(refusal: UnregisteredRedirect) -> dict[str, Any]:
     }
 
 
-def _home_of(client: Client) -> str:
+def _home_of(client: "Client") -> str:
     """Return an app's home page: its website, or the common origin of all its redirect URIs; "" for none."""
     if client.client_uri:
         return str(client.client_uri)

@@ -18,9 +18,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, get_resolver, reverse
 
 from oauth_service.admin import audit_trail
-from oauth_service.endpoints import manage_apps
 from oauth_service.models import AuditEvent, Client
 from oauth_service.models.audit_event import Event, RowFilter
+from oauth_service.people import activity
 from oauth_service.watch.audit import OUTCOMES
 from oauth_service.watch.doctor import facts
 from tests.admin.test_query_strings import own_parameters
@@ -38,7 +38,7 @@ WORDS = ("", "alice", "root", "example", "presc_man_123", "alice public_app", "r
 @pytest.fixture(autouse=True)
 def long_trail(alice: User, presc_man: Client, public_app: Client, staff: Browser, monkeypatch: Any) -> None:
     """Thousands of events, nearly all of one kind, user, client, address and outcome, and a few of every other."""
-    bounds = [(audit_trail, "MOST_SHOWN"), (manage_apps, "READ"), (facts, "LATEST_EVENTS"), (facts, "LARGEST_BACKLOG")]
+    bounds = [(audit_trail, "MOST_SHOWN"), (activity, "READ"), (facts, "LATEST_EVENTS"), (facts, "LARGEST_BACKLOG")]
     for module, name in bounds:
         monkeypatch.setattr(module, name, MOST)
     root = User.objects.get(username="root")

@@ -257,7 +257,8 @@ def test_the_button_asks_once_and_then_cuts_its_app_off(alices: Browser, guide: 
     tokens = guide.tokens()
     guide.tokens()
     asks = Page(Page(alices.get("/manage-apps/")).press(alices, "Revoke Access for Prescription Manager"))
-    said = "This access ends at once It can see Your username and e-mail address Your name and when your profile was last updated "
+    said = "This access ends at once It can see Your username and e-mail address "
+    said += "Your name and when your profile was last updated "
     assert "Revoke access for Prescription Manager ? " + said in asks.text
     assert "The app has 2 active connections. All of them end, on every device." in asks.text
     assert asks.links["Keep it connected"] == "/manage-apps/"

@@ -136,11 +136,15 @@ def test_a_connection_of_a_sign_in_ends_with_it(rp: RelyingParty) -> None:
 
 
 def test_the_domain_stands_beside_the_name_if_it_is_known(alices: Browser, guide: Any) -> None:
-    """The operator has seen the website of a client that they registered. A client's own claim proves nothing."""
+    """
+    The operator has seen the website of a client that they registered. A client's own claim proves nothing: the page only
+    says where its link to the website leads.
+    """
     Client.objects.update(client_uri="https://rx.example/about")
-    assert "rx.example" in Page(alices.get("/authorise/", guide.request())).text
+    assert "Run by Wonderland Health rx.example" in Page(alices.get("/authorise/", guide.request())).text
     Client.objects.update(is_checked=False)
-    assert "rx.example" not in Page(alices.get("/authorise/", guide.request())).text
+    said = Page(alices.get("/authorise/", guide.request())).text
+    assert said.replace("Website rx.example", "").count("rx.example") == 0
     Client.objects.update(client_id="https://maker.example/app.json")
     assert (
         "maker.example"

@@ -153,8 +153,8 @@ def test_people_see_the_pages_and_the_logo_of_a_client_before_they_sign_in(
     response = browser.get("/authorise/", asked | {"code_challenge_method": "S256"}, follow=True)
     new_tab = "(opens in a new tab)"
     assert {words: href for words, href in Page(response).links.items() if href in pages.values()} == {
-        f"Privacy policy {new_tab}": pages["policy_uri"],
-        f"Terms {new_tab}": pages["tos_uri"],
+        f"Privacy policy app.example {new_tab}": pages["policy_uri"],
+        f"Terms app.example {new_tab}": pages["tos_uri"],
     }
     assert f'src="/oauth/logo/{software.client.client_id}"' in response.content.decode()
 
