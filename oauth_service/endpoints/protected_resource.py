@@ -24,16 +24,19 @@ def protected_resource(request: ProgramRequest, resource_path: str = "") -> Prog
     others = tuple(conf.REMOTE_ISSUERS())
     if found := Resource.objects.active(wanted):
         identifier, issuers = found.identifier, (conf.issuer_of(request), *others)
-        name, scopes = found.name, tuple(found.words)
+        scopes = tuple(found.words())
     elif others and (named := [each for each in wanted if each in {conf.RESOURCE(), *resources_asked()} - {""}]):
         # An API whose tokens other servers issue is registered there and not here.
-        identifier, issuers, name, scopes = named[0], others, "", ()
+        identifier, issuers, scopes = named[0], others, ()
     else:
         return ProgramResponse(404)
     document = rules.document(
         resource=identifier,
         authorization_servers=issuers,
         scopes=dict.fromkeys([*scopes, *scopes_asked_at(identifier)]),
-        name=name,
+        name=found.name if found else "",
+        documentation_uri=found.documentation_uri if found else "",
+        policy_uri=found.policy_uri if found else "",
+        tos_uri=found.tos_uri if found else "",
     )
     return ProgramResponse.of(document, headers=(("Cache-Control", "public, max-age=300"),))

@@ -15,7 +15,7 @@ from ..database import PrimaryManager
 from ..protocol import resource_indicators, scope
 from ..protocol.errors import InvalidScope
 from ..protocol.lifecycle import LONGEST_LIFETIME
-from .client import Client
+from .client import Client, WebAddressField
 
 
 class TokenFormat(models.TextChoices):
@@ -107,14 +107,14 @@ class ResourceManager(PrimaryManager["Resource"]):
         found = {each.identifier: each for each in map(ResourceRow.of, rows)}
         return tuple(found[identifier] for identifier in identifiers if identifier in found)
 
-    def active(self, identifiers: Sequence[str]) -> ResourceRow | None:
+    def active(self, identifiers: Sequence[str]) -> "Resource | None":
         """
         Return the first of these that is registered and active, in one statement; skip texts that cannot be
         identifiers.
         """
         possible = [each for each in identifiers if not resource_indicators.fault_of(each)]
         found = {each.identifier: each for each in self.filter(identifier__in=possible, is_active=True)}
-        return next((found[each].row() for each in identifiers if each in found), None)
+        return next((found[each] for each in identifiers if each in found), None)
 
     def longest_jwt_lifetime(self) -> timedelta:
         """Return the longest lifetime that a JWT of any resource can have; zero if no resource uses JWTs."""
@@ -202,6 +202,17 @@ class Resource(models.Model):
         verbose_name=_("clients"),
         help_text=_("Who may ask for it, unless it is for every client."),
     )
+    documentation_uri = WebAddressField(
+        _("documentation"),
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("For developers of apps that use the API."),
+    )
+    policy_uri = WebAddressField(
+        _("data policy"), blank=True, default="", db_default="", help_text=_("How an app may use the data of the API.")
+    )
+    tos_uri = WebAddressField(_("terms of service"), blank=True, default="", db_default="")
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Switch off to let nobody ask for it any more.")
     )

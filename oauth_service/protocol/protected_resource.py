@@ -44,7 +44,14 @@ def identifiers_at(*, scheme: str, host: str, path: str, query: str = "") -> tup
 
 
 def document(
-    *, resource: str, authorization_servers: Iterable[str], scopes: Iterable[str], name: str = ""
+    *,
+    resource: str,
+    authorization_servers: Iterable[str],
+    scopes: Iterable[str],
+    name: str = "",
+    documentation_uri: str = "",
+    policy_uri: str = "",
+    tos_uri: str = "",
 ) -> dict[str, object]:
     """
     Return the metadata of a resource for clients (section 2).
@@ -54,6 +61,9 @@ def document(
         authorization_servers: issuers whose tokens it accepts.
         scopes: those that its requests need; the member is left out if there are none.
         name: for people; "" for none.
+        documentation_uri: URL of the documentation for developers; "" for none.
+        policy_uri: URL of the requirements on how clients may use the data; "" for none.
+        tos_uri: URL of the terms of service; "" for none.
     """
     members = {
         "resource": resource,
@@ -61,6 +71,9 @@ def document(
         "scopes_supported": list(scopes),
         "bearer_methods_supported": list(BEARER_METHODS),
         "resource_name": name,
+        "resource_documentation": documentation_uri,
+        "resource_policy_uri": policy_uri,
+        "resource_tos_uri": tos_uri,
     }
     # "Parameters with zero values MUST be omitted from the response" (section 3.2).
     return {member: value for member, value in members.items() if value}

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.http import HttpRequest, JsonResponse
 from django.test import Client as Browser
 from django.urls import include, path
@@ -95,6 +96,29 @@ def test_the_document_word_for_word(api: Resource) -> None:
         "bearer_methods_supported": ["header"],
         "resource_name": "Notes",
     }
+
+
+@clause("RFC 9728", "2")
+def test_pages_for_developers_are_in_the_document(api: Resource) -> None:
+    """ "resource_documentation: OPTIONAL. URL of a page containing human-readable information that developers might want or
+    need to know when using the protected resource." A page that was not registered is left out."""
+    pages = {"resource_documentation": "https://docs.example/notes", "resource_policy_uri": "https://docs.example/data"}
+    Resource.objects.update(documentation_uri="https://docs.example/notes", policy_uri="https://docs.example/data")
+    assert {name: value for name, value in ask("/notes").json().items() if "docs.example" in value} == pages
+    Resource.objects.update(tos_uri="https://docs.example/terms")
+    assert ask("/notes").json()["resource_tos_uri"] == "https://docs.example/terms"
+
+
+@clause("RFC 9728", "2")
+def test_pages_are_registered_by_the_command_and_are_web_addresses(capsys: pytest.CaptureFixture[str]) -> None:
+    """The document is public, and clients show these links to users."""
+    arguments = ("create_resource", NOTES, "--name=Notes", "--for-all")
+    with pytest.raises(CommandError, match="--documentation-uri: Enter a valid URL"):
+        call_command(*arguments, "--documentation-uri=javascript:alert(1)")
+    call_command(*arguments, "--documentation-uri=https://docs.example/notes", "--tos-uri=https://docs.example/terms")
+    document = ask("/notes").json()
+    assert document["resource_documentation"] == "https://docs.example/notes"
+    assert document["resource_tos_uri"] == "https://docs.example/terms"
 
 
 @clause("RFC 9728", "3.1")

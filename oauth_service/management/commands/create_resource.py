@@ -49,6 +49,9 @@ class Command(RecordedCommand):
             metavar="SECONDS",
             help="seconds; by default the server's setting",
         )
+        parser.add_argument("--documentation-uri", default="", help="URL of its documentation for developers")
+        parser.add_argument("--policy-uri", default="", help="URL of the rules on how an app may use its data")
+        parser.add_argument("--tos-uri", default="", help="URL of its terms of service")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if wordless := [each for each in options["scope"] if not all(each.partition("="))]:
@@ -62,6 +65,9 @@ class Command(RecordedCommand):
             is_for_all=options["for_all"],
             token_format=options["token_format"],
             signing_alg=options["signing_alg"],
+            documentation_uri=options["documentation_uri"],
+            policy_uri=options["policy_uri"],
+            tos_uri=options["tos_uri"],
             access_token_lifetime=None if lifetime is None else timedelta(seconds=lifetime),
         )
         try:

@@ -19,12 +19,15 @@ class Command(RecordedCommand):
         parser.add_argument("--json", action="store_true", help="print them as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = [
+        found: list[dict[str, Any]] = [
             {
                 "identifier": each.identifier,
                 "name": each.name,
                 "scopes": each.words(),
                 "clients": "all" if each.is_for_all else sorted(client.client_id for client in each.clients.all()),
+                "documentation_uri": each.documentation_uri,
+                "policy_uri": each.policy_uri,
+                "tos_uri": each.tos_uri,
                 "is_active": each.is_active,
             }
             for each in Resource.objects.order_by("identifier").prefetch_related("clients")
@@ -34,8 +37,8 @@ class Command(RecordedCommand):
             return
         rows = [
             (
-                *(str(each["identifier"]), str(each["name"]), " ".join(each["scopes"])),  # type: ignore[arg-type]
-                each["clients"] if isinstance(each["clients"], str) else " ".join(each["clients"]),  # type: ignore[arg-type]
+                *(str(each["identifier"]), str(each["name"]), " ".join(each["scopes"])),
+                each["clients"] if isinstance(each["clients"], str) else " ".join(each["clients"]),
                 "yes" if each["is_active"] else "no",
             )
             for each in found
