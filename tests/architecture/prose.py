@@ -10,12 +10,6 @@ from pathlib import Path
 from config.sites import ROOT
 from tests.architecture.tree import tracked
 
-# Files and folders whose prose has not been rewritten yet. The rules hold for everything else.
-NOT_YET = (
-    "CHANGELOG.md",
-    "docs/commands.md",
-)
-
 OPENINGS = re.compile(
     r"(?i:who|whom|whose|whoever|what|whatever|which|whichever|when|whenever|where|wherever|whether|why|how|however|"
     r"it|its|one|ones|they|them|their|those|that|nobody|"
@@ -86,19 +80,14 @@ def _refused_phrases(text: str, line: int) -> Iterator[str]:
             yield f"{line + prose.count(chr(10), 0, match.start())}: “{match[0]}”; better: {better}"
 
 
-def plain_files() -> list[Path]:
-    """The Python and Markdown files that the rules hold for."""
-    others = [ROOT / name for name in NOT_YET]
-    return [
-        path
-        for path in tracked()
-        if path.suffix in (".py", ".md") and not any(path.is_relative_to(each) for each in others)
-    ]
+def prose_files() -> list[Path]:
+    """The Python and Markdown files of the tree."""
+    return [path for path in tracked() if path.suffix in (".py", ".md")]
 
 
 def all_faults() -> list[str]:
     """Every breach in the tree, as `file:line: what to change`."""
-    return [f"{path.relative_to(ROOT)}:{fault}" for path in plain_files() for fault in faults(path)]
+    return [f"{path.relative_to(ROOT)}:{fault}" for path in prose_files() for fault in faults(path)]
 
 
 if __name__ == "__main__":
