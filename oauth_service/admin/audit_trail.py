@@ -56,13 +56,13 @@ class AuditEventAdmin(ReadOnly, ModelAdmin):
         events: models.QuerySet[AuditEvent] = super().get_queryset(request)
         return events.select_related("user", "actor")
 
-    @admin.display(description=_("when"), ordering="at")
+    @admin.display(description=_("date and time"), ordering="at")
     def when(self, event: AuditEvent) -> str:
         """The time to the second, with its time zone. A narrow column breaks it after the date."""
         date, time = moments.in_full(event.at).split(" ", 1)
         return format_html('<span class="oauth-nowrap">{}</span> <span class="oauth-nowrap">{}</span>', date, time)
 
-    @admin.display(description=_("last"), empty_value="-")
+    @admin.display(description=_("time of the latest event"), empty_value="-")
     def last(self, event: AuditEvent) -> str:
         """The time of the latest event that the row counts; empty for a single event."""
         return moments.in_full(event.last_at) if event.last_at else ""
@@ -79,7 +79,7 @@ class AuditEventAdmin(ReadOnly, ModelAdmin):
         by = self.acted_by(event)
         return _lines(str(event.user or "-"), _("by %(name)s") % {"name": by} if by else "", event.address)
 
-    @admin.display(description=_("by"), empty_value="-")
+    @admin.display(description=_("performed by"), empty_value="-")
     def acted_by(self, event: AuditEvent) -> str:
         """Staff or a command; empty if the user acted."""
         return f"{event.by} {event.actor or ''}".strip()

@@ -50,10 +50,10 @@ class SelfRegistered(admin.SimpleListFilter):
     parameter_name = "registered_by"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        introduced = [("itself", _("itself"))] if conf.REGISTRATION() else []
+        introduced = [("itself", _("by the client itself"))] if conf.REGISTRATION() else []
         if conf.CLIENT_ID_METADATA_DOCUMENTS():
-            introduced.append(("document", _("its document")))
-        return [("operator", _("the operator")), *introduced] if introduced else []
+            introduced.append(("document", _("by a client ID metadata document")))
+        return [("operator", _("by the operator")), *introduced] if introduced else []
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Client]) -> models.QuerySet[Client]:
         match self.value():
@@ -80,9 +80,9 @@ class ClientAdmin(CountedDeletion):
     ordering = ("name", "pk")
     actions = ("activate", "deactivate", "end_own_tokens")
     fieldsets = (
-        (_("What people see"), {"fields": ("name", "operator", "client_uri", "policy_uri", "tos_uri")}),
+        (_("Shown to users"), {"fields": ("name", "operator", "client_uri", "policy_uri", "tos_uri")}),
         (
-            _("Who it is"),
+            _("Identity"),
             {
                 "fields": (
                     *("client_id", "client_type", "application_type", "secret_status", "is_active"),
@@ -91,7 +91,7 @@ class ClientAdmin(CountedDeletion):
             },
         ),
         (
-            _("What it may do"),
+            _("Permissions"),
             {
                 "fields": (
                     *("redirect_uris", "scope", "grant_types", "client_credentials_scope"),
@@ -135,7 +135,7 @@ class ClientAdmin(CountedDeletion):
         history = ("created_at", "own_registration") if introduced else ("created_at",)
         return (people, who, *others, *openid, *([(None, {"fields": history})] if obj else []))
 
-    @admin.display(description=_("kind"), ordering="client_type")
+    @admin.display(description=_("client type"), ordering="client_type")
     def kind(self, client: Client) -> str:
         """The client type in one or two words; the choices in the form are longer."""
         kind = _("Public") if client.is_public else _("Confidential")
@@ -151,17 +151,20 @@ class ClientAdmin(CountedDeletion):
         if registration is None:
             return str(_("The operator."))
         checked = (
-            _("Itself; you have checked it.") if client.is_vouched_for else _("Itself; nobody has checked its name.")
+            _("The client itself. You have checked its name.")
+            if client.is_vouched_for
+            else _("The client itself. Its name has not been checked.")
         )
         told: list[Any] = [*_of_document(registration)] if registration.is_document else [checked]
         if imitates := imitated_by(client, registration.translated):
-            told.append(_("Its name looks like that of %(name)s.") % {"name": imitates})
+            told.append(_("The client's name looks like that of %(name)s.") % {"name": imitates})
         if registration.initial_access_token:
             told.append(_("Initial access token: %(name)s.") % {"name": registration.initial_access_token})
         if registration.purge_at:
             deleted = _in_words(registration.purge_at)
             told.append(
-                _("It is deleted on %(moment)s unless somebody connects it, or you save it.") % {"moment": deleted}
+                _("The client will be deleted on %(moment)s unless a user connects it or you save it.")
+                % {"moment": deleted}
             )
         if registration.software_id:
             software = f"{registration.software_id} {registration.software_version}".strip()
@@ -177,20 +180,25 @@ class ClientAdmin(CountedDeletion):
     def secret_status(self, client: Client) -> str:
         """The state of the secret, never the secret itself."""
         if not client.pk:
-            return str(_("A confidential client gets one when you save; it is shown once, then never again."))
+            return str(_("A confidential client gets a secret when you save. The secret is shown only once."))
         if client.is_public:
-            return str(_("Public clients have none."))
+            return str(_("Public clients have no secret."))
         if not client.uses_secret:
-            return str(_("None: it signs with a private key of its own."))
+            return str(_("None: the client signs with its own private key."))
         match client.secret_count:
             case 0:
-                return str(_("None: it cannot get tokens until it has one."))
+                return str(_("None: the client cannot get tokens until it has a secret."))
             case 1 if client.seals_secret:
-                return str(_("Set. It is kept encrypted, as the client's assertions are verified with it."))
+                return str(
+                    _(
+                        "Set. The secret is stored encrypted, because this server verifies the client's "
+                        "assertions with it."
+                    )
+                )
             case 1:
-                return str(_("Set. Only its hash is kept."))
+                return str(_("Set. Only the hash of the secret is stored."))
             case _many:
-                two = _("Two are accepted: the newest, and the previous one until you end it.")
+                two = _("Two secrets are accepted: the newest, and the previous one until you end it.")
                 return " ".join(map(str, (two, _("Previous secret:"), _use_of_previous(client))))
 
     def save_model(self, request: HttpRequest, obj: Client, form: ModelForm, change: bool) -> None:
@@ -235,7 +243,7 @@ class ClientAdmin(CountedDeletion):
         """Deactivate clients and all their tokens at once. If they are activated again, the tokens are valid again."""
         self._switch(request, clients, is_active=False)
 
-    @admin.action(description=_("End all own tokens of selected clients"), permissions=["change"])
+    @admin.action(description=_("End all client credentials tokens of selected clients"), permissions=["change"])
     def end_own_tokens(self, request: HttpRequest, clients: models.QuerySet[Client]) -> None:
         """End every access token that clients have for themselves. Connections of users stay."""
 
@@ -248,7 +256,9 @@ class ClientAdmin(CountedDeletion):
 
         ended = database.run_transaction(end)
         sentence = ngettext(
-            "The own tokens of %d client have ended.", "The own tokens of %d clients have ended.", len(ended)
+            "The client credentials tokens of %d client have ended.",
+            "The client credentials tokens of %d clients have ended.",
+            len(ended),
         )
         messages.success(request, sentence % len(ended))
 
@@ -271,7 +281,9 @@ class ClientAdmin(CountedDeletion):
         """Make a new secret and show it once. The earlier one stays valid until it is ended; a third one asks first."""
         client = self._changeable(request, pk)
         if client.seals_secret and not key_sets.is_available():
-            messages.error(request, _("Install django-oauth-service[oidc] first: it encrypts the secret."))
+            messages.error(
+                request, _("Install django-oauth-service[oidc] first. The secret cannot be encrypted without it.")
+            )
             return redirect(reverse("admin:oauth_service_client_change", args=[pk], current_app=self.admin_site.name))
 
         def rotate() -> str:
@@ -376,20 +388,23 @@ def _is_of_document(client: Client) -> bool:
 
 def _of_document(registration: Registration) -> Iterator[Any]:
     yield _(
-        "By the document at its client ID. That it speaks for %(host)s is certain. What the document says cannot be"
-        " changed here."
+        "The metadata document at the client ID. It proves that the client belongs to %(host)s. Values from "
+        "the document cannot be changed here."
     ) % {"host": registration.document_host}
     if not registration.client.is_vouched_for:
-        yield _("Nobody has checked its name.")
+        yield _("The client's name has not been checked.")
     if not conf.CLIENT_ID_METADATA_DOCUMENTS():
-        yield _("Documents are switched off: nobody can connect it anew.")
+        yield _("Client ID metadata documents are switched off, so users cannot make new connections with the client.")
     if registration.document_fetched_at:
         yield _("Fetched: %(moment)s.") % {"moment": _in_words(registration.document_fetched_at)}
     document = Document.objects.find(Document.Kind.CLIENT, registration.client.client_id)
     if document and document.last_error:
-        yield _("The last attempt to fetch it failed: %(reason)s.") % {"reason": document.last_error}
+        yield _("The last attempt to fetch the document failed: %(reason)s.") % {"reason": document.last_error}
     if document and document.last_error and not document.fetched_at:
-        yield _("Until it is right again nobody can connect the app anew. Connections that there are go on.")
+        yield _(
+            "Users cannot make new connections with the client until the document is correct. Existing "
+            "connections continue."
+        )
 
 
 def _in_words(moment: datetime) -> str:

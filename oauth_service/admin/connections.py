@@ -145,7 +145,7 @@ class UntilFilter(moments.UntilFilter):
 class KindFilter(admin.SimpleListFilter):
     """Filter by the origin of the app. Hidden if the operator registered all of them."""
 
-    title = _("kind")
+    title = _("registration")
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -254,7 +254,7 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
                 found = found.filter(each.condition(value))
         return found, False
 
-    @admin.display(description=_("kind"))
+    @admin.display(description=_("registration"))
     def kind(self, consent: Consent) -> str:
         """The origin of the app."""
         registration = getattr(consent.client, "registration", None)
@@ -275,7 +275,7 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
         """The number of live grants."""
         return int(getattr(consent, "live_grants", 0))
 
-    @admin.action(description=_("Let selected apps stay connected"), permissions=["delete"])
+    @admin.action(description=_("Remove the end date of selected apps"), permissions=["delete"])
     def end_never(self, request: HttpRequest, consents: models.QuerySet[Consent]) -> None:
         """Remove the end dates of consents."""
         self.set_end(request, consents, None)
@@ -297,12 +297,12 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
             return changed, unchanged
 
         changed, unchanged = database.run_transaction(write)
-        sentence = ngettext("The end of %d app was changed.", "The end of %d apps was changed.", changed)
+        sentence = ngettext("The end date of %d app was changed.", "The end date of %d apps was changed.", changed)
         messages.success(request, sentence % changed)
         if unchanged:
             sentence = ngettext(
-                "%d app stays as it is: client or server end its connections before.",
-                "%d apps stay as they are: client or server end their connections before.",
+                "%d app was not changed: a limit of the client or server ends its connections earlier.",
+                "%d apps were not changed: a limit of the client or server ends their connections earlier.",
                 unchanged,
             )
             messages.warning(request, sentence % unchanged)

@@ -29,7 +29,7 @@ class WordsField(forms.MultipleChoiceField):
             words: offered words, each with its meaning.
             stored: present value, space-delimited.
         """
-        gone = {name: _("not offered by this server any more") for name in stored.split() if name not in words}
+        gone = {name: _("no longer offered by this server") for name in stored.split() if name not in words}
         labels = {
             name: name if name == meaning else f"{name}: {meaning}" for name, meaning in {**words, **gone}.items()
         }
@@ -73,19 +73,23 @@ def _web_address(label: Any, help_text: Any = "") -> forms.URLField:
 class ClientForm(forms.ModelForm):
     """Form of a client application. Scope and grant types are chosen from those of this server."""
 
-    client_uri = _web_address(_("Website"), _("http or https; people find it on the consent page."))
+    client_uri = _web_address(_("Website"), _("http or https. The consent page links to it."))
     policy_uri = _web_address(_("Privacy policy"))
-    logo_uri = _web_address(_("Logo"), _("PNG, JPEG, WebP or GIF. Fetched once, and served from here."))
+    logo_uri = _web_address(_("Logo"), _("PNG, JPEG, WebP or GIF. Fetched once, then served by this server."))
     tos_uri = _web_address(_("Terms of service"))
     scope = WordsField(
-        label=_("Scope"), help_text=_("All it may ask for. People are shown these words and may say no.")
+        label=_("Scope"),
+        help_text=_("The scopes that the client may request. Users see these descriptions and can refuse."),
     )
     client_credentials_scope = WordsField(
         required=False,
-        label=_("Scope for itself"),
-        help_text=_("What it may get without a person, by client credentials. Nothing ticked is all of its scope."),
+        label=_("Client credentials scope"),
+        help_text=_(
+            "The scopes that the client may get without a user (client credentials grant). If none is ticked, "
+            "the client may get its whole scope."
+        ),
     )
-    grant_types = WordsField(label=_("Grant types"), help_text=_("The ways it may get tokens."))
+    grant_types = WordsField(label=_("Grant types"), help_text=_("The grant types that the client may use."))
 
     class Meta:
         model = Client
@@ -118,14 +122,14 @@ class ClientForm(forms.ModelForm):
         )
         help_texts = {
             "token_endpoint_auth_method": _(
-                "By client_secret_jwt it gets a fresh secret when you save: this server has to read it again, and so keeps it"
-                " encrypted. Any other choice erases what was kept so."
+                "If you choose client_secret_jwt, the client gets a new secret when you save, because this "
+                "server must store the secret encrypted. Any other choice erases encrypted secrets."
             ),
-            "require_auth_time": _("Every ID token of this server has it."),
-            "client_id": _("It cannot be changed later: the client sends it with every request."),
+            "require_auth_time": _("Every ID token of this server has auth_time."),
+            "client_id": _("The client sends this ID with every request. The ID cannot be changed later."),
             "redirect_uris": _(
-                "One a line; compared character by character. https, http on this machine only (127.0.0.1, [::1],"
-                " localhost), or an app's own scheme such as com.example.app:/callback."
+                "One URI per line, compared character by character. Allowed are https, http on this machine "
+                "only (127.0.0.1, [::1], localhost), or an app's own scheme such as com.example.app:/callback."
             ),
         }
         widgets = {
@@ -149,7 +153,7 @@ class ClientForm(forms.ModelForm):
         if crowded := [line for line in lines if len(line.split()) > 1]:
             raise forms.ValidationError(
                 [
-                    forms.ValidationError(_("“%(line)s” has spaces: one URI a line."), params={"line": line})
+                    forms.ValidationError(_("“%(line)s” has spaces. Enter one URI per line."), params={"line": line})
                     for line in crowded
                 ]
             )

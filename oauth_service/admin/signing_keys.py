@@ -18,11 +18,11 @@ from .model_admin import ModelAdmin
 from .read_only import ReadOnly
 
 STATES = {
-    State.NEXT: _("published, signs next"),
-    State.SIGNS: _("signs"),
-    State.SIGNED: _("published for what it has signed"),
+    State.NEXT: _("published, will sign next"),
+    State.SIGNS: _("signs tokens now"),
+    State.SIGNED: _("published to verify earlier signatures"),
     State.UNREADABLE: _("cannot be decrypted: its token key is not in the settings"),
-    State.GONE: _("gone"),
+    State.GONE: _("no longer published"),
 }
 
 

@@ -23,7 +23,7 @@ from ..tokens.resources import of_grant
 DESCRIPTION = GrantTypeDescription(
     name="authorization_code",
     clause="RFC 6749 section 4.1.3",
-    meaning=cast("str", _("a person signs in and allows it (RFC 6749 section 4.1)")),
+    meaning=cast("str", _("a user signs in and allows the client (RFC 6749 section 4.1)")),
     required=("code",),
     optional=("redirect_uri", "code_verifier", "resource"),
 )

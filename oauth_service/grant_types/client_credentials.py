@@ -20,7 +20,7 @@ from ..tokens.resources import allowed
 DESCRIPTION = GrantTypeDescription(
     name="client_credentials",
     clause="RFC 6749 section 4.4.2",
-    meaning=cast("str", _("it acts for itself, without a person (RFC 6749 section 4.4)")),
+    meaning=cast("str", _("the client acts for itself, without a user (RFC 6749 section 4.4)")),
     required=(),
     optional=("scope", "resource"),
 )

@@ -23,7 +23,7 @@ from ..tokens.resources import of_grant
 DESCRIPTION = GrantTypeDescription(
     name=device_code.GRANT_TYPE,
     clause="RFC 8628 section 3.4",
-    meaning=cast("str", _("a person allows a device that has no browser of its own (RFC 8628)")),
+    meaning=cast("str", _("a user allows a device that has no browser (RFC 8628)")),
     required=("device_code",),
     optional=("resource",),
     is_on=conf.DEVICE_AUTHORIZATION,

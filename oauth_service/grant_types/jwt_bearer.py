@@ -34,7 +34,7 @@ def is_on() -> bool:
 DESCRIPTION = GrantTypeDescription(
     name=jwt_bearer.GRANT_TYPE,
     clause="RFC 7523 section 2.1",
-    meaning=cast("str", _("a trusted issuer vouches for a person, who does not come here (RFC 7523, ID-JAG)")),
+    meaning=cast("str", _("a trusted issuer vouches for a user, who does not visit this server (RFC 7523, ID-JAG)")),
     required=("assertion",),
     optional=("scope", resource_indicators.PARAMETER),
     is_on=is_on,

@@ -25,7 +25,7 @@ from ..watch import holders
 DESCRIPTION = GrantTypeDescription(
     name="refresh_token",
     clause="RFC 6749 section 6",
-    meaning=cast("str", _("it stays connected without asking the person again (RFC 6749 section 6)")),
+    meaning=cast("str", _("the client stays connected without asking the user again (RFC 6749 section 6)")),
     required=("refresh_token",),
     optional=("scope", "resource"),
     renews=True,

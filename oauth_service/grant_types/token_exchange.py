@@ -24,7 +24,7 @@ from ..tokens.resources import allowed
 DESCRIPTION = GrantTypeDescription(
     name=token_exchange.GRANT_TYPE,
     clause="RFC 8693 section 2.1",
-    meaning=cast("str", _("it acts for people who use another app (RFC 8693)")),
+    meaning=cast("str", _("the client acts for users of another app (RFC 8693)")),
     required=("subject_token", "subject_token_type"),
     optional=("actor_token", "actor_token_type", "requested_token_type", "resource", "audience", "scope"),
     repeatable=frozenset({"resource", "audience"}),

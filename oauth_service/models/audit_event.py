@@ -251,7 +251,7 @@ class AuditEvent(models.Model):
     loses nothing; without its user it loses the user and the address.
     """
 
-    at = models.DateTimeField(_("when"))
+    at = models.DateTimeField(_("date and time"))
     event = models.CharField(_("event"), max_length=32, choices=Event.choices)
     outcome = models.CharField(_("outcome"), max_length=8, choices=Outcome.choices)
     user = models.ForeignKey(
@@ -278,12 +278,12 @@ class AuditEvent(models.Model):
         db_constraint=False,
         db_index=False,
         related_name="+",
-        verbose_name=_("by whom"),
+        verbose_name=_("acting user"),
     )
-    by = models.CharField(_("by"), max_length=60, blank=True, db_default="")
+    by = models.CharField(_("performed by"), max_length=60, blank=True, db_default="")
     changes = models.CharField(_("changes"), max_length=LONGEST_CHANGES, blank=True, db_default="")
-    event_count = models.PositiveIntegerField(_("times"), db_default=1)
-    last_at = models.DateTimeField(_("last"), null=True)
+    event_count = models.PositiveIntegerField(_("number of events"), db_default=1)
+    last_at = models.DateTimeField(_("time of the latest event"), null=True)
     bucket = models.UUIDField(null=True, unique=True, editable=False)
 
     objects = AuditEventManager()

@@ -69,7 +69,7 @@ def validate_client_id(text: str) -> None:
         ValidationError: another character.
     """
     if not CLIENT_ID_CHARACTERS.fullmatch(text):
-        raise ValidationError(_("Only letters, digits and - . _ ~ may stand in a client ID."))
+        raise ValidationError(_("A client ID can have only letters, digits and - . _ ~ in it."))
 
 
 def validate_client_ids(text: str) -> None:
@@ -82,7 +82,7 @@ def validate_client_ids(text: str) -> None:
     for client_id in text.split():
         validate_client_id(client_id)
     if len(text.split()) > MOST_SERVICES:
-        raise ValidationError(_("No more than %(most)d client IDs can stand here."), params={"most": MOST_SERVICES})
+        raise ValidationError(_("This list can have %(most)d client IDs at most."), params={"most": MOST_SERVICES})
 
 
 def validate_redirect_uris(text: str) -> None:
@@ -158,25 +158,28 @@ class ApplicationType(models.TextChoices):
     """The place where a client runs (OpenID Connect Dynamic Client Registration section 2)."""
 
     WEB = "web", _("Web")
-    NATIVE = "native", _("Native: on a device; the port of a loopback redirect URI is free")
+    NATIVE = "native", _("Native: runs on a device; a loopback redirect URI may have any port")
 
 
 class AuthenticationMethod(models.TextChoices):
     """The way a client authenticates at the token endpoint (RFC 7591 section 2)."""
 
-    ANY_SECRET = "", _("Its secret, by HTTP Basic or in the body")
-    NONE = "none", _("Not at all: a public client")
-    CLIENT_SECRET_BASIC = "client_secret_basic", _("Its secret, by HTTP Basic only")
-    CLIENT_SECRET_POST = "client_secret_post", _("Its secret, in the body only")
-    PRIVATE_KEY_JWT = "private_key_jwt", _("A JWT that it signs with a private key of its own")
-    CLIENT_SECRET_JWT = "client_secret_jwt", _("A JWT with a MAC by its secret, which is kept encrypted here")
+    ANY_SECRET = "", _("Client secret, by HTTP Basic or in the request body")
+    NONE = "none", _("None: public client")
+    CLIENT_SECRET_BASIC = "client_secret_basic", _("Client secret, by HTTP Basic only")
+    CLIENT_SECRET_POST = "client_secret_post", _("Client secret, in the request body only")
+    PRIVATE_KEY_JWT = "private_key_jwt", _("JWT, signed with the client's private key")
+    CLIENT_SECRET_JWT = (
+        "client_secret_jwt",
+        _("JWT, with a MAC made from the client secret, which this server stores encrypted"),
+    )
 
 
 class SubjectType(models.TextChoices):
     """Public or pairwise: decides whether clients can compare the sub of a user (OpenID Connect Core section 8)."""
 
-    PUBLIC = "public", _("Public: the same sub at every client")
-    PAIRWISE = "pairwise", _("Pairwise: a sub of its own for each sector")
+    PUBLIC = "public", _("Public: the same sub for every client")
+    PAIRWISE = "pairwise", _("Pairwise: a different sub for each sector")
 
 
 class ClientRules:
@@ -501,8 +504,17 @@ class Client(ClientRules, models.Model):
         default=new_client_id,
         validators=[validate_client_id],
     )
-    name = models.CharField(_("name"), max_length=100, help_text=_("What people see when it asks them."))
-    operator = models.CharField(_("run by"), max_length=100, blank=True, help_text=_("Who runs it, for people to see."))
+    name = models.CharField(
+        _("name"),
+        max_length=100,
+        help_text=_("Users see this name on the consent page and in their list of connected apps."),
+    )
+    operator = models.CharField(
+        _("run by"),
+        max_length=100,
+        blank=True,
+        help_text=_("The person or organisation that runs the app. Shown to users."),
+    )
     client_uri = WebAddressField(_("website"), blank=True)
     policy_uri = WebAddressField(_("privacy policy"), blank=True)
     tos_uri = WebAddressField(_("terms of service"), blank=True)
@@ -516,104 +528,126 @@ class Client(ClientRules, models.Model):
         _("redirect URIs"),
         blank=True,
         validators=[validate_redirect_uris],
-        help_text=_("One a line. Compared character by character."),
+        help_text=_("One URI per line. Compared character by character."),
     )
     scope = models.CharField(
         _("scope"),
         max_length=1000,
         default="user profile",
         validators=[validate_scope],
-        help_text=_("All it may ask for, separated by spaces."),
+        help_text=_("The scopes that the client may request, separated by spaces."),
     )
     client_credentials_scope = models.CharField(
-        _("scope for itself"),
+        _("client credentials scope"),
         max_length=1000,
         blank=True,
         default="",
         db_default="",
         validators=[validate_scope],
-        help_text=_("What it may get without a person (client credentials). Empty for all of its scope."),
+        help_text=_(
+            "The scopes that the client may get without a user (client credentials grant). If empty, the "
+            "client may get its whole scope."
+        ),
     )
     grant_types = models.CharField(
         _("grant types"),
         max_length=200,
         default="authorization_code refresh_token",
-        help_text=_("The ways it may get tokens, separated by spaces."),
+        help_text=_("The grant types that the client may use, separated by spaces."),
     )
     may_impersonate = models.BooleanField(
-        _("may pass for people"),
+        _("may impersonate users"),
         default=False,
         db_default=False,
-        help_text=_("By token exchange without an actor_token: nobody sees that it was not the person (RFC 8693)."),
+        help_text=_(
+            "Token exchange without an actor_token: the new tokens do not show that the client acts instead of "
+            "the user (RFC 8693)."
+        ),
     )
     may_delegate = models.BooleanField(
-        _("may act for people"),
+        _("may act on behalf of users"),
         default=False,
         db_default=False,
-        help_text=_("By token exchange with an actor_token: its tokens say who acts (RFC 8693)."),
+        help_text=_("Token exchange with an actor_token: the new tokens name the actor (RFC 8693)."),
     )
     exchangeable_by = models.TextField(
-        _("services that act through it"),
+        _("services that may exchange the client's tokens"),
         blank=True,
         default="",
         db_default="",
         validators=[validate_client_ids],
-        help_text=_("Client IDs, one a line: who may exchange the tokens of its people. The consent page names them."),
+        help_text=_(
+            "Client IDs, one per line. These clients may exchange the tokens that this client has for its "
+            "users. The consent page names them."
+        ),
     )
     may_revoke_users = models.BooleanField(
-        _("may sign people out everywhere"),
+        _("may sign users out everywhere"),
         default=False,
         db_default=False,
-        help_text=_("It may end all that any user has here, connections and sessions (global token revocation)."),
+        help_text=_("The client may end all connections and sessions of any user (global token revocation)."),
     )
     requires_pkce = models.BooleanField(
-        _("requires PKCE"), default=True, help_text=_("Public clients always need it (RFC 7636).")
+        _("requires PKCE"), default=True, help_text=_("Public clients always need PKCE (RFC 7636).")
     )
     remembers_consent = models.BooleanField(
         _("remembers consent"),
         default=True,
-        help_text=_("People who have allowed all it asks for are not asked again."),
+        help_text=_("Users who have already allowed all requested scopes are not asked again."),
     )
     is_first_party = models.BooleanField(
-        _("an app of this service"),
+        _("first-party app"),
         default=False,
         db_default=False,
-        help_text=_("People are told that this service runs it."),
+        help_text=_("Users are told that this service runs the app."),
     )
     # An older version of this app writes rows without this column: nobody knows who registered them.
     is_checked = models.BooleanField(
         _("checked"),
         default=True,
         db_default=False,
-        help_text=_("Whether its name, picture and redirect URIs were looked at. People are told."),
+        help_text=_(
+            "Tick this if you have checked the name, logo and redirect URIs. Users see whether an app is checked."
+        ),
     )
     is_active = models.BooleanField(
-        _("active"), default=True, help_text=_("Switch off to end all it has at once; nothing is lost if you return.")
+        _("active"),
+        default=True,
+        help_text=_(
+            "If not ticked, the client and all its tokens are refused at once. If you tick it again, unexpired "
+            "tokens are valid again."
+        ),
     )
     token_endpoint_auth_method = models.CharField(
         _("client authentication"), max_length=30, blank=True, choices=AuthenticationMethod.choices, default=""
     )
     token_endpoint_auth_signing_alg = models.CharField(
-        _("algorithm of its assertions"), max_length=10, blank=True, help_text=_("Empty for any that fits.")
+        _("assertion algorithm"),
+        max_length=10,
+        blank=True,
+        help_text=_("If empty, any suitable algorithm is accepted."),
     )
     jwks = models.TextField(
-        _("public keys"), blank=True, validators=[validate_jwks], help_text=_("A JWK set; public keys alone.")
+        _("public keys"), blank=True, validators=[validate_jwks], help_text=_("A JWK set with public keys only.")
     )
     jwks_uri = WebAddressField(
-        _("address of its public keys"), blank=True, help_text=_("https; fetched, and again when a key is not known.")
+        _("URL of the public keys"),
+        blank=True,
+        help_text=_("An https URL. The keys are fetched, and fetched again if a key is unknown."),
     )
     access_token_lifetime = models.DurationField(
-        _("access token lifetime"), null=True, blank=True, help_text=_("Empty for this server's own.")
+        _("access token lifetime"), null=True, blank=True, help_text=_("If empty, the server's default applies.")
     )
     refresh_token_lifetime = models.DurationField(
-        _("refresh token lifetime"), null=True, blank=True, help_text=_("Empty for this server's own.")
+        _("refresh token lifetime"), null=True, blank=True, help_text=_("If empty, the server's default applies.")
     )
     connection_lifetime = models.DurationField(
         _("connection lifetime"),
         null=True,
         blank=True,
         help_text=_(
-            "How long a connection lives in all, however often it is refreshed. Empty for this server's own rule."
+            "The longest time that a connection can last, even if its tokens are refreshed. If empty, the "
+            "server's default applies."
         ),
     )
     grant_type_scopes = models.TextField(
@@ -622,61 +656,61 @@ class Client(ClientRules, models.Model):
         default="",
         db_default="",
         help_text=_(
-            "One a line: a grant type, then all of the scope that it may give, as in “refresh_token user”. A grant type that"
-            " is not named may give all of the scope."
+            "One grant type per line, followed by the scopes that it may give, for example “refresh_token "
+            "user”. A grant type that is not listed may give the client's whole scope."
         ),
     )
-    logo_uri = WebAddressField(_("logo"), blank=True, help_text=_("Fetched once, and served from here."))
+    logo_uri = WebAddressField(_("logo"), blank=True, help_text=_("Fetched once, then served by this server."))
     contacts = models.TextField(
-        _("contacts"), blank=True, help_text=_("E-mail addresses of its operators, one a line.")
+        _("contacts"), blank=True, help_text=_("E-mail addresses of the app's operators, one per line.")
     )
     initiate_login_uri = WebAddressField(
-        _("login page of the app"),
+        _("login URL of the app"),
         blank=True,
-        help_text=_("https; starts a sign-in."),
+        help_text=_("An https URL of the app that starts a sign-in."),
     )
     id_token_signed_response_alg = models.CharField(_("ID token algorithm"), max_length=10, default="RS256")
     userinfo_signed_response_alg = models.CharField(
-        _("userinfo algorithm"), max_length=10, blank=True, help_text=_("Empty for plain JSON.")
+        _("userinfo algorithm"), max_length=10, blank=True, help_text=_("If empty, the response is plain JSON.")
     )
     subject_type = models.CharField(
         _("subject type"), max_length=8, choices=SubjectType.choices, default=SubjectType.PUBLIC
     )
     sector_identifier_uri = WebAddressField(
-        _("sector identifier"),
+        _("sector identifier URI"),
         blank=True,
-        help_text=_("https; needed for pairwise subjects if the redirect URIs have several hosts."),
+        help_text=_("An https URL. Needed for pairwise subjects if the redirect URIs have several hosts."),
     )
     default_max_age = models.PositiveIntegerField(
         _("default max_age"),
         null=True,
         blank=True,
-        help_text=_("Seconds after which people sign in again for this app."),
+        help_text=_("Users must sign in again for this app after this number of seconds."),
     )
     require_auth_time = models.BooleanField(_("requires auth_time"), default=False)
     default_acr_values = models.CharField(
         _("default acr_values"),
         max_length=255,
         blank=True,
-        help_text=_("Separated by spaces, the preferred one first."),
+        help_text=_("Separated by spaces, in order of preference."),
     )
     post_logout_redirect_uris = models.TextField(
         _("post-logout redirect URIs"),
         blank=True,
         validators=[validate_redirect_uris],
-        help_text=_("One a line. Compared character by character."),
+        help_text=_("One URI per line. Compared character by character."),
     )
     backchannel_logout_uri = WebAddressField(_("back-channel logout URI"), blank=True)
-    backchannel_logout_session_required = models.BooleanField(_("back-channel logout needs sid"), default=False)
+    backchannel_logout_session_required = models.BooleanField(_("back-channel logout requires sid"), default=False)
     frontchannel_logout_uri = WebAddressField(_("front-channel logout URI"), blank=True)
-    frontchannel_logout_session_required = models.BooleanField(_("front-channel logout needs sid"), default=False)
+    frontchannel_logout_session_required = models.BooleanField(_("front-channel logout requires sid"), default=False)
     introspection_resources = models.TextField(
-        _("APIs of its own"),
+        _("APIs of this client"),
         blank=True,
         default="",
         db_default="",
         validators=[validate_identifiers],
-        help_text=_("Identifiers, one a line. It may ask about every token that is for one of them (introspection)."),
+        help_text=_("Identifiers, one per line. The client may introspect every token that is for one of these APIs."),
     )
     secret_hash = SecretCharField(max_length=255, blank=True, editable=False)
     previous_secret_hash = SecretCharField(max_length=255, blank=True, editable=False)

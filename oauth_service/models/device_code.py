@@ -262,7 +262,7 @@ class DeviceCode(models.Model):
         editable=False,
         related_name="devicecodes",
     )
-    requested_at = models.DateTimeField(_("asked"))
+    requested_at = models.DateTimeField(_("requested"))
     next_poll_at = models.DateTimeField(editable=False)
     denied_at = models.DateTimeField(_("denied"), null=True, editable=False)
     expires_at = models.DateTimeField(_("expires"))
@@ -272,8 +272,8 @@ class DeviceCode(models.Model):
 
     class Meta:
         base_manager_name = "objects"
-        verbose_name = _("device that waits")
-        verbose_name_plural = _("devices that wait")
+        verbose_name = _("waiting device")
+        verbose_name_plural = _("waiting devices")
 
     def __str__(self) -> str:
         return str(self.pk)

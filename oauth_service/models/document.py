@@ -15,8 +15,8 @@ class Kind(models.TextChoices):
 
     LOGO = "logo", _("Logo")
     SECTOR = "sector", _("Sector identifier")
-    KEYS = "keys", _("Key set")
-    METADATA = "metadata", _("Metadata")
+    KEYS = "keys", _("JWK set")
+    METADATA = "metadata", _("Issuer metadata")
     CLIENT = "client", _("Client ID metadata document")
 
 

@@ -41,20 +41,26 @@ class InitialAccessToken(models.Model):
     expires_at and uses_left are None for no limit.
     """
 
-    name = models.CharField(_("name"), max_length=100, help_text=_("Whom it is for; only you see it."))
+    name = models.CharField(
+        _("name"), max_length=100, help_text=_("The recipient of the token. Only staff see this name.")
+    )
     # The digest of 256 random bits. An equality lookup reveals nothing that helps to guess a token.
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    expires_at = models.DateTimeField(_("expires"), null=True, blank=True, help_text=_("Empty for never."))
+    expires_at = models.DateTimeField(
+        _("expires"), null=True, blank=True, help_text=_("If empty, the token does not expire.")
+    )
     uses_left = models.PositiveIntegerField(
         _("uses left"),
         null=True,
         blank=True,
-        help_text=_("How many clients it may register yet. Empty for any number."),
+        help_text=_("The number of clients that can still be registered with the token. If empty, there is no limit."),
     )
     is_active = models.BooleanField(
-        _("active"), default=True, help_text=_("Switch off to revoke it. Clients that it has registered stay.")
+        _("active"),
+        default=True,
+        help_text=_("If not ticked, the token is revoked. Clients that were registered with it are kept."),
     )
-    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
 
     objects = InitialAccessTokenManager()

@@ -36,8 +36,8 @@ def fetched_for(client: Client) -> set[tuple[str, str]]:
 class RegistrationKind(models.TextChoices):
     """The way a client introduced itself."""
 
-    REGISTERED = "registered", _("It has registered itself")
-    DOCUMENT = "document", _("By a document at its client ID, which is a URL")
+    REGISTERED = "registered", _("Registered by the client itself")
+    DOCUMENT = "document", _("Client ID metadata document")
 
 
 class IntroducedClient(NamedTuple):

@@ -21,8 +21,8 @@ from .client import Client, WebAddressField
 class TokenFormat(models.TextChoices):
     """The format of a resource's access tokens."""
 
-    OPAQUE = "opaque", _("Opaque: this server is asked, and a token can end at once")
-    JWT = "jwt", _("JWT: the API verifies it by itself, and believes it until it expires")
+    OPAQUE = "opaque", _("Opaque: the API asks this server, so a token can be revoked at once")
+    JWT = "jwt", _("JWT: the API verifies a token itself and accepts it until it expires")
 
 
 def validate_identifier(text: str) -> None:
@@ -51,10 +51,10 @@ def validate_scopes(text: str) -> None:
         except InvalidScope as fault:
             raise ValidationError(f"{name}: {fault}") from fault
         if not words.strip():
-            raise ValidationError(_("%(name)s has no words for people."), params={"name": name})
+            raise ValidationError(_("%(name)s has no description."), params={"name": name})
         names.append(name)
     if len(set(names)) < len(names):
-        raise ValidationError(_("A scope stands there twice."))
+        raise ValidationError(_("A scope is listed twice."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,12 +163,14 @@ class Resource(models.Model):
         validators=[validate_identifier],
         help_text=_("Absolute URI of the API, without a fragment. Compared character by character."),
     )
-    name = models.CharField(_("name"), max_length=100, help_text=_("What people see when an app asks for it."))
+    name = models.CharField(
+        _("name"), max_length=100, help_text=_("Users see this name when an app requests access to the API.")
+    )
     scopes = models.TextField(
         _("scopes"),
         blank=True,
         validators=[validate_scopes],
-        help_text=_("One a line: the scope, a space, and what it lets an app do, in words for people."),
+        help_text=_("One scope per line: the scope, a space, and a description for users of what it lets an app do."),
     )
     token_format = models.CharField(
         _("token format"),
@@ -176,8 +178,9 @@ class Resource(models.Model):
         choices=TokenFormat.choices,
         default=TokenFormat.OPAQUE,
         help_text=_(
-            "What is revoked, cut off or signed out here stays good at an API that verifies JWTs by itself, until they expire: "
-            "keep their lifetime short. An API that asks (introspection) knows at once."
+            "An API that verifies JWTs itself accepts them until they expire, even after they are revoked, the "
+            "client is deactivated or the user signs out. Keep their lifetime short. An API that uses "
+            "introspection refuses them at once."
         ),
     )
     signing_alg = models.CharField(
@@ -185,22 +188,22 @@ class Resource(models.Model):
         max_length=10,
         default="RS256",
         db_default="RS256",
-        help_text=_("Signs its access tokens if they are JWTs."),
+        help_text=_("The signature algorithm of access tokens that are JWTs."),
     )
     access_token_lifetime = models.DurationField(
-        _("access token lifetime"), null=True, blank=True, help_text=_("Empty for that of the client.")
+        _("access token lifetime"), null=True, blank=True, help_text=_("If empty, the client's lifetime applies.")
     )
     is_for_all = models.BooleanField(
-        _("for every client"),
+        _("available to every client"),
         default=False,
-        help_text=_("Whether every client may ask for it; otherwise those that are chosen."),
+        help_text=_("If not ticked, only the chosen clients may request access to the API."),
     )
     clients = models.ManyToManyField(
         Client,
         blank=True,
         related_name="resources",
         verbose_name=_("clients"),
-        help_text=_("Who may ask for it, unless it is for every client."),
+        help_text=_("The clients that may request access to the API if it is not available to every client."),
     )
     documentation_uri = WebAddressField(
         _("documentation"),
@@ -214,7 +217,7 @@ class Resource(models.Model):
     )
     tos_uri = WebAddressField(_("terms of service"), blank=True, default="", db_default="")
     is_active = models.BooleanField(
-        _("active"), default=True, help_text=_("Switch off to let nobody ask for it any more.")
+        _("active"), default=True, help_text=_("If not ticked, no client can request access to the API.")
     )
 
     objects = ResourceManager()

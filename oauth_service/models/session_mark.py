@@ -67,8 +67,8 @@ class SessionMark(models.Model):
 
     class Meta:
         base_manager_name = "objects"
-        verbose_name = _("mark of sessions")
-        verbose_name_plural = _("marks of sessions")
+        verbose_name = _("session mark")
+        verbose_name_plural = _("session marks")
 
     def __str__(self) -> str:
         return str(self.user_id)

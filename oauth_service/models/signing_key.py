@@ -71,7 +71,7 @@ class SigningKey(models.Model):
     generation = models.PositiveIntegerField(_("generation"))
     public_jwk = models.TextField(_("public key"))
     private_key = SecretBinaryField(editable=False)
-    created_at = models.DateTimeField(_("made"))
+    created_at = models.DateTimeField(_("created"))
     signs_from = models.DateTimeField(_("signs from"))
     signs_until = models.DateTimeField(_("signs until"), null=True)
     purge_at = models.DateTimeField(_("published until"), null=True)

@@ -15,10 +15,10 @@ from .client import Client, WebAddressField, validate_jwks
 class Purpose(models.TextChoices):
     """The purposes that an issuer's JWTs may be used for."""
 
-    JWT_BEARER = "jwt-bearer", _("To get tokens for its users (RFC 7523)")
-    ID_JAG = "id-jag", _("To get tokens for its users, as an identity assertion for one client (ID-JAG)")
-    TOKEN_EXCHANGE = "token-exchange", _("To be exchanged for tokens of this server (RFC 8693)")
-    SOFTWARE_STATEMENT = "software-statement", _("To say what clients are that register themselves (RFC 7591)")
+    JWT_BEARER = "jwt-bearer", _("get tokens for the issuer's users (RFC 7523)")
+    ID_JAG = "id-jag", _("get tokens for the issuer's users, with an identity assertion for one client (ID-JAG)")
+    TOKEN_EXCHANGE = "token-exchange", _("exchange the issuer's JWTs for tokens of this server (RFC 8693)")
+    SOFTWARE_STATEMENT = "software-statement", _("describe clients that register themselves (RFC 7591)")
 
 
 class TrustedIssuerManager(PrimaryManager["TrustedIssuer"]):
@@ -49,7 +49,10 @@ class TrustedIssuer(models.Model):
     Purpose = Purpose
 
     issuer = models.CharField(
-        _("issuer"), max_length=255, unique=True, help_text=_("As its JWTs have it (iss), character by character.")
+        _("issuer"),
+        max_length=255,
+        unique=True,
+        help_text=_("The iss claim of the issuer's JWTs. Compared character by character."),
     )
     purposes = models.CharField(
         _("purposes"),
@@ -60,40 +63,45 @@ class TrustedIssuer(models.Model):
     clients = models.TextField(
         _("clients"),
         blank=True,
-        help_text=_("The client IDs of those that may present its JWTs, one a line; no other does."),
+        help_text=_("Client IDs, one per line. Only these clients may present JWTs of the issuer."),
     )
     jwks = models.TextField(
-        _("public keys"), blank=True, validators=[validate_jwks], help_text=_("A JWK set; public keys alone.")
+        _("public keys"), blank=True, validators=[validate_jwks], help_text=_("A JWK set with public keys only.")
     )
     jwks_uri = WebAddressField(
-        _("address of its public keys"), blank=True, help_text=_("https; fetched, and again when a key is not known.")
+        _("URL of the public keys"),
+        blank=True,
+        help_text=_("An https URL. The keys are fetched, and fetched again if a key is unknown."),
     )
     algorithms = models.CharField(
         _("algorithms"),
         max_length=100,
         default="RS256 ES256",
-        help_text=_("The signatures that are believed, separated by spaces."),
+        help_text=_("The accepted signature algorithms, separated by spaces."),
     )
     audience = models.CharField(
         _("audience"),
         max_length=255,
         blank=True,
-        help_text=_("For token exchange: what its JWTs may name as their audience instead of this server."),
+        help_text=_("For token exchange: the audience that the issuer's JWTs may name instead of this server."),
     )
     stands_for_consent = models.BooleanField(
-        _("its word stands for consent"),
+        _("may consent for users"),
         default=False,
-        help_text=_("For grants: its users need not have allowed the client themselves. They see it, and can end it."),
+        help_text=_(
+            "For JWT grants: users do not have to allow the client themselves. They see the connected app and "
+            "can disconnect it."
+        ),
     )
     tokens_end_with_jwt = models.BooleanField(
-        _("tokens end with its JWTs"),
+        _("tokens expire with their JWT"),
         default=False,
-        help_text=_("For grants: no access token is good for longer than the JWT that it was given for."),
+        help_text=_("For JWT grants: no access token is valid for longer than the JWT that it was issued for."),
     )
     is_active = models.BooleanField(
         _("active"),
         default=True,
-        help_text=_("Switch off to believe none of its JWTs, and to end the access tokens that were given for them."),
+        help_text=_("If not ticked, JWTs of the issuer are refused, and access tokens that were issued for them end."),
     )
     created_at = models.DateTimeField(_("registered"), auto_now_add=True)
 

@@ -33,7 +33,7 @@ def faults_of_scopes(text: str, *, grant_types: str, scope: str) -> Iterator[str
         yield f"{name} has a line already: one is enough."
     for name, limit in scopes_of(text).items():
         if name == CLIENT_CREDENTIALS:
-            yield f"{name}: what it may get for itself is its scope for itself."
+            yield f"{name}: set the client credentials scope instead."
         elif name not in grant_types.split():
             yield f"{name[:100]} is none of its grant types."
         elif not limit:

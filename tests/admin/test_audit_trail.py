@@ -110,7 +110,7 @@ def test_the_list_shows_seconds_zone_reason_and_reference(
     words = ("2026-07-01 14:00:07 CEST", "3 times", "no account has this name", "0123456789ab", "203.0.113.7")
     assert [word for word in words if word not in page] == []
     page = strip_tags(staff.get(f"{TRAIL}{trail[2].pk}/change/").content.decode())
-    titles = ("sign-in refused · 2026-07-01 14:00:07 CEST", "When:", "2026-07-01 14:05:07 CEST")
+    titles = ("sign-in refused · 2026-07-01 14:00:07 CEST", "Date and time:", "2026-07-01 14:05:07 CEST")
     assert [word for word in titles if word not in page] == []
 
 

@@ -148,7 +148,7 @@ def test_the_client_id_cannot_be_changed(staff: Browser, presc_man: Client) -> N
 def test_a_client_id_that_libraries_would_send_differently_is_refused(staff: Browser, client_id: str) -> None:
     """HTTP Basic form-encodes the client_id, and some libraries do not."""
     errors = errors_of(staff.post(ADD, form(client_id=client_id)))
-    assert errors == {"client_id": ["Only letters, digits and - . _ ~ may stand in a client ID."]}
+    assert errors == {"client_id": ["A client ID can have only letters, digits and - . _ ~ in it."]}
 
 
 @pytest.mark.parametrize("name", ["client_uri", "policy_uri", "tos_uri"])
@@ -185,7 +185,7 @@ def test_two_redirect_uris_in_a_line_are_refused(staff: Browser) -> None:
     """A space inside a URI looks like two URIs on a line, so the form asks."""
     line = "https://a.example/cb https://b.example/cb"
     assert errors_of(staff.post(ADD, form(redirect_uris=line))) == {
-        "redirect_uris": [f"“{line}” has spaces: one URI a line."]
+        "redirect_uris": [f"“{line}” has spaces. Enter one URI per line."]
     }
 
 
@@ -220,7 +220,7 @@ def test_a_stored_scope_that_is_gone_from_the_settings_stays_visible_and_kept(
     page = staff.get(change_url(presc_man)).content.decode()
     staff.post(change_url(presc_man), form(client_id=None, scope=["user", "legacy"]))
     presc_man.refresh_from_db()
-    assert ("legacy: not offered by this server any more" in page, presc_man.scope) == (True, "user legacy")
+    assert ("legacy: no longer offered by this server" in page, presc_man.scope) == (True, "user legacy")
 
 
 def test_the_add_form_comes_with_everything_ticked_that_is_usual(staff: Browser) -> None:

@@ -201,7 +201,7 @@ def test_staff_see_which_apps_act_for_whom_and_filter_them(staff: Browser, inven
     assert listed(staff, q="alice document") == ["document"]
     assert listed(staff, q="alice nobody") == []
     page = staff.get(CONSENTS).content.decode()
-    assert "It has registered itself" in page
+    assert "Registered by the client itself" in page
     assert "https://api.example/pills (notes:read)" in page
 
 
@@ -239,7 +239,7 @@ def test_the_page_says_how_far_the_list_looked(
         page = staff.get(CONSENTS, query).content.decode()
         assert sentence in page
     page = staff.get(CONSENTS, {"kind": "registered"}).content.decode()
-    [earlier] = re.findall(r'href="([^"]*until=[^"]*)">Look at earlier ones', page)
+    [earlier] = re.findall(r'href="([^"]*until=[^"]*)">Show earlier consents', page)
     found = staff.get(CONSENTS + earlier.replace("&amp;", "&")).context["cl"].result_list
     assert [consent.client.client_id for consent in found] == ["registered"]
     assert sentence in staff.get(GRANTS).content.decode()
@@ -272,7 +272,7 @@ def test_staff_let_connections_end_and_go_on(
         page = staff.post(
             CONSENTS, {"action": "end_in_7", "_selected_action": everything}, follow=True
         ).content.decode()
-        assert ("The end of 2 apps was changed." in page, "1 app stays as it is" in page) == (True, True)
+        assert ("The end date of 2 apps was changed." in page, "1 app was not changed" in page) == (True, True)
         ends = Consent.objects.values_list("client__client_id", "ends_at")
         assert dict(ends) == {
             "presc_man_123": NOON + timedelta(days=7),

@@ -32,7 +32,7 @@ def test_the_list_says_what_each_key_is_for(staff: Browser, row: SigningKey) -> 
     """Staff see which key signs now and which one signs next."""
     successor = keys.rotate("ES256", now=timezone.now())
     page = staff.get(LIST).content.decode()
-    words = (row.kid, successor.kid, ">signs<", ">published, signs next<")
+    words = (row.kid, successor.kid, ">signs tokens now<", ">published, will sign next<")
     assert [word for word in words if word not in page] == []
 
 

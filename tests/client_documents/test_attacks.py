@@ -331,7 +331,7 @@ def test_staff_see_what_it_is_and_cannot_write_what_its_document_says(app: App, 
     form = page.context["adminform"].form
     assert not {"name", "redirect_uris", "scope", "jwks_uri", "requires_pkce", "client_id"} & set(form.fields)
     text = page.content.decode()
-    assert "By the document at its client ID. That it speaks for app.example is certain. What" in text
+    assert "The metadata document at the client ID. It proves that the client belongs to app.example. Values" in text
     values = {
         name: value for name, value in form.initial.items() if name in form.fields and value not in (None, False, "")
     }

@@ -132,7 +132,7 @@ def test_a_document_that_became_invalid_stops_new_authorizations(
     refreshed = app.refresh(tokens)
     assert refreshed.status_code == 200
     page = staff.get(f"/admin/oauth_service/client/{app.client.pk}/change/").content.decode()
-    assert "The last attempt to fetch it failed" in page
+    assert "The last attempt to fetch the document failed" in page
     assert Document.objects.get(url=URL).last_error in page.replace("&#x27;", "'")
     app.origin.publish()
     later(clock, 2 * MINUTE)

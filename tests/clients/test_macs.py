@@ -253,7 +253,7 @@ def test_it_is_registered_in_the_admin(staff: Browser, guide: Guide) -> None:
     made = Client.objects.get(client_id="pharmacy")
     assert status(guide, by(made, secret).proof()) == 200
     page = staff.get(change_url(made)).content.decode()
-    assert ("It is kept encrypted" in page, secret in page) == (True, False)
+    assert ("The secret is stored encrypted" in page, secret in page) == (True, False)
     newer = secret_of(staff.post(f"/admin/oauth_service/client/{made.pk}/secret/rotate/"))
     assert [status(guide, by(made, each).proof()) for each in (secret, newer)] == [200, 200]
     confirmed(staff, made, "end-previous/")

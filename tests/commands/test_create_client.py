@@ -100,7 +100,7 @@ def test_a_public_client_has_no_secret() -> None:
                 " Add scopes to OAUTH_SERVICE_SCOPES, or register the API that has them: create_resource."
             ),
         ),
-        (["--client-id", "a:b"], "--client-id: Only letters, digits and - . _ ~ may stand in a client ID."),
+        (["--client-id", "a:b"], "--client-id: A client ID can have only letters, digits and - . _ ~ in it."),
         (["--website", "javascript:alert(1)"], "--website: Enter a valid URL."),
         (
             ["--redirect-uri", "http://far.example/"],
@@ -127,7 +127,7 @@ def test_a_public_client_has_no_secret() -> None:
         (
             ["--redirect-uri", "callback", "--client-id", "a b"],
             (
-                "--client-id: Only letters, digits and - . _ ~ may stand in a client ID.\n"
+                "--client-id: A client ID can have only letters, digits and - . _ ~ in it.\n"
                 "--redirect-uri: callback is not absolute: it needs a scheme."
             ),
         ),

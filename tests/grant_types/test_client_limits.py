@@ -221,7 +221,7 @@ WRONG = {
     "refresh_token": "refresh_token needs a scope: take it from the grant types to allow none.",
     "refresh_token user email": "refresh_token: its scope has no email.",
     "refresh_token user\nrefresh_token profile": "refresh_token has a line already: one is enough.",
-    "client_credentials user": "client_credentials: what it may get for itself is its scope for itself.",
+    "client_credentials user": "client_credentials: set the client credentials scope instead.",
 }
 
 

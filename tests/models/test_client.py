@@ -43,7 +43,9 @@ def test_a_client_id_of_unreserved_characters_may_be(client_id: str) -> None:
 @pytest.mark.parametrize("client_id", ["a:b", "a b", "a+b", "a%20b", "é", "a\n", "a/b"])
 def test_a_client_id_that_could_be_read_in_two_ways_may_not(client_id: str) -> None:
     """HTTP Basic ends the name at a colon, and some clients form-encode the other characters and some do not."""
-    assert faults(client_id=client_id) == {"client_id": ["Only letters, digits and - . _ ~ may stand in a client ID."]}
+    assert faults(client_id=client_id) == {
+        "client_id": ["A client ID can have only letters, digits and - . _ ~ in it."]
+    }
 
 
 def test_a_client_id_is_given_once() -> None:

@@ -248,7 +248,7 @@ def test_staff_who_may_change_clients_set_both_marks_and_it_is_told(
     audit.flush()
     changes = AuditEvent.objects.get(event="administered").changes
     assert [name for name in ("is_checked", "is_first_party") if f"{name}: False → True" not in changes] == [], changes
-    assert "you have checked it" in browser.get(url).content.decode()
+    assert "You have checked its name" in browser.get(url).content.decode()
 
 
 def test_staff_who_may_only_look_change_neither(software: Software) -> None:

@@ -1,6 +1,7 @@
 """Initial access tokens: made once, limited in time and number of uses, and revocable."""
 
 from datetime import timedelta
+from html import unescape
 from io import StringIO
 from typing import Any
 
@@ -137,9 +138,9 @@ def test_the_admin_tells_who_registered_a_client(staff: Browser, presc_man: Clie
     partner.register(token=initial_token(), client_name="Prescription Manager", software_id="x-1")
     listed = staff.get("/admin/oauth_service/client/?registered_by=itself").content.decode()
     assert (partner.answer["client_id"] in listed, presc_man.client_id in listed) == (True, False)
-    page = staff.get(f"/admin/oauth_service/client/{partner.client.pk}/change/").content.decode()
+    page = unescape(staff.get(f"/admin/oauth_service/client/{partner.client.pk}/change/").content.decode())
     assert "Initial access token: Partner." in page
-    assert "Its name looks like that of Prescription Manager." in page
+    assert "The client's name looks like that of Prescription Manager." in page
     assert "Software: x-1." in page
     assert "The operator." in staff.get(f"/admin/oauth_service/client/{presc_man.pk}/change/").content.decode()
 

@@ -69,4 +69,4 @@ def findings(holder: Holder, *, now: datetime) -> Iterator[Finding]:
 
 
 def _column(holder: Holder) -> str:
-    return "address of its public keys" if holder.is_issuer else "jwks_uri of the client"
+    return "URL of the public keys" if holder.is_issuer else "jwks_uri of the client"

@@ -154,7 +154,7 @@ def _of_own_tokens(client: Registration) -> Iterator[Finding]:
             "client-without-own-scope",
             "The client may get every scope for itself that it asks users for.",
             why="With client_credentials, it gets these scopes and no user has to allow them.",
-            remedy="In “Scope for itself”, tick the scopes that it needs without a user, or remove client_credentials.",
+            remedy="In “Client credentials scope”, tick the scopes that it needs without a user, or remove client_credentials.",
         )
 
 
