@@ -27,7 +27,7 @@ def test_another_redirect_uri_is_a_page_with_a_reference_and_never_a_redirect(si
     assert detail.locator("mark").all_inner_texts() == ["https", "http"]
     check(desk, "error-redirect")
     expect(desk.get_by_role("link", name="Back to Prescription Manager")).to_have_attribute(
-        "href", "http://127.0.0.1:5000/"
+        "href", f"{sites.client_url}/"
     )
     desk.get_by_role("link", name="See your connected apps").click()
     expect(desk.get_by_role("heading", name="Sign in")).to_be_visible()
