@@ -235,6 +235,7 @@ def test_a_resource_that_cannot_be_is_refused(db: None, column: str, value: Any)
 def test_the_commands_register_and_list(guide: Guide) -> None:
     """The list shows what was registered."""
     options = ["--name=Orders", "--scope=read=See them", "--client=presc_man_123", "--access-token-lifetime=60"]
+    options += ["--documentation-uri=https://api.example/docs"]
     call_command("create_resource", ORDERS, *options, stdout=StringIO())
     call_command("list_resources", "--json", stdout=(output := StringIO()))
     assert json.loads(output.getvalue()) == [
@@ -243,6 +244,9 @@ def test_the_commands_register_and_list(guide: Guide) -> None:
             "name": "Orders",
             "scopes": {"read": "See them"},
             "clients": ["presc_man_123"],
+            "documentation_uri": "https://api.example/docs",
+            "policy_uri": "",
+            "tos_uri": "",
             "is_active": True,
         }
     ]
