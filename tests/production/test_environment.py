@@ -57,7 +57,8 @@ GIVEN: dict[str, tuple[str, str, object, object]] = {
     "END_CONNECTIONS_ON_PASSWORD_CHANGE": ("1", "END_CONNECTIONS_ON_PASSWORD_CHANGE", True, False),
     "GLOBAL_TOKEN_REVOCATION": ("1", "GLOBAL_TOKEN_REVOCATION", True, False),
     "OAUTH_SERVICE_SUPPORT_CONTACT": ("mailto:help@example.com", "SUPPORT_CONTACT", "mailto:help@example.com", ""),
-    "ACTION_SCOPES": ("orders:write", "ACTION_SCOPES", ["orders:write"], []),
+    # Without the variable, the demo's own while DEBUG is on.
+    "ACTION_SCOPES": ("orders:write", "ACTION_SCOPES", ["orders:write"], ["orders:write", "prescriptions:order"]),
     "REGISTRATION_SCOPES": ("openid,email", "REGISTRATION_SCOPES", ["openid", "email"], []),
     "CLIENT_ID_METADATA_DOCUMENTS": ("1", "CLIENT_ID_METADATA_DOCUMENTS", True, False),
     "CLIENT_ID_METADATA_ALLOWED_HOSTS": (
@@ -82,6 +83,12 @@ def test_what_nobody_sets_is_the_default(tmp_path: Path, environment: dict[str, 
     """An empty value in the environment file means the default."""
     found = in_force(tmp_path, environment, *(setting for _, setting, *_ in GIVEN.values()))
     assert found == {setting: default for _, setting, _, default in GIVEN.values()}
+
+
+def test_the_demos_scopes_are_not_there_in_production(tmp_path: Path) -> None:
+    """With DEBUG off, an app's scopes let it do something only if the operator says so."""
+    production = {"DEBUG": "0", "SECRET_KEY": "k" * 50, "OAUTH_SERVICE_ISSUER": "https://auth.example.com"}
+    assert in_force(tmp_path, production, "ACTION_SCOPES") == {"ACTION_SCOPES": []}
 
 
 def test_zero_days_are_without_end(tmp_path: Path) -> None:
