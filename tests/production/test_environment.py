@@ -86,7 +86,7 @@ def test_what_nobody_sets_is_the_default(tmp_path: Path, environment: dict[str, 
 
 
 def test_the_demos_scopes_are_not_there_in_production(tmp_path: Path) -> None:
-    """With DEBUG off, an app's scopes let it do something only if the operator says so."""
+    """Operators name the scopes that let an app do something; the demo's are for development."""
     production = {"DEBUG": "0", "SECRET_KEY": "k" * 50, "OAUTH_SERVICE_ISSUER": "https://auth.example.com"}
     assert in_force(tmp_path, production, "ACTION_SCOPES") == {"ACTION_SCOPES": []}
 
