@@ -5,9 +5,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.db.models.deletion import Collector
 from django.test import Client as Browser
 
 from oauth_service.models import AuthorizationCode, Consent, Grant
+from tests.concurrency.deletions import RepeatedCollector
 from tests.guide import FORM, Guide
 
 
@@ -49,6 +51,12 @@ def warm(transactional_db: None, guide: Guide) -> None:
     """
     guide.post("/token/", {"grant_type": "none", "client_id": guide.client.client_id, "client_secret": "wrong"})
     guide.revoke("AT_unknown")
+
+
+@pytest.fixture(autouse=True)
+def deletions_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse a test's deletion of a user that the project would have to repeat at a stricter isolation level."""
+    monkeypatch.setattr(Collector, "delete", RepeatedCollector())
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from django.db.models import Sum
 from oauth_service import database, signals
 from oauth_service.models import AuditEvent
 from oauth_service.watch import audit
+from tests.concurrency.deletions import repeated
 from tests.concurrency.threads import PATIENCE_SECONDS, started, stopped, together
 from tests.database import ALIAS, connection
 
@@ -45,11 +46,13 @@ def dead_rows() -> list[int]:
 
 
 def delete(*users: User) -> object:
-    """Delete users. With strict isolation levels a project must repeat a deletion that conflicted."""
+    """Delete users in a transaction."""
     found = User.objects.filter(pk__in=[user.pk for user in users])
-    return database.run_transaction(
-        lambda: [user.delete() for user in found.all()] if len(users) == 1 else found.all().delete()
-    )
+
+    def run() -> object:
+        return [user.delete() for user in found.all()] if len(users) == 1 else found.all().delete()
+
+    return repeated(partial(database.run_transaction, run))
 
 
 @pytest.mark.parametrize("name", EVENTS)

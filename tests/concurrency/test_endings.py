@@ -14,6 +14,7 @@ from oauth_service.models import Client, Consent, Grant, RevokedToken
 from oauth_service.models.purge import sweep
 from tests.clauses import clause
 from tests.concurrency.conftest import RowCounts, Tabs, is_dead, row_counts, won
+from tests.concurrency.deletions import delete_client, delete_user
 from tests.concurrency.threads import PATIENCE_SECONDS, started, stopped, together
 from tests.guide import Guide, query_of
 
@@ -286,16 +287,8 @@ def deactivate_client(guide: Guide) -> None:
     Client.objects.filter(pk=guide.client.pk).update(is_active=False)
 
 
-def delete_user(guide: Guide) -> None:
-    User.objects.get(pk=guide.alice.pk).delete()
-
-
-def delete_client(guide: Guide) -> None:
-    Client.objects.get(pk=guide.client.pk).delete()
-
-
 ENDS = [deactivate_user, deactivate_client, delete_user, delete_client]
-End = Callable[[Guide], None]
+End = Callable[[Guide], object]
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -1,6 +1,5 @@
 """Deletion of users and clients with requests in flight: no deadlock, no failed deletion, nothing alive at the end."""
 
-import os
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,37 +10,14 @@ from django.db import transaction
 from django.test import Client as Browser
 from django.utils import timezone
 
-from oauth_service import database
 from oauth_service.models import Client, Consent
 from tests.concurrency.conftest import Tabs
+from tests.concurrency.deletions import delete_client, delete_clients, delete_user, delete_users, repeated
 from tests.concurrency.threads import PATIENCE_SECONDS, started, stopped, together
 from tests.database import ALIAS, connection
 from tests.guide import Guide, query_of
 
 Delete = Callable[[Guide], object]
-
-
-def repeated(delete: Callable[[], object]) -> object:
-    """Delete as a project would, repeating it under a stricter isolation level (TEST_ISOLATION), as W030 says."""
-    if "TEST_ISOLATION" not in os.environ:
-        return delete()
-    return database.run_again(delete, using=ALIAS, after=database.CONFLICTS_OF_DELETION)
-
-
-def delete_user(guide: Guide) -> object:
-    return repeated(lambda: User.objects.get(pk=guide.alice.pk).delete())
-
-
-def delete_client(guide: Guide) -> object:
-    return Client.objects.get(pk=guide.client.pk).delete()
-
-
-def delete_users(guide: Guide) -> object:
-    return repeated(lambda: User.objects.all().delete())
-
-
-def delete_clients(guide: Guide) -> object:
-    return Client.objects.all().delete()
 
 
 DELETIONS = [delete_user, delete_client, delete_users, delete_clients]
@@ -212,7 +188,7 @@ def test_deletions_of_the_same_kind_do_not_wait_for_each_other(guide: Guide) -> 
     """No two users share a consent, so deleting a thousand users must not hold up the deletion of one."""
     dinah = User.objects.create(username="dinah")
     with stopped(partial(delete_user, guide), before='DELETE FROM "auth_user"'):
-        other = started(dinah.delete)
+        other = started(partial(repeated, dinah.delete))
         if connection.vendor != "sqlite":  # SQLite allows one writer at a time anyway
             other.result(PATIENCE_SECONDS / 2)  # raises TimeoutError if it waits for the first
     other.result(PATIENCE_SECONDS)
