@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # uv uses the certificate authorities of this machine, as git and pip do. Networks with an authority of their own need it.
 export UV_SYSTEM_CERTS ?= 1
 
-.PHONY: help setup run run-mcp run-api serve simulate test test-parts test-client test-sqlite test-postgres walks matrix matrix-ends isolation journeys bench-quick bench bench-machines bench-apis bench-scale bench-setup bench-lock examples-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
+.PHONY: help setup run run-mcp run-api serve simulate test test-parts test-client test-sqlite test-postgres test-long test-long-parts test-long-sqlite test-long-postgres walks matrix matrix-ends isolation journeys bench-quick bench bench-machines bench-apis bench-scale bench-setup bench-lock examples-lock production faults reports fuzz stateful mutants lint format types docs messages pictures lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -62,19 +62,12 @@ simulate: setup ## the nine steps of the guide over real HTTP, checked and print
 # Each part writes its results here; the last line of `make test` is their sum, also if a part has failed.
 RESULTS := build/tests
 RESULT = --junitxml=$(RESULTS)/$(1).xml
-test: setup ## all tests except the long ones of the targets below, on SQLite and on a real PostgreSQL; with a browser, the journeys too
+test: setup ## the tests of both sites, on SQLite and on a real PostgreSQL, in a few minutes; tests/long.txt lists what it leaves out
 	@rm -rf $(RESULTS)
 	@status=0; $(MAKE) --no-print-directory test-parts || status=$$?; \
 	$(BIN)/python -m tests.total $(RESULTS) client-sqlite client-postgres server-sqlite server-postgres; exit $$status
 
 test-parts: test-client test-sqlite test-postgres
-ifdef CI
-	$(BIN)/coverage report --include='oauth_service/*' --fail-under=95
-	@echo "The journeys (browser, third-party clients) are the next target: make journeys."
-else
-	@if $(BIN)/python -m tests.journeys.chromium; then $(MAKE) --no-print-directory journeys; \
-	else echo "LEFT OUT: the browser journeys. No chromium on this machine; install one and run: make journeys"; fi
-endif
 
 # All of its tests on SQLite; on PostgreSQL those that depend on the database.
 test-client: setup
@@ -85,24 +78,39 @@ test-client: setup
 
 # Directories of walks only: the other tests need not even import them.
 ALL_WALKS := fuzz
-# Measuring coverage takes a third longer, so only CI does it.
+ON_SQLITE = TEST_DATABASE=sqlite $(PYTEST) $(IN_PARALLEL) -q -m "$(ELSEWHERE)" $(addprefix --ignore tests/,$(ALL_WALKS))
+# Measuring coverage takes a third longer, so only CI does it. `make test` starts the measurement, and `make test-long` adds to it.
 test-sqlite: setup
 	rm -f .coverage .coverage.*
-	TEST_DATABASE=sqlite $(PYTEST) $(IN_PARALLEL) -q -m "$(ELSEWHERE)" $(addprefix --ignore tests/,$(ALL_WALKS)) \
-		$(if $(CI),--cov --cov-report=) $(call RESULT,server-sqlite) $(ARGS)
+	TEST_PART=quick $(ON_SQLITE) $(if $(CI),--cov --cov-report=) $(call RESULT,server-sqlite) $(ARGS)
+
+# Through the fast path of oauth_service.wsgi, as the SQLite run goes through Django; in a database that is not the default one, with
+# a replica that must not be queried (tests/database.py).
+ON_POSTGRES = TEST_ENTRY=direct TEST_ROUTERS=1 TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q
+test-postgres: setup
+	TEST_PART=quick $(ON_POSTGRES) -m "$(ELSEWHERE)" $(call RESULT,server-postgres) $(ARGS)
+
+test-long: setup ## what `make test` leaves out: long tests (tests/long.txt), and on PostgreSQL all that do not depend on the database
+	@rm -rf $(RESULTS)-long
+	@status=0; $(MAKE) --no-print-directory test-long-parts RESULTS=$(RESULTS)-long || status=$$?; \
+	$(BIN)/python -m tests.total $(RESULTS)-long server-sqlite server-postgres; exit $$status
+
+test-long-parts: test-long-sqlite test-long-postgres
+ifdef CI
+	$(BIN)/coverage report --include='oauth_service/*' --fail-under=95
+endif
+
+test-long-sqlite: setup
+	TEST_PART=long $(ON_SQLITE) $(if $(CI),--cov --cov-append --cov-report=) $(call RESULT,server-sqlite) $(ARGS)
 
 # Tests that need no database; the SQLite run has covered them.
 WITHOUT_A_DATABASE := protocol simulation packaging openapi fuzz benchmarks $(addprefix architecture/test_,clauses.py docs.py imports.py tree.py)
-# Through the fast path of oauth_service.wsgi, as the SQLite run goes through Django; in a database that is not the default one, with
-# a replica that must not be queried (tests/database.py).
-test-postgres: setup
-	TEST_ENTRY=direct TEST_ROUTERS=1 TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m "$(ELSEWHERE)" \
-		$(addprefix --ignore tests/,$(WITHOUT_A_DATABASE)) $(call RESULT,server-postgres) $(ARGS)
+test-long-postgres: setup
+	TEST_PART=long $(ON_POSTGRES) -m "$(ELSEWHERE)" $(addprefix --ignore tests/,$(WITHOUT_A_DATABASE)) $(call RESULT,server-postgres) $(ARGS)
 
 walks: setup ## the long walks: every setting, page, parameter and caller with every odd value
 	TEST_DATABASE=sqlite $(PYTEST) $(IN_PARALLEL) -q -m walk $(ARGS)
-	TEST_ENTRY=direct TEST_ROUTERS=1 TEST_DATABASE=postgres $(PYTEST) $(IN_PARALLEL) -q -m walk \
-		$(addprefix --ignore tests/,$(WITHOUT_A_DATABASE)) $(ARGS)
+	$(ON_POSTGRES) -m walk $(addprefix --ignore tests/,$(WITHOUT_A_DATABASE)) $(ARGS)
 
 matrix: setup ## the suite on each supported pair of Python and Django; ARGS="--only 3.12-6.0" for one of them
 	$(BIN)/python -m tests.matrix $(ARGS)

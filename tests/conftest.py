@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -17,6 +18,7 @@ from oauth_service.models import Client
 from oauth_service.resources import requirement
 from oauth_service.tokens import jwk
 from oauth_service.watch import audit
+from tests import parts
 from tests.concurrency.threads import RaisedInThisThread
 from tests.database import ALIAS, HAS_ROUTERS, connection
 from tests.guide import Guide
@@ -29,7 +31,21 @@ hypothesis.settings.load_profile("unhurried")
 Browser.exc_info = RaisedInThisThread()  # type: ignore[assignment]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out files without a test of this run's part (TEST_PART)."""
+    is_test = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    return True if is_test and not parts.reads(collection_path) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Select the tests of this run's part (TEST_PART), and name their databases."""
+    chosen = [item for item in items if parts.selected(item.nodeid)]
+    config.hook.pytest_deselected(items=[item for item in items if not parts.selected(item.nodeid)])
+    items[:] = chosen
+    mark_databases(items)
+
+
+def mark_databases(items: list[pytest.Item]) -> None:
     """Mark each database test with the databases that it may query: with routers (TEST_ROUTERS=1), only their own."""
     for item in items:
         marker = item.get_closest_marker("django_db")

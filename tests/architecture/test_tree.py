@@ -72,6 +72,7 @@ def test_what_make_test_leaves_out_is_run_by_ci(tree: list[Path]) -> None:
     [left_out] = re.findall(r"^ELSEWHERE := (.+)$", makefile, re.MULTILINE)
     markers = re.findall(r"not (\w+)", left_out)
     assert "walk" in markers
+    assert {"test", "test-long"} <= {*run}  # the two parts of tests/parts.py
     assert [marker for marker in markers if not any(re.search(rf'-m "?{marker}\b', each) for each in recipes)] == []
     # Ignored directories may hold nothing but walks.
     [directories] = re.findall(r"^ALL_WALKS := (.+)$", makefile, re.MULTILINE)
