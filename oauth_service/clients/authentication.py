@@ -74,6 +74,20 @@ def authenticate(
     raise InvalidClient("client authentication failed", detail=f"client {name!r}: {reason}")
 
 
+def authenticate_confidential(credentials: Credentials, arrival: conf.Arrival, *, now: datetime) -> ClientRow:
+    """
+    Authenticate the client of a request, for endpoints that public clients may not use.
+
+    Raises:
+        InvalidClient: as from authenticate(), or the client is public, so that anyone can use its client_id.
+        TooManyFailures: as from authenticate().
+    """
+    client = authenticate(credentials, arrival, now=now)
+    if client.is_public:
+        raise InvalidClient("client authentication failed", detail=f"client {client.client_id}: it is public")
+    return client
+
+
 def client_with_consent(parameters: Parameters, *, user_id: Any = None, now: datetime) -> ClientWithConsent:
     """
     Return the client that an authorization request names, and what this user allowed it. Nothing is proven yet.

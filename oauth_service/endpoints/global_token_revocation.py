@@ -6,7 +6,7 @@ from .. import conf
 from ..clients import authentication
 from ..people import global_revocation
 from ..protocol import client_authentication
-from ..protocol.errors import InvalidClient, RevocationForbidden, UserNotFound
+from ..protocol.errors import RevocationForbidden, UserNotFound
 from ..protocol.parameters import from_json_with_object
 from ..web.programs import ProgramResponse, program_endpoint
 from ..web.requests import ProgramRequest, json_body
@@ -25,9 +25,7 @@ def global_token_revocation(request: ProgramRequest) -> ProgramResponse:
     now = timezone.now()
     parameters.refuse_repeats()
     credentials = client_authentication.credentials(request.authorization, parameters)
-    client = authentication.authenticate(credentials, request, now=now)
-    if client.is_public:
-        raise InvalidClient("client authentication failed", detail=f"client {client.client_id}: it is public")
+    client = authentication.authenticate_confidential(credentials, request, now=now)
     if not client.may_revoke_users:
         raise RevocationForbidden("this client may not end what users have", detail=f"client {client.client_id}")
     issuer = conf.issuer_of(request)

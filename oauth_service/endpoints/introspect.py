@@ -8,7 +8,6 @@ from .. import conf
 from ..clients import authentication
 from ..protocol import client_authentication
 from ..protocol import introspection as rules
-from ..protocol.errors import InvalidClient
 from ..protocol.secret import Secret
 from ..tokens import introspection
 from ..web.programs import ProgramResponse, program_endpoint
@@ -28,11 +27,9 @@ def introspect(request: ProgramRequest) -> ProgramResponse:
     now = timezone.now()
     parameters.refuse_repeats()
     credentials = client_authentication.credentials(request.authorization, parameters)
-    client = authentication.authenticate(credentials, request, now=now)
-    if client.is_public:
-        # "the authorization server MUST require authentication of protected resources that need to access the introspection
-        # endpoint" (section 4).
-        raise InvalidClient("client authentication failed", detail=f"client {client.client_id}: it is public")
+    # "the authorization server MUST require authentication of protected resources that need to access the introspection
+    # endpoint" (section 4).
+    client = authentication.authenticate_confidential(credentials, request, now=now)
     token = Secret(parameters.require("token"))
     issuer = conf.issuer_of(request)
     members = introspection.introspect(token, client, issuer=issuer, now=now)

@@ -709,8 +709,17 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "whoever knows a public client's name asks about tokens",
         "endpoints/introspect.py",
-        "if client.is_public:",
-        "if False:",
+        "authentication.authenticate_confidential(",
+        "authentication.authenticate(",
+        _INTROSPECTION + "test_a_public_client_hears_nothing",
+    ),
+    Mutation(
+        "a public client passes for an authenticated one",
+        "clients/authentication.py",
+        """    if client.is_public:
+        raise InvalidClient(""",
+        """    if False:
+        raise InvalidClient(""",
         _INTROSPECTION + "test_a_public_client_hears_nothing",
     ),
     Mutation(
@@ -817,8 +826,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "whoever knows a public client's name signs people out everywhere",
         "endpoints/global_token_revocation.py",
-        "if client.is_public:",
-        "if False:",
+        "authentication.authenticate_confidential(",
+        "authentication.authenticate(",
         _GLOBAL + "test_a_public_client_has_no_say",
     ),
     Mutation(
