@@ -38,6 +38,7 @@ from django.utils.module_loading import import_string
 
 from . import conf, signals
 from .guard import outage
+from .web import ended_sessions
 from .web.pages import KEEPS_OPENER, PAGE_HEADERS
 from .web.programs import Headers, ProgramResponse, ProgramView
 from .web.requests import FAILED_BEFORE, ProgramRequest, read_unmeasured
@@ -199,8 +200,6 @@ def _program(core: ProgramView, environ: Environ) -> ProgramResponse:
 def _person(
     core: Callable[[ProgramRequest, Callable[[], Any]], ProgramResponse | None], store: Any, environ: Environ
 ) -> ProgramResponse | None:
-    from .web import ended_sessions  # needs the app registry, too
-
     def who() -> Any:
         session = _only_read(store(cookie))
         request: Any = SimpleNamespace(session=session)  # get_user() reads no other attribute

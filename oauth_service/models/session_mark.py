@@ -11,14 +11,14 @@ from django.utils.translation import gettext_lazy as _
 
 from ..database import PrimaryManager
 
-NO_MARK = uuid.UUID(int=0).hex
+_NO_MARK = uuid.UUID(int=0)
 
 
 class SessionMarkManager(PrimaryManager["SessionMark"]):
     def mark_of(self, user_id: Any) -> str:
-        """Return the mark of a user, hexadecimal; NO_MARK if their sessions were never ended. One statement."""
+        """Return the mark of a user, hexadecimal; SessionMark.NO_MARK if their sessions were never ended. One statement."""
         found = self.filter(user_id=user_id).values_list("mark", flat=True).first()
-        return found.hex if found else NO_MARK
+        return found.hex if found else SessionMark.NO_MARK
 
     def renew(self, user_ids: Collection[Any], *, now: datetime) -> None:
         """End every session of some users: sessions that begin from now on carry another mark. One statement."""
@@ -33,7 +33,7 @@ class SessionMarkManager(PrimaryManager["SessionMark"]):
         that the user has comes either before, and the caller sees it, or after, and ends the new thing, too.
 
         Returns:
-            the row; its mark is NO_MARK and its ended_at None if the user's sessions were never ended.
+            the row; its mark is SessionMark.NO_MARK and its ended_at None if the user's sessions were never ended.
         """
         mine = self.filter(user_id=user_id)
         # An UPDATE, not only a lock: under REPEATABLE READ a revocation that waits here must not go on with an old
@@ -50,7 +50,12 @@ class SessionMark(models.Model):
     the same.
 
     The user is a reference without a constraint, so that the deletion of a user cannot deadlock with a writer here.
+
+    Attributes:
+        NO_MARK: the mark of a user whose sessions were never ended, hexadecimal.
     """
+
+    NO_MARK = _NO_MARK.hex
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -60,7 +65,7 @@ class SessionMark(models.Model):
         related_name="+",
         verbose_name=_("user"),
     )
-    mark = models.UUIDField(default=uuid.UUID(int=0), editable=False)
+    mark = models.UUIDField(default=_NO_MARK, editable=False)
     ended_at = models.DateTimeField(_("signed out everywhere"), null=True, editable=False)
 
     objects = SessionMarkManager()

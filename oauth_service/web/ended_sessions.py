@@ -2,24 +2,24 @@
 Sessions of a user who was signed out everywhere (global token revocation) are ended when they are next used.
 
 Django's sessions do not name their user, and may be kept in a cookie, so they cannot be looked up. Instead each session
-gets
-a mark of its user at sign-in, and is valid while the user's mark stays the same. Without
+gets a mark of its user at sign-in, and is valid while the user's mark stays the same. Without
 OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION this module does nothing.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import logout
+from django.apps import apps
+from django.contrib.auth import get_user, logout
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import DatabaseError
 from django.http import HttpRequest
 
 from .. import conf, database
 
+if TYPE_CHECKING:
+    from ..models import SessionMark
+
 SESSION_KEY = "oauth_service_mark"
-
-
-# Models are imported in functions: oauth_service.wsgi, which imports this module, is imported before Django is set up.
 
 
 class SessionEnded(Exception):
@@ -29,9 +29,7 @@ class SessionEnded(Exception):
 def remember(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
     """Put the user's mark into a new session (user_logged_in)."""
     if conf.GLOBAL_TOKEN_REVOCATION() and request is not None and hasattr(request, "session") and user is not None:
-        from ..models import SessionMark
-
-        request.session[SESSION_KEY] = SessionMark.objects.mark_of(user.pk)
+        request.session[SESSION_KEY] = _model().objects.mark_of(user.pk)
 
 
 def is_ended(session: SessionBase, user_id: Any) -> bool:
@@ -39,10 +37,7 @@ def is_ended(session: SessionBase, user_id: Any) -> bool:
     Return whether a session was ended since its sign-in. Sessions from before the setting have no mark. Costs one
     statement.
     """
-    from ..models import SessionMark
-    from ..models.session_mark import NO_MARK
-
-    return str(session.get(SESSION_KEY, NO_MARK)) != SessionMark.objects.mark_of(user_id)
+    return _mark_in(session) != _model().objects.mark_of(user_id)
 
 
 def leave_ended(request: HttpRequest) -> None:
@@ -53,11 +48,9 @@ def leave_ended(request: HttpRequest) -> None:
         except DatabaseError as failure:
             if database.sqlstate_of(failure) not in database.CONFLICTS:
                 raise
-            from django.contrib.auth.models import AnonymousUser
-
             # Another request of the session deleted it first, under REPEATABLE READ or SERIALIZABLE.
             database.run_again(request.session.flush, using=database.ours())
-            request.user = AnonymousUser()
+            request.user = get_user(request)
 
 
 def hold(request: HttpRequest) -> None:
@@ -69,11 +62,17 @@ def hold(request: HttpRequest) -> None:
     """
     if not conf.GLOBAL_TOKEN_REVOCATION():
         return
-    from ..models import SessionMark
-    from ..models.session_mark import NO_MARK
-
-    if SessionMark.objects.hold(request.user.pk).mark.hex != request.session.get(SESSION_KEY, NO_MARK):
+    if _model().objects.hold(request.user.pk).mark.hex != _mark_in(request.session):
         raise SessionEnded
+
+
+def _mark_in(session: SessionBase) -> str:
+    return str(session.get(SESSION_KEY, _model().NO_MARK))
+
+
+def _model() -> type["SessionMark"]:
+    # Looked up, not imported: oauth_service.wsgi imports this module before Django is set up.
+    return apps.get_model("oauth_service", "SessionMark")
 
 
 def _is_somebodys(request: HttpRequest) -> bool:

@@ -13,7 +13,6 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from oauth_service.models import SessionMark
-from oauth_service.models.session_mark import NO_MARK
 from oauth_service.urls import urlpatterns
 from oauth_service.web import ended_sessions
 from tests.actors import FORM
@@ -123,7 +122,7 @@ def test_who_was_never_signed_out_has_no_row(console: Console, guide: Guide) -> 
     guide.browser.get("/manage-apps/")
     assert SessionMark.objects.count() == 0
     guide.tokens()
-    assert [each.mark.hex for each in SessionMark.objects.all()] == [NO_MARK]
+    assert [each.mark.hex for each in SessionMark.objects.all()] == [SessionMark.NO_MARK]
 
 
 def test_a_browser_without_a_session_is_nobodys(console: Console, browser: Browser) -> None:
