@@ -2,14 +2,12 @@
 
 import contextlib
 import os
-import signal
 import socket
-import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-START_SECONDS = 60
+from config.processes import child_process, starts_listening
+
 PROC = Path("/proc")
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -60,36 +58,9 @@ def serving(command: Sequence[str], *, cwd: Path, env: Mapping[str, str], port: 
         its process id, once it accepts connections.
 
     Raises:
-        RuntimeError: it ended, or did not listen within START_SECONDS; the message has its log.
+        RuntimeError: it ended, or did not listen in time; the message has its log.
     """
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # the group ends the workers with their server
-        )
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not _listens(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{' '.join(command)} did not start:\n{log.read_text(errors='replace')[-4000:]}")
-            time.sleep(0.1)
+    with log.open("wb") as output, child_process(command, cwd=cwd, env=env, output=output) as process:
+        if not starts_listening(process, port):
+            raise RuntimeError(f"{' '.join(command)} did not start:\n{log.read_text(errors='replace')[-4000:]}")
         yield process.pid
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -16,10 +16,11 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from config.processes import is_listening
 from config.server import deadline, logs, proxies
 from config.server.desk import Desk
 from config.server.environment import number
-from config.sites import ROOT, is_listening
+from config.sites import ROOT
 
 logger = logging.getLogger("config.serve")
 

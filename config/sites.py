@@ -3,17 +3,17 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
+
+from config.processes import child_process, is_listening, starts_listening
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +74,6 @@ def _port(name: str, usual: int) -> int:
     return int(text)
 
 
-def is_listening(port: int, *, host: str = "127.0.0.1") -> bool:
-    """Return whether something on this machine listens on the port."""
-    try:
-        socket.create_connection((host, port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
 def prepare(sites: Sites) -> None:
     """
     Migrate both databases, and create the demo's users and clients if they are missing.
@@ -120,8 +111,8 @@ def running(sites: Sites, *, output: IO[str] | None = None, reload: bool = False
     Raises:
         SitesError: a port is taken, or a site ended or did not answer within START_SECONDS.
     """
-    processes: list[subprocess.Popen[str]] = []
-    try:
+    with contextlib.ExitStack() as children:
+        processes = []
         for site, port, host in [
             ("server", sites.server_port, "localhost"),
             ("client", sites.client_port, "127.0.0.1"),
@@ -132,61 +123,59 @@ def running(sites: Sites, *, output: IO[str] | None = None, reload: bool = False
                     f" there, or choose another port: {site.upper()}_PORT={port + 100}"
                 )
             command = [sys.executable, "manage.py", "runserver", f"{host}:{port}", "--skip-checks"]
-            processes.append(
-                subprocess.Popen(
-                    command if reload else [*command, "--noreload"],
-                    cwd=ROOT,
-                    env=sites.environment | {"DJANGO_SETTINGS_MODULE": f"config.{site}.settings"},
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT if output else None,
-                    text=True,
-                    start_new_session=True,  # the reloader has a child process: the group ends both
-                )
+            process = child_process(
+                command if reload else [*command, "--noreload"],
+                cwd=ROOT,
+                env=sites.environment | {"DJANGO_SETTINGS_MODULE": f"config.{site}.settings"},
+                output=output,
             )
-        deadline = time.monotonic() + START_SECONDS
-        for process, port in zip(processes, (sites.server_port, sites.client_port), strict=True):
-            while not is_listening(port):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise SitesError(f"the site on port {port} did not start; its log says why")
-                time.sleep(0.1)
+            processes.append((children.enter_context(process), port))
+        for started, port in processes:
+            if not starts_listening(started, port):
+                raise SitesError(f"the site on port {port} did not start; its log says why")
         yield
-    finally:
-        for process in processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-        for process in processes:
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
 
 
-def main() -> int:
-    """Set both sites up and run them until Ctrl-C; the exit status is 1 if they could not be started."""
+@contextlib.contextmanager
+def until_interrupted() -> Iterator[None]:
+    """
+    Run the block of a command until it ends, or until Ctrl-C or SIGTERM ends it.
+
+    Raises:
+        SystemExit: a SitesError ended the block; Python prints its message, and the exit status is 1.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends it as Ctrl-C does
     try:
-        sites = Sites.chosen()
-        prepare(sites)
-        with running(sites, reload=True):
-            print(
-                f"\n  Prescriptions (the client)    {sites.client_url}"
-                f"\n  Authorization server          {sites.server_url}"
-                "\n  Sign in as                    alice / wonderland"
-                f"\n  Server administration         {sites.server_url}/admin/  (admin / admin)"
-                "\n  Clients for your own trials   docs/demo.md, “The cast”"
-                "\n\n  Ctrl-C stops both.\n",
-                flush=True,
-            )
-            while True:
-                time.sleep(3600)
+        yield
     except KeyboardInterrupt:
-        return 0
+        pass
     except SitesError as problem:
-        print(problem, file=sys.stderr)
-        return 1
+        sys.exit(str(problem))
+
+
+def wait_for_interrupt() -> NoReturn:
+    """Sleep until a signal ends the program."""
+    while True:
+        time.sleep(3600)
+
+
+def main() -> None:
+    """Set both sites up and run them until Ctrl-C."""
+    sites = Sites.chosen()
+    prepare(sites)
+    with running(sites, reload=True):
+        print(
+            f"\n  Prescriptions (the client)    {sites.client_url}"
+            f"\n  Authorization server          {sites.server_url}"
+            "\n  Sign in as                    alice / wonderland"
+            f"\n  Server administration         {sites.server_url}/admin/  (admin / admin)"
+            "\n  Clients for your own trials   docs/demo.md, “The cast”"
+            "\n\n  Ctrl-C stops both.\n",
+            flush=True,
+        )
+        wait_for_interrupt()
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends it as Ctrl-C does
-    sys.exit(main())
+    with until_interrupted():
+        main()

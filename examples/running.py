@@ -1,16 +1,14 @@
 """The examples, started beside the two sites: used by `make run-mcp`, `make run-api` and the journeys."""
 
 import contextlib
-import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from config.sites import ROOT, START_SECONDS, Sites, SitesError, is_listening
+from config.processes import child_process, is_listening, starts_listening
+from config.sites import ROOT, Sites, SitesError
 
 OWN_PYTHON = ROOT / "examples" / ".venv" / "bin" / "python"
 """Interpreter with the packages of the MCP server, which no other code here needs."""
@@ -91,30 +89,10 @@ def serving(example: Example, sites: Sites, *, port: int, output: IO[str] | None
     _manage(server, "seed_demo", example.option, url)
     _manage(own, "migrate", "--verbosity=0")
     last = f"127.0.0.1:{port}" if "runserver" in example.command else str(port)
-    process = subprocess.Popen(
-        [*example.command, last],
-        cwd=ROOT,
-        env=own,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT if output else None,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while not is_listening(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SitesError(f"the {example.title} on port {port} did not start; its log says why")
-            time.sleep(0.1)
+    with child_process([*example.command, last], cwd=ROOT, env=own, output=output) as process:
+        if not starts_listening(process, port):
+            raise SitesError(f"the {example.title} on port {port} did not start; its log says why")
         yield url
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def _manage(environment: dict[str, str], *command: str) -> None:

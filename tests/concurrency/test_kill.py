@@ -20,7 +20,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from config.sites import ROOT, START_SECONDS, is_listening
+from config.processes import START_SECONDS, is_listening
+from config.sites import ROOT
 from oauth_service.models import AuthorizationCode, Client, Grant
 from oauth_service.protocol import sealed
 from tests.concurrency.conftest import Tabs

@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 
-from config.sites import ROOT, START_SECONDS, Sites, is_listening
+from config.processes import START_SECONDS, is_listening
+from config.sites import ROOT, Sites
 from examples.running import EXAMPLES, OWN_PYTHON, serving
 from tests.authority import HOST, Authority
 from tests.journeys.client_document import Document, published

@@ -14,7 +14,8 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from config.sites import ROOT, START_SECONDS, Sites, is_listening
+from config.processes import START_SECONDS, is_listening
+from config.sites import ROOT, Sites
 from tests.journeys import alice
 from tests.journeys.stage import free_port, manage
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config.sites import ROOT, is_listening
+from config.processes import is_listening
+from config.sites import ROOT
 from tests.authority import Authority
 from tests.production import nginx, sign_ins
 from tests.production.deployment import PASSWORD, REDIRECT_URI, Deployment, Served, eventually, free_port, serving

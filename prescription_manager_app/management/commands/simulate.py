@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from django.core.management.base import BaseCommand, CommandError
 
 from config.demo import cast
-from config.sites import Sites, SitesError, is_listening, prepare, running
+from config.processes import is_listening
+from config.sites import Sites, SitesError, prepare, running
 from prescription_manager_app.conf import Registration, registration
 from simulation.flows import FLOWS
 from simulation.har import har
