@@ -175,7 +175,7 @@ def _fetch(url: str, kind: Kind, rules: Rules, before: Document | None) -> Docum
     from .fetch import FetchFailed, fetch
 
     headers = {"Accept": rules.accept}
-    if before and before.etag and before.fetched_at:
+    if before and before.etag and before.etag.isascii() and before.fetched_at:  # a header that is sent is ASCII
         headers["If-None-Match"] = before.etag
     fault, is_over = "", False
     changes: dict[str, Any] = {}
@@ -192,7 +192,7 @@ def _fetch(url: str, kind: Kind, rules: Rules, before: Document | None) -> Docum
             is_over = response.status in GONE
     except FetchFailed as failure:
         fault = failure.detail
-    except ValueError as failure:
+    except (ValueError, RecursionError) as failure:  # RecursionError: JSON that is nested too deep
         fault, is_over = f"what the origin sent is not usable: {failure}", True
     now = timezone.now()
     if fault:

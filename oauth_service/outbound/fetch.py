@@ -100,6 +100,8 @@ def fault_of(url: str) -> str:
         return "is not https"
     if not host or parts.username is not None or not url.isprintable() or port == 0:
         return "names no host, or carries user information"
+    if not url.isascii():
+        return "has characters that no URI has"
     return ""
 
 

@@ -3,6 +3,9 @@
 import ipaddress
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+# The library takes some of these addresses for public ones: site-local addresses (RFC 3879), which some networks still
+# use, and before Python 3.12.4 most of 192.0.0.0/24 (RFC 6890).
+_NOT_PUBLIC = (ipaddress.IPv6Network("fec0::/10"), ipaddress.IPv4Network("192.0.0.0/24"))
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -11,14 +14,15 @@ def is_public(text: str) -> bool:
     """
     Tell whether an address is on the public internet.
 
-    Private, loopback, link-local (which includes cloud metadata), multicast, documentation and reserved addresses are not
-    public. An IPv6 address that embeds such an IPv4 address is not public either: v4-mapped, NAT64, 6to4, Teredo.
+    Private, loopback, link-local (which includes cloud metadata), site-local, multicast, documentation and reserved
+    addresses are not public. An IPv6 address that embeds such an IPv4 address is not public either: v4-mapped, NAT64, 6to4,
+    Teredo.
     """
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    return all(each.is_global and not each.is_multicast and not each.is_reserved for each in _meanings(address))
+    return all(map(_is_public, _meanings(address)))
 
 
 def is_loopback(text: str) -> bool:
@@ -28,6 +32,12 @@ def is_loopback(text: str) -> bool:
     except ValueError:
         return False
     return all(each.is_loopback for each in _meanings(address))
+
+
+def _is_public(address: IPAddress) -> bool:
+    if any(address in network for network in _NOT_PUBLIC):
+        return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
 
 
 def _meanings(address: IPAddress) -> list[IPAddress]:

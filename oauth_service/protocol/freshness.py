@@ -45,7 +45,7 @@ def _until_expiry(headers: Mapping[str, str], *, now: datetime) -> int | None:
         return None
     try:
         expires = parsedate_to_datetime(headers["expires"])
-    except ValueError:
+    except (ValueError, OverflowError):  # OverflowError: a year or an offset of twenty digits
         return 0  # section 5.3: an invalid date, in particular "0", is in the past
     expires = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
     return max(0, min(int((expires - now).total_seconds()), int(LONGEST.total_seconds())))

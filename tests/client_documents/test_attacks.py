@@ -95,6 +95,25 @@ def test_json_that_harms_introduces_nobody(app: App, body: bytes) -> None:
     assert Client.objects.count() == 0
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"etag": '"\xe9"', "cache-control": "max-age=60"},
+        {"expires": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"},
+        {"expires": "Mon, 01 Jan 2030 00:00:00 +99999999999999999999"},
+    ],
+    ids=["a tag that is not ASCII", "a year", "an offset"],
+)
+def test_headers_that_harm_cost_nobody_the_page(app: App, headers: dict[str, str]) -> None:
+    """The origin chooses the headers of its document. They must not make the server fail, now or at the next fetch."""
+    app.origin.publish(headers=headers)
+    assert app.ask().status_code == 200
+    Document.objects.update(fresh_until=timezone.now() - timedelta(seconds=1))
+    app.origin.publish(headers=headers, client_name="Letters")
+    assert "Letters" in app.page()
+    assert all(value.isascii() for _url, sent in app.origin.asked for value in sent.values())
+
+
 def test_what_this_server_has_not_is_left_out_before_it_is_judged(app: App) -> None:
     """
     Documents are written for every server, so they name grant types, scopes, URIs and algorithms that this one lacks.

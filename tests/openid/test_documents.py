@@ -89,6 +89,15 @@ def test_a_stale_copy_is_confirmed_by_its_etag(site: Any) -> None:
         assert [read(site), read(site), site.asked] == [[1], [1], ["", '"v1"']]
 
 
+@pytest.mark.parametrize("etag", ["\xe9", '"\xe9"'])
+def test_an_etag_that_cannot_be_sent_back_is_not(site: Any, etag: str) -> None:
+    """The origin chooses its headers, but must not make the server fail."""
+    site.body, site.headers_sent = b"[1]", {"Cache-Control": "max-age=600", "ETag": etag}
+    read(site)
+    with time_machine.travel(timedelta(seconds=601)):
+        assert [read(site), site.asked] == [[1], ["", ""]]
+
+
 @pytest.mark.parametrize("fault", ["status", "body", "length"])
 def test_a_stale_copy_is_served_while_the_origin_fails(site: Any, fault: str) -> None:
     """The server uses a stale copy for a week, and asks the origin once a minute instead of at every request."""
@@ -224,6 +233,7 @@ def test_a_sector_lists_the_redirect_uris(site: Any) -> None:
         (b'["https://a.example/cb"]', "The document does not list https://b.example/cb."),
         (b'{"redirect_uris": []}', "it is not a JSON array of URIs"),
         (b"<html>", "is not usable"),
+        (b"[" * 60_000, "is not usable"),
     ],
 )
 def test_a_sector_that_is_none_is_refused(site: Any, body: bytes, reason: str) -> None:

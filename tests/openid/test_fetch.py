@@ -63,7 +63,7 @@ def resolving_to(*addresses: str) -> Callable[..., list[Any]]:
 
 OF_THE_WRONG_FORM = (
     *("http://example.com/", "ftp://example.com/", "file:///etc/passwd", "https://", "https://user@example.com/"),
-    "https://a\nb/",
+    *("https://a\nb/", "https://ex\xe4mple.com/", "https://example.com/\xe4", "https://\uff1127.0.0.1/"),
 )
 
 

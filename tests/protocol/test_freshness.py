@@ -23,6 +23,8 @@ HOUR = timedelta(hours=1)
         ({"expires": "Thu, 01 Jan 2026 01:00:00 GMT"}, HOUR),
         ({"expires": "Wed, 31 Dec 2025 01:00:00 GMT"}, SHORTEST),
         ({"expires": "0"}, SHORTEST),
+        ({"expires": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}, SHORTEST),
+        ({"expires": "Mon, 01 Jan 2030 00:00:00 +99999999999999999999"}, SHORTEST),
         ({"cache-control": "max-age=0"}, SHORTEST),
         ({"cache-control": "no-store"}, SHORTEST),
         ({"cache-control": "no-cache, max-age=7200"}, SHORTEST),
