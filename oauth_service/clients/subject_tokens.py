@@ -1,6 +1,6 @@
 """The tokens presented in a token exchange, and the users that they stand for (RFC 8693 section 2.1)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from ..protocol.sealed import Actor
 from ..protocol.secret import Secret
 from ..protocol.token_exchange import ACCESS_TOKEN, ID_TOKEN, JWT, Subject
 from ..tokens import access_token, issue
+from ..tokens.resources import still_open
 
 if TYPE_CHECKING:
     from .issuers import VerifiedJWT
@@ -86,9 +87,27 @@ def actor_of(text: Secret, token_type: str, client: ClientRow, *, issuer: str, n
     raise InvalidRequest("actor_token_type is not supported")
 
 
-def _default_audience() -> tuple[str, ...]:
-    # A token requested without a resource is for the server's own resource, if it has one.
-    return tuple(filter(None, [conf.RESOURCE()]))
+def _audience_of(named: Collection[str], *clients: ClientRow) -> tuple[str, ...]:
+    """
+    Return the resources that a subject token is for now.
+
+    Args:
+        named: identifiers in the token, or of its grant.
+        clients: all clients that the token came through.
+
+    Raises:
+        InvalidRequest: none of the named ones is left: a token without a resource would be for something else.
+    """
+    if not named:
+        # A token requested without a resource is for the server's own resource, if it has one.
+        return tuple(filter(None, [conf.RESOURCE()]))
+    left = still_open(named, *clients)
+    if not left:
+        raise _not_valid(
+            "subject token",
+            f"client {clients[0].client_id}: {sorted(named)!r} deleted, not active or no longer for the clients",
+        )
+    return tuple(each for each in named if each in left)
 
 
 def _subject_of_access_token(text: Secret, *, issuer: str, now: datetime) -> SubjectToken:
@@ -106,7 +125,7 @@ def _subject_of_access_token(text: Secret, *, issuer: str, now: datetime) -> Sub
     known = Subject(
         client_id=found.client.client_id,
         scope=found.scope,
-        audience=token.audience or _default_audience(),
+        audience=_audience_of(token.audience, found.client, *found.earlier_clients),
         expires_at=min(token.expires_at, int(found.grant.ends_at.timestamp())),
         act=token.act,
         is_impersonated=bool(token.client_id) and not token.act,
@@ -121,7 +140,7 @@ def _subject_of_id_token(text: Secret, *, issuer: str, now: datetime) -> Subject
     known = Subject(
         client_id=grant.client.client_id,
         scope=issue.current_scope(grant.scope, grant.client),
-        audience=resources or _default_audience(),
+        audience=_audience_of(resources, grant.client),
         expires_at=min(int(str(claims["exp"])), int(grant.ends_at.timestamp())),
     )
     return SubjectToken(subject=known, grant=grant, issued_to=grant.client, parents=())
@@ -155,7 +174,7 @@ def _subject_of_jwt(text: Secret, client: ClientRow, *, issuer: str, now: dateti
     known = Subject(
         client_id=grant.client.client_id,
         scope=scope,
-        audience=resources or _default_audience(),
+        audience=_audience_of(resources, grant.client),
         expires_at=min(int(claims["exp"]), int(grant.ends_at.timestamp())),
         may_act=claims.get("may_act"),
     )

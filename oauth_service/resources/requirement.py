@@ -306,7 +306,8 @@ def check_audience(bearer: AnyBearer, resource: str = "") -> None:
         resource: identifier of the resource; "" for OAUTH_SERVICE_RESOURCE.
 
     Raises:
-        InvalidToken: it is for another resource, or the resource was deactivated, deleted, or taken from the client.
+        InvalidToken: it is for another resource, or the resource was deactivated, deleted, or taken from a client that the
+            token came from.
     """
     wanted = resource or conf.RESOURCE()
     if not resource_indicators.is_for(bearer.audience, resource, default=conf.RESOURCE()):
@@ -315,10 +316,14 @@ def check_audience(bearer: AnyBearer, resource: str = "") -> None:
             detail=f"{bearer.source}: for {sorted(bearer.audience) or 'no resource in particular'}, not {wanted}",
         )
     # For tokens of another issuer, that issuer decides which clients may ask for the resource.
-    if isinstance(bearer, Bearer) and bearer.audience and not still_open((wanted,), bearer.client):
+    if (
+        isinstance(bearer, Bearer)
+        and bearer.audience
+        and not still_open((wanted,), bearer.client, *bearer.earlier_clients)
+    ):
         raise InvalidToken(
             "the access token is not valid",
-            detail=f"{bearer.source}: {wanted} was deleted or deactivated, or the client may no longer request it",
+            detail=f"{bearer.source}: {wanted} was deleted or deactivated, or a client may no longer request it",
         )
 
 

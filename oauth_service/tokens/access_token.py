@@ -32,7 +32,8 @@ class Bearer:
 
     If a service obtained the token by token exchange (RFC 8693), client and client_id are the service's, and app_client_id is
     that of the app that the user allowed; otherwise app_client_id is "". act lists the parties that act for the user, the
-    current one first; it is () without an exchange, and for a service that impersonates the user.
+    current one first; it is () without an exchange, and for a service that impersonates the user. earlier_clients are the
+    clients that the token came from: earlier services, the last one first, and then the app.
     """
 
     user: AbstractBaseUser | None
@@ -46,6 +47,7 @@ class Bearer:
     openid: Context | None = field(default=None, repr=False)
     app_client_id: str = ""
     act: tuple[Actor, ...] = ()
+    earlier_clients: tuple[ClientRow, ...] = field(default=(), repr=False)
 
     @property
     def actor(self) -> Actor | None:
@@ -119,12 +121,14 @@ class GrantedToken:
     Attributes:
         client: the client that has the token: the grant's, or the last one that exchanged it.
         scope: what the token allows now.
+        earlier_clients: the clients that an exchanged token came from; the grant's client is the last one.
     """
 
     token: AccessToken
     grant: TokenGrant
     client: ClientRow
     scope: str
+    earlier_clients: tuple[ClientRow, ...] = ()
 
 
 def verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> GrantedToken:
@@ -148,7 +152,8 @@ def verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Gra
 
     clients = exchanged.clients_of(token, grant)
     left = exchanged.scope_left(scope, clients, implies=conf.implied_scopes())
-    return GrantedToken(token=token, grant=grant, client=clients[0], scope=left)
+    earlier = (*clients[1:], grant.client)
+    return GrantedToken(token=token, grant=grant, client=clients[0], scope=left, earlier_clients=earlier)
 
 
 def _verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Bearer:
@@ -168,6 +173,7 @@ def _verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Be
         openid=None if token.client_id else Context.load(grant.openid),
         app_client_id=grant.client.client_id if token.client_id else "",
         act=token.act,
+        earlier_clients=found.earlier_clients,
     )
 
 

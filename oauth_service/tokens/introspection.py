@@ -1,6 +1,6 @@
 """Token introspection (RFC 7662). It takes one or two SQL statements and changes nothing."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from .. import conf
@@ -41,7 +41,7 @@ def _access_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime)
         bearer = access_token.verify(text, issuer=issuer, now=now)
     except InvalidToken:
         return INACTIVE
-    audience = _known_audience(bearer.audience, asker, client=bearer.client, issued_to=bearer.client_id)
+    audience = _known_audience(bearer.audience, asker, clients=(bearer.client, *bearer.earlier_clients))
     if audience is None:
         return INACTIVE
     # A pairwise client must not learn the username, which identifies the user at other clients.
@@ -85,7 +85,7 @@ def _refresh_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime
     scope = issue.current_scope(grant.scope, client, by=REFRESH_TOKEN)
     if lifecycle.fault_of(grant, now=now) or ends_at <= now or not scope:
         return INACTIVE
-    audience = _known_audience(grant.resources.split(), asker, client=client, issued_to=client.client_id)
+    audience = _known_audience(grant.resources.split(), asker, clients=(client,))
     if audience is None:
         return INACTIVE
     context = Context.load(grant.openid)
@@ -103,22 +103,22 @@ def _refresh_token(text: Secret, asker: ClientRow, *, issuer: str, now: datetime
     )
 
 
-def _known_audience(
-    named: Collection[str], asker: ClientRow, *, client: ClientRow, issued_to: str
-) -> frozenset[str] | None:
+def _known_audience(named: Collection[str], asker: ClientRow, *, clients: Sequence[ClientRow]) -> frozenset[str] | None:
     """
     Return the resources that a token is for now; None if the asker may not know about the token, or no resource is left.
 
     Args:
-        named: identifiers in the token, or of its grant; they cost one SQL statement if there are any.
-        client: the client that the token was issued to; issued_to: its client_id.
+        named: identifiers in the token, or of its grant; if there are any, they cost one SQL statement for each client.
+        clients: the client that the token was issued to, then the clients that it came from.
     """
     # A token that was requested without a resource is for the server's own, if it has one.
     audience = frozenset(named or filter(None, [conf.RESOURCE()]))
-    if named and not (audience := still_open(audience, client)):
+    if named and not (audience := still_open(audience, *clients)):
         return None
     own = asker.introspection_resource_list
-    may_ask = introspection.may_ask(asker=asker.client_id, issued_to=issued_to, audience=audience, own_resources=own)
+    may_ask = introspection.may_ask(
+        asker=asker.client_id, issued_to=clients[0].client_id, audience=audience, own_resources=own
+    )
     return audience if may_ask else None
 
 

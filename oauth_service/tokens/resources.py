@@ -141,12 +141,18 @@ def left_of(named: Sequence[str], client_pk: int) -> Resources:
     return Resources(rows=Resource.objects.for_client(named, client_pk))
 
 
-def still_open(audience: Collection[str], client: ClientRow) -> frozenset[str]:
+def still_open(audience: Collection[str], *clients: ClientRow) -> frozenset[str]:
     """
-    Return those of a token's resources that are still active and for this client. One SQL statement, or none without any.
+    Return those of a token's resources that are still active and for these clients. One SQL statement for each client,
+    or none without resources.
 
     The server's own resource (OAUTH_SERVICE_RESOURCE) is open to every client: tokens requested without a resource are for it.
+
+    Args:
+        clients: the client that has the token, and for an exchanged token the clients that it came from.
     """
     own = {conf.RESOURCE()} & set(audience)
-    rows = Resource.objects.for_client(sorted(set(audience) - own), client.pk)
-    return frozenset(own | {row.identifier for row in rows})
+    left = set(audience) - own
+    for client in clients:
+        left = {row.identifier for row in Resource.objects.for_client(sorted(left), client.pk)}
+    return frozenset(own | left)

@@ -645,8 +645,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "a token opens an API that was switched off, or taken from its client",
         "resources/requirement.py",
-        "if isinstance(bearer, Bearer) and bearer.audience and not still_open((wanted,), bearer.client):",
-        "if False:",
+        "and not still_open((wanted,), bearer.client, *bearer.earlier_clients)",
+        "and False",
         _RESOURCE + "test_what_is_gone_ends_at_once",
     ),
     Mutation(
@@ -725,7 +725,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "an API hears that a token is active at one that is gone",
         "tokens/introspection.py",
-        "if named and not (audience := still_open(audience, client)):",
+        "if named and not (audience := still_open(audience, *clients)):",
         "if False:",
         _RESOURCE + "test_introspection_tells_no_resource_that_is_gone",
     ),

@@ -20,8 +20,10 @@ from oauth_service.models import AuditEvent, Client, Consent, Grant, Resource
 from oauth_service.protect import ProtectedRequest, protect
 from oauth_service.protocol import sealed, token_exchange
 from oauth_service.protocol.device_code import GRANT_TYPE as DEVICE_CODE
+from oauth_service.protocol.errors import InvalidToken
 from oauth_service.protocol.secret import Secret
 from oauth_service.protocol.token_exchange import GRANT_TYPE, Exchange, ExchangeRefused
+from oauth_service.resources.requirement import check_audience
 from oauth_service.signals import token_exchanged
 from oauth_service.tokens import access_token
 from oauth_service.watch import audit
@@ -232,11 +234,12 @@ def test_a_second_exchange_escapes_no_limit_of_the_first(service: Service, subje
     assert again.expires_at <= payload_of(narrow).expires_at
 
 
-def test_a_resource_is_asked_for_by_those_that_it_is_for(service: Service, subject: str) -> None:
+def test_a_resource_is_asked_for_by_those_that_it_is_for(guide: Guide, service: Service, subject: str) -> None:
     """
     The rule applies even if the request does not name the resource. Its tokens live no longer than the resource allows.
     """
     resource = Resource.objects.create(identifier=API, name="API", access_token_lifetime=timedelta(minutes=5))
+    resource.clients.add(guide.client)
     token = resealed(subject, audience=(API,))
     for changes in ({}, {"resource": API}):
         assert refusal_of(service.exchange(token, **changes)) == (400, "invalid_target")
@@ -252,6 +255,41 @@ def test_a_token_without_a_resource_is_for_that_of_the_server(
     for changes in ({}, {"resource": API}):
         token = issued(service.exchange(subject, **changes))
         assert (payload_of(token).audience, service.is_alive(token)) == ((API,), True)
+
+
+@pytest.mark.parametrize("loser", ["the app", "an earlier service", "the service"])
+def test_an_api_that_is_taken_from_a_client_is_lost_to_all_who_act_through_it(
+    guide: Guide, service: Service, subject: str, settings: Settings, loser: str
+) -> None:
+    """Otherwise an exchange would turn a token that its API refuses into one that it accepts."""
+    settings.OAUTH_SERVICE_INTROSPECTION = True
+    last = service_for(service.client, "billing")
+    api, open_api = (Resource.objects.create(identifier=each, name=each) for each in (API, STOCK))
+    for each in (guide.client, service.client, last.client):
+        each.resources.set([api, open_api])
+    token = resealed(subject, audience=(API, STOCK))
+    before = [last.delegate(issued(service.delegate(token, resource=each)), resource=each) for each in (API, STOCK)]
+    exchanged, at_stock = map(issued, before)
+    api.clients.remove(
+        {"the app": guide.client, "an earlier service": service.client, "the service": last.client}[loser]
+    )
+
+    def is_good(text: str, identifier: str) -> bool:
+        found = access_token.verify(Secret(text), now=timezone.now())
+        answer = last.server.post("/introspect/", {"token": text, **last.credentials}, content_type=JSON).json()
+        try:
+            check_audience(found, identifier)
+        except InvalidToken:
+            return bool(answer["active"])
+        return bool(answer["active"] and answer["aud"] == identifier)
+
+    assert (is_good(exchanged, API), is_good(at_stock, STOCK)) == (False, True)
+    one = issued(service.delegate(token, resource=STOCK)) if loser != "the service" else at_stock
+    assert refusal_of(last.delegate(exchanged))[0] == 400
+    assert is_good(issued(last.delegate(one, resource=STOCK)), STOCK)
+    if loser == "the app":
+        assert refusal_of(service.delegate(token, resource=API)) == (400, "invalid_target")
+        assert refusal_of(service.delegate(resealed(subject, audience=(API,)))) == (400, "invalid_request")
 
 
 def test_introspection_says_who_acts(service: Service, subject: str, settings: Settings) -> None:
