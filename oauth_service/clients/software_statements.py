@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ..models import TrustedIssuer
-from ..protocol import issuer_jwt, jwt
+from ..protocol import issuer_jwt, jwt, registration
 from ..protocol.errors import InvalidSoftwareStatement, UnapprovedSoftwareStatement
 from ..protocol.jwt import InvalidJWT
 from . import key_sets
@@ -38,4 +38,6 @@ def stated(text: Any, *, audience: str, now: datetime) -> Mapping[str, Any]:
         key_sets.verify_signature(statement, issuer)
     except InvalidJWT as fault:
         raise InvalidSoftwareStatement("the software statement is not valid", detail=fault.detail) from None
+    if not registration.is_text_throughout(members):
+        raise InvalidSoftwareStatement("the software statement is not valid", detail="a claim cannot be stored as text")
     return {name: value for name, value in members.items() if value is not None and value != ""}

@@ -216,8 +216,8 @@ def _refuse_ended(verified: VerifiedJWT, client: ClientRow, user_id: Any, *, now
     if not conf.GLOBAL_TOKEN_REVOCATION():
         return
     ended_at = SessionMark.objects.hold(user_id).ended_at
-    issued_at = min(now.timestamp(), float(verified.claims.get("iat", now.timestamp())))
-    if ended_at and issued_at <= ended_at.timestamp():
+    issued_at = min(now, jwt_bearer.issued_at(verified.claims))
+    if ended_at and issued_at <= ended_at:
         detail = f"user {user_id} was signed out everywhere at {ended_at}, and the JWT is from before"
         raise _announced(InvalidGrant("the assertion is not valid", detail=detail), client)
 

@@ -98,7 +98,7 @@ def check(
     # A subject token may be exchanged more than once, just as an access token may be used more than once.
     if purpose != "token-exchange" and not 0 < len(assertion.text_of("jti")) <= MOST_CHARACTERS:
         raise InvalidJWT("the JWT has no jti")
-    if purpose == "id-jag" and "iat" not in assertion.claims:
+    if purpose == "id-jag" and assertion.claims.get("iat") is None:
         raise InvalidJWT("the JWT has no iat")
     if restricted := [claim for claim in _NOT_HONOURED if claim in assertion.claims]:
         raise InvalidJWT(f"the JWT has {', '.join(restricted)}, which is not honoured here")

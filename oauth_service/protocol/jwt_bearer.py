@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from . import jwt, resource_indicators
 from .grant_type import JWT_BEARER
-from .issuer_jwt import TYPES
+from .issuer_jwt import LONGEST_LIFE, TYPES
 from .jwt import InvalidJWT, UnverifiedJWT
 
 GRANT_TYPE = JWT_BEARER
@@ -61,6 +61,17 @@ def resources_of(claims: Mapping[str, object]) -> tuple[str, ...] | None:
     if not all(isinstance(each, str) and not resource_indicators.fault_of(each) for each in listed):
         raise InvalidJWT("the resource of the JWT is no absolute URI without a fragment")
     return tuple(dict.fromkeys(map(str, listed)))
+
+
+def issued_at(claims: Mapping[str, object]) -> datetime:
+    """
+    Return when an assertion was issued; its exp must have been checked.
+
+    Without iat, return the earliest possible moment, so that an assertion cannot pass for a later one by leaving it out.
+    """
+    if claims.get("iat") is None:
+        return end_of(claims) - LONGEST_LIFE["jwt-bearer"]
+    return datetime.fromtimestamp(float(str(claims["iat"])), UTC)
 
 
 def end_of(claims: Mapping[str, object]) -> datetime:

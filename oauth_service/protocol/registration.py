@@ -93,7 +93,7 @@ def read(body: bytes) -> dict[str, Any]:
         raise InvalidRequest("the body is not valid JSON") from cause
     if not isinstance(found, dict):
         raise InvalidRequest("the JSON body is not an object")
-    if not _is_text_throughout(found):
+    if not is_text_throughout(found):
         raise InvalidRequest("a member has a NUL byte, or is not valid Unicode text")
     return {name: value for name, value in found.items() if value is not None and value != ""}
 
@@ -301,8 +301,8 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _is_text_throughout(found: Any) -> bool:
-    """Tell whether every text in a JSON value can be stored."""
+def is_text_throughout(found: Any) -> bool:
+    """Tell whether every text in a JSON value can be stored: no NUL byte, no lone surrogate."""
     waiting: list[Any] = [found]
     while waiting:
         match waiting.pop():

@@ -19,6 +19,7 @@ from oauth_service.models import Client, Consent, Grant, Once, Resource, Trusted
 from oauth_service.protocol.jwt_bearer import GRANT_TYPE
 from tests.actors import FORM
 from tests.architecture.test_query_budgets import at_most
+from tests.assertions import signed
 from tests.jwt_bearer.actors import IdentityProvider, allow
 from tests.revocation.actors import console_of
 
@@ -67,6 +68,23 @@ def test_a_jwt_from_before_a_global_revocation_connects_nobody(
     assert (vouching.said(assertion), vouching.userinfo(tokens["access_token"])) == (INVALID, 401)
     with time_machine.travel(timezone.now() + timedelta(seconds=2), tick=False):
         assert vouching.userinfo(vouching.tokens()["access_token"]) == 200
+
+
+@pytest.mark.parametrize("dates", [{}, {"iat": None}], ids=["no iat", "iat is null"])
+def test_a_jwt_without_its_date_may_be_from_before_a_global_revocation(
+    vouching: IdentityProvider, alice: User, settings: Settings, dates: dict[str, Any]
+) -> None:
+    """For an hour, the longest that an assertion is valid, the server cannot know that it is newer."""
+    settings.OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION = True
+
+    def undated() -> str:
+        claims = vouching.claims(sub="alice", iat=None) | dates
+        return signed(vouching.key, vouching.header(), claims)
+
+    assert console_of("console").end(alice).status_code == 204
+    assert vouching.said(undated()) == INVALID
+    with time_machine.travel(timezone.now() + timedelta(hours=1, seconds=2), tick=False):
+        assert vouching.present(undated()).status_code == 200
 
 
 def test_where_the_issuers_word_stands_for_consent_the_person_sees_it(vouching: IdentityProvider, alice: User) -> None:

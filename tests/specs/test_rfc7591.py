@@ -124,6 +124,8 @@ def test_a_client_gets_another_client_id_each_time(software: Software) -> None:
         ({"exp": 1}, {}, "invalid_software_statement"),
         ({"nbf": 99_999_999_999}, {}, "invalid_software_statement"),
         ({"aud": "https://other.example"}, {}, "invalid_software_statement"),
+        ({"software_id": "a\0b"}, {}, "invalid_software_statement"),
+        ({"software_version": "\ud800"}, {}, "invalid_software_statement"),
         ({}, {"typ": "at+jwt"}, "invalid_software_statement"),
         ({}, {"crit": ["b64"]}, "invalid_software_statement"),
     ],
