@@ -9,6 +9,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import resolve_url
 from django.urls import reverse
 
 from .. import conf
@@ -20,7 +21,7 @@ from ..protocol.errors import OAuthError
 from ..protocol.parameters import from_form
 from ..protocol.reply_to import ReplyTo
 from ..web.pages import on_every_page, page_endpoint, protect_page
-from ..web.redirects import in_plain_characters, pending_authorization_url, points_to_itself
+from ..web.redirects import in_plain_characters, pending_authorization_url, points_to_itself, to_sign_in
 
 
 class _Login(LoginView):
@@ -97,5 +98,20 @@ class _Login(LoginView):
 
 @page_endpoint("GET", "POST", keeps_opener=True)
 def login(request: HttpRequest) -> HttpResponseBase:
-    """Sign a user in, then continue the request that brought them here."""
+    """Sign a user in, then continue the request that brought them here. Redirect if the project has another login page."""
+    if _is_replaced(request):
+        # The project's page may require more than a password. Users must not avoid it by typing this address.
+        page = _Login()
+        page.setup(request)
+        return to_sign_in(request, page.get_success_url(), fresh="reauthenticate" in request.GET)
     return _Login.as_view()(request)
+
+
+def _is_replaced(request: HttpRequest) -> bool:
+    """Return whether LOGIN_URL is another page, and this request uses our own URL of this view."""
+    ours = reverse("oauth_service:login").rstrip("/")
+    page = urlsplit(resolve_url(settings.LOGIN_URL))
+    is_ours = page.path.rstrip("/") == ours
+    # Behind a proxy, the public host is that of the issuer. Redirecting to it would be an endless loop.
+    is_here = page.netloc in ("", request.get_host(), urlsplit(conf.issuer_of(request)).netloc)
+    return request.path.rstrip("/") == ours and not (is_ours and is_here)

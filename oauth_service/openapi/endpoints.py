@@ -321,7 +321,7 @@ def manage_apps(_: Server) -> PathItem:
 
 _LOGIN_ANSWERS: dict[str, JsonObject] = {
     "200": answers.page("The login page, with the errors of a submitted form."),
-    "302": answers.redirect("Signed in: to `next`."),
+    "302": answers.redirect("Signed in: to `next`. Or to `LOGIN_URL`, if the project has another login page."),
 }
 
 _LOGIN_TOO_MANY = answers.page(

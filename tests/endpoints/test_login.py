@@ -282,3 +282,50 @@ def test_a_form_of_the_projects_says_which_kind_its_field_is(
     [given] = re.findall(r'<input [^>]*name="username"[^>]*>', browser.get("/login/").content.decode())
     assert 'type="email"' in given
     assert 'autocomplete="username"' in given
+
+
+# -- another login page ------------------------------------------------------------------------------------------------
+
+ELSEWHERE = [
+    "/accounts/login/",
+    "/accounts/login/?theme=dark",
+    "https://sso.example/sign-in/",
+    "https://sso.example/login/",
+]
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize("login_url", ELSEWHERE)
+def test_a_project_with_another_login_page_has_no_second_one(
+    alice: User, settings: Settings, login_url: str, slash: str
+) -> None:
+    """The other page may require a second factor. A password must not be enough at this one."""
+    browser = Browser()
+    settings.LOGIN_URL = login_url
+    alice.set_password("wonderland")
+    alice.save()
+    filled = {"username": "alice", "password": "wonderland", "next": "/manage-apps/?page=2"}
+    for answer in (browser.get(f"/login{slash}", {"next": filled["next"]}), browser.post(f"/login{slash}", filled)):
+        assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, login_url.partition("?")[0])
+        onward = unquote(answer["Location"]).partition("next=")[2]
+        assert onward.removeprefix("http://testserver") == filled["next"]
+    assert "_auth_user_id" not in browser.session
+
+
+@pytest.mark.parametrize("malice", MALICE)
+def test_the_way_to_the_other_page_leads_to_no_other_site(
+    browser: Browser, db: None, settings: Settings, malice: str
+) -> None:
+    """The other page might trust what this server sends."""
+    settings.LOGIN_URL = "https://sso.example/sign-in/"
+    onward = unquote(browser.get("/login/", {"next": malice})["Location"]).partition("next=")[2]
+    assert onward == "http://testserver/manage-apps/"
+
+
+@pytest.mark.parametrize(
+    "login_url", ["/login", "/login/?theme=dark", "http://testserver/login/", "http://localhost:8000/login/"]
+)
+def test_our_own_page_is_not_another_one(browser: Browser, db: None, settings: Settings, login_url: str) -> None:
+    """Otherwise it would redirect to itself. The last URL is that of the issuer, as browsers see it behind a proxy."""
+    settings.LOGIN_URL = login_url
+    assert browser.get("/login/").status_code == 200
