@@ -348,6 +348,16 @@ def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+# -- loggers -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_about_logging_lists_every_logger() -> None:
+    """Operators choose a level and a handler for each of them."""
+    used = {name for path in SERVER.rglob("*.py") for name in re.findall(r'getLogger\("([\w.]+)"\)', path.read_text())}
+    listed = {name.strip("`") for name, *_rest in table("docs/logging.md", "Loggers")}
+    assert (listed, len(used) > 5) == (used, True)
+
+
 # -- threats -----------------------------------------------------------------------------------------------------------
 
 
