@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.sites import ROOT
+from oauth_service.protocol.pkce import challenge_of
 from tests.packaging import guides
 from tests.packaging.guides import Project
 
@@ -13,6 +14,7 @@ NO_ISSUES = "System check identified no issues (0 silenced).\n"
 # These tests run the guides' Python and templates; tests/journeys has the single-page app and the MCP server.
 RUN = {
     "mcp.md",
+    *("allauth.md", "databases.md"),
     *("brand-the-pages.md", "login-page.md", "logging.md", "protect.md", "testing.md", "user-model.md", "tutorial.md"),
     "signals.md",
 }
@@ -124,3 +126,66 @@ def test_a_receiver_is_called(project: Project) -> None:
         "app_deauthorised.send(None, user_id=1, client_id='app', reason='')"
     )
     assert said == "user 1 disconnected app"
+
+
+def test_allauth_signs_users_in_with_a_second_factor(project: Project) -> None:
+    """Users reach the consent page with a password. If an app asks for acr 2, they enter a code, and its ID token says so."""
+    project.write("allauth.md")
+    [wrapped] = [code for _language, code in guides.blocks("allauth.md") if "above urlpatterns" in code]
+    urls = project.directory / "mysite/urls.py"
+    urls.write_text(urls.read_text().replace("urlpatterns = [", f"{wrapped}\nurlpatterns = [", 1))
+    project.run("manage.py", "migrate", "--verbosity=0")
+    back = "https://app.example/back"
+    project.run("manage.py", "create_client", "--public", "--name=A", "--client-id=app", f"--redirect-uri={back}")
+    assert project.run("manage.py", "check") == NO_ISSUES
+    verifier = "v" * 43
+    asked = f"client_id=app&scope=openid&code_challenge={challenge_of(verifier)}&code_challenge_method=S256"
+    said = project.tell(
+        f"url = '/authorise/?response_type=code&{asked}'\n"
+        "import json\n"
+        "from base64 import urlsafe_b64decode\n"
+        "from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time\n"
+        "alice = get_user_model().objects.create_user('alice', 'alice@example.com', 'wonderland')\n"
+        "for page in (url, '/login/', '/admin/login/'): print(browser.get(page)['Location'].partition('?')[0])\n"
+        "signed_in = browser.post('/accounts/login/', {'login': 'alice', 'password': 'wonderland', 'next': url})\n"
+        "print(signed_in['Location'] == url, 'Allow A' in browser.get(url).content.decode())\n"
+        "TOTP.activate(alice, secret := 'ABCDEFGHIJKLMNOP')\n"
+        "page = browser.get(url + '&acr_values=2')['Location']\n"
+        "print(page.partition('?')[0])\n"
+        "code = format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))\n"
+        "onward = browser.post(page, {'code': code})['Location']\n"
+        "print('Allow A' in browser.get(onward).content.decode())\n"
+        "form = 'application/x-www-form-urlencoded'\n"
+        f"allowed = browser.post('/authorise/', {asked!r}, content_type=form)['Location']\n"
+        "code = allowed.partition('code=')[2].partition('&')[0]\n"
+        f"fields = 'grant_type=authorization_code&client_id=app&code_verifier={verifier}&code=' + code\n"
+        "token = browser.post('/token/', fields, content_type=form).json()['id_token']\n"
+        "claims = json.loads(urlsafe_b64decode(token.split('.')[1] + '=='))\n"
+        "print(claims['acr'], claims['amr'])"
+    )
+    assert said.splitlines() == [
+        *("/accounts/login/", "/accounts/login/", "/accounts/login/"),
+        "True True",
+        "/accounts/2fa/reauthenticate/",
+        "True",
+        "2 ['otp', 'pwd']",
+    ]
+
+
+def test_users_and_tokens_are_in_a_database_of_their_own(project: Project) -> None:
+    """An app connects and calls the view of the tutorial; the default database has no table of this app."""
+    project.write("databases.md")
+    project.write("testing.md")
+    for command in guides.commands("databases.md"):
+        project.run(*shlex.split(command)[1:])
+    said = project.tell(
+        "from django.db import connections\n"
+        "from mysite.tokens import access_token_of\n"
+        "token = access_token_of(get_user_model().objects.get(username='alice'))\n"
+        "answer = browser.get('/api/hello/', headers={'Authorization': 'Bearer ' + token})\n"
+        "tables = {name: connections[name].introspection.table_names() for name in ('default', 'accounts')}\n"
+        "print(answer.status_code, answer.json()['hello'])\n"
+        "print([any(table.startswith('oauth_service_') for table in each) for each in tables.values()])"
+    )
+    assert said.splitlines() == ["200 alice", "[False, True]"]
+    assert project.run("manage.py", "check") == NO_ISSUES
