@@ -1,54 +1,44 @@
-// A site with sign-in by openid-client as in its documentation, for one user at a time.
+// A site with sign-in by openid-client, with the code of docs/openid-connect.md, for one user at a time.
 import { createServer } from 'node:http'
+import { mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-
-import * as client from 'openid-client'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const registered = JSON.parse(await text(process.stdin))
-const config = await client.discovery(
-  new URL(registered.issuer),
-  registered.client_id,
-  registered.client_secret,
-  client.ClientSecretBasic(registered.client_secret),
-  { execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks] }, // http on this machine; signatures are checked
-)
-const begun = new Map()
+const session = {}
 let held = null
 
+// The code of the page, with this site's addresses and registration.
+const page_of_docs = await readFile(new URL('../../../../docs/openid-connect.md', import.meta.url), 'utf8')
+const [, snippet] = page_of_docs.match(/^```js\n(.*?)^```/ms)
+const code = [
+  ['https://id.example', registered.issuer],
+  ['https://app.example.com', registered.site],
+  ['THE_CLIENT_ID', registered.client_id],
+  ['THE_CLIENT_SECRET', registered.client_secret],
+  ['[client.enableNonRepudiationChecks]', '[client.enableNonRepudiationChecks, client.allowInsecureRequests]'],
+].reduce((whole, [there, here]) => whole.replaceAll(there, here), snippet)
+const folder = await mkdtemp(join(tmpdir(), 'sign-in-'))
+await symlink(fileURLToPath(new URL('node_modules', import.meta.url)), join(folder, 'node_modules'))
+await writeFile(join(folder, 'sign-in.mjs'), code)
+const { begin, finish, renew, userinfo, leave } = await import(pathToFileURL(join(folder, 'sign-in.mjs')))
+
 const keep = async (tokens) => {
-  const claims = tokens.claims()
-  const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub)
-  held = { claims, userinfo, token: tokens }
+  held = { claims: tokens.claims(), userinfo: await userinfo(tokens), token: tokens }
+  return '/'
 }
 
 const routes = {
   '/': () => null,
-  '/sign-in': async () => {
-    const code_verifier = client.randomPKCECodeVerifier()
-    const [state, nonce] = [client.randomState(), client.randomNonce()]
-    begun.set(state, { pkceCodeVerifier: code_verifier, expectedState: state, expectedNonce: nonce })
-    return client.buildAuthorizationUrl(config, {
-      redirect_uri: `${registered.site}/callback`,
-      scope: 'openid profile email',
-      code_challenge: await client.calculatePKCECodeChallenge(code_verifier),
-      code_challenge_method: 'S256',
-      state,
-      nonce,
-    })
-  },
-  '/callback': async (url) => {
-    const checks = begun.get(url.searchParams.get('state'))
-    await keep(await client.authorizationCodeGrant(config, url, { ...checks, idTokenExpected: true }))
-    return '/'
-  },
-  '/renew': async () => {
-    await keep(await client.refreshTokenGrant(config, held.token.refresh_token))
-    return '/'
-  },
+  '/sign-in': () => begin(session),
+  '/callback': async (url) => keep(await finish(session, url)),
+  '/renew': async () => keep(await renew(held.token)),
   '/leave': () => {
-    const id_token_hint = held.token.id_token
+    const tokens = held.token
     held = null
-    return client.buildEndSessionUrl(config, { id_token_hint, post_logout_redirect_uri: `${registered.site}/` })
+    return leave(tokens)
   },
 }
 
