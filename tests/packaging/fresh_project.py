@@ -1,15 +1,19 @@
 """A project from `django-admin startproject` with the additions of README.md, in a virtual environment of its own."""
 
+import atexit
 import contextlib
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 from urllib.parse import urljoin
@@ -127,10 +131,23 @@ def needs(package: Distribution) -> list[Distribution]:
     return list(found.values())
 
 
+@cache
+def home() -> str:
+    """An empty home directory: no configuration or cache of the person who runs the tests."""
+    directory = tempfile.mkdtemp(prefix="oauth-service-home-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
+
+
 def environment() -> dict[str, str]:
-    """The caller's environment, without the variables that would let in this repository's own code and settings."""
+    """
+    The caller's environment with an empty home directory, and without the variables that would let in this repository's
+    own code and settings.
+    """
     ours = {"DJANGO_SETTINGS_MODULE", "PYTHONPATH", "STATE_DIR", "VIRTUAL_ENV"}
-    return {name: value for name, value in os.environ.items() if name not in ours} | {
+    kept = {name: value for name, value in os.environ.items() if name not in ours and not name.startswith("XDG_")}
+    return kept | {
+        "HOME": home(),
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
         "PYTHONDONTWRITEBYTECODE": "1",
     }
