@@ -9,11 +9,10 @@ class ClientIDConverter:
     Path converter for a client_id as one segment.
 
     A client_id that is a URL is written as a tilde and its base64url encoding, because servers may merge its slashes.
-    All others
-    are written unchanged.
+    All others are written unchanged. A segment with a NUL byte, which PostgreSQL cannot compare, is not a client_id.
     """
 
-    regex = "[^/]+"
+    regex = "[^/\0]+"
 
     def to_python(self, value: str) -> str:
         """The client_id of a segment."""
