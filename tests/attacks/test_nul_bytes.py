@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 from django.test import Client as Browser
-from django.urls import URLPattern
 from pytest_django import Settings
 
 from oauth_service.urls import urlpatterns
 from tests.database import connection
 from tests.guide import through_the_entry
 
-ROUTES = [str(each.pattern) for each in urlpatterns if isinstance(each, URLPattern) and "<" in str(each.pattern)]
+ROUTES = [route for each in urlpatterns if "<" in (route := str(each.pattern))]
 
 
 class NulByte(Exception):
