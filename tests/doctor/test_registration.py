@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from oauth_service.watch.doctor.registration import Registration, findings
+from oauth_service.clients.previous_secret import INTERVAL
+from oauth_service.models import Client
+from oauth_service.watch.doctor.facts import registration_of
+from oauth_service.watch.doctor.registration import Registration, findings, secret_findings
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 GOOD = Registration(
@@ -85,3 +88,36 @@ def test_each_fault_has_a_finding(changes: dict[str, Any], found: str) -> None:
 def test_what_is_as_it_should_be_is_not_found(changes: dict[str, Any]) -> None:
     """The clients are, among others, a native app, one on a development machine, a new one, and a deactivated one."""
     assert ids(**changes) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"secret_changed_at": NOW - timedelta(days=2), "previous_secret_used_at": NOW},
+            f"It was last used at {NOW:%Y-%m-%d %H:%M} UTC, or up to an hour later.",
+        ),
+        (
+            {"secret_changed_at": NOW},
+            f"It has not been used since the newest secret was made, at {NOW:%Y-%m-%d %H:%M} UTC.",
+        ),
+        ({}, "Its last use is unknown: the secrets were made before the server recorded it."),
+    ],
+)
+def test_the_finding_says_when_the_previous_secret_was_last_used(changes: dict[str, Any], sentence: str) -> None:
+    """Operators can end a secret that no app uses any more."""
+    [found] = secret_findings(replace(GOOD, has_previous_secret=True, **changes))
+    assert found.what == f"The client's previous secret is still valid. {sentence}"
+
+
+@pytest.mark.django_db
+def test_the_last_use_of_the_previous_secret_is_read_from_the_client(presc_man: Client) -> None:
+    """The finding is about the same columns as the admin's page."""
+    Client.objects.rotate_secret(presc_man)
+    row = Client.objects.row(presc_man.client_id)
+    assert row is not None
+    Client.objects.record_use_of_previous_secret(row, now=NOW, interval=INTERVAL)
+    presc_man.refresh_from_db()
+    facts = registration_of(presc_man, has_consents=True)
+    assert (facts.has_previous_secret, facts.previous_secret_used_at) == (True, NOW)
+    assert facts.secret_changed_at == presc_man.secret_changed_at

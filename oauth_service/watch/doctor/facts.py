@@ -192,6 +192,8 @@ def registration_of(client: Client, *, has_consents: bool) -> Registration:
         has_secret=client.secret_count > 0,
         has_chosen_secret=bool(newest) and not client_authentication.is_server_made(newest),
         has_previous_secret=bool(client.previous_secret_hash),
+        secret_changed_at=client.secret_changed_at,
+        previous_secret_used_at=client.previous_secret_used_at,
         **_of_sealed_secret(client),
         has_consents=has_consents,
         created_at=client.created_at,

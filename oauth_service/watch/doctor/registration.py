@@ -25,6 +25,9 @@ class Registration:
         exchanges: True if the client may exchange tokens and no policy is set.
         is_unreadable: True if no token key of this server decrypts its secret, which is kept encrypted.
         is_of_earlier_key: True if an earlier token key decrypts it.
+        secret_changed_at: when the newest secret was made; None if it was made before the server recorded that.
+        previous_secret_used_at: the last use of the previous secret, which is recorded once an hour at most; None
+            if it was not used since secret_changed_at.
     """
 
     client_id: str
@@ -45,6 +48,8 @@ class Registration:
     exchanges: bool = False
     is_unreadable: bool = False
     is_of_earlier_key: bool = False
+    secret_changed_at: datetime | None = None
+    previous_secret_used_at: datetime | None = None
 
 
 def findings(
@@ -117,10 +122,20 @@ def secret_findings(client: Registration) -> Iterator[Finding]:
     if client.has_previous_secret:
         yield note(
             "client-with-two-secrets",
-            "The client's previous secret is still valid.",
+            f"The client's previous secret is still valid. {_use_of_previous_secret(client)}",
             why="Other people may know the previous secret.",
             remedy="End the previous secret in the admin when the app uses the new one.",
         )
+
+
+def _use_of_previous_secret(client: Registration) -> str:
+    if client.previous_secret_used_at:
+        return f"It was last used at {client.previous_secret_used_at:%Y-%m-%d %H:%M} UTC, or up to an hour later."
+    if client.secret_changed_at:
+        return (
+            f"It has not been used since the newest secret was made, at {client.secret_changed_at:%Y-%m-%d %H:%M} UTC."
+        )
+    return "Its last use is unknown: the secrets were made before the server recorded it."
 
 
 def _of_redirect_uris(client: Registration, *, is_production: bool) -> Iterator[Finding]:
