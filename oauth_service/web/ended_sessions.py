@@ -8,7 +8,6 @@ OAUTH_SERVICE_GLOBAL_TOKEN_REVOCATION this module does nothing.
 
 from typing import TYPE_CHECKING, Any
 
-from django.apps import apps
 from django.contrib.auth import get_user, logout
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import DatabaseError
@@ -17,7 +16,7 @@ from django.http import HttpRequest
 from .. import conf, database
 
 if TYPE_CHECKING:
-    from ..models import SessionMark
+    from ..models.session_mark import SessionMarkManager
 
 SESSION_KEY = "oauth_service_mark"
 
@@ -29,7 +28,7 @@ class SessionEnded(Exception):
 def remember(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
     """Put the user's mark into a new session (user_logged_in)."""
     if conf.GLOBAL_TOKEN_REVOCATION() and request is not None and hasattr(request, "session") and user is not None:
-        request.session[SESSION_KEY] = _model().objects.mark_of(user.pk)
+        request.session[SESSION_KEY] = _marks().mark_of(user.pk)
 
 
 def is_ended(session: SessionBase, user_id: Any) -> bool:
@@ -37,7 +36,7 @@ def is_ended(session: SessionBase, user_id: Any) -> bool:
     Return whether a session was ended since its sign-in. Sessions from before the setting have no mark. Costs one
     statement.
     """
-    return _mark_in(session) != _model().objects.mark_of(user_id)
+    return _mark_in(session) != _marks().mark_of(user_id)
 
 
 def leave_ended(request: HttpRequest) -> None:
@@ -62,17 +61,19 @@ def hold(request: HttpRequest) -> None:
     """
     if not conf.GLOBAL_TOKEN_REVOCATION():
         return
-    if _model().objects.hold(request.user.pk).mark.hex != _mark_in(request.session):
+    if _marks().hold(request.user.pk).mark.hex != _mark_in(request.session):
         raise SessionEnded
 
 
 def _mark_in(session: SessionBase) -> str:
-    return str(session.get(SESSION_KEY, _model().NO_MARK))
+    return str(session.get(SESSION_KEY, _marks().model.NO_MARK))
 
 
-def _model() -> type["SessionMark"]:
-    # Looked up, not imported: oauth_service.wsgi imports this module before Django is set up.
-    return apps.get_model("oauth_service", "SessionMark")
+def _marks() -> "SessionMarkManager":
+    # Imported here: oauth_service.wsgi imports this module before Django is set up.
+    from ..models import SessionMark
+
+    return SessionMark.objects
 
 
 def _is_somebodys(request: HttpRequest) -> bool:
