@@ -425,12 +425,16 @@ def _faults_of_surroundings() -> Iterator[Finding]:
         )
     else:
         if _leads_nowhere(settings.LOGIN_URL):
-            yield "E015", f"LOGIN_URL {str(settings.LOGIN_URL)!r} leads to no page.", 'Set it to "oauth_service:login".'
+            yield (
+                "E015",
+                f"LOGIN_URL {str(settings.LOGIN_URL)!r} does not lead to a page.",
+                'Set it to "oauth_service:login".',
+            )
     pages = {} if _mistyped() else conf.STEP_UP_URLS()
     for acr in [acr for acr, url in pages.items() if _leads_nowhere(url)]:
         yield (
             "E023",
-            f"{conf.STEP_UP_URLS.name}: the page for {acr!r} leads to no page.",
+            f"{conf.STEP_UP_URLS.name}: the page for {acr!r} does not lead to a page.",
             "Name a URL, or the name of one, where people sign in that strongly.",
         )
     if settings.SECURE_REFERRER_POLICY in ("no-referrer", ["no-referrer"], ("no-referrer",)):

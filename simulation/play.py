@@ -106,7 +106,7 @@ def step_9_revoke_the_tokens(script: Script, stage: Stage, tokens: Tokens, *, sp
     revoke(script, stage, "The app revokes its refresh token", tokens.refresh_token)
     expect_no_access(script, stage, "Its access token ended with it", tokens)
     expect_no_grant(script, stage, "The revoked refresh token is refused", script.refresh(tokens.refresh_token))
-    revoke(script, stage, "Revoking a token again is no error", tokens.refresh_token)
+    revoke(script, stage, "Revoking a token again is not an error", tokens.refresh_token)
     expect_no_grant(script, stage, "The code of step 3 was used up", script.code_exchange(spent_code))
 
 

@@ -511,7 +511,7 @@ def openid(settings: Settings) -> Settings:
     [
         ([_EC, _RSA], []),
         ([("PS256", _RSA)], []),
-        (["nonsense"], ["key 1: it is no private key in PEM."]),
+        (["nonsense"], ["key 1: it is not a private key in PEM format."]),
         ([_EC, ("RS256", _EC)], ["key 2: it is not for RS256, but for ES256."]),
         ([_RSA, ("PS256", _RSA)], ["key 2 is listed already."]),
     ],

@@ -72,7 +72,7 @@ def verify_signature(jwt: UnverifiedJWT, signer: HasKeys) -> None:
     if not candidates:
         raise InvalidJWT(f"no key {jwt.kid[:100]!r} for {jwt.algorithm} is in the key set")
     if not any(key.has_signed(jwt) for key in candidates):
-        raise InvalidJWT("the signature is that of no key of the key set")
+        raise InvalidJWT("no key of the key set verifies the signature")
 
 
 def fault_of_client(client: Client) -> tuple[str, str]:

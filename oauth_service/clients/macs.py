@@ -37,4 +37,4 @@ def verify(jwt: UnverifiedJWT, client: ClientRow, *, now: datetime) -> None:
         raise InvalidJWT("no secret of it can be read, as none was kept encrypted: rotate it")
     if unreadable == len(found):
         raise InvalidJWT("its secret was encrypted under another token key: rotate it")
-    raise InvalidJWT("the MAC is that of no secret of the client")
+    raise InvalidJWT("no secret of the client verifies the MAC")

@@ -25,7 +25,7 @@ def stated(text: Any, *, audience: str, now: datetime) -> Mapping[str, Any]:
     """
     try:
         if not isinstance(text, str):
-            raise InvalidJWT("the software statement is no text")
+            raise InvalidJWT("the software statement is not a string")
         statement = jwt.read(text)
         named = statement.text_of("iss")
         issuer = TrustedIssuer.objects.believed(named) if named and key_sets.is_available() else None

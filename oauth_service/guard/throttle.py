@@ -268,7 +268,7 @@ class Registrations(Throttle):
 class Introductions(Registrations):
     """The limit for fetching documents of unknown clients, per hour: for each address, and for all together."""
 
-    _reason = "too many client_ids that nobody has heard of"
+    _reason = "too many unknown client_ids"
 
     def count_request(self) -> None:
         """

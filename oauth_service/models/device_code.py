@@ -81,7 +81,7 @@ class DeviceCodeRow:
             ValueError: no user approved it.
         """
         if self.consent_id is None:
-            raise ValueError("a device code without a consent is no authorisation")
+            raise ValueError("a device code without a consent is not an authorisation")
         return AuthorisationRow(
             pk=self.pk,
             consent_id=self.consent_id,

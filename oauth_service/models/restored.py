@@ -32,26 +32,26 @@ from .trusted_issuer import TrustedIssuer
 
 # The same order as in a withdrawal. Deleting the consents ends everything; the other deletions keep the tables small.
 ENDED: Mapping[type[models.Model], str] = {
-    Consent: "one that was withdrawn would be remembered; people are asked again",
-    AuthorizationCode: "one that was used could be exchanged again",
-    DeviceCode: "one that was used could be redeemed again, and one that was denied could be allowed",
-    Grant: "one that was revoked, or ended for theft, would be alive, and its refresh tokens a step behind",
-    RevokedToken: "it tells of tokens that have ended",
-    SignIn: "one that was signed out would be alive; what was issued in it has ended",
+    Consent: "a withdrawn consent would be valid again; without it, users are asked again",
+    AuthorizationCode: "a used code could be exchanged again",
+    DeviceCode: "a used code could be redeemed again, and a denied one could be allowed",
+    Grant: "a connection that was revoked or ended for theft would be alive, and its refresh tokens a step behind",
+    RevokedToken: "it lists tokens that have ended anyway",
+    SignIn: "a session that was signed out would be alive; the tokens issued in it have ended",
     SignInClient: "it belongs to a sign-in",
-    SigningKey: "one that was retired, as somebody else knew it, would be believed; new ones are made when they are needed",
+    SigningKey: "a key that was retired because it leaked would be trusted; new keys are made when they are needed",
 }
 KEPT: Mapping[type[models.Model], str] = {
-    Client: "it is registered by the operator; its earlier secret ends, the newest one if asked for",
-    Resource: "it is registered by the operator",
+    Client: "the operator registered it; its previous secret ends, and its newest one on request",
+    Resource: "the operator registered it",
     Registration: "its token reads, changes and deletes the registration of its own client, and nothing else",
-    InitialAccessToken: "the operator knows whom it was for; each is revoked, as it may have been since",
-    Delivery: "a client may hear of a sign-out twice, which changes nothing",
-    Document: "anybody may read it, and it is fetched again when it is stale",
-    AuditEvent: "it opens nothing",
-    TrustedIssuer: "it is registered by the operator, who looks whether one was switched off since",
-    SessionMark: "what it says has ended must not begin again",
-    Once: "what it says was used still must not be used again",
+    InitialAccessToken: "the operator knows who received it; each is revoked, because it may have been revoked since",
+    Delivery: "a client may be notified of a sign-out twice, which changes nothing",
+    Document: "it is public, and is fetched again when it is stale",
+    AuditEvent: "it grants no access",
+    TrustedIssuer: "the operator registered it, and checks whether it was switched off since",
+    SessionMark: "sessions that it ended must stay ended",
+    Once: "used values must stay used",
 }
 
 

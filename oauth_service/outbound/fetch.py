@@ -99,7 +99,7 @@ def fault_of(url: str) -> str:
     if parts.scheme != "https" and not (parts.scheme == "http" and conf.OUTBOUND_LOOPBACK()):
         return "is not https"
     if not host or parts.username is not None or not url.isprintable() or port == 0:
-        return "names no host, or carries user information"
+        return "has no host, or contains user information"
     if not url.isascii():
         return "has characters that no URI has"
     return ""

@@ -43,10 +43,10 @@ def fault_of_url(client_id: str) -> str:
     if not _CHARACTERS.fullmatch(client_id):
         return "has characters that no URI has"
     if "@" in client_id[: (client_id + "/").find("/", len(SCHEME))]:
-        return "carries user information"
+        return "contains user information"
     parts = _URL.fullmatch(client_id)
     if not parts:
-        return "is no https URL with a host in lower case and a path"
+        return "is not an https URL with a host in lower case and a path"
     host = parts["host"]
     if host.endswith(".") or host.startswith(".") or ".." in host:
         return "names a host that is spelt in an unusual way"
@@ -97,7 +97,7 @@ def read(body: bytes, *, client_id: str) -> dict[str, Any]:
     if members.get("client_id") != client_id:
         raise ValueError("its client_id is not the URL that it was fetched from")
     if found := next((name for name in _SECRETS if name in members), ""):
-        raise ValueError(f"it has {found}, and whatever stands in a document is no secret")
+        raise ValueError(f"it has {found}, but a published document cannot keep a secret")
     # RFC 7591's default is client_secret_basic, which a document cannot mean.
     method = members.setdefault("token_endpoint_auth_method", METHODS[0])
     if method not in METHODS:

@@ -325,7 +325,7 @@ def _faults_of_addresses(client: RegisteredClient) -> Iterator[tuple[str, str]]:
     # Redirection URI value."
     front = client.frontchannel_logout_uri
     if front and _origin(front) not in set(map(_origin, client.redirect_uri_list)):
-        yield "frontchannel_logout_uri", "Its scheme, host and port are those of no redirect URI."
+        yield "frontchannel_logout_uri", "No redirect URI has its scheme, host and port."
 
 
 def _origin(uri: str) -> tuple[str, str, int | None]:

@@ -35,7 +35,7 @@ def faults_of_scopes(text: str, *, grant_types: str, scope: str) -> Iterator[str
         if name == CLIENT_CREDENTIALS:
             yield f"{name}: set the client credentials scope instead."
         elif name not in grant_types.split():
-            yield f"{name[:100]} is none of its grant types."
+            yield f"{name[:100]} is not one of its grant types."
         elif not limit:
             yield f"{name} needs a scope: take it from the grant types to allow none."
         elif unknown := sorted(set(limit.split()) - set(scope.split())):

@@ -25,10 +25,10 @@ def parse(text: str) -> tuple[Mapping[str, Any], ...]:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("It is no JSON.") from None
+        raise ValueError("It is not JSON.") from None
     keys = found.get("keys") if isinstance(found, dict) else None
     if not isinstance(keys, list) or not all(isinstance(key, dict) for key in keys):
-        raise ValueError('It is no key set: {"keys": [...]} is one.')
+        raise ValueError('It is not a key set, which has the form {"keys": [...]}.')
     if not 1 <= len(keys) <= MOST_KEYS:
         raise ValueError(f"A key set has between 1 and {MOST_KEYS} keys.")
     if any(_PRIVATE & key.keys() or key.get("kty") == "oct" for key in keys):

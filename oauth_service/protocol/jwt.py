@@ -195,7 +195,7 @@ def refuse_early(jwt: UnverifiedJWT, *, now: datetime) -> None:
     for name in ("iat", "nbf"):
         moment = _moment(jwt, name)
         if moment is not None and moment - MOST_SKEW.total_seconds() > now.timestamp():
-            raise InvalidJWT(f"the JWT is not good yet: its {name} is {moment}")
+            raise InvalidJWT(f"the JWT is not valid yet: its {name} is {moment}")
 
 
 def _moment(jwt: UnverifiedJWT, claim: str) -> float | None:
@@ -203,7 +203,7 @@ def _moment(jwt: UnverifiedJWT, claim: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
-        raise InvalidJWT(f"the {claim} of the JWT is no NumericDate")
+        raise InvalidJWT(f"the {claim} of the JWT is not a NumericDate")
     return value
 
 
@@ -213,9 +213,9 @@ def _members(part: str, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as fault:
         if isinstance(fault, InvalidJWT):
             raise
-        raise InvalidJWT(f"the {name} of the JWT is no JSON") from fault
+        raise InvalidJWT(f"the {name} of the JWT is not JSON") from fault
     if not isinstance(found, dict):
-        raise InvalidJWT(f"the {name} of the JWT is no JSON object")
+        raise InvalidJWT(f"the {name} of the JWT is not a JSON object")
     return found
 
 

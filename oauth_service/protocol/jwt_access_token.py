@@ -52,9 +52,9 @@ def fault_of(claims: Mapping[str, object], *, issuer: str) -> str:
     """
     texts = ("iss", "sub", "aud", "client_id", "jti", "scope")
     if wrong := [name for name in texts if not isinstance(claims.get(name), str)]:
-        return f"{', '.join(wrong)} is no text"
+        return f"{', '.join(wrong)} is not a string"
     if type(claims.get("exp")) is not int:
-        return "exp is no number"
+        return "exp is not a number"
     if issuer and claims["iss"] != issuer:
         return "it has another issuer"
     return ""

@@ -41,7 +41,7 @@ def scope_of(claims: Mapping[str, object]) -> str | None:
         return None
     scope = claims["scope"]
     if not isinstance(scope, str):
-        raise InvalidJWT("the scope of the JWT is no text")
+        raise InvalidJWT("the scope of the JWT is not a string")
     return scope
 
 
@@ -59,7 +59,7 @@ def resources_of(claims: Mapping[str, object]) -> tuple[str, ...] | None:
     if not 0 < len(listed) <= resource_indicators.MOST_RESOURCES:
         raise InvalidJWT(f"the JWT names {len(listed)} resources")
     if not all(isinstance(each, str) and not resource_indicators.fault_of(each) for each in listed):
-        raise InvalidJWT("the resource of the JWT is no absolute URI without a fragment")
+        raise InvalidJWT("the resource of the JWT is not an absolute URI without a fragment")
     return tuple(dict.fromkeys(map(str, listed)))
 
 

@@ -56,9 +56,9 @@ def fault_of(uri: str) -> str:
         return "is not absolute: it needs a scheme"
     if parts.scheme in ("https", "http"):
         if not host:
-            return "names no host"
+            return "has no host"
         if parts.username is not None:
-            return "carries user information"
+            return "contains user information"
         if not _HOST.fullmatch(host):  # it goes into the consent page's Content-Security-Policy
             return "names a host that no browser could go to"
         if parts.scheme == "http" and host not in LOOPBACK_HOSTS:

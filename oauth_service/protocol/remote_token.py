@@ -57,10 +57,10 @@ def fault_of_introspection(claims: Mapping[str, Any], *, issuer: str, now: datet
         return "the token is another issuer's"
     # A DPoP token is bound to a key. A refresh token, here and at other servers, has no token_type: it is not for APIs.
     if str(claims.get("token_type", "")).lower() != "bearer":
-        return "the token is no bearer token, or its issuer does not say so (token_type)"
+        return "the token is not a bearer token, or its issuer does not say so (token_type)"
     if claims.get("exp") is not None:
         if (expires_at := _number(claims, "exp")) is None:
-            return "exp is no number"
+            return "exp is not a number"
         if expires_at <= now.timestamp():
             return "the token expired"
     try:

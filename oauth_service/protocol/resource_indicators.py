@@ -27,7 +27,7 @@ def fault_of(identifier: str) -> str:
     try:
         parts = urlsplit(identifier)
     except ValueError:
-        return "is no URI"
+        return "is not a URI"
     if (
         not parts.scheme
         or not (parts.netloc or parts.path)

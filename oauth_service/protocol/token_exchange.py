@@ -333,7 +333,7 @@ def read_act(claim: object) -> tuple[Actor, ...]:
             raise ValueError("no act claim of ours")
         names = {name: text for name, text in claim.items() if name != "act"}
         if not all(isinstance(text, str) for text in names.values()):
-            raise ValueError("an actor is no text")
+            raise ValueError("an actor is not a string")
         actors.append(Actor(**names))
         claim = claim.get("act")
     return tuple(actors)

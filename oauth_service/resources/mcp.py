@@ -114,7 +114,7 @@ def tools_called(body: bytes) -> tuple[str, ...]:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError("a member stands there twice")
+        raise ValueError("a member occurs twice")
     return members
 
 

@@ -119,7 +119,7 @@ def from_pem(pem: str, algorithm: str = "") -> PrivateKey:
     except TypeError:
         raise UnusableKey("the PEM is encrypted: decrypt it first") from None
     except Exception:  # the library's message may quote the key
-        raise UnusableKey("it is no private key in PEM") from None
+        raise UnusableKey("it is not a private key in PEM format") from None
     fits = _algorithms_of(key)
     if not fits:
         raise UnusableKey(f"it must be RSA of {RSA_BITS} bits or more, EC on P-256, or Ed25519")

@@ -112,7 +112,7 @@ def step_1_begin(cast: Cast, stage: Stage, step: int) -> Begun:
     whole = all(type(each) is int and each > 0 for each in seconds)
     stage.hold(step, whole, expected="expires_in and interval are whole numbers of seconds", came=seconds)
     if step == 1:
-        other = stage.post(1, "A client that is no device asks", url, (), by=cast.service)
+        other = stage.post(1, "A client that is not a device asks", url, (), by=cast.service)
         checks.refuses(stage, 1, other, error="unauthorized_client")
     return Begun(device_code=str(members["device_code"]), user_code=code, page=complete, interval=int(str(seconds[1])))
 
@@ -125,7 +125,7 @@ def step_2_wait(cast: Cast, stage: Stage, begun: Begun) -> int:
     checks.refuses(stage, 2, again, error="slow_down")
     stolen = polls(cast, stage, 2, "Another client sends the device's code", begun, by=cast.other_device)
     checks.refuses(stage, 2, stolen, error="invalid_grant")
-    wrong = polls(cast, stage, 2, "A client that is no device asks", begun, by=cast.service)
+    wrong = polls(cast, stage, 2, "A client that is not a device asks", begun, by=cast.service)
     checks.refuses(stage, 2, wrong, error="unauthorized_client")
     return begun.interval + SLOWER_BY
 

@@ -91,7 +91,7 @@ REFUSED: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     "no exp": (lambda: {"exp": None}, "no exp"),
     "expired": (lambda: {"exp": late(-61), "iat": late(-90)}, "expired"),
     "a life of days": (lambda: {"exp": late(25 * 3600)}, "lives"),
-    "not before": (lambda: {"nbf": late(90)}, "not good yet"),
+    "not before": (lambda: {"nbf": late(90)}, "not valid yet"),
     "bound to a key": (lambda: {"cnf": {"jkt": "x"}}, "cnf"),
     "authorization_details": (lambda: {"authorization_details": []}, "authorization_details"),
     "crit": (lambda: {"header": {"crit": ["exp"]}}, "crit"),

@@ -106,7 +106,7 @@ def in_sha1(signer: Signer) -> dict[str, Any]:
 
 
 REFUSED = [
-    ("another MAC", lambda client, secret: by(client, "k" * 64).proof(), "the MAC is that of no secret of the client"),
+    ("another MAC", lambda client, secret: by(client, "k" * 64).proof(), "no secret of the client verifies the MAC"),
     (
         "its secret in the body",
         lambda client, secret: {"client_id": client.client_id, "client_secret": secret},

@@ -163,7 +163,7 @@ def test_what_is_no_private_key_is_refused_without_being_repeated(tmp_path: Path
     path = tmp_path / "key.pem"
     for text in ("", "nonsense-secret", "-----BEGIN PRIVATE KEY-----\nbm9uc2Vuc2U=\n-----END PRIVATE KEY-----"):
         path.write_text(text)
-        with pytest.raises(CommandError, match="it is no private key in PEM") as refusal:
+        with pytest.raises(CommandError, match="it is not a private key in PEM format") as refusal:
             said("import", str(path))
         assert not text or text not in str(refusal.value)
     path.write_bytes(b"\xff\xfe")

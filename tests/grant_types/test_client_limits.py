@@ -217,7 +217,7 @@ def test_a_connection_does_not_end_before_its_access_tokens(column: str) -> None
 
 
 WRONG = {
-    "implicit user": "implicit is none of its grant types.",
+    "implicit user": "implicit is not one of its grant types.",
     "refresh_token": "refresh_token needs a scope: take it from the grant types to allow none.",
     "refresh_token user email": "refresh_token: its scope has no email.",
     "refresh_token user\nrefresh_token profile": "refresh_token has a line already: one is enough.",

@@ -443,7 +443,7 @@ def test_a_key_of_the_settings_is_neither_rotated_nor_retired_here(settings: Set
 def test_a_key_of_the_settings_that_is_none_is_named_by_its_place(settings: Settings) -> None:
     """The message must not quote the key."""
     settings.OAUTH_SERVICE_SIGNING_KEYS = [EC, EC.replace("MI", "XX")]
-    with pytest.raises(ImproperlyConfigured, match="key 2: it is no private key in PEM") as fault:
+    with pytest.raises(ImproperlyConfigured, match="key 2: it is not a private key in PEM format") as fault:
         sign(NOW)
     assert "PRIVATE" not in str(fault.value)
 

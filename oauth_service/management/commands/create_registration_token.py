@@ -22,7 +22,7 @@ MOST_USES = 1_000_000
 
 def _bounded(text: str, most: int) -> int:
     if not text.isdecimal() or not 1 <= int(text[:12]) <= most:
-        raise ArgumentTypeError(f"{text!r} is no number between 1 and {most}")
+        raise ArgumentTypeError(f"{text!r} is not a number between 1 and {most}")
     return int(text)
 
 

@@ -62,6 +62,6 @@ class Command(RecordedCommand):
     def _ask(self) -> None:
         self.stdout.write(WARNING)
         if not sys.stdin.isatty():
-            raise CommandError("Nobody is there to be asked: say --noinput.")
+            raise CommandError("There is no terminal to ask for confirmation: use --noinput.")
         if input("Type “yes” to go on: ").strip() != "yes":
             raise CommandError("Nothing was changed.")

@@ -59,7 +59,7 @@ class Command(RecordedCommand):
             self.stdout.write(f"client_secret  {secret}")
             self.stdout.write(clients.how_secret_is_kept(client))
         self.stdout.write(
-            "The secret before it is good until you run this command with --end-previous."
+            "The previous secret stays valid until you run this command with --end-previous."
             if client.previous_secret_hash
             else "Earlier secrets are no longer accepted."
         )
