@@ -24,6 +24,9 @@ SOFTWARE_STATEMENT = "software_statement"
 MOST_REDIRECT_URIS = 50
 MOST_TRANSLATIONS = 50
 LONGEST_NAME = 100
+MOST_MARKS = 4
+"""Marks on one letter of a name: no language needs more, and a pile of them covers the lines above and below."""
+
 LONGEST_SOFTWARE_ID = 255
 _LARGEST_NUMBER = 2**31 - 1
 
@@ -34,6 +37,10 @@ _TRANSLATABLE = ("client_name", "client_uri", "policy_uri", "tos_uri")
 _TRANSLATION = re.compile(rf"(?P<name>{'|'.join(_TRANSLATABLE)})#(?P<tag>[A-Za-z]{{2,8}}(-[A-Za-z0-9]{{1,8}})*)")
 # Direction marks and overrides, which make a name look like another one.
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Letters and symbols without a visible form: fillers of Hangul and Khmer, a Mongolian separator, an empty Braille cell.
+_BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u180e\u2800\u3164\uffa0")
+# These join the letters of some languages, and the parts of some emoji. All other format characters are invisible.
+_JOINERS = frozenset("\u200c\u200d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,13 +232,22 @@ def _name(name: str, uris: list[str]) -> str:
 
 
 def clean_name(name: str) -> str:
-    """Return a name fit for display: one line, at most LONGEST_NAME characters, no marks that change the text direction."""
-    seen = "".join(
-        character if unicodedata.category(character) not in ("Cc", "Co", "Cn", "Cs") else " "
-        for character in name
-        if character not in _TURNING
-    )
-    return " ".join(seen.split())[:LONGEST_NAME].strip()
+    """
+    Return a name fit for display; "" if nothing of it is visible.
+
+    It has one line and at most LONGEST_NAME characters. Marks that change the text direction, other invisible characters
+    and stacked marks are left out.
+    """
+    kept: list[str] = []
+    marks = 0
+    for character in name:
+        category = unicodedata.category(character)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        if character in _TURNING or (category == "Cf" and character not in _JOINERS) or marks > MOST_MARKS:
+            continue
+        kept.append(" " if category in ("Cc", "Co", "Cn", "Cs") or character in _BLANK else character)
+    shown = " ".join("".join(kept).split())[:LONGEST_NAME].strip()
+    return shown if any(unicodedata.category(character)[0] in "LNPS" for character in shown) else ""
 
 
 def _replace_what_cannot_be(known: dict[str, Any], method: str, offer: Offer) -> None:

@@ -11,6 +11,8 @@ from pytest_django import Settings
 
 from oauth_service.models import Client, Registration
 from oauth_service.protocol import imitation, pkce
+from oauth_service.protocol import registration as rules
+from oauth_service.templatetags.oauth_service_links import leads_to
 from tests.actors import FORM
 from tests.database import connection
 from tests.device.actors import Device, Visitor
@@ -169,6 +171,50 @@ def test_a_client_that_moves_is_not_remembered(software: Software, signed_in: Br
     assert signed_in.get("/authorise/", request(software, redirect_uri=stolen)).status_code == 200
     software.replace(client_name="Notes", redirect_uris=[CALLBACK])
     assert signed_in.get("/authorise/", request(software)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["\u200b", "\u3164", "\u2800", "\xad\ufeff", "\u115f\u1160", "\u200d\u200c", "\u0301\u0301", "\U000e0041"],
+    ids=ascii,
+)
+def test_a_name_that_nobody_sees_is_none(software: Software, signed_in: Browser, name: str) -> None:
+    """The page would ask users to allow an app without a name. They see its website instead."""
+    assert software.register(client_name=name)["client_name"] == "app.example"
+    assert software.register(**{"client_name#de": name}).get("client_name#de") is None
+
+
+def test_a_name_does_not_cover_the_lines_beside_it() -> None:
+    """A pile of marks would cover the sentence that says that the app chose its name itself."""
+    assert rules.clean_name("N" + "\u0301" * 90 + "otes") == "N" + "\u0301" * rules.MOST_MARKS + "otes"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Vi\u1ec7t Nam",
+        "Vie\u0323\u0302t",
+        "\u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "1\ufe0f\u20e3",
+        "\u0e19\u0e49\u0e33",
+    ],
+    ids=ascii,
+)
+def test_a_name_in_any_language_stays(name: str) -> None:
+    """Some languages need marks and joiners, and so do emoji."""
+    assert rules.clean_name(name) == name
+
+
+def test_a_link_says_its_host_in_ascii(software: Software, signed_in: Browser) -> None:
+    """Cyrillic letters look like Latin ones: this host is not apple.com."""
+    software.register(client_uri="https://\u0430\u0440\u0440\u04cf\u0435.com/")
+    page = page_of(signed_in, software)
+    assert "xn--80ak6aa92e.com</bdi>" in page
+    assert "\u0430\u0440\u0440\u04cf\u0435.com</bdi>" not in page
+    assert leads_to("https://m\xfcnchen.de:8443/") == "xn--mnchen-3ya.de:8443"
+    assert leads_to("https://\uff45xample.com/") == "example.com"
 
 
 def test_the_skeleton_of_a_name_is_what_is_seen_of_it() -> None:
