@@ -128,6 +128,41 @@ def test_a_class_that_does_not_say_its_scope_guards_nothing() -> None:
         Misspelt.as_view()
 
 
+def test_a_mixin_behind_the_view_is_refused() -> None:
+    """Django's View would answer first and without a token: the class must not be built."""
+    with pytest.raises(ImproperlyConfigured, match=r"class Open\(ProtectedMixin, View\)"):
+        type("Open", (View, ProtectedMixin), {"required_scope": "profile"})
+
+
+def test_a_mixin_before_the_view_may_have_other_bases() -> None:
+    """Only the order of View and ProtectedMixin decides."""
+
+    class Audited:
+        pass
+
+    class Protected(ProtectedMixin, View):
+        required_scope = "profile"
+
+    assert type("Several", (Audited, Protected), {}).as_view()
+
+
+@pytest.mark.parametrize("scope", [lambda request: None, ["profile"], None])
+def test_a_scope_that_is_no_string_is_refused(scope: Any) -> None:
+    """A forgotten pair of brackets, or a list, must not open the view to every token."""
+    with pytest.raises(ImproperlyConfigured, match=r'protect\("profile"\)'):
+        protect(scope)
+
+
+def test_a_class_with_a_list_of_scopes_is_refused() -> None:
+    """Django REST framework has lists of scopes; here a list must not stand for no scope at all."""
+
+    class Listed(ProtectedMixin, View):
+        required_scope: Any = ["profile"]
+
+    with pytest.raises(ImproperlyConfigured, match="as strings"):
+        Listed.as_view()
+
+
 def test_what_views_ask_for_is_known() -> None:
     """A system check compares these scopes with those of the setting."""
     protect("user", "profile")(lambda request: None)

@@ -20,6 +20,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
+from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from ..protocol.errors import BearerError
@@ -69,7 +70,7 @@ def protect(
             new sign-in.
 
     Raises:
-        ImproperlyConfigured: a dict beside other scopes.
+        ImproperlyConfigured: a dict beside other scopes, or something else than scopes, such as the view itself.
     """
     wanted = Requirement.of(
         scopes_of(required_scope), allow_clients=allow_clients, resource=resource, acr=acr, max_age=max_age
@@ -129,6 +130,21 @@ class ProtectedMixin:
     resource: ClassVar[str] = ""
     acr: ClassVar[Scopes] = ()
     max_age: ClassVar[int | None] = None
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """
+        Refuse a view class that guards nothing.
+
+        Raises:
+            ImproperlyConfigured: View comes before this class, so its as_view() never calls the one below.
+        """
+        super().__init_subclass__(**arguments)
+        order = cls.__mro__
+        if View in order and order.index(View) < order.index(ProtectedMixin):
+            raise ImproperlyConfigured(
+                f"{cls.__name__} is not protected, because ProtectedMixin is not its first base. "
+                f"Write class {cls.__name__}(ProtectedMixin, View)."
+            )
 
     @classmethod
     def as_view(cls, *args: Any, **initkwargs: Any) -> Any:

@@ -148,10 +148,16 @@ def scopes_of(required_scope: tuple[str | Mapping[str, Scopes], ...]) -> Scopes 
     Return the scopes in a guard's arguments: names, or one dict of them by method.
 
     Raises:
-        ImproperlyConfigured: a dict beside other scopes.
+        ImproperlyConfigured: a dict beside other scopes, or something else than names, such as a view or a list.
+            Ignoring it would open the view to every token.
     """
-    if not any(isinstance(each, Mapping) for each in required_scope):
-        return [each for each in required_scope if isinstance(each, str)]
+    names = [each for each in required_scope if isinstance(each, str)]
+    if len(names) == len(required_scope):
+        return names
+    if not all(isinstance(each, str | Mapping) for each in required_scope):
+        raise ImproperlyConfigured(
+            'Pass the scopes as strings: protect("profile"). Pass "" if any valid token is enough: protect("").'
+        )
     if len(required_scope) > 1:
         raise ImproperlyConfigured("Pass the scopes either as separate arguments, or as one dict of scopes by method.")
     return required_scope[0]
