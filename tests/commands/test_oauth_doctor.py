@@ -97,6 +97,22 @@ def test_a_database_that_is_down_is_one_finding(in_order: Settings) -> None:
         assert [finding["id"] for finding in found()["findings"] if finding["group"] == "Server"] == ["no-database"]
 
 
+def test_a_database_without_tables_needs_migrate(in_order: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database responds: the remedy is a command, not another value of DATABASES."""
+
+    def no_table(**_: Any) -> None:
+        raise OperationalError("no such table: oauth_service_client")
+
+    monkeypatch.setattr(facts, "of_inside", no_table)
+    monkeypatch.setattr(facts.readiness, "unapplied", lambda: ["auth.0001", "auth.0002", "auth.0003", "auth.0004"])
+    [finding] = [finding for finding in found()["findings"] if finding["group"] == "Server"]
+    assert (finding["id"], finding["what"], finding["remedy"]) == (
+        "migrations-unapplied",
+        "4 migrations are not applied: auth.0001, auth.0002, auth.0003, ….",
+        "Run manage.py migrate.",
+    )
+
+
 def test_no_secret_stands_in_the_report(in_order: Settings, presc_man: Client) -> None:
     """Operators may paste the report into a ticket."""
     in_order.OAUTH_SERVICE_TOKEN_KEY_FALLBACKS = ["an old key of thirty-two characters"] * 6

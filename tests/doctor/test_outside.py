@@ -95,6 +95,20 @@ BROKEN: dict[str, tuple[str, Change]] = {
     "another deployment": ("another-deployment", changed(issuer="https://other.example")),
     "endpoints elsewhere": ("endpoints-elsewhere", said(metadata(token_endpoint="http://10.0.0.1/token/"))),
     "a page that redirects to itself": ("https-unseen", login(("Location", f"{URL}/login/"), status=301)),
+    "http where https is required": (
+        "http-redirects",
+        changed(
+            url="http://id.example",
+            login=Answer(
+                method="GET",
+                url="http://id.example/login/",
+                at=NOW,
+                status=301,
+                headers=(("Location", f"{URL}/login/"),),
+            ),
+            pairs={"/token/": pair("/token/", 301, ("Location", f"{URL}/token/"))},
+        ),
+    ),
     "its own form is refused": ("https-unseen", changed(sign_in=answer("/login/", 403, HTML))),
     "no HSTS": ("no-hsts", login(HTML, CSP, COOKIE)),
     "a short HSTS": ("no-hsts", login(HTML, CSP, COOKIE, ("Strict-Transport-Security", "max-age=60"))),

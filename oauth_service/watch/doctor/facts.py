@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, models
+from django.db.utils import Error
 from django.urls import reverse
 from django.utils import timezone
 
@@ -28,7 +29,7 @@ from .. import readiness, same_settings
 from . import signing, survey
 from .answer import Answer
 from .finding import Finding, Level, error
-from .inside import LARGEST_BACKLOG, Inside
+from .inside import LARGEST_BACKLOG, Inside, migrations_unapplied
 from .key_sets import Holder
 from .outbox import Message
 from .registration import Registration
@@ -227,8 +228,13 @@ def of_servers(urls: Sequence[str], *, timeout: float, now: datetime) -> Iterato
         yield from _answers_of(url, timeout=timeout, now=now)
 
 
-def no_database(fault: Exception) -> Finding:
-    """Return the finding that the database does not respond."""
+def no_database(fault: Error) -> Finding:
+    """Return the finding that the database does not respond, or that its tables are missing."""
+    try:
+        if unapplied := readiness.unapplied():
+            return migrations_unapplied(unapplied)
+    except Error:
+        pass  # the database does not respond at all
     return error(
         "no-database",
         f"The database does not respond: {' '.join(str(fault).split())}.",

@@ -1,6 +1,6 @@
 """Findings about the deployment as its own process sees it: keys, cookies, clock, migrations and backlog."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ SMALL_SKEW = timedelta(seconds=5)
 GREAT_SKEW = timedelta(seconds=60)
 LARGEST_BACKLOG = 10_000
 MOST_KEYS = 4
+MOST_MIGRATIONS = 3  # named in the finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +112,20 @@ def _of_cookies(inside: Inside) -> Iterator[Finding]:
         )
 
 
+def migrations_unapplied(names: Sequence[str]) -> Finding:
+    """Return the finding that the tables are not the ones that the code expects."""
+    shown = ", ".join([*names[:MOST_MIGRATIONS], *(["…"] if len(names) > MOST_MIGRATIONS else [])])
+    return error(
+        "migrations-unapplied",
+        f"{len(names)} migrations are not applied: {shown}." if len(names) > 1 else f"{shown} is not applied.",
+        why="The tables in the database are not the ones that the code expects.",
+        remedy="Run manage.py migrate.",
+    )
+
+
 def _of_database(inside: Inside) -> Iterator[Finding]:
     if inside.unapplied:
-        yield error(
-            "migrations-unapplied",
-            f"Migrations are not applied: {', '.join(inside.unapplied)}.",
-            why="The tables in the database are not the ones that the code expects.",
-            remedy="Run manage.py migrate.",
-        )
+        yield migrations_unapplied(inside.unapplied)
     skew = abs(inside.database_skew)
     if skew > SMALL_SKEW:
         found = error if skew > GREAT_SKEW else warning

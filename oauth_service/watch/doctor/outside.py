@@ -48,7 +48,7 @@ class Outside:
 
 
 def findings(outside: Outside) -> Iterator[Finding]:
-    """Judge the responses. If the deployment cannot be reached, that is the only finding."""
+    """Judge the responses. If the deployment cannot be reached, or only by https, that is the only finding."""
     if fault := outside.metadata.fault:
         yield error(
             "unreachable",
@@ -56,6 +56,15 @@ def findings(outside: Outside) -> Iterator[Finding]:
             why="Apps and users cannot reach it.",
             remedy="Check that the server is running, that its name resolves, and that its certificate is valid.",
             about=outside.metadata.url,
+        )
+        return
+    if not outside.is_https and _is_same(outside.login.header("Location"), f"https:{outside.login.url[5:]}"):
+        yield error(
+            "http-redirects",
+            "The URL uses http, and the server redirects all requests to https.",
+            why="Nothing else could be checked.",
+            remedy="Run oauth_doctor again with the https URL of the deployment.",
+            about=outside.login.url,
         )
         return
     yield from _of_identity(outside)
