@@ -253,7 +253,7 @@ def _faults_of_keys() -> Iterator[Finding]:
     if missing := [name for name in ("joserfc", "cryptography") if find_spec(name) is None]:
         yield (
             "E021",
-            f"openid is in {conf.SCOPES.name}, but {' and '.join(missing)} is not installed.",
+            f"openid is in {conf.SCOPES.name}, but these packages are missing: {', '.join(missing)}.",
             "Install the extra `oidc` of this package, or remove the scope.",
         )
         return

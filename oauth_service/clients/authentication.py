@@ -101,7 +101,9 @@ def client_with_consent(parameters: Parameters, *, user_id: Any = None, now: dat
         raise UnknownClient("client_id is missing")
     found = Consent.objects.client_with_consent(client_id=client_id, user_id=user_id, now=now)
     if not found:
-        raise UnknownClient("client_id is unknown", detail=f"no client {conf.claimed_name(client_id)!r}")
+        raise UnknownClient(
+            "client_id is unknown", detail=f"no client has this client_id, logged as {conf.claimed_name(client_id)!r}"
+        )
     if not found.client.is_active:
         raise UnknownClient("client_id is not active", detail=f"client {client_id} was deactivated")
     return found

@@ -54,7 +54,9 @@ def fault_of_names(names: str) -> str:
     """Say why a client cannot have these grant types, separated by spaces; return "" if it can."""
     chosen, known = names.split(), offered()
     if unknown := [name for name in chosen if name not in known]:
-        return f"This server has no {', '.join(unknown)}: choose of {', '.join(known)}."
+        if off := next((GRANT_TYPES[name].DESCRIPTION for name in unknown if name in GRANT_TYPES), None):
+            return f"{off.name} is switched off. It needs {off.switch}."
+        return f"This server does not have the grant type {', '.join(unknown)}. Choose from {', '.join(known)}."
     if chosen and all(GRANT_TYPES[name].DESCRIPTION.renews for name in chosen):
         return f"{' '.join(chosen)} only renews what another grant type gave: choose one more."
     return ""

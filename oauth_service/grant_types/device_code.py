@@ -27,6 +27,7 @@ DESCRIPTION = GrantTypeDescription(
     required=("device_code",),
     optional=("resource",),
     is_on=conf.DEVICE_AUTHORIZATION,
+    switch=conf.DEVICE_AUTHORIZATION.name,
 )
 
 

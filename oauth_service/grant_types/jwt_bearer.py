@@ -38,6 +38,7 @@ DESCRIPTION = GrantTypeDescription(
     required=("assertion",),
     optional=("scope", resource_indicators.PARAMETER),
     is_on=is_on,
+    switch=f"{conf.JWT_BEARER_USER.name} and the extra oidc",
     needs_issuer=True,
 )
 

@@ -60,6 +60,7 @@ class GrantTypeDescription:
         repeatable: those of them that may be sent more than once.
         renews: True if it only renews what another grant type gave.
         is_on: returns whether this server offers it now.
+        switch: what a project needs to offer it; "" if it cannot be switched off.
         needs_issuer: True if it needs the issuer identifier of this server, even without OpenID Connect.
     """
 
@@ -71,4 +72,5 @@ class GrantTypeDescription:
     repeatable: frozenset[str] = frozenset()
     renews: bool = False
     is_on: Callable[[], bool] = always
+    switch: str = ""
     needs_issuer: bool = False

@@ -163,7 +163,7 @@ def difference(sent: str, registered: Iterable[str]) -> str:
     nearest = min(theirs, key=lambda uri: len(_differing(ours, uri)))
     parts = _differing(ours, nearest)
     shown = "; ".join(
-        f"{part}: sent {getattr(ours, part)[:100]!r}, registered {getattr(nearest, part)[:100]!r}"
+        f"{f'{part}: ' * (len(parts) > 1)}sent {getattr(ours, part)[:100]!r}, registered {getattr(nearest, part)[:100]!r}"
         for part in parts
         if part != "query"
     )

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 from pytest_django import Settings
 
 from oauth_service.management.clients import option_of
@@ -160,6 +161,38 @@ def test_a_client_that_only_connects_devices_needs_no_redirect_uri(settings: Set
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
     call_command("create_client", "--name=Wonder TV", "--public", f"--grant-type={GRANT_TYPE}", stdout=StringIO())
     assert (Client.objects.get().grant_types, Client.objects.get().redirect_uris) == (GRANT_TYPE, "")
+
+
+def test_a_device_is_told_how_to_start() -> None:
+    """The request returns the code and the page where users enter it."""
+    with override_settings(OAUTH_SERVICE_DEVICE_AUTHORIZATION=True):
+        output = StringIO()
+        call_command("create_client", "--name=Wonder TV", "--public", f"--grant-type={GRANT_TYPE}", stdout=output)
+    [curl] = re.findall(r"^curl (\S+) .*\n +--data-urlencode client_id='(\w+)' ", output.getvalue(), re.MULTILINE)
+    assert curl == ("http://localhost:8000/device-authorization/", Client.objects.get().client_id)
+
+
+def test_a_grant_type_that_is_switched_off_names_its_setting() -> None:
+    """A developer who follows the guide of devices forgets the setting first."""
+    with pytest.raises(CommandError, match=r"is switched off\. It needs OAUTH_SERVICE_DEVICE_AUTHORIZATION"):
+        call_command("create_client", "--name=Wonder TV", "--public", f"--grant-type={GRANT_TYPE}")
+
+
+def test_an_unknown_grant_type_is_told_with_the_known_ones() -> None:
+    """OAuth 2.1 has no password grant, which older guides use."""
+    with pytest.raises(CommandError, match=r"does not have the grant type password\. Choose from authorization_code, "):
+        call_command("create_client", "--name=Old", "--grant-type=password")
+
+
+def test_a_service_that_is_not_registered_is_a_warning() -> None:
+    """A misspelt client_id would otherwise show itself at the first exchange only."""
+    output = StringIO()
+    call_command(
+        *("create_client", "--name=Shop", "--redirect-uri=https://shop.example/callback", "--exchangeable-by=ordres"),
+        stdout=StringIO(),
+        stderr=output,
+    )
+    assert "Warning: No client ordres is registered, so it cannot exchange tokens yet." in output.getvalue()
 
 
 def test_a_client_may_have_the_scopes_of_this_server_by_default(settings: Settings) -> None:

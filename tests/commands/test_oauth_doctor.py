@@ -17,6 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from oauth_service.models import AuditEvent, AuthorizationCode, Client, SigningKey
 from oauth_service.tokens import keys
+from oauth_service.watch import readiness
 from oauth_service.watch.doctor import facts
 from tests.database import connection
 from tests.guide import Guide
@@ -104,7 +105,7 @@ def test_a_database_without_tables_needs_migrate(in_order: Settings, monkeypatch
         raise OperationalError("no such table: oauth_service_client")
 
     monkeypatch.setattr(facts, "of_inside", no_table)
-    monkeypatch.setattr(facts.readiness, "unapplied", lambda: ["auth.0001", "auth.0002", "auth.0003", "auth.0004"])
+    monkeypatch.setattr(readiness, "unapplied", lambda: ["auth.0001", "auth.0002", "auth.0003", "auth.0004"])
     [finding] = [finding for finding in found()["findings"] if finding["group"] == "Server"]
     assert (finding["id"], finding["what"], finding["remedy"]) == (
         "migrations-unapplied",

@@ -438,15 +438,15 @@ def test_after_deauthorising_the_question_comes_back(guide: Guide) -> None:
     ("changes", "reason"),
     [
         ({"client_id": ""}, "client_id is missing"),
-        ({"client_id": "nobody"}, "no client 'unproven:"),
-        ({"client_id": "n" * 200}, "no client 'unproven:"),
+        ({"client_id": "nobody"}, "no client has this client_id, logged as 'unproven:"),
+        ({"client_id": "n" * 200}, "no client has this client_id, logged as 'unproven:"),
         (
             {"redirect_uri": "https://evil.example/callback"},
             "client presc_man_123: redirect_uri differs in its scheme and netloc: scheme: sent 'https', registered 'http'",
         ),
         (
             {"redirect_uri": REDIRECT_URI + "/"},
-            "client presc_man_123: redirect_uri differs in its path: path: sent '/callback/', registered '/callback'",
+            "client presc_man_123: redirect_uri differs in its path: sent '/callback/', registered '/callback'",
         ),
         ({"redirect_uri": REDIRECT_URI + "#x"}, "has a fragment"),
         ({"redirect_uri": "javascript:alert(1)"}, "has a scheme that no app can have"),

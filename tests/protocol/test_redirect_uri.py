@@ -309,7 +309,7 @@ def test_no_text_breaks_the_match(sent: str, is_native: bool) -> None:
     [
         (
             "http://127.0.0.1:5000/other",
-            "redirect_uri differs in its path: path: sent '/other', registered '/callback'",
+            "redirect_uri differs in its path: sent '/other', registered '/callback'",
         ),
         (
             "https://127.0.0.1:5000/other",

@@ -19,7 +19,7 @@ from oauth_service.management.output import write_json
 from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Client, Resource
 from oauth_service.outbound.documents import DocumentUnavailable
-from oauth_service.protocol import client_assertion, pkce
+from oauth_service.protocol import client_assertion, device_code, pkce
 from oauth_service.watch.doctor import facts, registration
 from oauth_service.web.reports import nothing_reported
 
@@ -115,6 +115,15 @@ class Command(RecordedCommand):
                 )
             )
 
+        named = client.exchangeable_by.split()
+        known = Client.objects.filter(client_id__in=named).values_list("client_id", flat=True)
+        if named and (unknown := sorted({*named} - {*known})):
+            self.stderr.write(
+                self.style.WARNING(
+                    f"Warning: No client {', '.join(unknown)} is registered, so it cannot exchange tokens yet."
+                )
+            )
+
     def _tell(self, client: Client, secret: str) -> None:
         self.stdout.write(f"client_id      {client.client_id}")
         if secret:
@@ -122,6 +131,8 @@ class Command(RecordedCommand):
             self.stdout.write(clients.how_secret_is_kept(client))
         if client.may_use("authorization_code"):
             self.stdout.write(f"\n{_first_steps(client)}")
+        elif client.may_use(device_code.GRANT_TYPE):
+            self.stdout.write(f"\n{_first_device(client)}")
         elif client.may_use("client_credentials"):
             self.stdout.write(f"\n{_first_token(client)}")
 
@@ -153,6 +164,17 @@ def _first_steps(client: Client) -> str:
         f"{base}{reverse('oauth_service:authorise')}?{urlencode(question, doseq=True)}\n\n"
         f"You are sent to {redirect_uri}, with a code in the address. Exchange it within a minute:\n\n"
         f"curl {base}{reverse('oauth_service:token')} \\\n{option}{_data(fields)}"
+    )
+
+
+def _first_device(client: Client) -> str:
+    """Instructions for starting a device by hand."""
+    url = f"{conf.ISSUER() or 'http://localhost:8000'}{reverse('oauth_service:device_authorization')}"
+    option, credentials = _credentials(client)
+    fields = credentials | {"scope": client.scope}
+    return (
+        f"To try it, start a device:\n\ncurl {url} \\\n{option}{_data(fields)}\n\n"
+        "The response names the page where users enter the code, and the device_code to poll with."
     )
 
 
