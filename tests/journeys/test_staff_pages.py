@@ -16,13 +16,15 @@ MODELS = (
     *("client", "resource", "trustedissuer", "devicecode", "auditevent", "consent", "grant", "signingkey"),
     *("delivery", "document", "initialaccesstoken"),
 )
+CANNOT_BE_DELETED = ("auditevent", "signingkey")
 HAVE_FORMS = ("client", "resource", "trustedissuer", "initialaccesstoken")
 # Of Django's own: its search field has a picture for a label, a row of an inline list has a heading without words, and the
 # field that chooses from two lists names an element that has no role.
 DJANGOS = {"label-title-only", "empty-table-header", "aria-prohibited-attr"}
 STEADY = "* { transition: none !important; animation: none !important }"  # colours are measured when they have changed
 CUT_OFF = """() => Array.from(document.querySelectorAll("#result_list td, #result_list th, #content textarea[readonly]"))
-    .filter(each => each.scrollWidth > each.clientWidth + 1 || each.getBoundingClientRect().right > innerWidth)
+    .filter(each => each.scrollWidth > each.clientWidth + 1
+        || each.getBoundingClientRect().right > (each.closest(".results")?.getBoundingClientRect().right ?? innerWidth) + 1)
     .map(each => each.outerHTML.slice(0, 200))"""
 
 
@@ -64,9 +66,11 @@ def check(page: Page, name: str) -> None:
 def test_every_page_of_a_model_fits_and_is_accessible(sites: Sites, keys: dict[str, str], staff: Page) -> None:
     """Lists, forms, rows, deletions and histories, with values short and long."""
     for model in MODELS:
-        pages = {model: "", f"{model}-row": f"{keys[model]}/change/"}
+        pages = {model: "", f"{model}-row": f"{keys[model]}/change/", f"{model}-history": f"{keys[model]}/history/"}
         if model in HAVE_FORMS:
             pages[f"{model}-add"] = "add/"
+        if model not in CANNOT_BE_DELETED:
+            pages[f"{model}-delete"] = f"{keys[model]}/delete/"
         for name, path in pages.items():
             answer = staff.goto(f"{sites.server_url}/admin/oauth_service/{model}/{path}")
             assert answer
