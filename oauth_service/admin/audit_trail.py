@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -15,7 +15,7 @@ from ..models.audit_event import Event, RowFilter
 from ..watch.audit import OUTCOMES
 from . import moments
 from .called import clients_called, users_called
-from .model_admin import ModelAdmin
+from .model_admin import ModelAdmin, lines
 from .read_only import ReadOnly
 
 MOST_SHOWN = 1_000  # events for each word of a search, or for the filters
@@ -32,6 +32,7 @@ class UntilFilter(moments.UntilFilter):
 class AuditEventAdmin(ReadOnly, ModelAdmin):
     """The audit trail. Staff can neither edit nor delete events; the sweep deletes them when their time is over."""
 
+    nothing_yet = _("No event has been recorded yet.")
     list_display = ("when", "what", "who", "client_id", "reason", "reference")
     list_filter = (UntilFilter, "event", "outcome")
     list_select_related = ("user", "actor")
@@ -62,27 +63,27 @@ class AuditEventAdmin(ReadOnly, ModelAdmin):
         date, time = moments.in_full(event.at).split(" ", 1)
         return format_html('<span class="oauth-nowrap">{}</span> <span class="oauth-nowrap">{}</span>', date, time)
 
-    @admin.display(description=_("time of the latest event"), empty_value="-")
+    @admin.display(description=_("time of the latest event"))
     def last(self, event: AuditEvent) -> str:
-        """The time of the latest event that the row counts; empty for a single event."""
-        return moments.in_full(event.last_at) if event.last_at else ""
+        """The time of the latest event that the row counts; "-" for a single event."""
+        return moments.in_full(event.last_at) if event.last_at else "-"
 
     @admin.display(description=_("event"), ordering="event")
     def what(self, event: AuditEvent) -> str:
         """The event, its outcome, and the number of events if the row counts several."""
         times = ngettext("%d time", "%d times", event.event_count) % event.event_count
-        return _lines(event.get_event_display(), event.get_outcome_display(), times if event.event_count > 1 else "")
+        return lines(event.get_event_display(), event.get_outcome_display(), times if event.event_count > 1 else "")
 
     @admin.display(description=_("user"), ordering="user")
     def who(self, event: AuditEvent) -> str:
         """The user, who acted if that was someone else, and the address."""
-        by = self.acted_by(event)
-        return _lines(str(event.user or "-"), _("by %(name)s") % {"name": by} if by else "", event.address)
+        by = _actor(event)
+        return lines(str(event.user or "-"), _("by %(name)s") % {"name": by} if by else "", event.address)
 
-    @admin.display(description=_("performed by"), empty_value="-")
+    @admin.display(description=_("performed by"))
     def acted_by(self, event: AuditEvent) -> str:
-        """Staff or a command; empty if the user acted."""
-        return f"{event.by} {event.actor or ''}".strip()
+        """Staff, a command or an end date; "-" if the user acted."""
+        return _actor(event) or "-"
 
     def find(
         self, request: HttpRequest, queryset: models.QuerySet[AuditEvent], search_term: str
@@ -116,10 +117,16 @@ class AuditEventAdmin(ReadOnly, ModelAdmin):
         return queryset.filter(pk__in=shown), False
 
 
-def _lines(first: Any, *others: Any) -> str:
-    """Return the lines of one cell of a list, without the empty ones."""
-    rest = format_html_join("", '<span class="oauth-second">{}</span>', [(each,) for each in others if each])
-    return format_html("{}{}", first, rest)
+def _actor(event: AuditEvent) -> str:
+    """Return the actor in the language of the page; empty if the user acted. The row and the log have English words."""
+    by, command = event.by, event.by.removeprefix("command ")
+    if by == "staff":
+        by = _("staff")
+    elif by == "end date":
+        by = _("end date")
+    elif command != by:
+        by = _("command %(name)s") % {"name": command}
+    return f"{by} {event.actor or ''}".strip()
 
 
 def _is_filtered(request: HttpRequest) -> bool:

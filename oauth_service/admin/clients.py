@@ -72,6 +72,7 @@ class ClientAdmin(CountedDeletion):
     """Client applications."""
 
     form = ClientForm
+    nothing_yet = _("No app is registered yet. Add a client for each app that uses this server.")
     list_display = ("name", "kind", "connections", "is_active", "client_id")
     list_filter = ("is_active", "client_type", "application_type", SelfRegistered)
     search_fields = ("name", "client_id", "operator", "redirect_uris")

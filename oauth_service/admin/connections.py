@@ -23,7 +23,7 @@ from ..protocol.resource_indicators import read
 from . import moments
 from .called import clients_called, users_called
 from .live_grants import CountedDeletion, count_of_live, live_grants
-from .model_admin import CheckedChangeList, ModelAdmin
+from .model_admin import CheckedChangeList, ModelAdmin, lines
 from .read_only import ReadOnly
 
 MOST_LOOKED_AT = 2_000  # the latest consents: of all, of a client, or of a word of a search
@@ -118,7 +118,8 @@ class GrantInline(ReadOnly, admin.TabularInline):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Grant]:
         grants: models.QuerySet[Grant] = super().get_queryset(request)
-        return grants.filter(expires_at__gt=timezone.now()).defer("secret").order_by("-refreshed_at")
+        live = grants.filter(expires_at__gt=timezone.now()).select_related("consent__client", "consent__user")
+        return live.defer("secret").order_by("-refreshed_at")
 
 
 class UntilFilter(moments.UntilFilter):
@@ -195,9 +196,9 @@ def _ends_in(days: int) -> Any:
 class ConsentAdmin(ReadOnly, CountedDeletion):
     """The inventory of consents. To delete one has the effect of “Revoke Access”: everything ends at once."""
 
+    nothing_yet = _("No user has connected an app yet.")
     list_display = (
-        "client",
-        "kind",
+        "app",
         "user",
         "scope",
         "apis",
@@ -206,7 +207,7 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
         "ends_at",
         "connections",
     )
-    list_display_links = ("client", "user")
+    list_display_links = ("app", "user")
     list_filter = (UntilFilter, KindFilter, ResourceFilter)
     list_select_related = ("client__registration", "user")
     search_fields = ("client__client_id",)  # only to show the search field; find() does the search
@@ -253,6 +254,11 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
             if value := request.GET.get(each.parameter_name):
                 found = found.filter(each.condition(value))
         return found, False
+
+    @admin.display(description=_("client"), ordering="client")
+    def app(self, consent: Consent) -> str:
+        """The app and its origin."""
+        return lines(consent.client, self.kind(consent))
 
     @admin.display(description=_("registration"))
     def kind(self, consent: Consent) -> str:
@@ -327,6 +333,7 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
 class GrantAdmin(ReadOnly, ModelAdmin):
     """Live connections, each of one user, client and device. To delete one ends all its tokens."""
 
+    nothing_yet = _("No app is connected at the moment.")
     list_display = ("client", "user", "created_at", "refreshed_at", "expires_at")
     list_display_links = ("client", "user")
     search_help_text = _("User, or the app's name or client ID")
@@ -360,7 +367,7 @@ class GrantAdmin(ReadOnly, ModelAdmin):
         return queryset.filter(consent_id__in=latest.keys), False
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        names = [f"{self.client(grant)} · {self.user(grant)} · {moments.in_full(grant.created_at)}" for grant in objs]
+        names = [str(grant) for grant in objs]
         return names, {_("connections"): len(names)}, set(), []
 
     @admin.display(description=_("client"), ordering="consent__client__name")

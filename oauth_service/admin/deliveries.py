@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from .. import conf
 from ..models import Delivery
@@ -15,10 +16,12 @@ from .read_only import ReadOnly
 class DeliveryAdmin(ReadOnly, ModelAdmin):
     """Undelivered messages. A delivered message is deleted; one that the server has given up stays for a week."""
 
+    nothing_yet = _("No message is waiting: clients have accepted all of them.")
     list_display = ("client", "created_at", "attempts", "next_at", "last_error")
     list_filter = ("attempts",)
     list_select_related = ("client",)
     search_fields = ("client__client_id", "client__name")
+    search_help_text = _("The app's name or client ID")
     fields = list_display
     ordering = ("-attempts", "-created_at", "-pk")  # first the messages with the most failed attempts
 

@@ -18,6 +18,7 @@ from .read_only import ReadOnly
 class DeviceCodeAdmin(ReadOnly, ModelAdmin):
     """Devices that wait for a decision, without their codes. To delete one denies it; the device gets an error."""
 
+    nothing_yet = _("No device is waiting for a user at the moment.")
     list_display = ("client", "scope", "resources", "address", "requested_at", "expires_at")
     list_select_related = ("client",)
     search_fields = ("client__client_id", "client__name")

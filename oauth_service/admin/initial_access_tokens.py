@@ -24,9 +24,11 @@ _TOKEN_ATTRIBUTE = "oauth_service_token"
 class InitialAccessTokenAdmin(ModelAdmin):
     """Tokens that allow their holders to register clients."""
 
+    nothing_yet = _("There are no tokens yet. Add one for each person or program that may register clients.")
     list_display = ("name", "is_active", "expires_at", "uses_left", "last_used_at", "created_at")
     list_filter = ("is_active",)
     search_fields = ("name",)
+    search_help_text = _("Name")
     fields = ("name", "expires_at", "uses_left", "is_active")
     ordering = ("-created_at", "-pk")
 

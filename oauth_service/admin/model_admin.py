@@ -10,6 +10,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from .. import database
@@ -49,6 +50,12 @@ class CheckedChangeList(ChangeList):
                 field.clean(value, None)  # not every lookup refuses a number that is too large for the column
 
 
+def lines(first: Any, *others: Any) -> str:
+    """Return the lines of one cell of a list, without the empty ones."""
+    rest = format_html_join("", '<span class="oauth-second">{}</span>', [(each,) for each in others if each])
+    return format_html("{}{}", first, rest)
+
+
 class ModelAdmin(EventfulAdmin):
     """
     Base of every ModelAdmin of this app.
@@ -60,6 +67,9 @@ class ModelAdmin(EventfulAdmin):
     class Media:
         css = {"all": ["oauth_service/admin.css"]}
         js = ["oauth_service/admin.js"]
+
+    nothing_yet: Any = ""
+    """A sentence for a list without rows. A search or filter without results has a sentence of its own."""
 
     linked_lookups: tuple[str, ...] = ()
     """Lookups in links on our pages; each ends with __exact."""

@@ -23,7 +23,8 @@ class ForAllFilter(admin.BooleanFieldListFilter):
 class ResourceAdmin(ModelAdmin):
     """APIs (resources)."""
 
-    list_display = ("name", "identifier", "token_format", "is_for_all", "is_active")
+    nothing_yet = _("No API is registered yet. Add a resource for each API that has its own scopes.")
+    list_display = ("name", "identifier", "format_of_tokens", "is_for_all", "is_active")
     list_filter = ("is_active", "is_for_all", "token_format")
     search_fields = ("name", "identifier")
     search_help_text = _("Name or identifier")
@@ -36,6 +37,11 @@ class ResourceAdmin(ModelAdmin):
     def get_exclude(self, request: HttpRequest, obj: Resource | None = None) -> Any:
         # Without keys there are no JWTs.
         return None if conf.is_openid() else ("token_format", "signing_alg")
+
+    @admin.display(description=_("token format"), ordering="token_format")
+    def format_of_tokens(self, resource: Resource) -> str:
+        """The token format in one word; the choices in the form are longer."""
+        return "JWT" if resource.token_format == Resource.TokenFormat.JWT else str(_("Opaque"))
 
     def about(self, obj: Resource) -> dict[str, Any]:
         return {}

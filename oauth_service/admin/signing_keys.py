@@ -30,9 +30,10 @@ STATES = {
 class SigningKeyAdmin(ReadOnly, ModelAdmin):
     """The keys in the database, with their state. `manage.py oauth_keys` rotates, imports and retires them."""
 
-    list_display = ("kid", "algorithm", "state", "created_at", "signs_from", "signs_until", "purge_at")
+    nothing_yet = _("There are no keys yet. The server makes its keys when it first needs them.")
+    list_display = ("kid", "algorithm", "state", "signs_from", "signs_until", "purge_at")
     list_filter = ("algorithm",)
-    fields = (*list_display, "public_jwk")
+    fields = ("kid", "algorithm", "state", "created_at", "signs_from", "signs_until", "purge_at", "public_jwk")
     ordering = ("algorithm", "-generation")
 
     def has_module_permission(self, request: HttpRequest) -> bool:

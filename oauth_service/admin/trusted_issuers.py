@@ -66,9 +66,11 @@ class TrustedIssuerAdmin(ModelAdmin):
     """Other servers whose JWTs this server trusts."""
 
     form = TrustedIssuerForm
+    nothing_yet = _("This server trusts no other issuer. Add one if clients present its JWTs here.")
     list_display = ("issuer", "purposes", "is_active", "created_at")
     list_filter = ("is_active",)
     search_fields = ("issuer",)
+    search_help_text = _("Issuer")
     ordering = ("issuer",)
 
     def has_module_permission(self, request: Any) -> bool:

@@ -291,7 +291,7 @@ class AuditEvent(models.Model):
     class Meta:
         base_manager_name = "objects"
         verbose_name = _("audit event")
-        verbose_name_plural = _("audit trail")
+        verbose_name_plural = _("audit events")
         indexes = [
             # All events of a user are read kind by kind, the latest of each, and then merged.
             models.Index(fields=["user", "event", "at"], name="oauth_service_audit_of_user"),

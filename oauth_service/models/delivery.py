@@ -1,6 +1,7 @@
 """Delivery: a message to a client, sent again until the client takes it (an outbox)."""
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..database import PrimaryManager
@@ -33,4 +34,4 @@ class Delivery(models.Model):
         verbose_name_plural = _("sign-out messages")
 
     def __str__(self) -> str:
-        return f"{self.client_id} · {self.sign_in_id}"
+        return f"{self.client} · {timezone.localtime(self.created_at):%Y-%m-%d %H:%M:%S %Z}"

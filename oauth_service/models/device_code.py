@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import IntegrityError, models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..compiled.statement import Placeholder, ReplaceRow, Select, Write, delete, insert, placeholders, update
@@ -276,7 +277,7 @@ class DeviceCode(models.Model):
         verbose_name_plural = _("waiting devices")
 
     def __str__(self) -> str:
-        return str(self.pk)
+        return f"{self.client} · {timezone.localtime(self.requested_at):%Y-%m-%d %H:%M:%S %Z}"
 
 
 OWN = (

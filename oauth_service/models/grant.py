@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .. import conf
@@ -202,6 +203,9 @@ class Grant(Authorisation):
                 condition=models.Q(trusted_issuer__isnull=False),
             ),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.consent} · {timezone.localtime(self.created_at):%Y-%m-%d %H:%M:%S %Z}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
