@@ -13,7 +13,12 @@ def page(name: str) -> str:
     Args:
         name: of the page's file in docs/, without .md.
     """
-    return f"{site}/{name}.html" if (site := _site()) else f"the page “{name}” of the documentation"
+    return address(name) or f"the page “{name}” of the documentation"
+
+
+def address(name: str) -> str:
+    """Return the address of a page; "" if the documentation is not published."""
+    return f"{site}/{name}.html" if (site := _site()) else ""
 
 
 @cache

@@ -193,7 +193,10 @@ def _no_middleware_has_a_say() -> bool:
     return not any(needs_django) and {SESSIONS, USERS} <= set(settings.MIDDLEWARE) <= PASSIVE_MIDDLEWARE
 
 
-def _program(core: ProgramView, environ: Environ) -> ProgramResponse:
+def _program(core: ProgramView, environ: Environ) -> ProgramResponse | None:
+    # A page for a person, in their language, is Django's. Programs never pay for more than the first comparison.
+    if environ["REQUEST_METHOD"] == "GET" and "text/html" in environ.get("HTTP_ACCEPT", ""):
+        return None
     return core(_call(environ))
 
 

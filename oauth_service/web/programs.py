@@ -116,13 +116,23 @@ def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
         @wraps(core)
         def view(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
             with nothing_reported(request):
-                return answer(ProgramRequest.of(detach(request)), **kwargs).for_django()
+                response = answer(ProgramRequest.of(detach(request)), **kwargs).for_django()
+            if response.status_code == 405 and is_visit(request.META):
+                from .visits import explain  # imported here: most servers never show this page
+
+                explain(response)
+            return response
 
         endpoint = cast("Endpoint", view)
         endpoint.answer = answer
         return endpoint
 
     return decorate
+
+
+def is_visit(environ: Mapping[str, Any]) -> bool:
+    """Return whether a person opens an address in a browser: programs do not ask for HTML."""
+    return environ["REQUEST_METHOD"] == "GET" and "text/html" in environ.get("HTTP_ACCEPT", "")
 
 
 def refuse_in_json(path: str, refusal: OAuthError, *, challenge: Mapping[str, str] | None = None) -> ProgramResponse:
