@@ -121,9 +121,9 @@ def _actor(event: AuditEvent) -> str:
     """Return the actor in the language of the page; empty if the user acted. The row and the log have English words."""
     by, command = event.by, event.by.removeprefix("command ")
     if by == "staff":
-        by = _("staff")
+        by = str(_("staff"))
     elif by == "end date":
-        by = _("end date")
+        by = str(_("end date"))
     elif command != by:
         by = _("command %(name)s") % {"name": command}
     return f"{by} {event.actor or ''}".strip()
