@@ -1,7 +1,6 @@
 """Client applications in the admin. A secret is shown once, then never again."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -12,8 +11,6 @@ from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
@@ -162,7 +159,7 @@ class ClientAdmin(CountedDeletion):
         if registration.initial_access_token:
             told.append(_("Initial access token: %(name)s.") % {"name": registration.initial_access_token})
         if registration.purge_at:
-            deleted = _in_words(registration.purge_at)
+            deleted = moments.in_full(registration.purge_at)
             told.append(
                 _("The client will be deleted on %(moment)s unless a user connects it or you save it.")
                 % {"moment": deleted}
@@ -397,7 +394,7 @@ def _of_document(registration: Registration) -> Iterator[Any]:
     if not conf.CLIENT_ID_METADATA_DOCUMENTS():
         yield _("Client ID metadata documents are switched off, so users cannot make new connections with the client.")
     if registration.document_fetched_at:
-        yield _("Fetched: %(moment)s.") % {"moment": _in_words(registration.document_fetched_at)}
+        yield _("Fetched: %(moment)s.") % {"moment": moments.in_full(registration.document_fetched_at)}
     document = Document.objects.find(Document.Kind.CLIENT, registration.client.client_id)
     if document and document.last_error:
         yield _("The last attempt to fetch the document failed: %(reason)s.") % {"reason": document.last_error}
@@ -406,7 +403,3 @@ def _of_document(registration: Registration) -> Iterator[Any]:
             "Users cannot make new connections with the client until the document is correct. Existing "
             "connections continue."
         )
-
-
-def _in_words(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")

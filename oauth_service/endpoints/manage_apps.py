@@ -151,7 +151,7 @@ def _change(request: HttpRequest, *, now: datetime) -> HttpResponseBase:
         messages.info(request, _("This app was not connected."), fail_silently=True)
     elif consent.ends_at:
         at = date_format(timezone.localtime(consent.ends_at), "DATETIME_FORMAT")
-        sentence = _("%(app)s will be disconnected on %(at)s.") % {"app": consent.client.name, "at": at}
+        sentence = _("On %(at)s, %(app)s will be disconnected.") % {"app": consent.client.name, "at": at}
         messages.success(request, sentence, fail_silently=True)
     else:
         sentence = _("%(app)s stays connected until you revoke its access.") % {"app": consent.client.name}

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -125,6 +126,7 @@ class Activity:
     A line of the activity, or a security message.
 
     Attributes:
+        app: the name of the app; "" if the app is no longer registered.
         client_id: the app that `revoke` is about; "" unless the action is "revoke".
         href: target of "open" and "password".
     """
@@ -142,7 +144,9 @@ class Activity:
     @property
     def sentence(self) -> str:
         """Text of the event."""
-        return str(self.sentences.happened % {"app": self.app})
+        if self.app:
+            return str(self.sentences.happened % {"app": self.app})
+        return capfirst(str(self.sentences.happened % {"app": _("an app that is no longer here")}))
 
     @property
     def means(self) -> str:
@@ -199,7 +203,7 @@ def of_user(user_id: Any, *, connected: Collection[str], now: datetime) -> Told:
         action, href = _action_of(sentences, client, is_connected=event.client_id in connected)
         return Activity(
             event=Event(event.event),
-            app=client.name if client else _("An app that is no longer here"),
+            app=client.name if client else "",
             address=event.address,
             at=event.latest_at,
             times=refused[_line_of(event)] or 1,

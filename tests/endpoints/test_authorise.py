@@ -165,6 +165,14 @@ def test_it_says_so_when_nobody_stated_who_runs_the_app(alices: Browser, guide: 
     assert "Who runs it is not stated" in asked(alices, guide).text
 
 
+def test_an_app_of_the_service_needs_no_operator(alices: Browser, guide: Guide) -> None:
+    """The page once said both "Who runs it is not stated" and "An app of this service"."""
+    Client.objects.update(operator="", is_first_party=True)
+    text = asked(alices, guide).text
+    assert "An app of this service" in text
+    assert "Who runs it" not in text
+
+
 def test_the_apps_own_pages_are_linked(alices: Browser, guide: Guide) -> None:
     """The links open in another tab, so that the question stays open. Each link names its host."""
     Client.objects.update(

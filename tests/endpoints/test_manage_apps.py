@@ -14,6 +14,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from oauth_service.models import AuditEvent, Client, Consent, Grant
+from oauth_service.models.audit_event import Event
+from oauth_service.people.activity import SENTENCES, Activity
 from oauth_service.watch import audit
 from tests.endpoints.page import Page
 from tests.guide import FORM, Guide
@@ -125,7 +127,7 @@ def test_a_person_chooses_when_an_app_is_disconnected(alices: Browser, guide: Gu
         guide.tokens()
         Page(alices.get("/manage-apps/")).press(alices, SAVE, ends_in="7")
         page = Page(alices.get("/manage-apps/"))
-        assert "Prescription Manager will be disconnected on 8 Mar 2026, noon." in page.text
+        assert "On 8 Mar 2026, noon, Prescription Manager will be disconnected." in page.text
         assert "Disconnects 8 Mar 2026 Active connections" in page.text
         page.press(alices, SAVE)  # without changing the selection
         assert Consent.objects.get().ends_at == NOON + timedelta(days=7)
@@ -564,6 +566,18 @@ def test_an_app_that_is_gone_has_no_name(guide: Guide, committed: Committed) -> 
     audit.flush()
     Client.objects.all().delete()
     assert activity(page_of(guide))[0].startswith("An app that is no longer here was connected")
+
+
+def test_an_app_that_is_gone_is_lower_case_within_a_sentence() -> None:
+    """The sentence once had a capital letter in the middle: "connects An app"."""
+    line = Activity(
+        event=Event.CODE_REPLAYED,
+        app="",
+        address="",
+        at=timezone.now(),
+        sentences=SENTENCES[Event.CODE_REPLAYED],
+    )
+    assert "that connects an app that is no longer here to your account" in line.sentence
 
 
 def test_the_list_is_found_by_its_heading(guide: Guide, committed: Committed) -> None:

@@ -141,7 +141,7 @@ def test_the_domain_stands_beside_the_name_if_it_is_known(alices: Browser, guide
     says where its link to the website leads.
     """
     Client.objects.update(client_uri="https://rx.example/about")
-    assert "Run by Wonderland Health rx.example" in Page(alices.get("/authorise/", guide.request())).text
+    assert "Run by Wonderland Health Website: rx.example" in Page(alices.get("/authorise/", guide.request())).text
     Client.objects.update(is_checked=False)
     said = Page(alices.get("/authorise/", guide.request())).text
     assert said.replace("Website rx.example", "").count("rx.example") == 0
