@@ -117,12 +117,18 @@ def title_of(page: Path) -> str:
 
 
 def relinked(text: str, page: Path) -> str:
-    """A page with its relative links adjusted to its place in the site; code blocks stay as they are."""
+    """
+    A page with its relative links adjusted to its place in the site; code blocks stay as they are.
+
+    A link that only names a file, such as [errors.md](errors.md), names the title of the page instead: the site has no such file.
+    """
 
     def moved(link: re.Match[str]) -> str:
         target = (page.parent / link[2]).resolve()
         there = os.path.relpath(BUILD / "source" / place(target), (BUILD / "source" / place(page)).parent)
-        return f"{link[1]}{there}{link[3] or ''})"
+        names_file = target.suffix == ".md" and Path(link[1].strip("[](")).name == target.name
+        label = f"[“{title_of(target)}”](" if names_file else link[1]
+        return f"{label}{there}{link[3] or ''})"
 
     parts = FENCE.split(text)
     return "".join(part if number % 2 else LINK.sub(moved, part) for number, part in enumerate(parts))

@@ -111,3 +111,14 @@ def test_ci_builds_the_site() -> None:
     """Sphinx finds missing anchors and code that does not parse, and CI treats its warnings as errors."""
     assert " docs " in (ROOT / ".ci/run").read_text().splitlines()[-1]
     assert '"-W"' in (DOCS / "build.py").read_text()
+
+
+def test_a_link_that_names_a_file_names_the_title_of_the_page(source: Path) -> None:
+    """The site has no file with that name. A code host shows the file's name, which is right there."""
+    page = (source / "settings.md").read_text()
+    assert "[“Your own APIs: resources”](resources.md)" in page
+    assert [
+        (str(each.relative_to(source)), found)
+        for each in source.rglob("*.md")
+        for found in re.findall(r"\[([^\]\s]+\.md)\]\(\1\)", each.read_text())
+    ] == []
