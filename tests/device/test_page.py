@@ -123,7 +123,7 @@ def test_a_wrong_code_says_what_to_do(tv: Device, visitor: Visitor) -> None:
     page = visitor.enter("BBBB-BBBB").content.decode()
     assert 'value="BBBB-BBBB"' in page
     assert 'aria-invalid="true"' in page
-    assert "No device waits under this code" in page
+    assert "No device is waiting with this code" in page
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_client_that_is_gone_asks_nobody(tv: Device, visitor: Visitor, change:
     """The page answers as for an unknown code."""
     code = tv.begun()["user_code"]
     change()  # type: ignore[operator]
-    assert "No device waits" in visitor.enter(code).content.decode()
+    assert "No device is waiting" in visitor.enter(code).content.decode()
 
 
 def test_the_page_says_whether_the_device_is_on_the_same_network(tv: Device, visitor: Visitor) -> None:

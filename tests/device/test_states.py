@@ -88,7 +88,7 @@ def test_after_a_denial_nobody_can_allow_it(tv: Device, visitor: Visitor) -> Non
     begun = tv.begun()
     page = visitor.enter(begun["user_code"])
     assert "not connected" in visitor.deny(begun["user_code"]).content.decode()
-    assert "No device waits" in visitor.send(page, allow="1").content.decode()
+    assert "No device is waiting" in visitor.send(page, allow="1").content.decode()
     assert (tv.error(begun["device_code"]), Consent.objects.count()) == ("access_denied", 0)
 
 
@@ -106,7 +106,7 @@ def test_nothing_is_allowed_once_it_has_expired(tv: Device, visitor: Visitor) ->
     begun = tv.begun()
     page = visitor.enter(begun["user_code"])
     with time_machine.travel(timezone.now() + timedelta(seconds=601), tick=False):
-        assert "No device waits" in visitor.send(page, allow="1").content.decode()
+        assert "No device is waiting" in visitor.send(page, allow="1").content.decode()
         assert tv.error(begun["device_code"]) == "expired_token"
     assert not Consent.objects.exists()
 

@@ -64,7 +64,7 @@ def test_a_television_is_connected(sites: Sites, desk: Page) -> None:
     expect(desk.get_by_role("heading", name="Connect a device")).to_be_visible()
     check(desk, "device-code")
     types(desk, "BBBB BBBB")
-    expect(desk.get_by_role("alert")).to_contain_text("No device waits under this code")
+    expect(desk.get_by_role("alert")).to_contain_text("No device is waiting with this code")
     check(desk, "device-wrong-code")
     types(desk, begun["user_code"].lower().replace("-", " "))
     expect(desk.get_by_role("heading", name="Allow Demo Television on a device")).to_be_visible()
