@@ -168,7 +168,8 @@ def _is_same(one: Any, other: Any) -> bool:
 
 
 def _name(view: Any) -> str:
-    return f"{getattr(view, '__module__', '')}.{getattr(view, '__qualname__', type(view).__name__)}"
+    named = getattr(view, "view_class", view)  # as_view() returns a function that has no name of its own
+    return f"{getattr(named, '__module__', '')}.{getattr(named, '__qualname__', type(named).__name__)}"
 
 
 def _token_path_in(language: str) -> str:

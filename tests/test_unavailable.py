@@ -105,6 +105,17 @@ def test_a_session_that_cannot_be_stored_is_a_503(alice: User, caplog: pytest.Lo
     assert "refused error=temporarily_unavailable endpoint=/login/ reference=of-the-proxy-1" in caplog.text
 
 
+@pytest.mark.parametrize(("says", "hints"), [("no such table: oauth_service_client", True), ("disk I/O error", False)])
+def test_a_missing_table_is_told_with_its_remedy(
+    db: None, caplog: pytest.LogCaptureFixture, says: str, hints: bool
+) -> None:
+    """SQLite reports a forgotten migrate like an outage, so a developer would wait for the database."""
+    with failing(OperationalError(says)):
+        Browser().get("/authorise/", {"client_id": "any"})
+    details = [getattr(record, "detail", "") for record in caplog.records if record.name == "oauth_service.refused"]
+    assert details == [f"OperationalError: {says}" + ". Run manage.py migrate." * hints]
+
+
 def test_any_other_failure_outside_of_our_views_stays_one(alice: User) -> None:
     """
     A failure that is not temporary must not look temporary. Django answers a session that cannot be stored with a 400.

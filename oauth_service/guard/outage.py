@@ -10,6 +10,11 @@ def is_outage(failure: BaseException) -> bool:
     return _is_read_only(failure) or isinstance(failure, (OperationalError, InterfaceError))
 
 
+def is_missing_table(failure: BaseException) -> bool:
+    """Tell whether SQLite has no such table or column. PostgreSQL reports a ProgrammingError, which is no outage."""
+    return isinstance(failure, OperationalError) and str(failure).startswith(("no such table", "no such column"))
+
+
 def close_read_only_connections(failure: BaseException) -> None:
     """Close this thread's idle connections if a failure says that their server has become read-only."""
     if not _is_read_only(failure):

@@ -43,6 +43,7 @@ def unavailable(failure: BaseException) -> TemporarilyUnavailable | None:
         return None
     outage.close_read_only_connections(failure)
     # The driver's message names hosts and statements, which are for the operator only.
-    return TemporarilyUnavailable(
-        "the server cannot reach its database at the moment", detail=f"{type(failure).__name__}: {failure}"
-    )
+    detail = f"{type(failure).__name__}: {failure}"
+    if outage.is_missing_table(failure):
+        detail += ". Run manage.py migrate."
+    return TemporarilyUnavailable("the server cannot reach its database at the moment", detail=detail)

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib.auth.models import User
+from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.test import Client as Browser
 from django.urls import URLPattern, URLResolver, clear_script_prefix, include, path, re_path, set_script_prefix
@@ -193,6 +194,14 @@ def test_an_endpoint_that_another_view_stands_before_is_told(settings: Settings,
     told = [sentence for number, sentence in found() if number == "W013"]
     name = f"{__name__}.anything"
     assert told == [f"{address} of oauth_service is answered by {name}, which comes first in the URLconf."]
+
+
+def test_a_class_based_view_is_told_by_its_class(settings: Settings) -> None:
+    """A developer knows the class, not the function that as_view() makes of it."""
+    settings.ROOT_URLCONF = (path("login/", LoginView.as_view()), path("", include("oauth_service.urls")))
+    told = [sentence for number, sentence in found() if number == "W013"]
+    name = "django.contrib.auth.views.LoginView"
+    assert told == [f"/login/ of oauth_service is answered by {name}, which comes first in the URLconf."]
 
 
 @pytest.mark.parametrize("address", STATIC)
