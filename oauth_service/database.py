@@ -7,7 +7,7 @@ A project may route reads to replicas. A replica can lag: it may not know yet th
 import secrets
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from django.apps import apps
@@ -34,7 +34,13 @@ def primary(model: type[models.Model]) -> str:
 
 def ours() -> str:
     """Alias of the database of this app's tables. System check E030 makes sure that there is only one."""
-    return primary(apps.get_model("oauth_service", "Grant"))
+    return primary(_grant())
+
+
+@cache
+def _grant() -> type[models.Model]:
+    # Cached, because Django searches its app registry on each call.
+    return apps.get_model("oauth_service", "Grant")
 
 
 class PrimaryQuerySet(models.QuerySet[M]):
