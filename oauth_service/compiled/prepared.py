@@ -7,9 +7,12 @@ These statements never change, so most of this is done only once.
 This module needs psycopg 3 (extra postgres): driver.py imports it only for a connection of psycopg 3.
 """
 
+import struct
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
+from operator import attrgetter
 from typing import Any, cast
 from uuid import UUID
 
@@ -33,29 +36,36 @@ def _text(value: str) -> bytes:
 def _moment(value: datetime) -> bytes:
     if value.tzinfo is None:
         raise KeyError
-    return value.isoformat().encode()
+    return _int8((value - _EPOCH) // _MICROSECOND)
 
 
-def _octets(value: bytes) -> bytes:
-    return b"\\x" + value.hex().encode()
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # of PostgreSQL
+_MICROSECOND = timedelta(microseconds=1)
+_int8 = struct.Struct("!q").pack
+_TEXT, _BINARY = 0, 1
 
-
-# For each type, the conversion to PostgreSQL's text form, and the type's OID; 0 leaves the type to the statement. Integers have
-# no type: the statement would be prepared for the size of the first one, and a later one may be too large.
-_SENT: Mapping[type, tuple[Callable[[Any], bytes | None], int]] = {
-    str: (_text, 0),
-    int: (b"%d".__mod__, 0),
-    Int2: (b"%d".__mod__, 21),
-    Int4: (b"%d".__mod__, 23),
-    Int8: (b"%d".__mod__, 20),
-    bool: (lambda value: b"t" if value else b"f", 16),
-    bytes: (_octets, 17),
-    Binary: (lambda value: _octets(value.obj), 17),
-    UUID: (lambda value: value.hex.encode(), 2950),
-    datetime: (_moment, 1184),
-    type(None): (lambda _: None, 0),
+# For each type, the conversion, the form of PostgreSQL that it makes, and the type's OID; 0 leaves the type to the statement.
+# Integers have no type: the statement would be prepared for the size of the first one, and a later one may be too large.
+_SENT: Mapping[type, tuple[Callable[[Any], bytes | None], int, int]] = {
+    str: (_text, _TEXT, 0),
+    int: (b"%d".__mod__, _TEXT, 0),
+    Int2: (b"%d".__mod__, _TEXT, 21),
+    Int4: (b"%d".__mod__, _TEXT, 23),
+    Int8: (b"%d".__mod__, _TEXT, 20),
+    bool: (lambda value: b"t" if value else b"f", _TEXT, 16),
+    bytes: (bytes, _BINARY, 17),
+    Binary: (lambda value: bytes(value.obj), _BINARY, 17),
+    UUID: (attrgetter("bytes"), _BINARY, 2950),
+    datetime: (_moment, _BINARY, 1184),
+    type(None): (lambda _: None, _TEXT, 0),
 }
-_DUMPERS = {kind: dump for kind, (dump, _) in _SENT.items()}
+
+
+@cache  # bounded by the statements and the types of their values
+def _forms(kinds: tuple[type, ...]) -> tuple[list[Callable[[Any], bytes | None]], list[int], list[int]]:
+    """Return the conversions, forms and OIDs of values of these types. KeyError: a cursor has to send one of them."""
+    sent = [_SENT[kind] for kind in kinds]
+    return [convert for convert, _, _ in sent], [form for _, form, _ in sent], [oid for _, _, oid in sent]
 
 
 class Result:
@@ -77,11 +87,11 @@ class Result:
 class _Statement:
     __slots__ = ("name", "query", "transformer", "types", "was_read")
 
-    def __init__(self, driver: "Connection[Any]", text: str, parameters: list[Any]) -> None:
+    def __init__(self, driver: "Connection[Any]", text: str, types: list[int]) -> None:
         first, *others = text.split("%s")
         numbered = first + "".join(f"${number}{piece}" for number, piece in enumerate(others, start=1))
         self.query = numbered.replace("%%", "%").encode()
-        self.types = [_SENT[type(value)][1] for value in parameters]
+        self.types = types
         self.name = b""
         self.transformer = Transformer(driver)
         self.was_read = False
@@ -104,19 +114,20 @@ class Statements:
         if pgconn.pipeline_status:
             return None
         try:
-            values = [_DUMPERS[type(value)](value) for value in parameters]
+            conversions, forms, types = _forms(tuple(map(type, parameters)))
+            values = [convert(value) for convert, value in zip(conversions, parameters, strict=True)]
         except KeyError:
             return None
         key = (text, binary)
         with driver.lock:
             if (statement := self._known.get(key)) is None:
-                statement = self._known[key] = _Statement(driver, text, parameters)
-            result = _run(driver, statement, values, binary=binary)
+                statement = self._known[key] = _Statement(driver, text, types)
+            result = _run(driver, statement, values, forms, binary=binary)
             if result.status == ExecStatus.FATAL_ERROR and _sqlstate_of(result) == _UNKNOWN_STATEMENT:
                 # All statements were deallocated, as psycopg does after a rollback.
                 for each in self._known.values():
                     each.name = b""
-                result = _run(driver, statement, values, binary=binary)
+                result = _run(driver, statement, values, forms, binary=binary)
         if result.status == ExecStatus.TUPLES_OK:
             statement.transformer.set_pgresult(result, set_loaders=not statement.was_read)
             statement.was_read = True
@@ -133,10 +144,12 @@ def statements_of(driver: "Connection[Any]") -> Statements | None:
     return cast("Statements", vars(driver).setdefault("oauth_service_statements", Statements()))
 
 
-def _run(driver: "Connection[Any]", statement: _Statement, values: list[bytes | None], *, binary: bool) -> PGresult:
-    pgconn, formats = driver.pgconn, int(binary)
+def _run(
+    driver: "Connection[Any]", statement: _Statement, values: list[bytes | None], forms: list[int], *, binary: bool
+) -> PGresult:
+    pgconn, result_form = driver.pgconn, _BINARY if binary else _TEXT
     if driver.prepare_threshold is None:  # a pooler may run each statement on another connection
-        pgconn.send_query_params(statement.query, values, statement.types, result_format=formats)
+        pgconn.send_query_params(statement.query, values, statement.types, forms, result_form)
         return _answer(driver)
     if not statement.name:
         name = b"oauth_service_%d" % next(_numbers)
@@ -144,7 +157,7 @@ def _run(driver: "Connection[Any]", statement: _Statement, values: list[bytes | 
         if (result := _answer(driver)).status != ExecStatus.COMMAND_OK:
             return result
         statement.name = name
-    pgconn.send_query_prepared(statement.name, values, result_format=formats)
+    pgconn.send_query_prepared(statement.name, values, forms, result_form)
     return _answer(driver)
 
 

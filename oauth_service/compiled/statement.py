@@ -7,7 +7,7 @@ database; then only their values change. driver.py runs them.
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -76,22 +76,39 @@ def placeholders(model: type[models.Model], *names: str) -> dict[str, Placeholde
     return {field.attname: Placeholder(field.attname, _of_its_own_type(field)) for field in fields if field.concrete}
 
 
-class Compiled(NamedTuple):
+class Compiled:
     """
     A statement compiled for one database.
 
-    parameters holds, in the statement's order, the name and the conversion of each placeholder; ("", constant) for a value that
-    never changes. are_plain is True if all columns read alike in PostgreSQL's binary form, which is faster to write and read:
-    no JSON, and no field class of a host project.
+    Args:
+        parameters: in the statement's order, the name and the conversion of each placeholder; ("", constant) for a value that
+            never changes.
+        are_plain: True if all columns read alike in PostgreSQL's binary form, which is faster to write and read: no JSON, and no
+            field class of a host project.
     """
 
-    sql: str
-    parameters: Sequence[tuple[str, Any]]
-    converters: Sequence[tuple[int, Callable[[Any], Any]]] = ()
-    are_plain: bool = False
+    __slots__ = ("_constants", "_conversions", "_names", "are_plain", "converters", "parameters", "sql")
+
+    def __init__(
+        self,
+        sql: str,
+        parameters: Sequence[tuple[str, Any]],
+        converters: Sequence[tuple[int, Callable[[Any], Any]]] = (),
+        *,
+        are_plain: bool = False,
+    ) -> None:
+        self.sql, self.parameters, self.converters, self.are_plain = sql, parameters, converters, are_plain
+        self._names = [name or f"constant {at}" for at, (name, _) in enumerate(parameters)]
+        self._constants = {f"constant {at}": value for at, (name, value) in enumerate(parameters) if not name}
+        self._conversions = [(at, adapt) for at, (name, adapt) in enumerate(parameters) if name and adapt]
 
     def bind(self, values: dict[str, Any]) -> list[Any]:
-        return [(adapt(values[name]) if adapt else values[name]) if name else adapt for name, adapt in self.parameters]
+        """Return the values in the statement's order, as the database takes them."""
+        named = values | self._constants if self._constants else values
+        bound = list(map(named.__getitem__, self._names))
+        for position, adapt in self._conversions:
+            bound[position] = adapt(bound[position])
+        return bound
 
 
 class _Statement:
@@ -156,7 +173,7 @@ class Select(_Statement, Generic[R]):
         found = compiler.get_converters(expressions)
         converters = [(at, _chain(steps, expression, connection)) for at, (steps, expression) in found.items()]
         are_plain = all(_stored_as(_of_its_own_type(column.output_field)) in _DECODED_ALIKE for column in expressions)
-        return Compiled(text, _bindings(parameters, connection), converters, are_plain)
+        return Compiled(text, _bindings(parameters, connection), converters, are_plain=are_plain)
 
 
 class Write(_Statement):

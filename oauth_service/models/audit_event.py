@@ -367,7 +367,7 @@ class _Insert(Write):
         """
         compiled = self._on(connection)
         if not persons:
-            return compiled._replace(sql=f"{compiled.sql} {_or_add(connection)}")
+            return Compiled(f"{compiled.sql} {_or_add(connection)}", compiled.parameters)
         users, quote = get_user_model()._meta, connection.ops.quote_name
         hold, uuid = (" FOR KEY SHARE", "::uuid") if connection.vendor == "postgresql" else ("", "")
         pk = quote(users.pk.column)

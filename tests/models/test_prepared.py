@@ -19,7 +19,7 @@ from django.db import DataError, IntegrityError, connections, transaction
 from django.db.models import BigIntegerField, CharField, DateTimeField, UUIDField
 
 from oauth_service.compiled import driver
-from oauth_service.compiled.statement import Placeholder, Select, Write, insert
+from oauth_service.compiled.statement import Compiled, Placeholder, Select, Write, insert
 from oauth_service.models import AuthorizationCode, Client, Grant, RevokedToken
 from tests.database import ALIAS, connection
 from tests.guide import Guide, query_of
@@ -352,6 +352,6 @@ def test_the_same_statement_in_text_and_in_binary_is_two() -> None:
 
     plain, other = statement(), statement()
     compiled = other._on(connection)
-    other._compiled[ALIAS] = compiled._replace(are_plain=False)
+    other._compiled[ALIAS] = Compiled(compiled.sql, compiled.parameters)
     pk = Client.objects.get().pk
     assert [each.one(client_id="a") for each in (plain, other, plain, other)] == [(pk, "a")] * 4
