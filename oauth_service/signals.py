@@ -114,20 +114,38 @@ def within(context: RequestContext) -> Iterator[None]:
         _current.reset(token)
 
 
-@contextmanager
-def request_context(endpoint: str, method: str, address: str, request_id: str) -> Iterator[RequestContext]:
-    """Attribute the events of the block to a request, and then announce how long it took."""
-    context = RequestContext(endpoint, address, request_id)
-    token = _current.set(context)
-    started = time.perf_counter()
-    try:
-        yield context
-    finally:
-        if request_answered.receivers and not context.is_left:
-            seconds = time.perf_counter() - started
-            facts = {"endpoint": endpoint, "method": method, "status": context.status, "error": context.error}
-            request_answered.send_robust(sender=None, **facts, seconds=seconds)
-        _current.reset(token)
+class request_context:  # noqa: N801 - a context manager
+    """
+    Attribute the events of the block to a request, and then announce how long it took.
+
+    A class, because each request takes this way, and a generator costs it twice as much.
+    """
+
+    __slots__ = ("_context", "_method", "_started", "_token")
+
+    def __init__(self, endpoint: str, method: str, address: str, request_id: str) -> None:
+        self._context = RequestContext(endpoint, address, request_id)
+        self._method = method
+
+    def __enter__(self) -> RequestContext:
+        self._token = _current.set(self._context)
+        self._started = time.perf_counter()
+        return self._context
+
+    def __exit__(self, *_: object) -> None:
+        context = self._context
+        try:
+            if request_answered.receivers and not context.is_left:
+                seconds = time.perf_counter() - self._started
+                facts = {
+                    "endpoint": context.endpoint,
+                    "method": self._method,
+                    "status": context.status,
+                    "error": context.error,
+                }
+                request_answered.send_robust(sender=None, **facts, seconds=seconds)
+        finally:
+            _current.reset(self._token)
 
 
 _WARNINGS = {
