@@ -1,7 +1,7 @@
 """Reading an authorization request and finding its next step (RFC 6749 4.1.1, OpenID Connect Core 1.0 3.1.2)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,9 +20,10 @@ from ..protocol.parameters import Parameters
 from ..protocol.reply_to import ReplyTo
 from ..tokens import resources as requested_resources
 from ..tokens.resources import Resources
+from ..values import value_class
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class Visitor:
     """The user of this browser. user_id is None if nobody is signed in; event is None without OpenID Connect."""
 
@@ -30,7 +31,7 @@ class Visitor:
     event: AuthenticationEvent | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class Target:
     """The client of a request, its consent from this user, and the verified address for the answer."""
 
@@ -41,7 +42,7 @@ class Target:
     reply_to: ReplyTo
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class Arrival:
     """A request that the client may make, and its progress."""
 

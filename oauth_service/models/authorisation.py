@@ -3,7 +3,6 @@
 import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from .. import database
 from ..compiled.statement import Placeholder, Select
 from ..protocol.sealed import SECRET_BYTES
+from ..values import value_class
 from . import client as clients
 from . import user as users
 from .client import ClientRow
@@ -64,7 +64,7 @@ class Authorisation(models.Model):
         return str(self.pk)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value_class(repr=False)
 class AuthorisationRow:
     """
     A pending code or a grant with its consent, user and client, as one statement reads them.

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..compiled.statement import Placeholder, Select
 from ..database import PrimaryManager
 from ..protocol import lifecycle, resource_indicators
 from ..protocol import scope as scopes
+from ..values import value_class
 from .client import COLUMNS, Client, ClientRow
 from .registration import Registration
 
@@ -32,7 +33,7 @@ def stands(path: str = "", *, now: datetime) -> models.Q:
     return models.Q(**{f"{path}ends_at__isnull": True}) | models.Q(**{f"{path}ends_at__gt": now})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class ClientWithConsent:
     """
     A client, and what one user allowed it.

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
@@ -16,6 +15,7 @@ from .. import conf
 from ..compiled.statement import Placeholder, ReplaceRow, Select, Write, delete, insert, placeholders, update
 from ..database import PrimaryManager
 from ..protocol import lifecycle
+from ..values import value_class
 from . import user as users
 from .authorisation import OF_CLIENT, Authorisation, AuthorisationRow, new_secret, purge_time, select_row
 from .authorization_code import AuthorizationCode
@@ -208,7 +208,7 @@ class Grant(Authorisation):
         return f"{self.consent} · {timezone.localtime(self.created_at):%Y-%m-%d %H:%M:%S %Z}"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value_class(repr=False)
 class TokenGrant:
     """
     The facts needed to use an access token: its grant with user and client, and whether the token itself was revoked.

@@ -1,9 +1,10 @@
 """The authorization request (RFC 6749 section 4.1.1)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Protocol, Self
 
+from ..values import value_class
 from . import interaction, pkce, resource_indicators, scope, scope_choice
 from .claims_request import ClaimsRequest
 from .errors import (
@@ -65,7 +66,7 @@ class RequestingClient(Protocol):
     def scope_for(self, grant_type: str, /) -> str: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class AuthorizationRequest:
     """
     A request that the client may make; the user may still deny it.

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Self
 
+from ..values import value_class
 from .errors import InvalidRequest
 
 # Section 5.4: the claims that each scope requests.
@@ -33,7 +34,7 @@ SCOPE_OF_CLAIM: Mapping[str, str] = {claim: scope for scope, claims in CLAIMS_OF
 _MAX_LENGTH = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class ClaimsRequest:
     """
     Individual claims that a client requests.

@@ -5,9 +5,9 @@ import hashlib
 import hmac
 import re
 import secrets
-from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
+from ..values import value_class
 from . import client_assertion, jwt
 from .errors import InvalidClient, InvalidRequest
 from .parameters import Parameters
@@ -19,7 +19,7 @@ _SERVER_MADE = "sha256$"
 _BASIC = re.compile(r"Basic +([A-Za-z0-9+/=]+)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class Credentials:
     """
     The client that a request claims to come from, and its proof.

@@ -11,9 +11,9 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from ..values import value_class
 from .clock import MOST_SKEW
 from .parameters import Parameters
 
@@ -36,7 +36,7 @@ _BOUND_TO = (
 _MAC_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class Interaction:
     """
     Attributes:

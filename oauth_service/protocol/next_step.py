@@ -1,10 +1,10 @@
 """The next step of an authorization request (OpenID Connect Core 1.0 sections 3.1.2.1 to 3.1.2.4)."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from ..values import value_class
 from . import scope
 from .clock import MOST_SKEW
 from .errors import (
@@ -44,7 +44,7 @@ class Asked(Protocol):
     def acr_is_essential(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class Person:
     """
     The user of this browser.

@@ -18,6 +18,7 @@ from operator import attrgetter
 from typing import Any, ClassVar, Generic, Self, TypeVar
 from uuid import UUID
 
+from ..values import value_class
 from .errors import OAuthError
 
 SECRET_BYTES = 32
@@ -163,7 +164,7 @@ def _optional(key: str, **default: Any) -> Any:
     return field(**(default or {"default": ""}), metadata={"key": key})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class AccessToken(Payload):
     """
     An access token (RFC 6749 section 1.4): its row, its id, its end, and a map of its differences from the row.
@@ -317,7 +318,7 @@ P = TypeVar("P", bound=Payload)
 Q = TypeVar("Q", bound=Payload)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value_class(repr=False)
 class Unverified(Generic[P]):
     """A code or token whose claim is not proven until verify() has checked it with the secret of its row."""
 

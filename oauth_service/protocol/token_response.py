@@ -1,11 +1,12 @@
 """The token response (RFC 6749 section 5.1)."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ..values import value_class
 from .secret import Secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(kw_only=True)
 class TokenResponse:
     """
     A successful token response.

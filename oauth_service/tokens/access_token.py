@@ -14,6 +14,7 @@ from ..protocol.errors import InvalidToken
 from ..protocol.openid import AuthenticationEvent, Context
 from ..protocol.sealed import AccessToken, Actor, Unverified
 from ..protocol.secret import Secret
+from ..values import value_class
 from . import issue
 
 # The header of every JWT begins with {"
@@ -113,7 +114,7 @@ def verify(text: Secret, *, issuer: str = "", now: datetime) -> Bearer:
         raise InvalidToken("the access token is not valid", detail=cause.detail) from cause
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@value_class(kw_only=True, repr=False)
 class GrantedToken:
     """
     A valid access token of a grant.

@@ -1,7 +1,6 @@
 """Codes and tokens in requests, each read together with its row in one SQL statement."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -10,6 +9,7 @@ from ..protocol import sealed
 from ..protocol.errors import InvalidRequest
 from ..protocol.parameters import Parameters
 from ..protocol.sealed import Payload, Unverified
+from ..values import value_class
 
 
 class OfAClient(Protocol):
@@ -23,7 +23,7 @@ P = TypeVar("P", bound=Payload)
 R = TypeVar("R", bound=OfAClient)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@value_class(repr=False)
 class Presented(Generic[P, R]):
     """
     A code or token that has not been checked, from a client that is not authenticated yet.

@@ -1,7 +1,7 @@
 """Endpoints for programs: their responses, and the headers that all responses share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import wraps
 from typing import Any, Protocol, cast
 
@@ -16,6 +16,7 @@ from .. import signals
 from ..database import without_transaction
 from ..protocol import bearer
 from ..protocol.errors import BearerError, InvalidClient, OAuthError, ServerError
+from ..values import value_class
 from .refusals import log_refusal, logger, on_one_line, unavailable
 from .reports import detach, forget_locals, nothing_reported
 from .requests import JSON, ProgramRequest
@@ -26,7 +27,7 @@ PREFLIGHT_SECONDS = 86_400
 Headers = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value_class()
 class ProgramResponse:
     """
     Response of an endpoint for programs: JSON, or an empty body with that type.

@@ -1,7 +1,6 @@
 """Requests of programs, and their parameters (RFC 6749 sections 3.1, 3.2 and Appendix B)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,6 +14,7 @@ from .. import conf
 from ..protocol.errors import InvalidRequest, LengthRequired, RequestTooLarge
 from ..protocol.forwarded import client_address
 from ..protocol.parameters import Parameters, from_form, from_json, refuse_secrets
+from ..values import value_class
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -30,7 +30,7 @@ def _no_body(_limit: int) -> bytes:
     return b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+@value_class(kw_only=True, repr=False)
 class ProgramRequest:
     """
     A request to an endpoint for programs, from Django's handler or from oauth_service.wsgi.
