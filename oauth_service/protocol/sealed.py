@@ -206,14 +206,13 @@ class AccessToken(Payload):
 
     @property
     def version(self) -> int:
-        return 1 if self._differences().keys() <= _VERSION_1_FIELDS else 2
+        return 2 if any(_BEYOND_SCOPE(self)) else 1
 
     def pack(self) -> bytes:
         fixed = self._layout.pack(self.row_id.bytes, self.token_id.bytes, self.expires_at)
-        differences = self._differences()
-        if differences.keys() <= _VERSION_1_FIELDS:
+        if self.version == 1:
             return fixed + self.scope.encode()
-        packed = {_KEYS[name]: _packed(value) for name, value in differences.items()}
+        packed = {_KEYS[name]: _packed(value) for name in _KEYS if (value := getattr(self, name))}
         return fixed + json.dumps(packed, separators=(",", ":"), ensure_ascii=False).encode()
 
     @classmethod
@@ -227,13 +226,9 @@ class AccessToken(Payload):
             raise ValueError("not canonical")
         return token
 
-    def _differences(self) -> dict[str, Any]:
-        return {name: value for name, value in zip(_KEYS, _VALUES(self), strict=True) if value}
-
 
 _KEYS: Mapping[str, str] = {each.name: each.metadata["key"] for each in fields(AccessToken) if "key" in each.metadata}
-_VALUES = attrgetter(*_KEYS)
-_VERSION_1_FIELDS = frozenset({"scope"})
+_BEYOND_SCOPE = attrgetter(*(name for name in _KEYS if name != "scope"))
 _NAMES = {key: name for name, key in _KEYS.items()}
 
 

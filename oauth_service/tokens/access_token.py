@@ -143,7 +143,8 @@ def verify_granted(unverified: Unverified[AccessToken], *, now: datetime) -> Gra
     if grant is None:
         raise InvalidToken("the access token is not valid", detail=f"grant {unverified.row_id}: unknown or ended")
     token = unverified.verify(conf.token_keys(), grant.secret)
-    _refuse_ended(token, f"grant {grant.pk}", is_revoked=grant.token_is_revoked, now=now)
+    if grant.token_is_revoked or _is_expired(token, now=now):
+        raise _ended(token, f"grant {grant.pk}", now=now)
     if fault := lifecycle.fault_of(grant, now=now):
         raise InvalidToken("the access token is not valid", detail=f"grant {grant.pk}: {fault}")
     scope = issue.current_scope(token.scope or grant.scope, grant.client)
@@ -186,7 +187,8 @@ def _verify_own(unverified: Unverified[AccessToken], *, now: datetime) -> Bearer
         )
     client = found.client
     token = unverified.verify(conf.token_keys(), secret)
-    _refuse_ended(token, f"client {client.client_id}", is_revoked=found.token_is_revoked, now=now)
+    if found.token_is_revoked or _is_expired(token, now=now):
+        raise _ended(token, f"client {client.client_id}", now=now)
     if not client.is_active:
         raise InvalidToken("the access token is not valid", detail=f"client {client.client_id} was deactivated")
     if client.is_public or not client.may_use("client_credentials"):
@@ -207,8 +209,11 @@ def _verify_own(unverified: Unverified[AccessToken], *, now: datetime) -> Bearer
     )
 
 
-def _refuse_ended(token: AccessToken, source: str, *, is_revoked: bool, now: datetime) -> None:
-    if token.expires_at <= now.timestamp():
-        raise InvalidToken("the access token expired", detail=f"{source}: expired at {token.expires_at}")
-    if is_revoked:
-        raise InvalidToken("the access token is not valid", detail=f"{source}: token {token.token_id} was revoked")
+def _is_expired(token: AccessToken, *, now: datetime) -> bool:
+    return token.expires_at <= now.timestamp()
+
+
+def _ended(token: AccessToken, source: str, *, now: datetime) -> InvalidToken:
+    if _is_expired(token, now=now):
+        return InvalidToken("the access token expired", detail=f"{source}: expired at {token.expires_at}")
+    return InvalidToken("the access token is not valid", detail=f"{source}: token {token.token_id} was revoked")
