@@ -18,10 +18,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import method_decorator
 
 from . import signals
-from .people.sign_in import LimitedForm, say_to_wait
+from .people.sign_in import LimitedForm, set_throttled_status
 from .web.ended_sessions import leave_ended
 from .web.pages import page_or_refusal
-from .web.reports import nothing_reported, seal
+from .web.reports import redacted_reports, seal
 from .web.requests import ProgramRequest
 
 
@@ -47,11 +47,11 @@ class LimitedAdminSite(AdminSite):
 
         def answer() -> HttpResponse:
             response = page(request, extra_context)
-            say_to_wait(response, (getattr(response, "context_data", None) or {}).get("form"), path=call.path)
+            set_throttled_status(response, (getattr(response, "context_data", None) or {}).get("form"), path=call.path)
             return response
 
         with (
-            nothing_reported(request),
+            redacted_reports(request),
             signals.request_context("admin_login", call.method, call.address, call.request_id) as context,
         ):
             response = page_or_refusal(request, context, answer)

@@ -119,11 +119,17 @@ def _faults_of_bounds() -> Iterator[Finding]:
     for setting in conf.ALL:
         value: Any = setting()
         least, most = setting.least, setting.most
-        if least is None or most is None or value is None or (setting.zero and not value) or least <= value <= most:
+        if (
+            least is None
+            or most is None
+            or value is None
+            or (setting.zero_means and not value)
+            or least <= value <= most
+        ):
             continue
         words = [f"between {conf.in_words(least)} and {conf.in_words(most)}"]
-        words += [f"zero for {setting.zero}"] if setting.zero else []
-        words += [f"None for {setting.none}"] if setting.none else []
+        words += [f"zero for {setting.zero_means}"] if setting.zero_means else []
+        words += [f"None for {setting.none_means}"] if setting.none_means else []
         yield setting.check, f"{setting.name} must be {', or '.join(words)}.", HINTS_OF_BOUNDS.get(setting.check, "")
 
 
@@ -519,7 +525,7 @@ def _wants_of_deployment() -> Iterator[Finding]:
             f"{conf.OUTBOUND_LOOPBACK.name} is on: anyone who registers a client can make this server call its own machine.",
             "It is for trials only. Remove the setting.",
         )
-    if (opened := conf.opened_by()) and failure_counts.are_in_memory():
+    if (opened := conf.setting_for_unknown_clients()) and failure_counts.are_in_memory():
         yield (
             "W016",
             f"{opened} lets any client in, and each process counts them separately.",
@@ -646,7 +652,7 @@ def _mistyped() -> list[conf.Setting[Any]]:
 
 
 def _is_of_kind(value: Any, setting: conf.Setting[Any]) -> bool:
-    if value is None and setting.none:
+    if value is None and setting.none_means:
         return True
     if not isinstance(value, setting.kind) or (isinstance(value, bool) and setting.kind is not bool):
         return False
@@ -675,7 +681,7 @@ def _words_for(setting: conf.Setting[Any]) -> str:
         return "a list or tuple of str, or of pairs of str"
     if isinstance(kind, tuple):
         return " or ".join(f"a {one.__name__} of str" for one in kind)
-    return f"a {kind.__name__}{' or None' if setting.none else ''}"
+    return f"a {kind.__name__}{' or None' if setting.none_means else ''}"
 
 
 def _nearest(name: str, known: set[str]) -> str:

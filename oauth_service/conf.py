@@ -49,9 +49,9 @@ class Setting(Generic[T]):
     """True if the values are dicts of strings themselves."""
     least: timedelta | int | None = None
     most: timedelta | int | None = None
-    none: str = ""
+    none_means: str = ""
     """Meaning of None, in words; "" if None is not allowed."""
-    zero: str = ""
+    zero_means: str = ""
     """Meaning of zero, in words, if it is outside the bounds; "" if zero is an ordinary number."""
     check: str = "E003"
     """Id of the system check that reports a value out of bounds."""
@@ -177,7 +177,7 @@ REFRESH_TOKEN_LIFETIME: Setting[timedelta | None] = Setting(
     "How long a connection lasts without a refresh. Every refresh starts this time again.",
     least=timedelta(seconds=1),
     most=LONGEST_LIFETIME,
-    none="until somebody ends it",
+    none_means="until somebody ends it",
 )
 REFRESH_RETRY_WINDOW = Setting(
     "OAUTH_SERVICE_REFRESH_RETRY_WINDOW",
@@ -205,7 +205,7 @@ CONNECTION_LIFETIME: Setting[timedelta | None] = Setting(
     "How long a connection lasts in total, however often it is refreshed. After that, the user is asked again.",
     least=timedelta(seconds=1),
     most=LONGEST_LIFETIME,
-    none="as long as it is refreshed",
+    none_means="as long as it is refreshed",
     check="E010",
 )
 END_CONNECTIONS_ON_PASSWORD_CHANGE = Setting(
@@ -310,8 +310,8 @@ AUDIT_LIFETIME: Setting[timedelta | None] = Setting(
     "How long the audit trail keeps an event.",
     least=timedelta(hours=1),
     most=LONGEST_AUDIT_LIFETIME,
-    none="for ever",
-    zero="no trail",
+    none_means="for ever",
+    zero_means="no trail",
 )
 REQUEST_BODY_LIMIT = Setting(
     "OAUTH_SERVICE_REQUEST_BODY_LIMIT",
@@ -395,7 +395,7 @@ SIGNING_KEY_LIFETIME: Setting[timedelta | None] = Setting(
     "How long a signing key is used before the server replaces it with a new one. See [keys.md](keys.md).",
     least=timedelta(days=2),
     most=timedelta(days=730),
-    none="until somebody replaces it",
+    none_means="until somebody replaces it",
     check="E022",
 )
 SIGNING_KEYS: Setting[Sequence[str | tuple[str, str]]] = Setting(
@@ -557,7 +557,7 @@ REMOTE_CACHE = Setting(
 ALL: tuple[Setting[object], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Setting))
 
 
-class Arrival(Protocol):
+class RequestOrigin(Protocol):
     """The origin that a request was sent to; Django's request and ProgramRequest both fit."""
 
     @property
@@ -566,7 +566,7 @@ class Arrival(Protocol):
     def get_host(self) -> Callable[[], str]: ...
 
 
-def issuer_of(request: Arrival) -> str:
+def issuer_of(request: RequestOrigin) -> str:
     """The issuer identifier (RFC 8414 section 2), without a trailing slash."""
     return ISSUER() or f"{request.scheme}://{request.get_host()}"
 
@@ -638,7 +638,7 @@ def clients_introduce_themselves() -> bool:
     return bool(REGISTRATION()) or CLIENT_ID_METADATA_DOCUMENTS()
 
 
-def opened_by() -> str:
+def setting_for_unknown_clients() -> str:
     """Name of the setting that lets unknown clients in; "" if none does."""
     if REGISTRATION() == "open":
         return REGISTRATION.name

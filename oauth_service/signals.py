@@ -105,7 +105,7 @@ def current_request() -> RequestContext:
 
 
 @contextmanager
-def within(context: RequestContext) -> Iterator[None]:
+def use_request_context(context: RequestContext) -> Iterator[None]:
     """Attribute the events of the block to this request."""
     token = _current.set(context)
     try:

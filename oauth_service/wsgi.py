@@ -54,11 +54,11 @@ class Route(NamedTuple):
 
     Attributes:
         answer: returns None to leave the request to Django.
-        has: names of the headers that each of its responses has.
+        header_names: names of the headers that each of its responses has.
     """
 
     answer: Callable[[Environ], ProgramResponse | None]
-    has: frozenset[str]
+    header_names: frozenset[str]
 
 
 OF_PROGRAMS = frozenset({"Content-Type", "X-Content-Type-Options"})
@@ -109,28 +109,28 @@ class Direct:
 
     def __init__(self, django: Application) -> None:
         self._django = django
-        self._ways = dict(_ways())
+        self._routes = dict(_routes())
         self._added = {
-            (has, is_secure): _added_by_middleware(has, is_secure=is_secure)
-            for has in (OF_PROGRAMS, OF_PEOPLE)
+            (names, is_secure): _added_by_middleware(names, is_secure=is_secure)
+            for names in (OF_PROGRAMS, OF_PEOPLE)
             for is_secure in (False, True)
         }
         self.good_hosts: set[str] = set()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        way = self._ways.get(environ.get("PATH_INFO", ""))
-        if way is None or environ.get("SCRIPT_NAME"):
+        route = self._routes.get(environ.get("PATH_INFO", ""))
+        if route is None or environ.get("SCRIPT_NAME"):
             return self._django(environ, start_response)
         is_secure = _is_secure(environ)
         if not self._is_good_host(environ) or (settings.SECURE_SSL_REDIRECT and not is_secure):
             return self._django(environ, start_response)
         try:
-            said = way.answer(environ)
+            said = route.answer(environ)
         finally:
             self.give_back_connections()
         if said is None:
             return self._django(environ, start_response)
-        added = self._added[way.has, is_secure]
+        added = self._added[route.header_names, is_secure]
         # A 204 has no Content-Length (RFC 9110 section 8.6).
         length = () if said.status == 204 else (("Content-Length", str(len(said.body))),)
         start_response(_status_line(said), [*said.headers, *added, *length])
@@ -155,7 +155,7 @@ class Direct:
         return True
 
 
-def _ways() -> Iterator[tuple[str, Route]]:
+def _routes() -> Iterator[tuple[str, Route]]:
     # Imported here: they need the app registry, and a WSGI module imports this one before the registry is ready.
     from .endpoints.authorise import answer_at_once, authorise
     from .endpoints.device_authorization import device_authorization
@@ -175,13 +175,13 @@ def _ways() -> Iterator[tuple[str, Route]]:
         yield from _both(authorise, Route(partial(_person, answer_at_once, store), OF_PEOPLE))
 
 
-def _both(view: Any, way: Route) -> Iterator[tuple[str, Route]]:
+def _both(view: Any, route: Route) -> Iterator[tuple[str, Route]]:
     path = reverse(f"oauth_service:{view.__name__}")
     for form in (path, path.rstrip("/")):
         # A project may have put a view of its own first, for example ours in a decorator that asks for a second factor.
         with suppress(Resolver404):
             if resolve(form).func is view:
-                yield form, way
+                yield form, route
 
 
 def _no_middleware_has_a_say() -> bool:
@@ -281,9 +281,9 @@ def _is_secure(environ: Mapping[str, Any]) -> bool:
     return bool(environ.get("wsgi.url_scheme") == "https")
 
 
-def _added_by_middleware(has: frozenset[str], *, is_secure: bool) -> Headers:
+def _added_by_middleware(header_names: frozenset[str], *, is_secure: bool) -> Headers:
     """
-    Headers that the project's security middleware adds to any response, without those in `has`. Called once at start.
+    Headers that the project's security middleware adds to any response, without `header_names`. Called once at start.
     """
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.input": BytesIO()}
     request = WSGIRequest(environ | {"wsgi.url_scheme": "https" if is_secure else "http"})
@@ -292,7 +292,7 @@ def _added_by_middleware(has: frozenset[str], *, is_secure: bool) -> Headers:
     for middleware in map(import_string, settings.MIDDLEWARE):
         if isinstance(middleware, type) and issubclass(middleware, (SecurityMiddleware, XFrameOptionsMiddleware)):
             response = middleware(lambda _request: HttpResponse()).process_response(request, response)
-    return tuple((name, value) for name, value in response.items() if name not in has)
+    return tuple((name, value) for name, value in response.items() if name not in header_names)
 
 
 def _status_line(said: ProgramResponse) -> str:

@@ -24,7 +24,7 @@ class Tokens:
 def answers(stage: Stage, step: int, exchange: Exchange, status: int, reason: str) -> None:
     """Check the status code."""
     came = f"{exchange.status} {exchange.reason}"
-    stage.hold(step, exchange.status == status, expected=f"{status} {reason}", came=came + _told_error(exchange))
+    stage.check(step, exchange.status == status, expected=f"{status} {reason}", actual=came + _told_error(exchange))
 
 
 def asks_for_a_code(stage: Stage, step: int, exchange: Exchange, script: Script) -> None:
@@ -32,34 +32,37 @@ def asks_for_a_code(stage: Stage, step: int, exchange: Exchange, script: Script)
     answers(stage, step, exchange, 302, "Found")
     target, _, query = exchange.header("Location").partition("?")
     endpoint = f"{script.server_url}/authorise/"
-    stage.hold(step, target.rstrip("/") + "/" == endpoint, expected=f"Location: {endpoint}?...", came=target)
+    stage.check(step, target.rstrip("/") + "/" == endpoint, expected=f"Location: {endpoint}?...", actual=target)
     asked = dict(parse_qsl(query))
     ours = {"response_type": "code", **dict(script.request), "code_challenge_method": "S256"}
     for name in ("response_type", "client_id", "redirect_uri", "scope", "code_challenge_method"):
-        stage.hold(
-            step, asked.get(name) == ours[name], expected=f"the app asks with {name}={ours[name]}", came=asked.get(name)
+        stage.check(
+            step,
+            asked.get(name) == ours[name],
+            expected=f"the app asks with {name}={ours[name]}",
+            actual=asked.get(name),
         )
     for name in ("state", "code_challenge"):
-        stage.hold(step, name in asked, expected=f"the app sends a {name} of its own", came=f"no {name}")
+        stage.check(step, name in asked, expected=f"the app sends a {name} of its own", actual=f"no {name}")
 
 
 def redirects_with_a_code(stage: Stage, step: int, exchange: Exchange, script: Script) -> str:
     """Check that the redirect to the app has code, state and iss only (RFC 6749 4.1.2, RFC 9207 2); return the code."""
     answers(stage, step, exchange, 302, "Found")
     target, _, answer = exchange.header("Location").partition("&" if "?" in script.redirect_uri else "?")
-    stage.hold(step, target == script.redirect_uri, expected=f"Location: {script.redirect_uri}?...", came=target)
+    stage.check(step, target == script.redirect_uri, expected=f"Location: {script.redirect_uri}?...", actual=target)
     pairs = parse_qsl(answer, keep_blank_values=True)
     parameters = dict(pairs)
-    stage.hold(
+    stage.check(
         step,
         sorted(name for name, _ in pairs) == ["code", "iss", "state"],
         expected="code, state and iss, once each",
-        came=", ".join(name for name, _ in pairs) or "no parameters",
+        actual=", ".join(name for name, _ in pairs) or "no parameters",
     )
     state, issuer = parameters["state"], parameters["iss"]
-    stage.hold(step, state == script.state, expected=f"state is {script.state}, as it was sent", came=state)
-    stage.hold(step, issuer == script.server_url, expected=f"iss is {script.server_url}", came=issuer)
-    stage.hold(step, bool(parameters["code"]), expected="a code that is not empty", came="an empty code")
+    stage.check(step, state == script.state, expected=f"state is {script.state}, as it was sent", actual=state)
+    stage.check(step, issuer == script.server_url, expected=f"iss is {script.server_url}", actual=issuer)
+    stage.check(step, bool(parameters["code"]), expected="a code that is not empty", actual="an empty code")
     return parameters["code"]
 
 
@@ -68,19 +71,19 @@ def issues_tokens(stage: Stage, step: int, exchange: Exchange, script: Script) -
     answers(stage, step, exchange, 200, "OK")
     is_not_cached(stage, step, exchange)
     members = json_object(stage, step, exchange)
-    stage.hold(
+    stage.check(
         step,
         set(members) == TOKEN_MEMBERS,
         expected="exactly access_token, token_type, expires_in, refresh_token, scope",
-        came=", ".join(members) or "no members",
+        actual=", ".join(members) or "no members",
     )
     access_token = _token(stage, step, members, "access_token", "AT_")
     refresh_token = _token(stage, step, members, "refresh_token", "RT_")
     kind, seconds, scope = members["token_type"], members["expires_in"], members["scope"]
-    stage.hold(step, kind == "Bearer", expected='token_type is "Bearer"', came=json.dumps(kind))
+    stage.check(step, kind == "Bearer", expected='token_type is "Bearer"', actual=json.dumps(kind))
     whole = type(seconds) is int and seconds == 3600
-    stage.hold(step, whole, expected="expires_in is the number 3600", came=json.dumps(seconds))
-    stage.hold(step, scope == script.scope, expected=f'scope is "{script.scope}"', came=json.dumps(scope))
+    stage.check(step, whole, expected="expires_in is the number 3600", actual=json.dumps(seconds))
+    stage.check(step, scope == script.scope, expected=f'scope is "{script.scope}"', actual=json.dumps(scope))
     return Tokens(access_token=access_token, refresh_token=refresh_token)
 
 
@@ -89,23 +92,23 @@ def tells_about_alice(stage: Stage, step: int, exchange: Exchange, script: Scrip
     answers(stage, step, exchange, 200, "OK")
     claims = json_object(stage, step, exchange)
     wrong = [name for name in TEXT_CLAIMS if not isinstance(claims.get(name), str)]
-    stage.hold(
+    stage.check(
         step,
         not wrong,
         expected=f"{', '.join(TEXT_CLAIMS)} are strings",
-        came=", ".join(_kind(claims, n) for n in wrong),
+        actual=", ".join(_kind(claims, n) for n in wrong),
     )
-    stage.hold(step, claims["sub"] != "", expected="sub is not empty", came='""')
+    stage.check(step, claims["sub"] != "", expected="sub is not empty", actual='""')
     updated_at = claims.get("updated_at")
-    stage.hold(
+    stage.check(
         step,
         isinstance(updated_at, int | float) and not isinstance(updated_at, bool),
         expected="updated_at is a number of seconds",
-        came=_kind(claims, "updated_at"),
+        actual=_kind(claims, "updated_at"),
     )
     for name in ("username", "preferred_username"):
         who = claims[name]
-        stage.hold(step, who == script.username, expected=f"{name} is {script.username}", came=who)
+        stage.check(step, who == script.username, expected=f"{name} is {script.username}", actual=who)
 
 
 def refuses_access(stage: Stage, step: int, exchange: Exchange, *, error: str) -> None:
@@ -116,7 +119,9 @@ def refuses_access(stage: Stage, step: int, exchange: Exchange, *, error: str) -
     expected = (
         f'WWW-Authenticate: Bearer with error="{error}"' if error else "WWW-Authenticate: Bearer without an error"
     )
-    stage.hold(step, challenge.split(" ")[0] == "Bearer" and named, expected=expected, came=challenge or "no challenge")
+    stage.check(
+        step, challenge.split(" ")[0] == "Bearer" and named, expected=expected, actual=challenge or "no challenge"
+    )
 
 
 def refuses_grant(stage: Stage, step: int, exchange: Exchange) -> None:
@@ -129,7 +134,7 @@ def refuses(stage: Stage, step: int, exchange: Exchange, *, error: str) -> None:
     answers(stage, step, exchange, 400, "Bad Request")
     is_not_cached(stage, step, exchange)
     came = json_object(stage, step, exchange).get("error")
-    stage.hold(step, came == error, expected=f'error is "{error}"', came=json.dumps(came))
+    stage.check(step, came == error, expected=f'error is "{error}"', actual=json.dumps(came))
 
 
 def refuses_client(stage: Stage, step: int, exchange: Exchange) -> None:
@@ -137,10 +142,10 @@ def refuses_client(stage: Stage, step: int, exchange: Exchange) -> None:
     answers(stage, step, exchange, 401, "Unauthorized")
     is_not_cached(stage, step, exchange)
     came = json_object(stage, step, exchange).get("error")
-    stage.hold(step, came == "invalid_client", expected='error is "invalid_client"', came=json.dumps(came))
+    stage.check(step, came == "invalid_client", expected='error is "invalid_client"', actual=json.dumps(came))
     challenge = exchange.header("WWW-Authenticate")
-    stage.hold(
-        step, challenge.startswith("Basic "), expected="WWW-Authenticate: Basic", came=challenge or "no challenge"
+    stage.check(
+        step, challenge.startswith("Basic "), expected="WWW-Authenticate: Basic", actual=challenge or "no challenge"
     )
 
 
@@ -166,9 +171,9 @@ def issues_access_token(
     if "refresh_token" in more:
         _token(stage, step, members, "refresh_token", "RT_")
     kind, seconds = members["token_type"], members["expires_in"]
-    stage.hold(step, kind == "Bearer", expected='token_type is "Bearer"', came=json.dumps(kind))
+    stage.check(step, kind == "Bearer", expected='token_type is "Bearer"', actual=json.dumps(kind))
     whole = type(seconds) is int and seconds > 0
-    stage.hold(step, whole, expected="expires_in is a whole number of seconds", came=json.dumps(seconds))
+    stage.check(step, whole, expected="expires_in is a whole number of seconds", actual=json.dumps(seconds))
     is_scope(stage, step, members, scope)
     return members
 
@@ -176,14 +181,14 @@ def issues_access_token(
 def has_exactly(stage: Stage, step: int, members: dict[str, object], wanted: list[str]) -> None:
     """Check that a JSON object has these members and no others."""
     exactly = set(members) == set(wanted)
-    stage.hold(step, exactly, expected=f"exactly {', '.join(wanted)}", came=", ".join(members) or "no members")
+    stage.check(step, exactly, expected=f"exactly {', '.join(wanted)}", actual=", ".join(members) or "no members")
 
 
 def is_scope(stage: Stage, step: int, members: dict[str, object], scope: str) -> None:
     """Check the member scope; its order has no meaning (RFC 6749 section 3.3)."""
     came = members["scope"]
     same = isinstance(came, str) and sorted(came.split()) == sorted(scope.split())
-    stage.hold(step, same, expected=f'scope is "{scope}"', came=json.dumps(came))
+    stage.check(step, same, expected=f'scope is "{scope}"', actual=json.dumps(came))
 
 
 def is_inactive(stage: Stage, step: int, exchange: Exchange) -> None:
@@ -191,8 +196,8 @@ def is_inactive(stage: Stage, step: int, exchange: Exchange) -> None:
     answers(stage, step, exchange, 200, "OK")
     is_not_cached(stage, step, exchange)
     members = json_object(stage, step, exchange)
-    stage.hold(
-        step, members == {"active": False}, expected='exactly {"active": false}', came=", ".join(members) or "{}"
+    stage.check(
+        step, members == {"active": False}, expected='exactly {"active": false}', actual=", ".join(members) or "{}"
     )
 
 
@@ -210,10 +215,10 @@ def is_active(stage: Stage, step: int, exchange: Exchange, **expected: object) -
     is_not_cached(stage, step, exchange)
     members = json_object(stage, step, exchange)
     came = members.get("active")
-    stage.hold(step, came is True, expected="active is true", came=json.dumps(came))
+    stage.check(step, came is True, expected="active is true", actual=json.dumps(came))
     for name, value in expected.items():
         came = members.get(name)
-        stage.hold(step, came == value, expected=f"{name} is {json.dumps(value)}", came=json.dumps(came))
+        stage.check(step, came == value, expected=f"{name} is {json.dumps(value)}", actual=json.dumps(came))
     return members
 
 
@@ -221,8 +226,8 @@ def is_not_cached(stage: Stage, step: int, exchange: Exchange) -> None:
     """Check for Cache-Control: no-store (RFC 6749 section 5.1)."""
     cache_control = exchange.header("Cache-Control")
     directives = {directive.strip().lower() for directive in cache_control.split(",")}
-    stage.hold(
-        step, "no-store" in directives, expected="Cache-Control: no-store", came=cache_control or "no Cache-Control"
+    stage.check(
+        step, "no-store" in directives, expected="Cache-Control: no-store", actual=cache_control or "no Cache-Control"
     )
 
 
@@ -230,12 +235,12 @@ def json_object(stage: Stage, step: int, exchange: Exchange) -> dict[str, object
     """Check that the response is a JSON object with the right Content-Type; return the object."""
     content_type = exchange.header("Content-Type")
     is_json = content_type.partition(";")[0].strip().lower() == "application/json"
-    stage.hold(step, is_json, expected="Content-Type: application/json", came=content_type or "no Content-Type")
+    stage.check(step, is_json, expected="Content-Type: application/json", actual=content_type or "no Content-Type")
     try:
         body = json.loads(exchange.response_body)
     except ValueError:
         body = None
-    stage.hold(step, isinstance(body, dict), expected="the body is a JSON object", came=exchange.response_body[:80])
+    stage.check(step, isinstance(body, dict), expected="the body is a JSON object", actual=exchange.response_body[:80])
     members: dict[str, object] = body
     return members
 
@@ -244,7 +249,7 @@ def _token(stage: Stage, step: int, members: dict[str, object], name: str, prefi
     token = members[name]
     held = isinstance(token, str) and token.startswith(prefix) and len(token) > len(prefix)
     came = f'"{shorten(token)}"' if isinstance(token, str) else _kind(members, name)
-    stage.hold(step, held, expected=f"{name} begins with {prefix}", came=came)
+    stage.check(step, held, expected=f"{name} begins with {prefix}", actual=came)
     return str(token)
 
 

@@ -20,7 +20,7 @@ def connect(script: Script, stage: Stage, step: int) -> None:
         step,
         next((form for form in forms if form.method == "post" and form.button("Connect")), None),
         expected='a button "Connect to OAuth Service"',
-        came=f"{len(forms)} other forms",
+        actual=f"{len(forms)} other forms",
     )
     url = urljoin(home.url, form.action)
     asks = stage.submit(step, "Alice clicks Connect", url, tuple(form.kept), page=home.url, receiver=APP)
@@ -33,7 +33,7 @@ def follow(stage: Stage, step: int, title: str, exchange: Exchange) -> Exchange:
         if not exchange.location or exchange.leaves:
             return exchange
         exchange = stage.browse(step, title, exchange.location)
-    stage.hold(step, False, expected=f"at most {MOST_REDIRECTS} redirects", came=f"one more to {exchange.location}")
+    stage.check(step, False, expected=f"at most {MOST_REDIRECTS} redirects", actual=f"one more to {exchange.location}")
     return exchange
 
 
@@ -50,19 +50,19 @@ def sign_in(script: Script, stage: Stage, step: int, page: Exchange, *, url: str
         step,
         next((form for form in forms if "password" in form.blanks and form.name_blank), None),
         expected="a sign-in form with user name and password",
-        came=f"{len(forms)} other forms",
+        actual=f"{len(forms)} other forms",
     )
     fields = (*form.kept, (form.name_blank, script.username), (form.blanks["password"], script.password))
     signed_in = stage.submit(step, "Alice signs in", urljoin(page.url, form.action), fields, page=page.url)
-    stage.hold(
-        step, signed_in.status == 302, expected="302 Found: signed in", came=f"{signed_in.answer}: not signed in"
+    stage.check(
+        step, signed_in.status == 302, expected="302 Found: signed in", actual=f"{signed_in.answer}: not signed in"
     )
     goes_on = follow(stage, step, "The same request goes on", signed_in)
-    stage.hold(
+    stage.check(
         step,
         parse_qsl(urlsplit(goes_on.url).query) == parse_qsl(urlsplit(url or script.authorise_url).query),
         expected=f"the same {'page' if url else 'authorization request'} goes on after signing in",
-        came=f"{goes_on.method} {goes_on.url}",
+        actual=f"{goes_on.method} {goes_on.url}",
     )
     return goes_on
 
@@ -74,17 +74,17 @@ def allow(script: Script, stage: Stage, step: int, page: Exchange) -> Exchange:
         step,
         consent_form(page),
         expected="a consent page: a form that posts to /authorise/, with a button Allow",
-        came=f"{len(forms_of(page.response_body))} other forms",
+        actual=f"{len(forms_of(page.response_body))} other forms",
     )
-    stage.hold(
+    stage.check(
         step,
         form.button("Deny") is not None,
         expected="a button Deny beside it",
-        came=", ".join(button.text.strip() for button in form.buttons),
+        actual=", ".join(button.text.strip() for button in form.buttons),
     )
     for name, value in script.request:
         kept = [value for kept_name, value in form.kept if kept_name == name]
-        stage.hold(step, kept == [value], expected=f"the form keeps {name}={value}", came=kept)
+        stage.check(step, kept == [value], expected=f"the form keeps {name}={value}", actual=kept)
     # The guide's four fields in its order, then the page's other fields and the button's own, as a browser sends them.
     rest = (field for field in form.kept if field not in script.request)
     clicked = form.button("Allow")
@@ -122,7 +122,7 @@ def deauthorise(script: Script, stage: Stage, step: int, page: Exchange) -> None
         step,
         revoke_form(script, page),
         expected=f"a form that posts client_id={script.client_id} to /oauth/deauthorise/",
-        came=f"{len(forms_of(page.response_body))} other forms",
+        actual=f"{len(forms_of(page.response_body))} other forms",
     )
     ours = ("client_id", script.client_id)
     fields = (ours, *(field for field in form.kept if field != ours), *(form.buttons[0].fields if form.buttons else ()))
@@ -131,7 +131,7 @@ def deauthorise(script: Script, stage: Stage, step: int, page: Exchange) -> None
     checks.answers(stage, step, done, 302, "Found")
     target = f"{urlsplit(script.server_url).path}/manage-apps/"
     location = done.header("Location")
-    stage.hold(step, location == target, expected=f"Location: {target}", came=location)
+    stage.check(step, location == target, expected=f"Location: {target}", actual=location)
 
 
 def _forms_to(page: Exchange, path: str, *, method: str = "post") -> list[Form]:

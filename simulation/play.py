@@ -35,13 +35,13 @@ def step_1_initiate(script: Script, stage: Stage) -> Exchange:
     """Alice clicks "Connect to OAuth Service"; she is not signed in, so the server asks her to."""
     if script.client_url:
         pages.connect(script, stage, 1)
-        stage.tell(1, "From here on the play replaces the app, with the guide's own request.")
+        stage.narrate(1, "From here on the play replaces the app, with the guide's own request.")
     asked = stage.browse(1, "The app sends Alice to the server", script.authorise_url)
-    stage.hold(
+    stage.check(
         1,
         asked.status in {200, 302} and not asked.leaves,
         expected="no one is signed in yet: the sign-in page, or 302 to it",
-        came=asked.answer,
+        actual=asked.answer,
     )
     return asked
 
@@ -50,7 +50,7 @@ def step_2_sign_in_and_allow(script: Script, stage: Stage, asked: Exchange) -> E
     """Alice signs in, the same request goes on, she reads what the app asks for and clicks Allow."""
     goes_on = pages.sign_in(script, stage, 2, pages.follow(stage, 2, "Alice is shown the sign-in page", asked))
     if goes_on.leaves:
-        stage.tell(2, "Alice allowed this app before. She disconnects it first, so that she is asked again.")
+        stage.narrate(2, "Alice allowed this app before. She disconnects it first, so that she is asked again.")
         pages.deauthorise(script, stage, 2, pages.connected_apps(script, stage, 2))
         goes_on = stage.browse(2, "The app sends Alice to the server again", script.authorise_url)
     return pages.allow(script, stage, 2, goes_on)
@@ -82,15 +82,15 @@ def step_7_refresh(script: Script, stage: Stage, tokens: Tokens) -> Tokens:
     """The refresh token gives a new pair without Alice, and both tokens are new."""
     renewed = refresh(script, stage, 7, "The app renews its access token", tokens)
     new_access, new_refresh = renewed.access_token != tokens.access_token, renewed.refresh_token != tokens.refresh_token
-    stage.hold(7, new_access, expected="a new access token", came="the same access token again")
-    stage.hold(7, new_refresh, expected="a new refresh token", came="the same refresh token again")
+    stage.check(7, new_access, expected="a new access token", actual="the same access token again")
+    stage.check(7, new_refresh, expected="a new refresh token", actual="the same refresh token again")
     expect_alice(script, stage, 7, "The app uses the new access token", renewed)
     return renewed
 
 
 def step_8_log_out_of_the_app(stage: Stage) -> None:
     """Scenario A has no message between Alice and the server: the app's backend revokes her tokens in step 9."""
-    stage.tell(8, "Scenario A: Alice clicks Logout in the app, whose backend then revokes her tokens.")
+    stage.narrate(8, "Scenario A: Alice clicks Logout in the app, whose backend then revokes her tokens.")
 
 
 def step_9_revoke_the_tokens(script: Script, stage: Stage, tokens: Tokens, *, spent_code: str) -> None:
@@ -112,15 +112,15 @@ def step_9_revoke_the_tokens(script: Script, stage: Stage, tokens: Tokens, *, sp
 
 def step_8_manage_connected_apps(script: Script, stage: Stage) -> tuple[Tokens, str, Exchange]:
     """Scenario B: a new connection, a second one whose code stays unused, then Manage Connected Apps."""
-    stage.tell(8, "Scenario B: Alice connects the app again, still signed in on the server.")
+    stage.narrate(8, "Scenario B: Alice connects the app again, still signed in on the server.")
     answer = stage.call(
         8, "The app exchanges the code", script.token_url, script.code_exchange(new_code(script, stage))
     )
     tokens = checks.issues_tokens(stage, 8, answer, script)
     expect_alice(script, stage, 8, "The app is connected", tokens)
-    stage.tell(8, "She begins once more in another tab; this code stays unused.")
+    stage.narrate(8, "She begins once more in another tab; this code stays unused.")
     pending_code = new_code(script, stage)
-    stage.tell(8, "Then she opens Manage Connected Apps on the server.")
+    stage.narrate(8, "Then she opens Manage Connected Apps on the server.")
     return tokens, pending_code, pages.connected_apps(script, stage, 8)
 
 
@@ -132,10 +132,10 @@ def step_9_deauthorise(script: Script, stage: Stage, page: Exchange, tokens: Tok
     expect_no_grant(script, stage, "The code that was still unused is refused", script.code_exchange(pending_code))
 
     unlisted = pages.revoke_form(script, pages.connected_apps(script, stage, 9)) is None
-    stage.hold(9, unlisted, expected="the app is no longer listed", came="a form that revokes its access")
+    stage.check(9, unlisted, expected="the app is no longer listed", actual="a form that revokes its access")
     asked = stage.browse(9, "Her consent is gone, too", script.authorise_url)
     forgotten = pages.consent_form(asked) is not None
-    stage.hold(9, forgotten, expected="the consent page: Alice would be asked again", came=asked.answer)
+    stage.check(9, forgotten, expected="the consent page: Alice would be asked again", actual=asked.answer)
 
 
 def new_code(script: Script, stage: Stage) -> str:
@@ -155,7 +155,7 @@ def revoke(script: Script, stage: Stage, title: str, token: str) -> None:
     """Revoke a token; the response is 200 with an empty body, whatever the token was."""
     done = stage.call(9, title, f"{script.server_url}/oauth/revoke/", script.revocation(token))
     checks.answers(stage, 9, done, 200, "OK")
-    stage.hold(9, not done.response_body, expected="an empty body", came=done.response_body[:80])
+    stage.check(9, not done.response_body, expected="an empty body", actual=done.response_body[:80])
 
 
 def expect_alice(script: Script, stage: Stage, step: int, title: str, tokens: Tokens) -> None:

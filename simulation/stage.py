@@ -22,11 +22,11 @@ TIMEOUT = httpx.Timeout(15.0, connect=5.0)
 class Deviation(Exception):
     """A message differs from the contract, and the play stops."""
 
-    def __init__(self, *, step: int, title: str, expected: str, came: str) -> None:
+    def __init__(self, *, step: int, title: str, expected: str, actual: str) -> None:
         self.step = step
         self.expected = expected
-        self.came = mask(came)
-        super().__init__(f"Step {step}, {title}, deviates.\n  expected: {expected}\n  came:     {self.came}")
+        self.actual = mask(actual)
+        super().__init__(f"Step {step}, {title}, deviates.\n  expected: {expected}\n  came:     {self.actual}")
 
 
 class Audience(Protocol):
@@ -75,11 +75,11 @@ class Stage:
         self._browser.close()
         self._backend.close()
 
-    def tell(self, step: int, sentence: str) -> None:
+    def narrate(self, step: int, sentence: str) -> None:
         """Describe something that happens without a message."""
         self._audience.told(step, sentence)
 
-    def hold(self, step: int, kept: bool, *, expected: str, came: object) -> None:
+    def check(self, step: int, kept: bool, *, expected: str, actual: object) -> None:
         """
         Compare a message with the contract.
 
@@ -87,18 +87,18 @@ class Stage:
             step: step of the message.
             kept: True if the promise was kept.
             expected: the promise, in words that read well after a tick.
-            came: the actual value; masked before it is shown.
+            actual: the value that came; masked before it is shown.
 
         Raises:
             Deviation: the promise is broken.
         """
         if not kept:
-            raise self._deviation(step, expected, came)
+            raise self._deviation(step, expected, actual)
         self._audience.held(step, expected)
 
-    def find(self, step: int, found: Found | None, *, expected: str, came: object) -> Found:
+    def find(self, step: int, found: Found | None, *, expected: str, actual: object) -> Found:
         """Check that something was found, as hold() does, and return it."""
-        self.hold(step, found is not None, expected=expected, came=came)
+        self.check(step, found is not None, expected=expected, actual=actual)
         assert found is not None  # noqa: S101 - hold() has raised
         return found
 
@@ -134,7 +134,7 @@ class Stage:
 
     def wait(self, step: int, seconds: float, sentence: str) -> None:
         """Wait, and say why."""
-        self.tell(step, sentence)
+        self.narrate(step, sentence)
         self._sleep(seconds)
 
     def fetch(self, step: int, title: str, url: str, *, access_token: str = "", sender: str = BACKEND) -> Exchange:
@@ -174,5 +174,5 @@ class Stage:
             raise self._deviation(step, "an answer", f"{type(problem).__name__}: {problem}") from problem
         return exchange
 
-    def _deviation(self, step: int, expected: str, came: object) -> Deviation:
-        return Deviation(step=step, title=self._flow.step(step).title, expected=expected, came=str(came))
+    def _deviation(self, step: int, expected: str, actual: object) -> Deviation:
+        return Deviation(step=step, title=self._flow.step(step).title, expected=expected, actual=str(actual))

@@ -44,7 +44,7 @@ def happen(name: str, guide: Guide, committed: Committed, *, times: int = MANY, 
     for number in range(times):
         moment = at + timedelta(milliseconds=number)
         context = signals.RequestContext("token", f"2001:db8::{number:x}", f"reference-{number}")
-        with time_machine.travel(moment, tick=False), committed(), signals.within(context):
+        with time_machine.travel(moment, tick=False), committed(), signals.use_request_context(context):
             signals.announce(EVENTS[name], **facts_of(name, guide, number))
         if number % 50 == 0:
             audit.flush()
@@ -97,7 +97,7 @@ def test_whoever_is_nobody_is_bounded_together(guide: Guide, committed: Committe
     """A stranger can use any number of addresses and names."""
     for number in range(MANY):
         context = signals.RequestContext("login", f"2001:db8::{number:x}")
-        with time_machine.travel(NOON, tick=False), committed(), signals.within(context):
+        with time_machine.travel(NOON, tick=False), committed(), signals.use_request_context(context):
             signals.announce(signals.login_refused, username=f"nobody-{number}", reason="wrong username or password")
             signals.announce(signals.client_refused, client_id=f"nobody-{number}", reason="no such client")
     audit.flush()

@@ -97,6 +97,6 @@ def test_it_costs_the_request_no_statement(
     request = RequestFactory().post("/elsewhere/")
     with committed(), django_assert_num_queries(0):
         signals.announce(signals.signed_in, user_id=guide.alice.pk)
-        with signals.within(signals.RequestContext(address=request.META["REMOTE_ADDR"])):
+        with signals.use_request_context(signals.RequestContext(address=request.META["REMOTE_ADDR"])):
             signals.announce(signals.signed_out, user_id=guide.alice.pk)
     assert len(audit._trail.waiting) == 2

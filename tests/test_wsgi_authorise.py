@@ -105,7 +105,7 @@ def test_the_answer_is_djangos(allowed: Guide) -> None:
 
 def test_both_forms_of_the_url_answer(allowed: Guide) -> None:
     """A trailing slash makes no difference at any endpoint."""
-    assert {"/authorise", "/authorise/"} <= set(wsgi.direct(leave)._ways)
+    assert {"/authorise", "/authorise/"} <= set(wsgi.direct(leave)._routes)
 
 
 def test_it_is_told_once(allowed: Guide, answered: list[dict[str, Any]]) -> None:
@@ -345,7 +345,7 @@ def test_a_view_that_the_project_has_put_before_ours_is_asked(allowed: Guide, se
         path("token", lambda request: token(request)),
         path("", include("oauth_service.urls")),
     )
-    ways = set(wsgi.direct(leave)._ways)
+    ways = set(wsgi.direct(leave)._routes)
     assert {"/authorise", "/authorise/", "/token", "/token/"} & ways == {"/authorise", "/token/"}
 
 

@@ -14,8 +14,8 @@ from ..models import AuditEvent
 from ..models.audit_event import Event, RowFilter
 from ..watch.audit import OUTCOMES
 from . import moments
-from .called import clients_called, users_called
 from .model_admin import ModelAdmin, lines
+from .name_search import clients_named, users_named
 from .read_only import ReadOnly
 
 MOST_SHOWN = 1_000  # events for each word of a search, or for the filters
@@ -99,8 +99,8 @@ class AuditEventAdmin(ReadOnly, ModelAdmin):
             [{"event": event} for event in events] if until or _is_filtered(request) else [{}]
         )
         for word in search_term.split():
-            users = users_called(word)
-            clients = clients_called(word)
+            users = users_named(word)
+            clients = clients_named(word)
             if users or clients:
                 queryset = queryset.filter(
                     models.Q(user_id__in=users) | models.Q(actor_id__in=users) | models.Q(client_id__in=clients)

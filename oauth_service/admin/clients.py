@@ -22,7 +22,7 @@ from ..models import Client, Document, Registration
 from ..protocol import client_id_metadata_document
 from ..protocol.registration import OWN_MEMBERS
 from ..protocol.secret import Secret
-from ..web.reports import nothing_reported
+from ..web.reports import redacted_reports
 from . import moments
 from .forms import (
     EXCHANGE_FIELDS,
@@ -217,14 +217,14 @@ class ClientAdmin(CountedDeletion):
         if "logo_uri" in form.changed_data:
             transaction.on_commit(partial(logo.fetch_soon, obj.logo_uri), using=database.ours())
 
-    @nothing_reported()
+    @redacted_reports()
     def response_add(self, request: HttpRequest, obj: Client, post_url_continue: str | None = None) -> HttpResponse:
         """Show the new secret in the response itself: for a redirect, it would have to be stored."""
         if not obj.uses_secret:
             return super().response_add(request, obj, post_url_continue)
         return self._show_secret(request, obj, Client.objects.rotate_secret(obj))
 
-    @nothing_reported()
+    @redacted_reports()
     def response_change(self, request: HttpRequest, obj: Client) -> HttpResponse:
         """Show a secret to a client that needs one now. A client with MACs gets a new one: a hash cannot verify them."""
         if not obj.uses_secret or obj.secret_count:
@@ -274,7 +274,7 @@ class ClientAdmin(CountedDeletion):
         """Show the state of the secrets, with buttons to make one and to end the previous one."""
         return self._show_secret(request, self._changeable(request, pk), "")
 
-    @nothing_reported()
+    @redacted_reports()
     def rotate_secret(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Make a new secret and show it once. The earlier one stays valid until it is ended; a third one asks first."""
         client = self._changeable(request, pk)
@@ -321,7 +321,7 @@ class ClientAdmin(CountedDeletion):
 
     def _show_secret(self, request: HttpRequest, client: Client, secret: str) -> HttpResponse:
         # Some error reporters keep the context of a template, so the secret is wrapped. The page is rendered now, and not
-        # later, so that nothing_reported() of the callers covers it. The admin sends every page with no-store.
+        # later, so that redacted_reports() of the callers covers it. The admin sends every page with no-store.
         context = self._context(request, client, title=_("Client secret")) | {"secret": Secret(secret)}
         return render(request, "admin/oauth_service/client/secret.html", context)
 

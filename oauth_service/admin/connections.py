@@ -17,13 +17,13 @@ from django.utils.translation import ngettext, ngettext_lazy
 
 from .. import database, signals
 from ..models import Consent, Grant, Registration, Resource
-from ..models.consent import stands
+from ..models.consent import not_ended
 from ..people import connections as people
 from ..protocol.resource_indicators import read
 from . import moments
-from .called import clients_called, users_called
 from .live_grants import CountedDeletion, count_of_live, live_grants
 from .model_admin import CheckedChangeList, ModelAdmin, lines
+from .name_search import clients_named, users_named
 from .read_only import ReadOnly
 
 MOST_LOOKED_AT = 2_000  # the latest consents: of all, of a client, or of a word of a search
@@ -52,7 +52,7 @@ class Latest:
         """Find the latest of some consents, or only those of the users and clients that a search names."""
         kinds, conditions = [consents], []
         for word in words:
-            users, clients = users_called(word), clients_called(word, column="pk")
+            users, clients = users_named(word), clients_named(word, column="pk")
             conditions.append(models.Q(user_id__in=users) | models.Q(client_id__in=clients))
             kinds += [consents.filter(user_id=pk) for pk in users] + [consents.filter(client_id=pk) for pk in clients]
         found: dict[UUID, datetime] = {}
@@ -236,7 +236,7 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
         consents: models.QuerySet[Consent] = super().get_queryset(request)
         live = live_grants("consent").values("consent")
         last_used_at = models.Subquery(live.annotate(at=models.Max("refreshed_at")).values("at"))
-        standing = consents.filter(stands(now=timezone.now())).select_related("client__registration", "user")
+        standing = consents.filter(not_ended(now=timezone.now())).select_related("client__registration", "user")
         return standing.annotate(live_grants=count_of_live("consent"), last_used=last_used_at)
 
     def find(
@@ -299,7 +299,9 @@ class ConsentAdmin(ReadOnly, CountedDeletion):
                     unchanged += 1
                 elif before != ends_at and Consent.objects.set_end(consent.pk, ends_at, now=now):
                     changed += 1
-                    self.log_change(request, consent, f"ends_at: {people.said(before)} → {people.said(ends_at)}")
+                    self.log_change(
+                        request, consent, f"ends_at: {people.end_as_text(before)} → {people.end_as_text(ends_at)}"
+                    )
             return changed, unchanged
 
         changed, unchanged = database.run_transaction(write)

@@ -92,7 +92,7 @@ def _as_staff(pattern: URLPattern) -> URLPattern:
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         address = address_of(request.META)
-        with signals.within(RequestContext(address=address, by="staff", actor_id=request.user.pk)):
+        with signals.use_request_context(RequestContext(address=address, by="staff", actor_id=request.user.pk)):
             return view(request, *args, **kwargs)
 
     pattern.callback = answer

@@ -14,7 +14,7 @@ from ..clients.registration import INITIAL_PREFIX
 from ..models import InitialAccessToken
 from ..protocol import token_digest
 from ..protocol.secret import Secret
-from ..web.reports import nothing_reported
+from ..web.reports import redacted_reports
 from .model_admin import ModelAdmin
 
 _TOKEN_ATTRIBUTE = "oauth_service_token"
@@ -52,7 +52,7 @@ class InitialAccessTokenAdmin(ModelAdmin):
         # Save only the changed fields: the token may have been used meanwhile.
         obj.save(update_fields=[*form.changed_data] if change else None)
 
-    @nothing_reported()
+    @redacted_reports()
     def response_add(
         self, request: HttpRequest, obj: InitialAccessToken, post_url_continue: str | None = None
     ) -> HttpResponse:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..models import Grant
-from ..models.consent import stands
+from ..models.consent import not_ended
 from .model_admin import ModelAdmin
 
 
@@ -24,7 +24,7 @@ class CountedDeletion(ModelAdmin):
 def live_grants(path: str) -> models.QuerySet[Grant]:
     now = timezone.now()
     live = {path: models.OuterRef("pk"), "expires_at__gt": now}
-    return Grant.objects.filter(stands("consent__", now=now), **live).order_by()
+    return Grant.objects.filter(not_ended("consent__", now=now), **live).order_by()
 
 
 def count_of_live(path: str) -> Any:

@@ -49,7 +49,7 @@ class SigningKeyAdmin(ReadOnly, ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[SigningKey]:
         rows: models.QuerySet[SigningKey] = super().get_queryset(request).defer("private_key")
         try:
-            found = keys.survey(timezone.now())
+            found = keys.key_states(timezone.now())
         except (TemporarilyUnavailable, ImproperlyConfigured):
             found = []  # the doctor reports faults of keys from elsewhere
         cases = [models.When(kid=each.key.kid, then=models.Value(each.state.value)) for each in found]

@@ -182,7 +182,7 @@ def allowed_of(arrival: Arrival) -> Arrival:
     Its scope is "" if they have ticked nothing.
     """
     asked, resources, implies = arrival.asked, arrival.resources, conf.implied_scopes()
-    ticked = scope_choice.ticked(arrival.parameters)
+    ticked = scope_choice.ticked_scopes(arrival.parameters)
     if ticked is None:
         return arrival
     granted = scope_choice.granted(asked.scope_shown, ticked, required=conf.REQUIRED_SCOPES())

@@ -75,7 +75,7 @@ def begin(client: ClientRow, parameters: Parameters, *, now: datetime) -> Device
     user_code, device_code = _stored(client, scope, resources, now=now)
     return DeviceAuthorization(
         device_code=Secret(device_code),
-        user_code=rules.shown(user_code),
+        user_code=rules.format_user_code(user_code),
         expires_in=int(conf.DEVICE_CODE_LIFETIME().total_seconds()),
         interval=int(conf.DEVICE_CODE_INTERVAL().total_seconds()),
     )

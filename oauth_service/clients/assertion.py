@@ -13,7 +13,7 @@ from ..protocol.jwt import InvalidJWT
 from . import key_sets, macs
 
 
-def fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival, *, now: datetime) -> str:
+def fault_of(client: ClientRow, credentials: Credentials, request: conf.RequestOrigin, *, now: datetime) -> str:
     """
     Return why an assertion does not authenticate its client; "" if it does, and the assertion is then used up.
 
@@ -25,7 +25,7 @@ def fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival,
         return "no assertion was sent"
     if not key_sets.is_available():
         return "assertions need the extra oidc, which is not installed"
-    issuer = conf.issuer_of(arrival)
+    issuer = conf.issuer_of(request)
     token_endpoint = ""
     if conf.ASSERTIONS_FOR_TOKEN_ENDPOINT():
         token_endpoint = urljoin(issuer, reverse("oauth_service:token"))

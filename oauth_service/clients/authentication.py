@@ -35,14 +35,14 @@ class _RefutedSlowly(Exception):
 
 
 def authenticate(
-    credentials: Credentials, arrival: conf.Arrival, *, now: datetime, loaded: ClientRow | None = None
+    credentials: Credentials, request: conf.RequestOrigin, *, now: datetime, loaded: ClientRow | None = None
 ) -> ClientRow:
     """
     Authenticate the client of a request.
 
     Args:
         credentials: the credentials in the request.
-        arrival: the request, for the URL of this server that an assertion must name.
+        request: the request, for the URL of this server that an assertion must name.
         loaded: the client of the code or token in the request, read together with it. If it is the client that the
             credentials name, this saves a statement; otherwise it is ignored.
 
@@ -59,7 +59,7 @@ def authenticate(
     name = client.client_id if client else conf.claimed_name(client_id)
     reason = "no such client"
     try:
-        if client and not (reason := _fault_of(client, credentials, arrival, now=now)):
+        if client and not (reason := _fault_of(client, credentials, request, now=now)):
             return client
         limit = (
             throttle.CLIENTS if client and client.uses_secret and _has_chosen_secret(client) else throttle.UNGUESSABLE
@@ -74,7 +74,7 @@ def authenticate(
     raise InvalidClient("client authentication failed", detail=f"client {name!r}: {reason}")
 
 
-def authenticate_confidential(credentials: Credentials, arrival: conf.Arrival, *, now: datetime) -> ClientRow:
+def authenticate_confidential(credentials: Credentials, request: conf.RequestOrigin, *, now: datetime) -> ClientRow:
     """
     Authenticate the client of a request, for endpoints that public clients may not use.
 
@@ -82,7 +82,7 @@ def authenticate_confidential(credentials: Credentials, arrival: conf.Arrival, *
         InvalidClient: as from authenticate(), or the client is public, so that anyone can use its client_id.
         TooManyFailures: as from authenticate().
     """
-    client = authenticate(credentials, arrival, now=now)
+    client = authenticate(credentials, request, now=now)
     if client.is_public:
         raise InvalidClient("client authentication failed", detail=f"client {client.client_id}: it is public")
     return client
@@ -117,7 +117,7 @@ def forget_secrets() -> None:
     previous_secret.forget()
 
 
-def _fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival, *, now: datetime) -> str:
+def _fault_of(client: ClientRow, credentials: Credentials, request: conf.RequestOrigin, *, now: datetime) -> str:
     if not client.is_active:
         return "it was deactivated"
     if client.is_public:
@@ -128,7 +128,7 @@ def _fault_of(client: ClientRow, credentials: Credentials, arrival: conf.Arrival
         # 2.5).
         if credentials.method != registered:
             return f"it is registered for {registered or 'its secret'}, but used {credentials.method}"
-        return assertion.fault_of(client, credentials, arrival, now=now)
+        return assertion.fault_of(client, credentials, request, now=now)
     if not credentials.secrets:
         return "it is confidential, but no secret was sent"
     if not client.secret_hashes:

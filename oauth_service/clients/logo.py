@@ -18,7 +18,7 @@ def is_available() -> bool:
     return all(find_spec(name) for name in ("httpcore", "PIL"))
 
 
-def drawn_anew(body: bytes) -> bytes:
+def redraw(body: bytes) -> bytes:
     """
     Redraw a picture as a PNG: the pixels of its first frame, and nothing else that the file contains.
 
@@ -49,7 +49,7 @@ def drawn_anew(body: bytes) -> bytes:
     return drawn.getvalue()
 
 
-RULES = documents.Rules(accept="image/png, image/webp, image/jpeg, image/gif", most_bytes=MOST_BYTES, keep=drawn_anew)
+RULES = documents.Rules(accept="image/png, image/webp, image/jpeg, image/gif", most_bytes=MOST_BYTES, keep=redraw)
 
 
 def logo_of(logo_uri: str) -> bytes | None:

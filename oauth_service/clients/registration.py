@@ -164,7 +164,7 @@ def register(sent: Mapping[str, Any], initial: InitialAccessToken | None, *, iss
     return Registered(registration=registration, secret=secret, token=token)
 
 
-def own(client_id: str, authorization: str, *, query: frozenset[str]) -> tuple[Registration, Secret]:
+def authenticate(client_id: str, authorization: str, *, query: frozenset[str]) -> tuple[Registration, Secret]:
     """
     Return the registration that a request manages, and its token; in one statement.
 
@@ -345,7 +345,7 @@ def _negotiated(sent: Mapping[str, Any], *, issuer: str, now: datetime) -> tuple
     statement = sent.get(rules.SOFTWARE_STATEMENT, "")
     if statement:
         # "the values [...] conveyed in the software statement MUST take precedence" (RFC 7591 section 3.1.1).
-        sent = {**sent, **software_statements.stated(statement, audience=issuer, now=now)}
+        sent = {**sent, **software_statements.verified_metadata(statement, audience=issuer, now=now)}
     return rules.negotiate(sent, offer()), statement
 
 

@@ -11,7 +11,7 @@ from ..protocol.jwt import InvalidJWT
 from . import key_sets
 
 
-def stated(text: Any, *, audience: str, now: datetime) -> Mapping[str, Any]:
+def verified_metadata(text: Any, *, audience: str, now: datetime) -> Mapping[str, Any]:
     """
     Return the client metadata in a software statement.
 

@@ -45,13 +45,13 @@ def device(request: HttpRequest) -> HttpResponse:
         return _entry_page(request, typed, is_wrong=is_answer or bool(typed))
     if not is_answer:
         return render_page(
-            request, "device_compare", {"user_code": device_code.shown(user_code), "action": request.path}
+            request, "device_compare", {"user_code": device_code.format_user_code(user_code), "action": request.path}
         )
     decision = next((each for each in ("deny", "allow") if each in parameters), "")
     shown = Shown(
         scope=parameters.get("scope"),
         resources=parameters.get_all("resource"),
-        ticked=scope_choice.ticked(parameters),
+        ticked=scope_choice.ticked_scopes(parameters),
     )
     return _answer(request, user_code, decision=decision, shown=shown)
 
@@ -80,7 +80,7 @@ def _answer(request: HttpRequest, user_code: str, *, decision: str, shown: Shown
     except TooManyFailures as refusal:
         return _throttled_page(request, refusal)
     if code is None:
-        return _entry_page(request, device_code.shown(user_code), is_wrong=True)
+        return _entry_page(request, device_code.format_user_code(user_code), is_wrong=True)
     if decision == "deny":
         return _result_page(request, code, "denied" if devices.deny(code, user_id=user_id, now=now) else "late")
     event, wanted = authentication.event_of(request), devices.wanted_by(code)
@@ -142,7 +142,7 @@ def _consent_page(
     address = ProgramRequest.of(request).address
     context = {
         **context_of(question, code.client),
-        "user_code": device_code.shown(user_code),
+        "user_code": device_code.format_user_code(user_code),
         "requested_at": code.requested_at,
         "address": code.address,
         "is_here": bool(address) and address == code.address,

@@ -37,7 +37,7 @@ def end_session(request: HttpRequest) -> HttpResponse:
     parameters = body_parameters(ProgramRequest.of(request)) if request.method == "POST" else query_parameters(request)
     try:
         asked, client = _read(request, parameters)
-        onward = asked.onward(tuple(client.post_logout_redirect_uris.split()) if client else ())
+        onward = asked.redirect_url(tuple(client.post_logout_redirect_uris.split()) if client else ())
     except InvalidRequest as cause:
         raise InvalidLogoutRequest(cause.description, detail=cause.detail) from cause
     if request.method == "POST" and "logout" in parameters:

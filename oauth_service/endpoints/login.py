@@ -16,12 +16,12 @@ from .. import conf
 from ..clients.introduction import introduce
 from ..models import Client
 from ..people.authentication import AMR_ATTRIBUTE
-from ..people.sign_in import LimitedForm, say_to_wait
+from ..people.sign_in import LimitedForm, set_throttled_status
 from ..protocol.errors import OAuthError
 from ..protocol.parameters import from_form
 from ..protocol.reply_to import ReplyTo
 from ..web.pages import on_every_page, page_endpoint, protect_page
-from ..web.redirects import in_plain_characters, pending_authorization_url, points_to_itself, to_sign_in
+from ..web.redirects import pending_authorization_url, points_to_itself, printable_or_empty, to_sign_in
 
 
 class _Login(LoginView):
@@ -43,7 +43,7 @@ class _Login(LoginView):
 
     def get_redirect_url(self, *args: Any, **kwargs: Any) -> str:
         wanted = super().get_redirect_url(*args, **kwargs)
-        return pending_authorization_url(self.request) or in_plain_characters(wanted)
+        return pending_authorization_url(self.request) or printable_or_empty(wanted)
 
     def get_default_redirect_url(self) -> str:
         # Django's own default is a page that does not exist in most projects.
@@ -57,7 +57,7 @@ class _Login(LoginView):
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_invalid(form)
-        say_to_wait(response, form, path=self.request.path)
+        set_throttled_status(response, form, path=self.request.path)
         return response
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.shortcuts import resolve_url
 
 from ..people.logout import FRAMES_ATTRIBUTE
 from ..web.pages import page_endpoint
-from ..web.redirects import in_plain_characters, pending_authorization_url, points_to_itself
+from ..web.redirects import pending_authorization_url, points_to_itself, printable_or_empty
 from ..web.signed_out import signed_out_page
 
 
@@ -17,7 +17,7 @@ class _Logout(LogoutView):
 
     def get_redirect_url(self, *args: Any, **kwargs: Any) -> str:
         wanted = super().get_redirect_url(*args, **kwargs)
-        return pending_authorization_url(self.request) or in_plain_characters(wanted)
+        return pending_authorization_url(self.request) or printable_or_empty(wanted)
 
     def get_success_url(self) -> str:
         target: str = super().get_success_url()

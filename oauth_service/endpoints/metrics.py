@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from .. import conf
 from ..database import without_transaction
 from ..web.programs import IS_JSON, NO_STORE, NOT_SNIFFED
-from ..web.reports import nothing_reported
+from ..web.reports import redacted_reports
 
 
 class _Metrics(View):
@@ -36,7 +36,7 @@ def metrics(request: HttpRequest) -> HttpResponseBase:
 
     Other origins may not read this endpoint, so that a page in an operator's browser cannot.
     """
-    with nothing_reported(request):
+    with redacted_reports(request):
         response = _Metrics.as_view()(request)
         # Metrics have Prometheus's content type. All other responses are empty and have the usual headers for programs.
         is_exposition = response.status_code == 200 and request.method != "OPTIONS"

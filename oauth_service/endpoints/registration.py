@@ -20,7 +20,7 @@ def registration(request: ProgramRequest, client_id: str) -> ProgramResponse:
         return ProgramResponse(404)
     sent = rules.read(json_body(request)) if request.method == "PUT" else {}
     query = frozenset(query_parameters(request))
-    own, token = registrations.own(client_id, request.authorization, query=query)
+    own, token = registrations.authenticate(client_id, request.authorization, query=query)
     now, issuer = timezone.now(), conf.issuer_of(request)
     match request.method:
         case "PUT":

@@ -14,7 +14,7 @@ from ..protocol.grant_type import GrantTypeDescription
 from ..protocol.parameters import Parameters
 from ..protocol.token_response import TokenResponse
 from ..tokens import issue
-from ..tokens.presented import PresentedToken, nothing
+from ..tokens.presented import PresentedToken, nothing_presented
 from ..tokens.resources import allowed
 
 DESCRIPTION = GrantTypeDescription(
@@ -28,7 +28,7 @@ DESCRIPTION = GrantTypeDescription(
 
 def present(parameters: Parameters) -> PresentedToken[Any]:
     """Present nothing: the client's credentials are enough."""
-    return nothing()
+    return nothing_presented()
 
 
 def exchange(

@@ -22,7 +22,7 @@ from ..protocol.parameters import Parameters
 from ..protocol.secret import Secret
 from ..protocol.token_response import TokenResponse
 from ..tokens import issue
-from ..tokens.presented import PresentedToken, nothing
+from ..tokens.presented import PresentedToken, nothing_presented
 from ..tokens.resources import Resources, allowed
 
 
@@ -45,7 +45,7 @@ DESCRIPTION = GrantTypeDescription(
 
 def present(parameters: Parameters) -> PresentedToken[Any]:
     """Present nothing with a row: the assertion is checked when the client is known."""
-    return nothing()
+    return nothing_presented()
 
 
 def exchange(

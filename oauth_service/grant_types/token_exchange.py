@@ -18,7 +18,7 @@ from ..protocol.parameters import Parameters
 from ..protocol.token_exchange import Exchange, ExchangeRefused
 from ..protocol.token_response import TokenResponse
 from ..tokens import exchanged, issue
-from ..tokens.presented import PresentedToken, nothing
+from ..tokens.presented import PresentedToken, nothing_presented
 from ..tokens.resources import allowed
 
 DESCRIPTION = GrantTypeDescription(
@@ -33,7 +33,7 @@ DESCRIPTION = GrantTypeDescription(
 
 def present(parameters: Parameters) -> PresentedToken[Any]:
     """Present nothing yet: the subject token is mostly another client's, and is read after this client is authenticated."""
-    return nothing()
+    return nothing_presented()
 
 
 def exchange(

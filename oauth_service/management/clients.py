@@ -157,6 +157,6 @@ def members_of(client: Client, *, secret: str = "") -> dict[str, Any]:
     return found | {"client_secret": secret} if secret else found
 
 
-def told(client: Client) -> str:
+def metadata_as_text(client: Client) -> str:
     """Text of the event for a registered client: its members, one a line, without secrets."""
     return "\n".join(f"{name}: {value}" for name, value in metadata_of(client, openid=conf.is_openid()).items())

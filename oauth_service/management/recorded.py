@@ -22,7 +22,7 @@ class RecordedCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         name = type(self).__module__.rpartition(".")[2]
         try:
-            with signals.within(RequestContext(by=f"command {name}")):
+            with signals.use_request_context(RequestContext(by=f"command {name}")):
                 return super().execute(*args, **options)
         except (DatabaseError, InterfaceError) as fault:
             raise CommandError(_sentence_for(fault)) from None

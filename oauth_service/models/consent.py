@@ -23,7 +23,7 @@ from .registration import Registration
 REASON_OF_END = "its end date has come"
 
 
-def stands(path: str = "", *, now: datetime) -> models.Q:
+def not_ended(path: str = "", *, now: datetime) -> models.Q:
     """
     Return the condition that a consent's end date, if there is one, is still to come.
 
@@ -79,7 +79,7 @@ class ConsentManager(PrimaryManager["Consent"]):
 
     def allowed_before(self, *, user_id: Any, client_pk: int, now: datetime) -> tuple[str, str]:
         """Return the scope and resources that a user allowed a client; both "" for nothing."""
-        consents = self.filter(stands(now=now), user_id=user_id, client_id=client_pk)
+        consents = self.filter(not_ended(now=now), user_id=user_id, client_id=client_pk)
         return consents.values_list("scope", "resources").first() or ("", "")
 
     def give(
@@ -142,7 +142,7 @@ class ConsentManager(PrimaryManager["Consent"]):
 
         Every use of a code or token reads the end date with it, so a change also applies to requests in progress.
         """
-        return self.filter(stands(now=now), pk=consent_id).update(ends_at=ends_at) == 1
+        return self.filter(not_ended(now=now), pk=consent_id).update(ends_at=ends_at) == 1
 
     def sweep_ended(self, *, now: datetime, batch: int) -> int:
         """
@@ -150,7 +150,7 @@ class ConsentManager(PrimaryManager["Consent"]):
         deletion.
         """
         due = self.filter(ends_at__lte=now).order_by("ends_at").values_list("pk", flat=True)[:batch]
-        with signals.within(signals.RequestContext(by="end date")):
+        with signals.use_request_context(signals.RequestContext(by="end date")):
             return sum(self._end_by_date(pk, now=now) for pk in list(due))
 
     def _end_by_date(self, consent_id: uuid.UUID, *, now: datetime) -> bool:
@@ -194,7 +194,9 @@ class ConsentManager(PrimaryManager["Consent"]):
             "connected_at": models.Max("grants__created_at", filter=live),
             "last_used_at": models.Max("grants__refreshed_at", filter=live),
         }
-        mine = self.filter(stands(now=now), user_id=user_id).select_related("client__registration").annotate(**counted)
+        mine = (
+            self.filter(not_ended(now=now), user_id=user_id).select_related("client__registration").annotate(**counted)
+        )
         return mine.order_by("client__name", "pk")
 
 

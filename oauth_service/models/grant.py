@@ -20,7 +20,7 @@ from . import user as users
 from .authorisation import OF_CLIENT, Authorisation, AuthorisationRow, new_secret, purge_time, select_row
 from .authorization_code import AuthorizationCode
 from .client import COLUMNS, ClientRow
-from .consent import stands
+from .consent import not_ended
 from .revoked_token import RevokedToken
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class GrantManager(PrimaryManager["Grant"]):
         """
         Return the grants that have not expired, with consent, user and client. A sign-out may still have ended one.
         """
-        return self.with_owner().filter(stands("consent__", now=now), expires_at__gt=now)
+        return self.with_owner().filter(not_ended("consent__", now=now), expires_at__gt=now)
 
     def of_consents(self, consent_ids: Iterable[UUID], *, now: datetime, most: int) -> "dict[UUID, list[Grant]]":
         """
@@ -132,7 +132,7 @@ class GrantManager(PrimaryManager["Grant"]):
     def latest_of_user(self, user_id: Any, *, client_pk: int, now: datetime) -> "GrantWithResources | None":
         """Return a user's newest grant for a client that has not ended, not even by a sign-out; in two statements."""
         found = self.filter(consent__user_id=user_id, consent__client_id=client_pk, expires_at__gt=now)
-        found = found.filter(stands("consent__", now=now), sign_in__ended_at__isnull=True).order_by(
+        found = found.filter(not_ended("consent__", now=now), sign_in__ended_at__isnull=True).order_by(
             "-created_at", "-pk"
         )
         return self._with_resources(found)
@@ -231,7 +231,7 @@ class TokenGrant:
         """Make a row from columns: eight of the grant, then the client's, then the user's."""
         pk, secret, scope, expires_at, is_revoked, openid, ended_at, ends_at = columns[:8]
         client, user = columns[8 : 8 + len(COLUMNS)], columns[8 + len(COLUMNS) :]
-        owner = users.made_of(user)
+        owner = users.user_from_row(user)
         is_active = bool(owner.is_active)
         if is_active and not users.are_plain():
             is_active = (found := users.admitted(owner.pk)) is not None

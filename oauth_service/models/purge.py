@@ -47,7 +47,7 @@ _turn = threading.Lock()
 _next_at = time.monotonic() + PAUSE_SECONDS
 
 
-def swept() -> tuple[type[models.Model], ...]:
+def swept_tables() -> tuple[type[models.Model], ...]:
     """Return the tables to sweep; those of a feature only while it is switched on."""
     of_devices = SWEPT_OF_DEVICES if conf.DEVICE_AUTHORIZATION() else ()
     of_registration = SWEPT_OF_REGISTRATION if conf.clients_introduce_themselves() else ()
@@ -64,7 +64,7 @@ def sweep(*, now: datetime, batch: int = BATCH, everywhere: bool = False) -> int
     Returns:
         the number of deleted rows.
     """
-    tables = SWEPT + SWEPT_OF_OPENID + SWEPT_OF_DEVICES + SWEPT_OF_REGISTRATION if everywhere else swept()
+    tables = SWEPT + SWEPT_OF_OPENID + SWEPT_OF_DEVICES + SWEPT_OF_REGISTRATION if everywhere else swept_tables()
     ended = Consent.objects.sweep_ended(now=now, batch=min(batch, CONSENT_BATCH))
     return ended + sum(_sweep_table(model, now=now, batch=batch) for model in tables)
 

@@ -40,7 +40,7 @@ def _attributes() -> tuple[str, ...]:
     return tuple(field.attname for field in get_user_model()._meta.concrete_fields)
 
 
-def made_of(values: tuple[Any, ...]) -> AbstractBaseUser:
+def user_from_row(values: tuple[Any, ...]) -> AbstractBaseUser:
     """Make a user as the ORM would, from the values of columns()."""
     model = _model()
     return model.from_db(database.primary(model), _attributes(), values)
@@ -61,7 +61,7 @@ def is_active(pk: Any, values: tuple[Any, ...]) -> bool:
     Args:
         values: of columns_of_activity().
     """
-    active = bool(values[0] if columns_of_activity() == ("is_active",) else made_of(values).is_active)
+    active = bool(values[0] if columns_of_activity() == ("is_active",) else user_from_row(values).is_active)
     return active and (are_plain() or admitted(pk) is not None)
 
 
@@ -148,5 +148,5 @@ _by_pk = Select(
         .filter(pk=Placeholder("pk", get_user_model()._meta.pk))
         .values_list(*columns())
     ),
-    made_of,
+    user_from_row,
 )

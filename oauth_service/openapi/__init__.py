@@ -17,7 +17,7 @@ def document(server: Server) -> JsonObject:
         item = path_item(server)
         paths[path] = item.members()
         if path.endswith("/"):
-            paths[path.rstrip("/")] = item.unslashed().members()
+            paths[path.rstrip("/")] = item.without_slash().members()
     return {
         "openapi": "3.1.0",
         "info": {

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 
 from ..protocol import introspection
-from . import answers, schemas
+from . import responses, schemas
 from .path_item import Operation, PathItem, body, body_in_json, form, parameter
 from .schemas import STRING
 from .server import JsonObject, Server
 
 _AUTHORISE_ANSWERS: dict[str, JsonObject] = {
-    "200": answers.page("The consent page."),
-    "302": answers.redirect(
+    "200": responses.page("The consent page."),
+    "302": responses.redirect(
         "To the login page, or to the client with `code` or `error`, `state` and `iss` (RFC 6749 section 4.1.2, RFC 9207)."
     ),
 }
@@ -27,14 +27,14 @@ def authorise(server: Server) -> PathItem:
                 parameter(name, schema, str(schema.get("description", "")), required=name in _AUTHORISE_REQUIRED)
                 for name, schema in asked.items()
             ),
-            responses={**_AUTHORISE_ANSWERS, **answers.UNREADABLE},
+            responses={**_AUTHORISE_ANSWERS, **responses.UNREADABLE},
             security=({"session": []}, {}),
         ),
         post=Operation(
             id="authorise_by_post",
             summary="Send the user's decision; or, with response_type, make an authorization request.",
             body=body("AuthorizationRequest"),
-            responses={**_AUTHORISE_ANSWERS, **answers.UNREADABLE_BODY, **answers.NOT_OUR_FORM},
+            responses={**_AUTHORISE_ANSWERS, **responses.UNREADABLE_BODY, **responses.NOT_OUR_FORM},
             security=({"session": [], "csrf": []}, {}),
         ),
     )
@@ -51,8 +51,8 @@ def token(server: Server) -> PathItem:
             summary="Get an access token (RFC 6749 section 3.2).",
             body=body("TokenRequest"),
             responses={
-                "200": answers.in_json("The tokens.", "Tokens"),
-                "400": answers.refusal(
+                "200": responses.in_json("The tokens.", "Tokens"),
+                "400": responses.refusal(
                     "The request is refused (RFC 6749 section 5.2).",
                     "invalid_request",
                     "invalid_grant",
@@ -62,10 +62,10 @@ def token(server: Server) -> PathItem:
                     "unsupported_grant_type",
                     *(_OF_POLLS if server.has_devices else ()),
                 ),
-                "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
-                **answers.TOO_LONG,
-                **answers.TOO_MANY_FAILURES,
-                **answers.FAILURE,
+                "401": responses.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
+                **responses.TOO_LONG,
+                **responses.TOO_MANY_FAILURES,
+                **responses.FAILURE,
             },
             security=({"client_secret_basic": []}, {}),
         )
@@ -83,16 +83,16 @@ def device_authorization(_: Server) -> PathItem:
             summary="Start to connect a device (RFC 8628 section 3.1).",
             body=body("DeviceAuthorizationRequest"),
             responses={
-                "200": answers.in_json(
+                "200": responses.in_json(
                     "The code that the device shows, and the code that it polls with.", "DeviceAuthorization"
                 ),
-                "400": answers.refusal(
+                "400": responses.refusal(
                     "The request is refused.", "invalid_request", "invalid_scope", "unauthorized_client"
                 ),
-                "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
-                **answers.TOO_LONG,
-                **answers.TOO_MANY_FAILURES,
-                **answers.FAILURE,
+                "401": responses.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
+                **responses.TOO_LONG,
+                **responses.TOO_MANY_FAILURES,
+                **responses.FAILURE,
             },
             security=({"client_secret_basic": []}, {}),
         )
@@ -101,27 +101,27 @@ def device_authorization(_: Server) -> PathItem:
 
 def device(_: Server) -> PathItem:
     """Page where a user connects a device (RFC 8628 section 3.3)."""
-    responses: dict[str, JsonObject] = {
-        "200": answers.page(
+    both: dict[str, JsonObject] = {
+        "200": responses.page(
             "The page asks the user to enter the code, compare it, or allow the device; or it shows the result."
         ),
-        "302": answers.redirect("To the login page."),
+        "302": responses.redirect("To the login page."),
     }
-    too_many = answers.page("Too many wrong codes.", headers={"Retry-After": answers.RETRY_AFTER})
+    too_many = responses.page("Too many wrong codes.", headers={"Retry-After": responses.RETRY_AFTER})
     user_code = parameter("user_code", STRING, "The code that the device shows (verification_uri_complete).")
     return PathItem.for_people(
         get=Operation(
             id="device",
             summary="Show the page where a user enters the code of a device.",
             parameters=(user_code,),
-            responses={**responses, **answers.UNREADABLE},
+            responses={**both, **responses.UNREADABLE},
             security=({"session": []},),
         ),
         post=Operation(
             id="device_by_form",
             summary="Send the code, or the user's decision.",
             body=body("DeviceDecision"),
-            responses={**responses, "429": too_many, **answers.UNREADABLE_BODY, **answers.NOT_OUR_FORM},
+            responses={**both, "429": too_many, **responses.UNREADABLE_BODY, **responses.NOT_OUR_FORM},
             security=({"session": [], "csrf": []},),
         ),
     )
@@ -129,9 +129,11 @@ def device(_: Server) -> PathItem:
 
 # A request without a token gets no error code (RFC 6750 section 3.1).
 _USERINFO_REFUSALS = {
-    "400": answers.refusal("The server cannot read the token from the request.", "invalid_request", challenge="Bearer"),
-    "401": answers.refusal("The access token is missing or not valid.", "invalid_token", challenge="Bearer"),
-    "403": answers.refusal("The token has neither scope, or has no user.", "insufficient_scope", challenge="Bearer"),
+    "400": responses.refusal(
+        "The server cannot read the token from the request.", "invalid_request", challenge="Bearer"
+    ),
+    "401": responses.refusal("The access token is missing or not valid.", "invalid_token", challenge="Bearer"),
+    "403": responses.refusal("The token has neither scope, or has no user.", "insufficient_scope", challenge="Bearer"),
 }
 
 
@@ -139,10 +141,10 @@ def userinfo(_: Server) -> PathItem:
     """UserInfo endpoint (OpenID Connect Core section 5.3)."""
     claims = Operation(
         summary="Get the claims about the user of the access token.",
-        responses={"200": answers.in_json("The claims.", "Claims"), **_USERINFO_REFUSALS, **answers.FAILURE},
+        responses={"200": responses.in_json("The claims.", "Claims"), **_USERINFO_REFUSALS, **responses.FAILURE},
         security=({"oauth2": []},),
     )
-    return PathItem.for_programs(get=claims.named("userinfo"), post=claims.named("userinfo_by_post"))
+    return PathItem.for_programs(get=claims.with_id("userinfo"), post=claims.with_id("userinfo_by_post"))
 
 
 def revoke(_: Server) -> PathItem:
@@ -153,12 +155,12 @@ def revoke(_: Server) -> PathItem:
             summary="Revoke an access token alone, or a refresh token together with its connection.",
             body=body("RevocationRequest"),
             responses={
-                "200": answers.empty("The token is no longer valid, if it ever was (RFC 7009 section 2.2)."),
-                "400": answers.refusal("The request is refused.", "invalid_request"),
-                "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
-                **answers.TOO_LONG,
-                **answers.TOO_MANY_FAILURES,
-                **answers.FAILURE,
+                "200": responses.empty("The token is no longer valid, if it ever was (RFC 7009 section 2.2)."),
+                "400": responses.refusal("The request is refused.", "invalid_request"),
+                "401": responses.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
+                **responses.TOO_LONG,
+                **responses.TOO_MANY_FAILURES,
+                **responses.FAILURE,
             },
             security=({"client_secret_basic": []}, {}),
         )
@@ -173,17 +175,17 @@ def introspect(_: Server) -> PathItem:
             summary="Ask about a token of this client, or about a token for one of its APIs.",
             body=body("IntrospectionRequest"),
             responses={
-                "200": answers.in_json(
+                "200": responses.in_json(
                     "What the token is valid for (RFC 7662 section 2.2). Signed if Accept asks for that (RFC 9701).",
                     "Introspection",
                     besides=introspection.MEDIA_TYPE,
                 ),
-                "400": answers.refusal("The request is refused.", "invalid_request"),
-                "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
-                "404": answers.empty("Introspection is off."),
-                **answers.TOO_LONG,
-                **answers.TOO_MANY_FAILURES,
-                **answers.FAILURE,
+                "400": responses.refusal("The request is refused.", "invalid_request"),
+                "401": responses.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
+                "404": responses.empty("Introspection is off."),
+                **responses.TOO_LONG,
+                **responses.TOO_MANY_FAILURES,
+                **responses.FAILURE,
             },
             security=({"client_secret_basic": []}, {}),
         )
@@ -198,15 +200,15 @@ def global_token_revocation(_: Server) -> PathItem:
             summary="End every connection, code and session of a user.",
             body=body_in_json("GlobalTokenRevocationRequest"),
             responses={
-                "204": answers.empty("The user's connections, codes and sessions have ended, if there were any."),
-                "400": answers.refusal("The request is refused.", "invalid_request"),
-                "401": answers.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
-                "403": answers.refusal("The client does not have this permission.", "unauthorized_client"),
-                "404": answers.refusal("There is no such user.", "user_not_found"),
-                "422": answers.refusal("The user cannot be signed out.", "sign_out_failed"),
-                **answers.TOO_LONG,
-                **answers.TOO_MANY_FAILURES,
-                **answers.FAILURE,
+                "204": responses.empty("The user's connections, codes and sessions have ended, if there were any."),
+                "400": responses.refusal("The request is refused.", "invalid_request"),
+                "401": responses.refusal("The client is not authenticated.", "invalid_client", challenge="Basic"),
+                "403": responses.refusal("The client does not have this permission.", "unauthorized_client"),
+                "404": responses.refusal("There is no such user.", "user_not_found"),
+                "422": responses.refusal("The user cannot be signed out.", "sign_out_failed"),
+                **responses.TOO_LONG,
+                **responses.TOO_MANY_FAILURES,
+                **responses.FAILURE,
             },
             security=({"client_secret_basic": []}, {}),
         )
@@ -221,9 +223,9 @@ def deauthorise(_: Server) -> PathItem:
             summary="End the consent, all pending codes and all connections of this user and app.",
             body=body("Deauthorisation"),
             responses={
-                "302": answers.redirect("To the connected apps, or to the login page first."),
-                **answers.UNREADABLE_BODY,
-                **answers.NOT_OUR_FORM,
+                "302": responses.redirect("To the connected apps, or to the login page first."),
+                **responses.UNREADABLE_BODY,
+                **responses.NOT_OUR_FORM,
             },
             security=({"session": [], "csrf": []},),
         )
@@ -232,11 +234,11 @@ def deauthorise(_: Server) -> PathItem:
 
 def end_session(_: Server) -> PathItem:
     """Sign-out that a client asks for (OpenID Connect RP-Initiated Logout 1.0)."""
-    responses: dict[str, JsonObject] = {
-        "200": answers.page("The page asks the user, or says that they are signed out."),
-        "302": answers.redirect("To the URL that the client registered."),
+    both: dict[str, JsonObject] = {
+        "200": responses.page("The page asks the user, or says that they are signed out."),
+        "302": responses.redirect("To the URL that the client registered."),
         "404": {"description": "This server is not an OpenID Provider."},
-        **answers.UNREADABLE_BODY,
+        **responses.UNREADABLE_BODY,
     }
     names = {
         "id_token_hint": "An ID token that was issued to the client.",
@@ -249,14 +251,14 @@ def end_session(_: Server) -> PathItem:
             id="end_session",
             summary="Sign the user out at the request of a client.",
             parameters=tuple(parameter(name, STRING, words) for name, words in names.items()),
-            responses=responses,
+            responses=both,
             security=({"session": []}, {}),
         ),
         post=Operation(
             id="end_session_by_post",
             summary="The same as GET; or, with logout, send the user's decision.",
             body=body("EndSession"),
-            responses={**responses, **answers.NOT_OUR_FORM},
+            responses={**both, **responses.NOT_OUR_FORM},
             security=({"session": [], "csrf": []}, {}),
         ),
     )
@@ -264,26 +266,26 @@ def end_session(_: Server) -> PathItem:
 
 def openid_configuration(_: Server) -> PathItem:
     """Metadata of an OpenID Provider (OpenID Connect Discovery 1.0)."""
-    answered = _METADATA.answering({"404": answers.empty("This server is not an OpenID Provider.")})
-    return PathItem.for_programs(get=answered.named("openid_configuration"))
+    answered = _METADATA.with_responses({"404": responses.empty("This server is not an OpenID Provider.")})
+    return PathItem.for_programs(get=answered.with_id("openid_configuration"))
 
 
 def openid_configuration_of_issuer(_: Server) -> PathItem:
     """The same metadata at the address that RFC 8414 section 5 gives it if the issuer has a path."""
-    answered = _METADATA.answering({"404": answers.empty("No OpenID Provider with this path.")})
-    return PathItem.for_programs(get=answered.named("openid_configuration_of_issuer")).below(
+    answered = _METADATA.with_responses({"404": responses.empty("No OpenID Provider with this path.")})
+    return PathItem.for_programs(get=answered.with_id("openid_configuration_of_issuer")).with_path_parameter(
         "issuer_path", "The path of the issuer, including slashes."
     )
 
 
 def protected_resource(_: Server) -> PathItem:
     """Metadata of the API of this host (RFC 9728)."""
-    return PathItem.for_programs(get=_RESOURCE_METADATA.named("protected_resource"))
+    return PathItem.for_programs(get=_RESOURCE_METADATA.with_id("protected_resource"))
 
 
 def protected_resource_at_path(_: Server) -> PathItem:
     """The same for an API whose identifier has a path (RFC 9728 section 3.1)."""
-    return PathItem.for_programs(get=_RESOURCE_METADATA.named("protected_resource_at_path")).below(
+    return PathItem.for_programs(get=_RESOURCE_METADATA.with_id("protected_resource_at_path")).with_path_parameter(
         "resource_path", "The path of the API's identifier, including slashes."
     )
 
@@ -299,9 +301,9 @@ def manage_apps(_: Server) -> PathItem:
                 parameter("connection", STRING, "Ask whether to end this one connection of an app."),
             ),
             responses={
-                "200": answers.page("The connected apps, or the question."),
-                "302": answers.redirect("To the login page, or to the connected apps if there is nothing to end."),
-                **answers.UNREADABLE,
+                "200": responses.page("The connected apps, or the question."),
+                "302": responses.redirect("To the login page, or to the connected apps if there is nothing to end."),
+                **responses.UNREADABLE,
             },
             security=({"session": []},),
         ),
@@ -310,9 +312,9 @@ def manage_apps(_: Server) -> PathItem:
             summary="Choose when an app is disconnected, or end one of its connections.",
             body=body("ConnectionChange"),
             responses={
-                "302": answers.redirect("To the connected apps, or to the login page first."),
-                **answers.UNREADABLE_BODY,
-                **answers.NOT_OUR_FORM,
+                "302": responses.redirect("To the connected apps, or to the login page first."),
+                **responses.UNREADABLE_BODY,
+                **responses.NOT_OUR_FORM,
             },
             security=({"session": [], "csrf": []},),
         ),
@@ -320,12 +322,12 @@ def manage_apps(_: Server) -> PathItem:
 
 
 _LOGIN_ANSWERS: dict[str, JsonObject] = {
-    "200": answers.page("The login page, with the errors of a submitted form."),
-    "302": answers.redirect("Signed in: to `next`. Or to `LOGIN_URL`, if the project has another login page."),
+    "200": responses.page("The login page, with the errors of a submitted form."),
+    "302": responses.redirect("Signed in: to `next`. Or to `LOGIN_URL`, if the project has another login page."),
 }
 
-_LOGIN_TOO_MANY = answers.page(
-    "The login page again: too many failed attempts.", headers={"Retry-After": answers.RETRY_AFTER}
+_LOGIN_TOO_MANY = responses.page(
+    "The login page again: too many failed attempts.", headers={"Retry-After": responses.RETRY_AFTER}
 )
 
 
@@ -337,7 +339,7 @@ def login(_: Server) -> PathItem:
             id="login",
             summary="Show the login page.",
             parameters=(onward,),
-            responses={**_LOGIN_ANSWERS, **answers.UNREADABLE},
+            responses={**_LOGIN_ANSWERS, **responses.UNREADABLE},
             security=({"session": []}, {}),
         ),
         post=Operation(
@@ -345,7 +347,7 @@ def login(_: Server) -> PathItem:
             summary="Sign in.",
             parameters=(onward,),
             body=form("SignIn"),
-            responses={**_LOGIN_ANSWERS, "429": _LOGIN_TOO_MANY, **answers.UNREADABLE, **answers.NOT_OUR_FORM},
+            responses={**_LOGIN_ANSWERS, "429": _LOGIN_TOO_MANY, **responses.UNREADABLE, **responses.NOT_OUR_FORM},
             security=({"csrf": []},),
         ),
     )
@@ -359,9 +361,9 @@ def logout(_: Server) -> PathItem:
             summary="End the session on this server. Connected apps stay connected.",
             body=form("SignOut"),
             responses={
-                "302": answers.redirect("To the page that says so."),
-                **answers.UNREADABLE,
-                **answers.NOT_OUR_FORM,
+                "302": responses.redirect("To the page that says so."),
+                **responses.UNREADABLE,
+                **responses.NOT_OUR_FORM,
             },
             security=({"session": [], "csrf": []}, {"csrf": []}),
         )
@@ -374,7 +376,7 @@ def signed_out(_: Server) -> PathItem:
         get=Operation(
             id="signed_out",
             summary="Show the page that says that the session has ended.",
-            responses={"200": answers.page("The page."), **answers.UNREADABLE},
+            responses={"200": responses.page("The page."), **responses.UNREADABLE},
         )
     )
 
@@ -382,34 +384,34 @@ def signed_out(_: Server) -> PathItem:
 _RESOURCE_METADATA = Operation(
     summary="Describe an API to clients: its scopes, and which servers issue tokens for it.",
     responses={
-        "200": answers.in_json("The metadata.", "ResourceMetadata", kept=True),
-        "404": answers.empty("No API is registered with this identifier, or it was switched off."),
-        **answers.FAILURE,
+        "200": responses.in_json("The metadata.", "ResourceMetadata", kept=True),
+        "404": responses.empty("No API is registered with this identifier, or it was switched off."),
+        **responses.FAILURE,
     },
 )
 _METADATA = Operation(
     summary="Describe this server to clients that configure themselves.",
     responses={
-        "200": answers.in_json(
+        "200": responses.in_json(
             "The metadata.",
             "Metadata",
-            headers={"Link": answers.header("The URL of this description (RFC 8631).", pattern='rel="service-desc"')},
+            headers={"Link": responses.header("The URL of this description (RFC 8631).", pattern='rel="service-desc"')},
             kept=True,
         ),
-        **answers.FAILURE,
+        **responses.FAILURE,
     },
 )
 
 
 def discovery(_: Server) -> PathItem:
     """Authorization server metadata (RFC 8414)."""
-    return PathItem.for_programs(get=_METADATA.named("discovery"))
+    return PathItem.for_programs(get=_METADATA.with_id("discovery"))
 
 
 def discovery_of_issuer(_: Server) -> PathItem:
     """The same metadata for an issuer with a path (RFC 8414 section 3.1)."""
-    answered = _METADATA.answering({"404": answers.empty("No issuer with this path.")})
-    return PathItem.for_programs(get=answered.named("discovery_of_issuer")).below(
+    answered = _METADATA.with_responses({"404": responses.empty("No issuer with this path.")})
+    return PathItem.for_programs(get=answered.with_id("discovery_of_issuer")).with_path_parameter(
         "issuer_path", "The path of the issuer, including slashes."
     )
 
@@ -421,9 +423,9 @@ def jwks(_: Server) -> PathItem:
             id="jwks",
             summary="Get the public keys that verify the ID tokens and JWT access tokens of this server.",
             responses={
-                "200": answers.in_json("The key set.", "KeySet", kept=True),
-                "404": answers.empty("OpenID Connect is off: openid is not one of the scopes."),
-                **answers.FAILURE,
+                "200": responses.in_json("The key set.", "KeySet", kept=True),
+                "404": responses.empty("OpenID Connect is off: openid is not one of the scopes."),
+                **responses.FAILURE,
             },
         )
     )
@@ -435,7 +437,7 @@ def healthz(_: Server) -> PathItem:
         get=Operation(
             id="healthz",
             summary="Check that this process is alive. Its dependencies are not checked.",
-            responses={"200": answers.in_json("The process is alive.", "Health"), **answers.FAILURE},
+            responses={"200": responses.in_json("The process is alive.", "Health"), **responses.FAILURE},
         )
     )
 
@@ -447,9 +449,9 @@ def readyz(_: Server) -> PathItem:
             id="readyz",
             summary="Check that this process can work: it has the database, migrations and keys.",
             responses={
-                **answers.FAILURE,
-                "200": answers.in_json("The process can work.", "Health"),
-                "503": answers.in_json("Something is missing. The response says what.", "Health"),
+                **responses.FAILURE,
+                "200": responses.in_json("The process can work.", "Health"),
+                "503": responses.in_json("Something is missing. The response says what.", "Health"),
             },
         )
     )
@@ -462,12 +464,12 @@ def metrics(_: Server) -> PathItem:
         responses={
             "200": {
                 "description": "The counters.",
-                "headers": {"Cache-Control": answers.NOT_STORED},
+                "headers": {"Cache-Control": responses.NOT_STORED},
                 "content": {"text/plain": {"schema": {"type": "string"}}},
             },
             "401": {
                 "description": "The request has no valid OAUTH_SERVICE_METRICS_SECRET.",
-                "headers": {"WWW-Authenticate": answers.header("How to authenticate.", const="Bearer")},
+                "headers": {"WWW-Authenticate": responses.header("How to authenticate.", const="Bearer")},
             },
             "404": {"description": "Metrics are off, or not available to this address."},
         },
@@ -475,9 +477,9 @@ def metrics(_: Server) -> PathItem:
     )
     options = Operation(
         summary="List the supported methods.",
-        responses={"200": {"description": "No content.", "headers": {"Allow": answers.ALLOW}}},
+        responses={"200": {"description": "No content.", "headers": {"Allow": responses.ALLOW}}},
     )
-    return PathItem(operations={"get": counters.named("metrics"), "head": counters.as_head(), "options": options})
+    return PathItem(operations={"get": counters.with_id("metrics"), "head": counters.as_head(), "options": options})
 
 
 def openapi(_: Server) -> PathItem:
@@ -486,7 +488,7 @@ def openapi(_: Server) -> PathItem:
         get=Operation(
             id="openapi",
             summary="Get this description.",
-            responses={"200": answers.in_json("The description.", "Description", kept=True), **answers.FAILURE},
+            responses={"200": responses.in_json("The description.", "Description", kept=True), **responses.FAILURE},
         )
     )
 
@@ -499,18 +501,18 @@ def logo(_: Server) -> PathItem:
         responses={
             "200": {
                 "description": "The logo as PNG.",
-                "headers": {"Access-Control-Allow-Origin": answers.ANY_ORIGIN},
+                "headers": {"Access-Control-Allow-Origin": responses.ANY_ORIGIN},
                 "content": {"image/png": {"schema": {"type": "string", "contentEncoding": "base64"}}},
             },
-            "404": answers.empty("The client has no logo."),
-            **answers.FAILURE,
+            "404": responses.empty("The client has no logo."),
+            **responses.FAILURE,
         },
     )
-    return PathItem.for_programs(get=drawn).below("client_id", "The client.")
+    return PathItem.for_programs(get=drawn).with_path_parameter("client_id", "The client.")
 
 
-_REGISTERED = answers.in_json("The registration.", "Registered")
-_NOT_REGISTERED = answers.refusal(
+_REGISTERED = responses.in_json("The registration.", "Registered")
+_NOT_REGISTERED = responses.refusal(
     "The registration is refused (RFC 7591 section 3.2.2), or malformed.",
     "invalid_redirect_uri",
     "invalid_client_metadata",
@@ -530,12 +532,12 @@ def register(_: Server) -> PathItem:
             responses={
                 "201": _REGISTERED,
                 "400": _NOT_REGISTERED,
-                "401": answers.refusal(
+                "401": responses.refusal(
                     "The initial access token is missing or not valid.", "invalid_token", challenge="Bearer"
                 ),
-                **answers.TOO_LONG,
-                **answers.TOO_MANY_FAILURES,
-                **answers.FAILURE,
+                **responses.TOO_LONG,
+                **responses.TOO_MANY_FAILURES,
+                **responses.FAILURE,
             },
             security=({"initial_access_token": []}, {}),
         )
@@ -543,12 +545,14 @@ def register(_: Server) -> PathItem:
 
 
 _NOT_ITS_OWN: Mapping[str, JsonObject] = {
-    "400": answers.refusal("The server cannot read the token from the request.", "invalid_request", challenge="Bearer"),
-    "401": answers.refusal(
+    "400": responses.refusal(
+        "The server cannot read the token from the request.", "invalid_request", challenge="Bearer"
+    ),
+    "401": responses.refusal(
         "The request does not have the client's registration access token.", "invalid_token", challenge="Bearer"
     ),
-    "403": answers.refusal("The operator has switched the client off.", "access_denied"),
-    **answers.FAILURE,
+    "403": responses.refusal("The operator has switched the client off.", "access_denied"),
+    **responses.FAILURE,
 }
 
 
@@ -570,18 +574,18 @@ def registration(_: Server) -> PathItem:
                 "200": _REGISTERED,
                 **_NOT_ITS_OWN,
                 "400": _NOT_REGISTERED,
-                **answers.TOO_LONG,
-                **answers.TOO_MANY_FAILURES,
+                **responses.TOO_LONG,
+                **responses.TOO_MANY_FAILURES,
             },
             security=security,
         ),
         delete=Operation(
             id="end_registration",
             summary="Delete the client and all its tokens (RFC 7592 section 2.3).",
-            responses={"204": answers.empty("The client is deleted."), **_NOT_ITS_OWN},
+            responses={"204": responses.empty("The client is deleted."), **_NOT_ITS_OWN},
             security=security,
         ),
-    ).of_one("client_id", "The client.")
+    ).with_segment_parameter("client_id", "The client.")
 
 
 PATHS: Mapping[str, Callable[[Server], PathItem]] = {

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from . import answers
+from . import responses
 from .server import JsonObject
 
 FORM = "application/x-www-form-urlencoded"
@@ -27,11 +27,11 @@ class Operation:
     body: JsonObject = field(default_factory=dict)
     security: tuple[JsonObject, ...] = ()
 
-    def named(self, operation_id: str) -> Self:
+    def with_id(self, operation_id: str) -> Self:
         """Copy of the operation with an id."""
         return replace(self, id=operation_id)
 
-    def answering(self, responses: Mapping[str, JsonObject]) -> Self:
+    def with_responses(self, responses: Mapping[str, JsonObject]) -> Self:
         """Copy of the operation with more responses."""
         return replace(self, responses={**self.responses, **responses})
 
@@ -71,20 +71,20 @@ class PathItem:
         """Path item of a page."""
         return cls(operations=_with_head(operations) | {"options": _OPTIONS_FOR_PEOPLE})
 
-    def below(self, name: str, description: str) -> Self:
+    def with_path_parameter(self, name: str, description: str) -> Self:
         """Copy with a parameter in the path that may hold slashes."""
         segment = "[A-Za-z0-9_~-][A-Za-z0-9._~-]*"
         schema: JsonObject = {"type": "string", "pattern": f"^{segment}(/{segment})*$"}
         parameter: JsonObject = {"name": name, "in": "path", "description": description, "required": True}
         return replace(self, parameters=({**parameter, "schema": schema},))
 
-    def of_one(self, name: str, description: str) -> Self:
+    def with_segment_parameter(self, name: str, description: str) -> Self:
         """Copy with a parameter that is one segment of the path."""
         schema: JsonObject = {"type": "string", "pattern": "^[A-Za-z0-9_~-][A-Za-z0-9._~-]*$"}
         parameter: JsonObject = {"name": name, "in": "path", "description": description, "required": True}
         return replace(self, parameters=({**parameter, "schema": schema},))
 
-    def unslashed(self) -> Self:
+    def without_slash(self) -> Self:
         """Copy for the URL without its final slash. It has no operationId: each may be used only once."""
         return replace(self, operations={method: replace(each, id="") for method, each in self.operations.items()})
 
@@ -102,7 +102,7 @@ def body(schema: str) -> JsonObject:
         schema: its name in components/schemas.
     """
     media_type = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
-    return {"required": True, "content": {FORM: media_type, answers.JSON: media_type}}
+    return {"required": True, "content": {FORM: media_type, responses.JSON: media_type}}
 
 
 def body_in_json(schema: str) -> JsonObject:
@@ -112,7 +112,7 @@ def body_in_json(schema: str) -> JsonObject:
     Args:
         schema: its name in components/schemas.
     """
-    return {"required": True, "content": {answers.JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
+    return {"required": True, "content": {responses.JSON: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
 
 
 def form(schema: str) -> JsonObject:
@@ -136,6 +136,8 @@ def _with_head(operations: Mapping[str, Operation]) -> dict[str, Operation]:
 
 _OPTIONS_FOR_PROGRAMS = Operation(
     summary="List the supported methods, and answer CORS preflight requests without credentials.",
-    responses={"204": answers.methods_for_programs()},
+    responses={"204": responses.methods_for_programs()},
 )
-_OPTIONS_FOR_PEOPLE = Operation(summary="List the supported methods.", responses={"204": answers.methods_for_people()})
+_OPTIONS_FOR_PEOPLE = Operation(
+    summary="List the supported methods.", responses={"204": responses.methods_for_people()}
+)

@@ -46,14 +46,14 @@ def remember(sender: object, request: HttpRequest | None = None, user: Any = Non
 def announce_sign_in(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
     """Announce Django's signal of a sign-in (user_logged_in) as an event of ours."""
     if user is not None and _is_of_a_browser(request):
-        with signals.within(_context_of(request)):
+        with signals.use_request_context(_context_of(request)):
             signals.announce(signals.signed_in, user_id=user.pk)
 
 
 def announce_sign_out(sender: object, request: HttpRequest | None = None, user: Any = None, **_: object) -> None:
     """Announce Django's signal of a sign-out (user_logged_out) as an event of ours."""
     if user is not None and _is_of_a_browser(request):
-        with signals.within(_context_of(request)):
+        with signals.use_request_context(_context_of(request)):
             signals.announce(signals.signed_out, user_id=user.pk)
 
 
@@ -62,7 +62,7 @@ def announce_refused(
 ) -> None:
     """Announce Django's signal of a refused sign-in (user_login_failed) as an event of ours."""
     name = conf.claimed_name(str(credentials.get("username", "")))
-    with signals.within(_context_of(request)):
+    with signals.use_request_context(_context_of(request)):
         signals.announce(signals.login_refused, username=name, reason="wrong username or password")
 
 

@@ -60,7 +60,7 @@ def set_end(user_id: Any, client_id: str, span: str, *, now: datetime) -> Consen
         return None
     consent.ends_at = ends_at
     if before != ends_at:
-        changes = f"ends_at: {said(before)} → {said(ends_at)}"
+        changes = f"ends_at: {end_as_text(before)} → {end_as_text(ends_at)}"
         signals.announce(signals.connection_end_set, user_id=user_id, client_id=client_id, changes=changes)
     return consent
 
@@ -83,6 +83,6 @@ def end_one(user_id: Any, grant_id: str, *, now: datetime) -> bool:
     return True
 
 
-def said(ends_at: datetime | None) -> str:
+def end_as_text(ends_at: datetime | None) -> str:
     """Return an end date as text for an event."""
     return ends_at.isoformat(timespec="seconds") if ends_at else NEVER

@@ -50,7 +50,7 @@ class LimitedForm(AuthenticationForm):
             raise ValidationError(_wait_for(refusal.retry_after), code="throttled") from refusal
 
 
-def say_to_wait(response: HttpResponse, form: object, *, path: str) -> None:
+def set_throttled_status(response: HttpResponse, form: object, *, path: str) -> None:
     """Turn the response of a page into a 429 if its form has reached the limit."""
     if isinstance(form, LimitedForm) and (refusal := form.refusal):
         log_refusal(path, refusal)

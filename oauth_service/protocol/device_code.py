@@ -94,7 +94,7 @@ def new_user_code() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(USER_CODE_LENGTH))
 
 
-def shown(user_code: str) -> str:
+def format_user_code(user_code: str) -> str:
     """Format a user code for people: WDJB-MJHT."""
     return f"{user_code[: USER_CODE_LENGTH // 2]}-{user_code[USER_CODE_LENGTH // 2 :]}"
 

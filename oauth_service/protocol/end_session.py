@@ -46,7 +46,7 @@ class EndSessionRequest:
             hint=hint,
         )
 
-    def onward(self, registered: tuple[str, ...]) -> str:
+    def redirect_url(self, registered: tuple[str, ...]) -> str:
         """
         Return the URL to redirect to after the sign-out; "" for none.
 

@@ -20,7 +20,7 @@ class Offered(Enum):
     NEVER = "never"
 
 
-def ticked(parameters: Parameters) -> frozenset[str] | None:
+def ticked_scopes(parameters: Parameters) -> frozenset[str] | None:
     """Return the scopes that are ticked in a form; None if its page had no checkboxes."""
     return parameters.words(TICKED) if MARKER in parameters else None
 

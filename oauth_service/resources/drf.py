@@ -31,7 +31,7 @@ from ..web.programs import REALM, ProgramResponse
 from ..web.reports import seal
 from ..web.requests import ProgramRequest
 from .caching import keep_private
-from .protect import let_in
+from .protect import attach_bearer
 from .requirement import (
     AnyBearer,
     MethodNotAllowed,
@@ -97,7 +97,7 @@ class OAuth2Authentication(BaseAuthentication):
             return None
         except Exception as why:
             raise _refused(view, request, wanted, why) from why
-        let_in(request._request, found)
+        attach_bearer(request._request, found)
         setattr(request._request, _HELD, wanted.resource)
         return found.user or AnonymousUser(), found
 

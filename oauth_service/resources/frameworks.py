@@ -18,7 +18,7 @@ guarded_operations: set[str] = set()
 _CONTRIBUTIONS = "_ninja_contribute_to_operation"
 
 
-def tell_rest_framework(request: HttpRequest, user: AbstractBaseUser | AnonymousUser, bearer: object) -> None:
+def pass_to_rest_framework(request: HttpRequest, user: AbstractBaseUser | AnonymousUser, bearer: object) -> None:
     """
     Give a view of Django REST framework the token's user as `request.user` and the Bearer as `request.auth`.
 

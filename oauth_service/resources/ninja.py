@@ -25,7 +25,7 @@ from ..web.programs import ProgramResponse
 from ..web.reports import seal
 from ..web.requests import ProgramRequest
 from .caching import keep_private
-from .protect import let_in
+from .protect import attach_bearer
 from .requirement import AnyBearer, MethodNotAllowed, Requirement, Scopes, admit, is_bearer, refusal, scopes_of
 
 API = TypeVar("API", bound=NinjaAPI)
@@ -98,7 +98,7 @@ class OAuth2(HttpAuthBase):
             if not isinstance(why, (BearerError, MethodNotAllowed)):
                 seal(request)  # the response is a 5xx, which Django mails to ADMINS
             raise Refused(refusal(asked, self.wanted, why)) from why
-        let_in(request, found)
+        attach_bearer(request, found)
         # If an operation makes its response itself, a cache around the API must not give one user another's response.
         request._cache_update_cache = False  # type: ignore[attr-defined]
         return found

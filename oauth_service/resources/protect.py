@@ -28,7 +28,7 @@ from ..tokens.access_token import Bearer
 from ..web.reports import seal
 from ..web.requests import ProgramRequest
 from .caching import guard_caches_behind, keep_private
-from .frameworks import guard_operation, tell_rest_framework
+from .frameworks import guard_operation, pass_to_rest_framework
 from .requirement import AnyBearer, MethodNotAllowed, Requirement, Scopes, admit, refusal, scopes_of
 
 # Attribute of a request: the guard that has let it pass.
@@ -178,11 +178,11 @@ def _admit(request: HttpRequest, wanted: Requirement) -> HttpResponse | None:
         if not isinstance(why, (BearerError, MethodNotAllowed)):
             seal(request)  # the response is a 5xx, which Django mails to ADMINS
         return refusal(asked, wanted, why).for_django()
-    let_in(request, found)
+    attach_bearer(request, found)
     return None
 
 
-def let_in(request: HttpRequest, found: AnyBearer) -> None:
+def attach_bearer(request: HttpRequest, found: AnyBearer) -> None:
     """Set the token and its user on a request, for any kind of view."""
     request.bearer = found  # type: ignore[attr-defined]
     user = found.user or AnonymousUser()
@@ -193,7 +193,7 @@ def let_in(request: HttpRequest, found: AnyBearer) -> None:
         return user
 
     request.auser = auser  # type: ignore[assignment]
-    tell_rest_framework(request, user, found)
+    pass_to_rest_framework(request, user, found)
     guard_caches_behind(request)
 
 

@@ -188,7 +188,7 @@ def states(now: datetime) -> list[KeyState]:
     return _signing_first(_ring.states(now=now))
 
 
-def survey(now: datetime) -> list[KeyState]:
+def key_states(now: datetime) -> list[KeyState]:
     """Like states(), but read from the database and the settings now, without making or writing anything."""
     return _signing_first(Ring(only_reads=True).states(now=now))
 

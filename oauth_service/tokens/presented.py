@@ -56,7 +56,7 @@ class Presented(Generic[P, R]):
 PresentedToken: TypeAlias = Presented[P, AuthorisationRow]
 
 
-def nothing() -> PresentedToken[Any]:
+def nothing_presented() -> PresentedToken[Any]:
     """Return the result for a request that presents nothing apart from its client's credentials."""
     return Presented(None, sealed.Unproven("the token is not genuine", detail="no token was sent"))
 

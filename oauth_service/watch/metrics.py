@@ -80,7 +80,7 @@ class _Backlog(Collector):
             labels=["table"],
         )
         try:
-            for model in purge.swept():
+            for model in purge.swept_tables():
                 family.add_metric([model._meta.model_name or ""], _dead(model))
         except Error:
             # The other metrics are in this machine's memory, and are needed most while the database is unavailable.

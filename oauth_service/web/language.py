@@ -19,7 +19,7 @@ def language_of_words() -> str:
 
 
 @contextmanager
-def one_language() -> Iterator[str]:
+def page_language() -> Iterator[str]:
     """
     Render a page in one language only; yield the language code.
 
@@ -34,7 +34,7 @@ def one_language() -> Iterator[str]:
 
 
 @contextmanager
-def as_asked(request: HttpRequest) -> Iterator[None]:
+def requested_language(request: HttpRequest) -> Iterator[None]:
     """
     Activate the first language of `ui_locales` that has a catalogue (OpenID Connect Core 1.0 section 3.1.2.1).
 

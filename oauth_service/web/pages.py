@@ -22,10 +22,10 @@ from ..database import without_transaction
 from ..protocol.errors import InvalidLogoutRequest, OAuthError, TemporarilyUnavailable
 from . import error_page
 from .ended_sessions import leave_ended
-from .language import as_asked, one_language
+from .language import page_language, requested_language
 from .programs import PRIVATE, Headers, allowed_methods
 from .refusals import log_refusal, unavailable
-from .reports import nothing_reported, seal
+from .reports import redacted_reports, seal
 from .requests import ProgramRequest
 
 View = Callable[..., HttpResponseBase]
@@ -47,7 +47,7 @@ def page_endpoint(*methods: str, keeps_opener: bool = False) -> Callable[[View],
         @without_transaction
         @wraps(view)
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            with nothing_reported(request):
+            with redacted_reports(request):
                 return decide(request, *args, **kwargs)
 
         def decide(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -57,7 +57,7 @@ def page_endpoint(*methods: str, keeps_opener: bool = False) -> Callable[[View],
                     response: HttpResponseBase = HttpResponse(status=204 if call.method == "OPTIONS" else 405)
                     response["Allow"] = ", ".join(allowed)
                 else:
-                    with as_asked(request):
+                    with requested_language(request):
                         response = page_or_refusal(request, context, partial(_rendered, view, request, *args, **kwargs))
                 context.status = response.status_code
             protect_page(response, request, keeps_opener=keeps_opener)
@@ -74,7 +74,7 @@ def _rendered(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> Ht
     leave_ended(request)
     response = view(request, *args, **kwargs)
     if isinstance(response, TemplateResponse) and not response.is_rendered:
-        with one_language() as language:
+        with page_language() as language:
             response.render()
         response.headers[CONTENT_LANGUAGE] = language
     return response
@@ -244,7 +244,7 @@ def on_every_page() -> dict[str, str]:
 
 def render_page(request: HttpRequest | None, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
     """Render one of our templates, which a host project can override under oauth_service/."""
-    with one_language() as language:
+    with page_language() as language:
         response = render(request, f"oauth_service/{name}.html", {**on_every_page(), **context}, status=status)
     # Django's LocaleMiddleware would name the requested language.
     response.headers[CONTENT_LANGUAGE] = language

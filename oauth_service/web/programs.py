@@ -18,7 +18,7 @@ from ..protocol import bearer
 from ..protocol.errors import BearerError, InvalidClient, OAuthError, ServerError
 from ..values import value_class
 from .refusals import log_refusal, logger, on_one_line, unavailable
-from .reports import detach, forget_locals, nothing_reported
+from .reports import detach, forget_locals, redacted_reports
 from .requests import JSON, ProgramRequest
 
 REALM = "oauth_service"
@@ -116,7 +116,7 @@ def program_endpoint(*methods: str) -> Callable[[ProgramView], Endpoint]:
         @without_transaction
         @wraps(core)
         def view(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
-            with nothing_reported(request):
+            with redacted_reports(request):
                 response = answer(ProgramRequest.of(detach(request)), **kwargs).for_django()
             if response.status_code == 405 and is_visit(request.META):
                 from .visits import explain  # imported here: most servers never show this page

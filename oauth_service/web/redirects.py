@@ -92,7 +92,7 @@ def points_to_itself(request: HttpRequest, url: str) -> bool:
     return urlsplit(url).path.rstrip("/") == request.path.rstrip("/")
 
 
-def in_plain_characters(url: str) -> str:
+def printable_or_empty(url: str) -> str:
     """
     Return a URL, or "" if it contains a tab, line end or other control character.
 

@@ -33,7 +33,7 @@ _DETAIL = re.compile(r"\n(?:DETAIL|CONTEXT):.*", re.DOTALL)
 
 
 @contextmanager
-def nothing_reported(request: HttpRequest | None = None) -> Iterator[None]:
+def redacted_reports(request: HttpRequest | None = None) -> Iterator[None]:
     """Raise a failure of the block without the contents of the request, and without the frames' local variables."""
     try:
         yield

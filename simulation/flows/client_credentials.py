@@ -95,11 +95,11 @@ def step_4_stands_for_nobody(cast: Cast, stage: Stage, token: str) -> None:
     )
     checks.answers(stage, 4, shut, 403, "Forbidden")
     challenge = shut.header("WWW-Authenticate")
-    stage.hold(
+    stage.check(
         4,
         challenge.startswith("Bearer ") and 'error="insufficient_scope"' in challenge,
         expected='WWW-Authenticate: Bearer with error="insufficient_scope"',
-        came=challenge or "no challenge",
+        actual=challenge or "no challenge",
     )
 
 

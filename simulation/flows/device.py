@@ -102,15 +102,15 @@ def step_1_begin(cast: Cast, stage: Stage, step: int) -> Begun:
     code, page, complete = (
         str(members[name]) for name in ("user_code", "verification_uri", "verification_uri_complete")
     )
-    stage.hold(
-        step, bool(USER_CODE.fullmatch(code)), expected="user_code is eight consonants and a dash", came="another one"
+    stage.check(
+        step, bool(USER_CODE.fullmatch(code)), expected="user_code is eight consonants and a dash", actual="another one"
     )
-    stage.hold(step, page == cast.url("/device/"), expected=f"verification_uri is {cast.url('/device/')}", came=page)
+    stage.check(step, page == cast.url("/device/"), expected=f"verification_uri is {cast.url('/device/')}", actual=page)
     linked = complete == f"{page}?user_code={code}"
-    stage.hold(step, linked, expected="verification_uri_complete is that page with the code", came=complete)
+    stage.check(step, linked, expected="verification_uri_complete is that page with the code", actual=complete)
     seconds = [members[name] for name in ("expires_in", "interval")]
     whole = all(type(each) is int and each > 0 for each in seconds)
-    stage.hold(step, whole, expected="expires_in and interval are whole numbers of seconds", came=seconds)
+    stage.check(step, whole, expected="expires_in and interval are whole numbers of seconds", actual=seconds)
     if step == 1:
         other = stage.post(1, "A client that is not a device asks", url, (), by=cast.service)
         checks.refuses(stage, 1, other, error="unauthorized_client")
@@ -136,11 +136,11 @@ def step_3_compare(cast: Cast, stage: Stage, begun: Begun) -> Exchange:
     login = pages.follow(stage, 3, "Alice is shown the sign-in page", opened)
     compared = pages.sign_in(cast.script(cast.device), stage, 3, login, url=begun.page)
     undecided = polls_for(cast, stage, 3, begun)
-    stage.hold(
+    stage.check(
         3,
         undecided in {"authorization_pending", "slow_down"},
         expected="opening the link has decided nothing",
-        came=undecided,
+        actual=undecided,
     )
     return confirm(stage, 3, compared, begun)
 
@@ -148,7 +148,7 @@ def step_3_compare(cast: Cast, stage: Stage, begun: Begun) -> Exchange:
 def step_4_allow(cast: Cast, stage: Stage, asked: Exchange) -> None:
     """The page names the app; Alice clicks Allow."""
     named = cast.device.name in asked.response_body
-    stage.hold(4, named, expected=f"the page names {cast.device.name}", came="a page without the name")
+    stage.check(4, named, expected=f"the page names {cast.device.name}", actual="a page without the name")
     decide(stage, 4, asked, "Allow")
 
 
@@ -165,7 +165,7 @@ def step_5_get_tokens(cast: Cast, stage: Stage, begun: Begun, interval: int) -> 
         cast, stage, 5, stage.post(5, "The device renews its token", cast.url("/token/"), fields, by=cast.device)
     )
     is_new = renewed["refresh_token"] != tokens["refresh_token"]
-    stage.hold(5, is_new, expected="a new refresh token", came="the same refresh token again")
+    stage.check(5, is_new, expected="a new refresh token", actual="the same refresh token again")
     tells_about(cast, stage, 5, renewed, "The device uses the new token")
     return renewed
 
@@ -204,7 +204,7 @@ def step_8_cut_off(cast: Cast, stage: Stage) -> None:
     script = cast.script(cast.device)
     pages.deauthorise(script, stage, 8, pages.connected_apps(script, stage, 8))
     unlisted = pages.revoke_form(script, pages.connected_apps(script, stage, 8)) is None
-    stage.hold(8, unlisted, expected="the device is no longer listed", came="a form that revokes its access")
+    stage.check(8, unlisted, expected="the device is no longer listed", actual="a form that revokes its access")
 
 
 def polls(cast: Cast, stage: Stage, step: int, title: str, begun: Begun, *, by: Party | None = None) -> Exchange:
@@ -223,7 +223,7 @@ def confirm(stage: Stage, step: int, page: Exchange, begun: Begun) -> Exchange:
     """Confirm that the device shows the code on the page; return the page that asks for consent."""
     checks.answers(stage, step, page, 200, "OK")
     shown = begun.user_code in page.response_body
-    stage.hold(step, shown, expected="the page shows the code for comparison", came="a page without it")
+    stage.check(step, shown, expected="the page shows the code for comparison", actual="a page without it")
     form = form_with(stage, step, page, "Yes, it is the same")
     return clicks(stage, step, "Alice compares the code and continues", page, form, "Yes, it is the same")
 
@@ -233,7 +233,7 @@ def decide(stage: Stage, step: int, page: Exchange, choice: str) -> None:
     checks.answers(stage, step, page, 200, "OK")
     form = form_with(stage, step, page, "Allow")
     both = form.button("Deny") is not None
-    stage.hold(step, both, expected="a button Deny beside it", came="no such button")
+    stage.check(step, both, expected="a button Deny beside it", actual="no such button")
     done = clicks(stage, step, f"Alice clicks {choice}", page, form, choice)
     checks.answers(stage, step, done, 200, "OK")
 
@@ -242,7 +242,7 @@ def form_with(stage: Stage, step: int, page: Exchange, button: str) -> Form:
     """Return the form of a page that has this button."""
     forms = [form for form in forms_of(page.response_body) if form.method == "post"]
     found = next((form for form in forms if form.button(button)), None)
-    return stage.find(step, found, expected=f"a form with a button {button}", came=f"{len(forms)} other forms")
+    return stage.find(step, found, expected=f"a form with a button {button}", actual=f"{len(forms)} other forms")
 
 
 def clicks(stage: Stage, step: int, title: str, page: Exchange, form: Form, choice: str) -> Exchange:
@@ -269,4 +269,4 @@ def tells_about(cast: Cast, stage: Stage, step: int, tokens: Mapping[str, object
     )
     checks.answers(stage, step, answer, 200, "OK")
     who = checks.json_object(stage, step, answer).get("preferred_username")
-    stage.hold(step, who == cast.username, expected=f"preferred_username is {cast.username}", came=who)
+    stage.check(step, who == cast.username, expected=f"preferred_username is {cast.username}", actual=who)

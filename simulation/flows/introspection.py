@@ -76,7 +76,7 @@ def step_2_ask(cast: Cast, stage: Stage, token: str) -> None:
     checks.has_exactly(stage, 2, members, MEMBERS)
     issued_at, ends_at = members["iat"], members["exp"]
     held = isinstance(issued_at, int) and isinstance(ends_at, int) and ends_at > issued_at
-    stage.hold(2, held, expected="exp is after iat, both in seconds", came=f"iat {issued_at}, exp {ends_at}")
+    stage.check(2, held, expected="exp is after iat, both in seconds", actual=f"iat {issued_at}, exp {ends_at}")
     own = asks(cast, stage, 2, "The service asks about its own token", token, by=cast.service)
     checks.is_active(stage, 2, own, client_id=cast.service.client_id)
 

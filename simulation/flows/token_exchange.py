@@ -75,12 +75,12 @@ def step_1_connect(cast: Cast, script: Script, stage: Stage, verifier: str) -> t
     asked = stage.browse(1, "The app sends Alice to the server", script.authorise_url)
     goes_on = pages.sign_in(script, stage, 1, pages.follow(stage, 1, "Alice is shown the sign-in page", asked))
     if goes_on.leaves:
-        stage.tell(1, "Alice allowed this app before. She disconnects it first, so that she is asked again.")
+        stage.narrate(1, "Alice allowed this app before. She disconnects it first, so that she is asked again.")
         pages.deauthorise(script, stage, 1, pages.connected_apps(script, stage, 1))
         goes_on = stage.browse(1, "The app sends Alice to the server again", script.authorise_url)
     for name in (cast.gateway.name, cast.api.name, cast.other_api.name):
-        stage.hold(
-            1, name in goes_on.response_body, expected=f"the consent page names {name}", came="a page without it"
+        stage.check(
+            1, name in goes_on.response_body, expected=f"the consent page names {name}", actual="a page without it"
         )
     code = checks.redirects_with_a_code(stage, 1, pages.allow(script, stage, 1, goes_on), script)
     fields = (
@@ -107,8 +107,8 @@ def step_3_exchange(cast: Cast, stage: Stage, app_token: str, gateway_token: str
     answer = exchanges(cast, stage, 3, title, subject=app_token, actor=gateway_token, fields=narrower)
     members = checks.issues_access_token(stage, 3, answer, scope=cast.api.scope, more=MEMBERS)
     kind, lives = members["issued_token_type"], int(str(members["expires_in"]))
-    stage.hold(3, kind == ACCESS_TOKEN, expected=f"issued_token_type is {ACCESS_TOKEN}", came=kind)
-    stage.hold(3, lives <= seconds, expected="it lives no longer than the app's token", came=f"{lives} seconds")
+    stage.check(3, kind == ACCESS_TOKEN, expected=f"issued_token_type is {ACCESS_TOKEN}", actual=kind)
+    stage.check(3, lives <= seconds, expected="it lives no longer than the app's token", actual=f"{lives} seconds")
     return str(members["access_token"])
 
 
@@ -116,7 +116,7 @@ def step_4_look(cast: Cast, stage: Stage, app_token: str, exchanged: str) -> Non
     """The API sees the user and the actor."""
     own = asks_about(cast, stage, 4, "The API asks about the app's own token", app_token, by=cast.api_client)
     alice = checks.is_active(stage, 4, own, client_id=cast.app.client_id)
-    stage.hold(4, "act" not in alice, expected="the app's own token has no actor", came="act")
+    stage.check(4, "act" not in alice, expected="the app's own token has no actor", actual="act")
     answer = asks_about(cast, stage, 4, "The API asks about the gateway's token", exchanged, by=cast.api_client)
     members = checks.is_active(
         stage,
@@ -129,7 +129,7 @@ def step_4_look(cast: Cast, stage: Stage, app_token: str, exchanged: str) -> Non
     )
     act = members.get("act")
     acts = isinstance(act, dict) and act.get("sub") == cast.gateway.client_id
-    stage.hold(4, acts, expected=f"act says that {cast.gateway.client_id} acts", came=act)
+    stage.check(4, acts, expected=f"act says that {cast.gateway.client_id} acts", actual=act)
 
 
 def step_5_refusals(cast: Cast, stage: Stage, app_token: str, gateway_token: str) -> None:

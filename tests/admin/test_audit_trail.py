@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 from pytest_django import Settings
 
-from oauth_service.admin.called import MOST_FOUND
+from oauth_service.admin.name_search import MOST_FOUND
 from oauth_service.models import AuditEvent, Client
 from oauth_service.models.audit_event import Entry
 from oauth_service.watch import audit

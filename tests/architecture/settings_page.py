@@ -191,8 +191,8 @@ def _bounds(setting: "Setting[object]") -> str:
     if setting.least is None or setting.most is None:
         return ""
     found = [f"{conf.in_words(setting.least)} to {conf.in_words(setting.most)}"]
-    found += [f"zero: {setting.zero}"] if setting.zero else []
-    found += [f"`None`: {setting.none}"] if setting.none else []
+    found += [f"zero: {setting.zero_means}"] if setting.zero_means else []
+    found += [f"`None`: {setting.none_means}"] if setting.none_means else []
     return "<br>".join(found)
 
 

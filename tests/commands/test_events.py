@@ -35,7 +35,7 @@ def with_a_dead_row() -> list[str]:
 
 
 def key() -> str:
-    return next(each.key.kid for each in keys.survey(timezone.now()))
+    return next(each.key.kid for each in keys.key_states(timezone.now()))
 
 
 def an_issuer() -> list[str]:

@@ -60,7 +60,7 @@ def listed() -> list[dict[str, Any]]:
 def kid(algorithm: str = "ES256") -> str:
     """kid of the key that signs."""
     token = keys.sign({}, algorithm=algorithm, typ="JWT", now=timezone.now())
-    return next(each.key.kid for each in keys.survey(timezone.now()) if token and each.key.algorithm == algorithm)
+    return next(each.key.kid for each in keys.key_states(timezone.now()) if token and each.key.algorithm == algorithm)
 
 
 def pem_file(folder: Path, raw: Any, password: bytes = b"") -> str:

@@ -44,9 +44,9 @@ def test_what_is_over_is_swept(tv: Device, visitor: Visitor) -> None:
 
 def test_a_server_without_devices_sweeps_no_table_of_theirs(settings: Settings) -> None:
     """An unused feature must cost nothing."""
-    assert DeviceCode not in purge.swept()
+    assert DeviceCode not in purge.swept_tables()
     settings.OAUTH_SERVICE_DEVICE_AUTHORIZATION = True
-    assert DeviceCode in purge.swept()
+    assert DeviceCode in purge.swept_tables()
 
 
 def test_a_user_code_is_found_under_an_earlier_key(tv: Device, visitor: Visitor, devices: Settings) -> None:

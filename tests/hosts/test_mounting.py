@@ -88,7 +88,7 @@ def test_every_endpoint_that_it_names_answers(
     for url in (value for name, value in document.items() if name.endswith(("_endpoint", "_uri"))):
         assert browser.get(urlsplit(url).path).content != b"the project's own", url
     if entry is None:
-        assert f"/{prefix}token/" in direct(lambda environ, start: [])._ways
+        assert f"/{prefix}token/" in direct(lambda environ, start: [])._routes
 
 
 @pytest.mark.parametrize("issuer", ["https://localhost", "https://localhost/o"])

@@ -69,7 +69,7 @@ def test_every_duration_and_number_has_bounds(setting: conf.Setting[Any]) -> Non
     assert setting.least is not None
     assert setting.most is not None
     assert setting.default is None or setting.least <= setting.default <= setting.most
-    assert setting.default is not None or setting.none
+    assert setting.default is not None or setting.none_means
 
 
 @pytest.mark.walk
@@ -91,8 +91,8 @@ def ends() -> list[Any]:
     params = []
     for setting in NUMBERS:
         found = {"least": setting.least, "most": setting.most}
-        found |= {"none": None} if setting.none else {}
-        found |= {"zero": timedelta(0)} if setting.zero else {}
+        found |= {"none": None} if setting.none_means else {}
+        found |= {"zero": timedelta(0)} if setting.zero_means else {}
         for name, value in found.items():
             params.append(pytest.param(setting, value, id=f"{setting.name.removeprefix(conf.PREFIX)}-{name}"))
     return params
@@ -124,7 +124,7 @@ def test_what_is_beyond_a_bound_is_refused(provider: Settings, setting: conf.Set
         [message] = check_values(None)
         assert message.id == f"oauth_service.{setting.check}"
         assert f"between {conf.in_words(least)} and {conf.in_words(most)}" in message.msg
-        assert ("None for" in message.msg) == bool(setting.none)
+        assert ("None for" in message.msg) == bool(setting.none_means)
 
 
 def test_a_trail_that_is_kept_for_ever_has_its_events(

@@ -131,7 +131,7 @@ def test_logos_are_drawn_anew(site: Any) -> None:
     """A file may hold more than its picture. The server stores a PNG of its own."""
     picture = BytesIO()
     Image.new("RGB", (400, 100), "red").save(picture, "JPEG", exif=b"Exif\0\0secret place", comment=b"<script>")
-    drawn = logo.drawn_anew(picture.getvalue() + b"<svg onload=alert(1)>")
+    drawn = logo.redraw(picture.getvalue() + b"<svg onload=alert(1)>")
     assert drawn.startswith(b"\x89PNG")
     assert [part for part in (b"secret", b"script", b"svg") if part in drawn] == []
     with Image.open(BytesIO(drawn)) as seen:
@@ -156,7 +156,7 @@ def bomb() -> bytes:
 def test_what_is_no_small_picture_is_refused(body: bytes) -> None:
     """SVG can carry scripts, and a small file can unpack to a large picture."""
     with pytest.raises(ValueError, match="picture"):
-        logo.drawn_anew(body)
+        logo.redraw(body)
 
 
 def picture_of(color: str) -> bytes:

@@ -100,7 +100,7 @@ def test_every_row_that_dies_in_its_time_is_swept(provider: Settings) -> None:
         for model in apps.get_app_config("oauth_service").get_models()
         if any(field.name == "purge_at" for field in model._meta.fields)
     }
-    assert set(purge.swept()) == mortal
+    assert set(purge.swept_tables()) == mortal
 
 
 def test_keys_are_swept_and_those_without_an_end_stay(provider: Settings, db: None) -> None:

@@ -110,7 +110,7 @@ def test_the_lines_of_logging_are_settings(project: Project) -> None:
         "import sys; sys.stderr = sys.stdout\n"
         "import logging.config; logging.config.dictConfig(settings.LOGGING)\n"
         "from oauth_service import signals\n"
-        "with signals.within(signals.RequestContext()): signals._tell(signals.signed_in, {'user_id': 1})"
+        "with signals.use_request_context(signals.RequestContext()): signals._tell(signals.signed_in, {'user_id': 1})"
     )
     assert said.splitlines()[0] == "signed_in user_id='1'"
     assert project.run("manage.py", "check") == NO_ISSUES

@@ -63,7 +63,7 @@ def test_a_form_without_boxes_is_told_from_one_in_which_none_is_ticked(
     pairs: list[tuple[str, str]], ticked: tuple[str, ...] | None
 ) -> None:
     """The first kind of form allows everything shown, the second nothing."""
-    assert scope_choice.ticked(Parameters(pairs)) == (None if ticked is None else set(ticked))
+    assert scope_choice.ticked_scopes(Parameters(pairs)) == (None if ticked is None else set(ticked))
 
 
 def test_for_whom_there_are_boxes() -> None:

@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from oauth_service import conf, urls
 from oauth_service.web import reports
-from oauth_service.web.reports import detach, forget_locals, nothing_reported, seal
+from oauth_service.web.reports import detach, forget_locals, redacted_reports, seal
 from tests.guide import FORM, Guide
 
 HUSH = "hush" * 3  # not a literal in this file, because reports show lines of the source
@@ -130,7 +130,7 @@ def secrets_of(traceback: TracebackType | None) -> list[Any]:
 
 def test_the_frames_of_a_failure_and_of_its_cause_are_emptied() -> None:
     """The traceback still shows where the code failed."""
-    with pytest.raises(ValueError, match="it failed") as failure, nothing_reported():
+    with pytest.raises(ValueError, match="it failed") as failure, redacted_reports():
         fail("hush")
     cause = failure.value.__cause__
     assert cause

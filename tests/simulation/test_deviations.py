@@ -280,7 +280,7 @@ def test_a_wrong_password_is_said_to_be_one() -> None:
 def test_a_refusal_carries_the_servers_own_words() -> None:
     """The status 400 alone would send its reader to the server's log."""
     deviation = deviation_of(GuideServer(tokens(lambda _: guide_server.invalid_grant())))
-    assert (deviation.step, deviation.came) == (5, "400 Bad Request (invalid_grant: code or token is not valid)")
+    assert (deviation.step, deviation.actual) == (5, "400 Bad Request (invalid_grant: code or token is not valid)")
 
 
 def test_a_server_that_is_not_there_is_a_deviation() -> None:
@@ -290,7 +290,7 @@ def test_a_server_that_is_not_there_is_a_deviation() -> None:
         raise httpx.ConnectError("connection refused", request=request)
 
     deviation = deviation_of(nobody)
-    assert (deviation.step, deviation.came) == (1, "ConnectError: connection refused")
+    assert (deviation.step, deviation.actual) == (1, "ConnectError: connection refused")
 
 
 def test_a_deviation_shows_no_secret() -> None:

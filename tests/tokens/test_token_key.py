@@ -70,7 +70,7 @@ def signing_key(guide: Guide) -> Callable[[], bool]:
 
     def is_readable() -> bool:
         keys.forget()
-        return any(each.key.kid == kid and each.key.can_sign for each in keys.survey(timezone.now()))
+        return any(each.key.kid == kid and each.key.can_sign for each in keys.key_states(timezone.now()))
 
     return is_readable
 

@@ -21,7 +21,7 @@ from oauth_service.models import Client, Resource
 from oauth_service.outbound.documents import DocumentUnavailable
 from oauth_service.protocol import client_assertion, device_code, pkce
 from oauth_service.watch.doctor import facts, registration
-from oauth_service.web.reports import nothing_reported
+from oauth_service.web.reports import redacted_reports
 
 
 class Command(RecordedCommand):
@@ -45,7 +45,7 @@ class Command(RecordedCommand):
         )
         parser.add_argument("--json", action="store_true", help="print the client as JSON (RFC 7591 section 3.2.1)")
 
-    @nothing_reported()
+    @redacted_reports()
     def handle(self, *args: Any, **options: Any) -> None:
         client = self._client(options)
         clients.refuse_faults(client, key_sets.fault_of_client)
@@ -53,7 +53,9 @@ class Command(RecordedCommand):
             raise CommandError(f"--sector-identifier-uri: {fault}")
         secret = client.make_secret() if client.uses_secret else ""
         client.save(force_insert=True)
-        self.announce("added", "client", object_id=client.pk, client_id=client.client_id, changes=clients.told(client))
+        self.announce(
+            "added", "client", object_id=client.pk, client_id=client.client_id, changes=clients.metadata_as_text(client)
+        )
         self._fetch_logo(client)
         self._warn(client)
         if options["json"]:

@@ -13,7 +13,7 @@ from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import InitialAccessToken
 from oauth_service.protocol import token_digest
 from oauth_service.protocol.secret import Secret
-from oauth_service.web.reports import nothing_reported
+from oauth_service.web.reports import redacted_reports
 
 DAYS = 7
 MOST_DAYS = 3_650
@@ -46,7 +46,7 @@ class Command(RecordedCommand):
         parser.add_argument("--days", type=_days, default=DAYS, help=f"how many days it is valid; {DAYS} by default")
         parser.add_argument("--uses", type=_uses, help="how many clients it can register; unlimited by default")
 
-    @nothing_reported()
+    @redacted_reports()
     def handle(self, *args: Any, **options: Any) -> None:
         if not conf.REGISTRATION():
             raise CommandError(f"Set {conf.REGISTRATION.name} first: no client registers itself here.")

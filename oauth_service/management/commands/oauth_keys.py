@@ -55,7 +55,7 @@ class Command(RecordedCommand):
             raise CommandError(f"{refusal.detail}.") from refusal
 
     def _list(self, options: dict[str, Any], now: datetime) -> None:
-        found = keys.survey(now)
+        found = keys.key_states(now)
         if options["json"]:
             write_json(self.stdout, [_members(each) | {"jwk": dict(each.key.public.jwk)} for each in found])
             return

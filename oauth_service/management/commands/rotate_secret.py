@@ -12,7 +12,7 @@ from oauth_service.management.recorded import RecordedCommand
 from oauth_service.models import Client
 from oauth_service.watch.doctor import facts, registration
 from oauth_service.watch.doctor.finding import Level
-from oauth_service.web.reports import nothing_reported
+from oauth_service.web.reports import redacted_reports
 
 
 class Command(RecordedCommand):
@@ -31,7 +31,7 @@ class Command(RecordedCommand):
         )
         which.add_argument("--end-previous", action="store_true", help="do not create a secret; end all but the newest")
 
-    @nothing_reported()
+    @redacted_reports()
     def handle(self, *args: Any, **options: Any) -> None:
         client = clients.by_id(options["client_id"])
         if client.is_public:

@@ -19,7 +19,7 @@ from ... import conf, database, documentation, encryption
 from ...guard import failure_counts
 from ...models import AuditEvent, Client, Consent, Delivery, Document, Grant, Resource, TrustedIssuer
 from ...models.client_secret import open_secret
-from ...models.purge import swept
+from ...models.purge import swept_tables
 from ...protocol import address, client_assertion, client_authentication, token_exchange
 from ...protocol.errors import TemporarilyUnavailable
 from ...protocol.forwarded import TrustedProxies
@@ -75,11 +75,11 @@ def of_inside(*, now: datetime) -> Inside:
         session_cookie_is_http_only=bool(settings.SESSION_COOKIE_HTTPONLY),
         session_cookie_same_site=str(settings.SESSION_COOKIE_SAMESITE or ""),
         database_skew=_skew(),
-        backlog=sum(_overdue(model, now=now) for model in swept()),
+        backlog=sum(_overdue(model, now=now) for model in swept_tables()),
         unapplied=tuple(readiness.unapplied()),
         proxies_let_in=tuple(_proxies_let_in()),
         one_address=_one_address(),
-        registrations_are_counted_apart=bool(conf.opened_by()) and failure_counts.are_in_memory(),
+        registrations_are_counted_apart=bool(conf.setting_for_unknown_clients()) and failure_counts.are_in_memory(),
         guesses_are_counted_apart=conf.DEVICE_AUTHORIZATION() and failure_counts.are_in_memory(),
         unknown_resource=_unknown_resource(),
     )
@@ -97,7 +97,7 @@ def of_signing(*, now: datetime) -> Signing | None:
         return None
     fault, found = "", list[keys.KeyState]()
     try:
-        found = keys.survey(now)
+        found = keys.key_states(now)
     except (TemporarilyUnavailable, ImproperlyConfigured) as refusal:
         fault = getattr(refusal, "detail", str(refusal)).removesuffix(".")
     return Signing(

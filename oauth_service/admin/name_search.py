@@ -12,7 +12,7 @@ from .user_fields import user_names
 MOST_FOUND = 5  # users, and as many clients, for each word of a search
 
 
-def users_called(word: str) -> list[Any]:
+def users_named(word: str) -> list[Any]:
     """Return the primary keys of the users that a search term names."""
     users = get_user_model()
     named = models.Q(*[(f"{name}__icontains", word) for name in user_names()], _connector=models.Q.OR)
@@ -20,7 +20,7 @@ def users_called(word: str) -> list[Any]:
     return _first(found, models.Q(**{users.USERNAME_FIELD: word}), named, "pk")
 
 
-def clients_called(word: str, *, column: str = "client_id") -> list[Any]:
+def clients_named(word: str, *, column: str = "client_id") -> list[Any]:
     """Return the client_ids, or another column, of the clients that a search term names."""
     named = models.Q(name__icontains=word) | models.Q(client_id__icontains=word)
     return _first(Client.objects.order_by("pk"), models.Q(client_id=word), named, column)
