@@ -507,7 +507,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "reserved addresses are reached, RFC 8215's prefix among them",
         "protocol/address.py",
-        " and not each.is_reserved",
+        " and not address.is_reserved",
         "",
         _ADDRESS,
     ),
