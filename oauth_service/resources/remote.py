@@ -26,6 +26,7 @@ from django.utils.module_loading import import_string
 from .. import conf
 from ..clients import key_sets
 from ..models import Document
+from ..models import user as users
 from ..outbound import documents
 from ..protocol import jwt, remote_token
 from ..protocol import scope as scopes
@@ -260,7 +261,7 @@ def with_user(found: RemoteBearer) -> RemoteBearer:
     deactivated.
 
     Raises:
-        InvalidToken: there is no such user, or the user is not active.
+        InvalidToken: there is no such user, or the user is not active, or all backends refuse the user.
     """
     path = conf.REMOTE_ISSUERS()[found.issuer].get("user")
     if not path or not found.represents_user:
@@ -268,11 +269,16 @@ def with_user(found: RemoteBearer) -> RemoteBearer:
     said: Any = import_string(path)(dict(found.claims))
     if said is not None and not isinstance(said, get_user_model()):
         raise ImproperlyConfigured(f"{conf.REMOTE_ISSUERS.name}: {path} must return a user of this project, or None.")
-    if said is None or not said.is_active:
-        who = "no user" if said is None else f"user {said.pk}, who is not active"
+    if said is None or not _may_act(said):
+        who = "no user" if said is None else f"user {said.pk}, who is inactive or refused by all backends"
         raise InvalidToken(_NOT_VALID, detail=f"the project finds {who} for {found.source}")
     values = {name: getattr(found, name) for name in RemoteBearer.__dataclass_fields__}
     return RemoteBearer(**{**values, "user": said})
+
+
+def _may_act(user: Any) -> bool:
+    # A project without users of its own may return one that is not stored.
+    return user.is_active and (user.pk is None or users.are_plain() or users.admitted(user.pk) is not None)
 
 
 _metadata: dict[str, tuple[float, Mapping[str, Any]]] = {}

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 import time_machine
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.http import HttpRequest, JsonResponse
 from django.test import RequestFactory
@@ -203,8 +204,19 @@ def test_the_project_may_say_whose_token_it_is(
     assert status_at(token) == 401
     User.objects.create_user("carol")
     assert b'"user": "carol"' in ask(token).content
+    provider.AUTHENTICATION_BACKENDS = [f"{__name__}.NotToday"]
+    assert status_at(token) == 401
+    provider.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+    assert status_at(token) == 200
     User.objects.filter(username="carol").update(is_active=False)
     assert status_at(token) == 401
+
+
+class NotToday(ModelBackend):
+    """A project's backend that refuses users for a reason of its own."""
+
+    def user_can_authenticate(self, user: object) -> bool:
+        return False
 
 
 # -- JWTs --------------------------------------------------------------------------------------------------------------
