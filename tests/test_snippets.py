@@ -34,6 +34,7 @@ from config.sites import ROOT
 from oauth_service.models import Client, Resource
 from oauth_service.protect import ProtectedMixin, protect
 from oauth_service.protocol.token_exchange import Exchange
+from oauth_service.resources.ninja import OAuth2
 from tests.exchanges import service_for
 from tests.guide import SECRET, Guide
 from tests.packaging import guides
@@ -311,12 +312,13 @@ def test_frameworks(monkeypatch: pytest.MonkeyPatch, settings: Settings, db: Non
     found = Page("protect.md")
     items = found.run("class Items", ProtectedMixin=ProtectedMixin, ViewSet=ViewSet, protect=protect, api=api).Items
     items.list = lambda self, request: HttpResponse()
+    api.get("/orders", auth=OAuth2("profile"))(lambda request: {})
     patterns = [path("items/", items.as_view({"get": "list"}))]
     names = {"login_not_required": login_not_required, "path": path, "api": api, "urlpatterns": patterns}
     patterns = found.run("login_not_required", **names).urlpatterns
     settings.ROOT_URLCONF = module(monkeypatch, "urls_of_the_page", urlpatterns=patterns).__name__
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
-    assert [Browser().get(url).status_code for url in ("/items/", "/api/items")] == [401, 401]
+    assert [Browser().get(url).status_code for url in ("/items/", "/api/items", "/api/orders")] == [401] * 3
 
 
 def test_keys(settings: Settings, monkeypatch: pytest.MonkeyPatch, db: None) -> None:
