@@ -25,7 +25,7 @@ from config.sites import ROOT
 from simulation.forms import forms_of
 
 UV = ROOT / ".uv/bin/uv"
-START_SECONDS = 30
+START_SECONDS = 120  # on a busy machine; a server that stops is noticed at once
 PASSWORD = "wonderland"
 PROTECTED = "api/prescriptions/"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
