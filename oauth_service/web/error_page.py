@@ -31,6 +31,7 @@ def context_of(request: HttpRequest, refusal: OAuthError) -> dict[str, Any]:
                 "sentence": _(
                     "Something on our side is being restarted. Nothing is lost: please try again in a moment."
                 ),
+                "advice": _("Reload this page, or start again from the app that you came from."),
             }
         case InvalidLogoutRequest():
             return {
