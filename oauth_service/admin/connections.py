@@ -12,8 +12,9 @@ from django.db import models
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import number_format
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext, ngettext_lazy
+from django.utils.translation import ngettext
 
 from .. import database, signals
 from ..models import Consent, Grant, Registration, Resource
@@ -187,9 +188,12 @@ def _ends_in(days: int) -> Any:
     def action(self: "ConsentAdmin", request: HttpRequest, consents: models.QuerySet[Consent]) -> None:
         self.set_end(request, consents, timedelta(days=days))
 
-    sentence = ngettext_lazy("Disconnect selected apps in %d day", "Disconnect selected apps in %d days", days)
+    def description() -> str:
+        return ngettext("Disconnect selected apps in %d day", "Disconnect selected apps in %d days", days) % days
+
     action.__name__ = f"end_in_{days}"
-    return admin.action(description=sentence % days, permissions=["delete"])(action)
+    # Lazy: this runs at import, before any page has a language.
+    return admin.action(description=lazy(description, str)(), permissions=["delete"])(action)
 
 
 @admin.register(Consent)
