@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from config.sites import Sites
 from tests.journeys import alice
 from tests.journeys.look import DESKTOP, PHONE, check
+from tests.journeys.stage import manage
 
 pytestmark = pytest.mark.journey
 
@@ -13,6 +14,12 @@ LOOK_OF_BUTTON = """button => {
     const { width, height, bottom } = button.getBoundingClientRect(), look = getComputedStyle(button)
     const size = [width, height, bottom, look.borderWidth, look.borderStyle, look.font]
     return { bottom, size, colours: [look.color, look.backgroundColor], icon: button.querySelector("path").outerHTML }
+}"""
+
+LINES_OF_FIRST_WORDS = """link => {
+    const words = document.createRange()
+    words.selectNodeContents(link.firstChild)
+    return Array.from(words.getClientRects()).filter(box => box.width > 0).length
 }"""
 
 
@@ -117,3 +124,23 @@ def test_somebody_else_can_sign_in_and_is_asked_the_same(sites: Sites, desk: Pag
     alice.signs_in(desk, "admin", username="admin")
     expect(desk.get_by_role("heading", name="Allow Prescription Manager")).to_be_visible()
     expect(desk.get_by_role("main")).to_contain_text("Signed in as admin")
+
+
+def test_a_long_host_does_not_break_the_word_before_it(sites: Sites, desk: Page) -> None:
+    """The link to the website once read "We", "bsi", "te" on three lines of a phone."""
+    host = "www.extraordinarily-long-subdomain.of-the-royal-hospital.northern-region.wonderland.example"
+    made = manage(
+        sites,
+        "create_client",
+        "--name=Pill Reminder",
+        "--operator=Royal Hospital",
+        f"--redirect-uri={sites.client_url}/callback",
+        f"--website=https://{host}/",
+        "--without-pkce",
+    )
+    alice.is_asked(desk, sites, client_id=made.split()[1])
+    alice.signs_in(desk)
+    expect(desk.get_by_role("main")).to_contain_text(f"Run by Royal Hospital Website: {host}")
+    desk.set_viewport_size(PHONE)
+    assert desk.get_by_role("link", name="Website").evaluate(LINES_OF_FIRST_WORDS) == 1
+    check(desk, "consent-long-host")
