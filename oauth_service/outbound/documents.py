@@ -113,6 +113,7 @@ def read_again(url: str, *, kind: Kind, rules: Rules) -> bytes:
 
 def refuse(url: str, *, kind: Kind, fault: str) -> None:
     """Mark a copy as unusable. It is fetched again, but not before freshness.RETRY."""
+    fault = _printable(fault)
     logger.warning("%s cannot be used: %s", url[:200], fault)
     changes = {
         "fetched_at": None,
@@ -195,7 +196,7 @@ def _fetch(url: str, kind: Kind, rules: Rules, before: Document | None) -> Docum
     except (ValueError, RecursionError) as failure:  # RecursionError: JSON that is nested too deep
         fault, is_over = f"what the origin sent is not usable: {failure}", True
     now = timezone.now()
-    if fault:
+    if fault := _printable(fault):
         logger.warning("%s could not be fetched: %s", url[:200], fault)
         # Leave fresh_until alone, so that the copy stays stale: is_usable() measures from it.
         changes = {"last_error": fault[:LAST_ERROR_LENGTH], "retry_at": now + freshness.RETRY}
@@ -205,6 +206,11 @@ def _fetch(url: str, kind: Kind, rules: Rules, before: Document | None) -> Docum
     row = Document.objects.filter(pk=key_of(kind, url))
     row.update(claimed_until=None, **changes)
     return row.get()
+
+
+def _printable(fault: str) -> str:
+    # A fault may quote the document. A line end would forge a line of the log, and an escape could change the terminal.
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in fault)
 
 
 def _usable(document: Document) -> Document:

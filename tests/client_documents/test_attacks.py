@@ -114,6 +114,20 @@ def test_headers_that_harm_cost_nobody_the_page(app: App, headers: dict[str, str
     assert all(value.isascii() for _url, sent in app.origin.asked for value in sent.values())
 
 
+@pytest.mark.parametrize("harm", ["\x1b[2J", "\x9b2J", "\u202e"], ids=ascii)
+def test_a_document_writes_nothing_of_its_own_into_the_log(
+    app: App, settings: Settings, caplog: pytest.LogCaptureFixture, harm: str
+) -> None:
+    """An operator who reads the log in a terminal would see what the author of the document wants."""
+    settings.OAUTH_SERVICE_SCOPES = {"openid": "Who you are", "user": "Your name"}
+    app.origin.publish(post_logout_redirect_uris=[f"{harm}https://app.example/"])
+    assert app.ask().status_code == 400
+    told = [record.getMessage() for record in caplog.records]
+    assert any("app.example/oauth/client.json" in each for each in told)
+    assert [each for each in told if not each.isprintable()] == []
+    assert Document.objects.get().last_error.isprintable()
+
+
 def test_what_this_server_has_not_is_left_out_before_it_is_judged(app: App) -> None:
     """
     Documents are written for every server, so they name grant types, scopes, URIs and algorithms that this one lacks.
