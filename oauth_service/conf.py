@@ -103,7 +103,7 @@ RESOURCE = Setting(
     "OAUTH_SERVICE_RESOURCE",
     str,
     "",
-    "The identifier of the API that guarded views belong to, unless a view names another with "
+    "The identifier of the API that protected views belong to, unless a view names another with "
     "`protect(resource=…)`. A token requested without `resource` is for this API. See "
     "[resources.md](resources.md).",
 )
@@ -539,7 +539,7 @@ REMOTE_ISSUERS: Setting[Mapping[str, Mapping[str, str]]] = Setting(
     "OAUTH_SERVICE_REMOTE_ISSUERS",
     Mapping,
     {},
-    "Other authorization servers whose access tokens guarded views accept. The keys are issuer identifiers. A "
+    "Other authorization servers whose access tokens protected views accept. The keys are issuer identifiers. A "
     "value is `{}` for JWTs, or has `client_id` and `client_secret` to ask by introspection. "
     "[drf.md](drf.md#an-api-in-another-project) lists all options.",
     has_options=True,

@@ -1,4 +1,4 @@
-"""Caching of guarded views' responses, by Django's caches and by those on the way (RFC 9111 section 3.5)."""
+"""Caching of protected views' responses, by Django's caches and by those on the way (RFC 9111 section 3.5)."""
 
 from functools import cache
 from typing import Any

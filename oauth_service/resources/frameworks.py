@@ -1,5 +1,5 @@
 """
-Integration of guarded views with Django REST framework and django-ninja, through their extension points and without
+Integration of protected views with Django REST framework and django-ninja, through their extension points and without
 importing either.
 """
 

@@ -133,7 +133,7 @@ Warnings. `manage.py check` reports W006, W010 to W014, W030 and W050 to W052; t
   scope to the setting, which replaces the default scopes, or correct the name in the view.
 - `oauth_service.W011`: middleware of another package answers instead of our endpoints. django-stronghold requires a session
   from programs; django-cors-headers refuses apps that run in a browser. Set what the message names. Django's own
-  `LoginRequiredMiddleware` needs no changes, except for guarded operations of django-ninja.
+  `LoginRequiredMiddleware` needs no changes, except for protected operations of django-ninja.
 - `oauth_service.W012`: a Django setting breaks sign-in or the endpoints: cookies with a path or domain that does not cover
   them, or with `SameSite=Strict`; `PREPEND_WWW`; a `DEFAULT_CHARSET` other than UTF-8. The message says which one, and what
   to set.
