@@ -269,7 +269,7 @@ def test_a_client_id_that_no_client_has_is_not_kept(guide: Guide, committed: Com
     assert written("client_id", "reason") == [("", reason), ("presc_man_123", reason)]
 
 
-def test_nothing_in_a_row_opens_anything(guide: Guide, committed: Committed) -> None:
+def test_no_column_contains_a_usable_secret(guide: Guide, committed: Committed) -> None:
     """No column contains anything from the request or the response that could be used."""
     with committed():
         code = guide.code()

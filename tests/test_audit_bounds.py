@@ -93,7 +93,7 @@ def test_another_hour_another_user_and_another_client_have_rows_of_their_own(
     assert last - after == bool({"user_id", "client_id", "username"} & set(facts)) or last > before
 
 
-def test_whoever_is_nobody_is_bounded_together(guide: Guide, committed: Committed) -> None:
+def test_events_without_a_user_share_one_limit(guide: Guide, committed: Committed) -> None:
     """A stranger can use any number of addresses and names."""
     for number in range(MANY):
         context = signals.RequestContext("login", f"2001:db8::{number:x}")

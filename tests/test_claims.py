@@ -90,7 +90,7 @@ def test_a_full_name_is_a_name() -> None:
     assert claims_for("profile", full_name=lambda: "Alice Liddell")["name"] == "Alice Liddell"
 
 
-def test_nobody_is_called_none() -> None:
+def test_the_name_claim_is_never_none() -> None:
     """Django's get_full_name() returns “None None” if both columns are NULL."""
     nobody = User(pk=7, username="alice", first_name=None, last_name=None)  # type: ignore[misc]
     assert (nobody.get_full_name(), claims_of(nobody, frozenset({"profile"}))["name"]) == ("None None", "alice")

@@ -179,7 +179,7 @@ def test_it_stays_ended(guide: Guide, on: None) -> None:
     assert b"Allow" in guide.browser.get("/authorise/", guide.request()).content
 
 
-def test_who_hears_of_it(guide: Guide, on: None, committed: Committed) -> None:
+def test_a_new_password_has_an_event_for_each_app(guide: Guide, on: None, committed: Committed) -> None:
     """Each app has an event with the reason, and a row in the audit trail."""
     guide.tokens()
     heard: list[dict[str, Any]] = []
@@ -258,14 +258,14 @@ def statements_of(user: User, **options: Any) -> int:
     return len(found)
 
 
-def test_who_does_not_use_it_pays_nothing(alice: User) -> None:
+def test_without_the_setting_a_new_password_takes_no_statement(alice: User) -> None:
     """Without the setting there is no receiver, and so no statement."""
     ids = [key for signal in (pre_save, post_save) for (key, *_), *_ in signal.receivers]
     assert [key for key in ids if "new_password" in str(key)] == []
     assert statements_of(alice) == 1
 
 
-def test_who_uses_it_pays_one_statement_where_the_password_is_saved(alice: User, on: None) -> None:
+def test_saving_a_password_takes_one_more_statement_with_the_setting(alice: User, on: None) -> None:
     """A sign-in saves last_login only, and needs no additional statement."""
     assert (statements_of(alice), statements_of(alice, update_fields=["last_login"])) == (2, 1)
 

@@ -308,7 +308,7 @@ def test_a_session_opens_nothing(alices: Browser, url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["/avatar/32/", "/async-avatar/32/"])
-def test_the_user_is_the_tokens_whoever_has_the_session(guide: Guide, url: str) -> None:
+def test_the_user_of_the_token_replaces_the_user_of_the_session(guide: Guide, url: str) -> None:
     """request.user and, in async views, request.auser() must both be the token's user."""
     guide.server.force_login(User.objects.create_user("dinah"))
     said = guide.server.get(url, headers=bearing(guide.tokens()["access_token"])).json()

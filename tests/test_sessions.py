@@ -77,7 +77,7 @@ def test_the_user_is_the_orms(alice: User) -> None:
     assert (type(found), found._state.adding, found._state.db) == (User, False, ALIAS)
 
 
-def test_nobody_is_nobody() -> None:
+def test_the_session_of_a_deleted_user_signs_nobody_in() -> None:
     """The session of a deleted user must sign nobody in."""
     assert Backend().get_user(4711) is None
 

@@ -83,7 +83,7 @@ def test_a_session_that_a_script_or_a_test_makes_is_no_sign_in(
     assert (told, rows()) == ([], [])
 
 
-def test_who_was_not_signed_in_does_not_sign_out(db: None, committed: Committed, told: list[Any]) -> None:
+def test_signing_out_without_a_session_is_no_event(db: None, committed: Committed, told: list[Any]) -> None:
     """Django sends its signal in that case, too."""
     with committed():
         Browser().post("/logout/")

@@ -107,7 +107,7 @@ def test_the_limit_and_its_window_are_settings(guide: Guide, settings: Settings)
         assert int(try_secret(guide, "wrong")["Retry-After"]) == 3571
 
 
-def test_who_waits_as_told_is_heard_again(guide: Guide) -> None:
+def test_a_client_that_waits_for_retry_after_is_checked_again(guide: Guide) -> None:
     """Retry-After must be right: a second before it requests are still refused, and after it the secret is checked."""
     with time_machine.travel("2026-01-01T00:01:00Z", tick=False) as clock:
         fail(guide)
@@ -184,7 +184,7 @@ def test_a_made_secret_is_good_at_a_throttled_address(guide: Guide) -> None:
 
 
 @pytest.mark.parametrize("is_made", [True, False], ids=["made", "proven before"])
-def test_who_is_proven_cheaply_asks_no_cache(guide: Guide, settings: Settings, is_made: bool) -> None:
+def test_a_cheaply_checked_client_needs_no_cache(guide: Guide, settings: Settings, is_made: bool) -> None:
     """The usual request does not need the cache, and does not pay for the limit."""
     secret = SECRET
     if is_made:
@@ -263,7 +263,7 @@ def test_a_failure_gives_its_place_back(one_at_a_time: Throttle) -> None:
             raise ZeroDivisionError
 
 
-def test_who_waits_while_it_becomes_a_flood_is_sent_away(
+def test_waiting_requests_are_refused_once_a_flood_is_detected(
     one_at_a_time: Throttle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise each of the first requests would get a hash in turn, and block a worker while waiting."""

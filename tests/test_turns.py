@@ -29,7 +29,7 @@ def test_there_are_only_so_many() -> None:
         pass
 
 
-def test_whoever_has_fewest_goes_first() -> None:
+def test_the_caller_with_the_fewest_turns_is_served_first() -> None:
     """Order of arrival would favour a caller that sends many requests at once."""
     turns, order = Turns(2), list[str]()
 
@@ -47,7 +47,7 @@ def test_whoever_has_fewest_goes_first() -> None:
     assert order == ["b", "a", "a"]
 
 
-def test_who_is_to_be_first_goes_before_all_others() -> None:
+def test_a_preferred_caller_is_served_before_all_others() -> None:
     """The number of turns that a caller holds does not matter then."""
     turns, order = Turns(2), list[str]()
 
@@ -64,7 +64,7 @@ def test_who_is_to_be_first_goes_before_all_others() -> None:
     assert order == ["b", "a"]
 
 
-def test_among_equals_who_came_first_goes_first() -> None:
+def test_equal_callers_are_served_in_order() -> None:
     """Equal callers form a queue."""
     turns, order = Turns(1), list[str]()
 
@@ -99,7 +99,7 @@ def test_the_last_does_not_come_between() -> None:
     assert not turns.take_last("a")
 
 
-def test_who_gives_up_is_forgotten() -> None:
+def test_a_caller_that_gave_up_is_forgotten() -> None:
     """The next caller does not wait for one that gave up."""
     turns = Turns(1)
     with taken(turns, "x"):

@@ -130,7 +130,7 @@ def attempts(guide: Guide, name: str) -> Iterator[tuple[str, str]]:
         yield path, "JSON"
 
 
-def test_nothing_that_was_typed_stands_anywhere(
+def test_typed_names_and_passwords_are_stored_and_logged_nowhere(
     guide: Guide, committed: Committed, log: Everywhere, told: list[str]
 ) -> None:
     """
@@ -191,7 +191,7 @@ def test_attempts_under_one_name_can_be_told_from_attempts_under_two(
     assert names[0] != names[2]
 
 
-def test_a_client_that_there_is_is_told_by_its_client_id(guide: Guide, committed: Committed, log: Everywhere) -> None:
+def test_events_name_a_registered_client_by_its_client_id(guide: Guide, committed: Committed, log: Everywhere) -> None:
     """A registered client_id is public, and the operator needs it."""
     with committed():
         guide.exchange("SPL__x", client_secret="wrong")

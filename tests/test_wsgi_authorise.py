@@ -191,7 +191,7 @@ def test_nobody_gets_a_code_who_may_not(
     ],
     ids=str,
 )
-def test_whatever_is_wrong_is_djangos_to_say(
+def test_invalid_authorization_requests_are_left_to_django(
     allowed: Guide, answered: list[dict[str, Any]], changes: dict[str, str]
 ) -> None:
     """Django's handler makes all pages, error redirects and the way to the login."""

@@ -89,14 +89,14 @@ MUTATIONS: tuple[Mutation, ...] = (
         "resources/mcp.py",
         "if len(members) < len(pairs):",
         "if False:",
-        "resources/test_mcp.py::test_what_two_readers_may_read_differently_reaches_nobody",
+        "resources/test_mcp.py::test_ambiguous_json_does_not_reach_the_application",
     ),
     Mutation(
         "a message that the guard cannot read reaches the application, which can",
         "resources/mcp.py",
         "            return _NO_MESSAGE",
         "            called = ()",
-        "resources/test_mcp.py::test_what_two_readers_may_read_differently_reaches_nobody",
+        "resources/test_mcp.py::test_ambiguous_json_does_not_reach_the_application",
     ),
     # -- ID tokens that are no ID tokens of ours -----------------------------------------------------------------------
     Mutation(
@@ -104,14 +104,14 @@ MUTATIONS: tuple[Mutation, ...] = (
         "protocol/jwt.py",
         'if header.get("alg") != algorithm:',
         "if False:",
-        _HINTS + "test_who_has_the_public_key_makes_no_hint",
+        _HINTS + "test_an_id_token_hint_cannot_be_forged_with_the_public_key",
     ),
     Mutation(
         "a signature of anybody is believed",
         "tokens/jwk.py",
         "if not jws.validate_compact(signed, self._key, registry=_REGISTRY):",
         "if jws.validate_compact(signed, self._key, registry=_REGISTRY) is None:",
-        _HINTS + "test_who_has_the_public_key_makes_no_hint",
+        _HINTS + "test_an_id_token_hint_cannot_be_forged_with_the_public_key",
     ),
     Mutation(
         "extensions that must be understood are ignored",
@@ -331,7 +331,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "protocol/interaction.py",
         "if not any(hmac.compare_digest(mac, _mac(body, parameters, key)) for key in keys):",
         "if not keys:",
-        _PROMPTS + "test_nobody_talks_a_fresh_sign_in_away",
+        _PROMPTS + "test_a_demanded_fresh_sign_in_cannot_be_avoided",
     ),
     Mutation(
         "a sign-in that was demanded yesterday is still fresh",
@@ -871,14 +871,14 @@ MUTATIONS: tuple[Mutation, ...] = (
         "tokens/jwt_access_token.py",
         "parents=named.payload.parents,",
         "parents=(),",
-        _EXCHANGED_JWTS + "test_it_dies_with_what_it_hangs_on",
+        _EXCHANGED_JWTS + "test_an_exchanged_jwt_is_refused_once_its_origin_has_ended",
     ),
     Mutation(
         "nobody asks whether a service may still act by a JWT",
         "tokens/jwt_access_token.py",
         'client_id=claims["client_id"] if named.payload.is_exchanged else "",',
         'client_id="",',
-        _EXCHANGED_JWTS + "test_it_dies_with_what_it_hangs_on",
+        _EXCHANGED_JWTS + "test_an_exchanged_jwt_is_refused_once_its_origin_has_ended",
     ),
     Mutation(
         "another site's form connects a device",
@@ -1054,14 +1054,14 @@ MUTATIONS: tuple[Mutation, ...] = (
         "tokens/exchanged.py",
         "if not fault and is_revoked:",
         "if False:",
-        _EXCHANGED + "test_it_dies_with_whatever_it_comes_from",
+        _EXCHANGED + "test_an_exchanged_token_ends_with_its_origin",
     ),
     Mutation(
         "an exchanged token outlives the permission of its service",
         "tokens/exchanged.py",
         "fault = token_exchange.fault_of_clients(grant.client, found, names, is_delegation=bool(token.act))",
         'fault = ""',
-        _EXCHANGED + "test_it_dies_with_whatever_it_comes_from",
+        _EXCHANGED + "test_an_exchanged_token_ends_with_its_origin",
     ),
     Mutation(
         "an ID token is exchanged for every API",
@@ -1104,7 +1104,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "clients/assertion.py",
         "            key_sets.verify_signature(assertion, client)\n",
         "            pass\n",
-        _ASSERTION + "test_who_cannot_sign_uses_nothing_up",
+        _ASSERTION + "test_a_forged_assertion_does_not_use_up_the_jti",
     ),
     Mutation(
         "an assertion lives for ever",
@@ -1480,14 +1480,14 @@ MUTATIONS: tuple[Mutation, ...] = (
         "people/connections.py",
         ".filter(consent__user_id=user_id, pk=UUID(grant_id))",
         ".filter(pk=UUID(grant_id))",
-        "endpoints/test_manage_apps.py::test_nobody_ends_what_is_another_persons",
+        "endpoints/test_manage_apps.py::test_a_user_cannot_end_the_connection_of_another_user",
     ),
     Mutation(
         "anybody who is signed in limits the connections of others",
         "people/connections.py",
         "Consent.objects.filter(user_id=user_id, client__client_id=client_id)",
         "Consent.objects.filter(client__client_id=client_id)",
-        "endpoints/test_manage_apps.py::test_nobody_ends_what_is_another_persons",
+        "endpoints/test_manage_apps.py::test_a_user_cannot_end_the_connection_of_another_user",
     ),
     Mutation(
         "whoever may only look at connections lets them end",

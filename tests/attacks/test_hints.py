@@ -72,7 +72,7 @@ def forgeries(genuine: str, jwk: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 @clause("RFC 8725", "2.1")
-def test_who_has_the_public_key_makes_no_hint(rp: RelyingParty) -> None:
+def test_an_id_token_hint_cannot_be_forged_with_the_public_key(rp: RelyingParty) -> None:
     """Forgeries with alg none, with the public key as the secret of HS256, and with a key of their own are refused."""
     genuine = rp.tokens()["id_token"]
     [jwk] = [each for each in rp.server.get("/jwks/").json()["keys"] if each["alg"] == "RS256"]

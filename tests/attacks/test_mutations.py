@@ -9,7 +9,7 @@ from tests.attacks.mutations import MUTATIONS, Mutation
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda each: each.attack)
-def test_each_takes_away_what_is_there(mutation: Mutation) -> None:
+def test_each_text_occurs_once_and_its_removal_is_valid_python(mutation: Mutation) -> None:
     """The text occurs exactly once, so it is clear what is removed, and the rest is valid Python."""
     source = (ROOT / "oauth_service" / mutation.file).read_text()
     assert source.count(mutation.old) == 1

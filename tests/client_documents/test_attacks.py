@@ -55,7 +55,7 @@ def test_a_name_that_means_another_address_a_moment_later(
 
 
 @pytest.mark.parametrize("path", ["/token/", "/oauth/revoke/", "/introspect/", "/oauth/deauthorise/", "/oauth/logout/"])
-def test_nothing_but_an_authorization_fetches(app: App, settings: Settings, path: str) -> None:
+def test_only_authorization_requests_fetch_documents(app: App, settings: Settings, path: str) -> None:
     """Other endpoints never fetch, even for a signed-in user."""
     settings.OAUTH_SERVICE_INTROSPECTION = True
     for browser in (app.program, app.browser):
@@ -128,7 +128,7 @@ def test_a_document_writes_nothing_of_its_own_into_the_log(
     assert Document.objects.get().last_error.isprintable()
 
 
-def test_what_this_server_has_not_is_left_out_before_it_is_judged(app: App) -> None:
+def test_unsupported_values_in_a_document_are_ignored(app: App) -> None:
     """
     Documents are written for every server, so they name grant types, scopes, URIs and algorithms that this one lacks.
     """

@@ -61,7 +61,7 @@ def idp(presc_man: Client) -> Issuer:
 
 
 @pytest.mark.parametrize("purpose", TYPES)
-def test_what_is_as_it_must_be_is_believed(idp: Issuer, purpose: str) -> None:
+def test_a_valid_jwt_is_accepted(idp: Issuer, purpose: str) -> None:
     """The subject is returned as the issuer names it, and the check takes one statement."""
     text = idp.jwt(purpose)
     row = Client.objects.row(idp.client.client_id)

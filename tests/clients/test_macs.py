@@ -228,7 +228,7 @@ def test_no_person_chooses_the_key_of_a_mac(client: Client) -> None:
         client.choose_secret("chosen by a person")
 
 
-def test_who_authenticates_otherwise_pays_nothing_for_it(guide: Guide) -> None:
+def test_a_secret_takes_no_more_statements_because_of_macs(guide: Guide) -> None:
     """A secret takes the one statement that reads the client. A MAC takes two more: for the secret and for the jti."""
     with at_most(1):
         assert guide.revoke("AT_" + "A" * 86, client_secret=SECRET).status_code == 200

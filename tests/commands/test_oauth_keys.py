@@ -124,7 +124,7 @@ def test_rotate_of_one_algorithm_at_once() -> None:
     ],
     ids=["EC", "Ed25519", "RSA", "RSA for PS256"],
 )
-def test_a_key_of_ones_own_is_imported(
+def test_an_operators_own_key_is_imported(
     raw: Any,
     arguments: list[str],
     algorithm: str,

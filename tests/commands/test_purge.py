@@ -65,7 +65,7 @@ def test_what_a_deletion_left_behind_goes_at_once(now: datetime, owner: str, req
 
 
 @pytest.mark.django_db
-def test_one_row_is_one_row() -> None:
+def test_the_output_uses_the_singular_for_one_row() -> None:
     """The output must be grammatical."""
     RevokedToken.objects.create(token_id=uuid4(), purge_at=timezone.now())
     assert purge() == "1 row deleted.\n"

@@ -14,7 +14,7 @@ from tests.guide import Guide
 @clause("RFC 7523", "3")
 @clause("OpenID Connect Core", "9")
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "HS256"])
-def test_of_twenty_uses_of_one_assertion_exactly_one_wins(guide: Guide, algorithm: str) -> None:
+def test_exactly_one_of_twenty_uses_of_an_assertion_succeeds(guide: Guide, algorithm: str) -> None:
     """ "[...] a unique identifier for the token, which can be used to prevent reuse of the token"."""
     if algorithm == "HS256":
         signer = Signer.by_secret(guide.client)

@@ -110,7 +110,7 @@ def test_many_events_meet_many_deletions() -> None:
 
 
 @on_postgresql
-def test_who_is_held_by_somebody_else_holds_nobody_up(alice: User) -> None:
+def test_a_locked_user_delays_no_events_of_other_users(alice: User) -> None:
     """The event of a locked user waits, and those of other users are written."""
     dinah = User.objects.create_user("dinah")
 

@@ -27,7 +27,7 @@ def visitor(alice: User) -> Visitor:
 
 
 @clause("RFC 8628", "3.5")
-def test_of_twenty_polls_exactly_one_wins(tv: Device, visitor: Visitor) -> None:
+def test_exactly_one_of_twenty_polls_succeeds(tv: Device, visitor: Visitor) -> None:
     """Every loser proves that it has the code, so at the end nothing is alive."""
     for _ in range(3):
         begun = tv.begun()
@@ -46,7 +46,7 @@ def test_twenty_polls_that_wait_make_nobody_wait(tv: Device) -> None:
     assert set(answers) <= {"authorization_pending", "slow_down"}
 
 
-def test_of_many_decisions_exactly_one_counts(tv: Device, visitor: Visitor) -> None:
+def test_exactly_one_of_many_decisions_counts(tv: Device, visitor: Visitor) -> None:
     """Two tabs or two users may decide about one code. The device gets one decision."""
     bob = Visitor(User.objects.create_user("bob"))
     begun = tv.begun()

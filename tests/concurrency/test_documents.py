@@ -46,7 +46,7 @@ def url(settings: Settings) -> Iterator[str]:
         server.shutdown()
 
 
-def test_of_many_readers_one_fetches(url: str) -> None:
+def test_exactly_one_of_many_readers_fetches(url: str) -> None:
     """The others wait for the copy of the first one."""
     rules = documents.Rules(accept="*/*", most_bytes=100, keep=lambda body: body)
     found = together(*[lambda: documents.read(url, kind=Document.Kind.SECTOR, rules=rules)] * 8)

@@ -373,7 +373,7 @@ def test_a_consent_that_meets_the_sweep_of_the_one_before_stands(guide: Guide, t
         assert guide.exchange(query_of(allowed["Location"])["code"]).status_code == 200
 
 
-def test_of_sweeps_that_meet_one_tells_of_the_end(guide: Guide) -> None:
+def test_exactly_one_of_several_sweeps_announces_the_end(guide: Guide) -> None:
     """The row count of the DELETE decides which sweep announces the end."""
     guide.tokens()
     end_now()

@@ -15,7 +15,7 @@ VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
 
 @clause("RFC 6749", "4.1.2")
-def test_of_twenty_exchanges_exactly_one_wins(guide: Guide) -> None:
+def test_exactly_one_of_twenty_exchanges_succeeds(guide: Guide) -> None:
     """ "If an authorization code is used more than once, the authorization server MUST deny the request"."""
     code = guide.code()
     answers = together(*[lambda: guide.exchange(code)] * 20)

@@ -188,7 +188,7 @@ def test_honest_people_sign_in_while_one_address_floods(guide: Guide) -> None:
     assert statuses[200] <= 10 * NAMES_AN_ADDRESS + 1
 
 
-def test_a_neighbour_who_floods_does_not_lock_out_who_signed_in_there_before(guide: Guide) -> None:
+def test_a_flood_from_the_same_address_does_not_lock_out_known_users(guide: Guide) -> None:
     """A whole office may share one address."""
     office = new_address()
     assert sign_in("alice", "wonderland", address=office) == 302

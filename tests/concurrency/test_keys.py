@@ -107,7 +107,7 @@ def _has_autocommit() -> bool:
     return bool(connection.vendor == "postgresql")
 
 
-def test_a_retired_key_is_not_brought_back_by_who_signs_meanwhile() -> None:
+def test_signing_does_not_restore_a_retired_key() -> None:
     """Signing never writes a row that existed before."""
     first = Ring().signing("ES256", now=NOW)
 

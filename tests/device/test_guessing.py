@@ -56,7 +56,7 @@ def test_right_codes_are_not_counted(
     assert visitor.enter(guess(0)).status_code == 200
 
 
-def test_what_is_no_code_is_no_guess(tv: Device, no_luck: None, visitor: Visitor) -> None:
+def test_input_that_cannot_be_a_code_does_not_count_as_a_guess(tv: Device, no_luck: None, visitor: Visitor) -> None:
     """Input of the wrong length, or with letters that no code has, cannot hit a device."""
     for typed in ("BBBB", "AAAA-AAAA", "BBBB-BBBB-BBBB", "1234-5678", "ß" * 8):
         assert visitor.enter(typed).status_code == 200

@@ -117,7 +117,9 @@ def test_the_doctor_asks_real_servers(settings: Settings, live_server: LiveServe
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_no_server_of_ours_is_found(settings: Settings, live_server: LiveServer, free_tcp_port: int) -> None:
+def test_an_address_without_a_server_of_ours_has_a_finding(
+    settings: Settings, live_server: LiveServer, free_tcp_port: int
+) -> None:
     """Nothing listens at the first address, and something else answers at the second."""
     silent = f"http://127.0.0.1:{free_tcp_port}"
     settings.OAUTH_SERVICE_ISSUER = ""

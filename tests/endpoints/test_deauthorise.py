@@ -45,7 +45,7 @@ def test_the_same_persons_other_apps_stay(guide: Guide) -> None:
     assert [consent.client.client_id for consent in Consent.objects.select_related("client")] == ["other"]
 
 
-def test_who_only_another_has_connected_is_cut_off_from_nobody(guide: Guide) -> None:
+def test_an_app_of_another_user_stays_connected(guide: Guide) -> None:
     """Dinah names an app that only Alice has connected."""
     tokens = guide.tokens()
     Guide(User.objects.create_user("dinah"), guide.client).deauthorise()

@@ -80,7 +80,7 @@ def test_signing_out_never_leads_to_itself(guide: Guide, goes_on: str) -> None:
     assert (response.status_code, response["Location"]) == (302, "/signed-out/")
 
 
-def test_who_was_not_signed_in_is_signed_out_too(guide: Guide) -> None:
+def test_signing_out_without_a_session_leads_to_the_same_page(guide: Guide) -> None:
     """The session may have ended by itself."""
     assert guide.browser.post("/logout/")["Location"] == "/signed-out/"
 

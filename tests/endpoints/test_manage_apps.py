@@ -195,7 +195,7 @@ def test_what_has_ended_is_not_shown(alices: Browser, guide: Guide) -> None:
     assert Consent.objects.get().ends_at
 
 
-def test_nobody_ends_what_is_another_persons(alices: Browser, guide: Guide) -> None:
+def test_a_user_cannot_end_the_connection_of_another_user(alices: Browser, guide: Guide) -> None:
     """A user cannot end another user's connection by client_id or by its id, and invalid ids are ignored."""
     guide.tokens()
     grant = Grant.objects.get()

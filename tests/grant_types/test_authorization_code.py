@@ -153,7 +153,7 @@ def test_an_access_token_is_no_code(guide: Guide) -> None:
     ],
     ids=["another redirect_uri", "no redirect_uri", "unasked verifier", "malformed verifier"],
 )
-def test_who_proves_less_spends_nothing(guide: Guide, changes: dict[str, Any]) -> None:
+def test_a_client_without_full_proof_does_not_use_up_the_code(guide: Guide, changes: dict[str, Any]) -> None:
     """
     A thief with a code but no proof must not harm its owner: the code can still be exchanged, and the tokens of an
     exchange stay valid.

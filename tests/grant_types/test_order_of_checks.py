@@ -541,7 +541,7 @@ def test_a_request_without_a_fault_is_answered(guide: Guide, grant_type: str) ->
     [(grant_type, each) for grant_type in GRANT_TYPES for each in (*OF_ALL, *ORDERS.get(grant_type, ()))],
     ids=str,
 )
-def test_of_two_faults_the_earlier_is_answered(guide: Guide, grant_type: str, earlier: Fault) -> None:
+def test_the_earlier_of_two_faults_decides_the_response(guide: Guide, grant_type: str, earlier: Fault) -> None:
     """The earlier fault also decides the effect: a replay ends the grant unless an earlier check refuses the request."""
     order = (*OF_ALL, *ORDERS[grant_type])
     whole = case_of(grant_type, guide)

@@ -165,7 +165,7 @@ ENDS: dict[str, Callable[[Guide, Service, str], object]] = {
 
 @pytest.mark.parametrize("is_delegation", [True, False], ids=["act", "pass"])
 @pytest.mark.parametrize("end", ENDS)
-def test_it_dies_with_whatever_it_comes_from(
+def test_an_exchanged_token_ends_with_its_origin(
     guide: Guide, service: Service, subject: str, end: str, is_delegation: bool
 ) -> None:
     """The token ends at once, without any write."""

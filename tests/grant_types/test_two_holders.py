@@ -79,7 +79,7 @@ def test_the_window_is_half_of_an_access_tokens_life(
 
 
 @clause("RFC 9700", "4.14.2")
-def test_whoever_refreshes_every_minute_has_half_a_minute(guide: Guide) -> None:
+def test_a_client_that_refreshes_every_minute_has_a_retry_window_of_half_a_minute(guide: Guide) -> None:
     """
     Access tokens of an hour do not help: a thief who is further behind is detected, although the window would be two
     minutes.
@@ -92,7 +92,9 @@ def test_whoever_refreshes_every_minute_has_half_a_minute(guide: Guide) -> None:
 
 
 @clause("RFC 9700", "4.14.2")
-def test_two_who_refresh_by_turns_are_told_of(guide: Guide, committed: Committed, told: list[dict[str, Any]]) -> None:
+def test_two_holders_that_refresh_in_turns_are_reported(
+    guide: Guide, committed: Committed, told: list[dict[str, Any]]
+) -> None:
     """The signal, the audit trail and the log report it once a day. The connection goes on."""
     with committed():
         statuses = by_turns(guide, guide.tokens()["refresh_token"], 30, behind=timedelta(seconds=5))

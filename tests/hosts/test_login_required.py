@@ -57,7 +57,7 @@ def test_the_whole_story_is_told_under_it(guide: Guide, settings: Settings) -> N
 
 
 @pytest.mark.parametrize("path", ["/manage-apps/", "/oauth/deauthorise/", "/authorise/"])
-def test_a_page_that_is_somebodys_asks_who_it_is_itself(guide: Guide, settings: Settings, path: str) -> None:
+def test_pages_of_a_user_require_a_sign_in_themselves(guide: Guide, settings: Settings, path: str) -> None:
     """The exemption from the middleware must not make a user's page public."""
     settings.MIDDLEWARE = with_login_required(settings.MIDDLEWARE)
     answer = Browser().generic(

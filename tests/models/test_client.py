@@ -150,7 +150,7 @@ def test_a_chosen_secret_replaces_all_before() -> None:
     assert not client_authentication.is_server_made(kept)
 
 
-def test_what_openid_connect_asks_concerns_nobody_else(settings: Settings) -> None:
+def test_clients_can_be_saved_without_openid_connect(settings: Settings) -> None:
     """A project that switched OpenID Connect off can still save its clients: no form shows these columns."""
     pairwise = {"subject_type": "pairwise", "initiate_login_uri": "http://rx.example/login"}
     assert faults(**pairwise) == {}

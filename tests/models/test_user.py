@@ -160,7 +160,7 @@ def statuses(guide: Guide, tokens: dict[str, Any], code: str) -> list[int]:
     ]
 
 
-def test_who_is_left_out_is_dead_on_every_path(guide: Guide, left_out: Callable[..., None]) -> None:
+def test_a_user_whom_django_excludes_is_refused_on_every_path(guide: Guide, left_out: Callable[..., None]) -> None:
     """A user whom Django would not sign in must not get through with a token either: 401, 400, or the login page."""
     tokens = guide.tokens()
     code, another = guide.code(), guide.code()

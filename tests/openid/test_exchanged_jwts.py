@@ -156,7 +156,9 @@ ENDS: dict[str, Callable[[RelyingParty, Service, str], object]] = {
 
 @pytest.mark.parametrize("way", ["exchange", "delegate"])
 @pytest.mark.parametrize("name", ENDS)
-def test_it_dies_with_what_it_hangs_on(rp: RelyingParty, service: Service, subject: str, name: str, way: str) -> None:
+def test_an_exchanged_jwt_is_refused_once_its_origin_has_ended(
+    rp: RelyingParty, service: Service, subject: str, name: str, way: str
+) -> None:
     """Our guard and introspection must refuse the token at once."""
     token = getattr(service, way)(subject).json()["access_token"]
     api = service_for(rp.client, "api", introspection_resources=API)

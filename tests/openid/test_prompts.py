@@ -61,7 +61,7 @@ def edited(parameters: dict[str, list[str]]) -> str:
 
 
 @pytest.mark.parametrize("changes", [{"prompt": "login"}, {"max_age": "0"}], ids=["prompt=login", "max_age=0"])
-def test_nobody_talks_a_fresh_sign_in_away(rp: RelyingParty, changes: dict[str, str]) -> None:
+def test_a_demanded_fresh_sign_in_cannot_be_avoided(rp: RelyingParty, changes: dict[str, str]) -> None:
     """A user may leave the sealed value out, take it from another request, or edit it. Every attempt must fail."""
     rp.connect()
     onward = parse_qs(urlsplit(rp.ask(**changes)["Location"]).query)["next"][0]

@@ -288,7 +288,7 @@ def test_a_person_is_asked_first(
     assert "Everything that was issued before ends" in capsys.readouterr().out
 
 
-def test_without_a_person_it_wants_to_be_told(rp: RelyingParty, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_the_command_needs_noinput(rp: RelyingParty, monkeypatch: pytest.MonkeyPatch) -> None:
     """A script that runs the command by mistake stops here."""
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     with pytest.raises(CommandError, match="--noinput"):

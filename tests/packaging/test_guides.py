@@ -46,7 +46,7 @@ def test_a_project_is_branded(project: Project) -> None:
     assert project.run("manage.py", "check") == NO_ISSUES
 
 
-def test_a_login_page_of_ones_own_is_where_people_are_sent(project: Project) -> None:
+def test_users_are_sent_to_the_projects_own_login_page(project: Project) -> None:
     """Users are sent to it with `next`, the admin counts failures, and a page can state how a user signed in."""
     project.write("login-page.md")
     project.run("manage.py", "migrate", "--verbosity=0")

@@ -170,7 +170,7 @@ def test_the_rows_behind_the_session_are_gone_or_unreadable(alice: Browser, spoi
 
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize(("body", "content_type"), BODIES)
-def test_what_is_sent_is_odd(alice: Browser, query: str, body: bytes, content_type: str) -> None:
+def test_odd_input_causes_no_server_error(alice: Browser, query: str, body: bytes, content_type: str) -> None:
     """An odd query or body must not cause an error in our code."""
     alice.client.raise_request_exception = False
     for address, method in itertools.product(addresses(), ("GET", "POST")):

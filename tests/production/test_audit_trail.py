@@ -7,7 +7,7 @@ from tests.production.deployment import Deployment, Served, manage
 pytestmark = pytest.mark.production
 
 
-def test_what_waits_is_written_when_the_server_stops(served: Served, on_postgres: Deployment) -> None:
+def test_waiting_events_are_written_when_the_server_stops(served: Served, on_postgres: Deployment) -> None:
     """Deployments are frequent and must not lose events, so workers write their waiting events before they end."""
     refused = [  # for different reasons, because equal refusals share a row
         {"client_id": "presc_man_123", "client_secret": "wrong"},

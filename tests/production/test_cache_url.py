@@ -95,7 +95,7 @@ def table(transactional_db: None, settings: Settings) -> Any:
     return caches["default"]
 
 
-def test_of_counts_at_the_same_moment_none_is_lost(table: Any) -> None:
+def test_simultaneous_counts_are_not_lost(table: Any) -> None:
     """Django's own incr() loses counts with a table: each process reads the same number and adds one to it."""
     table.set("failures", 1)
     together(*[partial(table.incr, "failures")] * 15)

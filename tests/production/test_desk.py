@@ -88,7 +88,7 @@ def test_a_failure_is_the_servers_to_report() -> None:
             desk({"PATH_INFO": "/", "wsgi.input": BytesIO(), "by": 0}, lambda *_: None)
 
 
-def test_what_is_answered_at_once_waits_for_nobody() -> None:
+def test_the_health_probe_does_not_wait_for_a_worker() -> None:
     """The probe answers even if the only worker thread is busy. The desk does not read its body."""
     busy, over = threading.Event(), threading.Event()
 

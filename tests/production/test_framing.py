@@ -157,7 +157,9 @@ def test_the_same_octets_get_the_same_answer(ports: dict[str, int], name: str) -
         ("userinfo, UTF-8 in a URL", 401, "the access token is not valid"),
     ],
 )
-def test_what_is_answered(ports: dict[str, int], name: str, status: int, sentence: str) -> None:
+def test_the_servers_answer_framing_errors_as_expected(
+    ports: dict[str, int], name: str, status: int, sentence: str
+) -> None:
     """The test above would pass if all three servers were wrong in the same way."""
     for way, port in ports.items():
         answer = raw.send(port, *REQUESTS[name])

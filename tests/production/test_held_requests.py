@@ -137,7 +137,7 @@ def assert_everybody_else_is_answered(port: int) -> None:
         assert raw.send(port, *parts, seconds=PATIENCE_SECONDS).status == status
 
 
-def test_who_holds_requests_open_holds_nobody_else(served: Served) -> None:
+def test_half_sent_requests_block_no_other_clients(served: Served) -> None:
     """Two dozen half-sent bodies used to stop every worker, and the probe, for as long as their senders liked."""
     with contextlib.ExitStack() as stack:
         kinds = {name: stack.enter_context(held(port_of(served), *sent)) for name, sent in HELD_OPEN.items()}
@@ -148,7 +148,7 @@ def test_who_holds_requests_open_holds_nobody_else(served: Served) -> None:
     assert_everybody_else_is_answered(port_of(served))
 
 
-def test_who_does_not_read_the_answer_holds_nobody_else(served: Served) -> None:
+def test_unread_responses_block_no_other_clients(served: Served) -> None:
     """The clients request a file that is larger than all buffers again and again, and never read it."""
     path = b"/static/admin/js/vendor/xregexp/xregexp.js"
     assert len(raw.send(port_of(served), request("GET", path)).body) > 100_000

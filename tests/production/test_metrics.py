@@ -76,7 +76,9 @@ def test_an_address_that_is_let_in_sees_it(browser: Browser, settings: Settings)
         ("", 401),
     ],
 )
-def test_who_has_the_secret_sees_it(browser: Browser, settings: Settings, authorization: str, status: int) -> None:
+def test_the_secret_gives_access_to_the_metrics(
+    browser: Browser, settings: Settings, authorization: str, status: int
+) -> None:
     """The secret works from any address. The name of the scheme is case-insensitive (RFC 9110 section 11.1)."""
     settings.OAUTH_SERVICE_METRICS_SECRET = SECRET
     assert browser.get("/metrics", headers={"Authorization": authorization}).status_code == status
@@ -98,7 +100,7 @@ def test_no_other_page_may_read_it(browser: Browser, settings: Settings) -> None
         ({"OAUTH_SERVICE_METRICS_ADDRESSES": ["10.0.0.1/8"]}, "has host bits set"),
     ],
 )
-def test_what_would_let_the_wrong_ones_in_stops_the_start(
+def test_unsafe_metrics_settings_stop_the_start(
     settings: Settings, settings_made: dict[str, object], words: str
 ) -> None:
     """A short secret could be guessed, and a malformed network may not be what the operator meant (E016)."""

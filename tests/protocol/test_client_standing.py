@@ -89,7 +89,7 @@ EVERY_URI = [WEB, LOOPBACK, "http://localhost/cb", "https://localhost/cb", OWN_S
 
 
 @pytest.mark.parametrize("uri", EVERY_URI)
-def test_nobody_whom_the_operator_does_not_stand_for_is_shown_as_checked(uri: str) -> None:
+def test_an_app_that_can_be_imitated_is_never_shown_as_checked(uri: str) -> None:
     """An app that any program on the device can imitate is always shown with that warning."""
     for client in EVERY_CLIENT:
         standing = standing_of(client, uri, known_hosts=("app.example",))

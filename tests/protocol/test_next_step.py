@@ -86,7 +86,9 @@ TABLE = [
 
 @clause("OpenID Connect Core 1.0", "3.1.2.1")
 @pytest.mark.parametrize(("asked", "who", "interaction", "step"), TABLE)
-def test_what_comes_next(asked: Asked, who: Person | None, interaction: Interaction, step: NextStep) -> None:
+def test_each_request_has_its_next_step(
+    asked: Asked, who: Person | None, interaction: Interaction, step: NextStep
+) -> None:
     """Each row is a case of the specification."""
     assert next_step(asked, who, interaction, step_up=("gold",), now=NOW) is step
 

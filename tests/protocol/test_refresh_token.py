@@ -123,7 +123,9 @@ def test_the_window_is_half_of_an_access_tokens_life_at_most(life: timedelta, wi
         (timedelta(seconds=1), GENERATIONS_OF_A_PACE - 1, WINDOW),
     ],
 )
-def test_who_comes_more_often_than_it_must_has_a_shorter_one(pace: timedelta, times: int, window: timedelta) -> None:
+def test_a_client_that_refreshes_often_has_a_shorter_retry_window(
+    pace: timedelta, times: int, window: timedelta
+) -> None:
     """
     The window is half of the client's pace, but at least as long as a client waits for a response. A young grant has no
     pace.

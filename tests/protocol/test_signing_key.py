@@ -113,7 +113,7 @@ def test_a_key_is_not_due_a_moment_too_early() -> None:
 
 
 @pytest.mark.parametrize(("begins", "until"), [(0, 1), (1, 1), (3, 3)])
-def test_who_has_not_heard_of_the_next_key_goes_on_for_a_day(begins: float, until: float) -> None:
+def test_a_server_that_cannot_read_the_next_key_signs_for_another_day(begins: float, until: float) -> None:
     """A server with an older token key cannot read the new signing key, and must not be left without one."""
     end = signing_key.end_of_predecessors(NOW + timedelta(days=begins), now=NOW)
     assert end == NOW + timedelta(days=until)

@@ -199,7 +199,7 @@ def test_a_token_that_is_good_once_registers_one_client() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("is_open")
-def test_who_is_allowed_while_the_sweep_comes_is_not_lost(alice: User) -> None:
+def test_a_client_that_is_allowed_during_the_sweep_is_not_lost(alice: User) -> None:
     """If the sweep is first, the user's answer fails. If the consent is first, the client stays."""
     software = Software()
     software.register()

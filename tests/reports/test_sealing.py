@@ -103,7 +103,7 @@ def test_no_secret_is_left_in_the_target_as_the_server_says_it(name: str) -> Non
     assert "hush" not in shown(request)
 
 
-def test_what_an_endpoint_has_taken_over_is_whole() -> None:
+def test_the_endpoint_has_the_complete_request() -> None:
     """The endpoint keeps the body and the headers; the request that reports show has none."""
     request = sent("/token/")
     twin = detach(request)

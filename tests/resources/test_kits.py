@@ -264,7 +264,7 @@ def test_an_api_of_ninja_without_our_answers_refuses_all_the_same(cast: RelyingP
     assert [browser.get("/careless/").status_code, browser.get("/careless/", headers=headers).status_code] == [401, 403]
 
 
-def test_what_belongs_to_no_request_reaches_a_mounted_application() -> None:
+def test_lifespan_events_reach_a_mounted_application() -> None:
     """Servers send an application its start and shutdown as lifespan events."""
     seen = []
 

@@ -136,7 +136,7 @@ def test_no_way_of_writing_a_call_asks_for_less(orders: Guide, body: bytes) -> N
         b"",
     ],
 )
-def test_what_two_readers_may_read_differently_reaches_nobody(orders: Guide, body: bytes) -> None:
+def test_ambiguous_json_does_not_reach_the_application(orders: Guide, body: bytes) -> None:
     """
     Repeated members, other encodings and numbers that Python does not accept might mean something else to the
     application.

@@ -116,7 +116,7 @@ def test_without_the_setting_nobody_pays_for_it(alices: Browser, alice: User, se
     assert counts == [0, 0, 1, 1]
 
 
-def test_who_was_never_signed_out_has_no_row(console: Console, guide: Guide) -> None:
+def test_a_user_who_was_never_signed_out_everywhere_has_no_row(console: Console, guide: Guide) -> None:
     """A user gets a row at the first consent, because a consent must not race with a revocation."""
     guide.browser.force_login(guide.alice)
     guide.browser.get("/manage-apps/")

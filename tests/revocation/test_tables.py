@@ -83,7 +83,7 @@ def test_everybody_with_the_address_is_signed_out(console: Console, guide: Guide
     assert [guide.is_alive(each["access_token"]) for each in tokens] == [False, False]
 
 
-def test_who_has_no_address_is_nobody_by_it(console: Console, guide: Guide) -> None:
+def test_an_empty_e_mail_address_names_no_user(console: Console, guide: Guide) -> None:
     """An empty address must not name all users who have none."""
     User.objects.filter(pk=guide.alice.pk).update(email="")
     tokens = guide.tokens()

@@ -50,7 +50,7 @@ def test_markdown_begins_with_a_sequence_diagram(run: list[Exchange]) -> None:
     assert "    P3-->>P1: 3. 302 Found" in diagram
 
 
-def test_nothing_ends_a_line_of_the_diagram_early() -> None:
+def test_special_characters_do_not_end_a_line_of_the_diagram() -> None:
     """Mermaid ends a statement at a semicolon and begins an entity at a #."""
     text = markdown([replace(ALICE, url="http://localhost:8000/a;b", reason="No #1")])
     assert "P1->>P2: 1. GET /a#59;b\n" in text

@@ -116,7 +116,7 @@ def test_what_is_not_honoured_is_refused(idp: IdentityProvider, claims: dict[str
 
 
 @clause("Identity Assertion JWT Authorization Grant", "3.1")
-def test_what_tells_of_the_sign_in_is_no_hindrance(idp: IdentityProvider) -> None:
+def test_optional_claims_about_the_sign_in_are_accepted(idp: IdentityProvider) -> None:
     """auth_time, acr, amr, email and aud_sub are OPTIONAL; the project's function reads them."""
     assert idp.tokens(PURPOSE, auth_time=1, acr="1", amr=["pwd"], email="alice@example.com", aud_sub="alice")
 

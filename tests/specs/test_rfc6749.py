@@ -745,7 +745,7 @@ def test_a_token_is_no_code(guide: Guide) -> None:
 
 @clause("RFC 6749", "4.1.3")
 @pytest.mark.parametrize("who", ["user", "client"])
-def test_a_code_dies_with_who_gave_and_who_got_it(guide: Guide, who: str) -> None:
+def test_a_code_is_refused_once_its_user_or_client_is_inactive(guide: Guide, who: str) -> None:
     """ "[...] verify that the authorization code is valid", at the moment it is used."""
     code = guide.code()
     deactivated = guide.alice if who == "user" else guide.client
@@ -1029,7 +1029,7 @@ def test_a_refresh_token_is_validated(guide: Guide) -> None:
 
 
 @clause("RFC 6749", "6")
-def test_a_refresh_token_dies_with_who_gave_it(guide: Guide) -> None:
+def test_a_refresh_token_is_refused_once_its_user_is_inactive(guide: Guide) -> None:
     """ "[...] and validate the refresh token", at the moment it is used."""
     refresh_token = guide.tokens()["refresh_token"]
     guide.alice.is_active = False

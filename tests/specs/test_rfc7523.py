@@ -230,7 +230,7 @@ def test_a_replay_is_refused_as_long_as_the_assertion_lives(guide: Guide, assert
 
 @clause("RFC 7523", "3")
 @EVERYWHERE
-def test_who_cannot_sign_uses_nothing_up(guide: Guide, signer: Signer, send: Exchange) -> None:
+def test_a_forged_assertion_does_not_use_up_the_jti(guide: Guide, signer: Signer, send: Exchange) -> None:
     """If a stranger has guessed a jti, the client can still use it, and its code, too."""
     code = guide.code()
     forged = signer.proof(jti="next", key=key_for("RS384", 1), header={"alg": "RS256"})

@@ -74,7 +74,7 @@ def test_a_name_has_its_translations(software: Software) -> None:
 
 
 @clause("RFC 7591", "2.3")
-def test_who_is_trusted_for_them_states_what_a_client_is(software: Software, openid: None) -> None:
+def test_a_software_statement_overrides_the_plain_metadata(software: Software, openid: None) -> None:
     """ "the values [...] conveyed in the software statement MUST take precedence over those conveyed using plain JSON"."""
     text = statement(client_name="Vouched", software_id="4NRB1-0XZABZI9E6-5SM3R")
     said = software.register(client_name="Mine", client_uri="https://app.example/", software_statement=text)
@@ -140,7 +140,7 @@ def test_a_statement_that_is_not_believed_is_refused(
 
 @clause("RFC 7591", "3.1.1")
 @pytest.mark.parametrize("damage", ["x.y.z", "nonsense", 7])
-def test_what_is_no_statement_is_refused(software: Software, openid: None, damage: Any) -> None:
+def test_a_malformed_software_statement_is_refused(software: Software, openid: None, damage: Any) -> None:
     """A text that is not a JWT is refused, and so is a value that is not a text."""
     assert refusal_of(software.refused(software_statement=damage)) == (400, "invalid_software_statement")
 

@@ -218,7 +218,7 @@ def test_an_issuer_without_a_path_has_one_document(guide: Guide) -> None:
 
 
 @clause("RFC 8414", "3.2")
-def test_what_there_is_none_of_is_left_out(guide: Guide) -> None:
+def test_members_without_values_are_omitted(guide: Guide) -> None:
     """
     "Claims that return multiple values are represented as JSON arrays. Claims with zero elements MUST be omitted from the
     response."

@@ -257,7 +257,7 @@ def test_a_secret_in_the_url_is_refused(tv: Device) -> None:
 
 
 @clause("RFC 8628", "3.4")
-def test_who_is_removed_gets_no_tokens(tv: Device, visitor: Visitor, alice: User) -> None:
+def test_a_removed_user_client_or_consent_gets_no_tokens(tv: Device, visitor: Visitor, alice: User) -> None:
     """User, client and consent are checked again when the code is redeemed."""
     begun = tv.begun()
     visitor.allow(begun["user_code"])
