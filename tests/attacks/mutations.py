@@ -521,7 +521,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "multicast is reached",
         "protocol/address.py",
-        " and not each.is_multicast",
+        " and not address.is_multicast",
         "",
         _ADDRESS,
     ),
@@ -854,7 +854,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "an assertion in flight outlives the end of all",
         "grant_types/jwt_bearer.py",
-        "if ended_at and issued_at <= ended_at.timestamp():",
+        "if ended_at and issued_at <= ended_at:",
         "if False:",
         "jwt_bearer/test_states.py::test_a_jwt_from_before_a_global_revocation_connects_nobody",
     ),
@@ -1066,8 +1066,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "an ID token is exchanged for every API",
         "clients/subject_tokens.py",
-        "        scope=issue.current_scope(grant.scope, grant.client),\n        audience=resources or _default_audience(),\n",
-        "        scope=issue.current_scope(grant.scope, grant.client),\n        audience=_default_audience(),\n",
+        "grant.client),\n        audience=_audience_of(resources, grant.client),\n",
+        "grant.client),\n        audience=(),\n",
         _EXCHANGE + "test_an_id_token_is_good_for_the_resources_of_its_connection_alone",
     ),
     # -- Assertions of clients -----------------------------------------------------------------------------------------
@@ -1464,7 +1464,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation(
         "an end date that has come is cleared again, and all tokens live on",
         "models/consent.py",
-        "return self.filter(stands(now=now), pk=consent_id).update(ends_at=ends_at) == 1",
+        "return self.filter(not_ended(now=now), pk=consent_id).update(ends_at=ends_at) == 1",
         "return self.filter(pk=consent_id).update(ends_at=ends_at) == 1",
         _END + "test_an_end_that_has_come_is_final",
     ),
