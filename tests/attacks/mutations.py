@@ -526,6 +526,13 @@ MUTATIONS: tuple[Mutation, ...] = (
         _ADDRESS,
     ),
     Mutation(
+        "site-local addresses are reached",
+        "protocol/address.py",
+        '"fec0::/10"',
+        '"fec0::/128"',
+        _ADDRESS,
+    ),
+    Mutation(
         "a sector takes in a client that it does not list",
         "clients/sector.py",
         "if uri not in listed]",
@@ -1064,10 +1071,19 @@ MUTATIONS: tuple[Mutation, ...] = (
         _EXCHANGED + "test_an_exchanged_token_ends_with_its_origin",
     ),
     Mutation(
+        "an API that was taken from an app is reached by exchange",
+        "tokens/resources.py",
+        "    for client in clients:\n",
+        "    for client in clients[:1]:\n",
+        "grant_types/test_token_exchange.py::test_an_api_that_is_taken_from_a_client_is_lost_to_all_who_act_through_it",
+    ),
+    Mutation(
         "an ID token is exchanged for every API",
         "clients/subject_tokens.py",
-        "grant.client),\n        audience=_audience_of(resources, grant.client),\n",
-        "grant.client),\n        audience=(),\n",
+        "        scope=issue.current_scope(grant.scope, grant.client),\n"
+        "        audience=_audience_of(resources, grant.client),\n",
+        "        scope=issue.current_scope(grant.scope, grant.client),\n"
+        "        audience=_audience_of((), grant.client),\n",
         _EXCHANGE + "test_an_id_token_is_good_for_the_resources_of_its_connection_alone",
     ),
     # -- Assertions of clients -----------------------------------------------------------------------------------------
