@@ -3,9 +3,13 @@
 import ipaddress
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
-# The library takes some of these addresses for public ones: site-local addresses (RFC 3879), which some networks still
-# use, and before Python 3.12.4 most of 192.0.0.0/24 (RFC 6890).
-_NOT_PUBLIC = (ipaddress.IPv6Network("fec0::/10"), ipaddress.IPv4Network("192.0.0.0/24"))
+# The library takes these addresses for public ones: site-local addresses (RFC 3879), which some networks still use; before
+# Python 3.12.4 most of 192.0.0.0/24 (RFC 6890); and the address at which each virtual machine of Azure reaches its host.
+_NOT_PUBLIC = (
+    ipaddress.IPv6Network("fec0::/10"),
+    ipaddress.IPv4Network("192.0.0.0/24"),
+    ipaddress.IPv4Network("168.63.129.16/32"),
+)
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
