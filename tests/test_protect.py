@@ -14,6 +14,8 @@ from django.test import Client as Browser
 from django.urls import include, path
 from django.views import View
 from pytest_django import Settings
+from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSetMixin
 
 from oauth_service.models import Client, Grant
 from oauth_service.protect import Bearer
@@ -134,8 +136,14 @@ def test_a_mixin_behind_the_view_is_refused() -> None:
         type("Open", (View, ProtectedMixin), {"required_scope": "profile"})
 
 
+def test_a_mixin_behind_a_viewset_is_refused() -> None:
+    """The as_view() of a ViewSet never calls the one of the mixin, although Django's View comes after it."""
+    with pytest.raises(ImproperlyConfigured, match=r"class Open\(ProtectedMixin, ViewSetMixin\)"):
+        type("Open", (ViewSetMixin, ProtectedMixin, APIView), {"required_scope": "profile"})
+
+
 def test_a_mixin_before_the_view_may_have_other_bases() -> None:
-    """Only the order of View and ProtectedMixin decides."""
+    """Only the order of the classes that have an as_view() decides."""
 
     class Audited:
         pass

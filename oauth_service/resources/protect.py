@@ -20,7 +20,6 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
-from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from ..protocol.errors import BearerError
@@ -136,14 +135,16 @@ class ProtectedMixin:
         Refuse a view class that guards nothing.
 
         Raises:
-            ImproperlyConfigured: View comes before this class, so its as_view() never calls the one below.
+            ImproperlyConfigured: the as_view() of another base, such as View or a ViewSet's, comes before the one below and
+                need not call it.
         """
         super().__init_subclass__(**arguments)
-        order = cls.__mro__
-        if View in order and order.index(View) < order.index(ProtectedMixin):
+        before = cls.__mro__[: cls.__mro__.index(ProtectedMixin)]
+        if others := [each for each in before if "as_view" in vars(each) and not issubclass(each, ProtectedMixin)]:
+            name = others[0].__name__
             raise ImproperlyConfigured(
                 f"{cls.__name__} is not protected, because ProtectedMixin is not its first base. "
-                f"Write class {cls.__name__}(ProtectedMixin, View)."
+                f"Write class {cls.__name__}(ProtectedMixin, {name})."
             )
 
     @classmethod
