@@ -167,6 +167,8 @@ def size(value: object, depth: int = 4) -> int:
 # Cached functions. Their results depend on their arguments or the settings alone.
 CACHED = {
     "oauth_service.compiled.driver",
+    "oauth_service.compiled.prepared",
+    "oauth_service.database",
     "oauth_service.documentation",
     "oauth_service.models.audit_event",
     "oauth_service.models.user",
