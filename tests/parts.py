@@ -1,12 +1,12 @@
 """
 The two parts of the suite. `make test` runs the quick part in a few minutes, and `make test-long` the others. CI runs both.
 
-TEST_PART=quick selects the tests that are not in long.txt. On PostgreSQL it selects those in the folders of CORE only.
-TEST_PART=long selects the others. Without TEST_PART every test is selected.
+TEST_PART=quick selects the tests that are neither in long.txt nor in a folder of FRESH. On PostgreSQL it selects those in the
+folders of CORE only. TEST_PART=long selects the others. Without TEST_PART every test is selected.
 
-    python -m tests.parts FOLDER
+    python -m tests.parts FOLDER...
 
-writes long.txt again, from the results in a folder (pytest --junitxml), such as build/tests of a CI run.
+writes long.txt again, from the results in folders (pytest --junitxml): build/tests and build/tests-long after a CI run.
 """
 
 import functools
@@ -21,8 +21,10 @@ ROOT = Path(__file__).parent.parent
 LONG = ROOT / "tests/long.txt"
 # Behaviour that depends on the database: locks, compiled statements, constraints.
 CORE = ("tests/concurrency/", "tests/endpoints/", "tests/grant_types/", "tests/models/")
-# A function is long if one of its cases takes this many seconds, or if all of them together take six times as many.
-CASE_SECONDS, FUNCTION_SECONDS = 0.5, 3.0
+# Each file makes fresh projects, and all of its tests use them.
+FRESH = ("tests/packaging/",)
+# A function is long if one of its cases takes this many seconds, or if all of them together take five times as many.
+CASE_SECONDS, FUNCTION_SECONDS = 0.3, 1.5
 
 
 def selects(part: str, name: str, database: str) -> bool:
@@ -34,7 +36,8 @@ def selects(part: str, name: str, database: str) -> bool:
         name: path and name of the test, such as "tests/test_conf.py::test_a_default[ISSUER]".
         database: "sqlite" or "postgres".
     """
-    is_quick = name.partition("[")[0] not in _long() and (database == "sqlite" or name.startswith(CORE))
+    is_long = name.startswith(FRESH) or name.partition("[")[0] in _long()
+    is_quick = not is_long and (database == "sqlite" or name.startswith(CORE))
     return {"": True, "quick": is_quick, "long": not is_quick}[part]
 
 
@@ -45,8 +48,10 @@ def selected(name: str) -> bool:
 
 def reads(path: Path) -> bool:
     """Return whether the part of this run may have tests in a file. If not, pytest need not import it."""
-    is_core_only = os.environ.get("TEST_PART") == "quick" and os.environ.get("TEST_DATABASE") == "postgres"
-    return not is_core_only or path.relative_to(ROOT).as_posix().startswith(CORE)
+    if os.environ.get("TEST_PART") != "quick":
+        return True
+    name = path.relative_to(ROOT).as_posix()
+    return not name.startswith(FRESH) and (os.environ.get("TEST_DATABASE") != "postgres" or name.startswith(CORE))
 
 
 def long_functions(results: Iterable[ElementTree.Element]) -> list[str]:
@@ -57,7 +62,9 @@ def long_functions(results: Iterable[ElementTree.Element]) -> list[str]:
             path = f"{case.get('classname', '').replace('.', '/')}.py"
             seconds[f"{path}::{case.get('name', '').partition('[')[0]}"].append(float(case.get("time", 0)))
     return sorted(
-        name for name, cases in seconds.items() if max(cases) >= CASE_SECONDS or sum(cases) >= FUNCTION_SECONDS
+        name
+        for name, cases in seconds.items()
+        if not name.startswith(FRESH) and (max(cases) >= CASE_SECONDS or sum(cases) >= FUNCTION_SECONDS)
     )
 
 
@@ -67,5 +74,6 @@ def _long() -> set[str]:
 
 
 if __name__ == "__main__":
-    found = [ElementTree.parse(path).getroot() for path in Path(sys.argv[1]).glob("server-*.xml")]  # noqa: S314 - pytest wrote them
+    paths = [path for folder in sys.argv[1:] for path in Path(folder).glob("server-*.xml")]
+    found = [ElementTree.parse(path).getroot() for path in paths]  # noqa: S314 - pytest wrote them
     LONG.write_text("".join(f"{name}\n" for name in long_functions(found)))

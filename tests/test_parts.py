@@ -11,9 +11,10 @@ from tests import parts
 LONG = parts.LONG.read_text().split()
 QUICK_EVERYWHERE = "tests/grant_types/test_refresh.py::test_a_quick_one[case]"
 QUICK_ON_SQLITE = "tests/test_parts.py::test_a_quick_one"
+IN_A_FRESH_PROJECT = "tests/packaging/test_wheel.py::test_a_quick_one"
 
 
-@pytest.mark.parametrize("name", [QUICK_EVERYWHERE, QUICK_ON_SQLITE, LONG[0], f"{LONG[0]}[case]"])
+@pytest.mark.parametrize("name", [QUICK_EVERYWHERE, QUICK_ON_SQLITE, IN_A_FRESH_PROJECT, LONG[0], f"{LONG[0]}[case]"])
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 def test_a_test_is_in_one_part(name: str, database: str) -> None:
     """A run without TEST_PART has them all."""
@@ -22,7 +23,13 @@ def test_a_test_is_in_one_part(name: str, database: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "databases"), [(QUICK_EVERYWHERE, ["sqlite", "postgres"]), (QUICK_ON_SQLITE, ["sqlite"]), (LONG[0], [])]
+    ("name", "databases"),
+    [
+        (QUICK_EVERYWHERE, ["sqlite", "postgres"]),
+        (QUICK_ON_SQLITE, ["sqlite"]),
+        (IN_A_FRESH_PROJECT, []),
+        (LONG[0], []),
+    ],
 )
 def test_the_quick_part_has_what_is_quick(name: str, databases: list[str]) -> None:
     """PostgreSQL gets the folders whose behaviour depends on the database."""
@@ -36,10 +43,11 @@ def test_only_files_without_a_test_of_the_part_are_left_out(monkeypatch: pytest.
         for database in ("sqlite", "postgres"):
             monkeypatch.setenv("TEST_PART", part)
             monkeypatch.setenv("TEST_DATABASE", database)
-            paths = [ROOT / name.partition("::")[0] for name in (QUICK_EVERYWHERE, QUICK_ON_SQLITE)]
+            paths = [ROOT / name.partition("::")[0] for name in (QUICK_EVERYWHERE, QUICK_ON_SQLITE, IN_A_FRESH_PROJECT)]
             read[part, database] = [parts.reads(path) for path in paths]
-    assert read.pop(("quick", "postgres")) == [True, False]
-    assert list(read.values()) == [[True, True]] * 3
+    assert read.pop(("quick", "sqlite")) == [True, True, False]
+    assert read.pop(("quick", "postgres")) == [True, False, False]
+    assert list(read.values()) == [[True, True, True]] * 2
 
 
 @pytest.mark.parametrize("name", LONG)
@@ -51,7 +59,7 @@ def test_each_long_test_exists(name: str) -> None:
 
 def test_a_function_is_long_if_one_case_is_or_if_all_are_together() -> None:
     """The results have one case for each set of parameters."""
-    seconds = {"a": [0.6, 0.1], "b": [0.1] * 31, "c": [0.4, 0.4], "d": [0.01]}
+    seconds = {"a": [0.4, 0.1], "b": [0.1] * 16, "c": [0.2, 0.2], "d": [0.01]}
     cases = "".join(
         f'<testcase classname="tests.models.test_x" name="test_{name}[{number}]" time="{each}"/>'
         for name, times in seconds.items()
