@@ -59,13 +59,23 @@ def long_functions(results: Iterable[ElementTree.Element]) -> list[str]:
     seconds: dict[str, list[float]] = defaultdict(list)
     for root in results:
         for case in root.iter("testcase"):
-            path = f"{case.get('classname', '').replace('.', '/')}.py"
-            seconds[f"{path}::{case.get('name', '').partition('[')[0]}"].append(float(case.get("time", 0)))
+            seconds[_function_of(case)].append(float(case.get("time", 0)))
     return sorted(
         name
         for name, cases in seconds.items()
         if not name.startswith(FRESH) and (max(cases) >= CASE_SECONDS or sum(cases) >= FUNCTION_SECONDS)
     )
+
+
+def _function_of(case: ElementTree.Element) -> str:
+    # The results have "tests.device.test_polls.TestBudgets" for a test in a class.
+    module, dot, group = case.get("classname", "").partition(".Test")
+    names = [
+        f"{module.replace('.', '/')}.py",
+        *([f"Test{group}"] if dot else []),
+        case.get("name", "").partition("[")[0],
+    ]
+    return "::".join(names)
 
 
 @functools.cache

@@ -1,6 +1,5 @@
 """The quick part of the suite and the long one: each test is in one of them."""
 
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -53,7 +52,7 @@ def test_only_files_without_a_test_of_the_part_are_left_out(monkeypatch: pytest.
 @pytest.mark.parametrize("name", LONG)
 def test_each_long_test_exists(name: str) -> None:
     """A test that was renamed would be in the quick part."""
-    path, _, function = name.partition("::")
+    path, *_, function = name.split("::")
     assert f"def {function}(" in (ROOT / path).read_text()
 
 
@@ -65,6 +64,7 @@ def test_a_function_is_long_if_one_case_is_or_if_all_are_together() -> None:
         for name, times in seconds.items()
         for number, each in enumerate(times)
     )
+    cases += '<testcase classname="tests.models.test_x.TestGroup" name="test_e" time="0.5"/>'
     root = ElementTree.fromstring(f"<testsuites>{cases}</testsuites>")  # noqa: S314 - written above
-    path = Path("tests/models/test_x.py")
-    assert parts.long_functions([root]) == [f"{path}::test_a", f"{path}::test_b"]
+    path = "tests/models/test_x.py"
+    assert parts.long_functions([root]) == [f"{path}::TestGroup::test_e", f"{path}::test_a", f"{path}::test_b"]
