@@ -19,8 +19,8 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).parent.parent
 LONG = ROOT / "tests/long.txt"
-# Behaviour that depends on the database: locks, compiled statements, constraints.
-CORE = ("tests/concurrency/", "tests/endpoints/", "tests/grant_types/", "tests/models/")
+# Behaviour that depends on the database: locks, compiled statements, constraints; and what specifications name.
+CORE = ("tests/concurrency/", "tests/endpoints/", "tests/grant_types/", "tests/models/", "tests/specs/")
 # Each file makes fresh projects, and all of its tests use them.
 FRESH = ("tests/packaging/",)
 # A function is long if one of its cases takes this many seconds, or if all of them together take five times as many.
