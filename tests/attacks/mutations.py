@@ -1354,7 +1354,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "protocol/remote_token.py",
         "jwt.check_typ(token, (jwt_access_token.TYP,), may_be_absent=False)",
         "pass",
-        "resources/test_remote.py::test_an_id_token_opens_nothing",
+        "protocol/test_remote_token.py::test_whatever_is_wrong_with_a_jwt_is_refused",
     ),
     Mutation(
         "a token that is bound to a key opens an API without it",
@@ -1383,7 +1383,7 @@ MUTATIONS: tuple[Mutation, ...] = (
         "protocol/client_id_metadata_document.py",
         "if method not in METHODS:",
         "if False:",
-        _DOCUMENT + "test_no_secret_stands_in_a_document",
+        "protocol/test_client_id_metadata_document.py::test_a_method_that_needs_a_shared_secret_is_named_as_the_fault",
     ),
     Mutation(
         "one document has many client_ids",
