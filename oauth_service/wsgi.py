@@ -40,7 +40,7 @@ from . import conf, signals
 from .guard import outage
 from .web import ended_sessions
 from .web.pages import KEEPS_OPENER, PAGE_HEADERS
-from .web.programs import Headers, ProgramResponse, ProgramView
+from .web.programs import Headers, ProgramResponse, ProgramView, is_visit
 from .web.requests import FAILED_BEFORE, ProgramRequest, read_unmeasured
 
 Environ = dict[str, Any]
@@ -194,9 +194,8 @@ def _no_middleware_has_a_say() -> bool:
 
 
 def _program(core: ProgramView, environ: Environ) -> ProgramResponse | None:
-    # A page for a person, in their language, is Django's. Programs never pay for more than the first comparison.
-    if environ["REQUEST_METHOD"] == "GET" and "text/html" in environ.get("HTTP_ACCEPT", ""):
-        return None
+    if is_visit(environ):
+        return None  # Django answers with a page, in the language of the person
     return core(_call(environ))
 
 
